@@ -1,0 +1,54 @@
+"""What all tests share: the real default model, and tiny random ones.
+
+The default model is found, fetched and converted as for a reader (`LLMVIZ_MODEL` and `LLMVIZ_HOME` count), so
+all workers share one memory-mapped cache. Tiny models keep their cache in a temporary folder.
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny_gguf
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The default model."""
+    import llmviz
+
+    return llmviz.load()
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tmp_path_factory) -> Callable[[str], Path]:
+    """`tiny_path("grouped")`: the GGUF file of one of `tiny_gguf.VARIANTS`."""
+    folder = tmp_path_factory.mktemp("tiny")
+
+    @functools.cache
+    def path(name: str) -> Path:
+        return tiny_gguf.write(folder / f"{name}.gguf", tiny_gguf.VARIANTS[name])
+
+    return path
+
+
+@pytest.fixture(scope="session")
+def load_tiny(tiny_path, tmp_path_factory) -> Callable:
+    """`load_tiny("grouped")`: one of `tiny_gguf.VARIANTS` as a `Model`, the same object each time."""
+    home = tmp_path_factory.mktemp("home")
+
+    @functools.cache
+    def load(name: str):
+        import llmviz
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LLMVIZ_HOME", str(home))
+            return llmviz.load(tiny_path(name))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def tiny_model(load_tiny):
+    """A tiny random model with grouped key/value heads and an output table of its own."""
+    return load_tiny("grouped")
