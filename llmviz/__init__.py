@@ -1,3 +1,27 @@
-"""See how a large language model works, computed live by a real one in readable NumPy."""
+"""llmviz: see how a large language model works, on a real one.
+
+    import llmviz
+    model = llmviz.load()
+    trace = model.trace("The cat that I saw yesterday was sleeping")
+    trace.blocks[13].attention.pattern[8]        # [from, to]
+
+Axes        seq: a token's place, as the one that looks ("from") · kv_seq: as the one looked at ("to")
+            d_model: width of the residual stream · n_heads, n_kv_heads, d_head · d_ff: neurons · n_vocab · n_layers
+
+Arrays      tokens [seq] · resid_pre, resid_mid, resid_post [seq d_model]
+            q, z [n_heads seq d_head] · k, v [n_kv_heads kv_seq d_head]
+            scores (before softmax), pattern (after) [n_heads seq kv_seq]
+            gate, up, hidden [seq d_ff] · logits, probs [n_vocab]
+            W_E [n_vocab d_model] · W_Q [n_heads d_model d_head] · W_K, W_V [n_kv_heads d_model d_head]
+            W_O [n_heads d_head d_model] · W_gate, W_up [d_model d_ff] · W_down [d_ff d_model]
+            W_U [d_model n_vocab]
+
+One module a stage: tokenization, embeddings, position, attention, ffn, sampling; `model` composes them; `views`
+draws them.
+"""
+
+from llmviz.model import BlockTrace, Edits, Model, Step, Trace, load
+from llmviz.sampling import Sampler
 
 __version__ = "0.1.0"
+__all__ = ["BlockTrace", "Edits", "Model", "Sampler", "Step", "Trace", "load"]

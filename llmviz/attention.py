@@ -1,0 +1,156 @@
+"""Stage 4, attention: each token looks at the tokens before it and takes something from them.
+
+    q = x W_Q,  k = x W_K,  v = x W_V           what I look for, what I offer, what I hand over
+    scores  = q · k / √d_head                   how well each query fits each key; the future is masked (-inf)
+    pattern = softmax(scores)                   shares: each row sums to one
+    z       = pattern v                         the weighted sum of the values
+    out     = Σ over heads  z W_O               which the model then *adds* to the residual stream
+
+(Vaswani et al. 2017.) Every head reads a learned projection of the whole vector. In grouped-query attention
+(Ainslie et al. 2023) n_heads / n_kv_heads query heads share one key and value head: query head h uses
+key/value head h // group.
+
+Axes: `seq` is the query's position ("from"), `kv_seq` the key's ("to"). The queries are the last `seq` tokens of
+the `kv_seq`: fewer than all when earlier keys and values come from a cache.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from llmviz.ops import linear, softmax
+
+
+@dataclass(frozen=True)
+class AttentionTrace:
+    """Every array of one attention layer, in the order in which they arise."""
+
+    q: Float[np.ndarray, "n_heads seq d_head"]
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
+    scores: Float[np.ndarray, "n_heads seq kv_seq"]  # before softmax; -inf where masked
+    pattern: Float[np.ndarray, "n_heads seq kv_seq"]  # after softmax
+    z: Float[np.ndarray, "n_heads seq d_head"]
+    out: Float[np.ndarray, "seq d_model"]  # summed over heads, before it is added to the stream
+
+
+def project(
+    x: Float[np.ndarray, "seq d_model"], W: Float[np.ndarray, "heads d_model d_head"]
+) -> Float[np.ndarray, "heads seq d_head"]:
+    """x @ W[h] for every head h, as one product with the heads side by side (a view, if W lies so in memory)."""
+    heads, d_model, d_head = W.shape
+    side_by_side = W.transpose(1, 0, 2).reshape(d_model, heads * d_head)
+    return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
+
+
+def attend(
+    q: Float[np.ndarray, "n_heads seq d_head"],
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    W_O: Float[np.ndarray, "n_heads d_head d_model"],
+    *,
+    causal: bool = True,
+    scale: bool = True,
+    head_scale: Float[np.ndarray, " n_heads"] | None = None,
+) -> AttentionTrace:
+    """From queries, keys and values to what the layer adds to the stream.
+
+    causal: mask the future. scale: divide the scores by √d_head. head_scale: multiply each head's z (1 = as it
+    is, 0 = off).
+    """
+    scores = attention_scores(q, k, scale=scale)
+    if causal:
+        np.copyto(scores, -np.inf, where=future_mask(q.shape[1], k.shape[1]))
+    pattern = softmax(scores)
+    z = mix(pattern, v)
+    if head_scale is not None:
+        z = z * head_scale[:, None, None]
+    return AttentionTrace(q, k, v, scores, pattern, z, output(z, W_O))
+
+
+def attention_scores(
+    q: Float[np.ndarray, "n_heads seq d_head"],
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    *,
+    scale: bool = True,
+) -> Float[np.ndarray, "n_heads seq kv_seq"]:
+    """q · k / √d_head for every head, query and key, the future included."""
+    n_heads, seq, d_head = q.shape
+    n_kv_heads, kv_seq, _ = k.shape
+    # The query heads that share a key head stand under each other, so that one product serves the group.
+    grouped = q.reshape(n_kv_heads, n_heads // n_kv_heads * seq, d_head)
+    if scale:
+        grouped = grouped / np.sqrt(d_head, dtype=q.dtype)
+    return (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
+
+
+def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
+    """True where a query would look at a later token. The queries are the last `seq` of the `kv_seq` tokens."""
+    return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
+
+
+def mix(
+    pattern: Float[np.ndarray, "n_heads seq kv_seq"], v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
+) -> Float[np.ndarray, "n_heads seq d_head"]:
+    """The weighted sum of the values, the weights being the pattern's rows."""
+    n_heads, seq, kv_seq = pattern.shape
+    n_kv_heads, _, d_head = v.shape
+    grouped = pattern.reshape(n_kv_heads, n_heads // n_kv_heads * seq, kv_seq)
+    return (grouped @ v).reshape(n_heads, seq, d_head)
+
+
+def output(
+    z: Float[np.ndarray, "n_heads seq d_head"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """Σ over heads of z[h] @ W_O[h], as one product of the heads side by side."""
+    n_heads, seq, d_head = z.shape
+    return linear(z.transpose(1, 0, 2).reshape(seq, n_heads * d_head), W_O.reshape(n_heads * d_head, -1))
+
+
+# What a head does, measured on its pattern. Each gives one number a head, from 0 (never) to 1 (always): the mean,
+# over the queries where it could happen, of the weight on the key in question; NaN where it never could.
+
+
+def previous_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np.ndarray, " n_heads"]:
+    """Mean weight on the token just before."""
+    return _mean_weight(pattern, np.eye(pattern.shape[1], k=-1, dtype=bool))
+
+
+def first_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np.ndarray, " n_heads"]:
+    """Mean weight on the very first token, over all later ones (the attention sink; Xiao et al. 2023)."""
+    to_first = np.zeros(pattern.shape[1:], bool)
+    to_first[1:, 0] = True
+    return _mean_weight(pattern, to_first)
+
+
+def duplicate_token_score(
+    pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
+) -> Float[np.ndarray, " n_heads"]:
+    """Mean weight on earlier copies of the query's own token (Wang et al. 2022)."""
+    return _mean_weight(pattern, _earlier_copies(tokens))
+
+
+def induction_score(
+    pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
+) -> Float[np.ndarray, " n_heads"]:
+    """Mean weight on the tokens that *followed* earlier copies of the query's token (Olsson et al. 2022)."""
+    copies = _earlier_copies(tokens)
+    followers = np.zeros_like(copies)
+    followers[:, 1:] = copies[:, :-1]
+    return _mean_weight(pattern, followers)
+
+
+def _earlier_copies(tokens: list[int]) -> Bool[np.ndarray, "seq seq"]:
+    ids = np.asarray(tokens)
+    return (ids[:, None] == ids) & np.tri(len(ids), k=-1, dtype=bool)
+
+
+def _mean_weight(
+    pattern: Float[np.ndarray, "n_heads seq seq"], keys: Bool[np.ndarray, "seq seq"]
+) -> Float[np.ndarray, " n_heads"]:
+    """Weight on the marked keys, summed in each row, averaged over the rows that have a marked key."""
+    rows = keys.any(axis=1)
+    if not rows.any():
+        return np.full(len(pattern), np.nan, pattern.dtype)
+    return np.where(keys, pattern, 0)[:, rows].sum(axis=-1).mean(axis=-1)

@@ -1,0 +1,129 @@
+"""Stage 2, embeddings: a token's number becomes a vector, and at the end a vector becomes scores for tokens.
+
+    embed(tokens)  = W_E[tokens]                 row number `token` of the table
+    unembed(x)     = x · W_U                     one dot product with every column of W_U: the logits
+
+    cosine(a, b)   = a · b / (|a| |b|)           1: same direction, 0: unrelated directions, -1: opposite
+
+Nobody wrote meaning into the rows. Tokens used alike were pushed in the same direction by training (Mikolov et
+al. 2013 for the arithmetic on them). In this model W_U is W_E transposed ("tied"): one table serves both ends.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+
+def embed(
+    tokens: Sequence[int] | Int[np.ndarray, " seq"], W_E: Float[np.ndarray, "n_vocab d_model"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """The tokens' rows of the table. The same token has the same row wherever it stands."""
+    return W_E[np.asarray(tokens, dtype=np.int64)]
+
+
+def unembed(
+    x: Float[np.ndarray, "seq d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
+) -> Float[np.ndarray, "seq n_vocab"]:
+    """Logits: how well each (normed) vector fits each token of the vocabulary."""
+    return x @ W_U
+
+
+def cosine_similarity(
+    a: Float[np.ndarray, "*rows d_model"], b: Float[np.ndarray, "*rows d_model"]
+) -> Float[np.ndarray, "*rows"] | np.floating:
+    """Cosine of the angle between a and b, row by row. A vector of length zero has no direction: NaN."""
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (a * b).sum(axis=-1) / lengths
+
+
+def cosine_to_all(
+    vector: Float[np.ndarray, " d_model"], W_E: Float[np.ndarray, "n_vocab d_model"]
+) -> Float[np.ndarray, " n_vocab"]:
+    """Cosine of one vector with every row of the table; 0 for rows or a vector of length zero."""
+    lengths = np.sqrt(np.einsum("vd,vd->v", W_E, W_E)) * np.linalg.norm(vector)
+    return np.divide(W_E @ vector, lengths, out=np.zeros(len(W_E), W_E.dtype), where=lengths > 0)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest tokens, nearest first."""
+
+    tokens: list[int]
+    cosines: Float[np.ndarray, " n"]
+
+
+def nearest(
+    vector: Float[np.ndarray, " d_model"],
+    W_E: Float[np.ndarray, "n_vocab d_model"],
+    *,
+    n: int = 10,
+    exclude: Sequence[int] = (),
+) -> Neighbours:
+    """The n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`."""
+    if not 1 <= n <= len(W_E) - len(set(exclude)):
+        raise ValueError(f"n must be from 1 to {len(W_E) - len(set(exclude))}, got {n}")
+    cosines = cosine_to_all(vector, W_E)
+    cosines[list(exclude)] = -np.inf
+    tokens = np.argsort(-cosines, kind="stable")[:n]
+    return Neighbours(tokens.tolist(), cosines[tokens])
+
+
+def analogy(
+    a: int, b: int, c: int, W_E: Float[np.ndarray, "n_vocab d_model"]
+) -> Float[np.ndarray, " d_model"]:
+    """The vector of "a is to b as … is to c": W_E[a] - W_E[b] + W_E[c], so king, man, woman asks for queen."""
+    return W_E[a] - W_E[b] + W_E[c]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Vectors seen along the directions in which they differ most."""
+
+    coordinates: Float[np.ndarray, "n_vectors n_components"]
+    explained: Float[np.ndarray, " n_components"]  # share of the variance that each direction keeps, 0 to 1
+    directions: Float[np.ndarray, "n_components d_model"]
+    mean: Float[np.ndarray, " d_model"]
+
+
+def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 2) -> Projection:
+    """Principal component analysis (Pearson 1901): centre, then the leading right singular vectors.
+
+    Directions that don't exist (fewer vectors than components) come as zeros and explain nothing. The sign of a
+    direction is arbitrary; it is set so that its largest entry is positive.
+    """
+    if n_components < 1:
+        raise ValueError(f"n_components must be at least 1, got {n_components}")
+    mean = vectors.mean(axis=0)
+    _, singular, directions = np.linalg.svd(vectors - mean, full_matrices=False)
+    largest = np.abs(directions).argmax(axis=1)
+    directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
+    variance = singular**2
+    total = variance.sum()
+    explained = variance / total if total > 0 else np.zeros_like(variance)
+    missing = max(0, n_components - len(directions))
+    directions = np.pad(directions[:n_components], ((0, missing), (0, 0)))
+    explained = np.pad(explained[:n_components], (0, missing))
+    return Projection((vectors - mean) @ directions.T, explained, directions, mean)
+
+
+def random_pair_cosines(
+    W_E: Float[np.ndarray, "n_vocab d_model"],
+    *,
+    n_pairs: int = 5_000,
+    seed: int = 0,
+    among: Sequence[int] | Int[np.ndarray, " n"] | None = None,
+) -> Float[np.ndarray, " n_pairs"]:
+    """Cosines of random pairs of two different tokens: the baseline that any one cosine must be held against.
+
+    among: draw from these tokens only (say, frequent ones); the baseline depends on it.
+    """
+    candidates = np.arange(len(W_E)) if among is None else np.unique(np.asarray(among, dtype=np.int64))
+    if len(candidates) < 2:
+        raise ValueError("random pairs need at least two different tokens to draw from")
+    rng = np.random.default_rng(seed)
+    first = rng.integers(len(candidates), size=n_pairs)
+    second = (first + rng.integers(1, len(candidates), size=n_pairs)) % len(candidates)
+    return cosine_similarity(W_E[candidates[first]], W_E[candidates[second]])

@@ -1,0 +1,62 @@
+"""Stage 5, the feed-forward network: each token thinks alone.
+
+    gate   = x W_gate                  1536 questions asked of the vector
+    up     = x W_up                    1536 answers to put forward
+    hidden = silu(gate) * up           the gate decides which answers pass: the neurons
+    out    = hidden W_down             Σ over neurons  hidden_i * W_down[i], *added* to the residual stream
+
+(SwiGLU: Shazeer 2020.) No token sees another here. A neuron is a reader (a column of W_gate and of W_up) and a
+writer (a row of W_down): when it fires, it pushes the stream along its row (Geva et al. 2021).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz.ops import linear, silu
+
+
+@dataclass(frozen=True)
+class FFNTrace:
+    """Every array of one feed-forward layer, in the order in which they arise."""
+
+    gate: Float[np.ndarray, "seq d_ff"]
+    up: Float[np.ndarray, "seq d_ff"]
+    hidden: Float[np.ndarray, "seq d_ff"]  # silu(gate) * up: how strongly each neuron fires
+    out: Float[np.ndarray, "seq d_model"]  # before it is added to the stream
+
+
+def swiglu(
+    x: Float[np.ndarray, "seq d_model"],
+    W_gate: Float[np.ndarray, "d_model d_ff"],
+    W_up: Float[np.ndarray, "d_model d_ff"],
+    W_down: Float[np.ndarray, "d_ff d_model"],
+    *,
+    neuron_scale: Float[np.ndarray, " d_ff"] | None = None,
+) -> FFNTrace:
+    """From the normed stream to what the layer adds to it. neuron_scale multiplies hidden (1 = as it is)."""
+    gate = linear(x, W_gate)
+    up = linear(x, W_up)
+    hidden = silu(gate) * up
+    if neuron_scale is not None:
+        hidden = hidden * neuron_scale
+    return FFNTrace(gate, up, hidden, linear(hidden, W_down))
+
+
+def neuron_contributions(
+    hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
+) -> Float[np.ndarray, "d_ff d_model"]:
+    """What each neuron adds to one token's stream: hidden_i * W_down[i]. The rows sum to the layer's out."""
+    return hidden[:, None] * W_down
+
+
+def promoted_logits(
+    neuron: int, W_down: Float[np.ndarray, "d_ff d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
+) -> Float[np.ndarray, " n_vocab"]:
+    """How much one unit of a neuron's firing pushes each token, through the output table alone.
+
+    Large values: tokens it promotes; very negative: tokens it suppresses. The final norm (a rescaling) and the
+    layers after it are left out, so compare tokens with each other, not the numbers with logits.
+    """
+    return W_down[neuron] @ W_U

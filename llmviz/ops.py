@@ -1,0 +1,49 @@
+"""The three small functions that every stage leans on, and one way to multiply.
+
+softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become shares that sum to one
+rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
+silu(x)       = x / (1 + exp(-x))                   a soft "pass if positive"
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
+    """Turn scores into positive shares that sum to one along the last axis.
+
+    An entry of -inf gets exactly 0. The largest score is subtracted first: it cancels in the fraction, and
+    keeps exp from overflowing.
+    """
+    shares = x - x.max(axis=-1, keepdims=True)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def rms_norm(
+    x: Float[np.ndarray, "*axes d_model"], weight: Float[np.ndarray, " d_model"], *, eps: float
+) -> Float[np.ndarray, "*axes d_model"]:
+    """Rescale every vector to a root-mean-square of one, then by a learned weight (Zhang & Sennrich 2019)."""
+    mean_square = np.square(x).mean(axis=-1, keepdims=True)
+    return x / np.sqrt(mean_square + np.float32(eps)) * weight
+
+
+def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
+    """x times the logistic sigmoid of x (Elfwing et al. 2017; "swish").
+
+    Written with tanh, which is the same function and cannot overflow: 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2.
+    """
+    half = x * np.float32(0.5)
+    return half + half * np.tanh(half)
+
+
+def linear(
+    x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
+) -> Float[np.ndarray, "seq d_out"]:
+    """x @ W, one row a token.
+
+    The file stores each matrix as its transpose, and for few rows BLAS is up to a third faster when that
+    stored matrix stands on the left; for many rows the plain order wins.
+    """
+    return (W.T @ x.T).T if len(x) <= 64 else x @ W

@@ -1,0 +1,84 @@
+"""Stage 3, position: how the model knows the order of the words.
+
+RoPE (Su et al. 2021, "RoFormer") is what this model uses. Each query and key is read as pairs of numbers, and
+pair i of the vector at position p is turned, like a clock hand, by the angle
+
+    angle(p, i) = p / base^(2i / d_head)            fast hands first, slow hands last
+
+    (a, b)  ->  (a cos - b sin,  a sin + b cos)
+
+A dot product of two turned vectors depends only on the *difference* of their angles, so a score depends only on
+how far apart two tokens are. The sinusoidal encoding (Vaswani et al. 2017) is here for comparison: it *adds* the
+sines and cosines of the same angles to the embedding.
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+Layout = Literal["adjacent", "halves"]
+
+
+def rotation_angles(
+    positions: Float[np.ndarray, " seq"], d_head: int, *, base: float
+) -> Float[np.ndarray, "seq n_pairs"]:
+    """Angle in radians of every pair's clock hand at every position (float64: angles grow to thousands)."""
+    if d_head % 2:
+        raise ValueError(f"RoPE turns pairs of numbers, so d_head must be even; got {d_head}")
+    frequencies = base ** (-np.arange(0, d_head, 2) / d_head)  # radians a position
+    return np.asarray(positions, np.float64)[:, None] * frequencies
+
+
+def rotate(
+    x: Float[np.ndarray, "*heads seq d_head"],
+    angles: Float[np.ndarray, "seq n_pairs"],
+    *,
+    layout: Layout = "adjacent",
+) -> Float[np.ndarray, "*heads seq d_head"]:
+    """Turn each pair of x by its angle (RoPE).
+
+    layout: which numbers form a pair: "adjacent" (0,1), (2,3)… as in the paper and in GGUF files of the
+    architecture llama; "halves" (0, d/2), (1, d/2+1)… as in Hugging Face checkpoints.
+    """
+    first, second = pair_slices(x.shape[-1], layout)
+    cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
+    a, b = x[..., first], x[..., second]
+    turned = np.empty(x.shape, x.dtype)
+    turned[..., first] = a * cos - b * sin
+    turned[..., second] = a * sin + b * cos
+    return turned
+
+
+def pair_slices(d_head: int, layout: Layout) -> tuple[slice, slice]:
+    """Where the first and the second number of each pair lie in a vector."""
+    if layout == "adjacent":
+        return slice(0, None, 2), slice(1, None, 2)
+    if layout == "halves":
+        return slice(0, d_head // 2), slice(d_head // 2, None)
+    raise ValueError(f"layout must be 'adjacent' or 'halves', got {layout!r}")
+
+
+def score_by_distance(
+    q: Float[np.ndarray, " d_head"],
+    k: Float[np.ndarray, " d_head"],
+    distances: Float[np.ndarray, " n"],
+    *,
+    base: float,
+    layout: Layout = "adjacent",
+) -> Float[np.ndarray, " n"]:
+    """The score q·k/√d_head if the query stood `distance` tokens after the key. q and k come before RoPE."""
+    angles = rotation_angles(distances, len(q), base=base)
+    turned = rotate(np.repeat(q[None], len(distances), axis=0), angles, layout=layout)
+    return turned @ k / np.sqrt(len(q), dtype=q.dtype)
+
+
+def sinusoidal_encoding(
+    positions: Float[np.ndarray, " seq"], d_model: int, *, base: float = 10_000.0
+) -> Float[np.ndarray, "seq d_model"]:
+    """The pattern that the 2017 transformer adds to its embeddings: sine in even columns, cosine in odd ones."""
+    angles = rotation_angles(positions, d_model, base=base)
+    encoding = np.empty((len(angles), d_model), np.float32)
+    encoding[:, 0::2] = np.sin(angles)
+    encoding[:, 1::2] = np.cos(angles)
+    return encoding

@@ -1,0 +1,107 @@
+"""Stage 6, sampling: from 49,152 logits to one next token.
+
+    probs = softmax(logits / temperature)       below 1 sharpens, above 1 flattens, 0 means "always the likeliest"
+
+then filters cut the tail and what is kept is scaled up to sum to one again:
+
+    top_k    keep the k likeliest tokens                                        (Fan et al. 2018)
+    top_p    keep the fewest likeliest tokens that together reach p             (Holtzman et al. 2019, "nucleus")
+    min_p    keep the tokens at least min_p times as likely as the likeliest    (Nguyen et al. 2024)
+
+and a random number picks a token, each as often as its probability says. Everything here works on the whole
+vocabulary; cutting a picture to its top twenty comes afterwards.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from llmviz.ops import softmax
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What a filter kept, and what it cut."""
+
+    probs: Float[np.ndarray, " n_vocab"]  # sums to one; exactly 0 where cut
+    cut: float  # the probability mass that was cut, 0 to 1
+
+
+def with_temperature(
+    logits: Float[np.ndarray, " n_vocab"], temperature: float
+) -> Float[np.ndarray, " n_vocab"]:
+    """softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie)."""
+    _require(temperature >= 0 and math.isfinite(temperature), "temperature", temperature, "0 or more")
+    if temperature == 0:
+        greedy = np.zeros_like(logits)
+        greedy[logits.argmax()] = 1
+        return greedy
+    # Centred and in float64, so that a temperature of 1e-6 or 1e6 is no trouble.
+    return softmax((logits - logits.max()).astype(np.float64) / temperature).astype(logits.dtype)
+
+
+def top_k(probs: Float[np.ndarray, " n_vocab"], k: int) -> Filtered:
+    """Keep the k likeliest tokens, and any that tie with the last of them."""
+    _require(k >= 1 and float(k).is_integer(), "top_k", k, "a whole number, 1 or more")
+    k = min(int(k), len(probs))
+    return _keep(probs, probs >= np.partition(probs, -k)[-k])
+
+
+def top_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
+    """Keep the likeliest tokens until they hold at least p of the probability; never fewer than one."""
+    _require(0 < p <= 1, "top_p", p, "above 0 and at most 1")
+    if p == 1:
+        return Filtered(probs, 0.0)
+    likeliest_first = np.argsort(-probs, kind="stable")
+    held_before = np.cumsum(probs[likeliest_first], dtype=np.float64) - probs[likeliest_first]
+    kept = np.zeros(len(probs), bool)
+    kept[likeliest_first[held_before < p]] = True
+    return _keep(probs, kept)
+
+
+def min_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
+    """Keep the tokens whose probability is at least p times the largest."""
+    _require(0 <= p <= 1, "min_p", p, "from 0 to 1")
+    return _keep(probs, probs >= np.asarray(p, probs.dtype) * probs.max())
+
+
+def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
+    """Pick a token with the given probabilities; never one whose probability is 0."""
+    cumulative = np.cumsum(probs, dtype=np.float64)
+    token = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+    return int(min(token, np.flatnonzero(probs)[-1]))  # rounding must not carry us past the last real token
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Temperature, then top-k, then top-p, then min-p; None leaves a filter out. ValueError if out of range."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+
+    def __post_init__(self):
+        self.probs(np.zeros(2, np.float32))  # each step checks its own number
+
+    def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:
+        """The probability of each token to be picked; sums to one."""
+        probs = with_temperature(logits, self.temperature)
+        for keep, setting in ((top_k, self.top_k), (top_p, self.top_p), (min_p, self.min_p)):
+            if setting is not None:
+                probs = keep(probs, setting).probs
+        return probs
+
+
+def _keep(probs: Float[np.ndarray, " n_vocab"], kept: Bool[np.ndarray, " n_vocab"]) -> Filtered:
+    remaining = np.where(kept, probs, 0).astype(probs.dtype)
+    mass = float(remaining.sum(dtype=np.float64))
+    total = float(probs.sum(dtype=np.float64))
+    return Filtered(remaining / probs.dtype.type(mass), max(0.0, 1 - mass / total))
+
+
+def _require(holds: bool, name: str, given: float, wanted: str) -> None:
+    if not holds:  # NaN makes every comparison false, so it lands here as well
+        raise ValueError(f"{name} must be {wanted}; got {given}")

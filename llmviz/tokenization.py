@@ -1,0 +1,271 @@
+"""Stage 1, tokenization: text becomes numbers.
+
+Byte-pair encoding (Gage 1994; Sennrich et al. 2016; on bytes: Radford et al. 2019). To encode:
+
+    1. split the text into words, roughly (`split_words`); nothing is ever glued across their borders
+    2. write each word as UTF-8 bytes, one part a byte
+    3. find the pair of neighbouring parts that training glued earliest; glue it; repeat until no pair is known
+
+The parts that are left are the tokens, and a token's id says how early it was glued. `train_bpe` shows where the
+list of known pairs comes from, `merges` replays the encoding step by step, and tiktoken runs it fast.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+# How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
+WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A byte-level BPE vocabulary: text -> ids -> text."""
+
+    ranks: Mapping[bytes, int]  # ordinary tokens; the smaller the id, the earlier it was learned
+    special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never gives them
+    eos_token: int | None = None  # "the answer ends here"
+    system_prompt: str | None = None  # what the chat template says before the first message, by default
+
+    @cached_property
+    def _encoding(self):
+        import tiktoken
+
+        return tiktoken.Encoding(
+            "llmviz",
+            pat_str=WORDS,
+            mergeable_ranks=dict(self.ranks),
+            special_tokens=dict(self.special_tokens),
+        )
+
+    @cached_property
+    def _bytes_of(self) -> dict[int, bytes]:
+        special = {token: text.encode() for text, token in self.special_tokens.items()}
+        return {token: piece for piece, token in self.ranks.items()} | special
+
+    def encode(self, text: str) -> list[int]:
+        """The text's token ids. Special tokens in the text are plain text, never control tokens.
+
+        ValueError if the vocabulary cannot write one of the characters: it says which.
+        """
+        _, dropped = drop_unwritable(text, self.ranks)
+        if dropped:
+            raise ValueError(describe_unwritable(dropped))
+        return self._encoding.encode_ordinary(text)
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The tokens' text. Bytes that are no whole character become �."""
+        return b"".join(self._lookup(token) for token in tokens).decode("utf-8", errors="replace")
+
+    def pieces(self, tokens: Iterable[int]) -> list[str]:
+        """The text of each token by itself; a byte that is only part of a character is written like <0xF0>."""
+        return [readable(self._lookup(token)) for token in tokens]
+
+    def encode_chat(self, messages: Sequence[Mapping[str, str]], *, add_reply: bool = True) -> list[int]:
+        """Token ids of a conversation in the ChatML template that the chat model was trained on.
+
+        messages: dicts with "role" ("system", "user", "assistant") and "content". The default system prompt goes
+        first unless a system message does. add_reply: end with the start of the assistant's reply.
+        ValueError if there are no messages, a message lacks a key or the vocabulary knows no ChatML.
+        """
+        if not messages:
+            raise ValueError(
+                "encode_chat needs at least one message, such as {'role': 'user', 'content': 'Hi'}"
+            )
+        for message in messages:
+            if not {"role", "content"} <= set(message):
+                raise ValueError(f"a message needs 'role' and 'content'; got {dict(message)!r}")
+        if not {"<|im_start|>", "<|im_end|>"} <= set(self.special_tokens):
+            raise ValueError("this model's vocabulary has no chat template (no <|im_start|> and <|im_end|>)")
+        start, end = self.special_tokens["<|im_start|>"], self.special_tokens["<|im_end|>"]
+        if self.system_prompt and messages[0]["role"] != "system":
+            messages = [{"role": "system", "content": self.system_prompt}, *messages]
+        tokens = []
+        for message in messages:
+            tokens += [
+                start,
+                *self.encode(f"{message['role']}\n{message['content']}"),
+                end,
+                *self.encode("\n"),
+            ]
+        if add_reply:
+            tokens += [start, *self.encode("assistant\n")]
+        return tokens
+
+    def _lookup(self, token: int) -> bytes:
+        try:
+            return self._bytes_of[int(token)]
+        except KeyError:
+            raise ValueError(
+                f"there is no token {token}; ids go from 0 to {len(self._bytes_of) - 1}"
+            ) from None
+
+
+def readable(piece: bytes) -> str:
+    """A token's bytes as text; a byte that is only part of a character is written like <0xF0>."""
+    text = piece.decode("utf-8", errors="surrogateescape")
+    return "".join(f"<0x{ord(c) - 0xDC00:02X}>" if "\udc80" <= c <= "\udcff" else c for c in text)
+
+
+@dataclass(frozen=True)
+class Unwritable:
+    """A character for which the vocabulary has no bytes."""
+
+    index: int  # where in the text
+    character: str
+
+
+def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Unwritable]]:
+    """The text without the characters that the vocabulary cannot write, and those characters.
+
+    They are a few control characters, lone surrogates (half a character, as broken text may hold) and anything
+    else whose UTF-8 bytes never came up when the vocabulary was learned.
+    """
+    dropped = []
+    writable: dict[str, bool] = {}
+    for index, character in enumerate(text):
+        if character not in writable:
+            is_surrogate = "\ud800" <= character <= "\udfff"
+            writable[character] = not is_surrogate and all(
+                bytes([byte]) in ranks for byte in character.encode()
+            )
+        if not writable[character]:
+            dropped.append(Unwritable(index, character))
+    if not dropped:
+        return text, []
+    return "".join(c for c in text if writable[c]), dropped
+
+
+def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
+    """One sentence that names the characters and where they stand."""
+    shown = ", ".join(f"U+{ord(one.character):04X} at position {one.index}" for one in dropped[:5])
+    more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
+    return f"this model's vocabulary has no token for {shown}{more}; leave such characters out"
+
+
+def split_words(text: str) -> list[str]:
+    """The text in the rough words within which BPE works; joined, they are the text again."""
+    import regex
+
+    return regex.findall(WORDS, text)
+
+
+@dataclass(frozen=True)
+class MergeStep:
+    """One step of an encoding: the text in parts, after the two parts `pair` were glued at index `at`.
+
+    The first step has no pair: the text as single bytes.
+    """
+
+    parts: tuple[bytes, ...]
+    pair: tuple[bytes, bytes] | None = None
+    at: int | None = None
+    token: int | None = None  # the id of the glued part
+
+
+def merges(text: str, ranks: Mapping[bytes, int]) -> list[MergeStep]:
+    """Every step from single bytes to tokens: each time the pair learned earliest, leftmost first.
+
+    The last step's parts are exactly the tokens that `Tokenizer.encode` gives. ValueError for characters that
+    cannot be written.
+    """
+    _, dropped = drop_unwritable(text, ranks)
+    if dropped:
+        raise ValueError(describe_unwritable(dropped))
+    parts = [bytes([byte]) for byte in text.encode()]
+    borders, place = set(), 0  # byte offsets at which a new word begins
+    for word in split_words(text):
+        borders.add(place)
+        place += len(word.encode())
+    steps = [MergeStep(tuple(parts))]
+    while True:
+        candidates, place = [], 0
+        for at in range(len(parts) - 1):
+            place += len(parts[at])
+            rank = ranks.get(parts[at] + parts[at + 1])
+            if rank is not None and place not in borders:
+                candidates.append((rank, at))
+        if not candidates:
+            return steps
+        token, at = min(candidates)
+        pair = (parts[at], parts[at + 1])
+        parts[at : at + 2] = [pair[0] + pair[1]]
+        steps.append(MergeStep(tuple(parts), pair, at, token))
+
+
+@dataclass(frozen=True)
+class LearnedMerge:
+    """One step of training: the most frequent pair of neighbours becomes a new token."""
+
+    pair: tuple[bytes, bytes]
+    count: int  # how often the pair stood in the text when it was chosen
+    n_parts: int  # how many parts the text has afterwards
+
+
+def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
+    """Learn a vocabulary from a text: glue the most frequent pair of neighbours everywhere, n_merges times.
+
+    Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
+    """
+    if n_merges < 0:
+        raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
+    words = Counter(word.encode("utf-8", errors="replace") for word in split_words(text))
+    parts = {word: [bytes([byte]) for byte in word] for word in words}
+    learned: list[LearnedMerge] = []
+    while len(learned) < n_merges:
+        pairs: Counter[tuple[bytes, bytes]] = Counter()
+        for word, count in words.items():
+            for pair in zip(parts[word], parts[word][1:], strict=False):
+                pairs[pair] += count
+        if not pairs or (best := pairs.most_common(1)[0])[1] < 2:
+            break
+        pair, count = best
+        parts = {word: glue(word_parts, pair) for word, word_parts in parts.items()}
+        n_parts = sum(words[word] * len(word_parts) for word, word_parts in parts.items())
+        learned.append(LearnedMerge(pair, count, n_parts))
+    return learned
+
+
+def glue(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
+    """The parts with every occurrence of the pair glued, from left to right."""
+    glued: list[bytes] = []
+    index = 0
+    while index < len(parts):
+        if tuple(parts[index : index + 2]) == pair:
+            glued.append(pair[0] + pair[1])
+            index += 2
+        else:
+            glued.append(parts[index])
+            index += 1
+    return glued
+
+
+def from_gguf_metadata(
+    tokens: Sequence[str], token_types: Sequence[int], *, eos_token: int | None, chat_template: str | None
+) -> Tokenizer:
+    """A tokenizer from the lists in a GGUF file's metadata.
+
+    tokens: the vocabulary in order of ids, ordinary ones in the printable alphabet of `byte_alphabet`.
+    token_types: GGUF's code for each; 3 (control) and 4 (user-defined) are special tokens, 1 is ordinary.
+    """
+    byte_of = {character: byte for byte, character in byte_alphabet().items()}
+    ranks, special = {}, {}
+    for token, (text, kind) in enumerate(zip(tokens, token_types, strict=True)):
+        if kind in (3, 4):
+            special[text] = token
+        else:
+            ranks[bytes(byte_of[character] for character in text)] = token
+    default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", chat_template or "")
+    return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
+
+
+def byte_alphabet() -> dict[int, str]:
+    """The printable character that stands for each byte in vocabulary files (Radford et al. 2019, GPT-2).
+
+    Bytes that print as themselves in Latin-1 do so; the others get the characters from U+0100 on, in order.
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    hidden = [byte for byte in range(256) if byte not in printable]
+    return {byte: chr(byte) for byte in printable} | {byte: chr(256 + n) for n, byte in enumerate(hidden)}
