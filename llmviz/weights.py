@@ -1,0 +1,344 @@
+"""A model file becomes arrays: GGUF -> float32, once; after that, memory-mapped from the cache in no time.
+
+    weights = load_weights("model.gguf", cache_folder)
+
+The first call unpacks the (mostly 4-bit) numbers of the file to float32 and writes them to one flat file, with an
+`index.json` beside it: what lies where, the configuration and the tokenizer's lists. Later calls map that file
+read-only, so every notebook on the machine shares the same memory.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+CACHE_VERSION = 1  # raise it when the layout of the cache changes: older ones are then rebuilt
+INDEX = "index.json"
+SAMPLE_BYTES = 4096  # read at 64 places, to know a file again without reading it all
+
+
+@dataclass(frozen=True)
+class Config:
+    """The model's sizes, as the file gives them."""
+
+    n_layers: int
+    n_heads: int
+    n_kv_heads: int
+    d_model: int
+    d_head: int
+    d_ff: int
+    n_vocab: int
+    n_ctx: int  # the longest text it was made for, in tokens
+    rope_base: float
+    norm_eps: float
+
+
+@dataclass(frozen=True, eq=False)
+class LayerWeights:
+    """One layer's learned numbers, in the shapes of the formulas. Each is a view of the matrix as stored."""
+
+    attention_norm: Float[np.ndarray, " d_model"]
+    W_Q: Float[np.ndarray, "n_heads d_model d_head"]
+    W_K: Float[np.ndarray, "n_kv_heads d_model d_head"]
+    W_V: Float[np.ndarray, "n_kv_heads d_model d_head"]
+    W_O: Float[np.ndarray, "n_heads d_head d_model"]
+    ffn_norm: Float[np.ndarray, " d_model"]
+    W_gate: Float[np.ndarray, "d_model d_ff"]
+    W_up: Float[np.ndarray, "d_model d_ff"]
+    W_down: Float[np.ndarray, "d_ff d_model"]
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """All learned numbers of a model, its sizes, and its tokenizer's lists as the file has them."""
+
+    config: Config
+    W_E: Float[np.ndarray, "n_vocab d_model"]
+    layers: tuple[LayerWeights, ...]
+    final_norm: Float[np.ndarray, " d_model"]
+    W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, where the file has no table of its own
+    vocabulary: Mapping[str, object]  # tokens, token_types, eos_token, chat_template
+
+
+def load_weights(path: Path, cache: Path, *, progress: bool = True) -> Weights:
+    """The weights of a GGUF file, through the float32 cache in the folder `cache`.
+
+    A cache made by another version of llmviz, from another file or damaged since is made anew. ValueError if the
+    file is no GGUF file, damaged, or of a kind that llmviz cannot run; OSError if it cannot be read or the cache
+    cannot be written.
+    """
+    path = Path(path).expanduser().absolute()
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no model file at {path}. Give the path of a .gguf file.")
+    folder = cache / "weights" / f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    source = _identity(path)
+    cached = _open_cache(folder, source)
+    if cached is not None:
+        return cached
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        from filelock import FileLock
+
+        with FileLock(folder / ".lock"):  # two kernels starting at once convert once
+            cached = _open_cache(folder, source)
+            if cached is None:
+                _convert(path, folder, source, progress=progress)
+                cached = _open_cache(folder, source)
+    except OSError as problem:
+        raise OSError(
+            f"The unpacked weights (4 bytes a number, half a gigabyte for the default model) could not be written to "
+            f"{folder}: {problem}. Free some space or choose another folder with the environment variable "
+            "LLMVIZ_HOME."
+        ) from problem
+    if cached is None:
+        raise OSError(f"The weights just written to {folder} read back differently; is the disk in order?")
+    return cached
+
+
+# --- the cache ---------------------------------------------------------------------------------------------------
+
+
+def _open_cache(folder: Path, source: dict) -> Weights | None:
+    """The cached weights, or None if there are none that can be trusted."""
+    try:
+        index = json.loads((folder / INDEX).read_bytes())
+        if index["version"] != CACHE_VERSION or index["source"] != source:
+            return None
+        data = folder / index["data"]
+        # Touched since it was written (a copy, a backup, a damaged disk): only its hash can tell.
+        if _identity(data) != index["data_identity"] and _sha256(data) != index["data_sha256"]:
+            return None
+        numbers = np.asarray(
+            np.memmap(data, np.float32, mode="r")
+        )  # as plain arrays: views of them are faster
+        arrays = {
+            name: numbers[start : start + int(np.prod(shape))].reshape(shape)
+            for name, (start, shape) in index["arrays"].items()
+        }
+        return _assemble(Config(**index["config"]), arrays, index["vocabulary"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
+    """Write the float32 file and, last and at once, the index that makes it count."""
+    config, vocabulary, tensors = read_gguf(path)
+    data = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}.bin"
+    arrays, start, digest = {}, 0, hashlib.sha256()
+    try:
+        with data.open("wb") as file, _progress_bar(tensors, progress) as bar:
+            for name, shape in tensor_shapes(config, tied="output.weight" not in tensors).items():
+                values = _dequantize(path, tensors[name], shape)
+                file.write(values)
+                digest.update(values)
+                arrays[name] = (start, shape)
+                start += values.size
+                bar.update(values.nbytes)
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave an index that speaks of missing numbers
+        index = {
+            "version": CACHE_VERSION,
+            "source": source,
+            "config": asdict(config),
+            "vocabulary": vocabulary,
+            "arrays": arrays,
+            "data": data.name,
+            "data_identity": _identity(data),
+            "data_sha256": digest.hexdigest(),
+        }
+        new_index = data.with_suffix(".json")
+        new_index.write_text(json.dumps(index), encoding="utf-8")
+        new_index.replace(folder / INDEX)
+    except BaseException:
+        data.unlink(missing_ok=True)
+        data.with_suffix(".json").unlink(missing_ok=True)
+        raise
+    for old in folder.glob("float32-*"):
+        if old.name != data.name:
+            with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
+                old.unlink()
+
+
+def _progress_bar(tensors: dict, progress: bool):
+    from tqdm.auto import tqdm
+
+    total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
+    return tqdm(
+        total=total,
+        unit="B",
+        unit_scale=True,
+        desc="Unpacking the weights (once)",
+        disable=not progress,
+        leave=False,
+    )
+
+
+def _identity(path: Path) -> dict:
+    """What tells a file from another without reading it all: size, time of change, a hash of samples."""
+    status = path.stat()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for place in range(0, max(1, status.st_size), max(SAMPLE_BYTES, status.st_size // 64)):
+            file.seek(place)
+            digest.update(file.read(SAMPLE_BYTES))
+    return {"bytes": status.st_size, "changed": status.st_mtime_ns, "samples": digest.hexdigest()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- the GGUF file -----------------------------------------------------------------------------------------------
+
+SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer, such as SmolLM2"
+
+
+def read_gguf(path: Path) -> tuple[Config, dict, dict]:
+    """Sizes, tokenizer lists and tensors (still packed) of a GGUF file; ValueError says what is wrong with it."""
+    import gguf
+
+    try:
+        reader = gguf.GGUFReader(path)
+    except Exception as problem:  # the reader trusts the file, so a damaged one fails in any number of ways
+        raise ValueError(
+            f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be cut short or "
+            "damaged, or of another format: fetch it again. (" + SUPPORTED + ".)"
+        ) from problem
+
+    def field(key: str, default: object = None) -> object:
+        try:
+            return reader.fields[key].contents() if key in reader.fields else default
+        except Exception as problem:
+            raise ValueError(f"{path} is damaged: its field {key} cannot be read ({problem}).") from problem
+
+    def needed(key: str):
+        value = field(key)
+        if value is None:
+            raise ValueError(f"{path} has no field {key}, so it cannot be run. {SUPPORTED}.")
+        return value
+
+    architecture = needed("general.architecture")
+    if architecture != "llama":
+        raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
+    kind = (field("tokenizer.ggml.model"), field("tokenizer.ggml.pre"))
+    if kind != ("gpt2", "smollm"):
+        raise ValueError(f"{path} has a tokenizer of the kind {kind[0]!r}, {kind[1]!r}. {SUPPORTED}.")
+    tokens = needed("tokenizer.ggml.tokens")
+    n_heads, d_model = needed("llama.attention.head_count"), needed("llama.embedding_length")
+    config = Config(
+        n_layers=needed("llama.block_count"),
+        n_heads=n_heads,
+        n_kv_heads=field("llama.attention.head_count_kv", n_heads),
+        d_model=d_model,
+        d_head=field("llama.attention.key_length", d_model // n_heads),
+        d_ff=needed("llama.feed_forward_length"),
+        n_vocab=len(tokens),
+        n_ctx=needed("llama.context_length"),
+        rope_base=field("llama.rope.freq_base", 10_000.0),
+        norm_eps=needed("llama.attention.layer_norm_rms_epsilon"),
+    )
+    if config.n_heads % config.n_kv_heads:
+        raise ValueError(
+            f"{path}: {n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly."
+        )
+    if field("llama.rope.dimension_count", config.d_head) != config.d_head:
+        raise ValueError(
+            f"{path} turns only a part of each head (RoPE), which llmviz does not do. {SUPPORTED}."
+        )
+    if field("llama.rope.scaling.type", "none") != "none":
+        raise ValueError(
+            f"{path} rescales its positions (RoPE scaling), which llmviz does not do. {SUPPORTED}."
+        )
+    vocabulary = {
+        "tokens": tokens,
+        "token_types": needed("tokenizer.ggml.token_type"),
+        "eos_token": field("tokenizer.ggml.eos_token_id"),
+        "chat_template": field("tokenizer.chat_template"),
+    }
+    tensors = {tensor.name: tensor for tensor in reader.tensors}
+    shapes = tensor_shapes(config, tied="output.weight" not in tensors)
+    if missing := [name for name in shapes if name not in tensors]:
+        raise ValueError(
+            f"{path} lacks {_some(missing)}: it is cut short or not a plain Llama model. {SUPPORTED}."
+        )
+    if extra := [name for name in tensors if name not in shapes]:
+        raise ValueError(f"{path} also holds {_some(extra)}, which llmviz would not use. {SUPPORTED}.")
+    return config, vocabulary, tensors
+
+
+def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
+    """Names of the tensors in the file and their shapes as stored, [out, in]."""
+    c = config
+    shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (c.n_vocab, c.d_model)}
+    for layer in range(c.n_layers):
+        shapes |= {
+            f"blk.{layer}.attn_norm.weight": (c.d_model,),
+            f"blk.{layer}.attn_q.weight": (c.n_heads * c.d_head, c.d_model),
+            f"blk.{layer}.attn_k.weight": (c.n_kv_heads * c.d_head, c.d_model),
+            f"blk.{layer}.attn_v.weight": (c.n_kv_heads * c.d_head, c.d_model),
+            f"blk.{layer}.attn_output.weight": (c.d_model, c.n_heads * c.d_head),
+            f"blk.{layer}.ffn_norm.weight": (c.d_model,),
+            f"blk.{layer}.ffn_gate.weight": (c.d_ff, c.d_model),
+            f"blk.{layer}.ffn_up.weight": (c.d_ff, c.d_model),
+            f"blk.{layer}.ffn_down.weight": (c.d_model, c.d_ff),
+        }
+    shapes["output_norm.weight"] = (c.d_model,)
+    return shapes if tied else shapes | {"output.weight": (c.n_vocab, c.d_model)}
+
+
+def _dequantize(path: Path, tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """One tensor's numbers as float32 in the shape as stored."""
+    import gguf
+
+    stored = tuple(int(n) for n in reversed(tensor.shape))  # GGUF lists dimensions in reverse
+    if stored != shape:
+        raise ValueError(f"{path}: {tensor.name} has the shape {stored} where the sizes ask for {shape}.")
+    try:
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type)
+    except NotImplementedError as problem:
+        raise ValueError(
+            f"{path}: {tensor.name} is packed as {tensor.tensor_type.name}, which the gguf package cannot unpack. "
+            "Files in F32, F16, BF16, Q4_0 to Q8_0 and the K-quants work."
+        ) from problem
+    values = np.ascontiguousarray(values, np.float32).reshape(shape)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{path} is damaged: {tensor.name} holds numbers that are not finite. Fetch it again."
+        )
+    return values
+
+
+def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: dict) -> Weights:
+    """Name the arrays as the formulas do, in their shapes; transposing and splitting axes costs nothing."""
+
+    def heads(name: str) -> np.ndarray:  # [heads * d_head, d_model] -> [heads, d_model, d_head]
+        return arrays[name].reshape(-1, config.d_head, config.d_model).transpose(0, 2, 1)
+
+    layers = tuple(
+        LayerWeights(
+            attention_norm=arrays[f"blk.{layer}.attn_norm.weight"],
+            W_Q=heads(f"blk.{layer}.attn_q.weight"),
+            W_K=heads(f"blk.{layer}.attn_k.weight"),
+            W_V=heads(f"blk.{layer}.attn_v.weight"),
+            W_O=arrays[f"blk.{layer}.attn_output.weight"].T.reshape(-1, config.d_head, config.d_model),
+            ffn_norm=arrays[f"blk.{layer}.ffn_norm.weight"],
+            W_gate=arrays[f"blk.{layer}.ffn_gate.weight"].T,
+            W_up=arrays[f"blk.{layer}.ffn_up.weight"].T,
+            W_down=arrays[f"blk.{layer}.ffn_down.weight"].T,
+        )
+        for layer in range(config.n_layers)
+    )
+    W_E = arrays["token_embd.weight"]
+    W_U = arrays.get("output.weight", W_E).T
+    return Weights(config, W_E, layers, arrays["output_norm.weight"], W_U, vocabulary)
+
+
+def _some(names: list[str]) -> str:
+    return f"{names[0]} and {len(names) - 1} more tensors" if len(names) > 1 else f"the tensor {names[0]}"
