@@ -1,0 +1,325 @@
+"""The claims of the lessons, measured on the default model with llmviz: those that hold, and those that fail.
+
+A notebook computes what it says; these tests make sure that what its words say about the numbers stays true.
+Margins are wide enough for rounding and narrow enough that a broken step would be noticed.
+"""
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, Sampler, attention, embeddings, ops
+
+CAT = "The cat that I saw yesterday was sleeping"
+FRANCE = "The capital of France is"
+
+
+def one_token(model, text: str) -> int:
+    (token,) = model.tokenizer.encode(text)
+    return token
+
+
+def probability(trace, token: int) -> float:
+    return float(Sampler().probs(trace.logits)[token])
+
+
+def rank(logits, token: int) -> int:
+    """1 for the likeliest token."""
+    return int((logits > logits[token]).sum()) + 1
+
+
+# 1 Tokenization
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("tokenization", ["token", "ization"]),
+        ("running", ["running"]),
+        ("strawberry", ["st", "raw", "berry"]),
+        (" strawberry", [" strawberry"]),
+        ("1234567", list("1234567")),
+        ("The the the", ["The", " the", " the"]),
+    ],
+)
+def test_words_fall_apart_as_the_lesson_says(model, text, pieces):
+    assert model.tokenizer.pieces(model.tokenizer.encode(text)) == pieces
+
+
+def test_a_capital_and_a_leading_space_make_other_tokens(model):
+    assert [one_token(model, text) for text in ("The", "the", " the")] == [504, 1195, 260]
+    assert model.tokenizer.encode("tokenization") == [8087, 1237]
+    assert one_token(model, " strawberry") == 35199
+
+
+def test_some_languages_pay_more_tokens_for_the_same_sentence(model):
+    same = {
+        "English": "All human beings are born free and equal in dignity and rights.",
+        "French": "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
+        "Russian": "Все люди рождаются свободными и равными в своем достоинстве и правах.",
+        "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।",
+        "Thai": "มนุษย์ทั้งหลายเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ",
+    }
+    count = {language: len(model.tokenizer.encode(text)) for language, text in same.items()}
+    assert count["English"] < count["French"] < count["Russian"] < count["Thai"]
+    assert count["Hindi"] > 4 * count["English"]
+    assert count["Thai"] > 4 * count["English"]
+
+
+# 2 Embeddings
+
+
+def cosine(model, first: str, second: str) -> float:
+    a, b = (model.weights.W_E[one_token(model, text)] for text in (first, second))
+    return float(embeddings.cosine_similarity(a, b))
+
+
+def test_like_words_lie_close_but_the_baseline_is_high(model):
+    assert cosine(model, " king", " queen") == pytest.approx(0.62, abs=0.02)
+    assert cosine(model, " Paris", " France") == pytest.approx(0.59, abs=0.02)
+    assert cosine(model, " king", " banana") == pytest.approx(0.23, abs=0.02)
+    pairs = embeddings.random_pair_cosines(model.weights.W_E, n_pairs=20_000, seed=1)
+    assert pairs.mean() == pytest.approx(0.43, abs=0.02)
+    assert pairs.std() == pytest.approx(0.13, abs=0.02)
+
+
+def test_frequent_tokens_have_a_much_lower_baseline(model):
+    pairs = embeddings.random_pair_cosines(model.weights.W_E, n_pairs=20_000, seed=1, among=range(256, 5_000))
+    assert pairs.mean() < 0.3
+
+
+def test_king_minus_man_plus_woman_is_nearest_to_queen(model):
+    king, man, woman = (one_token(model, text) for text in (" king", " man", " woman"))
+    found = embeddings.nearest(embeddings.analogy(king, man, woman, model.weights.W_E), model.weights.W_E, n=3)
+    assert found.tokens[0] == one_token(model, " queen")
+    assert found.cosines[0] == pytest.approx(0.72, abs=0.02)
+
+
+def test_paris_minus_france_plus_italy_is_not_rome(model):
+    paris, france, italy = (one_token(model, text) for text in (" Paris", " France", " Italy"))
+    found = embeddings.nearest(embeddings.analogy(paris, france, italy, model.weights.W_E), model.weights.W_E, n=6)
+    assert one_token(model, " Rome") not in found.tokens
+
+
+@pytest.mark.parametrize(
+    ("word", "near", "at_least"),
+    [
+        (" Monday", {" Tuesday", " Wednesday", " Thursday", " Friday"}, 0.85),
+        (" three", {" four", " two", " five"}, 0.78),
+    ],
+)
+def test_days_and_numbers_cluster(model, word, near, at_least):
+    token = one_token(model, word)
+    found = embeddings.nearest(model.weights.W_E[token], model.weights.W_E, n=len(near), exclude=[token])
+    assert set(model.tokenizer.pieces(found.tokens)) == near
+    assert found.cosines[0] > at_least
+
+
+# 3 Position
+
+
+def test_one_layer_without_rope_cannot_see_order_but_thirty_can(model):
+    first, second, *rest = model.tokenizer.encode("dog bites man and runs away")
+    here = model.trace([first, second, *rest], edits=Edits(rope=False))
+    swapped = model.trace([second, first, *rest], edits=Edits(rope=False))
+    one, other = (trace.blocks[0].attention.out[-1] for trace in (here, swapped))
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(one).max())
+    assert np.abs(here.logits - swapped.logits).max() > 0.1
+
+
+def test_one_layer_with_rope_sees_order(model):
+    first, second, *rest = model.tokenizer.encode("dog bites man and runs away")
+    one = model.trace([first, second, *rest]).blocks[0].attention.out[-1]
+    other = model.trace([second, first, *rest]).blocks[0].attention.out[-1]
+    assert np.abs(one - other).max() > 1e-2 * np.abs(one).max()
+
+
+def test_scores_depend_on_distance_only(model):
+    ids = model.tokenizer.encode(CAT)
+    here = model.trace(ids)
+    moved = model.trace(ids, edits=Edits(position_shift=1_000.0))
+    for layer in (0, 13, 29):
+        pattern, other = (trace.blocks[layer].attention.pattern for trace in (here, moved))
+        np.testing.assert_allclose(other, pattern, rtol=0, atol=2e-3)
+    assert np.abs(model.trace(ids, edits=Edits(position_scale=8.0)).logits - here.logits).max() > 1.0
+
+
+def test_without_rope_the_model_forgets_paris(model):
+    paris = one_token(model, " Paris")
+    assert probability(model.trace(FRANCE, edits=Edits(rope=False)), paris) < 0.05
+
+
+# 4 Attention
+
+
+def heads_from_was(model) -> tuple[list[str], np.ndarray]:
+    """The pieces, and each head's weights from "was": [n_layers n_heads kv_seq]."""
+    trace = model.trace(CAT)
+    was = trace.pieces.index(" was")
+    return trace.pieces, np.stack([block.attention.pattern[:, was] for block in trace.blocks])
+
+
+def test_a_few_heads_look_from_was_to_cat(model):
+    pieces, weights = heads_from_was(model)
+    cat, yesterday = pieces.index(" cat"), pieces.index(" yesterday")
+    assert weights[13, 8, cat] == pytest.approx(0.93, abs=0.02)
+    assert weights[13, 8, yesterday] < 0.01
+    assert weights[13, 6, cat] == pytest.approx(0.76, abs=0.02)
+    assert weights[21, 7, cat] == pytest.approx(0.61, abs=0.02)
+    strongest = np.argsort(-weights[..., cat].ravel())[:3]
+    assert {divmod(int(head), model.config.n_heads) for head in strongest} == {(13, 8), (13, 6), (21, 7)}
+
+
+def test_the_mean_over_all_heads_hides_them(model):
+    pieces, weights = heads_from_was(model)
+    mean = weights.mean(axis=(0, 1))
+    assert len(weights.reshape(-1, len(pieces))) == 270
+    assert mean[0] == pytest.approx(0.60, abs=0.02)
+    assert mean[pieces.index(" yesterday")] == pytest.approx(0.074, abs=0.005)
+    assert mean[pieces.index(" cat")] == pytest.approx(0.056, abs=0.005)
+
+
+def test_most_heads_give_over_half_to_the_first_token(model):
+    last = np.stack([block.attention.pattern[:, -1, 0] for block in model.trace(CAT).blocks])
+    assert (last > 0.5).mean() == pytest.approx(0.64, abs=0.03)
+
+
+def test_zeroing_the_cat_heads_barely_moves_was_or_were(model):
+    text = "The cat that I saw yesterday"
+    was, were = one_token(model, " was"), one_token(model, " were")
+    off = Edits(head={(13, 8): 0, (13, 6): 0, (21, 7): 0})
+    gap, gap_off = (trace.logits[was] - trace.logits[were] for trace in (model.trace(text), model.trace(text, off)))
+    assert gap > 2
+    assert abs(gap - gap_off) < 0.5
+
+
+def test_names(model):
+    trace = model.trace("When Mary and John went to the store, John gave a drink to")
+    assert probability(trace, one_token(model, " Mary")) == pytest.approx(0.92, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def repeated(model) -> list[int]:
+    """25 random ordinary tokens, twice."""
+    once = np.random.default_rng(0).choice(np.arange(1_000, 40_000), 25, replace=False)
+    return [*once.tolist(), *once.tolist()]
+
+
+def right_next(model, ids: list[int], edits: Edits | None = None) -> tuple[float, float]:
+    """Mean probability of the right next token: in the first half, and in the second."""
+    trace = model.trace(ids, edits)
+    logits = trace.lens(model.config.n_layers - 1)
+    probs = ops.softmax(logits)[np.arange(len(ids) - 1), ids[1:]]
+    half = len(ids) // 2
+    return float(probs[: half - 1].mean()), float(probs[half:].mean())
+
+
+def induction_heads(model, ids: list[int], n: int) -> list[tuple[int, int]]:
+    """(layer, head) of the n heads with the largest induction score."""
+    blocks = model.trace(ids).blocks
+    scores = np.stack([attention.induction_score(block.attention.pattern, ids) for block in blocks])
+    return [divmod(int(i), model.config.n_heads) for i in np.argsort(-scores.ravel())[:n]]
+
+
+def test_repeated_nonsense_is_copied(model, repeated):
+    first, second = right_next(model, repeated)
+    assert first < 1e-3
+    assert second > 0.3
+
+
+def test_without_eight_induction_heads_nothing_is_copied(model, repeated):
+    heads = induction_heads(model, repeated, 8)
+    assert all(15 <= layer <= 24 for layer, _ in heads)
+    assert right_next(model, repeated, Edits(head=dict.fromkeys(heads, 0)))[1] < 0.01
+
+
+def test_without_eight_other_heads_it_is_copied_still(model, repeated):
+    strongest = set(induction_heads(model, repeated, 8))
+    others = [(layer, head) for layer in range(10, 28) for head in range(9) if (layer, head) not in strongest]
+    picked = np.random.default_rng(1).choice(len(others), 8, replace=False)
+    edits = Edits(head={others[i]: 0 for i in picked})
+    assert right_next(model, repeated, edits)[1] > 0.3
+
+
+# 5 FFN
+
+
+def test_most_parameters_are_in_the_ffns(model):
+    c = model.config
+    ffn = c.n_layers * 3 * c.d_model * c.d_ff
+    attn = c.n_layers * 2 * c.d_model * c.d_head * (c.n_heads + c.n_kv_heads)
+    table = c.n_vocab * c.d_model
+    norms = (2 * c.n_layers + 1) * c.d_model
+    total = ffn + attn + table + norms
+    assert total == pytest.approx(134.5e6, rel=1e-3)
+    assert [round(100 * part / total) for part in (ffn, attn, table)] == [59, 20, 21]
+
+
+def test_paris(model):
+    trace = model.trace(FRANCE)
+    assert probability(trace, one_token(model, " Paris")) == pytest.approx(0.77, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("layer", "low", "high"),
+    [
+        (0, 0.0, 0.01),
+        (2, 0.01, 0.06),
+        (3, 0.70, 1.0),
+        (8, 0.0, 0.01),
+        (11, 0.0, 0.01),
+        (17, 0.70, 1.0),
+        (25, 0.70, 1.0),
+        (29, 0.05, 0.15),
+    ],
+)
+def test_one_ffn_off(model, layer, low, high):
+    trace = model.trace(FRANCE, edits=Edits(ffn={layer: 0}))
+    assert low <= probability(trace, one_token(model, " Paris")) <= high
+
+
+def test_the_logit_lens_finds_paris_very_late(model):
+    trace = model.trace(FRANCE)
+    paris = one_token(model, " Paris")
+    ranks = [rank(trace.lens(layer)[-1], paris) for layer in range(model.config.n_layers)]
+    assert ranks[-1] == 1
+    assert min(ranks[:-1]) > 1
+    assert min(ranks[:20]) > 100
+    assert 2 <= ranks[28] <= 12
+
+
+def test_the_stream_grows_although_norms_rescale_what_is_read(model):
+    trace = model.trace(FRANCE)
+    first, last = (float(np.linalg.norm(x[-1])) for x in (trace.blocks[0].resid_pre, trace.blocks[-1].resid_post))
+    assert first == pytest.approx(2.6, abs=0.2)
+    assert last > 100 * first
+
+
+# 6 Sampling
+
+
+PROMPTS = (FRANCE, CAT, "Once upon a time", "The best way to learn is", "def main():\n    ", "My favourite colour is")
+
+
+@pytest.mark.parametrize("text", PROMPTS)
+def test_a_high_temperature_moves_the_mass_into_the_tail(model, text):
+    logits = model.trace(text).logits
+    likeliest = np.argsort(-logits)[:50]
+    outside = [1 - Sampler(temperature=t).probs(logits)[likeliest].sum() for t in (0.5, 1.0, 2.0)]
+    assert outside[0] < 0.02
+    assert outside[1] < 0.3
+    assert outside[2] > 0.5
+
+
+def test_two_plus_two_starts_with_a_space(model):
+    trace = model.trace("2 + 2 =")
+    assert probability(trace, one_token(model, " ")) == pytest.approx(0.86, abs=0.02)
+    after = model.trace("2 + 2 = ")
+    assert int(after.logits.argmax()) == one_token(model, "4")
+
+
+def test_greedy_writing_ends_in_a_loop(model):
+    """The likeliest token, over and over, comes back to what it has said."""
+    steps = model.generate("I think that", max_new_tokens=120, sampler=Sampler(temperature=0))
+    tokens = [step.token for step in steps]
+    eights = [tuple(tokens[i : i + 8]) for i in range(len(tokens) - 7)]
+    assert len(set(eights)) < len(eights)
