@@ -1,0 +1,4 @@
+"""Pictures of what the model computes: arrays and pieces in, a picture out.
+
+The parts every notebook uses are here; each stage's own pictures are in the module of the same name.
+"""

@@ -1,0 +1,195 @@
+"""What every picture of the kit shares: its traits, its text form, its JavaScript, and the provenance of its numbers."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from llmviz.views import theme
+from llmviz.views.pieces import clean, marked
+
+STATIC = Path(__file__).with_name("static")
+
+
+@functools.cache
+def script(name: str) -> str:
+    """The module text of one widget: the kit's constants, `draw.js`, then `<name>.js`.
+
+    A widget's module is loaded from a blob, so it cannot import a neighbour: the shared part is put in front of it.
+    """
+    constants = json.dumps(theme.script_constants(), ensure_ascii=True)
+    parts = [f"const KIT = {constants};"]
+    parts += [(STATIC / file).read_text("utf-8") for file in ("draw.js", f"{name}.js")]
+    return "\n".join(parts)
+
+
+@functools.cache
+def style() -> str:
+    """The style sheet of every widget: the palette as variables, then `kit.css`."""
+    return theme.css() + (STATIC / "kit.css").read_text("utf-8")
+
+
+class Pieces(traitlets.TraitType):
+    """A list of token texts. Python sees them as they are (lone surrogates written out), the page as `marked`."""
+
+    info_text = "a sequence of strings"
+    default_value = ()
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.tag(sync=True, to_json=lambda value, _: [marked(piece) for piece in value])
+
+    def validate(self, obj, value):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            self.error(obj, value)
+        value = list(value)
+        if not all(isinstance(piece, str) for piece in value):
+            self.error(obj, value)
+        return [clean(piece) for piece in value]
+
+
+class Text(traitlets.Unicode):
+    """One line of text that may come from the reader: safe to send, and put on the page as text, never as HTML."""
+
+    def __init__(self, default_value="", **kwargs):
+        super().__init__(default_value, **kwargs)
+        self.tag(sync=True)
+
+    def validate(self, obj, value):
+        value = super().validate(obj, value)
+        return value if value is None else clean(value)
+
+
+class Floats(traitlets.TraitType):
+    """A float32 array (or None), sent as bytes. With `limit`, the page gets only that many along each axis."""
+
+    info_text = "an array of real numbers"
+    default_value = None
+    allow_none = True
+
+    def __init__(self, *, ndim: tuple[int, ...], limit: int | None = None, **kwargs):
+        super().__init__(allow_none=True, **kwargs)
+        self.ndim = ndim
+
+        def to_json(value, _):
+            if value is None:
+                return None
+            cut = value[tuple(slice(limit) for _ in range(value.ndim))]
+            return {"shape": list(cut.shape), "data": memoryview(cut.tobytes())}
+
+        self.tag(sync=True, to_json=to_json, from_json=lambda value, _: value)
+
+    def validate(self, obj, value):
+        if value is None:
+            return None
+        array = np.array(value, dtype=np.float32)  # a copy, so that the caller's array can change without us
+        if array.ndim not in self.ndim:
+            raise traitlets.TraitError(
+                f"{type(obj).__name__}.{self.name} takes {' or '.join(map(str, self.ndim))} axes, "
+                f"not an array of shape {array.shape}"
+            )
+        array.flags.writeable = False
+        return array
+
+
+class Picture(anywidget.AnyWidget):
+    """A widget with a text form, save buttons and, where `provenance` is set, numbers that can be asked where they are from.
+
+    `provenance` is a function of what was clicked (an index, or row and column) that returns an
+    `llmviz.views.provenance.Explanation`; it runs only when somebody asks.
+    """
+
+    _css = style()
+
+    caption = Text()  # one sentence that says what the picture shows
+    summary = Text()  # read by screen readers; written by the picture itself
+    stage = traitlets.Enum(theme.STAGES, "tokenization").tag(sync=True)  # whose accent colour it wears
+    asked = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
+    explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
+    explains = traitlets.Bool(False).tag(sync=True)
+
+    _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
+    _changing = False
+
+    def __init__(self, *, provenance: Callable | None = None, **traits):
+        super().__init__(**{name: value for name, value in traits.items() if value is not None})
+        self.provenance = provenance
+        if self._data:
+            self.observe(self._say_again, list(self._data))
+        self.observe(self._explain, "asked")
+        self._say_again()
+
+    @property
+    def provenance(self) -> Callable | None:
+        """The function that explains a number of this picture, or None."""
+        return self._provenance
+
+    @provenance.setter
+    def provenance(self, function: Callable | None) -> None:
+        self._provenance = function
+        self.explains = function is not None
+        self.asked = None
+
+    def change(self, **traits) -> None:
+        """Set several traits as one step: one message to the page, one redraw."""
+        self._changing = True
+        with self.hold_sync():
+            try:
+                for name, value in traits.items():
+                    setattr(self, name, value)
+            finally:
+                self._changing = False
+            self._say_again()
+
+    def text(self) -> str:
+        """Every number of the picture as plain text."""
+        raise NotImplementedError
+
+    def headline(self) -> str:
+        """One or two sentences for a screen reader; the whole text where it is short."""
+        text = self.text()
+        return text if len(text) <= 600 else text[:600].rsplit(" ", 1)[0] + " …"
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _say_again(self, _change=None) -> None:
+        if not self._changing:
+            self.summary = self.headline()
+
+    def _explain(self, change) -> None:
+        where = change["new"]
+        if where is None or self._provenance is None:
+            self.explanation = None
+        else:
+            self.explanation = self._provenance(*where).as_dict()
+
+
+def lines(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as aligned text columns, the first flush left, the others flush right."""
+    table = [[str(cell) for cell in row] for row in rows]
+    if not table:
+        return ""
+    widths = [max(len(row[i]) for row in table if i < len(row)) for i in range(max(map(len, table)))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
+        for row in table
+    )
+
+
+def percent(p: float) -> str:
+    """A probability for people: "67.5 %", "0.02 %", "< 0.001 %"."""
+    value = 100 * float(p)
+    if value == 0:
+        return "0 %"
+    if value < 0.001:
+        return "< 0.001 %"
+    if value < 0.0995:
+        return f"{value:.2g} %"
+    return f"{value:.1f} %"

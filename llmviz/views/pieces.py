@@ -1,0 +1,53 @@
+"""A token's text, made safe to send and possible to see."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from llmviz.views.theme import MARKS
+
+# Characters that join or style their neighbours inside one emoji or word; invisible only when they stand alone.
+_JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
+_OPEN, _CLOSE = "\x01", "\x02"
+
+
+def clean(text: str) -> str:
+    r"""Text that JSON, websockets and fonts can carry: a lone surrogate becomes "\ud83d", written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def visible(piece: str) -> str:
+    """A piece as a reader can see it: "·that", "⏎", control characters as ␀ or ‹U+202E›, an empty piece as ‹empty›."""
+    return marked(piece).replace(_OPEN, "").replace(_CLOSE, "")
+
+
+def marked(piece: str) -> str:
+    r"""`visible`, with every stand-in between "\x01" and "\x02", so that a widget can draw it quieter than real text.
+
+    The two control characters cannot be part of the piece itself: they would have been replaced.
+    """
+    if not piece:
+        return f"{_OPEN}‹empty›{_CLOSE}"
+    alone = all(char in _JOINERS for char in piece)
+    return "".join(_marked_char(char, alone) for char in clean(piece))
+
+
+def _marked_char(char: str, alone: bool) -> str:
+    if char in MARKS:
+        shown = MARKS[char][0]
+    elif ord(char) < 0x20:
+        shown = chr(0x2400 + ord(char))  # the control pictures: ␀ ␁ …
+    elif char == "\x7f":
+        shown = "␡"
+    elif char in _JOINERS and not alone:
+        return char
+    elif unicodedata.category(char)[0] in "CZ":  # controls, direction overrides, unassigned, other spaces
+        shown = f"‹U+{ord(char):04X}›"
+    else:
+        return char
+    return f"{_OPEN}{shown}{_CLOSE}"
+
+
+def quote(piece: str) -> str:
+    """A piece in quotation marks, for sentences: “·that”."""
+    return f"“{visible(piece)}”"

@@ -1,0 +1,447 @@
+// Shared by every picture. Python puts this file in front of each widget's own (see picture.py), after a line
+// `const KIT = {...}` with the colours and marks of theme.py. It draws and picks; it computes nothing about the model.
+
+// ---- elements. Text is only ever set as text, so what a reader typed cannot become markup. ----
+
+function build(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return node;
+}
+const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
+const s = (tag, attributes, ...children) =>
+  build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+/** The nodes of a piece. Python has put each stand-in for white space or a control between \x01 and \x02. */
+function pieceNodes(marked) {
+  return marked
+    .split(/\x01([^\x02]*)\x02/)
+    .map((part, i) => (i % 2 ? h("span", { class: "lv-mark" }, part) : part))
+    .filter((part) => part !== "");
+}
+const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
+const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
+
+/** "· space   ⏎ new line", for the marks that occur in these pieces. */
+function markLegend(pieces) {
+  const found = new Set(pieces.join("").match(/\x01[^\x02]\x02/g) ?? []);
+  return Object.entries(KIT.marks)
+    .filter(([mark]) => found.has(`\x01${mark}\x02`))
+    .map(([mark, name]) => h("span", {}, h("b", { class: "lv-piece" }, mark), ` ${name}`));
+}
+
+// ---- numbers ----
+
+/** A float array as Python sent it: {shape, data: Float32Array}, or null. */
+function floats(value) {
+  if (!value) return null;
+  const view = value.data;
+  const from = view.byteOffset ?? 0;
+  const buffer = view.buffer ?? view;
+  return { shape: value.shape, data: new Float32Array(buffer.slice(from, from + view.byteLength)) };
+}
+
+function percent(p) {
+  const value = 100 * p;
+  if (value === 0) return "0 %";
+  if (value < 0.001) return "< 0.001 %";
+  return value < 0.0995 ? `${Number(value.toPrecision(2))} %` : `${value.toFixed(1)} %`;
+}
+const minus = (text) => text.replace("-", "\u2212");
+const number = (v) =>
+  Number.isNaN(v) ? "blank" : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
+const count = (n) => n.toLocaleString("en-US");
+const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
+
+// ---- colour ----
+
+const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+const luminance = ([r, g, b]) => 0.2126 * (r / 255) ** 2.2 + 0.7152 * (g / 255) ** 2.2 + 0.0722 * (b / 255) ** 2.2;
+
+function ramp(stops) {
+  const colors = stops.map(rgb);
+  return Array.from({ length: 256 }, (_, i) => {
+    const at = (i / 255) * (colors.length - 1);
+    const k = Math.min(Math.floor(at), colors.length - 2);
+    return colors[k].map((c, j) => Math.round(c + (at - k) * (colors[k + 1][j] - c)));
+  });
+}
+
+/** A colour scale with its meaning: "weight" (0 to limit, square root), "prob" (0 to limit), "signed" (-limit to limit). */
+function colorScale(name, theme, limit = 1) {
+  const signed = name === "signed";
+  const table = ramp(KIT[signed ? "diverging" : "sequential"][theme]);
+  const place = signed
+    ? (v) => 0.5 + 0.5 * clamp(v / limit, -1, 1)
+    : name === "weight"
+      ? (v) => Math.sqrt(clamp(v / limit))
+      : (v) => clamp(v / limit);
+  const color = (v) => table[Math.round(255 * place(v))];
+  const show = (v) => (signed ? (v > 0 ? "+" : "") + number(v) : String(Number(v.toPrecision(3))));
+  return {
+    table,
+    color,
+    css: (v) => `rgb(${color(v).join(",")})`,
+    ink: (v) => (luminance(color(v)) > 0.28 ? "#111418" : "#ffffff"),
+    low: signed ? minus(show(-limit)) : "0",
+    high: show(limit),
+    note: name === "weight" ? "square-root scale" : "",
+    over: (v) => Math.abs(v) > limit * 1.000001,
+  };
+}
+
+/** A small colour bar with its two ends, and a word where the scale is not linear. */
+function scaleLegend(scale, meaning) {
+  const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
+  const ctx = bar.getContext("2d");
+  const image = ctx.createImageData(256, 1);
+  scale.table.forEach((c, i) => image.data.set([...c, 255], 4 * i));
+  ctx.putImageData(image, 0, 0);
+  return h("span", {}, meaning ? `${meaning} ` : "", scale.low, bar, scale.high, scale.note ? ` (${scale.note})` : "");
+}
+
+/** Light or dark: what the host says, else whether the page writes light on dark. */
+function themeOf(element) {
+  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false" ? "dark" : "light";
+  if (vscodeThemeKind) return /dark|contrast$/.test(vscodeThemeKind) ? "dark" : "light";
+  const host = element.parentElement ?? document.body;
+  const ink = (getComputedStyle(host).color.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map(Number);
+  return luminance(ink) > 0.35 ? "dark" : "light";
+}
+
+// ---- canvas ----
+
+/** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
+function sizeCanvas(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
+  Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+  const ctx = canvas.getContext("2d");
+  ctx.setTransform(1, 0, 0, 1, 0, 0);
+  ctx.clearRect(0, 0, w, hgt);
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return ctx;
+}
+
+/**
+ * Paint a grid of numbers at (x, y); NaN stays blank. Many grids can share one canvas: `offset` and `stride` say where
+ * this one starts in `values` and how far apart its rows lie. Cells with a gap are rectangles, without one an image.
+ */
+function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols }) {
+  if (gap > 0) {
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < cols; c++) {
+        const v = values[offset + r * stride + c];
+        if (Number.isNaN(v)) continue;
+        ctx.fillStyle = scale.css(v);
+        ctx.fillRect(x + c * w, y + r * hgt, w - gap, hgt - gap);
+      }
+    return;
+  }
+  const image = new ImageData(cols, rows);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < cols; c++) {
+      const v = values[offset + r * stride + c];
+      if (!Number.isNaN(v)) image.data.set([...scale.color(v), 255], 4 * (r * cols + c));
+    }
+  const small = new OffscreenCanvas(cols, rows);
+  small.getContext("2d").putImageData(image, 0, 0);
+  ctx.imageSmoothingEnabled = false;
+  ctx.drawImage(small, x, y, cols * w, rows * hgt);
+}
+
+// ---- the frame of a picture ----
+
+/**
+ * The figure around a picture: caption, body, readout (what the pointer or the keys are on, read aloud), legend, save
+ * buttons, and the panel that says where a number comes from. `draw` is called with every change of a trait, of the
+ * width or of the theme, and updates in place.
+ */
+function frame(model, el, name, { card = true } = {}) {
+  const part = (suffix, attributes = {}) => h("div", { class: `lv-${suffix}`, ...attributes });
+  const view = {
+    model,
+    caption: part("caption"),
+    body: part("body"),
+    readout: part("readout", { "aria-live": "polite" }),
+    legend: part("legend"),
+    panel: part("explain", { hidden: true, tabindex: "-1" }),
+  };
+  const save = part("save", {}, );
+  for (const kind of ["SVG", "PNG"])
+    save.append(h("button", { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) }, kind));
+  const foot = part("foot");
+  foot.append(view.legend, save);
+  view.root = h(
+    "figure",
+    // JupyterLab would take the arrow keys for itself; this attribute tells it not to.
+    { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
+    view.caption, view.body, view.readout, foot, view.panel,
+  );
+  el.replaceChildren(view.root);
+
+  view.width = () => view.body.clientWidth || 720;
+  view.note = (text) => {
+    if (view.readout.textContent !== text) view.readout.textContent = text;
+  };
+  view.set = (traits) => {
+    for (const [trait, value] of Object.entries(traits)) model.set(trait, value);
+    model.save_changes();
+  };
+  view.ask = (...where) => model.get("explains") && view.set({ asked: where });
+  /** When the reader moves on while a panel is open, the panel follows. */
+  view.follow = (...where) => model.get("asked") && view.ask(...where);
+  view.start = (draw) => {
+    const paint = () => {
+      view.theme = themeOf(view.root);
+      view.root.dataset.lvTheme = view.theme;
+      view.root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
+      view.root.setAttribute("aria-label", model.get("summary"));
+      view.caption.textContent = model.get("caption");
+      view.caption.hidden = !model.get("caption");
+      drawExplanation(view);
+      draw();
+    };
+    let pending = false; // one message from Python may change several traits: paint once
+    const soon = () => {
+      if (pending) return;
+      pending = true;
+      queueMicrotask(() => { pending = false; paint(); });
+    };
+    let width = 0;
+    const resized = new ResizeObserver(() => {
+      if (view.body.clientWidth !== width) { width = view.body.clientWidth; paint(); }
+    });
+    const themed = new MutationObserver(() => themeOf(view.root) !== view.theme && paint());
+    const media = window.matchMedia("(prefers-color-scheme: dark)");
+    paint();
+    model.on("change", soon);
+    resized.observe(view.body);
+    themed.observe(document.body, { attributes: true });
+    media.addEventListener("change", soon);
+    return () => {
+      model.off("change", soon);
+      resized.disconnect();
+      themed.disconnect();
+      media.removeEventListener("change", soon);
+    };
+  };
+  view.root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && model.get("asked")) { view.set({ asked: null }); event.stopPropagation(); }
+  });
+  return view;
+}
+
+/** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
+function onKeys(element, actions) {
+  element.addEventListener("keydown", (event) => {
+    if (event.altKey || event.metaKey) return;
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    event.stopPropagation();
+    action(event);
+  });
+}
+
+// ---- tokens as chips, used by the strip and by the arcs ----
+
+function chip(label, id, index) {
+  return h(
+    "span",
+    { class: "lv-chip", role: "option", "data-index": index },
+    h("bdi", { class: "lv-piece" }, pieceNodes(label)),
+    id === null || id === undefined ? null : h("span", { class: "lv-id" }, String(id)),
+  );
+}
+
+/** Mark one chip of a list as selected, tell screen readers, and bring it into view inside its own list only. */
+function selectChip(list, chips, selected, prefix) {
+  chips.forEach((node, i) => {
+    const on = i === selected;
+    if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
+  });
+  const node = chips[selected];
+  if (!node) return list.removeAttribute("aria-activedescendant");
+  node.id ||= `${prefix}-${selected}`;
+  list.setAttribute("aria-activedescendant", node.id);
+  if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 8;
+  const below = node.offsetTop + node.offsetHeight - list.clientHeight;
+  if (below > list.scrollTop) list.scrollTop = below + 8;
+  if (node.offsetLeft < list.scrollLeft) list.scrollLeft = node.offsetLeft - 8;
+  const right = node.offsetLeft + node.offsetWidth - list.clientWidth;
+  if (right > list.scrollLeft) list.scrollLeft = right + 8;
+}
+
+/** The nearest chip on the line above (-1) or below (+1). */
+function chipOnNextLine(chips, from, direction) {
+  const here = chips[from];
+  const middle = here.offsetLeft + here.offsetWidth / 2;
+  let best = from;
+  let line = null;
+  for (let i = from + direction; chips[i]; i += direction) {
+    if (chips[i].offsetTop === here.offsetTop) continue;
+    line ??= chips[i].offsetTop;
+    if (chips[i].offsetTop !== line) break;
+    const distance = (k) => Math.abs(chips[k].offsetLeft + chips[k].offsetWidth / 2 - middle);
+    if (best === from || distance(i) < distance(best)) best = i;
+  }
+  return best;
+}
+
+const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
+const tooLong = (n, what = "tokens") =>
+  n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
+
+// ---- where a number comes from ----
+
+function drawExplanation(view) {
+  const told = view.model.get("explanation");
+  if (told === view.told) return;
+  view.told = told;
+  view.panel.hidden = !told;
+  if (!told) return view.panel.replaceChildren();
+  const close = () => { view.set({ asked: null }); view.body.querySelector("[tabindex='0']")?.focus(); };
+  view.panel.replaceChildren(
+    h("div", { class: "lv-explain-title" }, told.title,
+      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×")),
+    h("div", { class: "lv-formula" }, told.formula),
+    h("table", {}, h("tbody", {}, told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))),
+    h("div", { class: "lv-line" }, h("code", {}, told.line), h("b", {}, ` = ${told.result}`)),
+  );
+}
+
+// ---- saving: the page as it stands becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
+
+const SVG_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin",
+  "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
+
+function toSVG(view) {
+  const { root } = view;
+  const origin = root.getBoundingClientRect();
+  const size = { w: origin.width, h: origin.height };
+  const pen = document.createElement("canvas").getContext("2d");
+  const reach = (r) => {
+    size.w = Math.max(size.w, r.right - origin.left);
+    size.h = Math.max(size.h, r.bottom - origin.top);
+  };
+  const at = (r) => ({ x: r.left - origin.left, y: r.top - origin.top, width: r.width, height: r.height });
+
+  const textOf = (node, style) => {
+    const range = document.createRange();
+    const runs = []; // words that stand on one line
+    for (const word of node.data.matchAll(/\s*\S+\s*/g)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const r = range.getBoundingClientRect();
+      const last = runs.at(-1);
+      if (last && Math.abs(last.r.top - r.top) < 2) last.text += word[0];
+      else runs.push({ r, text: word[0] });
+    }
+    pen.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    return runs.map(({ r, text }) => {
+      reach(r);
+      const m = pen.measureText(text);
+      const base = r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
+      return s("text", {
+        x: r.left - origin.left, y: base - origin.top, fill: style.color, "font-family": style.fontFamily,
+        "font-size": style.fontSize, "font-weight": style.fontWeight, "font-style": style.fontStyle,
+      }, text.trim());
+    });
+  };
+
+  const boxOf = (r, style) => {
+    const shapes = [];
+    const sides = ["Top", "Right", "Bottom", "Left"].map((side) => ({
+      width: style[`border${side}Style`] === "none" ? 0 : parseFloat(style[`border${side}Width`]),
+      color: style[`border${side}Color`],
+      dash: style[`border${side}Style`] === "dashed" ? "5 4" : null,
+    }));
+    const even = sides.every((side) => side.width === sides[0].width && side.color === sides[0].color);
+    const radius = Math.min(parseFloat(style.borderTopLeftRadius) || 0, r.height / 2);
+    const box = at(r);
+    const filled = !/, 0\)$|transparent/.test(style.backgroundColor);
+    if (filled || (even && sides[0].width)) {
+      const edge = even ? sides[0].width : 0;
+      shapes.push(s("rect", {
+        x: box.x + edge / 2, y: box.y + edge / 2, width: Math.max(0, box.width - edge), height: Math.max(0, box.height - edge),
+        rx: radius, fill: filled ? style.backgroundColor : "none",
+        stroke: edge ? sides[0].color : null, "stroke-width": edge || null, "stroke-dasharray": edge ? sides[0].dash : null,
+      }));
+    }
+    if (!even) {
+      const [x0, y0, x1, y1] = [box.x, box.y, box.x + box.width, box.y + box.height];
+      [[x0, y0, x1, y0], [x1, y0, x1, y1], [x0, y1, x1, y1], [x0, y0, x0, y1]].forEach(([a, b, c, d], i) => {
+        const side = sides[i];
+        if (side.width)
+          shapes.push(s("line", { x1: a, y1: b, x2: c, y2: d, stroke: side.color, "stroke-width": side.width, "stroke-dasharray": side.dash }));
+      });
+    }
+    if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) && style.outlineStyle !== "auto") {
+      const gap = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth) / 2;
+      shapes.push(s("rect", { x: box.x - gap, y: box.y - gap, width: box.width + 2 * gap, height: box.height + 2 * gap, rx: radius,
+        fill: "none", stroke: style.outlineColor, "stroke-width": style.outlineWidth }));
+    }
+    return shapes;
+  };
+
+  const nestedSVG = (node, r) => {
+    const copy = node.cloneNode(true);
+    const [from, to] = [node, copy].map((top) => [top, ...top.querySelectorAll("*")]);
+    from.forEach((element, i) => {
+      const style = getComputedStyle(element);
+      for (const key of SVG_STYLES) to[i].setAttribute(key, style.getPropertyValue(key));
+      for (const key of ["class", "style", "tabindex"]) to[i].removeAttribute(key);
+    });
+    for (const [key, value] of Object.entries({ ...at(r), overflow: "visible" })) copy.setAttribute(key, value);
+    return copy;
+  };
+
+  const walk = (node) => {
+    if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close")) return [];
+    const style = getComputedStyle(node);
+    if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
+    const r = node.getBoundingClientRect();
+    if (node instanceof HTMLCanvasElement) {
+      reach(r);
+      return [s("image", { ...at(r), href: node.toDataURL(), preserveAspectRatio: "none" })];
+    }
+    if (node instanceof SVGSVGElement) { reach(r); return [nestedSVG(node, r)]; }
+    const shapes = style.display === "contents" ? [] : boxOf(r, style);
+    if (shapes.length) reach(r);
+    shapes.push(...[...node.childNodes].flatMap(walk));
+    return style.opacity === "1" ? shapes : [s("g", { opacity: style.opacity }, shapes)];
+  };
+
+  const shapes = walk(root);
+  const [w, hgt] = [Math.ceil(size.w), Math.ceil(size.h)];
+  const page = getComputedStyle(root).getPropertyValue("--lv-page");
+  const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
+    s("title", {}, view.model.get("summary")), s("rect", { width: w, height: hgt, fill: page }), shapes);
+  return { text: new XMLSerializer().serializeToString(svg), width: w, height: hgt };
+}
+
+async function saveAs(view, name, kind) {
+  const { text, width, height } = toSVG(view);
+  let blob = new Blob([text], { type: "image/svg+xml" });
+  if (kind === "PNG") {
+    const image = new Image();
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+    await image.decode();
+    const canvas = h("canvas", { width: 2 * width, height: 2 * height });
+    canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
+    blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  }
+  const link = h("a", { href: URL.createObjectURL(blob), download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}` });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

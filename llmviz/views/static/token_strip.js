@@ -1,0 +1,85 @@
+// Tokens as chips: pick one by pointer or keys; a weight shades each.
+
+function render({ model, el }) {
+  const view = frame(model, el, "token_strip");
+  const list = h("div", { class: "lv-chips", role: "listbox", tabindex: "0", "aria-label": "tokens" });
+  view.body.append(list);
+  const prefix = uid();
+  let chips = [];
+  let drawn = {};
+
+  const select = (index, ask = false) => {
+    if (index < 0 || index >= chips.length) return;
+    view.set({ selected: index });
+    ask ? view.ask(index) : view.follow(index);
+  };
+  const current = () => model.get("selected") ?? -1;
+
+  const tell = (index) => {
+    const label = model.get("pieces")[index];
+    if (label === undefined) return view.note("");
+    const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
+    const parts = [`${quoted(label)} · token ${index + 1} of ${model.get("pieces").length}, position ${index}`];
+    if (ids) parts.push(`id ${ids[index]}`);
+    if (weights && !Number.isNaN(weights.data[index])) parts.push(`weight ${percent(weights.data[index])}`);
+    if (notes?.[index]) parts.push(notes[index]);
+    view.note(parts.join(" · "));
+  };
+
+  const indexOf = (event) => {
+    const node = event.target.closest(".lv-chip");
+    return node ? Number(node.dataset.index) : null;
+  };
+  list.addEventListener("click", (event) => {
+    const index = indexOf(event);
+    if (index !== null) select(index, true);
+  });
+  list.addEventListener("pointermove", (event) => {
+    const index = indexOf(event);
+    if (index === null) return;
+    tell(index);
+    if (model.get("hover_selects") && index !== current()) select(index);
+  });
+  list.addEventListener("pointerleave", () => tell(current()));
+  onKeys(list, {
+    ArrowRight: () => select(Math.min(current() + 1, chips.length - 1)),
+    ArrowLeft: () => select(Math.max(current() - 1, 0)),
+    ArrowDown: () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), 1)),
+    ArrowUp: () => chips.length && select(chipOnNextLine(chips, Math.max(0, current()), -1)),
+    Home: () => select(0),
+    End: () => select(chips.length - 1),
+    Enter: () => select(Math.max(0, current()), true),
+    " ": () => select(Math.max(0, current()), true),
+  });
+
+  return view.start(() => {
+    const [pieces, ids] = [model.get("pieces"), model.get("ids")];
+    if (pieces !== drawn.pieces || ids !== drawn.ids) {
+      chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
+      list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      view.root.classList.toggle("lv-many", chips.length > 64);
+    }
+    const weights = floats(model.get("weights"));
+    const scale = colorScale("weight", view.theme);
+    const highlight = new Set(model.get("highlight"));
+    chips.forEach((node, i) => {
+      const v = weights ? weights.data[i] : NaN;
+      const shaded = v !== undefined && !Number.isNaN(v);
+      node.style.backgroundColor = shaded ? scale.css(v) : "";
+      node.style.color = shaded ? scale.ink(v) : "";
+      node.classList.toggle("lv-highlight", highlight.has(i));
+    });
+    selectChip(list, chips, model.get("selected"), prefix);
+    if (pieces !== drawn.pieces || !!weights !== drawn.weights || view.theme !== drawn.theme)
+      view.legend.replaceChildren(
+        ...[tooLong(pieces.length) || null].filter(Boolean).map((text) => h("b", {}, text)),
+        ...markLegend(pieces),
+        ...(weights ? [scaleLegend(scale, "shade = weight")] : []),
+        ...(highlight.size ? [h("span", {}, "dashed: marked")] : []),
+      );
+    drawn = { pieces, ids, weights: !!weights, theme: view.theme };
+    tell(current());
+  });
+}
+
+export default { render };

@@ -1,0 +1,174 @@
+"""One look for every picture: sizes, stage colours, two colour scales, and the same for plotly and matplotlib.
+
+This file is the only place where a colour or a type size is written down. The widgets get them from here as CSS
+variables (`css`) and as JSON (`script_constants`); plotly and matplotlib get them through `plotly_template` and
+`matplotlib_style`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+MAX_TOKENS = 512  # longer texts: the first 512 are drawn, and the picture says so
+
+STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
+
+# One accent a stage, (light, dark). The Okabe-Ito set, which the colour-blind can tell apart, moved a little
+# where text on it would be too faint (4.5 : 1 against the page in both themes).
+STAGE_COLORS = {
+    "tokenization": ("#0072B2", "#4FA9E3"),
+    "embeddings": ("#00805D", "#35BF95"),
+    "position": ("#946600", "#E69F00"),
+    "attention": ("#8E4EC6", "#B98AE8"),
+    "ffn": ("#BC5200", "#F5894D"),
+    "sampling": ("#CC3F7A", "#F07FB0"),
+}
+
+# Pixels. `piece` is what must be readable from the back row; nothing is set smaller than `small`.
+SIZES = {"title": 20, "body": 16, "piece": 18, "small": 14}
+
+FONTS = {
+    "ui": "var(--jp-ui-font-family, system-ui, -apple-system, 'Segoe UI', sans-serif)",
+    # pieces only: a monospace face first, then whatever has the script or the emoji
+    "mono": "var(--jp-code-font-family, ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace), "
+    "system-ui, sans-serif",
+}
+
+# Surfaces and ink, (light, dark).
+SURFACES = {
+    "ink": ("#1B1F24", "#EAEEF2"),
+    "quiet": ("#57606A", "#A3ACB6"),  # second voice: captions, ids, axes
+    "line": ("#D5DAE0", "#343B44"),
+    "card": ("#F7F8FA", "#191E24"),
+    "page": ("#FFFFFF", "#111418"),  # chips and cells that carry nothing
+}
+
+# The scales have a fixed meaning everywhere: sequential = "how much" (weights and probabilities, 0 to 1, never
+# negative); diverging = signed numbers, orange below zero, blue above, the middle exactly zero. Stops are evenly spaced.
+SEQUENTIAL = {
+    "light": ("#F4F6F9", "#D3E1EE", "#A3C1DD", "#6C9CC9", "#2F70AC", "#08519C", "#073B75"),
+    "dark": ("#1C2229", "#23384B", "#2A5275", "#3474A5", "#4A99D2", "#74C0F5", "#B5E0FF"),
+}
+DIVERGING = {
+    "light": ("#8A3B00", "#C8651B", "#E8A26A", "#F4F2F0", "#7FB0DA", "#2C73B5", "#0B4079"),
+    "dark": ("#FFC48F", "#F0934A", "#A85C22", "#20252B", "#2A6497", "#56A3E3", "#A9D6FF"),
+}
+
+# Text in plotly and matplotlib pictures, which cannot follow the theme by themselves: a grey that reads on both.
+MID_GREY = "#74797F"
+
+# White space made visible: what stands for it, and what the legend calls it.
+MARKS = {" ": ("·", "space"), "\n": ("⏎", "new line"), "\t": ("⇥", "tab")}
+
+
+def stage_color(stage: str, theme: str = "light") -> str:
+    """The accent of a stage as "#RRGGBB"; `theme` is "light" or "dark". An unknown stage is a ValueError."""
+    if stage not in STAGE_COLORS:
+        raise ValueError(f"no stage called {stage!r}; the stages are {', '.join(STAGES)}")
+    return STAGE_COLORS[stage][("light", "dark").index(theme)]
+
+
+def css() -> str:
+    """The palette as CSS variables on `.llmviz`, light by default and dark under `[data-lv-theme=dark]`."""
+
+    def block(index: int) -> str:
+        pairs = {**SURFACES, **STAGE_COLORS}
+        return "".join(f"--lv-{name}:{pair[index]};" for name, pair in pairs.items())
+
+    sizes = "".join(f"--lv-size-{name}:{px}px;" for name, px in SIZES.items())
+    fonts = "".join(f"--lv-font-{name}:{family};" for name, family in FONTS.items())
+    return f".llmviz{{{sizes}{fonts}{block(0)}}}\n.llmviz[data-lv-theme=dark]{{{block(1)}}}\n"
+
+
+def script_constants() -> dict:
+    """What the widgets' JavaScript needs to know, JSON-able: the scales, the white-space marks, the length limit."""
+    return {
+        "sequential": SEQUENTIAL,
+        "diverging": DIVERGING,
+        "marks": {mark: name for mark, name in MARKS.values()},
+        "maxTokens": MAX_TOKENS,
+        "stages": STAGES,
+    }
+
+
+def plotly_colorscale(name: str, theme: str = "light") -> list[list]:
+    """ "sequential" or "diverging" in plotly's form, [[0.0, "#…"], …, [1.0, "#…"]]."""
+    stops = {"sequential": SEQUENTIAL, "diverging": DIVERGING}[name][theme]
+    return [[i / (len(stops) - 1), color] for i, color in enumerate(stops)]
+
+
+def plotly_template(stage: str = "embeddings"):
+    """A plotly template with the kit's look: transparent, so that it sits on a light or a dark page alike.
+
+    Text is a grey that reads on both. Where a kit widget is on the same page (the map on top of each notebook), its
+    style sheet turns plotly's text into the page's own ink, so the contrast is full there.
+    """
+    import plotly.graph_objects as go
+
+    accent = STAGE_COLORS[stage][0]
+    others = [STAGE_COLORS[s][0] for s in STAGES if s != stage]
+    clear, grid = "rgba(0,0,0,0)", "rgba(128,134,142,0.25)"
+    axis = {"gridcolor": grid, "zerolinecolor": "rgba(128,134,142,0.5)", "linecolor": grid, "automargin": True}
+    axis_3d = {**{k: v for k, v in axis.items() if k != "automargin"}, "backgroundcolor": clear}
+    return go.layout.Template(
+        layout={
+            "paper_bgcolor": clear,
+            "plot_bgcolor": clear,
+            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 15, "color": MID_GREY},
+            "title": {"font": {"size": SIZES["title"] - 2}, "x": 0.01, "xanchor": "left"},
+            "colorway": [accent, *others],
+            "colorscale": {
+                "sequential": plotly_colorscale("sequential"),
+                "diverging": plotly_colorscale("diverging"),
+            },
+            "xaxis": axis,
+            "yaxis": axis,
+            "scene": {"xaxis": axis_3d, "yaxis": axis_3d, "zaxis": axis_3d},
+            "margin": {"l": 60, "r": 20, "t": 48, "b": 52},
+            "hoverlabel": {"font": {"size": 15}},
+            "legend": {"bgcolor": clear},
+        }
+    )
+
+
+def matplotlib_colormap(name: str):
+    """ "sequential" or "diverging" as a matplotlib colormap; masked and NaN cells stay transparent."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    stops = {"sequential": SEQUENTIAL, "diverging": DIVERGING}[name]["light"]
+    return LinearSegmentedColormap.from_list(f"llmviz_{name}", stops).with_extremes(bad=(0, 0, 0, 0))
+
+
+@contextlib.contextmanager
+def matplotlib_style(stage: str = "embeddings") -> Iterator[None]:
+    """`with matplotlib_style("ffn"): …` draws in the kit's look; transparent, readable on light and dark pages."""
+    import matplotlib
+
+    colors = [STAGE_COLORS[stage][0], *(STAGE_COLORS[s][0] for s in STAGES if s != stage)]
+    clear = (0, 0, 0, 0)
+    with matplotlib.rc_context(
+        {
+            "figure.facecolor": clear,
+            "axes.facecolor": clear,
+            "savefig.facecolor": clear,
+            "text.color": MID_GREY,
+            "axes.labelcolor": MID_GREY,
+            "axes.titlecolor": MID_GREY,
+            "axes.edgecolor": MID_GREY,
+            "xtick.color": MID_GREY,
+            "ytick.color": MID_GREY,
+            "grid.color": MID_GREY,
+            "grid.alpha": 0.3,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": matplotlib.cycler(color=colors),
+            "font.size": 13,
+            "axes.titlesize": 15,
+            "axes.titlelocation": "left",
+            "figure.dpi": 110,
+            "legend.frameon": False,
+            "image.interpolation": "nearest",
+        }
+    ):
+        yield
