@@ -89,14 +89,18 @@ def test_frequent_tokens_have_a_much_lower_baseline(model):
 
 def test_king_minus_man_plus_woman_is_nearest_to_queen(model):
     king, man, woman = (one_token(model, text) for text in (" king", " man", " woman"))
-    found = embeddings.nearest(embeddings.analogy(king, man, woman, model.weights.W_E), model.weights.W_E, n=3)
+    found = embeddings.nearest(
+        embeddings.analogy(king, man, woman, model.weights.W_E), model.weights.W_E, n=3
+    )
     assert found.tokens[0] == one_token(model, " queen")
     assert found.cosines[0] == pytest.approx(0.72, abs=0.02)
 
 
 def test_paris_minus_france_plus_italy_is_not_rome(model):
     paris, france, italy = (one_token(model, text) for text in (" Paris", " France", " Italy"))
-    found = embeddings.nearest(embeddings.analogy(paris, france, italy, model.weights.W_E), model.weights.W_E, n=6)
+    found = embeddings.nearest(
+        embeddings.analogy(paris, france, italy, model.weights.W_E), model.weights.W_E, n=6
+    )
     assert one_token(model, " Rome") not in found.tokens
 
 
@@ -187,7 +191,9 @@ def test_zeroing_the_cat_heads_barely_moves_was_or_were(model):
     text = "The cat that I saw yesterday"
     was, were = one_token(model, " was"), one_token(model, " were")
     off = Edits(head={(13, 8): 0, (13, 6): 0, (21, 7): 0})
-    gap, gap_off = (trace.logits[was] - trace.logits[were] for trace in (model.trace(text), model.trace(text, off)))
+    gap, gap_off = (
+        trace.logits[was] - trace.logits[were] for trace in (model.trace(text), model.trace(text, off))
+    )
     assert gap > 2
     assert abs(gap - gap_off) < 0.5
 
@@ -289,7 +295,9 @@ def test_the_logit_lens_finds_paris_very_late(model):
 
 def test_the_stream_grows_although_norms_rescale_what_is_read(model):
     trace = model.trace(FRANCE)
-    first, last = (float(np.linalg.norm(x[-1])) for x in (trace.blocks[0].resid_pre, trace.blocks[-1].resid_post))
+    first, last = (
+        float(np.linalg.norm(x[-1])) for x in (trace.blocks[0].resid_pre, trace.blocks[-1].resid_post)
+    )
     assert first == pytest.approx(2.6, abs=0.2)
     assert last > 100 * first
 
@@ -297,7 +305,14 @@ def test_the_stream_grows_although_norms_rescale_what_is_read(model):
 # 6 Sampling
 
 
-PROMPTS = (FRANCE, CAT, "Once upon a time", "The best way to learn is", "def main():\n    ", "My favourite colour is")
+PROMPTS = (
+    FRANCE,
+    CAT,
+    "Once upon a time",
+    "The best way to learn is",
+    "def main():\n    ",
+    "My favourite colour is",
+)
 
 
 @pytest.mark.parametrize("text", PROMPTS)
