@@ -1,4 +1,4 @@
-"""What every picture of the kit shares: its traits, its text form, its JavaScript, and the provenance of its numbers."""
+"""What every picture of the kit shares: its traits, its text form, its JavaScript, and where its numbers are from."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Floats(traitlets.TraitType):
 
 
 class Picture(anywidget.AnyWidget):
-    """A widget with a text form, save buttons and, where `provenance` is set, numbers that can be asked where they are from.
+    """A widget with a text form, save buttons and, where `provenance` is set, numbers that say where they are from.
 
     `provenance` is a function of what was clicked (an index, or row and column) that returns an
     `llmviz.views.provenance.Explanation`; it runs only when somebody asks.
@@ -178,7 +178,9 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
         return ""
     widths = [max(len(row[i]) for row in table if i < len(row)) for i in range(max(map(len, table)))]
     return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip()
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))
+        ).rstrip()
         for row in table
     )
 

@@ -45,7 +45,7 @@ SURFACES = {
 }
 
 # The scales have a fixed meaning everywhere: sequential = "how much" (weights and probabilities, 0 to 1, never
-# negative); diverging = signed numbers, orange below zero, blue above, the middle exactly zero. Stops are evenly spaced.
+# negative); diverging = signed numbers, orange below zero, blue above, zero in the middle. Stops are evenly spaced.
 SEQUENTIAL = {
     "light": ("#F4F6F9", "#D3E1EE", "#A3C1DD", "#6C9CC9", "#2F70AC", "#08519C", "#073B75"),
     "dark": ("#1C2229", "#23384B", "#2A5275", "#3474A5", "#4A99D2", "#74C0F5", "#B5E0FF"),
@@ -86,7 +86,7 @@ def script_constants() -> dict:
     return {
         "sequential": SEQUENTIAL,
         "diverging": DIVERGING,
-        "marks": {mark: name for mark, name in MARKS.values()},
+        "marks": dict(MARKS.values()),
         "maxTokens": MAX_TOKENS,
         "stages": STAGES,
     }
@@ -109,13 +109,22 @@ def plotly_template(stage: str = "embeddings"):
     accent = STAGE_COLORS[stage][0]
     others = [STAGE_COLORS[s][0] for s in STAGES if s != stage]
     clear, grid = "rgba(0,0,0,0)", "rgba(128,134,142,0.25)"
-    axis = {"gridcolor": grid, "zerolinecolor": "rgba(128,134,142,0.5)", "linecolor": grid, "automargin": True}
+    axis = {
+        "gridcolor": grid,
+        "zerolinecolor": "rgba(128,134,142,0.5)",
+        "linecolor": grid,
+        "automargin": True,
+    }
     axis_3d = {**{k: v for k, v in axis.items() if k != "automargin"}, "backgroundcolor": clear}
     return go.layout.Template(
         layout={
             "paper_bgcolor": clear,
             "plot_bgcolor": clear,
-            "font": {"family": "system-ui, -apple-system, 'Segoe UI', sans-serif", "size": 15, "color": MID_GREY},
+            "font": {
+                "family": "system-ui, -apple-system, 'Segoe UI', sans-serif",
+                "size": 15,
+                "color": MID_GREY,
+            },
             "title": {"font": {"size": SIZES["title"] - 2}, "x": 0.01, "xanchor": "left"},
             "colorway": [accent, *others],
             "colorscale": {
