@@ -30,9 +30,10 @@ def script(name: str) -> str:
 
 
 @functools.cache
-def style() -> str:
-    """The style sheet of every widget: the palette as variables, then `kit.css`."""
-    return theme.css() + (STATIC / "kit.css").read_text("utf-8")
+def style(name: str = "") -> str:
+    """The style sheet of a widget: the palette as variables, `kit.css`, then `<name>.css` where there is one."""
+    files = [STATIC / "kit.css", STATIC / f"{name}.css"]
+    return theme.css() + "\n".join(file.read_text("utf-8") for file in files if file.exists())
 
 
 class Pieces(traitlets.TraitType):
