@@ -15,6 +15,7 @@ from llmviz.views import theme
 from llmviz.views.pieces import clean, marked
 
 STATIC = Path(__file__).with_name("static")
+PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
 @functools.cache
@@ -138,12 +139,13 @@ class Picture(anywidget.AnyWidget):
         self.asked = None
 
     def change(self, **traits) -> None:
-        """Set several traits as one step: one message to the page, one redraw."""
-        self._changing = True
+        """Set several traits as one step: one message to the page, one redraw, checked together at the end."""
         with self.hold_sync():
+            self._changing = True
             try:
-                for name, value in traits.items():
-                    setattr(self, name, value)
+                with self.hold_trait_notifications():
+                    for name, value in traits.items():
+                        setattr(self, name, value)
             finally:
                 self._changing = False
             self._say_again()
@@ -158,18 +160,30 @@ class Picture(anywidget.AnyWidget):
         return text if len(text) <= 600 else text[:600].rsplit(" ", 1)[0] + " …"
 
     def __repr__(self) -> str:
-        return self.text()
+        text = self.text()
+        if len(text) <= PLAIN_LIMIT:
+            return text
+        return text[:PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n… and more: print(picture.text()) shows all of it"
+
+    def _repr_mimebundle_(self, **_):
+        view = {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
+        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
 
     def _say_again(self, _change=None) -> None:
-        if not self._changing:
-            self.summary = self.headline()
+        if self._changing:
+            return
+        self.summary = self.headline()
+        if self.asked is not None:  # an open explanation must not go on telling old numbers
+            self._explain()
 
-    def _explain(self, change) -> None:
-        where = change["new"]
-        if where is None or self._provenance is None:
+    def _explain(self, _change=None) -> None:
+        if self.asked is None or self._provenance is None:
             self.explanation = None
-        else:
-            self.explanation = self._provenance(*where).as_dict()
+            return
+        try:
+            self.explanation = self._provenance(*self.asked).as_dict()
+        except (IndexError, ValueError):  # what was asked about is no longer in the picture
+            self.asked = None
 
 
 def lines(rows: Iterable[Iterable[object]]) -> str:

@@ -184,6 +184,7 @@ function frame(model, el, name, { card = true } = {}) {
     { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
     view.caption, view.body, view.readout, foot, view.panel,
   );
+  el.classList.add("lv-host");
   el.replaceChildren(view.root);
 
   view.width = () => view.body.clientWidth || 720;
@@ -216,7 +217,9 @@ function frame(model, el, name, { card = true } = {}) {
     };
     let width = 0;
     const resized = new ResizeObserver(() => {
-      if (view.body.clientWidth !== width) { width = view.body.clientWidth; paint(); }
+      if (view.body.clientWidth === width) return; // hidden at first: the width comes later
+      width = view.body.clientWidth;
+      if (width) requestAnimationFrame(paint); // a paint inside the observer could set it off again
     });
     const themed = new MutationObserver(() => themeOf(view.root) !== view.theme && paint());
     const media = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,0 +1,138 @@
+"""The likeliest next tokens as bars, with the share of all the others said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import traitlets
+
+from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.pieces import visible
+
+KEEP = object()  # `show(probs)` leaves "before" as it is
+_AXES = (
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+)  # where the axis may end: few steps, so that bars keep their meaning while a slider moves
+
+
+class NextTokenBars(Picture):
+    """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first.
+
+    `probs` [n_vocab] must come from a softmax over all tokens: if it does not add up to 1 (within 0.01), is negative
+    or NaN, that is a ValueError. `before` [n_vocab] is drawn as an outline around the bars, for the same tokens, and
+    named `before_label`. Click, arrow keys or Python select a row (`selected`); its token's id is `chosen`.
+    Enter or a click asks `provenance(row)`. `show` puts new numbers into the same picture.
+    """
+
+    _esm = script("next_token_bars")
+    _css = style("next_token_bars")
+    _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
+
+    pieces = Pieces()
+    ids = traitlets.List(traitlets.Int()).tag(sync=True)
+    probs = Floats(ndim=(1,))
+    before = Floats(ndim=(1,))
+    before_label = Text("before")
+    rest = traitlets.Float(0.0).tag(sync=True)
+    n_rest = traitlets.Int(0).tag(sync=True)
+    axis_max = traitlets.Float(1.0).tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    chosen = traitlets.Int(None, allow_none=True)
+
+    def __init__(
+        self,
+        probs: Sequence | np.ndarray,
+        tokenizer,
+        *,
+        n: int = 20,
+        before: Sequence | np.ndarray | None = None,
+        before_label: str = "before",
+        caption: str = "",
+        stage: str = "sampling",
+        provenance: Callable | None = None,
+        **layout,
+    ):
+        self._tokenizer = tokenizer
+        self._n = n
+        self._all_before = None
+        super().__init__(
+            before_label=before_label, caption=caption, stage=stage, provenance=provenance, **layout
+        )
+        self.show(probs, before=before)
+
+    def show(self, probs: Sequence | np.ndarray, before: object = KEEP) -> None:
+        """Draw these probabilities [n_vocab] instead; `before` [n_vocab] is the new outline, None takes it away."""
+        probs = _distribution(probs, "probs")
+        if before is not KEEP:
+            self._all_before = None if before is None else _distribution(before, "before")
+        if self._all_before is not None and self._all_before.shape != probs.shape:
+            raise ValueError(f"before has {self._all_before.size} tokens, probs {probs.size}")
+        ids = top(probs, self._n)
+        shown = probs[ids]
+        was = None if self._all_before is None else self._all_before[ids]
+        largest = max(shown[0], 0 if was is None else was.max())
+        keep = np.flatnonzero(ids == self.chosen) if self.chosen is not None else ()
+        self.change(
+            pieces=self._tokenizer.pieces(ids.tolist()),
+            ids=ids.tolist(),
+            probs=shown,
+            before=was,
+            rest=max(0.0, float(probs.sum() - shown.sum())),
+            n_rest=probs.size - ids.size,
+            axis_max=next((end for end in _AXES if largest <= end), 1.0),
+            selected=int(keep[0]) if len(keep) else None,
+        )
+
+    def text(self) -> str:
+        """One line a token: piece, probability, and what it was before; then the rest's share."""
+        rows = [["next token", "probability", *([self.before_label] if self.before is not None else [])]]
+        for i, piece in enumerate(self.pieces):
+            row = [visible(piece), percent(self.probs[i])]
+            rows.append(row if self.before is None else [*row, percent(self.before[i])])
+        rest = f"{percent(self.rest)} on the other {self.n_rest:,} tokens" if self.n_rest else ""
+        return "\n".join(filter(None, [lines(rows), rest]))
+
+    def headline(self) -> str:
+        """The three likeliest, and the rest's share."""
+        best = [
+            f"{visible(piece)} {percent(p)}"
+            for piece, p in zip(self.pieces[:3], self.probs if self.pieces else ())
+        ]
+        rest = f"; {percent(self.rest)} on the {self.n_rest:,} tokens not shown" if self.n_rest else ""
+        return f"Likeliest next tokens: {', '.join(best)}{rest}"
+
+    @traitlets.validate("selected")
+    def _a_row(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.ids):
+            raise traitlets.TraitError(f"selected is a row from 0 to {len(self.ids) - 1}, not {value}")
+        return value
+
+    @traitlets.observe("selected", "ids")
+    def _choose(self, _change):
+        row = self.selected
+        self.chosen = self.ids[row] if row is not None and row < len(self.ids) else None
+
+
+def top(probs: np.ndarray, n: int) -> np.ndarray:
+    """The indices of the `n` largest of `probs` [n_vocab], largest first, equal ones by index."""
+    n = min(n, probs.size)
+    best = np.argpartition(-probs, n - 1)[:n]
+    return best[np.lexsort((best, -probs[best]))]
+
+
+def _distribution(values, name: str) -> np.ndarray:
+    probs = np.asarray(values, dtype=np.float64)
+    if probs.ndim != 1 or probs.size == 0:
+        raise ValueError(
+            f"{name} is one number a token of the vocabulary, not an array of shape {probs.shape}"
+        )
+    if not (probs >= 0).all() or abs(probs.sum() - 1) > 0.01:
+        raise ValueError(
+            f"{name} must be probabilities over the whole vocabulary: not negative, and 1 in all (here {probs.sum():.4g})"
+        )
+    return probs

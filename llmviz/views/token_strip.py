@@ -1,0 +1,121 @@
+"""A text as its tokens: one chip a token, with visible spaces, ids, and a shade where there is a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import traitlets
+
+from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.pieces import clean, visible
+from llmviz.views.theme import MAX_TOKENS
+
+
+class TokenStrip(Picture):
+    """Pieces as chips in reading order; a click, the arrow keys or Python select one (trait `selected`).
+
+    `ids` are written under the pieces. `weights` [seq] are shares from 0 to 1 that shade the chips on a square-root
+    scale; NaN leaves a chip unshaded. `highlight` lists positions that get a dashed border, `notes` one more string a
+    token for the line below. With `hover_selects` the pointer selects by passing over. Enter or a click asks
+    `provenance(position)`. Texts over 512 tokens show the first 512 and say so.
+
+    A selection outside the text, or a list that has not one entry a piece, is a `traitlets.TraitError`. New `pieces`
+    drop what no longer fits them; to set several traits together use `change(pieces=…, ids=…)`.
+    """
+
+    _esm = script("token_strip")
+    _css = style("token_strip")
+    _data = ("pieces", "ids", "weights", "notes")
+
+    pieces = Pieces()
+    ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
+    weights = Floats(ndim=(1,), limit=MAX_TOKENS)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    highlight = traitlets.List(traitlets.Int()).tag(sync=True)
+    notes = traitlets.List(traitlets.Unicode(), default_value=None, allow_none=True).tag(sync=True)
+    hover_selects = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        pieces: Sequence[str],
+        ids: Sequence | np.ndarray | None = None,
+        *,
+        weights: Sequence | np.ndarray | None = None,
+        selected: int | None = None,
+        highlight: Sequence | np.ndarray = (),
+        notes: Sequence[str] | None = None,
+        hover_selects: bool = False,
+        caption: str = "",
+        stage: str = "tokenization",
+        provenance: Callable | None = None,
+        **layout,
+    ):
+        super().__init__(
+            pieces=pieces,
+            ids=None if ids is None else [int(i) for i in ids],
+            weights=weights,
+            selected=selected,
+            highlight=[int(i) for i in highlight],
+            notes=notes,
+            hover_selects=hover_selects,
+            caption=caption,
+            stage=stage,
+            provenance=provenance,
+            **layout,
+        )
+
+    def text(self) -> str:
+        """One line a token: its position, piece, id, weight and note."""
+        if not self.pieces:
+            return "no tokens yet"
+        rows = []
+        for i, piece in enumerate(self.pieces):
+            row = [f"{i}  {visible(piece)}"]
+            if self.ids is not None:
+                row.append(f"id {self.ids[i]}")
+            if self.weights is not None:
+                row.append("–" if np.isnan(self.weights[i]) else percent(self.weights[i]))
+            if self.notes is not None:
+                row.append(self.notes[i])
+            rows.append(row)
+        return lines(rows)
+
+    def headline(self) -> str:
+        """How many tokens, and the first of them."""
+        if not self.pieces:
+            return "no tokens yet"
+        shown = " ".join(visible(piece) for piece in self.pieces[:64])
+        more = f" … and {len(self.pieces) - 64} more" if len(self.pieces) > 64 else ""
+        return f"{len(self.pieces)} tokens: {shown}{more}"
+
+    @traitlets.validate("ids", "weights", "notes")
+    def _one_a_piece(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        if value is None:
+            return None
+        if len(value) != len(self.pieces):
+            raise traitlets.TraitError(f"{len(value)} {name} for {len(self.pieces)} pieces")
+        if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
+            raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: no shade)")
+        return [clean(note) for note in value] if name == "notes" else value
+
+    @traitlets.validate("selected")
+    def _a_position(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.pieces):
+            raise traitlets.TraitError(
+                f"selected is a position from 0 to {len(self.pieces) - 1}, not {value}"
+            )
+        return value
+
+    @traitlets.observe("pieces")
+    def _drop_what_does_not_fit(self, _change):
+        n = len(self.pieces)
+        for name in ("ids", "weights", "notes"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                setattr(self, name, None)
+        if self.selected is not None and self.selected >= n:
+            self.selected = None
+        self.highlight = [i for i in self.highlight if i < n]
