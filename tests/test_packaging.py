@@ -1,4 +1,4 @@
-"""What a clone and a wheel hold: one list of dependencies, clean files, every static file, and who imports whom."""
+"""What a clone and a wheel hold: one list of dependencies, clean files, every static file."""
 
 import ast
 import json
@@ -47,13 +47,20 @@ def test_environment_yml_names_the_packages_and_bounds_of_pyproject_toml():
     assert bounds(conda + pip) == bounds([*project["dependencies"], f"python{project['requires-python']}"])
 
 
+def imported_modules(path: Path) -> set[str]:
+    """The absolute names of what a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+
+
 def test_every_module_imported_outside_the_standard_library_is_a_dependency():
     declared = {name.replace("-", "_").lower() for name in bounds(PYPROJECT["project"]["dependencies"])}
     declared |= {"ipython", "traitlets"}  # come with ipywidgets, which is built on them
     foreign = {
         (named(path), name.split(".")[0])
-        for path in MODULES.values()
-        for name in imported_names(path, of=named(path))
+        for path in (ROOT / "llmviz").rglob("*.py")
+        for name in imported_modules(path)
         if name.split(".")[0].lower() not in declared | {"llmviz"} | sys.stdlib_module_names
     }
     assert foreign == set()
@@ -113,93 +120,6 @@ def test_no_file_is_large_and_none_is_a_model_or_a_lock_file():
     unwanted = {".gguf", ".safetensors", ".pt", ".bin", ".lock"}
     names = {"package-lock.json", "conda-lock.yml", "uv.lock"}
     assert [named(path) for path in files_in_git() if path.suffix in unwanted or path.name in names] == []
-
-
-# ---- who may know whom -------------------------------------------------------------------------------------
-
-MODULES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted((ROOT / "llmviz").rglob("*.py"))
-}
-STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
-MATHS = ("ops", "weights", "model", "checks", "download", *STAGES)
-
-# What each module outside views/ may import of ours. One that isn't listed may import nothing of ours.
-MAY_KNOW = {
-    "attention": {"ops"},
-    "ffn": {"ops"},
-    "sampling": {"ops"},
-    "weights": {"download"},  # for the cache folder
-    "model": {"ops", "weights", "download", *STAGES},
-}
-VIEWS_ONLY = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
-
-
-def imported_names(path: Path, of: str) -> set[str]:
-    """Every module that a file imports anywhere in it, as absolute dotted names."""
-    package = of.removesuffix("/__init__.py").removesuffix(".py").split("/")
-    if not of.endswith("__init__.py"):
-        package = package[:-1]
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            start = package[: len(package) - node.level + 1] if node.level else []
-            base = ".".join([*start, *([node.module] if node.module else [])])
-            for (
-                alias
-            ) in node.names:  # "from llmviz import ops" imports a module, "from llmviz.ops import f" does too
-                full = f"{base}.{alias.name}"
-                names.add(full if full in MODULES else base)
-    return names
-
-
-def ours(module: str) -> set[str]:
-    """The modules of ours that `module` imports, without the leading "llmviz."."""
-    path = MODULES[module]
-    found = {name for name in imported_names(path, of=named(path)) if name.split(".")[0] == "llmviz"}
-    return {name.removeprefix("llmviz").removeprefix(".") for name in found}
-
-
-def test_the_import_reader_reads_every_form_of_import(tmp_path):
-    path = tmp_path / "probe.py"
-    path.write_text(
-        "import numpy as np\nfrom . import theme\nfrom .. import ops\nfrom ..attention import f\n"
-        "def g():\n    import plotly.graph_objects as go\n    from llmviz import model\n"
-    )
-    MODULES_SEEN = imported_names(path, of="llmviz/views/probe.py")
-    assert {"numpy", "llmviz.attention", "plotly.graph_objects"} <= MODULES_SEEN
-    assert all(name.startswith(("llmviz", "numpy", "plotly")) for name in MODULES_SEEN)
-
-
-@pytest.mark.parametrize("stem", MATHS)
-def test_who_knows_whom(stem):
-    module = f"llmviz.{stem}"
-    if module not in MODULES:
-        pytest.fail(f"{module} is missing")
-    assert ours(module) <= MAY_KNOW.get(stem, set())
-    foreign = {name.split(".")[0] for name in imported_names(MODULES[module], of=named(MODULES[module]))}
-    assert not foreign & set(VIEWS_ONLY)
-
-
-def test_every_module_outside_views_is_held_by_the_rule():
-    outside = {name for name in MODULES if not name.startswith("llmviz.views") and name != "llmviz"}
-    assert outside == {f"llmviz.{stem}" for stem in MATHS}
-
-
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("llmviz.views.")])
-def test_a_view_knows_its_stage_the_model_and_the_kit(module):
-    stem = module.removeprefix("llmviz.views.")
-    allowed = {"model", stem} & set(MATHS)
-    other_stages = {f"views.{stage}" for stage in STAGES if stage != stem}
-    known = {name for name in ours(module) if not name.startswith("views")}
-    assert known <= allowed
-    assert not ours(module) & other_stages  # the kit is shared; a stage's own pictures are not
-
-
-def test_importing_the_package_imports_no_view():
-    assert not {name for name in ours("llmviz") if name.startswith("views")}
 
 
 # ---- the wheel ---------------------------------------------------------------------------------------------

@@ -1,0 +1,123 @@
+"""Who may know whom: the rule of the design, read from the imports of every module."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "llmviz").rglob("*.py"))
+}
+STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
+
+# What each module outside views/ may import of ours. One that is not listed here may not exist.
+MAY_KNOW = {
+    "ops": set(),
+    "weights": set(),
+    "download": set(),
+    "checks": set(),
+    "tokenization": set(),
+    "embeddings": set(),
+    "position": set(),
+    "attention": {"ops"},
+    "ffn": {"ops"},
+    "sampling": {"ops"},
+    "model": {"ops", "weights", "download", *STAGES},
+}
+SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
+# A view shows its own stage. Besides, every view may know the model, the small functions under all stages, and the
+# names of the package itself (Edits, Sampler).
+ANY_VIEW = {"", "model", "ops"}
+# Provenance says how a number of any stage came about.
+VIEWS_OF_ALL_STAGES = {"provenance"}
+
+
+def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:
+    """Every module that the source imports anywhere in it, as absolute dotted names."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            # "from llmviz import ops" imports a module; "from llmviz.ops import softmax" does too
+            names |= {full if (full := f"{base}.{alias.name}") in MODULES else base for alias in node.names}
+    return names
+
+
+def imports_of(module: str) -> set[str]:
+    path = MODULES[module]
+    return imported(path.read_text("utf-8"), module, is_package=path.name == "__init__.py")
+
+
+def ours(module: str) -> set[str]:
+    """The modules of ours that `module` imports, without the leading "llmviz."; "" is the package itself."""
+    found = {name for name in imports_of(module) if name.split(".")[0] == "llmviz"}
+    return {name.removeprefix("llmviz").removeprefix(".") for name in found}
+
+
+def foreign(module: str) -> set[str]:
+    return {name.split(".")[0] for name in imports_of(module)} - {"llmviz"}
+
+
+def test_every_form_of_import_is_read():
+    source = (
+        "import numpy as np\nfrom . import theme, nothing\nfrom .. import ops\nfrom ..attention import attend\n"
+        "def g():\n    import plotly.graph_objects as go\n    from llmviz import model, Edits\n"
+    )
+    assert imported(source, "llmviz.views.probe") == {
+        "numpy",
+        "llmviz.views.theme",
+        "llmviz.views",
+        "llmviz.ops",
+        "llmviz.attention",
+        "plotly.graph_objects",
+        "llmviz.model",
+        "llmviz",
+    }
+    assert imported("from . import ops", "llmviz", is_package=True) == {"llmviz.ops"}
+
+
+def test_every_module_outside_views_is_held_by_the_rule():
+    outside = {name for name in MODULES if not name.startswith("llmviz.views")} - {"llmviz"}
+    assert outside == {f"llmviz.{name}" for name in MAY_KNOW}
+
+
+@pytest.mark.parametrize("name", MAY_KNOW)
+def test_maths_knows_only_what_it_may(name):
+    assert ours(f"llmviz.{name}") <= MAY_KNOW[name]
+    assert not foreign(f"llmviz.{name}") & set(SHOWN_WITH)
+
+
+def test_only_model_composes():
+    composing = [name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1]
+    assert composing == ["model"]
+
+
+def test_the_checks_know_numpy_only():
+    assert foreign("llmviz.checks") - sys.stdlib_module_names == {"numpy"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("llmviz.views.")])
+def test_a_view_knows_its_stage_the_model_and_the_kit(module):
+    stem = module.removeprefix("llmviz.views.")
+    own = set(STAGES) if stem in VIEWS_OF_ALL_STAGES else {stem} & set(STAGES)
+    known = ours(module)
+    assert {name for name in known if not name.startswith("views")} <= ANY_VIEW | own
+    # The kit is shared; the pictures of a stage are its own.
+    assert not known & {f"views.{stage}" for stage in STAGES if stage != stem}
+
+
+def test_the_package_needs_no_view_and_no_slow_import():
+    """`import llmviz` in a fresh process, as a script without a notebook does it."""
+    program = "import sys, llmviz; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
+    assert "numpy" in loaded
+    assert not loaded & {*SHOWN_WITH, "gguf", "tiktoken", "tqdm", "regex", "torch", "transformers"}
