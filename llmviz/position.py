@@ -15,13 +15,13 @@ sines and cosines of the same angles to the embedding.
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 Layout = Literal["adjacent", "halves"]
 
 
 def rotation_angles(
-    positions: Float[np.ndarray, " seq"], d_head: int, *, base: float
+    positions: Real[np.ndarray, " seq"], d_head: int, *, base: float
 ) -> Float[np.ndarray, "seq n_pairs"]:
     """Angle in radians of every pair's clock hand at every position (float64: angles grow to thousands)."""
     if d_head % 2:
@@ -62,7 +62,7 @@ def pair_slices(d_head: int, layout: Layout) -> tuple[slice, slice]:
 def score_by_distance(
     q: Float[np.ndarray, " d_head"],
     k: Float[np.ndarray, " d_head"],
-    distances: Float[np.ndarray, " n"],
+    distances: Real[np.ndarray, " n"],
     *,
     base: float,
     layout: Layout = "adjacent",
@@ -74,7 +74,7 @@ def score_by_distance(
 
 
 def sinusoidal_encoding(
-    positions: Float[np.ndarray, " seq"], d_model: int, *, base: float = 10_000.0
+    positions: Real[np.ndarray, " seq"], d_model: int, *, base: float = 10_000.0
 ) -> Float[np.ndarray, "seq d_model"]:
     """The pattern that the 2017 transformer adds to its embeddings: sine in even columns, cosine in odd ones."""
     angles = rotation_angles(positions, d_model, base=base)
