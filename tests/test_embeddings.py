@@ -1,0 +1,186 @@
+"""Rows, cosines, neighbours, analogies and PCA, each against a formula written another way."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from llmviz import embeddings
+
+
+@pytest.fixture
+def table() -> np.ndarray:
+    """A small embedding table, [30, 8]."""
+    return np.random.default_rng(3).standard_normal((30, 8)).astype(np.float32)
+
+
+def cosine_of(a, b) -> float:
+    dot = math.fsum(float(x) * float(y) for x, y in zip(a, b))
+    return dot / math.hypot(*map(float, a)) / math.hypot(*map(float, b))
+
+
+def test_embedding_is_reading_rows(table):
+    vectors = embeddings.embed([4, 0, 4, 29], table)
+    assert vectors.tolist() == [table[i].tolist() for i in (4, 0, 4, 29)]
+    np.testing.assert_array_equal(embeddings.embed(np.array([4, 0, 4, 29]), table), vectors)
+    vectors[0] = 0  # a copy: the table stays
+    assert table[4].any()
+
+
+def test_unembedding_is_a_dot_product_with_each_column(table):
+    x = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
+    logits = embeddings.unembed(x, table.T)
+    expected = [[math.fsum(float(a) * float(b) for a, b in zip(row, token)) for token in table] for row in x]
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("degrees", [0, 30, 90, 120, 180])
+def test_cosine_is_the_cosine_of_the_angle(degrees):
+    angle = math.radians(degrees)
+    a, b = np.array([3.0, 0.0]), 7 * np.array([math.cos(angle), math.sin(angle)])
+    assert embeddings.cosine_similarity(a, b) == pytest.approx(math.cos(angle), abs=1e-12)
+
+
+def test_cosine_row_by_row(table):
+    got = embeddings.cosine_similarity(table[:10], table[10:20])
+    np.testing.assert_allclose(got, [cosine_of(table[i], table[i + 10]) for i in range(10)], rtol=1e-4)
+
+
+def test_a_vector_of_length_zero_has_no_cosine(table):
+    assert math.isnan(embeddings.cosine_similarity(np.zeros(8, np.float32), table[0]))
+
+
+def test_cosine_to_every_row(table):
+    table[5] = 0
+    got = embeddings.cosine_to_all(table[2], table)
+    expected = [cosine_of(table[2], row) if row.any() else 0 for row in table]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-6)
+    assert not embeddings.cosine_to_all(np.zeros(8, np.float32), table).any()
+
+
+def test_nearest_come_in_order_and_the_row_itself_first(table):
+    found = embeddings.nearest(table[7], table, n=30)
+    assert found.tokens == sorted(range(30), key=lambda token: -cosine_of(table[7], table[token]))
+    assert found.tokens[0] == 7
+    assert found.cosines[0] == pytest.approx(1)
+    assert (np.diff(found.cosines) <= 0).all()
+
+
+def test_nearest_leaves_out_what_is_excluded(table):
+    everything = embeddings.nearest(table[7], table, n=30).tokens
+    found = embeddings.nearest(table[7], table, n=4, exclude=[7, everything[2], 7])
+    assert found.tokens == [token for token in everything if token not in (7, everything[2])][:4]
+
+
+def test_of_rows_equally_near_the_smaller_id_comes_first():
+    table = np.tile(np.array([[1, 0], [0, 1]], np.float32), (5, 1))
+    assert embeddings.nearest(table[0], table, n=10).tokens == [0, 2, 4, 6, 8, 1, 3, 5, 7, 9]
+
+
+@pytest.mark.parametrize(("n", "exclude"), [(0, []), (-1, []), (31, []), (29, [1, 2])])
+def test_more_or_fewer_neighbours_than_there_are(table, n, exclude):
+    with pytest.raises(ValueError, match=f"n must be from 1 to {30 - len(exclude)}, got {n}"):
+        embeddings.nearest(table[0], table, n=n, exclude=exclude)
+
+
+def test_an_analogy_goes_from_the_second_word_to_the_first():
+    # people on one axis, royalty on another, gender on a third
+    man, woman, king, queen = ([1, 0, 1], [1, 0, -1], [1, 1, 1], [1, 1, -1])
+    table = np.array([man, woman, king, queen], np.float32)
+    vector = embeddings.analogy(2, 0, 1, table)  # king - man + woman
+    assert vector.tolist() == queen
+    assert embeddings.nearest(vector, table, n=1).tokens == [3]
+
+
+# PCA: the code uses singular values; here the eigenvectors of the covariance matrix stand against it.
+
+
+def eigen_pca(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of variance and directions, the largest first."""
+    values, directions = np.linalg.eigh(np.cov(vectors.astype(np.float64).T))
+    return values[::-1] / values.sum(), directions.T[::-1]
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 3, 8])
+def test_pca_finds_the_eigenvectors_of_the_covariance(table, n_components):
+    found = embeddings.pca(table, n_components=n_components)
+    shares, directions = eigen_pca(table)
+    np.testing.assert_allclose(found.explained, shares[:n_components], rtol=1e-4)
+    agreement = np.abs((found.directions * directions[:n_components]).sum(axis=1))
+    np.testing.assert_allclose(agreement, 1, rtol=1e-4)
+    np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(n_components), atol=1e-5)
+    centred = table - table.astype(np.float64).mean(axis=0)
+    np.testing.assert_allclose(found.coordinates, centred @ found.directions.T, atol=1e-5)
+    np.testing.assert_allclose(found.coordinates.mean(axis=0), 0, atol=1e-5)
+
+
+def test_pca_with_all_components_loses_nothing(table):
+    found = embeddings.pca(table, n_components=8)
+    assert found.explained.sum() == pytest.approx(1)
+    np.testing.assert_allclose(found.coordinates @ found.directions + found.mean, table, atol=1e-5)
+
+
+def test_pca_signs_do_not_depend_on_chance(table):
+    found = embeddings.pca(table, n_components=3)
+    assert (found.directions[np.arange(3), np.abs(found.directions).argmax(axis=1)] > 0).all()
+    shuffled = embeddings.pca(table[::-1].copy(), n_components=3)
+    np.testing.assert_allclose(shuffled.coordinates[::-1], found.coordinates, atol=1e-4)
+
+
+def test_pca_of_points_on_a_line():
+    line = np.outer(np.arange(5), [3, -4]).astype(np.float32)
+    found = embeddings.pca(line)
+    np.testing.assert_allclose(found.explained, [1, 0], atol=1e-6)
+    np.testing.assert_allclose(np.abs(found.coordinates[:, 0]), [10, 5, 0, 5, 10], atol=1e-5)
+
+
+@pytest.mark.parametrize("vectors", [np.ones((1, 4)), np.ones((3, 4))])
+def test_pca_of_points_that_do_not_differ(vectors):
+    found = embeddings.pca(vectors.astype(np.float32), n_components=3)
+    assert found.coordinates.shape == (len(vectors), 3)
+    assert not found.coordinates.any()
+    assert not found.explained.any()
+
+
+def test_pca_directions_that_do_not_exist_are_zero(table):
+    found = embeddings.pca(table[:2], n_components=3)
+    assert found.coordinates.shape == (2, 3)
+    assert found.explained[0] == pytest.approx(1)
+    assert not found.directions[2].any()
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        embeddings.pca(table, n_components=0)
+
+
+# The baseline
+
+
+def test_random_pairs_never_pair_a_token_with_itself():
+    cosines = embeddings.random_pair_cosines(np.eye(3, dtype=np.float32), n_pairs=2_000)
+    assert len(cosines) == 2_000
+    assert not cosines.any()
+
+
+def test_random_pairs_are_fair(table):
+    everything = [cosine_of(table[i], table[j]) for i, j in itertools.combinations(range(30), 2)]
+    cosines = embeddings.random_pair_cosines(table, n_pairs=20_000)
+    error = np.std(everything) / math.sqrt(20_000)
+    assert abs(cosines.mean() - np.mean(everything)) < 4 * error
+    assert len(set(np.round(cosines, 6))) > 0.9 * len(everything)  # all pairs come up
+
+
+def test_random_pairs_among_some_tokens_only(table):
+    cosines = embeddings.random_pair_cosines(table, n_pairs=50, among=[3, 9, 3])
+    np.testing.assert_allclose(cosines, cosine_of(table[3], table[9]), rtol=1e-4)
+
+
+def test_random_pairs_are_the_same_for_the_same_seed(table):
+    once, again, other = (embeddings.random_pair_cosines(table, n_pairs=9, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(once, again)
+    assert (once != other).any()
+
+
+@pytest.mark.parametrize("among", [[], [4], [4, 4]])
+def test_random_pairs_need_two_tokens(table, among):
+    with pytest.raises(ValueError, match="at least two different tokens"):
+        embeddings.random_pair_cosines(table, among=among)
