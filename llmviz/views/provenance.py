@@ -1,0 +1,242 @@
+"""Where a number on the screen comes from: its formula, its operands with their values, and the NumPy that made it.
+
+A picture gets `provenance=lambda *where: score(trace, layer, head, *where)`; a click on a cell asks it. The results are
+the model's own: they are read from the trace, or computed by the function that the model runs. The line says the same
+in plain NumPy, with the operands' names; a reader can paste it, and a test runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import embeddings, ops
+from llmviz.model import Model, Trace
+from llmviz.sampling import Sampler
+from llmviz.views.pieces import quote
+
+
+class Operand(NamedTuple):
+    """One thing the line uses: its name there, its value, and the expression it comes from ("" if it has none)."""
+
+    name: str
+    value: Any
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Where one number comes from. Operands are `Operand`s or plain (name, value) pairs."""
+
+    title: str
+    formula: str
+    operands: Sequence[tuple]
+    line: str  # NumPy; its names are the operands'
+    result: Any
+
+    def as_dict(self) -> dict:
+        """What the page shows, as texts."""
+        rows = [Operand(*operand) for operand in self.operands]
+        return {
+            "title": self.title,
+            "formula": self.formula,
+            "operands": [
+                [f"{row.name} = {row.source}" if row.source else row.name, short(row.value)] for row in rows
+            ],
+            "line": self.line,
+            "result": short(self.result),
+        }
+
+    def __repr__(self) -> str:
+        told = self.as_dict()
+        rows = [f"  {name}: {value}" for name, value in told["operands"]]
+        return "\n".join([told["title"], told["formula"], *rows, f"{told['line']} = {told['result']}"])
+
+
+def short(value: Any) -> str:
+    """A number, a text, or the first numbers of an array and its shape, for people."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return "none"
+    array = np.asarray(value)
+    if array.dtype == bool:
+        return str(bool(value)) if array.ndim == 0 else f"{int(array.sum()):,} of {array.size:,} are True"
+    if array.ndim == 0:
+        return _number(value)
+    size = " × ".join(f"{n:,}" for n in array.shape)
+    if array.ndim > 1:
+        return f"{size} numbers"
+    if array.size <= 4:
+        return f"[{', '.join(map(_number, array))}]"
+    return f"[{', '.join(map(_number, array[:3]))}, …], {size} numbers"
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, int | np.integer):
+        return str(value).replace("-", "−")
+    if not np.isfinite(value):
+        return {np.inf: "∞", -np.inf: "−∞"}.get(float(value), "undefined")
+    return f"{float(value):.4g}".replace("-", "−")
+
+
+# --- embeddings ---
+
+
+def embedding(model: Model, token: int, dimension: int) -> Explanation:
+    """One number of a token's row of the table. IndexError if there is no such row or column."""
+    row = embeddings.embed([token], model.weights.W_E)[0]
+    return Explanation(
+        f"Number {dimension} of {_piece(model, token)}",
+        "the embedding of a token = the row of the table W_E with the token's id",
+        [
+            Operand("W_E", model.weights.W_E, "model.weights.W_E"),
+            Operand("token", int(token)),
+            Operand("dimension", int(dimension)),
+        ],
+        "W_E[token, dimension]",
+        row[dimension],
+    )
+
+
+def cosine(model: Model, a: int, b: int) -> Explanation:
+    """How much two tokens' rows point the same way."""
+    x, y = embeddings.embed([a, b], model.weights.W_E)
+    return Explanation(
+        f"Cosine of {_piece(model, a)} and {_piece(model, b)}",
+        "cosine(a, b) = a · b / (|a| |b|)",
+        [Operand("a", x, f"model.weights.W_E[{a}]"), Operand("b", y, f"model.weights.W_E[{b}]")],
+        "a @ b / (np.linalg.norm(a) * np.linalg.norm(b))",
+        embeddings.cosine_similarity(x, y),
+    )
+
+
+# --- attention ---
+
+
+def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
+    """How well the query of token `row` fits the key of token `col`, before softmax."""
+    config, block = trace.model.config, trace.blocks[layer]
+    key_head = head // (config.n_heads // config.n_kv_heads)
+    title = f"Score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
+    result = block.attention.scores[head, row, col]
+    if trace.edits.causal_mask and col > row:
+        return Explanation(
+            f"{title}: masked",
+            "a token cannot look at later ones, so the score is −∞ and its share will be 0",
+            [Operand("row", int(row)), Operand("col", int(col))],
+            "np.where(col > row, -np.inf, 0)",
+            result,
+        )
+    scaled = trace.edits.score_scale
+    return Explanation(
+        title,
+        "score = q · k / √d_head" if scaled else "score = q · k (the division by √d_head is off)",
+        [
+            Operand("q", block.q[head, row], f"trace.blocks[{layer}].q[{head}, {row}]"),
+            Operand("k", block.k[key_head, col], f"trace.blocks[{layer}].k[{key_head}, {col}]"),
+            *([Operand("d_head", config.d_head, "model.config.d_head")] if scaled else []),
+        ],
+        "q @ k / np.sqrt(d_head)" if scaled else "q @ k",
+        result,
+    )
+
+
+def pattern(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
+    """What share of its attention token `row` gives to token `col`."""
+    attention = trace.blocks[layer].attention
+    return Explanation(
+        f"Attention from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
+        "pattern = softmax(scores): e to the power of each score of this row, divided by the sum of them all",
+        [
+            Operand(
+                "scores",
+                attention.scores[head, row],
+                f"trace.blocks[{layer}].attention.scores[{head}, {row}]",
+            ),
+            Operand("col", int(col)),
+        ],
+        "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
+        attention.pattern[head, row, col],
+    )
+
+
+# --- the end of the model ---
+
+
+def logit(trace: Trace, token: int) -> Explanation:
+    """How well the last token's final vector fits one token of the vocabulary."""
+    model, last = trace.model, trace.blocks[-1].resid_post[-1]
+    x, source = last, "trace.blocks[-1].resid_post[-1]"
+    if trace.edits.norm:
+        x = ops.rms_norm(last, model.weights.final_norm, eps=model.config.norm_eps)
+        source = f"llmviz.ops.rms_norm({source}, model.weights.final_norm, eps=model.config.norm_eps)"
+    return Explanation(
+        f"Logit of {_piece(model, token)} after {_place(trace, len(trace.tokens) - 1)}",
+        "logit = the last token's final vector · the token's column of W_U",
+        [
+            Operand("x", x, source),
+            Operand("w", model.weights.W_U[:, token], f"model.weights.W_U[:, {token}]"),
+        ],
+        "x @ w",
+        trace.logits[token],
+    )
+
+
+def prob(
+    logits: Float[np.ndarray, " n_vocab"],
+    token: int,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    piece: str | None = None,
+) -> Explanation:
+    """The probability that the sampler draws `token`. Filters only choose which tokens share the whole."""
+    probs = Sampler(temperature, top_k, top_p, min_p).probs(logits)
+    title = (
+        f"Probability of token {int(token)}"
+        if piece is None
+        else f"Probability of {quote(piece)} (id {token})"
+    )
+    names = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    filters = ", ".join(f"{name} = {value:g}" for name, value in names.items() if value is not None)
+    vector = Operand("logits", logits, "trace.logits")
+    if temperature == 0:
+        return Explanation(
+            title,
+            "at temperature 0 the token with the largest logit gets everything",
+            [vector, Operand("token", int(token))],
+            "float(token == logits.argmax())",
+            probs[token],
+        )
+    operands = [vector, Operand("token", int(token)), Operand("temperature", temperature)]
+    z = "np.exp((logits - logits.max()) / temperature)"
+    if not filters:
+        return Explanation(
+            title,
+            "probability = softmax(logits / temperature), over the whole vocabulary",
+            operands,
+            f"{z}[token] / {z}.sum()",
+            probs[token],
+        )
+    return Explanation(
+        title if probs[token] else f"{title}: cut",
+        f"softmax(logits / temperature) among the tokens that are kept ({filters}); 0 for those cut",
+        [*operands, Operand("kept", probs > 0)],
+        f"{z}[token] * kept[token] / {z}[kept].sum()",
+        probs[token],
+    )
+
+
+def _piece(model: Model, token: int) -> str:
+    return f"{quote(model.tokenizer.pieces([int(token)])[0])} (id {int(token)})"
+
+
+def _place(trace: Trace, position: int) -> str:
+    return f"{quote(trace.pieces[position])} (position {position})"

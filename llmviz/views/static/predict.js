@@ -1,0 +1,93 @@
+// A question: choose or type a guess, commit to it, and only then see what the model says.
+
+function render({ model, el }) {
+  const view = frame(model, el, "predict");
+  const group = uid();
+  const question = h("div", { class: "lv-question", id: `${group}-q` });
+  const form = h("form", { class: "lv-form", "aria-labelledby": `${group}-q` });
+  const reveal = h("div", { class: "lv-reveal", "aria-live": "polite" });
+  view.body.append(question, form, reveal);
+
+  const commit = h("button", { type: "submit", class: "lv-commit" }, "Commit");
+  const again = h("button", { type: "button", class: "lv-again", onclick: () => {
+    view.set({ committed: false, guess: null });
+    requestAnimationFrame(() => form.querySelector("input")?.focus());
+  } }, "Guess again");
+  let inputs = [];
+
+  const choices = (options) => {
+    inputs = options.map((_, i) => h("input", { type: "radio", name: group, value: i, onchange: () => view.set({ guess: i }) }));
+    return h("div", { class: "lv-options", role: "radiogroup", "aria-labelledby": `${group}-q` },
+      options.map((option, i) => h("label", { class: "lv-option" }, inputs[i], h("bdi", {}, option))));
+  };
+  const numberField = () => {
+    const [low, high, unit] = [model.get("low"), model.get("high"), model.get("unit")];
+    const bounded = low !== null && high !== null;
+    const step = bounded ? (high - low > 20 ? 1 : (high - low) / 100) : "any";
+    const typed = h("input", { type: "number", class: "lv-number", step: "any", placeholder: "your guess", "aria-labelledby": `${group}-q` });
+    const slid = bounded ? h("input", { type: "range", class: "lv-range", min: low, max: high, step, "aria-label": "your guess on a line" }) : null;
+    typed.addEventListener("input", () => view.set({ guess: typed.value === "" ? null : Number(typed.value) }));
+    slid?.addEventListener("input", () => view.set({ guess: Number(slid.value) }));
+    inputs = [typed, slid].filter(Boolean);
+    return h("div", { class: "lv-quantity" }, typed, unit ? h("span", {}, unit) : null,
+      slid ? [h("span", { class: "lv-end" }, short(low)), slid, h("span", { class: "lv-end" }, short(high))] : null);
+  };
+  const short = (v) => minus(String(Number(v.toPrecision(4))));
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (model.get("guess") !== null && !model.get("committed")) view.set({ committed: true });
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault(); // a radio button would not submit everywhere
+    form.requestSubmit();
+  });
+
+  /** Where on the line the guess and the answer lie. */
+  const numberLine = () => {
+    const [low, high, guess, answer] = ["low", "high", "guess", "answer"].map((trait) => model.get(trait));
+    if (model.get("options") || low === null || high === null || answer === null || high <= low) return null;
+    const place = (v) => 100 * clamp((v - low) / (high - low));
+    const dot = (name, v, label) => h("span", { class: `lv-dot lv-dot-${name}`, style: `left:${place(v)}%` }, h("span", {}, label));
+    const [from, to] = [place(guess), place(answer)].sort((a, b) => a - b);
+    return h("div", { class: "lv-line-of-two", "aria-hidden": "true" },
+      h("span", { class: "lv-gap", style: `left:${from}%;width:${to - from}%` }), dot("guess", guess, "you"), dot("answer", answer, "the model"));
+  };
+
+  let drawn;
+  return view.start(() => {
+    const [options, guess, committed] = [model.get("options"), model.get("guess"), model.get("committed")];
+    question.textContent = model.get("question");
+    const key = JSON.stringify([options, model.get("low"), model.get("high"), model.get("unit")]);
+    if (key !== drawn) form.replaceChildren(options ? choices(options) : numberField(), h("div", { class: "lv-act" }, commit, again));
+    drawn = key;
+    for (const input of inputs) {
+      input.disabled = committed;
+      if (input.type === "radio") {
+        const i = Number(input.value);
+        input.checked = i === guess;
+        input.parentElement.classList.toggle("lv-chosen", i === guess);
+        input.parentElement.classList.toggle("lv-right", committed && i === model.get("answer"));
+      } else if (guess === null || Number(input.value) !== guess || input.value === "") {
+        if (guess !== null || document.activeElement !== input || committed) input.value = guess === null ? "" : String(guess);
+      }
+      if (input.type === "range") input.classList.toggle("lv-untouched", guess === null);
+    }
+    commit.disabled = guess === null;
+    commit.hidden = committed;
+    again.hidden = !committed;
+    const told = model.get("told");
+    reveal.hidden = !committed;
+    if (committed && !told) reveal.replaceChildren(h("div", { class: "lv-told" }, "computing …"));
+    else if (committed)
+      reveal.replaceChildren(...[
+        numberLine(),
+        h("div", { class: "lv-told" }, told),
+        model.get("explained") ? h("div", { class: "lv-why" }, model.get("explained")) : null,
+      ].filter(Boolean));
+    else reveal.replaceChildren();
+  });
+}
+
+export default { render };
