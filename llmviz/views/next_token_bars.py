@@ -98,10 +98,7 @@ class NextTokenBars(Picture):
 
     def headline(self) -> str:
         """The three likeliest, and the rest's share."""
-        best = [
-            f"{visible(piece)} {percent(p)}"
-            for piece, p in zip(self.pieces[:3], self.probs if self.pieces else ())
-        ]
+        best = [f"{visible(piece)} {percent(p)}" for piece, p in list(zip(self.pieces, self.probs))[:3]]
         rest = f"; {percent(self.rest)} on the {self.n_rest:,} tokens not shown" if self.n_rest else ""
         return f"Likeliest next tokens: {', '.join(best)}{rest}"
 
@@ -133,6 +130,7 @@ def _distribution(values, name: str) -> np.ndarray:
         )
     if not (probs >= 0).all() or abs(probs.sum() - 1) > 0.01:
         raise ValueError(
-            f"{name} must be probabilities over the whole vocabulary: not negative, and 1 in all (here {probs.sum():.4g})"
+            f"{name} must be probabilities over the whole vocabulary, none negative, "
+            f"1 in all (here {probs.sum():.4g})"
         )
     return probs

@@ -77,7 +77,7 @@ function render({ model, el }) {
     else list.removeAttribute("aria-activedescendant");
     if (full !== ticks) {
       ticks = full;
-      axis.replaceChildren(...[0, 0.25, 0.5, 0.75, 1].map((part) =>
+      axis.replaceChildren(...[0, 0.2, 0.4, 0.6, 0.8, 1].map((part) =>
         h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))} %`)));
     }
     const [rest, n] = [model.get("rest"), model.get("n_rest")];
