@@ -38,8 +38,10 @@ def with_temperature(
         greedy = np.zeros_like(logits)
         greedy[logits.argmax()] = 1
         return greedy
-    # Centred and in float64, so that a temperature of 1e-6 or 1e6 is no trouble.
-    return softmax((logits - logits.max()).astype(np.float64) / temperature).astype(logits.dtype)
+    # Centred and in float64, so that a temperature of 1e-6 or 1e6 is no trouble; at 1e-308 all others are -inf.
+    with np.errstate(over="ignore"):
+        scores = (logits - logits.max()).astype(np.float64) / temperature
+    return softmax(scores).astype(logits.dtype)
 
 
 def top_k(probs: Float[np.ndarray, " n_vocab"], k: int) -> Filtered:
