@@ -1,0 +1,212 @@
+"""Attention against loops over heads, queries and keys in float64, and the head measures on patterns made by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from llmviz import attention
+
+HEADS = [(4, 4), (6, 2), (9, 3), (4, 1), (1, 1)]  # query heads, key/value heads
+D_HEAD, D_MODEL = 6, 10
+
+
+def random(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def arrays(n_heads: int, n_kv_heads: int, *, seq: int = 5, kv_seq: int = 5) -> tuple[np.ndarray, ...]:
+    """q, k, v, W_O"""
+    return (
+        random(n_heads, seq, D_HEAD, seed=1) * np.float32(2),
+        random(n_kv_heads, kv_seq, D_HEAD, seed=2) * np.float32(2),
+        random(n_kv_heads, kv_seq, D_HEAD, seed=3),
+        random(n_heads, D_HEAD, D_MODEL, seed=4),
+    )
+
+
+def by_hand(q, k, v, W_O, *, causal=True, scale=True, head_scale=None) -> dict[str, np.ndarray]:
+    """One head, one query, one key at a time."""
+    (n_heads, seq, d_head), (n_kv_heads, kv_seq, _) = q.shape, k.shape
+    q, k, v, W_O = (one.astype(np.float64) for one in (q, k, v, W_O))
+    scores, pattern = np.full((n_heads, seq, kv_seq), -np.inf), np.zeros((n_heads, seq, kv_seq))
+    z, out = np.zeros((n_heads, seq, d_head)), np.zeros((seq, W_O.shape[2]))
+    for h in range(n_heads):
+        shared = h * n_kv_heads // n_heads
+        for i in range(seq):
+            here = kv_seq - seq + i
+            seen = [j for j in range(kv_seq) if j <= here or not causal]
+            for j in seen:
+                scores[h, i, j] = math.fsum(q[h, i] * k[shared, j]) / (math.sqrt(d_head) if scale else 1)
+            total = math.fsum(math.exp(scores[h, i, j]) for j in seen)
+            for j in seen:
+                pattern[h, i, j] = math.exp(scores[h, i, j]) / total
+                z[h, i] += pattern[h, i, j] * v[shared, j]
+            z[h, i] *= 1 if head_scale is None else head_scale[h]
+            out[i] += z[h, i] @ W_O[h]
+    return {"scores": scores, "pattern": pattern, "z": z, "out": out}
+
+
+def assert_same(trace: attention.AttentionTrace, expected: dict[str, np.ndarray]) -> None:
+    for name, array in expected.items():
+        np.testing.assert_allclose(getattr(trace, name), array, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+def test_attention_equals_the_loops(n_heads, n_kv_heads, causal, scale):
+    given = arrays(n_heads, n_kv_heads)
+    trace = attention.attend(*given, causal=causal, scale=scale)
+    assert_same(trace, by_hand(*given, causal=causal, scale=scale))
+    np.testing.assert_allclose(trace.pattern.sum(axis=-1), 1, rtol=1e-5)
+    for name in ("scores", "pattern", "z", "out"):
+        assert getattr(trace, name).dtype == np.float32, name
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+@pytest.mark.parametrize("seq", [1, 3])
+def test_fewer_queries_than_keys_are_the_last_ones(n_heads, n_kv_heads, seq):
+    q, k, v, W_O = arrays(n_heads, n_kv_heads)
+    whole = attention.attend(q, k, v, W_O)
+    last = attention.attend(q[:, -seq:], k, v, W_O)
+    assert_same(last, by_hand(q[:, -seq:], k, v, W_O))
+    np.testing.assert_allclose(last.out, whole.out[-seq:], rtol=1e-4, atol=1e-5)
+
+
+def test_the_future_gets_exactly_nothing():
+    trace = attention.attend(*arrays(6, 2))
+    future = np.triu(np.ones((5, 5), bool), k=1)
+    assert np.isneginf(trace.scores[:, future]).all()
+    assert not trace.pattern[:, future].any()
+    assert (trace.pattern[:, ~future] > 0).all()
+    np.testing.assert_array_equal(trace.pattern[:, 0, 0], 1)
+
+
+def test_head_scale_multiplies_what_a_head_hands_over_and_not_where_it_looks():
+    given = arrays(6, 2)
+    scale = np.array([1, 0, 2, 1, -1, 0.5], np.float32)
+    trace = attention.attend(*given, head_scale=scale)
+    assert_same(trace, by_hand(*given, head_scale=scale))
+    np.testing.assert_array_equal(trace.pattern, attention.attend(*given).pattern)
+
+
+def test_without_scale_the_scores_are_root_d_head_larger():
+    q, k, _, _ = arrays(4, 4)
+    larger, smaller = (attention.attention_scores(q, k, scale=scale) for scale in (False, True))
+    np.testing.assert_allclose(larger, smaller * math.sqrt(D_HEAD), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("seq", "kv_seq"), [(1, 1), (4, 4), (1, 6), (3, 6)])
+def test_the_mask_hides_what_comes_later(seq, kv_seq):
+    expected = [[j > kv_seq - seq + i for j in range(kv_seq)] for i in range(seq)]
+    assert attention.future_mask(seq, kv_seq).tolist() == expected
+
+
+@pytest.mark.parametrize("stored_as_views", [True, False])
+@pytest.mark.parametrize("seq", [1, 5, 80])
+def test_project_multiplies_by_each_heads_matrix(stored_as_views, seq):
+    W = random(3, D_MODEL, D_HEAD)
+    if (
+        stored_as_views
+    ):  # as the weights come from the file: [heads * d_head, d_model], seen from another side
+        W = np.ascontiguousarray(W.transpose(0, 2, 1)).transpose(0, 2, 1)
+    x = random(seq, D_MODEL, seed=1)
+    expected = np.stack([x.astype(np.float64) @ W[h] for h in range(3)])
+    np.testing.assert_allclose(attention.project(x, W), expected, rtol=0, atol=1e-5)
+
+
+def test_a_head_reads_the_whole_vector():
+    """Not a slice of it: changing any one number of x changes every head's query."""
+    x, W = random(1, D_MODEL), random(3, D_MODEL, D_HEAD)
+    for i in range(D_MODEL):
+        other = x.copy()
+        other[0, i] += 1
+        assert (attention.project(other, W) != attention.project(x, W)).any(axis=(1, 2)).all()
+
+
+def test_output_adds_the_heads_up():
+    z, W_O = random(3, 5, D_HEAD), random(3, D_HEAD, D_MODEL, seed=1)
+    expected = sum(z[h].astype(np.float64) @ W_O[h] for h in range(3))
+    np.testing.assert_allclose(attention.output(z, W_O), expected, rtol=0, atol=1e-5)
+
+
+def test_mixing_weighs_the_values():
+    pattern = np.array([[[1, 0, 0], [0.25, 0.75, 0], [0, 0, 1]]], np.float32)
+    v = np.array([[[4, 0], [0, 4], [8, 8]]], np.float32)
+    assert attention.mix(pattern, v).tolist() == [[[4, 0], [1, 3], [8, 8]]]
+
+
+def test_inputs_are_left_as_they_were():
+    given = arrays(6, 2)
+    before = [one.copy() for one in given]
+    for one in given:
+        one.flags.writeable = False
+    attention.attend(*given, head_scale=np.zeros(6, np.float32))
+    for one, old in zip(given, before):
+        np.testing.assert_array_equal(one, old)
+
+
+# Head measures
+
+
+def looks_at(keys: list[int]) -> np.ndarray:
+    """The pattern of one head whose query i puts all its weight on keys[i]: [1, seq, seq]."""
+    return np.eye(len(keys), dtype=np.float32)[keys][None]
+
+
+def measures(pattern: np.ndarray, tokens: list[int]) -> dict[str, float]:
+    return {
+        "previous": attention.previous_token_score(pattern)[0].item(),
+        "first": attention.first_token_score(pattern)[0].item(),
+        "duplicate": attention.duplicate_token_score(pattern, tokens)[0].item(),
+        "induction": attention.induction_score(pattern, tokens)[0].item(),
+    }
+
+
+#         place:  0  1  2  3  4  5
+TWICE = [7, 8, 9, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([0, 0, 1, 2, 3, 4], {"previous": 1, "first": 1 / 5, "duplicate": 0, "induction": 0}),
+        ([0, 0, 0, 0, 0, 0], {"previous": 1 / 5, "first": 1, "duplicate": 1 / 3, "induction": 0}),
+        ([0, 1, 2, 0, 1, 2], {"previous": 0, "first": 1 / 5, "duplicate": 1, "induction": 0}),
+        # always the token that followed the earlier copy
+        ([0, 1, 2, 1, 2, 3], {"previous": 0, "first": 0, "duplicate": 0, "induction": 1}),
+        ([0, 1, 2, 3, 4, 5], {"previous": 0, "first": 0, "duplicate": 0, "induction": 0}),
+    ],
+)
+def test_measures_of_heads_made_by_hand(keys, expected):
+    assert measures(looks_at(keys), TWICE) == pytest.approx(expected)
+
+
+def naive_measures(pattern: np.ndarray, tokens: list[int]) -> dict[str, float]:
+    """The definitions in words, as loops."""
+    seq, found = len(tokens), {"previous": [], "first": [], "duplicate": [], "induction": []}
+    for i in range(1, seq):
+        copies = [j for j in range(i) if tokens[j] == tokens[i]]
+        found["previous"].append(pattern[i, i - 1])
+        found["first"].append(pattern[i, 0])
+        if copies:
+            found["duplicate"].append(sum(pattern[i, j] for j in copies))
+            found["induction"].append(sum(pattern[i, j + 1] for j in copies))
+    return {name: float(np.mean(weights)) if weights else math.nan for name, weights in found.items()}
+
+
+def test_measures_of_a_random_pattern_follow_their_definitions():
+    tokens = np.random.default_rng(5).integers(4, size=12).tolist()  # many repeats, neighbours too
+    pattern = attention.attend(*arrays(4, 2, seq=12, kv_seq=12)).pattern
+    for head in range(4):
+        got = measures(pattern[head : head + 1], tokens)
+        assert got == pytest.approx(naive_measures(pattern[head], tokens), rel=1e-5)
+
+
+def test_a_measure_where_it_never_could_happen_is_nan():
+    nothing_repeats = measures(looks_at([0, 0, 1]), [1, 2, 3])
+    assert math.isnan(nothing_repeats["duplicate"])
+    assert math.isnan(nothing_repeats["induction"])
+    assert nothing_repeats["previous"] == 1
+    assert all(math.isnan(value) for value in measures(looks_at([0]), [5]).values())

@@ -1,0 +1,85 @@
+"""SwiGLU one neuron at a time, and what a neuron writes."""
+
+import math
+
+import numpy as np
+import pytest
+
+from llmviz import embeddings, ffn
+
+D_MODEL, D_FF = 6, 10
+
+
+def random(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+W_GATE, W_UP, W_DOWN = (
+    random(D_MODEL, D_FF, seed=1),
+    random(D_MODEL, D_FF, seed=2),
+    random(D_FF, D_MODEL, seed=3),
+)
+
+
+def by_hand(x, neuron_scale=None) -> dict[str, list]:
+    """One token and one neuron at a time."""
+    found = {"gate": [], "up": [], "hidden": [], "out": []}
+    for row in x.astype(np.float64):
+        gate = [math.fsum(row * W_GATE[:, i]) for i in range(D_FF)]
+        up = [math.fsum(row * W_UP[:, i]) for i in range(D_FF)]
+        scale = [1.0] * D_FF if neuron_scale is None else neuron_scale
+        hidden = [g / (1 + math.exp(-g)) * u * float(s) for g, u, s in zip(gate, up, scale)]
+        out = [math.fsum(h * float(w) for h, w in zip(hidden, W_DOWN[:, j])) for j in range(D_MODEL)]
+        for name, values in (("gate", gate), ("up", up), ("hidden", hidden), ("out", out)):
+            found[name].append(values)
+    return found
+
+
+@pytest.mark.parametrize("seq", [1, 4, 70])
+@pytest.mark.parametrize("neuron_scale", [None, np.array([0, 2, 1, -1, 1, 1, 0, 1, 1, 0.5], np.float32)])
+def test_swiglu_equals_the_loops(seq, neuron_scale):
+    x = random(seq, D_MODEL)
+    trace = ffn.swiglu(x, W_GATE, W_UP, W_DOWN, neuron_scale=neuron_scale)
+    for name, expected in by_hand(x, neuron_scale).items():
+        got = getattr(trace, name)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_each_token_thinks_alone():
+    x = random(4, D_MODEL)
+    changed = x.copy()
+    changed[2] += 1
+    one, other = (ffn.swiglu(v, W_GATE, W_UP, W_DOWN).out for v in (x, changed))
+    np.testing.assert_allclose(other[[0, 1, 3]], one[[0, 1, 3]], rtol=1e-5, atol=1e-6)
+    assert (np.abs(other[2] - one[2]) > 1e-3).any()
+
+
+def test_without_the_gate_it_would_be_linear_and_with_it_it_is_not():
+    x = random(1, D_MODEL)
+    once, twice = (ffn.swiglu(v, W_GATE, W_UP, W_DOWN) for v in (x, 2 * x))
+    np.testing.assert_allclose(twice.up, 2 * once.up, rtol=1e-5)
+    assert np.abs(twice.out - 2 * once.out).max() > 0.1
+
+
+def test_what_the_neurons_add_sums_to_the_layers_output():
+    trace = ffn.swiglu(random(3, D_MODEL), W_GATE, W_UP, W_DOWN)
+    parts = ffn.neuron_contributions(trace.hidden[1], W_DOWN)
+    assert parts.shape == (D_FF, D_MODEL)
+    np.testing.assert_allclose(parts[4], [float(trace.hidden[1, 4]) * float(w) for w in W_DOWN[4]], rtol=1e-6)
+    np.testing.assert_allclose(parts.sum(axis=0), trace.out[1], rtol=0, atol=1e-5)
+
+
+def test_what_a_neuron_promotes_is_its_row_through_the_output_table():
+    W_U = random(D_MODEL, 20, seed=4)
+    promoted = ffn.promoted_logits(7, W_DOWN, W_U)
+    np.testing.assert_allclose(promoted, embeddings.unembed(W_DOWN[7:8], W_U)[0], rtol=1e-5, atol=1e-6)
+    expected = [math.fsum(float(a) * float(b) for a, b in zip(W_DOWN[7], W_U[:, t])) for t in range(20)]
+    np.testing.assert_allclose(promoted, expected, rtol=0, atol=1e-5)
+
+
+def test_inputs_are_left_as_they_were():
+    given = [one.copy() for one in (random(3, D_MODEL), W_GATE, W_UP, W_DOWN)]
+    for one in given:
+        one.flags.writeable = False  # writing to them would raise
+    ffn.swiglu(*given, neuron_scale=np.zeros(D_FF, np.float32))
