@@ -85,3 +85,136 @@ def _short(value) -> str:
         value = np.array2string(np.asarray(value), precision=3, threshold=8, separator=", ")
     text = ", ".join(map(_short, value)) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 90 else text[:88] + " …"
+
+
+# --- 02 embeddings
+
+
+def cosine(attempt: Callable) -> Verdict:
+    """`attempt(a, b)` gives the cosine of two vectors: their dot product over the product of their lengths."""
+    rng = np.random.default_rng(2)
+    cases = [(rng.normal(size=n), scale * rng.normal(size=n)) for n, scale in ((3, 2.0), (576, 0.1))]
+    return compare(
+        attempt,
+        cases,
+        lambda a, b: float(sum(x * y for x, y in zip(a, b)) / _length(a) / _length(b)),
+        [
+            Mistake(
+                lambda a, b: float(a @ b),
+                "that is the dot product; divide it by both lengths (np.linalg.norm)",
+            ),
+            Mistake(
+                lambda a, b: a * b, "that multiplies number by number; add the products up (a @ b does both)"
+            ),
+            Mistake(
+                lambda a, b: float(a @ b / _length(a) ** 2 / _length(b) ** 2),
+                "you divide by the squared lengths; a length is the square root of v @ v",
+            ),
+            Mistake(
+                lambda a, b: float(a @ b / _length(a)), "only the first length is divided out; b has one, too"
+            ),
+            Mistake(
+                lambda a, b: float(a @ b / _length(b)),
+                "only the second length is divided out; a has one, too",
+            ),
+            Mistake(
+                lambda a, b: float(a @ b / (_length(a) + _length(b))),
+                "multiply the two lengths, don't add them",
+            ),
+            Mistake(
+                lambda a, b: float(a @ b / _length(a) * _length(b)),
+                "a / b * c multiplies by c: put brackets around the product of the lengths",
+            ),
+        ],
+        "right: 1 for the same direction, 0 for a right angle, whatever the lengths",
+    )
+
+
+def nearest_token(attempt: Callable) -> Verdict:
+    """`attempt(vector, table)` gives the number of the row with the largest cosine with `vector`."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for n, d in ((6, 3), (40, 8)):
+        vector, table = rng.normal(size=d), rng.normal(size=(n, d))
+        order = np.argsort(-(table @ vector) / np.linalg.norm(table, axis=1))
+        # the longest row is second best by direction, and the best row is far away: only the cosine finds it
+        table[order[0]] *= 4 / _length(table[order[0]]) * _length(vector)
+        table[order[1]] *= 40 / _length(table[order[1]]) * _length(vector)
+        cases.append((vector, table))
+
+    def cosines(vector, table):
+        return np.array([row @ vector / _length(row) / _length(vector) for row in table])
+
+    return compare(
+        attempt,
+        cases,
+        lambda vector, table: int(max(range(len(table)), key=lambda i: cosines(vector, table)[i])),
+        [
+            Mistake(
+                lambda vector, table: int((table @ vector).argmax()),
+                "that is the row with the largest dot product; long rows win it by their length. Divide by the lengths",
+            ),
+            Mistake(
+                lambda vector, table: int(np.linalg.norm(table - vector, axis=1).argmin()),
+                "that is the row at the smallest distance; compare directions with the cosine",
+            ),
+            Mistake(
+                lambda vector, table: int(cosines(vector, table).argmin()),
+                "that is the row that points away most; take the largest cosine (argmax)",
+            ),
+            Mistake(
+                lambda vector, table: float(cosines(vector, table).max()),
+                "that is the cosine itself; the number of its row is wanted (argmax instead of max)",
+            ),
+            Mistake(cosines, "those are all cosines; which row has the largest? (argmax)"),
+        ],
+        "right: the row that points most nearly the same way",
+    )
+
+
+def analogy(attempt: Callable) -> Verdict:
+    """`attempt(a, b, c, table)` gives the row nearest to table[a] - table[b] + table[c], but for a, b and c."""
+    rng = np.random.default_rng(11)
+    cases = []
+    for n, d in ((12, 6), (30, 12)):
+        table = rng.normal(size=(n, d))
+        table[5] = 2 * (table[0] - table[1] + table[2]) + 0.1 * rng.normal(size=d)
+        table[0] *= 3  # so that the sum lies nearest to a word that went in
+        table[5] += 0.5 * rng.normal(size=d)
+        cases.append((0, 1, 2, table))
+
+    def ranked(vector, table):
+        cosines = np.array([row @ vector / _length(row) / _length(vector) for row in table])
+        return [int(i) for i in np.argsort(-cosines, kind="stable")]
+
+    def best(vector, table, without):
+        return next(i for i in ranked(vector, table) if i not in without)
+
+    return compare(
+        attempt,
+        cases,
+        lambda a, b, c, table: best(table[a] - table[b] + table[c], table, {a, b, c}),
+        [
+            Mistake(
+                lambda a, b, c, table: best(table[a] - table[b] + table[c], table, set()),
+                "that is one of the three words you put in; leave out a, b and c, and take the next best",
+            ),
+            Mistake(
+                lambda a, b, c, table: best(table[b] - table[a] + table[c], table, {a, b, c}),
+                "you have a and b the wrong way round: king - man + woman is table[a] - table[b] + table[c]",
+            ),
+            Mistake(
+                lambda a, b, c, table: a - b + c,
+                "those are the ids added and subtracted; an id is only a row number. Work on the rows, table[a] …",
+            ),
+            Mistake(
+                lambda a, b, c, table: table[a] - table[b] + table[c],
+                "that is the vector; which row of the table is nearest to it?",
+            ),
+        ],
+        "right: arithmetic on the vectors, then the nearest row that was not part of the question",
+    )
+
+
+def _length(vector) -> float:
+    return float(np.sqrt((vector**2).sum()))
