@@ -273,14 +273,17 @@ def from_gguf_metadata(
 
     tokens: the vocabulary in order of ids, ordinary ones in the printable alphabet of `byte_alphabet`.
     token_types: GGUF's code for each; 3 (control) and 4 (user-defined) are special tokens, 1 is ordinary.
+    ValueError if an ordinary token is not written in that alphabet.
     """
     byte_of = {character: byte for byte, character in byte_alphabet().items()}
     ranks, special = {}, {}
     for token, (text, kind) in enumerate(zip(tokens, token_types, strict=True)):
         if kind in (3, 4):
             special[text] = token
-        else:
+        elif set(text) <= byte_of.keys():
             ranks[bytes(byte_of[character] for character in text)] = token
+        else:
+            raise ValueError(f"this vocabulary is not made of bytes: token {token} is {text!r}")
     default = re.search(r"<\|im_start\|>system(?:\n|\\n)([^<'{]+)<\|im_end\|>", chat_template or "")
     return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
 
