@@ -1,0 +1,66 @@
+"""Fixtures for tests in a real browser. Without Chromium they are skipped with a reason; in CI they must run.
+
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    lab = open_lab("04_attention")
+    lab.run_all()
+    return lab
+"""
+
+import os
+
+import pytest
+from browser.lab import CHROMIUM, Lab, chromium, serve
+from playwright.sync_api import sync_playwright
+
+
+def pytest_collection_modifyitems(items):
+    """All browser tests share one server and one browser, so they run in one worker (`--dist loadgroup`)."""
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests."""
+    if not CHROMIUM.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{CHROMIUM} is missing, and in CI the browser tests must run")
+        pytest.skip(f"needs Debian's Chromium at {CHROMIUM}")
+    with sync_playwright() as playwright, chromium(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def lab_server(browser, model, tmp_path_factory):
+    """One `jupyter lab` on a copy of the notebooks. (`model`: fetched and converted before the first kernel.)"""
+    with serve(tmp_path_factory.mktemp("lab") / "served") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def voila_server(browser, model, tmp_path_factory):
+    """One Voilà in its dark theme on a copy of the notebooks."""
+    folder = tmp_path_factory.mktemp("voila") / "served"
+    with serve(folder, kind="voila", options=("--theme=dark",)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def open_lab(browser, lab_server):
+    """`open_lab("04_attention", theme="dark")`: a `Lab` with that notebook; its page closes after the module."""
+    opened = []
+
+    def open_(notebook: str, theme: str = "light", size: tuple[int, int] = (1400, 1000)) -> Lab:
+        for earlier in opened:  # kernels are ended at each opening, so earlier pages would be dead
+            earlier.close()
+        lab = Lab(browser, lab_server, size)
+        opened.append(lab)
+        lab.open(notebook, theme)
+        return lab
+
+    yield open_
+    for lab in opened:
+        lab.close()

@@ -1,0 +1,367 @@
+"""Drive the notebooks as a reader does: a real `jupyter lab` (or Voilà), a real Chromium.
+
+    with serve(tmp_path) as server, sync_playwright() as playwright:
+        with chromium(playwright) as browser:
+            lab = Lab(browser, server)
+            lab.open("04_attention", theme="dark")
+            lab.run_all()
+            lab.picture("heat_map").screenshot(path="heat_map.png")
+
+The server works on a copy of `notebooks/`, with settings, kernels and workspaces of its own, and without a token.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import nbformat
+from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+
+CHROMIUM = Path("/usr/bin/chromium")
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+Theme = Literal["light", "dark"]
+
+# The server is on this machine: no proxy, whatever the environment says.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Jupyter server: its address, its folder, and the settings that the next page will read."""
+
+    url: str
+    root: Path  # notebooks lie in root / "notebooks"
+    settings: Path
+    kind: Literal["lab", "voila"]
+
+    def set(self, plugin: str, **values) -> None:
+        """A user's setting of one JupyterLab plugin, "package:name"; read when a page is loaded."""
+        file = self.settings / "@jupyterlab" / f"{plugin.replace(':', '/')}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+
+    def get(self, path: str):
+        with DIRECT.open(f"{self.url}{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    def write(self, name: str, *cells: str) -> None:
+        """A notebook of these code cells beside the others, for pictures on their own."""
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        notebook.metadata["kernelspec"] = {
+            "name": "python3",
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        nbformat.write(notebook, self.root / "notebooks" / f"{name}.ipynb")
+
+    def end_kernels(self) -> None:
+        for session in self.get("/api/sessions"):
+            request = urllib.request.Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
+            DIRECT.open(request, timeout=20).close()
+
+
+@contextlib.contextmanager
+def serve(
+    folder: Path,
+    notebooks: Path = NOTEBOOKS,
+    kind: Literal["lab", "voila"] = "lab",
+    options: tuple[str, ...] = (),
+) -> Iterator[Server]:
+    """A server on a copy of `notebooks` below `folder`; ended, with its kernels, on leaving."""
+    root, home = folder / "root", folder / "home"
+    root.mkdir(parents=True)
+    if notebooks.is_dir():
+        shutil.copytree(notebooks, root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    else:
+        (root / "notebooks").mkdir()
+    port = _free_port()
+    command = {
+        "lab": [
+            *("-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"),
+            *(
+                "--IdentityProvider.token=",
+                "--ServerApp.disable_check_xsrf=True",
+                "--ServerApp.allow_root=True",
+            ),
+            *("--ServerApp.open_browser=False", "--LabApp.expose_app_in_browser=True"),
+            "--LabServerApp.extension_manager=readonly",
+        ],
+        "voila": ["-m", "voila", str(root / "notebooks"), f"--port={port}", "--no-browser"],
+    }[kind]
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    environment = os.environ | {name: str(home / part) for name, part in folders.items()}
+    environment["JUPYTER_PLATFORM_DIRS"] = "1"
+    log = folder / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command, *options], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    server = Server(f"http://127.0.0.1:{port}", root, home / "settings", kind)
+    try:
+        _wait_for_answer(server.url + ("/api/status" if kind == "lab" else "/"), process, log)
+        yield server
+    finally:
+        with contextlib.suppress(OSError):
+            if kind == "lab":
+                server.end_kernels()
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Debian's Chromium, headless; it may run as root, and does not phone home."""
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[
+            "--no-sandbox",
+            "--no-proxy-server",
+            "--disable-background-networking",
+            "--disable-component-update",
+        ],
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@dataclass
+class Lab:
+    """One page of a browser, with a notebook in it."""
+
+    browser: Browser
+    server: Server
+    size: tuple[int, int] = (1400, 1000)
+    page: Page = None
+    notebook: str = ""
+    console: list[str] = field(default_factory=list)  # errors that the page logged
+    outside: list[str] = field(default_factory=list)  # requests that left this machine
+
+    def open(self, notebook: str, theme: Theme = "light") -> None:
+        """Open a fresh copy of a notebook ("04_attention") with a new kernel; any earlier page is closed."""
+        self.close()
+        self.notebook = notebook
+        if self.server.kind == "lab":
+            self.server.end_kernels()
+            self.server.set("apputils-extension:themes", theme=THEMES[theme], **{"adaptive-theme": False})
+            self.server.set("apputils-extension:notification", fetchNews="false", checkForUpdates=False)
+        self.page = self.browser.new_page(viewport={"width": self.size[0], "height": self.size[1]})
+        self.page.add_init_script(WATCH)
+        self.console, self.outside = [], []
+        self.page.on("console", lambda message: self._hear(message))
+        self.page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+        self.page.on("request", lambda request: self._check(request.url))
+        self.page.on("websocket", lambda socket: self._check(socket.url))
+        if self.server.kind == "voila":
+            self.page.goto(f"{self.server.url}/voila/render/{notebook}.ipynb", timeout=120_000)
+            return
+        # A workspace of its own, so that no tab of an earlier test is restored.
+        workspace = f"lab/workspaces/test-{time.monotonic_ns()}"
+        self.page.goto(f"{self.server.url}/{workspace}/tree/notebooks/{notebook}.ipynb", timeout=60_000)
+        self.page.wait_for_function(
+            f"{PANEL}?.context?.isReady && {PANEL}.sessionContext.isReady", timeout=60_000
+        )
+        self.page.wait_for_function(
+            f"{PANEL}.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000
+        )
+
+    def close(self) -> None:
+        if self.page:
+            self.page.close()
+            self.page = None
+
+    def command(self, name: str, **arguments):
+        """Run a JupyterLab command, such as "notebook:run-all-cells", to its end."""
+        return self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
+            [name, arguments],
+        )
+
+    def run_all(self) -> float:
+        """Run every cell, and wait until its pictures are drawn; returns the seconds it took."""
+        start = time.perf_counter()
+        self.command("notebook:run-all-cells")
+        self.settle()
+        return time.perf_counter() - start
+
+    def run_code(self, code: str) -> None:
+        """Add a code cell at the end of the notebook and run it."""
+        self.page.evaluate(
+            """async (source) => {
+                const panel = window.jupyterapp.shell.currentWidget;
+                const model = panel.model.sharedModel;
+                model.insertCell(model.cells.length, {cell_type: "code", source});
+                panel.content.activeCellIndex = model.cells.length - 1;
+                await window.jupyterapp.commands.execute("notebook:run-cell");
+            }""",
+            code,
+        )
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until no widget is loading and nothing in the page has changed for a while."""
+        self.page.evaluate(QUIET)
+
+    # --- what is on the page ---
+
+    def picture(self, name: str, nth: int = 0) -> Locator:
+        """The nth picture of a kind ("token_strip"), as far as it is shown; waits until it is there."""
+        found = self.page.locator(f"figure.lv-{name}").nth(nth)
+        expect(found).to_be_attached(timeout=15_000)
+        return found
+
+    def pictures(self) -> list[Locator]:
+        return self.page.locator("figure.llmviz").all()
+
+    def errors(self) -> list[str]:
+        """Everything in the notebook that looks like an exception: outputs of cells and of Output widgets, stderr."""
+        shown = self.page.locator(
+            "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+        )
+        return shown.all_inner_texts()
+
+    # --- how fast ---
+
+    def latencies(
+        self, control: Locator, keys: list[str], picture: Locator, wait: float = 0.15
+    ) -> list[float]:
+        """Milliseconds from each key pressed on `control` until `picture` has changed and that frame is painted.
+
+        Measured inside the page: from the browser's own time of the key to just after the next frame. What counts as
+        a change is a change of the DOM inside the picture's body, or a drawing call on a canvas there.
+        """
+        control.scroll_into_view_if_needed()
+        control.focus()
+        target = picture.element_handle()
+        times = []
+        for key in keys:
+            self.page.evaluate("(figure) => window.lvWatch.arm(figure)", target)
+            self.page.keyboard.press(key)
+            times.append(self.page.evaluate("() => window.lvWatch.result()"))
+            self.page.wait_for_timeout(1000 * wait)
+        return times
+
+    def _hear(self, message) -> None:
+        if message.type == "error" and not any(known in message.text for known in HARMLESS):
+            self.console.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _check(self, url: str) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname not in (
+            "127.0.0.1",
+            "localhost",
+        ):
+            self.outside.append(url)
+
+
+PANEL = "window.jupyterapp?.shell?.currentWidget"
+
+# Errors of JupyterLab itself, which a page without any of our cells logs as well.
+HARMLESS: tuple[str, ...] = ()
+
+# Put into every page: measures the time from a key to the painted change of one picture.
+WATCH = """
+window.lvWatch = {
+  target: null,
+  arm(figure) {
+    const body = figure.querySelector(".lv-body") ?? figure;
+    this.target = body;
+    this.start = null;
+    this.promise = new Promise((resolve, reject) => {
+      const timeout = setTimeout(() => { stop(); reject(new Error("the picture did not change within 10 s")); }, 10000);
+      const onKey = (event) => { this.start ??= event.timeStamp; };
+      const observer = new MutationObserver(() => this.changed());
+      const stop = () => {
+        clearTimeout(timeout);
+        observer.disconnect();
+        window.removeEventListener("keydown", onKey, true);
+      };
+      this.changed = () => {
+        if (this.start === null) return; // changed by something before the key
+        stop();
+        this.changed = () => {};
+        requestAnimationFrame(() => {
+          const after = new MessageChannel(); // its message comes once the frame has been painted
+          after.port1.onmessage = () => resolve(performance.now() - this.start);
+          after.port2.postMessage(null);
+        });
+      };
+      window.addEventListener("keydown", onKey, true);
+      observer.observe(body, { childList: true, subtree: true, attributes: true, characterData: true });
+    });
+  },
+  result() { return this.promise; },
+  changed() {},
+};
+for (const name of ["drawImage", "putImageData", "fillRect", "clearRect", "stroke", "fill"]) {
+  const original = CanvasRenderingContext2D.prototype[name];
+  CanvasRenderingContext2D.prototype[name] = function (...args) {
+    if (window.lvWatch.target?.contains(this.canvas)) window.lvWatch.changed();
+    return original.apply(this, args);
+  };
+}
+"""
+
+# Resolves once widgets have loaded and the page's body has been still for 400 ms.
+QUIET = """
+() => new Promise((resolve) => {
+  let timer;
+  const observer = new MutationObserver(() => wait());
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
+      if (outputs.some((node) => node.textContent.startsWith("Loading widget"))) return wait();
+      observer.disconnect();
+      clearTimeout(limit);
+      resolve(null);
+    }, 400);
+  };
+  const limit = setTimeout(() => { observer.disconnect(); clearTimeout(timer); resolve(null); }, 30000);
+  observer.observe(document.body, { childList: true, subtree: true });
+  wait();
+})
+"""
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for_answer(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError):
+            DIRECT.open(url, timeout=5).close()
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"no answer from {url}:\n{log.read_text()[-3000:]}")
