@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views import theme
-from llmviz.views.pieces import clean, marked
+from llmviz.views.pieces import clean, marked, marked_label
 
 STATIC = Path(__file__).with_name("static")
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
@@ -32,7 +32,11 @@ def script(name: str) -> str:
 
 @functools.cache
 def style(name: str = "") -> str:
-    """The style sheet of a widget: the palette as variables, `kit.css`, then `<name>.css` where there is one."""
+    """The style sheet of a widget: the palette as variables, `kit.css`, then `<name>.css` where there is one.
+
+    A widget shown later brings `kit.css` once more, behind the others' own rules; so these begin with
+    `.llmviz.lv-<name>`, which outweighs it.
+    """
     files = [STATIC / "kit.css", STATIC / f"{name}.css"]
     return theme.css() + "\n".join(file.read_text("utf-8") for file in files if file.exists())
 
@@ -54,6 +58,19 @@ class Pieces(traitlets.TraitType):
         if not all(isinstance(piece, str) for piece in value):
             self.error(obj, value)
         return [clean(piece) for piece in value]
+
+
+class Labels(Pieces):
+    """Like `Pieces`, for names of rows: a piece, a number, or plain words, whose single spaces stay as they are."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.tag(to_json=lambda value, _: [marked_label(label) for label in value])
+
+    def validate(self, obj, value):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            self.error(obj, value)
+        return super().validate(obj, [str(label) for label in value])
 
 
 class Text(traitlets.Unicode):

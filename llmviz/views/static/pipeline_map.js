@@ -1,21 +1,14 @@
 // The six stages in a row, as links, with the layers' bracket above and the loop's way back below.
 
-/** The folder of the open notebook on the server, where JupyterLab's address tells it. */
-function labFolder() {
-  const match = decodeURIComponent(location.pathname).match(/\/lab(?:\/workspaces\/[^/]+)?\/tree\/(.*)$/);
-  return match ? match[1].split("/").slice(0, -1) : null;
-}
-
-/** A link to a neighbouring notebook. JupyterLab opens it in a tab of its own instead of loading the page anew. */
-function notebookLink(attributes, file, ...children) {
+/**
+ * A link to a neighbouring notebook. JupyterLab opens it in a tab of its own, by the same two objects that serve the
+ * links in its markdown cells; elsewhere it is a plain relative link.
+ */
+function notebookLink(model, attributes, file, ...children) {
   const link = h("a", { ...attributes, href: file }, ...children);
-  link.addEventListener("click", (event) => {
-    const folder = labFolder();
-    if (!folder || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    // JupyterLab looks for these two attributes once the click has come up to the page's body.
-    link.dataset.commandlinkerCommand = "docmanager:open";
-    link.dataset.commandlinkerArgs = JSON.stringify({ path: [...folder, file].join("/") });
-  });
+  const { resolver, linkHandler } = model.widget_manager?.rendermime ?? {};
+  if (resolver && linkHandler)
+    resolver.resolveUrl(file).then((path) => linkHandler.handleLink(link, decodeURIComponent(path), "")).catch(() => {});
   return link;
 }
 
@@ -32,7 +25,7 @@ function render({ model, el }) {
     if (!model.get("links"))
       return h("button", { ...attributes, type: "button", onclick: () => view.set({ picked: stage }) }, ...inner);
     if (here || !file) return h("span", { ...attributes, "aria-current": here ? "step" : null }, ...inner);
-    return notebookLink(attributes, file, ...inner);
+    return notebookLink(model, attributes, file, ...inner);
   };
   const brace = (name, words) => h("span", { class: `lv-over lv-${name}` }, h("span", {}, words), h("span", { class: "lv-brace" }));
   const layOut = () => {
@@ -48,7 +41,7 @@ function render({ model, el }) {
       brace("bracket", model.get("bracket")),
       ...cells.filter(Boolean),
       h("span", { class: "lv-return" }, h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▲"),
-        loop ? notebookLink({ class: "lv-words" }, loop, words) : h("span", { class: "lv-words" }, words)),
+        loop ? notebookLink(model, { class: "lv-words" }, loop, words) : h("span", { class: "lv-words" }, words)),
     );
   };
   const step = (by) => () => {
