@@ -4,9 +4,10 @@ The parts every notebook uses are here; each stage's own pictures are in the mod
 """
 
 from llmviz.views import provenance
+from llmviz.views.heat_map import HeatMap
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.pipeline_map import PipelineMap
 from llmviz.views.predict import Predict
 from llmviz.views.token_strip import TokenStrip
 
-__all__ = ["NextTokenBars", "PipelineMap", "Predict", "TokenStrip", "provenance"]
+__all__ = ["HeatMap", "NextTokenBars", "PipelineMap", "Predict", "TokenStrip", "provenance"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from llmviz.views.theme import MARKS
@@ -46,6 +47,16 @@ def _marked_char(char: str, alone: bool) -> str:
     else:
         return char
     return f"{_OPEN}{shown}{_CLOSE}"
+
+
+def marked_label(text: str) -> str:
+    """`marked` for a label that may be a piece or plain words: a single space between words stays a space."""
+    return " ".join(marked(part) for part in re.split(r"(?<=\S) (?=\S)", text))
+
+
+def visible_label(text: str) -> str:
+    """`visible` for a label that may be a piece or plain words: "layer 3" stays as it is, " that" is "·that"."""
+    return marked_label(text).replace(_OPEN, "").replace(_CLOSE, "")
 
 
 def quote(piece: str) -> str:

@@ -23,6 +23,24 @@ function pieceNodes(marked) {
     .map((part, i) => (i % 2 ? h("span", { class: "lv-mark" }, part) : part))
     .filter((part) => part !== "");
 }
+
+/** A piece as SVG text; a right-to-left one is anchored at its own other end. */
+function pieceText(marked, { anchor = "start", ...attributes }) {
+  const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
+  const nodes = marked.split(/\x01([^\x02]*)\x02/).map((part, i) =>
+    part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part);
+  return s("text", {
+    "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
+    direction: rtl ? "rtl" : null, class: "lv-piece", ...attributes,
+  }, nodes);
+}
+const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+/** At most n characters as a reader counts them. */
+function shorten(marked, n) {
+  const units = marked.split(/(\x01[^\x02]*\x02)/).flatMap((part) =>
+    part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment));
+  return units.length <= n ? marked : `${units.slice(0, n - 1).join("")}…`;
+}
 const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
 const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
 
@@ -80,10 +98,12 @@ function colorScale(name, theme, limit = 1) {
     : name === "weight"
       ? (v) => Math.sqrt(clamp(v / limit))
       : (v) => clamp(v / limit);
-  const color = (v) => table[Math.round(255 * place(v))];
+  const index = (v) => Math.round(255 * place(v));
+  const color = (v) => table[index(v)];
   const show = (v) => (signed ? (v > 0 ? "+" : "") + number(v) : String(Number(v.toPrecision(3))));
   return {
     table,
+    index,
     color,
     css: (v) => `rgb(${color(v).join(",")})`,
     ink: (v) => (luminance(color(v)) > 0.28 ? "#111418" : "#ffffff"),
@@ -116,6 +136,15 @@ function themeOf(element) {
 
 // ---- canvas ----
 
+/** The widest of some texts in pixels, in the face of pieces ("mono") or of everything else ("ui"). */
+function widest(view, texts, size, face = "mono") {
+  const pen = (view.pen ??= document.createElement("canvas").getContext("2d"));
+  pen.font = `${size}px ${getComputedStyle(view.root).getPropertyValue(`--lv-font-${face}`)}`;
+  return texts.reduce((most, text) => Math.max(most, pen.measureText(plain(text)).width), 0);
+}
+/** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
+const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
+
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
 function sizeCanvas(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
@@ -145,10 +174,12 @@ function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, 
     return;
   }
   const image = new ImageData(cols, rows);
+  const pixels = new Uint32Array(image.data.buffer); // one write a cell: 512 × 512 in a few milliseconds
+  const packed = Uint32Array.from(scale.table, ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < cols; c++) {
       const v = values[offset + r * stride + c];
-      if (!Number.isNaN(v)) image.data.set([...scale.color(v), 255], 4 * (r * cols + c));
+      if (v === v) pixels[r * cols + c] = packed[scale.index(v)];
     }
   const small = new OffscreenCanvas(cols, rows);
   small.getContext("2d").putImageData(image, 0, 0);

@@ -1,0 +1,181 @@
+"""Numbers in a grid: tokens against tokens, heads against layers, or anything against anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import traitlets
+
+from llmviz.views.picture import Floats, Labels, Picture, Text, lines, percent, script, style
+from llmviz.views.pieces import clean, visible_label
+from llmviz.views.theme import MAX_TOKENS
+
+
+class HeatMap(Picture):
+    """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
+
+    So does the future of square weights where all of it is exactly zero: that is a causal mask, not a weight of zero.
+
+    `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small weights show), "prob" (0 to
+    `limit`, linear) or "signed" (-`limit` to `limit`, zero in the middle). `limit` is 1 for weights and probabilities
+    and the largest absolute value for signed numbers, unless given; cells beyond it get a marked corner. Where maps are
+    compared, give them one `limit`.
+
+    Labels are pieces, numbers or words; `col_labels` are the row labels where not given. `cell_text` [rows][cols] is
+    written into the cells instead of the numbers; `numbers` is "auto" (where they fit), "always" or "never".
+    A click, the arrow keys or Python select a cell (`selected`, row and column); Enter or a click asks
+    `provenance(row, column)`. Over 512 rows or columns the first 512 are drawn, and the picture says so.
+
+    Labels that are not one a row (or column), or a selection outside, are a `traitlets.TraitError`.
+    """
+
+    _esm = script("heat_map")
+    _css = style("heat_map")
+    _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
+
+    values = Floats(ndim=(2,), limit=MAX_TOKENS)
+    row_labels = Labels()
+    col_labels = Labels()
+    row_axis = Text("from (query)")
+    col_axis = Text("to (key)")
+    kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
+    limit = traitlets.Float(1.0).tag(sync=True)
+    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+    cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
+    numbers = traitlets.Enum(("auto", "always", "never"), "auto").tag(sync=True)
+
+    def __init__(
+        self,
+        values: Sequence | np.ndarray,
+        row_labels: Sequence | np.ndarray | range,
+        col_labels: Sequence | np.ndarray | range | None = None,
+        *,
+        row_axis: str = "from (query)",
+        col_axis: str = "to (key)",
+        kind: str = "weight",
+        limit: float | None = None,
+        selected: Sequence | None = None,
+        cell_text: Sequence | None = None,
+        numbers: str = "auto",
+        caption: str = "",
+        stage: str = "attention",
+        provenance: Callable | None = None,
+        **layout,
+    ):
+        self._limit = limit  # None: follows the values
+        super().__init__(
+            values=values,
+            row_labels=row_labels,
+            col_labels=row_labels if col_labels is None else col_labels,
+            row_axis=row_axis,
+            col_axis=col_axis,
+            kind=kind,
+            limit=limit,
+            selected=None if selected is None else [int(i) for i in selected],
+            cell_text=cell_text,
+            numbers=numbers,
+            caption=caption,
+            stage=stage,
+            provenance=provenance,
+            **layout,
+        )
+        self._fit_limit()
+
+    def change(self, **traits) -> None:
+        """As for every picture; a `limit` of None follows the values."""
+        if "limit" in traits:
+            self._limit = traits["limit"]
+            traits = {name: value for name, value in traits.items() if name != "limit" or value is not None}
+        super().change(**traits)
+        self._fit_limit()
+
+    def text(self) -> str:
+        """The grid as text: one line a row, a dash for a blank cell."""
+        if self.values is None or not self.values.size:
+            return "no numbers yet"
+        head = f"rows: {self.row_axis}, columns: {self.col_axis}"
+        cols = [visible_label(label) for label in self.col_labels]
+        if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
+            rows = [
+                f"{visible_label(n)}: {' '.join(map(_short, r))}"
+                for n, r in zip(self.row_labels, self.values)
+            ]
+            return "\n".join([head, "columns: " + " ".join(cols), *rows])
+        rows = [[visible_label(name), *map(_short, row)] for name, row in zip(self.row_labels, self.values)]
+        return f"{head}\n{lines([['', *cols], *rows])}"
+
+    def headline(self) -> str:
+        """Its size, its largest cell, and how many are blank."""
+        if self.values is None or not self.values.size:
+            return "no numbers yet"
+        blank = np.isnan(self.values)
+        rows, cols = self.values.shape
+        told = [f"Heat map: {rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}"]
+        if not blank.all():
+            r, c = np.unravel_index(np.nanargmax(np.abs(self.values)), self.values.shape)
+            value = self.values[r, c]
+            shown = percent(value) if self.kind == "prob" else _short(value)
+            names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
+            told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
+        if blank.any():
+            told.append(f"{blank.sum()} cells are blank (masked)")
+        return "; ".join(told)
+
+    @traitlets.validate("values")
+    def _blank_where_not_finite(self, proposal):
+        values = proposal["value"]
+        if values is None:
+            return None
+        labels = (len(self.row_labels), len(self.col_labels))
+        if values.shape != labels:
+            raise traitlets.TraitError(
+                f"values of shape {values.shape} with {labels[0]} row_labels and {labels[1]} col_labels; "
+                "change(values=…, row_labels=…, col_labels=…) sets them together"
+            )
+        values = np.where(np.isfinite(values), values, np.float32(np.nan))
+        future = np.triu(np.ones(values.shape, bool), 1)
+        if self.kind == "weight" and labels[0] == labels[1] > 1 and not values[future].any():
+            values[future] = np.nan  # softmax gives an exact zero only to what was masked
+        return values
+
+    @traitlets.validate("row_labels", "col_labels")
+    def _one_a_line(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        n = None if self.values is None else self.values.shape[name == "col_labels"]
+        if n is not None and len(value) != n:
+            raise traitlets.TraitError(f"{len(value)} {name} for {n}")
+        return value
+
+    @traitlets.validate("selected")
+    def _a_cell(self, proposal):
+        value = proposal["value"]
+        if value is not None and not all(0 <= i < n for i, n in zip(value, self.values.shape)):
+            raise traitlets.TraitError(f"selected is [row, column] within {self.values.shape}, not {value}")
+        return value
+
+    @traitlets.validate("cell_text")
+    def _clean_cells(self, proposal):
+        value = proposal["value"]
+        return value and [[clean(str(text)) for text in row] for row in value]
+
+    @traitlets.observe("values")
+    def _drop_what_does_not_fit(self, _change):
+        if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
+            self.selected = None
+
+    @traitlets.observe("values", "kind")
+    def _fit_limit(self, _change=None):
+        if self._limit is not None or self.values is None:
+            return
+        largest = float(np.nanmax(np.abs(self.values), initial=0)) if self.kind == "signed" else 1.0
+        self._fitted = self.limit = largest or 1.0
+
+    @traitlets.observe("limit")
+    def _limit_was_given(self, change):
+        if change["new"] != getattr(self, "_fitted", None):
+            self._limit = change["new"]
+
+
+def _short(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"

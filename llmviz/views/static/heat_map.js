@@ -1,0 +1,224 @@
+// A grid of numbers: rows look "from", columns "to". The canvas holds the cells, the SVG over it labels and marks.
+
+function render({ model, el }) {
+  const view = frame(model, el, "heat_map");
+  const canvas = h("canvas", {});
+  const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
+  const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
+  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0",
+    "aria-label": "heat map: the arrow keys move from cell to cell" }, canvas, over);
+  view.body.append(plot);
+  let grid = null; // what is drawn: {rows, cols, values, left, top, w, h, gap}
+  let drawn = {};
+
+  const labelOf = (labels, i) => (/^[\d.]+$/.test(labels[i]) ? labels[i] : quoted(labels[i] ?? ""));
+  const axis = (name) => model.get(name).replace(/\s*\(.*\)$/, "");
+  const valueOf = (r, c) => grid.values[r * grid.stride + c];
+  const say = (v) => {
+    const kind = model.get("kind");
+    if (Number.isNaN(v)) return "blank (masked)";
+    return { weight: "weight ", prob: "probability ", signed: "" }[kind] + (kind === "prob" ? percent(v) : number(v));
+  };
+  const tell = (where) => {
+    if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
+    const [r, c] = where;
+    const text = model.get("cell_text")?.[r]?.[c];
+    view.note([
+      `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
+      `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
+      say(valueOf(r, c)),
+      ...(text ? [plain(text)] : []),
+    ].join(" · "));
+  };
+
+  const select = (r, c, ask = false) => {
+    if (!grid?.rows || !grid.cols) return;
+    const where = [clamp(r, 0, grid.rows - 1), clamp(c, 0, grid.cols - 1)];
+    view.set({ selected: where });
+    ask ? view.ask(...where) : view.follow(...where);
+    const [x, y] = [grid.left + where[1] * grid.w, view.body.scrollLeft];
+    if (x < y + grid.left || x + grid.w > y + view.body.clientWidth) view.body.scrollLeft = x - view.body.clientWidth / 2;
+  };
+  const cellAt = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const [c, r] = [Math.floor((event.clientX - box.left) / grid.w), Math.floor((event.clientY - box.top) / grid.h)];
+    return r >= 0 && c >= 0 && r < grid.rows && c < grid.cols ? [r, c] : null;
+  };
+  const rect = (r, c, cols = 1, grow = 1) => ({
+    x: grid.left + c * grid.w - grow, y: grid.top + r * grid.h - grow,
+    width: cols * grid.w - grid.gap + 2 * grow, height: grid.h - grid.gap + 2 * grow,
+  });
+  const hover = (where) => {
+    point.style.display = where ? "" : "none";
+    if (where) for (const [key, value] of Object.entries(rect(...where))) point.setAttribute(key, value);
+    tell(where ?? model.get("selected"));
+  };
+  plot.addEventListener("pointermove", (event) => hover(grid && cellAt(event)));
+  plot.addEventListener("pointerleave", () => hover(null));
+  plot.addEventListener("click", (event) => { const where = grid && cellAt(event); if (where) select(...where, true); });
+  const move = (rows, cols) => () => {
+    const now = model.get("selected");
+    now ? select(now[0] + rows, now[1] + cols) : select(0, 0);
+  };
+  const here = () => model.get("selected") ?? [0, 0];
+  onKeys(plot, {
+    ArrowUp: move(-1, 0), ArrowDown: move(1, 0), ArrowLeft: move(0, -1), ArrowRight: move(0, 1),
+    Home: () => select(here()[0], 0),
+    End: () => select(here()[0], lastOf(here()[0])),
+    PageUp: () => select(0, here()[1]),
+    PageDown: () => select(grid.rows - 1, here()[1]),
+    Enter: () => select(...here(), true),
+    " ": () => select(...here(), true),
+  });
+  const lastOf = (r) => { // the last cell of a row that is not masked
+    let c = grid.cols - 1;
+    while (c > 0 && Number.isNaN(valueOf(r, c))) c--;
+    return c;
+  };
+
+  /** Where everything goes: cells as large as the width and a screen's height allow, labels thinned when crowded. */
+  function plan(values, rowLabels, colLabels) {
+    const [allRows, allCols] = values.shape;
+    const [rows, cols] = [Math.min(allRows, KIT.maxTokens), Math.min(allCols, KIT.maxTokens)];
+    const width = view.width();
+    const short = (labels, n) => labels.map((label) => shorten(label, n));
+    const [rowNames, colNames] = [short(rowLabels.slice(0, rows), width < 520 ? 12 : 18), short(colLabels.slice(0, cols), 14)];
+    const rowTitle = `${model.get("row_axis")} ↓`;
+    const small = 14;
+    const least = (n) => (n <= 64 ? 14 : 2);
+    const room = (size, left) => {
+      const lean = Math.min(150, 0.71 * widest(view, colNames, size)); // what the last leaning label needs on the right
+      return { left, lean, fit: width - left - lean * (cols > 2 ? 0.8 : 1) - 6 };
+    };
+    let rowSize = 18;
+    const leftOf = () => Math.ceil(Math.max(widest(view, rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
+    let place = room(18, leftOf());
+    let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, 46);
+    let hgt = clamp(760 / Math.max(rows, 1), least(rows), 46);
+    if (w / hgt < 3 && hgt / w < 3) w = hgt = Math.min(w, hgt);
+    else hgt = Math.min(hgt, Math.max(w, 28));
+    if (w >= 4) [w, hgt] = [Math.floor(w), Math.floor(hgt)];
+    rowSize = hgt >= 23 ? 18 : small;
+    const colSize = w >= 29 ? 18 : small;
+    const left = leftOf();
+    const flatSize = Math.max(widest(view, colNames, colSize), 8);
+    const numeric = colNames.every((name) => name.length <= 4);
+    const flat = flatSize <= w - 4 || numeric;
+    const title = 24; // the line for the name of the columns
+    const top = Math.ceil(title + (flat ? colSize + 8 : 0.71 * (flatSize + colSize) + 6));
+    const side = Math.min(w, hgt);
+    return {
+      rows, cols, allRows, allCols, stride: Math.min(allCols, KIT.maxTokens), values: values.data, left, top, w, h: hgt, flat, rowTitle,
+      gap: side >= 16 ? 2 : side >= 8 ? 1 : 0, rowNames, colNames, rowSize, colSize,
+      rowStep: thinning(hgt, rowSize + 2),
+      colStep: thinning(w, flat ? flatSize + 8 : (colSize + 3) / 0.71),
+      right: flat ? 8 : 0.71 * flatSize + 8,
+    };
+  }
+
+  function paintCells(scale) {
+    const { rows, cols, w, h: hgt, gap, values, stride } = grid;
+    const ctx = sizeCanvas(canvas, Math.max(1, cols * w), Math.max(1, rows * hgt));
+    Object.assign(canvas.style, { left: `${grid.left}px`, top: `${grid.top}px` });
+    paintGrid(ctx, values, { rows, cols, w, h: hgt, gap, scale, stride });
+    if (!gap) return;
+    const cellText = model.get("cell_text");
+    const numbers = model.get("numbers");
+    const kind = model.get("kind");
+    const write = cellText || numbers === "always" || (numbers === "auto" && w >= 36 && hgt >= 24);
+    const decimals = clamp(2 - Math.floor(Math.log10(model.get("limit"))), 0, 3);
+    const size = numbers === "always" ? clamp(w / 3, 9, 14) : 14;
+    ctx.font = `${size}px ${getComputedStyle(view.root).getPropertyValue("--lv-font-ui")}`;
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < cols; c++) {
+        const v = values[r * stride + c];
+        if (Number.isNaN(v) && !cellText) continue;
+        const [x, y] = [c * w, r * hgt];
+        ctx.fillStyle = Number.isNaN(v) ? view.ink : scale.ink(v);
+        if (!Number.isNaN(v) && scale.over(v)) { // beyond the scale: a corner says so
+          const t = Math.min(9, (w - gap) / 2);
+          ctx.beginPath();
+          ctx.moveTo(x + w - gap - t, y);
+          ctx.lineTo(x + w - gap, y);
+          ctx.lineTo(x + w - gap, y + t);
+          ctx.fill();
+        }
+        if (!write) continue;
+        const text = cellText ? plain(cellText[r]?.[c] ?? "")
+          : kind === "prob" ? String(Math.round(100 * v))
+          : kind === "weight" ? v.toFixed(2) : minus(v.toFixed(decimals));
+        const faint = kind !== "signed" && !cellText && numbers === "auto" && v < 0.05 * model.get("limit");
+        if (text && !faint) ctx.fillText(text, x + (w - gap) / 2, y + (hgt - gap) / 2 + 1, w - gap - 2);
+      }
+  }
+
+  function writeLabels(selected) {
+    const { left, top, w, h: hgt, gap, rowNames, colNames, rowStep, colStep, rowSize, colSize, flat } = grid;
+    const [atRow, atCol] = selected ?? [-1, -1];
+    const near = (i, at, step) => at >= 0 && i !== at && Math.abs(i - at) < step; // would touch the selected label
+    const out = [
+      s("text", { x: left - 12, y: top - 8, "text-anchor": "end", class: "lv-quiet" }, grid.rowTitle),
+      s("text", { x: left, y: 14, class: "lv-quiet" }, `${model.get("col_axis")} →`),
+    ];
+    rowNames.forEach((name, r) => {
+      if (r !== atRow && (r % rowStep || near(r, atRow, rowStep))) return;
+      out.push(pieceText(name, { anchor: "end", x: left - 12, y: top + r * hgt + (hgt - gap) / 2 + 0.34 * rowSize,
+        style: `font-size:${rowSize}px`, class: `lv-piece${r === atRow ? " lv-on" : ""}` }));
+    });
+    colNames.forEach((name, c) => {
+      if (c !== atCol && (c % colStep || near(c, atCol, colStep))) return;
+      const x = left + c * w + (w - gap) / 2;
+      const look = { style: `font-size:${colSize}px`, class: `lv-piece${c === atCol ? " lv-on" : ""}` };
+      out.push(flat
+        ? pieceText(name, { anchor: "middle", x, y: top - 8, ...look })
+        : pieceText(name, { x: 0, y: 0, transform: `translate(${x + 0.25 * colSize} ${top - 7}) rotate(-45)`, ...look }));
+    });
+    words.replaceChildren(...out);
+    picks.replaceChildren(...(selected
+      ? [s("rect", { class: "lv-pick-line", rx: 4, ...rect(atRow, 0, lastOf(atRow) + 1, 3) }), s("rect", { class: "lv-pick", rx: 3, ...rect(atRow, atCol) })]
+      : []));
+  }
+
+  return view.start(() => {
+    const raw = model.get("values");
+    const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
+    const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: window.devicePixelRatio };
+    for (const name of ["kind", "limit", "numbers", "cell_text", "row_axis", "col_axis"]) now[name] = model.get(name);
+    const fresh = Object.keys(now).some((key) => now[key] !== drawn[key]);
+    const selected = model.get("selected");
+    if (fresh) {
+      drawn = now;
+      const values = floats(raw);
+      view.ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
+      grid = values && values.data.length ? plan(values, rowLabels, colLabels) : null;
+      plot.hidden = !grid;
+      if (!grid) { view.legend.replaceChildren(h("span", {}, "no numbers yet")); return view.note(""); }
+      const scale = colorScale(now.kind, view.theme, now.limit);
+      paintCells(scale);
+      const [width, height] = [grid.left + grid.cols * grid.w + grid.right, grid.top + grid.rows * grid.h + 4];
+      for (const [key, value] of Object.entries({ width, height })) {
+        over.setAttribute(key, value);
+        plot.style[key] = `${value}px`;
+      }
+      let [blank, beyond] = [0, 0];
+      for (const v of grid.values) { if (v !== v) blank++; else if (scale.over(v)) beyond++; }
+      const cut = [tooLong(grid.allRows, "rows"), tooLong(grid.allCols, "columns")].filter(Boolean);
+      const note = { weight: "weight", prob: "probability", signed: "value" }[now.kind];
+      view.legend.replaceChildren(
+        ...cut.map((text) => h("b", {}, text)),
+        scaleLegend(scale, note),
+        ...(blank ? [h("span", {}, "blank: masked")] : []),
+        ...(beyond ? [h("span", {}, `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`)] : []),
+        ...markLegend([...rowLabels, ...colLabels]),
+      );
+    }
+    if (!grid) return;
+    const inside = selected && selected[0] < grid.rows && selected[1] < grid.cols ? selected : null;
+    writeLabels(inside);
+    hover(null);
+  });
+}
+
+export default { render };
