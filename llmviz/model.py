@@ -254,11 +254,12 @@ class Model:
         start = 0 if blocks else n_tokens  # the first token whose rows have to be computed
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[start:], self.weights.W_E)
         angles = self._angles(np.arange(start, len(tokens)), edits)
-        for layer in range(len(blocks), self.config.n_layers):
-            past = known.blocks[layer] if start else None
-            blocks.append(self._block(layer, x, angles, edits, start, past))
-            x = blocks[-1].resid_post[start:]
-        logits = self.unembed(x[-1:], edits)[0]
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, as one error
+            for layer in range(len(blocks), self.config.n_layers):
+                past = known.blocks[layer] if start else None
+                blocks.append(self._block(layer, x, angles, edits, start, past))
+                x = blocks[-1].resid_post[start:]
+            logits = self.unembed(x[-1:], edits)[0]
         if not np.isfinite(logits).all():
             raise FloatingPointError(_overflow_message(blocks))
         return Trace(tokens, self.tokenizer.pieces(tokens), tuple(blocks), logits, edits, self)
@@ -405,13 +406,14 @@ class Model:
         """Run one token behind those in the cache, and add it to the cache."""
         x = embeddings.embed([token], self.weights.W_E)
         angles = self._angles(np.arange(cache.length, cache.length + 1), edits)
-        for layer in range(self.config.n_layers):
-            q, k, v = self._qkv(layer, x, angles, edits)
-            k, v = cache.put(layer, k, v)
-            x = self._add(x, self._attend(layer, q, k, v, edits).out, edits)
-            x = self._add(x, self._ffn(layer, x, edits).out, edits)
-        cache.length += 1
-        logits = self.unembed(x, edits)[0]
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, as one error
+            for layer in range(self.config.n_layers):
+                q, k, v = self._qkv(layer, x, angles, edits)
+                k, v = cache.put(layer, k, v)
+                x = self._add(x, self._attend(layer, q, k, v, edits).out, edits)
+                x = self._add(x, self._ffn(layer, x, edits).out, edits)
+            cache.length += 1
+            logits = self.unembed(x, edits)[0]
         if not np.isfinite(logits).all():
             raise FloatingPointError("with these edits the numbers overflow, so there is no next token")
         return logits
