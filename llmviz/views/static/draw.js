@@ -333,6 +333,51 @@ const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
 
+// ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
+
+function player(view, { steps, name, pace }) {
+  const button = h("button", { type: "button", class: "lv-play" });
+  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": name });
+  const counter = h("span", { class: "lv-counter" });
+  let timer = null;
+  const step = () => view.model.get("step");
+  const label = () => {
+    button.textContent = timer ? "⏸ Pause" : "▶ Play";
+    button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
+  };
+  const stop = () => { clearTimeout(timer); timer = null; label(); };
+  const tick = () => {
+    if (!view.root.isConnected || step() >= steps()) return stop();
+    view.set({ step: step() + 1 });
+    if (step() >= steps()) return stop();
+    timer = setTimeout(tick, pace);
+  };
+  const play = (delay) => { stop(); timer = setTimeout(tick, delay); label(); };
+  button.addEventListener("click", () => {
+    if (timer) return stop();
+    const again = step() >= steps();
+    if (again) view.set({ step: 0 });
+    play(again ? pace : 0);
+  });
+  slider.addEventListener("input", () => { stop(); view.set({ step: Number(slider.value) }); });
+  label();
+  return {
+    node: h("div", { class: "lv-player" }, button, slider, counter),
+    show(at) {
+      const n = steps();
+      slider.max = Math.max(0, n);
+      slider.value = at;
+      slider.disabled = button.disabled = n < 1;
+      counter.textContent = `${count(at)} / ${count(Math.max(0, n))}`;
+    },
+    /** Once the reader has stopped typing; whoever wants no motion gets the end at once. */
+    playSoon() {
+      if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) view.set({ step: steps() });
+      else play(700);
+    },
+  };
+}
+
 // ---- where a number comes from ----
 
 function drawExplanation(view) {
@@ -439,7 +484,7 @@ function toSVG(view) {
 
   const walk = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
-    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close")) return [];
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player")) return [];
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
     const r = node.getBoundingClientRect();
