@@ -1,0 +1,72 @@
+"""Where the reader types a text, and what is said where it cannot be used as it is."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import ipywidgets
+import traitlets
+
+from llmviz.model import Model
+from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views.pieces import clean
+from llmviz.views.theme import MAX_TOKENS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A typed text as token ids, never more than can be drawn, and a sentence where something was left out."""
+
+    tokens: list[int]
+    told: str
+
+
+def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading:
+    """The tokens of whatever somebody typed: characters that cannot be written are left out, and so is all that
+    comes after the first `limit` tokens; `told` says so. No tokens where nothing is left."""
+    kept, dropped = drop_unwritable(text, tokenizer.ranks)
+    told = [describe_unwritable(dropped)] if dropped else []
+    tokens = tokenizer.encode(kept)
+    if not tokens:
+        told.append("Type something: the model needs at least one token to go on from.")
+    if len(tokens) > limit:
+        told.append(f"This text has {len(tokens):,} tokens; the first {limit} are used.")
+    return Reading(tokens[:limit], " ".join(told))
+
+
+class TextBox(ipywidgets.VBox):
+    """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
+
+    live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
+    """
+
+    tokens = traitlets.List(traitlets.Int())
+
+    def __init__(
+        self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
+    ):
+        self._tokenizer = model.tokenizer
+        kind = ipywidgets.Textarea if live else ipywidgets.Text
+        more = {"rows": rows} if live else {}
+        self.box = kind(
+            clean(text),
+            continuous_update=live,
+            layout={"width": "min(900px, 98%)"},
+            placeholder=label,
+            **more,
+        )
+        self.box.tooltip = label
+        self.message = ipywidgets.HTML()
+        super().__init__([ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.message])
+        self.box.observe(self._read, "value")
+        self._read()
+
+    def say(self, sentence: str) -> None:
+        """Put a sentence under the box, as text."""
+        self.message.value = f'<div role="status">{html.escape(clean(sentence))}</div>' if sentence else ""
+
+    def _read(self, _change=None) -> None:
+        reading = read(self.box.value, self._tokenizer)
+        self.say(reading.told)
+        self.tokens = reading.tokens
