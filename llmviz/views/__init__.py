@@ -5,9 +5,24 @@ The parts every notebook uses are here; each stage's own pictures are in the mod
 
 from llmviz.views import provenance
 from llmviz.views.heat_map import HeatMap
+from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.pipeline_map import PipelineMap
 from llmviz.views.predict import Predict
+from llmviz.views.text_box import TextBox
+from llmviz.views.the_loop import LoopExplorer
 from llmviz.views.token_strip import TokenStrip
+from llmviz.views.vector_picture import VectorPicture
 
-__all__ = ["HeatMap", "NextTokenBars", "PipelineMap", "Predict", "TokenStrip", "provenance"]
+__all__ = [
+    "HeatMap",
+    "LoopExplorer",
+    "LoopPicture",
+    "NextTokenBars",
+    "PipelineMap",
+    "Predict",
+    "TextBox",
+    "TokenStrip",
+    "VectorPicture",
+    "provenance",
+]

@@ -98,7 +98,10 @@ class NextTokenBars(Picture):
 
     def headline(self) -> str:
         """The three likeliest, and the rest's share."""
-        best = [f"{visible(piece)} {percent(p)}" for piece, p in list(zip(self.pieces, self.probs))[:3]]
+        best = [
+            f"{visible(piece)} {percent(p)}"
+            for piece, p in zip(self.pieces[:3], [] if self.probs is None else self.probs)
+        ]
         rest = f"; {percent(self.rest)} on the {self.n_rest:,} tokens not shown" if self.n_rest else ""
         return f"Likeliest next tokens: {', '.join(best)}{rest}"
 
