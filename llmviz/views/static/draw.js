@@ -31,7 +31,9 @@ function pieceText(marked, { anchor = "start", ...attributes }) {
     part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part);
   return s("text", {
     "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
-    direction: rtl ? "rtl" : null, class: "lv-piece", ...attributes,
+    direction: rtl ? "rtl" : null, ...attributes,
+    // words and numbers are not pieces: no monospace for them
+    class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
   }, nodes);
 }
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
@@ -100,14 +102,14 @@ function colorScale(name, theme, limit = 1) {
       : (v) => clamp(v / limit);
   const index = (v) => Math.round(255 * place(v));
   const color = (v) => table[index(v)];
-  const show = (v) => (signed ? (v > 0 ? "+" : "") + number(v) : String(Number(v.toPrecision(3))));
+  const show = (v) => (signed && v > 0 ? "+" : "") + minus(String(Number(v.toPrecision(3))));
   return {
     table,
     index,
     color,
     css: (v) => `rgb(${color(v).join(",")})`,
     ink: (v) => (luminance(color(v)) > 0.28 ? "#111418" : "#ffffff"),
-    low: signed ? minus(show(-limit)) : "0",
+    low: signed ? show(-limit) : "0",
     high: show(limit),
     note: name === "weight" ? "square-root scale" : "",
     over: (v) => Math.abs(v) > limit * 1.000001,

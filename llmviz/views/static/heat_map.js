@@ -165,12 +165,12 @@ function render({ model, el }) {
     rowNames.forEach((name, r) => {
       if (r !== atRow && (r % rowStep || near(r, atRow, rowStep))) return;
       out.push(pieceText(name, { anchor: "end", x: left - 12, y: top + r * hgt + (hgt - gap) / 2 + 0.34 * rowSize,
-        style: `font-size:${rowSize}px`, class: `lv-piece${r === atRow ? " lv-on" : ""}` }));
+        style: `font-size:${rowSize}px`, class: r === atRow ? "lv-on" : "" }));
     });
     colNames.forEach((name, c) => {
       if (c !== atCol && (c % colStep || near(c, atCol, colStep))) return;
       const x = left + c * w + (w - gap) / 2;
-      const look = { style: `font-size:${colSize}px`, class: `lv-piece${c === atCol ? " lv-on" : ""}` };
+      const look = { style: `font-size:${colSize}px`, class: c === atCol ? "lv-on" : "" };
       out.push(flat
         ? pieceText(name, { anchor: "middle", x, y: top - 8, ...look })
         : pieceText(name, { x: 0, y: 0, transform: `translate(${x + 0.25 * colSize} ${top - 7}) rotate(-45)`, ...look }));
