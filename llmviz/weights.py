@@ -10,6 +10,7 @@ read-only, so every notebook on the machine shares the same memory.
 import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -121,8 +122,17 @@ def _open_cache(folder: Path, source: dict) -> Weights | None:
             name: numbers[start : start + int(np.prod(shape))].reshape(shape)
             for name, (start, shape) in index["arrays"].items()
         }
-        return _assemble(Config(**index["config"]), arrays, index["vocabulary"])
-    except (OSError, ValueError, KeyError, TypeError):
+        config = Config(**index["config"])
+        if len(index["vocabulary"]["tokens"]) != config.n_vocab:
+            return None
+        return _assemble(config, arrays, index["vocabulary"])
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # whatever is wrong with it, make it anew
         return None
 
 
@@ -224,6 +234,18 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
             raise ValueError(f"{path} has no field {key}, so it cannot be run. {SUPPORTED}.")
         return value
 
+    def positive(key: str, default: float | None = None) -> float:
+        value = needed(key) if default is None else field(key, default)
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Fetch it again.")
+        return value
+
+    def size(key: str, default: int | None = None) -> int:
+        value = positive(key, default)
+        if not isinstance(value, int):
+            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Fetch it again.")
+        return value
+
     architecture = needed("general.architecture")
     if architecture != "llama":
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
@@ -231,18 +253,18 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
     if kind != ("gpt2", "smollm"):
         raise ValueError(f"{path} has a tokenizer of the kind {kind[0]!r}, {kind[1]!r}. {SUPPORTED}.")
     tokens = needed("tokenizer.ggml.tokens")
-    n_heads, d_model = needed("llama.attention.head_count"), needed("llama.embedding_length")
+    n_heads, d_model = size("llama.attention.head_count"), size("llama.embedding_length")
     config = Config(
-        n_layers=needed("llama.block_count"),
+        n_layers=size("llama.block_count"),
         n_heads=n_heads,
-        n_kv_heads=field("llama.attention.head_count_kv", n_heads),
+        n_kv_heads=size("llama.attention.head_count_kv", n_heads),
         d_model=d_model,
-        d_head=field("llama.attention.key_length", d_model // n_heads),
-        d_ff=needed("llama.feed_forward_length"),
+        d_head=size("llama.attention.key_length", d_model // n_heads),
+        d_ff=size("llama.feed_forward_length"),
         n_vocab=len(tokens),
-        n_ctx=needed("llama.context_length"),
-        rope_base=field("llama.rope.freq_base", 10_000.0),
-        norm_eps=needed("llama.attention.layer_norm_rms_epsilon"),
+        n_ctx=size("llama.context_length"),
+        rope_base=positive("llama.rope.freq_base", 10_000.0),
+        norm_eps=positive("llama.attention.layer_norm_rms_epsilon"),
     )
     if config.n_heads % config.n_kv_heads:
         raise ValueError(
@@ -262,7 +284,13 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         "eos_token": field("tokenizer.ggml.eos_token_id"),
         "chat_template": field("tokenizer.chat_template"),
     }
+    if len(vocabulary["token_types"]) != len(tokens):
+        raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
+    if config.n_layers > len(tensors):  # before a damaged number makes us list millions of names
+        raise ValueError(
+            f"{path} has {config.n_layers} layers in only {len(tensors)} tensors: it is damaged."
+        )
     shapes = tensor_shapes(config, tied="output.weight" not in tensors)
     if missing := [name for name in shapes if name not in tensors]:
         raise ValueError(
