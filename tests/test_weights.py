@@ -1,0 +1,604 @@
+"""GGUF files of every supported type become the right numbers, and the cache is trusted only where it may be."""
+
+import errno
+import json
+import os
+import random
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+import tiny_gguf
+from tiny_gguf import VARIANTS, Tiny, variant
+
+import llmviz
+from llmviz import weights
+
+SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer"
+
+
+def load(path: Path, cache: Path) -> weights.Weights:
+    return weights.load_weights(path, cache, progress=False)
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    """A small file of its own, to be damaged at will."""
+    return tiny_gguf.write(tmp_path / "tiny.gguf", VARIANTS["full"])
+
+
+@pytest.fixture
+def cache(tmp_path) -> Path:
+    return tmp_path / "cache"
+
+
+def cached_files(cache: Path) -> dict[str, Path]:
+    """The index and the numbers, of a cache that holds one model."""
+    (folder,) = (cache / "weights").iterdir()
+    (data,) = folder.glob("float32-*.bin")
+    assert {one.name for one in folder.iterdir()} <= {"index.json", ".lock", data.name}
+    return {"index": folder / "index.json", "data": data}
+
+
+def named(w: weights.Weights) -> dict[str, np.ndarray]:
+    """The arrays by GGUF name, as the file stores them: [out, in]."""
+    c = w.config
+
+    def rows(W: np.ndarray) -> np.ndarray:  # [heads, d_model, d_head] -> [heads * d_head, d_model]
+        return np.stack([W[h, :, i] for h in range(len(W)) for i in range(c.d_head)])
+
+    found = {"token_embd.weight": w.W_E, "output_norm.weight": w.final_norm, "output.weight": w.W_U.T}
+    for i, layer in enumerate(w.layers):
+        found |= {
+            f"blk.{i}.attn_norm.weight": layer.attention_norm,
+            f"blk.{i}.attn_q.weight": rows(layer.W_Q),
+            f"blk.{i}.attn_k.weight": rows(layer.W_K),
+            f"blk.{i}.attn_v.weight": rows(layer.W_V),
+            f"blk.{i}.attn_output.weight": np.concatenate(list(layer.W_O)).T,
+            f"blk.{i}.ffn_norm.weight": layer.ffn_norm,
+            f"blk.{i}.ffn_gate.weight": layer.W_gate.T,
+            f"blk.{i}.ffn_up.weight": layer.W_up.T,
+            f"blk.{i}.ffn_down.weight": layer.W_down.T,
+        }
+    return found
+
+
+# What is in the file
+
+
+def test_names_and_shapes_are_those_of_the_formulas(tiny_path, cache):
+    w, c = load(tiny_path("grouped"), cache), VARIANTS["grouped"]
+    d_head, n_vocab = c.d_model // c.n_heads, len(tiny_gguf.vocabulary())
+    assert w.config == weights.Config(
+        n_layers=3,
+        n_heads=6,
+        n_kv_heads=2,
+        d_model=48,
+        d_head=8,
+        d_ff=80,
+        n_vocab=n_vocab,
+        n_ctx=128,
+        rope_base=10_000.0,
+        norm_eps=float(np.float32(1e-5)),  # the file keeps 32 bits of it
+    )
+    assert w.W_E.shape == (n_vocab, 48)
+    assert w.W_U.shape == (48, n_vocab)
+    assert len(w.layers) == 3
+    for layer in w.layers:
+        assert layer.W_Q.shape == (6, 48, d_head)
+        assert layer.W_K.shape == layer.W_V.shape == (2, 48, d_head)
+        assert layer.W_O.shape == (6, d_head, 48)
+        assert layer.W_gate.shape == layer.W_up.shape == (48, 80)
+        assert layer.W_down.shape == (80, 48)
+    assert w.vocabulary["tokens"] == tiny_gguf.vocabulary()
+    assert w.vocabulary["eos_token"] == 2
+
+
+@pytest.mark.parametrize("name", ["full", "grouped", "single", "one_head"])
+def test_every_number_is_the_one_in_the_file(tiny_path, cache, name):
+    written = tiny_gguf.tensors(VARIANTS[name])
+    found = named(load(tiny_path(name), cache))
+    if VARIANTS[name].tied:
+        written["output.weight"] = written["token_embd.weight"]
+    assert found.keys() == written.keys()
+    for key, values in written.items():
+        np.testing.assert_array_equal(found[key], values, err_msg=key)
+        assert found[key].dtype == np.float32
+
+
+def test_head_views_take_the_rows_of_their_head(tiny_path, cache):
+    stored = tiny_gguf.tensors(VARIANTS["grouped"])
+    w = load(tiny_path("grouped"), cache)
+    # x W_Q[h] for head h is rows h*8 to h*8+7 of the stored matrix, times x
+    x = np.random.default_rng(0).standard_normal(48).astype(np.float32)
+    head = stored["blk.1.attn_q.weight"][5 * 8 : 6 * 8]
+    np.testing.assert_allclose(x @ w.layers[1].W_Q[5], head @ x, rtol=1e-4, atol=1e-5)
+    columns = stored["blk.2.attn_output.weight"][:, 3 * 8 : 4 * 8]
+    np.testing.assert_array_equal(w.layers[2].W_O[3], columns.T)
+
+
+# Packed numbers, unpacked one block at a time by their published layouts
+
+
+def half(two_bytes: bytes) -> float:
+    return struct.unpack("<e", two_bytes)[0]
+
+
+def nibbles(packed: bytes) -> list[int]:
+    """16 bytes hold 32 numbers: the low halves first, then the high halves."""
+    return [byte & 15 for byte in packed] + [byte >> 4 for byte in packed]
+
+
+def fifth_bits(packed: bytes) -> list[int]:
+    bits = int.from_bytes(packed, "little")
+    return [bits >> i & 1 for i in range(32)]
+
+
+UNPACK = {
+    "F16": (2, lambda b: [half(b)]),
+    "BF16": (2, lambda b: [struct.unpack("<f", b"\0\0" + b)[0]]),
+    "Q8_0": (34, lambda b: [half(b[:2]) * n for n in struct.unpack("32b", b[2:])]),
+    "Q4_0": (18, lambda b: [half(b[:2]) * (n - 8) for n in nibbles(b[2:])]),
+    "Q4_1": (20, lambda b: [half(b[:2]) * n + half(b[2:4]) for n in nibbles(b[4:])]),
+    "Q5_0": (
+        22,
+        lambda b: [half(b[:2]) * (n + 16 * m - 16) for n, m in zip(nibbles(b[6:]), fifth_bits(b[2:6]))],
+    ),
+    "Q5_1": (
+        24,
+        lambda b: [
+            half(b[:2]) * (n + 16 * m) + half(b[2:4]) for n, m in zip(nibbles(b[8:]), fifth_bits(b[4:8]))
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"])
+def test_packed_numbers_are_unpacked_by_the_published_layout(tiny_path, cache, name):
+    found = named(load(tiny_path(name), cache))
+    size, unpack = UNPACK[name.upper()]
+    written = tiny_gguf.tensors(VARIANTS[name])
+    packed = [
+        tensor for tensor in gguf.GGUFReader(tiny_path(name)).tensors if tensor.tensor_type.name != "F32"
+    ]
+    assert len(packed) > 10
+    for tensor in packed[::5]:
+        raw = tensor.data.tobytes()
+        values = [v for start in range(0, len(raw), size) for v in unpack(raw[start : start + size])]
+        array = found[tensor.name]
+        np.testing.assert_allclose(array.ravel(), values, rtol=1e-6, atol=1e-7, err_msg=tensor.name)
+        # and they are near what was packed: a step of Q4_0 is an eighth of the largest number
+        assert np.abs(array - written[tensor.name]).max() < 0.13 * np.abs(written[tensor.name]).max()
+
+
+def unpack_q6_k(b: bytes) -> list[float]:
+    """256 numbers of 6 bits: 128 bytes of low halves, 64 of the two high bits, 16 scales, one scale for all."""
+    low, high, scales, d = b[:128], b[128:192], struct.unpack("16b", b[192:208]), half(b[208:])
+    values = []
+    for i in range(256):
+        part, place = divmod(i, 128)
+        quarter, j = divmod(place, 32)
+        nibble = low[64 * part + 32 * (quarter % 2) + j] >> 4 * (quarter // 2) & 15
+        values.append(d * scales[i // 16] * ((high[32 * part + j] >> 2 * quarter & 3) * 16 + nibble - 32))
+    return values
+
+
+def unpack_q4_k(b: bytes) -> list[float]:
+    """256 numbers of 4 bits in 8 groups, each with a scale and a minimum of 6 bits."""
+    d, d_min, packed = half(b[:2]), half(b[2:4]), b[4:16]
+    values = []
+    for group in range(8):
+        if group < 4:
+            scale, least = packed[group] & 63, packed[group + 4] & 63
+        else:
+            scale = (packed[group + 4] & 15) | (packed[group - 4] >> 6) << 4
+            least = packed[group + 4] >> 4 | (packed[group] >> 6) << 4
+        for j in range(32):
+            nibble = b[16 + 32 * (group // 2) + j] >> 4 * (group % 2) & 15
+            values.append(d * scale * nibble - d_min * least)
+    return values
+
+
+@pytest.mark.parametrize(("name", "size", "unpack"), [("q6_k", 210, unpack_q6_k), ("q4_k", 144, unpack_q4_k)])
+def test_k_quants_are_unpacked_by_the_published_layout(tiny_path, cache, name, size, unpack):
+    found = named(load(tiny_path(name), cache))
+    packed = [one for one in gguf.GGUFReader(tiny_path(name)).tensors if one.tensor_type.name == name.upper()]
+    assert [one.name for one in packed] == ["blk.0.ffn_down.weight", "blk.1.ffn_down.weight"]
+    for tensor in packed:
+        raw = tensor.data.tobytes()
+        values = [v for start in range(0, len(raw), size) for v in unpack(raw[start : start + size])]
+        np.testing.assert_allclose(found[tensor.name].ravel(), values, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["q2_k", "q3_k", "q5_k"])
+def test_the_other_k_quants_load(tiny_path, cache, name):
+    for layer in load(tiny_path(name), cache).layers:
+        assert np.isfinite(layer.W_down).all()
+        assert 0.01 < np.abs(layer.W_down).max() < 10
+        assert len(np.unique(layer.W_down)) > 50
+
+
+# The cache
+
+
+def test_the_numbers_are_mapped_and_read_only(path, cache):
+    w = load(path, cache)
+    for name, array in named(w).items():
+        if (
+            "attn_q" not in name
+            and "attn_k" not in name
+            and "attn_v" not in name
+            and "attn_output" not in name
+        ):
+            assert not array.flags.writeable, name
+    with pytest.raises(ValueError, match="read-only"):
+        w.layers[0].W_Q[0, 0, 0] = 1
+    with pytest.raises(ValueError, match="read-only"):
+        w.W_E[0] = 0
+    base = w.layers[1].W_O
+    while isinstance(base.base, np.ndarray):
+        base = base.base
+    assert isinstance(base, np.memmap)
+    assert Path(base.filename) == cached_files(cache)["data"]
+
+
+@pytest.fixture
+def conversions(monkeypatch) -> list[Path]:
+    """The files that were converted, in order."""
+    done, convert = [], weights._convert
+
+    def counting(path, *args, **options):
+        done.append(path)
+        return convert(path, *args, **options)
+
+    monkeypatch.setattr(weights, "_convert", counting)
+    return done
+
+
+def same(a: weights.Weights, b: weights.Weights) -> bool:
+    one, other = named(a), named(b)
+    return a.config == b.config and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_second_load_converts_nothing_and_reads_no_gguf(path, cache, conversions, monkeypatch):
+    first = load(path, cache)
+    monkeypatch.setattr(gguf, "GGUFReader", None)
+    assert same(load(path, cache), first)
+    assert conversions == [path]
+
+
+def test_a_cache_of_another_version_is_made_anew(path, cache, conversions, monkeypatch):
+    first = load(path, cache)
+    old = cached_files(cache)["data"]
+    monkeypatch.setattr(weights, "CACHE_VERSION", weights.CACHE_VERSION + 1)
+    assert same(load(path, cache), first)
+    assert len(conversions) == 2
+    assert not old.exists()
+    assert cached_files(cache)["data"] != old
+
+
+def test_another_file_in_the_same_place_is_noticed(path, cache, conversions):
+    load(path, cache)
+    before = path.stat()
+    tiny_gguf.write(path, variant("full", seed=99))
+    assert path.stat().st_size == before.st_size
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # only the content tells
+    w = load(path, cache)
+    assert len(conversions) == 2
+    np.testing.assert_array_equal(w.W_E, tiny_gguf.tensors(variant("full", seed=99))["token_embd.weight"])
+    cached_files(cache)
+
+
+def test_files_of_the_same_name_in_other_folders_keep_caches_of_their_own(path, cache, conversions, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = tiny_gguf.write(tmp_path / "other" / path.name, VARIANTS["single"])
+    for _ in range(2):
+        assert load(path, cache).config.n_kv_heads == 4
+        assert load(other, cache).config.n_kv_heads == 1
+    assert conversions == [path, other]
+
+
+def flip_a_bit(file: Path, place: int) -> None:
+    data = bytearray(file.read_bytes())
+    data[place] ^= 16
+    file.write_bytes(data)
+
+
+def truncate(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.truncate(file.stat().st_size - 4)
+
+
+@pytest.mark.parametrize(
+    ("which", "damage"),
+    [
+        ("data", lambda file: flip_a_bit(file, 5_000)),
+        ("data", lambda file: flip_a_bit(file, file.stat().st_size - 1)),
+        ("data", truncate),
+        ("data", lambda file: file.write_bytes(b"")),
+        ("data", lambda file: file.unlink()),
+        ("index", lambda file: file.write_bytes(b"")),
+        ("index", lambda file: file.write_bytes(file.read_bytes()[:-100])),
+        ("index", lambda file: file.write_text("[]")),
+        ("index", lambda file: file.write_text("{}")),
+        ("index", lambda file: file.write_text("nonsense")),
+        ("index", lambda file: file.unlink()),
+    ],
+)
+def test_a_damaged_cache_is_made_anew(path, cache, conversions, which, damage):
+    first = {name: array.copy() for name, array in named(load(path, cache)).items()}
+    damage(cached_files(cache)[which])
+    for name, array in named(load(path, cache)).items():
+        np.testing.assert_array_equal(array, first[name])
+    assert len(conversions) == 2
+    load(path, cache)
+    assert len(conversions) == 2
+
+
+@pytest.mark.parametrize("field", ["arrays", "config", "vocabulary", "data", "data_sha256", "source"])
+@pytest.mark.parametrize("value", [None, {}, [], "x", 3])
+def test_an_index_with_a_field_of_another_kind_is_not_trusted(path, cache, conversions, field, value):
+    load(path, cache)
+    file = cached_files(cache)["index"]
+    index = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(index | {field: value}), "utf-8")
+    w = load(path, cache)
+    assert w.vocabulary["tokens"] == tiny_gguf.vocabulary()
+    assert len(conversions) == (1 if field == "data_sha256" else 2)
+
+
+def test_a_cache_that_was_copied_is_checked_once_more_and_used(path, cache, conversions):
+    load(path, cache)
+    data = cached_files(cache)["data"]
+    os.utime(data, ns=(1, 1))
+    load(path, cache)
+    assert len(conversions) == 1
+    flip_a_bit(data, 100)
+    os.utime(data, ns=(1, 1))
+    load(path, cache)
+    assert len(conversions) == 2
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_breaking_off_leaves_nothing_half_written(path, cache, monkeypatch, problem):
+    def fail(descriptor):
+        raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(type(problem)) as caught:
+            load(path, cache)
+    if isinstance(problem, OSError):
+        assert "LLMVIZ_HOME" in str(caught.value)
+        assert str(cache) in str(caught.value)
+        assert "No space left" in str(caught.value)
+    (folder,) = (cache / "weights").iterdir()
+    assert {file.name for file in folder.iterdir()} <= {".lock"}
+    load(path, cache)
+
+
+def test_leftovers_of_a_killed_process_are_removed(path, cache):
+    load(path, cache)
+    files = cached_files(cache)
+    (files["data"].parent / "float32-1-dead.bin").write_bytes(b"half")
+    files["index"].unlink()
+    load(path, cache)
+    cached_files(cache)
+
+
+def test_a_cache_folder_that_cannot_be_made(path, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="LLMVIZ_HOME"):
+        load(path, tmp_path / "file")
+
+
+def test_processes_that_start_at_once_convert_once(tiny_path, cache):
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom llmviz import weights\n"
+        "convert = weights._convert\n"
+        "weights._convert = lambda *a, **k: (print('converted'), convert(*a, **k))\n"
+        "sys.stdin.read(1)\n"
+        f"w = weights.load_weights(Path({str(tiny_path('full'))!r}), Path({str(cache)!r}), progress=False)\n"
+        "print(float(w.W_E.sum()))\n"
+    )
+    command = [sys.executable, "-c", program]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    for process in processes:  # all have imported everything and wait for this
+        process.stdin.write("x")
+        process.stdin.flush()
+    outputs = [process.communicate(timeout=60)[0].splitlines() for process in processes]
+    assert all(process.returncode == 0 for process in processes)
+    assert sum("converted" in output for output in outputs) == 1
+    assert len({output[-1] for output in outputs}) == 1
+    cached_files(cache)
+
+
+def test_the_progress_bar_counts_the_bytes_and_can_be_off(path, cache, capsys):
+    load(path, cache)
+    assert capsys.readouterr() == ("", "")
+    weights.load_weights(path, cache.with_name("other"), progress=True)
+    assert "Unpacking the weights" in capsys.readouterr().err
+
+
+# Files that can't be run: the message names the file, what is wrong, and what would work
+
+
+def refusal(path: Path, cache: Path) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  (each caller looks at the message)
+        load(path, cache)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert not (cache / "weights").exists() or not list((cache / "weights").glob("*/float32-*"))
+    return message
+
+
+def test_a_file_that_is_not_there(tmp_path, cache):
+    for missing in (tmp_path / "no.gguf", tmp_path):
+        with pytest.raises(FileNotFoundError, match=r"no model file at .*Give the path of a \.gguf file"):
+            load(missing, cache)
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"GGUF", b"not a model at all" * 100, b"\x80\x04pickle", b"PK\x03\x04" + bytes(99)],
+)
+def test_a_file_of_another_kind(tmp_path, cache, content):
+    (tmp_path / "x.gguf").write_bytes(content)
+    message = refusal(tmp_path / "x.gguf", cache)
+    assert "cannot be read as a GGUF file" in message
+    assert SUPPORTED in message
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.3, 0.7, 0.99, 0.99999])
+def test_a_truncated_file(path, cache, share):
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert "fetch it again" in refusal(path, cache).lower()
+
+
+def test_corrupted_files_are_refused_or_harmless_but_never_crash(path, cache):
+    """One byte changed somewhere: a clear refusal, or numbers and texts that are a little different."""
+    whole, chance = path.read_bytes(), random.Random(1)
+    refused = 0
+    for _ in range(60):
+        place = chance.choice([chance.randrange(1_000), chance.randrange(len(whole))])
+        path.write_bytes(
+            whole[:place] + bytes([whole[place] ^ chance.randrange(1, 256)]) + whole[place + 1 :]
+        )
+        try:
+            assert np.isfinite(load(path, cache).W_E).all()
+        except ValueError as problem:
+            assert str(path) in str(problem)  # noqa: PT017
+            refused += 1
+    assert 10 < refused < 60
+
+
+def with_field(path: Path, key: str, packed: bytes) -> None:
+    """Overwrite the value of a scalar field in the file."""
+    data = bytearray(path.read_bytes())
+    start = (
+        data.index(struct.pack("<Q", len(key)) + key.encode()) + 8 + len(key) + 4
+    )  # the name, then its type
+    data[start : start + len(packed)] = packed
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("llama.block_count", 0),
+        ("llama.attention.head_count", 0),
+        ("llama.attention.head_count_kv", 0),
+        ("llama.embedding_length", 0),
+        ("llama.feed_forward_length", 0),
+        ("llama.context_length", 0),
+        ("llama.rope.freq_base", 0.0),
+        ("llama.rope.freq_base", float("nan")),
+        ("llama.attention.layer_norm_rms_epsilon", -1.0),
+        ("llama.attention.layer_norm_rms_epsilon", float("inf")),
+    ],
+)
+def test_a_size_that_cannot_be(path, cache, key, value):
+    with_field(path, key, struct.pack("<f" if isinstance(value, float) else "<I", value))
+    assert f"damaged: its field {key} is {value}" in refusal(path, cache)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("llama.block_count", 3, "lacks blk.2.attn_norm.weight and 8 more tensors"),
+        ("llama.block_count", 1, "also holds blk.1.attn_q.weight and 8 more tensors"),
+        ("llama.block_count", 2**32 - 1, "4294967295 layers in only 20 tensors"),
+        ("llama.attention.head_count_kv", 3, "4 query heads cannot share 3 key/value heads evenly"),
+        ("llama.attention.head_count_kv", 2, "blk.0.attn_k.weight has the shape (32, 32)"),
+        ("llama.feed_forward_length", 96, "blk.0.ffn_gate.weight has the shape (64, 32)"),
+        ("llama.rope.dimension_count", 4, "turns only a part of each head"),
+    ],
+)
+def test_sizes_that_do_not_fit_the_tensors(path, cache, key, value, said):
+    with_field(path, key, struct.pack("<I", value))
+    assert said in refusal(path, cache)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in tiny_gguf.tensors(VARIANTS["full"]) if "blk.1" not in name]
+)
+def test_a_missing_tensor_is_named(tmp_path, cache, name):
+    path = tiny_gguf.write(tmp_path / "x.gguf", VARIANTS["full"], leave_out=(name,))
+    assert f"lacks the tensor {name}" in refusal(path, cache)
+
+
+@pytest.mark.parametrize("architecture", ["qwen2", "gpt2", "mamba"])
+def test_another_architecture(tmp_path, cache, architecture):
+    path = tiny_gguf.write(tmp_path / "x.gguf", variant("full", architecture=architecture))
+    message = refusal(path, cache)
+    assert f"the architecture {architecture!r}" in message
+    assert SUPPORTED in message
+
+
+def test_another_tokenizer(path, cache):
+    path.write_bytes(path.read_bytes().replace(b"smollm", b"qwen22"))
+    message = refusal(path, cache)
+    assert "a tokenizer of the kind 'gpt2', 'qwen22'" in message
+    assert SUPPORTED in message
+
+
+def test_rescaled_positions(tmp_path, cache, monkeypatch):
+    add = gguf.GGUFWriter.add_rope_freq_base
+
+    def with_scaling(writer, base):
+        add(writer, base)
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+
+    monkeypatch.setattr(gguf.GGUFWriter, "add_rope_freq_base", with_scaling)
+    assert "RoPE scaling" in refusal(tiny_gguf.write(tmp_path / "x.gguf", Tiny()), cache)
+
+
+def test_a_missing_field(path, cache):
+    path.write_bytes(path.read_bytes().replace(b"llama.context_length", b"llama.contest_length"))
+    message = refusal(path, cache)
+    assert "has no field llama.context_length" in message
+    assert SUPPORTED in message
+
+
+def test_numbers_that_are_not_finite(path, cache):
+    numbers = tiny_gguf.tensors(VARIANTS["full"])["blk.1.ffn_up.weight"].tobytes()[:4]
+    data = path.read_bytes()
+    assert data.count(numbers) == 1
+    path.write_bytes(data.replace(numbers, struct.pack("<f", np.nan)))
+    assert "damaged: blk.1.ffn_up.weight holds numbers that are not finite" in refusal(path, cache)
+
+
+def test_a_type_that_cannot_be_unpacked(path, cache, monkeypatch):
+    def refuse(data, kind):
+        raise NotImplementedError
+
+    monkeypatch.setattr(gguf.quants, "dequantize", refuse)
+    message = refusal(path, cache)
+    assert "token_embd.weight is packed as F32, which the gguf package cannot unpack" in message
+    assert "K-quants work" in message
+
+
+# load()
+
+
+def test_load_takes_a_path_or_its_text(path, cache, monkeypatch):
+    monkeypatch.setenv("LLMVIZ_HOME", str(cache))
+    for given in (path, str(path)):
+        assert llmviz.load(given, progress=False).config.n_layers == 2
+    monkeypatch.setenv("LLMVIZ_MODEL", str(path))
+    assert llmviz.load(progress=False).config.d_model == 32
+
+
+def test_a_path_may_start_with_a_tilde(path, cache, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    monkeypatch.setenv("LLMVIZ_HOME", str(cache))
+    assert llmviz.load(f"~/{path.name}", progress=False).config.d_model == 32
