@@ -4,6 +4,7 @@ The parts every notebook uses are here; each stage's own pictures are in the mod
 """
 
 from llmviz.views import provenance
+from llmviz.views.arcs import Arcs
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
@@ -15,6 +16,7 @@ from llmviz.views.token_strip import TokenStrip
 from llmviz.views.vector_picture import VectorPicture
 
 __all__ = [
+    "Arcs",
     "HeatMap",
     "LoopExplorer",
     "LoopPicture",
