@@ -1,0 +1,101 @@
+// A vocabulary in training. Python sent which merge glues which bytes; here the slider only picks how many are done.
+
+function render({ model, el }) {
+  const view = frame(model, el, "bpe_training");
+  const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
+  const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text in its parts" });
+  const curve = s("svg", { class: "lv-curve", "aria-hidden": "true" });
+  const vocabulary = h("div", { class: "lv-chips lv-vocabulary", role: "listbox", tabindex: "0", "aria-label": "the tokens learned so far" });
+  const prefix = uid();
+  let drawn = {};
+  let chips = [];
+  view.body.before(bar.node);
+  view.body.append(
+    h("div", { class: "lv-side" }, h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "The text, in parts"), text),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "How many parts the text has"), curve)),
+    h("div", { class: "lv-head" }, "Learned so far, in order (number: how often the pair stood in the text)"), vocabulary,
+  );
+
+  const choose = (index) => {
+    if (index < 0 || index >= model.get("step")) return;
+    view.set({ chosen: index === model.get("chosen") ? null : index });
+  };
+  const current = () => model.get("chosen") ?? model.get("step") - 1;
+  vocabulary.addEventListener("click", (event) => {
+    const node = event.target.closest(".lv-chip");
+    if (node) choose(Number(node.dataset.index));
+  });
+  const move = (to) => { if (to >= 0 && to < model.get("step")) view.set({ chosen: to }); };
+  onKeys(vocabulary, {
+    ArrowRight: () => move(current() + 1),
+    ArrowLeft: () => move(current() - 1),
+    ArrowDown: () => chips.length && move(Math.min(chipOnNextLine(chips, Math.max(0, current()), 1), model.get("step") - 1)),
+    ArrowUp: () => chips.length && move(chipOnNextLine(chips, Math.max(0, current()), -1)),
+    Home: () => move(0),
+    End: () => move(model.get("step") - 1),
+  });
+
+  const drawText = (step, marked) => {
+    const [bytes, gluedAt, labels] = [model.get("bytes"), model.get("glued_at"), model.get("labels")];
+    const parts = [];
+    let from = 0;
+    bytes.forEach((_, i) => {
+      if (i < bytes.length - 1 && gluedAt[i] && gluedAt[i] <= step) return;
+      const key = bytes.slice(from, i + 1).join(",");
+      const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-glued" : "lv-part";
+      parts.push(h("span", { class: kind }, pieceNodes(labels[key] ?? key)));
+      if (bytes[i] === 10) parts.push(h("br"));
+      from = i + 1;
+    });
+    text.replaceChildren(...parts);
+    if (!parts.length) text.append(h("span", { class: "lv-empty" }, "no text yet"));
+  };
+
+  const drawCurve = (step) => {
+    const n = model.get("n_parts");
+    const width = curve.parentElement.clientWidth || 340;
+    const [H, L, R, T, B] = [236, 52, 14, 12, 46];
+    const last = Math.max(1, n.length - 1);
+    const x = (i) => L + (i / last) * (width - L - R);
+    const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
+    const points = n.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`);
+    for (const [key, v] of Object.entries({ width, height: H, viewBox: `0 0 ${width} ${H}` })) curve.setAttribute(key, v);
+    const tick = (at, label) => s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
+    const right = step > last * 0.6;
+    curve.replaceChildren(
+      s("line", { class: "lv-axisline", x1: L, x2: width - R, y1: H - B, y2: H - B }),
+      s("line", { class: "lv-axisline", x1: L, x2: L, y1: T, y2: H - B }),
+      s("text", { class: "lv-tick", x: L - 7, y: y(n[0]) + 5, "text-anchor": "end" }, count(n[0])),
+      s("text", { class: "lv-tick", x: L - 7, y: y(0) + 5, "text-anchor": "end" }, "0"),
+      tick(0, count(model.get("n_start"))),
+      ...(n.length > 1 ? [tick(n.length - 1, count(model.get("n_start") + n.length - 1))] : []),
+      s("text", { class: "lv-tick", x: (L + width - R) / 2, y: H - 6, "text-anchor": "middle" }, "size of the vocabulary"),
+      s("polyline", { class: "lv-later", points: points.join(" ") }),
+      s("polyline", { class: "lv-done", points: points.slice(0, step + 1).join(" ") }),
+      s("circle", { class: "lv-dot", cx: x(step), cy: y(n[step] ?? 0), r: 6 }),
+      s("text", { class: "lv-here", x: x(step) + (right ? -4 : 8), y: y(n[step] ?? 0) - 12, "text-anchor": right ? "end" : "start" }, count(n[step] ?? 0)),
+    );
+  };
+
+  return view.start(() => {
+    const [step, tokens, chosen] = [model.get("step"), model.get("tokens"), model.get("chosen")];
+    const [labels, counts] = [model.get("labels"), model.get("counts")];
+    if (tokens !== drawn.tokens) {
+      chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
+      vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
+    }
+    chips.forEach((node, i) => { node.hidden = i >= step; });
+    vocabulary.lastChild.hidden = step > 0;
+    const on = chosen !== null && chosen < step ? chosen : step - 1;
+    selectChip(vocabulary, chips, on, prefix);
+    drawText(step, tokens[on]);
+    drawCurve(step);
+    bar.show(step);
+    view.note(model.get("told")[step] ?? "");
+    if (tokens !== drawn.tokens || view.theme !== drawn.theme)
+      view.legend.replaceChildren(h("span", {}, "filled: the token chosen below (else the newest)"), ...markLegend(Object.values(labels)));
+    drawn = { tokens, theme: view.theme };
+  });
+}
+
+export default { render };

@@ -1,0 +1,80 @@
+// The same bytes four times: as signs on the screen, as characters, one by one, and as tokens.
+
+function render({ model, el }) {
+  const view = frame(model, el, "taken_apart");
+  const grid = h("div", { class: "lv-grid", role: "grid", tabindex: "0", "aria-label": "signs, characters, bytes and tokens" });
+  view.body.append(grid);
+  const prefix = uid();
+  let drawn = {};
+  let cells = []; // [row][index] → element
+  const at = () => model.get("selected");
+  const cell = (row, index) => model.get("rows")[row]?.cells[index];
+  const overlap = (a, b) => a && b && a[0] < b[1] && b[0] < a[1];
+
+  const tell = () => {
+    const here = at();
+    const one = here && cell(...here);
+    view.note(one ? one[4] : model.get("rows").length ? "Point at a cell, or use the arrow keys." : "");
+  };
+  const go = (row, index) => cell(row, index) && view.set({ selected: [row, index] });
+  const upDown = (by) => {
+    const [row, index] = at() ?? [by > 0 ? -1 : 1, 0];
+    const target = model.get("rows")[row + by]?.cells;
+    if (!target) return;
+    const here = cell(row, index);
+    go(row + by, here ? target.findIndex((other) => overlap(here, other)) : 0);
+  };
+  onKeys(grid, {
+    ArrowRight: () => (at() ? go(at()[0], at()[1] + 1) : go(0, 0)),
+    ArrowLeft: () => (at() ? go(at()[0], at()[1] - 1) : go(0, 0)),
+    ArrowDown: () => upDown(1),
+    ArrowUp: () => upDown(-1),
+    Home: () => go(at()?.[0] ?? 0, 0),
+    End: () => go(at()?.[0] ?? 0, (model.get("rows")[at()?.[0] ?? 0]?.cells.length ?? 0) - 1),
+  });
+  const pointed = (event) => {
+    const node = event.target.closest("[data-row]");
+    if (!node) return;
+    const [row, index] = [Number(node.dataset.row), Number(node.dataset.index)];
+    if (!at() || at()[0] !== row || at()[1] !== index) go(row, index);
+  };
+  grid.addEventListener("pointermove", pointed);
+  grid.addEventListener("click", pointed);
+
+  return view.start(() => {
+    const rows = model.get("rows");
+    const n = rows.length ? rows[0].cells.at(-1)[1] : 0;
+    if (rows !== drawn.rows || view.width() !== drawn.width) {
+      const LABEL = 112;
+      const column = clamp(Math.floor((view.width() - LABEL - 8) / Math.max(1, n)), 54, 92);
+      grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
+      cells = rows.map(({ name, cells: row }, r) =>
+        row.map(([from, to, label, small], i) =>
+          h("div", {
+            class: `lv-cell lv-${name.split(" ").pop()}${label ? "" : " lv-partly"}`, role: "gridcell", id: `${prefix}-${r}-${i}`,
+            "data-row": r, "data-index": i, style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
+          },
+          label || name !== "tokens" ? h("bdi", { class: "lv-piece" }, pieceNodes(label)) : h("span", { class: "lv-piece" }, "part"),
+          small ? h("span", { class: "lv-id" }, small) : null)));
+      grid.replaceChildren(...rows.flatMap(({ name }, r) => [
+        h("div", { role: "row", class: "lv-line0" },
+          h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name), cells[r])]));
+      view.legend.replaceChildren(...(rows.some((row) => row.cells.some((one) => !one[2])) ? [h("span", {}, "dashed: a token that is not a whole character")] : []));
+    }
+    const here = at();
+    const one = here && cell(...here);
+    cells.forEach((row, r) => row.forEach((node, i) => {
+      node.setAttribute("aria-selected", String(!!here && here[0] === r && here[1] === i));
+      node.classList.toggle("lv-with", overlap(one, rows[r].cells[i]) ?? false);
+    }));
+    if (one) {
+      const node = cells[here[0]][here[1]];
+      grid.setAttribute("aria-activedescendant", node.id);
+      if (document.activeElement === grid) node.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else grid.removeAttribute("aria-activedescendant");
+    drawn = { rows, width: view.width() };
+    tell();
+  });
+}
+
+export default { render };
