@@ -125,7 +125,7 @@ function render({ model, el }) {
         ? `M ${x[from] - 9} ${base} C ${x[from] - 26} ${base - 36}, ${x[from] + 26} ${base - 36}, ${x[from] + 9} ${base}`
         : `M ${x[from]} ${base} C ${x[from]} ${base - 1.33 * rise}, ${x[to]} ${base - 1.33 * rise}, ${x[to]} ${base}`;
       return s("path", { d, class: "lv-arc", "data-from": from, "data-to": to,
-        "stroke-width": 1 + 9 * weight, "stroke-opacity": clamp(0.18 + 0.82 * Math.sqrt(weight)) });
+        "stroke-width": 1 + 9 * weight, "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)) });
     }));
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.legend.replaceChildren(

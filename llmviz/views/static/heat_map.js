@@ -76,22 +76,35 @@ function render({ model, el }) {
     return c;
   };
 
+  /** Labels cut to n characters, with the width of the widest at 18 px; measured once as long as they stay. */
+  const known = new Map();
+  function named(labels, most, n) {
+    const key = `${n} ${most}`;
+    if (known.get(key)?.labels !== labels) {
+      const names = labels.slice(0, most).map((label) => shorten(label, n));
+      names.wide = widest(view, names, 18);
+      known.set(key, { labels, names });
+    }
+    return known.get(key).names;
+  }
+
   /** Where everything goes: cells as large as the width and a screen's height allow, labels thinned when crowded. */
   function plan(values, rowLabels, colLabels) {
     const [allRows, allCols] = values.shape;
     const [rows, cols] = [Math.min(allRows, KIT.maxTokens), Math.min(allCols, KIT.maxTokens)];
     const width = view.width();
-    const short = (labels, n) => labels.map((label) => shorten(label, n));
-    const [rowNames, colNames] = [short(rowLabels.slice(0, rows), width < 520 ? 12 : 18), short(colLabels.slice(0, cols), 14)];
+    const rowNames = named(rowLabels, rows, width < 520 ? 12 : 18);
+    const colNames = named(colLabels, cols, 14);
+    const wide = (names, size) => (names.wide * size) / 18;
     const rowTitle = `${model.get("row_axis")} ↓`;
     const small = 14;
     const least = (n) => (n <= 64 ? 14 : 2);
     const room = (size, left) => {
-      const lean = Math.min(150, 0.71 * widest(view, colNames, size)); // what the last leaning label needs on the right
+      const lean = Math.min(150, 0.71 * wide(colNames, size)); // what the last leaning label needs on the right
       return { left, lean, fit: width - left - lean * (cols > 2 ? 0.8 : 1) - 6 };
     };
     let rowSize = 18;
-    const leftOf = () => Math.ceil(Math.max(widest(view, rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
+    const leftOf = () => Math.ceil(Math.max(wide(rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
     let place = room(18, leftOf());
     let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, 46);
     let hgt = clamp(760 / Math.max(rows, 1), least(rows), 46);
@@ -101,7 +114,7 @@ function render({ model, el }) {
     rowSize = hgt >= 23 ? 18 : small;
     const colSize = w >= 29 ? 18 : small;
     const left = leftOf();
-    const flatSize = Math.max(widest(view, colNames, colSize), 8);
+    const flatSize = Math.max(wide(colNames, colSize), 8);
     const numeric = colNames.every((name) => name.length <= 4);
     const flat = flatSize <= w - 4 || numeric;
     const title = 24; // the line for the name of the columns
