@@ -54,7 +54,7 @@ function render({ model, el }) {
     for (const node of chips) node.classList.toggle("lv-newest", node === newest);
     for (const part of parts) part.classList.toggle("lv-on", phase !== null && part.dataset.phase.split(" ").includes(phase));
     text.classList.toggle("lv-on", phase === "append" || phase === "read");
-    loop.dataset.narrow = String(view.width() < 560);
+    loop.dataset.narrow = String(view.width() < 660);
 
     const [likeliest, probs] = [model.get("likeliest"), floats(model.get("probs"))];
     if (likeliest !== drawn.likeliest || probs?.data.join() !== drawn.probs) {

@@ -30,7 +30,7 @@ function render({ model, el }) {
     slid?.addEventListener("input", () => view.set({ guess: Number(slid.value) }));
     inputs = [typed, slid].filter(Boolean);
     return h("div", { class: "lv-quantity" }, typed, unit ? h("span", {}, unit) : null,
-      slid ? [h("span", { class: "lv-end" }, short(low)), slid, h("span", { class: "lv-end" }, short(high))] : null);
+      slid ? h("span", { class: "lv-slide" }, short(low), slid, short(high)) : null);
   };
   const short = (v) => minus(String(Number(v.toPrecision(4))));
 
