@@ -5,8 +5,10 @@ also compared with what the usual mistakes would give, so that the hint can name
 wrong answer; an unfinished stub is told apart from a wrong one.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,8 +58,8 @@ def compare(
         for mistake in mistakes:
             if _alike(got, mistake.formula(*_copies(case))):
                 return Verdict(False, mistake.hint)
-        if np.shape(got) != np.shape(wanted):
-            return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {np.shape(got)}")
+        if isinstance(wanted, np.ndarray | float | np.floating) and _shape(got) != np.shape(wanted):
+            return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {_shape(got)}")
         return Verdict(
             False, f"for {_short(case)} it should give {_short(wanted)}, yours gives {_short(got)}"
         )
@@ -66,12 +68,20 @@ def compare(
 
 def _copies(case: tuple) -> tuple:
     """Fresh arguments, so that a function which changes its input spoils nothing."""
-    return tuple(np.copy(one) if isinstance(one, np.ndarray) else one for one in case)
+    return copy.deepcopy(case)
+
+
+def _shape(value) -> tuple | str:
+    try:
+        return np.shape(value)
+    except ValueError:
+        return "uneven"
 
 
 def _alike(a, b) -> bool:
     try:
-        if np.shape(a) != np.shape(b):
+        arrays = isinstance(a, np.ndarray | np.generic) or isinstance(b, np.ndarray | float | np.floating)
+        if arrays and np.shape(a) != np.shape(b):
             return False
         if isinstance(b, np.ndarray | float | np.floating):
             return bool(np.allclose(np.asarray(a, float), b, rtol=1e-4, atol=1e-4, equal_nan=True))
@@ -85,6 +95,147 @@ def _short(value) -> str:
         value = np.array2string(np.asarray(value), precision=3, threshold=8, separator=", ")
     text = ", ".join(map(_short, value)) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 90 else text[:88] + " …"
+
+
+# --- 01 tokenization
+
+
+def count_pairs(attempt: Callable) -> Verdict:
+    """`attempt(parts)` gives a dict: each pair of neighbours, as a tuple, and how often it stands in the list."""
+    cases = [(["c", "h", "u", "c", "k", "c", "h"],), (["l", "a", "l", "a"],), (["o", "o", "o"],), (["a"],)]
+
+    def counted(parts, pairs=None):
+        pairs = [(parts[i], parts[i + 1]) for i in range(len(parts) - 1)] if pairs is None else pairs
+        return {pair: sum(other == pair for other in pairs) for pair in pairs}
+
+    def apart(parts):  # the pairs at 0, 2, 4 …
+        return counted(parts, [(parts[i], parts[i + 1]) for i in range(0, len(parts) - 1, 2)])
+
+    def glued(parts):
+        return {"".join(pair): n for pair, n in counted(parts).items()}
+
+    return compare(
+        attempt,
+        cases,
+        counted,
+        [
+            Mistake(
+                lambda parts: counted(parts, parts),
+                "those are the single parts; count pairs of neighbours: (parts[0], parts[1]), (parts[1], parts[2]) …",
+            ),
+            Mistake(
+                apart,
+                "you go two steps at a time; each part but the last begins a pair, so go one step at a time",
+            ),
+            Mistake(glued, "the keys should be tuples, (left, right), not the two glued together"),
+            Mistake(
+                lambda parts: dict.fromkeys(counted(parts), 1),
+                "each pair is counted once only; add 1 each time it comes up again",
+            ),
+            Mistake(
+                lambda parts: counted(parts, list(zip(parts, parts[1:] + parts[:1]))),
+                "the last part has no right neighbour: the list is no circle",
+            ),
+            Mistake(
+                lambda parts: sorted(counted(parts).items(), key=lambda item: -item[1]),
+                "that is a list; a dict {pair: number} is wanted",
+            ),
+            Mistake(
+                lambda parts: counted(parts, [tuple(sorted(pair)) for pair in pairwise(parts)]),
+                "“ch” and “hc” are two different pairs: keep left and right in order",
+            ),
+        ],
+        "right: this is what training does before each merge",
+    )
+
+
+def merge(attempt: Callable) -> Verdict:
+    """`attempt(parts, pair)` gives the list of parts with the pair glued wherever it stands, from left to right."""
+    cases = [
+        (["c", "h", "u", "c", "h", "u"], ("c", "h")),
+        (["a", "b", "c"], ("c", "a")),
+        (["o", "o", "o", "o", "o"], ("o", "o")),
+        (["x", "a", "b"], ("a", "b")),
+        (["ch", "u", "ch", "u"], ("ch", "u")),
+        ([], ("a", "b")),
+    ]
+
+    def right(parts, pair):
+        result = []
+        for part in parts:  # a glued part is longer than the left half, so it never takes part again
+            if result and (result[-1], part) == pair:
+                result[-1] = pair[0] + pair[1]
+            else:
+                result.append(part)
+        return result
+
+    def first_only(parts, pair):
+        for i in range(len(parts) - 1):
+            if (parts[i], parts[i + 1]) == pair:
+                return [*parts[:i], pair[0] + pair[1], *parts[i + 2 :]]
+        return parts
+
+    def keeps_right(parts, pair):  # glues, and forgets to step over the right half
+        glued = [left + right if (left, right) == pair else left for left, right in pairwise(parts)]
+        return glued + parts[-1:]
+
+    def loses_last(parts, pair):
+        result, i = [], 0
+        while i < len(parts) - 1:
+            both = (parts[i], parts[i + 1]) == pair
+            result.append(pair[0] + pair[1] if both else parts[i])
+            i += 2 if both else 1
+        return result
+
+    return compare(
+        attempt,
+        cases,
+        right,
+        [
+            Mistake(
+                lambda parts, pair: parts, "nothing was glued; where two neighbours are the pair, join them"
+            ),
+            Mistake(first_only, "only the first place was glued; the pair is to be glued wherever it stands"),
+            Mistake(
+                keeps_right, "the right half is still there after gluing; step over both halves (i += 2)"
+            ),
+            Mistake(loses_last, "the last part got lost where it is not part of a pair"),
+            Mistake(
+                lambda parts, pair: [
+                    pair if part == pair[0] + pair[1] else part for part in right(parts, pair)
+                ],
+                "you put the pair in as a tuple; glue it: pair[0] + pair[1]",
+            ),
+            Mistake(
+                lambda parts, pair: "".join(right(parts, pair)), "that is one text; give the list of parts"
+            ),
+        ],
+        "right: with count_pairs, that is all it takes to train a tokenizer",
+    )
+
+
+def split(guess: object, pieces: Sequence[str]) -> Verdict:
+    """Compare a guess at how a word is cut, such as ["token", "ization"], with the pieces that the model has."""
+    if guess is None or guess is Ellipsis or len(guess) == 0:
+        return Verdict(None, "not attempted yet")
+    word, cut = "".join(pieces), " | ".join(pieces)
+    if isinstance(guess, str) or not all(isinstance(part, str) for part in guess):
+        return Verdict(False, 'write the pieces as a list of texts, such as ["token", "ization"]')
+    if "".join(guess) != word:
+        return Verdict(False, f"joined, your pieces give “{''.join(guess)}”; they should give “{word}”")
+    if list(guess) == list(pieces):
+        return Verdict(True, f"exactly: {cut}")
+    wanted, yours = _cuts(pieces), _cuts(guess)
+    found = (
+        f"{len(wanted & yours)} of its {len(wanted)} cuts you put where it does"
+        if wanted
+        else "it cuts nowhere"
+    )
+    return Verdict(False, f"the model has {cut}: {found}")
+
+
+def _cuts(pieces: Sequence[str]) -> set[int]:
+    return {len("".join(pieces[:i])) for i in range(1, len(pieces)) if pieces[i]}
 
 
 # --- 02 embeddings

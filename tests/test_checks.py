@@ -1,9 +1,103 @@
 """The checks of the exercises: right answers pass, usual mistakes are named, stubs are told apart."""
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from llmviz import checks
+
+# --- 01 tokenization
+
+
+def glue_by_text(parts, pair):
+    text = " ".join(parts)
+    old, new = " ".join(pair), "".join(pair)
+    while f" {old} " in f" {text} ":  # the leftmost each time
+        text = f" {text} ".replace(f" {old} ", f" {new} ", 1).strip()
+    return text.split()
+
+
+def glue_one_right_half_stays(parts, pair):
+    result = list(parts)
+    for i in range(len(parts) - 1):
+        if (parts[i], parts[i + 1]) == pair:
+            result[i] = pair[0] + pair[1]
+    return result
+
+
+def glue_in_place(parts, pair):
+    for i in reversed(range(len(parts) - 1)):
+        if (parts[i], parts[i + 1]) == pair:
+            parts[i : i + 2] = ["".join(pair)]
+            return glue_in_place(parts, pair) if pair[0] != pair[1] else parts
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("check", "right"),
+    [
+        (checks.count_pairs, lambda parts: Counter(pairwise(parts))),
+        (checks.count_pairs, lambda parts: {p: list(pairwise(parts)).count(p) for p in pairwise(parts)}),
+        (checks.merge, glue_by_text),
+    ],
+)
+def test_tokenization_right_answers_pass(check, right):
+    verdict = check(right)
+    assert verdict.passed is True, verdict
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong", "hint"),
+    [
+        (checks.count_pairs, lambda parts: Counter(parts), "single parts"),
+        (checks.count_pairs, lambda parts: Counter(zip(parts[::2], parts[1::2])), "two steps at a time"),
+        (checks.count_pairs, lambda parts: Counter(a + b for a, b in pairwise(parts)), "tuples"),
+        (checks.count_pairs, lambda parts: dict.fromkeys(pairwise(parts), 1), "once only"),
+        (checks.count_pairs, lambda parts: Counter(zip(parts, [*parts[1:], parts[0]])), "no circle"),
+        (checks.count_pairs, lambda parts: Counter(pairwise(parts)).most_common(), "a dict"),
+        (checks.count_pairs, lambda parts: Counter(tuple(sorted(p)) for p in pairwise(parts)), "in order"),
+        (checks.count_pairs, lambda parts: [("c", "h"), "u"], "it should give"),
+        (checks.count_pairs, lambda parts: parts[99], "IndexError"),
+        (checks.merge, lambda parts, pair: parts, "nothing was glued"),
+        (
+            checks.merge,
+            lambda parts, pair: glue_in_place(parts, pair)[:1] and ["".join(parts)],
+            "it should give",
+        ),
+        (checks.merge, glue_one_right_half_stays, "right half"),
+        (checks.merge, lambda parts, pair: glue_by_text(parts, pair)[:-1], "got lost"),
+        (checks.merge, lambda parts, pair: "".join(glue_by_text(parts, pair)), "one text"),
+        (
+            checks.merge,
+            lambda parts, pair: [pair if p == "".join(pair) else p for p in glue_by_text(parts, pair)],
+            "tuple",
+        ),
+    ],
+)
+def test_tokenization_mistakes_are_named(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+def test_an_exercise_that_changes_its_input_is_compared_with_the_input_as_it_was():
+    assert checks.merge(lambda parts, pair: parts.clear() or []).passed is False
+
+
+def test_a_split_is_compared_cut_by_cut():
+    pieces = ["un", "belie", "vable"]
+    assert checks.split(["un", "belie", "vable"], pieces).passed is True
+    verdict = checks.split(["un", "believ", "able"], pieces)
+    assert verdict.passed is False
+    assert "1 of its 2 cuts" in verdict.message
+    assert checks.split([], pieces).passed is None
+    assert checks.split(..., pieces).passed is None
+    assert "joined" in checks.split(["un", "able"], pieces).message
+    assert "list" in checks.split("unbelievable", pieces).message
+    assert "nowhere" in checks.split(["run", "ning"], ["running"]).message
+
 
 # --- 02 embeddings
 
