@@ -177,5 +177,5 @@ class HeatMap(Picture):
             self._limit = change["new"]
 
 
-def _short(value: float) -> str:
+def _short(value: float | np.floating) -> str:
     return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"

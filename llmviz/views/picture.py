@@ -217,7 +217,7 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
     )
 
 
-def percent(p: float) -> str:
+def percent(p: float | np.floating) -> str:
     """A probability for people: "67.5 %", "0.02 %", "< 0.001 %"."""
     value = 100 * float(p)
     if value == 0:

@@ -11,7 +11,7 @@ import traitlets
 from llmviz.views.picture import Picture, Text, script, style
 from llmviz.views.pieces import clean
 
-Value = int | float | str
+Value = int | float | str | np.number | np.bool_
 
 
 class Predict(Picture):

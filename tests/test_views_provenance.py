@@ -1,0 +1,147 @@
+"""Each explanation's line, run on the operands it names, gives the number that it explains."""
+
+import numpy as np
+import pytest
+
+import llmviz
+from llmviz.views import HeatMap, provenance
+from llmviz.views.provenance import Explanation, Operand
+
+TEXT = "The cat that I saw yesterday was sleeping"
+
+
+@pytest.fixture(scope="module")
+def trace(model):
+    return model.trace(TEXT)
+
+
+def run(explanation: Explanation) -> float:
+    names = {"np": np} | {operand[0]: operand[1] for operand in explanation.operands}
+    return eval(explanation.line, names)
+
+
+def all_explanations(model, trace) -> list[Explanation]:
+    cat, the = trace.tokens[1], trace.tokens[0]
+    likeliest = int(trace.logits.argmax())
+    unlikely = int(trace.logits.argmin())
+    return [
+        provenance.embedding(model, cat, 0),
+        provenance.embedding(model, cat, model.config.d_model - 1),
+        provenance.cosine(model, cat, the),
+        provenance.score(trace, 13, 8, 6, 1),
+        provenance.score(trace, 0, 0, 0, 0),
+        provenance.score(trace, 13, 8, 1, 6),  # masked
+        provenance.pattern(trace, 13, 8, 6, 1),
+        provenance.pattern(trace, 13, 8, 1, 6),  # masked
+        provenance.logit(trace, likeliest),
+        provenance.prob(trace.logits, likeliest),
+        provenance.prob(trace.logits, likeliest, temperature=0.5),
+        provenance.prob(trace.logits, likeliest, temperature=0),
+        provenance.prob(trace.logits, unlikely, temperature=0),
+        provenance.prob(trace.logits, likeliest, temperature=1.3, top_k=40, top_p=0.9, min_p=0.05),
+        provenance.prob(trace.logits, unlikely, top_k=5),  # cut
+    ]
+
+
+def test_the_line_makes_the_number(model, trace):
+    for explanation in all_explanations(model, trace):
+        np.testing.assert_allclose(run(explanation), explanation.result, rtol=2e-5, err_msg=explanation.title)
+
+
+def test_the_operands_are_what_their_expressions_say(model, trace):
+    names = {"model": model, "trace": trace, "llmviz": llmviz, "np": np}
+    checked = 0
+    for explanation in all_explanations(model, trace):
+        for name, value, source in (Operand(*operand) for operand in explanation.operands):
+            if source:
+                np.testing.assert_array_equal(eval(source, names), value, err_msg=f"{name} = {source}")
+                checked += 1
+    assert checked > 15
+
+
+def test_results_are_the_models_own(model, trace):
+    attention = trace.blocks[13].attention
+    assert provenance.score(trace, 13, 8, 6, 1).result == attention.scores[8, 6, 1]
+    assert provenance.pattern(trace, 13, 8, 6, 1).result == attention.pattern[8, 6, 1]
+    assert provenance.logit(trace, 260).result == trace.logits[260]
+    sampler = llmviz.Sampler(temperature=0.7, top_p=0.9)
+    token = int(trace.logits.argmax())
+    explained = provenance.prob(trace.logits, token, temperature=0.7, top_p=0.9)
+    assert explained.result == sampler.probs(trace.logits)[token]
+
+
+def test_it_follows_edits(tiny_model):
+    edits = llmviz.Edits(score_scale=False, causal_mask=False, norm=False)
+    trace = tiny_model.trace([1, 2, 3], edits)
+    future = provenance.score(trace, 1, 0, 0, 2)  # not masked here
+    for explanation in [future, provenance.pattern(trace, 1, 0, 0, 2), provenance.logit(trace, 4)]:
+        np.testing.assert_allclose(run(explanation), explanation.result, rtol=1e-4, err_msg=explanation.title)
+    assert np.isfinite(future.result)
+    assert "sqrt" not in future.line
+    assert "rms_norm" not in str(provenance.logit(trace, 4).operands)
+
+
+def test_a_masked_cell_says_so(trace):
+    told = provenance.score(trace, 0, 0, 1, 6).as_dict()
+    assert "masked" in told["title"]
+    assert told["result"] == "−∞"
+    assert provenance.pattern(trace, 0, 0, 1, 6).result == 0
+
+
+def test_texts_are_short_and_name_the_tokens(model, trace):
+    told = provenance.score(trace, 13, 8, 6, 1).as_dict()
+    assert "“·was” (position 6)" in told["title"]
+    assert "“·cat” (position 1)" in told["title"]
+    assert ["d_head = model.config.d_head", "64"] in told["operands"]
+    name, value = told["operands"][0]
+    assert name == "q = trace.blocks[13].q[8, 6]"
+    assert value.endswith("64 numbers")
+    assert len(value) < 60
+    assert (
+        "49,152 × 576"
+        in dict(provenance.embedding(model, 504, 3).as_dict()["operands"])["W_E = model.weights.W_E"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        (-2, "−2"),
+        (np.float32(-0.5), "−0.5"),
+        (1e-9, "1e−09"),
+        (np.inf, "∞"),
+        (-np.inf, "−∞"),
+        (np.nan, "undefined"),
+        (True, "True"),
+        (None, "none"),
+        ("a text", "a text"),
+        (np.array([1.0, -2.0]), "[1, −2]"),
+        (np.zeros((3, 4)), "3 × 4 numbers"),
+        (np.array([True, False, True]), "2 of 3 are True"),
+    ],
+)
+def test_values_for_people(value, text):
+    assert provenance.short(value) == text
+
+
+def test_a_plain_pair_is_an_operand():
+    explanation = Explanation("sum", "a + b", [("a", 1), ("b", 2)], "a + b", 3)
+    assert explanation.as_dict()["operands"] == [["a", "1"], ["b", "2"]]
+    assert repr(explanation).splitlines()[-1] == "a + b = 3"
+
+
+def test_a_picture_asks_only_when_clicked(trace):
+    asked = []
+
+    def explain(row, col):
+        asked.append((row, col))
+        return provenance.pattern(trace, 13, 8, row, col)
+
+    picture = HeatMap(trace.blocks[13].attention.pattern[8], trace.pieces, provenance=explain)
+    assert asked == []
+    picture.asked = [6, 1]
+    assert asked == [(6, 1)]
+    assert picture.explanation["result"] == provenance.short(trace.blocks[13].attention.pattern[8, 6, 1])
+    picture.asked = None
+    assert picture.explanation is None
