@@ -64,22 +64,21 @@ class LoopExplorer(ipywidgets.VBox):
             provenance=self._explain,
         )
         self.loop = LoopPicture([], n_prompt=0)
-        narrow = {"flex": "1 1 400px", "min_width": "0"}
         self.bars.layout = {"flex": "1 1 480px", "min_width": "0"}
-        controls = ipywidgets.VBox(
-            [
-                self.temperature,
-                ipywidgets.HBox(
-                    [self.pick, self.write, self.stop, self.again], layout={"flex_flow": "row wrap"}
-                ),
-                self.seed,
-                self.told,
-                self.loop,
-            ],
-            layout=narrow,
+        self.loop.layout = {"flex": "1 1 400px", "min_width": "0"}
+        wrap = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 16px"}
+        buttons = ipywidgets.HBox(
+            [self.pick, self.write, self.stop, self.again], layout=wrap | {"grid_gap": "0"}
         )
-        row = ipywidgets.HBox([self.bars, controls], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
-        super().__init__([self.box, self.strip, row])
+        super().__init__(
+            [
+                self.box,
+                ipywidgets.HBox([self.temperature, buttons, self.seed], layout=wrap),
+                self.told,
+                self.strip,
+                ipywidgets.HBox([self.bars, self.loop], layout=wrap | {"align_items": "flex-start"}),
+            ]
+        )
         self.temperature.observe(self._draw_bars, "value")
         self.seed.observe(self.start_again, "value")
         self.box.observe(self.start_again, "tokens")

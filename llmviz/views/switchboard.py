@@ -1,0 +1,297 @@
+"""The switchboard: any part of the model off, and what that does to its guess and to what it writes."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+
+import ipywidgets
+import traitlets
+
+from llmviz.model import Edits, Model
+from llmviz.sampling import Sampler
+from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.picture import Picture, percent, script, style
+from llmviz.views.pieces import quote
+from llmviz.views.predict import Predict
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+
+N_WRITTEN = 20
+
+# The knobs of `Edits` that hold in every layer: their name for people, and what the part is for.
+PARTS = {
+    "rope": (
+        "RoPE",
+        "RoPE turns queries and keys by their position: it is how the model knows which word came first.",
+    ),
+    "causal_mask": (
+        "causal mask",
+        "The mask hides later tokens from earlier ones. The model was trained with it, so every layer counts on it.",
+    ),
+    "score_scale": (
+        "÷ √d",
+        "Dividing the scores by √d_head keeps softmax from giving everything to one token.",
+    ),
+    "norm": (
+        "norms",
+        "RMSNorm rescales what each block reads, so that the growing stream does not drown or blow it up.",
+    ),
+    "residual": (
+        "residual",
+        "Each block adds to the stream, so nothing is lost on the way. Without it each block must say everything anew.",
+    ),
+}
+
+
+class Switches(Picture):
+    """The parts of a model as switches, by click or by arrow keys and space.
+
+    off_parts: names of `PARTS` that are off. off_cells: pairs [row, layer]; rows 0 to n_heads - 1 are heads, row
+    n_heads the whole attention block, row n_heads + 1 the FFN. `edits` says the same for the model.
+    """
+
+    _esm = script("switches")
+    _css = style("switches")
+    _data = ("off_parts", "off_cells")
+
+    parts = traitlets.Dict().tag(sync=True)
+    n_layers = traitlets.Int().tag(sync=True)
+    n_heads = traitlets.Int().tag(sync=True)
+    off_parts = traitlets.List(traitlets.Enum([*PARTS])).tag(sync=True)
+    off_cells = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
+
+    def __init__(self, model: Model, **traits):
+        config = model.config
+        super().__init__(
+            parts={name: list(told) for name, told in PARTS.items()},
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            **{"stage": "attention", **traits},
+        )
+
+    @property
+    def edits(self) -> Edits:
+        """What is off, as `Edits`."""
+        heads = [(layer, row) for row, layer in self.off_cells if row < self.n_heads]
+        blocks = [layer for row, layer in self.off_cells if row == self.n_heads]
+        ffns = [layer for row, layer in self.off_cells if row == self.n_heads + 1]
+        return Edits(
+            head=dict.fromkeys(heads, 0.0),
+            attention=dict.fromkeys(blocks, 0.0),
+            ffn=dict.fromkeys(ffns, 0.0),
+            **dict.fromkeys(self.off_parts, False),
+        )
+
+    def named(self) -> list[str]:
+        """Everything that is off, in words."""
+        n = self.n_heads
+        cells = sorted(map(tuple, self.off_cells))
+        whole = {row for row in range(n + 2) if sum(r == row for r, _ in cells) == self.n_layers}
+        names = [PARTS[part][0] for part in PARTS if part in self.off_parts]
+        names += [f"{self._row(row)} of every layer" for row in sorted(whole)]
+        single = [f"{self._row(row)} of layer {layer}" for row, layer in cells if row not in whole]
+        return names + (single if len(single) <= 6 else [*single[:5], f"{len(single) - 5} more"])
+
+    def text(self) -> str:
+        return f"Switched off: {', '.join(self.named()) or 'nothing'}"
+
+    def _row(self, row: int) -> str:
+        return {self.n_heads: "attention", self.n_heads + 1: "FFN"}.get(row, f"head {row}")
+
+
+class Switchboard(ipywidgets.VBox):
+    """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
+
+    What is written takes always the likeliest token, so the only difference is what was switched off.
+    """
+
+    def __init__(self, model: Model, text: str):
+        self._model = model
+        self._task: asyncio.Task | None = None
+        self._preset: dict | None = None
+        self.box = TextBox(model, text, label="Your text", live=False)
+        self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
+        self.all_on = ipywidgets.Button(description="everything on", layout={"width": "auto"})
+        self.presets = ipywidgets.Dropdown(
+            options=[("choose an experiment …", None), *((name, name) for name in self._experiments())],
+            description="Experiments",
+            style={"description_width": "initial"},
+            layout={"width": "min(430px, 98%)"},
+        )
+        self.predict = Predict("", list(OUTCOMES), answer=self._outcome, tell=self._tell, stage="attention")
+        self.predict.layout.display = "none"
+        self.told = ipywidgets.HTML()
+        self.bars = NextTokenBars(
+            [1 / model.config.n_vocab] * model.config.n_vocab,
+            model.tokenizer,
+            n=10,
+            before_label="the whole model",
+            caption="The next token: the model as you switched it, and the whole model as an outline",
+        )
+        self.before = TokenStrip(
+            [], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)"
+        )
+        self.after = TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches")
+        for one in (self.bars, self.before, self.after):
+            one.layout = {"flex": "1 1 420px", "min_width": "0"}
+        strips = ipywidgets.VBox([self.before, self.after], layout={"flex": "1 1 420px", "min_width": "0"})
+        row = ipywidgets.HBox([self.bars, strips], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
+        top = ipywidgets.HBox([self.presets, self.all_on], layout={"flex_flow": "row wrap"})
+        super().__init__([self.box, top, self.predict, self.switches, self.told, row])
+        self.box.observe(self._new_text, "tokens")
+        self.switches.observe(self._run, ["off_parts", "off_cells"])
+        self.all_on.on_click(lambda _: self._set({"off_parts": [], "off_cells": []}))
+        self.presets.observe(self._ask, "value")
+        self.predict.observe(self._committed, "committed")
+        self._new_text()
+
+    def _experiments(self) -> dict[str, dict]:
+        """Named sets of switches worth predicting."""
+        n_layers, n_heads = self._model.config.n_layers, self._model.config.n_heads
+        layers = range(n_layers)
+        attention, ffn = n_heads, n_heads + 1
+        return {
+            **{f"{label} off, everywhere": {"off_parts": [name]} for name, (label, _) in PARTS.items()},
+            "the first FFN off": {"off_cells": [[ffn, 0]]},
+            f"one FFN in the middle off (layer {n_layers // 2})": {"off_cells": [[ffn, n_layers // 2]]},
+            f"one attention block in the middle off (layer {n_layers // 2})": {
+                "off_cells": [[attention, n_layers // 2]]
+            },
+            "all attention off": {"off_cells": [[attention, layer] for layer in layers]},
+            "all FFNs off": {"off_cells": [[ffn, layer] for layer in layers]},
+            "the upper half of attention off": {
+                "off_cells": [[attention, layer] for layer in layers if layer >= n_layers / 2]
+            },
+        }
+
+    def _new_text(self, _change=None) -> None:
+        """The whole model on a new text; then the switches again."""
+        tokens = self.box.tokens
+        shown = "visible" if tokens else "hidden"
+        for one in (self.bars, self.before, self.after):
+            one.layout.visibility = shown
+        self._ask()
+        if not tokens:
+            self._cancel()
+            return
+        self._whole = self._model.trace(tokens)
+        self._whole_written: list[int] = []
+        self.before.change(pieces=[])
+        self._run()
+
+    def _run(self, _change=None) -> None:
+        """The model with the switches as they are: the bars now, the written tokens one by one."""
+        self._cancel()
+        if not self.box.tokens:
+            return
+        edits, before = self.switches.edits, Sampler().probs(self._whole.logits)
+        self.after.change(pieces=[])
+        try:
+            trace = self._model.trace(self.box.tokens, edits)
+        except FloatingPointError as error:
+            self.bars.show(before, before=None)
+            self._say(f"{self.switches.text()}. {str(error).capitalize()}. The bars show the whole model.")
+            edits = None
+        else:
+            probs = Sampler().probs(trace.logits)
+            self.bars.show(probs, before=before if self.switches.named() else None)
+            self._say(self._verdict(before, probs))
+        self._start(edits)
+
+    def _verdict(self, before, probs) -> str:
+        if not self.switches.named():
+            return "Everything is on: this is the model as it was trained."
+        first, now = int(before.argmax()), int(probs.argmax())
+        named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
+        told = f"{named[first]} had {percent(before[first])}, and has {percent(probs[first])} now"
+        told += "." if now == first else f"; the likeliest is {named[now]} with {percent(probs[now])}."
+        why = " ".join(PARTS[part][1] for part in PARTS if part in self.switches.off_parts)
+        return f"{self.switches.text()}. {told} {why}"
+
+    # --- written text, token by token ---
+
+    def _start(self, edits: Edits | None) -> None:
+        try:
+            self._task = asyncio.get_running_loop().create_task(self._write(edits))
+            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
+        except RuntimeError:  # no event loop: a plain script
+            asyncio.run(self._write(edits))
+
+    async def _write(self, edits: Edits | None) -> None:
+        """First what the whole model writes, if that is not known yet, then what the switched one writes."""
+        if not self._whole_written:
+            await self._stream(Edits(), self.before)
+            self._whole_written = self.before.ids
+        if edits is None:
+            return
+        await self._stream(edits, self.after)
+
+    async def _stream(self, edits: Edits, strip: TokenStrip) -> None:
+        tokens: list[int] = []
+        await asyncio.sleep(0.05)  # the bars come first, and a second click is heard
+        try:
+            for step in self._model.generate(self.box.tokens, N_WRITTEN, Sampler(temperature=0), edits=edits):
+                tokens.append(step.token)
+                strip.change(pieces=self._model.tokenizer.pieces(tokens), ids=list(tokens))
+                await asyncio.sleep(0.005)
+        except FloatingPointError as error:
+            self._say(str(error).capitalize())
+
+    def _cancel(self) -> None:
+        if self._task and not self._task.done():
+            self._task.cancel()
+        self._task = None
+
+    # --- experiments: predict, commit, see ---
+
+    def _set(self, switches: dict) -> None:
+        self.switches.change(**{"off_parts": [], "off_cells": [], **switches})
+
+    def _ask(self, _change=None) -> None:
+        """Put the question for the chosen experiment; its switches move only after the commitment."""
+        name = self.presets.value
+        self.predict.layout.display = "none" if name is None or not self.box.tokens else ""
+        if name is None or not self.box.tokens:
+            return
+        whole = Sampler().probs(self._model.trace(self.box.tokens).logits)
+        self._first = int(whole.argmax())
+        self._first_prob = float(whole[self._first])
+        piece = quote(self._model.tokenizer.pieces([self._first])[0])
+        self._preset = self._experiments()[name]
+        self.predict.change(
+            question=f"Experiment: {name}. The whole model's first choice is {piece} with "
+            f"{percent(self._first_prob)}. What becomes of {piece}?"
+        )
+        self.predict.ask_again()
+
+    def _outcome(self) -> int:
+        """What really happens, as an index of OUTCOMES."""
+        trial = Switches(self._model, **self._preset)
+        try:
+            probs = Sampler().probs(self._model.trace(self.box.tokens, trial.edits).logits)
+        except FloatingPointError:
+            return 3
+        now = float(probs[self._first])
+        if now >= self._first_prob / 2:
+            return 0
+        return 1 if int(probs.argmax()) == self._first else 2
+
+    def _tell(self, guess: str, answer: str) -> str:
+        return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
+
+    def _committed(self, change) -> None:
+        if change["new"]:
+            self._set(self._preset)
+
+    def _say(self, sentence: str) -> None:
+        self.told.value = f'<div role="status" style="min-height:1.5em">{html.escape(sentence)}</div>'
+
+
+# What can become of the first choice; the experiments' answers are computed.
+OUTCOMES = (
+    "it keeps at least half of its probability",
+    "it stays first, but with less than half",
+    "something else comes first",
+    "the numbers overflow: there is no next token",
+)
