@@ -108,6 +108,20 @@ def output(
     return linear(z.transpose(1, 0, 2).reshape(seq, n_heads * d_head), W_O.reshape(n_heads * d_head, -1))
 
 
+def without_first_token(
+    pattern: Float[np.ndarray, "*heads seq kv_seq"],
+) -> Float[np.ndarray, "*heads seq kv_seq"]:
+    """The pattern with its first key hidden: NaN there, and each row's other weights scaled up to sum to one again.
+
+    It makes visible what a head does besides resting on the first token (the attention sink; Xiao et al. 2023). A row
+    in which nothing else has any weight is NaN.
+    """
+    rest = pattern.copy()
+    rest[..., 0] = np.nan
+    total = pattern[..., 1:].sum(axis=-1, keepdims=True)
+    return np.divide(rest, total, out=np.full_like(rest, np.nan), where=total > 0)
+
+
 # What a head does, measured on its pattern. Each gives one number a head, from 0 (never) to 1 (always): the mean,
 # over the queries where it could happen, of the weight on the key in question; NaN where it never could.
 

@@ -210,3 +210,12 @@ def test_a_measure_where_it_never_could_happen_is_nan():
     assert math.isnan(nothing_repeats["induction"])
     assert nothing_repeats["previous"] == 1
     assert all(math.isnan(value) for value in measures(looks_at([0]), [5]).values())
+
+
+def test_without_the_first_token_the_rest_sums_to_one_again():
+    pattern = np.array([[[1, 0, 0], [0.75, 0.25, 0], [0.5, 0.2, 0.3]]], np.float32)
+    hidden = attention.without_first_token(pattern)
+    assert np.isnan(hidden[0, :, 0]).all()
+    assert np.isnan(hidden[0, 0]).all()  # the first token sees itself only: nothing is left
+    np.testing.assert_allclose(hidden[0, 1:, 1:], [[1, 0], [0.4, 0.6]], rtol=1e-6)
+    assert pattern[0, 0, 0] == 1  # the given array is left alone
