@@ -147,9 +147,12 @@ function widest(view, texts, size, face = "mono") {
 /** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
 const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
 
+let savingRatio = 0; // a saved picture gets finer cells than the screen
+const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
+
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
 function sizeCanvas(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
+  const ratio = pixelRatio();
   const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
   if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
   Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
@@ -220,7 +223,7 @@ function frame(model, el, name, { card = true } = {}) {
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
 
-  view.width = () => view.body.clientWidth || 720;
+  view.width = () => (view.body.clientWidth || 728) - 8; // without the body's padding
   view.note = (text) => {
     if (view.readout.textContent !== text) view.readout.textContent = text;
   };
@@ -233,6 +236,7 @@ function frame(model, el, name, { card = true } = {}) {
   view.follow = (...where) => model.get("asked") && view.ask(...where);
   view.start = (draw) => {
     const paint = () => {
+      if (!view.root.isConnected) return; // no styles and no fonts yet; the first width comes with them
       view.theme = themeOf(view.root);
       view.root.dataset.lvTheme = view.theme;
       view.root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
@@ -256,6 +260,7 @@ function frame(model, el, name, { card = true } = {}) {
     });
     const themed = new MutationObserver(() => themeOf(view.root) !== view.theme && paint());
     const media = window.matchMedia("(prefers-color-scheme: dark)");
+    view.paint = paint;
     paint();
     model.on("change", soon);
     resized.observe(view.body);
@@ -417,7 +422,7 @@ function toSVG(view) {
   const textOf = (node, style) => {
     const range = document.createRange();
     const runs = []; // words that stand on one line
-    for (const word of node.data.matchAll(/\s*\S+\s*/g)) {
+    for (const word of node.data.matchAll(/\S+\s*/g)) {
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
       const r = range.getBoundingClientRect();
@@ -510,7 +515,11 @@ function toSVG(view) {
 }
 
 async function saveAs(view, name, kind) {
+  savingRatio = 3;
+  view.paint();
   const { text, width, height } = toSVG(view);
+  savingRatio = 0;
+  view.paint();
   let blob = new Blob([text], { type: "image/svg+xml" });
   if (kind === "PNG") {
     const image = new Image();

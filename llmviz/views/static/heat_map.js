@@ -197,7 +197,7 @@ function render({ model, el }) {
   return view.start(() => {
     const raw = model.get("values");
     const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
-    const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: window.devicePixelRatio };
+    const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: pixelRatio() };
     for (const name of ["kind", "limit", "numbers", "cell_text", "row_axis", "col_axis"]) now[name] = model.get(name);
     const fresh = Object.keys(now).some((key) => now[key] !== drawn[key]);
     const selected = model.get("selected");

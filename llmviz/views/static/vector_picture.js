@@ -132,7 +132,7 @@ function render({ model, el }) {
 
   return view.start(() => {
     const now = { raw: model.get("values"), labels: model.get("labels"), limit: model.get("limit"),
-      theme: view.theme, width: view.width(), ratio: window.devicePixelRatio };
+      theme: view.theme, width: view.width(), ratio: pixelRatio() };
     const selected = model.get("selected");
     if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
       drawn = now;
