@@ -108,9 +108,9 @@ class Arcs(Picture):
     @traitlets.observe("pieces")
     def _drop_what_does_not_fit(self, _change):
         n = len(self.pieces)
+        if self.selected is not None and self.selected >= n:
+            self.selected = None
         for name in ("ids", "weights"):
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 setattr(self, name, None)
-        if self.selected is not None and self.selected >= n:
-            self.selected = None

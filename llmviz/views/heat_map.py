@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.picture import Floats, Labels, Picture, Text, lines, percent, script, style
-from llmviz.views.pieces import clean, visible_label
+from llmviz.views.pieces import sentence, visible_label
 from llmviz.views.theme import MAX_TOKENS
 
 
@@ -157,7 +157,7 @@ class HeatMap(Picture):
     @traitlets.validate("cell_text")
     def _clean_cells(self, proposal):
         value = proposal["value"]
-        return value and [[clean(str(text)) for text in row] for row in value]
+        return value and [[sentence(str(text)) for text in row] for row in value]
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):

@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views import theme
-from llmviz.views.pieces import clean, marked, marked_label
+from llmviz.views.pieces import clean, marked, marked_label, sentence
 
 STATIC = Path(__file__).with_name("static")
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
@@ -82,7 +82,7 @@ class Text(traitlets.Unicode):
 
     def validate(self, obj, value):
         value = super().validate(obj, value)
-        return value if value is None else clean(value)
+        return value if value is None else sentence(value)
 
 
 class Floats(traitlets.TraitType):

@@ -17,6 +17,15 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def sentence(text: str) -> str:
+    """Words that may hold a reader's text: `clean`, and nothing in it that is invisible or turns the line around.
+
+    Spaces, line ends, joiners and the isolates that `quote` is put between stay.
+    """
+    kept = " \n\u00a0\u202f\u2068\u2069"
+    return "".join(char if char in kept or char in _JOINERS else visible(char) for char in clean(text))
+
+
 def visible(piece: str) -> str:
     """A piece as a reader can see it: "·that", "⏎", control characters as ␀ or ‹U+202E›, an empty piece as ‹empty›."""
     return marked(piece).replace(_OPEN, "").replace(_CLOSE, "")

@@ -22,7 +22,7 @@ STAGE_COLORS = {
     "position": ("#946600", "#E69F00"),
     "attention": ("#8E4EC6", "#B98AE8"),
     "ffn": ("#BC5200", "#F5894D"),
-    "sampling": ("#CC3F7A", "#F07FB0"),
+    "sampling": ("#C53874", "#F07FB0"),
 }
 
 # Pixels. `piece` is what must be readable from the back row; nothing is set smaller than `small`.

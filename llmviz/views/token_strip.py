@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
-from llmviz.views.pieces import clean, visible
+from llmviz.views.pieces import sentence, visible
 from llmviz.views.theme import MAX_TOKENS
 
 
@@ -98,7 +98,7 @@ class TokenStrip(Picture):
             raise traitlets.TraitError(f"{len(value)} {name} for {len(self.pieces)} pieces")
         if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
             raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: no shade)")
-        return [clean(note) for note in value] if name == "notes" else value
+        return [sentence(note) for note in value] if name == "notes" else value
 
     @traitlets.validate("selected")
     def _a_position(self, proposal):

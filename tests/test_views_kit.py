@@ -1,0 +1,444 @@
+"""The kit's parts: what they accept, what they say as text, and what they send to the page."""
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import traitlets
+from ipywidgets.widgets.widget import _remove_buffers
+
+from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture, pieces, theme
+from llmviz.views.next_token_bars import top
+from llmviz.views.picture import STATIC, style
+from llmviz.views.provenance import Explanation
+
+PIECES = ["The", " cat", " sat"]
+CAUSAL = np.array([[1, 0, 0], [0.25, 0.75, 0], [0.2, 0.3, 0.5]], dtype=np.float32)
+NASTY = ["<script>alert(1)</script>", "\ud83d", "\x00\u202e", "", "שלום", "👨‍👩‍👧"]
+
+
+class Letters:
+    """A tokenizer with a letter a token."""
+
+    def pieces(self, tokens):
+        return [chr(ord("a") + token) for token in tokens]
+
+
+def sent(picture) -> str:
+    """Everything the picture sends to the page, as the JSON that a websocket would carry."""
+    state, _, buffers = _remove_buffers(picture.get_state())
+    state = {name: value for name, value in state.items() if name not in ("_esm", "_css", "layout")}
+    text = json.dumps(state, allow_nan=False)
+    text.encode("utf-8")  # what a lone surrogate would break
+    return text + "".join(base64.b64encode(bytes(buffer)).decode() for buffer in buffers)
+
+
+def array_sent(picture, name: str) -> np.ndarray:
+    """One array as the page gets it."""
+    value = picture.get_state([name])[name]
+    return np.frombuffer(value["data"], np.float32).reshape(value["shape"])
+
+
+def of_all_kinds(labels: list[str]) -> list:
+    n = len(labels)
+    square = np.full((n, n), 1 / max(n, 1))
+    return [
+        TokenStrip(labels, range(n), weights=np.linspace(0, 1, n), notes=labels),
+        HeatMap(square, labels),
+        Arcs(labels, square),
+        VectorPicture(square, labels=labels),
+    ]
+
+
+# --- one text form, with the same numbers ---
+
+
+def test_strip_tells_each_token():
+    strip = TokenStrip(PIECES, [504, 2644, 9], weights=[0.5, np.nan, 0.001], notes=["x", "y", "z"])
+    rows = [line.split() for line in strip.text().splitlines()]
+    assert rows == [
+        ["0", "The", "id", "504", "50.0", "%", "x"],
+        ["1", "·cat", "id", "2644", "–", "y"],
+        ["2", "·sat", "id", "9", "0.1", "%", "z"],
+    ]
+    assert strip.summary == "3 tokens: The ·cat ·sat"
+
+
+def test_heat_map_tells_each_cell():
+    heat = HeatMap(CAUSAL, PIECES)
+    rows = [line.split() for line in heat.text().splitlines()]
+    assert rows[2:] == [["The", "1", "–", "–"], ["·cat", "0.25", "0.75", "–"], ["·sat", "0.2", "0.3", "0.5"]]
+    assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
+    assert "largest: 1 at The, The; 3 cells are blank (masked)" in heat.summary
+
+
+def test_big_heat_map_tells_each_cell_too():
+    values = np.arange(70 * 70, dtype=np.float32).reshape(70, 70)
+    last = HeatMap(values, range(70), kind="signed").text().splitlines()[-1]
+    name, _, numbers = last.partition(":")
+    assert name == "69"
+    np.testing.assert_allclose(np.array(numbers.split(), float), values[-1], rtol=5e-3)
+
+
+def test_vector_tells_every_number():
+    values = np.random.default_rng(1).normal(size=(2, 23)).astype(np.float32)
+    text = VectorPicture(values, labels=["king", " man"]).text()
+    blocks = [block.splitlines()[1:] for block in text.split("king")[1].split("·man")]
+    for block, vector in zip(blocks, values):
+        numbers = [float(word) for line in block for word in line.split()[1:]]
+        np.testing.assert_allclose(numbers, vector, rtol=1e-3)
+
+
+def test_arcs_tell_where_a_token_looks_and_what_is_left_out():
+    arcs = Arcs(PIECES, CAUSAL, threshold=0.25)
+    assert arcs.text().splitlines() == [
+        "0  The → The (0) 100.0 %; 0 % under the threshold",
+        "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold",
+        "2  ·sat → ·sat (2) 50.0 %, ·cat (1) 30.0 %; 20.0 % under the threshold",
+    ]
+    arcs.selected = 1
+    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold"
+
+
+def test_bars_tell_the_shown_and_the_share_of_the_rest():
+    probs = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
+    bars = NextTokenBars(probs, Letters(), n=2, before=np.full(5, 0.2), before_label="even")
+    rows = [line.split() for line in bars.text().splitlines()]
+    assert rows == [
+        ["next", "token", "probability", "even"],
+        ["b", "40.0", "%", "20.0", "%"],
+        ["d", "30.0", "%", "20.0", "%"],
+        ["30.0", "%", "on", "the", "other", "3", "tokens"],
+    ]
+
+
+def test_the_notebook_keeps_the_text_but_not_without_end():
+    short, long = TokenStrip(PIECES), HeatMap(np.ones((300, 300)), range(300))
+    assert short._repr_mimebundle_()["text/plain"] == short.text()
+    kept = long._repr_mimebundle_()["text/plain"]
+    assert len(kept) < 21_000 < len(long.text())
+    assert kept.endswith("print(picture.text()) shows all of it")
+
+
+# --- next-token bars ---
+
+
+def test_top_is_by_probability_then_by_id():
+    probs = np.array([0.1, 0.3, 0.1, 0.3, 0.2])
+    assert top(probs, 4).tolist() == [1, 3, 4, 0]
+    assert top(probs, 99).tolist() == [1, 3, 4, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("probs", "says"),
+    [
+        ([0.5, 0.4], "1 in all"),  # a softmax over a part of the vocabulary
+        ([1.5, -0.5], "none negative"),
+        ([np.nan, 1.0], "none negative"),
+        ([[1.0]], "shape"),
+        ([], "shape"),
+    ],
+)
+def test_bars_take_only_probabilities_over_everything(probs, says):
+    with pytest.raises(ValueError, match=says):
+        NextTokenBars(np.array(probs), Letters())
+
+
+def test_bars_show_new_numbers_in_place_and_keep_the_chosen_token():
+    bars = NextTokenBars(np.array([0.5, 0.3, 0.2]), Letters(), n=2)
+    bars.selected = 1
+    assert bars.chosen == 1
+    bars.show(np.array([0.2, 0.5, 0.3]), before=np.array([0.5, 0.3, 0.2]))
+    assert (bars.pieces, bars.selected, bars.chosen) == (["b", "c"], 0, 1)
+    np.testing.assert_allclose(bars.before, [0.3, 0.2])
+    bars.show(np.array([0.5, 0.1, 0.4]))
+    assert (bars.pieces, bars.selected, bars.chosen) == (["a", "c"], None, None)
+    np.testing.assert_allclose(bars.before, [0.5, 0.2])  # kept, for the tokens now shown
+    bars.show(np.array([0.5, 0.1, 0.4]), before=None)
+    assert bars.before is None
+    with pytest.raises(ValueError, match="before has 2 tokens"):
+        bars.show(np.array([0.5, 0.1, 0.4]), before=np.array([0.5, 0.5]))
+
+
+def test_bars_send_one_message_a_change(monkeypatch):
+    bars = NextTokenBars(np.array([0.5, 0.3, 0.2]), Letters())
+    messages = []
+    monkeypatch.setattr(bars, "send_state", lambda key=None: messages.append(set(key)))
+    bars.show(np.array([0.2, 0.5, 0.3]))
+    assert len(messages) == 1
+    assert {"pieces", "probs", "summary"} <= messages[0]
+
+
+def test_an_axis_is_never_shorter_than_its_longest_bar():
+    for p in (0.05, 0.1, 0.2, 0.26, 0.6, 1.0):
+        rest = np.full(40, (1 - p) / 40)
+        bars = NextTokenBars(np.array([p, *rest]), Letters(), n=5, before=np.full(41, 1 / 41))
+        assert max(bars.probs.max(), bars.before.max()) <= bars.axis_max * (1 + 1e-6)
+
+
+# --- heat maps and vectors ---
+
+
+def test_only_a_future_that_is_all_zero_is_blank():
+    assert np.isnan(HeatMap(CAUSAL, PIECES).values[np.triu_indices(3, 1)]).all()
+    leaky = CAUSAL.copy()
+    leaky[0, 2] = 0.1
+    assert not np.isnan(HeatMap(leaky, PIECES).values).any()
+    assert not np.isnan(HeatMap(CAUSAL, PIECES, kind="signed").values).any()
+
+
+def test_infinite_scores_are_blank():
+    scores = np.where(CAUSAL > 0, 2.0, -np.inf)
+    heat = HeatMap(scores, PIECES, kind="signed")
+    assert np.isnan(heat.values).sum() == 3
+    assert heat.limit == 2
+
+
+def test_limit_follows_the_values_until_it_is_given():
+    heat = HeatMap(CAUSAL, PIECES)
+    assert heat.limit == 1
+    heat.change(values=CAUSAL * -8, kind="signed")
+    assert heat.limit == 8
+    heat.limit = 3
+    heat.values = CAUSAL * 9
+    assert heat.limit == 3
+    heat.change(limit=None)
+    assert heat.limit == 9
+    heat.change(limit=0.5, values=CAUSAL * 4)
+    assert heat.limit == 0.5
+
+
+def test_vector_limit_is_its_99th_percentile():
+    values = np.r_[np.linspace(-1, 1, 1001), 50.0]
+    assert VectorPicture(values).limit == pytest.approx(0.99)
+    assert VectorPicture(np.zeros(5)).limit == 1
+    assert VectorPicture(np.r_[np.zeros(500), 3.0]).limit == 3  # hardly anything but zeros
+    assert VectorPicture(values, limit=2).limit == 2
+
+
+# --- what does not fit is said ---
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: TokenStrip(PIECES, [1]), "1 ids for 3 pieces"),
+        (lambda: TokenStrip(PIECES, weights=[0, 0.5, 2]), "between 0 and 1"),
+        (lambda: TokenStrip(PIECES, weights=[[0, 0.5, 1]]), "1 axes"),
+        (lambda: TokenStrip(PIECES, selected=3), "from 0 to 2, not 3"),
+        (lambda: TokenStrip(PIECES, selected=-1), "from 0 to 2, not -1"),
+        (lambda: TokenStrip("The cat"), "sequence of strings"),
+        (lambda: TokenStrip(PIECES, stage="lunch"), "stage"),
+        (lambda: HeatMap(CAUSAL, PIECES[:2]), "2 row_labels"),
+        (lambda: HeatMap(CAUSAL, PIECES, selected=(0, 3)), "within"),
+        (lambda: HeatMap(CAUSAL, PIECES, kind="rainbow"), "kind"),
+        (lambda: HeatMap(CAUSAL[0], PIECES), "2 axes"),
+        (lambda: VectorPicture(CAUSAL, labels=["a"]), "1 labels for 3 vectors"),
+        (lambda: VectorPicture(CAUSAL[0], selected=3), "from 0 to 2"),
+        (lambda: Arcs(PIECES, CAUSAL[:2]), r"shape \(2, 3\)"),
+        (lambda: Arcs(PIECES, CAUSAL * 2), "between 0 and 1"),
+        (lambda: Arcs(PIECES, CAUSAL, selected=5), "from 0 to 2"),
+    ],
+)
+def test_what_does_not_fit_is_a_trait_error(make, says):
+    with pytest.raises(traitlets.TraitError, match=says):
+        make()
+
+
+def test_new_pieces_drop_what_no_longer_fits():
+    strip = TokenStrip(PIECES, [1, 2, 3], weights=[0, 0, 1], selected=2, highlight=[0, 2], notes=PIECES)
+    strip.pieces = PIECES[:2]
+    assert (strip.ids, strip.weights, strip.notes, strip.selected, strip.highlight) == (
+        None,
+        None,
+        None,
+        None,
+        [0],
+    )
+    arcs = Arcs(PIECES, CAUSAL, selected=2)
+    arcs.pieces = ["a"]
+    assert (arcs.weights, arcs.selected) == (None, None)
+    assert arcs.text() == "0  a"
+
+
+def test_change_sets_what_belongs_together():
+    strip = TokenStrip(PIECES, [1, 2, 3], selected=2)
+    strip.change(pieces=["a", "b", "c", "d"], ids=[1, 2, 3, 4], selected=3)
+    assert (len(strip.ids), strip.selected, strip.summary) == (4, 3, "4 tokens: a b c d")
+    heat = HeatMap(CAUSAL, PIECES)
+    with pytest.raises(traitlets.TraitError, match="sets them together"):
+        heat.values = np.ones((2, 2))
+    heat.change(values=np.ones((2, 4)), row_labels=[0, 1], col_labels=range(4))
+    assert heat.text().splitlines()[-1].split() == ["1", "1", "1", "1", "1"]
+
+
+def test_selections_can_be_linked():
+    strip, arcs = TokenStrip(PIECES), Arcs(PIECES, CAUSAL)
+    traitlets.link((strip, "selected"), (arcs, "selected"))
+    strip.selected = 1
+    assert arcs.selected == 1
+    arcs.selected = None
+    assert strip.selected is None
+
+
+def test_an_array_given_can_change_without_the_picture():
+    values = CAUSAL.copy()
+    heat = HeatMap(values, PIECES)
+    values[:] = 0
+    assert heat.values[0, 0] == 1
+
+
+# --- any text ---
+
+
+@pytest.mark.parametrize(
+    "labels", [[], ["a"], NASTY, ["\n"], [" "] * 4, ["x" * 5000]], ids=lambda x: f"{len(x)}"
+)
+def test_any_text_can_be_shown_and_sent(labels):
+    for picture in of_all_kinds(labels):
+        assert sent(picture)
+        assert picture.text()
+        assert picture.summary
+
+
+def test_the_page_gets_no_raw_control_characters():
+    for picture in of_all_kinds(NASTY):
+        told = sent(picture) + picture.text() + picture.summary
+        assert not {"\ud83d", "\x00", "\u202e"} & set(told)
+    assert TokenStrip(NASTY).pieces[1] == "\\ud83d"
+    assert pieces.visible("\x00\u202e") == "␀‹U+202E›"
+    assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
+
+
+def test_captions_and_notes_are_cleaned_as_well():
+    strip = TokenStrip(PIECES, caption="\ud83d \x07\u202e👨‍👩‍👧", notes=["\ud83d"] * 3)
+    assert strip.caption == "\\ud83d ␇‹U+202E›👨‍👩‍👧"
+    assert sent(strip)
+
+
+def test_scripts_never_write_html():
+    """What a reader typed reaches the page as text nodes only."""
+    files = list(STATIC.glob("*.js"))
+    assert len(files) >= 6
+    for file in files:
+        text = file.read_text("utf-8")
+        for way in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+        ):
+            assert way not in text, f"{file.name} uses {way}"
+
+
+def test_words_in_labels_keep_their_spaces_and_pieces_show_theirs():
+    assert pieces.visible_label("layer 13") == "layer 13"
+    assert pieces.visible_label(" that") == "·that"
+    assert pieces.visible_label("  ") == "··"
+    assert HeatMap(CAUSAL, PIECES, range(3)).col_labels == ["0", "1", "2"]
+
+
+# --- long texts ---
+
+
+def test_512_tokens_are_all_sent_and_600_are_cut():
+    for n in (512, 600):
+        words = [f" w{i}" for i in range(n)]
+        weights = np.tril(np.full((n, n), 1 / n))
+        heat, arcs = HeatMap(weights, words), Arcs(words, weights)
+        strip = TokenStrip(words, weights=weights[-1])
+        cut = min(n, theme.MAX_TOKENS)
+        assert array_sent(heat, "values").shape == array_sent(arcs, "weights").shape == (cut, cut)
+        assert array_sent(strip, "weights").shape == (cut,)
+        assert len(strip.get_state(["pieces"])["pieces"]) == n  # so that the page can say how many there are
+        np.testing.assert_array_equal(array_sent(heat, "values")[-1], heat.values[cut - 1, :cut])
+
+
+# --- provenance ---
+
+
+def explain(*where) -> Explanation:
+    return Explanation("where", "f", [("a", 1)], "a", sum(where))
+
+
+def test_a_picture_is_asked_and_answers():
+    heat = HeatMap(CAUSAL, PIECES, provenance=explain)
+    assert heat.explains
+    heat.asked = [1, 2]
+    assert heat.explanation["result"] == "3"
+    heat.asked = None
+    assert heat.explanation is None
+    assert not HeatMap(CAUSAL, PIECES).explains
+
+
+def test_an_open_explanation_follows_the_numbers():
+    current = {"value": 1}
+    strip = TokenStrip(PIECES, provenance=lambda i: explain(i, current["value"]))
+    strip.asked = [2]
+    assert strip.explanation["result"] == "3"
+    current["value"] = 5
+    strip.weights = [0, 0, 1]
+    assert strip.explanation["result"] == "7"
+
+
+def test_an_explanation_of_something_gone_closes():
+    rows = [10, 20, 30]
+    strip = TokenStrip(PIECES, provenance=lambda i: explain(rows[i]))
+    strip.asked = [2]
+    rows.pop()
+    strip.pieces = PIECES[:2]
+    assert (strip.asked, strip.explanation) == (None, None)
+
+
+# --- the theme ---
+
+
+def test_every_size_and_color_of_the_sheet_is_the_themes():
+    sheet = style("heat_map")
+    for stage, (light, dark) in theme.STAGE_COLORS.items():
+        assert f"--lv-{stage}:{light};" in sheet
+        assert f"--lv-{stage}:{dark};" in sheet
+    for name, px in theme.SIZES.items():
+        assert f"--lv-size-{name}:{px}px;" in sheet
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2 contrast of two "#RRGGBB" colours."""
+
+    def luminance(color: str) -> float:
+        channels = np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["light", "dark"])
+def test_text_and_accents_stand_out_from_the_page(index):
+    page, card = theme.SURFACES["page"][index], theme.SURFACES["card"][index]
+    for ground in (page, card):
+        assert contrast(theme.SURFACES["ink"][index], ground) > 12
+        assert contrast(theme.SURFACES["quiet"][index], ground) > 4.5
+        for color in theme.STAGE_COLORS.values():
+            assert contrast(color[index], ground) > 4.5
+
+
+@pytest.mark.parametrize("scale", [theme.SEQUENTIAL, theme.DIVERGING])
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_scales_read_without_colour(scale, name):
+    """Lightness alone is in order: along the whole scale, or from the middle out to each side."""
+    stops = scale[name]
+    from_ground = [contrast(stop, theme.SURFACES["page"][name == "dark"]) for stop in stops]
+    halves = [from_ground] if scale is theme.SEQUENTIAL else [from_ground[3::-1], from_ground[3:]]
+    for half in halves:
+        assert half == sorted(half)
+
+
+def test_stage_color_says_which_stages_there_are():
+    assert theme.stage_color("ffn", "dark") == theme.STAGE_COLORS["ffn"][1]
+    with pytest.raises(ValueError, match="tokenization, embeddings"):
+        theme.stage_color("lunch")
