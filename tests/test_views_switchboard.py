@@ -1,0 +1,106 @@
+"""The switchboard without a browser."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, Sampler
+from llmviz.views.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, Switches
+
+TEXT = "The capital of France is"
+
+
+@pytest.fixture
+def board(tiny_model):
+    return Switchboard(tiny_model, TEXT)
+
+
+def test_switches_say_what_the_model_is_told(tiny_model):
+    n_heads = tiny_model.config.n_heads
+    switches = Switches(tiny_model, off_parts=["rope"], off_cells=[[1, 0], [n_heads, 1], [n_heads + 1, 0]])
+    edits = switches.edits
+    assert edits == Edits(head={(0, 1): 0.0}, attention={1: 0.0}, ffn={0: 0.0}, rope=False)
+    assert switches.text() == "Switched off: RoPE, head 1 of layer 0, attention of layer 1, FFN of layer 0"
+
+
+def test_whole_rows_are_named_once(tiny_model):
+    config = tiny_model.config
+    switches = Switches(
+        tiny_model, off_cells=[[config.n_heads + 1, layer] for layer in range(config.n_layers)]
+    )
+    assert switches.named() == ["FFN of every layer"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_changes_the_bars(board, tiny_model, part):
+    before = Sampler().probs(tiny_model.trace(TEXT).logits)
+    board.switches.off_parts = [part]
+    after = Sampler().probs(tiny_model.trace(TEXT, Edits(**{part: False})).logits)
+    np.testing.assert_allclose(board.bars.probs, after[board.bars.ids], rtol=1e-4)
+    np.testing.assert_allclose(board.bars.before, before[board.bars.ids], rtol=1e-4)
+    assert PARTS[part][0] in board.told.value
+
+
+def test_writes_what_generate_writes(board, tiny_model):
+    board.switches.off_cells = [[tiny_model.config.n_heads, 0]]
+    greedy = Sampler(temperature=0)
+    whole = [step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy)]
+    switched = [
+        step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=Edits(attention={0: 0.0}))
+    ]
+    assert board.before.ids == whole
+    assert board.after.ids == switched
+
+
+def test_everything_on_again(board):
+    board.switches.off_parts = ["rope"]
+    board.all_on.click()
+    assert board.switches.edits == Edits()
+    assert board.bars.before is None
+    assert board.after.ids == board.before.ids
+
+
+def test_a_second_switch_takes_over_while_the_first_still_writes(board, tiny_model):
+    async def scene():
+        board.switches.off_parts = ["rope"]
+        await asyncio.sleep(0.06)
+        board.switches.off_parts = ["norm"]
+        await board._task
+
+    asyncio.run(scene())
+    greedy = Sampler(temperature=0)
+    wanted = [s.token for s in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=Edits(norm=False))]
+    assert board.after.ids == wanted
+
+
+def test_an_experiment_waits_for_the_guess(board, tiny_model):
+    name = "RoPE off, everywhere"
+    board.presets.value = name
+    assert board.predict.layout.display == ""
+    assert board.switches.off_parts == []
+    before = Sampler().probs(tiny_model.trace(TEXT).logits)
+    after = Sampler().probs(tiny_model.trace(TEXT, Edits(rope=False)).logits)
+    first = before.argmax()
+    wanted = 0 if after[first] >= before[first] / 2 else 1 if after.argmax() == first else 2
+    board.predict.guess = 3
+    board.predict.committed = True
+    assert board.predict.answer_text == OUTCOMES[wanted]
+    assert board.switches.off_parts == ["rope"]
+
+
+@pytest.mark.slow
+def test_overflow_is_told_in_a_sentence(model):
+    board = Switchboard(model, TEXT)
+    board.switches.off_parts = ["norm"]
+    assert "overflow" in board.told.value
+    assert board.bars.before is None
+    board.all_on.click()
+    assert "Everything is on" in board.told.value
+
+
+def test_an_empty_text_hides_the_pictures(board):
+    board.box.box.value = ""
+    assert board.bars.layout.visibility == "hidden"
+    board.box.box.value = "Hello"
+    assert board.bars.layout.visibility == "visible"
