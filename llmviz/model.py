@@ -19,7 +19,7 @@ from numbers import Real
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from llmviz import attention, download, embeddings, ffn, ops, position, sampling, tokenization, weights
 from llmviz.attention import AttentionTrace
@@ -27,6 +27,9 @@ from llmviz.ffn import FFNTrace
 from llmviz.sampling import Sampler
 from llmviz.tokenization import Tokenizer
 from llmviz.weights import Config, Weights
+
+# A norm squares the numbers of the stream and adds up hundreds of them: above this, that overflows float32.
+TOO_LARGE = 1e17
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,23 @@ class Edits:
     norm: bool = True  # all RMSNorms, the final one too
     residual: bool = True  # each block adds to the stream; False: it replaces the stream
 
+    def __post_init__(self):
+        """Keep copies: what the caller changes in a dict or a vector later must not change a run that is over."""
+        for name in ("head", "attention", "ffn", "neuron"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
+        vectors = {place: np.array(vector, np.float32) for place, vector in self.resid.items()}
+        object.__setattr__(self, "resid", vectors)
+
     def check(self, config: Config, seq: int) -> None:
         """ValueError if something is named that the model or a text of `seq` tokens doesn't have."""
+        for kind, edits in (("head", self.head), ("neuron", self.neuron), ("position", self.resid)):
+            for key in edits:
+                if not isinstance(key, tuple) or len(key) != 2:
+                    raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
         for layer in [
             *self.attention,
             *self.ffn,
-            *(one[0] for one in (*self.head, *self.neuron, *self.resid)),
+            *(layer for layer, _ in (*self.head, *self.neuron, *self.resid)),
         ]:
             _check_index("layer", layer, config.n_layers)
         for _, head in self.head:
@@ -80,11 +94,7 @@ class Edits:
             ffn=self.ffn.get(layer, 1),
             neuron=tuple(sorted((i, s) for (at, i), s in self.neuron.items() if at == layer and s != 1)),
             resid=tuple(
-                sorted(
-                    (place, np.asarray(vector, np.float32).tobytes())
-                    for (at, place), vector in self.resid.items()
-                    if at == layer
-                )
+                sorted((place, vector.tobytes()) for (at, place), vector in self.resid.items() if at == layer)
             ),
             everywhere=(
                 self.position_scale,
@@ -110,7 +120,10 @@ class _LayerEdits:
 
 @dataclass(frozen=True, eq=False)
 class BlockTrace:
-    """One layer of one run. What the next layers read is kept; the steps in between run again when asked for."""
+    """One layer of one run. What the next layers read is kept; the steps in between run again when asked for.
+
+    The arrays kept are read-only, since later runs reuse them: change a copy.
+    """
 
     resid_pre: Float[np.ndarray, "seq d_model"]
     q: Float[np.ndarray, "n_heads seq d_head"]  # queries and keys after RoPE, as the scores use them
@@ -121,6 +134,10 @@ class BlockTrace:
     layer: int
     model: "Model" = field(repr=False)
     edits: Edits = field(repr=False)
+
+    def __post_init__(self):
+        for array in (self.resid_pre, self.q, self.k, self.v, self.resid_mid, self.resid_post):
+            array.flags.writeable = False
 
     @property
     def attention(self) -> AttentionTrace:
@@ -177,7 +194,7 @@ class Model:
     def tokenizer(self) -> Tokenizer:
         return tokenization.from_gguf_metadata(**self.weights.vocabulary)
 
-    def tokens_of(self, text_or_ids: str | Sequence[int]) -> list[int]:
+    def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
         """The token ids of a text, or the ids themselves, checked. ValueError if none, too many or unknown."""
         if isinstance(text_or_ids, str):
             tokens = self.tokenizer.encode(text_or_ids)
@@ -194,7 +211,9 @@ class Model:
             )
         return tokens
 
-    def trace(self, text_or_ids: str | Sequence[int], edits: Edits | None = None) -> Trace:
+    def trace(
+        self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"], edits: Edits | None = None
+    ) -> Trace:
         """Run the model over a text and keep every intermediate.
 
         What an earlier run has computed already is taken from there: the layers before the first that `edits`
@@ -203,7 +222,7 @@ class Model:
         FloatingPointError where edits make the numbers overflow.
         """
         tokens = self.tokens_of(text_or_ids)
-        edits = edits or Edits()
+        edits = replace(edits or Edits())
         edits.check(self.config, len(tokens))
         known, n_layers, n_tokens = self._reusable(tokens, edits)
         if n_layers == self.config.n_layers and n_tokens == len(tokens):
@@ -211,7 +230,8 @@ class Model:
         else:
             trace = self._run(tokens, edits, known, n_layers, n_tokens)
         self._recent[:] = [trace, *(one for one in self._recent if one is not trace)][:2]
-        return trace
+        # The lists are the caller's: `trace.tokens.append(next_token)` must not change what is kept for reuse.
+        return replace(trace, tokens=list(trace.tokens), pieces=list(trace.pieces))
 
     def forget(self) -> None:
         """Drop the runs kept for reuse, so that the next one computes everything."""
@@ -219,7 +239,7 @@ class Model:
 
     def generate(
         self,
-        prompt: str | Sequence[int],
+        prompt: str | Sequence[int] | Int[np.ndarray, " seq"],
         max_new_tokens: int = 40,
         sampler: Sampler | None = None,
         seed: int | None = None,
@@ -232,7 +252,7 @@ class Model:
         max_new_tokens or when the context is full. The same seed gives the same text.
         """
         tokens = self.tokens_of(prompt)
-        sampler, edits = sampler or Sampler(), edits or Edits()
+        sampler, edits = sampler or Sampler(), replace(edits or Edits())
         edits.check(self.config, len(tokens))
         if max_new_tokens < 0:
             raise ValueError(f"max_new_tokens must be 0 or more, got {max_new_tokens}")
@@ -254,14 +274,13 @@ class Model:
         start = 0 if blocks else n_tokens  # the first token whose rows have to be computed
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[start:], self.weights.W_E)
         angles = self._angles(np.arange(start, len(tokens)), edits)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below, as one error
+        with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
             for layer in range(len(blocks), self.config.n_layers):
                 past = known.blocks[layer] if start else None
                 blocks.append(self._block(layer, x, angles, edits, start, past))
                 x = blocks[-1].resid_post[start:]
             logits = self.unembed(x[-1:], edits)[0]
-        if not np.isfinite(logits).all():
-            raise FloatingPointError(_overflow_message(blocks))
+        logits.flags.writeable = False
         return Trace(tokens, self.tokenizer.pieces(tokens), tuple(blocks), logits, edits, self)
 
     def _block(
@@ -279,8 +298,8 @@ class Model:
         if past:
             k = np.concatenate([past.k[:, :start], k], axis=1)
             v = np.concatenate([past.v[:, :start], v], axis=1)
-        mid = self._add(x, self._attend(layer, q, k, v, edits).out, edits)
-        post = self._add(mid, self._ffn(layer, mid, edits).out, edits)
+        mid = self._add(layer, x, self._attend(layer, q, k, v, edits).out, edits)
+        post = self._add(layer, mid, self._ffn(layer, mid, edits).out, edits)
         if past:
             q = np.concatenate([past.q[:, :start], q], axis=1)
             x, mid, post = (
@@ -329,8 +348,13 @@ class Model:
     def _norm(self, x: np.ndarray, weight: np.ndarray, edits: Edits) -> np.ndarray:
         return ops.rms_norm(x, weight, eps=self.config.norm_eps) if edits.norm else x
 
-    def _add(self, x: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-        return x + out if edits.residual else out
+    def _add(self, layer: int, x: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
+        stream = x + out if edits.residual else out
+        if not np.abs(stream).max() < TOO_LARGE:  # NaN lands here as well
+            raise FloatingPointError(
+                f"with these edits the numbers overflow in layer {layer}, so there is no next token"
+            )
+        return stream
 
     def _angles(self, positions: np.ndarray, edits: Edits) -> Float[np.ndarray, "seq n_pairs"] | None:
         if not edits.rope:
@@ -389,15 +413,16 @@ class Model:
     ) -> Iterator[Step]:
         trace = self.trace(tokens, edits)
         logits, cache = trace.logits, None
-        for _ in range(min(max_new_tokens, self.config.n_ctx - len(tokens))):
+        room = min(max_new_tokens, self.config.n_ctx - len(tokens))
+        for left in range(room, 0, -1):
             probs = sampler.probs(logits)
             token = sampling.draw(probs, rng)
             yield Step(token, self.tokenizer.pieces([token])[0], probs, logits)
-            if token == self.tokenizer.eos_token:
+            if token == self.tokenizer.eos_token or left == 1:
                 return
             tokens = [*tokens, token]
             if edits.causal_mask:
-                cache = cache or _KVCache(trace.blocks, room=max_new_tokens)
+                cache = cache or _KVCache(trace.blocks, room)
                 logits = self._next_logits(token, cache, edits)
             else:
                 logits = self._run(tokens, edits, None, 0, 0).logits
@@ -406,17 +431,14 @@ class Model:
         """Run one token behind those in the cache, and add it to the cache."""
         x = embeddings.embed([token], self.weights.W_E)
         angles = self._angles(np.arange(cache.length, cache.length + 1), edits)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below, as one error
+        with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
             for layer in range(self.config.n_layers):
                 q, k, v = self._qkv(layer, x, angles, edits)
                 k, v = cache.put(layer, k, v)
-                x = self._add(x, self._attend(layer, q, k, v, edits).out, edits)
-                x = self._add(x, self._ffn(layer, x, edits).out, edits)
+                x = self._add(layer, x, self._attend(layer, q, k, v, edits).out, edits)
+                x = self._add(layer, x, self._ffn(layer, x, edits).out, edits)
             cache.length += 1
-            logits = self.unembed(x, edits)[0]
-        if not np.isfinite(logits).all():
-            raise FloatingPointError("with these edits the numbers overflow, so there is no next token")
-        return logits
+            return self.unembed(x, edits)[0]
 
 
 class _KVCache:
@@ -470,8 +492,3 @@ def _shared_start(a: list[int], b: list[int]) -> int:
 def _saved(option: tuple[Trace | None, int, int], n_layers: int, seq: int) -> float:
     _, layers, tokens = option
     return max(layers / n_layers, tokens / seq)
-
-
-def _overflow_message(blocks: list[BlockTrace]) -> str:
-    layer = next((b.layer for b in blocks if not np.isfinite(b.resid_post).all()), len(blocks) - 1)
-    return f"with these edits the numbers overflow in layer {layer}, so there is no next token"
