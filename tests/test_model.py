@@ -1,0 +1,685 @@
+"""The composed model against a plain float64 forward pass: every knob, reuse of runs, the loop, and refusals."""
+
+import itertools
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tracemalloc
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import tiny_gguf
+from tiny_gguf import VARIANTS, random_ids
+
+import llmviz
+from llmviz import Edits, Model, Sampler
+from llmviz.model import TOO_LARGE
+
+GREEDY = Sampler(temperature=0)
+IDS = random_ids("grouped", 11)
+N_LAYERS, N_HEADS, D_MODEL, D_FF = 3, 6, 48, 80  # of "grouped"
+VECTOR = np.random.default_rng(2).standard_normal(D_MODEL).astype(np.float32)
+
+
+def by_hand(name: str, ids: list[int], e: Edits | None = None) -> dict[str, list[np.ndarray] | np.ndarray]:
+    """A Llama forward pass, one head at a time, from the numbers that were written into the file."""
+    e = e or Edits()
+    tiny = VARIANTS[name]
+    w = {key: value.astype(np.float64) for key, value in tiny_gguf.tensors(tiny).items()}
+    d = tiny.d_model // tiny.n_heads
+    places = np.arange(len(ids)) * e.position_scale + e.position_shift
+    hands = np.exp(1j * places[:, None] / tiny.rope_base ** (np.arange(0, d, 2) / d))
+
+    def norm(x, weight):
+        return x / np.sqrt((x**2).mean(axis=-1, keepdims=True) + tiny.norm_eps) * weight if e.norm else x
+
+    def rope(x):
+        turned = (x[:, 0::2] + 1j * x[:, 1::2]) * (hands if e.rope else 1)
+        return np.stack([turned.real, turned.imag], axis=-1).reshape(x.shape)
+
+    found = {"resid_pre": [], "resid_mid": [], "resid_post": [], "pattern": []}
+    x = w["token_embd.weight"][ids]
+    for layer in range(tiny.n_layers):
+
+        def of(part, layer=layer):
+            return w[f"blk.{layer}.{part}.weight"]
+
+        x = x.copy()
+        for (at, place), vector in e.resid.items():
+            if at == layer:
+                x[place] = vector
+        found["resid_pre"].append(x)
+        read, out, patterns = norm(x, of("attn_norm")), np.zeros_like(x), []
+        for h in range(tiny.n_heads):
+            mine, shared = (slice(i * d, (i + 1) * d) for i in (h, h * tiny.n_kv_heads // tiny.n_heads))
+            q, k = rope(read @ of("attn_q")[mine].T), rope(read @ of("attn_k")[shared].T)
+            scores = q @ k.T / (math.sqrt(d) if e.score_scale else 1)
+            if e.causal_mask:
+                scores[np.triu_indices(len(ids), k=1)] = -np.inf
+            pattern = np.exp(scores - scores.max(axis=1, keepdims=True))
+            pattern /= pattern.sum(axis=1, keepdims=True)
+            patterns.append(pattern)
+            z = pattern @ (read @ of("attn_v")[shared].T) * e.head.get((layer, h), 1)
+            out += z @ of("attn_output")[:, mine].T
+        out *= e.attention.get(layer, 1)
+        x = x + out if e.residual else out
+        found["resid_mid"].append(x)
+        read = norm(x, of("ffn_norm"))
+        gate, up = read @ of("ffn_gate").T, read @ of("ffn_up").T
+        with np.errstate(over="ignore"):  # without norms gates reach -1000: 1 / (1 + inf) is the right 0
+            hidden = gate / (1 + np.exp(-gate)) * up
+        for (at, neuron), scale in e.neuron.items():
+            if at == layer:
+                hidden[:, neuron] *= scale
+        out = hidden @ of("ffn_down").T * e.ffn.get(layer, 1)
+        x = x + out if e.residual else out
+        found["resid_post"].append(x)
+        found["pattern"].append(np.stack(patterns))
+    found["logits"] = norm(x[-1], w["output_norm.weight"]) @ w.get("output.weight", w["token_embd.weight"]).T
+    return found
+
+
+def assert_near(got, expected, *, share: float = 1e-5, what: str = "") -> None:
+    """Equal to a small share of the largest number."""
+    np.testing.assert_allclose(got, expected, rtol=0, atol=share * np.abs(expected).max(), err_msg=what)
+
+
+@pytest.fixture
+def tiny(load_tiny) -> Model:
+    """The grouped model, with nothing to reuse."""
+    model = load_tiny("grouped")
+    model.forget()
+    return model
+
+
+def fresh(model: Model, ids: list[int], edits: Edits | None = None) -> llmviz.Trace:
+    """A run that reuses nothing and leaves nothing."""
+    return Model(model.weights).trace(ids, edits)
+
+
+# One run
+
+
+@pytest.mark.parametrize("name", ["full", "grouped", "single", "one_head"])
+@pytest.mark.parametrize("length", [1, 2, 20])
+def test_a_run_equals_the_plain_forward_pass(load_tiny, name, length):
+    ids = random_ids(name, length)
+    trace, expected = fresh(load_tiny(name), ids), by_hand(name, ids)
+    assert trace.tokens == ids
+    assert trace.logits.dtype == np.float32
+    assert_near(trace.logits, expected["logits"])
+    for layer, block in enumerate(trace.blocks):
+        for key in ("resid_pre", "resid_mid", "resid_post"):
+            assert_near(getattr(block, key), expected[key][layer], what=f"{key} of layer {layer}")
+        assert_near(block.attention.pattern, expected["pattern"][layer], what=f"pattern of layer {layer}")
+
+
+def test_the_parts_of_a_block_add_up(tiny):
+    trace = tiny.trace(IDS)
+    x = trace.blocks[0].resid_pre
+    for block in trace.blocks:
+        attention, ffn = block.attention, block.ffn
+        np.testing.assert_array_equal(block.resid_pre, x)
+        np.testing.assert_array_equal(block.resid_mid, x + attention.out)
+        np.testing.assert_array_equal(block.resid_post, block.resid_mid + ffn.out)
+        np.testing.assert_allclose(attention.pattern.sum(axis=-1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(attention.q, block.q)
+        x = block.resid_post
+    np.testing.assert_array_equal(trace.blocks[0].resid_pre, tiny.weights.W_E[IDS])
+
+
+def test_text_and_its_ids_are_the_same_run(tiny):
+    text = "The cat sat on the dog"
+    by_text, by_ids = tiny.trace(text), fresh(tiny, tiny.tokenizer.encode(text))
+    assert by_text.tokens == by_ids.tokens
+    assert by_text.pieces == by_ids.pieces == tiny.tokenizer.pieces(by_ids.tokens)
+    np.testing.assert_array_equal(by_text.logits, by_ids.logits)
+    np.testing.assert_array_equal(fresh(tiny, np.array(by_ids.tokens)).logits, by_ids.logits)
+
+
+def test_the_lens_at_the_last_layer_gives_the_logits(tiny):
+    trace = tiny.trace(IDS)
+    lens = trace.lens(N_LAYERS - 1)
+    assert lens.shape == (len(IDS), tiny.config.n_vocab)
+    assert_near(lens[-1], trace.logits)
+    w = tiny_gguf.tensors(VARIANTS["grouped"])
+    x = trace.blocks[1].resid_post.astype(np.float64)
+    normed = x / np.sqrt((x**2).mean(axis=1, keepdims=True) + 1e-5) * w["output_norm.weight"]
+    assert_near(trace.lens(1), normed @ w["output.weight"].T)
+    assert_near(tiny.unembed(trace.blocks[1].resid_post), normed @ w["output.weight"].T)
+    for layer in (-1, N_LAYERS):
+        with pytest.raises(ValueError, match=f"no layer {layer}; they go from 0 to 2"):
+            trace.lens(layer)
+
+
+@pytest.mark.parametrize("changed", [3, 10])
+def test_a_later_token_never_changes_what_came_before(tiny, changed):
+    other = [*IDS[:changed], (IDS[changed] + 1) % 200, *IDS[changed + 1 :]]
+    one, two = fresh(tiny, IDS), fresh(tiny, other)
+    for a, b in zip(one.blocks, two.blocks):
+        assert_near(b.resid_post[:changed], a.resid_post[:changed], share=1e-6)
+        assert_near(b.attention.pattern[:, :changed], a.attention.pattern[:, :changed], share=1e-5)
+    assert np.abs(two.blocks[-1].resid_post[changed:] - one.blocks[-1].resid_post[changed:]).max() > 1e-2
+    no_mask = Edits(causal_mask=False)
+    one, two = (fresh(tiny, ids, no_mask).blocks[-1].resid_post[0] for ids in (IDS, other))
+    assert np.abs(one - two).max() > 1e-2
+
+
+def test_a_later_token_never_changes_what_came_before_in_the_real_model(model):
+    ids = model.tokenizer.encode("The cat that I saw yesterday was sleeping on")
+    one, two = fresh(model, ids), fresh(model, [*ids[:-2], 1_000, 2_000])
+    for a, b in zip(one.blocks, two.blocks):
+        np.testing.assert_allclose(b.resid_post[:-2], a.resid_post[:-2], rtol=1e-4, atol=1e-3)
+
+
+# Edits: each knob does what its formula says, and nothing at its neutral value
+
+EFFECTS = {
+    "head off": Edits(head={(1, 4): 0}),
+    "heads turned": Edits(head={(0, 0): 2.5, (0, 5): -1, (2, 3): 0.25}),
+    "attention off": Edits(attention={1: 0}),
+    "attention doubled": Edits(attention={0: 2, 2: 0.5}),
+    "ffn off": Edits(ffn={0: 0, 2: 0}),
+    "ffn turned": Edits(ffn={1: -0.5}),
+    "neuron off": Edits(neuron={(2, 79): 0}),
+    "neurons turned": Edits(neuron={(0, 0): 30, (1, 17): -4}),
+    "embedding replaced": Edits(resid={(0, 4): VECTOR}),
+    "stream replaced": Edits(resid={(1, 10): VECTOR, (2, 0): 2 * VECTOR}),
+    "positions stretched": Edits(position_scale=3.5),
+    "positions shrunk to one": Edits(position_scale=0.0),
+    "no rope": Edits(rope=False),
+    "no mask": Edits(causal_mask=False),
+    "no score scale": Edits(score_scale=False),
+    "no norm": Edits(norm=False),
+    "no residual": Edits(residual=False),
+    "many": Edits(
+        head={(0, 1): 0},
+        attention={1: 2},
+        ffn={2: 0.5},
+        neuron={(1, 3): 4},
+        resid={(1, 2): VECTOR},
+        rope=False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_a_knob_does_what_its_formula_says(tiny, name):
+    edits = EFFECTS[name]
+    trace, expected = tiny.trace(IDS, edits), by_hand("grouped", IDS, edits)
+    assert_near(trace.logits, expected["logits"], share=3e-5)
+    for layer, block in enumerate(trace.blocks):
+        assert_near(block.resid_pre, expected["resid_pre"][layer], share=3e-5)
+        assert_near(block.resid_post, expected["resid_post"][layer], share=3e-5)
+        assert_near(block.attention.pattern, expected["pattern"][layer], share=3e-5)
+        # what is recomputed when asked for knows the edits as well
+        attention, ffn = block.attention.out, block.ffn.out
+        before, between = (block.resid_pre, block.resid_mid) if edits.residual else (0, 0)
+        np.testing.assert_array_equal(before + attention, block.resid_mid)
+        np.testing.assert_array_equal(between + ffn, block.resid_post)
+    plain = by_hand("grouped", IDS)["logits"]
+    assert np.abs(expected["logits"] - plain).max() > 1e-3  # it does change something
+    assert_near(trace.lens(N_LAYERS - 1)[-1], trace.logits)
+
+
+def test_a_shift_of_all_positions_changes_no_score(tiny):
+    shifted = tiny.trace(IDS, Edits(position_shift=64.0))
+    assert_near(shifted.logits, by_hand("grouped", IDS)["logits"], share=3e-5)
+    assert_near(shifted.blocks[0].q, fresh(tiny, [0] * 64 + IDS).blocks[0].q[:, 64:])  # only the hands moved
+    assert np.abs(shifted.blocks[0].q - fresh(tiny, IDS).blocks[0].q).max() > 0.1
+
+
+NEUTRAL = {
+    "head": {(0, 0): 1, (2, 5): 1.0},
+    "attention": {0: 1, 1: 1.0},
+    "ffn": {2: 1.0},
+    "neuron": {(0, 0): 1, (1, 79): 1.0},
+    "position_scale": 1,
+    "position_shift": 0,
+    "rope": True,
+    "causal_mask": True,
+    "score_scale": True,
+    "norm": True,
+    "residual": True,
+}
+
+
+def assert_same_to_the_last_bit(a: llmviz.Trace, b: llmviz.Trace) -> None:
+    np.testing.assert_array_equal(a.logits, b.logits)
+    for one, other in zip(a.blocks, b.blocks):
+        for key in ("resid_pre", "q", "k", "v", "resid_mid", "resid_post"):
+            np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
+        np.testing.assert_array_equal(one.attention.out, other.attention.out)
+        np.testing.assert_array_equal(one.ffn.out, other.ffn.out)
+
+
+@pytest.mark.parametrize("name", [*NEUTRAL, "resid"])
+def test_a_knob_at_its_neutral_value_changes_nothing_to_the_last_bit(tiny, name):
+    plain = fresh(tiny, IDS)
+    value = NEUTRAL.get(name, {(layer, 3): plain.blocks[layer].resid_pre[3] for layer in range(N_LAYERS)})
+    assert_same_to_the_last_bit(fresh(tiny, IDS, Edits(**{name: value})), plain)
+
+
+def test_every_knob_is_tested():
+    knobs = {field.name for field in fields(Edits)}
+    assert {*NEUTRAL, "resid"} == knobs
+    turned = {
+        knob for edits in EFFECTS.values() for knob in knobs if getattr(edits, knob) != getattr(Edits(), knob)
+    }
+    assert turned | {"position_shift"} == knobs
+
+
+def test_neutral_edits_change_nothing_in_the_real_model(model):
+    text = "The capital of France is"
+    plain = fresh(model, model.tokenizer.encode(text))
+    edits = Edits(**NEUTRAL | {"resid": {(20, 2): plain.blocks[20].resid_pre[2]}})
+    assert_same_to_the_last_bit(fresh(model, plain.tokens, edits), plain)
+
+
+# What is not computed again
+
+
+@pytest.fixture
+def computed(monkeypatch) -> list[tuple[int, int]]:
+    """(layer, number of tokens) of every block that runs."""
+    calls, block = [], Model._block
+
+    def counting(self, layer, x, *rest):
+        calls.append((layer, len(x)))
+        return block(self, layer, x, *rest)
+
+    monkeypatch.setattr(Model, "_block", counting)
+    return calls
+
+
+def everything(n_tokens: int, *, first_layer: int = 0) -> list[tuple[int, int]]:
+    return [(layer, n_tokens) for layer in range(first_layer, N_LAYERS)]
+
+
+def test_the_same_run_again_computes_nothing(tiny, computed):
+    once = tiny.trace(IDS, Edits(ffn={1: 0}))
+    computed.clear()
+    again = tiny.trace(IDS, Edits(ffn={1: 0}, head={(0, 0): 1}))
+    assert computed == []
+    assert_same_to_the_last_bit(again, once)
+
+
+def test_forgetting_computes_everything_again(tiny, computed):
+    tiny.trace(IDS)
+    tiny.forget()
+    computed.clear()
+    tiny.trace(IDS)
+    assert computed == everything(len(IDS))
+
+
+@pytest.mark.parametrize("layer", [1, 2])
+def test_an_edit_computes_from_its_layer_on(tiny, computed, layer):
+    tiny.trace(IDS)
+    for edits in (
+        Edits(head={(layer, 2): 0}),
+        Edits(attention={layer: 0.5}),
+        Edits(ffn={layer: 0}),
+        Edits(neuron={(layer, 7): 3}),
+        Edits(resid={(layer, 5): VECTOR}),
+    ):
+        computed.clear()
+        trace = tiny.trace(IDS, edits)
+        assert computed == everything(len(IDS), first_layer=layer)
+        assert_same_to_the_last_bit(trace, fresh(tiny, IDS, edits))
+
+
+def test_moving_a_slider_at_one_layer_keeps_the_layers_before_it(tiny, computed):
+    for scale in (1.0, 0.8, 0.5, 0.0):
+        computed.clear()
+        tiny.trace(IDS, Edits(attention={2: scale}))
+        assert computed == everything(len(IDS), first_layer=0 if scale == 1 else 2)
+
+
+def test_a_longer_text_computes_only_its_new_tokens(tiny, computed):
+    tiny.trace(IDS[:7])
+    computed.clear()
+    trace = tiny.trace(IDS)
+    assert computed == everything(len(IDS) - 7)
+    expected = fresh(tiny, IDS)
+    assert_near(trace.logits, expected.logits, share=1e-6)
+    for got, wanted in zip(trace.blocks, expected.blocks):
+        for key in ("resid_pre", "q", "k", "v", "resid_mid", "resid_post"):
+            assert_near(getattr(got, key), getattr(wanted, key), share=1e-6)
+        assert_near(got.attention.pattern, wanted.attention.pattern, share=1e-5)
+
+
+def test_a_text_that_ends_differently_and_a_shorter_one(tiny, computed):
+    tiny.trace(IDS)
+    other = [*IDS[:8], 5, 6]
+    for ids, n_new in ((other, 2), (IDS[:4], 1)):  # the last token must run, to give its logits
+        computed.clear()
+        assert_near(tiny.trace(ids).logits, fresh(tiny, ids).logits, share=1e-6)
+        assert computed[:N_LAYERS] == everything(n_new)
+
+
+def test_without_the_mask_nothing_of_another_text_is_reused(tiny, computed):
+    tiny.trace(IDS[:7], Edits(causal_mask=False))
+    computed.clear()
+    tiny.trace(IDS, Edits(causal_mask=False))
+    assert computed == everything(len(IDS))
+
+
+def test_any_order_of_runs_gives_what_fresh_runs_give(tiny):
+    rng = np.random.default_rng(4)
+    pool = [Edits(), Edits(), *EFFECTS.values(), Edits(position_shift=7.0)]
+    texts = [IDS, IDS[:7], [*IDS[:7], 9, 9], [*IDS, 30, 31], IDS[:5], [8, *IDS[1:]]]
+    ids, edits = IDS, Edits()
+    for _ in range(120):
+        if rng.random() < 0.6:
+            ids = texts[rng.integers(len(texts))]
+        if rng.random() < 0.6:
+            edits = pool[rng.integers(len(pool))]
+        if any(place >= len(ids) for _, place in edits.resid):
+            continue
+        trace, expected = tiny.trace(ids, edits), fresh(tiny, ids, edits)
+        assert trace.tokens == ids
+        assert_near(trace.logits, expected.logits, share=1e-5)
+        for got, wanted in zip(trace.blocks, expected.blocks):
+            assert_near(got.resid_post, wanted.resid_post, share=1e-5)
+            assert_near(got.attention.out, wanted.attention.out, share=1e-5)
+            assert_near(got.ffn.out, wanted.ffn.out, share=1e-5)
+
+
+def test_reuse_in_the_real_model(model):
+    ids = model.tokenizer.encode("The cat that I saw yesterday was sleeping")
+    model.forget()
+    model.trace(ids[:5])
+    longer = model.trace(ids)
+    assert_near(longer.logits, fresh(model, ids).logits, share=1e-5)
+    edited = model.trace(ids, Edits(head={(20, 3): 0}))
+    assert_near(edited.logits, fresh(model, ids, Edits(head={(20, 3): 0})).logits, share=1e-5)
+    assert edited.blocks[19] is longer.blocks[19]
+
+
+# What a reader changes afterwards does not leak into later runs
+
+
+def test_the_kept_arrays_are_read_only(tiny):
+    trace = tiny.trace(IDS)
+    block = trace.blocks[1]
+    for array in (
+        block.resid_pre,
+        block.q,
+        block.k,
+        block.v,
+        block.resid_mid,
+        block.resid_post,
+        trace.logits,
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    block.attention.pattern[0] = 0  # computed when asked for: the reader's own
+
+
+def test_writing_on_by_hand_in_the_list_of_a_trace(tiny):
+    tokens = tiny.trace(IDS).tokens
+    for _ in range(4):
+        trace = tiny.trace(tokens)
+        tokens = trace.tokens
+        tokens.append(int(trace.logits.argmax()))
+        trace.pieces.clear()
+    assert tokens[len(IDS) :] == [step.token for step in tiny.generate(IDS, 4, GREEDY)]
+
+
+def test_changing_the_dict_or_the_vector_of_edits_afterwards(tiny):
+    off, vector = {(0, 0): 0}, VECTOR.copy()
+    edits = Edits(head=off, resid={(1, 2): vector})
+    before = tiny.trace(IDS, edits)
+    off[0, 1] = 0
+    vector[:] = 0
+    assert_same_to_the_last_bit(tiny.trace(IDS, edits), before)
+    expected = fresh(tiny, IDS, Edits(head=off, resid={(1, 2): vector}))
+    edits.head[0, 1] = 0
+    edits.resid[1, 2][:] = 0
+    assert_same_to_the_last_bit(tiny.trace(IDS, edits), expected)
+    assert before.edits.head == {(0, 0): 0}
+
+
+# The loop
+
+
+@pytest.mark.parametrize("name", ["full", "grouped", "single", "one_head"])
+def test_writing_with_the_cache_equals_running_the_whole_text_each_step(load_tiny, name):
+    model, ids = load_tiny(name), random_ids(name, 5)
+    for step in model.generate(ids, 12, GREEDY):
+        expected = by_hand(name, ids)["logits"]
+        assert_near(step.logits, expected)
+        assert step.token == int(expected.argmax())
+        ids.append(step.token)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_writing_with_edits_equals_running_the_whole_text_each_step(tiny, name):
+    ids, edits = list(IDS), EFFECTS[name]
+    for step in tiny.generate(ids, 6, GREEDY, edits=edits):
+        expected = fresh(tiny, ids, edits)
+        assert_near(step.logits, expected.logits)
+        assert step.token == int(expected.logits.argmax())
+        ids.append(step.token)
+    assert len(ids) > len(IDS)
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(causal_mask=False)])
+def test_writing_in_the_real_model_equals_running_the_whole_text_each_step(model, edits):
+    ids = model.tokenizer.encode("Once upon a time")
+    for step in model.generate(ids, 4, GREEDY, edits=edits):
+        expected = fresh(model, ids, edits)
+        assert_near(step.logits, expected.logits)
+        assert step.token == int(expected.logits.argmax())
+        assert step.piece == model.tokenizer.pieces([step.token])[0]
+        ids.append(step.token)
+    assert len(ids) == 8
+
+
+def test_a_step_says_what_it_was_drawn_from(tiny):
+    sampler = Sampler(temperature=1.5, top_k=10)
+    for step in tiny.generate(IDS, 5, sampler, seed=1):
+        np.testing.assert_array_equal(step.probs, sampler.probs(step.logits))
+        assert step.probs[step.token] > 0
+
+
+def test_the_same_seed_writes_the_same_text(tiny):
+    sampler = Sampler(temperature=3)
+
+    def write(seed: int | None) -> list[int]:
+        return [step.token for step in tiny.generate(IDS, 20, sampler, seed)]
+
+    assert write(5) == write(5)
+    assert write(5) != write(6)
+    assert write(None) != write(None)
+
+
+class Ends(Sampler):
+    """Always picks the tiny model's end token."""
+
+    def probs(self, logits):
+        return np.eye(len(logits), dtype=np.float32)[2 % len(logits)]
+
+
+def test_the_end_token_ends_it(tiny):
+    steps = list(tiny.generate(IDS, 50, Ends()))
+    assert [(step.token, step.piece) for step in steps] == [(2, "<|im_end|>")]
+
+
+def test_the_chat_model_ends_its_answer(model):
+    prompt = model.tokenizer.encode_chat(
+        [{"role": "user", "content": "What is 2 + 2? Answer with one number."}]
+    )
+    steps = list(model.generate(prompt, 40, GREEDY))
+    assert steps[-1].token == model.tokenizer.eos_token
+    assert len(steps) < 40
+
+
+@pytest.mark.parametrize(("n", "expected"), [(0, 0), (1, 1), (4, 4)])
+def test_it_ends_after_as_many_tokens_as_asked(tiny, computed, n, expected):
+    assert len(list(tiny.generate(IDS, n, Sampler(temperature=5), seed=0))) == expected
+
+
+def test_it_ends_where_the_context_is_full(tiny):
+    almost = [7] * (tiny.config.n_ctx - 3)
+    assert len(list(tiny.generate(almost, 10**12, Sampler(temperature=5), seed=0))) == 3
+    assert list(tiny.generate([7] * tiny.config.n_ctx, 5)) == []
+
+
+def test_asking_for_no_end_takes_no_memory(model):
+    tracemalloc.start()
+    first = list(itertools.islice(model.generate("Hello", 10**9, GREEDY), 2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(first) == 2
+    assert peak < 600e6
+
+
+def test_the_cache_runs_one_token_a_step_and_none_too_many(tiny, monkeypatch):
+    lengths, qkv = [], Model._qkv
+
+    def counting(self, layer, x, *rest):
+        lengths.append(len(x))
+        return qkv(self, layer, x, *rest)
+
+    monkeypatch.setattr(Model, "_qkv", counting)
+    assert len(list(tiny.generate(IDS, 4, Sampler(temperature=5), seed=0))) == 4
+    assert lengths == [len(IDS)] * N_LAYERS + [1] * 3 * N_LAYERS
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the text is empty"),
+        ([], "the text is empty"),
+        ([-1], "no token -1; ids go from 0 to"),
+        ([3, 277], "no token 277; ids go from 0 to 276"),
+        ([5] * 129, "129 tokens are more than this model's context of 128"),
+        ("x y " * 100, "tokens are more than this model's context of 128"),
+        ("a\x04b", "U+0004 at position 1"),
+        ("a\ud800", "U+D800 at position 1"),
+    ],
+)
+def test_a_text_that_cannot_be_run(tiny, text, said):
+    for run in (tiny.trace, tiny.generate):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            run(text)
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        (Edits(head={(3, 0): 0}), "no layer 3; they go from 0 to 2"),
+        (Edits(head={(-1, 0): 0}), "no layer -1"),
+        (Edits(head={(0, 6): 0}), "no head 6; they go from 0 to 5"),
+        (Edits(attention={3: 0}), "no layer 3"),
+        (Edits(ffn={-2: 0}), "no layer -2"),
+        (Edits(neuron={(0, 80): 0}), "no neuron 80; they go from 0 to 79"),
+        (Edits(neuron={(9, 0): 0}), "no layer 9"),
+        (Edits(resid={(0, 11): VECTOR}), "no position 11; they go from 0 to 10"),
+        (Edits(resid={(3, 0): VECTOR}), "no layer 3"),
+        (Edits(resid={(0, 0): VECTOR[:5]}), "a vector of 48 finite numbers"),
+        (Edits(resid={(0, 0): VECTOR * np.nan}), "a vector of 48 finite numbers"),
+        (Edits(head={(0, 0): math.nan}), "finite numbers; got nan"),
+        (Edits(attention={0: math.inf}), "finite numbers; got inf"),
+        (Edits(position_scale=math.nan), "finite numbers; got nan"),
+        (Edits(position_shift=-math.inf), "finite numbers; got -inf"),
+    ],
+)
+def test_edits_that_cannot_be_made(tiny, edits, said):
+    for run in (tiny.trace, tiny.generate):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            run(IDS, edits=edits)
+
+
+def test_fewer_than_no_tokens_cannot_be_written(tiny):
+    with pytest.raises(ValueError, match="0 or more, got -1"):
+        tiny.generate(IDS, -1)
+
+
+def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tmp_path):
+    """As a reader meets them: in a process where no types are checked."""
+    program = (
+        "import json, sys\n"
+        "import numpy as np\n"
+        "import llmviz\n"
+        "from llmviz import Edits, position\n"
+        "model = llmviz.load(sys.argv[1], progress=False)\n"
+        "def said(call):\n"
+        "    try:\n"
+        "        call()\n"
+        "    except ValueError as problem:\n"
+        "        return str(problem)\n"
+        "print(json.dumps([\n"
+        "    said(lambda: model.trace([5], Edits(head={2: 0}))),\n"
+        "    said(lambda: model.trace([5], Edits(resid={0: np.zeros(48)}))),\n"
+        "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
+        "    said(lambda: model.trace([5], Edits(ffn={0: 'off'}))),\n"
+        "    said(lambda: position.pair_slices(8, 'thirds')),\n"
+        "]))\n"
+    )
+    command = [sys.executable, "-W", "error", "-c", program, str(tiny_path("grouped"))]
+    environment = {**os.environ, "LLMVIZ_HOME": str(tmp_path)}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert json.loads(run.stdout) == [
+        "name a layer and a head, such as (3, 0); got 2",
+        "name a layer and a position, such as (3, 0); got 0",
+        "there is no layer 'last'; they go from 0 to 2",
+        "scales and shifts are finite numbers; got 'off'",
+        "layout must be 'adjacent' or 'halves', got 'thirds'",
+    ]
+
+
+OVERFLOWS = {
+    "attention": (Edits(attention={0: 1e38}), 0),
+    "beyond float32": (Edits(ffn={2: 1e300}), 2),
+    "ffn without norm": (Edits(ffn={1: 1e30}, norm=False), 1),
+    "squares of a finite stream": (Edits(ffn={1: 1e25}), 1),
+    "a head": (Edits(head={(2, 0): -1e36}), 2),
+    "a neuron": (Edits(neuron={(0, 3): 1e37}), 0),
+    "a replaced vector": (Edits(resid={(1, 10): VECTOR * np.float32(1e37)}), 1),
+    "an earlier token": (Edits(resid={(2, 0): VECTOR * np.float32(1e37)}), 2),
+    "no residual": (Edits(attention={0: 1e30}, residual=False), 0),
+}
+
+
+@pytest.mark.parametrize("name", OVERFLOWS)
+def test_numbers_that_overflow_are_told_with_their_layer(tiny, name):
+    """And never warned of, nor taken for logits."""
+    edits, layer = OVERFLOWS[name]
+    said = f"with these edits the numbers overflow in layer {layer}, so there is no next token"
+    with pytest.raises(FloatingPointError, match=said):
+        tiny.trace(IDS, edits)
+    with pytest.raises(FloatingPointError, match=said):
+        list(tiny.generate(IDS, 3, edits=edits))
+    assert_near(tiny.trace(IDS).logits, by_hand("grouped", IDS)["logits"])
+
+
+def test_large_numbers_short_of_overflow_are_right(tiny):
+    edits = Edits(ffn={1: 1e13})
+    trace = tiny.trace(IDS, edits)
+    assert TOO_LARGE / 1e6 < np.abs(trace.blocks[1].resid_post).max() < TOO_LARGE
+    assert_near(trace.logits, by_hand("grouped", IDS, edits)["logits"])
+
+
+# Memory
+
+
+def test_a_trace_of_512_tokens_stays_under_450_megabytes(model):
+    ids = np.random.default_rng(0).integers(1_000, 40_000, 512).tolist()
+    model.tokenizer.pieces(ids)  # made once
+    model.forget()
+    tracemalloc.start()
+    trace = model.trace(ids)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(trace.blocks) == model.config.n_layers
+    assert kept < peak < 450e6
+    model.forget()
