@@ -1,0 +1,892 @@
+"""Pictures of stage 2: the table's rows, cosines against their baseline, neighbours, a map, arithmetic on words."""
+
+from __future__ import annotations
+
+import functools
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import embeddings
+from llmviz.model import Model
+from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views import provenance, theme
+from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.pieces import quote, visible
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+from llmviz.views.vector_picture import VectorPicture
+
+N_FREQUENT = (
+    5_000  # ids are in the order in which BPE learned the tokens, so the first ones are the frequent ones
+)
+N_PAIRS = 5_000
+MAX_TYPED = 100  # characters in a box for one word
+EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
+
+
+# ---- from what is typed to a row of the table ----
+
+
+@dataclass(frozen=True)
+class Word:
+    """What somebody typed, looked up in the vocabulary: a token, or the reason why there is none."""
+
+    typed: str
+    token: int | None
+    problem: str = ""  # one sentence; empty where there is a token
+    first: int | None = None  # the first token of a word that is several
+
+
+def look_up(typed: str, tokenizer: Tokenizer) -> Word:
+    """The one token that a typed word is, with a space in front if there is such a token, else without.
+
+    In quotation marks the text is taken exactly as it stands; "#2767" is the token of that id.
+    """
+    text = typed.strip()
+    if not text:
+        return Word(typed, None, "Type a word.")
+    if len(text) > MAX_TYPED:
+        return Word(typed, None, f"That is {len(text):,} characters long. Type one word.")
+    if re.fullmatch(r"#\d+", text, re.ASCII):
+        return _by_id(typed, int(text[1:]), tokenizer)
+    exact = len(text) > 2 and text[0] == text[-1] == '"'
+    candidates = [text[1:-1]] if exact else [f" {text}", text]
+    _, dropped = drop_unwritable(text, tokenizer.ranks)
+    if dropped:
+        return Word(typed, None, f"Not a word for this model: {describe_unwritable(dropped)}.")
+    encoded = [tokenizer.encode(candidate) for candidate in candidates]
+    for ids in encoded:
+        if len(ids) == 1:
+            return Word(typed, ids[0])
+    ids = encoded[0]
+    shown = " ".join(visible(piece) for piece in tokenizer.pieces(ids[:8])) + (" …" if len(ids) > 8 else "")
+    name = f"{candidates[-1][:40]}…" if len(candidates[-1]) > 40 else candidates[-1]
+    problem = f"{isolated(name)} is {len(ids)} tokens ({isolate(shown)}). Only single tokens have a row in the table."
+    return Word(typed, None, problem, ids[0])
+
+
+def _by_id(typed: str, token: int, tokenizer: Tokenizer) -> Word:
+    try:
+        tokenizer.pieces([token])
+    except ValueError as error:
+        return Word(typed, None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+    return Word(typed, token)
+
+
+def isolate(text: str) -> str:
+    """Text of unknown direction, so that Hebrew or Arabic does not turn the sentence around it."""
+    return f"\u2068{text}\u2069"
+
+
+def isolated(piece: str) -> str:
+    """`quote`, isolated."""
+    return isolate(quote(piece))
+
+
+class WordBox(ipywidgets.HBox):
+    """A box to type one word in. `word` is what was found; a button offers the first piece of a longer word."""
+
+    word = traitlets.Instance(Word)
+
+    def __init__(self, tokenizer: Tokenizer, typed: str, *, label: str = "Word", width: str = "230px"):
+        self.tokenizer = tokenizer
+        self.box = ipywidgets.Text(
+            typed,
+            description=label,
+            layout={"width": width},
+            style={"description_width": "initial"},
+            tooltip='A word; "dog" in quotation marks: without a space in front; #2767: the token of that id',
+        )
+        self.take_first = ipywidgets.Button(
+            description="Use its first piece", layout={"display": "none", "width": "auto"}
+        )
+        super().__init__([self.box, self.take_first])
+        self.box.observe(self._look_up, "value")
+        self.take_first.on_click(self._take_first)
+        self._look_up()
+
+    @property
+    def token(self) -> int | None:
+        """The token of what is typed, if it is one."""
+        return self.word.token
+
+    def _look_up(self, _change=None) -> None:
+        self.word = look_up(self.box.value, self.tokenizer)
+        self.take_first.layout.display = "none" if self.word.first is None else ""
+
+    def _take_first(self, _button) -> None:
+        if self.word.first is not None:
+            self.box.value = f"#{self.word.first}"
+
+
+@functools.lru_cache(maxsize=4)
+def baseline(model: Model, frequent: bool) -> np.ndarray:
+    """Cosines of random pairs, of all tokens or of the frequent ones; measured once a model."""
+    among = frequent_tokens(model) if frequent else None
+    return embeddings.random_pair_cosines(model.weights.W_E, n_pairs=N_PAIRS, among=among)
+
+
+def frequent_tokens(model: Model) -> np.ndarray:
+    """The ids of the first `N_FREQUENT` tokens that BPE learned, without control tokens."""
+    ids = np.arange(min(N_FREQUENT, model.config.n_vocab))
+    return np.setdiff1d(ids, list(model.tokenizer.special_tokens.values()))
+
+
+def name_of(model: Model, token: int) -> str:
+    """A token's piece."""
+    return model.tokenizer.pieces([token])[0]
+
+
+# ---- pictures ----
+
+
+class NearestTokens(Picture):
+    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows what random pairs have.
+
+    pieces, cosines [n], ids [n]; marked: rows drawn quieter, with the word `mark` behind them; baseline: mean and
+    standard deviation of the cosines of random pairs.
+    """
+
+    _esm = script("nearest_tokens")
+    _css = style("nearest_tokens")
+    _data = ("pieces", "cosines", "ids", "marked", "baseline")
+
+    pieces = Pieces()
+    cosines = Floats(ndim=(1,))
+    ids = traitlets.List(traitlets.Int()).tag(sync=True)
+    marked = traitlets.List(traitlets.Int()).tag(sync=True)
+    mark = Text("typed")
+    baseline = Floats(ndim=(1,))
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)  # the row
+
+    def __init__(self, pieces: Sequence[str] = (), cosines=(), ids: Sequence[int] = (), **traits):
+        traits = {"stage": "embeddings", **traits}
+        super().__init__(pieces=pieces, cosines=cosines, ids=[int(i) for i in ids], **traits)
+
+    def show(
+        self, tokenizer: Tokenizer, found: embeddings.Neighbours, *, marked: Sequence[int] = (), **traits
+    ) -> None:
+        """Show other neighbours in place; `marked` are token ids."""
+        rows = [i for i, token in enumerate(found.tokens) if token in marked]
+        pieces = tokenizer.pieces(found.tokens)
+        self.change(
+            pieces=pieces,
+            cosines=found.cosines,
+            ids=found.tokens,
+            marked=rows,
+            selected=None,
+            asked=None,
+            **traits,
+        )
+
+    def clear(self, caption: str) -> None:
+        """Nothing to show, and why."""
+        self.change(pieces=[], cosines=[], ids=[], marked=[], selected=None, caption=caption, asked=None)
+
+    def text(self) -> str:
+        rows = [
+            (visible(piece), f"{cosine:.3f}", f"id {token}", self.mark if i in self.marked else "")
+            for i, (piece, cosine, token) in enumerate(zip(self.pieces, self.cosines, self.ids))
+        ]
+        return "\n".join(filter(None, [self.caption, lines(rows)]))
+
+
+class CosineHistogram(Picture):
+    """How often random pairs have which cosine (`cosines` [n_pairs]), with one pair's cosine `value` marked.
+
+    The cosines are counted in steps of 0.025 from -0.5 to 1; those outside count at the ends.
+    """
+
+    _esm = script("cosine_histogram")
+    _css = style("cosine_histogram")
+    _data = ("counts", "value", "label", "caption")
+
+    edges = traitlets.List(traitlets.Float(), EDGES.tolist()).tag(sync=True)
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)
+    mean = traitlets.Float(0.0).tag(sync=True)
+    spread = traitlets.Float(0.0).tag(sync=True)  # standard deviation
+    value = traitlets.Float(None, allow_none=True).tag(sync=True)
+    label = Text()  # what `value` belongs to
+    among = Text()  # which pairs the histogram counts
+    verdict = Text()
+
+    def __init__(self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits):
+        super().__init__(**{"stage": "embeddings", **traits})
+        self.show(cosines, value, label=label, among=among)
+
+    def show(
+        self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits
+    ) -> None:
+        """Show another pair or other random pairs in place."""
+        cosines = np.asarray(cosines, dtype=float)
+        counts, _ = np.histogram(np.clip(cosines, EDGES[0], EDGES[-1]), EDGES)
+        verdict = ""
+        if value is not None:
+            below = float((cosines < value).mean())
+            verdict = f"cosine {value:.2f}: higher than {percent(below)} of the random pairs"
+        self.change(
+            counts=counts.tolist(),
+            mean=float(cosines.mean()),
+            spread=float(cosines.std()),
+            value=value,
+            label=label,
+            among=among,
+            verdict=verdict.replace("-", "−"),
+            asked=None,
+            **traits,
+        )
+
+    def text(self) -> str:
+        shares = np.array(self.counts) / max(1, sum(self.counts))
+        rows = [
+            (f"{low:.3f} to {high:.3f}", percent(share))
+            for low, high, share in zip(self.edges, self.edges[1:], shares)
+            if share
+        ]
+        head = [
+            self.caption,
+            f"{self.label}: {self.verdict}" if self.value is not None else "",
+            f"random pairs, {self.among}: mean {self.mean:.2f}, standard deviation {self.spread:.2f}",
+        ]
+        return "\n".join([*filter(None, head), lines(rows)])
+
+    def headline(self) -> str:
+        return "\n".join(self.text().split("\n")[:3])
+
+
+# ---- explorers: controls and pictures tied together ----
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls above pictures. Its text form is that of its pictures."""
+
+    def __init__(self, *rows, pictures: Sequence[Picture]):
+        self.pictures = list(pictures)
+        super().__init__(rows)
+
+    def __repr__(self) -> str:
+        return "\n\n".join(picture.text() for picture in self.pictures)
+
+
+def controls(*widgets) -> ipywidgets.HBox:
+    """Controls side by side, on more lines where the page is narrow."""
+    return ipywidgets.HBox(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
+
+
+def first_problem(*boxes: WordBox) -> str:
+    """What is wrong with the first box that holds no token, or ""."""
+    return next((box.word.problem for box in boxes if box.token is None), "")
+
+
+class RowExplorer(Explorer):
+    """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
+
+    def __init__(self, model: Model, text: str):
+        self.model = model
+        self.box = TextBox(model, text)
+        self.strip = TokenStrip(
+            [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
+        )
+        self.row = VectorPicture(np.zeros(model.config.d_model), provenance=self._explain)
+        super().__init__(self.box, self.strip, self.row, pictures=[self.strip, self.row])
+        self._read()
+        self.box.observe(self._read, "tokens")
+        self.strip.observe(self._draw, "selected")
+
+    def _read(self, _change=None) -> None:
+        ids = self.box.tokens
+        kept = min(self.strip.selected or 0, len(ids) - 1) if ids else None
+        self.strip.change(pieces=self.model.tokenizer.pieces(ids), ids=ids, selected=kept)
+        self._draw()
+
+    def _draw(self, _change=None) -> None:
+        place = self.strip.selected
+        self.row.layout.display = "none" if place is None else ""
+        if place is None:
+            return
+        token, piece = self.strip.ids[place], self.strip.pieces[place]
+        values = embeddings.embed([token], self.model.weights.W_E)
+        caption = (
+            f"Row {token:,} of the table, all {values.shape[1]} numbers: the vector of {isolated(piece)}."
+        )
+        self.row.change(values=values, labels=[piece], caption=caption, asked=None)
+
+    def _explain(self, *where: int) -> Explanation:
+        return provenance.embedding(self.model, self.strip.ids[self.strip.selected], where[-1])
+
+
+class CosineExplorer(Explorer):
+    """The cosine of any two tokens, held against random pairs of all tokens or of frequent ones."""
+
+    def __init__(self, model: Model, a: str, b: str):
+        self.model = model
+        self.a = WordBox(model.tokenizer, a, label="One word")
+        self.b = WordBox(model.tokenizer, b, label="Another")
+        self.among = ipywidgets.ToggleButtons(
+            options=[("all tokens", False), (f"the {N_FREQUENT:,} most frequent", True)],
+            description="Random pairs of",
+            style={"description_width": "initial", "button_width": "auto"},
+        )
+        self.histogram = CosineHistogram(baseline(model, False), provenance=self._explain)
+        self.rows = VectorPicture(np.zeros((2, model.config.d_model)))
+        pictures = [self.histogram, self.rows]
+        super().__init__(controls(self.a, self.b), self.among, *pictures, pictures=pictures)
+        for box in (self.a, self.b):
+            box.observe(self._draw, "word")
+        self.among.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, _change=None) -> None:
+        a, b = self.a.token, self.b.token
+        value, label, caption = None, "", first_problem(self.a, self.b)
+        self.rows.layout.display = "none" if caption else ""
+        if not caption:
+            vectors = embeddings.embed([a, b], self.model.weights.W_E)
+            cosine = float(embeddings.cosine_similarity(*vectors))
+            names = self.model.tokenizer.pieces([a, b])
+            label = " and ".join(isolated(name) for name in names)
+            value = None if np.isnan(cosine) else cosine
+            caption = f"How alike are {label}? Their cosine among those of random pairs of tokens."
+            self.rows.change(values=vectors, labels=names)
+        among = (
+            "two tokens drawn from all" if not self.among.value else "two tokens drawn from the frequent ones"
+        )
+        self.histogram.show(
+            baseline(self.model, self.among.value), value, label=label, among=among, caption=caption
+        )
+
+    def _explain(self) -> Explanation:
+        return provenance.cosine(self.model, self.a.token, self.b.token)
+
+
+class NeighbourExplorer(Explorer):
+    """The nearest tokens to any token, with or without other spellings of the same word."""
+
+    def __init__(self, model: Model, word: str, *, n: int = 12):
+        self.model, self.n = model, n
+        self.word = WordBox(model.tokenizer, word)
+        self.spellings = ipywidgets.Checkbox(
+            True, description="show other spellings of the word, too", indent=False, layout={"width": "auto"}
+        )
+        self.list = NearestTokens(
+            provenance=lambda row: provenance.cosine(model, self.word.token, self.list.ids[row])
+        )
+        random = baseline(model, False)
+        self.list.baseline = [random.mean(), random.std()]
+        super().__init__(controls(self.word, self.spellings), self.list, pictures=[self.list])
+        self.word.observe(self._draw, "word")
+        self.spellings.observe(self._draw, "value")
+        self._draw()
+
+    def _draw(self, _change=None) -> None:
+        token = self.word.token
+        if token is None:
+            return self.list.clear(self.word.word.problem)
+        W_E = self.model.weights.W_E
+        left_out = {token} if self.spellings.value else {token, *spellings(self.model, token)}
+        n = min(self.n, len(W_E) - len(left_out))
+        found = embeddings.nearest(W_E[token], W_E, n=n, exclude=sorted(left_out))
+        hidden = "" if self.spellings.value else f", without {len(left_out) - 1} other spellings of it"
+        name = isolated(name_of(self.model, token))
+        self.list.show(
+            self.model.tokenizer, found, caption=f"The {n} tokens nearest to {name} (id {token:,}){hidden}."
+        )
+
+
+@functools.lru_cache(maxsize=2)
+def _tokens_by_word(model: Model) -> dict[str, list[int]]:
+    """Tokens whose text differs only in spaces and capitals, under that text."""
+    found: dict[str, list[int]] = {}
+    for token, piece in enumerate(model.tokenizer.pieces(range(model.config.n_vocab))):
+        found.setdefault(piece.strip().casefold(), []).append(token)
+    return found
+
+
+def spellings(model: Model, token: int) -> list[int]:
+    """The other tokens that are the same word but for spaces and capitals."""
+    key = name_of(model, token).strip().casefold()
+    return [other for other in _tokens_by_word(model)[key] if other != token] if key else []
+
+
+class AnalogyExplorer(Explorer):
+    """a - b + c for three words, and the tokens nearest to it; the three themselves marked or left out."""
+
+    EXAMPLES = (
+        ("king", "man", "woman"),
+        ("Paris", "France", "Italy"),
+        ("walked", "walk", "play"),
+        ("cats", "cat", "dog"),
+        ("bigger", "big", "small"),
+        ("Tokyo", "Japan", "Germany"),
+    )
+
+    def __init__(self, model: Model, a: str, b: str, c: str, *, n: int = 8):
+        self.model, self.n = model, n
+        self.words = [
+            WordBox(model.tokenizer, typed, label=label, width="190px")
+            for typed, label in zip((a, b, c), ("", "−", "+"))
+        ]
+        self.examples = ipywidgets.Dropdown(
+            options=[("an example", None), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
+            description="or",
+            style={"description_width": "initial"},
+            layout={"width": "260px"},
+        )
+        self.leave_out = ipywidgets.Checkbox(
+            False, description="leave out the three words themselves", indent=False, layout={"width": "auto"}
+        )
+        self.list = NearestTokens(provenance=self._explain)
+        random = baseline(model, False)
+        self.list.baseline = [random.mean(), random.std()]
+        super().__init__(
+            controls(*self.words, self.examples), self.leave_out, self.list, pictures=[self.list]
+        )
+        for box in self.words:
+            box.observe(self._draw, "word")
+        self.leave_out.observe(self._draw, "value")
+        self.examples.observe(self._take_example, "value")
+        self._draw()
+
+    def _take_example(self, change) -> None:
+        if change["new"] is None:
+            return
+        self._taking = True  # three boxes change, one picture
+        try:
+            for box, typed in zip(self.words, change["new"]):
+                box.box.value = typed
+        finally:
+            self._taking = False
+        self._draw()
+
+    _taking = False
+
+    def _draw(self, _change=None) -> None:
+        if self._taking:
+            return
+        problem = first_problem(*self.words)
+        if problem:
+            return self.list.clear(problem)
+        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
+        exclude = sorted(set(tokens)) if self.leave_out.value else []
+        n = min(self.n, len(W_E) - len(exclude))
+        found = embeddings.nearest(embeddings.analogy(*tokens, W_E), W_E, n=n, exclude=exclude)
+        a, b, c = (isolated(piece) for piece in self.model.tokenizer.pieces(tokens))
+        self.list.show(
+            self.model.tokenizer, found, marked=tokens, caption=f"The tokens nearest to {a} − {b} + {c}."
+        )
+
+    def _explain(self, row: int) -> Explanation:
+        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
+        a, b, c = (f"W_E[{token}]" for token in tokens)
+        return _cosine_with(
+            self.model, embeddings.analogy(*tokens, W_E), f"{a} - {b} + {c}", self.list.ids[row]
+        )
+
+
+def _cosine_with(model: Model, vector: np.ndarray, source: str, token: int) -> Explanation:
+    """Where the cosine of a made-up vector and a token's row comes from."""
+    row = model.weights.W_E[token]
+    return Explanation(
+        f"Cosine of the vector and {isolated(name_of(model, token))} (id {token})",
+        "cosine(v, w) = v · w / (|v| |w|)",
+        [
+            Operand("W_E", model.weights.W_E, "model.weights.W_E"),
+            Operand("v", vector, source),
+            Operand("w", row, f"W_E[{token}]"),
+        ],
+        "v @ w / (np.linalg.norm(v) * np.linalg.norm(w))",
+        embeddings.cosine_similarity(vector, row),
+    )
+
+
+class WalkExplorer(Explorer):
+    """From one word's vector in a straight line to another's: the nearest tokens on the way."""
+
+    def __init__(self, model: Model, a: str, b: str, *, n: int = 8):
+        self.model, self.n = model, n
+        self.a = WordBox(model.tokenizer, a, label="From")
+        self.b = WordBox(model.tokenizer, b, label="to")
+        self.way = ipywidgets.IntSlider(
+            0,
+            0,
+            100,
+            5,
+            description="Part of the way, %",
+            style={"description_width": "initial"},
+            layout={"width": "min(620px, 95%)"},
+        )
+        self.list = NearestTokens(mark="an end", provenance=self._explain)
+        random = baseline(model, False)
+        self.list.baseline = [random.mean(), random.std()]
+        self.rows = VectorPicture(np.zeros((3, model.config.d_model)))
+        pictures = [self.list, self.rows]
+        super().__init__(controls(self.a, self.b), self.way, *pictures, pictures=pictures)
+        for box in (self.a, self.b):
+            box.observe(self._draw, "word")
+        self.way.observe(self._draw, "value")
+        self._draw()
+
+    def _vector(self) -> np.ndarray:
+        a, b = embeddings.embed([self.a.token, self.b.token], self.model.weights.W_E)
+        part = np.float32(self.way.value / 100)
+        return (1 - part) * a + part * b
+
+    def _draw(self, _change=None) -> None:
+        problem = first_problem(self.a, self.b)
+        self.rows.layout.display = "none" if problem else ""
+        if problem:
+            return self.list.clear(problem)
+        ends, W_E, vector = [self.a.token, self.b.token], self.model.weights.W_E, self._vector()
+        found = embeddings.nearest(vector, W_E, n=min(self.n, len(W_E)))
+        names = self.model.tokenizer.pieces(ends)
+        a, b = map(isolated, names)
+        caption = f"{self.way.value} % of the way from {a} to {b}: the nearest tokens."
+        self.list.show(self.model.tokenizer, found, marked=ends, caption=caption)
+        start, end = embeddings.embed(ends, W_E)
+        self.rows.change(
+            values=np.stack([start, vector, end]), labels=[names[0], f"{self.way.value} %", names[1]]
+        )
+
+    def _explain(self, row: int) -> Explanation:
+        part = self.way.value / 100
+        source = f"(1 - {part:g}) * W_E[{self.a.token}] + {part:g} * W_E[{self.b.token}]"
+        return _cosine_with(self.model, self._vector(), source, self.list.ids[row])
+
+
+# ---- the map of words ----
+
+N_NEAREST = 3  # how many neighbours of each word are compared
+MAX_WORDS = 200
+COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#B07A00",
+    "#56B4E9",
+    "#8E4EC6",
+    "#74797F",
+)  # Okabe-Ito, nearly
+SYMBOLS = (
+    "circle",
+    "square",
+    "diamond",
+    "cross",
+    "x",
+    "circle-open",
+    "square-open",
+    "diamond-open",
+)  # 2-D and 3-D
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Words to draw, read from lines such as "animals: dog, cat"."""
+
+    names: list[str]  # one a group
+    tokens: list[int]  # one a word
+    group_of: list[int]  # one a word
+    refused: list[Word]  # what is not one token
+    cut: int = 0  # words beyond MAX_WORDS
+
+
+def read_groups(text: str, tokenizer: Tokenizer) -> Groups:
+    """One group a line, "name: word, word"; words part at commas and spaces; a word counts once."""
+    names, found, refused, cut = [], {}, {}, 0
+    for line in text.splitlines():
+        name, colon, rest = line.partition(":")
+        typed = (rest if colon else line).replace(",", " ").split()
+        if not typed:
+            continue
+        names.append(name.strip() if colon and name.strip() else f"group {len(names) + 1}")
+        for one in typed:
+            if len(found) + len(refused) >= MAX_WORDS:
+                cut += 1
+                continue
+            word = look_up(one, tokenizer)
+            if word.token is None:
+                refused[one] = word
+            else:
+                found.setdefault(word.token, len(names) - 1)
+    return Groups(names, list(found), list(found.values()), list(refused.values()), cut)
+
+
+def nearest_on_map(coordinates: np.ndarray, i: int, n: int) -> list[int]:
+    """The n points nearest to point i, by the distance that the eye sees."""
+    distance = np.linalg.norm(coordinates - coordinates[i], axis=1)
+    distance[i] = np.inf
+    return np.argsort(distance, kind="stable")[:n].tolist()
+
+
+class WordMap(Explorer):
+    """The reader's words on a flat map or in space (PCA), and what the map gets wrong.
+
+    Each word's row is scaled to length 1 first, so that distance between words means cosine and nothing else. For
+    the chosen word lines lead to its nearest words by all numbers (solid) and on the map (dotted).
+    """
+
+    def __init__(self, model: Model, text: str):
+        import plotly.graph_objects as go
+
+        self.model = model
+        self.box = ipywidgets.Textarea(
+            text,
+            layout={"width": "min(760px, 97%)", "height": "132px"},
+            tooltip="one group a line: name: word, word",
+        )
+        self.dimensions = ipywidgets.ToggleButtons(
+            options=[("flat (2-D)", 2), ("in space (3-D)", 3)], style={"button_width": "auto"}
+        )
+        self.turn = ipywidgets.IntSlider(35, 0, 360, 5, description="Turn", layout={"display": "none"})
+        self.word = ipywidgets.Dropdown(description="Look at", options=[])
+        self.by_numbers = TokenStrip([], stage="embeddings")
+        self.on_map = TokenStrip([], stage="embeddings")
+        self.figure = go.FigureWidget(self._empty_figure(go))
+        super().__init__(
+            self.box,
+            controls(self.dimensions, self.turn, self.word),
+            self.figure,
+            self.by_numbers,
+            self.on_map,
+            pictures=[self.by_numbers, self.on_map],
+        )
+        self._read()
+        self.box.observe(self._read, "value")
+        self.dimensions.observe(self._lay_out, "value")
+        self.word.observe(self._look_at, "value")
+        self.turn.observe(self._turn_camera, "value")
+        for trace in self.figure.data[:-4]:
+            trace.on_click(self._clicked)
+
+    @staticmethod
+    def _empty_figure(go):
+        """Every trace there will ever be: for each group one flat and one in space, and the lines."""
+        dots = [
+            kind(
+                x=[],
+                y=[],
+                text=[],
+                mode="markers+text",
+                hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+                marker={
+                    "color": color,
+                    "symbol": symbol,
+                    "size": size,
+                    "line": {"width": 2 if "open" in symbol else 0},
+                },
+                textposition="top center",
+                textfont={"size": 14, "color": theme.MID_GREY},
+                visible=False,
+                **third,
+            )
+            for kind, size, third in ((go.Scatter, 11, {}), (go.Scatter3d, 6, {"z": []}))
+            for color, symbol in zip(COLORS, SYMBOLS)
+        ]
+        line_look = [("nearest in all numbers", "solid", 2.5), ("nearest on the map", "dot", 2.5)]
+        strokes = [
+            kind(
+                x=[],
+                y=[],
+                name=name,
+                mode="lines",
+                hoverinfo="skip",
+                visible=False,
+                showlegend=True,
+                line={
+                    "color": theme.stage_color("embeddings") if dash == "solid" else theme.MID_GREY,
+                    "dash": dash,
+                    "width": width * wider,
+                },
+                **third,
+            )
+            for kind, wider, third in ((go.Scatter, 1, {}), (go.Scatter3d, 2, {"z": []}))
+            for name, dash, width in line_look
+        ]
+        axis = {"showticklabels": False, "zeroline": False, "title": ""}
+        return go.Figure(
+            data=[*dots, *strokes],
+            layout={
+                "template": theme.plotly_template("embeddings"),
+                "height": 560,
+                "margin": {"l": 10, "r": 10, "t": 60, "b": 40},
+                "xaxis": axis,
+                "yaxis": {**axis, "scaleanchor": "x"},
+                "scene": {
+                    **{f"{name}axis": axis for name in "xyz"},
+                    "aspectmode": "data",
+                    "camera": _camera(35),
+                },
+                "legend": {"orientation": "h", "y": -0.02, "yanchor": "top"},
+                "title": {"text": ""},
+                "uirevision": "kept",
+            },
+        )
+
+    def _read(self, _change=None) -> None:
+        """The text changed: other words."""
+        self.groups = read_groups(self.box.value, self.model.tokenizer)
+        rows = embeddings.embed(self.groups.tokens, self.model.weights.W_E)
+        self.directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        self.pieces = self.model.tokenizer.pieces(self.groups.tokens)
+        kept = self.word.value
+        self._reading = True
+        try:
+            self.word.options = [
+                (visible(piece), token) for piece, token in zip(self.pieces, self.groups.tokens)
+            ]
+            if self.groups.tokens:
+                self.word.value = kept if kept in self.groups.tokens else self.groups.tokens[0]
+        finally:
+            self._reading = False
+        self._lay_out()
+
+    _reading = False
+
+    def _lay_out(self, _change=None) -> None:
+        """Other words, or a map of another kind: project and draw."""
+        n = self.dimensions.value
+        self.turn.layout.display = "" if n == 3 else "none"
+        if self.pieces:
+            projection = embeddings.pca(self.directions, n_components=n)
+            self.coordinates, self.explained = projection.coordinates, projection.explained
+        else:
+            self.coordinates, self.explained = np.zeros((0, n)), np.zeros(n)
+        group_of = np.minimum(self.groups.group_of, len(COLORS) - 1).astype(int)
+        labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
+        with self.figure.batch_update():
+            for i, trace in enumerate(self.figure.data[:-4]):
+                kind, group = divmod(i, len(COLORS))
+                mine = np.flatnonzero(group_of == group)
+                if kind + 2 != n or not len(mine):
+                    trace.visible = False
+                    continue
+                trace.update(
+                    visible=True,
+                    name=self._group_name(group),
+                    text=labels[mine],
+                    **_xyz(self.coordinates[mine]),
+                )
+            for axis, share in zip("xyz", [*self.explained, 0.0]):
+                title = f"direction {'xyz'.index(axis) + 1}: {percent(share)} of the variance"
+                if axis != "z":
+                    self.figure.layout[f"{axis}axis"].title.text = title
+                self.figure.layout.scene[f"{axis}axis"].title.text = title
+            self.figure.layout.title.text = self._title()
+        self._look_at()
+
+    def _group_name(self, group: int) -> str:
+        names = self.groups.names
+        if group == len(COLORS) - 1 and len(names) > len(COLORS):
+            return "the other groups"
+        return html.escape(visible(names[group])[:40])
+
+    def _title(self) -> str:
+        if len(self.pieces) < 2:
+            return "A map needs at least two words"
+        return (
+            f"{len(self.pieces)} words. The map keeps {percent(self.explained.sum())} of the variance "
+            f"and {percent(self.kept())} of the {N_NEAREST} nearest neighbours"
+        )
+
+    def neighbours(self, i: int) -> tuple[embeddings.Neighbours, list[int]]:
+        """The words nearest to word i, as places in the list: by all numbers, and on the map."""
+        n = min(N_NEAREST, len(self.pieces) - 1)
+        true = embeddings.nearest(self.directions[i], self.directions, n=n, exclude=[i])
+        return true, nearest_on_map(self.coordinates, i, n)
+
+    def kept(self) -> float:
+        """Share of the words' nearest neighbours that are still the nearest on the map."""
+        if len(self.pieces) < 2:
+            return 1.0
+        pairs = [self.neighbours(i) for i in range(len(self.pieces))]
+        return float(np.mean([len(set(true.tokens) & set(seen)) / len(seen) for true, seen in pairs]))
+
+    def _look_at(self, _change=None) -> None:
+        """Another word was chosen: lines and lists."""
+        if self._reading:
+            return
+        rest = self._refusals()
+        if self.word.value is None or len(self.pieces) < 2:
+            self.by_numbers.change(pieces=[], caption=f"Type at least two words. {rest}".strip())
+            self.on_map.layout.display = "none"
+            self._draw_lines(None, [], [])
+            return
+        i = self.groups.tokens.index(self.word.value)
+        true, seen = self.neighbours(i)
+        name = isolated(self.pieces[i])
+        self.on_map.layout.display = ""
+        self.by_numbers.change(
+            pieces=[self.pieces[j] for j in true.tokens],
+            ids=[self.groups.tokens[j] for j in true.tokens],
+            notes=[f"cosine {cosine:.2f}" for cosine in true.cosines],
+            highlight=[],
+            caption=f"Nearest to {name} in all {self.model.config.d_model} numbers. {rest}".strip(),
+        )
+        wrong = [k for k, j in enumerate(seen) if j not in true.tokens]
+        verdict = (
+            "all are true neighbours" if not wrong else f"{len(wrong)} of {len(seen)} (dashed) only look near"
+        )
+        cosines = embeddings.cosine_similarity(self.directions[seen], self.directions[[i] * len(seen)])
+        self.on_map.change(
+            pieces=[self.pieces[j] for j in seen],
+            ids=[self.groups.tokens[j] for j in seen],
+            notes=[f"cosine {cosine:.2f}" for cosine in cosines],
+            highlight=wrong,
+            caption=f"Nearest to {name} on the map: {verdict}.",
+        )
+        self._draw_lines(i, true.tokens, seen)
+
+    def _draw_lines(self, i: int | None, *targets: Sequence[int]) -> None:
+        n = self.dimensions.value
+        with self.figure.batch_update():
+            for k, trace in enumerate(self.figure.data[-4:]):
+                kind, which = divmod(k, 2)
+                if i is None or kind + 2 != n:
+                    trace.visible = False
+                    continue
+                gap = np.full(self.coordinates.shape[1], np.nan)
+                points = [p for j in targets[which] for p in (self.coordinates[i], self.coordinates[j], gap)]
+                trace.update(visible=True, **_xyz(np.array(points)))
+
+    def _refusals(self) -> str:
+        said = []
+        if self.groups.refused:
+            names = ", ".join(isolated(word.typed[:30]) for word in self.groups.refused[:6])
+            more = f" and {len(self.groups.refused) - 6} more" if len(self.groups.refused) > 6 else ""
+            verb = "is" if len(self.groups.refused) == 1 else "are"
+            said.append(f"Not on the map, because not one token, {verb} {names}{more}.")
+        if self.groups.cut:
+            said.append(f"The map takes {MAX_WORDS} words; {self.groups.cut} were left out.")
+        return " ".join(said)
+
+    def _clicked(self, trace, points, _state) -> None:
+        if points.point_inds:
+            group = list(self.figure.data[:-4]).index(trace) % len(COLORS)
+            mine = np.flatnonzero(np.minimum(self.groups.group_of, len(COLORS) - 1) == group)
+            self.word.value = self.groups.tokens[mine[points.point_inds[0]]]
+
+    def _turn_camera(self, change) -> None:
+        self.figure.layout.scene.camera = _camera(change["new"])
+
+    def __repr__(self) -> str:
+        rows = [
+            (visible(piece), self._group_name(min(group, len(COLORS) - 1)), *(f"{x:+.2f}" for x in place))
+            for piece, group, place in zip(self.pieces, self.groups.group_of, self.coordinates)
+        ]
+        return "\n".join([self._title(), lines(rows), "", super().__repr__()])
+
+
+def _camera(degrees: float) -> dict:
+    angle = np.deg2rad(degrees)
+    return {"eye": {"x": 1.7 * float(np.cos(angle)), "y": 1.7 * float(np.sin(angle)), "z": 0.8}}
+
+
+def _xyz(points: np.ndarray) -> dict:
+    return dict(zip("xyz", points.reshape(-1, points.shape[-1]).T if len(points) else ([], [], [])))
