@@ -10,6 +10,7 @@ from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.pipeline_map import PipelineMap
 from llmviz.views.predict import Predict
+from llmviz.views.stage_tour import StageTour
 from llmviz.views.switchboard import Switchboard
 from llmviz.views.text_box import TextBox
 from llmviz.views.the_loop import LoopExplorer
@@ -24,6 +25,7 @@ __all__ = [
     "NextTokenBars",
     "PipelineMap",
     "Predict",
+    "StageTour",
     "Switchboard",
     "TextBox",
     "TokenStrip",

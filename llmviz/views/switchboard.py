@@ -285,7 +285,7 @@ class Switchboard(ipywidgets.VBox):
             self._set(self._preset)
 
     def _say(self, sentence: str) -> None:
-        self.told.value = f'<div role="status" style="min-height:1.5em">{html.escape(sentence)}</div>'
+        self.told.value = f'<div role="status" style="min-height:1.5em;font-size:16px;line-height:1.5">{html.escape(sentence)}</div>'
 
 
 # What can become of the first choice; the experiments' answers are computed.

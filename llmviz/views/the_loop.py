@@ -189,7 +189,7 @@ class LoopExplorer(ipywidgets.VBox):
         self.stop.disabled = not self._writing
 
     def _say(self, sentence: str) -> None:
-        self.told.value = f'<div role="status" style="min-height:1.5em">{html.escape(sentence)}</div>'
+        self.told.value = f'<div role="status" style="min-height:1.5em;font-size:16px">{html.escape(sentence)}</div>'
 
 
 def _button(label: str, tooltip: str, style: str = "") -> ipywidgets.Button:

@@ -51,6 +51,16 @@ function render({ model, el }) {
   };
   onKeys(map, { ArrowRight: step(1), ArrowLeft: step(-1), ArrowDown: step(1), ArrowUp: step(-1) });
 
+  let told;
+  const wayOn = () => {
+    const picked = model.get("picked");
+    const file = model.get("notebooks")[picked];
+    if (picked === told) return;
+    told = picked;
+    const number = KIT.stages.indexOf(picked) + 1;
+    view.legend.replaceChildren(...(file ? [notebookLink(model, { class: "lv-on" }, file, `Notebook ${number} takes this stage apart`)] : []));
+  };
+
   let drawn;
   return view.start(() => {
     const key = JSON.stringify(["here", "links", "names", "notebooks", "bracket"].map((trait) => model.get(trait)));
@@ -64,6 +74,7 @@ function render({ model, el }) {
       if (box.tagName === "BUTTON") box.setAttribute("aria-pressed", String(KIT.stages[i] === model.get("picked")));
       box.lastChild.textContent = model.get("shapes")[i];
     });
+    wayOn();
   });
 }
 

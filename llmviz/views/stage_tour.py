@@ -1,0 +1,199 @@
+"""The map, alive: a click on a stage opens its real picture for the sentence at hand."""
+
+from __future__ import annotations
+
+import html
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import attention, embeddings
+from llmviz.model import Edits, Model, Trace
+from llmviz.sampling import Sampler
+from llmviz.views import provenance
+from llmviz.views.arcs import Arcs
+from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.picture import Picture, percent
+from llmviz.views.pieces import quote
+from llmviz.views.pipeline_map import NAMES, PipelineMap
+from llmviz.views.theme import STAGES
+from llmviz.views.token_strip import TokenStrip
+from llmviz.views.vector_picture import VectorPicture
+
+MAX_VECTORS = 12  # as many tokens' vectors fit on a page
+
+# One paragraph a stage; what is measured is said by the pictures.
+STORIES = {
+    "tokenization": "The model never sees letters. Your text is cut into tokens, pieces from a fixed list that came up "
+    "often in training, and each piece has a number. From here on there are only numbers.",
+    "embeddings": "Each number picks one row of a big table. The row is the token's vector, learned in training: "
+    "tokens that are used alike have rows that look alike. With these vectors the residual stream begins, which every "
+    "later part reads and adds to.",
+    "position": "A vector says which token it is, not where it stands. Inside attention, each query and key is read as "
+    "pairs of numbers, and each pair is turned like the hand of a clock, further for later tokens: this is RoPE.",
+    "attention": "Here tokens look at earlier tokens and take something from them. Every layer has several heads that "
+    "look in different ways. The picture shows the one head, of all of them, in which your last token looks hardest "
+    "at something other than itself and the first token.",
+    "ffn": "Now each token is worked on alone. Its vector is compared with many learned patterns, the neurons; those "
+    "that fire write their own vectors back into the stream. Most of the model's weights are here.",
+    "sampling": "The last token's final vector is compared with every row of the table. Softmax turns the results "
+    "into probabilities, one token is drawn, and it joins the text. Then everything starts again.",
+}
+
+
+class StageTour(ipywidgets.VBox):
+    """`PipelineMap`, with the picked stage's picture under it.
+
+    Give it a text's trace, or set `trace` later (or link it to another widget's): the open picture follows.
+    """
+
+    trace = traitlets.Instance(Trace, allow_none=True)
+
+    def __init__(self, model: Model, trace: Trace | None = None, *, open: str | None = None):
+        self._model = model
+        self.map = PipelineMap(
+            model, trace, links=False, caption="Click a stage to see it at work on your text"
+        )
+        self.story = ipywidgets.HTML()
+        self.place = ipywidgets.VBox()
+        super().__init__([self.map, self.story, self.place], trace=trace)
+        self.map.observe(self._open, "picked")
+        self.observe(self._follow, "trace")
+        self.map.picked = open
+
+    @property
+    def picture(self) -> Picture | None:
+        """The open stage's picture."""
+        return self.place.children[0] if self.place.children else None
+
+    def _follow(self, _change=None) -> None:
+        self.map.show(self.trace)
+        self._open()
+
+    def _open(self, _change=None) -> None:
+        stage = self.map.picked
+        if stage is None or self.trace is None:
+            self.story.value, self.place.children = "", ()
+            return
+        self.story.value = (
+            '<p style="font-size:16px;line-height:1.5;max-width:62em">'
+            f"<b>{NAMES[stage]}.</b> {html.escape(STORIES[stage])}</p>"
+        )
+        self.place.children = (picture(stage, self.trace),)
+
+
+def picture(self) -> Picture | None:
+        """The open stage's picture."""
+        return self.place.children[0] if self.place.children else None
+
+    def _follow(self, _change=None) -> None:
+        self.map.show(self.trace)
+        self._open()
+
+    def _open(self, _change=None) -> None:
+        stage = self.map.picked
+        self.map.here = stage
+        if stage is None or self.trace is None:
+            self.story.value, self.place.children = "", ()
+            return
+        number = STAGES.index(stage) + 1
+        link = f"{number:02}_{stage}.ipynb"
+        self.story.value = (
+            f'<p style="font-size:16px;line-height:1.5;max-width:62em"><b>{NAMES[stage]}.</b> {html.escape(STORIES[stage])} '
+            f'<a href="{link}">Notebook {number:02} takes it apart</a>.</p>'
+        )
+        self.place.children = (picture(stage, self.trace),)
+
+
+def picture(stage: str, trace: Trace) -> Picture:
+    """What one stage does to this text, as the picture that shows it best."""
+    return {
+        "tokenization": _tokens,
+        "embeddings": _vectors,
+        "position": _turned,
+        "attention": _looking,
+        "ffn": _neurons,
+        "sampling": _next,
+    }[stage](trace)
+
+
+def _tokens(trace: Trace) -> Picture:
+    n = len(trace.tokens)
+    return TokenStrip(
+        trace.pieces, trace.tokens, caption=f"Your text as {n} token{'s' * (n != 1)}, with their numbers"
+    )
+
+
+def _vectors(trace: Trace) -> Picture:
+    tokens, pieces = trace.tokens[-MAX_VECTORS:], trace.pieces[-MAX_VECTORS:]
+    rows = embeddings.embed(tokens, trace.model.weights.W_E)
+    which = "Your tokens" if len(tokens) == len(trace.tokens) else f"Your last {MAX_VECTORS} tokens"
+    return VectorPicture(
+        rows,
+        labels=pieces,
+        caption=f"{which} as rows of the table: {trace.model.config.d_model} numbers each, all of them",
+        provenance=lambda row, i: provenance.embedding(trace.model, tokens[row], i),
+    )
+
+
+def _turned(trace: Trace) -> Picture:
+    last = len(trace.tokens) - 1
+    unturned = trace.model.trace(trace.tokens, Edits(rope=False)).blocks[0].q[0, -1]
+    return VectorPicture(
+        np.stack([unturned, trace.blocks[0].q[0, -1]]),
+        labels=["before", f"turned for position {last}"],
+        stage="position",
+        caption=f"One query of {quote(trace.pieces[-1])} (layer 0, head 0): its pairs of numbers before and after "
+        f"they are turned for position {last}. The fast hands are left, the slow ones right",
+    )
+
+
+def keenest_head(trace: Trace) -> tuple[int, int]:
+    """(layer, head) in which the last token looks hardest at something other than itself and the first token."""
+    best, where = -1.0, (0, 0)
+    for block in trace.blocks:
+        last_query = block.q[:, -1:]
+        scores = attention.attention_scores(last_query, block.k, scale=trace.edits.score_scale)
+        weights = attention.softmax(scores)[:, 0, 1:-1]
+        if weights.size and weights.max() > best:
+            head = int(weights.max(axis=1).argmax())
+            best, where = float(weights.max()), (block.layer, head)
+    return where
+
+
+def _looking(trace: Trace) -> Picture:
+    layer, head = keenest_head(trace)
+    pattern = trace.blocks[layer].attention.pattern[head]
+    n = len(trace.tokens)
+    return Arcs(
+        trace.pieces,
+        np.where(np.tri(n, dtype=bool), pattern, np.nan),
+        ids=trace.tokens,
+        selected=n - 1,
+        caption=f"Layer {layer}, head {head}: where each token looks. Choose a token by click or arrow keys",
+        provenance=lambda row, col: provenance.pattern(trace, layer, head, row, col),
+    )
+
+
+def _neurons(trace: Trace) -> Picture:
+    layer = trace.model.config.n_layers // 2
+    hidden = trace.blocks[layer].ffn.hidden[-1]
+    strong = np.sort(np.abs(hidden))[::-1]
+    half = int(np.searchsorted(np.cumsum(strong), strong.sum() / 2)) + 1
+    return VectorPicture(
+        hidden,
+        index_name="neuron",
+        stage="ffn",
+        caption=f"The {hidden.size:,} neurons of layer {layer} at {quote(trace.pieces[-1])}. "
+        f"{half} of them ({percent(half / hidden.size)}) do half of all the firing",
+    )
+
+
+def _next(trace: Trace) -> Picture:
+    return NextTokenBars(
+        Sampler().probs(trace.logits),
+        trace.model.tokenizer,
+        n=10,
+        caption=f"What comes after {quote(trace.pieces[-1])}?",
+    )
