@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import attention, embeddings
+from llmviz import attention, embeddings, ops
 from llmviz.model import Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
@@ -17,7 +17,6 @@ from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Picture, percent
 from llmviz.views.pieces import quote
 from llmviz.views.pipeline_map import NAMES, PipelineMap
-from llmviz.views.theme import STAGES
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.vector_picture import VectorPicture
 
@@ -50,7 +49,7 @@ class StageTour(ipywidgets.VBox):
 
     trace = traitlets.Instance(Trace, allow_none=True)
 
-    def __init__(self, model: Model, trace: Trace | None = None, *, open: str | None = None):
+    def __init__(self, model: Model, trace: Trace | None = None, *, stage: str | None = None):
         self._model = model
         self.map = PipelineMap(
             model, trace, links=False, caption="Click a stage to see it at work on your text"
@@ -60,7 +59,7 @@ class StageTour(ipywidgets.VBox):
         super().__init__([self.map, self.story, self.place], trace=trace)
         self.map.observe(self._open, "picked")
         self.observe(self._follow, "trace")
-        self.map.picked = open
+        self.map.picked = stage
 
     @property
     def picture(self) -> Picture | None:
@@ -79,29 +78,6 @@ class StageTour(ipywidgets.VBox):
         self.story.value = (
             '<p style="font-size:16px;line-height:1.5;max-width:62em">'
             f"<b>{NAMES[stage]}.</b> {html.escape(STORIES[stage])}</p>"
-        )
-        self.place.children = (picture(stage, self.trace),)
-
-
-def picture(self) -> Picture | None:
-        """The open stage's picture."""
-        return self.place.children[0] if self.place.children else None
-
-    def _follow(self, _change=None) -> None:
-        self.map.show(self.trace)
-        self._open()
-
-    def _open(self, _change=None) -> None:
-        stage = self.map.picked
-        self.map.here = stage
-        if stage is None or self.trace is None:
-            self.story.value, self.place.children = "", ()
-            return
-        number = STAGES.index(stage) + 1
-        link = f"{number:02}_{stage}.ipynb"
-        self.story.value = (
-            f'<p style="font-size:16px;line-height:1.5;max-width:62em"><b>{NAMES[stage]}.</b> {html.escape(STORIES[stage])} '
-            f'<a href="{link}">Notebook {number:02} takes it apart</a>.</p>'
         )
         self.place.children = (picture(stage, self.trace),)
 
@@ -155,7 +131,7 @@ def keenest_head(trace: Trace) -> tuple[int, int]:
     for block in trace.blocks:
         last_query = block.q[:, -1:]
         scores = attention.attention_scores(last_query, block.k, scale=trace.edits.score_scale)
-        weights = attention.softmax(scores)[:, 0, 1:-1]
+        weights = ops.softmax(scores)[:, 0, 1:-1]
         if weights.size and weights.max() > best:
             head = int(weights.max(axis=1).argmax())
             best, where = float(weights.max()), (block.layer, head)
