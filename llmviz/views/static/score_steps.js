@@ -1,0 +1,114 @@
+// One row of attention, from the raw products to the shares: a line a key, a column a step.
+
+function render({ model, el }) {
+  const view = frame(model, el, "score_steps");
+  const head = h("div", { class: "lv-steps-head", "aria-hidden": "true" });
+  const list = h("div", { class: "lv-steps", role: "listbox", tabindex: "0", "aria-label": "keys: up and down move, left and right change the step" });
+  view.body.append(head, list);
+  const prefix = uid();
+  let rows = [];
+  let column = 3;
+  let headed = "";
+
+  const current = () => model.get("selected") ?? -1;
+  const select = (row, ask = false) => {
+    if (!rows.length) return;
+    const to = clamp(row, 0, rows.length - 1);
+    if (to !== current()) view.set({ selected: to });
+    ask ? view.ask(to, column) : view.follow(to, column);
+    mark();
+    tell(to);
+  };
+  const numbers = () => ["raw", "scores", "exps", "weights"].map((name) => floats(model.get(name))?.data);
+  const tell = (row) => {
+    const label = model.get("pieces")[row];
+    if (label === undefined) return view.note("");
+    const [raw, scores, exps, weights] = numbers();
+    const parts = [`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`];
+    if (Number.isNaN(weights[row])) parts.push("a later token: masked");
+    else parts.push(`score ${number(scores[row])}`, `e^(score − largest) ${number(exps[row])}`, `share ${percent(weights[row])}`);
+    view.note(parts.join(" · "));
+  };
+  const at = (event) => {
+    const row = event.target.closest(".lv-step-row");
+    const cell = event.target.closest(".lv-step");
+    return row ? [Number(row.dataset.index), cell ? Number(cell.dataset.column) : column] : null;
+  };
+  list.addEventListener("click", (event) => { const where = at(event); if (where) { column = where[1]; select(where[0], true); } });
+  list.addEventListener("pointermove", (event) => { const where = at(event); if (where) tell(where[0]); });
+  list.addEventListener("pointerleave", () => tell(current()));
+  const step = (by) => () => { column = clamp(column + by, 0, 3); select(Math.max(0, current())); };
+  onKeys(list, {
+    ArrowDown: () => select(current() + 1), ArrowUp: () => select(current() - 1),
+    ArrowRight: step(1), ArrowLeft: step(-1),
+    Home: () => select(0), End: () => select(rows.length - 1),
+    Enter: () => select(Math.max(0, current()), true), " ": () => select(Math.max(0, current()), true),
+  });
+
+  const makeRow = (index) => {
+    const row = { label: null, piece: h("bdi", { class: "lv-piece" }), steps: [] };
+    for (let c = 0; c < 4; c++) {
+      const [bar, value] = [h("span", { class: "lv-step-bar" }), h("span", { class: "lv-step-value" })];
+      row.steps.push({ bar, value, node: h("span", { class: `lv-step lv-step-${c < 2 ? "signed" : "share"}`, "data-column": c }, h("span", { class: "lv-step-track" }, bar), value) });
+    }
+    row.node = h("div", { class: "lv-step-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      h("span", { class: "lv-label" }, row.piece), ...row.steps.map((one) => one.node));
+    return row;
+  };
+  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+  const mark = () => rows.forEach((row, i) => {
+    const on = i === current();
+    if (row.node.getAttribute("aria-selected") !== String(on)) row.node.setAttribute("aria-selected", String(on));
+    row.steps.forEach((one, c) => one.node.classList.toggle("lv-on", on && c === column));
+  });
+
+  return view.start(() => {
+    const pieces = model.get("pieces").slice(0, KIT.maxTokens);
+    const [raw, scores, exps, weights] = numbers();
+    while (rows.length < pieces.length) rows.push(makeRow(rows.length));
+    if (list.childElementCount !== pieces.length) {
+      rows.length = pieces.length;
+      list.replaceChildren(...rows.map((row) => row.node));
+    }
+    const titles = ["to (key)", "q · k", model.get("scaled") ? "÷ √d_head" : "not divided", "e^(score − largest)", "share (softmax)"];
+    if (titles.join() !== headed) {
+      headed = titles.join();
+      head.replaceChildren(...titles.map((title) => h("span", {}, title)));
+    }
+    const most = (values) => values?.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), 0) || 1;
+    const limits = [most(raw), model.get("scaled") ? most(scores) : most(raw)];
+    const scale = colorScale("signed", view.theme, 1);
+    rows.forEach((row, i) => {
+      if (row.label !== pieces[i]) { row.label = pieces[i]; row.piece.replaceChildren(...pieceNodes(pieces[i])); }
+      const masked = Number.isNaN(weights[i]);
+      row.node.classList.toggle("lv-masked", masked);
+      [raw[i], scores[i]].forEach((v, c) => {
+        const { bar, value } = row.steps[c];
+        const hidden = c === 1 && masked;
+        const part = hidden || !Number.isFinite(v) ? 0 : clamp(Math.abs(v) / limits[c]);
+        bar.style.width = `${50 * part}%`;
+        bar.style.left = v < 0 ? `${50 - 50 * part}%` : "50%";
+        bar.style.background = scale.css(v < 0 ? -0.65 : 0.65);
+        put(value, hidden ? "−∞" : number(v));
+      });
+      [exps[i], weights[i]].forEach((v, c) => {
+        const { bar, value } = row.steps[c + 2];
+        bar.style.width = masked ? "0" : `${100 * clamp(v)}%`;
+        put(value, masked ? (c ? "masked" : "0") : c ? percent(v) : number(v));
+      });
+    });
+    mark();
+    if (rows[current()]) list.setAttribute("aria-activedescendant", rows[current()].node.id);
+    const node = rows[current()]?.node;
+    if (node) {
+      if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 4;
+      const below = node.offsetTop + node.offsetHeight - list.clientHeight;
+      if (below > list.scrollTop) list.scrollTop = below + 4;
+    }
+    view.legend.replaceChildren(...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
+      h("span", {}, "orange: negative, blue: positive"), ...markLegend(pieces));
+    tell(current());
+  });
+}
+
+export default { render };
