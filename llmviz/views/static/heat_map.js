@@ -90,8 +90,7 @@ function render({ model, el }) {
 
   /** Where everything goes: cells as large as the width and a screen's height allow, labels thinned when crowded. */
   function plan(values, rowLabels, colLabels) {
-    const [allRows, allCols] = values.shape;
-    const [rows, cols] = [Math.min(allRows, KIT.maxTokens), Math.min(allCols, KIT.maxTokens)];
+    const [rows, cols] = values.shape; // Python has cut them; the labels are all here
     const width = view.width();
     const rowNames = named(rowLabels, rows, width < 520 ? 12 : 18);
     const colNames = named(colLabels, cols, 14);
@@ -121,7 +120,7 @@ function render({ model, el }) {
     const top = Math.ceil(title + (flat ? colSize + 8 : 0.71 * (flatSize + colSize) + 6));
     const side = Math.min(w, hgt);
     return {
-      rows, cols, allRows, allCols, stride: Math.min(allCols, KIT.maxTokens), values: values.data, left, top, w, h: hgt, flat, rowTitle,
+      rows, cols, stride: cols, values: values.data, left, top, w, h: hgt, flat, rowTitle,
       gap: side >= 16 ? 2 : side >= 8 ? 1 : 0, rowNames, colNames, rowSize, colSize,
       rowStep: thinning(hgt, rowSize + 2),
       colStep: thinning(w, flat ? flatSize + 8 : (colSize + 3) / 0.71),
@@ -217,7 +216,7 @@ function render({ model, el }) {
       }
       let [blank, beyond] = [0, 0];
       for (const v of grid.values) { if (v !== v) blank++; else if (scale.over(v)) beyond++; }
-      const cut = [tooLong(grid.allRows, "rows"), tooLong(grid.allCols, "columns")].filter(Boolean);
+      const cut = [tooLong(rowLabels.length, "rows"), tooLong(colLabels.length, "columns")].filter(Boolean);
       const note = { weight: "weight", prob: "probability", signed: "value" }[now.kind];
       view.legend.replaceChildren(
         ...cut.map((text) => h("b", {}, text)),
