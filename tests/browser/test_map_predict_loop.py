@@ -1,0 +1,154 @@
+"""The map, the question and the loop in a real JupyterLab, by mouse and by keyboard."""
+
+import re
+from statistics import median
+
+import pytest
+from playwright.sync_api import expect
+
+SETUP = """
+import ipywidgets, llmviz
+from llmviz import views
+model = llmviz.load()
+trace = model.trace("The cat that I saw yesterday was sleeping")
+"""
+MAPS = [
+    "views.PipelineMap(model, trace, here='attention')",
+    "m = views.PipelineMap(model, trace, links=False)\nlabel = ipywidgets.Label()\n"
+    "m.observe(lambda change: setattr(label, 'value', f'picked {change.new}'), 'picked')\n"
+    "ipywidgets.VBox([m, label])",
+]
+QUESTIONS = [
+    "views.Predict('<img src=x onerror=alert(1)> Which?', ['·cat', '·dog', '<script>alert(2)</script>'], "
+    "answer=lambda: '·dog', explain='Since it is.')",
+    "views.Predict('How likely?', answer=lambda: 67.5, unit='%', low=0, high=100, stage='sampling')",
+    "views.Predict('Broken?', answer=lambda: 1 / 0, stage='ffn')",
+]
+LOOP = [
+    "loop = views.LoopPicture(trace.pieces[:4], n_prompt=3)\n"
+    "slider = ipywidgets.IntSlider(description='turn', max=4)\n"
+    "phases = [None, 'read', 'guess', 'pick', 'append']\n"
+    "def turn(change):\n"
+    "    loop.change(phase=phases[change.new], picked=' saw', pieces=trace.pieces[:4 + (change.new == 4)])\n"
+    "slider.observe(turn, 'value')\n"
+    "ipywidgets.VBox([slider, loop])",
+]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab(open_lab, lab_server, request):
+    if not (lab_server.root / "notebooks/01_tokenization.ipynb").exists():
+        lab_server.write("01_tokenization", "1")
+    lab_server.write("scratch", SETUP, *MAPS, *QUESTIONS, *LOOP)
+    lab = open_lab("scratch", request.param)
+    lab.run_all()
+    assert lab.errors() == []
+    yield lab
+    assert lab.console == []
+    assert lab.outside == []
+
+
+def test_the_map_shows_the_sentences_shapes_and_where_you_are(lab):
+    here = lab.picture("pipeline_map").locator("[aria-current=step]")
+    expect(here).to_have_text(re.compile("Attention.*30 × 9 heads"))
+    expect(here).to_have_class(re.compile("lv-solid"))
+    expect(lab.picture("pipeline_map").locator(".lv-stage").first).to_contain_text("8 tokens")
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_a_stage_opens_its_notebook_in_a_tab_of_jupyterlab(lab, how):
+    link = lab.picture("pipeline_map").get_by_role("link", name="Tokenization")
+    lab.page.evaluate("window.stillTheSamePage = true")
+    if how == "mouse":
+        link.click()
+    else:
+        link.focus()
+        lab.page.keyboard.press("Enter")
+    current = "window.jupyterapp.shell.currentWidget?.context?.path === 'notebooks/01_tokenization.ipynb'"
+    lab.page.wait_for_function(current, timeout=15_000)
+    assert lab.page.evaluate("window.stillTheSamePage")
+    lab.page.locator(".lm-TabBar-tab", has_text="scratch.ipynb").first.click()
+
+
+def test_arrow_keys_walk_along_the_map_and_pick(lab):
+    picture = lab.picture("pipeline_map", 1)
+    first = picture.get_by_role("button", name="Tokenization")
+    first.click()
+    expect(lab.page.get_by_text("picked tokenization", exact=True)).to_be_visible()
+    expect(first).to_have_attribute("aria-pressed", "true")
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("Enter")
+    expect(lab.page.get_by_text("picked position", exact=True)).to_be_visible()
+    expect(first).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_question_by_mouse(lab):
+    question = lab.picture("predict")
+    commit = question.get_by_role("button", name="Commit")
+    expect(commit).to_be_disabled()
+    expect(question.locator(".lv-told")).to_have_count(0)
+    question.get_by_text("·cat").click()
+    commit.click()
+    expect(question.locator(".lv-told")).to_have_text("You said “·cat”. It is “·dog”.")
+    expect(question.locator(".lv-why")).to_have_text("Since it is.")
+    expect(question.locator(".lv-right")).to_have_text("·dog")
+    expect(question.get_by_text("<script>alert(2)</script>")).to_be_visible()
+    question.get_by_role("button", name="Guess again").click()
+    expect(question.locator(".lv-told")).to_have_count(0)
+    expect(commit).to_be_disabled()
+
+
+def test_a_question_by_keyboard(lab):
+    question = lab.picture("predict")
+    question.get_by_role("radio").first.focus()
+    lab.page.keyboard.press("Space")
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("Enter")
+    expect(question.locator(".lv-told")).to_have_text("It is “·dog”, as you said.")
+
+
+def test_a_number_by_keyboard(lab):
+    question = lab.picture("predict", 1)
+    question.get_by_role("spinbutton").focus()
+    lab.page.keyboard.type("20.5")
+    expect(question.get_by_role("spinbutton")).to_have_value("20.5")
+    lab.page.keyboard.press("Enter")
+    expect(question.locator(".lv-told")).to_contain_text(
+        "You said 20.5 %. It is 67.5 %: you were 47 percentage"
+    )
+    question.get_by_role("button", name="Guess again").click()
+    expect(question.get_by_role("spinbutton")).to_have_value("")
+
+
+def test_a_number_by_the_slider(lab):
+    question = lab.picture("predict", 1)
+    question.get_by_role("slider").focus()
+    lab.page.keyboard.press("ArrowRight")
+    expect(question.get_by_role("spinbutton")).to_have_value("51")
+    question.get_by_role("button", name="Commit").click()
+    expect(question.locator(".lv-dot-answer")).to_be_visible()
+
+
+def test_an_answer_that_fails_is_a_sentence(lab):
+    question = lab.picture("predict", 2)
+    question.get_by_role("spinbutton").fill("3")
+    question.get_by_role("button", name="Commit").click()
+    expect(question.locator(".lv-told")).to_have_text("The answer could not be computed: division by zero")
+    assert lab.errors() == []
+
+
+def test_the_loop_follows_python(lab):
+    loop = lab.picture("loop_picture")
+    expect(loop.locator(".lv-text .lv-prompt")).to_have_count(3)
+    expect(loop.locator(".lv-text .lv-written")).to_have_count(1)
+    handle = lab.page.locator(".noUi-handle").first
+    times = lab.latencies(handle, ["ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight"], loop)
+    expect(loop.locator(".lv-text .lv-written")).to_have_count(2)
+    expect(loop.locator(".lv-text .lv-newest")).to_have_text("·saw")
+    expect(loop.locator(".lv-way-append")).to_have_class(re.compile("lv-on"))
+    expect(loop.locator(".lv-picked")).to_have_text("·saw")
+    times += lab.latencies(handle, ["ArrowLeft", "ArrowRight"] * 6, loop)
+    print(
+        f"loop, key to changed picture through Python: median {median(times):.0f} ms, worst {max(times):.0f} ms"
+    )
