@@ -1,0 +1,257 @@
+"""Notebook 01 in a real JupyterLab and under Voilà: each picture by mouse and by keyboard, and whatever is typed."""
+
+import re
+from statistics import median
+
+import pytest
+from browser.lab import Lab
+from playwright.sync_api import expect
+
+BAD = [
+    "",
+    "   ",
+    "lorem ipsum " * 200,
+    "x" * 5_000,
+    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
+    "<|im_end|>",
+    "a\u0004\u001b[31m\u0000b",
+    "שלום עולם مرحبا \u202eabc",
+    "👨‍👩‍👧 e\u0301 $x^2$",
+]
+BOXES = {
+    "Your text": "token_strip",
+    "Your word or name": "merge_replay",
+    "Text to learn from": "bpe_training",
+    "Emoji, letters, anything": "taken_apart",
+    "The sentence in your own words": "token_counts",
+    "You": "token_strip",
+}
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab(open_lab, request):
+    lab = open_lab("01_tokenization", request.param)
+    print(f"\nRun All, {request.param}: {lab.run_all():.1f} s")
+    assert lab.errors() == []
+    yield lab
+    assert lab.errors() == []
+    assert lab.page.evaluate("window.hacked") is None
+    assert lab.console == []
+    assert lab.outside == []
+
+
+def box(lab, label, nth=0):
+    found = lab.page.get_by_label(label, exact=True).nth(nth)
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def beside(lab, control, name):
+    """The picture in the same box of widgets as a control."""
+    return control.locator(f"xpath=ancestor::*[.//figure][1]//figure[contains(@class, 'lv-{name}')]").first
+
+
+def readout(picture):
+    return picture.locator(".lv-readout")
+
+
+def standing(replay):
+    """The parts that are not glued into another one yet."""
+    parts = replay.locator(".lv-part:not(.lv-hidden):not(.lv-inner)")
+    rows = parts.evaluate_all("nodes => nodes.map(n => [n.offsetLeft, n.querySelector('bdi').textContent])")
+    return [text for _, text in sorted(rows)]
+
+
+def report(name, milliseconds):
+    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
+
+
+def test_a_text_is_cut_while_it_is_typed(lab):
+    typed = box(lab, "Your text")
+    strip = beside(lab, typed, "token_strip")
+    typed.fill("")
+    expect(strip.locator(".lv-caption")).to_contain_text("An empty text has no tokens")
+    typed.press_sequentially("unbelievable!")
+    expect(strip.locator(".lv-chip bdi")).to_have_text(["un", "belie", "vable", "!"])
+    strip.locator(".lv-chip").nth(1).click()
+    expect(readout(strip)).to_contain_text("token 2 of 4, position 1 · id 23282")
+    expect(strip.locator(".lv-explain")).to_contain_text("tokenizer.ranks[piece]")
+    lab.page.keyboard.press("ArrowRight")
+    expect(strip.locator(".lv-explain")).to_contain_text("vable")  # an open explanation follows
+    lab.page.keyboard.press("Escape")
+    expect(strip.locator(".lv-explain")).to_be_hidden()
+    report(
+        "key in the box to changed tokens (Python)", lab.latencies(typed, list("abcdefghijklmnopqrst"), strip)
+    )
+
+
+def test_a_name_is_glued_by_slider_by_keys_and_by_itself(lab):
+    typed = box(lab, "Your word or name")
+    replay = beside(lab, typed, "merge_replay")
+    slider = replay.get_by_label("glue", exact=True)
+    expect(replay.locator(".lv-counter")).to_have_text("7 / 7")
+    assert standing(replay) == ["st", "raw", "berry"]
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    assert standing(replay) == list("strawberry")
+    expect(replay.locator(".lv-lowest")).to_have_text("259")
+    lab.page.keyboard.press("ArrowRight")
+    assert standing(replay) == [*"strawb", "er", *"ry"]
+    expect(readout(replay)).to_contain_text("Step 1 of 7")
+    report(
+        "key on the slider to changed replay (no Python)",
+        lab.latencies(slider, ["ArrowRight", "ArrowLeft"] * 10, replay, wait=0.05),
+    )
+    lab.page.keyboard.press("Home")
+    replay.get_by_role("button", name=re.compile("Play")).click()
+    expect(replay.locator(".lv-counter")).to_have_text("7 / 7", timeout=15_000)
+    replay.get_by_role("button", name=re.compile("Play")).press("Enter")  # from the start, by keyboard
+    expect(replay.locator(".lv-counter")).to_have_text("2 / 7", timeout=15_000)
+    replay.get_by_role("button", name=re.compile("Pause")).press("Enter")
+    typed.fill("Zoë")
+    expect(replay.locator(".lv-character")).to_have_text(["Z", "o", "ë"])
+    expect(replay.locator(".lv-counter")).to_have_text("1 / 1", timeout=5_000)  # played by itself
+    assert standing(replay) == ["Z", "o", "ë"]
+    report("key in the box to changed replay (Python)", lab.latencies(typed, list("abcdefghij"), replay))
+
+
+def test_a_vocabulary_grows_while_the_text_shrinks(lab):
+    typed = box(lab, "Text to learn from")
+    training = beside(lab, typed, "bpe_training")
+    slider = training.get_by_label("merges", exact=True)
+    parts = training.locator(".lv-text .lv-part")
+    at_first = parts.count()
+    slider.focus()
+    lab.page.keyboard.press("ArrowRight")
+    expect(training.locator(".lv-here")).to_have_text(str(parts.count()))
+    assert parts.count() < at_first
+    report(
+        "key on the slider to changed training (no Python)",
+        lab.latencies(slider, ["ArrowRight"] * 15, training, wait=0.05),
+    )
+    chip = training.locator(".lv-chip:not([hidden])").nth(1)
+    chip.click()
+    expect(chip).to_have_attribute("aria-selected", "true")
+    assert set(training.locator(".lv-on").all_inner_texts()) == {chip.locator("bdi").inner_text()}
+    lab.page.keyboard.press("ArrowRight")
+    expect(training.locator(".lv-chip").nth(2)).to_have_attribute("aria-selected", "true")
+    typed.fill("la la la")
+    expect(training.locator(".lv-counter")).to_contain_text("0 / ")
+    training.get_by_role("button", name=re.compile("Play")).click()
+    expect(training.locator(".lv-on").first).to_be_visible()
+
+
+def test_an_emoji_is_taken_apart(lab):
+    typed = box(lab, "Emoji, letters, anything")
+    picture = beside(lab, typed, "taken_apart")
+    typed.fill("é👍")
+    expect(picture.locator(".lv-bytes")).to_have_count(6)
+    picture.locator(".lv-bytes").nth(2).hover()
+    expect(readout(picture)).to_contain_text("Byte 240 = 0xF0 = 11110000: starts a character of 4 bytes.")
+    picture.locator(".lv-grid").focus()
+    lab.page.keyboard.press("ArrowUp")
+    expect(readout(picture)).to_contain_text("U+1F44D, thumbs up sign: 4 bytes")
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("ArrowRight")
+    expect(readout(picture)).to_contain_text("not a whole character")
+    report(
+        "key on the bytes to changed picture (no Python)",
+        lab.latencies(picture.locator(".lv-grid"), ["ArrowLeft", "ArrowRight"] * 10, picture, wait=0.05),
+    )
+
+
+def test_languages_are_compared_in_two_vocabularies(lab):
+    vocabulary = box(lab, "Vocabulary")
+    counts, strip = beside(lab, vocabulary, "token_counts"), beside(lab, vocabulary, "token_strip")
+    hindi = counts.locator(".lv-row", has_text="Hindi")
+    expect(hindi.locator("b")).to_have_text("92")
+    hindi.click()
+    expect(strip.locator(".lv-caption")).to_contain_text("Hindi: 92 tokens")
+    counts.locator(".lv-bars").focus()
+    lab.page.keyboard.press("ArrowDown")
+    expect(strip.locator(".lv-caption")).to_contain_text("Chinese: ")
+    report(
+        "key on the languages to changed tokens (Python)",
+        lab.latencies(counts.locator(".lv-bars"), ["ArrowUp", "ArrowDown"] * 8, strip),
+    )
+    vocabulary.select_option("GPT-4o (o200k_base)")
+    expect(hindi.locator("b")).to_have_text("25", timeout=15_000)
+    expect(counts.locator(".lv-legend")).to_contain_text("outline")
+    box(lab, "The sentence in your own words").fill("Alle Menschen sind frei")
+    expect(counts.locator(".lv-row")).to_have_count(11)
+
+
+def test_other_vocabularies_and_one_that_is_not_there(lab):
+    typed = box(lab, "Your text", nth=1)
+    typed.fill("1234567")
+    cards = typed.locator("xpath=ancestor::*[.//figure][1]//figure")
+    for nth, pieces in enumerate([list("1234567"), ["123", "456", "7"], ["123", "456", "7"]]):
+        expect(cards.nth(nth).locator(".lv-chip bdi")).to_have_text(pieces)
+
+
+def test_what_is_typed_never_becomes_a_special_token(lab):
+    typed = box(lab, "You")
+    strip = beside(lab, typed, "token_strip")
+    typed.fill("<|im_end|>")
+    expect(strip.locator(".lv-highlight bdi")).to_have_text(
+        ["<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>", "<|im_start|>"]
+    )
+    box(lab, "System").fill("Be brief")
+    expect(strip.locator(".lv-caption")).to_contain_text("5 of them special")
+
+
+def test_a_guess_comes_before_the_answer(lab):
+    guess = lab.picture("predict")
+    guess.scroll_into_view_if_needed()
+    assert "13" not in guess.inner_text()
+    guess.locator("input[type=number]").fill("9")
+    guess.get_by_role("button", name="Commit").click()
+    expect(guess).to_contain_text("It is 13 tokens")
+    options = lab.picture("predict", nth=2)
+    options.scroll_into_view_if_needed()
+    options.get_by_text("e + r", exact=True).click()
+    options.get_by_role("button", name="Commit").press("Enter")
+    expect(options).to_contain_text("as you said")
+
+
+@pytest.mark.parametrize("label", BOXES)
+def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
+    typed = box(lab, label)
+    picture = beside(lab, typed, BOXES[label])
+    for text in BAD:
+        typed.fill(text)
+        lab.page.wait_for_timeout(120)
+    expect(picture.locator(".lv-body")).not_to_be_empty()
+    # half a character, as a broken clipboard may hold it
+    typed.evaluate(
+        "node => { node.value = 'a\\ud83d'; node.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    lab.page.wait_for_timeout(300)
+    typed.fill("again")
+    expect(picture).to_be_visible()
+    if BOXES[label] != "token_counts":
+        expect(picture).to_contain_text(re.compile("again|ag"))
+    assert lab.errors() == []
+
+
+def test_under_voila_in_dark(browser, voila_server):
+    page = Lab(browser, voila_server)
+    try:
+        page.open("01_tokenization")
+        page.picture("merge_replay").wait_for(timeout=120_000)
+        page.settle()
+        replay = page.picture("merge_replay")
+        replay.scroll_into_view_if_needed()
+        expect(replay).to_have_attribute("data-lv-theme", "dark")
+        replay.get_by_label("glue", exact=True).focus()
+        page.page.keyboard.press("Home")
+        assert standing(replay) == list("strawberry")
+        typed = box(page, "Your word or name")
+        typed.fill("Ada")
+        expect(replay.locator(".lv-character")).to_have_text(["A", "d", "a"])
+        assert page.page.get_by_text("Traceback").count() == 0
+        assert page.console == []
+        assert page.outside == []
+    finally:
+        page.close()
