@@ -6,6 +6,7 @@ wrong answer; an unfinished stub is told apart from a wrong one.
 """
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -369,3 +370,195 @@ def analogy(attempt: Callable) -> Verdict:
 
 def _length(vector) -> float:
     return float(np.sqrt((vector**2).sum()))
+
+
+# --- 04 attention
+
+
+def causal_mask(attempt: Callable) -> Verdict:
+    """`attempt(scores)` gives the square scores back with −∞ wherever a token would look at a later one."""
+    rng = np.random.default_rng(3)
+    cases = [(rng.normal(size=(4, 4)).round(2),), (rng.normal(size=(1, 1)).round(2),)]
+
+    def where(scores, blocked, put=-np.inf):
+        return np.array(
+            [[put if blocked(i, j) else score for j, score in enumerate(row)] for i, row in enumerate(scores)]
+        )
+
+    return compare(
+        attempt,
+        cases,
+        lambda scores: where(scores, lambda i, j: j > i),
+        [
+            Mistake(
+                lambda scores: where(scores, lambda i, j: j < i),
+                "that hides the past; the future lies right of the diagonal, where column > row",
+            ),
+            Mistake(
+                lambda scores: where(scores, lambda i, j: j >= i),
+                "the diagonal must stay: a token may look at itself",
+            ),
+            Mistake(
+                lambda scores: where(scores, lambda i, j: j > i, 0.0),
+                "a score of 0 still gets a share, since e^0 is 1; put -np.inf there",
+            ),
+            Mistake(
+                lambda scores: np.tri(len(scores), dtype=bool),
+                "that is the mask itself; use it to put -np.inf into the scores",
+            ),
+            Mistake(
+                lambda scores: np.tri(len(scores)),
+                "that is the mask itself; use it to put -np.inf into the scores",
+            ),
+            Mistake(
+                lambda scores: scores, "nothing is masked yet; in the first row only the first score may stay"
+            ),
+        ],
+        "right: each token sees itself and what came before",
+    )
+
+
+def softmax_rows(attempt: Callable) -> Verdict:
+    """`attempt(scores)` turns each row into positive shares that sum to one; −∞ becomes exactly 0."""
+    rng = np.random.default_rng(4)
+    plain = rng.normal(size=(3, 4)).round(2)
+    masked = np.where(np.tri(4, dtype=bool), rng.normal(size=(4, 4)).round(2), -np.inf)
+    cases = [(plain,), (masked,), (np.array([[1000.0, 999.0, 998.0], [0.0, 0.0, -1000.0]]),)]
+
+    def quietly(function):
+        def quiet(scores):
+            with np.errstate(all="ignore"):
+                return function(scores)
+
+        return quiet
+
+    def exact(scores):
+        rows = []
+        for row in scores:
+            powers = [math.exp(score - max(row)) for score in row]
+            rows.append([power / math.fsum(powers) for power in powers])
+        return np.array(rows)
+
+    return compare(
+        quietly(attempt),
+        cases,
+        exact,
+        [
+            Mistake(
+                quietly(lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)),
+                "right for small scores, but e^1000 is too large for the computer; take off the row's largest first",
+            ),
+            Mistake(
+                quietly(lambda s: np.exp(s) / np.exp(s).sum(axis=0)),
+                "those are columns that sum to one; sum along each row: axis=1, keepdims=True",
+            ),
+            Mistake(
+                quietly(lambda s: np.exp(s - s.max(axis=0)) / np.exp(s - s.max(axis=0)).sum(axis=0)),
+                "those are columns that sum to one; work along each row: axis=1, keepdims=True",
+            ),
+            Mistake(
+                quietly(lambda s: np.exp(s) / np.exp(s).sum()),
+                "the whole table sums to one; every row should: axis=1, keepdims=True",
+            ),
+            Mistake(
+                quietly(lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum()),
+                "the whole table sums to one; every row should: axis=1, keepdims=True",
+            ),
+            Mistake(quietly(np.exp), "all positive now; divide each row by its sum"),
+            Mistake(
+                quietly(lambda s: np.exp(s - s.max(axis=1, keepdims=True))),
+                "all positive now; divide each row by its sum",
+            ),
+            Mistake(
+                quietly(lambda s: s / s.sum(axis=1, keepdims=True)),
+                "the rows sum to one, but shares must be positive: raise e to the scores first (np.exp)",
+            ),
+        ],
+        "right: every row is positive and sums to one, also for large scores",
+    )
+
+
+def head_output(attempt: Callable) -> Verdict:
+    """`attempt(q, k, v)`, each [seq, d_head], gives z [seq, d_head] of one causal head."""
+    rng = np.random.default_rng(6)
+    cases = [tuple(rng.normal(size=(3, n, d)).round(2) * 2) for n, d in ((4, 9), (1, 4))]
+
+    def head(q, k, v, scale=lambda d: math.sqrt(d), seen=lambda i, n: i + 1):
+        z = []
+        for i, query in enumerate(q):
+            scores = [float(query @ key) / scale(len(query)) for key in k[: seen(i, len(k))]]
+            powers = [math.exp(score - max(scores)) for score in scores]
+            z.append(sum(power / sum(powers) * value for power, value in zip(powers, v)))
+        return np.array(z)
+
+    return compare(
+        attempt,
+        cases,
+        head,
+        [
+            Mistake(
+                lambda q, k, v: head(q, k, v, seen=lambda i, n: n),
+                "each token looks at later ones, too; mask the future before the softmax",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, v, scale=lambda d: 1.0),
+                "divide the scores by the square root of d_head",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, v, scale=lambda d: 1.0, seen=lambda i, n: n),
+                "divide the scores by the square root of d_head, and mask the future",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, v, scale=float),
+                "you divide by d_head; it is its square root",
+            ),
+            Mistake(
+                lambda q, k, v: head(k, q, v),
+                "q and k have changed places: the scores are q @ k.T, queries in rows",
+            ),
+            Mistake(lambda q, k, v: head(q, k, k), "you mix the keys; the shares are shares of the values v"),
+        ],
+        "right: that is a whole attention head",
+    )
+
+
+def induction_score(attempt: Callable) -> Verdict:
+    """`attempt(pattern, tokens)`: one head's mean weight on the tokens that followed earlier copies of the query's.
+
+    pattern [seq, seq]; the mean is over the queries whose token came before.
+    """
+    rng = np.random.default_rng(7)
+    cases = []
+    for tokens in ([5, 7, 9, 5, 7, 9], [1, 2, 1, 3, 1, 2, 2]):
+        pattern = np.tril(rng.uniform(0.1, 1, (len(tokens), len(tokens))))
+        cases.append((pattern / pattern.sum(axis=1, keepdims=True), tokens))
+
+    def score(pattern, tokens, shift=1, mean=True, everyone=False, last_only=False):
+        rows = []
+        for i, token in enumerate(tokens):
+            copies = [j for j in range(i) if tokens[j] == token]
+            if copies:
+                rows.append(sum(pattern[i, j + shift] for j in (copies[-1:] if last_only else copies)))
+        return float(sum(rows) / (len(tokens) if everyone else len(rows) if mean else 1))
+
+    return compare(
+        attempt,
+        cases,
+        score,
+        [
+            Mistake(
+                lambda p, t: score(p, t, shift=0),
+                "that is the weight on the copies themselves; an induction head looks one token further",
+            ),
+            Mistake(
+                lambda p, t: score(p, t, everyone=True),
+                "take the mean over the queries whose token came before, not over all",
+            ),
+            Mistake(lambda p, t: score(p, t, mean=False), "that is the sum over the queries; take the mean"),
+            Mistake(
+                lambda p, t: score(p, t, last_only=True),
+                "a token can have several earlier copies; add the weights behind all of them",
+            ),
+        ],
+        "right: 1 would be a head that does nothing else",
+    )

@@ -177,3 +177,89 @@ def test_embeddings_mistakes_are_named(check, wrong, hint):
 def test_embeddings_stubs_are_not_attempted_yet(check, stub):
     assert check(stub).passed is None
     assert "not attempted yet" in repr(check(stub))
+
+
+# --- 04 attention
+
+
+def mask_by_where(scores):
+    return np.where(np.tri(len(scores), dtype=bool), scores, -np.inf)
+
+
+def softmax_by_numpy(scores):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def head_by_numpy(q, k, v):
+    return softmax_by_numpy(mask_by_where(q @ k.T / np.sqrt(q.shape[1]))) @ v
+
+
+def induction_by_numpy(pattern, tokens, shift=1):
+    ids = np.array(tokens)
+    copies = (ids[:, None] == ids) & np.tri(len(ids), k=-1, dtype=bool)
+    weight = (pattern * np.roll(copies, shift, axis=1)).sum(axis=1)
+    return weight[copies.any(axis=1)].mean()
+
+
+@pytest.mark.parametrize(
+    ("check", "right"),
+    [
+        (checks.causal_mask, mask_by_where),
+        (checks.causal_mask, lambda s: s + np.triu(np.full(s.shape, -np.inf), 1)),
+        (checks.softmax_rows, softmax_by_numpy),
+        (checks.head_output, head_by_numpy),
+        (checks.induction_score, induction_by_numpy),
+    ],
+)
+@pytest.mark.filterwarnings(
+    "ignore:invalid value"
+)  # 0 times infinity in the second mask, on purpose a clumsy one
+def test_attention_right_answers_pass(check, right):
+    assert check(right).passed is True, check(right)
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong", "hint"),
+    [
+        (checks.causal_mask, lambda s: np.where(np.tri(len(s), dtype=bool).T, s, -np.inf), "hides the past"),
+        (
+            checks.causal_mask,
+            lambda s: np.where(np.tri(len(s), k=-1, dtype=bool), s, -np.inf),
+            "diagonal must",
+        ),
+        (checks.causal_mask, np.tril, "e^0"),
+        (checks.causal_mask, lambda s: np.tri(len(s), dtype=bool), "mask itself"),
+        (checks.causal_mask, lambda s: s, "nothing is masked"),
+        (checks.softmax_rows, lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True), "too large"),
+        (checks.softmax_rows, lambda s: softmax_by_numpy(s.T).T, "columns"),
+        (checks.softmax_rows, lambda s: np.exp(s) / np.exp(s).sum(), "whole table"),
+        (checks.softmax_rows, np.exp, "divide each row"),
+        (checks.softmax_rows, lambda s: s / s.sum(axis=1, keepdims=True), "positive"),
+        (checks.head_output, lambda q, k, v: softmax_by_numpy(q @ k.T / 3) @ v, "later ones"),
+        (checks.head_output, lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T)) @ v, "square root"),
+        (
+            checks.head_output,
+            lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T / 9)) @ v,
+            "its square root",
+        ),
+        (checks.head_output, lambda q, k, v: head_by_numpy(k, q, v), "changed places"),
+        (checks.head_output, lambda q, k, v: head_by_numpy(q, k, k), "mix the keys"),
+        (checks.induction_score, lambda p, t: induction_by_numpy(p, t, shift=0), "one token further"),
+        (checks.induction_score, lambda p, t: induction_by_numpy(p, t) * 3 / len(t), "not over all"),
+        (checks.induction_score, lambda p, t: induction_by_numpy(p, t) * 3, "the sum over"),
+        (checks.induction_score, lambda p, t: "high", "should"),
+    ],
+)
+def test_attention_mistakes_are_named(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize(
+    "check", [checks.causal_mask, checks.softmax_rows, checks.head_output, checks.induction_score]
+)
+@pytest.mark.parametrize("stub", [lambda *_: None, lambda *_: ...])
+def test_attention_stubs_are_not_attempted_yet(check, stub):
+    assert check(stub).passed is None
