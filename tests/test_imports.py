@@ -29,11 +29,11 @@ MAY_KNOW = {
     "model": {"ops", "weights", "download", *STAGES},
 }
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
-# A view shows its own stage. Besides, every view may know the model, the small functions under all stages, and the
-# names of the package itself (Edits, Sampler).
-ANY_VIEW = {"", "model", "ops"}
-# Provenance says how a number of any stage came about.
-VIEWS_OF_ALL_STAGES = {"provenance"}
+# A view shows its own stage. Besides, every view may know the model, the small functions under all stages, the names
+# of the package itself (Edits), and the two ends: how text becomes pieces, and how logits become probabilities.
+ANY_VIEW = {"", "model", "ops", "tokenization", "sampling"}
+# Where a number of any stage is from, and the map that leads through all stages.
+VIEWS_OF_ALL_STAGES = {"provenance", "stage_tour"}
 
 
 def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:
