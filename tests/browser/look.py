@@ -1,7 +1,7 @@
 """Take screenshots of a notebook after Run All: the whole of it, and each picture on its own.
 
-python tests/browser/look.py 04_attention --theme dark --out /tmp/look
-python tests/browser/look.py 04_attention --voila --theme dark --out /tmp/look
+python tests/browser/look.py 04_attention --theme dark --out shots
+python tests/browser/look.py 04_attention --voila --theme dark --out shots
 """
 
 import argparse
