@@ -103,6 +103,10 @@ FORBIDDEN = re.compile(
 )
 
 
+# Voilà's own page asks this host for icons; the browser tests name it, to see that nothing of ours does.
+NAMED_TO_BE_BLOCKED = {("tests/browser/test_01_tokenization.py", "js" r"delivr")}
+
+
 def test_no_file_names_a_registry_host_or_a_path_of_somebodys_machine():
     found = []
     for path in files_in_git():
@@ -110,7 +114,8 @@ def test_no_file_names_a_registry_host_or_a_path_of_somebodys_machine():
         if b"\0" in data[:8000]:
             continue  # a picture or an array
         for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
-            if match := FORBIDDEN.search(line):
+            match = FORBIDDEN.search(line)
+            if match and (named(path), match[0]) not in NAMED_TO_BE_BLOCKED:
                 found.append(f"{named(path)}:{number}: {match[0]}")
     assert found == []
 
