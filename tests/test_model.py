@@ -373,7 +373,7 @@ def test_any_order_of_runs_gives_what_fresh_runs_give(tiny):
     pool = [Edits(), Edits(), *EFFECTS.values(), Edits(position_shift=7.0)]
     texts = [IDS, IDS[:7], [*IDS[:7], 9, 9], [*IDS, 30, 31], IDS[:5], [8, *IDS[1:]]]
     ids, edits = IDS, Edits()
-    for _ in range(120):
+    for _ in range(60):
         if rng.random() < 0.6:
             ids = texts[rng.integers(len(texts))]
         if rng.random() < 0.6:
