@@ -96,13 +96,13 @@ class HeatMap(Picture):
             return "no numbers yet"
         head = f"rows: {self.row_axis}, columns: {self.col_axis}"
         cols = [visible_label(label) for label in self.col_labels]
+        rows = [
+            [visible_label(n), *map(_short, row)] for n, row in zip(self.row_labels, self.values.tolist())
+        ]
         if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
-            rows = [
-                f"{visible_label(n)}: {' '.join(map(_short, r))}"
-                for n, r in zip(self.row_labels, self.values)
-            ]
-            return "\n".join([head, "columns: " + " ".join(cols), *rows])
-        rows = [[visible_label(name), *map(_short, row)] for name, row in zip(self.row_labels, self.values)]
+            return "\n".join(
+                [head, f"columns: {' '.join(cols)}", *(f"{n}: {' '.join(row)}" for n, *row in rows)]
+            )
         return f"{head}\n{lines([['', *cols], *rows])}"
 
     def headline(self) -> str:
@@ -178,4 +178,4 @@ class HeatMap(Picture):
 
 
 def _short(value: float | np.floating) -> str:
-    return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
+    return "–" if value != value else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"

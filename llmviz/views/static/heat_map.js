@@ -171,7 +171,7 @@ function render({ model, el }) {
     const [atRow, atCol] = selected ?? [-1, -1];
     const near = (i, at, step) => at >= 0 && i !== at && Math.abs(i - at) < step; // would touch the selected label
     const out = [
-      s("text", { x: left - 12, y: top - 8, "text-anchor": "end", class: "lv-quiet" }, grid.rowTitle),
+      s("text", { x: left - 12, y: top - 8 - Math.max(0, (rowSize - hgt) / 2), "text-anchor": "end", class: "lv-quiet" }, grid.rowTitle),
       s("text", { x: left, y: 14, class: "lv-quiet" }, `${model.get("col_axis")} →`),
     ];
     rowNames.forEach((name, r) => {
