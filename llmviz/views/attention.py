@@ -1108,7 +1108,7 @@ SENTENCES = (
     "The capital of France is Paris. The capital of Italy is Rome.",
     "I came, I saw, I conquered.",
     "Not bad, not good, not anything at all.",
-    "the the the the the the the the",
+    "The more you learn, the more you know, the more you forget.",
     "Dr. Smith met Mr. Jones and Mrs. Brown in New York.",
     "https://www.example.org/a/b/c.html",
     "<p>Hello <b>world</b></p>",
