@@ -114,7 +114,7 @@ class Switchboard(ipywidgets.VBox):
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = ipywidgets.Button(description="everything on", layout={"width": "auto"})
         self.presets = ipywidgets.Dropdown(
-            options=[("choose an experiment …", None), *((name, name) for name in self._experiments())],
+            options=[("choose an experiment …", ""), *((name, name) for name in self._experiments())],
             description="Experiments",
             style={"description_width": "initial"},
             layout={"width": "min(430px, 98%)"},
@@ -251,8 +251,8 @@ class Switchboard(ipywidgets.VBox):
     def _ask(self, _change=None) -> None:
         """Put the question for the chosen experiment; its switches move only after the commitment."""
         name = self.presets.value
-        self.predict.layout.display = "none" if name is None or not self.box.tokens else ""
-        if name is None or not self.box.tokens:
+        self.predict.layout.display = "none" if not name or not self.box.tokens else ""
+        if not name or not self.box.tokens:
             return
         whole = Sampler().probs(self._model.trace(self.box.tokens).logits)
         self._first = int(whole.argmax())
