@@ -11,7 +11,9 @@ import os
 
 import pytest
 from browser.lab import CHROMIUM, Lab, chromium, serve
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+
+expect.set_options(timeout=20_000)  # machines that run two tests at once are slow at times
 
 
 def pytest_collection_modifyitems(items):
@@ -51,12 +53,22 @@ def voila_server(browser, model, tmp_path_factory):
 @pytest.fixture(scope="module")
 def open_lab(browser, lab_server):
     """`open_lab("04_attention", theme="dark")`: a `Lab` with that notebook; its page closes after the module."""
+    yield from _opener(browser, lab_server)
+
+
+@pytest.fixture(scope="module")
+def open_voila(browser, voila_server):
+    """`open_voila("04_attention")`: the same under Voilà, where the notebook has run when this returns."""
+    yield from _opener(browser, voila_server)
+
+
+def _opener(browser, server):
     opened = []
 
     def open_(notebook: str, theme: str = "light", size: tuple[int, int] = (1400, 1000)) -> Lab:
         for earlier in opened:  # kernels are ended at each opening, so earlier pages would be dead
             earlier.close()
-        lab = Lab(browser, lab_server, size)
+        lab = Lab(browser, server, size)
         opened.append(lab)
         lab.open(notebook, theme)
         return lab
