@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import html
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ MAP_SIZE = (
     32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
 )
 N_RANKED = 10  # heads in a ranking
+N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
+MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
 # The measures of llmviz.attention that say what a head does, and what each of them means.
 BEHAVIOURS = {
@@ -386,7 +389,8 @@ class Told(ipywidgets.HTML):
 
     def say(self, *sentences: str) -> None:
         size = theme.SIZES["body"]
-        rows = "".join(f"<div>{html.escape(one)}</div>" for one in sentences if one)
+        sentences = (MINUS.sub("−", one) for one in sentences if one)
+        rows = "".join(f"<div>{html.escape(one)}</div>" for one in sentences)
         self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
 
 
@@ -1348,7 +1352,9 @@ class DoesItMatter(ipywidgets.VBox):
         pieces = self.trace.pieces
         self.strip.selected = pieces.index(preset.key) if preset.key in pieces else 0
         self._look()
-        self.choose(strongest(self._weights, preset.n))
+        best = strongest(self._weights, preset.n)
+        self.grid.selected = list(best[0])
+        self.choose(best)
         self._ready = True
         self.run()
 
@@ -1497,7 +1503,7 @@ class Induction(ipywidgets.VBox):
     """Random tokens, then the same again: can the model copy, and which heads does it need for that?
 
     After `run`, `first` and `second` hold the mean probability of the right next token in each pass, `without` that of
-    the second pass with the strongest induction heads off, `without_random` with as many others off.
+    the second pass with the strongest induction heads off, `without_random` with as many others off, one a draw.
     """
 
     def __init__(self, model: Model, *, n: int = 40, off: int = 8, seed: int = 0):
@@ -1537,21 +1543,28 @@ class Induction(ipywidgets.VBox):
             [attention.induction_score(block.attention.pattern, tokens) for block in trace.blocks]
         )
         self.strongest = strongest(self.scores, self.off.value)
-        others = random_heads(self.scores.shape, self.off.value, self.strongest, self.seed.value)
-        as_it_is = right_next(trace)
-        curves, names = [as_it_is], ["the model as it is"]
+        curves, names = [right_next(trace)], ["the model as it is"]
+        second = slice(n, None)  # after the first token of the second pass, which nobody can know
+        self.first, self.second = (float(curves[0][part].mean()) for part in (slice(0, n - 1), second))
+        told = ""
         if self.strongest:
             k = len(self.strongest)
-            for heads, name in (
-                (others, f"{k} random heads off"),
-                (self.strongest, f"the {k} strongest induction heads off"),
-            ):
-                curves.append(right_next(self.model.trace(tokens, Edits(head=dict.fromkeys(heads, 0)))))
-                names.append(name)
-        first, second = slice(0, n - 1), slice(n, None)  # the first token of the second pass cannot be known
-        self.first, self.second = float(as_it_is[first].mean()), float(as_it_is[second].mean())
-        means = [float(curve[second].mean()) for curve in curves[1:]]
-        self.without_random, self.without = means or (self.second, self.second)
+            draws = [
+                random_heads(self.scores.shape, k, self.strongest, N_DRAWS * self.seed.value + i)
+                for i in range(N_DRAWS)
+            ]
+            at_random = np.stack([self._with_off(tokens, heads) for heads in draws])
+            curves += [at_random.mean(axis=0), self._with_off(tokens, self.strongest)]
+            names += [
+                f"{k} random heads off (mean of {N_DRAWS} draws)",
+                f"the {k} strongest induction heads off",
+            ]
+            self.without = float(curves[2][second].mean())
+            self.without_random = [float(one[second].mean()) for one in at_random]
+            told = (
+                f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, in "
+                f"{N_DRAWS} draws: {', '.join(map(percent, self.without_random))}."
+            )
         self.curves.change(
             x=np.arange(1, 2 * n),
             values=np.stack(curves),
@@ -1562,10 +1575,7 @@ class Induction(ipywidgets.VBox):
         self.told.say(
             f"Right next token, mean probability: first pass {percent(self.first)}, second pass "
             f"{percent(self.second)}.",
-            f"Second pass with the {len(self.strongest)} strongest off: {percent(self.without)}; with as many random "
-            f"heads off: {percent(self.without_random)}."
-            if self.strongest
-            else "",
+            told,
         )
         self.grid.change(
             values=four_axes(self.scores),
@@ -1573,6 +1583,9 @@ class Induction(ipywidgets.VBox):
             chosen=[list(one) for one in self.strongest],
             caption=f"Induction score: {BEHAVIOURS['induction']}. Dashed: the heads switched off",
         )
+
+    def _with_off(self, tokens: list[int], heads: Iterable[tuple[int, int]]) -> np.ndarray:
+        return right_next(self.model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))
 
 
 @dataclass(frozen=True)
