@@ -11,7 +11,12 @@ from pathlib import Path
 from lab import NOTEBOOKS, Lab, chromium, serve
 from playwright.sync_api import sync_playwright
 
-SCROLLER = ".jp-WindowedPanel-outer"
+# The element that scrolls: the notebook's own in JupyterLab, another in Voilà.
+FIND_SCROLLER = """
+() => [...document.querySelectorAll("*")].find((node) =>
+  node.scrollHeight > node.clientHeight + 40 && node.clientHeight > innerHeight / 2
+  && (node === document.scrollingElement || /auto|scroll/.test(getComputedStyle(node).overflowY)))
+"""
 
 
 def main() -> None:
@@ -54,9 +59,9 @@ def main() -> None:
 def pages(lab: Lab, start: str) -> None:
     """The window, scrolled down step by step."""
     step = lab.size[1] - 160
-    scroller = lab.page.locator(SCROLLER).first
-    if not scroller.count():  # Voilà: the page itself scrolls
-        lab.page.screenshot(path=f"{start}_page.png", full_page=True)
+    scroller = lab.page.evaluate_handle(FIND_SCROLLER).as_element()
+    if scroller is None:  # all of it fits
+        lab.page.screenshot(path=f"{start}_page_01.png")
         return
     for number in range(1, 100):
         scroller.evaluate("(node, top) => { node.scrollTop = top; }", (number - 1) * step)
