@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import anywidget
+import ipywidgets
 import numpy as np
 import traitlets
 
@@ -183,8 +184,7 @@ class Picture(anywidget.AnyWidget):
         return text[:PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n… and more: print(picture.text()) shows all of it"
 
     def _repr_mimebundle_(self, **_):
-        view = {"version_major": 2, "version_minor": 1, "model_id": self.model_id}
-        return {"text/plain": repr(self), "application/vnd.jupyter.widget-view+json": view}
+        return _with_text(self)
 
     def _say_again(self, _change=None) -> None:
         if self._changing:
@@ -201,6 +201,30 @@ class Picture(anywidget.AnyWidget):
             self.explanation = self._provenance(*self.asked).as_dict()
         except (IndexError, ValueError):  # what was asked about is no longer in the picture
             self.asked = None
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
+
+    def __repr__(self) -> str:
+        return "\n\n".join(f"{one.caption}\n{one!r}".lstrip("\n") for one in _pictures(self))
+
+    def _repr_mimebundle_(self, **_):
+        return _with_text(self)
+
+
+def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
+    for child in box.children:
+        if isinstance(child, Picture):
+            yield child
+        elif isinstance(child, ipywidgets.Box):
+            yield from _pictures(child)
+
+
+def _with_text(widget: ipywidgets.DOMWidget) -> dict:
+    """What a notebook shows of a widget: the widget where it can live, else its whole text."""
+    view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
+    return {"text/plain": repr(widget), "application/vnd.jupyter.widget-view+json": view}
 
 
 def lines(rows: Iterable[Iterable[object]]) -> str:
