@@ -380,6 +380,13 @@ def test_whatever_is_typed_gives_a_picture_or_a_sentence(explorers, kind, typed)
             state(own).encode()
 
 
+def test_an_explorer_has_the_text_of_its_pictures(explorers):
+    for explorer in explorers.values():
+        said = explorer._repr_mimebundle_()["text/plain"]
+        for picture in (w for w in all_widgets(explorer) if isinstance(w, Picture)):
+            assert repr(picture) in said
+
+
 @pytest.mark.parametrize("typed", ["\ud83d", "a\x04"])
 def test_what_cannot_be_written_is_named(tokenizer, typed):
     explorer = pictures.TextTokens(tokenizer, "")

@@ -13,7 +13,7 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, Tokenizer, readable
-from llmviz.views.picture import Picture, Pieces, lines, script, style
+from llmviz.views.picture import Explorer, Picture, Pieces, lines, script, style
 from llmviz.views.pieces import clean, marked, quote, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.token_strip import TokenStrip
@@ -497,7 +497,7 @@ def typing_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipy
     return ipywidgets.Textarea(clean(text), continuous_update=True, rows=rows, **look)
 
 
-class TextTokens(ipywidgets.VBox):
+class TextTokens(Explorer):
     """A box to type in, and the text's tokens. A click on a token says where its id comes from."""
 
     def __init__(self, tokenizer: Tokenizer, text: str, *, rows: int = 2):
@@ -526,7 +526,7 @@ class TextTokens(ipywidgets.VBox):
         return token_id(self.tokenizer, self.strip.ids[position])
 
 
-class MergeExplorer(ipywidgets.VBox):
+class MergeExplorer(Explorer):
     """A box for a word, and its gluing from bytes to tokens; it plays by itself when the typing pauses."""
 
     def __init__(self, tokenizer: Tokenizer, text: str):
@@ -537,7 +537,7 @@ class MergeExplorer(ipywidgets.VBox):
         super().__init__([self.box, self.replay])
 
 
-class TrainingExplorer(ipywidgets.VBox):
+class TrainingExplorer(Explorer):
     """A box for a text, and the vocabulary that is learned from it."""
 
     def __init__(self, text: str, *, n_merges: int = 60):
@@ -547,7 +547,7 @@ class TrainingExplorer(ipywidgets.VBox):
         super().__init__([self.box, self.training])
 
 
-class ByteExplorer(ipywidgets.VBox):
+class ByteExplorer(Explorer):
     """A box for a few characters, and their bytes and tokens."""
 
     def __init__(self, tokenizer: Tokenizer, text: str):
@@ -557,7 +557,7 @@ class ByteExplorer(ipywidgets.VBox):
         super().__init__([self.box, self.picture])
 
 
-class LanguageExplorer(ipywidgets.VBox):
+class LanguageExplorer(Explorer):
     """The same sentence in several languages: tokens of each, in one vocabulary or another; one of them in full.
 
     sentences: language → sentence; the first is what the others are compared with. n_ctx: how many tokens the model
@@ -629,7 +629,7 @@ class LanguageExplorer(ipywidgets.VBox):
         )
 
 
-class VocabularyExplorer(ipywidgets.VBox):
+class VocabularyExplorer(Explorer):
     """One text in several vocabularies, as strips, one below the other.
 
     GPT-2's is not on this machine: a button fetches it, gives up after 15 seconds, and says so. fetch: what gets it.
@@ -698,7 +698,7 @@ def within(function: Callable, seconds: float):
     return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
 
 
-class ChatExplorer(ipywidgets.VBox):
+class ChatExplorer(Explorer):
     """A conversation as the model reads it: the chat template's special tokens (dashed) around what was typed."""
 
     def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):

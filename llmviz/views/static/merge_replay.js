@@ -97,6 +97,11 @@ function render({ model, el }) {
       tag.classList.toggle("lv-lowest", here && i + 1 === next);
     });
     bar.show(step);
+    if (step !== drawn.step && nodes[newest]) { // a long word is wider than the page: follow what happens
+      const { offsetLeft: left, offsetWidth: wide } = nodes[newest];
+      const [from, shown] = [view.body.scrollLeft, view.body.clientWidth];
+      if (left < from || left + wide > from + shown) view.body.scrollLeft = left + wide / 2 - shown / 2;
+    }
     view.note(told[step] ?? "");
     if (fresh || drawn.theme !== view.theme)
       view.legend.replaceChildren(
@@ -104,7 +109,7 @@ function render({ model, el }) {
         ...markLegend(model.get("labels")),
       );
     if (fresh && drawn.spans && model.get("autoplay") && told.length > 1) bar.playSoon();
-    drawn = { spans, width: view.width(), theme: view.theme };
+    drawn = { spans, step, width: view.width(), theme: view.theme };
   });
 }
 
