@@ -27,11 +27,12 @@ MAY_KNOW = {
     "ffn": {"ops"},
     "sampling": {"ops"},
     "model": {"ops", "weights", "download", *STAGES},
+    "experiments": {"ops", "model"},  # runs the model, composes nothing
 }
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
-# A view shows its own stage. Besides, every view may know the model, the small functions under all stages, the names
-# of the package itself (Edits), and the two ends: how text becomes pieces, and how logits become probabilities.
-ANY_VIEW = {"", "model", "ops", "tokenization", "sampling"}
+# A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
+# stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
+ANY_VIEW = {"", "model", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "stage_tour"}
 

@@ -1,0 +1,218 @@
+"""Experiments on the whole model: take a part away or put one back, and measure what becomes of the answer.
+
+    direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
+    logit lens           the guess that the model would make at each depth
+    switching off        one FFN or attention block at a time at zero
+    causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
+
+Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import ops
+from llmviz.model import Edits, Model, Trace
+
+PARTS = ("ffn", "attention")
+
+
+@dataclass(frozen=True)
+class LogitParts:
+    """What each block's own words add to one token's logit. The parts sum to it."""
+
+    embedding: float
+    attention: Float[np.ndarray, " n_layers"]
+    ffn: Float[np.ndarray, " n_layers"]
+    total: float  # the sum of them all
+
+
+def direction_of(trace: Trace, token: int, *, against: int | None = None, position: int = -1) -> np.ndarray:
+    """The direction [d_model] in the stream that counts for a token's logit after `position`.
+
+    logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
+    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token.
+    """
+    model = trace.model
+    column = model.weights.W_U[:, token].astype(np.float64)
+    if against is not None:
+        column = column - model.weights.W_U[:, against]
+    if not trace.edits.norm:
+        return column
+    x = trace.blocks[-1].resid_post[position].astype(np.float64)
+    return column * model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
+
+
+def direct_attribution(
+    trace: Trace, token: int, *, against: int | None = None, position: int = -1
+) -> LogitParts:
+    """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
+
+    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token: what
+    all logits share moves no probability, and drops out. ValueError where blocks replace the stream or places in it
+    were set by hand, since the stream is no sum then.
+    """
+    if not trace.edits.residual or trace.edits.resid:
+        raise ValueError("with these edits the stream is no sum of what the blocks add")
+    direction = direction_of(trace, token, against=against, position=position)
+    pre, mid, post = (
+        np.stack([getattr(block, name)[position] for block in trace.blocks]).astype(np.float64)
+        for name in ("resid_pre", "resid_mid", "resid_post")
+    )
+    attention, ffn = (mid - pre) @ direction, (post - mid) @ direction
+    embedding = float(pre[0] @ direction)
+    return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
+
+
+def neuron_attribution(
+    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
+) -> Float[np.ndarray, " d_ff"]:
+    """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part."""
+    direction = direction_of(trace, token, against=against, position=position)
+    scale = trace.edits.ffn.get(layer, 1)
+    hidden = trace.blocks[layer].ffn.hidden[position]
+    return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
+
+
+@dataclass(frozen=True)
+class Lens:
+    """The guess at each depth. Row 0 is the embedding, row l + 1 the stream after layer l."""
+
+    guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
+    probs: Float[np.ndarray, "depth seq"]  # its probability
+    ranks: Int[np.ndarray, "n_tokens depth"]  # of the chosen tokens after the last position; 1 is first
+    chosen: Float[np.ndarray, "n_tokens depth"]  # their probabilities there
+
+
+def logit_lens(trace: Trace, tokens: Sequence[int] = (), *, last: int | None = None) -> Lens:
+    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
+
+    tokens: those whose rank and probability after the last position are wanted.
+    """
+    first = 0 if last is None else max(0, len(trace.tokens) - last)
+    depths = [trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]
+    guesses, probs, ranks, chosen = [], [], [], []
+    tokens = np.asarray(tokens, np.int64)
+    for x in depths:
+        logits = trace.model.unembed(x[first:], trace.edits)
+        shares = ops.softmax(logits)
+        guesses.append(logits.argmax(axis=-1))
+        probs.append(shares.max(axis=-1))
+        ranks.append([int((logits[-1] > logits[-1, token]).sum()) + 1 for token in tokens])
+        chosen.append(shares[-1, tokens])
+    n = len(depths)
+    return Lens(
+        np.array(guesses),
+        np.array(probs),
+        np.array(ranks, np.int64).reshape(n, -1).T,
+        np.array(chosen, np.float32).reshape(n, -1).T,
+    )
+
+
+def probability(trace: Trace, token: int) -> float:
+    """The probability of a token as the next one."""
+    return float(ops.softmax(trace.logits)[token])
+
+
+def loss(trace: Trace) -> float:
+    """Mean surprise, −ln(probability), of each token of the text but the first. NaN for a single token."""
+    if len(trace.tokens) < 2:
+        return float("nan")
+    logits = trace.lens(len(trace.blocks) - 1)[:-1].astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    right = logits[np.arange(len(logits)), trace.tokens[1:]]
+    return float((np.log(np.exp(logits).sum(axis=-1)) - right).mean())
+
+
+def each_off(
+    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
+) -> Iterator[tuple[str, int, float]]:
+    """Each FFN and each attention block off in turn: yields its kind, its layer, and what `measure` says of that run.
+
+    NaN where the numbers overflow. Layer by layer, since a run takes over all layers before its edit from the last one.
+    """
+    for layer in range(model.config.n_layers):
+        for part in PARTS:
+            try:
+                value = measure(model.trace(tokens, Edits(**{part: {layer: 0.0}})))
+            except FloatingPointError:
+                value = float("nan")
+            yield part, layer, value
+
+
+def switched_off(
+    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
+) -> Float[np.ndarray, "2 n_layers"]:
+    """`each_off` as one array: row 0 the FFNs, row 1 the attention blocks."""
+    values = np.full((len(PARTS), model.config.n_layers), np.nan, np.float32)
+    for part, layer, value in each_off(model, tokens, measure):
+        values[PARTS.index(part), layer] = value
+    return values
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """One draw of noise on the embeddings of some tokens."""
+
+    clean: Trace
+    resid: dict[tuple[int, int], np.ndarray]  # as `Edits` takes it
+    probability: float  # of the answer, with the noise
+
+
+def disturb(
+    model: Model, tokens: Sequence[int], answer: int, subject: Sequence[int], *, strength: float, seed: int
+) -> Disturbed:
+    """Add noise to the embeddings at the positions in `subject`: normal, `strength` times the spread of all of W_E."""
+    clean = model.trace(tokens)
+    rng = np.random.default_rng(seed)
+    spread = float(model.weights.W_E[:: max(1, model.config.n_vocab // 2_000)].std())
+    noise = rng.normal(0, strength * spread, (len(subject), model.config.d_model)).astype(np.float32)
+    resid = {(0, int(at)): clean.blocks[0].resid_pre[at] + one for at, one in zip(subject, noise)}
+    return Disturbed(clean, resid, probability(model.trace(tokens, Edits(resid=resid)), answer))
+
+
+def restored(
+    model: Model, disturbed: Disturbed, answer: int, subject: Sequence[int]
+) -> Iterator[tuple[int, int, float]]:
+    """Causal tracing: at one layer and position at a time, put the undisturbed stream back.
+
+    Yields layer, position and the answer's probability. Positions before the subject saw no noise and are left out.
+    """
+    clean = disturbed.clean
+    for layer, block in enumerate(clean.blocks):
+        for position in range(min(subject), len(clean.tokens)):
+            resid = disturbed.resid | {(layer, position): block.resid_pre[position]}
+            yield layer, position, probability(model.trace(clean.tokens, Edits(resid=resid)), answer)
+
+
+def causal_trace(
+    model: Model,
+    tokens: Sequence[int],
+    answer: int,
+    subject: Sequence[int],
+    *,
+    strength: float = 3.0,
+    seed: int = 0,
+) -> Float[np.ndarray, "n_layers seq"]:
+    """`restored` as one array; columns before the subject hold the probability with the noise left as it is."""
+    disturbed = disturb(model, tokens, answer, subject, strength=strength, seed=seed)
+    values = np.full((model.config.n_layers, len(tokens)), disturbed.probability, np.float32)
+    for layer, position, value in restored(model, disturbed, answer, subject):
+        values[layer, position] = value
+    return values
+
+
+def parameters(model: Model) -> dict[str, int]:
+    """How many numbers training has set, by part of the model. A tied output table counts once."""
+    w = model.weights
+    parts = {"FFN": 0, "attention": 0, "embedding table": w.W_E.size, "norms": w.final_norm.size}
+    if not np.shares_memory(w.W_E, w.W_U):
+        parts["output table"] = w.W_U.size
+    for layer in w.layers:
+        parts["FFN"] += layer.W_gate.size + layer.W_up.size + layer.W_down.size
+        parts["attention"] += layer.W_Q.size + layer.W_K.size + layer.W_V.size + layer.W_O.size
+        parts["norms"] += layer.attention_norm.size + layer.ffn_norm.size
+    return parts
