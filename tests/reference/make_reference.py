@@ -5,7 +5,7 @@
 
 * `default_model.npz`: `transformers` on the default model, for each prompt below: ids, a sample of the last
   token's logits, some attention patterns whole, the last token's residual stream after some layers, and
-  20 greedy tokens.
+  20 greedy tokens, or as many as come before the end token.
 * `tokenizer.npz`: ids by `tokenizers` of mixed texts and random strings.
 * `chat.json`: conversations through the file's own chat template (jinja2) and `tokenizers`.
 * `tiny_models.npz`: `transformers` on the tiny random models of `tests/tiny_gguf.py`.

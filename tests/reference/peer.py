@@ -50,7 +50,7 @@ def load_llama(path: Path | str) -> LlamaForCausalLM:
         attention_bias=False,
         mlp_bias=False,
         bos_token_id=None,
-        eos_token_id=None,
+        eos_token_id=reader.fields["tokenizer.ggml.eos_token_id"].contents(),
         pad_token_id=None,
         attn_implementation="eager",
         dtype=torch.float32,
@@ -145,8 +145,9 @@ def trace(model: LlamaForCausalLM, ids: list[int]) -> dict[str, np.ndarray]:
 
 @torch.inference_mode()
 def greedy(model: LlamaForCausalLM, ids: list[int], n_tokens: int) -> tuple[list[int], float]:
-    """The likeliest `n_tokens` next tokens, the whole text run anew at each step, and the narrowest win over
-    the second (in logits): where that is below the tolerance, two right answers could differ.
+    """The likeliest `n_tokens` next tokens, fewer where the end token comes first, the whole text run anew at each
+    step; and the narrowest win over the second (in logits): where that is below the tolerance, two right answers
+    could differ.
     """
     new: list[int] = []
     narrowest = np.inf
@@ -155,6 +156,8 @@ def greedy(model: LlamaForCausalLM, ids: list[int], n_tokens: int) -> tuple[list
         best = torch.topk(logits, 2)
         narrowest = min(narrowest, float(best.values[0] - best.values[1]))
         new.append(int(best.indices[0]))
+        if new[-1] == model.config.eos_token_id:
+            break
     return new, narrowest
 
 
