@@ -1,11 +1,13 @@
 """Figures of speed and memory, llmviz beside `transformers` in one run; nothing here asserts a time.
 
-    pytest tests/benchmarks --jaxtyping-packages=
+    pytest tests/benchmarks -n 0 --jaxtyping-packages=
 
-prints a table at the end. Without the `peers` extra, llmviz is measured alone. Both sides run in this process with
-the threads they take by themselves (as many as there are cores), except what has to start a process of its own.
+prints a table at the end. Without the `peers` extra, llmviz is measured alone. Both sides run in this process, one
+right after the other, with the threads they take by themselves (as many as there are cores), except what has to start
+a process of its own. On a busy machine look at the fastest rounds rather than at the medians.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +18,12 @@ from llmviz.download import default_model_path
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement, in `unit`."""
+    """One measurement, in `unit`: its median over the rounds, and the smallest."""
 
     what: str
     side: str
-    value: float
+    median: float
+    smallest: float
     unit: str
 
 
@@ -30,35 +33,54 @@ FIGURES: list[Figure] = []
 def pytest_configure(config):
     if config.getoption("jaxtyping_packages"):
         raise pytest.UsageError("the shape checks would be timed as well: add --jaxtyping-packages=")
+    if tuned := [name for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE") if name in os.environ]:
+        raise pytest.UsageError(f"readers don't tune NumPy's BLAS, so the figures shouldn't: unset {tuned}")
 
 
 def pytest_terminal_summary(terminalreporter):
     """The table: a row each, llmviz, transformers, and how many times as long (or as much) llmviz takes."""
-    table: dict[tuple[str, str], dict[str, float]] = {}
+    table: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in FIGURES:
-        table.setdefault((figure.what, figure.unit), {})[figure.side] = figure.value
+        table.setdefault((figure.what, figure.unit), {})[figure.side] = figure
     if not table:
         return
-    terminalreporter.section("llmviz beside transformers (medians)")
+    terminalreporter.section("llmviz beside transformers: median (fastest)")
     terminalreporter.write_line("| what | unit | llmviz | transformers | ratio |")
     terminalreporter.write_line("|---|---|---|---|---|")
     for (what, unit), sides in table.items():
         ours, theirs = sides.get("llmviz"), sides.get("transformers")
-        cells = ["–" if value is None else f"{value:.1f}" for value in (ours, theirs)]
-        ratio = f"{ours / theirs:.2f}" if ours and theirs else "–"
+        cells = [f"{one.median:.1f} ({one.smallest:.1f})" if one else "–" for one in (ours, theirs)]
+        ratio = "–"
+        if ours and theirs:
+            ratio = f"{ours.median / theirs.median:.2f} ({ours.smallest / theirs.smallest:.2f})"
         terminalreporter.write_line(f"| {what} | {unit} | {cells[0]} | {cells[1]} | {ratio} |")
 
 
 @pytest.fixture
-def measure(benchmark):
-    """`measure(what, side, run, setup, rounds)`: time `run(*setup())` over fresh set-ups and note the median."""
+def note():
+    """`note(figure)` puts it into the table."""
+    return FIGURES.append
 
-    def measured(what: str, side: str, run, setup, rounds: int, per: int = 1) -> None:
+
+@pytest.fixture
+def measure(benchmark, note):
+    """`measure(what, side, run, setup, rounds)`: time `run(*setup())` over fresh set-ups, note and return it."""
+
+    def measured(what: str, side: str, run, setup, rounds: int, per: int = 1) -> Figure:
         benchmark.group = what
-        benchmark.pedantic(run, setup=lambda: (setup(), {}), rounds=rounds, warmup_rounds=min(2, rounds))
-        FIGURES.append(Figure(what, side, 1e3 * benchmark.stats.stats.median / per, "ms"))
+        benchmark.pedantic(run, setup=lambda: (setup(), {}), rounds=rounds, warmup_rounds=1)
+        times = benchmark.stats.stats
+        figure = Figure(what, side, 1e3 * times.median / per, 1e3 * times.min / per, "ms")
+        note(figure)
+        return figure
 
     return measured
+
+
+@pytest.fixture
+def note_memory(note):
+    """`note_memory(what, megabytes)`, for llmviz."""
+    return lambda what, megabytes: note(Figure(what, "llmviz", megabytes, megabytes, "MB"))
 
 
 @pytest.fixture(scope="session")

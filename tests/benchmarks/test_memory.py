@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from conftest import FIGURES, Figure
 
 PROBE = """
 import json, sys
@@ -31,7 +30,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("n", [1, 4])
-def test_memory_of_kernels_at_once(model, n):
+def test_memory_of_kernels_at_once(model, note_memory, n):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     kernels = [subprocess.Popen([sys.executable, "-c", PROBE], **pipes) for _ in range(n)]
     try:
@@ -53,5 +52,5 @@ def test_memory_of_kernels_at_once(model, n):
         "private to the model and a 64-token trace": loaded["Pss_Anon"] - imported["Pss_Anon"],
         "private in all, Python and imports included": loaded["Pss_Anon"],
     }.items():
-        FIGURES.append(Figure(f"{who}: {what}", "llmviz", value, "MB"))
+        note_memory(f"{who}: {what}", value)
     assert loaded["Pss_Anon"] > imported["Pss_Anon"]
