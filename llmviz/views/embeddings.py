@@ -636,6 +636,8 @@ class WordMap(Explorer):
         import plotly.graph_objects as go
 
         self.model = model
+        self.groups = Groups([], [], [], [])
+        self.pieces, self.coordinates, self.explained = [], np.zeros((0, 2)), np.zeros(2)
         self.box = ipywidgets.Textarea(
             text,
             layout={"width": "min(760px, 97%)", "height": "132px"},
@@ -648,7 +650,9 @@ class WordMap(Explorer):
         self.word = ipywidgets.Dropdown(description="Look at", options=[])
         self.by_numbers = TokenStrip([], stage="embeddings")
         self.on_map = TokenStrip([], stage="embeddings")
-        self.figure = go.FigureWidget(self._empty_figure(go))
+        self.figure = self._empty_figure(go)
+        self._read()
+        self.figure = figure_widget(self.figure)
         super().__init__(
             self.box,
             controls(self.dimensions, self.turn, self.word),
@@ -657,7 +661,6 @@ class WordMap(Explorer):
             self.on_map,
             pictures=[self.by_numbers, self.on_map],
         )
-        self._read()
         self.box.observe(self._read, "value")
         self.dimensions.observe(self._lay_out, "value")
         self.word.observe(self._look_at, "value")
@@ -714,8 +717,8 @@ class WordMap(Explorer):
             data=[*dots, *strokes],
             layout={
                 "template": theme.plotly_template("embeddings"),
-                "height": 560,
-                "margin": {"l": 10, "r": 10, "t": 60, "b": 40},
+                "height": 600,
+                "margin": {"l": 10, "r": 10, "t": 60, "b": 90},
                 "xaxis": axis,
                 "yaxis": {**axis, "scaleanchor": "x"},
                 "scene": {
@@ -723,15 +726,18 @@ class WordMap(Explorer):
                     "aspectmode": "data",
                     "camera": _camera(35),
                 },
-                "legend": {"orientation": "h", "y": -0.02, "yanchor": "top"},
+                "legend": {"orientation": "h", "y": -0.13, "yanchor": "top"},
                 "title": {"text": ""},
                 "uirevision": "kept",
             },
         )
 
     def _read(self, _change=None) -> None:
-        """The text changed: other words."""
-        self.groups = read_groups(self.box.value, self.model.tokenizer)
+        """The text changed: other words, or only others that are refused."""
+        groups, known = read_groups(self.box.value, self.model.tokenizer), self.groups
+        self.groups = groups
+        if (groups.names, groups.tokens, groups.group_of) == (known.names, known.tokens, known.group_of):
+            return self._look_at()
         rows = embeddings.embed(self.groups.tokens, self.model.weights.W_E)
         self.directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         self.pieces = self.model.tokenizer.pieces(self.groups.tokens)
@@ -779,7 +785,7 @@ class WordMap(Explorer):
                     self.figure.layout[f"{axis}axis"].title.text = title
                 self.figure.layout.scene[f"{axis}axis"].title.text = title
             self.figure.layout.title.text = self._title()
-        self._look_at()
+            self._look_at()  # within the update, so that the page draws once
 
     def _group_name(self, group: int) -> str:
         names = self.groups.names
@@ -881,6 +887,26 @@ class WordMap(Explorer):
             for piece, group, place in zip(self.pieces, self.groups.group_of, self.coordinates)
         ]
         return "\n".join([self._title(), lines(rows), "", super().__repr__()])
+
+
+def figure_widget(figure):
+    """A plotly figure as a widget that is complete from the page's first sight of it.
+
+    plotly's own announces itself empty and sends the figure afterwards; a page that draws in between stays empty.
+    """
+    import plotly.graph_objects as go
+
+    class Complete(go.FigureWidget):
+        complete = False
+
+        def open(self) -> None:  # called by the constructor, too early
+            if self.complete:
+                super().open()
+
+    widget = Complete(figure)
+    widget.complete = True
+    widget.open()
+    return widget
 
 
 def _camera(degrees: float) -> dict:
