@@ -180,6 +180,7 @@ class Lab:
         if self.server.kind == "voila":
             self.page.goto(f"{self.server.url}/voila/render/{notebook}.ipynb", timeout=120_000)
             expect(self.page.locator("#rendered_cells")).to_be_visible(timeout=120_000)
+            expect(self.page.locator("figure.llmviz").first).to_be_attached(timeout=60_000)
             self.settle()
             return
         # A workspace of its own, so that no tab of an earlier test is restored.
