@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
-
 import ipywidgets
 import traitlets
 
@@ -14,7 +12,7 @@ from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Picture, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
-from llmviz.views.text_box import TextBox
+from llmviz.views.text_box import TextBox, status
 from llmviz.views.token_strip import TokenStrip
 
 N_WRITTEN = 20
@@ -285,7 +283,7 @@ class Switchboard(ipywidgets.VBox):
             self._set(self._preset)
 
     def _say(self, sentence: str) -> None:
-        self.told.value = f'<div role="status" style="min-height:1.5em;font-size:16px;line-height:1.5">{html.escape(sentence)}</div>'
+        self.told.value = status(sentence)
 
 
 # What can become of the first choice; the experiments' answers are computed.

@@ -35,6 +35,12 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
     return Reading(tokens[:limit], " ".join(told))
 
 
+def status(sentence: str) -> str:
+    """A sentence as HTML that is read aloud when it changes; whatever it quotes stays text."""
+    style = "min-height:1.5em;font-size:16px;line-height:1.5"  # keeps its place while it is empty
+    return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
+
+
 class TextBox(ipywidgets.VBox):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
@@ -64,7 +70,7 @@ class TextBox(ipywidgets.VBox):
 
     def say(self, sentence: str) -> None:
         """Put a sentence under the box, as text."""
-        self.message.value = f'<div role="status">{html.escape(clean(sentence))}</div>' if sentence else ""
+        self.message.value = status(sentence) if sentence else ""
 
     def _read(self, _change=None) -> None:
         reading = read(self.box.value, self._tokenizer)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
-
 import ipywidgets
 import numpy as np
 import traitlets
@@ -17,7 +15,7 @@ from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import percent
 from llmviz.views.pieces import quote
-from llmviz.views.text_box import TextBox
+from llmviz.views.text_box import TextBox, status
 from llmviz.views.theme import MAX_TOKENS, STAGE_COLORS
 from llmviz.views.token_strip import TokenStrip
 
@@ -189,7 +187,7 @@ class LoopExplorer(ipywidgets.VBox):
         self.stop.disabled = not self._writing
 
     def _say(self, sentence: str) -> None:
-        self.told.value = f'<div role="status" style="min-height:1.5em;font-size:16px">{html.escape(sentence)}</div>'
+        self.told.value = status(sentence)
 
 
 def _button(label: str, tooltip: str, style: str = "") -> ipywidgets.Button:
