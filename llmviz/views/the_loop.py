@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+
 import ipywidgets
 import numpy as np
 import traitlets
