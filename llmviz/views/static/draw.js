@@ -352,6 +352,7 @@ function player(view, { steps, name, pace }) {
   let timer = null;
   const step = () => view.model.get("step");
   const label = () => {
+    view.root.classList.toggle("lv-playing", timer !== null); // motion is for watching; keys and slider must not wait for it
     button.textContent = timer ? "⏸ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
@@ -359,8 +360,7 @@ function player(view, { steps, name, pace }) {
   const tick = () => {
     if (!view.root.isConnected || step() >= steps()) return stop();
     view.set({ step: step() + 1 });
-    if (step() >= steps()) return stop();
-    timer = setTimeout(tick, pace);
+    timer = setTimeout(step() < steps() ? tick : stop, pace);
   };
   const play = (delay) => { stop(); timer = setTimeout(tick, delay); label(); };
   button.addEventListener("click", () => {
