@@ -138,6 +138,23 @@ def test_a_vocabulary_grows_while_the_text_shrinks(lab):
     expect(training.locator(".lv-chip").nth(2)).to_have_attribute("aria-selected", "true")
     typed.fill("la la la")
     expect(training.locator(".lv-counter")).to_contain_text("0 / ")
+    for key in (
+        "End",
+        "Home",
+        "ArrowRight",
+        "End",
+        "ArrowLeft",
+    ):  # parts are replaced in place: none lost, none doubled
+        slider.press(key)
+        assert training.locator(".lv-text").inner_text().replace("·", " ").replace("\n", "") == "la la la"
+    typed.fill("la la\nla la")
+    expect(training.locator(".lv-text br")).to_have_count(1)
+    slider.press("End")
+    expect(training.locator(".lv-text br")).to_have_count(1)
+    tops = parts.evaluate_all("nodes => nodes.map((node) => Math.round(node.getBoundingClientRect().top))")
+    assert len(set(tops)) == 2  # a new line in the text is one in the picture
+    typed.fill("la la la")
+    expect(training.locator(".lv-counter")).to_contain_text("0 / ")
     training.get_by_role("button", name=re.compile("Play")).click()
     expect(training.locator(".lv-on").first).to_be_visible()
 

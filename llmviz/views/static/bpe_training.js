@@ -9,6 +9,7 @@ function render({ model, el }) {
   const prefix = uid();
   let drawn = {};
   let chips = [];
+  let parts = new Map(); // "first byte-last byte" → the nodes that show it
   view.body.before(bar.node);
   view.body.append(
     h("div", { class: "lv-side" }, h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "The text, in parts"), text),
@@ -35,25 +36,38 @@ function render({ model, el }) {
     End: () => move(model.get("step") - 1),
   });
 
+  const makePart = (label, ends) => {
+    const inner = h("span", {}, pieceNodes(label));
+    return { inner, outer: ends ? h("span", {}, inner, h("br")) : inner }; // a line ends after a newline's part
+  };
   const drawText = (step, marked) => {
     const [bytes, gluedAt, labels] = [model.get("bytes"), model.get("glued_at"), model.get("labels")];
-    const parts = [];
+    // Most parts stay as they are from one step to the next: only the others are taken out and put in.
+    if (bytes !== drawn.bytes || labels !== drawn.labels) { parts = new Map(); text.replaceChildren(); }
+    const now = new Map();
     let from = 0;
     bytes.forEach((_, i) => {
       if (i < bytes.length - 1 && gluedAt[i] && gluedAt[i] <= step) return;
+      const place = `${from}-${i}`;
       const key = bytes.slice(from, i + 1).join(",");
       const kind = key === marked ? "lv-part lv-on" : i > from ? "lv-part lv-glued" : "lv-part";
-      parts.push(h("span", { class: kind }, pieceNodes(labels[key] ?? key)));
-      if (bytes[i] === 10) parts.push(h("br"));
+      const part = parts.get(place) ?? makePart(labels[key] ?? key, bytes[i] === 10);
+      if (part.inner.className !== kind) part.inner.className = kind;
+      now.set(place, part);
       from = i + 1;
     });
-    text.replaceChildren(...parts);
-    if (!parts.length) text.append(h("span", { class: "lv-empty" }, "no text yet"));
+    for (const [place, part] of parts) if (!now.has(place)) part.outer.remove();
+    let next = text.firstChild;
+    for (const { outer } of now.values()) {
+      if (outer === next) next = next.nextSibling;
+      else text.insertBefore(outer, next);
+    }
+    parts = now;
+    if (!bytes.length) text.replaceChildren(h("span", { class: "lv-empty" }, "no text yet"));
   };
 
-  const drawCurve = (step) => {
+  const drawCurve = (step, width) => {
     const n = model.get("n_parts");
-    const width = curve.parentElement.clientWidth || 340;
     const [H, L, R, T, B] = [236, 52, 14, 12, 46];
     const last = Math.max(1, n.length - 1);
     const x = (i) => L + (i / last) * (width - L - R);
@@ -80,6 +94,7 @@ function render({ model, el }) {
   return view.start(() => {
     const [step, tokens, chosen] = [model.get("step"), model.get("tokens"), model.get("chosen")];
     const [labels, counts] = [model.get("labels"), model.get("counts")];
+    const width = curve.parentElement.clientWidth || 340; // read before anything is written, so that layout is done once
     if (tokens !== drawn.tokens) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
       vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
@@ -87,14 +102,14 @@ function render({ model, el }) {
     chips.forEach((node, i) => { node.hidden = i >= step; });
     vocabulary.lastChild.hidden = step > 0;
     const on = chosen !== null && chosen < step ? chosen : step - 1;
-    selectChip(vocabulary, chips, on, prefix);
     drawText(step, tokens[on]);
-    drawCurve(step);
+    drawCurve(step, width);
     bar.show(step);
     view.note(model.get("told")[step] ?? "");
     if (tokens !== drawn.tokens || view.theme !== drawn.theme)
       view.legend.replaceChildren(h("span", {}, "filled: the token chosen below (else the newest)"), ...markLegend(Object.values(labels)));
-    drawn = { tokens, theme: view.theme };
+    selectChip(vocabulary, chips, on, prefix);
+    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme };
   });
 }
 
