@@ -199,10 +199,11 @@ class Model:
         if isinstance(text_or_ids, str):
             tokens = self.tokenizer.encode(text_or_ids)
         else:
-            tokens = [int(token) for token in text_or_ids]
+            tokens = list(text_or_ids)
             for token in tokens:
-                if not 0 <= token < self.config.n_vocab:
+                if not isinstance(token, int | np.integer) or not 0 <= token < self.config.n_vocab:
                     raise ValueError(f"there is no token {token}; ids go from 0 to {self.config.n_vocab - 1}")
+            tokens = [int(token) for token in tokens]
         if not tokens:
             raise ValueError("the text is empty: the model needs at least one token to guess the next")
         if len(tokens) > self.config.n_ctx:
@@ -254,8 +255,8 @@ class Model:
         tokens = self.tokens_of(prompt)
         sampler, edits = sampler or Sampler(), replace(edits or Edits())
         edits.check(self.config, len(tokens))
-        if max_new_tokens < 0:
-            raise ValueError(f"max_new_tokens must be 0 or more, got {max_new_tokens}")
+        if not isinstance(max_new_tokens, int | np.integer) or max_new_tokens < 0:
+            raise ValueError(f"max_new_tokens must be a whole number, 0 or more, got {max_new_tokens}")
         return self._generate(tokens, max_new_tokens, sampler, np.random.default_rng(seed), edits)
 
     def unembed(

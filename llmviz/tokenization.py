@@ -97,8 +97,10 @@ class Tokenizer:
                 "encode_chat needs at least one message, such as {'role': 'user', 'content': 'Hi'}"
             )
         for message in messages:
-            if not {"role", "content"} <= set(message):
-                raise ValueError(f"a message needs 'role' and 'content'; got {dict(message)!r}")
+            if not isinstance(message, Mapping) or not all(
+                isinstance(message.get(key), str) for key in ("role", "content")
+            ):
+                raise ValueError(f"a message needs 'role' and 'content', both text; got {message!r}")
         if not {"<|im_start|>", "<|im_end|>"} <= set(self.special_tokens):
             raise ValueError("this model's vocabulary has no chat template (no <|im_start|> and <|im_end|>)")
         start, end = self.special_tokens["<|im_start|>"], self.special_tokens["<|im_end|>"]

@@ -232,7 +232,7 @@ def test_control_tokens_typed_into_a_message_stay_text(tokenizer):
     ("messages", "wanted"),
     [
         ([], "at least one message"),
-        ([{"role": "user"}], "needs 'role' and 'content'; got {'role': 'user'}"),
+        ([{"role": "user"}], "needs 'role' and 'content', both text; got {'role': 'user'}"),
         ([{"content": "Hi"}], "needs 'role' and 'content'"),
         ([{"role": "user", "content": "\x04"}], r"U\+0004"),
     ],
