@@ -17,7 +17,7 @@ from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views import provenance, theme
 from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
-from llmviz.views.pieces import quote, visible
+from llmviz.views.pieces import quote, visible, visible_label
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -565,13 +565,13 @@ class WalkExplorer(Explorer):
 N_NEAREST = 3  # how many neighbours of each word are compared
 MAX_WORDS = 200
 COLORS = (
-    "#0072B2",
+    "#1F87C9",
     "#D55E00",
     "#009E73",
     "#CC79A7",
     "#B07A00",
     "#56B4E9",
-    "#8E4EC6",
+    "#9F6BD3",
     "#74797F",
 )  # Okabe-Ito, nearly
 SYMBOLS = (
@@ -681,7 +681,7 @@ class WordMap(Explorer):
                 marker={
                     "color": color,
                     "symbol": symbol,
-                    "size": size,
+                    "size": size - 2 * (symbol == "x"),
                     "line": {"width": 2 if "open" in symbol else 0},
                 },
                 textposition="top center",
@@ -783,7 +783,8 @@ class WordMap(Explorer):
                 title = f"direction {'xyz'.index(axis) + 1}: {percent(share)} of the variance"
                 if axis != "z":
                     self.figure.layout[f"{axis}axis"].title.text = title
-                self.figure.layout.scene[f"{axis}axis"].title.text = title
+                    self.figure.layout[f"{axis}axis"].visible = n == 2
+                self.figure.layout.scene[f"{axis}axis"].title.text = title.replace(" of the variance", "")
             self.figure.layout.title.text = self._title()
             self._look_at()  # within the update, so that the page draws once
 
@@ -791,7 +792,7 @@ class WordMap(Explorer):
         names = self.groups.names
         if group == len(COLORS) - 1 and len(names) > len(COLORS):
             return "the other groups"
-        return html.escape(visible(names[group])[:40])
+        return html.escape(visible_label(names[group])[:40])
 
     def _title(self) -> str:
         if len(self.pieces) < 2:
@@ -911,7 +912,10 @@ def figure_widget(figure):
 
 def _camera(degrees: float) -> dict:
     angle = np.deg2rad(degrees)
-    return {"eye": {"x": 1.7 * float(np.cos(angle)), "y": 1.7 * float(np.sin(angle)), "z": 0.8}}
+    return {
+        "eye": {"x": 2.0 * float(np.cos(angle)), "y": 2.0 * float(np.sin(angle)), "z": 0.9},
+        "center": {"x": 0, "y": 0, "z": -0.1},
+    }
 
 
 def _xyz(points: np.ndarray) -> dict:

@@ -1,0 +1,301 @@
+"""The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
+
+import numpy as np
+import pytest
+
+from llmviz.views import embeddings as pictures
+from llmviz.views.embeddings import look_up, read_groups
+
+# What a reader may type into any box: a sentence has to come back, never an exception.
+BAD = [
+    "",
+    "   ",
+    "word " * 400,
+    "x" * 5_000,
+    "<script>alert(1)</script>",
+    "<|im_end|>",
+    "\ud83d",
+    "\x00\x04\x07",
+    "שלום עולם",
+    "#99999999999",
+    "a: b: c: , ,",
+]
+WORDS = "animals: dog, cat, horse\ncolours: red blue green\nxylophone Paris"
+
+
+def cosine(model, a: str, b: str) -> float:
+    """The cosine of two single tokens, each written exactly as it is."""
+    x, y = (model.weights.W_E[model.tokenizer.encode(text)[0]].astype(float) for text in (a, b))
+    return float(sum(x * y) / np.sqrt(sum(x * x)) / np.sqrt(sum(y * y)))
+
+
+# ---- what is typed ----
+
+
+@pytest.mark.parametrize(
+    ("typed", "piece"),
+    [
+        ("dog", " dog"),  # as inside a sentence
+        ("  dog ", " dog"),
+        ('"dog"', "dog"),  # exactly as it stands
+        ("7", "7"),  # no token with a space in front
+        ("#2767", " dog"),
+        ("#2", "<|im_end|>"),
+    ],
+)
+def test_a_word_is_looked_up_as_one_token(model, typed, piece):
+    word = look_up(typed, model.tokenizer)
+    assert model.tokenizer.pieces([word.token]) == [piece]
+    assert word.problem == ""
+
+
+@pytest.mark.parametrize("typed", BAD)
+def test_what_is_no_token_gets_a_sentence(model, typed):
+    word = look_up(typed, model.tokenizer)
+    assert word.token is None
+    assert word.problem.endswith(".")
+    assert len(word.problem) < 250
+
+
+def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_piece(model):
+    box = pictures.WordBox(model.tokenizer, "xylophone")
+    assert box.token is None
+    assert "2 tokens (\u2068·xyl ophone\u2069)" in box.word.problem
+    assert box.take_first.layout.display == ""
+    box.take_first.click()
+    assert model.tokenizer.pieces([box.token]) == [" xyl"]
+    assert box.take_first.layout.display == "none"
+
+
+def test_groups_are_read_line_by_line(model):
+    groups = read_groups("animals: dog, cat dog\n\nred blue\n: xylophone Paris", model.tokenizer)
+    assert groups.names == ["animals", "group 2", "group 3"]
+    assert model.tokenizer.pieces(groups.tokens) == [" dog", " cat", " red", " blue", " Paris"]
+    assert groups.group_of == [0, 0, 1, 1, 2]
+    assert [word.typed for word in groups.refused] == ["xylophone"]
+
+
+def test_a_map_takes_only_so_many_words(model):
+    names = [piece for piece in model.tokenizer.pieces(range(2_000, 3_000)) if piece.strip().isalpha()]
+    groups = read_groups(" ".join(names), model.tokenizer)
+    assert len(groups.tokens) + len(groups.refused) <= pictures.MAX_WORDS
+    assert groups.cut > 0
+
+
+# ---- pictures ----
+
+
+def test_the_histogram_counts_every_pair_once():
+    histogram = pictures.CosineHistogram([-0.9, -0.1, 0.3, 0.31, 1.0], 0.305, label="a and b", among="all")
+    assert sum(histogram.counts) == 5
+    assert histogram.counts[0] == 1  # what lies outside counts at the end
+    assert histogram.counts[-1] == 1
+    assert histogram.verdict == "cosine 0.30: higher than 60.0 % of the random pairs"
+    assert "a and b: cosine 0.30" in repr(histogram)
+    histogram.show([0.5, 0.6])
+    assert histogram.value is None
+    assert histogram.verdict == ""
+    assert histogram.mean == pytest.approx(0.55)
+
+
+def test_nearest_tokens_say_their_numbers():
+    picture = pictures.NearestTokens([" dog", " cat"], [1.0, 0.583], [2767, 2644], marked=[1], caption="Near")
+    assert repr(picture).splitlines() == ["Near", "·dog  1.000  id 2767", "·cat  0.583  id 2644  typed"]
+    picture.clear("Type a word.")
+    assert repr(picture) == "Type a word."
+
+
+# ---- explorers ----
+
+
+def test_rows_follow_the_text_and_the_selected_token(model):
+    explorer = pictures.RowExplorer(model, "The dog saw the dog")
+    np.testing.assert_array_equal(explorer.row.values[0], model.weights.W_E[504])
+    explorer.strip.selected = 1
+    first = explorer.row.values.copy()
+    explorer.strip.selected = 4
+    np.testing.assert_array_equal(explorer.row.values, first)  # the same row wherever the word stands
+    explorer.box.box.value = "Hi"
+    assert explorer.strip.selected == 0
+    explorer.row.asked = [0, 3]
+    token = model.tokenizer.encode("Hi")[0]
+    assert float(explorer.row.explanation["result"].replace("−", "-")) == pytest.approx(
+        model.weights.W_E[token, 3], rel=1e-3
+    )
+
+
+def test_a_cosine_is_held_against_both_baselines(model):
+    explorer = pictures.CosineExplorer(model, "king", "queen")
+    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " queen"), abs=1e-5)
+    all_tokens = explorer.histogram.mean
+    explorer.among.value = True
+    assert explorer.histogram.mean < all_tokens - 0.1
+    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " queen"), abs=1e-5)
+    explorer.b.box.value = "banana"
+    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " banana"), abs=1e-5)
+    explorer.histogram.asked = []
+    assert "queen" not in explorer.histogram.explanation["title"]
+    explorer.b.box.value = "xylophone"
+    assert explorer.histogram.value is None
+    assert explorer.rows.layout.display == "none"
+    assert "2 tokens" in explorer.histogram.caption
+
+
+def test_the_frequent_tokens_are_no_control_tokens(model):
+    ids = pictures.frequent_tokens(model)
+    assert not set(ids) & set(model.tokenizer.special_tokens.values())
+    assert ids.max() < pictures.N_FREQUENT
+
+
+def test_neighbours_with_and_without_other_spellings(model):
+    explorer = pictures.NeighbourExplorer(model, "dog")
+    assert {" Dog", "dog"} <= set(explorer.list.pieces)
+    assert " dog" not in explorer.list.pieces
+    explorer.spellings.value = False
+    assert not {piece.strip().casefold() for piece in explorer.list.pieces} & {"dog"}
+    assert " cat" in explorer.list.pieces
+    row = explorer.list.pieces.index(" cat")
+    assert explorer.list.cosines[row] == pytest.approx(cosine(model, " dog", " cat"), abs=1e-5)
+    explorer.list.asked = [row]
+    assert "cat" in explorer.list.explanation["title"]
+
+
+def test_the_analogy_that_holds_and_the_one_that_fails(model):
+    explorer = pictures.AnalogyExplorer(model, "king", "man", "woman")
+    assert explorer.list.pieces[0] == " queen"
+    assert [explorer.list.pieces[row] for row in explorer.list.marked] == [" king"]
+    explorer.examples.value = ("Paris", "France", "Italy")
+    assert [box.box.value for box in explorer.words] == ["Paris", "France", "Italy"]
+    assert explorer.list.pieces[0] == " Paris"
+    assert " Rome" not in explorer.list.pieces
+    explorer.leave_out.value = True
+    assert not {" Paris", " France", " Italy", " Rome"} & set(explorer.list.pieces)
+    explorer.list.asked = [0]
+    assert float(explorer.list.explanation["result"]) == pytest.approx(explorer.list.cosines[0], abs=1e-3)
+
+
+def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model):
+    explorer = pictures.WalkExplorer(model, "dog", "cat")
+    for way in range(0, 101, 10):
+        explorer.way.value = way
+        best = {piece.strip() for piece in explorer.list.pieces[:1]}
+        assert best <= {"dog", "cat"}
+        vector = (1 - way / 100) * explorer.rows.values[0] + way / 100 * explorer.rows.values[2]
+        np.testing.assert_allclose(explorer.rows.values[1], vector, atol=1e-6)
+    explorer.list.asked = [0]
+    assert float(explorer.list.explanation["result"]) == pytest.approx(1, abs=1e-3)
+
+
+# ---- the map ----
+
+
+@pytest.fixture(scope="module")
+def word_map(model):
+    return pictures.WordMap(model, WORDS)
+
+
+def shown(word_map):
+    """Names of the traces that are to be seen, and how many points they have."""
+    return {trace.name: len(trace.x) for trace in word_map.figure.data if trace.visible}
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model, dimensions):
+    word_map.box.value = WORDS
+    word_map.dimensions.value = dimensions
+    groups = {name: n for name, n in shown(word_map).items() if "nearest" not in name}
+    assert groups == {"animals": 3, "colours": 3, "group 3": 1}
+    kinds = {trace.type for trace in word_map.figure.data if trace.visible}
+    assert kinds == {"scatter" if dimensions == 2 else "scatter3d"}
+    rows = model.weights.W_E[word_map.groups.tokens].astype(float)
+    rows /= np.sqrt((rows**2).sum(1, keepdims=True))
+    spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
+    kept = 100 * spread[:dimensions].sum() / spread.sum()
+    assert f"keeps {kept:.1f} % of the variance" in word_map.figure.layout.title.text
+
+
+def test_the_map_tells_true_neighbours_from_false_ones(word_map, model):
+    word_map.box.value = WORDS
+    word_map.dimensions.value = 2
+    dog = model.tokenizer.encode(" dog")[0]
+    word_map.word.value = dog
+    others = [piece for piece in word_map.pieces if piece != " dog"]
+    by_cosine = sorted(others, key=lambda piece: -cosine(model, " dog", piece))[:3]
+    assert word_map.by_numbers.pieces == by_cosine
+    place = dict(zip(word_map.pieces, word_map.coordinates))
+    by_eye = sorted(others, key=lambda piece: sum((place[piece] - place[" dog"]) ** 2))[:3]
+    assert word_map.on_map.pieces == by_eye
+    false = [piece for piece in by_eye if piece not in by_cosine]
+    assert [word_map.on_map.pieces[i] for i in word_map.on_map.highlight] == false
+
+
+def test_a_word_keeps_being_looked_at_while_others_come_and_go(word_map, model):
+    word_map.box.value = WORDS
+    red = model.tokenizer.encode(" red")[0]
+    word_map.word.value = red
+    word_map.box.value = WORDS + "\nfruit: apple"
+    assert word_map.word.value == red
+    assert shown(word_map)["fruit"] == 1
+    assert "xylophone" in word_map.by_numbers.caption
+    word_map.box.value = "dog cat"
+    assert word_map.word.value == model.tokenizer.encode(" dog")[0]
+
+
+def test_a_click_on_a_point_looks_at_its_word(word_map, model):
+    from plotly.callbacks import Points
+
+    word_map.box.value = WORDS
+    colours = next(trace for trace in word_map.figure.data if trace.visible and trace.name == "colours")
+    word_map._clicked(colours, Points(point_inds=[1]), None)
+    assert word_map.word.value == model.tokenizer.encode(" blue")[0]
+
+
+def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypatch):
+    import plotly.graph_objects as go
+
+    opened = []
+    monkeypatch.setattr(
+        go.FigureWidget.__mro__[1], "open", lambda self: opened.append(self.get_state()), raising=False
+    )
+    pictures.figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])], layout={"height": 300}))
+    (state,) = opened
+    assert len(state["_widget_data"]) == 1
+    assert state["_widget_layout"]["height"] == 300
+
+
+def test_many_groups_and_markup_in_names(word_map):
+    word_map.box.value = "\n".join(
+        f"<b>{i}</b>: {word}"
+        for i, word in enumerate(["dog", "cat", "cow", "red", "blue", "one", "two", "king", "man"])
+    )
+    names = [name for name in shown(word_map) if "nearest" not in name]
+    assert names[0] == "&lt;b&gt;0&lt;/b&gt;"
+    assert names[-1] == "the other groups"
+    assert len(names) == len(pictures.COLORS)
+
+
+@pytest.mark.parametrize("typed", BAD)
+def test_no_box_breaks_on_anything(word_map, model, typed):
+    word_map.box.value = typed
+    assert word_map.by_numbers.caption
+    assert word_map.figure.layout.title.text
+    for explorer, box in explorers(model):
+        box.value = typed
+        assert explorer.pictures[0].caption
+
+
+def explorers(model):
+    row = pictures.RowExplorer(model, "dog")
+    pair = pictures.CosineExplorer(model, "king", "queen")
+    near = pictures.NeighbourExplorer(model, "dog")
+    sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
+    walk = pictures.WalkExplorer(model, "dog", "cat")
+    yield from ((row, row.box.box), (pair, pair.a.box), (near, near.word.box))
+    yield from ((sum_, sum_.words[1].box), (walk, walk.b.box))
+
+
+def test_every_explorer_has_a_text_form(word_map, model):
+    word_map.box.value = WORDS
+    assert "·horse" in repr(word_map)
+    for explorer, _ in explorers(model):
+        assert len(repr(explorer)) > 100
