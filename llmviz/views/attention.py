@@ -316,7 +316,7 @@ class Curves(Picture):
             rows.append([name, *(self._number(v) for v in self.values[:, i])])
         return lines(rows)
 
-    def _number(self, value: float) -> str:
+    def _number(self, value: float | np.floating) -> str:
         if np.isnan(value):
             return "–"
         return percent(value) if self.unit == "probability" else f"{value:.3g} {self.unit}".rstrip()
@@ -697,29 +697,32 @@ def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
 def turned_number(trace: Trace, layer: int, head: int, position: int, letter: str, i: int) -> Explanation:
     """Where one number of a query ("q") or of a key ("k") comes from: the stream, a column of weights, RoPE's turn."""
     model, edits, block = trace.model, trace.edits, trace.blocks[layer]
-    w = model.weights.layers[layer]
+    w, name = model.weights.layers[layer], {"q": "query", "k": "key"}[letter]
     W, vector = (w.W_Q, block.q) if letter == "q" else (w.W_K, block.k)
     x, source = block.resid_pre[position], f"trace.blocks[{layer}].resid_pre[{position}]"
+    weights = f"model.weights.layers[{layer}]"
     if edits.norm:
         x = ops.rms_norm(x, w.attention_norm, eps=model.config.norm_eps)
-        source = f"the norm of {source}"
+        source = f"llmviz.ops.rms_norm({source}, {weights}.attention_norm, eps=model.config.norm_eps)"
     first = i - i % 2
-    angle = 0.0
-    if edits.rope:
-        turned = position * edits.position_scale + edits.position_shift
-        angle = turned * model.config.rope_base ** (-first / model.config.d_head)
-    name = {"q": "query", "k": "key"}[letter]
+    turns = (position * edits.position_scale + edits.position_shift) * edits.rope
+    angle = turns * model.config.rope_base ** (-first / model.config.d_head)
+    turned = "[np.cos(angle), -np.sin(angle)]" if i == first else "[np.sin(angle), np.cos(angle)]"
     return Explanation(
         f"Number {i} of the {name} of {isolated(trace.pieces[position])} (position {position})",
         f"{letter} = norm(stream) · W_{letter.upper()}, each pair of numbers then turned by RoPE",
         [
             Operand("x", x, source),
             Operand(
-                "W", W[head][:, first : first + 2], f"W_{letter.upper()}[{head}][:, {first}:{first + 2}]"
+                "W",
+                W[head][:, first : first + 2],
+                f"{weights}.W_{letter.upper()}[{head}][:, {first}:{first + 2}]",
             ),
-            Operand("angle", angle, f"position × base^(−{first}/{model.config.d_head})"),
+            Operand(
+                "angle", angle, f"{turns:g} * model.config.rope_base ** (-{first} / model.config.d_head)"
+            ),
         ],
-        "x @ W @ [np.cos(angle), -np.sin(angle)]" if i == first else "x @ W @ [np.sin(angle), np.cos(angle)]",
+        f"x @ W @ {turned}",
         vector[head, position, i],
     )
 
@@ -762,7 +765,7 @@ class HeadExplorer(ipywidgets.VBox):
             np.zeros((config.n_layers, config.n_heads)), group=config.n_heads // config.n_kv_heads
         )
         self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain))
-        self.arcs = wide(Arcs([], None, provenance=self._explain), 400)
+        self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 400)
         self.told = Told()
         self._wanted = query
         super().__init__(
@@ -1059,7 +1062,7 @@ class HeadFinder(ipywidgets.VBox):
             f"Dashed: the {len(names)} largest",
         )
         self._drawing = False
-        self._define(by_weight, here, np.isnan(ranked).all())
+        self._define(by_weight, here, bool(np.isnan(ranked).all()))
         self._draw_map()
 
     def _define(self, by_weight: bool, here: str, nothing: bool) -> None:
@@ -1148,7 +1151,7 @@ class WakeUp(ipywidgets.VBox):
         )
         self.found.description = "Most awake first"
         self.found.style.description_width = "initial"
-        self.arcs = Arcs(["…"], None, caption="Press the button, then choose a text")
+        self.arcs = Arcs(["…"], [[np.nan]], caption="Press the button, then choose a text")
         super().__init__(
             [
                 row(self.layer, self.head, self.search, self.progress),

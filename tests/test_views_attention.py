@@ -1,0 +1,474 @@
+"""Attention's pictures: the numbers they are given, what their controls do, and the claims that the notebook makes."""
+
+import html
+import re
+
+import numpy as np
+import pytest
+import traitlets
+
+import llmviz
+from llmviz import Edits, attention
+from llmviz.views import attention as pictures
+
+CAT = "The cat that I saw yesterday was sleeping"
+KINDS = {
+    "one token": "Hi",
+    "two tokens": "Hi there",
+    "one distinct token": "the" + " the" * 7,
+    "emoji": "👩‍👩‍👧 naïve 🙂",
+    "right to left": "שלום עולם, מה שלומך",
+    "markup": "<script>alert(1)</script><|im_end|>",
+    "64 tokens": "one two three four five six seven eight " * 8,
+}
+LONG = "word and another thing that follows " * 90
+
+
+def told(widget) -> str:
+    """What a line of sentences says, without its markup."""
+    return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
+
+
+@pytest.fixture(scope="module")
+def cat(model):
+    return model.trace(CAT)
+
+
+# --- numbers out of a trace ---
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(causal_mask=False), Edits(score_scale=False)])
+def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
+    trace = tiny_model.trace("The cat sat on the cat", edits)
+    for query in range(len(trace.tokens)):
+        weights = pictures.weights_from(trace, query)
+        assert weights.shape == (3, 6, len(trace.tokens))
+        for layer, block in enumerate(trace.blocks):
+            np.testing.assert_allclose(
+                np.nan_to_num(weights[layer]), block.attention.pattern[:, query], rtol=1e-4, atol=1e-6
+            )
+        assert np.isnan(weights).any() == (edits.causal_mask and query < len(trace.tokens) - 1)
+
+
+def test_the_overview_of_a_short_text_is_its_patterns(cat):
+    seen = pictures.overview(cat)
+    assert seen.maps.shape == (30, 9, 8, 8)
+    assert seen.step == 1
+    pattern = cat.blocks[13].attention.pattern
+    np.testing.assert_array_equal(np.nan_to_num(seen.maps[13]), pattern)
+    assert np.isnan(seen.maps[13, 8][np.triu_indices(8, 1)]).all()  # masked is blank, not zero
+    np.testing.assert_array_equal(seen.scores[1, 13], attention.first_token_score(pattern))
+    assert np.isnan(seen.scores[2:]).all()  # no token comes twice
+    hidden = pictures.overview(cat, True)
+    np.testing.assert_allclose(np.nansum(hidden.maps[..., 1:, :], axis=-1), 1, rtol=1e-4)
+    assert np.isnan(hidden.maps[..., 0]).all()
+
+
+@pytest.mark.parametrize(("seq", "step"), [(5, 2), (6, 3), (7, 1)])
+def test_blocks_keep_their_largest_number(seq, step):
+    pattern = np.random.default_rng(seq).random((2, seq, seq), dtype=np.float32)
+    pattern[:, *np.triu_indices(seq, 1)] = np.nan
+    blocks = pictures.largest_in_blocks(pattern, step)
+    for h, r, c in np.ndindex(blocks.shape):
+        block = pattern[h, r * step : (r + 1) * step, c * step : (c + 1) * step]
+        known = block[~np.isnan(block)]
+        assert np.isnan(blocks[h, r, c]) if not known.size else blocks[h, r, c] == known.max()
+
+
+def test_strongest_skips_what_is_not_a_number():
+    assert pictures.strongest(np.array([[0.1, np.nan], [0.9, 0.5]]), 9) == [(1, 0), (1, 1), (0, 0)]
+    assert pictures.strongest(np.full((2, 2), np.nan), 3) == []
+
+
+def test_random_heads_are_others():
+    taken = [(0, 0), (1, 1)]
+    heads = pictures.random_heads((2, 3), 10, taken, seed=0)
+    assert len(heads) == len(set(heads)) == 4
+    assert not set(heads) & set(taken)
+    assert pictures.random_heads((30, 9), 8, taken, seed=1) != pictures.random_heads(
+        (30, 9), 8, taken, seed=2
+    )
+
+
+# --- pictures ---
+
+
+def test_the_grid_tells_numbers_and_largest_weights():
+    numbers = np.array([[0.25, np.nan], [0.5, 1.0], [0, 0.125]], np.float32)
+    grid = pictures.HeadGrid(numbers, selected=[1, 1], chosen=[(0, 0)], measure="share")
+    rows = [line.split() for line in grid.text().splitlines()]
+    assert rows[1:4] == [
+        ["0", "1", "2"],
+        ["head", "0", "0.25", "0.50", "0.00"],
+        ["head", "1", "–", "1.00", "0.12"],
+    ]
+    assert "selected: layer 1, head 1, share 1" in grid.summary
+    assert "chosen: layer 0, head 0" in grid.summary
+    assert "largest" in pictures.HeadGrid(np.ones((1, 1, 2, 2))).text()
+
+
+@pytest.mark.parametrize("wrong", [{"selected": [3, 0]}, {"selected": [0, -1]}, {"chosen": [[0, 2]]}])
+def test_a_head_that_does_not_exist_is_an_error(wrong):
+    with pytest.raises(traitlets.TraitError, match="within"):
+        pictures.HeadGrid(np.zeros((3, 2))).set_trait(*next(iter(wrong.items())))
+
+
+def test_curves_tell_every_point():
+    curves = pictures.Curves(x=[1, 2], values=[[0.5, np.nan]], names=["a"], unit="probability", x_axis="at")
+    assert [line.split() for line in curves.text().splitlines()] == [
+        ["at", "a"],
+        ["1", "50.0", "%"],
+        ["2", "–"],
+    ]
+    assert pictures.Curves(waiting="later").text() == "later"
+
+
+# --- a sentence and what follows it ---
+
+
+def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
+    sentence = pictures.Sentence(tiny_model, "The cat sat")
+    first = sentence.trace
+    seen = []
+    pictures.follow(sentence, seen.append)
+    assert seen == [first]
+    sentence.box.value = "  dog the cat"
+    assert seen[-1].tokens == sentence.tokens
+    last = sentence.trace
+    sentence.box.value = ""
+    assert sentence.trace is last
+    assert "Type something" in told(sentence.message)
+
+
+@pytest.mark.parametrize("text", KINDS.values(), ids=KINDS.keys())
+def test_every_explorer_follows_any_text(model, text):
+    sentence = pictures.Sentence(model, CAT)
+    by_hand = pictures.HeadByHand(sentence, query=6)
+    explorer = pictures.HeadExplorer(sentence, query=6)
+    sink = pictures.Sink(sentence)
+    finder = pictures.HeadFinder(sentence, query=6, key=1)
+    sentence.box.value = text
+    n = len(sentence.trace.tokens)
+    assert len(by_hand.steps.pieces) == len(explorer.map.row_labels) == len(finder.map.row_labels) == n
+    assert sink.rows.values.shape == (4, n)
+    by_hand.no_mask.value = by_hand.no_scale.value = True
+    assert not np.isnan(by_hand.steps.weights).any()
+    np.testing.assert_allclose(by_hand.steps.weights.sum(), 1, rtol=1e-4)
+    explorer.hide_first.value = True
+    finder.hide_first.value = True
+    for name in finder.by.options:
+        finder.by.value = name
+    for picture in (by_hand.steps, by_hand.values, explorer.grid, explorer.arcs, sink.grid, finder.table):
+        assert picture.text()
+        assert picture.summary
+    sentence.box.value = CAT
+    assert by_hand.steps.selected == 1  # back at "was", which looks at "cat"
+
+
+def test_a_long_text_is_drawn_in_blocks(model):
+    sentence = pictures.Sentence(model, LONG)
+    assert len(sentence.trace.tokens) == 512
+    explorer = pictures.HeadExplorer(sentence)
+    assert explorer.grid.values.shape == (30, 9, 32, 32)
+    assert "largest weight of 16 × 16 tokens" in explorer.grid.caption
+    assert explorer.map.values.shape == (512, 512)
+
+
+def test_a_text_of_one_distinct_token_has_no_sink(model):
+    """All its tokens have the same vector in every layer, so the first is nothing special."""
+    trace = model.trace(KINDS["one distinct token"][3:])
+    assert len(set(trace.tokens)) == 1
+    n = len(trace.tokens)
+    share = pictures.weights_from(trace, n - 1)[1:, :, 0]  # RoPE alone tells the keys apart
+    assert np.median(share) < 2 / n
+    assert np.median(pictures.weights_from(model.trace(CAT), n - 1)[1:, :, 0]) > 0.5
+
+
+# --- one head by hand ---
+
+
+@pytest.fixture
+def by_hand(cat):
+    return pictures.HeadByHand(cat, layer=13, head=8, query=6)
+
+
+def test_the_steps_lead_from_products_to_the_stream(by_hand, cat):
+    attended = cat.blocks[13].attention
+    np.testing.assert_allclose(
+        by_hand.products.values[2].sum() / 8, attended.scores[8, 6, by_hand.key], rtol=1e-5
+    )
+    np.testing.assert_allclose(by_hand.steps.raw[:7] / 8, by_hand.steps.scores[:7], rtol=1e-5)
+    np.testing.assert_allclose(
+        by_hand.steps.exps / by_hand.steps.exps.sum(), attended.pattern[8, 6], atol=1e-6
+    )
+    np.testing.assert_allclose(by_hand.values.values[:-1].sum(axis=0), attended.z[8, 6], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(by_hand.stream.values[2], attended.out[6], rtol=1e-5, atol=1e-5)
+    together = 0
+    for head in range(9):
+        by_hand.head.value = head
+        together = together + by_hand.stream.values[1]
+    np.testing.assert_allclose(together, attended.out[6], rtol=1e-3, atol=1e-4)
+
+
+def test_the_strongest_key_is_shown_until_one_is_clicked(by_hand):
+    assert by_hand.steps.selected == by_hand.key == 1  # cat
+    by_hand.layer.value = 0
+    strongest = int(np.nanargmax(by_hand.steps.weights))
+    assert by_hand.steps.selected == strongest
+    by_hand.steps.selected = 3
+    by_hand.layer.value = 13
+    assert by_hand.steps.selected == by_hand.key == 3
+    by_hand.steps.selected = 7  # comes later
+    assert "comes later" in told(by_hand.product_told)
+
+
+def test_temptations_change_this_layer_only(by_hand, cat):
+    was = by_hand.steps.weights.copy()
+    by_hand.no_scale.value = True
+    assert not by_hand.steps.scaled
+    assert by_hand.steps.weights[1] > was[1]  # even more of all or nothing
+    by_hand.no_scale.value = False
+    by_hand.no_mask.value = True
+    assert by_hand.steps.weights[7] > 0
+    by_hand.no_mask.value = False
+    np.testing.assert_array_equal(by_hand.steps.weights, was)
+    assert by_hand.tempted is cat
+
+
+@pytest.mark.parametrize("tempted", [False, True])
+def test_every_number_tells_where_it_comes_from(by_hand, model, tempted):
+    by_hand.no_scale.value = by_hand.no_mask.value = tempted
+    asked = [(by_hand.products, w, i) for w in range(3) for i in (4, 5)]
+    asked += [(by_hand.steps, key, step) for key in (0, 1, 7) for step in range(4)]
+    asked += [(by_hand.values, w, 3) for w in range(len(by_hand.values.values))]
+    asked += [(by_hand.stream, w, 2) for w in range(3)]
+    for picture, *where in asked:
+        check_explanation(picture.provenance(*where), by_hand.shown, model)
+    for w, i in ((0, 4), (1, 5), (2, 6)):
+        np.testing.assert_allclose(by_hand.products.provenance(w, i).result, by_hand.products.values[w, i])
+
+
+def check_explanation(explanation, trace, model) -> None:
+    """Its line, with its operands, gives its result; and each operand is what its source says."""
+    names = {"np": np, "llmviz": llmviz, "trace": trace, "model": model}
+    operands = {operand[0]: operand[1] for operand in explanation.operands}
+    result = eval(explanation.line, names | operands)
+    np.testing.assert_allclose(result, explanation.result, rtol=1e-3, atol=1e-4, err_msg=repr(explanation))
+    for name, value, *source in explanation.operands:
+        if source and source[0]:
+            np.testing.assert_allclose(eval(source[0], names), value, rtol=1e-5, err_msg=name)
+
+
+# --- all heads, the sink, the finder ---
+
+
+def test_grid_sliders_map_and_arcs_move_together(cat):
+    explorer = pictures.HeadExplorer(cat, layer=13, head=8, query=6)
+    explorer.grid.selected = [21, 7]
+    assert (explorer.layer.value, explorer.head.value) == (21, 7)
+    np.testing.assert_array_equal(np.nan_to_num(explorer.map.values), cat.blocks[21].attention.pattern[7])
+    explorer.layer.value = 5
+    assert explorer.grid.selected == [5, 7]
+    explorer.map.selected = [3, 0]
+    assert explorer.arcs.selected == 3
+    explorer.arcs.selected = 6
+    assert explorer.map.selected[0] == 6
+    assert "with head 6 and 8 of its layer" in told(explorer.told)
+    explorer.hide_first.value = True
+    assert np.isnan(explorer.map.values[:, 0]).all()
+    np.testing.assert_allclose(np.nansum(explorer.map.values[1:], axis=1), 1, rtol=1e-4)
+    for key in (0, 1, 6):
+        check_explanation(explorer.map.provenance(6, key), cat, cat.model)
+
+
+def test_the_sink_counts_heads(cat):
+    sink = pictures.Sink(cat)
+    first = np.stack([block.attention.pattern[:, -1, 0] for block in cat.blocks])
+    assert f"{(first > 0.5).sum()} of 270 heads" in told(sink.told)
+    np.testing.assert_allclose(sink.rows.values[0], sink._weights.mean(axis=(0, 1)), rtol=1e-5)
+    np.testing.assert_allclose(np.nansum(sink.rows.values, axis=1), 1, rtol=1e-4)
+    sink.strip.selected = 0
+    assert "it can look at itself only" in told(sink.told)
+    sink.strip.selected = 6
+    sink.grid.selected = [13, 8]
+    assert sink.rows.values[2, 1] > 0.8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CAT,
+        "The old teacher quietly opened the window",
+        "My brother and his friends are going to the beach",
+        "Die Katze, die ich gestern sah, schlief",
+        "for i in range(10): print(i)",
+        "I never thought that he would come back so soon",
+    ],
+)
+def test_the_first_token_gets_most_and_its_value_is_small(model, text):
+    trace = model.trace(text)
+    assert pictures.weights_from(trace, len(trace.tokens) - 1)[..., 0].mean() > 0.4
+    lengths = np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
+    assert lengths[0] < 0.5 * lengths[1:].min()
+
+
+@pytest.mark.parametrize(
+    ("text", "verb", "subject"),
+    [
+        (CAT, " was", " cat"),
+        ("The dog that chased the cats is barking loudly", " is", " dog"),
+        ("The keys that the man lost were on the table", " were", " keys"),
+        ("The book that my friends read last week was boring", " was", " book"),
+        ("The flowers near the old house are red", " are", " flowers"),
+    ],
+)
+def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, subject):
+    trace = model.trace(text)
+    finder = pictures.HeadFinder(trace, query=trace.pieces.index(verb), key=trace.pieces.index(subject))
+    assert finder.ranking[0] == (13, 8)
+    assert finder.table.values[0, 0] > 0.8
+    finder.table.selected = [1, 0]
+    assert tuple(finder.grid.selected) == finder.ranking[1]
+
+
+def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
+    finder = pictures.HeadFinder(cat, query=6, key=1)
+    finder.by.value = "previous token"
+    assert finder.table.values[0, 2] == pytest.approx(pictures.overview(cat).scores[0].max())
+    finder.by.value = "induction"
+    assert finder.ranking == []
+    assert "no token comes twice" in told(finder.definition)
+    finder.measured_on.value = finder.PROBE
+    assert finder.ranking
+    assert all(15 <= layer <= 24 for layer, _ in finder.ranking[:5])
+    finder.by.value = finder.BY_WEIGHT
+    finder.target_strip.selected = 7
+    assert finder.ranking == []
+    assert "cannot look at later ones" in told(finder.definition)
+
+
+def test_a_text_is_found_that_wakes_an_induction_head(model):
+    texts = ["The old teacher opened the window", "one two three four one two three four", "Why not go out?"]
+    wake = pictures.WakeUp(model, layer=17, head=3, sentences=texts)
+    assert wake.found.options == ()
+    wake.run()
+    assert texts[wake.found.value] == texts[1]
+    assert wake.awake.shape == (3, 30, 9)
+    wake.layer.value = 11
+    wake.head.value = 1
+    assert "awake everywhere" in told(wake.told)
+    wake.found.value = 2
+    assert wake.arcs.pieces == model.trace(texts[2]).pieces
+
+
+# --- does it matter ---
+
+
+@pytest.fixture(scope="module")
+def matter(model):
+    return pictures.DoesItMatter(model)
+
+
+def test_the_heads_that_look_at_cat_hardly_matter(matter):
+    matter.preset.value = 0
+    assert {tuple(one) for one in matter.grid.chosen} == {(13, 8), (13, 6), (25, 2)}
+    assert matter.lead_before > 4
+    assert abs(matter.lead - matter.lead_before) < 1
+    assert "hardly matters" in told(matter.told)
+
+
+@pytest.mark.parametrize("preset", [1, 2])
+def test_one_head_carries_the_plural(matter, preset):
+    matter.preset.value = preset
+    assert matter.grid.chosen == [[26, 0]]
+    assert matter.lead_before > 3
+    assert matter.lead < 0.5
+
+
+def test_a_head_can_look_at_a_word_to_hold_it_back(matter):
+    matter.preset.value = 3
+    assert matter.grid.chosen == [[24, 4]]
+    assert matter.lead > matter.lead_before + 0.3
+
+
+def test_the_slider_scales_and_one_changes_nothing(matter, model):
+    matter.preset.value = 1
+    matter.scale.value = 1.0
+    np.testing.assert_array_equal(matter.after.logits, matter.trace.logits)
+    np.testing.assert_array_equal(matter.bars.probs, matter.bars.before)
+    matter.scale.value = 2.0
+    again = model.trace(matter.trace.tokens, Edits(head={(26, 0): 2.0}))
+    np.testing.assert_allclose(matter.after.logits, again.logits, rtol=1e-4, atol=1e-3)
+    matter.none.click()
+    assert matter.grid.chosen == []
+    assert matter.lead == matter.lead_before
+    matter.top[1].click()
+    assert len(matter.grid.chosen) == 3
+    matter.random.click()
+    assert len(matter.grid.chosen) == 3
+    matter.scale.value = 0.0
+
+
+def test_own_texts_and_answers(matter):
+    matter.box.box.value = "My brother and his friends"
+    matter.answer.value, matter.other.value = " are", " is"
+    matter.strip.selected = 4
+    assert np.isfinite(matter.lead_before)
+    matter.other.value = ""
+    assert "Type an answer" in told(matter.told)
+    matter.box.box.value = ""
+    assert "Type something" in told(matter.box.message)
+    matter.preset.value = 0
+
+
+def test_every_head_is_switched_off_alone(tiny_model):
+    matter = pictures.DoesItMatter(tiny_model)
+    matter.box.box.value = "The cat sat on the dog"
+    matter.answer.value, matter.other.value = " the", "s"
+    matter.switch_each_off()
+    ids = matter.trace.tokens
+    a, b = (tiny_model.tokenizer.encode(text)[0] for text in (" the", "s"))
+    tiny_model.forget()
+    for layer, head in ((0, 0), (1, 5), (2, 2)):
+        logits = tiny_model.trace(ids, Edits(head={(layer, head): 0})).logits
+        expected = (logits[a] - logits[b]) - matter.lead_before
+        assert matter.effect[layer, head] == pytest.approx(expected, abs=1e-4)
+    assert matter.progress.value == 18
+    assert "correlate by" in told(matter.effect_told)
+
+
+# --- induction, cost ---
+
+
+def test_induction_holds_and_falls_with_its_heads(model):
+    experiment = pictures.Induction(model)
+    for seed in range(3):
+        experiment.seed.value = seed
+        assert experiment.first < 1e-3
+        assert experiment.second > 0.3
+        assert experiment.without < 0.01
+        assert np.mean(experiment.without_random) > 0.5 * experiment.second
+        assert all(15 <= layer <= 24 for layer, _ in experiment.strongest)
+    experiment.off.value = 0
+    assert experiment.curves.names == ["the model as it is"]
+
+
+def test_right_next_is_the_probability_of_the_tokens_that_came(tiny_model):
+    trace = tiny_model.trace("The cat sat on the dog")
+    right = pictures.right_next(trace)
+    for i, token in enumerate(trace.tokens[1:], start=1):
+        logits = tiny_model.trace(trace.tokens[:i]).logits.astype(np.float64)
+        assert right[i - 1] == pytest.approx(np.exp(logits[token]) / np.exp(logits).sum(), rel=1e-3)
+
+
+def test_cost_is_measured_when_asked(tiny_model, model):
+    cost = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
+    assert cost.timing is None
+    assert cost.times.text() == "press the button"
+    cost.run()
+    assert cost.timing.lengths == (8, 16, 32, 64)  # as far as its context reaches
+    assert (np.stack([cost.timing.with_cache, cost.timing.without_cache, cost.timing.quadratic]) > 0).all()
+    assert "times as long" in told(cost.told)
+    # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
+    assert "45 kB" in told(pictures.Cost(model).told)
+    assert "135 kB" in told(pictures.Cost(model).told)
