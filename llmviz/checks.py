@@ -372,6 +372,164 @@ def _length(vector) -> float:
     return float(np.sqrt((vector**2).sum()))
 
 
+# --- 03 position
+
+
+def sinusoid_table(attempt: Callable) -> Verdict:
+    """`attempt(n_positions, d_model)` gives the pattern of 2017, a row a position: sine in columns 0, 2, 4 …, cosine
+    in columns 1, 3, 5 …, of position / 10,000^(2i / d_model) for the pair i."""
+    cases = [(7, 8), (1, 4), (3, 2)]
+
+    def table(n, d, *, exponent=lambda i, d: 2 * i / d, base=10_000.0, turn=0.0, halves=False):
+        angles = np.outer(np.arange(n), base ** -exponent(np.arange(d // 2), d))
+        waves = np.stack([np.sin(angles + turn), np.cos(angles + turn)], axis=1 if halves else 2)
+        return waves.reshape(n, d)
+
+    return compare(
+        attempt,
+        cases,
+        table,
+        [
+            Mistake(
+                lambda n, d: table(n, d, exponent=lambda i, d: i / d),
+                "the waves get slower only half as fast as they should: the exponent is 2i / d_model",
+            ),
+            Mistake(
+                lambda n, d: table(n, d, halves=True),
+                "all sines stand before all cosines; they should take turns: sine, cosine, sine, cosine …",
+            ),
+            Mistake(
+                lambda n, d: table(n, d).reshape(n, -1, 2)[..., ::-1].reshape(n, d),
+                "sine and cosine have changed places: sine comes first, in column 0",
+            ),
+            Mistake(
+                lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
+                "the waves get faster and faster: divide the position by 10,000^(2i / d_model), don't multiply",
+            ),
+            Mistake(
+                lambda n, d: np.stack(
+                    [(np.cos if j % 2 else np.sin)(np.arange(n) / 10_000 ** (2 * j / d)) for j in range(d)],
+                    axis=1,
+                ),
+                "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns",
+            ),
+            Mistake(
+                lambda n, d: table(n, d).T, "rows and columns have changed places: a row for each position"
+            ),
+            Mistake(
+                lambda n, d: table(n + 1, d)[1:],
+                "the first position is 0, not 1; its row is 0, 1, 0, 1 …",
+            ),
+        ],
+        "right: this is the pattern that the first transformer added to its embeddings",
+    )
+
+
+def rotate_pair(attempt: Callable) -> Verdict:
+    """`attempt(a, b, angle)` gives the two numbers of the pair (a, b), turned by the angle in radians."""
+    cases = [(1.0, 0.0, 0.5), (0.3, -1.2, 2.0), (2.0, 1.0, -7.0)]
+
+    def turned(a, b, angle):
+        tip = complex(a, b) * np.exp(1j * angle)
+        return np.array([tip.real, tip.imag])
+
+    def one_after_the_other(a, b, angle):
+        a = a * np.cos(angle) - b * np.sin(angle)
+        return np.array([a, a * np.sin(angle) + b * np.cos(angle)])
+
+    return compare(
+        attempt,
+        cases,
+        turned,
+        [
+            Mistake(
+                lambda a, b, angle: turned(a, b, -angle),
+                "it turns the wrong way round: the minus belongs to b · sin in the first number",
+            ),
+            Mistake(
+                lambda a, b, angle: turned(a, b, np.radians(angle)),
+                "the angle is in radians already; np.cos and np.sin take it as it is",
+            ),
+            Mistake(
+                one_after_the_other,
+                "your second number uses the new a; both need the old one, so keep it before you change it",
+            ),
+            Mistake(
+                lambda a, b, angle: turned(b, a, angle)[::-1],
+                "a and b have changed places: a is the first number",
+            ),
+            Mistake(
+                lambda a, b, angle: np.array([a * np.cos(angle), b * np.sin(angle)]),
+                "each new number needs both old ones: a · cos − b · sin, and …",
+            ),
+            Mistake(
+                lambda a, b, angle: np.array(
+                    [a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)]
+                ),
+                "there is a minus missing: turning must not change how long the hand is",
+            ),
+        ],
+        "right: the hand has turned, and is as long as before",
+    )
+
+
+def score_at(attempt: Callable) -> Verdict:
+    """`attempt(q, k, q_place, k_place, base)` gives the score q·k/√d_head after RoPE turned both by their places.
+
+    q and k have an even number of numbers; neighbours (0, 1), (2, 3) … are a pair.
+    """
+    rng = np.random.default_rng(5)
+    q, k = rng.normal(size=(2, 8)).astype(np.float32)
+    places = [(5, 2), (105, 102), (2, 5), (40, 40), (900, 30)]
+    cases = [(q, k, at, to, base) for base in (10_000.0, 100.0) for at, to in places]
+
+    def score(q, k, at, to, base, *, scale=True, halves=False, with_key=True):
+        q, k = ((x[: len(x) // 2], x[len(x) // 2 :]) if halves else (x[::2], x[1::2]) for x in (q, k))
+        q, k = (a + 1j * b.astype(float) for a, b in (q, k))
+        speeds = base ** (-np.arange(len(q)) / len(q))
+        apart = at - to if with_key else at
+        return float(
+            (q * k.conj() * np.exp(1j * apart * speeds)).sum().real / (np.sqrt(2 * len(q)) if scale else 1)
+        )
+
+    return compare(
+        attempt,
+        cases,
+        score,
+        [
+            Mistake(
+                lambda *case: score(*case, scale=False),
+                "the dot product is right; divide it by the square root of the vector's length",
+            ),
+            Mistake(
+                lambda *case: score(*case, with_key=False),
+                "only the query was turned; the key is turned by its own place",
+            ),
+            Mistake(
+                lambda q, k, at, to, base: score(q, k, to, at, base),
+                "query and key have changed places: q turns by q_place, k by k_place",
+            ),
+            Mistake(
+                lambda q, k, at, to, base: score(q, k, 0, 0, base),
+                "the places make no difference: is each of the two turned by its own angle?",
+            ),
+            Mistake(
+                lambda *case: score(*case) * np.sqrt(8) / 8,
+                "divide by the square root of the length, not by the length",
+            ),
+            Mistake(
+                lambda q, k, at, to, base: score(q, k, at, to, 10_000.0),
+                "the base is wrong: use the one that your function is given",
+            ),
+            Mistake(
+                lambda *case: score(*case, halves=True),
+                "the pairs are neighbours here, (0, 1), (2, 3) …, not number i of each half",
+            ),
+        ],
+        "right: and (5, 2) and (105, 102) give the same score, since only the distance counts",
+    )
+
+
 # --- 04 attention
 
 
@@ -562,3 +720,71 @@ def induction_score(attempt: Callable) -> Verdict:
         ],
         "right: 1 would be a head that does nothing else",
     )
+
+
+# --- 06 sampling
+
+
+def temperature(attempt: Callable) -> Verdict:
+    """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
+
+    def formula(logits, t):
+        powers = np.exp((logits - logits.max()) / t)
+        return powers / powers.sum()
+
+    cases = [
+        (np.array([1.0, 3.0, 0.0]), 1.0),
+        (np.array([1.0, 3.0, 0.0]), 0.5),
+        (np.array([900.0, 901.0]), 2.0),
+    ]
+    mistakes = [
+        Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
+        Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
+        Mistake(lambda x, t: np.exp(x / t), "the powers do not add up to 1 yet: divide by their sum"),
+    ]
+    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
+
+
+def nucleus(attempt: Callable) -> Verdict:
+    """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
+
+    def keep(probs, p, *, one_too_few=False, rescale=True):
+        kept, held = np.zeros_like(probs), 0.0
+        for i in sorted(range(len(probs)), key=lambda i: -probs[i]):
+            if held >= p or (one_too_few and held and held + probs[i] > p):
+                break
+            kept[i] = probs[i]
+            held += probs[i]
+        return kept / kept.sum() if rescale else kept
+
+    cases = [
+        (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
+        (np.array([0.6, 0.4]), 0.5),
+        (np.array([0.2, 0.5, 0.3]), 1.0),
+    ]
+    mistakes = [
+        Mistake(
+            lambda q, p: keep(q, p, rescale=False), "scale what you kept up again, so that it adds up to 1"
+        ),
+        Mistake(
+            lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
+        ),
+    ]
+    return compare(attempt, cases, keep, mistakes, "right: the nucleus")
+
+
+def dart(attempt: Callable) -> Verdict:
+    """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
+
+    def formula(probs, u):
+        reached = 0.0
+        for index, share in enumerate(probs):
+            reached += share
+            if u < reached:
+                return index
+        return len(probs) - 1
+
+    probs = np.array([0.2, 0.5, 0.3])
+    cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
+    mistakes = [Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u")]
+    return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

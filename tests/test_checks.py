@@ -179,6 +179,114 @@ def test_embeddings_stubs_are_not_attempted_yet(check, stub):
     assert "not attempted yet" in repr(check(stub))
 
 
+# --- 03 position
+
+
+def waves_by_loop(n, d, slower=2, first=0):
+    return np.array(
+        [
+            [
+                wave((p + first) / 10_000 ** (slower * i / d))
+                for i in range(d // 2)
+                for wave in (np.sin, np.cos)
+            ]
+            for p in range(n)
+        ]
+    )
+
+
+def turn_by_matrix(a, b, angle):
+    cos, sin = np.cos(angle), np.sin(angle)
+    return tuple(np.array([[cos, -sin], [sin, cos]]) @ [a, b])
+
+
+def score_by_pairs(q, k, q_place, k_place, base, scale=True, turn_key=True):
+    total = 0
+    for i in range(0, len(q), 2):
+        speed = base ** (-i / len(q))
+        x = turn_by_matrix(q[i], q[i + 1], q_place * speed)
+        y = turn_by_matrix(k[i], k[i + 1], k_place * speed * turn_key)
+        total += x[0] * y[0] + x[1] * y[1]
+    return total / len(q) ** 0.5 if scale else total
+
+
+@pytest.mark.parametrize(
+    ("check", "right"),
+    [
+        (checks.sinusoid_table, waves_by_loop),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d).astype(np.float32)),
+        (checks.rotate_pair, turn_by_matrix),
+        (checks.rotate_pair, lambda *pair: np.array(turn_by_matrix(*pair))),
+        (checks.score_at, score_by_pairs),
+    ],
+)
+def test_position_right_answers_pass(check, right):
+    assert check(right).passed is True, check(right)
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong", "hint"),
+    [
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d, slower=1), "half as fast"),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d, slower=-2), "faster and faster"),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d, first=1), "not 1"),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d).T, "changed places"),
+        (
+            checks.sinusoid_table,
+            lambda n, d: np.hstack([waves_by_loop(n, d)[:, ::2], waves_by_loop(n, d)[:, 1::2]]),
+            "take turns",
+        ),
+        (
+            checks.sinusoid_table,
+            lambda n, d: waves_by_loop(n, d)[:, [j + 1 - 2 * (j % 2) for j in range(d)]],
+            "sine comes first",
+        ),
+        (
+            checks.sinusoid_table,
+            lambda n, d: np.array(
+                [[[np.sin, np.cos][j % 2](p / 10_000 ** (2 * j / d)) for j in range(d)] for p in range(n)]
+            ),
+            "not the columns",
+        ),
+        (checks.sinusoid_table, lambda n, d: np.zeros((d, n)), "should"),
+        (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, -angle), "wrong way"),
+        (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, angle * np.pi / 180), "radians"),
+        (
+            checks.rotate_pair,
+            lambda a, b, t: (new := a * np.cos(t) - b * np.sin(t), new * np.sin(t) + b * np.cos(t)),
+            "the old one",
+        ),
+        (checks.rotate_pair, lambda a, b, t: (a * np.cos(t), b * np.sin(t)), "both old ones"),
+        (
+            checks.rotate_pair,
+            lambda a, b, t: (a * np.cos(t) + b * np.sin(t), a * np.sin(t) + b * np.cos(t)),
+            "minus missing",
+        ),
+        (checks.score_at, lambda *case: score_by_pairs(*case, scale=False), "square root"),
+        (checks.score_at, lambda *case: score_by_pairs(*case, turn_key=False), "only the query"),
+        (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, j, i, base), "changed places"),
+        (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, i, i, base), "no difference"),
+        (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, i, j, 10_000), "base is wrong"),
+        (checks.score_at, lambda *case: score_by_pairs(*case, scale=False) / 8, "not by the length"),
+        (
+            checks.score_at,
+            lambda q, k, *rest: score_by_pairs(*(x.reshape(2, -1).T.ravel() for x in (q, k)), *rest),
+            "neighbours",
+        ),
+    ],
+)
+def test_position_mistakes_are_named(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize("check", [checks.sinusoid_table, checks.rotate_pair, checks.score_at])
+@pytest.mark.parametrize("stub", [lambda *_: None, lambda *_: ...])
+def test_position_stubs_are_not_attempted_yet(check, stub):
+    assert check(stub).passed is None
+
+
 # --- 04 attention
 
 
