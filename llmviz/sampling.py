@@ -13,6 +13,7 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,6 +68,53 @@ def min_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
     """Keep the tokens whose probability is at least p times the largest."""
     _require(0 <= p <= 1, "min_p", p, "from 0 to 1")
     return _keep(probs, probs >= np.asarray(p, probs.dtype) * probs.max())
+
+
+STEPS = ("temperature", "top_k", "top_p", "min_p")  # in the order in which `Sampler` applies them
+
+
+def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, float]]) -> list[Filtered]:
+    """What each step leaves, for steps in any order: pairs of a name from `STEPS` and its setting.
+
+    Starts from softmax(logits). A temperature that comes after a filter works on what the filter kept.
+    ValueError for a name that is not in `STEPS`, or a setting that is out of range.
+    """
+    probs, left = softmax(logits), []
+    for name, setting in steps:
+        if name == "temperature":
+            with np.errstate(divide="ignore"):  # log 0 = -inf: what was cut stays cut
+                scores = logits if not left else np.log(probs)
+            step = Filtered(with_temperature(scores, setting), 0.0)
+        elif name in STEPS:
+            step = {"top_k": top_k, "top_p": top_p, "min_p": min_p}[name](probs, setting)
+        else:
+            raise ValueError(f"there is no step {name!r}; the steps are {', '.join(STEPS)}")
+        left.append(step)
+        probs = step.probs
+    return left
+
+
+def entropy(probs: Float[np.ndarray, " n_vocab"]) -> float:
+    """How unsure a distribution is, in bits (Shannon 1948): 0 if one token has everything, log2(n) if n share alike."""
+    some = probs[probs > 0].astype(np.float64)
+    return float(max(0.0, -(some * np.log2(some)).sum()))
+
+
+def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
+    """The share of all tokens but the k likeliest, 0 to 1."""
+    return float(max(0.0, 1 - np.sort(probs.astype(np.float64))[::-1][:k].sum()))
+
+
+def surprise(
+    logits: Float[np.ndarray, "seq n_vocab"], tokens: Sequence[int]
+) -> Float[np.ndarray, " n_guesses"]:
+    """How unlikely each token but the first was to the model, in bits: -log2 of its probability.
+
+    logits: the model's after each of the tokens; the last row is not needed. Their mean is the model's loss on the
+    text (in bits a token); 2 to that power is its perplexity.
+    """
+    probs = softmax(logits[:-1].astype(np.float64))
+    return -np.log2(probs[np.arange(len(tokens) - 1), list(tokens[1:])]).astype(np.float32)
 
 
 def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
