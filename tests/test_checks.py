@@ -371,3 +371,36 @@ def test_attention_mistakes_are_named(check, wrong, hint):
 @pytest.mark.parametrize("stub", [lambda *_: None, lambda *_: ...])
 def test_attention_stubs_are_not_attempted_yet(check, stub):
     assert check(stub).passed is None
+
+
+# --- 06 sampling
+
+
+def test_temperature():
+    def right(logits, t):
+        powers = np.exp((logits - logits.max()) / t)
+        return powers / powers.sum()
+
+    assert checks.temperature(right).passed
+    assert "temperature out" in checks.temperature(lambda x, t: right(x, 1)).message
+    assert "divide" in checks.temperature(lambda x, t: right(x, 1 / t)).message
+    assert checks.temperature(lambda x, t: ...).passed is None
+
+
+def test_nucleus():
+    def right(probs, p):
+        order = np.argsort(-probs)
+        before = np.cumsum(probs[order]) - probs[order]
+        kept = np.zeros_like(probs)
+        kept[order[before < p]] = probs[order[before < p]]
+        return kept / kept.sum()
+
+    assert checks.nucleus(right).passed
+    assert "scale" in checks.nucleus(lambda q, p: right(q, p) * q[right(q, p) > 0].sum()).message
+    assert checks.nucleus(lambda q, p: q).passed is False
+
+
+def test_dart():
+    assert checks.dart(lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right"))).passed
+    assert "dart" in checks.dart(lambda q, u: int(q.argmax())).message
+    assert checks.dart(lambda q, u: None).passed is None
