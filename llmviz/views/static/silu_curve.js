@@ -1,0 +1,103 @@
+// The curve of silu with every neuron of one token on it: across, what its gate says; up, what the gate lets pass.
+
+function render({ model, el }) {
+  const view = frame(model, el, "silu_curve");
+  const canvas = h("canvas", { "aria-hidden": "true" });
+  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": "neurons on the curve: left and right go to the next gate value" }, canvas);
+  view.body.append(plot);
+  const HEIGHT = 330;
+  const space = { left: 60, right: 16, top: 14, bottom: 46 };
+  let shown = null;
+
+  const tell = (i) => {
+    if (i === null || i === undefined || !shown || i >= shown.gate.length) return view.note("");
+    const [gate, passed] = [shown.gate[i], shown.passed[i]];
+    view.note(`neuron ${i} · gate ${number(gate)} → silu ${number(passed)} · × up ${number(shown.up[i])} = ${number(shown.hidden[i])}`);
+  };
+  const nearest = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    let [best, distance] = [null, 900];
+    for (let i = 0; i < shown.gate.length; i++) {
+      const d = (shown.px(shown.gate[i]) - x) ** 2 + (shown.py(shown.passed[i]) - y) ** 2;
+      if (d < distance) [best, distance] = [i, d];
+    }
+    return best;
+  };
+  plot.addEventListener("pointermove", (event) => shown && tell(nearest(event) ?? model.get("selected")));
+  plot.addEventListener("pointerleave", () => tell(model.get("selected")));
+  plot.addEventListener("click", (event) => { const i = shown && nearest(event); if (i !== null) view.set({ selected: i }); });
+  const step = (to) => () => {
+    if (!shown) return;
+    const at = shown.order.indexOf(model.get("selected"));
+    view.set({ selected: shown.order[clamp(to(at), 0, shown.order.length - 1)] });
+  };
+  onKeys(plot, { ArrowRight: step((at) => at + 1), ArrowLeft: step((at) => (at < 0 ? shown.order.length : at) - 1), PageDown: step((at) => at + 50), PageUp: step((at) => at - 50), Home: step(() => 0), End: step(() => 1e9) });
+
+  return view.start(() => {
+    const data = floats(model.get("values"));
+    const curve = floats(model.get("curve"));
+    if (!data || !curve) return;
+    const n = data.shape[1];
+    const [gate, up, passed, hidden] = [0, 1, 2, 3].map((k) => data.data.slice(k * n, (k + 1) * n));
+    const m = curve.shape[1];
+    const [cx, cy] = [curve.data.slice(0, m), curve.data.slice(m)];
+    const width = Math.max(320, Math.min(900, view.width()));
+    const ctx = sizeCanvas(canvas, width, HEIGHT);
+    const css = getComputedStyle(view.root);
+    const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();
+    const accent = color(model.get("stage"));
+    const [x0, x1] = [cx[0], cx[m - 1]];
+    const [y0, y1] = [Math.min(...cy, 0) - 0.03 * (x1 - x0), Math.max(...cy) * 1.06];
+    const px = (v) => space.left + ((v - x0) / (x1 - x0)) * (width - space.left - space.right);
+    const py = (v) => HEIGHT - space.bottom - ((v - y0) / (y1 - y0)) * (HEIGHT - space.top - space.bottom);
+    const order = Array.from(gate.keys()).sort((a, b) => gate[a] - gate[b]);
+    shown = { gate, up, passed, hidden, px, py, order };
+    const line = (x, y, X, Y) => { ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(X, Y); ctx.stroke(); };
+    ctx.font = `14px ${css.getPropertyValue("--lv-font-ui")}`;
+    ctx.fillStyle = color("quiet");
+    ctx.lineWidth = 1;
+    const step = [0.25, 0.5, 1, 2, 5, 10, 20, 50].find((k) => (x1 - x0) / k <= 9) ?? 100;
+    for (let v = Math.ceil(x0 / step) * step; v <= x1; v += step) {
+      ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
+      line(px(v), space.top, px(v), HEIGHT - space.bottom);
+      ctx.textAlign = "center";
+      ctx.fillText(minus(String(v)), px(v), HEIGHT - space.bottom + 18);
+    }
+    for (let v = Math.ceil(y0 / step) * step; v <= y1; v += step) {
+      ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
+      line(space.left, py(v), width - space.right, py(v));
+      ctx.textAlign = "right";
+      ctx.fillText(minus(String(v)), space.left - 8, py(v) + 5);
+    }
+    ctx.textAlign = "center";
+    ctx.fillText("gate", (space.left + width - space.right) / 2, HEIGHT - 8);
+    ctx.save();
+    ctx.translate(16, HEIGHT / 2 - 14);
+    ctx.rotate(-Math.PI / 2);
+    ctx.fillText("silu(gate)", 0, 0);
+    ctx.restore();
+    ctx.strokeStyle = color("quiet");
+    ctx.lineWidth = 1.5;
+    ctx.beginPath();
+    cx.forEach((v, i) => ctx.lineTo(px(v), py(cy[i])));
+    ctx.stroke();
+    ctx.fillStyle = accent;
+    ctx.globalAlpha = 0.45;
+    for (let i = 0; i < n; i++) { ctx.beginPath(); ctx.arc(px(gate[i]), py(passed[i]), 4, 0, 7); ctx.fill(); }
+    ctx.globalAlpha = 1;
+    const at = model.get("selected");
+    if (at !== null && at < n) {
+      ctx.strokeStyle = color("ink");
+      ctx.lineWidth = 2.5;
+      ctx.beginPath();
+      ctx.arc(px(gate[at]), py(passed[at]), 8, 0, 7);
+      ctx.stroke();
+    }
+    const closed = gate.reduce((k, v) => k + (v < 0), 0);
+    view.legend.replaceChildren(h("span", {}, `each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`));
+    tell(at);
+  });
+}
+
+export default { render };
