@@ -19,7 +19,7 @@ from llmviz.views import provenance, theme
 from llmviz.views.arcs import Arcs
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.picture import Explorer, Floats, Picture, Pieces, Text, lines, percent, script, style
 from llmviz.views.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
@@ -394,7 +394,7 @@ class Told(ipywidgets.HTML):
         self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
 
 
-class HeadByHand(ipywidgets.VBox):
+class HeadByHand(Explorer):
     """One head, one query, taken apart: q and k, their products, scores, shares, values, and what the head adds.
 
     Sliders for layer and head, a strip for the query; a click on a line of the table chooses the key whose products
@@ -753,7 +753,7 @@ def shown_weight(
     )
 
 
-class HeadExplorer(ipywidgets.VBox):
+class HeadExplorer(Explorer):
     """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
 
     def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
@@ -876,7 +876,7 @@ class HeadExplorer(ipywidgets.VBox):
         return shown_weight(*at, hide_first=self.hide_first.value)
 
 
-class Sink(ipywidgets.VBox):
+class Sink(Explorer):
     """How much goes to the first token: by head, by layer, and what a mean over all heads makes of it."""
 
     def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
@@ -952,7 +952,7 @@ class Sink(ipywidgets.VBox):
         )
 
 
-class HeadFinder(ipywidgets.VBox):
+class HeadFinder(Explorer):
     """Which heads look from this token to that one? Which behave like this? A ranking, and the chosen head's map."""
 
     BY_WEIGHT = "weight from → to"
@@ -1129,7 +1129,7 @@ SENTENCES = (
 )
 
 
-class WakeUp(ipywidgets.VBox):
+class WakeUp(Explorer):
     """Most heads rest on the first token most of the time. Search a small set of texts for one that wakes a head.
 
     How awake a head is on a text: the mean weight, over all tokens after the first, that is not on the first token.
@@ -1251,7 +1251,7 @@ PRESETS = (
 )
 
 
-class DoesItMatter(ipywidgets.VBox):
+class DoesItMatter(Explorer):
     """Turn chosen heads down or up, from 0 to 2, and see what the model would say next.
 
     The lead of an answer is its logit minus the other answer's: how much the model prefers it. `lead_before` and
@@ -1502,7 +1502,7 @@ def right_next(trace: Trace) -> np.ndarray:
     return ops.softmax(logits)[np.arange(len(logits)), trace.tokens[1:]]
 
 
-class Induction(ipywidgets.VBox):
+class Induction(Explorer):
     """Random tokens, then the same again: can the model copy, and which heads does it need for that?
 
     After `run`, `first` and `second` hold the mean probability of the right next token in each pass, `without` that of
@@ -1601,7 +1601,7 @@ class Timing:
     quadratic: np.ndarray  # of that: scores, softmax and mixing, in all layers
 
 
-class Cost(ipywidgets.VBox):
+class Cost(Explorer):
     """What a token costs as the text grows: with the KV cache and without, and which part grows with the square.
 
     A button starts the measurement; `timing` is None before it.
