@@ -788,3 +788,129 @@ def dart(attempt: Callable) -> Verdict:
     cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
     mistakes = [Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u")]
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")
+
+
+# --- 05 ffn
+
+
+def _bend(x) -> np.ndarray:
+    """silu, number by number."""
+    return np.array([float(v) / (1 + math.exp(-float(v))) for v in np.ravel(x)]).reshape(np.shape(x))
+
+
+def silu(attempt: Callable) -> Verdict:
+    """`attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
+    cases = [(np.array([-3.0, -1.0, 0.0, 0.5, 2.0]),), (np.array([[1.0, -2.0], [4.0, -0.5]]),)]
+    return compare(
+        attempt,
+        cases,
+        _bend,
+        [
+            Mistake(
+                lambda x: _bend(x) / np.where(x == 0, 1, x) + 0.5 * (x == 0),
+                "that is the logistic curve alone; multiply it by x",
+            ),
+            Mistake(lambda x: x / (1 + np.exp(x)), "the sign is turned: it is e to the power of minus x"),
+            Mistake(
+                lambda x: np.maximum(x, 0),
+                "that is relu, which cuts below zero; silu lets a little pass: x / (1 + e^-x)",
+            ),
+            Mistake(np.tanh, "that is tanh; silu is x / (1 + e^-x)"),
+            Mistake(
+                lambda x: x / 1 + np.exp(-x), "put brackets around 1 + e^-x: the sum is what x is divided by"
+            ),
+        ],
+        "right: nearly nothing on the left, nearly x on the right",
+    )
+
+
+def swiglu(attempt: Callable) -> Verdict:
+    """`attempt(x, W_gate, W_up, W_down)`: one vector [d_model] through an FFN, before it is added to the stream."""
+    rng = np.random.default_rng(8)
+    cases = [
+        tuple(rng.normal(size=shape) for shape in ((d,), (d, wide), (d, wide), (wide, d)))
+        for d, wide in ((3, 5), (4, 4))
+    ]
+
+    def feed(x, gate, up, down, bend=_bend):
+        return sum(
+            (bend(x @ gate[:, i]) * (x @ up[:, i]) * down[i] for i in range(len(down))), np.zeros(len(x))
+        )
+
+    return compare(
+        attempt,
+        cases,
+        feed,
+        [
+            Mistake(
+                lambda x, gate, up, down: feed(x, up, gate, down),
+                "the curve is on the wrong one: silu goes around the gate, not around up",
+            ),
+            Mistake(
+                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: v),
+                "the curve is missing: put silu around x @ W_gate",
+            ),
+            Mistake(
+                lambda x, gate, up, down: (_bend(x @ gate) + x @ up) @ down,
+                "gate and up are multiplied, not added",
+            ),
+            Mistake(
+                lambda x, gate, up, down: _bend(x @ gate) @ down,
+                "up is missing: multiply silu(x @ W_gate) by x @ W_up",
+            ),
+            Mistake(
+                lambda x, gate, up, down: _bend((x @ gate) * (x @ up)) @ down,
+                "silu comes first, around the gate alone, and then the product with up",
+            ),
+            Mistake(
+                lambda x, gate, up, down: _bend(x @ gate) * (x @ up),
+                "those are the neurons; @ W_down brings them back to the width of the stream",
+            ),
+            Mistake(
+                lambda x, gate, up, down: x + feed(x, gate, up, down),
+                "that is the stream afterwards; give only what is added to it",
+            ),
+        ],
+        "right: that is the part with most of the model's parameters",
+    )
+
+
+def neuron_contribution(attempt: Callable) -> Verdict:
+    """`attempt(hidden, W_down, direction, i)`: how much neuron i adds along a direction [d_model] of the stream."""
+    rng = np.random.default_rng(9)
+    sizes = ((4, 4, 1), (6, 3, 2))
+    cases = [(rng.normal(size=n), rng.normal(size=(n, d)), rng.normal(size=d), i) for n, d, i in sizes]
+
+    def along(hidden, down, direction, i):
+        return float(sum(hidden[i] * w * one for w, one in zip(down[i], direction)))
+
+    return compare(
+        attempt,
+        cases,
+        along,
+        [
+            Mistake(
+                lambda hidden, down, direction, i: float(down[i] @ direction),
+                "that is for a neuron that fires with 1; multiply by how strongly it fires, hidden[i]",
+            ),
+            Mistake(
+                lambda hidden, down, direction, i: float(hidden @ down @ direction),
+                "that is what all neurons add together; take neuron i only",
+            ),
+            Mistake(
+                lambda hidden, down, direction, i: hidden[i] * down[i],
+                "that is the vector it writes; its dot product with the direction is wanted (@)",
+            ),
+            Mistake(
+                lambda hidden, down, direction, i: hidden[i] * down[i] * direction,
+                "those are the single products; add them up (@ does both)",
+            ),
+            Mistake(
+                lambda hidden, down, direction, i: (
+                    along(hidden, down.T, direction, i) if len(down) == 4 else None
+                ),
+                "neuron i writes row i of W_down, not column i",
+            ),
+        ],
+        "right: added up over all neurons, this is what the FFN adds",
+    )

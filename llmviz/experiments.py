@@ -168,7 +168,7 @@ def disturb(
     """Add noise to the embeddings at the positions in `subject`: normal, `strength` times the spread of all of W_E."""
     clean = model.trace(tokens)
     rng = np.random.default_rng(seed)
-    spread = float(model.weights.W_E[:: max(1, model.config.n_vocab // 2_000)].std())
+    spread = float(model.weights.W_E.std())
     noise = rng.normal(0, strength * spread, (len(subject), model.config.d_model)).astype(np.float32)
     resid = {(0, int(at)): clean.blocks[0].resid_pre[at] + one for at, one in zip(subject, noise)}
     return Disturbed(clean, resid, probability(model.trace(tokens, Edits(resid=resid)), answer))

@@ -404,3 +404,56 @@ def test_dart():
     assert checks.dart(lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right"))).passed
     assert "dart" in checks.dart(lambda q, u: int(q.argmax())).message
     assert checks.dart(lambda q, u: None).passed is None
+
+
+# --- 05 ffn
+
+
+def bent(x):
+    return x * 0.5 * (1 + np.tanh(x / 2))
+
+
+@pytest.mark.parametrize(
+    ("check", "right"),
+    [
+        (checks.silu, bent),
+        (checks.swiglu, lambda x, g, u, d: (bent(x @ g) * (x @ u)) @ d),
+        (checks.neuron_contribution, lambda h, d, way, i: h[i] * (d[i] @ way)),
+    ],
+)
+def test_ffn_right_answers_pass(check, right):
+    assert check(right).passed is True, check(right)
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong", "hint"),
+    [
+        (checks.silu, lambda x: 1 / (1 + np.exp(-x)), "multiply it by x"),
+        (checks.silu, lambda x: x / (1 + np.exp(x)), "the sign"),
+        (checks.silu, lambda x: x * (x > 0), "relu"),
+        (checks.silu, np.tanh, "tanh"),
+        (checks.silu, lambda x: x / 1 + np.exp(-x), "brackets"),
+        (checks.swiglu, lambda x, g, u, d: (bent(x @ u) * (x @ g)) @ d, "not around up"),
+        (checks.swiglu, lambda x, g, u, d: ((x @ g) * (x @ u)) @ d, "curve is missing"),
+        (checks.swiglu, lambda x, g, u, d: (bent(x @ g) + x @ u) @ d, "not added"),
+        (checks.swiglu, lambda x, g, u, d: bent(x @ g) @ d, "up is missing"),
+        (checks.swiglu, lambda x, g, u, d: bent((x @ g) * (x @ u)) @ d, "silu comes first"),
+        (checks.swiglu, lambda x, g, u, d: bent(x @ g) * (x @ u), "those are the neurons"),
+        (checks.swiglu, lambda x, g, u, d: x + (bent(x @ g) * (x @ u)) @ d, "only what is added"),
+        (checks.neuron_contribution, lambda h, d, way, i: d[i] @ way, "how strongly"),
+        (checks.neuron_contribution, lambda h, d, way, i: h @ d @ way, "all neurons"),
+        (checks.neuron_contribution, lambda h, d, way, i: h[i] * d[i], "dot product"),
+        (checks.neuron_contribution, lambda h, d, way, i: h[i] * d[i] * way, "add them up"),
+        (checks.neuron_contribution, lambda h, d, way, i: h[i] * (d[:, i] @ way), "not column"),
+    ],
+)
+def test_ffn_mistakes_are_named(check, wrong, hint):
+    verdict = check(wrong)
+    assert verdict.passed is False
+    assert hint in verdict.message
+
+
+@pytest.mark.parametrize("check", [checks.silu, checks.swiglu, checks.neuron_contribution])
+@pytest.mark.parametrize("stub", [lambda *_: None, lambda *_: ...])
+def test_ffn_stubs_are_not_attempted_yet(check, stub):
+    assert check(stub).passed is None

@@ -27,7 +27,7 @@ from llmviz.views.vector_picture import VectorPicture
 N_ANSWERS = 10  # likeliest next tokens that can be followed
 N_PUSHED = 8  # tokens shown that a neuron promotes, and suppresses
 N_STRONGEST = 16
-MAX_LENS = 16  # positions in the logit lens: each costs 31 rows times the output table
+MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table
 MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
 BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
@@ -782,7 +782,7 @@ class LensGrid(Explorer):
         )
         self.plot.change(values=self.lens.ranks, names=[clean(name) for name in chosen.values()])
         ranks = self.lens.ranks[0]
-        first = next((d for d in range(len(ranks)) if (ranks[d:] == 1).all()), None)
+        first = for_good(ranks)
         names = depths(trace.model)
         self.told.say(
             f"{self._prompt.piece} has rank {ranks[0]:,} at the input, {ranks[len(ranks) // 2]:,} half way, "
@@ -799,6 +799,26 @@ class LensGrid(Explorer):
             int(self.lens.guesses[depth, column]),
             piece=trace.model.tokenizer.pieces([int(self.lens.guesses[depth, column])])[0],
         )
+
+
+def for_good(ranks: np.ndarray) -> int | None:
+    """The first depth from which on a token's rank is 1; None where it is not first at the end."""
+    return next((d for d in range(len(ranks)) if (ranks[d:] == 1).all()), None)
+
+
+def first_for_good(trace: Trace, token: int) -> int:
+    """The layer after which a token is the first guess and stays it; −1 for the input. ValueError if it never is."""
+    depth = for_good(experiments.logit_lens(trace, [token], last=1).ranks[0])
+    if depth is None:
+        raise ValueError("this token is not the first guess, at no depth for good")
+    return depth - 1
+
+
+def n_needed(trace: Trace, token: int) -> int:
+    """How many FFNs, each off alone, cost a token more than half of its probability."""
+    whole = experiments.probability(trace, token)
+    runs = (trace.model.trace(trace.tokens, Edits(ffn={layer: 0.0})) for layer in range(len(trace.blocks)))
+    return sum(experiments.probability(run, token) < LOST * whole for run in runs)
 
 
 # ---- slow experiments ----
@@ -972,15 +992,16 @@ def verdict(prompt: Prompt, fact: np.ndarray, extra: np.ndarray) -> list[str]:
         told.append(
             f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
             f"{gone.size} layers. In {_listed(gone & broken)} ordinary text breaks as well, so that says nothing about "
-            f"the fact. In {_listed(gone & ~broken)} the answer goes, and ordinary text suffers less than {BROKEN} nats."
+            f"the fact. In {_listed(gone & ~broken)} the answer goes, and ordinary text suffers "
+            f"less than {BROKEN} nats."
         )
     n_alone = int((lost & (extra < BROKEN)).sum())
     if not np.isnan(extra).all():
         told.append(
             "No single block is needed for the answer alone."
             if n_alone == 0
-            else f"{n_alone} single block{'s' if n_alone > 1 else ''} matter{'' if n_alone > 1 else 's'} much more to the answer "
-            f"than to the other text: {'not one place' if n_alone > 1 else 'one place, for this text'}."
+            else f"Single blocks that matter much more to the answer than to the other text: {n_alone}. "
+            f"{'So it is not in one place' if n_alone > 1 else 'So here one place stands out'}."
         )
     return told
 
@@ -996,10 +1017,13 @@ def common(name: str, kept: np.ndarray) -> str:
 
 
 def _listed(layers: np.ndarray) -> str:
+    """ "layers 0 to 4, 7", from a row of yes and no."""
     found = np.flatnonzero(layers)
     if not found.size:
         return "no layer"
-    return f"layer{'s' if found.size > 1 else ''} {', '.join(map(str, found))}"
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    named = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"layer{'s' if found.size > 1 else ''} {', '.join(named)}"
 
 
 class CausalTracer(Slow):
