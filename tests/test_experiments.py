@@ -1,0 +1,242 @@
+"""Experiments on the model: each against a formula written another way, and what the lesson says of its results."""
+
+import math
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, Sampler, experiments, ops
+
+TEXT = "the cat sat on the dog"
+FRANCE = "The capital of France is"
+ORDINARY = "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
+
+
+# --- direct attribution ---
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0}, ffn={2: -1.5}), Edits(norm=False)])
+def test_the_parts_sum_to_the_logit(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    for token in (0, 7, 100):
+        parts = experiments.direct_attribution(trace, token)
+        assert parts.total == pytest.approx(trace.logits[token], rel=1e-4, abs=1e-4)
+        assert parts.total == pytest.approx(parts.embedding + parts.attention.sum() + parts.ffn.sum())
+
+
+def test_each_part_is_what_its_block_wrote_through_the_output_table(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9)
+    x = trace.blocks[-1].resid_post[-1].astype(float)
+    scale = math.sqrt(sum(v * v for v in x) / len(x) + tiny_model.config.norm_eps)
+    for layer, block in enumerate(trace.blocks):
+        for got, out in ((parts.attention, block.attention.out), (parts.ffn, block.ffn.out)):
+            expected = tiny_model.weights.W_U[:, 9] @ (tiny_model.weights.final_norm * out[-1]) / scale
+            assert got[layer] == pytest.approx(expected, rel=1e-3, abs=1e-4)
+
+
+def test_against_a_rival_the_parts_sum_to_the_lead(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9, against=4, position=-1)
+    assert parts.total == pytest.approx(trace.logits[9] - trace.logits[4], abs=1e-4)
+    assert experiments.direct_attribution(trace, 9, against=9).total == 0
+
+
+def test_an_earlier_position_has_parts_of_its_own(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9, position=2)
+    assert parts.total == pytest.approx(trace.lens(2)[2, 9], abs=1e-4)
+
+
+@pytest.mark.parametrize("edits", [Edits(residual=False), Edits(resid={(1, 0): np.ones(48)})])
+def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
+    with pytest.raises(ValueError, match="no sum"):
+        experiments.direct_attribution(tiny_model.trace(TEXT, edits), 9)
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(neuron={(1, 3): 4.0})])
+def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    neurons = experiments.neuron_attribution(trace, 1, 9, against=4)
+    assert neurons.shape == (80,)
+    parts = experiments.direct_attribution(trace, 9, against=4)
+    assert neurons.sum() == pytest.approx(parts.ffn[1], rel=1e-3, abs=1e-4)
+
+
+# --- the lens, probability and loss ---
+
+
+def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    lens = experiments.logit_lens(trace, [9, 4])
+    seq = len(trace.tokens)
+    assert lens.guesses.shape == lens.probs.shape == (4, seq)
+    assert lens.ranks.shape == lens.chosen.shape == (2, 4)
+    for depth in (1, 2, 3):
+        logits = trace.lens(depth - 1)
+        probs = Sampler().probs(logits[-1])
+        assert lens.guesses[depth].tolist() == logits.argmax(axis=1).tolist()
+        assert lens.probs[depth, -1] == pytest.approx(probs.max(), rel=1e-5)
+        order = sorted(range(len(probs)), key=lambda token: -logits[-1, token])
+        assert lens.ranks[:, depth].tolist() == [order.index(9) + 1, order.index(4) + 1]
+        assert lens.chosen[:, depth] == pytest.approx(probs[[9, 4]], rel=1e-4)
+    np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).guesses, lens.guesses[:, -2:])
+    assert experiments.logit_lens(trace, last=99).ranks.shape == (0, 4)
+
+
+def test_loss_is_the_mean_surprise_of_each_next_token(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    surprise = [
+        -math.log(float(Sampler().probs(tiny_model.trace(tokens[:n]).logits)[tokens[n]]))
+        for n in range(1, len(tokens))
+    ]
+    assert experiments.loss(tiny_model.trace(tokens)) == pytest.approx(np.mean(surprise), rel=1e-4)
+    assert math.isnan(experiments.loss(tiny_model.trace([5])))
+
+
+# --- switching off ---
+
+
+def test_each_block_is_off_once_and_alone(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    seen = []
+    values = experiments.switched_off(
+        tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3])
+    )
+    assert [(dict(one.ffn), dict(one.attention)) for one in seen] == [
+        edits for layer in range(3) for edits in (({layer: 0.0}, {}), ({}, {layer: 0.0}))
+    ]
+    tiny_model.forget()
+    for part, row in zip(experiments.PARTS, values):
+        for layer in range(3):
+            alone = tiny_model.trace(tokens, Edits(**{part: {layer: 0.0}}))
+            assert row[layer] == pytest.approx(alone.logits[3], abs=1e-4)
+
+
+def test_a_run_that_overflows_has_no_value(tiny_model):
+    def overflows(trace):
+        raise FloatingPointError
+
+    assert np.isnan(experiments.switched_off(tiny_model, [5, 6], overflows)).all()
+
+
+# --- causal tracing ---
+
+
+def test_noise_touches_the_subject_only_and_putting_all_of_it_back_undoes_it(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    one = experiments.disturb(tiny_model, tokens, 9, [2], strength=3.0, seed=4)
+    assert set(one.resid) == {(0, 2)}
+    noise = one.resid[0, 2] - one.clean.blocks[0].resid_pre[2]
+    assert noise.std() == pytest.approx(3 * tiny_model.weights.W_E.std(), rel=0.4)
+    whole = experiments.probability(one.clean, 9)
+    assert abs(one.probability - whole) > 1e-4 * whole
+    values = experiments.causal_trace(tiny_model, tokens, 9, [2], strength=3.0, seed=4)
+    assert values.shape == (3, len(tokens))
+    assert values[:, :2] == pytest.approx(one.probability)
+    assert values[0, 2] == pytest.approx(whole, rel=1e-4)
+    edits = Edits(resid={**one.resid, (2, 3): one.clean.blocks[2].resid_pre[3]})
+    by_hand = ops.softmax(tiny_model.trace(tokens, edits).logits)[9]
+    assert values[2, 3] == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_the_same_seed_is_the_same_noise(tiny_model):
+    draws = [
+        experiments.disturb(tiny_model, [5, 6, 7], 9, [1], strength=3.0, seed=seed).resid[0, 1]
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert not np.array_equal(draws[0], draws[2])
+
+
+# --- parameters ---
+
+
+def test_parameters_are_counted_once(tiny_model, load_tiny):
+    c = tiny_model.config
+    parts = experiments.parameters(tiny_model)
+    assert parts == {
+        "FFN": c.n_layers * 3 * c.d_model * c.d_ff,
+        "attention": c.n_layers * 2 * c.d_model * c.d_head * (c.n_heads + c.n_kv_heads),
+        "embedding table": c.n_vocab * c.d_model,
+        "norms": (2 * c.n_layers + 1) * c.d_model,
+        "output table": c.n_vocab * c.d_model,
+    }
+    assert "output table" not in experiments.parameters(load_tiny("full"))
+
+
+# --- what notebook 05 says about the default model ---
+
+
+@pytest.fixture(scope="module")
+def france(model):
+    trace = model.trace(FRANCE)
+    assert trace.pieces[3] == " France"
+    return trace, model.tokenizer.encode(" Paris")[0]
+
+
+def without(model, tokens, answer, **off) -> float:
+    return experiments.probability(model.trace(tokens, Edits(**off)), answer)
+
+
+def test_a_late_attention_block_and_the_last_ffns_say_paris(france):
+    trace, paris = france
+    parts = experiments.direct_attribution(trace, paris)
+    assert parts.total == pytest.approx(trace.logits[paris], abs=1e-2)
+    assert parts.attention.argmax() == 23
+    assert parts.attention[23] > 2
+    assert np.abs(parts.attention[:16]).max() < 1
+    assert np.abs(parts.ffn[:20]).max() < 1
+    assert parts.ffn[-4:].sum() > parts.ffn[:-4].sum() + 5
+
+
+def test_early_ffns_break_everything_but_one_attention_block_takes_only_the_fact(model, france):
+    trace, paris = france
+    ordinary = model.tokens_of(ORDINARY)
+    usual = experiments.loss(model.trace(ordinary))
+    for layer in (0, 11):
+        assert without(model, trace.tokens, paris, ffn={layer: 0}) < 0.05
+        assert experiments.loss(model.trace(ordinary, Edits(ffn={layer: 0}))) > usual + 1
+    assert without(model, trace.tokens, paris, attention={23: 0}) < 0.25
+    assert experiments.loss(model.trace(ordinary, Edits(attention={23: 0}))) < usual + 0.2
+
+
+@pytest.mark.parametrize("country", ["Germany", "Italy", "Japan"])
+def test_it_carries_other_capitals_as_well(model, country):
+    capital = {"Germany": " Berlin", "Italy": " Rome", "Japan": " Tokyo"}[country]
+    tokens, answer = model.tokens_of(f"The capital of {country} is"), model.tokenizer.encode(capital)[0]
+    whole = experiments.probability(model.trace(tokens), answer)
+    assert without(model, tokens, answer, attention={23: 0}) < 0.5 * whole
+
+
+def test_the_fact_stands_at_france_first_and_at_the_end_later(model, france):
+    trace, paris = france
+    one = experiments.disturb(model, trace.tokens, paris, [3], strength=3.0, seed=0)
+    assert one.probability < 0.05
+
+    def back(layer, position):
+        place = {(layer, position): trace.blocks[layer].resid_pre[position]}
+        return without(model, trace.tokens, paris, resid=one.resid | place)
+
+    assert back(8, 3) > 0.6
+    assert back(8, 4) < 0.1
+    assert back(20, 3) < 0.1
+    assert back(20, 4) < 0.2
+    assert back(26, 3) < 0.1
+    assert back(26, 4) > 0.6
+
+
+def test_a_neuron_of_the_last_layer_argues_against_paris(model, france):
+    trace, paris = france
+    place = (29, 864)
+    off, loud = (without(model, trace.tokens, paris, neuron={place: scale}) for scale in (0.0, 3.0))
+    assert off > experiments.probability(trace, paris) + 0.1
+    assert loud < 0.3
+    pushed = model.weights.layers[29].W_down[864] @ model.weights.W_U
+    assert {" French", " France", " Paris"} <= set(model.tokenizer.pieces(np.argsort(pushed)[:8].tolist()))
+    fires = {
+        text: float(model.trace(text).blocks[29].ffn.hidden[-1, 864])
+        for text in (FRANCE, "The capital of Germany is", "We went to see the Eiffel tower in")
+    }
+    assert fires["The capital of Germany is"] < 1 < 5 < fires[FRANCE]
+    assert fires["We went to see the Eiffel tower in"] > 5
