@@ -90,7 +90,7 @@ class LayerPlot(Picture):
         ]
         return "; ".join(ends)
 
-    def _number(self, value: float) -> str:
+    def _number(self, value: float | np.floating) -> str:
         if np.isnan(value):
             return "–"
         if self.unit == "share":
