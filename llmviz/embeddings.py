@@ -67,10 +67,47 @@ def nearest(
         raise ValueError(f"n must be from 1 to {len(W_E) - len(set(exclude))}, got {n}")
     cosines = cosine_to_all(vector, W_E)
     cosines[list(exclude)] = -np.inf
+    return _largest(cosines, n)
+
+
+def _largest(cosines: Float[np.ndarray, " n_vocab"], n: int) -> Neighbours:
     # the n largest first, then in order: sorting the whole vocabulary would take longer than all the cosines
     candidates = np.flatnonzero(cosines >= np.partition(cosines, -n)[-n])
     tokens = candidates[np.argsort(-cosines[candidates], kind="stable")[:n]]
     return Neighbours(tokens.tolist(), cosines[tokens])
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """A straight line from one vector to another: part 0 is the start, part 1 the end."""
+
+    start: Float[np.ndarray, " d_model"]
+    end: Float[np.ndarray, " d_model"]
+    start_cosines: Float[np.ndarray, " n_vocab"]  # with every row of the table
+    end_cosines: Float[np.ndarray, " n_vocab"]
+
+    def at(self, part: float) -> Float[np.ndarray, " d_model"]:
+        """The vector that is (1 - part) of the start and `part` of the end."""
+        return (np.float32(1 - part) * self.start + np.float32(part) * self.end).astype(self.start.dtype)
+
+    def nearest(self, part: float, *, n: int = 10) -> Neighbours:
+        """The same as `nearest(self.at(part), W_E, n=n)`, without going through the table again.
+
+        A dot product with a mix is the mix of the dot products, so two cosines a row give all that lie between.
+        """
+        lengths = [np.linalg.norm(vector) for vector in (self.start, self.end, self.at(part))]
+        mixed = (1 - part) * lengths[0] * self.start_cosines + part * lengths[1] * self.end_cosines
+        cosines = mixed / lengths[2] if lengths[2] > 0 else np.zeros_like(mixed)
+        return _largest(cosines.astype(self.start.dtype), n)
+
+
+def walk(
+    start: Float[np.ndarray, " d_model"],
+    end: Float[np.ndarray, " d_model"],
+    W_E: Float[np.ndarray, "n_vocab d_model"],
+) -> Walk:
+    """The line from `start` to `end`, compared with every row of the table."""
+    return Walk(start, end, cosine_to_all(start, W_E), cosine_to_all(end, W_E))
 
 
 def analogy(

@@ -184,3 +184,20 @@ def test_random_pairs_are_the_same_for_the_same_seed(table):
 def test_random_pairs_need_two_tokens(table, among):
     with pytest.raises(ValueError, match="at least two different tokens"):
         embeddings.random_pair_cosines(table, among=among)
+
+
+@pytest.mark.parametrize("part", [0, 0.3, 0.5, 1])
+def test_a_walk_finds_what_the_vector_on_the_way_finds(table, part):
+    walk = embeddings.walk(table[2], 3 * table[5], table)
+    mixed = [(1 - part) * a + part * 3 * b for a, b in zip(table[2], table[5])]
+    np.testing.assert_allclose(walk.at(part), mixed, rtol=1e-5)
+    found = walk.nearest(part, n=6)
+    by_hand = sorted(range(30), key=lambda i: -cosine_of(np.array(mixed), table[i]))[:6]
+    assert found.tokens == by_hand
+    np.testing.assert_allclose(
+        found.cosines, [cosine_of(np.array(mixed), table[i]) for i in by_hand], rtol=1e-4
+    )
+
+
+def test_a_walk_through_nowhere_is_near_to_nothing(table):
+    assert not embeddings.walk(table[2], -table[2], table).nearest(0.5, n=3).cosines.any()

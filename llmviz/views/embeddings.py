@@ -431,11 +431,11 @@ class AnalogyExplorer(Explorer):
         self.model, self.n = model, n
         self.words = [
             WordBox(model.tokenizer, typed, label=label, width="190px")
-            for typed, label in zip((a, b, c), ("", "−", "+"))
+            for typed, label in zip((a, b, c), ("Take", "−", "+"))
         ]
         self.examples = ipywidgets.Dropdown(
             options=[("an example", None), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
-            description="or",
+            description="or take",
             style={"description_width": "initial"},
             layout={"width": "260px"},
         )
@@ -529,35 +529,37 @@ class WalkExplorer(Explorer):
         pictures = [self.list, self.rows]
         super().__init__(controls(self.a, self.b), self.way, *pictures, pictures=pictures)
         for box in (self.a, self.b):
-            box.observe(self._draw, "word")
+            box.observe(self._set_off, "word")
         self.way.observe(self._draw, "value")
-        self._draw()
+        self._set_off()
 
-    def _vector(self) -> np.ndarray:
-        a, b = embeddings.embed([self.a.token, self.b.token], self.model.weights.W_E)
-        part = np.float32(self.way.value / 100)
-        return (1 - part) * a + part * b
-
-    def _draw(self, _change=None) -> None:
+    def _set_off(self, _change=None) -> None:
+        """Other words: another line between their rows."""
         problem = first_problem(self.a, self.b)
         self.rows.layout.display = "none" if problem else ""
         if problem:
+            self.walk = None
             return self.list.clear(problem)
-        ends, W_E, vector = [self.a.token, self.b.token], self.model.weights.W_E, self._vector()
-        found = embeddings.nearest(vector, W_E, n=min(self.n, len(W_E)))
+        W_E = self.model.weights.W_E
+        self.walk = embeddings.walk(*embeddings.embed([self.a.token, self.b.token], W_E), W_E)
+        self._draw()
+
+    def _draw(self, _change=None) -> None:
+        if self.walk is None:
+            return
+        ends, part = [self.a.token, self.b.token], self.way.value / 100
+        found = self.walk.nearest(part, n=min(self.n, self.model.config.n_vocab))
         names = self.model.tokenizer.pieces(ends)
         a, b = map(isolated, names)
         caption = f"{self.way.value} % of the way from {a} to {b}: the nearest tokens."
         self.list.show(self.model.tokenizer, found, marked=ends, caption=caption)
-        start, end = embeddings.embed(ends, W_E)
-        self.rows.change(
-            values=np.stack([start, vector, end]), labels=[names[0], f"{self.way.value} %", names[1]]
-        )
+        rows = np.stack([self.walk.start, self.walk.at(part), self.walk.end])
+        self.rows.change(values=rows, labels=[names[0], f"{self.way.value} %", names[1]])
 
     def _explain(self, row: int) -> Explanation:
         part = self.way.value / 100
         source = f"(1 - {part:g}) * W_E[{self.a.token}] + {part:g} * W_E[{self.b.token}]"
-        return _cosine_with(self.model, self._vector(), source, self.list.ids[row])
+        return _cosine_with(self.model, self.walk.at(part), source, self.list.ids[row])
 
 
 # ---- the map of words ----
@@ -640,6 +642,8 @@ class WordMap(Explorer):
         self.pieces, self.coordinates, self.explained = [], np.zeros((0, 2)), np.zeros(2)
         self.box = ipywidgets.Textarea(
             text,
+            description="Words",
+            style={"description_width": "initial"},
             layout={"width": "min(760px, 97%)", "height": "132px"},
             tooltip="one group a line: name: word, word",
         )
