@@ -217,7 +217,7 @@ def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
     parts = experiments.direct_attribution(prompt.trace, prompt.answer, against=rival)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     prompt.answers.value = rival  # the rival becomes the answer: compared with nothing again
-    assert one.rival.value is None
+    assert one.rival.value == pictures.ALONE
 
 
 def test_the_lens_names_the_guesses(prompt, tiny_model):

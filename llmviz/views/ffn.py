@@ -17,8 +17,19 @@ from llmviz.model import Edits, Model, Trace
 from llmviz.views import provenance, theme
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.next_token_bars import NextTokenBars, top
-from llmviz.views.picture import Explorer, Floats, Picture, Text, lines, percent, script, style
-from llmviz.views.pieces import clean, quote, visible
+from llmviz.views.picture import (
+    Explorer,
+    Floats,
+    Labels,
+    Picture,
+    Pieces,
+    Text,
+    lines,
+    percent,
+    script,
+    style,
+)
+from llmviz.views.pieces import clean, quote, visible, visible_label
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -29,6 +40,7 @@ N_PUSHED = 8  # tokens shown that a neuron promotes, and suppresses
 N_STRONGEST = 16
 MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table
 MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
+ALONE = -1  # in a choice of rivals: none
 BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 LOST = 0.5  # of the answer's probability kept, below which the fact counts as lost
@@ -129,6 +141,55 @@ class SiluCurve(Picture):
             f"{gate.size} neurons on the curve of silu; {(gate < 0).sum()} gates are below zero; "
             f"the strongest is neuron {i} with {hidden[i]:.3g}"
         )
+
+
+class PieceTable(Picture):
+    """Tokens in rows and columns, each cell coloured by its number: `values` [rows, cols], `pieces` row after row.
+
+    kind: "prob" (0 to `limit`) or "signed" (-`limit` to `limit`). A click, the arrow keys or Python select a cell
+    (`selected`, row and column); Enter or a click asks `provenance(row, column)`. Use `change` to set them together.
+    """
+
+    _esm = script("piece_table")
+    _css = style("piece_table")
+    _data = ("values", "pieces", "row_labels", "col_labels")
+
+    values = Floats(ndim=(2,))
+    pieces = Pieces()
+    row_labels = Labels()
+    col_labels = Labels()
+    row_axis = Text("")
+    col_axis = Text("")
+    kind = traitlets.Enum(("prob", "signed"), "prob").tag(sync=True)
+    limit = traitlets.Float(1.0).tag(sync=True)
+    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    def text(self) -> str:
+        if self.values is None:
+            return "no tokens yet"
+        cols = self.values.shape[1]
+        rows = [["", *map(visible_label, self.col_labels)]]
+        for i, (label, line) in enumerate(zip(self.row_labels, self.values)):
+            named = zip(self.pieces[i * cols : (i + 1) * cols], line)
+            rows.append(
+                [visible_label(label), *(f"{visible(piece)} {self._number(v)}" for piece, v in named)]
+            )
+        return lines(rows)
+
+    def headline(self) -> str:
+        if self.values is None:
+            return "no tokens yet"
+        rows, cols = self.values.shape
+        last = " ".join(visible(piece) for piece in self.pieces[-cols:])
+        return f"{rows} rows, {self.row_axis}; {cols} columns, {self.col_axis}; the last row: {last}"
+
+    def _number(self, value: float | np.floating) -> str:
+        return percent(value) if self.kind == "prob" else f"{value:.3g}"
+
+    @traitlets.observe("values")
+    def _drop_what_does_not_fit(self, _change):
+        if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
+            self.selected = None
 
 
 # ---- controls, and the text that all pictures follow ----
@@ -236,6 +297,12 @@ def renew(strip: TokenStrip, trace: Trace) -> None:
     """Put a new text into a strip; its last token is selected."""
     if strip.ids != trace.tokens:
         strip.change(pieces=trace.pieces, ids=trace.tokens, selected=len(trace.tokens) - 1)
+
+
+def show(shown: bool, *pictures: Picture) -> None:
+    """Show pictures, or leave no trace of them while they have nothing to tell."""
+    for one in pictures:
+        one.layout.display = "" if shown else "none"
 
 
 def layers(model: Model) -> list[str]:
@@ -441,10 +508,7 @@ class NeuronExplorer(Explorer):
         self.neuron = ipywidgets.BoundedIntText(
             neuron or 0, min=0, max=config.d_ff - 1, description="Neuron", layout={"width": "170px"}
         )
-        self.pushes = HeatMap(
-            np.zeros((2, N_PUSHED)),
-            ["pushed up", "pushed down"],
-            range(1, N_PUSHED + 1),
+        self.pushes = PieceTable(
             row_axis="when it fires above zero",
             col_axis="rank",
             kind="signed",
@@ -510,14 +574,14 @@ class NeuronExplorer(Explorer):
             (f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}", (layer, i))
             for layer, i, part in self._ranked()
         ]
-        self.strongest.options = [("choose …", None), *options]
+        self.strongest.options = [("choose …", ()), *options]
         here = (self.layer.value, self.neuron.value)
-        self.strongest.value = here if here in [place for _, place in options] else None
+        self.strongest.value = here if here in [place for _, place in options] else ()
         self._busy = False
         self._show()
 
     def _pick(self, change) -> None:
-        if change["new"] is not None and not self._busy:
+        if change["new"] and not self._busy:
             self._to(*change["new"])
             self._show()
 
@@ -533,8 +597,14 @@ class NeuronExplorer(Explorer):
         best = np.argpartition(pushed, -N_PUSHED)[-N_PUSHED:]
         worst = np.argpartition(pushed, N_PUSHED)[:N_PUSHED]
         self._pushed = np.stack([best[np.argsort(-pushed[best])], worst[np.argsort(pushed[worst])]])
-        pieces = [[visible(p) for p in trace.model.tokenizer.pieces(ids.tolist())] for ids in self._pushed]
-        self.pushes.change(values=pushed[self._pushed], cell_text=pieces)
+        shown = pushed[self._pushed]
+        self.pushes.change(
+            values=shown,
+            pieces=trace.model.tokenizer.pieces(self._pushed.ravel().tolist()),
+            row_labels=["pushed up", "pushed down"],
+            col_labels=range(1, N_PUSHED + 1),
+            limit=float(np.abs(shown).max()) or 1.0,
+        )
         fires = float(trace.blocks[layer].ffn.hidden[-1, i])
         part = experiments.neuron_attribution(trace, layer, self._prompt.answer)[i]
         how = "up" if fires > 0 else "down: it fires below zero, so what it pushes changes sides"
@@ -665,7 +735,7 @@ class WhoSaysIt(Explorer):
 
     def __init__(self, prompt: Prompt):
         self._prompt = prompt
-        self.rival = dropdown([("nothing: its logit", None)], "Compared with")
+        self.rival = dropdown([("nothing: its logit", ALONE)], "Compared with")
         self.plot = LayerPlot(
             labels=layers(prompt.language_model), bars=True, stage="ffn", y_axis="added to the logit"
         )
@@ -680,13 +750,14 @@ class WhoSaysIt(Explorer):
         others = [
             (name, token) for name, token in self._prompt.answers.options if token != self._prompt.answer
         ]
-        self.rival.options = [("nothing: its logit", None), *others]
-        self.rival.value = None
+        self.rival.options = [("nothing: its logit", ALONE), *others]
+        self.rival.value = ALONE
         self._busy = False
         self._show()
 
     def _show(self) -> None:
-        trace, answer, rival = self._prompt.trace, self._prompt.answer, self.rival.value
+        trace, answer = self._prompt.trace, self._prompt.answer
+        rival = None if self.rival.value == ALONE else self.rival.value
         parts = experiments.direct_attribution(trace, answer, against=rival)
         logits = trace.logits.astype(np.float64)
         logit = logits[answer] - (0 if rival is None else logits[rival])
@@ -718,17 +789,8 @@ class LensGrid(Explorer):
     def __init__(self, prompt: Prompt, words: str):
         self._prompt = prompt
         model = prompt.language_model
-        n = model.config.n_layers + 1
-        self.map = HeatMap(
-            np.zeros((n, 1)),
-            depths(model),
-            [""],
-            row_axis="depth",
-            col_axis="after the token",
-            kind="prob",
-            numbers="always",
-            stage="ffn",
-            provenance=self._explain,
+        self.map = PieceTable(
+            row_axis="depth", col_axis="after the token", stage="ffn", provenance=self._explain
         )
         self.words = ipywidgets.Text(
             clean(words),
@@ -769,15 +831,12 @@ class LensGrid(Explorer):
         trace, chosen = self._prompt.trace, self.chosen()
         self.lens = experiments.logit_lens(trace, list(chosen), last=MAX_LENS)
         n = self.lens.guesses.shape[1]
-        pieces = [
-            [visible(p) for p in trace.model.tokenizer.pieces(ids.tolist())] for ids in self.lens.guesses
-        ]
         cut = "" if n == len(trace.tokens) else f", for the last {n} tokens"
         self.map.change(
             values=self.lens.probs,
+            pieces=trace.model.tokenizer.pieces(self.lens.guesses.ravel().tolist()),
+            row_labels=depths(trace.model),
             col_labels=trace.pieces[-n:],
-            cell_text=pieces,
-            selected=None,
             caption=f"The likeliest next token at each depth, coloured by its probability{cut}",
         )
         self.plot.change(values=self.lens.ranks, names=[clean(name) for name in chosen.values()])
@@ -909,6 +968,7 @@ class WhereIsTheFact(Slow):
             for part in ("FFN", "attention")
         ]
         self.told_many = Told()
+        show(False, *self.countries)
         for button, work in zip(self.buttons, (self.work, self.work_countries)):
             button.on_click(lambda button, work=work: self.start(work(), button))
         self.children = (
@@ -932,6 +992,7 @@ class WhereIsTheFact(Slow):
             caption=f"Probability of {self._prompt.piece} with one block off (whole model: {percent(whole)})",
         )
         self.loss.change(values=blank)
+        show(False, self.fact, self.loss)
         self.told.say("Press the button: each block is switched off in turn.")
 
     def work(self) -> Iterator[float]:
@@ -944,6 +1005,7 @@ class WhereIsTheFact(Slow):
             jobs.append((self.loss, loss, self.control.tokens, experiments.loss, usual))
         done = 0
         for picture, values, ids, measure, base in jobs:
+            show(True, picture)
             for part, layer, value in experiments.each_off(model, ids, measure):
                 values[experiments.PARTS.index(part), layer] = value - base
                 done += 1
@@ -958,6 +1020,7 @@ class WhereIsTheFact(Slow):
         model = self._prompt.language_model
         kept = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
         known, done = 0, 0
+        show(True, *self.countries)
         for at, (country, capital) in enumerate(CAPITALS.items()):
             tokens, answer = (
                 model.tokens_of(f"The capital of {country} is"),
@@ -1109,6 +1172,7 @@ class CausalTracer(Slow):
             limit=1.0,
             caption=f"Probability of {self._prompt.piece}: noise on the subject, the stream put back at one place",
         )
+        show(False, self.map)
         self.told.say("Press the button: one run for each layer and token.")
 
     def work(self) -> Iterator[float]:
@@ -1125,6 +1189,7 @@ class CausalTracer(Slow):
         whole = experiments.probability(trace, answer)
         draws = self.draws.value
         total = np.zeros(self.map.values.shape, np.float32)
+        show(True, self.map)
         noisy, done = [], 0
         for seed in range(draws):
             one = experiments.disturb(

@@ -93,7 +93,7 @@ function render({ model, el }) {
         const v = y(k, i);
         if (!Number.isFinite(v)) return [];
         const [a, b] = [py(v), py(0)];
-        return [s("rect", { x: px(i) - slot * 0.42 + k * w, y: Math.min(a, b), width: w - 0.5, height: Math.max(0.5, Math.abs(a - b)), class: `lv-bar lv-series-${k % 6}` })];
+        return [s("rect", { x: px(i) - slot * 0.42 + k * w, y: Math.min(a, b), width: w - 0.5, height: Math.max(0.5, Math.abs(a - b)), class: `lv-column lv-series-${k % 6}` })];
       })));
     } else
       marks.replaceChildren(...names.map((_, k) => {
@@ -107,7 +107,7 @@ function render({ model, el }) {
       }));
     view.legend.replaceChildren(...names.map((name, k) => h("span", { class: "lv-key" },
       s("svg", { width: 34, height: 12, "aria-hidden": "true" }, bars
-        ? s("rect", { x: 8, y: 0, width: 14, height: 12, class: `lv-bar lv-series-${k % 6}` })
+        ? s("rect", { x: 8, y: 0, width: 14, height: 12, class: `lv-column lv-series-${k % 6}` })
         : s("path", { d: "M1 6L33 6", class: `lv-track lv-series-${k % 6}`, "stroke-dasharray": DASHES[k % 6] || null })), name)));
     tell(model.get("selected"));
   });

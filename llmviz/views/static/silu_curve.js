@@ -43,6 +43,7 @@ function render({ model, el }) {
     const m = curve.shape[1];
     const [cx, cy] = [curve.data.slice(0, m), curve.data.slice(m)];
     const width = Math.max(320, Math.min(900, view.width()));
+    Object.assign(plot.style, { width: `${width}px`, height: `${HEIGHT}px` });
     const ctx = sizeCanvas(canvas, width, HEIGHT);
     const css = getComputedStyle(view.root);
     const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();

@@ -1,0 +1,68 @@
+// A table of tokens, each cell coloured by a number: the guesses at every depth, or what a neuron pushes.
+
+function render({ model, el }) {
+  const view = frame(model, el, "piece_table");
+  const table = h("div", { class: "lv-table", role: "application", tabindex: "0", "aria-label": "table of tokens: the arrow keys move from cell to cell" });
+  view.body.append(table);
+  let [rows, cols, values, cells] = [0, 0, null, []];
+
+  const say = (v) => (model.get("kind") === "prob" ? `probability ${percent(v)}` : number(v));
+  const tell = (where) => {
+    if (!where || where[0] >= rows || where[1] >= cols) return view.note("");
+    const [r, c] = where;
+    const column = plain(model.get("col_labels")[c]);
+    view.note([
+      `${model.get("row_axis")} ${plain(model.get("row_labels")[r])}`.trim(),
+      `${model.get("col_axis")} ${/^\d+$/.test(column) ? column : quoted(column)}`,
+      quoted(model.get("pieces")[r * cols + c]),
+      say(values[r * cols + c]),
+    ].join(" · "));
+  };
+  const select = (r, c, ask = false) => {
+    if (!rows || !cols) return;
+    const where = [clamp(r, 0, rows - 1), clamp(c, 0, cols - 1)];
+    view.set({ selected: where });
+    ask ? view.ask(...where) : view.follow(...where);
+  };
+  const cellOf = (event) => { const i = cells.indexOf(event.target.closest(".lv-cell")); return i < 0 ? null : [Math.floor(i / cols), i % cols]; };
+  table.addEventListener("pointermove", (event) => tell(cellOf(event) ?? model.get("selected")));
+  table.addEventListener("pointerleave", () => tell(model.get("selected")));
+  table.addEventListener("click", (event) => { const where = cellOf(event); if (where) select(...where, true); });
+  const here = () => model.get("selected");
+  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
+  onKeys(table, {
+    ArrowUp: move(-1, 0), ArrowDown: move(1, 0), ArrowLeft: move(0, -1), ArrowRight: move(0, 1),
+    Home: () => select(here()?.[0] ?? 0, 0), End: () => select(here()?.[0] ?? 0, cols - 1),
+    PageUp: () => select(0, here()?.[1] ?? 0), PageDown: () => select(rows - 1, here()?.[1] ?? 0),
+    Enter: () => select(...(here() ?? [0, 0]), true), " ": () => select(...(here() ?? [0, 0]), true),
+  });
+
+  return view.start(() => {
+    const got = floats(model.get("values"));
+    if (!got) return;
+    [rows, cols] = got.shape;
+    values = got.data;
+    const pieces = model.get("pieces");
+    const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
+    if (pieces.length !== rows * cols || rowLabels.length !== rows || colLabels.length !== cols) return;
+    const scale = colorScale(model.get("kind"), view.theme, model.get("limit"));
+    const at = model.get("selected");
+    table.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(52px, 128px))`;
+    cells = pieces.map((piece, i) => {
+      const v = values[i];
+      const chosen = at && at[0] * cols + at[1] === i;
+      const style = Number.isNaN(v) ? "" : `background:${scale.css(v)};color:${scale.ink(v)}`;
+      return h("div", { class: `lv-cell lv-piece${chosen ? " lv-selected" : ""}`, style }, pieceNodes(shorten(piece, 14)));
+    });
+    table.replaceChildren(
+      h("div", { class: "lv-corner lv-quiet" }, `${model.get("row_axis")} ↓`),
+      ...colLabels.map((label) => h("div", { class: `lv-head ${/^\d+$/.test(label) ? "lv-quiet" : "lv-piece"}` }, pieceNodes(shorten(label, 14)))),
+      ...rowLabels.flatMap((label, r) => [h("div", { class: "lv-side lv-quiet" }, pieceNodes(label)), ...cells.slice(r * cols, (r + 1) * cols)]),
+    );
+    const meaning = model.get("kind") === "prob" ? "probability" : "push";
+    view.legend.replaceChildren(scaleLegend(scale, meaning), ...markLegend([...pieces, ...colLabels]));
+    tell(at);
+  });
+}
+
+export default { render };
