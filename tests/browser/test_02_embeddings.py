@@ -1,0 +1,284 @@
+"""Notebook 02 in a real JupyterLab and under Voilà: each picture by mouse and by keyboard, and whatever is typed."""
+
+import re
+from statistics import median
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import expect
+
+BAD = [
+    "",
+    "   ",
+    "lorem ipsum " * 200,
+    "x" * 5_000,
+    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
+    "<|im_end|>",
+    "a\u0004\u001b[31m\u0000b",
+    "שלום עולם مرحبا \u202eabc",
+]
+BOXES = {
+    "Your text": "token_strip",
+    "One word": "cosine_histogram",
+    "Word": "nearest_tokens",
+    "Take": "nearest_tokens",
+}
+BOXES |= {"From": "nearest_tokens", "Words": "token_strip"}
+PLOT = """() => {
+    const plot = document.querySelector(".js-plotly-plot");
+    const seen = plot.data.filter((trace) => trace.visible === true);
+    return { title: plot.layout.title.text, names: seen.map((trace) => trace.name), kinds: seen.map((t) => t.type) };
+}"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab(open_lab, request):
+    lab = open_lab("02_embeddings", request.param)
+    print(f"\nRun All, {request.param}: {lab.run_all():.1f} s")
+    assert lab.errors() == []
+    yield lab
+    assert lab.errors() == []
+    assert lab.page.evaluate("window.hacked") is None
+    assert lab.console == []
+    assert lab.outside == []
+
+
+def box(lab, label):
+    labelled = lab.page.get_by_label(label, exact=True)
+    found = labelled.or_(lab.page.get_by_placeholder(label, exact=True)).first
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def beside(control, name, nth=0):
+    """The picture in the same box of widgets as a control."""
+    return control.locator(f"xpath=ancestor::*[.//figure][1]//figure[contains(@class, 'lv-{name}')]").nth(nth)
+
+
+def caption(picture):
+    return picture.locator(".lv-caption")
+
+
+def words(picture):
+    return picture.locator(".lv-row bdi")
+
+
+def says(locator, text):
+    """The element comes to hold the text; marks that isolate a piece from the sentence's direction don't count."""
+    expect(locator).to_contain_text(re.compile("[\u2066-\u2069]*".join(map(re.escape, text))))
+
+
+def report(name, milliseconds):
+    print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
+
+
+def test_the_row_of_the_token_that_is_picked(lab):
+    typed = box(lab, "Your text")
+    strip, row = beside(typed, "token_strip"), beside(typed, "vector_picture")
+    typed.fill("dog cat dog")
+    strip.locator(".lv-chip").nth(1).click()
+    says(caption(row), "Row 2,644 of the table, all 576 numbers")
+    lab.page.keyboard.press("ArrowLeft")
+    says(caption(row), "Row 22,676")
+    report(
+        "key on the tokens to changed row (Python)",
+        lab.latencies(strip.locator(".lv-chips"), ["ArrowRight", "ArrowLeft"] * 10, row),
+    )
+    stripes = row.locator("[tabindex='0']").first
+    stripes.focus()
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("Enter")
+    says(row.locator(".lv-explain"), "W_E[token, dimension]")
+    lab.page.keyboard.press("Escape")
+
+
+def test_a_cosine_among_random_pairs(lab):
+    one, other = box(lab, "One word"), box(lab, "Another")
+    histogram = beside(one, "cosine_histogram")
+    one.fill("Paris")
+    other.fill("France")
+    says(histogram.locator("text.lv-mine"), "“·Paris”")
+    says(histogram.locator("text.lv-mine"), "0.59")
+    low = histogram.locator("text.lv-mean").text_content()
+    lab.page.get_by_role("button", name="most frequent").click()
+    expect(histogram.locator("text.lv-mean")).not_to_have_text(low)
+    lab.page.get_by_role("button", name="all tokens").press("Enter")  # and back, by keyboard
+    expect(histogram.locator("text.lv-mean")).to_have_text(low)
+    picture = histogram.locator("svg.lv-histogram")
+    picture.hover(position={"x": 300, "y": 120})
+    says(histogram.locator(".lv-readout"), "of the random pairs")
+    picture.focus()
+    lab.page.keyboard.press("Home")
+    says(histogram.locator(".lv-readout"), "cosine −0.50 to −0.47")
+    report(
+        "key on the histogram to changed bar (no Python)",
+        lab.latencies(picture, ["ArrowRight", "ArrowLeft"] * 10, histogram, wait=0.05),
+    )
+    lab.page.keyboard.press("Enter")
+    says(histogram.locator(".lv-explain"), "Cosine of “·Paris”")
+    report(
+        "key in the box to changed cosine (Python)",
+        lab.latencies(other, ["s"] * 7, histogram),
+    )
+
+
+def test_a_word_of_several_tokens_offers_its_first_piece(lab):
+    typed = box(lab, "Word")
+    near = beside(typed, "nearest_tokens")
+    typed.fill("xylophone")
+    says(caption(near), "2 tokens")
+    expect(words(near)).to_have_count(0)
+    typed.locator("xpath=ancestor::*[.//button][1]//button").press("Enter")
+    expect(typed).to_have_value(re.compile(r"#\d+"))
+    says(caption(near), "“·xyl”")
+    typed.fill('"dog"')
+    says(caption(near), "“dog”")
+
+
+def test_neighbours_of_any_token(lab):
+    typed = box(lab, "Word")
+    near = beside(typed, "nearest_tokens")
+    typed.fill("Monday")
+    expect(words(near).first).to_have_text("·Tuesday")
+    typed.fill("dog")
+    expect(words(near).first).to_have_text("·Dog")
+    spellings = lab.page.get_by_label("show other spellings of the word, too")
+    spellings.press(" ")
+    expect(words(near).first).to_have_text("·dogs")
+    spellings.click()
+    expect(words(near).first).to_have_text("·Dog")
+    words(near).nth(1).click()
+    says(near.locator(".lv-explain"), "“·dogs”")
+    lab.page.keyboard.press("ArrowDown")
+    says(near.locator(".lv-readout"), "“Dog” · cosine 0.733")
+    lab.page.keyboard.press("Escape")
+    report(
+        "key on the neighbours to another one (no Python)",
+        lab.latencies(near.locator(".lv-bars"), ["ArrowDown", "ArrowUp"] * 10, near, wait=0.05),
+    )
+    typed.fill("")
+    report("key in the box to changed neighbours (Python)", lab.latencies(typed, list("abcdefghijkl"), near))
+
+
+def test_arithmetic_that_holds_and_that_fails(lab):
+    first = box(lab, "Take")
+    near = beside(first, "nearest_tokens")
+    expect(words(near).first).to_have_text("·queen")
+    lab.page.get_by_label("or take", exact=True).select_option("Paris − France + Italy")
+    says(caption(near), "“·Italy”")
+    expect(words(near).first).to_have_text("·Paris")
+    leave_out = lab.page.get_by_label("leave out the three words themselves")
+    leave_out.press(" ")
+    expect(words(near).first).to_have_text("Italy")
+    expect(near.locator(".lv-row", has_text="Rome")).to_have_count(0)
+    leave_out.click()
+    first.fill("Rome")
+    expect(words(near).first).to_have_text("·Rome")
+
+
+def test_the_walk_from_word_to_word(lab):
+    start = box(lab, "From")
+    near, rows = beside(start, "nearest_tokens"), beside(start, "vector_picture")
+    handle = lab.page.get_by_role("slider", name="Part of the way, %")
+    if not handle.count():
+        handle = start.locator("xpath=ancestor::*[.//figure][1]//*[contains(@class, 'noUi-handle')]")
+    handle.first.focus()
+    for _ in range(10):
+        lab.page.keyboard.press("ArrowRight")
+    says(caption(near), "50 % of the way from “·dog” to “·cat”")
+    assert set(words(near).all_inner_texts()[:2]) == {"·dog", "·cat"}
+    report(
+        "key on the slider to changed words (Python)",
+        lab.latencies(handle.first, ["ArrowRight", "ArrowLeft"] * 10, near),
+    )
+    report(
+        "key on the slider to changed stripes (Python)", lab.latencies(handle.first, ["ArrowRight"] * 5, rows)
+    )
+    start.fill("January")
+    says(caption(near), "“·January”")
+
+
+def test_the_map_of_words(lab):
+    typed = box(lab, "Words")
+    numbers, on_map = beside(typed, "token_strip"), beside(typed, "token_strip", 1)
+    lab.page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    typed.fill("animals: dog cat horse\ncolours: red blue green\nxylophone <b>x</b> Paris")
+    says(caption(numbers), "xylophone")
+    lab.page.wait_for_function(f"({PLOT})().title.startsWith('7 words')")
+    assert lab.page.evaluate(PLOT)["names"][:3] == ["animals", "colours", "group 3"]
+    look = lab.page.get_by_label("Look at", exact=True)
+    look.select_option("·red")
+    says(caption(numbers), "Nearest to “·red” in all 576 numbers")
+    look.focus()
+    lab.page.keyboard.press("ArrowDown")
+    says(caption(on_map), "Nearest to “·blue” on the map")
+    point = lab.page.locator(".js-plotly-plot .scatterlayer .point").first
+    point.click(force=True)
+    says(caption(numbers), "Nearest to “·dog”")
+    lab.page.get_by_role("button", name="in space (3-D)").press("Enter")
+    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter3d'")
+    camera = "document.querySelector('.js-plotly-plot').layout.scene.camera.eye.x"
+    before = lab.page.evaluate(camera)
+    turn = look.locator(
+        "xpath=ancestor::*[.//*[contains(@class, 'noUi-handle')]][1]//*[contains(@class, 'noUi-handle')]"
+    )
+    turn.first.focus()
+    for _ in range(5):
+        lab.page.keyboard.press("ArrowRight")
+    lab.page.wait_for_function(f"Math.abs({camera} - {before}) > 0.1")
+    lab.page.get_by_role("button", name="flat (2-D)").click()
+    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter'")
+    plot = lab.page.locator(".js-plotly-plot")
+    report(
+        "key on the list of words to changed map (Python)",
+        lab.latencies(look, ["ArrowDown", "ArrowUp"] * 6, plot),
+    )
+
+
+def test_there_is_one_plotly_widget(lab):
+    assert lab.page.locator(".js-plotly-plot").count() == 1
+
+
+@pytest.mark.parametrize("label", BOXES)
+def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
+    typed = box(lab, label)
+    picture = beside(typed, BOXES[label])
+    for text in BAD:
+        typed.fill(text)
+        lab.page.wait_for_timeout(120)
+    # half a character, as a broken clipboard may hold it
+    typed.evaluate(
+        "node => { node.value = 'a\\ud83d'; node.dispatchEvent(new Event('input', {bubbles: true})); }"
+    )
+    lab.page.wait_for_timeout(300)
+    typed.fill("dog cat" if label == "Words" else "dog")
+    says(picture, "dog")
+    assert lab.errors() == []
+
+
+@pytest.mark.parametrize("name", ["nearest_tokens", "cosine_histogram"])
+def test_a_picture_is_saved_with_its_texts(lab, name):
+    picture = lab.picture(name)
+    picture.scroll_into_view_if_needed()
+    with lab.page.expect_download() as saved:
+        picture.get_by_role("button", name="SVG").click()
+    texts = "".join(ElementTree.parse(saved.value.path()).getroot().itertext())
+    assert caption(picture).inner_text() in texts
+    with lab.page.expect_download() as saved:
+        picture.get_by_role("button", name="PNG").click()
+    assert saved.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_under_voila_in_dark(open_voila):
+    lab = open_voila("02_embeddings")
+    typed = box(lab, "Word")
+    near = beside(typed, "nearest_tokens")
+    expect(near).to_have_attribute("data-lv-theme", "dark")
+    typed.fill("Monday")
+    expect(words(near).first).to_have_text("·Tuesday")
+    lab.page.wait_for_function(f"({PLOT})().title.startsWith('53 words')")
+    lab.page.get_by_role("button", name="in space (3-D)").click()
+    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter3d'")
+    assert lab.page.get_by_text("Traceback").count() == 0
+    assert lab.console == []
+    assert lab.outside == []
