@@ -230,7 +230,7 @@ def test_vector_limit_is_its_99th_percentile():
         (lambda: TokenStrip(PIECES, selected=-1), "from 0 to 2, not -1"),
         (lambda: TokenStrip("The cat"), "sequence of strings"),
         (lambda: TokenStrip(PIECES, stage="lunch"), "stage"),
-        (lambda: HeatMap(CAUSAL, PIECES[:2]), "2 row_labels"),
+        (lambda: HeatMap(CAUSAL, PIECES[:2], PIECES), "2 row_labels"),
         (lambda: HeatMap(CAUSAL, PIECES, selected=(0, 3)), "within"),
         (lambda: HeatMap(CAUSAL, PIECES, kind="rainbow"), "kind"),
         (lambda: HeatMap(CAUSAL[0], PIECES), "2 axes"),
