@@ -122,7 +122,10 @@ def index(home, tmp_path, monkeypatch):
 def start_fetching(**more):
     """A process of its own that fetches the small file into the same cache folder."""
     program = (
+        "import signal\n"
         "from llmviz import download\n"
+        # a shell starts background jobs with Ctrl-C ignored, and children inherit that
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"download.FILE_BYTES = {download.FILE_BYTES}\n"
         f"download.FILE_SHA256 = {download.FILE_SHA256!r}\n"
         "print(download.default_model_path())\n"
