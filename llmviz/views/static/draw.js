@@ -242,6 +242,7 @@ function frame(model, el, name, { card = true } = {}) {
       if (!view.root.isConnected) return; // no styles and no fonts yet; the first width comes with them
       view.theme = themeOf(view.root);
       view.root.dataset.lvTheme = view.theme;
+      keepKeys(view.root.closest(".jp-OutputArea-output"));
       view.root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
       view.root.setAttribute("aria-label", model.get("summary"));
       view.caption.textContent = model.get("caption");
@@ -280,6 +281,13 @@ function frame(model, el, name, { card = true } = {}) {
     if (event.key === "Escape" && model.get("asked")) { view.set({ asked: null }); event.stopPropagation(); }
   });
   return view;
+}
+
+/** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
+function keepKeys(output) {
+  if (!output || output.dataset.lvKeys) return;
+  output.dataset.lvKeys = "kept";
+  output.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
 }
 
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
