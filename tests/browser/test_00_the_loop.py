@@ -57,9 +57,9 @@ def test_typing_changes_tokens_and_bars(lab):
     lab.settle()
     assert lab.picture("next_token_bars").locator(".lv-bars").inner_text() != before
     box.fill("")
-    expect(lab.page.get_by_text("Type something")).to_be_visible()
+    expect(lab.page.get_by_text("needs at least one token")).to_be_visible()
     box.fill("<script>document.title = 'taken'</script>")
-    expect(lab.page.get_by_text("Type something")).to_have_count(0)
+    expect(lab.page.get_by_text("needs at least one token")).to_have_count(0)
     lab.settle()
     assert lab.page.title() != "taken"
     box.fill("The best thing about a rainy day is")
