@@ -141,7 +141,7 @@ class RopeDial(Picture):
     k_hands = Floats(ndim=(2,))
     parts = Floats(ndim=(1,))  # what each pair adds to the score
     periods = Floats(ndim=(1,))  # tokens for one full turn
-    limit = traitlets.Float(1.0).tag(sync=True)  # the most that any pair could add
+    limit = traitlets.Float(1.0).tag(sync=True)  # where the bars end
     score = traitlets.Float(0.0).tag(sync=True)
     q_name = Pieces()
     k_name = Pieces()
@@ -336,10 +336,9 @@ class _OneHead(Explorer):
         """The chosen query and key before RoPE. A mean leaves out the first token, which is unlike all others."""
         q, k = before_rope(self.trace, self.layer.value, self.head.value)
         rest = slice(1 if len(q) > 1 else 0, None)
-        return (
-            one[rest].mean(axis=0) if at == ALL else one[at]
-            for one, at in ((q, self.query.value), (k, self.key.value))
-        )
+        chosen = ((q, self.query.value), (k, self.key.value))
+        q, k = (one[rest].mean(axis=0) if at == ALL else one[at] for one, at in chosen)
+        return q, k
 
 
 class DialExplorer(_OneHead):
@@ -397,7 +396,9 @@ class DialExplorer(_OneHead):
             q_hands=hands[0],
             k_hands=hands[1],
             parts=parts,
-            limit=float((lengths[0] * lengths[1]).max() / np.sqrt(config.d_head)) or 1.0,
+            # the most that the third strongest pair can add: one or two pairs are often far stronger than the rest
+            limit=float(np.sort(lengths[0] * lengths[1])[-min(3, len(parts))] / np.sqrt(config.d_head))
+            or 1.0,
             score=float(parts.sum()),
             q_name=[self.trace.pieces[self.query.value]],
             k_name=[self.trace.pieces[self.key.value]],
@@ -863,7 +864,7 @@ def _thinned(n: int) -> list[int]:
     return sorted({*range(11), *np.geomspace(10, n - 1, 40).round().astype(int).tolist()})
 
 
-def _amount(value: float) -> str:
+def _amount(value: float | np.floating) -> str:
     return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")
 
 

@@ -81,7 +81,7 @@ function render({ model, el }) {
     let free = -1e9; // where the last label ended
     const labels = [];
     for (const v of marks) {
-      const text = count(v);
+      const text = minus(count(v));
       const half = 4.2 * text.length + 5;
       if (px(v) - half < free) continue;
       free = px(v) + half;
@@ -96,18 +96,41 @@ function render({ model, el }) {
       s("text", { x: (space.left + width - space.right) / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "lv-quiet" }, model.get("x_axis") + (model.get("log_x") ? " (each step of the axis multiplies)" : "")),
       s("text", { x: 15, y: (space.top + HEIGHT - space.bottom) / 2, "text-anchor": "middle", class: "lv-quiet", transform: `rotate(-90 15 ${(space.top + HEIGHT - space.bottom) / 2})` }, model.get("y_axis")),
     );
-    paths.replaceChildren(...names.map((_, k) => {
-      let d = "";
-      let pen = "M";
-      x.forEach((v, i) => {
-        if (!Number.isFinite(y(k, i))) { pen = "M"; return; }
-        d += `${pen}${px(v).toFixed(1)} ${py(y(k, i)).toFixed(1)}`;
-        pen = "L";
-      });
-      return s("path", { d, class: `lv-line-path lv-line-${k % 4}`, "stroke-dasharray": DASHES[k % 4] || null });
-    }), ...(x.length <= 12 ? names.flatMap((_, k) => x.flatMap((v, i) => (Number.isFinite(y(k, i)) ? [s("circle", { cx: px(v), cy: py(y(k, i)), r: 4, class: `lv-line-dot lv-line-${k % 4}` })] : []))) : []));
+    // Where many points share a few pixels, the line is their mean and a band shows how far they reach.
+    const runs = [];
+    for (let i = 0; i < x.length; ) {
+      let end = i + 1;
+      while (end < x.length && px(x[end]) - px(x[i]) < 6) end++;
+      if (end - i < 5) end = i + 1;
+      runs.push([i, end]);
+      i = end;
+    }
+    const crowded = runs.some(([from, to]) => to - from > 1);
+    paths.replaceChildren(
+      ...names.flatMap((_, k) => {
+        let [d, pen] = ["", "M"];
+        const [upper, lower] = [[], []];
+        for (const [from, to] of runs) {
+          const some = Array.from({ length: to - from }, (_, j) => y(k, from + j)).filter(Number.isFinite);
+          if (!some.length) { pen = "M"; continue; }
+          const mean = some.reduce((a, b) => a + b) / some.length;
+          const at = (px(x[from]) + px(x[to - 1])) / 2;
+          d += `${pen}${at.toFixed(1)} ${py(mean).toFixed(1)}`;
+          pen = "L";
+          if (!crowded) continue;
+          upper.push(`${at.toFixed(1)} ${py(Math.max(...some)).toFixed(1)}`);
+          lower.unshift(`${at.toFixed(1)} ${py(Math.min(...some)).toFixed(1)}`);
+        }
+        return [
+          crowded ? s("path", { d: `M${[...upper, ...lower].join("L")}Z`, class: `lv-line-band lv-line-band-${k % 4}` }) : null,
+          s("path", { d, class: `lv-line-path lv-line-${k % 4}`, "stroke-dasharray": DASHES[k % 4] || null }),
+        ];
+      }).filter(Boolean),
+      ...(x.length <= 12 ? names.flatMap((_, k) => x.flatMap((v, i) => (Number.isFinite(y(k, i)) ? [s("circle", { cx: px(v), cy: py(y(k, i)), r: 4, class: `lv-line-dot lv-line-${k % 4}` })] : []))) : []),
+    );
     view.legend.replaceChildren(...names.map((name, k) => h("span", { class: "lv-key" },
-      s("svg", { width: 34, height: 12, "aria-hidden": "true" }, s("path", { d: "M1 6L33 6", class: `lv-line-path lv-line-${k % 4}`, "stroke-dasharray": DASHES[k % 4] || null })), name)));
+      s("svg", { width: 34, height: 12, "aria-hidden": "true" }, s("path", { d: "M1 6L33 6", class: `lv-line-path lv-line-${k % 4}`, "stroke-dasharray": DASHES[k % 4] || null })), name)),
+      ...(crowded ? [h("span", {}, "where points crowd: line = their mean, band = from lowest to highest")] : []));
     tell(model.get("cursor"));
   });
 }

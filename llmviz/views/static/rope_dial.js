@@ -51,9 +51,9 @@ function render({ model, el }) {
       face: s("circle", { class: "lv-clock" }),
       k: s("line", { class: "lv-hand-k" }), q: s("line", { class: "lv-hand-q" }), hub: s("circle", { class: "lv-hub", r: 2.2 }),
       axis: s("line", { class: "lv-dial-axis" }), bar: s("rect", { height: 9 }),
-      name: s("text", { class: "lv-quiet", "text-anchor": "middle" }),
+      name: s("text", { class: "lv-quiet", "text-anchor": "middle" }), part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
     };
-    one.node = s("g", { "data-index": i }, one.face, one.k, one.q, one.hub, one.axis, one.bar, one.name);
+    one.node = s("g", { "data-index": i }, one.face, one.k, one.q, one.hub, one.axis, one.bar, one.name, one.part);
     return one;
   }
   const put = (node, values) => { for (const [name, v] of Object.entries(values)) node.setAttribute(name, typeof v === "number" ? v.toFixed(2) : v); };
@@ -66,7 +66,7 @@ function render({ model, el }) {
     const columns = Math.min(n, width >= 760 ? 16 : width >= 440 ? 8 : 4);
     const w = width / columns;
     const r = Math.min(0.43 * w, 34);
-    const hgt = 2 * r + 50;
+    const hgt = 2 * r + 72;
     layout = { columns, w, h: hgt };
     const height = Math.ceil(n / columns) * hgt;
     put(svg, { width, height });
@@ -80,11 +80,11 @@ function render({ model, el }) {
     const [qMax, kMax] = [longest(q), longest(k)];
     const limit = model.get("limit") || 1;
     clocks.forEach((one, i) => {
-      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 4];
+      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
       put(one.face, { cx, cy, r, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
       for (const [line, hands, most] of [[one.q, q, qMax], [one.k, k, kMax]]) {
         const [a, b] = pair(hands, i);
-        const by = ((r - 3) / most) * Math.max(1, (0.14 * most) / Math.max(1e-9, Math.hypot(a, b)));
+        const by = ((r - 3) * Math.sqrt(Math.hypot(a, b) / most)) / Math.max(1e-9, Math.hypot(a, b));
         put(line, { x1: cx, y1: cy, x2: cx + a * by, y2: cy + b * by });
       }
       put(one.hub, { cx, cy });
@@ -94,10 +94,13 @@ function render({ model, el }) {
       put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
       put(one.bar, { x: part < 0 ? cx - reach : cx, y, width: Math.max(0.01, reach), fill: scale.css(part < 0 ? -0.66 : 0.66) });
       const label = turn(periods.data[i]);
-      put(one.name, { x: cx, y: y + 27 });
+      put(one.name, { x: cx, y: cy - r - 7 });
+      put(one.part, { x: cx, y: y + 27 });
+      const told = `${parts.data[i] > 0 ? "+" : ""}${parts.data[i].toFixed(2)}`;
       if (one.name.textContent !== label) one.name.textContent = label;
+      if (one.part.textContent !== minus(told)) one.part.textContent = minus(told);
     });
-    const at = (name) => h("span", {}, h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`))), ` at ${count(model.get(`${name}_position`))}`);
+    const at = (name) => h("span", {}, h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")), ` at ${count(model.get(`${name}_position`))}`);
     const kept = String(model.get("score"));
     sum.replaceChildren(
       h("b", {}, `score ${minus((model.get("score") > 0 ? "+" : "") + Number(kept).toFixed(2))}`),
@@ -107,7 +110,8 @@ function render({ model, el }) {
     const key = (kind, text) => h("span", { class: "lv-dial-key" },
       s("svg", { width: 30, height: 12, "aria-hidden": "true" }, s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: `lv-hand-${kind}` })), text);
     view.legend.replaceChildren(key("q", "hand of the query"), key("k", "hand of the key"),
-      h("span", {}, "bar: what the pair adds to the score (left, orange: takes away)"), h("span", {}, "number: tokens for one full turn"));
+      h("span", {}, "above: tokens for one full turn"), h("span", {}, `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`),
+      h("span", {}, "length of a hand: square-root scale"));
     tell(current());
   });
 }
