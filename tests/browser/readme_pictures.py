@@ -29,6 +29,7 @@ def main() -> None:
 
 def the_loop(lab: Lab) -> None:
     page = lab.page
+    lab.picture("token_strip").scroll_into_view_if_needed()
     page.get_by_role("button", name="pick one", exact=True).click()
     expect(lab.picture("token_strip").locator(".lv-highlight")).to_have_count(1, timeout=20_000)
     slider = page.get_by_role("slider").first
@@ -40,6 +41,7 @@ def the_loop(lab: Lab) -> None:
 def switchboard(lab: Lab) -> None:
     lab.picture("switches").get_by_role("button", name="RoPE").click()
     after = lab.page.locator("figure.lv-token_strip").last
+    after.scroll_into_view_if_needed()
     expect(after.locator(".lv-chip")).to_have_count(20, timeout=60_000)
     save(lab.page, lab.picture("switches"), "switchboard.png")
 
