@@ -132,8 +132,7 @@ class Switchboard(ipywidgets.VBox):
             [], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)"
         )
         self.after = TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches")
-        for one in (self.bars, self.before, self.after):
-            one.layout = {"flex": "1 1 420px", "min_width": "0"}
+        self.bars.layout = {"flex": "1 1 420px", "min_width": "0"}
         strips = ipywidgets.VBox([self.before, self.after], layout={"flex": "1 1 420px", "min_width": "0"})
         row = ipywidgets.HBox([self.bars, strips], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
         top = ipywidgets.HBox([self.presets, self.all_on], layout={"flex_flow": "row wrap"})
