@@ -19,7 +19,7 @@ def main() -> None:
         sync_playwright() as playwright,
         chromium(playwright) as browser,
     ):
-        lab = Lab(browser, server, (1300, 1500))
+        lab = Lab(browser, server, (1300, 2000))
         lab.open("00_the_loop")
         lab.command("application:toggle-left-area")
         lab.run_all()
