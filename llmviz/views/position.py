@@ -26,7 +26,7 @@ from llmviz.views.token_strip import TokenStrip
 
 DISTANCES = np.arange(2_001)
 OTHER_BASE = 10_000.0  # the base of the paper, beside that of the model
-ALL = -1  # in a choice of tokens: the mean over all of them
+ALL = "all"  # in a choice of tokens: the mean over all of them
 FURTHEST = 200  # of the sliders for a single place
 N_WRITTEN = 30
 CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
@@ -318,7 +318,9 @@ class SinusoidPattern(Explorer):
 class _OneHead(Explorer):
     """Sliders for layer and head, and a choice of the query's and the key's token."""
 
-    def __init__(self, trace: Trace, layer: int, head: int, query: int, key: int, *, averages: bool):
+    def __init__(
+        self, trace: Trace, layer: int, head: int, query: int | str, key: int | str, *, averages: bool
+    ):
         self.trace = trace
         config, seq = trace.model.config, len(trace.tokens)
         self.layer = slider(min(layer, config.n_layers - 1), "Layer", config.n_layers - 1)
@@ -437,7 +439,9 @@ class DialExplorer(_OneHead):
 class ScoreByDistance(_OneHead):
     """The score of one query and one key of a head as a curve over the distance between them, for two bases."""
 
-    def __init__(self, trace: Trace, *, layer: int = 13, head: int = 8, query: int = -2, key: int = 1):
+    def __init__(
+        self, trace: Trace, *, layer: int = 13, head: int = 8, query: int | str = -2, key: int | str = 1
+    ):
         super().__init__(trace, layer, head, query, key, averages=True)
         self.lines = Lines(
             x_axis="distance in tokens, key before query",
@@ -851,8 +855,10 @@ def _flat(model: Model) -> np.ndarray:
     return np.full(model.config.n_vocab, 1 / model.config.n_vocab)
 
 
-def _place(at: int, seq: int) -> int:
-    """A position that a text of `seq` tokens has (drawn ones only), counted from the end where negative."""
+def _place(at: int | str, seq: int) -> int | str:
+    """A position that a text of `seq` tokens has (drawn ones only), counted from the end where negative; or ALL."""
+    if at == ALL:
+        return ALL
     last = min(seq, theme.MAX_TOKENS) - 1
     return min(max(at + seq if at < 0 else at, 0), last)
 

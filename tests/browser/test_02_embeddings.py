@@ -213,7 +213,12 @@ def test_the_map_of_words(lab):
     lab.page.keyboard.press("ArrowDown")
     says(caption(on_map), "Nearest to “·blue” on the map")
     point = lab.page.locator(".js-plotly-plot .scatterlayer .point").first
-    point.click(force=True)
+    point.scroll_into_view_if_needed()
+    place = point.bounding_box()
+    middle = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    lab.page.mouse.move(*middle, steps=3)
+    expect(lab.page.locator(".js-plotly-plot .hoverlayer .hovertext")).to_be_visible()
+    lab.page.mouse.click(*middle)
     says(caption(numbers), "Nearest to “·dog”")
     lab.page.get_by_role("button", name="in space (3-D)").press("Enter")
     lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter3d'")

@@ -1,0 +1,170 @@
+"""Notebook 05 in a real JupyterLab: each interaction by mouse and by keyboard, light and dark."""
+
+from statistics import median
+
+import pytest
+from playwright.sync_api import expect
+
+SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
+
+
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    lab = open_lab("05_ffn")
+    lab.run_all()
+    return lab
+
+
+def button(lab, name):
+    return lab.page.get_by_role("button", name=name, exact=True).first
+
+
+def readout(picture):
+    return picture.locator(".lv-readout")
+
+
+def slider(lab, name):
+    return lab.page.locator(".widget-slider", has_text=name).get_by_role("slider").first
+
+
+def test_runs_without_an_error(lab):
+    assert lab.errors() == []
+
+
+def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab):
+    curve, stripes = lab.picture("silu_curve"), lab.picture("vector_picture", 1)
+    plot = curve.locator(".lv-plot")
+    plot.scroll_into_view_if_needed()
+    plot.press("End")
+    expect(readout(curve)).to_contain_text("neuron")
+    named = readout(curve).inner_text().split(" · ")[0]
+    expect(readout(stripes)).to_contain_text(named)
+    plot.press("ArrowLeft")
+    expect(readout(curve)).not_to_contain_text(f"{named} ·")
+
+
+def test_layer_and_token_change_the_curve(lab, record_property):
+    curve = lab.picture("silu_curve")
+    layer = slider(lab, "Layer")
+    times = lab.latencies(layer, ["ArrowRight"] * 6 + ["ArrowLeft"] * 6, curve)
+    record_property("milliseconds", [round(t) for t in times])
+    print(f"layer slider, key to changed curve: median {median(times):.0f} ms, worst {max(times):.0f} ms")
+    legend = curve.locator(".lv-legend")
+    before = legend.inner_text()
+    lab.picture("token_strip").locator(".lv-chip").nth(1).click()
+    expect(legend).not_to_have_text(before)
+
+
+def test_a_stripe_says_where_it_is_from(lab):
+    stripes = lab.picture("vector_picture", 1)
+    stripes.locator("[tabindex='0']").first.press("Enter")
+    expect(stripes.locator(".lv-explain")).to_be_visible()
+    lab.page.keyboard.press("Escape")
+    expect(stripes.locator(".lv-explain")).to_be_hidden()
+
+
+def test_turning_a_neuron_moves_the_bars(lab, record_property):
+    bars = lab.picture("next_token_bars")
+    turn = slider(lab, "Turn it")
+    first = bars.locator(".lv-value").first
+    before = first.inner_text()
+    times = lab.latencies(turn, ["ArrowRight"] * 4 + ["ArrowLeft"] * 4, bars)
+    record_property("milliseconds", [round(t) for t in times])
+    print(f"neuron, key to changed bars: median {median(times):.0f} ms, worst {max(times):.0f} ms")
+    expect(first).to_have_text(before)
+    turn.press("ArrowLeft")
+    expect(first).not_to_have_text(before)
+    turn.press("ArrowRight")
+    expect(first).to_have_text(before)
+
+
+def test_a_neuron_from_the_list_and_a_text_that_wakes_it(lab):
+    table = lab.picture("piece_table")
+    cells = table.locator(".lv-cell")
+    before = cells.first.inner_text()
+    lab.page.locator(".widget-dropdown", has_text="Neurons that push").locator("select").select_option(
+        index=4
+    )
+    expect(cells.first).not_to_have_text(before)
+    table.locator(".lv-table").press("ArrowRight")
+    table.locator(".lv-table").press("Enter")
+    expect(table.locator(".lv-explain")).to_be_visible()
+    lab.page.keyboard.press("Escape")
+    box = lab.page.locator("textarea").filter(visible=True).last
+    box.fill("<script>document.title = 'taken'</script> bread")
+    expect(lab.picture("token_strip", 2).locator(".lv-chip").last).to_contain_text("bread")
+    assert lab.page.title() != "taken"
+
+
+def test_a_rival_changes_the_bars(lab):
+    plot = lab.picture("layer_plot", 2)
+    caption = plot.locator(".lv-caption")
+    lab.page.locator(".widget-dropdown", has_text="Compared with").locator("select").select_option(index=1)
+    expect(caption).to_contain_text("the lead of")
+    plot.locator(".lv-plot").press("End")
+    expect(readout(plot)).to_contain_text("layer 29")
+    plot.locator(".lv-plot").press("ArrowLeft")
+    expect(readout(plot)).to_contain_text("layer 28")
+
+
+def test_the_lens_by_mouse_and_keys(lab):
+    lens, ranks = lab.picture("piece_table", 1), lab.picture("layer_plot", 3)
+    expect(lens.locator(".lv-cell").last).to_contain_text("Paris")
+    lens.locator(".lv-cell").last.hover()
+    expect(readout(lens)).to_contain_text("layer 29")
+    lens.locator(".lv-cell").nth(3).click()
+    expect(readout(lens)).to_contain_text("input")
+    lens.locator(".lv-table").press("PageDown")
+    expect(readout(lens)).to_contain_text("layer 29")
+    words = lab.page.locator(".widget-text", has_text="Words to follow").locator("input")
+    words.fill("Berlin")
+    words.press("Enter")
+    expect(ranks.locator(".lv-legend")).to_contain_text("Berlin")
+
+
+def test_putting_back_fills_the_picture(lab):
+    run = button(lab, "Run")
+    run.scroll_into_view_if_needed()
+    run.press("Enter")
+    expect(lab.page.get_by_text("with the noise.")).to_be_visible(timeout=SLOW)
+    expect(lab.page.get_by_text("Put back at “·France”")).to_be_visible()
+
+
+def test_each_block_off_and_stopped(lab):
+    button(lab, "Run on ten countries").click()
+    expect(button(lab, "stop")).to_be_visible()
+    button(lab, "stop").click()
+    expect(button(lab, "Run on ten countries")).to_be_enabled()
+    button(lab, "Run on your text").press("Enter")
+    expect(lab.page.get_by_text("Without one FFN")).to_be_visible(timeout=2 * SLOW)
+    expect(lab.page.get_by_text("So it is not in one place")).to_be_visible()
+
+
+def test_another_text_reaches_every_picture(lab):
+    box = lab.page.locator(".widget-text input").first
+    box.scroll_into_view_if_needed()
+    box.fill("My grandmother baked bread and")
+    box.press("Enter")
+    for nth in (0, 1):
+        expect(lab.picture("token_strip", nth).locator(".lv-chip").nth(1)).to_contain_text("grandmother")
+    expect(lab.picture("piece_table", 1).locator(".lv-head").nth(1)).to_contain_text("grandmother")
+    box.fill("")
+    box.press("Enter")
+    expect(lab.page.get_by_text("Type something").first).to_be_visible()
+    expect(lab.picture("token_strip").locator(".lv-chip").nth(1)).to_contain_text("grandmother")
+
+
+def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
+    assert lab.errors() == []
+    assert lab.console == []
+    assert lab.outside == []
+
+
+def test_dark_theme(open_lab):
+    lab = open_lab("05_ffn", theme="dark")
+    lab.run_all()
+    for name in ("silu_curve", "layer_plot", "piece_table"):
+        assert lab.picture(name).get_attribute("data-lv-theme") == "dark"
+    assert lab.errors() == []
+    assert lab.console == []
+    assert lab.outside == []
