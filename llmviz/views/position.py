@@ -151,6 +151,8 @@ class RopeDial(Picture):
 
     def text(self) -> str:
         """The score, then a line a pair: how fast it turns, both angles, and what it adds."""
+        if self.parts is None:
+            return self.headline()
         rows = [["pair", "tokens a turn", "query's hand", "key's hand", "adds"]]
         for i, (q, k, part, period) in enumerate(zip(self.q_hands, self.k_hands, self.parts, self.periods)):
             rows.append([i, f"{period:,.3g}", _degrees(q), _degrees(k), _amount(part)])
