@@ -790,6 +790,9 @@ class WordMap(Explorer):
                     self.figure.layout[f"{axis}axis"].visible = n == 2
                 self.figure.layout.scene[f"{axis}axis"].title.text = title.replace(" of the variance", "")
             self.figure.layout.title.text = self._title()
+            # the scene's canvas stays when there is nothing in it, and would keep the pointer from the flat map
+            reach = [0, 1] if n == 3 else [0, 0.01]
+            self.figure.layout.scene.domain = {"x": reach, "y": reach}
             self._look_at()  # within the update, so that the page draws once
 
     def _group_name(self, group: int) -> str:
