@@ -120,6 +120,7 @@ def test_a_cosine_among_random_pairs(lab):
         "key in the box to changed cosine (Python)",
         lab.latencies(other, ["s"] * 7, histogram),
     )
+    other.fill("France")
 
 
 def test_a_word_of_several_tokens_offers_its_first_piece(lab):
