@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -1251,6 +1252,17 @@ PRESETS = (
 )
 
 
+def one_at_a_time(method: Callable) -> Callable:
+    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
+
+    @functools.wraps(method)
+    def waiting(self, *arguments):
+        with self._lock:
+            return method(self, *arguments)
+
+    return waiting
+
+
 class DoesItMatter(Explorer):
     """Turn chosen heads down or up, from 0 to 2, and see what the model would say next.
 
@@ -1308,6 +1320,7 @@ class DoesItMatter(Explorer):
         self.effects.layout.display = "none"
         self.effect_told = Told()
         self._seed = 0
+        self._lock = threading.RLock()
         super().__init__(
             [
                 self.preset,
@@ -1347,6 +1360,7 @@ class DoesItMatter(Explorer):
         besides = strongest(self._weights, 20)
         self.choose(random_heads(self._weights.shape, max(1, len(self.grid.chosen)), besides, self._seed))
 
+    @one_at_a_time
     def _set(self, _change=None) -> None:
         preset = PRESETS[self.preset.value]
         self._ready = False
@@ -1363,6 +1377,7 @@ class DoesItMatter(Explorer):
 
     _ready = False
 
+    @one_at_a_time
     def _read(self, _change=None) -> None:
         if not self.box.tokens:
             return
@@ -1376,6 +1391,7 @@ class DoesItMatter(Explorer):
         self._look()
         self.run()
 
+    @one_at_a_time
     def _look(self, _change=None) -> None:
         key = self.strip.selected
         if key is None:
@@ -1400,6 +1416,7 @@ class DoesItMatter(Explorer):
         a, b = self._token(self.answer), self._token(self.other)
         return float(logits[a] - logits[b]) if None not in (a, b) else np.nan
 
+    @one_at_a_time
     def run(self, _change=None) -> None:
         """Run the model with the chosen heads scaled; the layers before them are taken from the run as it is."""
         if not self._ready:
@@ -1441,6 +1458,7 @@ class DoesItMatter(Explorer):
             + (f": {verdict}." if heads else "."),
         )
 
+    @one_at_a_time
     def switch_each_off(self, _button=None) -> None:
         """For every head alone: by how much the answer's lead changes when it is off. [n_layers, n_heads]"""
         a, b = self._token(self.answer), self._token(self.other)
@@ -1456,9 +1474,8 @@ class DoesItMatter(Explorer):
     def _measure_each(self) -> None:
         base = self._lead(self.trace.logits)
         effect = np.zeros_like(self._weights)
-        for layer in reversed(
-            range(effect.shape[0])
-        ):  # from the end, so that each run reuses the layers before
+        # from the end, so that each run reuses the layers before
+        for layer in reversed(range(effect.shape[0])):
             for head in range(effect.shape[1]):
                 trace = self.model.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
                 effect[layer, head] = self._lead(trace.logits) - base

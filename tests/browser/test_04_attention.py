@@ -224,7 +224,8 @@ def test_every_head_is_switched_off_in_turn(lab):
     button(lab, "the cats: were or was?").click()
     button(lab, "Switch off every head, one at a time").click()
     expect(lab.page.get_by_text("correlate by")).to_be_visible(timeout=300_000)
-    expect(grid(lab, "each").locator(".lv-readout")).to_contain_text("layer 26, head 0")
+    expect(lab.page.get_by_text("Needed most for")).to_contain_text("were”⁩: layer 26, head 0: −3.71")
+    expect(grid(lab, "each").locator(".lv-caption")).to_contain_text("were")
 
 
 def test_nonsense_is_copied_and_costs_are_measured(lab):
