@@ -4,6 +4,8 @@ A notebook computes what it says; these tests make sure that what its words say 
 Margins are wide enough for rounding and narrow enough that a broken step would be noticed.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -116,6 +118,39 @@ def test_days_and_numbers_cluster(model, word, near, at_least):
     found = embeddings.nearest(model.weights.W_E[token], model.weights.W_E, n=len(near), exclude=[token])
     assert set(model.tokenizer.pieces(found.tokens)) == near
     assert found.cosines[0] > at_least
+
+
+def test_king_and_banana_are_less_alike_than_tokens_drawn_blindly(model):
+    assert cosine(model, " king", " banana") < embeddings.random_pair_cosines(model.weights.W_E).mean() - 0.1
+
+
+def test_rare_tokens_point_along_the_average_row_and_the_baseline_is_gone_without_it(model):
+    W_E = model.weights.W_E
+    along = embeddings.cosine_to_all(W_E.mean(axis=0), W_E)
+    assert along[:1_000].mean() < 0.4 < 0.65 < along[20_000:].mean()
+    sample = W_E[::10] - W_E.mean(axis=0)
+    assert abs(embeddings.random_pair_cosines(sample).mean()) < 0.02
+
+
+def test_an_opposite_is_among_the_nearest(model):
+    hot = one_token(model, " hot")
+    found = embeddings.nearest(model.weights.W_E[hot], model.weights.W_E, n=6, exclude=[hot])
+    assert one_token(model, " cold") in found.tokens
+
+
+def test_forms_of_a_word_make_better_analogies_than_capitals(model):
+    def share_right(pairs):
+        ids = [[one_token(model, f" {word}") for word in pair.split()] for pair in pairs.split(", ")]
+        right = []
+        for (a, b), (wanted, c) in itertools.permutations(ids, 2):
+            vector = embeddings.analogy(a, b, c, model.weights.W_E)
+            right.append(
+                embeddings.nearest(vector, model.weights.W_E, n=1, exclude=[a, b, c]).tokens[0] == wanted
+            )
+        return sum(right) / len(right)
+
+    assert share_right("bigger big, smaller small, faster fast, older old") > 0.9
+    assert share_right("Paris France, Rome Italy, Berlin Germany, Madrid Spain") < 0.6
 
 
 # 3 Position
