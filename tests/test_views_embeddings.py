@@ -299,3 +299,21 @@ def test_every_explorer_has_a_text_form(word_map, model):
     assert "·horse" in repr(word_map)
     for explorer, _ in explorers(model):
         assert len(repr(explorer)) > 100
+
+
+def test_controls_that_answer_in_two_threads_wait_for_each_other(word_map):
+    """JupyterLab hands each widget's messages to a thread of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def look(turn):
+        tokens = word_map.groups.tokens
+        if tokens:
+            word_map._look_at() if turn % 2 else word_map._lay_out()
+
+    texts = [" ".join(["dog", "cat", "red", "blue", "king", "queen"][: 2 + i % 5]) for i in range(30)]
+    with ThreadPoolExecutor(2) as threads:
+        typed = threads.submit(lambda: [setattr(word_map.box, "value", text) for text in texts])
+        looked = threads.submit(lambda: [look(turn) for turn in range(60)])
+        typed.result()
+        looked.result()
+    assert len(word_map.pieces) == len(word_map.coordinates) == len(texts[-1].split())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import html
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import ipywidgets
@@ -29,6 +30,20 @@ N_FREQUENT = (
 N_PAIRS = 5_000
 MAX_TYPED = 100  # characters in a box for one word
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
+
+
+_turn = threading.RLock()
+
+
+def one_at_a_time(method: Callable) -> Callable:
+    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
+
+    @functools.wraps(method)
+    def waiting(*arguments):
+        with _turn:
+            return method(*arguments)
+
+    return waiting
 
 
 # ---- from what is typed to a row of the table ----
@@ -117,10 +132,12 @@ class WordBox(ipywidgets.HBox):
         """The token of what is typed, if it is one."""
         return self.word.token
 
+    @one_at_a_time
     def _look_up(self, _change=None) -> None:
         self.word = look_up(self.box.value, self.tokenizer)
         self.take_first.layout.display = "none" if self.word.first is None else ""
 
+    @one_at_a_time
     def _take_first(self, _button) -> None:
         if self.word.first is not None:
             self.box.value = f"#{self.word.first}"
@@ -300,12 +317,14 @@ class RowExplorer(Explorer):
         self.box.observe(self._read, "tokens")
         self.strip.observe(self._draw, "selected")
 
+    @one_at_a_time
     def _read(self, _change=None) -> None:
         ids = self.box.tokens
         kept = min(self.strip.selected or 0, len(ids) - 1) if ids else None
         self.strip.change(pieces=self.model.tokenizer.pieces(ids), ids=ids, selected=kept)
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         place = self.strip.selected
         self.row.layout.display = "none" if place is None else ""
@@ -343,6 +362,7 @@ class CosineExplorer(Explorer):
         self.among.observe(self._draw, "value")
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         a, b = self.a.token, self.b.token
         value, label, caption = None, "", first_problem(self.a, self.b)
@@ -385,6 +405,7 @@ class NeighbourExplorer(Explorer):
         self.spellings.observe(self._draw, "value")
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         token = self.word.token
         if token is None:
@@ -454,6 +475,7 @@ class AnalogyExplorer(Explorer):
         self.examples.observe(self._take_example, "value")
         self._draw()
 
+    @one_at_a_time
     def _take_example(self, change) -> None:
         if change["new"] is None:
             return
@@ -467,6 +489,7 @@ class AnalogyExplorer(Explorer):
 
     _taking = False
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         if self._taking:
             return
@@ -533,6 +556,7 @@ class WalkExplorer(Explorer):
         self.way.observe(self._draw, "value")
         self._set_off()
 
+    @one_at_a_time
     def _set_off(self, _change=None) -> None:
         """Other words: another line between their rows."""
         problem = first_problem(self.a, self.b)
@@ -544,6 +568,7 @@ class WalkExplorer(Explorer):
         self.walk = embeddings.walk(*embeddings.embed([self.a.token, self.b.token], W_E), W_E)
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         if self.walk is None:
             return
@@ -736,6 +761,7 @@ class WordMap(Explorer):
             },
         )
 
+    @one_at_a_time
     def _read(self, _change=None) -> None:
         """The text changed: other words, or only others that are refused."""
         groups, known = read_groups(self.box.value, self.model.tokenizer), self.groups
@@ -759,6 +785,7 @@ class WordMap(Explorer):
 
     _reading = False
 
+    @one_at_a_time
     def _lay_out(self, _change=None) -> None:
         """Other words, or a map of another kind: project and draw."""
         n = self.dimensions.value
@@ -822,6 +849,7 @@ class WordMap(Explorer):
         pairs = [self.neighbours(i) for i in range(len(self.pieces))]
         return float(np.mean([len(set(true.tokens) & set(seen)) / len(seen) for true, seen in pairs]))
 
+    @one_at_a_time
     def _look_at(self, _change=None) -> None:
         """Another word was chosen: lines and lists."""
         if self._reading:
@@ -880,12 +908,14 @@ class WordMap(Explorer):
             said.append(f"The map takes {MAX_WORDS} words; {self.groups.cut} were left out.")
         return " ".join(said)
 
+    @one_at_a_time
     def _clicked(self, trace, points, _state) -> None:
         if points.point_inds:
             group = list(self.figure.data[:-4]).index(trace) % len(COLORS)
             mine = np.flatnonzero(np.minimum(self.groups.group_of, len(COLORS) - 1) == group)
             self.word.value = self.groups.tokens[mine[points.point_inds[0]]]
 
+    @one_at_a_time
     def _turn_camera(self, change) -> None:
         self.figure.layout.scene.camera = _camera(change["new"])
 
