@@ -358,7 +358,7 @@ class FFNByHand(Explorer):
         run = block.ffn
         gate, up, hidden, out = (one[at] for one in (run.gate, run.up, run.hidden, run.out))
         self.read.change(values=normed)
-        reach = 1.05 * max(4.0, float(np.abs(gate).max()))
+        reach = 1.05 * max(2.0, float(np.abs(gate).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
         self.curve.change(
             values=np.stack([gate, up, ops.silu(gate), hidden]), curve=np.stack([x, ops.silu(x)])

@@ -1,5 +1,6 @@
 """Notebook 05 in a real JupyterLab: each interaction by mouse and by keyboard, light and dark."""
 
+import re
 from statistics import median
 
 import pytest
@@ -19,6 +20,14 @@ def button(lab, name):
     return lab.page.get_by_role("button", name=name, exact=True).first
 
 
+def drawn(lab, name, nth=0):
+    """A picture, once it is on the screen and painted: what lies far below is drawn only when it comes into view."""
+    picture = lab.picture(name, nth)
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
+    return picture
+
+
 def readout(picture):
     return picture.locator(".lv-readout")
 
@@ -32,7 +41,7 @@ def test_runs_without_an_error(lab):
 
 
 def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab):
-    curve, stripes = lab.picture("silu_curve"), lab.picture("vector_picture", 1)
+    curve, stripes = drawn(lab, "silu_curve"), drawn(lab, "vector_picture", 1)
     plot = curve.locator(".lv-plot")
     plot.scroll_into_view_if_needed()
     plot.press("End")
@@ -44,19 +53,19 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab):
 
 
 def test_layer_and_token_change_the_curve(lab, record_property):
-    curve = lab.picture("silu_curve")
+    curve = drawn(lab, "silu_curve")
     layer = slider(lab, "Layer")
     times = lab.latencies(layer, ["ArrowRight"] * 6 + ["ArrowLeft"] * 6, curve)
     record_property("milliseconds", [round(t) for t in times])
     print(f"layer slider, key to changed curve: median {median(times):.0f} ms, worst {max(times):.0f} ms")
     legend = curve.locator(".lv-legend")
     before = legend.inner_text()
-    lab.picture("token_strip").locator(".lv-chip").nth(1).click()
+    drawn(lab, "token_strip").locator(".lv-chip").nth(1).click()
     expect(legend).not_to_have_text(before)
 
 
 def test_a_stripe_says_where_it_is_from(lab):
-    stripes = lab.picture("vector_picture", 1)
+    stripes = drawn(lab, "vector_picture", 1)
     stripes.locator("[tabindex='0']").first.press("Enter")
     expect(stripes.locator(".lv-explain")).to_be_visible()
     lab.page.keyboard.press("Escape")
@@ -64,7 +73,7 @@ def test_a_stripe_says_where_it_is_from(lab):
 
 
 def test_turning_a_neuron_moves_the_bars(lab, record_property):
-    bars = lab.picture("next_token_bars")
+    bars = drawn(lab, "next_token_bars")
     turn = slider(lab, "Turn it")
     first = bars.locator(".lv-value").first
     before = first.inner_text()
@@ -79,7 +88,7 @@ def test_turning_a_neuron_moves_the_bars(lab, record_property):
 
 
 def test_a_neuron_from_the_list_and_a_text_that_wakes_it(lab):
-    table = lab.picture("piece_table")
+    table = drawn(lab, "piece_table")
     cells = table.locator(".lv-cell")
     before = cells.first.inner_text()
     lab.page.locator(".widget-dropdown", has_text="Neurons that push").locator("select").select_option(
@@ -92,12 +101,12 @@ def test_a_neuron_from_the_list_and_a_text_that_wakes_it(lab):
     lab.page.keyboard.press("Escape")
     box = lab.page.locator("textarea").filter(visible=True).last
     box.fill("<script>document.title = 'taken'</script> bread")
-    expect(lab.picture("token_strip", 2).locator(".lv-chip").last).to_contain_text("bread")
+    expect(drawn(lab, "token_strip", 2).locator(".lv-chip").last).to_contain_text("bread")
     assert lab.page.title() != "taken"
 
 
 def test_a_rival_changes_the_bars(lab):
-    plot = lab.picture("layer_plot", 2)
+    plot = drawn(lab, "layer_plot", 2)
     caption = plot.locator(".lv-caption")
     lab.page.locator(".widget-dropdown", has_text="Compared with").locator("select").select_option(index=1)
     expect(caption).to_contain_text("the lead of")
@@ -108,7 +117,7 @@ def test_a_rival_changes_the_bars(lab):
 
 
 def test_the_lens_by_mouse_and_keys(lab):
-    lens, ranks = lab.picture("piece_table", 1), lab.picture("layer_plot", 3)
+    lens, ranks = drawn(lab, "piece_table", 1), drawn(lab, "layer_plot", 3)
     expect(lens.locator(".lv-cell").last).to_contain_text("Paris")
     lens.locator(".lv-cell").last.hover()
     expect(readout(lens)).to_contain_text("layer 29")
@@ -146,12 +155,12 @@ def test_another_text_reaches_every_picture(lab):
     box.fill("My grandmother baked bread and")
     box.press("Enter")
     for nth in (0, 1):
-        expect(lab.picture("token_strip", nth).locator(".lv-chip").nth(1)).to_contain_text("grandmother")
-    expect(lab.picture("piece_table", 1).locator(".lv-head").nth(1)).to_contain_text("grandmother")
+        expect(drawn(lab, "token_strip", nth).locator(".lv-chip").nth(1)).to_contain_text("grandmother")
+    expect(drawn(lab, "piece_table", 1).locator(".lv-head").nth(1)).to_contain_text("grandmother")
     box.fill("")
     box.press("Enter")
     expect(lab.page.get_by_text("Type something").first).to_be_visible()
-    expect(lab.picture("token_strip").locator(".lv-chip").nth(1)).to_contain_text("grandmother")
+    expect(drawn(lab, "token_strip").locator(".lv-chip").nth(1)).to_contain_text("grandmother")
 
 
 def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
@@ -164,7 +173,7 @@ def test_dark_theme(open_lab):
     lab = open_lab("05_ffn", theme="dark")
     lab.run_all()
     for name in ("silu_curve", "layer_plot", "piece_table"):
-        assert lab.picture(name).get_attribute("data-lv-theme") == "dark"
+        expect(drawn(lab, name)).to_have_attribute("data-lv-theme", "dark")
     assert lab.errors() == []
     assert lab.console == []
     assert lab.outside == []
