@@ -1054,9 +1054,8 @@ def verdict(prompt: Prompt, fact: np.ndarray, extra: np.ndarray) -> list[str]:
         broken = ~(more < BROKEN)
         told.append(
             f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
-            f"{gone.size} layers. In {_listed(gone & broken)} ordinary text breaks as well, so that says nothing about "
-            f"the fact. In {_listed(gone & ~broken)} the answer goes, and ordinary text suffers "
-            f"less than {BROKEN} nats."
+            f"{gone.size} layers. Ordinary text breaks as well (so it says nothing about the fact): "
+            f"{_listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {_listed(gone & ~broken)}."
         )
     n_alone = int((lost & (extra < BROKEN)).sum())
     if not np.isnan(extra).all():
