@@ -170,6 +170,8 @@ class Lab:
             self.server.end_kernels()
             self.server.set("apputils-extension:themes", theme=THEMES[theme], **{"adaptive-theme": False})
             self.server.set("apputils-extension:notification", fetchNews="false", checkForUpdates=False)
+            # A saved copy would show the widgets of a kernel that has ended, the next time it is opened.
+            self.server.set("docmanager-extension:plugin", autosave=False)
         self.page = self.browser.new_page(viewport={"width": self.size[0], "height": self.size[1]})
         self.page.add_init_script(WATCH)
         self.console, self.outside = [], []
