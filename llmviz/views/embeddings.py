@@ -862,6 +862,7 @@ class WordMap(Explorer):
             return
         i = self.groups.tokens.index(self.word.value)
         true, seen = self.neighbours(i)
+        self._draw_lines(i, true.tokens, seen)  # first: plotly takes longest to draw
         name = isolated(self.pieces[i])
         self.on_map.layout.display = ""
         self.by_numbers.change(
@@ -883,7 +884,6 @@ class WordMap(Explorer):
             highlight=wrong,
             caption=f"Nearest to {name} on the map: {verdict}.",
         )
-        self._draw_lines(i, true.tokens, seen)
 
     def _draw_lines(self, i: int | None, *targets: Sequence[int]) -> None:
         n = self.dimensions.value
