@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import html
+import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -223,6 +225,20 @@ class Told(ipywidgets.HTML):
         self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
 
 
+_turn = threading.RLock()
+
+
+def one_at_a_time(method: Callable) -> Callable:
+    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
+
+    @functools.wraps(method)
+    def waiting(*arguments):
+        with _turn:
+            return method(*arguments)
+
+    return waiting
+
+
 class Background:
     """One coroutine at a time, beside the kernel's other work; a new one ends the one before."""
 
@@ -244,8 +260,8 @@ class Background:
         self._task.add_done_callback(lambda task: task.cancelled() or task.result())
 
     def stop(self) -> None:
-        if self.busy:
-            self._task.cancel()
+        if self.busy:  # perhaps in the loop of another thread
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
         self._task = None
 
 
@@ -282,10 +298,12 @@ class SinusoidPattern(Explorer):
         self.map.observe(self._picked, "selected")
         self._show()
 
+    @one_at_a_time
     def _picked(self, change) -> None:
         if change["new"] is not None:
             self.row.value = change["new"][0]
 
+    @one_at_a_time
     def _show(self) -> None:
         p, n = self.row.value, len(self.encoding)
         products = self.encoding @ self.encoding[p]
@@ -377,6 +395,7 @@ class DialExplorer(_OneHead):
         self._moving = False
         self._show()
 
+    @one_at_a_time
     def _go_home(self, _=None) -> None:
         self._moving = True
         self.q_place.value = min(self.query.value, FURTHEST)
@@ -385,6 +404,7 @@ class DialExplorer(_OneHead):
         self._moving = False
         self._show()
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         if self._moving:
             return
@@ -458,6 +478,7 @@ class ScoreByDistance(_OneHead):
             one.observe(self._show, "value")
         self._show()
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         q, k = self.q_and_k()
         bases = (self.trace.model.config.rope_base, OTHER_BASE)
@@ -542,6 +563,7 @@ class PositionSwitches(Explorer):
             position_shift=float(self.shift.value),
         )
 
+    @one_at_a_time
     def _preset(self, change) -> None:
         if change["new"] is None:
             return
@@ -552,6 +574,7 @@ class PositionSwitches(Explorer):
         self._setting = False
         self._show()
 
+    @one_at_a_time
     def _moved(self, _change=None) -> None:
         if self._setting:
             return
@@ -564,11 +587,13 @@ class PositionSwitches(Explorer):
             self.presets.value = None
         self._show()
 
+    @one_at_a_time
     def _new_text(self, _change=None) -> None:
         self._writing.stop()
         self.written.children = ()
         self._show()
 
+    @one_at_a_time
     def _show(self) -> None:
         self.bars.layout.visibility = "visible" if self.box.tokens else "hidden"
         self.write.disabled = not self.box.tokens
@@ -666,6 +691,7 @@ class SwapWords(Explorer):
             one.observe(self._show, "value")
         self._new_text()
 
+    @one_at_a_time
     def _new_text(self, _change=None) -> None:
         pieces = self._model.tokenizer.pieces(self.box.tokens)
         options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces[:-1])]
@@ -680,6 +706,7 @@ class SwapWords(Explorer):
         self._choosing = False
         self._show()
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         if self._choosing:
             return
@@ -771,9 +798,11 @@ class LongText(Explorer):
         return guessed, [context for context in CONTEXTS if context + guessed <= n]
 
     def _tokens(self) -> tuple[list[int], str]:
-        reading = read(self.text.value, self._model.tokenizer, limit=MAX_READ)
+        limit = min(MAX_READ, self._model.config.n_ctx)
+        reading = read(self.text.value, self._model.tokenizer, limit=limit)
         return reading.tokens, reading.told
 
+    @one_at_a_time
     def _say_length(self, _change=None) -> None:
         tokens, told = self._tokens()
         guessed, contexts = self._plan(len(tokens))
@@ -785,6 +814,7 @@ class LongText(Explorer):
         self.lines.caption = f"{last}, guessed with {contexts[0]} to {most} tokens before them"
         self.told.say(told, f"{len(tokens):,} tokens are ready.")
 
+    @one_at_a_time
     def _click(self, _=None) -> None:
         if self._work.busy:
             self._work.stop()
