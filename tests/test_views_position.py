@@ -448,6 +448,30 @@ def test_with_rope_the_swap_turns_the_answer_around_and_without_it_does_not(mode
     np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "second"),
+    [
+        ("I saw that the lion ate the rabbit. The one that is dead is the", " lion", " rabbit"),
+        ("Last week Germany beat France in the final. The winner was", " Germany", " France"),
+        ("First came Anna, then Tom. The first one was", " Anna", " Tom"),
+        ("We met in London and then in Rome. We first met in", " London", " Rome"),
+        ("First tea, then coffee. The first drink was", " tea", " coffee"),
+    ],
+)
+def test_with_rope_a_swap_turns_other_answers_around_too(model, text, first, second):
+    """The answer's odds against the other word, before and after the swap: they turn; without RoPE they move less."""
+    ids = model.tokenizer.encode(text)
+    one, other = (model.tokenizer.encode(word)[0] for word in (first, second))
+    swapped = [other if token == one else one if token == other else token for token in ids]
+    leads = {}
+    for rope in (True, False):
+        runs = [model.trace(tokens, Edits(rope=rope)).logits for tokens in (ids, swapped)]
+        leads[rope] = [logits[one] - logits[other] for logits in runs]
+    assert leads[True][0] > 0 > leads[True][1]
+    assert leads[True][0] - leads[True][1] > 0.8
+    assert abs(leads[False][0] - leads[False][1]) < 0.6 * (leads[True][0] - leads[True][1])
+
+
 def test_swapping_equals_and_texts_that_are_too_short(model):
     swap = pictures.SwapWords(model, "the the cat sat")
     swap.first.value, swap.second.value = 1, 1
