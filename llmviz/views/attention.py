@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import html
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,18 @@ from llmviz.views import provenance, theme
 from llmviz.views.arcs import Arcs
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Explorer, Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.picture import (
+    Explorer,
+    Floats,
+    Picture,
+    Pieces,
+    Text,
+    lines,
+    one_at_a_time,
+    percent,
+    script,
+    style,
+)
 from llmviz.views.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
@@ -1252,17 +1262,6 @@ PRESETS = (
 )
 
 
-def one_at_a_time(method: Callable) -> Callable:
-    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
-
-    @functools.wraps(method)
-    def waiting(self, *arguments):
-        with self._lock:
-            return method(self, *arguments)
-
-    return waiting
-
-
 class DoesItMatter(Explorer):
     """Turn chosen heads down or up, from 0 to 2, and see what the model would say next.
 
@@ -1320,7 +1319,6 @@ class DoesItMatter(Explorer):
         self.effects.layout.display = "none"
         self.effect_told = Told()
         self._seed = 0
-        self._lock = threading.RLock()
         super().__init__(
             [
                 self.preset,

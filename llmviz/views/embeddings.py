@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import re
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ipywidgets
@@ -17,7 +16,7 @@ from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views import provenance, theme
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote, visible, visible_label
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
@@ -30,20 +29,6 @@ N_FREQUENT = (
 N_PAIRS = 5_000
 MAX_TYPED = 100  # characters in a box for one word
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
-
-
-_turn = threading.RLock()
-
-
-def one_at_a_time(method: Callable) -> Callable:
-    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
-
-    @functools.wraps(method)
-    def waiting(*arguments):
-        with _turn:
-            return method(*arguments)
-
-    return waiting
 
 
 # ---- from what is typed to a row of the table ----

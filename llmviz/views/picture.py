@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -201,6 +202,23 @@ class Picture(anywidget.AnyWidget):
             self.explanation = self._provenance(*self.asked).as_dict()
         except (IndexError, ValueError):  # what was asked about is no longer in the picture
             self.asked = None
+
+
+_turn = threading.RLock()
+
+
+def one_at_a_time(method: Callable) -> Callable:
+    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits.
+
+    One lock for all, since all controls of a page run the same model.
+    """
+
+    @functools.wraps(method)
+    def waiting(*arguments):
+        with _turn:
+            return method(*arguments)
+
+    return waiting
 
 
 class Explorer(ipywidgets.VBox):

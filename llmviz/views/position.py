@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import html
-import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -20,7 +18,18 @@ from llmviz.sampling import Sampler
 from llmviz.views import theme
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Explorer, Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.picture import (
+    Explorer,
+    Floats,
+    Picture,
+    Pieces,
+    Text,
+    lines,
+    one_at_a_time,
+    percent,
+    script,
+    style,
+)
 from llmviz.views.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox, read
@@ -223,20 +232,6 @@ class Told(ipywidgets.HTML):
         rows = "".join(f"<div>{html.escape(one)}</div>" for one in sentences if one)
         size = theme.SIZES["body"]
         self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
-
-
-_turn = threading.RLock()
-
-
-def one_at_a_time(method: Callable) -> Callable:
-    """JupyterLab may let the messages of two controls run in two threads (subshells): the second one waits."""
-
-    @functools.wraps(method)
-    def waiting(*arguments):
-        with _turn:
-            return method(*arguments)
-
-    return waiting
 
 
 class Background:
