@@ -9,7 +9,7 @@ from llmviz import ops, sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import STEPS, Sampler
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import percent
+from llmviz.views.picture import one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.text_box import TextBox, status
 from llmviz.views.theme import STAGE_COLORS
@@ -62,6 +62,7 @@ class _OnText(ipywidgets.VBox):
         self.box.observe(self._read, "tokens")
         self._read()
 
+    @one_at_a_time
     def _read(self, _change=None) -> None:
         tokens = self.box.tokens
         self._pictures.layout.visibility = "visible" if tokens else "hidden"
@@ -83,6 +84,7 @@ class TemperatureExplorer(_OnText):
         self.temperature.observe(self.draw, "value")
         super().__init__(model, text, [self.temperature, self.told, self.bars])
 
+    @one_at_a_time
     def draw(self, _change=None) -> None:
         if self.trace is None:
             return
@@ -145,6 +147,7 @@ class SamplerChain(_OnText):
             layout={"border": "1px solid var(--jp-border-color1)", "padding": "8px 12px", "width": "262px"},
         )
 
+    @one_at_a_time
     def move(self, name: str, by: int) -> None:
         """Put a card one place earlier (-1) or later (+1)."""
         at = self.order.index(name)
@@ -157,6 +160,7 @@ class SamplerChain(_OnText):
         """The steps that are on, in their order."""
         return [(name, self.settings[name].value) for name in self.order if self.on[name].value]
 
+    @one_at_a_time
     def draw(self, _change=None) -> None:
         if self.trace is None:
             return
@@ -171,6 +175,7 @@ class SamplerChain(_OnText):
             self.told[name].value = status(f"keeps {kept:,} tokens, {cut}")
         self.bars.show(left[-1].probs if left else plain, before=plain)
 
+    @one_at_a_time
     def _preset(self, _change=None) -> None:
         for name, value in zip(STEPS, PRESETS.get(self.presets.value, ())):
             self.on[name].value = value is not None
@@ -198,6 +203,7 @@ class Draws(_OnText):
         controls = ipywidgets.HBox([self.n, self.seed, self.temperature], layout=_WRAP)
         super().__init__(model, text, [controls, self.bars])
 
+    @one_at_a_time
     def draw(self, _change=None) -> None:
         if self.trace is None:
             return
@@ -217,6 +223,7 @@ class Surprise(_OnText):
         )
         super().__init__(model, text, [self.strip, self.told], live=False)
 
+    @one_at_a_time
     def draw(self, _change=None) -> None:
         show_surprise(self.strip, self.told, self.trace)
 
@@ -262,6 +269,7 @@ class Writing(ipywidgets.VBox):
         self.write.on_click(lambda _: self.draw())
         self.draw()
 
+    @one_at_a_time
     def draw(self) -> None:
         """Write both sides again."""
         for strip, told, temperature in zip(self.strips, self.told, self.temperatures):
@@ -293,6 +301,7 @@ class ChatEnd(ipywidgets.VBox):
         self.template.observe(self.draw, "value")
         self.draw()
 
+    @one_at_a_time
     def draw(self, _change=None) -> None:
         """Write the answer again."""
         if not self.box.tokens:

@@ -14,7 +14,7 @@ from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.arcs import Arcs
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Picture, percent
+from llmviz.views.picture import Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.pipeline_map import NAMES, PipelineMap
 from llmviz.views.token_strip import TokenStrip
@@ -66,10 +66,12 @@ class StageTour(ipywidgets.VBox):
         """The open stage's picture."""
         return self.place.children[0] if self.place.children else None
 
+    @one_at_a_time
     def _follow(self, _change=None) -> None:
         self.map.show(self.trace)
         self._open()
 
+    @one_at_a_time
     def _open(self, _change=None) -> None:
         stage = self.map.picked
         if stage is None or self.trace is None:

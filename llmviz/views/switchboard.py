@@ -10,7 +10,7 @@ import traitlets
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Picture, percent, script, style
+from llmviz.views.picture import Picture, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
 from llmviz.views.text_box import TextBox, status
@@ -163,6 +163,7 @@ class Switchboard(ipywidgets.VBox):
             },
         }
 
+    @one_at_a_time
     def _new_text(self, _change=None) -> None:
         """The whole model on a new text; then the switches again."""
         tokens = self.box.tokens
@@ -178,6 +179,7 @@ class Switchboard(ipywidgets.VBox):
         self.before.change(pieces=[])
         self._run()
 
+    @one_at_a_time
     def _run(self, _change=None) -> None:
         """The model with the switches as they are: the bars now, the written tokens one by one."""
         self._cancel()
@@ -243,9 +245,11 @@ class Switchboard(ipywidgets.VBox):
 
     # --- experiments: predict, commit, see ---
 
+    @one_at_a_time
     def _set(self, switches: dict) -> None:
         self.switches.change(**{"off_parts": [], "off_cells": [], **switches})
 
+    @one_at_a_time
     def _ask(self, _change=None) -> None:
         """Put the question for the chosen experiment; its switches move only after the commitment."""
         name = self.presets.value
@@ -263,6 +267,7 @@ class Switchboard(ipywidgets.VBox):
         )
         self.predict.ask_again()
 
+    @one_at_a_time
     def _outcome(self) -> int:
         """What really happens, as an index of OUTCOMES."""
         trial = Switches(self._model, **self._preset)
@@ -278,6 +283,7 @@ class Switchboard(ipywidgets.VBox):
     def _tell(self, guess: str, answer: str) -> str:
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
 
+    @one_at_a_time
     def _committed(self, change) -> None:
         if change["new"]:
             self._set(self._preset)

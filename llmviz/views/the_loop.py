@@ -14,7 +14,7 @@ from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import percent
+from llmviz.views.picture import one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.text_box import TextBox, status
 from llmviz.views.theme import MAX_TOKENS, STAGE_COLORS
@@ -92,6 +92,7 @@ class LoopExplorer(ipywidgets.VBox):
         """The next token's probabilities [n_vocab] at the slider's temperature."""
         return Sampler(temperature=self.temperature.value).probs(self.trace.logits)
 
+    @one_at_a_time
     def start_again(self, _change=None) -> None:
         """Back to the typed text, with the generator at its seed."""
         self._stop()
@@ -100,6 +101,7 @@ class LoopExplorer(ipywidgets.VBox):
         self._say("")
         self._show(list(self.box.tokens), phase="guess")
 
+    @one_at_a_time
     def turn(self, n: int) -> None:
         """Let the loop turn n times; in a notebook it runs beside everything else, so that `stop` is heard."""
         if self._writing or self._ended or self.trace is None:
@@ -127,6 +129,7 @@ class LoopExplorer(ipywidgets.VBox):
         finally:
             self._set_writing(False)
 
+    @one_at_a_time
     def _picked(self, token: int) -> None:
         piece = self._model.tokenizer.pieces([token])[0]
         self._say(f"Drawn: {quote(piece)}, which had {percent(self.probs[token])}.")
@@ -134,6 +137,7 @@ class LoopExplorer(ipywidgets.VBox):
         self.bars.selected = rows.index(token) if token in rows else None
         self.loop.change(phase="pick", picked=piece)
 
+    @one_at_a_time
     def _append(self, token: int) -> None:
         self._show([*self.trace.tokens, token], phase="guess")
         if token == self._model.tokenizer.eos_token:
@@ -160,12 +164,14 @@ class LoopExplorer(ipywidgets.VBox):
         self._draw_bars()
         self._enable()
 
+    @one_at_a_time
     def _draw_bars(self, _change=None) -> None:
         if self.trace is None:
             return
         as_it_is = None if self.temperature.value == 1 else Sampler().probs(self.trace.logits)
         self.bars.show(self.probs, before=as_it_is)
 
+    @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
         token = self.bars.ids[row]
         return provenance.prob(
@@ -175,6 +181,7 @@ class LoopExplorer(ipywidgets.VBox):
             piece=self._model.tokenizer.pieces([token])[0],
         )
 
+    @one_at_a_time
     def _stop(self) -> None:
         self._set_writing(False)
 
