@@ -286,6 +286,17 @@ class Lab:
             self.outside.append(url)
 
 
+def visit(lab: Lab) -> Iterator[Lab]:
+    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong."""
+    print(f"\nRun All of {lab.notebook}: {lab.run_all():.1f} s")
+    assert lab.errors() == []
+    yield lab
+    assert lab.errors() == []
+    assert lab.page.evaluate("window.hacked") is None
+    assert lab.console == []
+    assert lab.outside == []
+
+
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 
 # Voilà's own page template asks for an icon font on the network, whatever the notebook; it does without.

@@ -5,7 +5,7 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import Lab
+from browser.lab import Lab, visit
 from playwright.sync_api import expect
 
 BAD = [
@@ -31,14 +31,7 @@ BOXES = {
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def lab(open_lab, request):
-    lab = open_lab("01_tokenization", request.param)
-    print(f"\nRun All, {request.param}: {lab.run_all():.1f} s")
-    assert lab.errors() == []
-    yield lab
-    assert lab.errors() == []
-    assert lab.page.evaluate("window.hacked") is None
-    assert lab.console == []
-    assert lab.outside == []
+    yield from visit(open_lab("01_tokenization", request.param))
 
 
 def box(lab, label, nth=0):

@@ -3,19 +3,13 @@
 from statistics import median
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def lab(open_lab, request):
-    lab = open_lab("03_position", request.param)
-    print(f"\nRun All, {request.param}: {lab.run_all():.1f} s")
-    assert lab.errors() == []
-    yield lab
-    assert lab.errors() == []
-    assert lab.page.evaluate("window.hacked") is None
-    assert lab.console == []
-    assert lab.outside == []
+    yield from visit(open_lab("03_position", request.param))
 
 
 def slider(lab, name, near):

@@ -3,7 +3,7 @@
 from statistics import median
 
 import pytest
-from browser.lab import Lab
+from browser.lab import Lab, visit
 from playwright.sync_api import expect
 
 BAD = [
@@ -27,14 +27,7 @@ MAPS = {"atlas": 0, "sink": 1, "ranking": 2, "finder": 3}
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def lab(open_lab, request):
-    lab = open_lab("04_attention", request.param)
-    print(f"\nRun All, {request.param}: {lab.run_all():.1f} s")
-    assert lab.errors() == []
-    yield lab
-    assert lab.errors() == []
-    assert lab.page.evaluate("window.hacked") is None
-    assert lab.console == []
-    assert lab.outside == []
+    yield from visit(open_lab("04_attention", request.param))
 
 
 def picture(lab, name, nth=0):
