@@ -8,6 +8,7 @@ def lab(open_lab):
 """
 
 import os
+from pathlib import Path
 
 import pytest
 from browser.lab import CHROMIUM, Lab, chromium, serve
@@ -17,11 +18,12 @@ expect.set_options(timeout=20_000)  # machines that run two tests at once are sl
 
 
 def pytest_collection_modifyitems(items):
-    """All browser tests share one server and one browser, so they run in one worker (`--dist loadgroup`)."""
+    """Browser tests come last: Playwright keeps an event loop running, in which no other test could start its own."""
+    here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+        if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+    items.sort(key=lambda item: item.path.is_relative_to(here))
 
 
 @pytest.fixture(scope="session")

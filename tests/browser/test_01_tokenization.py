@@ -114,6 +114,7 @@ def test_a_vocabulary_grows_while_the_text_shrinks(lab):
     training = beside(lab, typed, "bpe_training")
     slider = training.get_by_label("merges", exact=True)
     parts = training.locator(".lv-text .lv-part")
+    expect(parts.first).to_be_visible()  # drawn once it is in view
     at_first = parts.count()
     slider.focus()
     lab.page.keyboard.press("ArrowRight")
