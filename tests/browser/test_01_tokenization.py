@@ -267,9 +267,11 @@ def test_a_word_wider_than_the_page_is_followed(lab):
     typed = box(lab, "Your word or name")
     replay = beside(lab, typed, "merge_replay")
     typed.fill("Donaudampfschifffahrtsgesellschaft")
+    lab.settle()  # the new word is there, and has replayed itself
     slider = replay.get_by_label("glue", exact=True)
     slider.focus()
     lab.page.keyboard.press("End")
+    expect(replay.locator(".lv-newest")).to_be_attached()
     inside = """node => {
         const [body, part] = [node.querySelector('.lv-body'), node.querySelector('.lv-newest')];
         const [a, b] = [body.getBoundingClientRect(), part.getBoundingClientRect()];
