@@ -223,7 +223,7 @@ class Model:
         FloatingPointError where edits make the numbers overflow.
         """
         tokens = self.tokens_of(text_or_ids)
-        edits = replace(edits or Edits())
+        edits = _own(edits)
         edits.check(self.config, len(tokens))
         known, n_layers, n_tokens = self._reusable(tokens, edits)
         if n_layers == self.config.n_layers and n_tokens == len(tokens):
@@ -253,7 +253,7 @@ class Model:
         max_new_tokens or when the context is full. The same seed gives the same text.
         """
         tokens = self.tokens_of(prompt)
-        sampler, edits = sampler or Sampler(), replace(edits or Edits())
+        sampler, edits = sampler or Sampler(), _own(edits)
         edits.check(self.config, len(tokens))
         if not isinstance(max_new_tokens, int | np.integer) or max_new_tokens < 0:
             raise ValueError(f"max_new_tokens must be a whole number, 0 or more, got {max_new_tokens}")
@@ -473,6 +473,14 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
 def _check_index(kind: str, index: int, n: int) -> None:
     if not isinstance(index, int | np.integer) or not 0 <= index < n:
         raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
+
+
+def _own(edits: Edits | None) -> Edits:
+    """A copy that later changes do not reach. TypeError for anything but `Edits`, such as the dict it would hold."""
+    if edits is not None and not isinstance(edits, Edits):
+        how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
+        raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")
+    return replace(edits or Edits())
 
 
 def _scales(some: tuple[tuple[int, float], ...], n: int) -> Float[np.ndarray, " n"] | None:

@@ -15,6 +15,7 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -134,6 +135,14 @@ class Sampler:
     min_p: float | None = None
 
     def __post_init__(self):
+        for name in STEPS:
+            setting = getattr(self, name)
+            _require(
+                isinstance(setting, Real) or (setting is None and name != "temperature"),
+                name,
+                repr(setting),
+                "a number",
+            )
         self.probs(np.zeros(2, np.float32))  # each step checks its own number
 
     def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:
@@ -152,6 +161,6 @@ def _keep(probs: Float[np.ndarray, " n_vocab"], kept: Bool[np.ndarray, " n_vocab
     return Filtered(remaining / probs.dtype.type(mass), max(0.0, 1 - mass / total))
 
 
-def _require(holds: bool, name: str, given: float, wanted: str) -> None:
+def _require(holds: bool, name: str, given: object, wanted: str) -> None:
     if not holds:  # NaN makes every comparison false, so it lands here as well
         raise ValueError(f"{name} must be {wanted}; got {given}")

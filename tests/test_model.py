@@ -615,9 +615,14 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "def said(call):\n"
         "    try:\n"
         "        call()\n"
-        "    except ValueError as problem:\n"
+        "    except (ValueError, TypeError) as problem:\n"
         "        return str(problem)\n"
         "print(json.dumps([\n"
+        "    said(lambda: model.trace([5], edits={'ffn': {0: 0}})),\n"
+        "    said(lambda: model.generate([5], edits=0)),\n"
+        "    said(lambda: llmviz.Sampler('a')),\n"
+        "    said(lambda: llmviz.Sampler(top_p='a')),\n"
+        "    said(lambda: llmviz.Sampler(None)),\n"
         "    said(lambda: model.trace([5], Edits(head={2: 0}))),\n"
         "    said(lambda: model.trace([5], Edits(resid={0: np.zeros(48)}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
@@ -629,6 +634,11 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
     environment = {**os.environ, "LLMVIZ_HOME": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert json.loads(run.stdout) == [
+        "edits are an llmviz.Edits, for instance llmviz.Edits(**edits); got {'ffn': {0: 0}}",
+        "edits are an llmviz.Edits, for instance llmviz.Edits(ffn={0: 0}); got 0",
+        "temperature must be a number; got 'a'",
+        "top_p must be a number; got 'a'",
+        "temperature must be a number; got None",
         "name a layer and a head, such as (3, 0); got 2",
         "name a layer and a position, such as (3, 0); got 0",
         "there is no layer 'last'; they go from 0 to 2",
