@@ -11,7 +11,9 @@ import traitlets
 
 from llmviz import Edits, experiments, ffn, ops
 from llmviz.views import ffn as pictures
+from llmviz.views import logit_lens, residual_stream, where_is_the_fact
 from llmviz.views.picture import Picture
+from llmviz.views.prompt import Prompt
 
 TEXT = "the cat sat on the dog"
 KINDS = {
@@ -30,7 +32,7 @@ def told(widget) -> str:
 
 @pytest.fixture
 def prompt(tiny_model):
-    return pictures.Prompt(tiny_model, TEXT)
+    return Prompt(tiny_model, TEXT)
 
 
 def explorers(prompt):
@@ -38,11 +40,11 @@ def explorers(prompt):
         pictures.FFNByHand(prompt, 1),
         pictures.FewFire(prompt),
         pictures.NeuronExplorer(prompt, "the dog sat", layer=2, neuron=5),
-        pictures.StreamNorms(prompt),
-        pictures.WhoSaysIt(prompt),
-        pictures.LensGrid(prompt, "cat, dog"),
-        pictures.WhereIsTheFact(prompt, "the cat sat"),
-        pictures.CausalTracer(prompt, (1, 2)),
+        residual_stream.StreamNorms(prompt),
+        residual_stream.WhoSaysIt(prompt),
+        logit_lens.LensGrid(prompt, "cat, dog"),
+        where_is_the_fact.WhereIsTheFact(prompt, "the cat sat"),
+        where_is_the_fact.CausalTracer(prompt, (1, 2)),
     ]
 
 
@@ -196,7 +198,7 @@ def test_the_list_goes_to_the_neurons_that_push_most(prompt):
 
 
 def test_norms_are_lengths(prompt):
-    one = pictures.StreamNorms(prompt)
+    one = residual_stream.StreamNorms(prompt)
     trace = prompt.trace
     expected = np.sqrt((trace.blocks[1].resid_post[2].astype(float) ** 2).sum())
     assert one.map.values[2, 2] == pytest.approx(expected, rel=1e-5)
@@ -208,7 +210,7 @@ def test_norms_are_lengths(prompt):
 
 
 def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
-    one = pictures.WhoSaysIt(prompt)
+    one = residual_stream.WhoSaysIt(prompt)
     parts = experiments.direct_attribution(prompt.trace, prompt.answer)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     assert ": the same." in told(one.told)
@@ -217,11 +219,11 @@ def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
     parts = experiments.direct_attribution(prompt.trace, prompt.answer, against=rival)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     prompt.answers.value = rival  # the rival becomes the answer: compared with nothing again
-    assert one.rival.value == pictures.ALONE
+    assert one.rival.value == residual_stream.ALONE
 
 
 def test_the_lens_names_the_guesses(prompt, tiny_model):
-    one = pictures.LensGrid(prompt, "cat, dog cat")
+    one = logit_lens.LensGrid(prompt, "cat, dog cat")
     assert one.map.values.shape == (4, len(prompt.trace.tokens))
     cat, dog = (tiny_model.tokenizer.encode(text)[0] for text in (" cat", " dog"))
     assert next(iter(one.chosen())) == prompt.answer
@@ -234,16 +236,16 @@ def test_the_lens_names_the_guesses(prompt, tiny_model):
 
 
 def test_for_good_means_to_the_end():
-    assert pictures.for_good(np.array([5, 1, 2, 1, 1])) == 3
-    assert pictures.for_good(np.array([1, 1])) == 0
-    assert pictures.for_good(np.array([1, 2])) is None
+    assert logit_lens.for_good(np.array([5, 1, 2, 1, 1])) == 3
+    assert logit_lens.for_good(np.array([1, 1])) == 0
+    assert logit_lens.for_good(np.array([1, 2])) is None
 
 
 # --- slow experiments ---
 
 
 def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
-    one = pictures.WhereIsTheFact(prompt, "the cat sat")
+    one = where_is_the_fact.WhereIsTheFact(prompt, "the cat sat")
     assert np.isnan(one.fact.values).all()
     finish(one)
     answer = prompt.answer
@@ -260,12 +262,12 @@ def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
 
 
 def test_ten_countries(prompt, tiny_model):
-    one = pictures.WhereIsTheFact(prompt)
+    one = where_is_the_fact.WhereIsTheFact(prompt)
     finish(one, button=1)
     tokens, answer = tiny_model.tokens_of("The capital of Italy is"), tiny_model.tokens_of(" Rome")[0]
     whole = experiments.probability(tiny_model.trace(tokens), answer)
     off = experiments.probability(tiny_model.trace(tokens, Edits(attention={1: 0})), answer)
-    at = list(pictures.CAPITALS).index("Italy")
+    at = list(where_is_the_fact.CAPITALS).index("Italy")
     assert one.countries[1].values[at, 1] == pytest.approx(off / whole, rel=1e-3)
     assert "of 10 countries" in told(one.told_many)
 
@@ -276,7 +278,7 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
     extra = np.zeros((2, 3))
     fact[0, :2] = 0  # lost without two FFNs …
     extra[0, 0] = 4  # … but without the first everything is lost
-    sentences = " ".join(pictures.verdict(prompt, fact, extra))
+    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra))
     assert (
         "in 2 of 3 layers. Ordinary text breaks as well (so it says nothing about the fact): layer 0."
         in sentences
@@ -284,18 +286,18 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
     assert "suffers less than 0.5 nats: layer 1." in sentences
     assert "other text: 1. So here one place stands out" in sentences
     fact[1, 2] = 0
-    assert "2. So it is not in one place" in " ".join(pictures.verdict(prompt, fact, extra))
-    nothing = " ".join(pictures.verdict(prompt, np.full((2, 3), whole), extra))
+    assert "2. So it is not in one place" in " ".join(where_is_the_fact.verdict(prompt, fact, extra))
+    nothing = " ".join(where_is_the_fact.verdict(prompt, np.full((2, 3), whole), extra))
     assert "No single block" in nothing
 
 
 def test_layers_are_listed_in_runs():
-    assert pictures._listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
-    assert pictures._listed(np.zeros(3, bool)) == "no layer"
+    assert where_is_the_fact._listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
+    assert where_is_the_fact._listed(np.zeros(3, bool)) == "no layer"
 
 
 def test_causal_tracing_averages_its_draws(prompt, tiny_model):
-    one = pictures.CausalTracer(prompt, (1, 2))
+    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
     assert one.strip.highlight == [1, 2]
     one.draws.value = 2
     finish(one)
@@ -309,7 +311,7 @@ def test_causal_tracing_averages_its_draws(prompt, tiny_model):
 
 
 def test_too_many_tokens_to_trace_is_said(prompt):
-    one = pictures.CausalTracer(prompt, (1, 1))
+    one = where_is_the_fact.CausalTracer(prompt, (1, 1))
     prompt.box.value = "cat dog " * 20
     one.subject.value = (0, 0)
     finish(one)
@@ -317,7 +319,7 @@ def test_too_many_tokens_to_trace_is_said(prompt):
 
 
 def test_a_second_press_stops_the_work(prompt):
-    one = pictures.CausalTracer(prompt, (1, 2))
+    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
 
     async def scene():
         one.buttons[0].click()
@@ -336,13 +338,13 @@ def test_a_second_press_stops_the_work(prompt):
 
 
 def test_a_layer_plot_tells_its_numbers(tiny_model):
-    shares = pictures.parameter_shares(tiny_model)
+    shares = residual_stream.parameter_shares(tiny_model)
     assert shares.values.sum() == pytest.approx(1)
     assert "FFN" in shares.text()
     assert "%" in shares.text()
-    empty = pictures.LayerPlot()
+    empty = layer_plot.LayerPlot()
     assert empty.text() == empty.headline() == "nothing measured yet"
-    ranks = pictures.LayerPlot(values=[[1234, 1]], names=["x"], labels=["a", "b"], unit="rank")
+    ranks = layer_plot.LayerPlot(values=[[1234, 1]], names=["x"], labels=["a", "b"], unit="rank")
     assert "1,234" in ranks.text()
 
 

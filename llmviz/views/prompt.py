@@ -1,0 +1,140 @@
+"""A text and one of its likeliest next tokens, which all pictures of a page follow; and the controls beside them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+import traitlets
+
+from llmviz import ops
+from llmviz.model import Model, Trace
+from llmviz.views import theme
+from llmviz.views.next_token_bars import top
+from llmviz.views.picture import Picture, percent
+from llmviz.views.pieces import clean, quote, visible
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+
+N_ANSWERS = 10  # likeliest next tokens that can be followed
+MINUS = re.compile(r"(?<!\w)-(?=\d)")
+
+
+class Prompt(TextBox):
+    """A text and the answer to follow, one of the likeliest next tokens. `turn` counts up when either has changed.
+
+    What was typed last and can be run is in `trace`; an empty box leaves the last run standing.
+    """
+
+    trace = traitlets.Instance(Trace)
+    answer = traitlets.Int()
+    turn = traitlets.Int()
+
+    def __init__(self, model: Model, text: str):
+        super().__init__(model, text, label="Your text (Enter runs the model)", live=False)
+        self.language_model = model
+        self.answers = dropdown([], "Answer to follow")
+        self.children = (*self.children, self.answers)
+        self._asking = False
+        self.observe(self._run, "tokens")
+        self.answers.observe(self._choose, "value")
+        self._run()
+
+    @property
+    def piece(self) -> str:
+        """The answer, quoted."""
+        return quote(self.language_model.tokenizer.pieces([self.answer])[0])
+
+    def follow(self, show: Callable[[], None]) -> None:
+        """Call `show` now, and whenever the text or the answer has changed."""
+        show()
+        self.observe(lambda _: show(), "turn")
+
+    def _run(self, _change=None) -> None:
+        if not self.tokens and self.trait_has_value("trace"):
+            return
+        self.trace = self.language_model.trace(self.tokens or [0])
+        probs = ops.softmax(self.trace.logits)
+        best = top(probs, N_ANSWERS).tolist()
+        pieces = self.language_model.tokenizer.pieces(best)
+        self._asking = True
+        self.answers.options = [
+            (f"{visible(piece)}  {percent(probs[token])}", token) for piece, token in zip(pieces, best)
+        ]
+        self.answers.value = best[0]
+        self._asking = False
+        self.answer = best[0]
+        self.turn += 1
+
+    def _choose(self, change) -> None:
+        if not self._asking and change["new"] is not None:
+            self.answer = change["new"]
+            self.turn += 1
+
+
+class Told(ipywidgets.HTML):
+    """Sentences computed from the numbers beside them, set as text."""
+
+    def say(self, *sentences: str) -> None:
+        sentences = (MINUS.sub("−", one) for one in sentences if one)
+        rows = "".join(f"<div>{html.escape(clean(one))}</div>" for one in sentences)
+        size = theme.SIZES["body"]
+        self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
+
+
+def slider(value: int, last: int, name: str, first: int = 0) -> ipywidgets.IntSlider:
+    return ipywidgets.IntSlider(
+        min(max(value, first), last),
+        min=first,
+        max=last,
+        description=name,
+        style={"handle_color": theme.STAGE_COLORS["ffn"][0], "description_width": "initial"},
+        layout={"width": "min(420px, 98%)"},
+    )
+
+
+def dropdown(options: Sequence, name: str, width: str = "min(430px, 98%)") -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(
+        options=options,
+        description=name,
+        style={"description_width": "initial"},
+        layout={"width": width},
+    )
+
+
+def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Side by side where there is room, else under each other."""
+    return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
+
+
+def token_strip(trace: Trace, caption: str, selected: int | None = None) -> TokenStrip:
+    last = len(trace.tokens) - 1
+    return TokenStrip(
+        trace.pieces,
+        trace.tokens,
+        selected=last if selected is None else selected,
+        stage="ffn",
+        caption=caption,
+    )
+
+
+def renew(strip: TokenStrip, trace: Trace) -> None:
+    """Put a new text into a strip; its last token is selected."""
+    if strip.ids != trace.tokens:
+        strip.change(pieces=trace.pieces, ids=trace.tokens, selected=len(trace.tokens) - 1)
+
+
+def show(shown: bool, *pictures: Picture) -> None:
+    """Show pictures, or leave no trace of them while they have nothing to tell."""
+    for one in pictures:
+        one.layout.display = "" if shown else "none"
+
+
+def layers(model: Model) -> list[str]:
+    return [f"layer {i}" for i in range(model.config.n_layers)]
+
+
+def depths(model: Model) -> list[str]:
+    return ["input", *layers(model)]

@@ -1,0 +1,389 @@
+"""Where is the fact? Blocks switched off in turn, and causal tracing."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+
+from llmviz import experiments
+from llmviz.model import Edits, Trace
+from llmviz.views.heat_map import HeatMap
+from llmviz.views.picture import Explorer, percent
+from llmviz.views.pieces import quote
+from llmviz.views.prompt import Prompt, Told, row, show, slider
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+
+MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
+BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
+LOST = 0.5  # of the answer's probability kept, below which the fact counts as lost
+
+# The model knows most of these; how well is computed, and shown.
+CAPITALS = {
+    "France": "Paris",
+    "Germany": "Berlin",
+    "Italy": "Rome",
+    "Spain": "Madrid",
+    "Japan": "Tokyo",
+    "China": "Beijing",
+    "Greece": "Athens",
+    "Portugal": "Lisbon",
+    "Norway": "Oslo",
+    "Egypt": "Cairo",
+}
+CONTROL = "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
+
+
+class Slow(Explorer):
+    """An experiment of many runs: a button starts it, a bar shows how far it is, and a second press stops it.
+
+    `work()` does one run after another and yields the share that is done.
+    """
+
+    def __init__(self, *names: str):
+        self.buttons = [
+            ipywidgets.Button(description=name, button_style="", layout={"width": "auto"}) for name in names
+        ]
+        self.progress = ipywidgets.FloatProgress(
+            0, min=0, max=1, layout={"width": "min(300px, 60%)", "visibility": "hidden"}
+        )
+        self.told = Told()
+        self._task: asyncio.Task | None = None
+        super().__init__()
+
+    def start(self, work: Iterator[float], button: ipywidgets.Button) -> None:
+        """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            return
+        try:
+            self._task = asyncio.get_running_loop().create_task(self._steps(work, button))
+            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
+        except RuntimeError:
+            for _ in work:
+                pass
+
+    async def _steps(self, work: Iterator[float], button: ipywidgets.Button) -> None:
+        name = button.description
+        button.description = "stop"
+        others = [one for one in self.buttons if one is not button]
+        for one in others:
+            one.disabled = True
+        self.progress.layout.visibility = "visible"
+        try:
+            for share in work:
+                self.progress.value = share
+                await asyncio.sleep(0.001)  # the page may answer in between
+        finally:
+            button.description = name
+            for one in others:
+                one.disabled = False
+            self.progress.layout.visibility = "hidden"
+
+
+class WhereIsTheFact(Slow):
+    """Every FFN off in turn and every attention block: the answer's probability, and how much ordinary text suffers."""
+
+    def __init__(self, prompt: Prompt, control: str = CONTROL):
+        super().__init__("Run on your text", "Run on ten countries")
+        self._prompt = prompt
+        model = prompt.language_model
+        self.control = TextBox(model, control, label="A text without the fact, for comparison", live=False)
+        n = model.config.n_layers
+        rows = ["FFN off", "attention off"]
+        blank = np.full((2, n), np.nan)
+        shared = {"row_axis": "switched off", "col_axis": "layer", "stage": "ffn"}
+        self.fact = HeatMap(blank, rows, range(n), kind="prob", caption="The answer's probability", **shared)
+        self.loss = HeatMap(
+            blank,
+            rows,
+            range(n),
+            kind="signed",
+            limit=3.0,
+            caption="Extra surprise on the text without the fact (nats a token; 0: nothing lost)",
+            **shared,
+        )
+        names = list(CAPITALS)
+        many = np.full((len(names), n), np.nan)
+        self.countries = [
+            HeatMap(
+                many,
+                names,
+                range(n),
+                kind="prob",
+                row_axis="capital of",
+                col_axis=f"layer whose {part} is off",
+                stage="ffn",
+                caption=f"{part} off: share of the answer's probability that is kept",
+            )
+            for part in ("FFN", "attention")
+        ]
+        self.told_many = Told()
+        show(False, *self.countries)
+        for button, work in zip(self.buttons, (self.work, self.work_countries)):
+            button.on_click(lambda button, work=work: self.start(work(), button))
+        self.children = (
+            self.control,
+            row(*self.buttons, self.progress),
+            self.fact,
+            self.loss,
+            self.told,
+            *self.countries,
+            self.told_many,
+        )
+        prompt.follow(self._new_text)
+
+    def _new_text(self) -> None:
+        if self._task and not self._task.done():
+            self._task.cancel()
+        whole = experiments.probability(self._prompt.trace, self._prompt.answer)
+        blank = np.full(self.fact.values.shape, np.nan)
+        self.fact.change(
+            values=blank,
+            caption=f"Probability of {self._prompt.piece} with one block off (whole model: {percent(whole)})",
+        )
+        self.loss.change(values=blank)
+        show(False, self.fact, self.loss)
+        self.told.say("Press the button: each block is switched off in turn.")
+
+    def work(self) -> Iterator[float]:
+        """The text's fact, then the control, under each of the edits."""
+        model, answer, tokens = self._prompt.language_model, self._prompt.answer, self._prompt.trace.tokens
+        fact, loss = (np.full(self.fact.values.shape, np.nan, np.float32) for _ in range(2))
+        jobs = [(self.fact, fact, tokens, lambda trace: experiments.probability(trace, answer), 0.0)]
+        if len(self.control.tokens) > 1:
+            usual = experiments.loss(model.trace(self.control.tokens))
+            jobs.append((self.loss, loss, self.control.tokens, experiments.loss, usual))
+        done = 0
+        for picture, values, ids, measure, base in jobs:
+            show(True, picture)
+            for part, layer, value in experiments.each_off(model, ids, measure):
+                values[experiments.PARTS.index(part), layer] = value - base
+                done += 1
+                if part == experiments.PARTS[-1] and layer % 3 == 2:
+                    picture.values = values
+                yield done / (values.size * len(jobs))
+            picture.values = values
+        self.told.say(*verdict(self._prompt, fact, loss))
+
+    def work_countries(self) -> Iterator[float]:
+        """What each country's capital keeps of its probability, with each block off in turn."""
+        model = self._prompt.language_model
+        kept = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
+        known, done = 0, 0
+        show(True, *self.countries)
+        for at, (country, capital) in enumerate(CAPITALS.items()):
+            tokens, answer = (
+                model.tokens_of(f"The capital of {country} is"),
+                model.tokens_of(f" {capital}")[0],
+            )
+            whole = model.trace(tokens)
+            base = experiments.probability(whole, answer)
+            known += int(whole.logits.argmax()) == answer
+            measure = functools.partial(experiments.probability, token=answer)
+            for part, layer, value in experiments.each_off(model, tokens, measure):
+                kept[experiments.PARTS.index(part), at, layer] = value / base
+                done += 1
+                yield done / kept.size
+            for picture, values in zip(self.countries, kept):
+                picture.values = values
+        self.told_many.say(
+            f"The whole model puts the right capital first for {known} of {len(CAPITALS)} countries.",
+            *(common(name, values) for name, values in zip(("FFN", "attention block"), kept)),
+        )
+
+
+def verdict(prompt: Prompt, fact: np.ndarray, extra: np.ndarray) -> list[str]:
+    """What one may say from the answer's probability [2, n_layers] and the control's extra surprise [2, n_layers]."""
+    whole = experiments.probability(prompt.trace, prompt.answer)
+    lost = ~(fact >= LOST * whole)  # an overflow loses it as well
+    told = []
+    for name, gone, more in zip(("FFN", "attention block"), lost, extra):
+        if np.isnan(extra).all():
+            told.append(f"{prompt.piece} loses more than half without the {name} of {_listed(gone)}.")
+            continue
+        broken = ~(more < BROKEN)
+        told.append(
+            f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
+            f"{gone.size} layers. Ordinary text breaks as well (so it says nothing about the fact): "
+            f"{_listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {_listed(gone & ~broken)}."
+        )
+    n_alone = int((lost & (extra < BROKEN)).sum())
+    if not np.isnan(extra).all():
+        told.append(
+            "No single block is needed for the answer alone."
+            if n_alone == 0
+            else f"Single blocks that matter much more to the answer than to the other text: {n_alone}. "
+            f"{'So it is not in one place' if n_alone > 1 else 'So here one place stands out'}."
+        )
+    return told
+
+
+def common(name: str, kept: np.ndarray) -> str:
+    """Which layers cost most countries more than half; kept [countries, n_layers]."""
+    share = (kept < LOST).mean(axis=0)
+    always, never = share >= 0.9, share == 0
+    return (
+        f"{name} off: layers that cost at least nine in ten countries more than half: {_listed(always)}; "
+        f"that cost no country so much: {_listed(never)}."
+    )
+
+
+def _listed(layers: np.ndarray) -> str:
+    """ "layers 0 to 4, 7", from a row of yes and no."""
+    found = np.flatnonzero(layers)
+    if not found.size:
+        return "no layer"
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    named = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"layer{'s' if found.size > 1 else ''} {', '.join(named)}"
+
+
+def n_needed(trace: Trace, token: int) -> int:
+    """How many FFNs, each off alone, cost a token more than half of its probability."""
+    whole = experiments.probability(trace, token)
+    runs = (trace.model.trace(trace.tokens, Edits(ffn={layer: 0.0})) for layer in range(len(trace.blocks)))
+    return sum(experiments.probability(run, token) < LOST * whole for run in runs)
+
+
+class CausalTracer(Slow):
+    """Noise on the subject's tokens, then the undisturbed stream put back at one layer and token at a time."""
+
+    def __init__(self, prompt: Prompt, subject: tuple[int, int] | None = None):
+        super().__init__("Run")
+        self._prompt = prompt
+        model = prompt.language_model
+        last = len(prompt.trace.tokens) - 1
+        self.strip = TokenStrip(
+            prompt.trace.pieces,
+            prompt.trace.tokens,
+            stage="ffn",
+            caption="Dashed: the subject, whose embeddings get noise",
+        )
+        self.subject = ipywidgets.IntRangeSlider(
+            value=subject or (max(0, last - 1), max(0, last - 1)),
+            min=0,
+            max=max(1, last),
+            description="Subject, from … to",
+            style={"description_width": "initial"},
+            layout={"width": "min(420px, 98%)"},
+        )
+        self.strength = ipywidgets.FloatSlider(
+            3.0,
+            min=0.5,
+            max=8,
+            step=0.5,
+            description="Noise ×",
+            style={"description_width": "initial"},
+            layout={"width": "min(320px, 98%)"},
+        )
+        self.draws = slider(1, 5, "Draws of noise, averaged", first=1)
+        self.map = HeatMap(
+            np.full((len(prompt.trace.tokens), model.config.n_layers), np.nan),
+            prompt.trace.pieces,
+            range(model.config.n_layers),
+            row_axis="put back at the token",
+            col_axis="before layer",
+            kind="prob",
+            stage="ffn",
+            numbers="auto",
+        )
+        self.children = (
+            self.strip,
+            row(self.subject, self.strength, self.draws),
+            row(*self.buttons, self.progress),
+            self.map,
+            self.told,
+        )
+        self.subject.observe(lambda _: self._mark(), "value")
+        for control in (self.strength, self.draws):
+            control.observe(lambda _: self._clear(), "value")
+        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
+        prompt.follow(self._new_text)
+
+    def _new_text(self) -> None:
+        trace = self._prompt.trace
+        if self.strip.ids != trace.tokens:
+            self.strip.change(pieces=trace.pieces, ids=trace.tokens)
+            last = len(trace.tokens) - 1
+            self.subject.max = max(1, last)
+            self.subject.value = (max(0, last - 1), max(0, last - 1))
+        self._mark()
+
+    def _span(self) -> list[int]:
+        first, last = self.subject.value
+        n = len(self._prompt.trace.tokens)
+        return list(range(min(first, n - 1), min(last, n - 1) + 1))
+
+    def _mark(self) -> None:
+        self.strip.highlight = self._span()
+        self._clear()
+
+    def _clear(self) -> None:
+        if self._task and not self._task.done():
+            self._task.cancel()
+        trace = self._prompt.trace
+        self.map.change(
+            values=np.full((len(trace.tokens), len(trace.blocks)), np.nan),
+            row_labels=trace.pieces,
+            limit=1.0,
+            caption=f"Probability of {self._prompt.piece}: noise on the subject, the stream put back at one place",
+        )
+        show(False, self.map)
+        self.told.say("Press the button: one run for each layer and token.")
+
+    def work(self) -> Iterator[float]:
+        """One run for each layer, token and draw; the picture fills from the left."""
+        prompt, model, span = self._prompt, self._prompt.language_model, self._span()
+        trace, answer = prompt.trace, prompt.answer
+        n_places = len(trace.tokens) - min(span)
+        if n_places > MAX_TRACED:
+            self.told.say(
+                f"From the subject to the end there are {n_places} tokens; at most {MAX_TRACED} can be traced in a "
+                "bearable time. Choose a later subject or a shorter text."
+            )
+            return
+        whole = experiments.probability(trace, answer)
+        draws = self.draws.value
+        total = np.zeros(self.map.values.shape, np.float32)
+        show(True, self.map)
+        noisy, done = [], 0
+        for seed in range(draws):
+            one = experiments.disturb(
+                model, trace.tokens, answer, span, strength=self.strength.value, seed=seed
+            )
+            noisy.append(one.probability)
+            values = np.full(total.shape, np.nan, np.float32)
+            values[: min(span)] = one.probability
+            for layer, place, value in experiments.restored(model, one, answer, span):
+                values[place, layer] = value
+                done += 1
+                if place == len(trace.tokens) - 1:
+                    self.map.values = (total + values) / (seed + 1)
+                yield done / (draws * n_places * len(trace.blocks))
+            total += values
+        mean = total / draws
+        self.map.values = mean
+        self.told.say(*traced(prompt, mean, span, whole, float(np.mean(noisy))))
+
+
+def traced(prompt: Prompt, values: np.ndarray, span: list[int], whole: float, noisy: float) -> list[str]:
+    """What causal tracing showed; values [seq, n_layers]."""
+    told = [f"{prompt.piece}: {percent(whole)} undisturbed, {percent(noisy)} with the noise."]
+    if noisy > LOST * whole:
+        return [
+            *told,
+            "The noise does not take the answer away, so there is nothing to put back: try more noise.",
+        ]
+    back = values > LOST * whole
+    for place in range(min(span), len(values)):
+        if back[place].any():
+            piece = quote(prompt.trace.pieces[place])
+            told.append(f"Put back at {piece}, more than half returns before {_listed(back[place])}.")
+    if not back.any():
+        told.append("At no single place does putting back return half of it.")
+    return told
