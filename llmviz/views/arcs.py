@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Picture, Pieces, percent, script, style
+from llmviz.views.picture import Floats, percent, script, style
 from llmviz.views.pieces import visible
 from llmviz.views.theme import MAX_TOKENS
+from llmviz.views.token_strip import OfTokens
 
 
-class Arcs(Picture):
+class Arcs(OfTokens):
     """Arcs over a text: from a token (the query) to those its `weights` [seq, kv_seq] fall on.
 
     With a token `selected` (click, arrow keys or Python) only its arcs are drawn, and the other tokens are shaded by
@@ -26,36 +27,13 @@ class Arcs(Picture):
     _css = style("arcs")
     _data = ("pieces", "weights", "selected", "threshold")
 
-    pieces = Pieces()
     weights = Floats(ndim=(2,), limit=MAX_TOKENS)
-    ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     threshold = traitlets.Float(0.02).tag(sync=True)
 
-    def __init__(
-        self,
-        pieces: Sequence[str],
-        weights: Sequence | np.ndarray,
-        *,
-        ids: Sequence | np.ndarray | None = None,
-        selected: int | None = None,
-        threshold: float = 0.02,
-        caption: str = "",
-        stage: str = "attention",
-        provenance: Callable | None = None,
-        **layout,
-    ):
-        super().__init__(
-            pieces=pieces,
-            weights=weights,
-            ids=None if ids is None else [int(i) for i in ids],
-            selected=selected,
-            threshold=threshold,
-            caption=caption,
-            stage=stage,
-            provenance=provenance,
-            **layout,
-        )
+    _of_each = ("ids", "weights")
+
+    def __init__(self, pieces: Sequence[str], weights: Sequence | np.ndarray, **traits):
+        super().__init__(pieces, weights=weights, **{"stage": "attention", **traits})
 
     def text(self) -> str:
         """One line a token: what it looks at, strongest first, down to the threshold, and the share left out."""
@@ -95,22 +73,3 @@ class Arcs(Picture):
         if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
             raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: masked)")
         return value
-
-    @traitlets.validate("selected")
-    def _a_position(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.pieces):
-            raise traitlets.TraitError(
-                f"selected is a position from 0 to {len(self.pieces) - 1}, not {value}"
-            )
-        return value
-
-    @traitlets.observe("pieces")
-    def _drop_what_does_not_fit(self, _change):
-        n = len(self.pieces)
-        if self.selected is not None and self.selected >= n:
-            self.selected = None
-        for name in ("ids", "weights"):
-            value = getattr(self, name)
-            if value is not None and len(value) != n:
-                setattr(self, name, None)

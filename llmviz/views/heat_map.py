@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Labels, Picture, Text, lines, percent, script, style
+from llmviz.views.picture import Floats, Labels, Scaled, Text, lines, percent, script, style
 from llmviz.views.pieces import sentence, visible_label
 from llmviz.views.theme import MAX_TOKENS
 
 
-class HeatMap(Picture):
+class HeatMap(Scaled):
     """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
 
     So does the future of square weights where all of it is exactly zero: that is a causal mask, not a weight of zero.
@@ -40,7 +40,6 @@ class HeatMap(Picture):
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
-    limit = traitlets.Float(1.0).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
     numbers = traitlets.Enum(("auto", "always", "never"), "auto").tag(sync=True)
@@ -51,44 +50,20 @@ class HeatMap(Picture):
         row_labels: Sequence | np.ndarray | range,
         col_labels: Sequence | np.ndarray | range | None = None,
         *,
-        row_axis: str = "from (query)",
-        col_axis: str = "to (key)",
-        kind: str = "weight",
-        limit: float | None = None,
         selected: Sequence | None = None,
-        cell_text: Sequence | None = None,
-        numbers: str = "auto",
-        caption: str = "",
-        stage: str = "attention",
-        provenance: Callable | None = None,
-        **layout,
+        **traits,
     ):
-        self._limit = limit  # None: follows the values
         super().__init__(
             values=values,
             row_labels=row_labels,
             col_labels=row_labels if col_labels is None else col_labels,
-            row_axis=row_axis,
-            col_axis=col_axis,
-            kind=kind,
-            limit=limit,
             selected=None if selected is None else [int(i) for i in selected],
-            cell_text=cell_text,
-            numbers=numbers,
-            caption=caption,
-            stage=stage,
-            provenance=provenance,
-            **layout,
+            **{"stage": "attention", **traits},
         )
-        self._fit_limit()
 
-    def change(self, **traits) -> None:
-        """As for every picture; a `limit` of None follows the values."""
-        if "limit" in traits:
-            self._limit = traits["limit"]
-            traits = {name: value for name, value in traits.items() if name != "limit" or value is not None}
-        super().change(**traits)
-        self._fit_limit()
+    def fitted(self) -> float:
+        """1 for weights and probabilities, the largest absolute value for signed numbers."""
+        return float(np.nanmax(np.abs(self.values), initial=0)) or 1.0 if self.kind == "signed" else 1.0
 
     def text(self) -> str:
         """The grid as text: one line a row, a dash for a blank cell."""
@@ -163,18 +138,6 @@ class HeatMap(Picture):
     def _drop_what_does_not_fit(self, _change):
         if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
             self.selected = None
-
-    @traitlets.observe("values", "kind")
-    def _fit_limit(self, _change=None):
-        if self._limit is not None or self.values is None:
-            return
-        largest = float(np.nanmax(np.abs(self.values), initial=0)) if self.kind == "signed" else 1.0
-        self._fitted = self.limit = largest or 1.0
-
-    @traitlets.observe("limit")
-    def _limit_was_given(self, change):
-        if change["new"] != getattr(self, "_fitted", None):
-            self._limit = change["new"]
 
 
 def _short(value: float | np.floating) -> str:

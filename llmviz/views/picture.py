@@ -204,6 +204,39 @@ class Picture(anywidget.AnyWidget):
             self.asked = None
 
 
+class Scaled(Picture):
+    """A picture whose colours run as far as `limit`: a given one, or `fitted()`, which follows the `values`."""
+
+    limit = traitlets.Float(1.0).tag(sync=True)
+
+    def __init__(self, *, limit: float | None = None, **traits):
+        self._limit = limit  # None: follows the values
+        super().__init__(limit=limit, **traits)
+        self._fit_limit()
+
+    def change(self, **traits) -> None:
+        """As for every picture; a `limit` of None follows the values."""
+        if "limit" in traits:
+            self._limit = traits["limit"]
+            traits = {name: value for name, value in traits.items() if name != "limit" or value is not None}
+        super().change(**traits)
+        self._fit_limit()
+
+    def fitted(self) -> float:
+        """The limit that fits the values."""
+        raise NotImplementedError
+
+    @traitlets.observe("values", "kind")
+    def _fit_limit(self, _change=None):
+        if self._limit is None and self.values is not None:
+            self._fitted = self.limit = self.fitted()
+
+    @traitlets.observe("limit")
+    def _limit_was_given(self, change):
+        if change["new"] != getattr(self, "_fitted", None):
+            self._limit = change["new"]
+
+
 _turn = threading.RLock()
 
 
@@ -233,6 +266,8 @@ class Explorer(ipywidgets.VBox):
 
 def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
     for child in box.children:
+        if child.layout.display == "none":
+            continue
         if isinstance(child, Picture):
             yield child
         elif isinstance(child, ipywidgets.Box):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets
@@ -12,7 +12,41 @@ from llmviz.views.pieces import sentence, visible
 from llmviz.views.theme import MAX_TOKENS
 
 
-class TokenStrip(Picture):
+class OfTokens(Picture):
+    """A picture of a text: its tokens' pieces and ids, and the one that is selected."""
+
+    pieces = Pieces()
+    ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    _of_each: tuple[str, ...] = (
+        "ids",
+    )  # traits with one entry a piece: dropped where new pieces don't fit them
+
+    def __init__(self, pieces: Sequence[str], *, ids: Sequence | np.ndarray | None = None, **traits):
+        super().__init__(pieces=pieces, ids=None if ids is None else [int(i) for i in ids], **traits)
+
+    @traitlets.validate("selected")
+    def _a_position(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.pieces):
+            raise traitlets.TraitError(
+                f"selected is a position from 0 to {len(self.pieces) - 1}, not {value}"
+            )
+        return value
+
+    @traitlets.observe("pieces")
+    def _drop_what_does_not_fit(self, _change):
+        n = len(self.pieces)
+        if self.selected is not None and self.selected >= n:
+            self.selected = None
+        for name in self._of_each:
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                setattr(self, name, None)
+
+
+class TokenStrip(OfTokens):
     """Pieces as chips in reading order; a click, the arrow keys or Python select one (trait `selected`).
 
     `ids` are written under the pieces. `weights` [seq] are shares from 0 to 1 that shade the chips on a square-root
@@ -28,42 +62,22 @@ class TokenStrip(Picture):
     _css = style("token_strip")
     _data = ("pieces", "ids", "weights", "notes")
 
-    pieces = Pieces()
-    ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     highlight = traitlets.List(traitlets.Int()).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode(), default_value=None, allow_none=True).tag(sync=True)
     hover_selects = traitlets.Bool(False).tag(sync=True)
+
+    _of_each = ("ids", "weights", "notes")
 
     def __init__(
         self,
         pieces: Sequence[str],
         ids: Sequence | np.ndarray | None = None,
         *,
-        weights: Sequence | np.ndarray | None = None,
-        selected: int | None = None,
         highlight: Sequence | np.ndarray = (),
-        notes: Sequence[str] | None = None,
-        hover_selects: bool = False,
-        caption: str = "",
-        stage: str = "tokenization",
-        provenance: Callable | None = None,
-        **layout,
+        **traits,
     ):
-        super().__init__(
-            pieces=pieces,
-            ids=None if ids is None else [int(i) for i in ids],
-            weights=weights,
-            selected=selected,
-            highlight=[int(i) for i in highlight],
-            notes=notes,
-            hover_selects=hover_selects,
-            caption=caption,
-            stage=stage,
-            provenance=provenance,
-            **layout,
-        )
+        super().__init__(pieces, ids=ids, highlight=[int(i) for i in highlight], **traits)
 
     def text(self) -> str:
         """One line a token: its position, piece, id, weight and note."""
@@ -100,22 +114,6 @@ class TokenStrip(Picture):
             raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: no shade)")
         return [sentence(note) for note in value] if name == "notes" else value
 
-    @traitlets.validate("selected")
-    def _a_position(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.pieces):
-            raise traitlets.TraitError(
-                f"selected is a position from 0 to {len(self.pieces) - 1}, not {value}"
-            )
-        return value
-
     @traitlets.observe("pieces")
-    def _drop_what_does_not_fit(self, _change):
-        n = len(self.pieces)
-        for name in ("ids", "weights", "notes"):
-            value = getattr(self, name)
-            if value is not None and len(value) != n:
-                setattr(self, name, None)
-        if self.selected is not None and self.selected >= n:
-            self.selected = None
-        self.highlight = [i for i in self.highlight if i < n]
+    def _keep_marks_within(self, _change):
+        self.highlight = [i for i in self.highlight if i < len(self.pieces)]

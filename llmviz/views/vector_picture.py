@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Labels, Picture, Text, lines, script, style
+from llmviz.views.picture import Floats, Labels, Scaled, Text, lines, script, style
 from llmviz.views.pieces import visible_label
 
 
-class VectorPicture(Picture):
+class VectorPicture(Scaled):
     """Vectors, `values` [n] or [k, n], as k lines of n stripes: orange below zero, blue above.
 
     The scale runs from -`limit` to `limit`; unless given, the 99th percentile of the absolute values, rounded, so that
@@ -26,44 +26,15 @@ class VectorPicture(Picture):
 
     values = Floats(ndim=(1, 2))
     labels = Labels()
-    limit = traitlets.Float(1.0).tag(sync=True)
     index_name = Text("dimension")
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    def __init__(
-        self,
-        values: Sequence | np.ndarray,
-        *,
-        labels: Sequence | np.ndarray | range | None = None,
-        limit: float | None = None,
-        index_name: str = "dimension",
-        selected: int | None = None,
-        caption: str = "",
-        stage: str = "embeddings",
-        provenance: Callable | None = None,
-        **layout,
-    ):
-        self._limit = limit  # None: follows the values
-        super().__init__(
-            values=values,
-            labels=labels,
-            limit=limit,
-            index_name=index_name,
-            selected=selected,
-            caption=caption,
-            stage=stage,
-            provenance=provenance,
-            **layout,
-        )
-        self._fit_limit()
+    def __init__(self, values: Sequence | np.ndarray, **traits):
+        super().__init__(values=values, **{"stage": "embeddings", **traits})
 
-    def change(self, **traits) -> None:
-        """As for every picture; a `limit` of None follows the values."""
-        if "limit" in traits:
-            self._limit = traits["limit"]
-            traits = {name: value for name, value in traits.items() if name != "limit" or value is not None}
-        super().change(**traits)
-        self._fit_limit()
+    def fitted(self) -> float:
+        """As `usual_limit` has it."""
+        return usual_limit(self.values)
 
     def text(self) -> str:
         """Every number, ten a line, each line led by the index of its first."""
@@ -123,16 +94,6 @@ class VectorPicture(Picture):
             self.selected = None
         if self.labels and len(self.labels) != len(np.atleast_2d(self.values)):
             self.labels = []
-
-    @traitlets.observe("values")
-    def _fit_limit(self, _change=None):
-        if self._limit is None and self.values is not None:
-            self._fitted = self.limit = usual_limit(self.values)
-
-    @traitlets.observe("limit")
-    def _limit_was_given(self, change):
-        if change["new"] != getattr(self, "_fitted", None):
-            self._limit = change["new"]
 
 
 def usual_limit(values: np.ndarray) -> float:
