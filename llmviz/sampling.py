@@ -13,7 +13,8 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
@@ -118,6 +119,16 @@ def surprise(
     return -np.log2(probs[np.arange(len(tokens) - 1), list(tokens[1:])]).astype(np.float32)
 
 
+def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:
+    """Which tokens stand in a run of `run` tokens that the text has had before."""
+    seen, marks = set(), np.zeros(len(tokens), bool)
+    for start in range(len(tokens) - run + 1):
+        here = tuple(tokens[start : start + run])
+        marks[start : start + run] |= here in seen
+        seen.add(here)
+    return marks
+
+
 def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
     """Pick a token with the given probabilities; never one whose probability is 0."""
     cumulative = np.cumsum(probs, dtype=np.float64)
@@ -152,6 +163,47 @@ class Sampler:
             if setting is not None:
                 probs = keep(probs, setting).probs
         return probs
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A place in a tree of continuations."""
+
+    path: tuple[int, ...]  # the tokens from the end of the prompt to here; () is the root
+    count: int  # how many of the continuations begin so
+    probability: float  # with which its last token was drawn; 1 at the root
+
+
+def continuations(
+    logits_after: Callable[[tuple[int, ...]], Float[np.ndarray, " n_vocab"]],
+    n: int,
+    length: int,
+    *,
+    sampler: Sampler | None = None,
+    seed: int = 0,
+    end: int | None = None,
+) -> Iterator[Branch]:
+    """n continuations of `length` tokens, merged where they agree: yields each branch after its parent.
+
+    logits_after(path): the model's logits after the prompt and `path`; asked once for each branch that goes on. All
+    continuations that come through a branch throw their own darts at its probabilities, so the shares are those of n
+    independent continuations, at fewer runs of the model. Depth first, and of siblings the commonest first. A branch
+    that has drawn the token `end` stops. The darts of a branch depend on `seed` and its path, and on nothing else.
+    """
+    sampler = sampler or Sampler()
+    waiting = [Branch((), n, 1.0)]
+    while waiting:
+        branch = waiting.pop()
+        yield branch
+        if len(branch.path) == length or branch.path[-1:] == (end,):
+            continue
+        probs = sampler.probs(logits_after(branch.path))
+        rng = np.random.default_rng([seed, *branch.path])
+        drawn = Counter(draw(probs, rng) for _ in range(branch.count))
+        likeliest_last = sorted(drawn, key=lambda token: (drawn[token], probs[token], -token))
+        waiting += [
+            Branch((*branch.path, token), drawn[token], float(probs[token])) for token in likeliest_last
+        ]
 
 
 def _keep(probs: Float[np.ndarray, " n_vocab"], kept: Bool[np.ndarray, " n_vocab"]) -> Filtered:

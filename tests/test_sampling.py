@@ -272,3 +272,153 @@ def test_rounding_never_draws_a_token_of_probability_zero():
     probs[:40_000] = 1 / 40_000  # sums to one only roughly
     assert sampling.draw(probs, Fixed(1 - 2**-53)) == 39_999
     assert sampling.draw(np.roll(probs, 100), Fixed(0.0)) == 100
+
+
+# Repetition
+
+
+def test_a_run_that_came_before_is_marked():
+    marks = sampling.repeated([1, 2, 3, 4, 9, 1, 2, 3, 4, 5])
+    assert np.flatnonzero(marks).tolist() == [5, 6, 7, 8]
+    assert not sampling.repeated([1, 2, 3, 9, 1, 2, 3]).any()  # three in a row are not four
+    assert np.flatnonzero(sampling.repeated([1, 2, 3, 9, 1, 2, 3], run=3)).tolist() == [4, 5, 6]
+    assert sampling.repeated([7] * 6).tolist() == [False, True, True, True, True, True]
+    assert sampling.repeated([]).size == 0
+
+
+# A tree of continuations
+
+
+END = 3
+CHAIN = np.log(
+    np.array(
+        [  # the next of 4 tokens, by the last one; token 3 ends
+            [0.5, 0.3, 0.1, 0.1],
+            [0.2, 0.2, 0.5, 0.1],
+            [0.6, 0.1, 0.1, 0.2],
+            [0.25, 0.25, 0.25, 0.25],
+        ],
+        np.float32,
+    )
+)
+
+
+def after(path):
+    return CHAIN[path[-1] if path else 0]
+
+
+def test_a_tree_of_continuations_adds_up():
+    branches = list(sampling.continuations(after, 500, 4, seed=1, end=END))
+    count = {branch.path: branch.count for branch in branches}
+    assert len(count) == len(branches)  # merged: no path twice
+    assert count[()] == 500
+    for i, branch in enumerate(branches):
+        below = [one for one in branches if one.path[:-1] == branch.path and one.path]
+        ended = len(branch.path) == 4 or branch.path[-1:] == (END,)
+        assert sum(one.count for one in below) == (0 if ended else branch.count)
+        assert branch.path == () or branch.path[:-1] in [one.path for one in branches[:i]]
+        if branch.path:
+            want = np.exp(after(branch.path[:-1]))[branch.path[-1]]
+            assert branch.probability == pytest.approx(want, rel=1e-5)
+
+
+def test_the_shares_of_a_tree_are_those_of_independent_continuations():
+    expected = {}  # the probability of each whole continuation, as a product of the chain's rows
+    paths = [((), 1.0)]
+    while paths:
+        path, p = paths.pop()
+        if len(path) == 3 or path[-1:] == (END,):
+            expected[path] = p
+        else:
+            paths += [((*path, token), p * q) for token, q in enumerate(np.exp(after(path)))]
+    counts = dict.fromkeys(expected, 0)
+    for seed in range(40):  # many small trees, as a reader grows them
+        for branch in sampling.continuations(after, 250, 3, seed=seed, end=END):
+            if branch.path in counts:
+                counts[branch.path] += branch.count
+    counts, probs = np.array([*counts.values()]), np.array([*expected.values()])
+    assert counts.sum() == 10_000
+    assert probs.sum() == pytest.approx(1)
+    assert chi_squared(counts, probs) < 4
+    assert chi_squared(counts, np.roll(probs, 1)) > 50
+
+
+def test_one_run_for_each_branch_that_goes_on_and_none_twice():
+    asked = []
+    branches = list(
+        sampling.continuations(lambda path: (asked.append(path), after(path))[1], 30, 3, seed=2, end=END)
+    )
+    goes_on = [one.path for one in branches if len(one.path) < 3 and one.path[-1:] != (END,)]
+    assert asked == goes_on
+
+
+def test_a_branch_does_not_depend_on_the_others():
+    def shares(n_tokens):
+        return {one.path: one.count for one in sampling.continuations(after, 40, n_tokens, seed=5, end=END)}
+
+    short, long = shares(2), shares(4)
+    assert short == {path: count for path, count in long.items() if len(path) <= 2}
+    assert shares(3) != {one.path: one.count for one in sampling.continuations(after, 40, 3, seed=6, end=END)}
+
+
+def test_at_temperature_zero_the_tree_is_one_stem():
+    stem = list(sampling.continuations(after, 20, 5, sampler=Sampler(temperature=0), end=END))
+    assert [one.path for one in stem] == [(), (0,), (0, 0), (0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
+    assert {one.count for one in stem} == {20}
+
+
+# The same by an independent implementation
+
+
+def by_transformers(logits, temperature, k, p, least) -> np.ndarray:
+    """`transformers`' own chain, in the order in which its `generate` builds it."""
+    import torch
+    from transformers.generation import logits_process
+
+    scores = torch.tensor(logits)[None]
+    for step in (
+        logits_process.TemperatureLogitsWarper(temperature),
+        k and logits_process.TopKLogitsWarper(top_k=k),
+        p and logits_process.TopPLogitsWarper(top_p=p),
+        least is not None and logits_process.MinPLogitsWarper(min_p=least),
+    ):
+        scores = step(None, scores) if step else scores
+    return torch.softmax(scores, -1)[0].numpy()
+
+
+@pytest.mark.parametrize("n", [5, 300, 49_152])
+@pytest.mark.parametrize("ties", [False, True])
+def test_the_sampler_equals_transformers(n, ties):
+    pytest.importorskip("torch", reason="the peers extra is not installed")
+    pytest.importorskip("transformers", reason="the peers extra is not installed")
+    rng = np.random.default_rng(n + ties)
+    for _ in range(60):
+        logits = rng.normal(
+            0, rng.choice([0.1, 3.0, 30.0]), n
+        )  # float64: no share lies on a border by rounding
+        logits = np.round(logits) if ties else logits
+        logits[rng.random(n) < rng.choice([0.0, 0.5])] = -np.inf
+        logits[rng.integers(n)] = 0.0
+        settings = (
+            float(rng.choice([0.05, 0.7, 1.0, 1.9, 50.0])),
+            rng.choice([None, 1, 2, 40, n]),
+            rng.choice([None, 1e-6, 0.3017, 0.9013, 0.99991]),  # no k equal tokens hold exactly this
+            rng.choice([None, 0.0, 0.05, 0.7, 1.0]),
+        )
+        got, expected = Sampler(*settings).probs(logits), by_transformers(logits, *settings)
+        if ties:  # of equals that top-p need not keep all, either may keep any
+            got, expected = np.sort(got), np.sort(expected)
+        np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-12, err_msg=str(settings))
+        np.testing.assert_array_equal(got > 0, expected > 0, err_msg=str(settings))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_is_ever_drawn_that_a_filter_cut(seed):
+    rng = np.random.default_rng(seed)
+    logits = random_logits(n=400, seed=seed)
+    steps = [("temperature", 3.0), ("top_k", 30), ("top_p", 0.8), ("min_p", 0.1)]
+    rng.shuffle(steps)
+    probs = sampling.chain(logits, steps)[-1].probs
+    assert 0 < np.count_nonzero(probs) <= 30
+    darts = [Fixed(value) for value in (0.0, 1e-300, 1 - 2**-53)] + [rng] * 3_000
+    assert all(probs[sampling.draw(probs, dart)] > 0 for dart in darts)
