@@ -116,6 +116,8 @@ def test_texts_are_short_and_name_the_tokens(model, trace):
         (True, "True"),
         (None, "none"),
         ("a text", "a text"),
+        (b"\xc3x", "b'\\xc3x'"),
+        ({"a": 1, "b": 2}, "2 entries"),
         (np.array([1.0, -2.0]), "[1, −2]"),
         (np.zeros((3, 4)), "3 × 4 numbers"),
         (np.array([True, False, True]), "2 of 3 are True"),

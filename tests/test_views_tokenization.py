@@ -1,6 +1,7 @@
 """Gluing, training, bytes, languages and vocabularies: the pictures say what the tokenizer does, whatever is typed."""
 
 import json
+import threading
 import time
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import traitlets
 from llmviz import tokenization
 from llmviz.views import tokenization as pictures
 from llmviz.views.picture import Picture
+from llmviz.views.provenance import Operand
 
 BAD = {
     "empty": "",
@@ -282,6 +284,7 @@ def test_three_vocabularies_without_asking_the_network(tokenizer):
 def test_a_fetched_vocabulary_joins(tokenizer):
     explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=gpt2_like)
     explorer.button.click()
+    explorer.fetching.join()
     assert explorer.strips["GPT-2"].ids == [ord("h"), ord("i")]
     assert explorer.strips["GPT-2"] in explorer.children
     explorer.box.value = "é"
@@ -308,6 +311,7 @@ def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(tokenizer, monkeypatc
     monkeypatch.setattr(pictures, "GPT2_SECONDS", 0.05)
     explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=fetch)
     explorer.button.click()
+    explorer.fetching.join()
     assert why in explorer.message.value
     assert not explorer.button.disabled
     assert set(explorer.strips) == {pictures.THIS_MODEL, *pictures.PUBLISHED}
@@ -333,15 +337,21 @@ def test_only_the_template_makes_special_tokens(tokenizer):
 # ---- where an id comes from ----
 
 
-def test_a_token_tells_where_its_id_comes_from(tokenizer):
+def run(explanation):
+    return eval(explanation.line, {operand[0]: operand[1] for operand in explanation.operands})
+
+
+def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
     explorer = pictures.TextTokens(tokenizer, "My strawberry 🍓")
     for position, token in enumerate(explorer.strip.ids):
         explorer.strip.asked = [position]
-        told = explorer.strip.explanation
-        assert told["result"] == str(token)
-        assert told["line"] == "tokenizer.ranks[piece]"
-    special = pictures.token_id(tokenizer, tokenizer.special_tokens["<|im_end|>"])
-    assert special.line == "tokenizer.special_tokens[name]"
+        assert explorer.strip.explanation["result"] == str(token)
+    for token in [*explorer.strip.ids, *tokenizer.special_tokens.values()]:
+        told = pictures.token_id(tokenizer, token)
+        assert run(told) == token == told.result
+        for _, value, source in (Operand(*operand) for operand in told.operands):
+            if source:
+                assert eval(source, {"model": model}) == value
     berry = pictures.token_id(tokenizer, tokenizer.ranks[b"berry"])
     assert "ber + ry" in str(berry)
 
@@ -385,6 +395,23 @@ def test_an_explorer_has_the_text_of_its_pictures(explorers):
         said = explorer._repr_mimebundle_()["text/plain"]
         for picture in (w for w in all_widgets(explorer) if isinstance(w, Picture)):
             assert repr(picture) in said
+
+
+def test_the_boxes_go_on_working_while_a_vocabulary_is_fetched(tokenizer):
+    arrived = threading.Event()
+
+    def slowly():
+        arrived.wait(10)
+        return gpt2_like()
+
+    explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=slowly)
+    explorer.button.click()
+    assert "Fetching" in explorer.message.value
+    explorer.box.value = "ho"
+    assert explorer.strips[pictures.THIS_MODEL].ids == tokenizer.encode("ho")
+    arrived.set()
+    explorer.fetching.join()
+    assert explorer.strips["GPT-2"].ids == list(b"ho")
 
 
 @pytest.mark.parametrize("typed", ["\ud83d", "a\x04"])

@@ -7,7 +7,7 @@ in plain NumPy, with the operands' names; a reader can paste it, and a test runs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -61,6 +61,10 @@ def short(value: Any) -> str:
     """A number, a text, or the first numbers of an array and its shape, for people."""
     if isinstance(value, str):
         return value
+    if isinstance(value, bytes):
+        return str(value)
+    if isinstance(value, Mapping):
+        return f"{len(value):,} entries"
     if value is None:
         return "none"
     array = np.asarray(value)

@@ -13,7 +13,7 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, Tokenizer, readable
-from llmviz.views.picture import Explorer, Picture, Pieces, lines, script, style
+from llmviz.views.picture import Explorer, Picture, Pieces, lines, one_at_a_time, script, style
 from llmviz.views.pieces import clean, marked, quote, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.token_strip import TokenStrip
@@ -60,8 +60,11 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         return Explanation(
             f"The id of {isolated(piece)}",
             "a special token: its id was given by hand, and no typed text ever becomes it",
-            [("name", special[token], "")],
-            "tokenizer.special_tokens[name]",
+            [
+                Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens"),
+                Operand("name", special[token]),
+            ],
+            "special_tokens[name]",
             token,
         )
     steps = tokenizer.merges(tokenizer.decode([token])) if "\ufffd" not in tokenizer.decode([token]) else []
@@ -71,10 +74,11 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         f"The id of {isolated(piece)}",
         "id = the token's place in the list that training learned; a smaller id was learned earlier",
         [
-            Operand("piece", str(written)),
+            Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"),
+            Operand("piece", written),
             *([Operand("glued from", ", then ".join(glued))] if glued else []),
         ],
-        "tokenizer.ranks[piece]",
+        "ranks[piece]",
         token,
     )
 
@@ -508,6 +512,7 @@ class TextTokens(Explorer):
         self._show()
         super().__init__([self.box, self.strip])
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         text, left_out = writable(self.box.value, self.tokenizer)
         tokens = self.tokenizer.encode(text)
@@ -533,8 +538,12 @@ class MergeExplorer(Explorer):
         self.box = typing_box(text, label="Your word or name")
         self.replay = MergeReplay(tokenizer, self.box.value, autoplay=True)
         self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
-        self.box.observe(lambda change: self.replay.show(change["new"]), "value")
+        self.box.observe(self._show, "value")
         super().__init__([self.box, self.replay])
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        self.replay.show(self.box.value)
 
 
 class TrainingExplorer(Explorer):
@@ -543,8 +552,12 @@ class TrainingExplorer(Explorer):
     def __init__(self, text: str, *, n_merges: int = 60):
         self.box = typing_box(text, label="Text to learn from", rows=4)
         self.training = Training(self.box.value, n_merges=n_merges)
-        self.box.observe(lambda change: self.training.show(change["new"]), "value")
+        self.box.observe(self._show, "value")
         super().__init__([self.box, self.training])
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        self.training.show(self.box.value)
 
 
 class ByteExplorer(Explorer):
@@ -553,8 +566,12 @@ class ByteExplorer(Explorer):
     def __init__(self, tokenizer: Tokenizer, text: str):
         self.box = typing_box(text, label="Emoji, letters, anything")
         self.picture = TakenApart(tokenizer, self.box.value)
-        self.box.observe(lambda change: self.picture.show(change["new"]), "value")
+        self.box.observe(self._show, "value")
         super().__init__([self.box, self.picture])
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        self.picture.show(self.box.value)
 
 
 class LanguageExplorer(Explorer):
@@ -594,6 +611,7 @@ class LanguageExplorer(Explorer):
         kept, left_out = writable(text, tokenizer)
         return tokenizer, tokenizer.encode(kept), left_out
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         texts, name = self.texts, self.vocabulary.value
         n = [len(self._encode(text, name)[1]) for text in texts.values()]
@@ -614,6 +632,7 @@ class LanguageExplorer(Explorer):
         )
         self._show_one()
 
+    @one_at_a_time
     def _show_one(self, _change=None) -> None:
         row = self.counts.selected or 0
         language, text = list(self.texts.items())[row]
@@ -632,7 +651,8 @@ class LanguageExplorer(Explorer):
 class VocabularyExplorer(Explorer):
     """One text in several vocabularies, as strips, one below the other.
 
-    GPT-2's is not on this machine: a button fetches it, gives up after 15 seconds, and says so. fetch: what gets it.
+    GPT-2's is not on this machine: a button fetches it, gives up after 15 seconds, and says so; the boxes go on working
+    meanwhile. fetch: what gets it.
     """
 
     def __init__(self, tokenizer: Tokenizer, text: str, *, fetch: Callable[[], Tokenizer] | None = None):
@@ -649,6 +669,7 @@ class VocabularyExplorer(Explorer):
         self._show()
         super().__init__([self.box, *self.strips.values(), ipywidgets.HBox([self.button, self.message])])
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         for name, strip in self.strips.items():
             tokenizer = self.tokenizers[name]
@@ -664,8 +685,16 @@ class VocabularyExplorer(Explorer):
 
     def _add_gpt2(self, _button) -> None:
         self.button.disabled = True
-        self.message.value = "Fetching …"
-        got = within(self._fetch, GPT2_SECONDS)
+        self.message.value = f"Fetching … ({GPT2_SECONDS:g} seconds at the most)"
+        self.fetching = threading.Thread(target=self._wait_for_gpt2, daemon=True)
+        self.fetching.start()
+
+    def _wait_for_gpt2(self) -> None:
+        self._join(within(self._fetch, GPT2_SECONDS))
+
+    @one_at_a_time
+    def _join(self, got: Tokenizer | str) -> None:
+        """Another strip, or the reason why there is none."""
         if not isinstance(got, Tokenizer):
             self.message.value = (
                 f"GPT-2's vocabulary can't be fetched here: {got}. The others are on this machine."
@@ -711,6 +740,7 @@ class ChatExplorer(Explorer):
         self._show()
         super().__init__([self.system, self.user, self.strip])
 
+    @one_at_a_time
     def _show(self, _change=None) -> None:
         (system, without), (user, left_out) = (
             writable(box.value, self.tokenizer) for box in (self.system, self.user)
