@@ -113,16 +113,6 @@ def test_a_head_that_does_not_exist_is_an_error(wrong):
         pictures.HeadGrid(np.zeros((3, 2))).set_trait(*next(iter(wrong.items())))
 
 
-def test_curves_tell_every_point():
-    curves = pictures.Curves(x=[1, 2], values=[[0.5, np.nan]], names=["a"], unit="probability", x_axis="at")
-    assert [line.split() for line in curves.text().splitlines()] == [
-        ["at", "a"],
-        ["1", "50.0", "%"],
-        ["2", "–"],
-    ]
-    assert pictures.Curves(waiting="later").text() == "later"
-
-
 # --- a sentence and what follows it ---
 
 

@@ -110,25 +110,6 @@ def test_moved_probability():
     assert pictures.moved(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
 
 
-# --- lines ---
-
-
-def test_lines_say_their_numbers():
-    picture = pictures.Lines(x=[0, 1, 2], values=[[1.0, -2.5, np.nan]], names=["score"], x_axis="distance")
-    assert picture.text().split() == ["distance", "score", "0", "1", "1", "−2.5", "2", "–"]
-    picture.cursor = 1
-    assert "distance 1: score −2.5" in picture.summary
-    assert "nothing" in pictures.Lines().text()
-
-
-def test_long_lines_are_thinned_as_text_but_keep_their_ends():
-    picture = pictures.Lines(x=range(2_001), values=[np.arange(2_001.0)], names=["score"])
-    rows = picture.text().splitlines()[1:]
-    assert len(rows) < 60
-    assert rows[0].startswith("0 ")
-    assert rows[-1].startswith("2,000 ")
-
-
 # --- the pattern of 2017 ---
 
 

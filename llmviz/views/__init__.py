@@ -6,6 +6,7 @@ The parts every notebook uses are here; each stage's own pictures are in the mod
 from llmviz.views import provenance
 from llmviz.views.arcs import Arcs
 from llmviz.views.heat_map import HeatMap
+from llmviz.views.line_plot import LinePlot
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.pipeline_map import PipelineMap
@@ -20,6 +21,7 @@ from llmviz.views.vector_picture import VectorPicture
 __all__ = [
     "Arcs",
     "HeatMap",
+    "LinePlot",
     "LoopExplorer",
     "LoopPicture",
     "NextTokenBars",

@@ -18,6 +18,7 @@ from llmviz.model import BlockTrace, Model, Trace
 from llmviz.views import provenance, theme
 from llmviz.views.arcs import Arcs
 from llmviz.views.heat_map import HeatMap
+from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import (
     Explorer,
@@ -294,43 +295,6 @@ class ScoreSteps(Picture):
         share, piece = percent(self.weights[best]), visible(self.pieces[best])
         told = f"{len(self.pieces)} keys; the largest share, {share}, to {piece}"
         return told + (f"; {masked} later tokens masked" if masked else "")
-
-
-class Curves(Picture):
-    """Lines over one axis: `values` [k, n] over `x` [n], each with its name; NaN leaves a gap.
-
-    unit "probability" writes numbers as per cent. `marks` are upright lines, (x, word). `x_pieces`, one a point, name
-    the points in the readout. Left and right move along the axis.
-    """
-
-    _esm = script("curves")
-    _css = style("curves")
-    _data = ("x", "values", "names")
-
-    x = Floats(ndim=(1,))
-    values = Floats(ndim=(2,))
-    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    x_axis = Text("position")
-    x_ticks = traitlets.List(traitlets.Float()).tag(sync=True)
-    x_pieces = Pieces()
-    unit = Text("")
-    y_max = traitlets.Float(0.0).tag(sync=True)  # 0: follows the values
-    marks = traitlets.List().tag(sync=True)
-    waiting = Text("nothing measured yet")
-
-    def text(self) -> str:
-        if self.x is None or not self.x.size:
-            return self.waiting
-        rows = [[self.x_axis, *self.names]]
-        for i, at in enumerate(self.x):
-            name = f"{at:g} {visible(self.x_pieces[i])}" if self.x_pieces else f"{at:g}"
-            rows.append([name, *(self._number(v) for v in self.values[:, i])])
-        return lines(rows)
-
-    def _number(self, value: float | np.floating) -> str:
-        if np.isnan(value):
-            return "–"
-        return percent(value) if self.unit == "probability" else f"{value:.3g} {self.unit}".rstrip()
 
 
 # ---- the reader's sentence, and pictures that follow it ----
@@ -899,12 +863,12 @@ class Sink(Explorer):
             measure="share of the first token",
             selected=[min(layer, config.n_layers - 1), min(head, config.n_heads - 1)],
         )
-        self.curves = Curves(
+        self.curves = LinePlot(
             x=np.arange(config.n_layers),
             values=np.zeros((2, config.n_layers)),
             names=["on the first token", "on the token just before"],
             x_axis="layer",
-            unit="probability",
+            unit="share",
             y_max=1.0,
             stage="attention",
             caption="Mean weight over the heads of each layer and all tokens after the first",
@@ -1534,8 +1498,8 @@ class Induction(Explorer):
         for control in (self.n, self.off, self.seed):
             control.continuous_update = False
             control.observe(self.run, "value")
-        self.curves = Curves(
-            unit="probability",
+        self.curves = LinePlot(
+            unit="share",
             y_max=1.0,
             stage="attention",
             x_axis="position of the token",
@@ -1631,7 +1595,7 @@ class Cost(Explorer):
         self.progress = ipywidgets.IntProgress(0, max=len(self.lengths), layout={"display": "none"})
         axis = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}
         self.times = wide(
-            Curves(
+            LinePlot(
                 unit="ms",
                 names=["with the cache", "without"],
                 caption="Time for one more token",
@@ -1639,8 +1603,8 @@ class Cost(Explorer):
             )
         )
         self.shares = wide(
-            Curves(
-                unit="probability",
+            LinePlot(
+                unit="share",
                 y_max=1.0,
                 names=["scores, softmax, mixing", "everything else"],
                 caption="Without the cache: share of the time that grows with the square of the length",

@@ -17,13 +17,13 @@ from llmviz.model import Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import theme
 from llmviz.views.heat_map import HeatMap
+from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import (
     Explorer,
     Floats,
     Picture,
     Pieces,
-    Text,
     lines,
     one_at_a_time,
     percent,
@@ -87,55 +87,6 @@ def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vo
 
 
 # ---- pictures ----
-
-
-class Lines(Picture):
-    """Lines over one axis, below zero too: `values` [k, n] over `x` [n], each with its name; NaN leaves a gap.
-
-    log_x: each step of the axis multiplies, so that 1, 10 and 1,000 all have room (x starts at 0). `cursor` is the
-    index of the point that is read out: a click, the arrow keys or Python move it.
-    """
-
-    _esm = script("lines")
-    _css = style("lines")
-    _data = ("x", "values", "names", "cursor")
-
-    x = Floats(ndim=(1,))
-    values = Floats(ndim=(2,))
-    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    x_axis = Text("position")
-    y_axis = Text("")
-    x_ticks = traitlets.List(traitlets.Float()).tag(sync=True)
-    log_x = traitlets.Bool(False).tag(sync=True)
-    unit = Text("")
-    y_min = traitlets.Float(None, allow_none=True).tag(sync=True)  # what the axis covers at least
-    y_max = traitlets.Float(None, allow_none=True).tag(sync=True)
-    cursor = traitlets.Int(None, allow_none=True).tag(sync=True)
-    waiting = Text("nothing measured yet")
-
-    def text(self) -> str:
-        """A line a point; of long lines every point near zero, then fewer and fewer."""
-        if self.x is None or not self.x.size:
-            return self.waiting
-        rows = [[self.x_axis, *self.names]]
-        for i in _thinned(len(self.x)):
-            rows.append([f"{self.x[i]:,g}", *(_amount(v) for v in self.values[:, i])])
-        return lines(rows)
-
-    def headline(self) -> str:
-        """Where each line starts, ends, and is highest; or the numbers at the cursor."""
-        if self.x is None or not self.x.size:
-            return self.waiting
-        if self.cursor is not None and self.cursor < len(self.x):
-            at = ", ".join(f"{name} {_amount(v)}" for name, v in zip(self.names, self.values[:, self.cursor]))
-            return f"{self.x_axis} {self.x[self.cursor]:,g}: {at}"
-        told = []
-        for name, line in zip(self.names, self.values):
-            best = 0 if np.isnan(line).all() else int(np.nanargmax(line))
-            told.append(
-                f"{name}: from {_amount(line[0])} to {_amount(line[-1])}, highest at {self.x[best]:,g}"
-            )
-        return f"{self.y_axis} over {self.x_axis}. {'; '.join(told)}"
 
 
 class RopeDial(Picture):
@@ -282,7 +233,7 @@ class SinusoidPattern(Explorer):
             caption=f"A line for each position, {d_model} numbers long: fast waves on the left, slow ones on the right",
             provenance=self._explain,
         )
-        self.lines = Lines(
+        self.lines = LinePlot(
             x_axis="distance from the chosen position",
             y_axis="dot product",
             stage="position",
@@ -312,7 +263,7 @@ class SinusoidPattern(Explorer):
             values=values[None],
             names=[f"position {p} with each other position"],
             caption=f"Line {p} times every line: the further away, the smaller on the whole",
-            cursor=reach,
+            selected=reach,
         )
 
     def _explain(self, at: int, column: int) -> Explanation:
@@ -460,11 +411,12 @@ class ScoreByDistance(_OneHead):
         self, trace: Trace, *, layer: int = 13, head: int = 8, query: int | str = -2, key: int | str = 1
     ):
         super().__init__(trace, layer, head, query, key, averages=True)
-        self.lines = Lines(
+        self.lines = LinePlot(
             x_axis="distance in tokens, key before query",
             y_axis="score",
             log_x=True,
             stage="position",
+            y_min=None,
             caption="The score, if the same query stood further and further behind the same key",
         )
         self.told = Told()
@@ -658,11 +610,10 @@ class SwapWords(Explorer):
         self.told = Told()
         self.before = TokenStrip([], stage="position", caption="Your text")
         self.after = TokenStrip([], stage="position", caption="The same tokens, two of them swapped")
-        self.lines = Lines(
+        self.lines = LinePlot(
             x_axis="layer",
             y_axis="change at the last token",
             stage="position",
-            y_min=0.0,
             caption="How much the swap changes what attention hands to the last token (1 = as much as there was)",
         )
         self.bars = {
@@ -765,13 +716,12 @@ class LongText(Explorer):
         self.run = button("Measure")
         self.progress = ipywidgets.IntProgress(0, 0, 1, layout={"width": "220px", "visibility": "hidden"})
         self.told = Told()
-        self.lines = Lines(
+        self.lines = LinePlot(
             x_axis="tokens of text before them",
             y_axis="mean surprise, bits",
             log_x=True,
             unit="bits",
             stage="position",
-            y_min=0.0,
             waiting="Press Measure. How long it takes is said as it runs.",
         )
         super().__init__(
@@ -888,13 +838,6 @@ def _place(at: int | str, seq: int) -> int | str:
         return ALL
     last = min(seq, theme.MAX_TOKENS) - 1
     return min(max(at + seq if at < 0 else at, 0), last)
-
-
-def _thinned(n: int) -> list[int]:
-    """All indices of a short line; of a long one the first and then ever fewer."""
-    if n <= 64:
-        return list(range(n))
-    return sorted({*range(11), *np.geomspace(10, n - 1, 40).round().astype(int).tolist()})
 
 
 def _amount(value: float | np.floating) -> str:

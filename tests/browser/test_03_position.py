@@ -73,7 +73,7 @@ def test_the_sliders_of_the_clocks_keep_up(lab):
 
 
 def test_the_curves_follow_head_and_cursor(lab):
-    curve = lab.picture("lines", 1)
+    curve = lab.picture("line_plot", 1)
     plot = curve.locator(".lv-plot")
     plot.scroll_into_view_if_needed()
     plot.press("Home")
@@ -87,7 +87,7 @@ def test_the_curves_follow_head_and_cursor(lab):
 
 
 def test_the_waves_by_slider_and_by_map(lab):
-    waves = lab.picture("lines", 0)
+    waves = lab.picture("line_plot", 0)
     report(
         "position of the wave",
         lab.latencies(slider(lab, "Position", waves), ["ArrowRight", "ArrowLeft"] * 3, waves),
@@ -120,7 +120,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
 
 
 def test_two_words_are_swapped(lab):
-    layers = lab.picture("lines", 2)
+    layers = lab.picture("line_plot", 2)
     layers.scroll_into_view_if_needed()
     box = layers.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][2]")
     expect(box.get_by_text("came in through the mask")).to_be_visible()

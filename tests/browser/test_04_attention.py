@@ -151,7 +151,7 @@ def test_the_sink_follows_the_token_and_the_head(lab):
         "key on the strip to the sink's grid",
         lab.latencies(keys_of(strip), ["ArrowLeft"] * 5, grid(lab, "sink")),
     )
-    curve = picture(lab, "curves")
+    curve = picture(lab, "line_plot")
     keys_of(curve).focus()
     lab.page.keyboard.press("End")
     expect(curve.locator(".lv-readout")).to_contain_text("layer 29")
@@ -222,7 +222,7 @@ def test_every_head_is_switched_off_in_turn(lab):
 
 
 def test_nonsense_is_copied_and_costs_are_measured(lab):
-    curves = picture(lab, "curves", 1)
+    curves = picture(lab, "line_plot", 1)
     keys_of(curves).focus()
     lab.page.keyboard.press("End")
     expect(curves.locator(".lv-readout")).to_contain_text("strongest induction heads off")
@@ -232,11 +232,11 @@ def test_nonsense_is_copied_and_costs_are_measured(lab):
     expect(curves.locator(".lv-legend")).to_contain_text("the 7 strongest")
     button(lab, "Measure on this machine").click()
     expect(lab.page.get_by_text("times as long, and scores")).to_be_visible(timeout=300_000)
-    expect(picture(lab, "curves", 2).locator(".lv-legend")).to_contain_text("with the cache")
+    expect(picture(lab, "line_plot", 2).locator(".lv-legend")).to_contain_text("with the cache")
 
 
 def test_pictures_are_saved(lab):
-    for name in ("head_grid", "score_steps", "curves"):
+    for name in ("head_grid", "score_steps", "line_plot"):
         one = picture(lab, name)
         for kind in ("SVG", "PNG"):
             with lab.page.expect_download() as saved:

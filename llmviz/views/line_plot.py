@@ -1,0 +1,93 @@
+"""Lines, or bars, over an axis of numbers or of names."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets
+
+from llmviz.views.picture import Floats, Labels, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.pieces import visible, visible_label
+
+
+class LinePlot(Picture):
+    """A line, or a set of bars, for each name: `values` [k, n] over the numbers `x` [n] or over n `labels`.
+
+    NaN leaves a gap. log_x: each step of the axis multiplies, from x[0] on, so that 1, 10 and 1,000 all have room;
+    log_y: the same for the values, which must be positive. down: the axis grows downwards, so that rank 1 is on top.
+    unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") stands behind the numbers.
+    The axis covers y_min to y_max at least. `marks` are upright lines, (x, word). `x_pieces`, one a point, name the
+    points in the readout. A click, the arrow keys or Python select a point (`selected`, its index).
+    """
+
+    _esm = script("line_plot")
+    _css = style("line_plot")
+    _data = ("x", "values", "names", "labels", "selected")
+
+    x = Floats(ndim=(1,))
+    values = Floats(ndim=(2,))
+    names = Labels()
+    labels = Labels()
+    x_axis = Text("position")
+    y_axis = Text("")
+    x_ticks = traitlets.List(traitlets.Float()).tag(sync=True)
+    x_pieces = Pieces()
+    log_x = traitlets.Bool(False).tag(sync=True)
+    log_y = traitlets.Bool(False).tag(sync=True)
+    down = traitlets.Bool(False).tag(sync=True)
+    bars = traitlets.Bool(False).tag(sync=True)
+    unit = Text("")
+    y_min = traitlets.Float(0.0, allow_none=True).tag(sync=True)
+    y_max = traitlets.Float(None, allow_none=True).tag(sync=True)
+    marks = traitlets.List().tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    waiting = Text("nothing measured yet")
+
+    @property
+    def n_points(self) -> int:
+        """How many points a line has; 0 as long as values and axis don't fit together."""
+        n = len(self.labels) if self.labels else 0 if self.x is None else len(self.x)
+        return n if self.values is not None and self.values.shape == (len(self.names), n) else 0
+
+    def text(self) -> str:
+        """A line a point; of more than 64 points every one near the start, then fewer and fewer."""
+        if not self.n_points:
+            return self.waiting
+        rows = [[self.x_axis, *self.names]]
+        rows += [[self._place(i), *map(self._number, self.values[:, i])] for i in _thinned(self.n_points)]
+        return lines(rows)
+
+    def headline(self) -> str:
+        """The numbers at the selected point, or where each line starts, ends, and is highest."""
+        if not self.n_points:
+            return self.waiting
+        if self.selected is not None and 0 <= self.selected < self.n_points:
+            column = self.values[:, self.selected]
+            told = ", ".join(f"{name} {self._number(v)}" for name, v in zip(self.names, column))
+            return f"{self.x_axis} {self._place(self.selected)}: {told}".lstrip()
+        told = []
+        for name, line in zip(self.names, self.values):
+            best = 0 if np.isnan(line).all() else int(np.nanargmax(line))
+            ends = f"from {self._number(line[0])} to {self._number(line[-1])}"
+            told.append(f"{name}: {ends}, highest at {self._place(best)}")
+        return f"{' over '.join(filter(None, (self.y_axis, self.x_axis)))}. {'; '.join(told)}".lstrip(". ")
+
+    def _place(self, i: int) -> str:
+        if self.labels:
+            return visible_label(self.labels[i])
+        at = f"{self.x[i]:,g}".replace("-", "−")
+        return f"{at} {visible(self.x_pieces[i])}" if i < len(self.x_pieces) else at
+
+    def _number(self, value: float | np.floating) -> str:
+        if np.isnan(value):
+            return "–"
+        if self.unit == "share":
+            return percent(value)
+        told = f"{value:,.0f}" if self.unit == "rank" else f"{value:.3g} {self.unit}".rstrip()
+        return told.replace("-", "−")
+
+
+def _thinned(n: int) -> list[int]:
+    """All indices of a short line; of a long one the first and then ever fewer."""
+    if n <= 64:
+        return list(range(n))
+    return sorted({*range(11), *np.geomspace(10, n - 1, 40).round().astype(int).tolist()})
