@@ -76,10 +76,10 @@ def test_every_explorer_follows_whatever_is_typed(prompt, kind):
     shown = explorers(prompt)
     prompt.box.value = KINDS[kind]
     prompt.answers.value = prompt.answers.options[2][1]
-    for one in shown:
-        assert repr(one)
     for control in (shown[6], shown[7]):
         finish(control)
+    for one in shown:
+        assert repr(one)
     assert "<script>" not in "".join(w.value for one in shown for w in of_kind(one, ipywidgets.HTML))
 
 
@@ -137,7 +137,7 @@ def test_every_stripe_says_where_it_is_from(prompt, picture, line):
 
 def test_the_shares_of_neurons_are_counted(prompt):
     trace = prompt.trace
-    shares = pictures.firing(trace, 2)
+    shares = pictures.firing(trace, slice(1, 4))[:, :, 1]
     hidden = trace.blocks[1].ffn.hidden[2]
     written = sorted(
         (
@@ -150,6 +150,33 @@ def test_the_shares_of_neurons_are_counted(prompt):
     assert shares[2, 1] == pytest.approx(enough / 80)
     assert shares[1, 1] == pytest.approx(np.mean([g < 0 for g in trace.blocks[1].ffn.gate[2]]))
     assert shares[0, 1] == pytest.approx(np.mean([abs(h) < max(abs(hidden)) / 10 for h in hidden]))
+
+
+def test_choosing_a_token_shows_its_shares(prompt, tiny_model):
+    prompt.box.value = "cat dog " * 12  # more tokens than are counted at once
+    one = pictures.FewFire(prompt)
+    for at in (1, 20):
+        one.strip.selected = at
+        alone = pictures.firing(prompt.trace, slice(at, at + 1))[:, :, 0]
+        np.testing.assert_allclose(one.plot.values, alone, atol=0.03)  # a gate at zero may be either
+
+
+def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
+    """JupyterLab hands each widget's messages to a thread of its own."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    one, lens = pictures.FFNByHand(prompt, 1), logit_lens.LensGrid(prompt, "cat")
+    texts = ["the cat sat on the dog"[: 3 + i % 19] for i in range(40)]
+    with ThreadPoolExecutor(2) as threads:
+        typed = threads.submit(lambda: [setattr(prompt.box, "value", text) for text in texts])
+        moved = threads.submit(lambda: [setattr(one.layer, "value", turn % 3) for turn in range(80)])
+        typed.result()
+        moved.result()
+    n = len(prompt.trace.tokens)
+    assert len(one.strip.pieces) == len(lens.map.col_labels) == n
+    np.testing.assert_array_equal(
+        one.written.values[0], prompt.trace.blocks[one.layer.value].resid_mid[one.strip.selected]
+    )
 
 
 # --- one neuron ---
@@ -337,15 +364,11 @@ def test_a_second_press_stops_the_work(prompt):
 # --- the pictures by themselves ---
 
 
-def test_a_layer_plot_tells_its_numbers(tiny_model):
+def test_the_shares_of_the_parameters(tiny_model):
     shares = residual_stream.parameter_shares(tiny_model)
     assert shares.values.sum() == pytest.approx(1)
     assert "FFN" in shares.text()
     assert "%" in shares.text()
-    empty = layer_plot.LayerPlot()
-    assert empty.text() == empty.headline() == "nothing measured yet"
-    ranks = layer_plot.LayerPlot(values=[[1234, 1]], names=["x"], labels=["a", "b"], unit="rank")
-    assert "1,234" in ranks.text()
 
 
 def test_pictures_take_what_they_are_made_for():

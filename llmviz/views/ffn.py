@@ -11,9 +11,9 @@ import traitlets
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits, Trace
 from llmviz.views import theme
-from llmviz.views.layer_plot import LayerPlot
+from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Explorer, Floats, Picture, lines, percent, script, style
+from llmviz.views.picture import Explorer, Floats, Picture, lines, one_at_a_time, percent, script, style
 from llmviz.views.piece_table import PieceTable
 from llmviz.views.pieces import quote
 from llmviz.views.prompt import Prompt, Told, dropdown, layers, renew, row, slider, token_strip
@@ -24,6 +24,9 @@ from llmviz.views.vector_picture import VectorPicture
 
 N_PUSHED = 8  # tokens shown that a neuron promotes, and suppresses
 N_STRONGEST = 16
+TOGETHER = (
+    16  # tokens whose neurons are counted at once: as quick as one, since reading the weights takes longest
+)
 
 
 class SiluCurve(Picture):
@@ -92,20 +95,18 @@ class FFNByHand(Explorer):
     def _place(self) -> int:
         return min(self.strip.selected or 0, len(self._prompt.trace.tokens) - 1)
 
+    @one_at_a_time
     def _show(self) -> None:
         trace, layer, at = self._prompt.trace, self.layer.value, self._place()
-        model, block = trace.model, trace.blocks[layer]
-        normed = ops.rms_norm(
-            block.resid_mid[at], model.weights.layers[layer].ffn_norm, eps=model.config.norm_eps
-        )
-        run = block.ffn
-        gate, up, hidden, out = (one[at] for one in (run.gate, run.up, run.hidden, run.out))
-        self.read.change(values=normed)
+        block = trace.blocks[layer]
+        normed, run = thinking(trace, layer, slice(at, at + 1))
+        gate, up, hidden, out = (one[0] for one in (run.gate, run.up, run.hidden, run.out))
         reach = 1.05 * max(2.0, float(np.abs(gate).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
         self.curve.change(
             values=np.stack([gate, up, ops.silu(gate), hidden]), curve=np.stack([x, ops.silu(x)])
         )
+        self.read.change(values=normed[0])
         self.inner.change(values=np.stack([gate, up, hidden]), labels=["gate", "up", "passes (hidden)"])
         self.written.change(
             values=np.stack([block.resid_mid[at], out, block.resid_post[at]]),
@@ -121,16 +122,16 @@ class FFNByHand(Explorer):
             f"Length of the stream {before:.1f}; of what is added {added:.1f}; afterwards {after:.1f}.",
         )
 
+    @one_at_a_time
     def _explain(self, inside: bool, line: int, i: int) -> Explanation:
         trace, layer, at = self._prompt.trace, self.layer.value, self._place()
         w, block = trace.model.weights.layers[layer], trace.blocks[layer]
-        run = block.ffn
-        x = ops.rms_norm(block.resid_mid[at], w.ffn_norm, eps=trace.model.config.norm_eps)
+        (x,), run = thinking(trace, layer, slice(at, at + 1))
         if not inside:
-            before, out = block.resid_mid[at], run.out[at]
+            before, out = block.resid_mid[at], run.out[0]
             if line == 1:
                 operands = [
-                    Operand("hidden", run.hidden[at], f"trace.blocks[{layer}].ffn.hidden[{at}]"),
+                    Operand("hidden", run.hidden[0], f"trace.blocks[{layer}].ffn.hidden[{at}]"),
                     Operand("column", w.W_down[:, i], f"W_down[:, {i}]"),
                 ]
                 return Explanation(
@@ -155,13 +156,13 @@ class FFNByHand(Explorer):
                 block.resid_post[at, i],
             )
         if line == 2:
-            operands = [Operand("gate", run.gate[at, i]), Operand("up", run.up[at, i])]
+            operands = [Operand("gate", run.gate[0, i]), Operand("up", run.up[0, i])]
             return Explanation(
                 f"Neuron {i} of layer {layer}",
                 "silu(gate) × up",
                 operands,
                 "gate / (1 + np.exp(-gate)) * up",
-                run.hidden[at, i],
+                run.hidden[0, i],
             )
         name = ("gate", "up")[line]
         matrix = (w.W_gate, w.W_up)[line]
@@ -174,8 +175,15 @@ class FFNByHand(Explorer):
             f"x · column {i} of W_{name}",
             operands,
             "x @ column",
-            getattr(run, name)[at, i],
+            getattr(run, name)[0, i],
         )
+
+
+def thinking(trace: Trace, layer: int, positions: slice) -> tuple[np.ndarray, ffn.FFNTrace]:
+    """What the FFN of one layer reads at these positions, and what it makes of it: no more than is looked at."""
+    config, w = trace.model.config, trace.model.weights.layers[layer]
+    normed = ops.rms_norm(trace.blocks[layer].resid_mid[positions], w.ffn_norm, eps=config.norm_eps)
+    return normed, ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down)
 
 
 class FewFire(Explorer):
@@ -184,9 +192,10 @@ class FewFire(Explorer):
     def __init__(self, prompt: Prompt):
         self._prompt = prompt
         self.strip = token_strip(prompt.trace, "Choose a token")
-        self.plot = LayerPlot(
+        self.plot = LinePlot(
             labels=layers(prompt.language_model),
             unit="share",
+            x_axis="layer",
             y_axis="share of the neurons",
             stage="ffn",
             caption="Who works, in each layer",
@@ -196,14 +205,20 @@ class FewFire(Explorer):
         self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
         prompt.follow(self._new_text)
 
+    @one_at_a_time
     def _new_text(self) -> None:
+        self._known: dict[int, np.ndarray] = {}
         renew(self.strip, self._prompt.trace)
         self._show()
 
+    @one_at_a_time
     def _show(self) -> None:
         trace = self._prompt.trace
         at = min(self.strip.selected or 0, len(trace.tokens) - 1)
-        shares = firing(trace, at)
+        part, within = divmod(at, TOGETHER)
+        if part not in self._known:
+            self._known[part] = firing(trace, slice(part * TOGETHER, (part + 1) * TOGETHER))
+        shares = self._known[part][:, :, within]
         self.plot.change(
             values=shares,
             names=[
@@ -220,20 +235,17 @@ class FewFire(Explorer):
         )
 
 
-def firing(trace: Trace, position: int = -1) -> np.ndarray:
-    """[3, n_layers] shares of one token's neurons: nearly silent, gate below zero, enough for half of the writing."""
-    shares = np.empty((3, len(trace.blocks)), np.float32)
-    for layer, block in enumerate(trace.blocks):
-        run = block.ffn
-        hidden = np.abs(run.hidden[position])
-        written = np.sort(hidden * np.linalg.norm(trace.model.weights.layers[layer].W_down, axis=1))[::-1]
-        enough = 1 + int((written.cumsum() < written.sum() / 2).sum())
-        shares[:, layer] = (
-            (hidden < hidden.max() / 10).mean(),
-            (run.gate[position] < 0).mean(),
-            enough / hidden.size,
-        )
-    return shares
+def firing(trace: Trace, positions: slice) -> np.ndarray:
+    """[3, n_layers, n_positions] shares of the neurons: nearly silent, gate below zero, enough for half the writing."""
+    shares = []
+    for layer, w in enumerate(trace.model.weights.layers):
+        _, run = thinking(trace, layer, positions)
+        hidden = np.abs(run.hidden)
+        written = np.sort(hidden * np.linalg.norm(w.W_down, axis=1))[:, ::-1]
+        before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
+        silent = hidden < hidden.max(axis=1, keepdims=True) / 10
+        shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
+    return np.array(shares, np.float32).transpose(1, 0, 2)
 
 
 class NeuronExplorer(Explorer):
@@ -290,6 +302,7 @@ class NeuronExplorer(Explorer):
             ]
         )
         self._busy = False
+        self._measure()
         self._wake_text()
         if neuron is None:
             self._to(*self._ranked()[0][:2])
@@ -302,13 +315,20 @@ class NeuronExplorer(Explorer):
 
     def _ranked(self) -> list[tuple[int, int, float]]:
         """(layer, neuron, what it adds to the answer's logit) of those that push most, either way."""
-        trace, answer = self._prompt.trace, self._prompt.answer
-        parts = np.stack([experiments.neuron_attribution(trace, i, answer) for i in range(len(trace.blocks))])
-        order = np.argsort(-np.abs(parts), axis=None)[:N_STRONGEST]
-        found = [divmod(int(i), parts.shape[1]) for i in order]
-        return [(*place, float(parts[place])) for place in found]
+        order = np.argsort(-np.abs(self._parts), axis=None)[:N_STRONGEST]
+        found = [divmod(int(i), self._parts.shape[1]) for i in order]
+        return [(*place, float(self._parts[place])) for place in found]
 
+    def _measure(self) -> None:
+        """What every neuron of every layer adds to the answer's logit; it stands until text or answer change."""
+        trace, answer = self._prompt.trace, self._prompt.answer
+        self._parts = np.stack(
+            [experiments.neuron_attribution(trace, i, answer) for i in range(len(trace.blocks))]
+        )
+
+    @one_at_a_time
     def _new_text(self) -> None:
+        self._measure()
         self._busy = True
         options = [
             (f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}", (layer, i))
@@ -320,6 +340,7 @@ class NeuronExplorer(Explorer):
         self._busy = False
         self._show()
 
+    @one_at_a_time
     def _pick(self, change) -> None:
         if change["new"] and not self._busy:
             self._to(*change["new"])
@@ -330,6 +351,7 @@ class NeuronExplorer(Explorer):
         self.layer.value, self.neuron.value = layer, neuron
         self._busy = False
 
+    @one_at_a_time
     def _show(self) -> None:
         layer, i, trace = self.layer.value, self.neuron.value, self._prompt.trace
         weights = trace.model.weights
@@ -345,8 +367,8 @@ class NeuronExplorer(Explorer):
             col_labels=range(1, N_PUSHED + 1),
             limit=float(np.abs(shown).max()) or 1.0,
         )
-        fires = float(trace.blocks[layer].ffn.hidden[-1, i])
-        part = experiments.neuron_attribution(trace, layer, self._prompt.answer)[i]
+        _, run = thinking(trace, layer, slice(len(trace.tokens) - 1, None))
+        fires, part = float(run.hidden[0, i]), self._parts[layer, i]
         how = "up" if fires > 0 else "down: it fires below zero, so what it pushes changes sides"
         self.about.say(
             f"At the end of your text, neuron {i} of layer {layer} fires with {fires:.2f}, "
@@ -356,6 +378,7 @@ class NeuronExplorer(Explorer):
         self._wake()
         self._turn()
 
+    @one_at_a_time
     def _wake_text(self) -> None:
         tokens = self.wakes.tokens
         self._woken = self._prompt.language_model.trace(tokens) if tokens else None
@@ -374,9 +397,10 @@ class NeuronExplorer(Explorer):
             caption=f"How strongly it fires at each token (darkest: {np.abs(fires).max():.2f}, either sign)",
         )
 
+    @one_at_a_time
     def _turn(self) -> None:
         place, trace = (self.layer.value, self.neuron.value), self._prompt.trace
-        before = ops.softmax(trace.logits)
+        before = self._prompt.probs
         try:
             turned = trace.model.trace(trace.tokens, Edits(neuron={place: self.scale.value}))
         except FloatingPointError as error:
@@ -390,6 +414,7 @@ class NeuronExplorer(Explorer):
             f"with the neuron × {self.scale.value:g}."
         )
 
+    @one_at_a_time
     def _explain_push(self, line: int, rank: int) -> Explanation:
         layer, i = self.layer.value, self.neuron.value
         weights, token = self._prompt.language_model.weights, int(self._pushed[line, rank])

@@ -8,8 +8,8 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.layer_plot import LayerPlot
-from llmviz.views.picture import Explorer
+from llmviz.views.line_plot import LinePlot
+from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.piece_table import PieceTable
 from llmviz.views.pieces import clean, quote
 from llmviz.views.prompt import Prompt, Told, depths
@@ -34,7 +34,7 @@ class LensGrid(Explorer):
             style={"description_width": "initial"},
             layout={"width": "min(620px, 98%)"},
         )
-        self.plot = LayerPlot(
+        self.plot = LinePlot(
             labels=depths(model),
             x_axis="after layer",
             y_axis="rank",
@@ -62,6 +62,7 @@ class LensGrid(Explorer):
                 found.setdefault(tokens[0], quote(tokenizer.pieces(tokens[:1])[0]))
         return found
 
+    @one_at_a_time
     def _show(self) -> None:
         trace, chosen = self._prompt.trace, self.chosen()
         self.lens = experiments.logit_lens(trace, list(chosen), last=MAX_LENS)
@@ -84,6 +85,7 @@ class LensGrid(Explorer):
             + (f"; it is first, and stays first, from {names[first]} on." if first is not None else ".")
         )
 
+    @one_at_a_time
     def _explain(self, depth: int, column: int) -> Explanation:
         trace = self._prompt.trace
         at = len(trace.tokens) - self.lens.guesses.shape[1] + column

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Sequence
 
 import ipywidgets
+import numpy as np
 import traitlets
 
 from llmviz import ops
 from llmviz.model import Model, Trace
 from llmviz.views import theme
 from llmviz.views.next_token_bars import top
-from llmviz.views.picture import Picture, percent
+from llmviz.views.picture import Picture, one_at_a_time, percent
 from llmviz.views.pieces import clean, quote, visible
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -35,6 +36,7 @@ class Prompt(TextBox):
     def __init__(self, model: Model, text: str):
         super().__init__(model, text, label="Your text (Enter runs the model)", live=False)
         self.language_model = model
+        self.probs = np.empty(0)  # [n_vocab], what may come next
         self.answers = dropdown([], "Answer to follow")
         self.children = (*self.children, self.answers)
         self._asking = False
@@ -52,11 +54,12 @@ class Prompt(TextBox):
         show()
         self.observe(lambda _: show(), "turn")
 
+    @one_at_a_time
     def _run(self, _change=None) -> None:
         if not self.tokens and self.trait_has_value("trace"):
             return
         self.trace = self.language_model.trace(self.tokens or [0])
-        probs = ops.softmax(self.trace.logits)
+        self.probs = probs = ops.softmax(self.trace.logits)
         best = top(probs, N_ANSWERS).tolist()
         pieces = self.language_model.tokenizer.pieces(best)
         self._asking = True
@@ -68,6 +71,7 @@ class Prompt(TextBox):
         self.answer = best[0]
         self.turn += 1
 
+    @one_at_a_time
     def _choose(self, change) -> None:
         if not self._asking and change["new"] is not None:
             self.answer = change["new"]

@@ -8,8 +8,8 @@ from llmviz import experiments
 from llmviz.model import Model, Trace
 from llmviz.views import theme
 from llmviz.views.heat_map import HeatMap
-from llmviz.views.layer_plot import LayerPlot
-from llmviz.views.picture import Explorer
+from llmviz.views.line_plot import LinePlot
+from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import clean, quote
 from llmviz.views.prompt import Prompt, Told, depths, dropdown, layers
 from llmviz.views.provenance import Explanation, Operand
@@ -34,7 +34,7 @@ class StreamNorms(Explorer):
             caption="Length of the stream; the scale is that of all tokens but the first",
             provenance=self._explain,
         )
-        self.plot = LayerPlot(
+        self.plot = LinePlot(
             labels=depths(model),
             x_axis="after layer",
             y_axis="length",
@@ -45,6 +45,7 @@ class StreamNorms(Explorer):
         super().__init__([self.map, self.plot])
         prompt.follow(self._show)
 
+    @one_at_a_time
     def _show(self) -> None:
         trace = self._prompt.trace
         norms = stream_norms(trace)[:, : theme.MAX_TOKENS]
@@ -55,6 +56,7 @@ class StreamNorms(Explorer):
         names = [f"first token, {quote(trace.pieces[0])}", f"last token, {quote(trace.pieces[-1])}"]
         self.plot.change(values=norms[:, [0, -1]].T, names=[clean(name) for name in names])
 
+    @one_at_a_time
     def _explain(self, token: int, depth: int) -> Explanation:
         blocks = self._prompt.trace.blocks
         x = blocks[0].resid_pre[token] if depth == 0 else blocks[depth - 1].resid_post[token]
@@ -83,8 +85,12 @@ class WhoSaysIt(Explorer):
     def __init__(self, prompt: Prompt):
         self._prompt = prompt
         self.rival = dropdown([("nothing: its logit", ALONE)], "Compared with")
-        self.plot = LayerPlot(
-            labels=layers(prompt.language_model), bars=True, stage="ffn", y_axis="added to the logit"
+        self.plot = LinePlot(
+            labels=layers(prompt.language_model),
+            x_axis="layer",
+            bars=True,
+            stage="ffn",
+            y_axis="added to the logit",
         )
         self.told = Told()
         super().__init__([self.rival, self.plot, self.told])
@@ -102,6 +108,7 @@ class WhoSaysIt(Explorer):
         self._busy = False
         self._show()
 
+    @one_at_a_time
     def _show(self) -> None:
         trace, answer = self._prompt.trace, self._prompt.answer
         rival = None if self.rival.value == ALONE else self.rival.value
@@ -127,11 +134,11 @@ class WhoSaysIt(Explorer):
         )
 
 
-def parameter_shares(model: Model) -> LayerPlot:
+def parameter_shares(model: Model) -> LinePlot:
     """The share of all parameters in each kind of part."""
     parts = experiments.parameters(model)
     total = sum(parts.values())
-    return LayerPlot(
+    return LinePlot(
         values=[[n / total for n in parts.values()]],
         names=["share of all parameters"],
         labels=list(parts),

@@ -12,7 +12,7 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Edits, Trace
 from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import Explorer, percent
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.prompt import Prompt, Told, row, show, slider
 from llmviz.views.text_box import TextBox
@@ -55,6 +55,10 @@ class Slow(Explorer):
         self._task: asyncio.Task | None = None
         super().__init__()
 
+    def __repr__(self) -> str:
+        return super().__repr__() or "nothing has been run yet"
+
+    @one_at_a_time
     def start(self, work: Iterator[float], button: ipywidgets.Button) -> None:
         """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
         if self._task and not self._task.done():
@@ -64,7 +68,7 @@ class Slow(Explorer):
             self._task = asyncio.get_running_loop().create_task(self._steps(work, button))
             self._task.add_done_callback(lambda task: task.cancelled() or task.result())
         except RuntimeError:
-            for _ in work:
+            while self._step(work) is not None:
                 pass
 
     async def _steps(self, work: Iterator[float], button: ipywidgets.Button) -> None:
@@ -75,7 +79,7 @@ class Slow(Explorer):
             one.disabled = True
         self.progress.layout.visibility = "visible"
         try:
-            for share in work:
+            while (share := self._step(work)) is not None:
                 self.progress.value = share
                 await asyncio.sleep(0.001)  # the page may answer in between
         finally:
@@ -83,6 +87,10 @@ class Slow(Explorer):
             for one in others:
                 one.disabled = False
             self.progress.layout.visibility = "hidden"
+
+    @one_at_a_time
+    def _step(self, work: Iterator[float]) -> float | None:
+        return next(work, None)
 
 
 class WhereIsTheFact(Slow):
@@ -319,10 +327,12 @@ class CausalTracer(Slow):
         n = len(self._prompt.trace.tokens)
         return list(range(min(first, n - 1), min(last, n - 1) + 1))
 
+    @one_at_a_time
     def _mark(self) -> None:
         self.strip.highlight = self._span()
         self._clear()
 
+    @one_at_a_time
     def _clear(self) -> None:
         if self._task and not self._task.done():
             self._task.cancel()

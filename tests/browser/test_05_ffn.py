@@ -108,7 +108,7 @@ def test_a_neuron_from_the_list_and_a_text_that_wakes_it(lab):
 
 
 def test_a_rival_changes_the_bars(lab):
-    plot = drawn(lab, "layer_plot", 2)
+    plot = drawn(lab, "line_plot", 2)
     caption = plot.locator(".lv-caption")
     lab.page.locator(".widget-dropdown", has_text="Compared with").locator("select").select_option(index=1)
     expect(caption).to_contain_text("the lead of")
@@ -119,7 +119,7 @@ def test_a_rival_changes_the_bars(lab):
 
 
 def test_the_lens_by_mouse_and_keys(lab):
-    lens, ranks = drawn(lab, "piece_table", 1), drawn(lab, "layer_plot", 3)
+    lens, ranks = drawn(lab, "piece_table", 1), drawn(lab, "line_plot", 3)
     expect(lens.locator(".lv-cell").last).to_contain_text("Paris")
     lens.locator(".lv-cell").last.hover()
     expect(readout(lens)).to_contain_text("layer 29")
@@ -176,7 +176,7 @@ def test_dark_theme(open_lab, lab_server):
     shutil.copy(NOTEBOOKS / "05_ffn.ipynb", lab_server.root / "notebooks")
     lab = open_lab("05_ffn", theme="dark")
     lab.run_all()
-    for name in ("silu_curve", "layer_plot", "piece_table"):
+    for name in ("silu_curve", "line_plot", "piece_table"):
         expect(drawn(lab, name)).to_have_attribute("data-lv-theme", "dark")
     assert lab.errors() == []
     assert lab.console == []
