@@ -38,10 +38,13 @@ def test_the_keenest_head_is_the_keenest(tiny_model):
     assert patterns[layer, head].max() == pytest.approx(patterns.max(), rel=1e-5)
 
 
-def test_the_position_picture_turns_only_by_the_position(tiny_model):
-    before, after = picture("position", tiny_model.trace(TEXT)).values
-    np.testing.assert_allclose(
-        np.hypot(*before.reshape(-1, 2).T), np.hypot(*after.reshape(-1, 2).T), rtol=1e-4
-    )
-    at_zero = picture("position", tiny_model.trace([5])).values
-    np.testing.assert_array_equal(at_zero[0], at_zero[1])
+@pytest.mark.parametrize("text", [TEXT, "a b", "a"])
+def test_the_clocks_add_up_to_the_score_that_the_model_used(tiny_model, text):
+    trace = tiny_model.trace(text)
+    layer, head = keenest_head(trace)
+    dial = picture("position", trace)
+    used = trace.blocks[layer].attention.scores[head, dial.q_position, dial.k_position]
+    assert dial.score == pytest.approx(float(used), abs=1e-4)
+    assert dial.parts.sum() == pytest.approx(dial.score, abs=1e-4)
+    assert dial.q_position == len(trace.tokens) - 1
+    assert (dial.k_position == 0) == (len(trace.tokens) < 3)

@@ -9,9 +9,10 @@ import numpy as np
 import traitlets
 
 from llmviz import attention, embeddings, ops
-from llmviz.model import Edits, Model, Trace
+from llmviz.model import Model, Trace
+from llmviz.position import rotation_angles
 from llmviz.sampling import Sampler
-from llmviz.views import provenance
+from llmviz.views import position, provenance
 from llmviz.views.arcs import Arcs
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Picture, one_at_a_time, percent
@@ -29,8 +30,10 @@ STORIES = {
     "embeddings": "Each number picks one row of a big table. The row is the token's vector, learned in training: "
     "tokens that are used alike have rows that look alike. With these vectors the residual stream begins, which every "
     "later part reads and adds to.",
-    "position": "A vector says which token it is, not where it stands. Inside attention, each query and key is read as "
-    "pairs of numbers, and each pair is turned like the hand of a clock, further for later tokens: this is RoPE.",
+    "position": "A vector says which token it is, not where it stands. Attention, the next stage, compares vectors: "
+    "one token's query with another's key. Before that, both are read as pairs of numbers, and each pair is turned like "
+    "the hand of a clock, further for later tokens. This is RoPE. So how well the two agree depends on how far apart "
+    "the tokens stand.",
     "attention": "Here tokens look at earlier tokens and take something from them. Every layer has several heads that "
     "look in different ways. The picture shows the one head, of all of them, in which your last token looks hardest "
     "at something other than itself and the first token.",
@@ -116,14 +119,28 @@ def _vectors(trace: Trace) -> Picture:
 
 
 def _turned(trace: Trace) -> Picture:
-    last = len(trace.tokens) - 1
-    unturned = trace.model.trace(trace.tokens, Edits(rope=False)).blocks[0].q[0, -1]
-    return VectorPicture(
-        np.stack([unturned, trace.blocks[0].q[0, -1]]),
-        labels=["before", f"turned for position {last}"],
+    """The last token's query and the key it looks at hardest, in the head of the attention picture."""
+    config, last = trace.model.config, len(trace.tokens) - 1
+    layer, head = keenest_head(trace)
+    block = trace.blocks[layer]
+    at = int(block.attention.pattern[head, -1, 1:-1].argmax()) + 1 if last > 1 else 0
+    q, k = block.q[head, -1], block.k[head // (config.n_heads // config.n_kv_heads), at]
+    parts = position.pair_scores(q, k)
+    speeds = rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
+    return position.RopeDial(
+        q_hands=q.reshape(-1, 2),
+        k_hands=k.reshape(-1, 2),
+        parts=parts,
+        periods=2 * np.pi / speeds,
+        limit=float(np.sort(np.abs(parts))[-3:].min()) or 1.0,
+        score=float(parts.sum()),
+        q_name=[trace.pieces[-1]],
+        k_name=[trace.pieces[at]],
+        q_position=last,
+        k_position=at,
         stage="position",
-        caption=f"One query of {quote(trace.pieces[-1])} (layer 0, head 0): its pairs of numbers before and after "
-        f"they are turned for position {last}. The fast hands are left, the slow ones right",
+        caption=f"The query of {quote(trace.pieces[-1])} and the key of {quote(trace.pieces[at])} (layer {layer}, head "
+        f"{head}): {len(parts)} clocks, turned by the tokens' positions, fast ones first",
     )
 
 
