@@ -1,12 +1,13 @@
 """The switchboard without a browser."""
 
 import asyncio
+import html
 
 import numpy as np
 import pytest
 
 from llmviz import Edits, Sampler
-from llmviz.views.switchboard import N_WRITTEN, OUTCOMES, PARTS, Switchboard, Switches
+from llmviz.views.switchboard import N_WRITTEN, OUTCOMES, PARTS, SINGLE, Switchboard, Switches
 
 TEXT = "The capital of France is"
 
@@ -30,6 +31,15 @@ def test_whole_rows_are_named_once(tiny_model):
         tiny_model, off_cells=[[config.n_heads + 1, layer] for layer in range(config.n_layers)]
     )
     assert switches.named() == ["FFN of every layer"]
+
+
+def test_everything_that_is_off_says_what_it_was_for(board, tiny_model):
+    n_heads = tiny_model.config.n_heads
+    for cells, kind in (([[1, 0]], "head"), ([[n_heads, 1]], "attention"), ([[n_heads + 1, 0]], "FFN")):
+        board.switches.off_cells = cells
+        assert [kind for kind, told in SINGLE.items() if told in html.unescape(board.told.value)] == [kind]
+    board.switches.change(off_parts=[*PARTS], off_cells=[[0, 1]])
+    assert board.switches.purposes() == [*(told for _, told in PARTS.values()), SINGLE["head"]]
 
 
 @pytest.mark.parametrize("part", PARTS)

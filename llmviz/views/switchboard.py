@@ -42,6 +42,13 @@ PARTS = {
     ),
 }
 
+# The same for what single layers have, by row of the grid: heads, the whole attention block, the FFN.
+SINGLE = {
+    "head": "A head is one of several ways in which a layer looks back; others do similar work, so few are missed alone.",
+    "attention": "Attention is how a token hears of the tokens before it: without it, each is alone.",
+    "FFN": "An FFN works out what a token, with all that attention has brought to it, means and makes likely.",
+}
+
 
 class Switches(Picture):
     """The parts of a model as switches, by click or by arrow keys and space.
@@ -94,6 +101,13 @@ class Switches(Picture):
 
     def text(self) -> str:
         return f"Switched off: {', '.join(self.named()) or 'nothing'}"
+
+    def purposes(self) -> list[str]:
+        """What each kind of thing that is off was for."""
+        rows = {self._row(row).split()[0] for row, _ in self.off_cells}
+        return [PARTS[part][1] for part in PARTS if part in self.off_parts] + [
+            told for kind, told in SINGLE.items() if kind in rows
+        ]
 
     def _row(self, row: int) -> str:
         return {self.n_heads: "attention", self.n_heads + 1: "FFN"}.get(row, f"head {row}")
@@ -206,8 +220,7 @@ class Switchboard(ipywidgets.VBox):
         named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])}, and has {percent(probs[first])} now"
         told += "." if now == first else f"; the likeliest is {named[now]} with {percent(probs[now])}."
-        why = " ".join(PARTS[part][1] for part in PARTS if part in self.switches.off_parts)
-        return f"{self.switches.text()}. {told} {why}"
+        return " ".join([f"{self.switches.text()}.", told, *self.switches.purposes()])
 
     # --- written text, token by token ---
 

@@ -110,7 +110,7 @@ def test_write_stop_and_start_again(lab):
     [
         ("Tokenization", "token_strip"),
         ("Embeddings", "vector_picture"),
-        ("Position", "vector_picture"),
+        ("Position", "rope_dial"),
         ("FFN", "vector_picture"),
         ("Sampling", "next_token_bars"),
         ("Attention", "arcs"),
