@@ -44,7 +44,7 @@ PARTS = {
 
 # The same for what single layers have, by row of the grid: heads, the whole attention block, the FFN.
 SINGLE = {
-    "head": "A head is one of several ways in which a layer looks back; others do similar work, so few are missed alone.",
+    "head": "A head is one of several ways in which a layer looks back; others do similar work, so few are missed.",
     "attention": "Attention is how a token hears of the tokens before it: without it, each is alone.",
     "FFN": "An FFN works out what a token, with all that attention has brought to it, means and makes likely.",
 }
