@@ -18,6 +18,7 @@ from llmviz import ops
 from llmviz.model import Edits, Model, Trace
 
 PARTS = ("ffn", "attention")
+AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def neuron_attribution(
     """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part."""
     direction = direction_of(trace, token, against=against, position=position)
     scale = trace.edits.ffn.get(layer, 1)
-    hidden = trace.blocks[layer].ffn.hidden[position]
+    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1 or None)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
@@ -83,32 +84,29 @@ class Lens:
 
     guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
     probs: Float[np.ndarray, "depth seq"]  # its probability
-    ranks: Int[np.ndarray, "n_tokens depth"]  # of the chosen tokens after the last position; 1 is first
-    chosen: Float[np.ndarray, "n_tokens depth"]  # their probabilities there
+    last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
+
+    def ranks(self, tokens: Sequence[int]) -> Int[np.ndarray, "n_tokens depth"]:
+        """The ranks of some tokens after the last position; 1 is first."""
+        ranks = [(self.last > self.last[:, [token]]).sum(axis=1) + 1 for token in tokens]
+        return np.array(ranks, np.int64).reshape(len(tokens), len(self.last))
 
 
-def logit_lens(trace: Trace, tokens: Sequence[int] = (), *, last: int | None = None) -> Lens:
-    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
-
-    tokens: those whose rank and probability after the last position are wanted.
-    """
+def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
+    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions."""
     first = 0 if last is None else max(0, len(trace.tokens) - last)
     depths = [trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]
-    guesses, probs, ranks, chosen = [], [], [], []
-    tokens = np.asarray(tokens, np.int64)
-    for x in depths:
-        logits = trace.model.unembed(x[first:], trace.edits)
-        shares = ops.softmax(logits)
+    x = np.stack([depth[first:] for depth in depths])
+    n_depths, seq, d_model = x.shape
+    guesses, probs, ends = [], [], []
+    for some in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
+        logits = trace.model.unembed(some.reshape(-1, d_model), trace.edits)
         guesses.append(logits.argmax(axis=-1))
-        probs.append(shares.max(axis=-1))
-        ranks.append([int((logits[-1] > logits[-1, token]).sum()) + 1 for token in tokens])
-        chosen.append(shares[-1, tokens])
-    n = len(depths)
+        ends.append(logits[seq - 1 :: seq].copy())
+        probs.append(ops.softmax(logits).max(axis=-1))
+    shape = (n_depths, seq)
     return Lens(
-        np.array(guesses),
-        np.array(probs),
-        np.array(ranks, np.int64).reshape(n, -1).T,
-        np.array(chosen, np.float32).reshape(n, -1).T,
+        np.concatenate(guesses).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
     )
 
 

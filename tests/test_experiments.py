@@ -68,20 +68,31 @@ def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
 
 def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
     trace = tiny_model.trace(TEXT)
-    lens = experiments.logit_lens(trace, [9, 4])
+    lens = experiments.logit_lens(trace)
+    ranks = lens.ranks([9, 4])
     seq = len(trace.tokens)
     assert lens.guesses.shape == lens.probs.shape == (4, seq)
-    assert lens.ranks.shape == lens.chosen.shape == (2, 4)
+    assert ranks.shape == (2, 4)
     for depth in (1, 2, 3):
         logits = trace.lens(depth - 1)
         probs = Sampler().probs(logits[-1])
         assert lens.guesses[depth].tolist() == logits.argmax(axis=1).tolist()
         assert lens.probs[depth, -1] == pytest.approx(probs.max(), rel=1e-5)
         order = sorted(range(len(probs)), key=lambda token: -logits[-1, token])
-        assert lens.ranks[:, depth].tolist() == [order.index(9) + 1, order.index(4) + 1]
-        assert lens.chosen[:, depth] == pytest.approx(probs[[9, 4]], rel=1e-4)
+        assert ranks[:, depth].tolist() == [order.index(9) + 1, order.index(4) + 1]
+        np.testing.assert_allclose(lens.last[depth], logits[-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).guesses, lens.guesses[:, -2:])
-    assert experiments.logit_lens(trace, last=99).ranks.shape == (0, 4)
+    assert experiments.logit_lens(trace, last=99).ranks([]).shape == (0, 4)
+
+
+def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch):
+    trace = tiny_model.trace(TEXT)
+    whole = experiments.logit_lens(trace)
+    monkeypatch.setattr(experiments, "AT_ONCE", 1)
+    parts = experiments.logit_lens(trace)
+    np.testing.assert_array_equal(parts.guesses, whole.guesses)
+    np.testing.assert_allclose(parts.probs, whole.probs, rtol=1e-4)
+    np.testing.assert_allclose(parts.last, whole.last, rtol=1e-4, atol=1e-5)
 
 
 def test_loss_is_the_mean_surprise_of_each_next_token(tiny_model):

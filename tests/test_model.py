@@ -132,6 +132,13 @@ def test_the_parts_of_a_block_add_up(tiny):
     np.testing.assert_array_equal(trace.blocks[0].resid_pre, tiny.weights.W_E[IDS])
 
 
+def test_an_ffn_of_some_tokens_is_that_of_all_at_their_places(tiny):
+    trace = tiny.trace(IDS, Edits(ffn={1: 0.5}, neuron={(1, 3): 2}))
+    whole, some = trace.blocks[1].ffn, trace.blocks[1].ffn_at(slice(2, 5))
+    for name in ("gate", "up", "hidden", "out"):
+        np.testing.assert_allclose(getattr(some, name), getattr(whole, name)[2:5], rtol=1e-5, atol=1e-6)
+
+
 def test_text_and_its_ids_are_the_same_run(tiny):
     text = "The cat sat on the dog"
     by_text, by_ids = tiny.trace(text), fresh(tiny, tiny.tokenizer.encode(text))

@@ -92,6 +92,14 @@ class FFNByHand(Explorer):
         renew(self.strip, self._prompt.trace)
         self._show()
 
+    def _normed(self) -> np.ndarray:
+        """What the FFN reads at the chosen token."""
+        trace, layer = self._prompt.trace, self.layer.value
+        weight = trace.model.weights.layers[layer].ffn_norm
+        return ops.rms_norm(
+            trace.blocks[layer].resid_mid[self._place()], weight, eps=trace.model.config.norm_eps
+        )
+
     def _place(self) -> int:
         return min(self.strip.selected or 0, len(self._prompt.trace.tokens) - 1)
 
@@ -99,14 +107,14 @@ class FFNByHand(Explorer):
     def _show(self) -> None:
         trace, layer, at = self._prompt.trace, self.layer.value, self._place()
         block = trace.blocks[layer]
-        normed, run = thinking(trace, layer, slice(at, at + 1))
+        run = block.ffn_at(slice(at, at + 1))
         gate, up, hidden, out = (one[0] for one in (run.gate, run.up, run.hidden, run.out))
         reach = 1.05 * max(2.0, float(np.abs(gate).max()))
         x = np.linspace(-reach, reach, 241, dtype=np.float32)
         self.curve.change(
             values=np.stack([gate, up, ops.silu(gate), hidden]), curve=np.stack([x, ops.silu(x)])
         )
-        self.read.change(values=normed[0])
+        self.read.change(values=self._normed())
         self.inner.change(values=np.stack([gate, up, hidden]), labels=["gate", "up", "passes (hidden)"])
         self.written.change(
             values=np.stack([block.resid_mid[at], out, block.resid_post[at]]),
@@ -126,7 +134,7 @@ class FFNByHand(Explorer):
     def _explain(self, inside: bool, line: int, i: int) -> Explanation:
         trace, layer, at = self._prompt.trace, self.layer.value, self._place()
         w, block = trace.model.weights.layers[layer], trace.blocks[layer]
-        (x,), run = thinking(trace, layer, slice(at, at + 1))
+        run, x = block.ffn_at(slice(at, at + 1)), self._normed()
         if not inside:
             before, out = block.resid_mid[at], run.out[0]
             if line == 1:
@@ -177,13 +185,6 @@ class FFNByHand(Explorer):
             "x @ column",
             getattr(run, name)[0, i],
         )
-
-
-def thinking(trace: Trace, layer: int, positions: slice) -> tuple[np.ndarray, ffn.FFNTrace]:
-    """What the FFN of one layer reads at these positions, and what it makes of it: no more than is looked at."""
-    config, w = trace.model.config, trace.model.weights.layers[layer]
-    normed = ops.rms_norm(trace.blocks[layer].resid_mid[positions], w.ffn_norm, eps=config.norm_eps)
-    return normed, ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down)
 
 
 class FewFire(Explorer):
@@ -239,9 +240,9 @@ def firing(trace: Trace, positions: slice) -> np.ndarray:
     """[3, n_layers, n_positions] shares of the neurons: nearly silent, gate below zero, enough for half the writing."""
     shares = []
     for layer, w in enumerate(trace.model.weights.layers):
-        _, run = thinking(trace, layer, positions)
+        run = trace.blocks[layer].ffn_at(positions)
         hidden = np.abs(run.hidden)
-        written = np.sort(hidden * np.linalg.norm(w.W_down, axis=1))[:, ::-1]
+        written = np.sort(hidden * np.sqrt(np.einsum("fd,fd->f", w.W_down, w.W_down)))[:, ::-1]
         before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
         silent = hidden < hidden.max(axis=1, keepdims=True) / 10
         shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
@@ -367,7 +368,7 @@ class NeuronExplorer(Explorer):
             col_labels=range(1, N_PUSHED + 1),
             limit=float(np.abs(shown).max()) or 1.0,
         )
-        _, run = thinking(trace, layer, slice(len(trace.tokens) - 1, None))
+        run = trace.blocks[layer].ffn_at(slice(-1, None))
         fires, part = float(run.hidden[0, i]), self._parts[layer, i]
         how = "up" if fires > 0 else "down: it fires below zero, so what it pushes changes sides"
         self.about.say(

@@ -23,6 +23,7 @@ class LensGrid(Explorer):
 
     def __init__(self, prompt: Prompt, words: str):
         self._prompt = prompt
+        self._read: Trace | None = None  # whose guesses are in the picture
         model = prompt.language_model
         self.map = PieceTable(
             row_axis="depth", col_axis="after the token", stage="ffn", provenance=self._explain
@@ -64,26 +65,22 @@ class LensGrid(Explorer):
 
     @one_at_a_time
     def _show(self) -> None:
-        trace, chosen = self._prompt.trace, self.chosen()
-        self.lens = experiments.logit_lens(trace, list(chosen), last=MAX_LENS)
-        n = self.lens.guesses.shape[1]
-        cut = "" if n == len(trace.tokens) else f", for the last {n} tokens"
-        self.map.change(
-            values=self.lens.probs,
-            pieces=trace.model.tokenizer.pieces(self.lens.guesses.ravel().tolist()),
-            row_labels=depths(trace.model),
-            col_labels=trace.pieces[-n:],
-            caption=f"The likeliest next token at each depth, coloured by its probability{cut}",
-        )
-        self.plot.change(values=self.lens.ranks, names=[clean(name) for name in chosen.values()])
-        ranks = self.lens.ranks[0]
-        first = for_good(ranks)
-        names = depths(trace.model)
-        self.told.say(
-            f"{self._prompt.piece} has rank {ranks[0]:,} at the input, {ranks[len(ranks) // 2]:,} half way, "
-            f"and {ranks[-1]:,} at the end"
-            + (f"; it is first, and stays first, from {names[first]} on." if first is not None else ".")
-        )
+        trace = self._prompt.trace
+        if trace is not self._read:
+            self._read, self.lens = trace, experiments.logit_lens(trace, last=MAX_LENS)
+            n = self.lens.guesses.shape[1]
+            cut = "" if n == len(trace.tokens) else f", for the last {n} tokens"
+            self.map.change(
+                values=self.lens.probs,
+                pieces=trace.model.tokenizer.pieces(self.lens.guesses.ravel().tolist()),
+                row_labels=depths(trace.model),
+                col_labels=trace.pieces[-n:],
+                caption=f"The likeliest next token at each depth, coloured by its probability{cut}",
+            )
+        chosen = self.chosen()
+        ranks = self.lens.ranks(list(chosen))
+        self.plot.change(values=ranks, names=list(chosen.values()))
+        self.told.say(came_late(self._prompt.piece, ranks[0], depths(trace.model)))
 
     @one_at_a_time
     def _explain(self, depth: int, column: int) -> Explanation:
@@ -97,6 +94,18 @@ class LensGrid(Explorer):
         )
 
 
+def came_late(piece: str, ranks: np.ndarray, names: list[str]) -> str:
+    """How a token with these ranks [depth] came up, in words."""
+    start, middle, end = (f"{ranks[depth]:,}" for depth in (0, len(ranks) // 2, -1))
+    told = f"{piece} has rank {start} at the input, {middle} half way, and {end} at the end"
+    first = for_good(ranks)
+    if first is None:
+        return f"{told}: the model's first guess is another."
+    share = first / (len(ranks) - 1)
+    when = "very late" if share > 0.85 else "late" if share > 0.6 else "half way" if share > 0.4 else "early"
+    return f"{told}; it is first, and stays first, from {names[first]} on. That is {when}."
+
+
 def for_good(ranks: np.ndarray) -> int | None:
     """The first depth from which on a token's rank is 1; None where it is not first at the end."""
     return next((d for d in range(len(ranks)) if (ranks[d:] == 1).all()), None)
@@ -104,7 +113,7 @@ def for_good(ranks: np.ndarray) -> int | None:
 
 def first_for_good(trace: Trace, token: int) -> int:
     """The layer after which a token is the first guess and stays it; −1 for the input. ValueError if it never is."""
-    depth = for_good(experiments.logit_lens(trace, [token], last=1).ranks[0])
+    depth = for_good(experiments.logit_lens(trace, last=1).ranks([token])[0])
     if depth is None:
         raise ValueError("this token is not the first guess, at no depth for good")
     return depth - 1
