@@ -236,7 +236,7 @@ class FewFire(Explorer):
         )
 
 
-def firing(trace: Trace, positions: slice) -> np.ndarray:
+def firing(trace: Trace, positions: slice = slice(-1, None)) -> np.ndarray:
     """[3, n_layers, n_positions] shares of the neurons: nearly silent, gate below zero, enough for half the writing."""
     shares = []
     for layer, w in enumerate(trace.model.weights.layers):
