@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Iterator
 
 import ipywidgets
@@ -49,7 +50,11 @@ class Slow(Explorer):
             ipywidgets.Button(description=name, button_style="", layout={"width": "auto"}) for name in names
         ]
         self.progress = ipywidgets.FloatProgress(
-            0, min=0, max=1, layout={"width": "min(300px, 60%)", "visibility": "hidden"}
+            0,
+            min=0,
+            max=1,
+            style={"description_width": "90px"},
+            layout={"width": "min(400px, 70%)", "visibility": "hidden"},
         )
         self.told = Told()
         self._task: asyncio.Task | None = None
@@ -78,9 +83,12 @@ class Slow(Explorer):
         for one in others:
             one.disabled = True
         self.progress.layout.visibility = "visible"
+        started = time.perf_counter()
         try:
             while (share := self._step(work)) is not None:
-                self.progress.value = share
+                if share - self.progress.value > 0.01 or share < self.progress.value:
+                    left = (time.perf_counter() - started) * (1 / share - 1)
+                    self.progress.value, self.progress.description = share, f"{left:.0f} s left"
                 await asyncio.sleep(0.001)  # the page may answer in between
         finally:
             button.description = name
