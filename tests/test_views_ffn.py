@@ -25,6 +25,18 @@ KINDS = {
     "long": "cat dog " * 40,
 }
 
+BAD = [
+    "",
+    "   ",
+    "word " * 400,
+    "x" * 5_000,
+    "<script>alert(1)</script>",
+    "<|im_end|>",
+    "\ud83d",
+    "\x00\x07",
+    "עברית",
+]
+
 
 def told(widget) -> str:
     return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
@@ -81,6 +93,22 @@ def test_every_explorer_follows_whatever_is_typed(prompt, kind):
     for one in shown:
         assert repr(one)
     assert "<script>" not in "".join(w.value for one in shown for w in of_kind(one, ipywidgets.HTML))
+
+
+@pytest.mark.parametrize("typed", BAD)
+def test_no_box_breaks_over_what_is_typed(prompt, typed):
+    shown = explorers(prompt)
+    boxes = [prompt.box, shown[2].wakes.box, shown[5].words, shown[6].control.box]
+    for box in boxes:
+        box.value = typed
+    for one in shown[6:]:
+        finish(one)
+    html_of_all = "".join(w.value for one in (prompt, *shown) for w in of_kind(one, ipywidgets.HTML))
+    assert "<script>" not in html_of_all
+    assert "Traceback" not in html_of_all
+    for box in boxes:
+        box.value = "the cat"
+    assert prompt.trace.pieces == shown[2].strip.pieces == shown[0].strip.pieces
 
 
 def of_kind(box, kind):

@@ -53,6 +53,7 @@ class TextBox(ipywidgets.VBox):
         self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
     ):
         self._tokenizer = model.tokenizer
+        self._limit = min(MAX_TOKENS, model.config.n_ctx)
         kind = ipywidgets.Textarea if live else ipywidgets.Text
         more = {"rows": rows} if live else {}
         self.box = kind(
@@ -73,6 +74,6 @@ class TextBox(ipywidgets.VBox):
         self.message.value = status(sentence) if sentence else ""
 
     def _read(self, _change=None) -> None:
-        reading = read(self.box.value, self._tokenizer)
+        reading = read(self.box.value, self._tokenizer, limit=self._limit)
         self.say(reading.told)
         self.tokens = reading.tokens
