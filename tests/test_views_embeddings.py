@@ -1,10 +1,16 @@
 """The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
 
+import json
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from llmviz.views import embeddings as pictures
+from llmviz.views import theme
 from llmviz.views.embeddings import look_up, read_groups
+from llmviz.views.picture import Picture
+from llmviz.views.provenance import Operand
 
 # What a reader may type into any box: a sentence has to come back, never an exception.
 BAD = [
@@ -100,9 +106,10 @@ def test_the_histogram_counts_every_pair_once():
 
 def test_nearest_tokens_say_their_numbers():
     picture = pictures.NearestTokens([" dog", " cat"], [1.0, 0.583], [2767, 2644], marked=[1], caption="Near")
-    assert repr(picture).splitlines() == ["Near", "·dog  1.000  id 2767", "·cat  0.583  id 2644  typed"]
+    assert repr(picture).splitlines() == ["·dog  1.000  id 2767", "·cat  0.583  id 2644  typed"]
+    assert picture.summary.startswith("Near")
     picture.clear("Type a word.")
-    assert repr(picture) == "Type a word."
+    assert "Type a word." in picture.summary
 
 
 # ---- explorers ----
@@ -186,6 +193,32 @@ def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model):
     assert float(explorer.list.explanation["result"]) == pytest.approx(1, abs=1e-3)
 
 
+def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
+    """The line of each explanation, run on its operands, gives the number that the picture shows."""
+    pair = pictures.CosineExplorer(model, "king", "queen")
+    near = pictures.NeighbourExplorer(model, "dog")
+    sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
+    walk = pictures.WalkExplorer(model, "dog", "cat")
+    walk.way.value = 35
+    row = pictures.RowExplorer(model, "dog")
+    shown = [
+        (pair.histogram.provenance(), pair.histogram.value),
+        *((pair.rows.provenance(k, 7), pair.rows.values[k, 7]) for k in range(2)),
+        *((walk.rows.provenance(k, 99), walk.rows.values[k, 99]) for k in range(3)),
+        (row.row.provenance(0, 500), row.row.values[0, 500]),
+        *((one.list.provenance(k), one.list.cosines[k]) for one in (near, sum_, walk) for k in (0, 3)),
+    ]
+    for told, number in shown:
+        names = {"np": np} | {operand[0]: operand[1] for operand in told.operands}
+        assert eval(told.line, names) == pytest.approx(float(number), abs=2e-6), told.title
+        assert told.result == pytest.approx(float(number), abs=2e-6)
+        for name, value, source in (Operand(*operand) for operand in told.operands):
+            if source:
+                np.testing.assert_allclose(
+                    eval(source, names | {"model": model}), value, rtol=1e-5, err_msg=name
+                )
+
+
 # ---- the map ----
 
 
@@ -195,23 +228,54 @@ def word_map(model):
 
 
 def shown(word_map):
-    """Names of the traces that are to be seen, and how many points they have."""
-    return {trace.name: len(trace.x) for trace in word_map.figure.data if trace.visible}
+    """Names of the groups that are to be seen, and how many points they have."""
+    if word_map.dimensions.value == 2:
+        counts = Counter(word_map.flat.group_of)
+        return {word_map.flat.groups[group]: n for group, n in counts.items()}
+    return {trace.name: len(trace.x) for trace in word_map.figure.data[: len(theme.GROUPS)] if trace.visible}
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model, dimensions):
     word_map.box.value = WORDS
     word_map.dimensions.value = dimensions
-    groups = {name: n for name, n in shown(word_map).items() if "nearest" not in name}
-    assert groups == {"animals": 3, "colours": 3, "group 3": 1}
-    kinds = {trace.type for trace in word_map.figure.data if trace.visible}
-    assert kinds == {"scatter" if dimensions == 2 else "scatter3d"}
+    assert shown(word_map) == {"animals": 3, "colours": 3, "group 3": 1}
     rows = model.weights.W_E[word_map.groups.tokens].astype(float)
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
     kept = 100 * spread[:dimensions].sum() / spread.sum()
-    assert f"keeps {kept:.1f} % of the variance" in word_map.figure.layout.title.text
+    title = word_map.flat.caption if dimensions == 2 else word_map.figure.layout.title.text
+    assert f"keeps {kept:.1f} % of the variance" in title
+    assert f"keeps {kept:.1f} % of the variance" in repr(word_map)
+    assert (word_map.flat.layout.display == "none") == (word_map.space.layout.height == "auto")
+
+
+def test_a_turn_in_space_shows_the_same_words(word_map, model):
+    word_map.box.value = WORDS
+    word_map.dimensions.value = 3
+    before = word_map.figure.layout.scene.camera.eye.x
+    word_map.turn.value = 90
+    assert word_map.figure.layout.scene.camera.eye.x != before
+    word_map.word.value = model.tokenizer.encode(" red")[0]
+    solid, dotted, names = word_map.figure.data[-3:]
+    assert names.text[0] == "·red"
+    assert 4 <= len(names.text) <= 7
+    red = word_map.coordinates[word_map.pieces.index(" red")]
+    for line in (solid, dotted):  # from the word to three others, each stroke apart
+        points = np.array([line.x, line.y, line.z]).T.reshape(3, 3, 3)
+        np.testing.assert_allclose(points[:, 0], [red] * 3, atol=1e-6)
+        assert np.isnan(points[:, 2]).all()
+
+
+def test_a_place_on_the_map_tells_where_it_comes_from(word_map):
+    word_map.box.value = WORDS
+    word_map.dimensions.value = 2
+    for i in (0, 4):
+        told = word_map._explain(i)
+        place = eval(told.line, {"np": np} | {operand[0]: operand[1] for operand in told.operands})
+        np.testing.assert_allclose(place, word_map.flat.places[i], atol=1e-5)
+    word_map.flat.asked = [4]
+    assert "blue" in word_map.flat.explanation["title"]
 
 
 def test_the_map_tells_true_neighbours_from_false_ones(word_map, model):
@@ -245,9 +309,16 @@ def test_a_click_on_a_point_looks_at_its_word(word_map, model):
     from plotly.callbacks import Points
 
     word_map.box.value = WORDS
-    colours = next(trace for trace in word_map.figure.data if trace.visible and trace.name == "colours")
-    word_map._clicked(colours, Points(point_inds=[1]), None)
+    word_map.dimensions.value = 2
+    word_map.flat.selected = 4
     assert word_map.word.value == model.tokenizer.encode(" blue")[0]
+    assert word_map.flat.about == 4
+    assert [word_map.pieces[i] for i in word_map.flat.solid] == word_map.by_numbers.pieces
+    assert [word_map.pieces[i] for i in word_map.flat.dotted] == word_map.on_map.pieces
+    word_map.dimensions.value = 3
+    colours = next(trace for trace in word_map.figure.data if trace.visible and trace.name == "colours")
+    word_map._clicked(colours, Points(point_inds=[0]), None)
+    assert word_map.word.value == model.tokenizer.encode(" red")[0]
 
 
 def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypatch):
@@ -263,35 +334,76 @@ def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypat
     assert state["_widget_layout"]["height"] == 300
 
 
+def test_a_page_that_is_loaded_again_gets_the_figure_as_it_stands():
+    import plotly.graph_objects as go
+
+    figure = pictures.figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])]))
+    with figure.batch_update():
+        figure.data[0].y = [5, 6]
+        figure.layout.title.text = "later"
+    state = figure.get_state()
+    assert list(state["_widget_data"][0]["y"]) == [5, 6]
+    assert state["_widget_layout"]["title"]["text"] == "later"
+
+
 def test_many_groups_and_markup_in_names(word_map):
     word_map.box.value = "\n".join(
         f"<b>{i}</b>: {word}"
         for i, word in enumerate(["dog", "cat", "cow", "red", "blue", "one", "two", "king", "man"])
     )
-    names = [name for name in shown(word_map) if "nearest" not in name]
-    assert names[0] == "&lt;b&gt;0&lt;/b&gt;"
-    assert names[-1] == "the other groups"
-    assert len(names) == len(pictures.COLORS)
+    for dimensions, first in ((2, "<b>0</b>"), (3, "&lt;b&gt;0&lt;/b&gt;")):  # plotly reads markup
+        word_map.dimensions.value = dimensions
+        names = list(shown(word_map))
+        assert names[0] == first
+        assert names[-1] == "the other groups"
+        assert len(names) == len(theme.GROUPS)
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("typed", BAD)
+def test_no_map_breaks_on_anything(word_map, typed, dimensions):
+    word_map.box.value = WORDS
+    word_map.dimensions.value = dimensions
+    word_map.box.value = typed
+    assert word_map.by_numbers.caption
+    assert word_map.flat.caption if dimensions == 2 else word_map.figure.layout.title.text
+    state(word_map.flat).encode()
+    state(word_map.by_numbers).encode()
 
 
 @pytest.mark.parametrize("typed", BAD)
-def test_no_box_breaks_on_anything(word_map, model, typed):
-    word_map.box.value = typed
-    assert word_map.by_numbers.caption
-    assert word_map.figure.layout.title.text
+def test_no_box_breaks_on_anything(model, typed):
     for explorer, box in explorers(model):
         box.value = typed
-        assert explorer.pictures[0].caption
+        shown = [part for part in all_widgets(explorer) if isinstance(part, Picture)]
+        assert shown[0].caption
+        for picture in shown:
+            assert picture.text()
+            state(picture).encode()
+
+
+def all_widgets(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from all_widgets(child)
+
+
+def state(picture) -> str:
+    """What the page gets of a picture, as it would be sent; a lone surrogate would break it."""
+    sent = {name: value for name, value in picture.get_state().items() if name not in ("_esm", "_css")}
+    return json.dumps(sent, ensure_ascii=False, default=str)
 
 
 def explorers(model):
+    """Each explorer with each of its boxes."""
     row = pictures.RowExplorer(model, "dog")
     pair = pictures.CosineExplorer(model, "king", "queen")
     near = pictures.NeighbourExplorer(model, "dog")
     sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
     walk = pictures.WalkExplorer(model, "dog", "cat")
     yield from ((row, row.box.box), (pair, pair.a.box), (near, near.word.box))
-    yield from ((sum_, sum_.words[1].box), (walk, walk.b.box))
+    yield from ((pair, pair.b.box), *((sum_, word.box) for word in sum_.words))
+    yield from ((walk, walk.a.box), (walk, walk.b.box))
 
 
 def test_every_explorer_has_a_text_form(word_map, model):

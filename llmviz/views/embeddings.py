@@ -6,6 +6,7 @@ import functools
 import html
 import re
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import ipywidgets
@@ -16,8 +17,20 @@ from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views import provenance, theme
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, one_at_a_time, percent, script, style
-from llmviz.views.pieces import quote, visible, visible_label
+from llmviz.views.flat_map import FlatMap, table
+from llmviz.views.picture import (
+    Explorer,
+    Floats,
+    Picture,
+    Pieces,
+    Text,
+    lines,
+    one_at_a_time,
+    percent,
+    script,
+    style,
+)
+from llmviz.views.pieces import clean, quote, visible, visible_label
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -197,7 +210,11 @@ class NearestTokens(Picture):
             (visible(piece), f"{cosine:.3f}", f"id {token}", self.mark if i in self.marked else "")
             for i, (piece, cosine, token) in enumerate(zip(self.pieces, self.cosines, self.ids))
         ]
-        return "\n".join(filter(None, [self.caption, lines(rows)]))
+        return lines(rows) or "nothing to compare"
+
+    def headline(self) -> str:
+        """The caption, and the rows."""
+        return f"{self.caption}\n{self.text()}".strip()
 
 
 class CosineHistogram(Picture):
@@ -253,28 +270,17 @@ class CosineHistogram(Picture):
             if share
         ]
         head = [
-            self.caption,
             f"{self.label}: {self.verdict}" if self.value is not None else "",
             f"random pairs, {self.among}: mean {self.mean:.2f}, standard deviation {self.spread:.2f}",
         ]
         return "\n".join([*filter(None, head), lines(rows)])
 
     def headline(self) -> str:
-        return "\n".join(self.text().split("\n")[:3])
+        """The caption, the pair's cosine and the baseline."""
+        return "\n".join([self.caption, *self.text().split("\n")[:2]])
 
 
 # ---- explorers: controls and pictures tied together ----
-
-
-class Explorer(ipywidgets.VBox):
-    """Controls above pictures. Its text form is that of its pictures."""
-
-    def __init__(self, *rows, pictures: Sequence[Picture]):
-        self.pictures = list(pictures)
-        super().__init__(rows)
-
-    def __repr__(self) -> str:
-        return "\n\n".join(picture.text() for picture in self.pictures)
 
 
 def controls(*widgets) -> ipywidgets.HBox:
@@ -297,7 +303,7 @@ class RowExplorer(Explorer):
             [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
         )
         self.row = VectorPicture(np.zeros(model.config.d_model), provenance=self._explain)
-        super().__init__(self.box, self.strip, self.row, pictures=[self.strip, self.row])
+        super().__init__([self.box, self.strip, self.row])
         self._read()
         self.box.observe(self._read, "tokens")
         self.strip.observe(self._draw, "selected")
@@ -339,9 +345,11 @@ class CosineExplorer(Explorer):
             style={"description_width": "initial", "button_width": "auto"},
         )
         self.histogram = CosineHistogram(baseline(model, False), provenance=self._explain)
-        self.rows = VectorPicture(np.zeros((2, model.config.d_model)))
-        pictures = [self.histogram, self.rows]
-        super().__init__(controls(self.a, self.b), self.among, *pictures, pictures=pictures)
+        self.rows = VectorPicture(
+            np.zeros((2, model.config.d_model)),
+            provenance=lambda row, i: provenance.embedding(model, (self.a, self.b)[row].token, i),
+        )
+        super().__init__([controls(self.a, self.b), self.among, self.histogram, self.rows])
         for box in (self.a, self.b):
             box.observe(self._draw, "word")
         self.among.observe(self._draw, "value")
@@ -385,7 +393,7 @@ class NeighbourExplorer(Explorer):
         )
         random = baseline(model, False)
         self.list.baseline = [random.mean(), random.std()]
-        super().__init__(controls(self.word, self.spellings), self.list, pictures=[self.list])
+        super().__init__([controls(self.word, self.spellings), self.list])
         self.word.observe(self._draw, "word")
         self.spellings.observe(self._draw, "value")
         self._draw()
@@ -451,9 +459,7 @@ class AnalogyExplorer(Explorer):
         self.list = NearestTokens(provenance=self._explain)
         random = baseline(model, False)
         self.list.baseline = [random.mean(), random.std()]
-        super().__init__(
-            controls(*self.words, self.examples), self.leave_out, self.list, pictures=[self.list]
-        )
+        super().__init__([controls(*self.words, self.examples), self.leave_out, self.list])
         for box in self.words:
             box.observe(self._draw, "word")
         self.leave_out.observe(self._draw, "value")
@@ -493,12 +499,12 @@ class AnalogyExplorer(Explorer):
     def _explain(self, row: int) -> Explanation:
         tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
         a, b, c = (f"W_E[{token}]" for token in tokens)
-        return _cosine_with(
+        return cosine_with(
             self.model, embeddings.analogy(*tokens, W_E), f"{a} - {b} + {c}", self.list.ids[row]
         )
 
 
-def _cosine_with(model: Model, vector: np.ndarray, source: str, token: int) -> Explanation:
+def cosine_with(model: Model, vector: np.ndarray, source: str, token: int) -> Explanation:
     """Where the cosine of a made-up vector and a token's row comes from."""
     row = model.weights.W_E[token]
     return Explanation(
@@ -533,9 +539,8 @@ class WalkExplorer(Explorer):
         self.list = NearestTokens(mark="an end", provenance=self._explain)
         random = baseline(model, False)
         self.list.baseline = [random.mean(), random.std()]
-        self.rows = VectorPicture(np.zeros((3, model.config.d_model)))
-        pictures = [self.list, self.rows]
-        super().__init__(controls(self.a, self.b), self.way, *pictures, pictures=pictures)
+        self.rows = VectorPicture(np.zeros((3, model.config.d_model)), provenance=self._explain_mix)
+        super().__init__([controls(self.a, self.b), self.way, self.list, self.rows])
         for box in (self.a, self.b):
             box.observe(self._set_off, "word")
         self.way.observe(self._draw, "value")
@@ -566,36 +571,33 @@ class WalkExplorer(Explorer):
         rows = np.stack([self.walk.start, self.walk.at(part), self.walk.end])
         self.rows.change(values=rows, labels=[names[0], f"{self.way.value} %", names[1]])
 
+    def _explain_mix(self, row: int, i: int) -> Explanation:
+        if row != 1:  # the two ends are rows of the table
+            return provenance.embedding(self.model, (self.a, None, self.b)[row].token, i)
+        part = self.way.value / 100
+        return Explanation(
+            f"Number {i}, {self.way.value} % of the way",
+            "mix = (1 − part) · start + part · end",
+            [
+                Operand("start", self.walk.start, f"model.weights.W_E[{self.a.token}]"),
+                Operand("end", self.walk.end, f"model.weights.W_E[{self.b.token}]"),
+                Operand("part", part),
+                Operand("i", int(i)),
+            ],
+            "(1 - part) * start[i] + part * end[i]",
+            self.walk.at(part)[i],
+        )
+
     def _explain(self, row: int) -> Explanation:
         part = self.way.value / 100
         source = f"(1 - {part:g}) * W_E[{self.a.token}] + {part:g} * W_E[{self.b.token}]"
-        return _cosine_with(self.model, self.walk.at(part), source, self.list.ids[row])
+        return cosine_with(self.model, self.walk.at(part), source, self.list.ids[row])
 
 
 # ---- the map of words ----
 
 N_NEAREST = 3  # how many neighbours of each word are compared
 MAX_WORDS = 200
-COLORS = (
-    "#1F87C9",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#B07A00",
-    "#56B4E9",
-    "#9F6BD3",
-    "#74797F",
-)  # Okabe-Ito, nearly
-SYMBOLS = (
-    "circle",
-    "square",
-    "diamond",
-    "cross",
-    "x",
-    "circle-open",
-    "square-open",
-    "diamond-open",
-)  # 2-D and 3-D
 
 
 @dataclass(frozen=True)
@@ -644,14 +646,14 @@ class WordMap(Explorer):
     the chosen word lines lead to its nearest words by all numbers (solid) and on the map (dotted).
     """
 
-    def __init__(self, model: Model, text: str):
-        import plotly.graph_objects as go
+    LINES = ("nearest in all numbers", "nearest on the map")
 
+    def __init__(self, model: Model, text: str):
         self.model = model
         self.groups = Groups([], [], [], [])
         self.pieces, self.coordinates, self.explained = [], np.zeros((0, 2)), np.zeros(2)
         self.box = ipywidgets.Textarea(
-            text,
+            clean(text),
             description="Words",
             style={"description_width": "initial"},
             layout={"width": "min(760px, 97%)", "height": "132px"},
@@ -662,89 +664,27 @@ class WordMap(Explorer):
         )
         self.turn = ipywidgets.IntSlider(35, 0, 360, 5, description="Turn", layout={"display": "none"})
         self.word = ipywidgets.Dropdown(description="Look at", options=[])
+        self.flat = FlatMap(line_names=self.LINES, provenance=self._explain)
+        self.figure = None  # plotly, once somebody looks into space: it is 5 MB of JavaScript
+        self.space = ipywidgets.VBox([], layout={"height": "0", "visibility": "hidden"})
         self.by_numbers = TokenStrip([], stage="embeddings")
         self.on_map = TokenStrip([], stage="embeddings")
-        self.figure = self._empty_figure(go)
-        self._read()
-        self.figure = figure_widget(self.figure)
         super().__init__(
-            self.box,
-            controls(self.dimensions, self.turn, self.word),
-            self.figure,
-            self.by_numbers,
-            self.on_map,
-            pictures=[self.by_numbers, self.on_map],
+            [
+                self.box,
+                controls(self.dimensions, self.turn, self.word),
+                self.flat,
+                self.space,
+                self.by_numbers,
+                self.on_map,
+            ]
         )
+        self._read()
         self.box.observe(self._read, "value")
         self.dimensions.observe(self._lay_out, "value")
         self.word.observe(self._look_at, "value")
         self.turn.observe(self._turn_camera, "value")
-        for trace in self.figure.data[:-4]:
-            trace.on_click(self._clicked)
-
-    @staticmethod
-    def _empty_figure(go):
-        """Every trace there will ever be: for each group one flat and one in space, and the lines."""
-        dots = [
-            kind(
-                x=[],
-                y=[],
-                text=[],
-                mode="markers+text",
-                hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-                marker={
-                    "color": color,
-                    "symbol": symbol,
-                    "size": size - 2 * (symbol == "x"),
-                    "line": {"width": 2 if "open" in symbol else 0},
-                },
-                textposition="top center",
-                textfont={"size": 14, "color": theme.MID_GREY},
-                visible=False,
-                **third,
-            )
-            for kind, size, third in ((go.Scatter, 11, {}), (go.Scatter3d, 6, {"z": []}))
-            for color, symbol in zip(COLORS, SYMBOLS)
-        ]
-        line_look = [("nearest in all numbers", "solid", 2.5), ("nearest on the map", "dot", 2.5)]
-        strokes = [
-            kind(
-                x=[],
-                y=[],
-                name=name,
-                mode="lines",
-                hoverinfo="skip",
-                visible=False,
-                showlegend=True,
-                line={
-                    "color": theme.stage_color("embeddings") if dash == "solid" else theme.MID_GREY,
-                    "dash": dash,
-                    "width": width * wider,
-                },
-                **third,
-            )
-            for kind, wider, third in ((go.Scatter, 1, {}), (go.Scatter3d, 2, {"z": []}))
-            for name, dash, width in line_look
-        ]
-        axis = {"showticklabels": False, "zeroline": False, "title": ""}
-        return go.Figure(
-            data=[*dots, *strokes],
-            layout={
-                "template": theme.plotly_template("embeddings"),
-                "height": 600,
-                "margin": {"l": 10, "r": 10, "t": 60, "b": 90},
-                "xaxis": axis,
-                "yaxis": {**axis, "scaleanchor": "x"},
-                "scene": {
-                    **{f"{name}axis": axis for name in "xyz"},
-                    "aspectmode": "data",
-                    "camera": _camera(35),
-                },
-                "legend": {"orientation": "h", "y": -0.13, "yanchor": "top"},
-                "title": {"text": ""},
-                "uirevision": "kept",
-            },
-        )
+        self.flat.observe(self._picked, "selected")
 
     @one_at_a_time
     def _read(self, _change=None) -> None:
@@ -774,44 +714,144 @@ class WordMap(Explorer):
     def _lay_out(self, _change=None) -> None:
         """Other words, or a map of another kind: project and draw."""
         n = self.dimensions.value
-        self.turn.layout.display = "" if n == 3 else "none"
         if self.pieces:
-            projection = embeddings.pca(self.directions, n_components=n)
-            self.coordinates, self.explained = projection.coordinates, projection.explained
+            self.projection = embeddings.pca(self.directions, n_components=n)
+            self.coordinates, self.explained = self.projection.coordinates, self.projection.explained
         else:
             self.coordinates, self.explained = np.zeros((0, n)), np.zeros(n)
-        group_of = np.minimum(self.groups.group_of, len(COLORS) - 1).astype(int)
-        labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
-        with self.figure.batch_update():
-            for i, trace in enumerate(self.figure.data[:-4]):
-                kind, group = divmod(i, len(COLORS))
-                mine = np.flatnonzero(group_of == group)
-                if kind + 2 != n or not len(mine):
-                    trace.visible = False
-                    continue
-                trace.update(
-                    visible=True,
-                    name=self._group_name(group),
-                    text=labels[mine],
-                    **_xyz(self.coordinates[mine]),
-                )
-            for axis, share in zip("xyz", [*self.explained, 0.0]):
-                title = f"direction {'xyz'.index(axis) + 1}: {percent(share)} of the variance"
-                if axis != "z":
-                    self.figure.layout[f"{axis}axis"].title.text = title
-                    self.figure.layout[f"{axis}axis"].visible = n == 2
-                self.figure.layout.scene[f"{axis}axis"].title.text = title.replace(" of the variance", "")
-            self.figure.layout.title.text = self._title()
-            # the scene's canvas stays when there is nothing in it, and would keep the pointer from the flat map
-            reach = [0, 1] if n == 3 else [0, 0.01]
-            self.figure.layout.scene.domain = {"x": reach, "y": reach}
-            self._look_at()  # within the update, so that the page draws once
+        if n == 2:
+            self._lay_flat()
+        else:
+            self._lay_in_space()
+        self.turn.layout.display = "" if n == 3 else "none"
+        self.flat.layout.display = "" if n == 2 else "none"
+        # not "display: none": plotly would forget how wide it is
+        self.space.layout.height = "0" if n == 2 else "auto"
+        self.space.layout.visibility = "hidden" if n == 2 else "visible"
 
-    def _group_name(self, group: int) -> str:
-        names = self.groups.names
-        if group == len(COLORS) - 1 and len(names) > len(COLORS):
-            return "the other groups"
-        return html.escape(visible_label(names[group])[:40])
+    def _lay_flat(self) -> None:
+        """All of the flat map; the lines as well, so that the page draws once."""
+        with self.flat.hold_sync():
+            self.flat.change(
+                selected=None,
+                pieces=self.pieces,
+                places=self.coordinates,
+                group_of=self._looks(),
+                groups=self._group_names(),
+                axes=self._axes() if self.pieces else [],
+                caption=self._title(),
+                asked=None,
+            )
+            self._look_at()
+
+    def _lay_in_space(self) -> None:
+        import plotly.graph_objects as go
+
+        if self.figure is None:
+            figure = self._empty_figure(go)
+            self._fill(figure)
+            self.figure = figure_widget(figure)
+            for trace in self.figure.data[: len(theme.GROUPS)]:
+                trace.on_click(self._clicked)
+            self.space.children = [self.figure]
+            self._look_at()
+            return
+        with self.figure.batch_update():
+            self._fill(self.figure)
+            self._look_at()
+
+    @staticmethod
+    def _empty_figure(go):
+        """Every trace there will ever be: one for each group, the lines, and the names at their ends."""
+        axis = {"showticklabels": False, "zeroline": False, "title": ""}
+        dots = [
+            go.Scatter3d(
+                x=[],
+                y=[],
+                z=[],
+                text=[],
+                mode="markers+text",
+                hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+                marker={"color": color, "symbol": symbol, "size": 4 if symbol == "x" else 6},
+                textposition="top center",
+                textfont={"size": 12, "color": theme.MID_GREY},
+                visible=False,
+            )
+            for color, symbol in theme.GROUPS
+        ]
+        strokes = [
+            go.Scatter3d(
+                x=[],
+                y=[],
+                z=[],
+                name=name,
+                mode="lines",
+                hoverinfo="skip",
+                visible=False,
+                showlegend=True,
+                line={"color": color, "dash": dash, "width": 5},
+            )
+            for name, dash, color in zip(
+                WordMap.LINES, ("solid", "dot"), (theme.stage_color("embeddings"), theme.MID_GREY)
+            )
+        ]
+        names = go.Scatter3d(
+            x=[],
+            y=[],
+            z=[],
+            text=[],
+            mode="text",
+            textposition="bottom center",
+            hoverinfo="skip",
+            visible=False,
+            showlegend=False,
+            textfont={"size": 17, "color": theme.stage_color("embeddings", "dark")},
+        )
+        return go.Figure(
+            data=[*dots, *strokes, names],
+            layout={
+                "template": theme.plotly_template("embeddings"),
+                "height": 640,
+                "margin": {"l": 10, "r": 10, "t": 60, "b": 60},
+                "scene": {
+                    **{f"{name}axis": axis for name in "xyz"},
+                    "aspectmode": "data",
+                    "camera": _camera(35),
+                },
+                "legend": {"orientation": "h", "y": -0.02, "yanchor": "top"},
+                "title": {"text": ""},
+                "uirevision": "kept",
+            },
+        )
+
+    def _fill(self, figure) -> None:
+        """The words, their groups and the axes of the map in space."""
+        look = np.array(self._looks(), dtype=int)
+        labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
+        names = [html.escape(visible_label(name)) for name in self._group_names()]
+        for group, trace in enumerate(figure.data[: len(theme.GROUPS)]):
+            mine = np.flatnonzero(look == group)
+            if not len(mine):
+                trace.visible = False
+                continue
+            trace.update(visible=True, name=names[group], text=labels[mine], **_xyz(self.coordinates[mine]))
+        for axis, name in zip("xyz", self._axes()):
+            figure.layout.scene[f"{axis}axis"].title.text = name.removesuffix(" of the variance")
+        figure.layout.title.text = self._title()
+
+    def _looks(self) -> list[int]:
+        """Which of the looks that groups can have each word has."""
+        return [min(group, len(theme.GROUPS) - 1) for group in self.groups.group_of]
+
+    def _axes(self) -> list[str]:
+        return [
+            f"direction {i}: {percent(share)} of the variance" for i, share in enumerate(self.explained, 1)
+        ]
+
+    def _group_names(self) -> list[str]:
+        """One for each look that occurs."""
+        names, most = [name[:40] for name in self.groups.names], len(theme.GROUPS)
+        return names if len(names) <= most else [*names[: most - 1], "the other groups"]
 
     def _title(self) -> str:
         if len(self.pieces) < 2:
@@ -835,19 +875,27 @@ class WordMap(Explorer):
         return float(np.mean([len(set(true.tokens) & set(seen)) / len(seen) for true, seen in pairs]))
 
     @one_at_a_time
+    def _picked(self, change) -> None:
+        """A point of the flat map was chosen."""
+        if change["new"] is not None and not self._looking:
+            self.word.value = self.groups.tokens[change["new"]]
+
+    _looking = False
+
+    @one_at_a_time
     def _look_at(self, _change=None) -> None:
         """Another word was chosen: lines and lists."""
         if self._reading:
             return
         rest = self._refusals()
         if self.word.value is None or len(self.pieces) < 2:
+            self._draw_lines(None, [], [])
             self.by_numbers.change(pieces=[], caption=f"Type at least two words. {rest}".strip())
             self.on_map.layout.display = "none"
-            self._draw_lines(None, [], [])
             return
         i = self.groups.tokens.index(self.word.value)
         true, seen = self.neighbours(i)
-        self._draw_lines(i, true.tokens, seen)  # first: plotly takes longest to draw
+        self._draw_lines(i, true.tokens, seen)
         name = isolated(self.pieces[i])
         self.on_map.layout.display = ""
         self.by_numbers.change(
@@ -870,17 +918,38 @@ class WordMap(Explorer):
             caption=f"Nearest to {name} on the map: {verdict}.",
         )
 
-    def _draw_lines(self, i: int | None, *targets: Sequence[int]) -> None:
-        n = self.dimensions.value
+    def _draw_lines(self, i: int | None, true: Sequence[int], seen: Sequence[int]) -> None:
+        if self.dimensions.value == 2:
+            self._looking = True
+            try:
+                self.flat.change(selected=i, about=i, solid=list(true), dotted=list(seen))
+            finally:
+                self._looking = False
+            return
         with self.figure.batch_update():
-            for k, trace in enumerate(self.figure.data[-4:]):
-                kind, which = divmod(k, 2)
-                if i is None or kind + 2 != n:
-                    trace.visible = False
-                    continue
-                gap = np.full(self.coordinates.shape[1], np.nan)
-                points = [p for j in targets[which] for p in (self.coordinates[i], self.coordinates[j], gap)]
-                trace.update(visible=True, **_xyz(np.array(points)))
+            *strokes, names = self.figure.data[len(theme.GROUPS) :]
+            for trace, targets in zip(strokes, (true, seen)):
+                gap = np.full(3, np.nan)
+                points = [p for j in targets for p in (self.coordinates[i], self.coordinates[j], gap)]
+                trace.update(visible=i is not None, **_xyz(np.array(points)))
+            named = [] if i is None else list(dict.fromkeys([i, *true, *seen]))
+            labels = [html.escape(visible(self.pieces[j])) for j in named]
+            names.update(visible=i is not None, text=labels, **_xyz(self.coordinates[named]))
+
+    def _explain(self, i: int) -> Explanation:
+        """A word's place on the flat map."""
+        source = f"model.weights.W_E[{self.groups.tokens[i]}]"
+        return Explanation(
+            f"The place of {isolated(self.pieces[i])} on the map",
+            "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
+            [
+                Operand("row", self.model.weights.W_E[self.groups.tokens[i]], source),
+                Operand("mean", self.projection.mean),
+                Operand("directions", self.projection.directions),
+            ],
+            "(row / np.linalg.norm(row) - mean) @ directions.T",
+            self.coordinates[i],
+        )
 
     def _refusals(self) -> str:
         said = []
@@ -895,27 +964,28 @@ class WordMap(Explorer):
 
     @one_at_a_time
     def _clicked(self, trace, points, _state) -> None:
+        """A point of the map in space was clicked."""
         if points.point_inds:
-            group = list(self.figure.data[:-4]).index(trace) % len(COLORS)
-            mine = np.flatnonzero(np.minimum(self.groups.group_of, len(COLORS) - 1) == group)
+            mine = np.flatnonzero(np.array(self._looks()) == list(self.figure.data).index(trace))
             self.word.value = self.groups.tokens[mine[points.point_inds[0]]]
 
     @one_at_a_time
     def _turn_camera(self, change) -> None:
-        self.figure.layout.scene.camera = _camera(change["new"])
+        if self.figure is not None:
+            self.figure.layout.scene.camera = _camera(change["new"])
 
     def __repr__(self) -> str:
-        rows = [
-            (visible(piece), self._group_name(min(group, len(COLORS) - 1)), *(f"{x:+.2f}" for x in place))
-            for piece, group, place in zip(self.pieces, self.groups.group_of, self.coordinates)
-        ]
-        return "\n".join([self._title(), lines(rows), "", super().__repr__()])
+        if self.dimensions.value == 2:
+            return super().__repr__()
+        rows = table(self.pieces, self._looks(), self._group_names(), self.coordinates)
+        return "\n\n".join([f"{self._title()}\n{rows}", super().__repr__()])
 
 
 def figure_widget(figure):
-    """A plotly figure as a widget that is complete from the page's first sight of it.
+    """A plotly figure as a widget that is complete at a page's first sight of it, and at that of a page loaded again.
 
-    plotly's own announces itself empty and sends the figure afterwards; a page that draws in between stays empty.
+    plotly's own announces itself empty and sends the figure afterwards; a page that draws in between stays empty. And
+    what it tells a new page is the figure as it was at the beginning.
     """
     import plotly.graph_objects as go
 
@@ -925,6 +995,12 @@ def figure_widget(figure):
         def open(self) -> None:  # called by the constructor, too early
             if self.complete:
                 super().open()
+
+        def get_state(self, key=None, drop_defaults=False):
+            if key is None and self.complete:  # all of it: set without telling the pages that know already
+                now = {"_widget_data": self._data, "_widget_layout": self._layout_obj._props}
+                self._trait_values |= deepcopy(now)
+            return super().get_state(key, drop_defaults)
 
     widget = Complete(figure)
     widget.complete = True

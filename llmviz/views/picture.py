@@ -257,6 +257,10 @@ def one_at_a_time(method: Callable) -> Callable:
 class Explorer(ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
+    def __init__(self, children=(), **traits):
+        super().__init__(children, **traits)
+        self.add_class("lv-explorer")
+
     def __repr__(self) -> str:
         return "\n\n".join(f"{one.caption}\n{one!r}".lstrip("\n") for one in _pictures(self))
 
@@ -266,12 +270,9 @@ class Explorer(ipywidgets.VBox):
 
 def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
     for child in box.children:
-        if child.layout.display == "none":
+        if not isinstance(child, Picture | ipywidgets.Box) or child.layout.display == "none":
             continue
-        if isinstance(child, Picture):
-            yield child
-        elif isinstance(child, ipywidgets.Box):
-            yield from _pictures(child)
+        yield from [child] if isinstance(child, Picture) else _pictures(child)
 
 
 def _with_text(widget: ipywidgets.DOMWidget) -> dict:

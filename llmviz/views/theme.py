@@ -55,6 +55,19 @@ DIVERGING = {
     "dark": ("#FFC48F", "#F0934A", "#A85C22", "#20252B", "#2A6497", "#56A3E3", "#A9D6FF"),
 }
 
+# Groups of points: a colour (the Okabe-Ito set, nearly; each reads on light and dark) and a sign, the last one for
+# all further groups. The signs are plotly's names; its maps in space know no others.
+GROUPS = (
+    ("#1F87C9", "circle"),
+    ("#D55E00", "square"),
+    ("#009E73", "diamond"),
+    ("#CC79A7", "cross"),
+    ("#B07A00", "x"),
+    ("#56B4E9", "circle-open"),
+    ("#9F6BD3", "square-open"),
+    ("#74797F", "diamond-open"),
+)
+
 # Text in plotly and matplotlib pictures, which cannot follow the theme by themselves: a grey that reads on both.
 MID_GREY = "#74797F"
 
@@ -89,6 +102,7 @@ def script_constants() -> dict:
         "marks": dict(MARKS.values()),
         "maxTokens": MAX_TOKENS,
         "stages": STAGES,
+        "groups": GROUPS,
     }
 
 
