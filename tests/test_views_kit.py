@@ -1,16 +1,20 @@
 """The kit's parts: what they accept, what they say as text, and what they send to the page."""
 
 import base64
+import importlib
 import json
+import pkgutil
+import re
 
 import numpy as np
 import pytest
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 
+from llmviz import views
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture, pieces, theme
 from llmviz.views.next_token_bars import top
-from llmviz.views.picture import STATIC, style
+from llmviz.views.picture import STATIC, Picture, script, style
 from llmviz.views.provenance import Explanation
 
 PIECES = ["The", " cat", " sat"]
@@ -442,3 +446,32 @@ def test_stage_color_says_which_stages_there_are():
     assert theme.stage_color("ffn", "dark") == theme.STAGE_COLORS["ffn"][1]
     with pytest.raises(ValueError, match="tokenization, embeddings"):
         theme.stage_color("lunch")
+
+
+# --- every picture of the package, those of the stages included ---
+
+
+def every_picture() -> list[type[Picture]]:
+    for module in pkgutil.iter_modules(views.__path__, "llmviz.views."):
+        importlib.import_module(module.name)
+    found, known = [Picture], []
+    for kind in found:
+        found += kind.__subclasses__()
+        known += [kind] if "_esm" in vars(kind) and kind.__module__.startswith("llmviz.") else []
+    return known
+
+
+@pytest.mark.parametrize("kind", every_picture(), ids=lambda kind: kind.__name__)
+def test_every_picture_has_a_text_form_and_save_buttons(kind):
+    assert kind.text is not Picture.text  # its numbers as text/plain, and in the aria label
+    assert kind._repr_mimebundle_ is Picture._repr_mimebundle_
+    assert kind.__repr__ is Picture.__repr__
+    own = str(kind._esm).removeprefix(script_start())
+    assert own != str(kind._esm)
+    # `frame` gives it its caption, aria label, readout, explanation, and the two buttons
+    assert re.search(r"= frame\(model, el, \"\w+\"", own)
+
+
+def script_start() -> str:
+    """What stands in front of every picture's own script."""
+    return script("arcs").removesuffix((STATIC / "arcs.js").read_text("utf-8"))

@@ -66,16 +66,18 @@ function render({ model, el }) {
     if (!bytes.length) text.replaceChildren(h("span", { class: "lv-empty" }, "no text yet"));
   };
 
-  const drawCurve = (step, width) => {
+  // The axes stay; the slider moves only the line so far, its dot and its number.
+  const [done, dot, here] = [s("polyline", { class: "lv-done" }), s("circle", { class: "lv-dot", r: 6 }), s("text", { class: "lv-here" })];
+  let points = []; // [x, y] after 0, 1, … merges
+  const drawAxes = (width) => {
     const n = model.get("n_parts");
     const [H, L, R, T, B] = [236, 52, 14, 12, 46];
     const last = Math.max(1, n.length - 1);
     const x = (i) => L + (i / last) * (width - L - R);
     const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
-    const points = n.map((v, i) => `${x(i).toFixed(1)},${y(v).toFixed(1)}`);
+    points = n.map((v, i) => [x(i).toFixed(1), y(v).toFixed(1)]);
     for (const [key, v] of Object.entries({ width, height: H, viewBox: `0 0 ${width} ${H}` })) curve.setAttribute(key, v);
     const tick = (at, label) => s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
-    const right = step > last * 0.6;
     curve.replaceChildren(
       s("line", { class: "lv-axisline", x1: L, x2: width - R, y1: H - B, y2: H - B }),
       s("line", { class: "lv-axisline", x1: L, x2: L, y1: T, y2: H - B }),
@@ -85,10 +87,16 @@ function render({ model, el }) {
       ...(n.length > 1 ? [tick(n.length - 1, count(model.get("n_start") + n.length - 1))] : []),
       s("text", { class: "lv-tick", x: (L + width - R) / 2, y: H - 6, "text-anchor": "middle" }, "size of the vocabulary"),
       s("polyline", { class: "lv-later", points: points.join(" ") }),
-      s("polyline", { class: "lv-done", points: points.slice(0, step + 1).join(" ") }),
-      s("circle", { class: "lv-dot", cx: x(step), cy: y(n[step] ?? 0), r: 6 }),
-      s("text", { class: "lv-here", x: x(step) + (right ? -4 : 8), y: y(n[step] ?? 0) - 12, "text-anchor": right ? "end" : "start" }, count(n[step] ?? 0)),
+      done, dot, here,
     );
+  };
+  const drawCurve = (step) => {
+    if (!points[step]) return;
+    const [[x, y], right] = [points[step], step > (points.length - 1) * 0.6];
+    done.setAttribute("points", points.slice(0, step + 1).join(" "));
+    for (const [key, v] of Object.entries({ cx: x, cy: y })) dot.setAttribute(key, v);
+    for (const [key, v] of Object.entries({ x: Number(x) + (right ? -4 : 8), y: y - 12, "text-anchor": right ? "end" : "start" })) here.setAttribute(key, v);
+    setText(here, count(model.get("n_parts")[step]));
   };
 
   return view.start(() => {
@@ -99,17 +107,19 @@ function render({ model, el }) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
       vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
     }
-    chips.forEach((node, i) => { node.hidden = i >= step; });
-    vocabulary.lastChild.hidden = step > 0;
+    chips.forEach((node, i) => { if (node.hidden !== i >= step) node.hidden = i >= step; });
+    if (vocabulary.lastChild.hidden !== step > 0) vocabulary.lastChild.hidden = step > 0;
     const on = chosen !== null && chosen < step ? chosen : step - 1;
     drawText(step, tokens[on]);
-    drawCurve(step, width);
+    const nParts = model.get("n_parts");
+    if (nParts !== drawn.nParts || width !== drawn.width) drawAxes(width);
+    drawCurve(step);
     bar.show(step);
     view.note(model.get("told")[step] ?? "");
     if (tokens !== drawn.tokens || view.theme !== drawn.theme)
       view.legend.replaceChildren(h("span", {}, "filled: the token chosen below (else the newest)"), ...markLegend(Object.values(labels)));
     selectChip(vocabulary, chips, on, prefix);
-    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme };
+    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, width };
   });
 }
 

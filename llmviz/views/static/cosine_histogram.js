@@ -70,7 +70,7 @@ function render({ model, el }) {
       ...(value === null ? [] : flag(clamp(value, edges[0], edges.at(-1)), `${plain(model.get("label"))}: ${minus(value.toFixed(2))}`, 10, "lv-mine")),
     );
     light();
-    view.legend.replaceChildren(h("span", {}, `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))} · ${model.get("among")}`));
+    view.setLegend(h("span", {}, `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))} · ${model.get("among")}`));
     tell();
   });
 }

@@ -230,6 +230,12 @@ function frame(model, el, name, { card = true } = {}) {
   view.note = (text) => {
     if (view.readout.textContent !== text) view.readout.textContent = text;
   };
+  view.setLegend = (...nodes) => { // nothing is put in again: that would lay the page out once more
+    const old = view.legend.childNodes;
+    const same = view.legendTheme === view.theme && nodes.length === old.length && nodes.every((node, i) => node.isEqualNode(old[i]));
+    if (!same) view.legend.replaceChildren(...nodes);
+    view.legendTheme = view.theme;
+  };
   view.set = (traits) => {
     for (const [trait, value] of Object.entries(traits)) model.set(trait, value);
     model.save_changes();
@@ -244,8 +250,9 @@ function frame(model, el, name, { card = true } = {}) {
       view.root.dataset.lvTheme = view.theme;
       keepKeys(view.root.closest(".jp-OutputArea-output"));
       view.root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
-      view.root.setAttribute("aria-label", model.get("summary"));
-      view.caption.textContent = model.get("caption");
+      if (view.root.getAttribute("aria-label") !== model.get("summary")) view.root.setAttribute("aria-label", model.get("summary"));
+      // the same text, set again, would have all of the picture laid out again
+      if (view.caption.textContent !== model.get("caption")) view.caption.textContent = model.get("caption");
       view.caption.hidden = !model.get("caption");
       drawExplanation(view);
       draw();
@@ -347,6 +354,62 @@ function chipOnNextLine(chips, from, direction) {
   return best;
 }
 
+// ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
+
+/** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, current, show}. */
+function barRows(view, { name, tell, parts, labels = "pieces" }) {
+  const { model } = view;
+  const list = h("div", { class: "lv-bars", role: "listbox", tabindex: "0", "aria-label": name });
+  const prefix = uid();
+  const rows = [];
+  const n = () => model.get(labels).length;
+  const current = () => model.get("selected") ?? -1;
+  const select = (index, ask = false) => {
+    if (index < 0 || index >= n()) return;
+    view.set({ selected: index });
+    ask ? view.ask(index) : view.follow(index);
+  };
+  const makeRow = (index) => {
+    const row = { piece: h("bdi", { class: "lv-piece" }), label: null, ...parts() };
+    const { piece, label, ...track } = row;
+    row.node = h("div", { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      h("span", { class: "lv-label" }, piece), h("span", { class: "lv-track" }, Object.values(track)));
+    return row;
+  };
+  const indexOf = (event) => {
+    const node = event.target.closest(".lv-row");
+    return node ? Number(node.dataset.index) : null;
+  };
+  list.addEventListener("click", (event) => { const i = indexOf(event); if (i !== null) select(i, true); });
+  list.addEventListener("pointermove", (event) => { const i = indexOf(event); if (i !== null) tell(i); });
+  list.addEventListener("pointerleave", () => tell(current()));
+  onKeys(list, {
+    ArrowDown: () => select(Math.min(current() + 1, n() - 1)),
+    ArrowUp: () => select(Math.max(current() - 1, 0)),
+    Home: () => select(0),
+    End: () => select(n() - 1),
+    Enter: () => select(Math.max(0, current()), true),
+    " ": () => select(Math.max(0, current()), true),
+  });
+  /** Bring the rows up to date; `fill(row, index)` does it for the track of each. */
+  const show = (fill) => {
+    const pieces = model.get(labels);
+    while (rows.length < pieces.length) rows.push(makeRow(rows.length));
+    if (list.childElementCount !== pieces.length) list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
+    rows.slice(0, pieces.length).forEach((row, i) => {
+      if (row.label !== pieces[i]) { row.label = pieces[i]; row.piece.replaceChildren(...pieceNodes(pieces[i])); }
+      fill(row, i);
+      const on = String(i === current());
+      if (row.node.getAttribute("aria-selected") !== on) row.node.setAttribute("aria-selected", on);
+    });
+    if (pieces[current()] !== undefined) list.setAttribute("aria-activedescendant", rows[current()].node.id);
+    else list.removeAttribute("aria-activedescendant");
+    tell(current());
+  };
+  return { list, current, show };
+}
+const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
 const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
@@ -383,9 +446,9 @@ function player(view, { steps, name, pace }) {
     node: h("div", { class: "lv-player" }, button, slider, counter),
     show(at) {
       const n = steps();
-      slider.max = Math.max(0, n);
+      if (slider.max !== String(Math.max(0, n))) slider.max = Math.max(0, n);
       slider.value = at;
-      slider.disabled = button.disabled = n < 1;
+      if (slider.disabled !== n < 1) slider.disabled = button.disabled = n < 1;
       counter.textContent = `${count(at)} / ${count(Math.max(0, n))}`;
     },
     /** Once the reader has stopped typing; whoever wants no motion gets the end at once. */

@@ -22,10 +22,10 @@ function render({ model, el }) {
     return { roots: new Set(owner.values()), newest: step ? n + step - 1 : -1, n };
   };
 
-  const layout = () => {
+  const layout = (width) => {
     const [spans, labels, ids] = [model.get("spans"), model.get("labels"), model.get("ids")];
     const n = model.get("characters").reduce((sum, [, bytes]) => sum + bytes, 0);
-    const column = clamp(Math.floor((view.width() - 8) / Math.max(1, n)), 50, 92);
+    const column = clamp(Math.floor((width - 8) / Math.max(1, n)), 50, 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
     const HIGH = 50, GAP = 16, TAGS = 30;
     const top = (level) => (levels - level) * (HIGH + GAP) + 6;
@@ -72,8 +72,8 @@ function render({ model, el }) {
 
   return view.start(() => {
     const [step, spans, told] = [model.get("step"), model.get("spans"), model.get("told")];
-    const fresh = spans !== drawn.spans;
-    if (fresh || view.width() !== drawn.width) layout();
+    const [fresh, width] = [spans !== drawn.spans, view.width()]; // measured before anything is written
+    if (fresh || width !== drawn.width) layout(width);
     const { roots, newest, n } = standing(step);
     const known = model.get("known")[step] ?? [];
     const lowest = Math.min(...known.map(([, id]) => id ?? Infinity));
@@ -93,23 +93,23 @@ function render({ model, el }) {
     tags.forEach((tag, i) => {
       const here = number.has(i + 1);
       const id = here ? number.get(i + 1) : undefined;
-      tag.textContent = !here ? "" : id === null ? "–" : String(id);
+      setText(tag, !here ? "" : id === null ? "–" : String(id));
       tag.classList.toggle("lv-lowest", here && i + 1 === next);
     });
     bar.show(step);
+    view.note(told[step] ?? "");
     if (step !== drawn.step && nodes[newest]) { // a long word is wider than the page: follow what happens
       const { offsetLeft: left, offsetWidth: wide } = nodes[newest];
       const [from, shown] = [view.body.scrollLeft, view.body.clientWidth];
       if (left < from || left + wide > from + shown) view.body.scrollLeft = left + wide / 2 - shown / 2;
     }
-    view.note(told[step] ?? "");
     if (fresh || drawn.theme !== view.theme)
       view.legend.replaceChildren(
         ...(nodes.length ? [h("span", {}, "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next")] : []),
         ...markLegend(model.get("labels")),
       );
     if (fresh && drawn.spans && model.get("autoplay") && told.length > 1) bar.playSoon();
-    drawn = { spans, step, width: view.width(), theme: view.theme };
+    drawn = { spans, step, width, theme: view.theme };
   });
 }
 

@@ -42,11 +42,11 @@ function render({ model, el }) {
   grid.addEventListener("click", pointed);
 
   return view.start(() => {
-    const rows = model.get("rows");
+    const [rows, width] = [model.get("rows"), view.width()]; // measured before anything is written
     const n = rows.length ? rows[0].cells.at(-1)[1] : 0;
-    if (rows !== drawn.rows || view.width() !== drawn.width) {
+    if (rows !== drawn.rows || width !== drawn.width) {
       const LABEL = 112;
-      const column = clamp(Math.floor((view.width() - LABEL - 8) / Math.max(1, n)), 50, 92);
+      const column = clamp(Math.floor((width - LABEL - 8) / Math.max(1, n)), 50, 92);
       grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
       cells = rows.map(({ name, cells: row }, r) =>
         row.map(([from, to, label, small], i) =>
@@ -64,16 +64,17 @@ function render({ model, el }) {
     const here = at();
     const one = here && cell(...here);
     cells.forEach((row, r) => row.forEach((node, i) => {
-      node.setAttribute("aria-selected", String(!!here && here[0] === r && here[1] === i));
+      const on = String(!!here && here[0] === r && here[1] === i);
+      if (node.getAttribute("aria-selected") !== on) node.setAttribute("aria-selected", on);
       node.classList.toggle("lv-with", overlap(one, rows[r].cells[i]) ?? false);
     }));
+    tell();
+    drawn = { rows, width };
     if (one) {
       const node = cells[here[0]][here[1]];
       grid.setAttribute("aria-activedescendant", node.id);
       if (document.activeElement === grid) node.scrollIntoView({ block: "nearest", inline: "nearest" });
     } else grid.removeAttribute("aria-activedescendant");
-    drawn = { rows, width: view.width() };
-    tell();
   });
 }
 
