@@ -155,6 +155,7 @@ class LoopExplorer(ipywidgets.VBox):
         """Run the model over these tokens and draw everything."""
         n_prompt = len(self.box.tokens)
         self.trace = self._model.trace(tokens) if tokens else None
+        self._as_it_is = Sampler().probs(self.trace.logits) if tokens else None
         pieces = self.trace.pieces if tokens else []
         written = range(n_prompt, len(pieces))
         self.strip.change(pieces=pieces, ids=tokens, highlight=list(written), selected=None)
@@ -168,8 +169,10 @@ class LoopExplorer(ipywidgets.VBox):
     def _draw_bars(self, _change=None) -> None:
         if self.trace is None:
             return
-        as_it_is = None if self.temperature.value == 1 else Sampler().probs(self.trace.logits)
-        self.bars.show(self.probs, before=as_it_is)
+        if self.temperature.value == 1:
+            self.bars.show(self._as_it_is, before=None)
+        else:
+            self.bars.show(self.probs, before=self._as_it_is)
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
