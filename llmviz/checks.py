@@ -92,7 +92,7 @@ def _alike(a, b) -> bool:
 
 
 def _short(value) -> str:
-    if isinstance(value, np.ndarray | np.floating):
+    if isinstance(value, np.ndarray | np.floating | float):
         value = np.array2string(np.asarray(value), precision=3, threshold=8, separator=", ")
     text = ", ".join(map(_short, value)) if isinstance(value, tuple) else str(value)
     return text if len(text) <= 90 else text[:88] + " …"
