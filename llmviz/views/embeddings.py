@@ -30,7 +30,7 @@ from llmviz.views.picture import (
     script,
     style,
 )
-from llmviz.views.pieces import clean, quote, visible, visible_label
+from llmviz.views.pieces import clean, isolate, isolated, visible, visible_label
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -91,16 +91,6 @@ def _by_id(typed: str, token: int, tokenizer: Tokenizer) -> Word:
     except ValueError as error:
         return Word(typed, None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
     return Word(typed, token)
-
-
-def isolate(text: str) -> str:
-    """Text of unknown direction, so that Hebrew or Arabic does not turn the sentence around it."""
-    return f"\u2068{text}\u2069"
-
-
-def isolated(piece: str) -> str:
-    """`quote`, isolated."""
-    return isolate(quote(piece))
 
 
 class WordBox(ipywidgets.HBox):
@@ -1003,6 +993,10 @@ def figure_widget(figure):
             return super().get_state(key, drop_defaults)
 
     widget = Complete(figure)
+    widget._config |= {
+        "plotGlPixelRatio": 1,
+        "displaylogo": False,
+    }  # 2 by default: four times the points to paint
     widget.complete = True
     widget.open()
     return widget

@@ -71,3 +71,13 @@ def visible_label(text: str) -> str:
 def quote(piece: str) -> str:
     """A piece in quotation marks, for sentences: “·that”."""
     return f"“{visible(piece)}”"
+
+
+def isolate(text: str) -> str:
+    """Text of unknown direction, so that Hebrew or Arabic does not turn the sentence around it."""
+    return f"\u2068{text}\u2069"
+
+
+def isolated(piece: str) -> str:
+    """`quote`, isolated."""
+    return isolate(quote(piece))

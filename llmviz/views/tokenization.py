@@ -14,7 +14,7 @@ import traitlets
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, Tokenizer, readable
 from llmviz.views.picture import Explorer, Picture, Pieces, lines, one_at_a_time, script, style
-from llmviz.views.pieces import clean, marked, quote, visible
+from llmviz.views.pieces import clean, isolated, marked, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.token_strip import TokenStrip
 
@@ -25,11 +25,6 @@ MAX_TRAINED_DRAWN = 700  # bytes of that text which are drawn
 MAX_MERGES = 100
 MAX_COUNTED = 20_000  # characters of a text that is only counted
 GPT2_SECONDS = 15  # how long to wait for GPT-2's vocabulary
-
-
-def isolated(text: str) -> str:
-    """`quote`, of unknown direction: Hebrew or Arabic does not turn the sentence around it."""
-    return f"\u2068{quote(text)}\u2069"
 
 
 def many(n: int, thing: str) -> str:

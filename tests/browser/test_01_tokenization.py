@@ -5,26 +5,16 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import Lab, visit
+from browser.lab import BAD, visit
 from playwright.sync_api import expect
 
-BAD = [
-    "",
-    "   ",
-    "lorem ipsum " * 200,
-    "x" * 5_000,
-    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
-    "<|im_end|>",
-    "a\u0004\u001b[31m\u0000b",
-    "שלום עולם مرحبا \u202eabc",
-    "👨‍👩‍👧 e\u0301 $x^2$",
-]
 BOXES = {
     "Your text": "token_strip",
     "Your word or name": "merge_replay",
     "Text to learn from": "bpe_training",
     "Emoji, letters, anything": "taken_apart",
     "The sentence in your own words": "token_counts",
+    "System": "token_strip",
     "You": "token_strip",
 }
 
@@ -283,23 +273,22 @@ def test_a_word_wider_than_the_page_is_followed(lab):
     assert lab.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_under_voila_in_dark(browser, voila_server):
-    page = Lab(browser, voila_server)
-    try:
-        page.open("01_tokenization")
-        page.picture("merge_replay").wait_for(timeout=120_000)
-        page.settle()
-        replay = page.picture("merge_replay")
-        replay.scroll_into_view_if_needed()
-        expect(replay).to_have_attribute("data-lv-theme", "dark")
-        replay.get_by_label("glue", exact=True).focus()
-        page.page.keyboard.press("Home")
-        assert standing(replay) == list("strawberry")
-        typed = box(page, "Your word or name")
-        typed.fill("Ada")
-        expect(replay.locator(".lv-character")).to_have_text(["A", "d", "a"])
-        assert page.page.get_by_text("Traceback").count() == 0
-        assert page.console == []
-        assert page.outside == []
-    finally:
-        page.close()
+def test_under_voila_in_dark(open_voila):
+    lab = open_voila("01_tokenization")
+    replay = lab.picture("merge_replay")
+    replay.scroll_into_view_if_needed()
+    expect(replay).to_have_attribute("data-lv-theme", "dark")
+    replay.get_by_label("glue", exact=True).focus()
+    lab.page.keyboard.press("Home")
+    assert standing(replay) == list("strawberry")
+    box(lab, "Your word or name").fill("Ada")
+    expect(replay.locator(".lv-character")).to_have_text(["A", "d", "a"])
+    counts = lab.picture("token_counts", nth=1)
+    counts.scroll_into_view_if_needed()
+    counts.locator(".lv-bars").focus()
+    lab.page.keyboard.press("Home")
+    strip = beside(lab, box(lab, "Vocabulary"), "token_strip")
+    expect(strip.locator(".lv-caption")).to_contain_text("English: ")
+    assert lab.page.get_by_text("Traceback").count() == 0
+    assert lab.console == []
+    assert lab.outside == []

@@ -5,26 +5,17 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import visit
+from browser.lab import BAD, visit
 from playwright.sync_api import expect
 
-BAD = [
-    "",
-    "   ",
-    "lorem ipsum " * 200,
-    "x" * 5_000,
-    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
-    "<|im_end|>",
-    "a\u0004\u001b[31m\u0000b",
-    "שלום עולם مرحبا \u202eabc",
-]
 BOXES = {
     "Your text": "token_strip",
     "One word": "cosine_histogram",
     "Word": "nearest_tokens",
     "Take": "nearest_tokens",
 }
-BOXES |= {"From": "nearest_tokens", "Words": "token_strip"}
+BOXES |= {"Another": "cosine_histogram", "−": "nearest_tokens", "+": "nearest_tokens"}
+BOXES |= {"From": "nearest_tokens", "to": "nearest_tokens", "Words": "token_strip"}
 PLOT = """() => {
     const plot = document.querySelector(".js-plotly-plot");
     const seen = plot.data.filter((trace) => trace.visible === true);
@@ -196,29 +187,80 @@ def test_the_walk_from_word_to_word(lab):
 def test_the_map_of_words(lab):
     typed = box(lab, "Words")
     numbers, on_map = beside(typed, "token_strip"), beside(typed, "token_strip", 1)
-    lab.page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    flat = beside(typed, "flat_map")
     typed.fill("animals: dog cat horse\ncolours: red blue green\nxylophone <b>x</b> Paris")
     says(caption(numbers), "xylophone")
-    lab.page.wait_for_function(f"({PLOT})().title.startsWith('7 words')")
-    assert lab.page.evaluate(PLOT)["names"][:3] == ["animals", "colours", "group 3"]
+    says(caption(flat), "7 words. The map keeps")
+    expect(flat.locator(".lv-legend bdi")).to_have_text(["animals", "colours", "group 3"])
     look = lab.page.get_by_label("Look at", exact=True)
     look.select_option("·red")
     says(caption(numbers), "Nearest to “·red” in all 576 numbers")
     look.focus()
     lab.page.keyboard.press("ArrowDown")
     says(caption(on_map), "Nearest to “·blue” on the map")
-    point = lab.page.locator(".js-plotly-plot .scatterlayer .point").first
-    point.scroll_into_view_if_needed()
-    place = point.bounding_box()
-    middle = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    says(flat.locator(".lv-readout"), "“·blue” · colours")
+    picture = flat.locator("svg.lv-map")
+    picture.scroll_into_view_if_needed()
+    dog = flat.locator("path[data-index='0']").bounding_box()
+    middle = dog["x"] + dog["width"] / 2, dog["y"] + dog["height"] / 2
     lab.page.mouse.move(*middle, steps=3)
-    expect(lab.page.locator(".js-plotly-plot .hoverlayer .hovertext")).to_be_visible()
+    says(flat.locator(".lv-readout"), "“·dog” · animals")
     lab.page.mouse.click(*middle)
     says(caption(numbers), "Nearest to “·dog”")
+    expect(look).to_have_value(re.compile("."))
+    assert look.evaluate("node => node.selectedOptions[0].text") == "·dog"
+    lab.page.keyboard.press("End")  # the last word, from the keyboard
+    says(caption(numbers), "Nearest to “·Paris”")
+    lab.page.keyboard.press("Enter")
+    says(flat.locator(".lv-explain"), "The place of “·Paris” on the map")
+    lab.page.keyboard.press("Escape")
+    report(
+        "key on the list of words to changed map (Python)",
+        lab.latencies(look, ["ArrowUp", "ArrowDown"] * 6, flat),
+    )
+    lab.page.keyboard.press("Home")
+    report(
+        "key on the map to another word (no Python)",
+        lab.latencies(picture, ["End", "Home"] * 6, flat, wait=0.1),
+    )
+
+
+def test_no_name_on_the_map_covers_another(lab):
+    typed = box(lab, "Words")
+    crowd = (
+        "dog cat horse cow pig sheep lion tiger bear wolf fox rabbit mouse bird fish snake frog bee ant fly"
+    )
+    typed.fill(crowd)
+    flat = beside(typed, "flat_map")
+    says(caption(flat), "words. The map keeps")
+    names = flat.locator(".lv-map text[data-index]:not(.lv-off)")
+    boxes = names.evaluate_all(
+        "nodes => nodes.map((node) => node.getBoundingClientRect()).map((r) => [r.left, r.right, r.top, r.bottom])"
+    )
+    assert len(boxes) > 8
+    left_out = flat.locator(".lv-map text.lv-off").count()
+    assert len(boxes) + left_out == flat.locator("path[data-index]").count()
+    for i, (left, right, top, bottom) in enumerate(boxes):
+        for other_left, other_right, other_top, other_bottom in boxes[:i]:
+            across = min(right, other_right) - max(left, other_left)
+            down = min(bottom, other_bottom) - max(top, other_top)
+            assert across <= 2 or down <= 4  # a pixel or two of the letters' own margins
+
+
+def test_the_map_in_space(lab):
+    typed = box(lab, "Words")
+    typed.fill("animals: dog cat horse\ncolours: red blue green")
+    assert lab.page.locator(".js-plotly-plot").count() == 0  # nothing of plotly before somebody asks for it
     lab.page.get_by_role("button", name="in space (3-D)").press("Enter")
-    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter3d'")
+    lab.page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    lab.page.wait_for_function(f"({PLOT})().title.startsWith('6 words')")
+    drawn = lab.page.evaluate(PLOT)
+    assert drawn["names"][:2] == ["animals", "colours"]
+    assert set(drawn["kinds"]) == {"scatter3d"}
+    expect(beside(typed, "flat_map")).to_be_hidden()
     camera = "document.querySelector('.js-plotly-plot').layout.scene.camera.eye.x"
     before = lab.page.evaluate(camera)
+    look = lab.page.get_by_label("Look at", exact=True)
     turn = look.locator(
         "xpath=ancestor::*[.//*[contains(@class, 'noUi-handle')]][1]//*[contains(@class, 'noUi-handle')]"
     )
@@ -226,17 +268,21 @@ def test_the_map_of_words(lab):
     for _ in range(5):
         lab.page.keyboard.press("ArrowRight")
     lab.page.wait_for_function(f"Math.abs({camera} - {before}) > 0.1")
-    lab.page.get_by_role("button", name="flat (2-D)").click()
-    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter'")
     plot = lab.page.locator(".js-plotly-plot")
-    report(
-        "key on the list of words to changed map (Python)",
-        lab.latencies(look, ["ArrowDown", "ArrowUp"] * 6, plot),
-    )
-
-
-def test_there_is_one_plotly_widget(lab):
-    assert lab.page.locator(".js-plotly-plot").count() == 1
+    wide = plot.bounding_box()["width"]
+    assert wide > 800  # it fills the line
+    look.focus()
+    lab.page.keyboard.press("ArrowDown")
+    says(caption(beside(typed, "token_strip")), "Nearest to “·cat”")
+    lab.page.get_by_role("button", name="flat (2-D)").click()
+    expect(beside(typed, "flat_map")).to_be_visible()
+    typed.fill("dog cat")
+    says(caption(beside(typed, "flat_map")), "2 words")
+    lab.page.get_by_role("button", name="in space (3-D)").click()
+    lab.page.wait_for_function(f"({PLOT})().title.startsWith('2 words')")
+    assert plot.bounding_box()["width"] == wide
+    assert plot.count() == 1
+    lab.page.get_by_role("button", name="flat (2-D)").click()
 
 
 @pytest.mark.parametrize("label", BOXES)
@@ -256,7 +302,7 @@ def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     assert lab.errors() == []
 
 
-@pytest.mark.parametrize("name", ["nearest_tokens", "cosine_histogram"])
+@pytest.mark.parametrize("name", ["nearest_tokens", "cosine_histogram", "flat_map"])
 def test_a_picture_is_saved_with_its_texts(lab, name):
     picture = lab.picture(name)
     picture.scroll_into_view_if_needed()
@@ -276,9 +322,12 @@ def test_under_voila_in_dark(open_voila):
     expect(near).to_have_attribute("data-lv-theme", "dark")
     typed.fill("Monday")
     expect(words(near).first).to_have_text("·Tuesday")
-    lab.page.wait_for_function(f"({PLOT})().title.startsWith('53 words')")
+    says(caption(lab.picture("flat_map")), "53 words")
+    box(lab, "Words").fill("animals: dog cat horse\ncolours: red blue green")
+    says(caption(lab.picture("flat_map")), "6 words")
     lab.page.get_by_role("button", name="in space (3-D)").click()
-    lab.page.wait_for_function(f"({PLOT})().kinds[0] === 'scatter3d'")
+    lab.page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.length > 0")
+    lab.page.wait_for_function(f"({PLOT})().title.startsWith('6 words')")
     assert lab.page.get_by_text("Traceback").count() == 0
     assert lab.console == []
     assert lab.outside == []
