@@ -12,7 +12,8 @@ import traitlets
 from llmviz import Edits, experiments, ffn, ops
 from llmviz.views import ffn as pictures
 from llmviz.views import logit_lens, residual_stream, where_is_the_fact
-from llmviz.views.picture import Picture
+from llmviz.views.picture import Picture, percent
+from llmviz.views.pieces import quote
 from llmviz.views.prompt import Prompt
 
 TEXT = "the cat sat on the dog"
@@ -311,6 +312,12 @@ def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
     usual = experiments.loss(tiny_model.trace("the cat sat"))
     loss = experiments.switched_off(tiny_model, tiny_model.tokens_of("the cat sat"), experiments.loss)
     np.testing.assert_allclose(one.loss.values, loss - usual, rtol=1e-3, atol=1e-4)
+    for row, at in np.argwhere(
+        (fact < 0.5 * experiments.probability(prompt.trace, answer)) & (loss - usual < 0.5)
+    ):
+        without = tiny_model.trace(prompt.trace.tokens, Edits(**{experiments.PARTS[row]: {int(at): 0}}))
+        (piece,) = tiny_model.tokenizer.pieces([int(without.logits.argmax())])
+        assert f"{('FFN', 'attention')[row]} {at}: {quote(piece)}" in told(one.told)
     assert "Without one FFN" in told(one.told)
     prompt.box.value = "the dog"
     assert np.isnan(one.fact.values).all()
@@ -325,6 +332,9 @@ def test_ten_countries(prompt, tiny_model):
     at = list(where_is_the_fact.CAPITALS).index("Italy")
     assert one.countries[1].values[at, 1] == pytest.approx(off / whole, rel=1e-3)
     assert "of 10 countries" in told(one.told_many)
+    assert one.countries[0].row_labels[at] == f"Italy, {percent(whole)}"
+    first = int(tiny_model.trace(tokens).logits.argmax())
+    assert ("Italy" in told(one.told_many).split(";")[0]) == (first != answer)
 
 
 def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
@@ -333,16 +343,22 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
     extra = np.zeros((2, 3))
     fact[0, :2] = 0  # lost without two FFNs …
     extra[0, 0] = 4  # … but without the first everything is lost
-    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra))
+    said = {("ffn", 1): 65, ("attention", 2): 66}
+    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
     assert (
         "in 2 of 3 layers. Ordinary text breaks as well (so it says nothing about the fact): layer 0."
         in sentences
     )
     assert "suffers less than 0.5 nats: layer 1." in sentences
     assert "other text: 1. So here one place stands out" in sentences
+    assert ("So unsure a guess" in sentences) == (whole < 0.5)
+    a, b = prompt.language_model.tokenizer.pieces([65, 66])
+    assert f"off: FFN 1: {quote(a)}." in sentences
     fact[1, 2] = 0
-    assert "2. So it is not in one place" in " ".join(where_is_the_fact.verdict(prompt, fact, extra))
-    nothing = " ".join(where_is_the_fact.verdict(prompt, np.full((2, 3), whole), extra))
+    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
+    assert "2. So it is not in one place" in sentences
+    assert f"off: FFN 1: {quote(a)}, attention 2: {quote(b)}." in sentences
+    nothing = " ".join(where_is_the_fact.verdict(prompt, np.full((2, 3), whole), extra, {}))
     assert "No single block" in nothing
 
 

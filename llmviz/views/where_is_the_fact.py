@@ -22,6 +22,7 @@ from llmviz.views.token_strip import TokenStrip
 MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
 BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
 LOST = 0.5  # of the answer's probability kept, below which the fact counts as lost
+SURE = 0.5  # a probability below which half of it is lost easily
 
 # The model knows most of these; how well is computed, and shown.
 CAPITALS = {
@@ -170,7 +171,14 @@ class WhereIsTheFact(Slow):
         """The text's fact, then the control, under each of the edits."""
         model, answer, tokens = self._prompt.language_model, self._prompt.answer, self._prompt.trace.tokens
         fact, loss = (np.full(self.fact.values.shape, np.nan, np.float32) for _ in range(2))
-        jobs = [(self.fact, fact, tokens, lambda trace: experiments.probability(trace, answer), 0.0)]
+        said: dict[tuple[str, int], int] = {}  # what comes first with a block off
+        first: list[int] = []
+
+        def keeps(trace: Trace) -> float:
+            first[:] = [int(trace.logits.argmax())]
+            return experiments.probability(trace, answer)
+
+        jobs = [(self.fact, fact, tokens, keeps, 0.0)]
         if len(self.control.tokens) > 1:
             usual = experiments.loss(model.trace(self.control.tokens))
             jobs.append((self.loss, loss, self.control.tokens, experiments.loss, usual))
@@ -179,18 +187,20 @@ class WhereIsTheFact(Slow):
             show(True, picture)
             for part, layer, value in experiments.each_off(model, ids, measure):
                 values[experiments.PARTS.index(part), layer] = value - base
+                if first:
+                    said[part, layer] = first.pop()
                 done += 1
                 if part == experiments.PARTS[-1] and layer % 3 == 2:
                     picture.values = values
                 yield done / (values.size * len(jobs))
             picture.values = values
-        self.told.say(*verdict(self._prompt, fact, loss))
+        self.told.say(*verdict(self._prompt, fact, loss, said))
 
     def work_countries(self) -> Iterator[float]:
         """What each country's capital keeps of its probability, with each block off in turn."""
         model = self._prompt.language_model
         kept = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
-        known, done = 0, 0
+        names, unknown, done = list(CAPITALS), [], 0
         show(True, *self.countries)
         for at, (country, capital) in enumerate(CAPITALS.items()):
             tokens, answer = (
@@ -199,43 +209,66 @@ class WhereIsTheFact(Slow):
             )
             whole = model.trace(tokens)
             base = experiments.probability(whole, answer)
-            known += int(whole.logits.argmax()) == answer
+            names[at] = f"{country}, {percent(base)}"
+            if int(whole.logits.argmax()) != answer:
+                unknown.append(country)
             measure = functools.partial(experiments.probability, token=answer)
             for part, layer, value in experiments.each_off(model, tokens, measure):
                 kept[experiments.PARTS.index(part), at, layer] = value / base
                 done += 1
                 yield done / kept.size
             for picture, values in zip(self.countries, kept):
-                picture.values = values
+                picture.change(values=values, row_labels=names)
+        but = f" (not for {', '.join(unknown)})" if unknown else ""
         self.told_many.say(
-            f"The whole model puts the right capital first for {known} of {len(CAPITALS)} countries.",
+            f"The whole model puts the right capital first for {len(CAPITALS) - len(unknown)} of {len(CAPITALS)} "
+            f"countries{but}; how likely it is there, stands beside the name.",
             *(common(name, values) for name, values in zip(("FFN", "attention block"), kept)),
         )
 
 
-def verdict(prompt: Prompt, fact: np.ndarray, extra: np.ndarray) -> list[str]:
-    """What one may say from the answer's probability [2, n_layers] and the control's extra surprise [2, n_layers]."""
+def verdict(
+    prompt: Prompt, fact: np.ndarray, extra: np.ndarray, said: dict[tuple[str, int], int]
+) -> list[str]:
+    """What one may say from the answer's probability [2, n_layers] and the control's extra surprise [2, n_layers].
+
+    said: the token that comes first with a part of a layer off.
+    """
     whole = experiments.probability(prompt.trace, prompt.answer)
     lost = ~(fact >= LOST * whole)  # an overflow loses it as well
-    told = []
-    for name, gone, more in zip(("FFN", "attention block"), lost, extra):
-        if np.isnan(extra).all():
-            told.append(f"{prompt.piece} loses more than half without the {name} of {_listed(gone)}.")
-            continue
-        broken = ~(more < BROKEN)
+    names = ("FFN", "attention block")
+    if np.isnan(extra).all():
+        return [
+            f"{prompt.piece} loses more than half without the {name} of {_listed(gone)}."
+            for name, gone in zip(names, lost)
+        ]
+    told = [
+        f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
+        f"{gone.size} layers. Ordinary text breaks as well (so it says nothing about the fact): "
+        f"{_listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {_listed(gone & ~broken)}."
+        for name, gone, broken in zip(names, lost, ~(extra < BROKEN))
+    ]
+    if whole < SURE:
         told.append(
-            f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
-            f"{gone.size} layers. Ordinary text breaks as well (so it says nothing about the fact): "
-            f"{_listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {_listed(gone & ~broken)}."
+            f"The whole model gives {prompt.piece} only {percent(whole)}. So unsure a guess falls easily, fact or not."
         )
-    n_alone = int((lost & (extra < BROKEN)).sum())
-    if not np.isnan(extra).all():
-        told.append(
-            "No single block is needed for the answer alone."
-            if n_alone == 0
-            else f"Single blocks that matter much more to the answer than to the other text: {n_alone}. "
-            f"{'So it is not in one place' if n_alone > 1 else 'So here one place stands out'}."
+    alone = [(int(row), int(layer)) for row, layer in np.argwhere(lost & (extra < BROKEN))]
+    if not alone:
+        return [*told, "No single block is needed for the answer alone."]
+    instead = [
+        f"{'FFN' if row == 0 else 'attention'} {at}: {quote(prompt.language_model.tokenizer.pieces([token])[0])}"
+        for row, at in alone
+        if (token := said.get((experiments.PARTS[row], at))) is not None  # None where the numbers overflow
+    ]
+    told.append(f"What comes first when such a block is off: {', '.join(instead)}.")
+    told.append(
+        f"Single blocks that matter much more to the answer than to the other text: {len(alone)}. "
+        + (
+            "So it is not in one place."
+            if len(alone) > 1
+            else "So here one place stands out; that it is needed does not say that the answer is kept there."
         )
+    )
     return told
 
 
