@@ -135,7 +135,7 @@ class WhereIsTheFact(Slow):
                 row_axis="capital of",
                 col_axis=f"layer whose {part} is off",
                 stage="ffn",
-                caption=f"{part} off: share of the answer's probability that is kept",
+                caption=f"{part} off: probability of the capital (beside the name: with the whole model)",
             )
             for part in ("FFN", "attention")
         ]
@@ -197,10 +197,10 @@ class WhereIsTheFact(Slow):
         self.told.say(*verdict(self._prompt, fact, loss, said))
 
     def work_countries(self) -> Iterator[float]:
-        """What each country's capital keeps of its probability, with each block off in turn."""
+        """The probability of each country's capital, with each block off in turn."""
         model = self._prompt.language_model
-        kept = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
-        names, unknown, done = list(CAPITALS), [], 0
+        left = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
+        names, whole_model, unknown, done = list(CAPITALS), [], [], 0
         show(True, *self.countries)
         for at, (country, capital) in enumerate(CAPITALS.items()):
             tokens, answer = (
@@ -208,22 +208,25 @@ class WhereIsTheFact(Slow):
                 model.tokens_of(f" {capital}")[0],
             )
             whole = model.trace(tokens)
-            base = experiments.probability(whole, answer)
-            names[at] = f"{country}, {percent(base)}"
+            whole_model.append(experiments.probability(whole, answer))
+            names[at] = f"{country}, {percent(whole_model[at])}"
             if int(whole.logits.argmax()) != answer:
                 unknown.append(country)
             measure = functools.partial(experiments.probability, token=answer)
             for part, layer, value in experiments.each_off(model, tokens, measure):
-                kept[experiments.PARTS.index(part), at, layer] = value / base
+                left[experiments.PARTS.index(part), at, layer] = value
                 done += 1
-                yield done / kept.size
-            for picture, values in zip(self.countries, kept):
+                yield done / left.size
+            for picture, values in zip(self.countries, left):
                 picture.change(values=values, row_labels=names)
         but = f" (not for {', '.join(unknown)})" if unknown else ""
         self.told_many.say(
             f"The whole model puts the right capital first for {len(CAPITALS) - len(unknown)} of {len(CAPITALS)} "
             f"countries{but}; how likely it is there, stands beside the name.",
-            *(common(name, values) for name, values in zip(("FFN", "attention block"), kept)),
+            *(
+                common(name, values / np.array(whole_model)[:, None])
+                for name, values in zip(("FFN", "attention block"), left)
+            ),
         )
 
 
