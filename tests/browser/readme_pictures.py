@@ -1,17 +1,21 @@
-"""Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py"""
+"""Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]"""
 
 import io
+import re
+import sys
 import tempfile
 from pathlib import Path
 
-from lab import Lab, chromium, serve
+from lab import NOTEBOOKS, Lab, chromium, serve
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, expect, sync_playwright
 
 DOCS = Path(__file__).parents[2] / "docs"
+WIDTH = 1200  # pixels of a picture; the README shows those of its table smaller
+LARGEST = 150_000  # bytes of a file
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
     DOCS.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="llmviz-readme-") as temporary,
@@ -20,41 +24,96 @@ def main() -> None:
         chromium(playwright) as browser,
     ):
         lab = Lab(browser, server, (1300, 2000))
-        lab.open("00_the_loop")
-        lab.command("application:toggle-left-area")
-        lab.run_all()
-        the_loop(lab)
-        switchboard(lab)
+        for name in names:
+            lab.open(name)
+            lab.command("application:toggle-left-area")
+            lab.run_all()
+            TELLING[name](lab)
+            assert not lab.errors(), lab.errors()
 
 
 def the_loop(lab: Lab) -> None:
-    page = lab.page
     lab.picture("token_strip").scroll_into_view_if_needed()
-    page.get_by_role("button", name="pick one", exact=True).click()
+    lab.page.get_by_role("button", name="pick one", exact=True).click()
     expect(lab.picture("token_strip").locator(".lv-highlight")).to_have_count(1, timeout=20_000)
-    slider = page.get_by_role("slider").first
+    slider = lab.page.get_by_role("slider").first
     for _ in range(6):
         slider.press("ArrowLeft")
-    save(page, lab.picture("next_token_bars"), "the_loop.png")
+    save(output_of(lab.picture("next_token_bars")), "the_loop")
+    save(drawn(lab, "loop_picture"), "00_the_loop")
 
-
-def switchboard(lab: Lab) -> None:
     lab.picture("switches").get_by_role("button", name="RoPE").click()
     after = lab.page.locator("figure.lv-token_strip").last
     after.scroll_into_view_if_needed()
     expect(after.locator(".lv-chip")).to_have_count(20, timeout=60_000)
-    save(lab.page, lab.picture("switches"), "switchboard.png")
+    save(output_of(lab.picture("switches")), "switchboard")
 
 
-def save(page: Page, inside: object, name: str) -> None:
-    """The whole output of the cell that holds a picture, in few colours so that the file stays small."""
-    output = inside.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
-    output.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
-    image = Image.open(io.BytesIO(output.screenshot())).convert("RGB")
-    image.quantize(128, dither=Image.Dither.NONE).save(DOCS / name, optimize=True)
-    print(DOCS / name, image.size)
+def tokenization(lab: Lab) -> None:
+    save(drawn(lab, "merge_replay"), "01_tokenization")
+
+
+def embeddings(lab: Lab) -> None:
+    save(drawn(lab, "cosine_histogram"), "02_embeddings")
+
+
+def position(lab: Lab) -> None:
+    save(drawn(lab, "rope_dial"), "03_position")
+
+
+def attention(lab: Lab) -> None:
+    save(drawn(lab, "arcs"), "04_attention")
+
+
+def ffn(lab: Lab) -> None:
+    save(drawn(lab, "piece_table", 1), "05_ffn")
+
+
+def sampling(lab: Lab) -> None:
+    save(drawn(lab, "next_token_bars"), "06_sampling")
+
+
+# What is worth a picture in each notebook.
+TELLING = {
+    "00_the_loop": the_loop,
+    "01_tokenization": tokenization,
+    "02_embeddings": embeddings,
+    "03_position": position,
+    "04_attention": attention,
+    "05_ffn": ffn,
+    "06_sampling": sampling,
+}
+
+
+def drawn(lab: Lab, kind: str, nth: int = 0) -> Locator:
+    """A picture, once it is on the screen and painted."""
+    picture = lab.picture(kind, nth)
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
+    lab.settle()
+    return picture
+
+
+def output_of(inside: Locator) -> Locator:
+    """The whole output of the cell that holds a picture."""
+    return inside.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+
+
+def save(shown: Locator, name: str) -> None:
+    """In few colours, so that the file stays small."""
+    shown.scroll_into_view_if_needed()
+    shown.page.mouse.move(0, 0)  # nothing pointed at
+    shown.page.wait_for_timeout(500)
+    image = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
+    if image.width > WIDTH:
+        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+    file = DOCS / f"{name}.png"
+    for colours in (128, 64, 32):
+        image.quantize(colours, dither=Image.Dither.NONE).save(file, optimize=True)
+        if file.stat().st_size < LARGEST:
+            break
+    print(file, image.size, f"{file.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
