@@ -62,7 +62,7 @@ def position(lab: Lab) -> None:
 
 
 def attention(lab: Lab) -> None:
-    save(drawn(lab, "arcs"), "04_attention")
+    save(drawn(lab, "head_grid"), "04_attention")
 
 
 def ffn(lab: Lab) -> None:
