@@ -412,6 +412,10 @@ def test_the_shares_of_the_parameters(tiny_model):
     shares = residual_stream.parameter_shares(tiny_model)
     assert shares.values.sum() == pytest.approx(1)
     assert "FFN" in shares.text()
+    parts = dict(zip(shares.labels, shares.values[0]))
+    largest = max(parts, key=parts.get)
+    assert shares.caption.endswith(f"in the {largest}")
+    assert ("not most" in shares.caption) == (parts[largest] <= 0.5)
     assert "%" in shares.text()
 
 

@@ -137,7 +137,8 @@ class WhoSaysIt(Explorer):
 def parameter_shares(model: Model) -> LinePlot:
     """The share of all parameters in each kind of part."""
     parts = experiments.parameters(model)
-    total = sum(parts.values())
+    total, largest = sum(parts.values()), max(parts, key=parts.get)
+    most = "most of them" if 2 * parts[largest] > total else "the largest part, but not most,"
     return LinePlot(
         values=[[n / total for n in parts.values()]],
         names=["share of all parameters"],
@@ -146,5 +147,5 @@ def parameter_shares(model: Model) -> LinePlot:
         unit="share",
         bars=True,
         stage="ffn",
-        caption=f"Where the {total / 1e6:.1f} million parameters are",
+        caption=f"Where the {total / 1e6:.1f} million parameters are: {most} in the {largest}",
     )

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from statistics import median
 
 import pytest
@@ -52,6 +53,45 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab):
     expect(readout(stripes)).to_contain_text(named)
     plot.press("ArrowLeft")
     expect(readout(curve)).not_to_contain_text(f"{named} ·")
+
+
+def test_a_click_on_a_dot_and_on_a_stripe(lab):
+    curve, stripes = drawn(lab, "silu_curve"), drawn(lab, "vector_picture", 1)
+    plot = curve.locator(".lv-plot")
+    plot.press("Home")
+    ring = plot.locator(".lv-ring")
+    lowest = readout(curve).inner_text()
+    at = ring.bounding_box()
+    plot.press("End")
+    expect(readout(curve)).not_to_have_text(lowest)
+    lab.page.mouse.click(at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+    lab.page.mouse.move(0, 0)
+    expect(readout(curve)).to_have_text(lowest)
+    canvas = stripes.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    canvas.click(position={"x": 40, "y": 20})
+    expect(stripes.locator(".lv-explain")).to_contain_text("W_gate")
+    lab.page.keyboard.press("Escape")
+
+
+def test_who_fires_by_keys_and_mouse(lab):
+    strip, plot = drawn(lab, "token_strip", 1), drawn(lab, "line_plot")
+    plot.locator(".lv-plot").press("End")
+    expect(readout(plot)).to_contain_text("layer 29")
+    before = readout(plot).inner_text()
+    strip.get_by_role("listbox").press("ArrowLeft")
+    expect(readout(plot)).not_to_have_text(before)
+    strip.locator(".lv-chip").last.click()
+    expect(readout(plot)).to_have_text(before)
+
+
+def test_the_length_of_the_stream_says_where_it_is_from(lab):
+    norms = drawn(lab, "heat_map")
+    norms.locator("canvas").first.click(position={"x": 5, "y": 5})
+    expect(norms.locator(".lv-explain")).to_contain_text("np.sqrt((x * x).sum())")
+    lab.page.keyboard.press("Escape")
+    norms.locator(".lv-plot").press("End")
+    expect(readout(norms)).to_contain_text("after layer 29")
 
 
 def test_layer_and_token_change_the_curve(lab, record_property):
@@ -134,6 +174,13 @@ def test_the_lens_by_mouse_and_keys(lab):
 
 
 def test_putting_back_fills_the_picture(lab):
+    subject = lab.page.locator(".widget-slider", has_text="Subject").get_by_role("slider").first
+    subject.scroll_into_view_if_needed()
+    strip = drawn(lab, "token_strip", 3)
+    subject.press("ArrowLeft")
+    expect(strip.locator(".lv-highlight")).to_have_count(2)
+    subject.press("ArrowRight")
+    expect(strip.locator(".lv-highlight")).to_have_count(1)
     run = button(lab, "Run")
     run.scroll_into_view_if_needed()
     run.press("Enter")
@@ -146,6 +193,10 @@ def test_each_block_off_and_stopped(lab):
     expect(button(lab, "stop")).to_be_visible()
     button(lab, "stop").click()
     expect(button(lab, "Run on ten countries")).to_be_enabled()
+    button(lab, "Run on ten countries").press("Enter")  # and now to the end
+    started = time.perf_counter()
+    expect(lab.page.get_by_text("puts the right capital first for 9 of 10")).to_be_visible(timeout=2 * SLOW)
+    print(f"ten countries: {time.perf_counter() - started:.0f} s")
     button(lab, "Run on your text").press("Enter")
     expect(lab.page.get_by_text("Without one FFN")).to_be_visible(timeout=2 * SLOW)
     expect(lab.page.get_by_text("So it is not in one place")).to_be_visible()

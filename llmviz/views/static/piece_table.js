@@ -37,32 +37,42 @@ function render({ model, el }) {
     Enter: () => select(...(here() ?? [0, 0]), true), " ": () => select(...(here() ?? [0, 0]), true),
   });
 
+  let drawn = {};
+  let chosen = null;
   return view.start(() => {
-    const got = floats(model.get("values"));
-    if (!got) return;
-    [rows, cols] = got.shape;
-    values = got.data;
-    const pieces = model.get("pieces");
-    const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
-    if (pieces.length !== rows * cols || rowLabels.length !== rows || colLabels.length !== cols) return;
-    const scale = colorScale(model.get("kind"), view.theme, model.get("limit"));
+    const now = { theme: view.theme };
+    for (const name of ["values", "pieces", "row_labels", "col_labels", "row_axis", "kind", "limit"]) now[name] = model.get(name);
+    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
+      const got = floats(now.values);
+      if (!got || now.pieces.length !== got.data.length || now.row_labels.length !== got.shape[0] || now.col_labels.length !== got.shape[1]) return;
+      drawn = now;
+      [rows, cols] = got.shape;
+      values = got.data;
+      fill(now);
+    }
     const at = model.get("selected");
+    chosen?.classList.remove("lv-selected");
+    chosen = at ? cells[at[0] * cols + at[1]] : null;
+    chosen?.classList.add("lv-selected");
+    tell(at);
+  });
+
+  function fill({ pieces, row_labels, col_labels, row_axis, kind, limit }) {
+    const scale = colorScale(kind, view.theme, limit);
     table.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(52px, 128px))`;
     cells = pieces.map((piece, i) => {
       const v = values[i];
-      const chosen = at && at[0] * cols + at[1] === i;
       const style = Number.isNaN(v) ? "" : `background:${scale.css(v)};color:${scale.ink(v)}`;
-      return h("div", { class: `lv-cell lv-piece${chosen ? " lv-selected" : ""}`, style }, pieceNodes(shorten(piece, 14)));
+      return h("div", { class: "lv-cell lv-piece", style }, pieceNodes(shorten(piece, 14)));
     });
+    chosen = null;
     table.replaceChildren(
-      h("div", { class: "lv-corner lv-quiet" }, `${model.get("row_axis")} ↓`),
-      ...colLabels.map((label) => h("div", { class: `lv-head ${/^\d+$/.test(label) ? "lv-quiet" : "lv-piece"}` }, pieceNodes(shorten(label, 14)))),
-      ...rowLabels.flatMap((label, r) => [h("div", { class: "lv-side lv-quiet" }, pieceNodes(label)), ...cells.slice(r * cols, (r + 1) * cols)]),
+      h("div", { class: "lv-corner lv-quiet" }, `${row_axis} ↓`),
+      ...col_labels.map((label) => h("div", { class: `lv-head ${/^\d+$/.test(label) ? "lv-quiet" : "lv-piece"}` }, pieceNodes(shorten(label, 14)))),
+      ...row_labels.flatMap((label, r) => [h("div", { class: "lv-side lv-quiet" }, pieceNodes(label)), ...cells.slice(r * cols, (r + 1) * cols)]),
     );
-    const meaning = model.get("kind") === "prob" ? "probability" : "push";
-    view.legend.replaceChildren(scaleLegend(scale, meaning), ...markLegend([...pieces, ...colLabels]));
-    tell(at);
-  });
+    view.legend.replaceChildren(scaleLegend(scale, kind === "prob" ? "probability" : "push"), ...markLegend([...pieces, ...col_labels]));
+  }
 }
 
 export default { render };

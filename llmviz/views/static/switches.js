@@ -52,7 +52,7 @@ function render({ model, el }) {
   });
   const move = (dr, dl) => {
     cursor = [clamp(cursor[0] + dr, 0, rows() - 1), clamp(cursor[1] + dl, 0, layers() - 1)];
-    draw();
+    point();
     tell(...cursor);
   };
   const toggle = () => { flip([cursor]); tell(...cursor); };
@@ -60,8 +60,14 @@ function render({ model, el }) {
     ArrowLeft: () => move(0, -1), ArrowRight: () => move(0, 1), ArrowUp: () => move(-1, 0), ArrowDown: () => move(1, 0),
     Home: () => move(0, -layers()), End: () => move(0, layers()), Enter: toggle, " ": toggle,
   });
-  grid.addEventListener("focus", () => { draw(); tell(...cursor); });
-  grid.addEventListener("blur", () => { draw(); view.note(""); });
+  grid.addEventListener("focus", () => { point(); tell(...cursor); });
+  grid.addEventListener("blur", () => { point(); view.note(""); });
+  const pick = s("rect", { rx: 4, class: "lv-pick" });
+  /** Frame the cell that the keys are on; nothing else is drawn again for that. */
+  function point() {
+    pick.style.display = grid.matches(":focus") ? "" : "none";
+    for (const [name, v] of Object.entries({ x: LEFT + cursor[1] * cell - 1.5, y: top(cursor[0]) - 1.5, width: cell + 1, height: cell + 1 })) pick.setAttribute(name, v);
+  }
 
   const flipPart = (name) => {
     const off = model.get("off_parts");
@@ -99,11 +105,10 @@ function render({ model, el }) {
         }
       }
     }
-    if (grid.matches(":focus"))
-      shapes.push(s("rect", { x: LEFT + cursor[1] * cell - 1.5, y: top(cursor[0]) - 1.5, width: cell + 1, height: cell + 1, rx: 4, class: "lv-pick" }));
     grid.style.height = `${height}px`;
     grid.style.width = `${width}px`;
-    grid.replaceChildren(s("svg", { width, height, "aria-hidden": "true" }, shapes, words));
+    grid.replaceChildren(s("svg", { width, height, "aria-hidden": "true" }, shapes, words, pick));
+    point();
     view.legend.replaceChildren(h("span", {}, "filled: on · crossed out: off · click a name or a number for a whole row or layer"));
   }
   return view.start(draw);
