@@ -52,3 +52,11 @@ def load_tiny(tiny_path, tmp_path_factory) -> Callable:
 def tiny_model(load_tiny):
     """A tiny random model with grouped key/value heads and an output table of its own."""
     return load_tiny("grouped")
+
+
+@pytest.fixture
+def prompt(tiny_model):
+    """A text with an answer to follow, for the tiny model."""
+    from llmviz.views.prompt import Prompt
+
+    return Prompt(tiny_model, "the cat sat on the dog")

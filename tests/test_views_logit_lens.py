@@ -1,0 +1,25 @@
+"""The guess at every depth, and the ranks of words on the way."""
+
+import numpy as np
+import pytest
+
+from llmviz.views import logit_lens
+
+
+def test_the_lens_names_the_guesses(prompt, tiny_model):
+    one = logit_lens.LensGrid(prompt, "cat, dog cat")
+    assert one.map.values.shape == (4, len(prompt.trace.tokens))
+    cat, dog = (tiny_model.tokenizer.encode(text)[0] for text in (" cat", " dog"))
+    assert next(iter(one.chosen())) == prompt.answer
+    assert set(one.chosen()) == {prompt.answer, cat, dog}
+    assert one.plot.values.shape == (len(one.chosen()), 4)
+    explanation = one.map.provenance(2, 1)
+    assert float(explanation.result) == pytest.approx(float(one.map.values[2, 1]), rel=1e-4)
+    one.words.value = "<script> \x04 " + "a b c d e f g h"
+    assert len(one.plot.names) == len(one.chosen()) <= 6
+
+
+def test_for_good_means_to_the_end():
+    assert logit_lens.for_good(np.array([5, 1, 2, 1, 1])) == 3
+    assert logit_lens.for_good(np.array([1, 1])) == 0
+    assert logit_lens.for_good(np.array([1, 2])) is None

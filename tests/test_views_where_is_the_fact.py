@@ -1,0 +1,127 @@
+"""Blocks off in turn, and causal tracing: what is measured, and what is said of it."""
+
+import asyncio
+import html
+import re
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, experiments
+from llmviz.views import where_is_the_fact
+from llmviz.views.picture import percent
+from llmviz.views.pieces import quote
+
+
+def told(widget) -> str:
+    return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
+
+
+def finish(explorer, button=0):
+    """Press a button where no event loop runs: the whole work at once."""
+    explorer.buttons[button].click()
+
+
+def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
+    one = where_is_the_fact.WhereIsTheFact(prompt, "the cat sat")
+    assert np.isnan(one.fact.values).all()
+    finish(one)
+    answer = prompt.answer
+    fact = experiments.switched_off(
+        tiny_model, prompt.trace.tokens, lambda t: experiments.probability(t, answer)
+    )
+    np.testing.assert_allclose(one.fact.values, fact, rtol=1e-4)
+    usual = experiments.loss(tiny_model.trace("the cat sat"))
+    loss = experiments.switched_off(tiny_model, tiny_model.tokens_of("the cat sat"), experiments.loss)
+    np.testing.assert_allclose(one.loss.values, loss - usual, rtol=1e-3, atol=1e-4)
+    for row, at in np.argwhere(
+        (fact < 0.5 * experiments.probability(prompt.trace, answer)) & (loss - usual < 0.5)
+    ):
+        without = tiny_model.trace(prompt.trace.tokens, Edits(**{experiments.PARTS[row]: {int(at): 0}}))
+        (piece,) = tiny_model.tokenizer.pieces([int(without.logits.argmax())])
+        assert f"{('FFN', 'attention')[row]} {at}: {quote(piece)}" in told(one.told)
+    assert "Without one FFN" in told(one.told)
+    prompt.box.value = "the dog"
+    assert np.isnan(one.fact.values).all()
+
+
+def test_ten_countries(prompt, tiny_model):
+    one = where_is_the_fact.WhereIsTheFact(prompt)
+    finish(one, button=1)
+    tokens, answer = tiny_model.tokens_of("The capital of Italy is"), tiny_model.tokens_of(" Rome")[0]
+    whole = experiments.probability(tiny_model.trace(tokens), answer)
+    off = experiments.probability(tiny_model.trace(tokens, Edits(attention={1: 0})), answer)
+    at = list(where_is_the_fact.CAPITALS).index("Italy")
+    assert one.countries[1].values[at, 1] == pytest.approx(off, rel=1e-3)
+    assert "of 10 countries" in told(one.told_many)
+    assert one.countries[0].row_labels[at] == f"Italy, {percent(whole)}"
+    first = int(tiny_model.trace(tokens).logits.argmax())
+    assert ("Italy" in told(one.told_many).split(";")[0]) == (first != answer)
+
+
+def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
+    whole = experiments.probability(prompt.trace, prompt.answer)
+    fact = np.full((2, 3), whole)
+    extra = np.zeros((2, 3))
+    fact[0, :2] = 0  # lost without two FFNs …
+    extra[0, 0] = 4  # … but without the first everything is lost
+    said = {("ffn", 1): 65, ("attention", 2): 66}
+    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
+    assert (
+        "in 2 of 3 layers. Ordinary text breaks as well (so it says nothing about the fact): layer 0."
+        in sentences
+    )
+    assert "suffers less than 0.5 nats: layer 1." in sentences
+    assert "other text: 1. So here one place stands out" in sentences
+    assert ("So unsure a guess" in sentences) == (whole < 0.5)
+    a, b = prompt.language_model.tokenizer.pieces([65, 66])
+    assert f"off: FFN 1: {quote(a)}." in sentences
+    fact[1, 2] = 0
+    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
+    assert "2. So it is not in one place" in sentences
+    assert f"off: FFN 1: {quote(a)}, attention 2: {quote(b)}." in sentences
+    nothing = " ".join(where_is_the_fact.verdict(prompt, np.full((2, 3), whole), extra, {}))
+    assert "No single block" in nothing
+
+
+def test_layers_are_listed_in_runs():
+    assert where_is_the_fact._listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
+    assert where_is_the_fact._listed(np.zeros(3, bool)) == "no layer"
+
+
+def test_causal_tracing_averages_its_draws(prompt, tiny_model):
+    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
+    assert one.strip.highlight == [1, 2]
+    one.draws.value = 2
+    finish(one)
+    runs = [
+        experiments.causal_trace(tiny_model, prompt.trace.tokens, prompt.answer, [1, 2], seed=seed)
+        for seed in (0, 1)
+    ]
+    np.testing.assert_allclose(one.map.values, np.mean(runs, axis=0).T, rtol=1e-4)
+    one.strength.value = 5
+    assert np.isnan(one.map.values).all()
+
+
+def test_too_many_tokens_to_trace_is_said(prompt):
+    one = where_is_the_fact.CausalTracer(prompt, (1, 1))
+    prompt.box.value = "cat dog " * 20
+    one.subject.value = (0, 0)
+    finish(one)
+    assert "at most 12" in told(one.told)
+
+
+def test_a_second_press_stops_the_work(prompt):
+    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
+
+    async def scene():
+        one.buttons[0].click()
+        await asyncio.sleep(0.01)
+        assert one.buttons[0].description == "stop"
+        one.buttons[0].click()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(scene())
+    assert one.buttons[0].description == "Run"
+    assert one.progress.layout.visibility == "hidden"
+    assert np.isnan(one.map.values).any()
