@@ -257,9 +257,10 @@ def test_a_turn_in_space_shows_the_same_words(word_map, model):
     word_map.turn.value = 90
     assert word_map.figure.layout.scene.camera.eye.x != before
     word_map.word.value = model.tokenizer.encode(" red")[0]
-    solid, dotted, names = word_map.figure.data[-3:]
-    assert names.text[0] == "·red"
-    assert 4 <= len(names.text) <= 7
+    solid, dotted, small, large = word_map.figure.data[-4:]
+    assert "·red" in large.text
+    assert 4 <= len(large.text) <= 7
+    assert sorted([*small.text, *large.text]) == sorted(f"·{piece.strip()}" for piece in word_map.pieces)
     red = word_map.coordinates[word_map.pieces.index(" red")]
     for line in (solid, dotted):  # from the word to three others, each stroke apart
         points = np.array([line.x, line.y, line.z]).T.reshape(3, 3, 3)

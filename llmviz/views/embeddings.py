@@ -101,7 +101,7 @@ class WordBox(ipywidgets.HBox):
     def __init__(self, tokenizer: Tokenizer, typed: str, *, label: str = "Word", width: str = "230px"):
         self.tokenizer = tokenizer
         self.box = ipywidgets.Text(
-            typed,
+            clean(typed),
             description=label,
             layout={"width": width},
             style={"description_width": "initial"},
@@ -752,7 +752,7 @@ class WordMap(Explorer):
 
     @staticmethod
     def _empty_figure(go):
-        """Every trace there will ever be: one for each group, the lines, and the names at their ends."""
+        """Every trace there will ever be: one for each group, the lines, and the names: small ones, and large ones."""
         axis = {"showticklabels": False, "zeroline": False, "title": ""}
         dots = [
             go.Scatter3d(
@@ -760,11 +760,9 @@ class WordMap(Explorer):
                 y=[],
                 z=[],
                 text=[],
-                mode="markers+text",
+                mode="markers",
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",
                 marker={"color": color, "symbol": symbol, "size": 4 if symbol == "x" else 6},
-                textposition="top center",
-                textfont={"size": 12, "color": theme.MID_GREY},
                 visible=False,
             )
             for color, symbol in theme.GROUPS
@@ -785,20 +783,23 @@ class WordMap(Explorer):
                 WordMap.LINES, ("solid", "dot"), (theme.stage_color("embeddings"), theme.MID_GREY)
             )
         ]
-        names = go.Scatter3d(
-            x=[],
-            y=[],
-            z=[],
-            text=[],
-            mode="text",
-            textposition="bottom center",
-            hoverinfo="skip",
-            visible=False,
-            showlegend=False,
-            textfont={"size": 17, "color": theme.stage_color("embeddings", "dark")},
-        )
+        names = [
+            go.Scatter3d(
+                x=[],
+                y=[],
+                z=[],
+                text=[],
+                mode="text",
+                textposition="top center",
+                hoverinfo="skip",
+                visible=False,
+                showlegend=False,
+                textfont={"size": size, "color": color},
+            )
+            for size, color in ((12, theme.MID_GREY), (18, theme.stage_color("embeddings", "dark")))
+        ]
         return go.Figure(
-            data=[*dots, *strokes, names],
+            data=[*dots, *strokes, *names],
             layout={
                 "template": theme.plotly_template("embeddings"),
                 "height": 640,
@@ -817,14 +818,16 @@ class WordMap(Explorer):
     def _fill(self, figure) -> None:
         """The words, their groups and the axes of the map in space."""
         look = np.array(self._looks(), dtype=int)
-        labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
+        self._labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
         names = [html.escape(visible_label(name)) for name in self._group_names()]
         for group, trace in enumerate(figure.data[: len(theme.GROUPS)]):
             mine = np.flatnonzero(look == group)
             if not len(mine):
                 trace.visible = False
                 continue
-            trace.update(visible=True, name=names[group], text=labels[mine], **_xyz(self.coordinates[mine]))
+            trace.update(
+                visible=True, name=names[group], text=self._labels[mine], **_xyz(self.coordinates[mine])
+            )
         for axis, name in zip("xyz", self._axes()):
             figure.layout.scene[f"{axis}axis"].title.text = name.removesuffix(" of the variance")
         figure.layout.title.text = self._title()
@@ -917,14 +920,14 @@ class WordMap(Explorer):
                 self._looking = False
             return
         with self.figure.batch_update():
-            *strokes, names = self.figure.data[len(theme.GROUPS) :]
+            *strokes, small, large = self.figure.data[len(theme.GROUPS) :]
             for trace, targets in zip(strokes, (true, seen)):
                 gap = np.full(3, np.nan)
                 points = [p for j in targets for p in (self.coordinates[i], self.coordinates[j], gap)]
                 trace.update(visible=i is not None, **_xyz(np.array(points)))
-            named = [] if i is None else list(dict.fromkeys([i, *true, *seen]))
-            labels = [html.escape(visible(self.pieces[j])) for j in named]
-            names.update(visible=i is not None, text=labels, **_xyz(self.coordinates[named]))
+            chosen = np.isin(np.arange(len(self.pieces)), [i, *true, *seen])
+            for trace, named in ((small, ~chosen), (large, chosen)):
+                trace.update(visible=True, text=self._labels[named], **_xyz(self.coordinates[named]))
 
     def _explain(self, i: int) -> Explanation:
         """A word's place on the flat map."""
@@ -1005,7 +1008,7 @@ def figure_widget(figure):
 def _camera(degrees: float) -> dict:
     angle = np.deg2rad(degrees)
     return {
-        "eye": {"x": 2.0 * float(np.cos(angle)), "y": 2.0 * float(np.sin(angle)), "z": 0.9},
+        "eye": {"x": 1.6 * float(np.cos(angle)), "y": 1.6 * float(np.sin(angle)), "z": 0.7},
         "center": {"x": 0, "y": 0, "z": -0.1},
     }
 

@@ -10,6 +10,7 @@ import traitlets
 
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import clean
 from llmviz.views.theme import MAX_TOKENS
 
@@ -73,6 +74,7 @@ class TextBox(ipywidgets.VBox):
         """Put a sentence under the box, as text."""
         self.message.value = status(sentence) if sentence else ""
 
+    @one_at_a_time
     def _read(self, _change=None) -> None:
         reading = read(self.box.value, self._tokenizer, limit=self._limit)
         self.say(reading.told)
