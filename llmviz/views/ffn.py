@@ -270,7 +270,7 @@ class NeuronExplorer(Explorer):
             provenance=self._explain_push,
         )
         self.wakes = TextBox(model, text, label="A text to find what wakes it")
-        self.strip = TokenStrip([], stage="ffn", caption="How strongly it fires at each token")
+        self.strip = TokenStrip([], stage="ffn")
         self.scale = ipywidgets.FloatSlider(
             1.0,
             min=-2,
@@ -332,7 +332,10 @@ class NeuronExplorer(Explorer):
         self._measure()
         self._busy = True
         options = [
-            (f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}", (layer, i))
+            (
+                f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}".replace(": -", ": −"),
+                (layer, i),
+            )
             for layer, i, part in self._ranked()
         ]
         self.strongest.options = [("choose …", ()), *options]
@@ -390,12 +393,14 @@ class NeuronExplorer(Explorer):
         if self._woken is None:
             return
         fires = self._woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
+        most = float(fires[np.abs(fires).argmax()])
         self.strip.change(
             pieces=self._woken.pieces,
             ids=self._woken.tokens,
-            weights=np.abs(fires) / max(float(np.abs(fires).max()), 1e-9),
-            notes=[f"fires with {v:.2f}" for v in fires],
-            caption=f"How strongly it fires at each token (darkest: {np.abs(fires).max():.2f}, either sign)",
+            weights=np.where(fires * most > 0, np.abs(fires) / max(abs(most), 1e-9), np.nan),
+            notes=[f"fires with {v:.2f}".replace("-", "−") for v in fires],
+            caption=f"How strongly it fires at each token; strongest: {most:.2f}, unshaded: ".replace("-", "−")
+            + ("below zero" if most > 0 else "above zero"),
         )
 
     @one_at_a_time
