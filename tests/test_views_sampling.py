@@ -1,9 +1,13 @@
 """The pictures on sampling without a browser, and the chain of steps behind them."""
 
+import asyncio
+import re
+
 import numpy as np
 import pytest
+import traitlets
 
-from llmviz import sampling
+from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import sampling as pictures
 
@@ -60,19 +64,79 @@ def test_the_temperature_moves_bars_and_numbers(tiny_model):
     assert probs[1] > probs[2]
 
 
-def test_cards_say_what_they_cut_and_can_change_places(tiny_model):
+def test_the_extremes_are_named(tiny_model):
+    explorer = pictures.TemperatureExplorer(tiny_model, TEXT)
+    for button, (_, to) in zip(explorer.jumps, [("", 0.0), ("", 0.5), ("", 1.0), ("", 2.0), ("", 10.0)]):
+        button.click()
+        assert explorer.temperature.value == to
+        assert explorer.bars.before is None or to != 1
+    assert "is impossible" in explorer.told.value  # at 10, all but equally likely
+    explorer.jumps[0].click()
+    assert "gets everything" in explorer.told.value
+
+
+def test_the_three_steps_are_softmax(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    steps = pictures.softmax_steps(trace, n=4)
+    order = np.argsort(-trace.logits)
+    tokens = order[[rank - 1 for rank in steps.ranks]]
+    assert steps.ranks[:4] == [1, 2, 3, 4]
+    assert steps.ranks[-1] == len(trace.logits)
+    logits = trace.logits.astype(np.float64)
+    powers = np.exp(logits - logits.max())
+    want = np.stack([logits[tokens], powers[tokens], powers[tokens] / powers.sum()], axis=1)
+    np.testing.assert_allclose(steps.values, want, rtol=1e-4)
+    assert steps.power_sum == pytest.approx(powers.sum(), rel=1e-4)
+    for col in range(3):
+        steps.asked = [1, col]
+        assert float(steps.explanation["result"].replace("−", "-")) == pytest.approx(want[1, col], rel=1e-3)
+
+
+def test_cards_say_what_they_keep_and_cut(tiny_model):
     chain = pictures.SamplerChain(tiny_model, TEXT)
-    chain.settings["top_k"].value = 3
-    chain.on["top_k"].value = True
-    assert "keeps 3 tokens" in chain.told["top_k"].value
+    chain.cards.change(on=["temperature", "top_k"], settings={**chain.cards.settings, "top_k": 3})
+    probs = np.sort(Sampler().probs(chain.trace.logits))[::-1]
+    assert chain.cards.left["top_k"]["kept"] == 3
+    assert chain.cards.left["top_k"]["cut"] == pytest.approx(1 - probs[:3].sum(), abs=1e-5)
     assert np.count_nonzero(chain.bars.probs) == 3
-    chain.move("top_k", -1)
-    assert chain.order == ["top_k", "temperature", "top_p", "min_p"]
-    assert chain.steps()[0] == ("top_k", 3)
-    for preset in pictures.PRESETS:
+    assert "top_p" not in chain.cards.left
+    assert "top_p" in chain.cards.text()
+
+
+def test_the_cards_can_change_places(tiny_model):
+    chain = pictures.SamplerChain(tiny_model, TEXT)
+    logits = chain.trace.logits
+    settings = {"temperature": 3.0, "top_k": 40, "top_p": 0.5, "min_p": 0.05}
+    chain.cards.change(on=["temperature", "top_p"], settings=settings)
+    kept = chain.cards.left["top_p"]["kept"]
+    assert kept == np.count_nonzero(Sampler(temperature=3.0, top_p=0.5).probs(logits))
+    chain.cards.order = ["top_p", "temperature", "top_k", "min_p"]
+    assert chain.cards.steps() == [("top_p", 0.5), ("temperature", 3.0)]
+    assert chain.cards.left["top_p"]["kept"] == np.count_nonzero(Sampler(top_p=0.5).probs(logits)) < kept
+    with pytest.raises(traitlets.TraitError, match="stands in the order once"):
+        chain.cards.order = ["top_p", "top_p", "top_k", "min_p"]
+
+
+def test_a_preset_sets_every_card(tiny_model):
+    chain = pictures.SamplerChain(tiny_model, TEXT)
+    for preset, values in pictures.PRESETS.items():
+        chain.cards.order = ["min_p", "temperature", "top_k", "top_p"]
         chain.presets.value = preset
-        settings = dict(zip(sampling.STEPS, pictures.PRESETS[preset]))
-        assert dict(chain.steps()) == {name: value for name, value in settings.items() if value is not None}
+        wanted = {name: value for name, value in zip(sampling.STEPS, values) if value is not None}
+        assert dict(chain.cards.steps()) == wanted
+        shown = dict(zip(chain.bars.ids, chain.bars.probs))
+        probs = Sampler(**{k: int(v) if k == "top_k" else v for k, v in wanted.items()}).probs(
+            chain.trace.logits
+        )
+        np.testing.assert_allclose(list(shown.values()), probs[list(shown)], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("order", [sampling.STEPS, ("top_p", "temperature", "top_k", "min_p")])
+def test_a_bar_behind_the_cards_explains_itself(tiny_model, order):
+    chain = pictures.SamplerChain(tiny_model, TEXT)
+    chain.cards.change(order=list(order), on=["temperature", "top_k", "top_p"])
+    chain.bars.asked = [1]
+    assert float(chain.bars.explanation["result"]) == pytest.approx(float(chain.bars.probs[1]), rel=1e-3)
 
 
 def test_draws_are_seeded_and_add_up(tiny_model):
@@ -83,6 +147,8 @@ def test_draws_are_seeded_and_add_up(tiny_model):
     draws.seed.value = 1
     np.testing.assert_array_equal(first, draws.bars.probs)
     np.testing.assert_allclose(draws.bars.probs * 200, np.round(draws.bars.probs * 200), atol=1e-3)
+    draws.bars.asked = [0]
+    assert float(draws.bars.explanation["result"]) == pytest.approx(float(draws.bars.probs[0]), rel=1e-3)
 
 
 def test_surprise_shades_and_tells(tiny_model):
@@ -92,8 +158,125 @@ def test_surprise_shades_and_tells(tiny_model):
         probs = Sampler().probs(tiny_model.trace(trace.tokens[:i]).logits)
         assert shown.strip.weights[i] == pytest.approx(probs[trace.tokens[i]], rel=1e-3)
     assert np.isnan(shown.strip.weights[0])
+    shown.strip.asked = [2]
+    assert float(shown.strip.explanation["result"]) == pytest.approx(float(shown.strip.weights[2]), rel=1e-3)
     shown.box.box.value = "a"
     assert "perplexity" in shown.told.value or "one token only" in shown.told.value
+
+
+# The loop
+
+
+@pytest.fixture
+def loop(tiny_model):
+    return pictures.StepByStep(tiny_model, TEXT)
+
+
+def written(loop):
+    return loop.tokens[len(loop.box.tokens) :]
+
+
+def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_model):
+    probs = Sampler().probs(tiny_model.trace(TEXT).logits)
+    dart = sampling.draw(probs, np.random.default_rng([1, 0]))
+    loop.step.click()
+    assert written(loop) == [dart]
+    assert loop.text.weights[-1] == pytest.approx(probs[dart], rel=1e-4)
+    assert np.isnan(loop.text.weights[:-1]).all()
+    loop.step.click()
+    both = written(loop)
+    loop.back.click()
+    assert written(loop) == [dart]
+    loop.step.click()
+    assert written(loop) == both
+    loop.again.click()
+    assert written(loop) == []
+    assert loop.back.disabled
+
+
+def test_each_place_knows_its_rivals(loop, tiny_model):
+    loop.temperature.value = 0.5
+    loop.step.click()
+    loop.step.click()
+    k = loop.text.n_rivals
+    ids = loop.tokens
+    for i in range(2):
+        logits = tiny_model.trace(ids[: len(loop.box.tokens) + i]).logits
+        rivals = loop._places[i].rivals
+        assert set(np.argsort(-logits)[: k - 1]) <= set(rivals)
+        np.testing.assert_allclose(loop.text.own[i * k : i * k + k], ops.softmax(logits)[rivals], rtol=1e-3)
+        odds = Sampler(temperature=0.5).probs(logits)[rivals]
+        np.testing.assert_allclose(loop.text.odds[i * k : i * k + k], odds, rtol=1e-3)
+        assert rivals[loop.text.picked[i]] == written(loop)[i]
+    assert loop.text.picked[2] == -1
+
+
+def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model):
+    first = len(loop.box.tokens)
+    ranked = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")
+    loop.text.choice = [first, 3]
+    assert written(loop) == [ranked[3]]
+    assert loop.text.choice is None
+    loop.turn(4)
+    assert len(written(loop)) == 5 or loop.step.disabled
+    loop.text.choice = [first, 1]
+    assert written(loop) == [loop._places[0].rivals[1]]
+    loop.text.choice = [first + 40, 1]  # no such place: nothing happens
+    assert len(written(loop)) == 1
+
+
+def test_the_perplexity_is_that_of_the_written_tokens(loop, tiny_model):
+    loop.turn(5)
+    logits = tiny_model.trace(loop.tokens).lens(tiny_model.config.n_layers - 1)
+    bits = sampling.surprise(logits, loop.tokens)[len(loop.box.tokens) - 1 :]
+    assert f"perplexity so far {2 ** bits.mean():,.1f}" in loop.told.value
+
+
+def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
+    async def scene():
+        loop.write.click()
+        while len(written(loop)) < 3:
+            await asyncio.sleep(0.001)
+        loop.stop.click()
+        n = len(written(loop))
+        await asyncio.sleep(0.05)
+        assert len(written(loop)) == n < 30
+        assert not loop.step.disabled
+        assert loop.stop.disabled
+        loop.write.click()
+        await asyncio.sleep(0.02)
+        loop.box.box.value = "Another text"
+        await asyncio.sleep(0.05)
+
+    asyncio.run(scene())
+    assert loop.tokens == tiny_model.tokenizer.encode("Another text")
+
+
+def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
+    monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
+    loop.write.click()
+    assert written(loop) == [tiny_model.tokenizer.eos_token]
+    assert "the loop ends here" in loop.told.value
+    assert loop.step.disabled
+    loop.back.click()
+    assert not loop.step.disabled
+
+
+def test_repetition_is_marked_and_told(tiny_model):
+    text = pictures.WrittenText(tiny_model.tokenizer)
+    logits = tiny_model.trace(TEXT).logits
+    prompt, tokens = [5, 6, 7, 8], [9, 5, 6, 7, 8, 9, 10]
+    places = [pictures.place(logits, token=token) for token in tokens]
+    text.show(prompt, places)
+    assert text.again == [5, 6, 7, 8, 9]
+    assert sum("part of a repetition" in note for note in text.notes) == 5
+    told = pictures.summary(places, len(prompt), text.again)
+    assert re.search(r"Repetition: 71\.4 %", told)
+    probs = ops.softmax(logits)[tokens]
+    assert pictures.percent(probs[1:6].mean()) in told
+
+
+# Two sides, the tree, the end
 
 
 def test_two_sides_from_one_seed(tiny_model):
@@ -101,23 +284,123 @@ def test_two_sides_from_one_seed(tiny_model):
     for temperature in writing.temperatures:
         temperature.value = 1.0
     writing.write.click()
-    assert writing.strips[0].ids == writing.strips[1].ids
-    want = [step.token for step in tiny_model.generate(TEXT, 8, Sampler(), seed=1)]
-    assert writing.strips[0].ids == want
+    left, right = (list(text.pieces) for text in writing.texts)
+    assert left == right
+    want = [step.piece for step in tiny_model.generate(TEXT, 8, Sampler(), seed=1)]
+    assert left[len(writing.box.tokens) :] == want
+
+
+def test_both_sides_come_token_by_token(tiny_model):
+    async def scene():
+        writing = pictures.Writing(tiny_model, TEXT, n=30)
+        seen = set()
+        for _ in range(400):
+            seen.add(tuple(len(text.pieces) for text in writing.texts))
+            await asyncio.sleep(0.002)
+        return seen
+
+    assert len(asyncio.run(scene())) > 5
+
+
+def test_the_tree_shows_the_branches(tiny_model):
+    grown = pictures.Continuations(tiny_model, TEXT, n=12, length=3)
+    prompt = tiny_model.tokenizer.encode(TEXT)
+    branches = list(
+        sampling.continuations(
+            lambda path: tiny_model.trace([*prompt, *path]).logits,
+            12,
+            3,
+            seed=1,
+            end=tiny_model.tokenizer.eos_token,
+        )
+    )
+    tree = grown.tree
+    assert tree.counts == [one.count for one in branches]
+    assert tree.counts[0] == 12
+    np.testing.assert_allclose(tree.probs, [one.probability for one in branches], rtol=1e-4)
+    for i, parent in enumerate(tree.parents[1:], start=1):
+        assert branches[parent].path == branches[i].path[:-1]
+    tree.asked = [2]
+    assert float(tree.explanation["result"]) == pytest.approx(float(tree.probs[2]), rel=1e-3)
+    tree.asked = [0]  # the text itself was not drawn
+    assert tree.explanation is None
+    grown.temperature.value = 0.0
+    assert set(tree.counts) == {12}
+    assert "in one way only" in tree.headline()
+
+
+def test_a_new_text_while_the_tree_grows(tiny_model):
+    async def scene():
+        grown = pictures.Continuations(tiny_model, TEXT, n=30, length=6)
+        await asyncio.sleep(0.08)
+        grown.box.box.value = "Another"
+        await asyncio.sleep(0.01)
+        grown.n.value = 4
+        await asyncio.sleep(1)
+        return grown
+
+    grown = asyncio.run(scene())
+    assert grown.tree.n == 4
+    assert grown.tree.counts[0] == 4
+    assert grown.tree.pieces[0] == tiny_model.tokenizer.pieces(tiny_model.tokenizer.encode("Another"))[-1]
 
 
 @pytest.mark.slow
 def test_the_end_token_comes_where_the_answer_ends(model):
-    chat = pictures.ChatEnd(model, "Say only yes.", n=40)
-    ended = chat.strip.ids[-1] == model.tokenizer.eos_token
-    assert ended == ("chose its end token" in chat.told.value)
-    assert chat.strip.weights[-1] == pytest.approx(chat.strip.weights.max()) or not ended
+    chat = pictures.ChatEnd(model, "Name three animals.", n=40)
+    for text, told in zip(chat.texts, chat.told):
+        ended = text.pieces[-1] == "<|im_end|>"
+        assert ended == ("chose its end token" in told.value)
+    asked = model.tokenizer.encode_chat([{"role": "user", "content": "Name three animals."}])
+    assert chat.texts[0].n_prompt == len(asked)
+    own = [
+        piece for i, piece in enumerate(chat.texts[0].pieces[: len(asked)]) if i not in chat.texts[0].marked
+    ]
+    assert "".join(own) == "Name three animals."
+    step = next(model.generate(asked, 1, Sampler(temperature=0)))
+    end = ops.softmax(step.logits)[model.tokenizer.eos_token]
+    assert chat.texts[0].weights[len(asked)] == pytest.approx(end, rel=1e-3)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "<script>alert(1)</script>", "\x00", "🙂"])
+ODD = [
+    "",
+    "   ",
+    "<script>alert(1)</script>",
+    "<|im_end|>",
+    "\x00",
+    "\ud83d",
+    "🙂",
+    "שלום",
+    "word " * 400,
+    "x" * 5000,
+]
+
+
+@pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))
 @pytest.mark.parametrize("kind", ["TemperatureExplorer", "SamplerChain", "Draws", "Surprise"])
 def test_whatever_is_typed(tiny_model, kind, text):
     explorer = getattr(pictures, kind)(tiny_model, TEXT)
     explorer.box.box.value = text
     assert (explorer.trace is None) == (not explorer.box.tokens)
     assert "<script>" not in explorer.box.message.value
+    explorer.box.box.value = TEXT
+    assert explorer.trace.tokens == tiny_model.tokenizer.encode(TEXT)
+
+
+@pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))
+@pytest.mark.parametrize("kind", ["StepByStep", "Writing", "Continuations"])
+def test_whatever_the_loop_is_given(tiny_model, kind, text):
+    made = {"StepByStep": {}, "Writing": {"n": 2}, "Continuations": {"n": 2, "length": 2}}[kind]
+    explorer = getattr(pictures, kind)(tiny_model, TEXT, **made)
+    picture = {"StepByStep": "text", "Writing": "texts", "Continuations": "tree"}[kind]
+    shown = np.atleast_1d(getattr(explorer, picture))[0]
+    explorer.box.box.value = text
+    assert (shown.layout.visibility == "hidden") == (not explorer.box.tokens)
+    if explorer.box.tokens:
+        assert len(shown.pieces) > 0
+    if kind == "StepByStep":
+        explorer.step.click()
+        assert len(explorer.tokens) == min(
+            len(explorer.box.tokens) + bool(explorer.box.tokens), tiny_model.config.n_ctx
+        )
+    repr(explorer)

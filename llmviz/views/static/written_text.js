@@ -1,0 +1,125 @@
+// A text as it grows: each written token shaded, and what else could have stood in its place.
+
+function render({ model, el }) {
+  const view = frame(model, el, "written_text");
+  const list = h("div", { class: "lv-chips", role: "listbox", tabindex: "0", "aria-label": "the text, token by token" });
+  const heading = h("div", { class: "lv-heading" });
+  const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "what could stand here" });
+  const rivals = h("div", { class: "lv-rivals" }, heading, rows);
+  view.body.append(list, rivals);
+  const prefix = uid();
+  let chips = [];
+  let row = 0; // the rival that the keys are on
+  let hovered = null;
+  let told = null; // the place whose rivals are drawn
+
+  const n = () => model.get("pieces").length;
+  const open = () => model.get("picked").length > n() - model.get("n_prompt"); // a last place without a token
+  const last = () => n() - (open() ? 0 : 1);
+  const current = () => Math.min(model.get("selected") ?? last(), last());
+  const select = (place) => { row = 0; hovered = null; told = null; view.set({ selected: clamp(place, 0, last()) }); draw(); };
+  const take = (at) => {
+    if (!model.get("chooses") || current() < model.get("n_prompt")) return;
+    view.set({ choice: [current(), at] });
+  };
+  const placeOf = (event) => {
+    const node = event.target.closest(".lv-chip");
+    return node ? Number(node.dataset.index) : null;
+  };
+  list.addEventListener("click", (event) => { const place = placeOf(event); if (place !== null) select(place); });
+  list.addEventListener("pointermove", (event) => {
+    const place = placeOf(event);
+    if (place !== null && place !== hovered) { hovered = place; tell(place); }
+  });
+  list.addEventListener("pointerleave", () => { hovered = null; tell(current()); });
+  rows.addEventListener("click", (event) => {
+    const node = event.target.closest(".lv-row");
+    if (node) take(Number(node.dataset.index));
+  });
+  const step = (by) => { row = clamp(row + by, 0, Math.max(0, rows.childElementCount - 1)); tell(current(), true); };
+  onKeys(list, {
+    ArrowRight: () => select(current() + 1),
+    ArrowLeft: () => select(current() - 1),
+    Home: () => select(0),
+    End: () => select(last()),
+    ArrowDown: () => step(1),
+    ArrowUp: () => step(-1),
+    Enter: () => take(row),
+    " ": () => take(row),
+  });
+
+  /** What could stand at a place, as bars; and one line about the token that does. */
+  function tell(place, again = false) {
+    if (place === told && !again) return;
+    told = place;
+    const [pieces, nPrompt, chooses] = [model.get("pieces"), model.get("n_prompt"), model.get("chooses")];
+    const i = place - nPrompt;
+    const k = model.get("n_rivals");
+    const [own, odds] = [floats(model.get("own")), floats(model.get("odds"))];
+    const picked = model.get("picked");
+    if (!own || i < 0 || i >= picked.length) {
+      heading.textContent = i < 0 && pieces.length ? "Your own text. Go to a token that was written." : "";
+      rows.replaceChildren();
+      return view.note("");
+    }
+    const shown = [...Array(k).keys()].filter((j) => own.data[i * k + j] >= 0);
+    heading.textContent = picked[i] < 0
+      ? chooses ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter" : ""
+      : `What could have come instead of ${quoted(pieces[place])}${chooses ? "? Click one to go another way from there" : "?"}`;
+    const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
+    rows.replaceChildren(...shown.map((j) => {
+      const [p, was] = [odds.data[i * k + j], own.data[i * k + j]];
+      return h("div", { class: `lv-row${j === picked[i] ? " lv-taken" : ""}`, "data-index": j, "aria-selected": String(chooses && j === row) },
+        h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(model.get("rivals")[i * k + j]))),
+        h("span", { class: "lv-track" },
+          h("span", { class: "lv-ghost", style: `width:${100 * was / full}%`, hidden: Math.abs(was - p) < 1e-6 }),
+          h("span", { class: "lv-bar", style: `width:${100 * p / full}%` }),
+          h("span", { class: "lv-value", style: `left:${100 * Math.max(p, was) / full}%` }, percent(p), j === picked[i] ? " ◂ taken" : "")));
+    }));
+    const notes = model.get("notes");
+    view.note(picked[i] < 0 ? "" : [`${quoted(pieces[place])} · place ${place + 1}`, notes[i]].filter(Boolean).join(" · "));
+  }
+
+  let drawn = {};
+  function draw() {
+    const [pieces, nPrompt, picked] = [model.get("pieces"), model.get("n_prompt"), model.get("picked")];
+    if (pieces !== drawn.pieces || picked !== drawn.picked || nPrompt !== drawn.nPrompt) {
+      chips = pieces.map((piece, i) => chip(piece, null, i));
+      chips.slice(0, nPrompt).forEach((node) => node.classList.add("lv-own"));
+      if (open()) {
+        const gap = h("span", { class: "lv-chip lv-gap", role: "option", "data-index": chips.length, "aria-label": "the next token" }, h("bdi", { class: "lv-piece" }, "?"));
+        chips.push(gap);
+      }
+      list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      drawn = { pieces, picked, nPrompt };
+      told = null;
+      row = 0;
+    }
+    const weights = floats(model.get("weights"));
+    const scale = colorScale(model.get("scale"), view.theme);
+    const [again, marked] = [new Set(model.get("again")), new Set(model.get("marked"))];
+    chips.forEach((node, i) => {
+      const v = weights ? weights.data[i] : NaN;
+      const shaded = v !== undefined && !Number.isNaN(v);
+      node.style.backgroundColor = shaded ? scale.css(v) : "";
+      node.style.color = shaded ? scale.ink(v) : "";
+      node.classList.toggle("lv-again", again.has(i));
+      node.classList.toggle("lv-highlight", marked.has(i));
+    });
+    selectChip(list, chips, chips.length ? current() : -1, prefix);
+    told = null;
+    tell(hovered !== null && hovered < chips.length ? hovered : current());
+    const own = floats(model.get("own"));
+    const odds = floats(model.get("odds"));
+    view.legend.replaceChildren(
+      scaleLegend(scale, `shade: ${model.get("shade_label")}`),
+      ...(again.size ? [h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before")] : []),
+      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) ? [h("span", {}, "outline: at temperature 1")] : []),
+      ...markLegend([...pieces, ...model.get("rivals")]),
+    );
+    rivals.hidden = !model.get("n_rivals");
+  }
+  return view.start(draw);
+}
+
+export default { render };
