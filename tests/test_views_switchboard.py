@@ -50,6 +50,7 @@ def test_every_part_changes_the_bars(board, tiny_model, part):
     np.testing.assert_allclose(board.bars.probs, after[board.bars.ids], rtol=1e-4)
     np.testing.assert_allclose(board.bars.before, before[board.bars.ids], rtol=1e-4)
     assert PARTS[part][0] in board.told.value
+    assert board.bars.text() in repr(board)
 
 
 def test_writes_what_generate_writes(board, tiny_model):

@@ -23,6 +23,7 @@ def test_shows_the_probabilities_of_its_text(loop, tiny_model):
     assert loop.bars.ids[0] == probs.argmax()
     np.testing.assert_allclose(loop.bars.probs[0], probs.max(), rtol=1e-6)
     np.testing.assert_allclose(loop.bars.probs.sum() + loop.bars.rest, 1, atol=1e-5)
+    assert loop.bars.text() in repr(loop)
 
 
 def test_the_temperature_moves_the_bars_and_leaves_an_outline(loop):

@@ -15,7 +15,7 @@ from llmviz.sampling import Sampler
 from llmviz.views import position, provenance
 from llmviz.views.arcs import Arcs
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Picture, one_at_a_time, percent
+from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.pipeline_map import NAMES, PipelineMap
 from llmviz.views.token_strip import TokenStrip
@@ -44,7 +44,7 @@ STORIES = {
 }
 
 
-class StageTour(ipywidgets.VBox):
+class StageTour(Explorer):
     """`PipelineMap`, with the picked stage's picture under it.
 
     Give it a text's trace, or set `trace` later (or link it to another widget's): the open picture follows.

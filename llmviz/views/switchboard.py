@@ -10,7 +10,7 @@ import traitlets
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Picture, one_at_a_time, percent, script, style
+from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
 from llmviz.views.text_box import TextBox, status
@@ -113,7 +113,7 @@ class Switches(Picture):
         return {self.n_heads: "attention", self.n_heads + 1: "FFN"}.get(row, f"head {row}")
 
 
-class Switchboard(ipywidgets.VBox):
+class Switchboard(Explorer):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
     What is written takes always the likeliest token, so the only difference is what was switched off.

@@ -14,14 +14,14 @@ from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.text_box import TextBox, status
 from llmviz.views.theme import MAX_TOKENS, STAGE_COLORS
 from llmviz.views.token_strip import TokenStrip
 
 
-class LoopExplorer(ipywidgets.VBox):
+class LoopExplorer(Explorer):
     """Type a text, turn the temperature, and let the model write on, one drawn token at a time.
 
     `trace` is the run over the text as it stands (None where there is nothing to run); other pictures can follow it.
