@@ -253,12 +253,16 @@ class Lab:
     # --- how fast ---
 
     def latencies(
-        self, control: Locator, keys: list[str], picture: Locator, wait: float = 0.15
+        self, control: Locator, keys: list[str], picture: Locator, wait: float = 0.3
     ) -> list[float]:
         """Milliseconds from each key pressed on `control` until `picture` has changed and that frame is painted.
 
         Measured inside the page: from the browser's own time of the key to just after the next frame. What counts as
         a change is a change of the DOM inside the picture's body, or a drawing call on a canvas there.
+
+        wait: seconds between keys. Below about 0.2 every other key takes some 35 ms longer, whatever the notebook
+        does: Jupyter's server leaves Nagle's algorithm on for its websocket, so all messages after the first wait for
+        the browser's acknowledgement, which TCP delays while both sides send. (With TCP_NODELAY set there, they don't.)
         """
         control.scroll_into_view_if_needed()
         control.focus()
