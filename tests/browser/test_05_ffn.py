@@ -118,6 +118,7 @@ def test_turning_a_neuron_moves_the_bars(lab, record_property):
     bars = drawn(lab, "next_token_bars")
     turn = slider(lab, "Turn it")
     first = bars.locator(".lv-value").first
+    expect(first).to_contain_text("%")
     before = first.inner_text()
     times = lab.latencies(turn, ["ArrowRight"] * 4 + ["ArrowLeft"] * 4, bars)
     record_property("milliseconds", [round(t) for t in times])
