@@ -54,7 +54,7 @@ def tokenization(lab: Lab) -> None:
 
 
 def embeddings(lab: Lab) -> None:
-    save(drawn(lab, "cosine_histogram"), "02_embeddings")
+    save(drawn(lab, "flat_map"), "02_embeddings")
 
 
 def position(lab: Lab) -> None:
@@ -70,7 +70,9 @@ def ffn(lab: Lab) -> None:
 
 
 def sampling(lab: Lab) -> None:
-    save(drawn(lab, "next_token_bars"), "06_sampling")
+    tree = drawn(lab, "continuation_tree")
+    expect(lab.page.get_by_text(re.compile(r"runs for [\d,]+ tokens"))).to_be_visible(timeout=60_000)
+    save(tree, "06_sampling")
 
 
 # What is worth a picture in each notebook.
