@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 
-from llmviz import Edits, Sampler, attention, embeddings, experiments, ops
+from llmviz import Edits, Sampler, attention, embeddings, experiments, ops, sampling
 
 CAT = "The cat that I saw yesterday was sleeping"
 FRANCE = "The capital of France is"
@@ -440,3 +440,38 @@ def test_greedy_writing_ends_in_a_loop(model):
     tokens = [step.token for step in steps]
     eights = [tuple(tokens[i : i + 8]) for i in range(len(tokens) - 7)]
     assert len(set(eights)) < len(eights)
+
+
+def test_greedy_writing_is_surer_of_what_it_repeats(model):
+    start = model.tokenizer.encode("I am")
+    steps = list(model.generate(start, max_new_tokens=50, sampler=Sampler(temperature=0)))
+    again = sampling.repeated([*start, *(step.token for step in steps)])[len(start) :]
+    probs = np.array([ops.softmax(step.logits)[step.token] for step in steps])
+    assert again.mean() > 0.5
+    assert probs[again].mean() > probs[~again].mean() + 0.2
+
+
+def test_the_temperature_decides_where_twenty_continuations_part(model):
+    logits = model.trace(CAT).logits
+    firsts = [
+        sum(
+            len(branch.path) == 1
+            for branch in sampling.continuations(lambda path: logits, 20, 1, sampler=Sampler(temperature=t))
+        )
+        for t in (0, 1, 2)
+    ]
+    assert firsts[0] == 1
+    assert firsts[0] < firsts[1] < firsts[2]
+    assert firsts[2] >= 18
+
+
+def test_the_template_makes_an_answer_of_it(model):
+    """The same weights: with the template an answer that ends; a bare question gets the end token, or rambles."""
+    end = model.tokenizer.eos_token
+    asked = model.tokenizer.encode_chat([{"role": "user", "content": "Name three animals."}])
+    steps = list(model.generate(asked, max_new_tokens=40, sampler=Sampler(temperature=0)))
+    ends = [ops.softmax(step.logits)[end] for step in steps]
+    assert steps[-1].token == end
+    assert max(ends[:-1]) < 0.2 < ends[-1]
+    bare = next(model.generate("What is rain?", max_new_tokens=1, sampler=Sampler(temperature=0)))
+    assert bare.token == end
