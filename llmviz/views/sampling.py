@@ -591,7 +591,7 @@ class Surprise(_OnText):
         self.strip = TokenStrip(
             [],
             stage="sampling",
-            caption="Dark: expected. Pale: a surprise. Choose a token",
+            caption="Strong colour: expected. Faint: a surprise. Choose a token",
             provenance=self._explain,
         )
         super().__init__(model, text, [self.strip, self.told], live=False)
@@ -635,7 +635,7 @@ class StepByStep(Explorer):
     def __init__(self, model: Model, text: str, *, temperature: float = 1.0, seed: int = 1):
         self._model, self._most = model, min(MAX_TOKENS, model.config.n_ctx)
         self._run = 0  # a number for each turn of the buttons: what runs under an older one has been stopped
-        self._writing = False
+        self._writing = 0  # how many turns the loop was asked for
         self._places: list[Place] = []
         self.trace: Trace | None = None
         self.box = TextBox(model, text, live=False)
@@ -691,7 +691,7 @@ class StepByStep(Explorer):
         if self._writing or not self._open():
             return
         self._run += 1
-        self._writing = True
+        self._writing = n
         self._enable()
         beside(self._turn(n, self._run))
 
@@ -719,7 +719,7 @@ class StepByStep(Explorer):
 
     def _halt(self) -> None:
         self._run += 1
-        self._writing = False
+        self._writing = 0
         self._enable()
 
     def _cut(self, n: int) -> None:
@@ -778,9 +778,9 @@ class StepByStep(Explorer):
         self._enable()
 
     def _enable(self) -> None:
-        can_turn = self._open() and not self._writing
-        self.step.disabled = self.write.disabled = not can_turn
-        self.stop.disabled = not self._writing
+        # A single step leaves its button alone: a button that is disabled loses the focus of the keyboard.
+        self.step.disabled = self.write.disabled = not self._open() or self._writing > 1
+        self.stop.disabled = self._writing <= 1
         self.back.disabled = not self._places
 
 

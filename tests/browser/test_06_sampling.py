@@ -1,0 +1,372 @@
+"""Notebook 06 in a real JupyterLab: each interaction by mouse and by keyboard, light and dark."""
+
+import re
+from statistics import median
+
+import pytest
+from browser.lab import Lab, visit
+from playwright.sync_api import expect
+
+BAD = [
+    "",
+    "   ",
+    "lorem ipsum " * 200,
+    "x" * 5_000,
+    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
+    "<|im_end|>",
+    "a\u0004\u001b[31m\u0000b",
+    "שלום עולם مرحبا \u202eabc",
+    "👨‍👩‍👧 é $x^2$",
+]
+SLOW = 120_000  # milliseconds that writing may take on a machine that does other things as well
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab(open_lab, request):
+    yield from visit(open_lab("06_sampling", request.param))
+
+
+def drawn(lab, name, nth=0):
+    """A picture, once it is on the screen and painted: what lies far below is drawn only when it comes into view."""
+    picture = lab.picture(name, nth)
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
+    return picture
+
+
+def controls(lab, picture):
+    """The whole output that a picture stands in, with its controls."""
+    return picture.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+
+
+def readout(picture):
+    return picture.locator(".lv-readout")
+
+
+def milliseconds(record_property, what, times):
+    record_property("milliseconds", [round(t) for t in times])
+    print(f"{what}: median {median(times):.0f} ms, worst {max(times):.0f} ms")
+
+
+def close_panel(lab, picture):
+    expect(picture.locator(".lv-explain")).to_be_visible()
+    lab.page.keyboard.press("Escape")
+    expect(picture.locator(".lv-explain")).to_be_hidden()
+
+
+def test_the_temperature_is_the_first_slider_and_moves_the_bars(lab, record_property):
+    bars = drawn(lab, "next_token_bars")
+    slider = lab.page.get_by_role("slider").first
+    box = controls(lab, bars)
+    value = bars.locator(".lv-value").first
+    before = value.inner_text()
+    times = lab.latencies(slider, ["ArrowRight"] * 15 + ["ArrowLeft"] * 15, bars)
+    milliseconds(record_property, "temperature, key to changed bars", times)
+    expect(value).to_have_text(before)
+    for name, what in (
+        ("T → 0", "gets everything"),
+        ("T = 10", "is impossible"),
+        ("T = 1", "32 equally|bits"),
+    ):
+        box.get_by_role("button", name=name, exact=True).press("Enter")
+        expect(box.get_by_text(re.compile(what)).first).to_be_visible()
+    expect(value).to_have_text(before)
+
+
+def test_a_bar_says_where_its_number_is_from(lab):
+    bars = drawn(lab, "next_token_bars")
+    bars.locator(".lv-row").nth(2).click()
+    expect(bars.locator(".lv-explain")).to_contain_text("softmax")
+    bars.locator(".lv-bars").press("ArrowUp")
+    bars.locator(".lv-bars").press("Enter")
+    close_panel(lab, bars)
+
+
+def test_the_three_steps_explain_themselves(lab):
+    steps = drawn(lab, "softmax_steps")
+    table = steps.locator(".lv-table")
+    steps.locator(".lv-one").first.click()
+    expect(steps.locator(".lv-explain")).to_contain_text("x @ w")
+    table.press("ArrowRight")
+    expect(steps.locator(".lv-explain")).to_contain_text("np.exp")
+    table.press("ArrowRight")
+    table.press("End")
+    expect(readout(steps)).to_contain_text("probability")
+    close_panel(lab, steps)
+
+
+def test_a_typed_text_reaches_the_bars(lab):
+    bars = drawn(lab, "next_token_bars")
+    box = controls(lab, bars).locator("textarea")
+    old, labels = box.input_value(), bars.locator(".lv-label")
+    before = labels.first.inner_text()
+    box.fill("The capital of France is")
+    expect(labels.first).to_contain_text("Paris")
+    for text in BAD:
+        box.fill(text)
+        expect(lab.page.get_by_text("needs at least one token")).to_have_count(0 if text.strip() else 1)
+        lab.settle()
+    box.fill(old)
+    expect(labels.first).to_have_text(before)
+
+
+def in_order(cards, *names):
+    expect(cards.locator(".lv-title")).to_have_text(list(names))
+
+
+def test_cards_move_by_keys_and_by_drag(lab, record_property):
+    cards = drawn(lab, "sampler_cards")
+    in_order(cards, "temperature", "top-k", "top-p", "min-p")
+    top_p = cards.locator("[data-name=top_p]")
+    kept = top_p.locator(".lv-says")
+    top_p.focus()
+    lab.page.keyboard.press("Home")
+    expect(cards.locator(".lv-title").first).to_have_text("top-p")
+    expect(top_p).to_be_focused()
+    lab.page.keyboard.press("ArrowRight")
+    lab.page.keyboard.press("ArrowRight")
+    expect(cards.locator(".lv-title").nth(2)).to_have_text("top-p")
+    expect(top_p).to_be_focused()
+
+    source, target = cards.locator("[data-name=min_p]"), cards.locator("[data-name=temperature]")
+    source.locator(".lv-title").hover()
+    lab.page.mouse.down()
+    box = target.bounding_box()
+    lab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40, steps=12)
+    lab.page.mouse.up()
+    expect(cards.locator(".lv-title").first).to_have_text("min-p")
+
+    bars = drawn(lab, "next_token_bars", 1)
+    cards.scroll_into_view_if_needed()
+    slider = cards.locator("[data-name=temperature] input")
+    times = lab.latencies(slider, ["ArrowRight"] * 8 + ["ArrowLeft"] * 8, bars)
+    milliseconds(record_property, "card's slider, key to changed bars", times)
+    expect(kept).to_contain_text("keeps")
+
+
+def test_cards_are_switched_and_set(lab):
+    cards = drawn(lab, "sampler_cards")
+    min_p = cards.locator("[data-name=min_p]")
+    switch = min_p.get_by_role("button")
+    switch.click()
+    expect(min_p.locator(".lv-cuts")).to_contain_text("of the mass")
+    min_p.focus()
+    lab.page.keyboard.press("Enter")
+    expect(min_p.locator(".lv-says")).to_have_text("off")
+    presets = lab.page.locator(".widget-dropdown", has_text="What people use").locator("select")
+    presets.select_option(label="wild: T 2, min-p 0.1")
+    expect(min_p.locator(".lv-setting")).to_have_text("0.10")
+    expect(cards.locator("[data-name=top_p] .lv-says")).to_have_text("off")
+    in_order(cards, "temperature", "top-k", "top-p", "min-p")
+    bars = drawn(lab, "next_token_bars", 1)
+    bars.locator(".lv-row").first.click()
+    expect(bars.locator(".lv-explain")).to_contain_text("min_p = 0.1")
+    close_panel(lab, bars)
+
+
+def test_draws_and_seed(lab, record_property):
+    bars = drawn(lab, "next_token_bars", 2)
+    box = controls(lab, bars)
+    first = bars.locator(".lv-bars").inner_text()
+    seed = box.locator("input[type=number]")
+    seed.fill("2")
+    seed.press("Enter")
+    expect(bars.locator(".lv-bars")).not_to_have_text(first, use_inner_text=True)
+    seed.fill("1")
+    seed.press("Enter")
+    expect(bars.locator(".lv-bars")).to_have_text(first, use_inner_text=True)
+    times = lab.latencies(box.get_by_role("slider").last, ["ArrowLeft"] * 4 + ["ArrowRight"] * 4, bars)
+    milliseconds(record_property, "200 draws, key to changed bars", times)
+
+
+def test_surprise_of_the_reader_s_sentence(lab):
+    strip = drawn(lab, "token_strip")
+    strip.locator(".lv-chip").nth(4).click()
+    expect(readout(strip)).to_contain_text("expected:")
+    strip.locator(".lv-chips").press("Enter")
+    close_panel(lab, strip)
+    box = controls(lab, strip).locator("input[type=text]")
+    box.fill("Hello <b>world</b>")
+    box.press("Enter")
+    expect(strip.locator(".lv-chip").first).to_contain_text("Hello")
+    expect(controls(lab, strip).get_by_text("perplexity")).to_be_visible()
+
+
+def loop(lab):
+    text = drawn(lab, "written_text")
+    box = controls(lab, text)
+    return (
+        text,
+        text.locator(".lv-chip:not(.lv-gap)"),
+        lambda name: box.get_by_role("button", name=name, exact=True),
+    )
+
+
+def test_the_loop_steps_and_goes_back(lab, record_property):
+    text, chips, button = loop(lab)
+    n = chips.count()
+    times = lab.latencies(button("step"), ["Enter"] * 6, text, wait=0.6)
+    milliseconds(record_property, "step, key to the new token", times)
+    expect(chips).to_have_count(n + 6)
+    expect(controls(lab, text).get_by_text("perplexity so far")).to_be_visible()
+    last = chips.last.inner_text()
+    button("back").click()
+    expect(chips).to_have_count(n + 5)
+    button("step").click()
+    expect(chips).to_have_count(n + 6)
+    assert chips.last.inner_text() == last  # the same dart
+    button("start again").click()
+    expect(chips).to_have_count(n)
+
+
+def test_the_reader_takes_another_token(lab):
+    text, chips, button = loop(lab)
+    n = chips.count()
+    rows = text.locator(".lv-row")
+    wanted = rows.nth(3).locator(".lv-piece").inner_text()
+    rows.nth(3).click()
+    expect(chips).to_have_count(n + 1)
+    expect(chips.last).to_have_text(wanted)
+    button("step").click()
+    expect(chips).to_have_count(n + 2)
+    chips.nth(n).hover()
+    expect(text.locator(".lv-heading")).to_contain_text("instead of")
+    expect(readout(text)).to_contain_text("probability")
+    expect(text.locator(".lv-taken")).to_contain_text(wanted)
+    tokens = text.locator(".lv-chips")
+    tokens.focus()
+    lab.page.keyboard.press("ArrowLeft")
+    lab.page.keyboard.press("ArrowLeft")
+    other = rows.nth(1).locator(".lv-piece").inner_text()
+    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("Enter")
+    expect(chips).to_have_count(n + 1)
+    expect(chips.last).to_have_text(other)
+    button("start again").click()
+    expect(chips).to_have_count(n)
+
+
+def test_the_loop_runs_by_itself_and_stops(lab):
+    text, chips, button = loop(lab)
+    n = chips.count()
+    button("write 30 more").press("Enter")
+    expect(chips.nth(n + 2)).to_be_attached()
+    button("stop").click()
+    expect(button("write 30 more")).to_be_enabled()
+    stopped = chips.count()
+    assert n + 3 <= stopped < n + 30
+    lab.page.wait_for_timeout(400)
+    assert chips.count() == stopped
+    button("start again").click()
+    expect(chips).to_have_count(n)
+    shaded = text.locator(".lv-chip[style*=background]")
+    button("step").click()
+    expect(shaded).not_to_have_count(0)
+    button("start again").click()
+
+
+def test_two_sides_and_their_repetition(lab):
+    greedy, drawn_side = drawn(lab, "written_text", 1), lab.picture("written_text", 2)
+    box = controls(lab, greedy)
+    expect(greedy.locator(".lv-again").first).to_be_attached(timeout=SLOW)
+    slider = box.get_by_role("slider").last
+    slider.focus()
+    lab.page.keyboard.press("Home")  # temperature 0 on both sides: the same text
+    box.get_by_role("button", name="write").click()
+    expect(drawn_side.locator(".lv-chip")).to_have_count(42, timeout=SLOW)
+    expect(greedy.locator(".lv-chip")).to_have_count(42, timeout=SLOW)
+    assert greedy.locator(".lv-chips").inner_text() == drawn_side.locator(".lv-chips").inner_text()
+
+
+def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
+    tree = drawn(lab, "continuation_tree")
+    box, tokens, plot = controls(lab, tree), tree.locator(".lv-token"), tree.locator(".lv-plot")
+    expect(box.get_by_text("runs for")).to_be_visible(timeout=SLOW)
+    n = tokens.count()
+    assert n > 7
+    plot.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        lab.page.keyboard.press(key)
+    expect(readout(tree)).to_contain_text("go this way")
+    lab.page.keyboard.press("End")
+    expect(tree.locator(".lv-token.lv-on")).to_have_count(7)
+    lab.page.keyboard.press("Enter")
+    expect(tree.locator(".lv-explain")).to_contain_text("softmax")
+    close_panel(lab, tree)
+    tokens.nth(1).hover()
+    expect(readout(tree)).to_contain_text("of 20 go this way")
+    tokens.nth(1).click()
+    expect(tree.locator(".lv-explain")).to_be_visible()
+    close_panel(lab, tree)
+    slider = box.get_by_role("slider").first
+    slider.focus()
+    lab.page.keyboard.press("Home")
+    expect(tokens).to_have_count(7, timeout=SLOW)  # the text and one stem
+    expect(box.get_by_text("in one way only")).to_be_visible(timeout=SLOW)
+    lab.page.keyboard.press("End")
+    expect(box.get_by_text("different ways")).to_be_visible(timeout=SLOW)
+    assert tokens.count() > n
+
+
+def test_with_and_without_the_template(lab):
+    with_it, without = drawn(lab, "written_text", 3), lab.picture("written_text", 4)
+    box = controls(lab, with_it)
+    expect(box.get_by_text("It stopped after")).to_have_count(2, timeout=SLOW)
+    expect(with_it.locator(".lv-highlight").first).to_contain_text("im_start")
+    expect(without.locator(".lv-highlight")).to_have_count(0)
+    with_it.locator(".lv-chip").last.hover()
+    expect(readout(with_it)).to_contain_text("end token")
+    question = box.locator("input[type=text]")
+    question.fill("Say <i>hello</i>.")
+    question.press("Enter")
+    expect(without.locator(".lv-own").first).to_contain_text("Say")
+    expect(box.get_by_text("It stopped after")).to_have_count(2, timeout=SLOW)
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: ascii(text[:8]))
+def test_whatever_the_loop_and_the_tree_are_given(lab, text):
+    for picture in (drawn(lab, "continuation_tree"), drawn(lab, "written_text")):
+        picture.scroll_into_view_if_needed()
+        box = controls(lab, picture).locator("input[type=text]").first
+        before = box.input_value()
+        box.fill(text)
+        box.press("Enter")
+        lab.settle()
+        said = controls(lab, picture).get_by_text("needs at least one token")
+        expect(said).to_have_count(0 if text.strip() else 1)
+        expect(picture).to_be_visible(visible=bool(text.strip()))
+        box.fill(before)
+        box.press("Enter")
+        expect(picture).to_be_visible()
+
+
+def test_everything_is_drawn_in_its_theme(lab, request):
+    theme = request.node.callspec.params["lab"]
+    for name in ("softmax_steps", "sampler_cards", "written_text", "continuation_tree"):
+        expect(drawn(lab, name)).to_have_attribute("data-lv-theme", theme)
+
+
+def test_under_voila_in_dark(browser, voila_server):
+    page = Lab(browser, voila_server)
+    try:
+        page.open("06_sampling")
+        cards = drawn(page, "sampler_cards")
+        expect(cards).to_have_attribute("data-lv-theme", "dark")
+        cards.locator("[data-name=top_p]").focus()
+        page.page.keyboard.press("ArrowLeft")
+        expect(cards.locator(".lv-title").nth(1)).to_have_text("top-p")
+        text = drawn(page, "written_text")
+        n = text.locator(".lv-chip").count()
+        text.locator(".lv-row").nth(2).click()
+        expect(text.locator(".lv-chip")).to_have_count(n + 1)
+        tree = drawn(page, "continuation_tree")
+        expect(controls_in_voila(tree).get_by_text("runs for")).to_be_visible(timeout=SLOW)
+        assert page.page.get_by_text("Traceback").count() == 0
+        assert page.console == []
+        assert page.outside == []
+    finally:
+        page.close()
+
+
+def controls_in_voila(picture):
+    return picture.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][1]")
