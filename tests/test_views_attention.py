@@ -182,6 +182,17 @@ def by_hand(cat):
     return pictures.HeadByHand(cat, layer=13, head=8, query=6)
 
 
+def test_slider_and_strip_choose_the_query(by_hand, cat):
+    assert (by_hand.query.value, by_hand.query.max) == (6, 7)
+    by_hand.query.value = 2
+    assert by_hand.strip.selected == 2
+    block = cat.blocks[13]
+    np.testing.assert_array_equal(by_hand.vectors.values, [block.q[8, 2], block.k[2, 2], block.v[2, 2]])
+    by_hand.strip.selected = 6
+    assert by_hand.query.value == 6
+    assert by_hand.steps.selected == 1
+
+
 def test_the_steps_lead_from_products_to_the_stream(by_hand, cat):
     attended = cat.blocks[13].attention
     np.testing.assert_allclose(
@@ -228,7 +239,9 @@ def test_temptations_change_this_layer_only(by_hand, cat):
 @pytest.mark.parametrize("tempted", [False, True])
 def test_every_number_tells_where_it_comes_from(by_hand, model, tempted):
     by_hand.no_scale.value = by_hand.no_mask.value = tempted
-    asked = [(by_hand.products, w, i) for w in range(3) for i in (4, 5)]
+    asked = [
+        (picture, w, i) for picture in (by_hand.vectors, by_hand.products) for w in range(3) for i in (4, 5)
+    ]
     asked += [(by_hand.steps, key, step) for key in (0, 1, 7) for step in range(4)]
     asked += [(by_hand.values, w, 3) for w in range(len(by_hand.values.values))]
     asked += [(by_hand.stream, w, 2) for w in range(3)]
@@ -256,7 +269,8 @@ def test_grid_sliders_map_and_arcs_move_together(cat):
     explorer = pictures.HeadExplorer(cat, layer=13, head=8, query=6)
     explorer.grid.selected = [21, 7]
     assert (explorer.layer.value, explorer.head.value) == (21, 7)
-    np.testing.assert_array_equal(np.nan_to_num(explorer.map.values), cat.blocks[21].attention.pattern[7])
+    by_model = cat.blocks[21].attention.pattern[7]
+    np.testing.assert_allclose(np.nan_to_num(explorer.map.values), by_model, rtol=1e-5, atol=1e-7)
     explorer.layer.value = 5
     assert explorer.grid.selected == [5, 7]
     explorer.map.selected = [3, 0]
@@ -462,3 +476,18 @@ def test_cost_is_measured_when_asked(tiny_model, model):
     # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
     assert "45 kB" in told(pictures.Cost(model).told)
     assert "135 kB" in told(pictures.Cost(model).told)
+
+
+# --- what people say ---
+
+
+def test_the_verdicts_on_attention(model):
+    table = pictures.claims(model, n=25, draws=2, longer=64)
+    looks, sink, copies, names, explains, _ = table.rows
+    assert looks.verdict == "is true of 3 heads, and false on average"
+    assert "Layer 13, head 8: cat 93.3 %" in looks.measured
+    assert sink.verdict.startswith("is true of most heads")
+    assert copies.verdict == "holds: it copies, and it needs just these heads"
+    assert names.verdict == "holds, in this sentence"
+    assert explains.verdict.startswith("fails here")
+    assert repr(table).count("\n") == 6

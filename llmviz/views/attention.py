@@ -37,6 +37,7 @@ from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.vector_picture import VectorPicture
+from llmviz.views.verdicts import Verdict, Verdicts
 
 MAP_SIZE = (
     32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
@@ -105,7 +106,7 @@ def overview(trace: Trace, hide_first: bool = False) -> Overview:
     scores = np.empty((len(BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
     future = attention.future_mask(seq, seq) & trace.edits.causal_mask
     for layer, block in enumerate(trace.blocks):
-        pattern = block.attention.pattern
+        pattern = patterns(block)
         scores[:, layer] = behaviours(pattern, trace.tokens)
         drawn = attention.without_first_token(pattern) if hide_first else pattern
         maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
@@ -135,9 +136,20 @@ def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
     return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)
 
 
+def patterns(block: BlockTrace, heads: slice = slice(None)) -> np.ndarray:
+    """`block.attention.pattern` of some heads, without mixing the values: [heads, seq, kv_seq]."""
+    group = len(block.q) // len(block.k)
+    q = block.q[heads]
+    k = block.k if len(q) == len(block.q) else block.k[np.arange(len(block.q))[heads] // group]
+    scores = attention.attention_scores(q, k, scale=block.edits.score_scale)
+    if block.edits.causal_mask:
+        np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))
+    return ops.softmax(scores)
+
+
 def head_pattern(trace: Trace, layer: int, head: int, *, hide_first: bool = False) -> np.ndarray:
     """One head's weights [seq, kv_seq], NaN where masked."""
-    pattern = trace.blocks[layer].attention.pattern[head]
+    pattern = patterns(trace.blocks[layer], slice(head, head + 1))[0]
     if hide_first:
         pattern = attention.without_first_token(pattern)
     future = attention.future_mask(*pattern.shape) & trace.edits.causal_mask
@@ -370,26 +382,29 @@ class Told(ipywidgets.HTML):
 
 
 class HeadByHand(Explorer):
-    """One head, one query, taken apart: q and k, their products, scores, shares, values, and what the head adds.
+    """One head, one query, taken apart: q, k and v, products, scores, shares, values, and what the head adds.
 
-    Sliders for layer and head, a strip for the query; a click on a line of the table chooses the key whose products
-    are shown. Two switches leave out the division by √d_head or the mask in this one layer.
+    Sliders for layer, head and query; the strip chooses the query, too. A click on a line of the table chooses the key
+    whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
     """
 
     def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
         config = (source if isinstance(source, Trace) else source.trace).model.config
         self.layer = slider(layer, config.n_layers - 1, "Layer")
         self.head = slider(head, config.n_heads - 1, "Head")
+        self.query = slider(0, 0, "Query token")
         self.no_scale = checkbox(f"without ÷ √{config.d_head}")
         self.no_mask = checkbox("without the mask")
         self.strip = TokenStrip([], stage="attention", caption="From which token? (the query)")
         of_head, of_model = np.zeros((3, config.d_head)), np.zeros((3, config.d_model))
+        self.vectors = VectorPicture(of_head, index_name="number", stage="attention")
         self.products = VectorPicture(of_head, index_name="number", stage="attention")
         self.product_told = Told()
         self.steps = ScoreSteps(stage="attention")
         self.values = VectorPicture(of_head, index_name="number", stage="attention")
         self.stream = VectorPicture(of_model, index_name="dimension", stage="attention")
         self.stream_told = Told()
+        self.vectors.provenance = self._explain_vector
         self.products.provenance = self._explain_product
         self.steps.provenance = self._explain_step
         self.values.provenance = self._explain_value
@@ -397,8 +412,10 @@ class HeadByHand(Explorer):
         self._wanted, self._query, self._key, self._drawing = query, 0, None, False
         super().__init__(
             [
-                row(self.layer, self.head, self.no_scale, self.no_mask),
+                row(self.layer, self.head, self.query),
+                row(self.no_scale, self.no_mask),
                 self.strip,
+                self.vectors,
                 self.products,
                 self.product_told,
                 self.steps,
@@ -410,6 +427,7 @@ class HeadByHand(Explorer):
         follow(source, self.show)
         for control in (self.layer, self.head, self.no_scale, self.no_mask):
             control.observe(self._draw, "value")
+        self.query.observe(self._pick_query, "value")
         self.strip.observe(self._pick_query, "selected")
         self.steps.observe(self._pick_key, "selected")
 
@@ -432,16 +450,19 @@ class HeadByHand(Explorer):
         blocks[layer] = replace(blocks[layer], edits=edits)
         return replace(self.trace, blocks=tuple(blocks), edits=edits)
 
+    @one_at_a_time
     def _pick_query(self, change) -> None:
         if not self._drawing and change["new"] is not None:
             self._query = self._wanted = change["new"]
             self._draw()
 
+    @one_at_a_time
     def _pick_key(self, change) -> None:
         if not self._drawing and change["new"] is not None:
             self._key = change["new"]  # chosen by hand: it stays while the sliders move
             self._draw_products()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         self._drawing = True
         try:
@@ -464,7 +485,16 @@ class HeadByHand(Explorer):
         if self.strip.pieces != trace.pieces:
             strip = {"pieces": trace.pieces, "ids": trace.tokens} | strip
         self.strip.change(**strip)
+        self.query.max = min(len(trace.tokens), theme.MAX_TOKENS) - 1
+        self.query.value = query
         piece = isolated(trace.pieces[query])
+        self.vectors.change(
+            values=np.stack(
+                [block.q[head, query], block.k[self._shared, query], block.v[self._shared, query]]
+            ),
+            labels=["query q", "key k", "value v"],
+            caption=f"1 · What {name} makes of {piece}: what it looks for, what it offers, what it would hand over",
+        )
         self.steps.change(
             pieces=trace.pieces,
             raw=self._raw,
@@ -473,7 +503,7 @@ class HeadByHand(Explorer):
             weights=self._weights,
             scaled=tempted.edits.score_scale,
             selected=self.key,
-            caption=f"2 · From products to shares: {piece} looks at every key; {name}",
+            caption=f"3 · From products to shares: {piece} looks at every key; {name}",
         )
         self._draw_products()
         self._draw_values()
@@ -492,7 +522,7 @@ class HeadByHand(Explorer):
         self.products.change(
             values=np.stack([q, k, q * k]),
             labels=["query q", "key k", "q × k"],
-            caption=f"1 · {of_query} asks (q), {of_key} offers (k): their {len(q)} products, added up, are q · k",
+            caption=f"2 · {of_query} asks (q), {of_key} offers (k): their {len(q)} products, added up, are q · k",
         )
         raw, score, weight = self._raw[key], self._attention.scores[head, query, key], self._weights[key]
         root = f"√{len(q)} = {np.sqrt(len(q)):.3g}"
@@ -517,7 +547,7 @@ class HeadByHand(Explorer):
         self.values.change(
             values=np.stack([*rows, self._attention.z[head, query]]),
             labels=[*labels, "sum: z"],
-            caption="3 · The values, each times its share, added up: what this head carries over",
+            caption="4 · The values, each times its share, added up: what this head carries over",
         )
 
     def _draw_stream(self) -> None:
@@ -531,7 +561,7 @@ class HeadByHand(Explorer):
         self.stream.change(
             values=self._adds,
             labels=["stream before", "this head adds", f"all {len(W_O)} heads add"],
-            caption="4 · z times W_O, added to the residual stream of the query",
+            caption="5 · z times W_O, added to the residual stream of the query",
         )
         lengths = np.linalg.norm(self._adds, axis=1)
         self.stream_told.say(
@@ -540,6 +570,25 @@ class HeadByHand(Explorer):
         )
 
     # where the numbers come from
+
+    def _explain_vector(self, which: int, i: int) -> Explanation:
+        trace, layer, query = self.shown, self.layer.value, self._query
+        if which == 0:
+            return turned_number(trace, layer, self.head.value, query, "q", i)
+        if which == 1:
+            return turned_number(trace, layer, self._shared, query, "k", i)
+        x, source = read_by_heads(trace, layer, query)
+        column = trace.model.weights.layers[layer].W_V[self._shared][:, i]
+        return Explanation(
+            f"Number {i} of the value of {isolated(trace.pieces[query])}",
+            "v = norm(stream) · W_V; RoPE turns no value",
+            [
+                Operand("x", x, source),
+                Operand("column", column, f"model.weights.layers[{layer}].W_V[{self._shared}][:, {i}]"),
+            ],
+            "x @ column",
+            trace.blocks[layer].v[self._shared, query, i],
+        )
 
     def _explain_product(self, which: int, i: int) -> Explanation:
         trace, layer, head = self.shown, self.layer.value, self.head.value
@@ -669,16 +718,24 @@ def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:
     return attention.attention_scores(q, k, scale=False)[0, 0]
 
 
+def read_by_heads(trace: Trace, layer: int, position: int) -> tuple[np.ndarray, str]:
+    """The vector [d_model] that a layer's heads read at a position, and how to get it from the trace."""
+    model, weights = trace.model, f"model.weights.layers[{layer}]"
+    x, source = trace.blocks[layer].resid_pre[position], f"trace.blocks[{layer}].resid_pre[{position}]"
+    if not trace.edits.norm:
+        return x, source
+    norm = model.weights.layers[layer].attention_norm
+    source = f"llmviz.ops.rms_norm({source}, {weights}.attention_norm, eps=model.config.norm_eps)"
+    return ops.rms_norm(x, norm, eps=model.config.norm_eps), source
+
+
 def turned_number(trace: Trace, layer: int, head: int, position: int, letter: str, i: int) -> Explanation:
     """Where one number of a query ("q") or of a key ("k") comes from: the stream, a column of weights, RoPE's turn."""
     model, edits, block = trace.model, trace.edits, trace.blocks[layer]
     w, name = model.weights.layers[layer], {"q": "query", "k": "key"}[letter]
     W, vector = (w.W_Q, block.q) if letter == "q" else (w.W_K, block.k)
-    x, source = block.resid_pre[position], f"trace.blocks[{layer}].resid_pre[{position}]"
+    x, source = read_by_heads(trace, layer, position)
     weights = f"model.weights.layers[{layer}]"
-    if edits.norm:
-        x = ops.rms_norm(x, w.attention_norm, eps=model.config.norm_eps)
-        source = f"llmviz.ops.rms_norm({source}, {weights}.attention_norm, eps=model.config.norm_eps)"
     first = i - i % 2
     turns = (position * edits.position_scale + edits.position_shift) * edits.rope
     angle = turns * model.config.rope_base ** (-first / model.config.d_head)
@@ -766,6 +823,7 @@ class HeadExplorer(Explorer):
         self._query = place(self._wanted, len(trace.tokens))
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         seen = overview(self.trace, self.hide_first.value)
         n = len(self.trace.tokens)
@@ -802,7 +860,7 @@ class HeadExplorer(Explorer):
 
     def _tell(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
-        pattern = trace.blocks[layer].attention.pattern[head]
+        to_first = patterns(trace.blocks[layer], slice(head, head + 1))[0, query, 0]
         scores = overview(trace, self.hide_first.value).scores[:, layer, head]
         group = trace.model.config.n_heads // trace.model.config.n_kv_heads
         first = head // group * group
@@ -810,10 +868,11 @@ class HeadExplorer(Explorer):
         measured = ", ".join(f"{name} {v:.2f}" for name, v in zip(BEHAVIOURS, scores) if not np.isnan(v))
         self.told.say(
             f"Measured on this sentence: {measured}." if measured else "",
-            f"From {isolated(trace.pieces[query])} it gives {percent(pattern[query, 0])} to the first token.",
+            f"From {isolated(trace.pieces[query])} it gives {percent(to_first)} to the first token.",
             f"It shares its keys and values with head {' and '.join(shared)} of its layer." if shared else "",
         )
 
+    @one_at_a_time
     def _from_grid(self, change) -> None:
         if change["new"] is not None and change["new"] != [self.layer.value, self.head.value]:
             self._moving = True  # both sliders move, and then the head is drawn once
@@ -823,15 +882,18 @@ class HeadExplorer(Explorer):
 
     _moving = False
 
+    @one_at_a_time
     def _from_sliders(self, _change) -> None:
         if not self._moving:
             self.grid.selected = [self.layer.value, self.head.value]
             self._draw_head()
 
+    @one_at_a_time
     def _from_map(self, change) -> None:
         if change["new"] is not None and change["new"][0] != self._query:
             self._look_from(change["new"][0])
 
+    @one_at_a_time
     def _from_arcs(self, change) -> None:
         if change["new"] is not None and change["new"] != self._query:
             self._look_from(change["new"])
@@ -890,6 +952,7 @@ class Sink(Explorer):
         self.curves.change(values=means)
         self._draw()
 
+    @one_at_a_time
     def _pick(self, change) -> None:
         if change["new"] is not None and change["new"] != self._query:
             self._query = self._wanted = change["new"]
@@ -913,6 +976,7 @@ class Sink(Explorer):
         )
         self._draw_rows()
 
+    @one_at_a_time
     def _draw_rows(self, _change=None) -> None:
         layer, head = self.grid.selected
         mean, one = self._weights.mean(axis=(0, 1)), self._weights[layer, head]
@@ -988,6 +1052,7 @@ class HeadFinder(Explorer):
         self._drawing = False
         self._rank()
 
+    @one_at_a_time
     def _pick(self, _change) -> None:
         if not self._drawing and None not in (self.source_strip.selected, self.target_strip.selected):
             self._wanted = self.source_strip.selected, self.target_strip.selected
@@ -998,10 +1063,9 @@ class HeadFinder(Explorer):
     def probe(self) -> np.ndarray:
         """The behaviours measured on random tokens that come twice: [4, n_layers, n_heads]."""
         ids = random_tokens(self.model, 25, seed=0) * 2
-        return np.stack(
-            [behaviours(block.attention.pattern, ids) for block in self.model.trace(ids).blocks], axis=1
-        )
+        return np.stack([behaviours(patterns(block), ids) for block in self.model.trace(ids).blocks], axis=1)
 
+    @one_at_a_time
     def _rank(self, _change=None) -> None:
         trace, query, key = self.trace, self._query, self._key
         weights = weights_from(trace, query)
@@ -1053,10 +1117,12 @@ class HeadFinder(Explorer):
                 told += " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
         self.definition.say(told)
 
+    @one_at_a_time
     def _from_table(self, change) -> None:
         if not self._drawing and change["new"] is not None and self.ranking:
             self.grid.selected = list(self.ranking[change["new"][0]])
 
+    @one_at_a_time
     def _draw_map(self, _change=None) -> None:
         if self._drawing:
             return
@@ -1140,21 +1206,21 @@ class WakeUp(Explorer):
             control.observe(self._order, "value")
         self.found.observe(self._draw, "value")
 
+    @one_at_a_time
     def run(self, _button=None) -> None:
         """Measure every head on every text; once, whatever head is asked about afterwards."""
         self.progress.layout.display = ""
         measured = []
         for i, sentence in enumerate(self.sentences):
             trace = self.model.trace(sentence)
-            measured.append(
-                [1 - attention.first_token_score(block.attention.pattern) for block in trace.blocks]
-            )
+            measured.append([1 - attention.first_token_score(patterns(block)) for block in trace.blocks])
             self.progress.value = i + 1
         self.awake = np.array(measured, np.float32)
         self.progress.layout.display = "none"
         self.found.layout.display = ""
         self._order()
 
+    @one_at_a_time
     def _order(self, _change=None) -> None:
         if self.awake is None:
             return
@@ -1178,6 +1244,7 @@ class WakeUp(Explorer):
         )
         self._draw()
 
+    @one_at_a_time
     def _draw(self, _change=None) -> None:
         if self.awake is None or self.found.value is None:
             return
@@ -1516,14 +1583,13 @@ class Induction(Explorer):
         super().__init__([row(self.n, self.off, self.seed), self.curves, self.told, self.grid])
         self.run()
 
+    @one_at_a_time
     def run(self, _change=None) -> None:
         n = self.n.value
         once = random_tokens(self.model, n, self.seed.value)
         tokens = once * 2
         trace = self.model.trace(tokens)
-        self.scores = np.stack(
-            [attention.induction_score(block.attention.pattern, tokens) for block in trace.blocks]
-        )
+        self.scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
         self.strongest = strongest(self.scores, self.off.value)
         curves, names = [right_next(trace)], ["the model as it is"]
         second = slice(n, None)  # after the first token of the second pass, which nobody can know
@@ -1636,6 +1702,7 @@ class Cost(Explorer):
             f"{kb * times:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:.0f} MB against {mb * times:.0f} MB."
         ]
 
+    @one_at_a_time
     def run(self, _button=None) -> None:
         self.start.disabled, self.progress.value, self.progress.layout.display = True, 0, ""
         try:
@@ -1705,3 +1772,127 @@ def _seconds(run: Callable) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
+
+
+# ---- what people say ----
+
+
+def claims(model: Model, *, n: int = 30, draws: int = 3, longer: int = 256) -> Verdicts:
+    """Six claims about attention, measured now: the verdicts follow from the numbers."""
+    return Verdicts(
+        [
+            *_where_it_looks(model),
+            _copying(model, n, draws),
+            _names(model),
+            _explaining(model),
+            _doubling(model, longer),
+        ]
+    )
+
+
+def _where_it_looks(model: Model) -> list[Verdict]:
+    trace = model.trace("The cat that I saw yesterday was sleeping")
+    was, cat, yesterday = (trace.pieces.index(piece) for piece in (" was", " cat", " yesterday"))
+    weights = weights_from(trace, was)
+    mean, best = weights.mean(axis=(0, 1)), strongest(weights[..., cat], 1)[0]
+    few, n = int((weights[..., cat] > 0.5).sum()), weights[..., 0].size
+    on_average = mean[cat] > mean[yesterday]
+    resting = float((weights_from(trace, len(trace.tokens) - 1)[..., 0] > 0.5).mean())
+    return [
+        Verdict(
+            "In the cat sentence, “was” looks at “cat” and not at “yesterday”.",
+            f"Mean of {n} heads: first token {percent(mean[0])}, yesterday {percent(mean[yesterday])}, cat "
+            f"{percent(mean[cat])}. {head_name(*best).capitalize()}: cat {percent(weights[best][cat])}, yesterday "
+            f"{percent(weights[best][yesterday])}. More than half on cat: {few} heads.",
+            f"is true of {few} heads, and {'on average, too' if on_average else 'false on average'}"
+            if few
+            else f"{'holds on average' if on_average else 'fails'}; no head does it strongly",
+        ),
+        Verdict(
+            "Everything looks at the first token.",
+            f"{percent(resting)} of the heads give it more than half of the last token's attention.",
+            "is true of most heads; so hide it before you read a map"
+            if resting > 0.5
+            else "is true of some heads"
+            if resting > 0.1
+            else "fails",
+        ),
+    ]
+
+
+def _copying(model: Model, n: int, draws: int) -> Verdict:
+    passes = []
+    for seed in range(draws):
+        tokens = random_tokens(model, n, seed) * 2
+        trace = model.trace(tokens)
+        scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
+        best = strongest(scores, 8)
+        others = random_heads(scores.shape, 8, best, seed)
+        off, at_random = (
+            right_next(model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))[n:].mean()
+            for heads in (best, others)
+        )
+        right = right_next(trace)
+        passes.append((right[: n - 1].mean(), right[n:].mean(), off, at_random))
+    first, second, off, at_random = np.array(passes).T
+    copies, needed = second.min() > 20 * first.max(), off.mean() < 0.1 * second.mean()
+    return Verdict(
+        "Heads copy patterns (induction).",
+        f"{n} random tokens twice, {draws} draws. Right next token: first pass at most {percent(first.max())}, second "
+        f"pass {percent(second.min())} to {percent(second.max())}. With the 8 strongest induction heads off "
+        f"{percent(off.min())} to {percent(off.max())}, with 8 others off {percent(at_random.min())} to "
+        f"{percent(at_random.max())}.",
+        (
+            "holds: it copies, and it needs just these heads"
+            if needed
+            else "holds, but other heads can do it, too"
+        )
+        if copies
+        else "does not show on these draws",
+    )
+
+
+def _names(model: Model) -> Verdict:
+    trace = model.trace("When Mary and John went to the store, John gave a drink to")
+    probs = ops.softmax(trace.logits)
+    mary, john = (model.tokenizer.encode(name)[0] for name in (" Mary", " John"))
+    return Verdict(
+        "Heads keep track of names: Mary and John went to the store, John gave a drink to …",
+        f"Mary {percent(probs[mary])}, John {percent(probs[john])}.",
+        "holds, in this sentence" if probs.argmax() == mary else "fails, in this sentence",
+    )
+
+
+def _explaining(model: Model) -> Verdict:
+    trace = model.trace("The cat that I saw yesterday")
+    was, were = (model.tokenizer.encode(word)[0] for word in (" was", " were"))
+    best = strongest(weights_from(trace, len(trace.tokens) - 1)[..., trace.pieces.index(" cat")], 3)
+    without = model.trace(trace.tokens, Edits(head=dict.fromkeys(best, 0)))
+    lead, left = (float(run.logits[was] - run.logits[were]) for run in (trace, without))
+    return Verdict(
+        "Where a model looks explains what it answers.",
+        f"The three heads that look most at “cat”, switched off: the lead of “was” over “were” goes from {lead:.2f} to "
+        f"{left:.2f}.",
+        "fails here: looking is not explaining"
+        if abs(left - lead) < 0.3 * abs(lead)
+        else "holds here: without them the answer is another one"
+        if left * lead < 0
+        else "holds in part here",
+    )
+
+
+def _doubling(model: Model, longer: int) -> Verdict:
+    longer = min(longer, model.config.n_ctx // 2)
+    ids = random_tokens(model, min(longer, 200), 0) * 2
+    ids = (ids * (2 * longer // len(ids) + 1))[: 2 * longer]
+    model.trace(ids[:8])
+    times = []
+    for n in (longer, 2 * longer):
+        model.forget()
+        times.append(_seconds(lambda n=n: model.trace(ids[:n])))
+    ratio = times[1] / times[0]
+    return Verdict(
+        "Twice the text takes four times the work.",
+        f"{longer:,} tokens {times[0]:.2f} s, {2 * longer:,} tokens {times[1]:.2f} s: {ratio:.1f} times as long.",
+        "holds at this length" if ratio > 3.5 else "is true of scores and mixing only, not of the whole",
+    )

@@ -185,7 +185,7 @@ class Picture(anywidget.AnyWidget):
         return text[:PLAIN_LIMIT].rsplit("\n", 1)[0] + "\n… and more: print(picture.text()) shows all of it"
 
     def _repr_mimebundle_(self, **_):
-        return _with_text(self)
+        return with_text(self)
 
     def _say_again(self, _change=None) -> None:
         if self._changing:
@@ -265,7 +265,7 @@ class Explorer(ipywidgets.VBox):
         return "\n\n".join(f"{one.caption}\n{one!r}".lstrip("\n") for one in _pictures(self))
 
     def _repr_mimebundle_(self, **_):
-        return _with_text(self)
+        return with_text(self)
 
 
 def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
@@ -275,7 +275,7 @@ def _pictures(box: ipywidgets.Box) -> Iterator[Picture]:
         yield from [child] if isinstance(child, Picture) else _pictures(child)
 
 
-def _with_text(widget: ipywidgets.DOMWidget) -> dict:
+def with_text(widget: ipywidgets.DOMWidget) -> dict:
     """What a notebook shows of a widget: the widget where it can live, else its whole text."""
     view = {"version_major": 2, "version_minor": 1, "model_id": widget.model_id}
     return {"text/plain": repr(widget), "application/vnd.jupyter.widget-view+json": view}

@@ -70,7 +70,7 @@ def report(name, milliseconds):
 
 
 def test_one_head_is_taken_apart(lab):
-    steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
+    steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture", 1)
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
     steps.locator(".lv-step-row").nth(0).locator(".lv-step").nth(3).click()
@@ -83,7 +83,12 @@ def test_one_head_is_taken_apart(lab):
     expect(steps.locator(".lv-explain")).to_contain_text("q · k / √d_head")  # an open explanation follows
     lab.page.keyboard.press("Escape")
     expect(steps.locator(".lv-explain")).to_be_hidden()
-    for name, keys in (("Layer", ["ArrowLeft"] * 8), ("Head", ["ArrowLeft", "ArrowRight"] * 4)):
+    back_and_forth = ["ArrowLeft", "ArrowRight"] * 4
+    for name, keys in (
+        ("Layer", ["ArrowLeft"] * 8),
+        ("Head", back_and_forth),
+        ("Query token", back_and_forth),
+    ):
         times = lab.latencies(slider(lab, name), keys, steps)
         report(f"key on the {name.lower()} slider to changed steps", times)
     strip = picture(lab, "token_strip", STRIPS["by hand"])

@@ -1,0 +1,47 @@
+"""What people say about a stage, beside what was measured on this machine."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+import ipywidgets
+
+from llmviz.views import theme
+from llmviz.views.picture import with_text
+
+HEADS = ("People say", "Measured here, now", "So it …")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim, the numbers that test it, and what follows from just these numbers."""
+
+    claim: str
+    measured: str
+    verdict: str
+
+
+class Verdicts(ipywidgets.HTML):
+    """Claims as a table, a line each. `rows` keeps them."""
+
+    def __init__(self, rows: Iterable[Verdict]):
+        self.rows = tuple(rows)
+        super().__init__(layout={"max_width": "980px"})
+        cell = "padding:7px 14px 7px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
+        head = "".join(f'<th style="{cell}" scope="col">{name}</th>' for name in HEADS)
+        lines = [
+            f'<td style="{cell}">{html.escape(one.claim)}</td><td style="{cell}">{html.escape(one.measured)}</td>'
+            f'<td style="{cell};font-weight:600">{html.escape(one.verdict)}</td>'
+            for one in self.rows
+        ]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        size = f"font-size:{theme.SIZES['body']}px;line-height:1.45;border-collapse:collapse"
+        self.value = f'<table style="{size}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+    def __repr__(self) -> str:
+        return "\n".join(" | ".join(row) for row in (HEADS, *map(astuple, self.rows)))
+
+    def _repr_mimebundle_(self, **_):
+        return with_text(self)
