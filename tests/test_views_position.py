@@ -523,9 +523,8 @@ def test_a_second_click_stops_it(tiny_model):
 
 def test_more_text_helps_and_without_rope_everything_is_worse(model):
     """On 300 tokens of the text that the notebook uses; the whole 2,048 take too long for a test."""
-    from pydoc_data.topics import topics
-
-    tokens = model.tokenizer.encode(topics["types"])[:2_048]
+    tokens = model.tokenizer.encode(pictures.STORY)
+    assert 1_900 < len(tokens) <= pictures.MAX_READ
     few, more = (pictures.surprise(model, tokens[-n - 128 :], 128, Edits()).mean() for n in (16, 256))
     off = pictures.surprise(model, tokens[-16 - 128 :], 128, Edits(rope=False)).mean()
     assert few - more > 0.2
@@ -545,3 +544,19 @@ def test_two_controls_wait_for_each_other(model):
     assert switches.edits == pictures.SETTINGS["stretched × 2"]
     probs = Sampler().probs(model.trace("Hello there", switches.edits).logits)
     np.testing.assert_allclose(switches.bars.probs, probs[switches.bars.ids], rtol=1e-4)
+
+
+# --- what people say ---
+
+
+def test_the_verdicts_on_position(model):
+    table = pictures.claims(model)
+    assert [one.verdict for one in table.rows] == [
+        "holds",
+        "holds",
+        "holds",
+        "is true of most heads; none falls steadily",
+        "is true of one layer, not of the whole: the mask tells",
+        "is an exaggeration: it is still the likeliest",
+    ]
+    assert table.rows[1].measured.endswith("3.52, 3.52, 3.52.")
