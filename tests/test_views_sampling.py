@@ -345,6 +345,18 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
     assert grown.tree.pieces[0] == tiny_model.tokenizer.pieces(tiny_model.tokenizer.encode("Another"))[-1]
 
 
+@pytest.mark.parametrize("kind", ["Writing", "Continuations"])
+def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
+    async def scene():
+        explorer = getattr(pictures, kind)(tiny_model, TEXT)
+        for text in ("", "A", "", TEXT, ""):
+            explorer.box.box.value = text
+            await asyncio.sleep(0.03)
+        await asyncio.gather(*pictures._beside)  # raises what went wrong beside
+
+    asyncio.run(scene())
+
+
 @pytest.mark.slow
 def test_the_end_token_comes_where_the_answer_ends(model):
     chat = pictures.ChatEnd(model, "Name three animals.", n=40)

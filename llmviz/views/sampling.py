@@ -839,28 +839,28 @@ class Writing(Explorer):
             text.caption = f"From seed {self.seed.value}: {told}"
             text.show(self.box.tokens, [])
         if self.box.tokens:
-            beside(self._write(self._run))
+            beside(self._write(self._run, self.box.tokens))
 
-    async def _write(self, run: int) -> None:
+    async def _write(self, run: int, prompt: list[int]) -> None:
         await asyncio.sleep(0.05)  # while a slider is moving, only its last place is worth a text
-        prompt, seed = self.box.tokens, self.seed.value
+        seed = self.seed.value
         written: list[list[Place]] = [[], []]
         samplers = [Sampler(temperature=one.value) for one in self.temperatures]
-        for turn in zip_longest(*(self._model.generate(prompt, self._n, one, seed) for one in samplers)):
-            if not self._show(run, prompt, written, turn):
-                return
+        turns = zip_longest(*(self._model.generate(prompt, self._n, one, seed) for one in samplers))
+        while self._show(run, prompt, written, turns):
             await asyncio.sleep(0.005)
 
     @one_at_a_time
-    def _show(self, run: int, prompt: list[int], written: list[list[Place]], turn: tuple) -> bool:
-        if run != self._run:
-            return False
-        for side, step in enumerate(turn):
+    def _show(self, run: int, prompt: list[int], written: list[list[Place]], turns: Iterator[tuple]) -> bool:
+        """One more token on each side that is not at its end; says whether there was one."""
+        turn = next(turns, None) if run == self._run else None
+        for side, step in enumerate(turn or ()):
             if step is not None:
                 written[side].append(place(step.logits, token=step.token, n=6))
                 self.texts[side].show(prompt, written[side])
-                self.told[side].value = status(summary(written[side], len(prompt), self.texts[side].again))
-        return True
+                told = summary(written[side], len(prompt), self.texts[side].again)
+                self.told[side].value = status(told)
+        return turn is not None
 
 
 class Continuations(Explorer):
@@ -1028,38 +1028,35 @@ class ChatEnd(Explorer):
 
     async def _write(self, run: int, sides: list[tuple[int, list[int], list[int]]]) -> None:
         await asyncio.sleep(0.05)
-        written: dict[int, list[Place]] = {side: [] for side, _, _ in sides}
-        ends: dict[int, list[float]] = {side: [] for side, _, _ in sides}
         greedy = Sampler(temperature=0)
-        for turn in zip_longest(*(self._model.generate(prompt, self._n, greedy) for _, prompt, _ in sides)):
-            for (side, prompt, marked), step in zip(sides, turn):
-                if step is not None and not self._show(run, side, prompt, marked, step, written, ends):
-                    return
+        turns = zip_longest(*(self._model.generate(prompt, self._n, greedy) for _, prompt, _ in sides))
+        written: list[list] = [[] for _ in sides]  # the steps so far
+        while self._show(run, sides, written, turns):
             await asyncio.sleep(0.005)
-        self._say_why(run, written)
+        self._say_why(run, sides, written)
 
     @one_at_a_time
-    def _show(self, run, side, prompt, marked, step, written, ends) -> bool:
-        if run != self._run:
-            return False
-        here = place(step.logits, token=step.token, n=5)
-        written[side].append(here)
-        ends[side].append(float(ops.softmax(step.logits)[self._model.tokenizer.eos_token]))
-        notes = [
-            f"end token {percent(end)}, this one {percent(one.probability)}"
-            for end, one in zip(ends[side], written[side])
-        ]
-        self.texts[side].show(prompt, written[side], weights=ends[side], notes=notes, marked=marked)
-        self.told[side].value = status("Writing, always the likeliest token …")
-        return True
+    def _show(self, run: int, sides: list[tuple], written: list[list], turns: Iterator[tuple]) -> bool:
+        """One more token on each side that is not at its end; says whether there was one."""
+        turn = next(turns, None) if run == self._run else None
+        for (side, prompt, marked), steps, step in zip(sides, written, turn or ()):
+            if step is not None:
+                end = float(ops.softmax(step.logits)[self._model.tokenizer.eos_token])
+                steps.append((place(step.logits, token=step.token, n=5), end))
+                places, ends = zip(*steps)
+                notes = [
+                    f"end token {percent(end)}, this one {percent(one.probability)}" for one, end in steps
+                ]
+                self.texts[side].show(prompt, places, weights=ends, notes=notes, marked=marked)
+                self.told[side].value = status("Writing, always the likeliest token …")
+        return turn is not None
 
     @one_at_a_time
-    def _say_why(self, run: int, written: dict[int, list[Place]]) -> None:
+    def _say_why(self, run: int, sides: list[tuple], written: list[list]) -> None:
         if run != self._run:
             return
-        for side, places in written.items():
-            ended = places[-1].token == self._model.tokenizer.eos_token
+        for (side, _, _), steps in zip(sides, written):
+            ended = steps[-1][0].token == self._model.tokenizer.eos_token
             why = "it chose its end token" if ended else f"{self._n} tokens are the limit here"
-            self.told[side].value = status(
-                f"It stopped after {'1 token' if len(places) == 1 else f'{len(places)} tokens'}: {why}."
-            )
+            n = "1 token" if len(steps) == 1 else f"{len(steps)} tokens"
+            self.told[side].value = status(f"It stopped after {n}: {why}.")
