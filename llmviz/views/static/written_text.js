@@ -36,7 +36,12 @@ function render({ model, el }) {
     const node = event.target.closest(".lv-row");
     if (node) take(Number(node.dataset.index));
   });
-  const step = (by) => { row = clamp(row + by, 0, Math.max(0, rows.childElementCount - 1)); tell(current(), true); };
+  const step = (by) => {
+    row = clamp(row + by, 0, Math.max(0, rows.childElementCount - 1));
+    tell(current(), true);
+    const rival = rows.children[row];
+    if (model.get("chooses") && rival) view.note(`Enter takes \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`);
+  };
   onKeys(list, {
     ArrowRight: () => select(current() + 1),
     ArrowLeft: () => select(current() - 1),
