@@ -1,0 +1,178 @@
+"""All heads at a glance, and the chosen one large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+
+from llmviz import attention
+from llmviz.model import Trace
+from llmviz.views import provenance
+from llmviz.views.arcs import Arcs
+from llmviz.views.attention.head_grid import HeadGrid
+from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, isolated, overview, patterns
+from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.controls import Told, checkbox, row, slider, wide
+from llmviz.views.heat_map import HeatMap
+from llmviz.views.picture import (
+    Explorer,
+    one_at_a_time,
+    percent,
+)
+from llmviz.views.provenance import Explanation, Operand
+
+
+def shown_weight(
+    trace: Trace, layer: int, head: int, query: int, key: int, *, hide_first: bool
+) -> Explanation:
+    """Where one weight comes from, as it is or with the first token hidden."""
+    told = provenance.pattern(trace, layer, head, query, key)
+    if not hide_first:
+        return told
+    pattern = trace.blocks[layer].attention.pattern[head, query]
+    if key == 0:
+        return replace(
+            told,
+            title=f"{told.title}: hidden",
+            formula="hidden here; the other weights are scaled up to sum to one",
+        )
+    return Explanation(
+        f"{told.title}, with the first token hidden",
+        "weight / the sum of all weights but the first",
+        [
+            Operand("pattern", pattern, f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"),
+            Operand("key", key),
+        ],
+        "pattern[key] / pattern[1:].sum()",
+        attention.without_first_token(pattern[None])[0, key],
+    )
+
+
+class HeadExplorer(Explorer):
+    """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
+
+    def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
+        config = (source if isinstance(source, Trace) else source.trace).model.config
+        self.hide_first = checkbox("hide the first token and renormalise")
+        self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
+        self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
+        self.grid = HeadGrid(
+            np.zeros((config.n_layers, config.n_heads)), group=config.n_heads // config.n_kv_heads
+        )
+        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain))
+        self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 400)
+        self.told = Told()
+        self._wanted = query
+        super().__init__(
+            [
+                row(self.layer, self.head, self.hide_first),
+                self.grid,
+                ipywidgets.HBox(
+                    [self.map, self.arcs], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"}
+                ),
+                self.told,
+            ]
+        )
+        follow(source, self.show)
+        self.hide_first.observe(self._draw, "value")
+        self.grid.observe(self._from_grid, "selected")
+        for control in (self.layer, self.head):
+            control.observe(self._from_sliders, "value")
+        self.map.observe(self._from_map, "selected")
+        self.arcs.observe(self._from_arcs, "selected")
+
+    def show(self, trace: Trace) -> None:
+        self.trace = trace
+        self._query = place(self._wanted, len(trace.tokens))
+        self._draw()
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        seen = overview(self.trace, self.hide_first.value)
+        n = len(self.trace.tokens)
+        note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
+        hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
+        heads = self.grid.values.shape[0] * self.grid.values.shape[1]
+        self.grid.change(
+            values=seen.maps,
+            scores=seen.scores,
+            score_names=list(BEHAVIOURS),
+            selected=[self.layer.value, self.head.value],
+            caption=f"All {heads} heads on your {n} tokens{hidden}. Click one, or use the arrow keys{note}",
+        )
+        self._draw_head()
+
+    def _draw_head(self) -> None:
+        trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
+        hide = self.hide_first.value
+        weights = head_pattern(trace, layer, head, hide_first=hide)
+        name = head_name(layer, head)
+        hidden = ", first token hidden" if hide else ""
+        self.map.change(
+            values=weights,
+            row_labels=trace.pieces,
+            col_labels=trace.pieces,
+            selected=[query, int(np.argmax(np.nan_to_num(weights[query])))],
+            caption=f"{name}{hidden}".capitalize(),
+        )
+        arcs = {"weights": weights, "selected": query}
+        if self.arcs.pieces != trace.pieces:
+            arcs = {"pieces": trace.pieces, "ids": trace.tokens} | arcs
+        self.arcs.change(**arcs, caption=f"Where {isolated(trace.pieces[query])} looks: {name}{hidden}")
+        self._tell()
+
+    def _tell(self) -> None:
+        trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
+        to_first = patterns(trace.blocks[layer], slice(head, head + 1))[0, query, 0]
+        scores = overview(trace, self.hide_first.value).scores[:, layer, head]
+        group = trace.model.config.n_heads // trace.model.config.n_kv_heads
+        first = head // group * group
+        shared = [str(one) for one in range(first, first + group) if one != head]
+        measured = ", ".join(f"{name} {v:.2f}" for name, v in zip(BEHAVIOURS, scores) if not np.isnan(v))
+        self.told.say(
+            f"Measured on this sentence: {measured}." if measured else "",
+            f"From {isolated(trace.pieces[query])} it gives {percent(to_first)} to the first token.",
+            f"It shares its keys and values with head {' and '.join(shared)} of its layer." if shared else "",
+        )
+
+    @one_at_a_time
+    def _from_grid(self, change) -> None:
+        if change["new"] is not None and change["new"] != [self.layer.value, self.head.value]:
+            self._moving = True  # both sliders move, and then the head is drawn once
+            self.layer.value, self.head.value = change["new"]
+            self._moving = False
+            self._draw_head()
+
+    _moving = False
+
+    @one_at_a_time
+    def _from_sliders(self, _change) -> None:
+        if not self._moving:
+            self.grid.selected = [self.layer.value, self.head.value]
+            self._draw_head()
+
+    @one_at_a_time
+    def _from_map(self, change) -> None:
+        if change["new"] is not None and change["new"][0] != self._query:
+            self._look_from(change["new"][0])
+
+    @one_at_a_time
+    def _from_arcs(self, change) -> None:
+        if change["new"] is not None and change["new"] != self._query:
+            self._look_from(change["new"])
+            weights = self.map.values[self._query]
+            self.map.selected = [self._query, int(np.argmax(np.nan_to_num(weights)))]
+
+    def _look_from(self, query: int) -> None:
+        self._query = self._wanted = query
+        hidden = ", first token hidden" if self.hide_first.value else ""
+        name = head_name(self.layer.value, self.head.value)
+        caption = f"Where {isolated(self.trace.pieces[query])} looks: {name}{hidden}"
+        self.arcs.change(selected=query, caption=caption)
+        self._tell()
+
+    def _explain(self, query: int, key: int) -> Explanation:
+        at = (self.trace, self.layer.value, self.head.value, query, key)
+        return shown_weight(*at, hide_first=self.hide_first.value)

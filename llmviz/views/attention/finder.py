@@ -1,0 +1,186 @@
+"""Which heads look from here to there, and which behave like this?"""
+
+from __future__ import annotations
+
+import functools
+
+import ipywidgets
+import numpy as np
+
+from llmviz.model import Trace
+from llmviz.views.attention.atlas import shown_weight
+from llmviz.views.attention.head_grid import HeadGrid, four_axes
+from llmviz.views.attention.heads import (
+    BEHAVIOURS,
+    behaviours,
+    first_hidden,
+    head_name,
+    head_pattern,
+    isolated,
+    overview,
+    patterns,
+    strongest,
+    weights_from,
+)
+from llmviz.views.attention.induction import random_tokens
+from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.controls import Told, checkbox, row, wide
+from llmviz.views.heat_map import HeatMap
+from llmviz.views.picture import (
+    Explorer,
+    one_at_a_time,
+)
+from llmviz.views.provenance import Explanation
+from llmviz.views.token_strip import TokenStrip
+
+N_RANKED = 10  # heads in a ranking
+
+
+class HeadFinder(Explorer):
+    """Which heads look from this token to that one? Which behave like this? A ranking, and the chosen head's map."""
+
+    BY_WEIGHT = "weight from → to"
+    HERE, PROBE = "your sentence", "random tokens, twice"
+
+    def __init__(self, source: Sentence | Trace, *, query: int = -1, key: int = 1):
+        self.model = (source if isinstance(source, Trace) else source.trace).model
+        config = self.model.config
+        self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
+        self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
+        self.by = ipywidgets.Dropdown(
+            options=[self.BY_WEIGHT, *BEHAVIOURS],
+            description="Rank by",
+            style={"description_width": "initial"},
+        )
+        self.measured_on = ipywidgets.Dropdown(
+            options=[self.HERE, self.PROBE],
+            description="Behaviour measured on",
+            style={"description_width": "initial"},
+        )
+        self.hide_first = checkbox("hide the first token and renormalise")
+        self.definition = Told()
+        shape = (config.n_layers, config.n_heads)
+        self.grid = HeadGrid(np.zeros(shape), group=config.n_heads // config.n_kv_heads, selected=[0, 0])
+        names = ["weight", "first hidden", *BEHAVIOURS]
+        self.table = wide(
+            HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520
+        )
+        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 420)
+        self._wanted, self._drawing = (query, key), False
+        super().__init__(
+            [
+                self.source_strip,
+                self.target_strip,
+                row(self.by, self.measured_on, self.hide_first),
+                self.definition,
+                self.grid,
+                ipywidgets.HBox(
+                    [self.table, self.map], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"}
+                ),
+            ]
+        )
+        follow(source, self.show)
+        for strip in (self.source_strip, self.target_strip):
+            strip.observe(self._pick, "selected")
+        for control in (self.by, self.measured_on, self.hide_first):
+            control.observe(self._rank, "value")
+        self.grid.observe(self._draw_map, "selected")
+        self.table.observe(self._from_table, "selected")
+
+    def show(self, trace: Trace) -> None:
+        self.trace = trace
+        n = len(trace.tokens)
+        self._query, self._key = (place(wanted, n) for wanted in self._wanted)
+        self._drawing = True
+        self.source_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
+        self.target_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._key)
+        self._drawing = False
+        self._rank()
+
+    @one_at_a_time
+    def _pick(self, _change) -> None:
+        if not self._drawing and None not in (self.source_strip.selected, self.target_strip.selected):
+            self._wanted = self.source_strip.selected, self.target_strip.selected
+            self._query, self._key = self._wanted
+            self._rank()
+
+    @functools.cached_property
+    def probe(self) -> np.ndarray:
+        """The behaviours measured on random tokens that come twice: [4, n_layers, n_heads]."""
+        ids = random_tokens(self.model, 25, seed=0) * 2
+        return np.stack([behaviours(patterns(block), ids) for block in self.model.trace(ids).blocks], axis=1)
+
+    @one_at_a_time
+    def _rank(self, _change=None) -> None:
+        trace, query, key = self.trace, self._query, self._key
+        weights = weights_from(trace, query)
+        hidden = first_hidden(weights)
+        scores = self.probe if self.measured_on.value == self.PROBE else overview(trace).scores
+        by_weight = self.by.value == self.BY_WEIGHT
+        if by_weight:
+            ranked = (hidden if self.hide_first.value else weights)[..., key]
+        else:
+            ranked = scores[list(BEHAVIOURS).index(self.by.value)]
+        self.ranking = strongest(ranked, N_RANKED)
+        columns = [weights[..., key], hidden[..., key], *scores]
+        names = [head_name(*one) for one in self.ranking]
+        table = np.array([[column[one] for column in columns] for one in self.ranking], np.float32)
+        self._drawing = True
+        self.table.change(
+            values=table.reshape(-1, len(columns)) if self.ranking else np.full((1, len(columns)), np.nan),
+            row_labels=names or ["none"],
+            selected=[0, 0],
+            caption=f"The {len(names)} heads with the largest {self.by.value}"
+            if names
+            else "No head to rank",
+        )
+        here = f"from {isolated(trace.pieces[query])} to {isolated(trace.pieces[key])}"
+        measure = f"weight {here}" if by_weight else self.by.value
+        best = list(self.ranking[0]) if self.ranking else [0, 0]
+        self.grid.change(
+            values=four_axes(ranked),
+            measure="weight" if by_weight else self.by.value,
+            selected=best,
+            chosen=[list(one) for one in self.ranking],
+            caption=f"Every head's {measure}{' (first token hidden)' if by_weight and self.hide_first.value else ''}. "
+            f"Dashed: the {len(names)} largest",
+        )
+        self._drawing = False
+        self._define(by_weight, here, bool(np.isnan(ranked).all()))
+        self._draw_map()
+
+    def _define(self, by_weight: bool, here: str, nothing: bool) -> None:
+        if by_weight:
+            told = f"The weight that each head gives {here}."
+            if self._key > self._query:
+                told = f"There is nothing to rank {here}: a token cannot look at later ones. Choose an earlier “to”."
+            elif nothing:
+                told = "There is nothing to rank: the first token is hidden."
+        else:
+            told = f"{self.by.value.capitalize()}: {BEHAVIOURS[self.by.value]}; measured on {self.measured_on.value}."
+            if nothing:
+                told += " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
+        self.definition.say(told)
+
+    @one_at_a_time
+    def _from_table(self, change) -> None:
+        if not self._drawing and change["new"] is not None and self.ranking:
+            self.grid.selected = list(self.ranking[change["new"][0]])
+
+    @one_at_a_time
+    def _draw_map(self, _change=None) -> None:
+        if self._drawing:
+            return
+        layer, head = self.grid.selected
+        weights = head_pattern(self.trace, layer, head, hide_first=self.hide_first.value)
+        hidden = ", first token hidden" if self.hide_first.value else ""
+        self.map.change(
+            values=weights,
+            row_labels=self.trace.pieces,
+            col_labels=self.trace.pieces,
+            selected=[self._query, self._key],
+            caption=f"{head_name(layer, head)}{hidden}".capitalize(),
+        )
+
+    def _explain(self, query: int, key: int) -> Explanation:
+        return shown_weight(self.trace, *self.grid.selected, query, key, hide_first=self.hide_first.value)

@@ -1,0 +1,115 @@
+"""All heads at once, a small map or a number each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import traitlets
+
+from llmviz.views.attention.heads import head_name
+from llmviz.views.picture import (
+    Floats,
+    Picture,
+    Text,
+    lines,
+    script,
+    style,
+)
+
+
+class HeadGrid(Picture):
+    """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head, or [n_layers, n_heads], numbers.
+
+    Columns are layers, rows heads; heads that share keys and values (`group` of them) stand together. `kind` and
+    `limit` fix the colours as in `HeatMap`, `measure` names the numbers. `scores` [k, n_layers, n_heads] with their
+    `score_names` are told for the head in question. A click or the arrow keys select a head (`selected`, layer and
+    head); with `toggles`, a click or the space bar also puts it into `chosen` or takes it out.
+    Enter or a click asks `provenance(layer, head)`.
+    """
+
+    _esm = script("head_grid")
+    _css = style("head_grid")
+    _data = ("values", "selected", "chosen")
+
+    values = Floats(ndim=(4,))
+    group = traitlets.Int(1).tag(sync=True)
+    kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
+    limit = traitlets.Float(1.0).tag(sync=True)
+    measure = Text("weight")
+    scores = Floats(ndim=(3,))
+    score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+    chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
+    toggles = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        values: np.ndarray,
+        *,
+        group: int = 1,
+        selected: Sequence[int] | None = None,
+        chosen: Iterable[Sequence[int]] = (),
+        scores: np.ndarray | None = None,
+        score_names: Iterable[str] = (),
+        caption: str = "",
+        stage: str = "attention",
+        provenance: Callable | None = None,
+        **traits,
+    ):
+        super().__init__(
+            values=four_axes(values),
+            group=group,
+            selected=None if selected is None else [int(i) for i in selected],
+            chosen=[[int(i) for i in one] for one in chosen],
+            scores=scores,
+            score_names=list(score_names),
+            caption=caption,
+            stage=stage,
+            provenance=provenance,
+            **traits,
+        )
+
+    def text(self) -> str:
+        """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
+        if self.values is None:
+            return "no heads yet"
+        numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
+        what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
+        rows = [
+            [f"head {i}", *("–" if np.isnan(v) else f"{v:.2f}" for v in row)]
+            for i, row in enumerate(numbers.T)
+        ]
+        chosen = ", ".join(head_name(*one) for one in self.chosen)
+        told = f"{what}; rows: heads, columns: layers\n{lines([['', *range(len(numbers))], *rows])}"
+        return told + (f"\nchosen: {chosen}" if chosen else "")
+
+    def headline(self) -> str:
+        """How many heads, which is selected and which are chosen."""
+        if self.values is None:
+            return "no heads yet"
+        n_layers, n_heads = self.values.shape[:2]
+        told = [f"{n_layers} layers of {n_heads} heads"]
+        if self.selected is not None:
+            told.append(f"selected: {head_name(*self.selected)}")
+            if self.values.shape[2:] == (1, 1):
+                told[-1] += f", {self.measure} {self.values[tuple(self.selected)].item():.3g}"
+        if self.chosen:
+            told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
+        return "; ".join(told)
+
+    @traitlets.validate("selected", "chosen")
+    def _heads_that_exist(self, proposal):
+        value, several = proposal["value"], proposal["trait"].name == "chosen"
+        for one in (value if several else [value]) if value is not None else ():
+            if not all(0 <= i < n for i, n in zip(one, self.values.shape[:2])):
+                raise traitlets.TraitError(
+                    f"a head is [layer, head] within {self.values.shape[:2]}, not {one}"
+                )
+        return value
+
+
+def four_axes(values: np.ndarray) -> np.ndarray:
+    """[n_layers, n_heads] as maps of one cell each; [n_layers, n_heads, rows, cols] as it is."""
+    values = np.asarray(values, np.float32)
+    return values[:, :, None, None] if values.ndim == 2 else values

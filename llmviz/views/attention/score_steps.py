@@ -1,0 +1,57 @@
+"""One query's row of attention, from products to shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets
+
+from llmviz.views import theme
+from llmviz.views.picture import (
+    Floats,
+    Picture,
+    Pieces,
+    lines,
+    percent,
+    script,
+    style,
+)
+from llmviz.views.pieces import visible
+
+
+class ScoreSteps(Picture):
+    """One query's row, step by step: q·k, divided by √d_head, e to its power, share. One line a key.
+
+    raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled` says whether raw was divided.
+    A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
+    """
+
+    _esm = script("score_steps")
+    _css = style("score_steps")
+    _data = ("pieces", "raw", "scores", "exps", "weights")
+
+    pieces = Pieces()
+    raw = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
+    scores = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
+    exps = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
+    weights = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
+    scaled = traitlets.Bool(True).tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def text(self) -> str:
+        rows = [["to (key)", "q · k", "score", "e^(score − largest)", "share"]]
+        for i, piece in enumerate(self.pieces):
+            if np.isnan(self.weights[i]):
+                rows.append([visible(piece), f"{self.raw[i]:.2f}", "masked", "0", "–"])
+            else:
+                shown = [f"{self.raw[i]:.2f}", f"{self.scores[i]:.2f}", f"{self.exps[i]:.3g}"]
+                rows.append([visible(piece), *shown, percent(self.weights[i])])
+        return lines(rows)
+
+    def headline(self) -> str:
+        if not self.pieces or np.isnan(self.weights).all():
+            return "no scores yet"
+        best = int(np.nanargmax(self.weights))
+        masked = int(np.isnan(self.weights).sum())
+        share, piece = percent(self.weights[best]), visible(self.pieces[best])
+        told = f"{len(self.pieces)} keys; the largest share, {share}, to {piece}"
+        return told + (f"; {masked} later tokens masked" if masked else "")

@@ -1,0 +1,154 @@
+"""The same tokens guessed with more and more text before them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+
+from llmviz.model import Model
+from llmviz.views.controls import Told, button, choice, row
+from llmviz.views.line_plot import LinePlot
+from llmviz.views.picture import (
+    STATIC,
+    Explorer,
+    one_at_a_time,
+)
+from llmviz.views.position.numbers import surprise
+from llmviz.views.position.switches import SETTINGS, Background
+from llmviz.views.text_box import read
+
+CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
+
+
+N_GUESSED = 128
+
+
+MAX_READ = CONTEXTS[-1] + N_GUESSED
+
+
+# Written for this project, and under its licence: a text that the model cannot have read.
+STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
+
+
+class LongText(Explorer):
+    """The same last tokens of a long text, guessed with more and more of the text before them, up to 2,048 tokens."""
+
+    def __init__(self, model: Model, text: str):
+        self._model, self._work = model, Background()
+        self.text = ipywidgets.Textarea(text, rows=5, layout={"width": "min(900px, 98%)"})
+        self.other = choice(
+            ["nothing", "RoPE off", "stretched × 2", "stretched × 4"], "nothing", "Compare with"
+        )
+        self.run = button("Measure")
+        self.progress = ipywidgets.IntProgress(0, 0, 1, layout={"width": "220px", "visibility": "hidden"})
+        self.told = Told()
+        self.lines = LinePlot(
+            x_axis="tokens of text before them",
+            y_axis="mean surprise, bits",
+            log_x=True,
+            unit="bits",
+            stage="position",
+            waiting="Press Measure. How long it takes is said as it runs.",
+        )
+        super().__init__(
+            [
+                ipywidgets.HTML("<b>A long text</b>"),
+                self.text,
+                row(self.other, self.run, self.progress),
+                self.told,
+                self.lines,
+            ]
+        )
+        self.run.on_click(self._click)
+        self._say_length()
+        self.text.observe(self._say_length, "value")
+
+    def _plan(self, n: int) -> tuple[int, list[int]]:
+        """How many tokens are guessed, and the numbers of tokens before them."""
+        guessed = min(N_GUESSED, n // 3)
+        return guessed, [context for context in CONTEXTS if context + guessed <= n]
+
+    def _tokens(self) -> tuple[list[int], str]:
+        limit = min(MAX_READ, self._model.config.n_ctx)
+        reading = read(self.text.value, self._model.tokenizer, limit=limit)
+        return reading.tokens, reading.told
+
+    @one_at_a_time
+    def _say_length(self, _change=None) -> None:
+        tokens, told = self._tokens()
+        guessed, contexts = self._plan(len(tokens))
+        self.run.disabled = len(contexts) < 2
+        if self.run.disabled:
+            self.told.say(told, "For this experiment paste a text of at least 100 tokens.")
+            return
+        last, most = f"The last {guessed} tokens of the text", f"{contexts[-1]:,}"
+        self.lines.caption = f"{last}, guessed with {contexts[0]} to {most} tokens before them"
+        self.told.say(told, f"{len(tokens):,} tokens are ready.")
+
+    @one_at_a_time
+    def _click(self, _=None) -> None:
+        if self._work.busy:
+            self._work.stop()
+            self._rest("Stopped.")
+        else:
+            self._work.start(self._measure())
+
+    async def _measure(self) -> None:
+        tokens, _ = self._tokens()
+        guessed, contexts = self._plan(len(tokens))
+        names = ["as it is"] + ([] if self.other.value == "nothing" else [self.other.value])
+        values = np.full((len(names), len(contexts)), np.nan)
+        costs = [context + guessed for context in contexts]
+        self.progress.max, self.progress.value = len(names) * sum(costs), 0
+        self.progress.layout.visibility, self.run.description = "visible", "Stop"
+        start = time.perf_counter()
+        for i, name in enumerate(names):
+            for j, cost in enumerate(costs):
+                self.told.say(f"{name}: {cost:,} tokens … {time.perf_counter() - start:.0f} s so far")
+                await asyncio.sleep(
+                    0.05
+                )  # the page is told before the work begins, and a click on Stop is heard
+                began = time.perf_counter()
+                try:
+                    values[i, j] = surprise(self._model, tokens[-cost:], guessed, SETTINGS[name]).mean()
+                except FloatingPointError as error:
+                    self._rest(f"{name}: {error}")
+                    return
+                longest = time.perf_counter() - began
+                self._model.forget()  # a run over 2,048 tokens holds several hundred megabytes
+                self.progress.value += cost
+                self.lines.change(x=contexts, x_ticks=contexts, values=values, names=names)
+        self._rest(*self._verdict(names, contexts, guessed, values, time.perf_counter() - start, longest))
+
+    def _verdict(self, names, contexts, guessed, values, seconds, longest) -> Iterator[str]:
+        own = values[0]
+        best = int(own.argmin())
+        yield (
+            f"With {contexts[0]} tokens before them, the last {guessed} tokens were {own[0]:.2f} bits surprising on "
+            f"average; with {contexts[-1]:,}, {own[-1]:.2f} bits. The least surprise, {own[best]:.2f} bits, came with "
+            f"{contexts[best]:,} tokens before them."
+        )
+        worse = own[-1] - own[best]
+        yield (
+            "Up to here the model does not get worse as the text gets longer."
+            if worse < 0.05
+            else f"The longest text is {worse:.2f} bits worse than the best length."
+        )
+        for name, line in zip(names[1:], values[1:]):
+            gaps = line - own
+            yield (
+                f"{name}: {gaps[0]:+.2f} bits with {contexts[0]} tokens before, "
+                f"{gaps[-1]:+.2f} with {contexts[-1]:,}."
+            )
+        yield (
+            f"All this took {seconds:.1f} s here; the last run alone, over {contexts[-1] + guessed:,} tokens, "
+            f"{longest:.1f} s."
+        )
+
+    def _rest(self, *sentences: str) -> None:
+        self.progress.layout.visibility, self.run.description = "hidden", "Measure"
+        self.told.say(*sentences)

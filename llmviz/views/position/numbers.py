@@ -1,0 +1,63 @@
+"""What the pictures show, from the model's own arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import ops, position
+from llmviz.model import Edits, Model, Trace
+
+DISTANCES = np.arange(2_001)
+
+
+OTHER_BASE = 10_000.0  # the base of the paper, beside that of the model
+
+
+def before_rope(
+    trace: Trace, layer: int, head: int
+) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
+    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
+    config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
+    q, k = block.q[head], block.k[head // (config.n_heads // config.n_kv_heads)]
+    if not edits.rope:
+        return q, k
+    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
+    back = -position.rotation_angles(places, config.d_head, base=config.rope_base)
+    return position.rotate(q, back), position.rotate(k, back)
+
+
+def pair_scores(
+    q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
+) -> Float[np.ndarray, " n_pairs"]:
+    """What each pair of numbers adds to q·k/√d_head."""
+    return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)
+
+
+def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
+    """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
+    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]
+    return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
+
+
+def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
+    """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
+    trace = model.trace(tokens, edits)
+    probs = ops.softmax(model.unembed(trace.blocks[-1].resid_post[-n - 1 : -1], edits))
+    return -np.log2(np.maximum(probs[np.arange(n), list(tokens[-n:])], 1e-30))
+
+
+def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
+    """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
+    return float(np.abs(before - after).sum() / 2)
+
+
+def amount(value: float | np.floating) -> str:
+    return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")
+
+
+def flat(model: Model) -> np.ndarray:
+    """Probabilities to make an empty picture with."""
+    return np.full(model.config.n_vocab, 1 / model.config.n_vocab)

@@ -1,0 +1,66 @@
+"""The pairs of a query and a key as clock hands."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets
+
+from llmviz.views.picture import (
+    Floats,
+    Picture,
+    Pieces,
+    lines,
+    script,
+    style,
+)
+from llmviz.views.pieces import visible
+from llmviz.views.position.numbers import amount
+
+
+class RopeDial(Picture):
+    """The pairs of one query and one key as clocks with two hands each, fast to slow, and what each adds to the score.
+
+    q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. `selected` is a pair, by click or arrow keys.
+    """
+
+    _esm = script("rope_dial")
+    _css = style("rope_dial")
+    _data = ("q_hands", "k_hands", "parts", "q_name", "k_name", "q_position", "k_position")
+
+    q_hands = Floats(ndim=(2,))
+    k_hands = Floats(ndim=(2,))
+    parts = Floats(ndim=(1,))  # what each pair adds to the score
+    periods = Floats(ndim=(1,))  # tokens for one full turn
+    limit = traitlets.Float(1.0).tag(sync=True)  # where the bars end
+    score = traitlets.Float(0.0).tag(sync=True)
+    q_name = Pieces()
+    k_name = Pieces()
+    q_position = traitlets.Int(0).tag(sync=True)
+    k_position = traitlets.Int(0).tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def text(self) -> str:
+        """The score, then a line a pair: how fast it turns, both angles, and what it adds."""
+        if self.parts is None:
+            return self.headline()
+        rows = [["pair", "tokens a turn", "query's hand", "key's hand", "adds"]]
+        for i, (q, k, part, period) in enumerate(zip(self.q_hands, self.k_hands, self.parts, self.periods)):
+            rows.append([i, f"{period:,.3g}", degrees(q), degrees(k), amount(part)])
+        return f"{self.headline()}\n{lines(rows)}"
+
+    def headline(self) -> str:
+        if self.parts is None:
+            return "no query and key yet"
+        q, k = (visible(name[0]) if name else "" for name in (self.q_name, self.k_name))
+        return f"Query {q} at {self.q_position}, key {k} at {self.k_position}: score {self.score:.2f}"
+
+    @traitlets.validate("selected")
+    def _a_pair(self, proposal):
+        value = proposal["value"]
+        if value is not None and (self.parts is None or not 0 <= value < len(self.parts)):
+            raise traitlets.TraitError(f"there is no pair {value}")
+        return value
+
+
+def degrees(hand: np.ndarray) -> str:
+    return f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°".replace("-", "−")

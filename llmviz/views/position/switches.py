@@ -1,0 +1,194 @@
+"""Positions switched off, stretched and moved in the real model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+
+import ipywidgets
+import numpy as np
+
+from llmviz.model import Edits, Model
+from llmviz.sampling import Sampler
+from llmviz.views.controls import Told, button, row, slider
+from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.picture import (
+    Explorer,
+    one_at_a_time,
+    percent,
+)
+from llmviz.views.pieces import quote
+from llmviz.views.position.numbers import flat, moved
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+
+SETTINGS: Mapping[str, Edits] = {
+    "as it is": Edits(),
+    "RoPE off": Edits(rope=False),
+    "all at one place": Edits(position_scale=0.0),
+    "stretched × 2": Edits(position_scale=2.0),
+    "stretched × 4": Edits(position_scale=4.0),
+    "squeezed to half": Edits(position_scale=0.5),
+    "moved by 1,000": Edits(position_shift=1_000.0),
+}
+
+
+N_WRITTEN = 30
+
+
+class Background:
+    """One coroutine at a time, beside the kernel's other work; a new one ends the one before."""
+
+    def __init__(self):
+        self._task: asyncio.Task | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def start(self, work: Coroutine) -> None:
+        self.stop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no event loop: a plain script, or a test
+            asyncio.run(work)
+            return
+        self._task = loop.create_task(work)
+        self._task.add_done_callback(lambda task: task.cancelled() or task.result())
+
+    def stop(self) -> None:
+        if self.busy:  # perhaps in the loop of another thread
+            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
+        self._task = None
+
+
+class PositionSwitches(Explorer):
+    """RoPE off, positions equal, stretched or moved in every layer of the real model: what that does to the next
+    token, and to 30 tokens written with each setting (always the likeliest token)."""
+
+    def __init__(self, model: Model, text: str, *, setting: str = "RoPE off"):
+        self._model, self._setting = model, False
+        self._writing = Background()
+        self.box = TextBox(model, text, label="Your text (Enter runs the model)", live=False)
+        self.presets = ipywidgets.ToggleButtons(
+            options=list(SETTINGS), value=None, style={"button_width": "auto"}, tooltips=[*SETTINGS]
+        )
+        self.rope = ipywidgets.Checkbox(True, description="RoPE on", indent=False, layout={"width": "auto"})
+        self.scale = slider(1.0, "Positions times", 8.0, step=0.25, stage="position")
+        self.shift = slider(0, "plus", 2_000, step=50, stage="position")
+        self.told = Told()
+        self.bars = NextTokenBars(
+            flat(model),
+            model.tokenizer,
+            n=10,
+            before_label="the model as it is",
+            caption="The next token with these positions; outline: the model as it is",
+        )
+        self.write = button(
+            f"Write {N_WRITTEN} tokens with each setting", "always the likeliest token, in every setting"
+        )
+        self.strips = {name: TokenStrip([], caption=name, stage="position") for name in SETTINGS}
+        self.written = ipywidgets.VBox([])
+        super().__init__(
+            [
+                self.box,
+                self.presets,
+                row(self.rope, self.scale, self.shift),
+                self.told,
+                self.bars,
+                self.write,
+                self.written,
+            ]
+        )
+        self.box.observe(self._new_text, "tokens")
+        self.presets.observe(self._preset, "value")
+        for one in (self.rope, self.scale, self.shift):
+            one.observe(self._moved, "value")
+        self.write.on_click(lambda _: self._writing.start(self._write()))
+        self.presets.value = setting
+
+    @property
+    def edits(self) -> Edits:
+        return Edits(
+            rope=self.rope.value,
+            position_scale=float(self.scale.value),
+            position_shift=float(self.shift.value),
+        )
+
+    @one_at_a_time
+    def _preset(self, change) -> None:
+        if change["new"] is None:
+            return
+        edits = SETTINGS[change["new"]]
+        self._setting = True
+        self.rope.value, self.scale.value = edits.rope, edits.position_scale
+        self.shift.value = int(edits.position_shift)
+        self._setting = False
+        self._show()
+
+    @one_at_a_time
+    def _moved(self, _change=None) -> None:
+        if self._setting:
+            return
+        named = [name for name, edits in SETTINGS.items() if edits == self.edits]
+        if named:
+            self._setting = True
+            self.presets.value = named[0]
+            self._setting = False
+        else:
+            self.presets.value = None
+        self._show()
+
+    @one_at_a_time
+    def _new_text(self, _change=None) -> None:
+        self._writing.stop()
+        self.written.children = ()
+        self._show()
+
+    @one_at_a_time
+    def _show(self) -> None:
+        self.bars.layout.visibility = "visible" if self.box.tokens else "hidden"
+        self.write.disabled = not self.box.tokens
+        if not self.box.tokens:
+            self.told.say("")
+            return
+        before = Sampler().probs(self._model.trace(self.box.tokens).logits)
+        try:
+            after = Sampler().probs(self._model.trace(self.box.tokens, self.edits).logits)
+        except FloatingPointError as error:
+            self.bars.show(before, before=None)
+            self.told.say(f"{str(error).capitalize()}. The bars show the model as it is.")
+            return
+        self.bars.show(after, before=None if self.edits == Edits() else before)
+        self.told.say(self._verdict(before, after))
+
+    def _verdict(self, before: np.ndarray, after: np.ndarray) -> str:
+        if self.edits == Edits():
+            return "This is the model as it was trained: positions 0, 1, 2 …"
+        if not self.edits.rope and self.edits != Edits(rope=False):
+            unused = "RoPE is off, so nothing reads these positions. "
+        else:
+            unused = ""
+        first, now = int(before.argmax()), int(after.argmax())
+        named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
+        told = f"{named[first]} had {percent(before[first])} and has {percent(after[first])}"
+        told += "." if now == first else f"; the likeliest is {named[now]} now, with {percent(after[now])}."
+        return f"{unused}{told} In all, {percent(moved(before, after))} of the probability moved to other tokens."
+
+    async def _write(self) -> None:
+        """One strip a setting, filled token by token, one setting after the other."""
+        tokens = self.box.tokens
+        for strip in self.strips.values():
+            strip.change(pieces=[])
+        self.written.children = tuple(self.strips.values())
+        for name, strip in self.strips.items():
+            ids: list[int] = []
+            try:
+                for step in self._model.generate(
+                    tokens, N_WRITTEN, Sampler(temperature=0), edits=SETTINGS[name]
+                ):
+                    ids.append(step.token)
+                    strip.change(pieces=self._model.tokenizer.pieces(ids))
+                    await asyncio.sleep(0.002)
+            except FloatingPointError as error:
+                self.told.say(f"{name}: {error}")
