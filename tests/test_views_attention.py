@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import traitlets
+from bad_texts import BAD_TEXTS
 
 import llmviz
 from llmviz import Edits, attention
@@ -476,6 +477,29 @@ def test_cost_is_measured_when_asked(tiny_model, model):
     # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
     assert "45 kB" in told(pictures.Cost(model).told)
     assert "135 kB" in told(pictures.Cost(model).told)
+
+
+# --- whatever is typed ---
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
+def test_every_box_survives_it(tiny_model, text):
+    sentence = pictures.Sentence(tiny_model, "The cat sat on the mat")
+    shown = [
+        kind(sentence)
+        for kind in (pictures.HeadByHand, pictures.HeadExplorer, pictures.Sink, pictures.HeadFinder)
+    ]
+    sentence.box.value = text
+    assert sentence.tokens or sentence.message.value
+    matter = pictures.DoesItMatter(tiny_model)
+    matter.answer.value = text
+    assert told(matter.told)
+    matter.other.value = text
+    matter.box.box.value = text
+    matter.scale.value = 1.5
+    for one in (*shown, matter):
+        repr(one)
+    assert "<script" not in matter.told.value + shown[0].product_told.value
 
 
 # --- what people say ---

@@ -6,9 +6,11 @@ import json
 import re
 import threading
 
+import ipywidgets
 import numpy as np
 import pytest
 import traitlets
+from bad_texts import BAD_TEXTS
 
 from llmviz import Edits, Sampler, attention, embeddings, ops, position
 from llmviz.views import position as pictures
@@ -544,6 +546,33 @@ def test_two_controls_wait_for_each_other(model):
     assert switches.edits == pictures.SETTINGS["stretched × 2"]
     probs = Sampler().probs(model.trace("Hello there", switches.edits).logits)
     np.testing.assert_allclose(switches.bars.probs, probs[switches.bars.ids], rtol=1e-4)
+
+
+# --- whatever is typed ---
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
+def test_every_box_survives_it(tiny_model, text):
+    switches = pictures.PositionSwitches(tiny_model, "The cat sat")
+    swap = pictures.SwapWords(tiny_model, "The cat sat on the mat")
+    long = pictures.LongText(tiny_model, "the cat sat on the mat " * 30)
+    for box in (switches.box.box, swap.box.box, long.text):
+        box.value = text
+    assert switches.box.tokens or switches.box.message.value
+    assert (swap.pictures.layout.display == "none") == (len(swap.box.tokens) < 3)
+    assert told(long.told)
+    for shown in (switches, swap, long):
+        assert "<script" not in "".join(one.value for one in found(shown, ipywidgets.HTML))
+        repr(shown)
+
+
+def found(box, kind):
+    """All widgets of a kind in a box."""
+    for child in box.children:
+        if isinstance(child, kind):
+            yield child
+        elif isinstance(child, ipywidgets.Box):
+            yield from found(child, kind)
 
 
 # --- what people say ---
