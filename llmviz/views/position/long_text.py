@@ -70,7 +70,10 @@ class LongText(Explorer):
     def _plan(self, n: int) -> tuple[int, list[int]]:
         """How many tokens are guessed, and the numbers of tokens before them."""
         guessed = min(N_GUESSED, n // 3)
-        return guessed, [context for context in CONTEXTS if context + guessed <= n]
+        room = n - guessed
+        if room < CONTEXTS[1]:
+            return guessed, []
+        return guessed, [*(context for context in CONTEXTS if context < 0.8 * room), room]
 
     def _tokens(self) -> tuple[list[int], str]:
         limit = min(MAX_READ, self._model.config.n_ctx)
