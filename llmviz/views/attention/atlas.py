@@ -16,11 +16,7 @@ from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, is
 from llmviz.views.attention.sentence import Sentence, follow, place
 from llmviz.views.controls import Told, checkbox, row, slider, wide
 from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -9,9 +9,7 @@ from llmviz.model import Model
 from llmviz.views.attention.cost import seconds
 from llmviz.views.attention.heads import head_name, patterns, random_heads, strongest, weights_from
 from llmviz.views.attention.induction import random_tokens, right_next
-from llmviz.views.picture import (
-    percent,
-)
+from llmviz.views.picture import percent
 from llmviz.views.verdicts import Verdict, Verdicts
 
 

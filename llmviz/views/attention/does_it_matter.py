@@ -15,11 +15,7 @@ from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import head_name, isolated, random_heads, strongest, weights_from
 from llmviz.views.controls import Told, button, row
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
@@ -218,12 +214,13 @@ class DoesItMatter(Explorer):
             return
         probs = ops.softmax(self.after.logits)
         name = ", ".join(head_name(*one) for one in heads[:8]) + (" …" if len(heads) > 8 else "")
-        self.bars.show(probs, before=self.probs_before)
-        self.bars.caption = (
-            f"The next token with {name} × {self.scale.value:g}"
-            if heads
-            else "The next token; no head is chosen"
-        )
+        with self.bars.hold_sync():  # one message
+            self.bars.show(probs, before=self.probs_before)
+            self.bars.caption = (
+                f"The next token with {name} × {self.scale.value:g}"
+                if heads
+                else "The next token; no head is chosen"
+            )
         self.lead_before, self.lead = self._lead(self.trace.logits), self._lead(self.after.logits)
         if np.isnan(self.lead):
             self.told.say("Type an answer and another one to compare it with, each with a space in front.")

@@ -12,11 +12,7 @@ from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
 from llmviz.views.controls import Told, row, slider
 from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 
 N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
 

@@ -6,15 +6,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views import theme
-from llmviz.views.picture import (
-    Floats,
-    Picture,
-    Pieces,
-    lines,
-    percent,
-    script,
-    style,
-)
+from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
 from llmviz.views.pieces import visible
 
 

@@ -11,11 +11,7 @@ from llmviz.views.attention.sentence import Sentence, follow, place
 from llmviz.views.controls import Told
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.token_strip import TokenStrip
 
 

@@ -12,11 +12,7 @@ import numpy as np
 from llmviz.model import Model
 from llmviz.views.controls import Told, button, choice, row
 from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import (
-    STATIC,
-    Explorer,
-    one_at_a_time,
-)
+from llmviz.views.picture import STATIC, Explorer, one_at_a_time
 from llmviz.views.position.numbers import surprise
 from llmviz.views.position.switches import SETTINGS, Background
 from llmviz.views.text_box import read

@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import (
-    Floats,
-    Picture,
-    Pieces,
-    lines,
-    script,
-    style,
-)
+from llmviz.views.picture import Floats, Picture, Pieces, lines, script, style
 from llmviz.views.pieces import visible
 from llmviz.views.position.numbers import amount
 

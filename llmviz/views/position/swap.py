@@ -12,11 +12,7 @@ from llmviz.sampling import Sampler
 from llmviz.views.controls import Told, choice, row, wide
 from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import visible
 from llmviz.views.position.numbers import flat, moved, relative_change
 from llmviz.views.text_box import TextBox

@@ -12,11 +12,7 @@ from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.controls import Told, button, row, slider
 from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.position.numbers import flat, moved
 from llmviz.views.text_box import TextBox

@@ -8,10 +8,7 @@ from llmviz import position
 from llmviz.views.controls import slider
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import (
-    Explorer,
-    one_at_a_time,
-)
+from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.provenance import Explanation, Operand
 
 
