@@ -136,7 +136,14 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}")
     mean = vectors.mean(axis=0)
-    _, singular, directions = np.linalg.svd(vectors - mean, full_matrices=False)
+    centred = vectors - mean
+    if len(vectors) < len(mean):  # few vectors: the small table of their dot products holds the same answer
+        left, squares, _ = np.linalg.svd(centred.astype(np.float64) @ centred.T)
+        singular = np.sqrt(squares)
+        lengths = np.where(singular > 1e-6 * singular[0], singular, np.inf)  # no spread, no direction
+        directions = ((left.T @ centred) / lengths[:, None]).astype(vectors.dtype)
+    else:
+        _, singular, directions = np.linalg.svd(centred, full_matrices=False)
     largest = np.abs(directions).argmax(axis=1)
     directions = directions * np.sign(directions[np.arange(len(directions)), largest])[:, None]
     variance = singular**2
@@ -145,7 +152,7 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
     missing = max(0, n_components - len(directions))
     directions = np.pad(directions[:n_components], ((0, missing), (0, 0)))
     explained = np.pad(explained[:n_components], (0, missing))
-    return Projection((vectors - mean) @ directions.T, explained, directions, mean)
+    return Projection(centred @ directions.T, explained, directions, mean)
 
 
 def random_pair_cosines(

@@ -115,6 +115,16 @@ def test_pca_finds_the_eigenvectors_of_the_covariance(table, n_components):
     np.testing.assert_allclose(found.coordinates.mean(axis=0), 0, atol=1e-5)
 
 
+def test_pca_of_few_long_vectors(table):
+    wide = table.T.copy()  # 8 vectors of 30 numbers: 7 directions
+    found = embeddings.pca(wide, n_components=7)
+    shares, directions = eigen_pca(wide)
+    np.testing.assert_allclose(found.explained, shares[:7], rtol=1e-4)
+    agreement = np.abs((found.directions * directions[:7]).sum(axis=1))
+    np.testing.assert_allclose(agreement, 1, rtol=1e-4)
+    np.testing.assert_allclose(found.coordinates @ found.directions + found.mean, wide, atol=1e-5)
+
+
 def test_pca_with_all_components_loses_nothing(table):
     found = embeddings.pca(table, n_components=8)
     assert found.explained.sum() == pytest.approx(1)
