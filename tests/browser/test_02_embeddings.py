@@ -232,7 +232,8 @@ def test_no_name_on_the_map_covers_another(lab):
     )
     typed.fill(crowd)
     flat = beside(typed, "flat_map")
-    says(caption(flat), "words. The map keeps")
+    expect(flat.locator(".lv-legend bdi")).to_have_text(["group 1"])
+    lab.settle()
     names = flat.locator(".lv-map text[data-index]:not(.lv-off)")
     boxes = names.evaluate_all(
         "nodes => nodes.map((node) => node.getBoundingClientRect()).map((r) => [r.left, r.right, r.top, r.bottom])"

@@ -354,6 +354,12 @@ function chipOnNextLine(chips, from, direction) {
   return best;
 }
 
+/** Put the nodes `now` where `old` are, or at the end; what is the same stays, and need not be laid out again. */
+function exchange(parent, old, now) {
+  old.slice(now.length).forEach((node) => node.remove());
+  now.forEach((node, i) => { if (!old[i]) parent.append(node); else if (node !== old[i]) old[i].replaceWith(node); });
+}
+
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
 
 /** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, current, show}. */

@@ -48,17 +48,20 @@ function render({ model, el }) {
       const LABEL = 112;
       const column = clamp(Math.floor((width - LABEL - 8) / Math.max(1, n)), 50, 92);
       grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
-      cells = rows.map(({ name, cells: row }, r) =>
-        row.map(([from, to, label, small], i) =>
-          h("div", {
-            class: `lv-cell lv-${name.split(" ").pop()}${label ? "" : " lv-partly"}`, role: "gridcell", id: `${prefix}-${r}-${i}`,
-            "data-row": r, "data-index": i, style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
-          },
-          label || name !== "tokens" ? h("bdi", { class: "lv-piece" }, pieceNodes(label)) : h("span", { class: "lv-piece" }, "part"),
-          small ? h("span", { class: "lv-id" }, small) : null)));
-      grid.replaceChildren(...rows.flatMap(({ name }, r) => [
-        h("div", { role: "row", class: "lv-line0" },
-          h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name), cells[r])]));
+      const makeCell = ([from, to, label, small], r, i) =>
+        h("div", {
+          class: `lv-cell lv-${rows[r].name.split(" ").pop()}${label ? "" : " lv-partly"}`, role: "gridcell", id: `${prefix}-${r}-${i}`,
+          "data-row": r, "data-index": i, style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
+        },
+        label || rows[r].name !== "tokens" ? h("bdi", { class: "lv-piece" }, pieceNodes(label)) : h("span", { class: "lv-piece" }, "part"),
+        small ? h("span", { class: "lv-id" }, small) : null);
+      const old = cells; // most keys change the end of a text: the cells before it stay
+      const same = (cell, r, i) => old[r]?.[i] && cell.slice(0, 4).every((value, k) => value === drawn.rows[r].cells[i][k]);
+      cells = rows.map((row, r) => row.cells.map((cell, i) => (same(cell, r, i) ? old[r][i] : makeCell(cell, r, i))));
+      if (rows.length !== grid.children.length)
+        grid.replaceChildren(...rows.map(({ name }, r) =>
+          h("div", { role: "row", class: "lv-line0" }, h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name), cells[r])));
+      else cells.forEach((row, r) => exchange(grid.children[r], old[r], row));
       view.legend.replaceChildren(...(rows.some((row) => row.cells.some((one) => !one[2])) ? [h("span", {}, "dashed: a token that is not a whole character")] : []));
     }
     const here = at();

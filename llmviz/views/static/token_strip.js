@@ -54,9 +54,12 @@ function render({ model, el }) {
 
   return view.start(() => {
     const [pieces, ids] = [model.get("pieces"), model.get("ids")];
-    if (pieces !== drawn.pieces || ids !== drawn.ids) {
-      chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
-      list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+    if (pieces !== drawn.pieces || ids !== drawn.ids) { // most keys change the end of a text: the chips before it stay
+      const old = chips;
+      const same = (piece, i) => old[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
+      chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => (same(piece, i) ? old[i] : chip(piece, ids?.[i], i)));
+      if (!chips.length || !old.length) list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      else exchange(list, old, chips);
       view.root.classList.toggle("lv-many", chips.length > 64);
     }
     const weights = floats(model.get("weights"));
@@ -65,19 +68,21 @@ function render({ model, el }) {
     chips.forEach((node, i) => {
       const v = weights ? weights.data[i] : NaN;
       const shaded = v !== undefined && !Number.isNaN(v);
-      node.style.backgroundColor = shaded ? scale.css(v) : "";
-      node.style.color = shaded ? scale.ink(v) : "";
+      const shade = shaded ? scale.css(v) : "";
+      if (shade !== (node.shade ?? "")) Object.assign(node.style, { backgroundColor: shade, color: shaded ? scale.ink(v) : "" });
+      node.shade = shade;
       node.classList.toggle("lv-highlight", highlight.has(i));
     });
     selectChip(list, chips, model.get("selected"), prefix);
-    if (pieces !== drawn.pieces || !!weights !== drawn.weights || view.theme !== drawn.theme)
+    const has = [!!weights, highlight.size > 0, view.theme].join();
+    if (pieces !== drawn.pieces || has !== drawn.has)
       view.legend.replaceChildren(
         ...[tooLong(pieces.length) || null].filter(Boolean).map((text) => h("b", {}, text)),
         ...markLegend(pieces),
         ...(weights ? [scaleLegend(scale, "shade = weight")] : []),
         ...(highlight.size ? [h("span", {}, "dashed: marked")] : []),
       );
-    drawn = { pieces, ids, weights: !!weights, theme: view.theme };
+    drawn = { pieces, ids, has };
     tell(current());
   });
 }
