@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 
+import anywidget
 import ipywidgets
+import traitlets
 
 from llmviz.views import theme
-from llmviz.views.picture import Picture
+from llmviz.views.picture import STATIC, Picture, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
@@ -62,11 +63,19 @@ def wide(picture: Picture, basis: int = 440) -> Picture:
     return picture
 
 
-class Told(ipywidgets.HTML):
-    """Sentences computed from the numbers beside them, set as text."""
+class Told(anywidget.AnyWidget):
+    """Sentences computed from the numbers beside them. They are set as text: no HTML, and no "$" begins a formula."""
+
+    _esm = (STATIC / "told.js").read_text("utf-8")
+    _css = (
+        f".lv-told {{ font: 400 {theme.SIZES['body']}px/1.5 var(--jp-ui-font-family, inherit); "
+        "color: var(--jp-ui-font-color1, inherit); }"
+    )
+
+    sentences = traitlets.List(Text()).tag(sync=True)
 
     def say(self, *sentences: str) -> None:
-        size = theme.SIZES["body"]
-        sentences = (MINUS.sub("−", one) for one in sentences if one)
-        rows = "".join(f"<div>{html.escape(one)}</div>" for one in sentences)
-        self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
+        self.sentences = [MINUS.sub("−", one) for one in sentences if one]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences)
