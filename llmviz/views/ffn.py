@@ -399,7 +399,9 @@ class NeuronExplorer(Explorer):
             ids=self._woken.tokens,
             weights=np.where(fires * most > 0, np.abs(fires) / max(abs(most), 1e-9), np.nan),
             notes=[f"fires with {v:.2f}".replace("-", "−") for v in fires],
-            caption=f"How strongly it fires at each token; strongest: {most:.2f}, unshaded: ".replace("-", "−")
+            caption=f"How strongly it fires at each token; strongest: {most:.2f}, unshaded: ".replace(
+                "-", "−"
+            )
             + ("below zero" if most > 0 else "above zero"),
         )
 
