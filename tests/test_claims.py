@@ -242,11 +242,13 @@ def test_names(model):
 
 
 @pytest.fixture(scope="module")
-def repeated(model) -> list[int]:
-    """25 random tokens, twice. How well the second half is copied depends on the draw (0.2 to 0.8 on average for
-    frequent tokens, less for rare ones); that it is copied, and by which heads, does not."""
-    once = np.random.default_rng(0).choice(np.arange(1_000, 10_000), 25, replace=False)
-    return [*once.tolist(), *once.tolist()]
+def repeated() -> list[list[int]]:
+    """Four draws of 25 random tokens, twice each. How well a second half is copied depends on the draw (0.2 to 0.6
+    for tokens as frequent as these, less for rarer ones); that it is copied, and by which heads, does not."""
+    draws = [
+        np.random.default_rng(seed).choice(np.arange(1_000, 10_000), 25, replace=False) for seed in range(4)
+    ]
+    return [draw.tolist() * 2 for draw in draws]
 
 
 def right_next(model, ids: list[int], edits: Edits | None = None) -> tuple[float, float]:
@@ -266,23 +268,29 @@ def induction_heads(model, ids: list[int], n: int) -> list[tuple[int, int]]:
 
 
 def test_repeated_nonsense_is_copied(model, repeated):
-    first, second = right_next(model, repeated)
-    assert first < 1e-3
-    assert second > 0.3
+    first, second = np.transpose([right_next(model, ids) for ids in repeated])
+    assert first.max() < 1e-3
+    assert second.mean() > 0.3
+    assert second.min() > 0.15
 
 
 def test_without_eight_induction_heads_nothing_is_copied(model, repeated):
-    heads = induction_heads(model, repeated, 8)
-    assert all(15 <= layer <= 24 for layer, _ in heads)
-    assert right_next(model, repeated, Edits(head=dict.fromkeys(heads, 0)))[1] < 0.01
+    for ids in repeated:
+        heads = induction_heads(model, ids, 8)
+        assert all(15 <= layer <= 24 for layer, _ in heads)
+        assert right_next(model, ids, Edits(head=dict.fromkeys(heads, 0)))[1] < 0.01
 
 
 def test_without_eight_other_heads_it_is_copied_still(model, repeated):
-    strongest = set(induction_heads(model, repeated, 8))
-    others = [(layer, head) for layer in range(10, 28) for head in range(9) if (layer, head) not in strongest]
-    picked = np.random.default_rng(1).choice(len(others), 8, replace=False)
-    edits = Edits(head={others[i]: 0 for i in picked})
-    assert right_next(model, repeated, edits)[1] > 0.3
+    left = []
+    for seed, ids in enumerate(repeated):
+        strongest = set(induction_heads(model, ids, 8))
+        others = [
+            (layer, head) for layer in range(10, 28) for head in range(9) if (layer, head) not in strongest
+        ]
+        picked = np.random.default_rng(seed).choice(len(others), 8, replace=False)
+        left.append(right_next(model, ids, Edits(head={others[i]: 0 for i in picked}))[1])
+    assert np.mean(left) > 0.2
 
 
 # 5 FFN
