@@ -1,8 +1,5 @@
 """The FFN's pictures: the numbers they are given, and what their controls do."""
 
-import html
-import re
-
 import numpy as np
 import pytest
 import traitlets
@@ -13,7 +10,7 @@ from llmviz.views.picture import Picture
 
 
 def told(widget) -> str:
-    return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
+    return repr(widget).replace("−", "-")
 
 
 # --- one FFN by hand ---

@@ -1,8 +1,5 @@
 """The stream, who writes to it, and where the parameters are."""
 
-import html
-import re
-
 import numpy as np
 import pytest
 
@@ -11,7 +8,7 @@ from llmviz.views import residual_stream
 
 
 def told(widget) -> str:
-    return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
+    return repr(widget).replace("−", "-")
 
 
 def test_norms_are_lengths(prompt):

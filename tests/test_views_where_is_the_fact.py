@@ -1,8 +1,6 @@
 """Blocks off in turn, and causal tracing: what is measured, and what is said of it."""
 
 import asyncio
-import html
-import re
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from llmviz.views.pieces import quote
 
 
 def told(widget) -> str:
-    return html.unescape(re.sub("<[^>]*>", " ", widget.value)).replace("−", "-")
+    return repr(widget).replace("−", "-")
 
 
 def finish(explorer, button=0):

@@ -11,12 +11,13 @@ import traitlets
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits, Trace
 from llmviz.views import theme
+from llmviz.views.controls import Told, row, slider
 from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, Floats, Picture, lines, one_at_a_time, percent, script, style
 from llmviz.views.piece_table import PieceTable
 from llmviz.views.pieces import quote
-from llmviz.views.prompt import Prompt, Told, dropdown, layers, renew, row, slider, token_strip
+from llmviz.views.prompt import Prompt, dropdown, layers, renew, token_strip
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -67,7 +68,7 @@ class FFNByHand(Explorer):
 
     def __init__(self, prompt: Prompt, layer: int = 10):
         self._prompt = prompt
-        self.layer = slider(layer, prompt.language_model.config.n_layers - 1, "Layer")
+        self.layer = slider(layer, "Layer", prompt.language_model.config.n_layers - 1, stage="ffn")
         self.strip = token_strip(prompt.trace, "Choose the token that thinks")
         self.read = VectorPicture(
             [0.0], stage="ffn", caption="It reads: the stream, brought to a standard length"
@@ -257,7 +258,9 @@ class NeuronExplorer(Explorer):
         model = prompt.language_model
         config = model.config
         self.strongest = dropdown([], "Neurons that push your answer most", "min(620px, 98%)")
-        self.layer = slider(config.n_layers - 1 if layer is None else layer, config.n_layers - 1, "Layer")
+        self.layer = slider(
+            config.n_layers - 1 if layer is None else layer, "Layer", config.n_layers - 1, stage="ffn"
+        )
         self.neuron = ipywidgets.BoundedIntText(
             neuron or 0, min=0, max=config.d_ff - 1, description="Neuron", layout={"width": "170px"}
         )

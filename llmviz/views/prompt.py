@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Sequence
 
 import ipywidgets
@@ -12,15 +10,13 @@ import traitlets
 
 from llmviz import ops
 from llmviz.model import Model, Trace
-from llmviz.views import theme
 from llmviz.views.next_token_bars import top
 from llmviz.views.picture import Picture, one_at_a_time, percent
-from llmviz.views.pieces import clean, quote, visible
+from llmviz.views.pieces import quote, visible
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
 N_ANSWERS = 10  # likeliest next tokens that can be followed
-MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
 
 class Prompt(TextBox):
@@ -78,27 +74,6 @@ class Prompt(TextBox):
             self.turn += 1
 
 
-class Told(ipywidgets.HTML):
-    """Sentences computed from the numbers beside them, set as text."""
-
-    def say(self, *sentences: str) -> None:
-        sentences = (MINUS.sub("−", one) for one in sentences if one)
-        rows = "".join(f"<div>{html.escape(clean(one))}</div>" for one in sentences)
-        size = theme.SIZES["body"]
-        self.value = f'<div role="status" style="font-size:{size}px;line-height:1.5">{rows}</div>'
-
-
-def slider(value: int, last: int, name: str, first: int = 0) -> ipywidgets.IntSlider:
-    return ipywidgets.IntSlider(
-        min(max(value, first), last),
-        min=first,
-        max=last,
-        description=name,
-        style={"handle_color": theme.STAGE_COLORS["ffn"][0], "description_width": "initial"},
-        layout={"width": "min(420px, 98%)"},
-    )
-
-
 def dropdown(options: Sequence, name: str, width: str = "min(430px, 98%)") -> ipywidgets.Dropdown:
     return ipywidgets.Dropdown(
         options=options,
@@ -106,11 +81,6 @@ def dropdown(options: Sequence, name: str, width: str = "min(430px, 98%)") -> ip
         style={"description_width": "initial"},
         layout={"width": width},
     )
-
-
-def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
-    """Side by side where there is room, else under each other."""
-    return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
 
 
 def token_strip(trace: Trace, caption: str, selected: int | None = None) -> TokenStrip:

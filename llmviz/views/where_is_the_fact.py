@@ -12,10 +12,11 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
+from llmviz.views.controls import Told, row, slider
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
-from llmviz.views.prompt import Prompt, Told, row, show, slider
+from llmviz.views.prompt import Prompt, show
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
@@ -333,7 +334,7 @@ class CausalTracer(Slow):
             style={"description_width": "initial"},
             layout={"width": "min(320px, 98%)"},
         )
-        self.draws = slider(1, 5, "Draws of noise, averaged", first=1)
+        self.draws = slider(1, "Draws of noise, averaged", 5, stage="ffn", first=1)
         self.map = HeatMap(
             np.full((len(prompt.trace.tokens), model.config.n_layers), np.nan),
             prompt.trace.pieces,
