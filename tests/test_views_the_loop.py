@@ -95,7 +95,7 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
     loop.write.click()
     assert loop.strip.ids == [*loop.box.tokens, tiny_model.tokenizer.eos_token]
-    assert "the loop ends here" in loop.told.value
+    assert "the loop ends here" in repr(loop.told)
     assert loop.pick.disabled
     loop.again.click()
     assert not loop.pick.disabled

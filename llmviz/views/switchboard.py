@@ -9,11 +9,12 @@ import traitlets
 
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
+from llmviz.views.controls import Told
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
-from llmviz.views.text_box import TextBox, status
+from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
 N_WRITTEN = 20
@@ -134,7 +135,7 @@ class Switchboard(Explorer):
         )
         self.predict = Predict("", list(OUTCOMES), answer=self._outcome, tell=self._tell, stage="attention")
         self.predict.layout.display = "none"
-        self.told = ipywidgets.HTML()
+        self.told = Told(layout={"min_height": "26px"})
         self.bars = NextTokenBars(
             [1 / model.config.n_vocab] * model.config.n_vocab,
             model.tokenizer,
@@ -302,7 +303,7 @@ class Switchboard(Explorer):
             self._set(self._preset)
 
     def _say(self, sentence: str) -> None:
-        self.told.value = status(sentence)
+        self.told.say(sentence)
 
 
 # What can become of the first choice; the experiments' answers are computed.

@@ -12,11 +12,12 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
+from llmviz.views.controls import Told
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
-from llmviz.views.text_box import TextBox, status
+from llmviz.views.text_box import TextBox
 from llmviz.views.theme import MAX_TOKENS, STAGE_COLORS
 from llmviz.views.token_strip import TokenStrip
 
@@ -53,7 +54,7 @@ class LoopExplorer(Explorer):
         self.write = _button("write 30 more", "thirty turns of the loop")
         self.stop = _button("stop", "stop writing")
         self.again = _button("start again", "back to your own text, and the dice back to the seed")
-        self.told = ipywidgets.HTML()
+        self.told = Told(layout={"min_height": "26px"})
         self.strip = TokenStrip([], [], caption="Your text as tokens: pieces with their numbers")
         self.bars = NextTokenBars(
             np.full(model.config.n_vocab, 1 / model.config.n_vocab),
@@ -198,7 +199,7 @@ class LoopExplorer(Explorer):
         self.stop.disabled = not self._writing
 
     def _say(self, sentence: str) -> None:
-        self.told.value = status(sentence)
+        self.told.say(sentence)
 
 
 def _button(label: str, tooltip: str, style: str = "") -> ipywidgets.Button:
