@@ -264,9 +264,17 @@ class Lab:
         does: Jupyter's server leaves Nagle's algorithm on for its websocket, so all messages after the first wait for
         the browser's acknowledgement, which TCP delays while both sides send. (With TCP_NODELAY set there, they don't.)
         """
-        control.scroll_into_view_if_needed()
-        control.focus()
         target = picture.element_handle()
+        # Both must be seen, as for a reader: what is far off the screen is drawn a little later.
+        control.evaluate(
+            """(control, picture) => {
+                const below = picture.getBoundingClientRect().top > control.getBoundingClientRect().top;
+                control.scrollIntoView({block: below ? "start" : "end"});
+            }""",
+            target,
+        )
+        control.focus()
+        self.page.wait_for_timeout(100)
         times = []
         for key in keys:
             self.page.evaluate("(figure) => window.lvWatch.arm(figure)", target)

@@ -141,10 +141,14 @@ function themeOf(element) {
 
 // ---- canvas ----
 
+/** The face of pieces ("mono") or of everything else ("ui"); asked for once, since asking makes the page work. */
+const fontOf = (view, face) =>
+  ((view.fonts ??= {})[face] ||= getComputedStyle(view.root).getPropertyValue(`--lv-font-${face}`));
+
 /** The widest of some texts in pixels, in the face of pieces ("mono") or of everything else ("ui"). */
 function widest(view, texts, size, face = "mono") {
   const pen = (view.pen ??= document.createElement("canvas").getContext("2d"));
-  pen.font = `${size}px ${getComputedStyle(view.root).getPropertyValue(`--lv-font-${face}`)}`;
+  pen.font = `${size}px ${fontOf(view, face)}`;
   return texts.reduce((most, text) => Math.max(most, pen.measureText(plain(text)).width), 0);
 }
 /** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
@@ -226,7 +230,8 @@ function frame(model, el, name, { card = true } = {}) {
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
 
-  view.width = () => (view.body.clientWidth || 728) - 8; // without the body's padding
+  let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
+  view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
   view.note = (text) => {
     if (view.readout.textContent !== text) view.readout.textContent = text;
   };
@@ -244,12 +249,16 @@ function frame(model, el, name, { card = true } = {}) {
   /** When the reader moves on while a panel is open, the panel follows. */
   view.follow = (...where) => model.get("asked") && view.ask(...where);
   view.start = (draw) => {
+    let [near, later] = [true, null]; // is it on the screen, or nearly? If not, those that are come first
     const paint = () => {
       if (!view.root.isConnected) return; // no styles and no fonts yet; the first width comes with them
+      clearTimeout(later);
+      later = null;
       view.theme = themeOf(view.root);
-      view.root.dataset.lvTheme = view.theme;
+      if (view.root.dataset.lvTheme !== view.theme) view.root.dataset.lvTheme = view.theme;
       keepKeys(view.root.closest(".jp-OutputArea-output"));
-      view.root.style.setProperty("--lv-accent", `var(--lv-${model.get("stage")})`);
+      const accent = `var(--lv-${model.get("stage")})`;
+      if (view.root.style.getPropertyValue("--lv-accent") !== accent) view.root.style.setProperty("--lv-accent", accent);
       if (view.root.getAttribute("aria-label") !== model.get("summary")) view.root.setAttribute("aria-label", model.get("summary"));
       // the same text, set again, would have all of the picture laid out again
       if (view.caption.textContent !== model.get("caption")) view.caption.textContent = model.get("caption");
@@ -259,11 +268,18 @@ function frame(model, el, name, { card = true } = {}) {
     };
     let pending = false; // one message from Python may change several traits: paint once
     const soon = () => {
-      if (pending) return;
-      pending = true;
-      queueMicrotask(() => { pending = false; paint(); });
+      if (!near) {
+        clearTimeout(later);
+        later = setTimeout(paint, 80);
+      } else if (!pending) {
+        pending = true;
+        queueMicrotask(() => { pending = false; paint(); });
+      }
     };
-    let width = 0;
+    const seen = new IntersectionObserver(([...changes]) => {
+      near = changes.at(-1).isIntersecting;
+      if (near && later !== null) paint();
+    }, { rootMargin: "200px", scrollMargin: "200px" });
     const resized = new ResizeObserver(() => {
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
@@ -275,11 +291,14 @@ function frame(model, el, name, { card = true } = {}) {
     paint();
     model.on("change", soon);
     resized.observe(view.body);
+    seen.observe(view.root);
     themed.observe(document.body, { attributes: true });
     media.addEventListener("change", soon);
     return () => {
       model.off("change", soon);
       resized.disconnect();
+      seen.disconnect();
+      clearTimeout(later);
       themed.disconnect();
       media.removeEventListener("change", soon);
     };

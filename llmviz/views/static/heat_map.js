@@ -140,7 +140,7 @@ function render({ model, el }) {
     const write = cellText || numbers === "always" || (numbers === "auto" && w >= 36 && hgt >= 24);
     const decimals = clamp(2 - Math.floor(Math.log10(model.get("limit"))), 0, 3);
     const size = numbers === "always" ? clamp(w / 3, 9, 14) : 14;
-    ctx.font = `${size}px ${getComputedStyle(view.root).getPropertyValue("--lv-font-ui")}`;
+    ctx.font = `${size}px ${fontOf(view, "ui")}`;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     for (let r = 0; r < rows; r++)
