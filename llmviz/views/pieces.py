@@ -9,6 +9,9 @@ from llmviz.views.theme import MARKS
 
 # Characters that join or style their neighbours inside one emoji or word; invisible only when they stand alone.
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
+_KEPT = dict.fromkeys(
+    map(ord, " \n\u00a0\u202f\u2068\u2069")
+)  # in a sentence; as a table that takes them out
 _OPEN, _CLOSE = "\x01", "\x02"
 
 
@@ -22,8 +25,9 @@ def sentence(text: str) -> str:
 
     Spaces, line ends, joiners and the isolates that `quote` is put between stay.
     """
-    kept = " \n\u00a0\u202f\u2068\u2069"
-    return "".join(char if char in kept or char in _JOINERS else visible(char) for char in clean(text))
+    if text.translate(_KEPT).isprintable():
+        return text  # nearly all sentences, at once
+    return "".join(char if ord(char) in _KEPT or char in _JOINERS else visible(char) for char in clean(text))
 
 
 def visible(piece: str) -> str:
