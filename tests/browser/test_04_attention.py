@@ -83,14 +83,11 @@ def test_one_head_is_taken_apart(lab):
     expect(steps.locator(".lv-explain")).to_contain_text("q · k / √d_head")  # an open explanation follows
     lab.page.keyboard.press("Escape")
     expect(steps.locator(".lv-explain")).to_be_hidden()
-    back_and_forth = ["ArrowLeft", "ArrowRight"] * 4
-    for name, keys in (
-        ("Layer", ["ArrowLeft"] * 8),
-        ("Head", back_and_forth),
-        ("Query token", back_and_forth),
-    ):
-        times = lab.latencies(slider(lab, name), keys, steps)
-        report(f"key on the {name.lower()} slider to changed steps", times)
+    for name in ("Layer", "Head", "Query token"):
+        times = lab.latencies(
+            slider(lab, name), ["ArrowLeft", "ArrowRight"] * 4, lab.picture("vector_picture")
+        )
+        report(f"key on the {name.lower()} slider to changed q, k and v", times)
     strip = picture(lab, "token_strip", STRIPS["by hand"])
     report("key on the query strip to changed steps", lab.latencies(keys_of(strip), ["ArrowLeft"] * 5, steps))
     strip.locator(".lv-chip").nth(6).click()
