@@ -397,15 +397,13 @@ class NeuronExplorer(Explorer):
             return
         fires = self._woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
         most = float(fires[np.abs(fires).argmax()])
+        strongest, other = f"{most:.2f}".replace("-", "−"), "below" if most > 0 else "above"
         self.strip.change(
             pieces=self._woken.pieces,
             ids=self._woken.tokens,
             weights=np.where(fires * most > 0, np.abs(fires) / max(abs(most), 1e-9), np.nan),
             notes=[f"fires with {v:.2f}".replace("-", "−") for v in fires],
-            caption=f"How strongly it fires at each token; strongest: {most:.2f}, unshaded: ".replace(
-                "-", "−"
-            )
-            + ("below zero" if most > 0 else "above zero"),
+            caption=f"How strongly it fires at each token; strongest: {strongest}, unshaded: {other} zero",
         )
 
     @one_at_a_time
