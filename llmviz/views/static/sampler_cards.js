@@ -62,10 +62,11 @@ function render({ model, el }) {
       node.focus();
       node.classList.add("lv-dragged");
       const over = (now) => {
-        const hit = Object.entries(cards).find(([other, { node: that }]) => {
-          const box = that.getBoundingClientRect();
-          return other !== name && now.clientX > box.left && now.clientX < box.right && now.clientY > box.top && now.clientY < box.bottom;
-        });
+        // where the cards lie, not where they glide through on their way
+        const frame = view.body.getBoundingClientRect();
+        const [x, y] = [now.clientX - frame.left + view.body.scrollLeft, now.clientY - frame.top + view.body.scrollTop];
+        const hit = Object.entries(cards).find(([other, { node: that }]) => other !== name
+          && x > that.offsetLeft && x < that.offsetLeft + that.offsetWidth && y > that.offsetTop && y < that.offsetTop + that.offsetHeight);
         if (hit) move(name, place(hit[0]));
       };
       const drop = () => {
