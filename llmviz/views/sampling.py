@@ -893,7 +893,7 @@ class Continuations(Explorer):
     def _new_text(self, _change=None) -> None:
         self._known.clear()
         shown = "visible" if self.box.tokens else "hidden"
-        for part in (self.tree, self.told, self.progress):
+        for part in (self.tree, self.told):
             part.layout.visibility = shown
         self.grow()
 
@@ -901,6 +901,7 @@ class Continuations(Explorer):
     def grow(self, _change=None) -> None:
         """Grow the tree again, beside everything else."""
         self._run += 1
+        self.progress.layout.visibility = "hidden"
         if self.box.tokens:
             beside(self._grow(self._run))
 
@@ -938,8 +939,8 @@ class Continuations(Explorer):
         self.tree.show(branches, self._model.tokenizer, self.box.tokens[-1], n, length)
         parents = {one.path[:-1] for one in branches}
         leaves = [one for one in branches if one.path not in parents]
+        self.progress.layout.visibility = "hidden" if done else "visible"
         if done:
-            self.progress.value = 1
             runs = len(branches) - len(leaves)
             tokens = sum(one.count * len(one.path) for one in leaves)
             self.told.value = status(
