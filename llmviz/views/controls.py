@@ -49,7 +49,8 @@ def checkbox(name: str) -> ipywidgets.Checkbox:
 
 def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
     """A button, as wide as its name; look "primary" for the one that starts something."""
-    return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout={"width": "auto"})
+    layout = {"width": "auto", "align_self": "flex-start"}
+    return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
 def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:

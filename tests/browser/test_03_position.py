@@ -128,3 +128,21 @@ def test_two_words_are_swapped(lab):
     expect(chips.nth(1)).to_have_text("·blue")
     box.locator("select").first.select_option(label="First  (0)")
     expect(chips.nth(0)).to_have_text("·blue")
+
+
+def test_a_long_text_is_measured_and_stopped(lab):
+    plot = lab.picture("line_plot", 3)
+    plot.scroll_into_view_if_needed()
+    box = plot.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][1]")
+    expect(box.get_by_text("2,009 tokens are ready")).to_be_visible()
+    measure = box.get_by_role("button", name="Measure")
+    measure.focus()
+    lab.page.keyboard.press("Enter")
+    expect(box.get_by_text("s so far")).to_be_visible()
+    expect(box.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
+    expect(plot.locator("circle").first).to_be_attached(timeout=30_000)
+    box.get_by_role("button", name="Stop").click()
+    expect(box.get_by_text("Stopped.")).to_be_visible(timeout=60_000)
+    text = box.locator("textarea")
+    text.fill("<script>window.hacked = 1</script> $x^2$")
+    expect(box.get_by_text("at least 100 tokens")).to_be_visible()

@@ -48,7 +48,7 @@ def _only_distance(trace: Trace) -> tuple[Verdict, Verdict]:
         ),
         Verdict(
             "So a text may stand anywhere.",
-            f"All positions plus 1,000: no probability of the next token changes by more than {change:.1e}.",
+            f"All positions plus 1,000: no probability of the next token changes by more than {percent(change)}.",
             "holds" if change < 1e-3 else "fails",
         ),
     )
