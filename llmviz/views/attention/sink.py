@@ -71,8 +71,8 @@ class Sink(Explorer):
         )
         heavy = int((first > 0.5).sum())
         self.told.say(
-            f"From {piece}, {heavy} of {first.size} heads ({percent(heavy / first.size)}) give more than half to the first "
-            f"token, {isolated(trace.pieces[0])}; the mean over all heads is {percent(first.mean())}."
+            f"From {piece}, {heavy} of {first.size} heads ({percent(heavy / first.size)}) give more than half to the "
+            f"first token, {isolated(trace.pieces[0])}; the mean over all heads is {percent(first.mean())}."
             if self._query
             else f"{piece} is the first token: it can look at itself only, so every head gives it everything."
         )
