@@ -6,6 +6,7 @@ function render({ model, el }) {
   view.body.append(plot);
   let nodes = [];
   let hovered = null;
+  let shown = null;
 
   const current = () => Math.min(model.get("selected") ?? 0, nodes.length - 1);
   const select = (index, ask = false) => {
@@ -107,6 +108,14 @@ function render({ model, el }) {
     view.legend.replaceChildren(
       ...(nodes.length ? [h("span", {}, `width of a branch: its share of ${n} continuations`)] : []),
       ...markLegend(pieces));
+    for (const node of nodes) Object.assign(node, { left: left[node.depth], right: left[node.depth] + wide[node.index] });
+    const chosen = model.get("selected");
+    if (chosen !== null && chosen !== shown && nodes[chosen]) { // on a narrow page: bring what the keys chose into view
+      const [{ left: from, right: to }, body] = [nodes[chosen], view.body];
+      if (from < body.scrollLeft) body.scrollLeft = from - 12;
+      else if (to > body.scrollLeft + body.clientWidth) body.scrollLeft = to + 12 - body.clientWidth;
+    }
+    shown = chosen;
     light(hovered ?? current());
   });
 }
