@@ -40,6 +40,7 @@ class HeatMap(Scaled):
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
+    quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
     numbers = traitlets.Enum(("auto", "always", "never"), "auto").tag(sync=True)

@@ -31,6 +31,7 @@ class StreamNorms(Explorer):
             row_axis="token",
             col_axis="after layer",
             kind="weight",
+            quantity="length",
             stage="ffn",
             caption="Length of the stream; the scale is that of all tokens but the first",
             provenance=self._explain,

@@ -121,6 +121,7 @@ class WhereIsTheFact(Slow):
             rows,
             range(n),
             kind="signed",
+            quantity="extra surprise",
             limit=3.0,
             caption="Extra surprise on the text without the fact (nats a token; 0: nothing lost)",
             **shared,

@@ -91,7 +91,8 @@ def test_the_length_of_the_stream_says_where_it_is_from(lab):
     expect(norms.locator(".lv-explain")).to_contain_text("np.sqrt((x * x).sum())")
     lab.page.keyboard.press("Escape")
     norms.locator(".lv-plot").press("End")
-    expect(readout(norms)).to_contain_text("after layer 29")
+    expect(readout(norms)).to_contain_text("after layer 29 · length")
+    expect(norms.locator(".lv-legend")).to_contain_text("length 0")
 
 
 def test_layer_and_token_change_the_curve(lab, record_property):

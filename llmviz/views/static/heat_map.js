@@ -17,7 +17,8 @@ function render({ model, el }) {
   const say = (v) => {
     const kind = model.get("kind");
     if (Number.isNaN(v)) return "blank (masked)";
-    return { weight: "weight ", prob: "probability ", signed: "" }[kind] + (kind === "prob" ? percent(v) : number(v));
+    const name = model.get("quantity") || { weight: "weight", prob: "probability", signed: "" }[kind];
+    return `${name} ${kind === "prob" ? percent(v) : number(v)}`.trim();
   };
   const tell = (where) => {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
@@ -197,7 +198,7 @@ function render({ model, el }) {
     const raw = model.get("values");
     const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
     const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: pixelRatio() };
-    for (const name of ["kind", "limit", "numbers", "cell_text", "row_axis", "col_axis"]) now[name] = model.get(name);
+    for (const name of ["kind", "limit", "quantity", "numbers", "cell_text", "row_axis", "col_axis"]) now[name] = model.get(name);
     const fresh = Object.keys(now).some((key) => now[key] !== drawn[key]);
     const selected = model.get("selected");
     if (fresh) {
@@ -217,7 +218,7 @@ function render({ model, el }) {
       let [blank, beyond] = [0, 0];
       for (const v of grid.values) { if (v !== v) blank++; else if (scale.over(v)) beyond++; }
       const cut = [tooLong(rowLabels.length, "rows"), tooLong(colLabels.length, "columns")].filter(Boolean);
-      const note = { weight: "weight", prob: "probability", signed: "value" }[now.kind];
+      const note = now.quantity || { weight: "weight", prob: "probability", signed: "value" }[now.kind];
       view.legend.replaceChildren(
         ...cut.map((text) => h("b", {}, text)),
         scaleLegend(scale, note),
