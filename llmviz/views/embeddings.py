@@ -1008,7 +1008,7 @@ def figure_widget(figure):
 def _camera(degrees: float) -> dict:
     angle = np.deg2rad(degrees)
     return {
-        "eye": {"x": 1.6 * float(np.cos(angle)), "y": 1.6 * float(np.sin(angle)), "z": 0.7},
+        "eye": {"x": 1.35 * float(np.cos(angle)), "y": 1.35 * float(np.sin(angle)), "z": 0.55},
         "center": {"x": 0, "y": 0, "z": -0.1},
     }
 

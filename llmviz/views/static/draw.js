@@ -505,7 +505,8 @@ function drawExplanation(view) {
 // ---- saving: the page as it stands becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
 
 const SVG_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin",
-  "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "display", "paint-order"];
+  "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "display", "paint-order",
+  "stroke-linecap"];
 
 function toSVG(view) {
   const { root } = view;

@@ -133,12 +133,13 @@ function render({ model, el }) {
       ? [["lv-solid", solid], ["lv-dotted", dotted]].map(([kind, to]) => s("path", { class: kind, d: to.filter((i) => at[i]).map(path).join("") })) : []));
     ring.classList.toggle("lv-off", !at[here]);
     if (at[here]) ring.setAttribute("transform", `translate(${at[here].map(Math.round).join(" ")})`);
-    names.classList.toggle("lv-chosen", !!at[here] && lit);
+    // Until Python has said which words belong to the new one, the other names stay as they are.
+    const settled = lit || !at[here];
+    if (settled) names.classList.toggle("lv-chosen", !!at[here]);
     labels.forEach(({ text, crowded }, i) => {
-      const mine = kept(i);
       text.classList.toggle("lv-on", i === here);
-      text.classList.toggle("lv-far", !mine);
-      if (crowded) text.classList.toggle("lv-off", !mine);
+      if (settled || i === here) text.classList.toggle("lv-far", !kept(i));
+      if (crowded && (settled || i === here)) text.classList.toggle("lv-off", !kept(i));
     });
     tell(here);
   });
