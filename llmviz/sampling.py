@@ -133,7 +133,9 @@ def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
     """Pick a token with the given probabilities; never one whose probability is 0."""
     cumulative = np.cumsum(probs, dtype=np.float64)
     token = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-    return int(min(token, np.flatnonzero(probs)[-1]))  # rounding must not carry us past the last real token
+    if token == len(probs):  # rounding must not carry us past the last real token
+        token = np.flatnonzero(probs)[-1]
+    return int(token)
 
 
 @dataclass(frozen=True)
