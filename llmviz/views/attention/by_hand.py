@@ -120,12 +120,6 @@ class HeadByHand(Explorer):
         self._raw = raw_scores(block, head, query)
         self._shared = head // (trace.model.config.n_heads // trace.model.config.n_kv_heads)
         name = head_name(layer, head)
-        strip = {"weights": self._weights, "selected": query}
-        if self.strip.pieces != trace.pieces:
-            strip = {"pieces": trace.pieces, "ids": trace.tokens} | strip
-        self.strip.change(**strip)
-        self.query.max = min(len(trace.tokens), theme.MAX_TOKENS) - 1
-        self.query.value = query
         piece = isolated(trace.pieces[query])
         self.vectors.change(
             values=np.stack(
@@ -134,6 +128,7 @@ class HeadByHand(Explorer):
             labels=["query q", "key k", "value v"],
             caption=f"1 · What {name} makes of {piece}: what it looks for, what it offers, what it would hand over",
         )
+        self._draw_products()
         self.steps.change(
             pieces=trace.pieces,
             raw=self._raw,
@@ -144,7 +139,12 @@ class HeadByHand(Explorer):
             selected=self.key,
             caption=f"3 · From products to shares: {piece} looks at every key; {name}",
         )
-        self._draw_products()
+        strip = {"weights": self._weights, "selected": query}
+        if self.strip.pieces != trace.pieces:
+            strip = {"pieces": trace.pieces, "ids": trace.tokens} | strip
+        self.strip.change(**strip)
+        self.query.max = min(len(trace.tokens), theme.MAX_TOKENS) - 1
+        self.query.value = query
         self._draw_values()
         self._draw_stream()
 
