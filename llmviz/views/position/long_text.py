@@ -94,7 +94,14 @@ class LongText(Explorer):
             self._work.stop()
             self._rest("Stopped.")
         else:
-            self._work.start(self._measure())
+            self._work.start(self._measure_or_stop())
+
+    async def _measure_or_stop(self) -> None:
+        try:
+            await self._measure()
+        except asyncio.CancelledError:  # heard after the step that was running, which may have said something since
+            self._rest("Stopped.")
+            raise
 
     async def _measure(self) -> None:
         tokens, _ = self._tokens()
