@@ -99,7 +99,7 @@ class LongText(Explorer):
     async def _measure_or_stop(self) -> None:
         try:
             await self._measure()
-        except asyncio.CancelledError:  # heard after the step that was running, which may have said something since
+        except asyncio.CancelledError:  # heard only after the step that was running, which may have told more
             self._rest("Stopped.")
             raise
 
