@@ -1,0 +1,89 @@
+"""Arithmetic on words: a − b + c."""
+
+from __future__ import annotations
+
+import ipywidgets
+
+from llmviz import embeddings
+from llmviz.model import Model
+from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
+from llmviz.views.embeddings.random_pairs import baseline
+from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import isolated
+from llmviz.views.provenance import Explanation
+
+
+class AnalogyExplorer(Explorer):
+    """a - b + c for three words, and the tokens nearest to it; the three themselves marked or left out."""
+
+    EXAMPLES = (
+        ("king", "man", "woman"),
+        ("Paris", "France", "Italy"),
+        ("walked", "walk", "play"),
+        ("cats", "cat", "dog"),
+        ("bigger", "big", "small"),
+        ("Tokyo", "Japan", "Germany"),
+    )
+
+    def __init__(self, model: Model, a: str, b: str, c: str, *, n: int = 8):
+        self.model, self.n = model, n
+        self.words = [
+            WordBox(model.tokenizer, typed, label=label, width="190px")
+            for typed, label in zip((a, b, c), ("Take", "−", "+"))
+        ]
+        self.examples = ipywidgets.Dropdown(
+            options=[("an example", None), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
+            description="or take",
+            style={"description_width": "initial"},
+            layout={"width": "260px"},
+        )
+        self.leave_out = ipywidgets.Checkbox(
+            False, description="leave out the three words themselves", indent=False, layout={"width": "auto"}
+        )
+        self.list = NearestTokens(provenance=self._explain)
+        random = baseline(model, False)
+        self.list.baseline = [random.mean(), random.std()]
+        super().__init__([controls(*self.words, self.examples), self.leave_out, self.list])
+        for box in self.words:
+            box.observe(self._draw, "word")
+        self.leave_out.observe(self._draw, "value")
+        self.examples.observe(self._take_example, "value")
+        self._draw()
+
+    @one_at_a_time
+    def _take_example(self, change) -> None:
+        if change["new"] is None:
+            return
+        self._taking = True  # three boxes change, one picture
+        try:
+            for box, typed in zip(self.words, change["new"]):
+                box.box.value = typed
+        finally:
+            self._taking = False
+        self._draw()
+
+    _taking = False
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        if self._taking:
+            return
+        problem = first_problem(*self.words)
+        if problem:
+            return self.list.clear(problem)
+        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
+        exclude = sorted(set(tokens)) if self.leave_out.value else []
+        n = min(self.n, len(W_E) - len(exclude))
+        found = embeddings.nearest(embeddings.analogy(*tokens, W_E), W_E, n=n, exclude=exclude)
+        a, b, c = (isolated(piece) for piece in self.model.tokenizer.pieces(tokens))
+        self.list.show(
+            self.model.tokenizer, found, marked=tokens, caption=f"The tokens nearest to {a} − {b} + {c}."
+        )
+
+    def _explain(self, row: int) -> Explanation:
+        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
+        a, b, c = (f"W_E[{token}]" for token in tokens)
+        return cosine_with(
+            self.model, embeddings.analogy(*tokens, W_E), f"{a} - {b} + {c}", self.list.ids[row]
+        )

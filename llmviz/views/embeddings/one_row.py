@@ -1,0 +1,54 @@
+"""One row of the table for each token of a text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmviz import embeddings
+from llmviz.model import Model
+from llmviz.views import provenance
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import isolated
+from llmviz.views.provenance import Explanation
+from llmviz.views.text_box import TextBox
+from llmviz.views.token_strip import TokenStrip
+from llmviz.views.vector_picture import VectorPicture
+
+
+class RowExplorer(Explorer):
+    """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
+
+    def __init__(self, model: Model, text: str):
+        self.model = model
+        self.box = TextBox(model, text)
+        self.strip = TokenStrip(
+            [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
+        )
+        self.row = VectorPicture(np.zeros(model.config.d_model), provenance=self._explain)
+        super().__init__([self.box, self.strip, self.row])
+        self._read()
+        self.box.observe(self._read, "tokens")
+        self.strip.observe(self._draw, "selected")
+
+    @one_at_a_time
+    def _read(self, _change=None) -> None:
+        ids = self.box.tokens
+        kept = min(self.strip.selected or 0, len(ids) - 1) if ids else None
+        self.strip.change(pieces=self.model.tokenizer.pieces(ids), ids=ids, selected=kept)
+        self._draw()
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        place = self.strip.selected
+        self.row.layout.display = "none" if place is None else ""
+        if place is None:
+            return
+        token, piece = self.strip.ids[place], self.strip.pieces[place]
+        values = embeddings.embed([token], self.model.weights.W_E)
+        caption = (
+            f"Row {token:,} of the table, all {values.shape[1]} numbers: the vector of {isolated(piece)}."
+        )
+        self.row.change(values=values, labels=[piece], caption=caption, asked=None)
+
+    def _explain(self, *where: int) -> Explanation:
+        return provenance.embedding(self.model, self.strip.ids[self.strip.selected], where[-1])

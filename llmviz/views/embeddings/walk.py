@@ -1,0 +1,91 @@
+"""In a straight line from one word to another."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+
+from llmviz import embeddings
+from llmviz.model import Model
+from llmviz.views import provenance
+from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
+from llmviz.views.embeddings.random_pairs import baseline
+from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import isolated
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.vector_picture import VectorPicture
+
+
+class WalkExplorer(Explorer):
+    """From one word's vector in a straight line to another's: the nearest tokens on the way."""
+
+    def __init__(self, model: Model, a: str, b: str, *, n: int = 8):
+        self.model, self.n = model, n
+        self.a = WordBox(model.tokenizer, a, label="From")
+        self.b = WordBox(model.tokenizer, b, label="to")
+        self.way = ipywidgets.IntSlider(
+            0,
+            0,
+            100,
+            5,
+            description="Part of the way, %",
+            style={"description_width": "initial"},
+            layout={"width": "min(620px, 95%)"},
+        )
+        self.list = NearestTokens(mark="an end", provenance=self._explain)
+        random = baseline(model, False)
+        self.list.baseline = [random.mean(), random.std()]
+        self.rows = VectorPicture(np.zeros((3, model.config.d_model)), provenance=self._explain_mix)
+        super().__init__([controls(self.a, self.b), self.way, self.list, self.rows])
+        for box in (self.a, self.b):
+            box.observe(self._set_off, "word")
+        self.way.observe(self._draw, "value")
+        self._set_off()
+
+    @one_at_a_time
+    def _set_off(self, _change=None) -> None:
+        """Other words: another line between their rows."""
+        problem = first_problem(self.a, self.b)
+        self.rows.layout.display = "none" if problem else ""
+        if problem:
+            self.walk = None
+            return self.list.clear(problem)
+        W_E = self.model.weights.W_E
+        self.walk = embeddings.walk(*embeddings.embed([self.a.token, self.b.token], W_E), W_E)
+        self._draw()
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        if self.walk is None:
+            return
+        ends, part = [self.a.token, self.b.token], self.way.value / 100
+        found = self.walk.nearest(part, n=min(self.n, self.model.config.n_vocab))
+        names = self.model.tokenizer.pieces(ends)
+        a, b = map(isolated, names)
+        caption = f"{self.way.value} % of the way from {a} to {b}: the nearest tokens."
+        self.list.show(self.model.tokenizer, found, marked=ends, caption=caption)
+        rows = np.stack([self.walk.start, self.walk.at(part), self.walk.end])
+        self.rows.change(values=rows, labels=[names[0], f"{self.way.value} %", names[1]])
+
+    def _explain_mix(self, row: int, i: int) -> Explanation:
+        if row != 1:  # the two ends are rows of the table
+            return provenance.embedding(self.model, (self.a, None, self.b)[row].token, i)
+        part = self.way.value / 100
+        return Explanation(
+            f"Number {i}, {self.way.value} % of the way",
+            "mix = (1 − part) · start + part · end",
+            [
+                Operand("start", self.walk.start, f"model.weights.W_E[{self.a.token}]"),
+                Operand("end", self.walk.end, f"model.weights.W_E[{self.b.token}]"),
+                Operand("part", part),
+                Operand("i", int(i)),
+            ],
+            "(1 - part) * start[i] + part * end[i]",
+            self.walk.at(part)[i],
+        )
+
+    def _explain(self, row: int) -> Explanation:
+        part = self.way.value / 100
+        source = f"(1 - {part:g}) * W_E[{self.a.token}] + {part:g} * W_E[{self.b.token}]"
+        return cosine_with(self.model, self.walk.at(part), source, self.list.ids[row])
