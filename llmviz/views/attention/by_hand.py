@@ -9,12 +9,12 @@ import numpy as np
 from llmviz import attention, ops
 from llmviz.model import BlockTrace, Trace
 from llmviz.views import provenance, theme
-from llmviz.views.attention.heads import head_name, isolated
+from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.attention.sentence import Sentence, follow, place
 from llmviz.views.controls import Told, checkbox, row, slider
 from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import visible
+from llmviz.views.pieces import isolated, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.vector_picture import VectorPicture

@@ -12,10 +12,11 @@ from llmviz import Edits, ops
 from llmviz.model import Model
 from llmviz.views import theme
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
-from llmviz.views.attention.heads import head_name, isolated, random_heads, strongest, weights_from
+from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
 from llmviz.views.controls import Told, button, row
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
+from llmviz.views.pieces import isolated
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 

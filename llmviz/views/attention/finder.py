@@ -16,7 +16,6 @@ from llmviz.views.attention.heads import (
     first_hidden,
     head_name,
     head_pattern,
-    isolated,
     overview,
     patterns,
     strongest,
@@ -27,6 +26,7 @@ from llmviz.views.attention.sentence import Sentence, follow, place
 from llmviz.views.controls import Told, checkbox, row, wide
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import isolated
 from llmviz.views.provenance import Explanation
 from llmviz.views.token_strip import TokenStrip
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from llmviz import attention, ops
 from llmviz.model import BlockTrace, Trace
-from llmviz.views.pieces import quote
 
 MAP_SIZE = (
     32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
@@ -24,11 +23,6 @@ BEHAVIOURS = {
     "duplicate": "mean weight on earlier copies of the query's own token, where there are any",
     "induction": "mean weight on the tokens that followed earlier copies of the query's token, where there are any",
 }
-
-
-def isolated(piece: str) -> str:
-    """`quote`, of unknown direction: Hebrew or Arabic does not turn the sentence around it."""
-    return f"\u2068{quote(piece)}\u2069"
 
 
 def head_name(layer: int, head: int) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from llmviz import attention
 from llmviz.model import Model
 from llmviz.views.arcs import Arcs
-from llmviz.views.attention.heads import head_name, head_pattern, isolated, patterns
+from llmviz.views.attention.heads import head_name, head_pattern, patterns
 from llmviz.views.controls import Told, button, row, slider
 from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import visible
+from llmviz.views.pieces import isolated, visible
 
 # Short texts of many kinds, in which to look for one that a head reacts to.
 SENTENCES = (
