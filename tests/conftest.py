@@ -57,6 +57,6 @@ def tiny_model(load_tiny):
 @pytest.fixture
 def prompt(tiny_model):
     """A text with an answer to follow, for the tiny model."""
-    from llmviz.views.prompt import Prompt
+    from llmviz.views.ffn import Prompt
 
     return Prompt(tiny_model, "the cat sat on the dog")

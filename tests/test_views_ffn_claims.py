@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments
-from llmviz.views import ffn_claims
+from llmviz.views import ffn as pictures
 
 
 def test_the_claims_are_measured(tiny_model):
     trace = tiny_model.trace("the cat sat on the dog")
     answer = int(trace.logits.argmax())
-    most, small, builds, fact = ffn_claims.claims(trace, answer).rows
+    most, small, builds, fact = pictures.claims(trace, answer).rows
     parts = experiments.parameters(tiny_model)
     assert most.verdict == ("holds" if parts["FFN"] > sum(parts.values()) / 2 else "fails")
     lengths = [
@@ -38,6 +38,6 @@ def test_the_verdict_follows_from_the_numbers(tiny_model, monkeypatch, ffn, atte
     monkeypatch.setattr(experiments, "switched_off", lambda *_: 0.8 * np.array([ffn, attention], float))
     monkeypatch.setattr(experiments, "loss", lambda trace: 2.0 + harm * (trace.edits != Edits()))
     trace = tiny_model.trace("the cat")
-    said = ffn_claims.claims(trace, int(trace.logits.argmax())).rows[-1].verdict
+    said = pictures.claims(trace, int(trace.logits.argmax())).rows[-1].verdict
     assert said.startswith(verdict)
     assert ("FFNs only" in said) == ("FFNs only" in verdict)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from llmviz.views import logit_lens
+from llmviz.views import ffn as pictures
 
 
 def test_the_lens_names_the_guesses(prompt, tiny_model):
-    one = logit_lens.LensGrid(prompt, "cat, dog cat")
+    one = pictures.LensGrid(prompt, "cat, dog cat")
     assert one.map.values.shape == (4, len(prompt.trace.tokens))
     cat, dog = (tiny_model.tokenizer.encode(text)[0] for text in (" cat", " dog"))
     assert next(iter(one.chosen())) == prompt.answer
@@ -20,6 +20,6 @@ def test_the_lens_names_the_guesses(prompt, tiny_model):
 
 
 def test_for_good_means_to_the_end():
-    assert logit_lens.for_good(np.array([5, 1, 2, 1, 1])) == 3
-    assert logit_lens.for_good(np.array([1, 1])) == 0
-    assert logit_lens.for_good(np.array([1, 2])) is None
+    assert pictures.for_good(np.array([5, 1, 2, 1, 1])) == 3
+    assert pictures.for_good(np.array([1, 1])) == 0
+    assert pictures.for_good(np.array([1, 2])) is None

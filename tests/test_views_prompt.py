@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from llmviz.views import ffn as pictures
-from llmviz.views import logit_lens, residual_stream, where_is_the_fact
 
 KINDS = {
     "one token": "t",
@@ -34,11 +33,11 @@ def explorers(prompt):
         pictures.FFNByHand(prompt, 1),
         pictures.FewFire(prompt),
         pictures.NeuronExplorer(prompt, "the dog sat", layer=2, neuron=5),
-        residual_stream.StreamNorms(prompt),
-        residual_stream.WhoSaysIt(prompt),
-        logit_lens.LensGrid(prompt, "cat, dog"),
-        where_is_the_fact.WhereIsTheFact(prompt, "the cat sat"),
-        where_is_the_fact.CausalTracer(prompt, (1, 2)),
+        pictures.StreamNorms(prompt),
+        pictures.WhoSaysIt(prompt),
+        pictures.LensGrid(prompt, "cat, dog"),
+        pictures.WhereIsTheFact(prompt, "the cat sat"),
+        pictures.CausalTracer(prompt, (1, 2)),
     ]
 
 
@@ -102,7 +101,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     """JupyterLab hands each widget's messages to a thread of its own."""
     from concurrent.futures import ThreadPoolExecutor
 
-    one, lens = pictures.FFNByHand(prompt, 1), logit_lens.LensGrid(prompt, "cat")
+    one, lens = pictures.FFNByHand(prompt, 1), pictures.LensGrid(prompt, "cat")
     texts = ["the cat sat on the dog"[: 3 + i % 19] for i in range(40)]
     with ThreadPoolExecutor(2) as threads:
         typed = threads.submit(lambda: [setattr(prompt.box, "value", text) for text in texts])

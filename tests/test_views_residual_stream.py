@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmviz import experiments
-from llmviz.views import residual_stream
+from llmviz.views import ffn as pictures
 
 
 def told(widget) -> str:
@@ -12,7 +12,7 @@ def told(widget) -> str:
 
 
 def test_norms_are_lengths(prompt):
-    one = residual_stream.StreamNorms(prompt)
+    one = pictures.StreamNorms(prompt)
     trace = prompt.trace
     expected = np.sqrt((trace.blocks[1].resid_post[2].astype(float) ** 2).sum())
     assert one.map.values[2, 2] == pytest.approx(expected, rel=1e-5)
@@ -24,7 +24,7 @@ def test_norms_are_lengths(prompt):
 
 
 def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
-    one = residual_stream.WhoSaysIt(prompt)
+    one = pictures.WhoSaysIt(prompt)
     parts = experiments.direct_attribution(prompt.trace, prompt.answer)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     assert ": the same." in told(one.told)
@@ -33,11 +33,11 @@ def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
     parts = experiments.direct_attribution(prompt.trace, prompt.answer, against=rival)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     prompt.answers.value = rival  # the rival becomes the answer: compared with nothing again
-    assert one.rival.value == residual_stream.ALONE
+    assert one.rival.value == pictures.ALONE
 
 
 def test_the_shares_of_the_parameters(tiny_model):
-    shares = residual_stream.parameter_shares(tiny_model)
+    shares = pictures.parameter_shares(tiny_model)
     assert shares.values.sum() == pytest.approx(1)
     assert "FFN" in shares.text()
     parts = dict(zip(shares.labels, shares.values[0]))

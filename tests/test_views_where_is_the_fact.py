@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments
-from llmviz.views import where_is_the_fact
+from llmviz.views import ffn as pictures
 from llmviz.views.picture import percent
 from llmviz.views.pieces import quote
 
@@ -21,7 +21,7 @@ def finish(explorer, button=0):
 
 
 def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
-    one = where_is_the_fact.WhereIsTheFact(prompt, "the cat sat")
+    one = pictures.WhereIsTheFact(prompt, "the cat sat")
     assert np.isnan(one.fact.values).all()
     finish(one)
     answer = prompt.answer
@@ -44,12 +44,12 @@ def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
 
 
 def test_ten_countries(prompt, tiny_model):
-    one = where_is_the_fact.WhereIsTheFact(prompt)
+    one = pictures.WhereIsTheFact(prompt)
     finish(one, button=1)
     tokens, answer = tiny_model.tokens_of("The capital of Italy is"), tiny_model.tokens_of(" Rome")[0]
     whole = experiments.probability(tiny_model.trace(tokens), answer)
     off = experiments.probability(tiny_model.trace(tokens, Edits(attention={1: 0})), answer)
-    at = list(where_is_the_fact.CAPITALS).index("Italy")
+    at = list(pictures.CAPITALS).index("Italy")
     assert one.countries[1].values[at, 1] == pytest.approx(off, rel=1e-3)
     assert "of 10 countries" in told(one.told_many)
     assert one.countries[0].row_labels[at] == f"Italy, {percent(whole)}"
@@ -64,7 +64,7 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
     fact[0, :2] = 0  # lost without two FFNs …
     extra[0, 0] = 4  # … but without the first everything is lost
     said = {("ffn", 1): 65, ("attention", 2): 66}
-    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
+    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
     assert (
         "in 2 of 3 layers. Ordinary text breaks as well (so it says nothing about the fact): layer 0."
         in sentences
@@ -75,20 +75,20 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
     a, b = prompt.language_model.tokenizer.pieces([65, 66])
     assert f"off: FFN 1: {quote(a)}." in sentences
     fact[1, 2] = 0
-    sentences = " ".join(where_is_the_fact.verdict(prompt, fact, extra, said))
+    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
     assert "2. So it is not in one place" in sentences
     assert f"off: FFN 1: {quote(a)}, attention 2: {quote(b)}." in sentences
-    nothing = " ".join(where_is_the_fact.verdict(prompt, np.full((2, 3), whole), extra, {}))
+    nothing = " ".join(pictures.verdict(prompt, np.full((2, 3), whole), extra, {}))
     assert "No single block" in nothing
 
 
 def test_layers_are_listed_in_runs():
-    assert where_is_the_fact._listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
-    assert where_is_the_fact._listed(np.zeros(3, bool)) == "no layer"
+    assert pictures.listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
+    assert pictures.listed(np.zeros(3, bool)) == "no layer"
 
 
 def test_causal_tracing_averages_its_draws(prompt, tiny_model):
-    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
+    one = pictures.CausalTracer(prompt, (1, 2))
     assert one.strip.highlight == [1, 2]
     one.draws.value = 2
     finish(one)
@@ -102,7 +102,7 @@ def test_causal_tracing_averages_its_draws(prompt, tiny_model):
 
 
 def test_too_many_tokens_to_trace_is_said(prompt):
-    one = where_is_the_fact.CausalTracer(prompt, (1, 1))
+    one = pictures.CausalTracer(prompt, (1, 1))
     prompt.box.value = "cat dog " * 20
     one.subject.value = (0, 0)
     finish(one)
@@ -110,7 +110,7 @@ def test_too_many_tokens_to_trace_is_said(prompt):
 
 
 def test_a_second_press_stops_the_work(prompt):
-    one = where_is_the_fact.CausalTracer(prompt, (1, 2))
+    one = pictures.CausalTracer(prompt, (1, 2))
 
     async def scene():
         one.buttons[0].click()

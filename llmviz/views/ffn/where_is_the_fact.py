@@ -1,26 +1,22 @@
-"""Where is the fact? Blocks switched off in turn, and causal tracing."""
+"""Where is the fact? Blocks switched off in turn."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
-import time
 from collections.abc import Iterator
 
-import ipywidgets
 import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
-from llmviz.views.controls import Told, row, slider
+from llmviz.views.controls import Told, row
+from llmviz.views.ffn.prompt import Prompt, show
+from llmviz.views.ffn.slow import Slow
 from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import Explorer, one_at_a_time, percent
+from llmviz.views.picture import percent
 from llmviz.views.pieces import quote
-from llmviz.views.prompt import Prompt, show
 from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
 
-MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
 BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
 LOST = 0.5  # of the answer's probability kept, below which the fact counts as lost
 SURE = 0.5  # a probability below which half of it is lost easily
@@ -39,68 +35,6 @@ CAPITALS = {
     "Egypt": "Cairo",
 }
 CONTROL = "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
-
-
-class Slow(Explorer):
-    """An experiment of many runs: a button starts it, a bar shows how far it is, and a second press stops it.
-
-    `work()` does one run after another and yields the share that is done.
-    """
-
-    def __init__(self, *names: str):
-        self.buttons = [
-            ipywidgets.Button(description=name, button_style="", layout={"width": "auto"}) for name in names
-        ]
-        self.progress = ipywidgets.FloatProgress(
-            0,
-            min=0,
-            max=1,
-            style={"description_width": "90px"},
-            layout={"width": "min(400px, 70%)", "visibility": "hidden"},
-        )
-        self.told = Told()
-        self._task: asyncio.Task | None = None
-        super().__init__()
-
-    def __repr__(self) -> str:
-        return super().__repr__() or "nothing has been run yet"
-
-    @one_at_a_time
-    def start(self, work: Iterator[float], button: ipywidgets.Button) -> None:
-        """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
-        if self._task and not self._task.done():
-            self._task.cancel()
-            return
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._steps(work, button))
-            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
-        except RuntimeError:
-            while self._step(work) is not None:
-                pass
-
-    async def _steps(self, work: Iterator[float], button: ipywidgets.Button) -> None:
-        name = button.description
-        button.description = "stop"
-        others = [one for one in self.buttons if one is not button]
-        for one in others:
-            one.disabled = True
-        self.progress.layout.visibility = "visible"
-        started = time.perf_counter()
-        try:
-            while (share := self._step(work)) is not None:
-                if share - self.progress.value > 0.01 or share < self.progress.value:
-                    left = (time.perf_counter() - started) * (1 / share - 1)
-                    self.progress.value, self.progress.description = share, f"{left:.0f} s left"
-                await asyncio.sleep(0.001)  # the page may answer in between
-        finally:
-            button.description = name
-            for one in others:
-                one.disabled = False
-            self.progress.layout.visibility = "hidden"
-
-    @one_at_a_time
-    def _step(self, work: Iterator[float]) -> float | None:
-        return next(work, None)
 
 
 class WhereIsTheFact(Slow):
@@ -244,13 +178,13 @@ def verdict(
     names = ("FFN", "attention block")
     if np.isnan(extra).all():
         return [
-            f"{prompt.piece} loses more than half without the {name} of {_listed(gone)}."
+            f"{prompt.piece} loses more than half without the {name} of {listed(gone)}."
             for name, gone in zip(names, lost)
         ]
     told = [
         f"Without one {name}, {prompt.piece} loses more than half of its probability in {int(gone.sum())} of "
         f"{gone.size} layers. Ordinary text breaks as well (so it says nothing about the fact): "
-        f"{_listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {_listed(gone & ~broken)}."
+        f"{listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {listed(gone & ~broken)}."
         for name, gone, broken in zip(names, lost, ~(extra < BROKEN))
     ]
     if whole < SURE:
@@ -282,12 +216,12 @@ def common(name: str, kept: np.ndarray) -> str:
     share = (kept < LOST).mean(axis=0)
     always, never = share >= 0.9, share == 0
     return (
-        f"{name} off: layers that cost at least nine in ten countries more than half: {_listed(always)}; "
-        f"that cost no country so much: {_listed(never)}."
+        f"{name} off: layers that cost at least nine in ten countries more than half: {listed(always)}; "
+        f"that cost no country so much: {listed(never)}."
     )
 
 
-def _listed(layers: np.ndarray) -> str:
+def listed(layers: np.ndarray) -> str:
     """ "layers 0 to 4, 7", from a row of yes and no."""
     found = np.flatnonzero(layers)
     if not found.size:
@@ -302,144 +236,3 @@ def n_needed(trace: Trace, token: int) -> int:
     whole = experiments.probability(trace, token)
     runs = (trace.model.trace(trace.tokens, Edits(ffn={layer: 0.0})) for layer in range(len(trace.blocks)))
     return sum(experiments.probability(run, token) < LOST * whole for run in runs)
-
-
-class CausalTracer(Slow):
-    """Noise on the subject's tokens, then the undisturbed stream put back at one layer and token at a time."""
-
-    def __init__(self, prompt: Prompt, subject: tuple[int, int] | None = None):
-        super().__init__("Run")
-        self._prompt = prompt
-        model = prompt.language_model
-        last = len(prompt.trace.tokens) - 1
-        self.strip = TokenStrip(
-            prompt.trace.pieces,
-            prompt.trace.tokens,
-            stage="ffn",
-            caption="Dashed: the subject, whose embeddings get noise",
-        )
-        self.subject = ipywidgets.IntRangeSlider(
-            value=subject or (max(0, last - 1), max(0, last - 1)),
-            min=0,
-            max=max(1, last),
-            description="Subject, from … to",
-            style={"description_width": "initial"},
-            layout={"width": "min(420px, 98%)"},
-        )
-        self.strength = ipywidgets.FloatSlider(
-            3.0,
-            min=0.5,
-            max=8,
-            step=0.5,
-            description="Noise ×",
-            style={"description_width": "initial"},
-            layout={"width": "min(320px, 98%)"},
-        )
-        self.draws = slider(1, "Draws of noise, averaged", 5, stage="ffn", first=1)
-        self.map = HeatMap(
-            np.full((len(prompt.trace.tokens), model.config.n_layers), np.nan),
-            prompt.trace.pieces,
-            range(model.config.n_layers),
-            row_axis="put back at the token",
-            col_axis="before layer",
-            kind="prob",
-            stage="ffn",
-            numbers="auto",
-        )
-        self.children = (
-            self.strip,
-            row(self.subject, self.strength, self.draws),
-            row(*self.buttons, self.progress),
-            self.map,
-            self.told,
-        )
-        self.subject.observe(lambda _: self._mark(), "value")
-        for control in (self.strength, self.draws):
-            control.observe(lambda _: self._clear(), "value")
-        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
-        prompt.follow(self._new_text)
-
-    def _new_text(self) -> None:
-        trace = self._prompt.trace
-        if self.strip.ids != trace.tokens:
-            self.strip.change(pieces=trace.pieces, ids=trace.tokens)
-            last = len(trace.tokens) - 1
-            self.subject.max = max(1, last)
-            self.subject.value = (max(0, last - 1), max(0, last - 1))
-        self._mark()
-
-    def _span(self) -> list[int]:
-        first, last = self.subject.value
-        n = len(self._prompt.trace.tokens)
-        return list(range(min(first, n - 1), min(last, n - 1) + 1))
-
-    @one_at_a_time
-    def _mark(self) -> None:
-        self.strip.highlight = self._span()
-        self._clear()
-
-    @one_at_a_time
-    def _clear(self) -> None:
-        if self._task and not self._task.done():
-            self._task.cancel()
-        trace = self._prompt.trace
-        self.map.change(
-            values=np.full((len(trace.tokens), len(trace.blocks)), np.nan),
-            row_labels=trace.pieces,
-            limit=1.0,
-            caption=f"Probability of {self._prompt.piece}: noise on the subject, the stream put back at one place",
-        )
-        show(False, self.map)
-        self.told.say("Press the button: one run for each layer and token.")
-
-    def work(self) -> Iterator[float]:
-        """One run for each layer, token and draw; the picture fills from the left."""
-        prompt, model, span = self._prompt, self._prompt.language_model, self._span()
-        trace, answer = prompt.trace, prompt.answer
-        n_places = len(trace.tokens) - min(span)
-        if n_places > MAX_TRACED:
-            self.told.say(
-                f"From the subject to the end there are {n_places} tokens; at most {MAX_TRACED} can be traced in a "
-                "bearable time. Choose a later subject or a shorter text."
-            )
-            return
-        whole = experiments.probability(trace, answer)
-        draws = self.draws.value
-        total = np.zeros(self.map.values.shape, np.float32)
-        show(True, self.map)
-        noisy, done = [], 0
-        for seed in range(draws):
-            one = experiments.disturb(
-                model, trace.tokens, answer, span, strength=self.strength.value, seed=seed
-            )
-            noisy.append(one.probability)
-            values = np.full(total.shape, np.nan, np.float32)
-            values[: min(span)] = one.probability
-            for layer, place, value in experiments.restored(model, one, answer, span):
-                values[place, layer] = value
-                done += 1
-                if place == len(trace.tokens) - 1:
-                    self.map.values = (total + values) / (seed + 1)
-                yield done / (draws * n_places * len(trace.blocks))
-            total += values
-        mean = total / draws
-        self.map.values = mean
-        self.told.say(*traced(prompt, mean, span, whole, float(np.mean(noisy))))
-
-
-def traced(prompt: Prompt, values: np.ndarray, span: list[int], whole: float, noisy: float) -> list[str]:
-    """What causal tracing showed; values [seq, n_layers]."""
-    told = [f"{prompt.piece}: {percent(whole)} undisturbed, {percent(noisy)} with the noise."]
-    if noisy > LOST * whole:
-        return [
-            *told,
-            "The noise does not take the answer away, so there is nothing to put back: try more noise.",
-        ]
-    back = values > LOST * whole
-    for place in range(min(span), len(values)):
-        if back[place].any():
-            piece = quote(prompt.trace.pieces[place])
-            told.append(f"Put back at {piece}, more than half returns before {_listed(back[place])}.")
-    if not back.any():
-        told.append("At no single place does putting back return half of it.")
-    return told

@@ -6,13 +6,13 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Edits, Model, Trace
-from llmviz.views.logit_lens import came_late, for_good
+from llmviz.views.ffn.logit_lens import came_late, for_good
+from llmviz.views.ffn.prompt import depths
+from llmviz.views.ffn.residual_stream import stream_norms
+from llmviz.views.ffn.where_is_the_fact import BROKEN, CONTROL, LOST, SURE
 from llmviz.views.picture import percent
 from llmviz.views.pieces import quote
-from llmviz.views.prompt import depths
-from llmviz.views.residual_stream import stream_norms
 from llmviz.views.verdicts import Verdict, Verdicts
-from llmviz.views.where_is_the_fact import BROKEN, CONTROL, LOST, SURE
 
 
 def claims(trace: Trace, answer: int) -> Verdicts:

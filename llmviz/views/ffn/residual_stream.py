@@ -8,11 +8,11 @@ from llmviz import experiments
 from llmviz.model import Model, Trace
 from llmviz.views import theme
 from llmviz.views.controls import Told
+from llmviz.views.ffn.prompt import Prompt, depths, dropdown, layers
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.line_plot import LinePlot
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import clean, quote
-from llmviz.views.prompt import Prompt, depths, dropdown, layers
 from llmviz.views.provenance import Explanation, Operand
 
 ALONE = -1  # in a choice of rivals: none

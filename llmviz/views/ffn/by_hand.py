@@ -1,0 +1,142 @@
+"""One token through one FFN."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import traitlets
+
+from llmviz import ops
+from llmviz.views.controls import Told, slider
+from llmviz.views.ffn.prompt import Prompt, renew, token_strip
+from llmviz.views.ffn.silu_curve import SiluCurve
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import quote
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.vector_picture import VectorPicture
+
+
+class FFNByHand(Explorer):
+    """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
+
+    def __init__(self, prompt: Prompt, layer: int = 10):
+        self._prompt = prompt
+        self.layer = slider(layer, "Layer", prompt.language_model.config.n_layers - 1, stage="ffn")
+        self.strip = token_strip(prompt.trace, "Choose the token that thinks")
+        self.read = VectorPicture(
+            [0.0], stage="ffn", caption="It reads: the stream, brought to a standard length"
+        )
+        self.curve = SiluCurve(
+            stage="ffn", caption="The non-linearity: every gate of this token on the curve of silu"
+        )
+        self.inner = VectorPicture(
+            [0.0], index_name="neuron", stage="ffn", caption="gate, up, and what passes: silu(gate) × up"
+        )
+        self.written = VectorPicture([0.0], stage="ffn", caption="It writes, and that is added to the stream")
+        for picture in (self.inner, self.written):
+            picture.provenance = functools.partial(self._explain, picture is self.inner)
+        self.told = Told()
+        super().__init__([self.layer, self.strip, self.read, self.curve, self.inner, self.written, self.told])
+        traitlets.link((self.curve, "selected"), (self.inner, "selected"))
+        self.layer.observe(lambda _: self._show(), "value")
+        self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
+        prompt.follow(self._new_text)
+
+    def _new_text(self) -> None:
+        renew(self.strip, self._prompt.trace)
+        self._show()
+
+    def _normed(self) -> np.ndarray:
+        """What the FFN reads at the chosen token."""
+        trace, layer = self._prompt.trace, self.layer.value
+        weight = trace.model.weights.layers[layer].ffn_norm
+        return ops.rms_norm(
+            trace.blocks[layer].resid_mid[self._place()], weight, eps=trace.model.config.norm_eps
+        )
+
+    def _place(self) -> int:
+        return min(self.strip.selected or 0, len(self._prompt.trace.tokens) - 1)
+
+    @one_at_a_time
+    def _show(self) -> None:
+        trace, layer, at = self._prompt.trace, self.layer.value, self._place()
+        block = trace.blocks[layer]
+        run = block.ffn_at(slice(at, at + 1))
+        gate, up, hidden, out = (one[0] for one in (run.gate, run.up, run.hidden, run.out))
+        reach = 1.05 * max(2.0, float(np.abs(gate).max()))
+        x = np.linspace(-reach, reach, 241, dtype=np.float32)
+        self.curve.change(
+            values=np.stack([gate, up, ops.silu(gate), hidden]), curve=np.stack([x, ops.silu(x)])
+        )
+        self.read.change(values=self._normed())
+        self.inner.change(values=np.stack([gate, up, hidden]), labels=["gate", "up", "passes (hidden)"])
+        self.written.change(
+            values=np.stack([block.resid_mid[at], out, block.resid_post[at]]),
+            labels=["stream before", "what the FFN adds", "stream after"],
+        )
+        i = int(np.abs(hidden).argmax())
+        before, added, after = (
+            float(np.linalg.norm(v)) for v in (block.resid_mid[at], out, block.resid_post[at])
+        )
+        self.told.say(
+            f"{quote(trace.pieces[at])} in layer {layer}: neuron {i} fires most, "
+            f"silu({gate[i]:.2f}) × {up[i]:.2f} = {hidden[i]:.2f}.",
+            f"Length of the stream {before:.1f}; of what is added {added:.1f}; afterwards {after:.1f}.",
+        )
+
+    @one_at_a_time
+    def _explain(self, inside: bool, line: int, i: int) -> Explanation:
+        trace, layer, at = self._prompt.trace, self.layer.value, self._place()
+        w, block = trace.model.weights.layers[layer], trace.blocks[layer]
+        run, x = block.ffn_at(slice(at, at + 1)), self._normed()
+        if not inside:
+            before, out = block.resid_mid[at], run.out[0]
+            if line == 1:
+                operands = [
+                    Operand("hidden", run.hidden[0], f"trace.blocks[{layer}].ffn.hidden[{at}]"),
+                    Operand("column", w.W_down[:, i], f"W_down[:, {i}]"),
+                ]
+                return Explanation(
+                    f"Number {i} of what the FFN adds",
+                    "each neuron times its weight, added up",
+                    operands,
+                    "hidden @ column",
+                    out[i],
+                )
+            if line == 0:
+                name = f"trace.blocks[{layer}].resid_mid[{at}]"
+                operands = [Operand("stream", before, name), Operand("i", i)]
+                return Explanation(
+                    f"Number {i} of the stream", "as attention left it", operands, "stream[i]", before[i]
+                )
+            operands = [Operand("before", before[i]), Operand("added", out[i])]
+            return Explanation(
+                f"Number {i} of the stream afterwards",
+                "before + added",
+                operands,
+                "before + added",
+                block.resid_post[at, i],
+            )
+        if line == 2:
+            operands = [Operand("gate", run.gate[0, i]), Operand("up", run.up[0, i])]
+            return Explanation(
+                f"Neuron {i} of layer {layer}",
+                "silu(gate) × up",
+                operands,
+                "gate / (1 + np.exp(-gate)) * up",
+                run.hidden[0, i],
+            )
+        name = ("gate", "up")[line]
+        matrix = (w.W_gate, w.W_up)[line]
+        operands = [
+            Operand("x", x, "rms_norm(stream)"),
+            Operand("column", matrix[:, i], f"W_{name}[:, {i}]"),
+        ]
+        return Explanation(
+            f"{name} of neuron {i}",
+            f"x · column {i} of W_{name}",
+            operands,
+            "x @ column",
+            getattr(run, name)[0, i],
+        )

@@ -1,0 +1,78 @@
+"""Who fires: how many neurons do the work for one token, in each layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmviz.model import Trace
+from llmviz.views.controls import Told
+from llmviz.views.ffn.prompt import Prompt, layers, renew, token_strip
+from llmviz.views.line_plot import LinePlot
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.pieces import quote
+
+TOGETHER = (
+    16  # tokens whose neurons are counted at once: as quick as one, as reading the weights takes longest
+)
+
+
+class FewFire(Explorer):
+    """How many neurons do the work for one token, in each layer."""
+
+    def __init__(self, prompt: Prompt):
+        self._prompt = prompt
+        self.strip = token_strip(prompt.trace, "Choose a token")
+        self.plot = LinePlot(
+            labels=layers(prompt.language_model),
+            unit="share",
+            x_axis="layer",
+            y_axis="share of the neurons",
+            stage="ffn",
+            caption="Who works, in each layer",
+        )
+        self.told = Told()
+        super().__init__([self.strip, self.plot, self.told])
+        self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
+        prompt.follow(self._new_text)
+
+    @one_at_a_time
+    def _new_text(self) -> None:
+        self._known: dict[int, np.ndarray] = {}
+        renew(self.strip, self._prompt.trace)
+        self._show()
+
+    @one_at_a_time
+    def _show(self) -> None:
+        trace = self._prompt.trace
+        at = min(self.strip.selected or 0, len(trace.tokens) - 1)
+        part, within = divmod(at, TOGETHER)
+        if part not in self._known:
+            self._known[part] = firing(trace, slice(part * TOGETHER, (part + 1) * TOGETHER))
+        shares = self._known[part][:, :, within]
+        self.plot.change(
+            values=shares,
+            names=[
+                "nearly silent: under a tenth of the strongest",
+                "gate below zero",
+                "enough for half of what is written",
+            ],
+        )
+        d_ff = trace.model.config.d_ff
+        low, high = (round(d_ff * v) for v in (shares[2].min(), shares[2].max()))
+        self.told.say(
+            f"At {quote(trace.pieces[at])}, between {low} and {high} of {d_ff:,} neurons, depending on the layer, "
+            "write half of all that is written (each counted by the length of what it adds)."
+        )
+
+
+def firing(trace: Trace, positions: slice = slice(-1, None)) -> np.ndarray:
+    """[3, n_layers, n_positions] shares of the neurons: nearly silent, gate below zero, enough for half the writing."""
+    shares = []
+    for layer, w in enumerate(trace.model.weights.layers):
+        run = trace.blocks[layer].ffn_at(positions)
+        hidden = np.abs(run.hidden)
+        written = np.sort(hidden * np.sqrt(np.einsum("fd,fd->f", w.W_down, w.W_down)))[:, ::-1]
+        before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
+        silent = hidden < hidden.max(axis=1, keepdims=True) / 10
+        shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
+    return np.array(shares, np.float32).transpose(1, 0, 2)

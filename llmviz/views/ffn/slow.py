@@ -1,0 +1,74 @@
+"""Experiments of many runs, started by a button and stopped by it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import ipywidgets
+
+from llmviz.views.controls import Told
+from llmviz.views.picture import Explorer, one_at_a_time
+
+
+class Slow(Explorer):
+    """An experiment of many runs: a button starts it, a bar shows how far it is, and a second press stops it.
+
+    `work()` does one run after another and yields the share that is done.
+    """
+
+    def __init__(self, *names: str):
+        self.buttons = [
+            ipywidgets.Button(description=name, button_style="", layout={"width": "auto"}) for name in names
+        ]
+        self.progress = ipywidgets.FloatProgress(
+            0,
+            min=0,
+            max=1,
+            style={"description_width": "90px"},
+            layout={"width": "min(400px, 70%)", "visibility": "hidden"},
+        )
+        self.told = Told()
+        self._task: asyncio.Task | None = None
+        super().__init__()
+
+    def __repr__(self) -> str:
+        return super().__repr__() or "nothing has been run yet"
+
+    @one_at_a_time
+    def start(self, work: Iterator[float], button: ipywidgets.Button) -> None:
+        """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
+        if self._task and not self._task.done():
+            self._task.cancel()
+            return
+        try:
+            self._task = asyncio.get_running_loop().create_task(self._steps(work, button))
+            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
+        except RuntimeError:
+            while self._step(work) is not None:
+                pass
+
+    async def _steps(self, work: Iterator[float], button: ipywidgets.Button) -> None:
+        name = button.description
+        button.description = "stop"
+        others = [one for one in self.buttons if one is not button]
+        for one in others:
+            one.disabled = True
+        self.progress.layout.visibility = "visible"
+        started = time.perf_counter()
+        try:
+            while (share := self._step(work)) is not None:
+                if share - self.progress.value > 0.01 or share < self.progress.value:
+                    left = (time.perf_counter() - started) * (1 / share - 1)
+                    self.progress.value, self.progress.description = share, f"{left:.0f} s left"
+                await asyncio.sleep(0.001)  # the page may answer in between
+        finally:
+            button.description = name
+            for one in others:
+                one.disabled = False
+            self.progress.layout.visibility = "hidden"
+
+    @one_at_a_time
+    def _step(self, work: Iterator[float]) -> float | None:
+        return next(work, None)
