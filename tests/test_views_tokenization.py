@@ -14,6 +14,7 @@ from llmviz import tokenization
 from llmviz.views import tokenization as pictures
 from llmviz.views.picture import Picture
 from llmviz.views.provenance import Operand
+from llmviz.views.tokenization import vocabularies
 
 BAD = {
     "empty": "",
@@ -209,8 +210,8 @@ def test_what_a_byte_is_for():
     for text in ("a", "é", "日", "👍"):
         first, *rest = text.encode()
         kind = f"starts a character of {1 + len(rest)} bytes" if rest else "a whole character"
-        assert kind in pictures._about_byte(first)
-        assert all("goes on" in pictures._about_byte(byte) for byte in rest)
+        assert kind in pictures.about_byte(first)
+        assert all("goes on" in pictures.about_byte(byte) for byte in rest)
 
 
 def test_typing_takes_other_characters_apart(tokenizer):
@@ -308,7 +309,7 @@ def raising(error):
     ids=["offline", "broken", "slow"],
 )
 def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(tokenizer, monkeypatch, fetch, why):
-    monkeypatch.setattr(pictures, "GPT2_SECONDS", 0.05)
+    monkeypatch.setattr(vocabularies, "GPT2_SECONDS", 0.05)
     explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=fetch)
     explorer.button.click()
     explorer.fetching.join()

@@ -1,0 +1,137 @@
+"""A word, glued step by step."""
+
+from __future__ import annotations
+
+import traitlets
+
+from llmviz import tokenization
+from llmviz.tokenization import Tokenizer, readable
+from llmviz.views.picture import Explorer, Picture, Pieces, one_at_a_time, script, style
+from llmviz.views.pieces import isolated, marked
+from llmviz.views.tokenization.typed_text import many, start_of, typing_box, writable
+
+MAX_REPLAYED = 64  # bytes whose gluing is drawn, one column each
+
+
+class MergeReplay(Picture):
+    """Byte-pair encoding replayed: single bytes at the bottom, each glued pair above its two halves.
+
+    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is glued next. A
+    slider, a play button and the arrow keys move trait `step` (0: single bytes). Texts over 64 bytes are cut.
+    Characters that the vocabulary cannot write are left out, and the caption says so.
+    """
+
+    _esm = script("merge_replay")
+    _css = style("merge_replay")
+    _data = ("told",)
+
+    step = traitlets.Int(0).tag(sync=True)
+    characters = traitlets.List().tag(sync=True)  # [marked text, number of bytes]
+    spans = traitlets.List().tag(
+        sync=True
+    )  # a part is [first byte, byte after it, level]; bytes first, then the glued
+    labels = Pieces()  # of each part
+    ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
+    known = traitlets.List().tag(
+        sync=True
+    )  # a step is a list of [byte where two parts meet, their id together or None]
+    told = traitlets.List(traitlets.Unicode()).tag(sync=True)  # a sentence a step
+    autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the text changes
+
+    def __init__(self, tokenizer: Tokenizer, text: str, *, autoplay: bool = False, **traits):
+        super().__init__(autoplay=autoplay, **traits)
+        self._tokenizer = tokenizer
+        self._caption = self.caption
+        self.show(text)
+
+    @property
+    def n_steps(self) -> int:
+        """How many pairs get glued."""
+        return len(self.told) - 1
+
+    def show(self, text: str, tokenizer: Tokenizer | None = None) -> None:
+        """Another text (or another vocabulary), from its single bytes on."""
+        self._tokenizer = tokenizer or self._tokenizer
+        kept, left_out = writable(text, self._tokenizer)
+        drawn = start_of(kept, MAX_REPLAYED)
+        cut = (
+            f"The first {many(len(drawn), 'character')} of {len(kept):,} are glued here."
+            if drawn != kept
+            else ""
+        )
+        self.change(
+            step=0,
+            caption=" ".join(part for part in (self._caption, left_out, cut) if part),
+            **_replay(drawn, self._tokenizer),
+        )
+
+    @traitlets.validate("step")
+    def _a_step(self, proposal):
+        return min(max(proposal["value"], 0), max(0, len(self.told) - 1))
+
+    def text(self) -> str:
+        """A line a step."""
+        return "\n".join(self.told) or "nothing to glue yet"
+
+
+def _replay(text: str, tokenizer: Tokenizer) -> dict:
+    """The traits of a `MergeReplay`."""
+    if not text:
+        return {
+            "characters": [],
+            "spans": [],
+            "labels": [],
+            "ids": [],
+            "known": [],
+            "told": ["Type something."],
+        }
+    steps = tokenizer.merges(text)
+    parts = [(index, index + 1, 0) for index in range(len(steps[0].parts))]  # those of the step at hand
+    spans, known, told = list(parts), [], []
+    pieces, ids = list(steps[0].parts), [tokenizer.ranks[byte] for byte in steps[0].parts]
+    for number, step in enumerate(steps):
+        if step.pair is not None:
+            left, right = parts[step.at : step.at + 2]
+            glued = (left[0], right[1], 1 + max(left[2], right[2]))
+            parts[step.at : step.at + 2] = [glued]
+            spans.append(glued)
+            pieces.append(step.pair[0] + step.pair[1])
+            ids.append(step.token)
+        known.append([[part[1], rank] for part, rank in zip(parts, step.known)])
+        told.append(_sentence(number, len(steps) - 1, step))
+    return {
+        "characters": [[marked(character), len(character.encode())] for character in text],
+        "spans": [list(span) for span in spans],
+        "labels": [readable(piece) for piece in pieces],
+        "ids": ids,
+        "known": known,
+        "told": told,
+    }
+
+
+def _sentence(number: int, n_steps: int, step: tokenization.MergeStep) -> str:
+    """What happened in this step of a replay, and what comes next."""
+    candidates = [rank for rank in step.known if rank is not None]
+    if step.pair is None:
+        said = f"Start: {many(len(step.parts), 'byte')}."
+    else:
+        left, right, both = (isolated(readable(part)) for part in (*step.pair, b"".join(step.pair)))
+        said = f"Step {number} of {n_steps}: {left} + {right} → {both}, id {step.token}."
+    if candidates:
+        return f"{said} Next: the lowest of {many(len(candidates), 'known number')} is {min(candidates)}."
+    return f"{said} No pair left that the vocabulary knows: {many(len(step.parts), 'token')}."
+
+
+class MergeExplorer(Explorer):
+    """A box for a word, and its gluing from bytes to tokens; it plays by itself when the typing pauses."""
+
+    def __init__(self, tokenizer: Tokenizer, text: str):
+        self.box = typing_box(text, label="Your word or name")
+        self.replay = MergeReplay(tokenizer, self.box.value, autoplay=True)
+        self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
+        self.box.observe(self._show, "value")
+        super().__init__([self.box, self.replay])
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        self.replay.show(self.box.value)

@@ -1,0 +1,41 @@
+"""Text that somebody types: its box, how much of it can be written, how it is counted."""
+
+from __future__ import annotations
+
+import ipywidgets
+
+from llmviz import tokenization
+from llmviz.tokenization import Tokenizer
+from llmviz.views.pieces import clean
+
+
+def many(n: int, thing: str) -> str:
+    """ "1 token", "1,234 tokens"."""
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
+def start_of(text: str, n_bytes: int) -> str:
+    """The longest start of the text that has at most `n_bytes` bytes and ends with a whole character."""
+    return text.encode()[:n_bytes].decode(errors="ignore")
+
+
+def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
+    """The text as far as the vocabulary can write it, and a sentence about what was left out ("" if nothing)."""
+    kept, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
+    if not dropped:
+        return text, ""
+    names = dict.fromkeys(f"U+{ord(one.character):04X}" for one in dropped)
+    shown = ", ".join(list(names)[:4]) + (" …" if len(names) > 4 else "")
+    return kept, f"Left out, since this vocabulary has no token for it: {shown}."
+
+
+def typing_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipywidgets.Textarea:
+    """A box to type in, as wide as the page; every key counts, not only Enter."""
+    look = {
+        "description": label,
+        "layout": {"width": "calc(100% - 6px)"},
+        "style": {"description_width": "initial"},
+    }
+    if rows == 1:
+        return ipywidgets.Text(clean(text), continuous_update=True, **look)
+    return ipywidgets.Textarea(clean(text), continuous_update=True, rows=rows, **look)

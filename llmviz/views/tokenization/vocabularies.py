@@ -1,0 +1,104 @@
+"""One text in several vocabularies, one of them fetched."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+
+import ipywidgets
+
+from llmviz import tokenization
+from llmviz.tokenization import Tokenizer
+from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.token_strip import TokenStrip
+from llmviz.views.tokenization.typed_text import many, typing_box, writable
+
+GPT2_SECONDS = 15  # how long to wait for GPT-2's vocabulary
+THIS_MODEL = "this model"
+PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k_base"}
+
+
+@functools.cache
+def published(name: str) -> Tokenizer:
+    """A published vocabulary, read once."""
+    return tokenization.published(name)
+
+
+class VocabularyExplorer(Explorer):
+    """One text in several vocabularies, as strips, one below the other.
+
+    GPT-2's is not on this machine: a button fetches it, gives up after 15 seconds, and says so; the boxes go on working
+    meanwhile. fetch: what gets it.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, text: str, *, fetch: Callable[[], Tokenizer] | None = None):
+        self._fetch = fetch or tokenization.fetch_gpt2
+        self.tokenizers = {THIS_MODEL: tokenizer} | {name: published(key) for name, key in PUBLISHED.items()}
+        self.box = typing_box(text, label="Your text", rows=2)
+        self.strips = {name: TokenStrip([]) for name in self.tokenizers}
+        self.button = ipywidgets.Button(
+            description="Fetch GPT-2's vocabulary (1.5 MB, from the internet)", layout={"width": "auto"}
+        )
+        self.message = ipywidgets.Label()
+        self.button.on_click(self._add_gpt2)
+        self.box.observe(self._show, "value")
+        self._show()
+        super().__init__([self.box, *self.strips.values(), ipywidgets.HBox([self.button, self.message])])
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        for name, strip in self.strips.items():
+            tokenizer = self.tokenizers[name]
+            text, left_out = writable(self.box.value, tokenizer)
+            tokens = tokenizer.encode(text)
+            size = len(tokenizer.ranks) + len(tokenizer.special_tokens)
+            strip.change(
+                selected=None,
+                pieces=tokenizer.pieces(tokens),
+                ids=tokens,
+                caption=f"{name}, a vocabulary of {size:,}: {many(len(tokens), 'token')}. {left_out}".strip(),
+            )
+
+    def _add_gpt2(self, _button) -> None:
+        self.button.disabled = True
+        self.message.value = f"Fetching … ({GPT2_SECONDS:g} seconds at the most)"
+        self.fetching = threading.Thread(target=self._wait_for_gpt2, daemon=True)
+        self.fetching.start()
+
+    def _wait_for_gpt2(self) -> None:
+        self._join(within(self._fetch, GPT2_SECONDS))
+
+    @one_at_a_time
+    def _join(self, got: Tokenizer | str) -> None:
+        """Another strip, or the reason why there is none."""
+        if not isinstance(got, Tokenizer):
+            self.message.value = (
+                f"GPT-2's vocabulary can't be fetched here: {got}. The others are on this machine."
+            )
+            self.button.disabled = False
+            return
+        self.message.value = ""
+        self.tokenizers["GPT-2"] = got
+        self.strips["GPT-2"] = TokenStrip([])
+        self._show()
+        self.children = [self.box, *self.strips.values()]
+
+
+def within(function: Callable, seconds: float):
+    """What the function returns, or one plain reason why it does not: too slow, no network, a broken file."""
+    outcome: list = []
+
+    def work():
+        try:
+            outcome.append(function())
+        except OSError:
+            outcome.append("no connection to where it lies")
+        except Exception as error:  # a page that is not the file, a full disk: said, never thrown at a reader
+            outcome.append(f"{type(error).__name__}")
+
+    # Not a pool: a thread that hangs in the network must not keep the kernel from ending.
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
