@@ -10,6 +10,8 @@ import traitlets
 from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import sampling as pictures
+from llmviz.views.picture import percent
+from llmviz.views.sampling.beside import running
 
 TEXT = "The capital of France is"
 
@@ -273,7 +275,7 @@ def test_repetition_is_marked_and_told(tiny_model):
     told = pictures.summary(places, len(prompt), text.again)
     assert re.search(r"Repetition: 71\.4 %", told)
     probs = ops.softmax(logits)[tokens]
-    assert pictures.percent(probs[1:6].mean()) in told
+    assert percent(probs[1:6].mean()) in told
 
 
 # Two sides, the tree, the end
@@ -352,7 +354,7 @@ def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
         for text in ("", "A", "", TEXT, ""):
             explorer.box.box.value = text
             await asyncio.sleep(0.03)
-        await asyncio.gather(*pictures._beside)  # raises what went wrong beside
+        await asyncio.gather(*running)  # raises what went wrong beside
 
     asyncio.run(scene())
 

@@ -1,0 +1,194 @@
+"""The many ways a text could go on, as a tree."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import sampling
+from llmviz.model import Model
+from llmviz.sampling import Branch, Sampler
+from llmviz.views import provenance
+from llmviz.views.picture import (
+    Explorer,
+    Floats,
+    Picture,
+    Pieces,
+    lines,
+    one_at_a_time,
+    percent,
+    script,
+    style,
+)
+from llmviz.views.pieces import visible
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.sampling.beside import beside
+from llmviz.views.sampling.controls import WRAP, seed_box, slider, whole
+from llmviz.views.text_box import TextBox, status
+
+
+class ContinuationTree(Picture):
+    """Continuations of a text, merged where they agree; a branch is as wide as its share of the `n`.
+
+    One entry a branch, each after its parent: `pieces`, `parents` (−1 for the root, the text itself), `counts` and
+    `probs`, the probability its token was drawn with. A click, the arrow keys or Python select one (`selected`).
+    """
+
+    _esm = script("continuation_tree")
+    _css = style("continuation_tree")
+    _data = ("pieces", "parents", "counts", "probs")
+
+    pieces = Pieces()
+    parents = traitlets.List(traitlets.Int()).tag(sync=True)
+    counts = traitlets.List(traitlets.Int()).tag(sync=True)
+    probs = Floats(ndim=(1,))
+    n = traitlets.Int(1).tag(sync=True)
+    length = traitlets.Int(0).tag(sync=True)  # room for so many tokens, from the start
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+
+    def __init__(self, **traits):
+        super().__init__(**{"stage": "sampling", **traits})
+
+    def show(self, branches: Sequence[Branch], tokenizer, root: int, n: int, length: int) -> None:
+        """Draw the branches of `sampling.continuations`; `root` is the last token of the text."""
+        index = {branch.path: i for i, branch in enumerate(branches)}
+        keep = self.selected is not None and self.selected < len(branches)
+        self.change(
+            pieces=tokenizer.pieces([one.path[-1] if one.path else root for one in branches]),
+            parents=[index[one.path[:-1]] if one.path else -1 for one in branches],
+            counts=[one.count for one in branches],
+            probs=[one.probability for one in branches],
+            n=n,
+            length=length,
+            selected=self.selected if keep else None,
+        )
+
+    def text(self) -> str:
+        """One line a branch, indented by its depth: piece, share, and the probability its token had."""
+        rows, depth = [], {-1: -1}
+        for i, (piece, parent, count) in enumerate(zip(self.pieces, self.parents, self.counts)):
+            depth[i] = depth[parent] + 1
+            name = f"{'  ' * depth[i]}{visible(piece)}"
+            rows.append([name, f"{count} of {self.n}", percent(self.probs[i]) if i else ""])
+        return lines(rows)
+
+    def headline(self) -> str:
+        """Into how many ways the text goes on."""
+        leaves = set(range(len(self.parents))) - set(self.parents)
+        ways = "one way only" if len(leaves) == 1 else f"{len(leaves)} different ways"
+        return f"{self.n} continuations in {ways}" if self.parents else "no tokens yet"
+
+
+class Continuations(Explorer):
+    """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
+
+    def __init__(self, model: Model, text: str, *, n: int = 20, length: int = 6):
+        self._model, self._run = model, 0
+        self._branches: list[Branch] = []
+        self._known: dict[tuple[int, ...], np.ndarray] = {}  # logits after what was reached before
+        self.box = TextBox(model, text, live=False)
+        self.temperature = slider(1.0, 2.0, "Temperature")
+        self.n = whole(n, 2, 40, "Continuations")
+        self.length = whole(length, 2, 12, "Tokens each")
+        self.seed = seed_box()
+        self.progress = ipywidgets.FloatProgress(
+            0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
+        )
+        self.told = ipywidgets.HTML()
+        self.tree = ContinuationTree(
+            caption="The ways your text could go on", provenance=self._explain, length=length, n=n
+        )
+        controls = ipywidgets.HBox([self.temperature, self.n, self.length, self.seed], layout=WRAP)
+        super().__init__([self.box, controls, self.progress, self.told, self.tree])
+        for widget in (self.temperature, self.n, self.length, self.seed):
+            widget.observe(self.grow, "value")
+        self.box.observe(self._new_text, "tokens")
+        self._new_text()
+
+    @one_at_a_time
+    def _new_text(self, _change=None) -> None:
+        self._known.clear()
+        shown = "visible" if self.box.tokens else "hidden"
+        for part in (self.tree, self.told):
+            part.layout.visibility = shown
+        self.grow()
+
+    @one_at_a_time
+    def grow(self, _change=None) -> None:
+        """Grow the tree again, beside everything else."""
+        self._run += 1
+        self.progress.layout.visibility = "hidden"
+        if self.box.tokens:
+            beside(self._grow(self._run))
+
+    async def _grow(self, run: int) -> None:
+        await asyncio.sleep(0.05)  # while a slider is moving, only its last place is worth a tree
+        growing = sampling.continuations(
+            self._after,
+            self.n.value,
+            min(self.length.value, self._model.config.n_ctx - len(self.box.tokens)),
+            sampler=Sampler(temperature=self.temperature.value),
+            seed=self.seed.value,
+            end=self._model.tokenizer.eos_token,
+        )
+        branches: list[Branch] = []
+        drawn = time.monotonic()
+        while self._more(run, growing, branches):
+            if time.monotonic() - drawn > 0.3:
+                self._show(run, branches, False)
+                drawn = time.monotonic()
+            await asyncio.sleep(0.002)
+        self._show(run, branches, True)
+
+    @one_at_a_time
+    def _more(self, run: int, growing: Iterator[Branch], branches: list[Branch]) -> bool:
+        branch = next(growing, None) if run == self._run else None
+        branches += [branch] if branch else []
+        return branch is not None
+
+    @one_at_a_time
+    def _show(self, run: int, branches: list[Branch], done: bool) -> None:
+        if run != self._run or not branches:
+            return
+        n, length = self.n.value, self.length.value
+        self._branches = list(branches)
+        self.tree.show(branches, self._model.tokenizer, self.box.tokens[-1], n, length)
+        parents = {one.path[:-1] for one in branches}
+        leaves = [one for one in branches if one.path not in parents]
+        self.progress.layout.visibility = "hidden" if done else "visible"
+        if done:
+            runs = len(branches) - len(leaves)
+            tokens = sum(one.count * len(one.path) for one in leaves)
+            self.told.value = status(
+                f"{self.tree.headline()}. Where they agree the model runs once for all of them: "
+                f"{runs:,} runs for {tokens:,} tokens."
+            )
+        else:
+            end = self._model.tokenizer.eos_token
+            ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
+            self.progress.value = sum(one.count for one in ready) / n
+            self.told.value = status("Growing …")
+
+    def _after(self, path: tuple[int, ...]) -> np.ndarray:
+        if path not in self._known:
+            if len(self._known) >= 400:  # 80 MB are enough
+                self._known.clear()
+            self._known[path] = self._model.trace([*self.box.tokens, *path]).logits
+        return self._known[path]
+
+    @one_at_a_time
+    def _explain(self, index: int) -> Explanation:
+        if not 0 < index < len(self._branches):
+            raise ValueError("the text itself was not drawn")
+        path = self._branches[index].path
+        logits, token = self._after(path[:-1]), path[-1]
+        piece = self._model.tokenizer.pieces([token])[0]
+        found = provenance.prob(logits, token, temperature=self.temperature.value, piece=piece)
+        source = f"model.trace({[*self.box.tokens, *path[:-1]]}).logits"
+        return replace(found, operands=[Operand("logits", logits, source), *found.operands[1:]])

@@ -1,0 +1,59 @@
+"""Many seeded draws beside the probabilities they were drawn with."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+
+from llmviz import sampling
+from llmviz.model import Model
+from llmviz.views.picture import one_at_a_time
+from llmviz.views.pieces import quote
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.sampling.controls import WRAP, seed_box, slider, whole
+from llmviz.views.sampling.on_text import OnText, empty_bars
+
+
+class Draws(OnText):
+    """So many seeded draws as bars, the probabilities they were drawn with as an outline."""
+
+    def __init__(self, model: Model, text: str, n: int = 200):
+        self.n = whole(n, 1, 2000, "Draws")
+        self.seed = seed_box()
+        self.temperature = slider(1.0, 2.0, "Temperature")
+        self.bars = empty_bars(
+            model,
+            n=15,
+            before_label="the probability of each draw",
+            caption="How often each token was drawn: share of the draws",
+            provenance=self._explain,
+        )
+        for widget in (self.n, self.seed, self.temperature):
+            widget.observe(self.draw, "value")
+        controls = ipywidgets.HBox([self.n, self.seed, self.temperature], layout=WRAP)
+        super().__init__(model, text, [controls, self.bars])
+
+    @one_at_a_time
+    def draw(self, _change=None) -> None:
+        if self.trace is None:
+            return
+        probs = sampling.with_temperature(self.trace.logits, self.temperature.value)
+        rng = np.random.default_rng(self.seed.value)
+        drawn = np.bincount([sampling.draw(probs, rng) for _ in range(self.n.value)], minlength=len(probs))
+        self.bars.show(drawn / self.n.value, before=probs)
+
+    @one_at_a_time
+    def _explain(self, row: int) -> Explanation:
+        token, n = self.bars.ids[row], self.n.value
+        return Explanation(
+            f"Share of the draws that hit {quote(self._piece(token))} (id {token})",
+            "share = how often the token was drawn ÷ the number of draws, all from one seed",
+            [
+                Operand("probs", sampling.with_temperature(self.trace.logits, self.temperature.value)),
+                Operand("rng", f"np.random.default_rng({self.seed.value})"),
+                Operand("n", n),
+                Operand("token", token),
+            ],
+            "np.mean([llmviz.sampling.draw(probs, rng) == token for _ in range(n)])",
+            float(self.bars.probs[row]),
+        )

@@ -1,0 +1,148 @@
+"""The steps of a sampler as cards, and what is left to draw from after the last one."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import sampling
+from llmviz.model import Model
+from llmviz.sampling import STEPS, Sampler
+from llmviz.views import provenance
+from llmviz.views.next_token_bars import top
+from llmviz.views.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
+from llmviz.views.pieces import quote
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.sampling.on_text import OnText, empty_bars
+
+N_SHAPE = 24  # bars on a card
+
+# Settings that people really use, as (temperature, top_k, top_p, min_p).
+PRESETS = {
+    "everything off": (1.0, None, None, None),
+    "careful: T 0.3, top-p 0.9": (0.3, None, 0.9, None),
+    "this model's own advice: T 0.2, top-p 0.9": (0.2, None, 0.9, None),
+    "usual for chat: T 0.7, top-k 40, top-p 0.95": (0.7, 40, 0.95, None),
+    "stories: T 1, min-p 0.05": (1.0, None, None, 0.05),
+    "wild: T 2, min-p 0.1": (2.0, None, None, 0.1),
+}
+
+
+class SamplerCards(Picture):
+    """The steps of a sampler as cards in a row, to be moved by drag or arrow keys, switched and set.
+
+    `order`: all names of `STEPS`, first to last. `on`: those that work. `settings`: a number for each. What a card
+    does is put there by whoever runs the chain: `left` {name: kept, cut, bits, bits_before} for those that are on,
+    and `shapes` [4, n], the likeliest probabilities after each card, in the cards' order.
+    """
+
+    _esm = script("sampler_cards")
+    _css = style("sampler_cards")
+    _data = ("order", "on", "settings", "left")
+
+    order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
+    on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_k", "top_p"]).tag(sync=True)
+    settings = traitlets.Dict(
+        per_key_traits={
+            "temperature": traitlets.Float(min=0, max=3),
+            "top_k": traitlets.Float(min=1, max=200),
+            "top_p": traitlets.Float(min=0.01, max=1),
+            "min_p": traitlets.Float(min=0, max=1),
+        },
+        default_value={"temperature": 1.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
+    ).tag(sync=True)
+    left = traitlets.Dict().tag(sync=True)
+    shapes = Floats(ndim=(2,))
+    n_vocab = traitlets.Int(1).tag(sync=True)
+
+    def steps(self) -> list[tuple[str, float]]:
+        """The steps that are on, in their order, as `sampling.chain` takes them."""
+        whole = {"top_k": int}
+        return [(name, whole.get(name, float)(self.settings[name])) for name in self.order if name in self.on]
+
+    def text(self) -> str:
+        rows = [["step", "setting", "keeps", "cuts"]]
+        for name in self.order:
+            told = self.left.get(name)
+            rest = [f"{told['kept']:,}", percent(told["cut"])] if told else ["off"]
+            rows.append([name, f"{self.settings[name]:g}", *rest])
+        return lines(rows)
+
+    @traitlets.validate("order")
+    def _each_once(self, proposal):
+        if sorted(proposal["value"]) != sorted(STEPS):
+            raise traitlets.TraitError(f"each of {', '.join(STEPS)} stands in the order once")
+        return proposal["value"]
+
+
+class SamplerChain(OnText):
+    """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
+
+    def __init__(self, model: Model, text: str):
+        self.cards = SamplerCards(
+            n_vocab=model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
+        )
+        self.presets = ipywidgets.Dropdown(
+            options=["choose …", *PRESETS],
+            description="What people use",
+            style={"description_width": "initial"},
+            layout={"width": "min(430px, 98%)"},
+        )
+        self.bars = empty_bars(
+            model,
+            n=15,
+            before_label="the model itself",
+            caption="What is left to draw from, after the last card",
+            provenance=self._explain,
+        )
+        self.cards.observe(self.draw, ["order", "on", "settings"])
+        self.presets.observe(self._preset, "value")
+        super().__init__(model, text, [self.presets, self.cards, self.bars])
+
+    @one_at_a_time
+    def draw(self, _change=None) -> None:
+        if self.trace is None:
+            return
+        logits, steps = self.trace.logits, self.cards.steps()
+        plain = Sampler().probs(logits)
+        after = {name: step for (name, _), step in zip(steps, sampling.chain(logits, steps))}
+        order = top(plain, N_SHAPE)
+        left, shapes, now = {}, [], plain
+        for name in self.cards.order:
+            before, now = now, after[name].probs if name in after else now
+            shapes.append(now[order])
+            if name in after:
+                left[name] = {
+                    "kept": int(np.count_nonzero(now)),
+                    "cut": after[name].cut,
+                    "bits": sampling.entropy(now),
+                    "bits_before": sampling.entropy(before),
+                }
+        self.cards.change(left=left, shapes=shapes)
+        self.bars.show(now, before=plain if steps else None)
+
+    @one_at_a_time
+    def _preset(self, _change=None) -> None:
+        values = dict(zip(STEPS, PRESETS.get(self.presets.value, ())))
+        if values:
+            chosen = {name: value for name, value in values.items() if value is not None}
+            self.cards.change(order=list(STEPS), on=list(chosen), settings={**self.cards.settings, **chosen})
+
+    @one_at_a_time
+    def _explain(self, row: int) -> Explanation:
+        token, steps = self.bars.ids[row], self.cards.steps()
+        if [name for name, _ in steps] == [name for name in STEPS if name in self.cards.on]:
+            return provenance.prob(self.trace.logits, token, piece=self._piece(token), **dict(steps))
+        told = " → ".join(f"{name} {value:g}" for name, value in steps)
+        return Explanation(
+            f"Probability of {quote(self._piece(token))} (id {token})",
+            f"softmax of the logits, then in this order: {told}",
+            [
+                Operand("logits", self.trace.logits, "trace.logits"),
+                Operand("token", token),
+                Operand("steps", str(steps)),
+            ],
+            "llmviz.sampling.chain(logits, steps)[-1].probs[token]",
+            sampling.chain(self.trace.logits, steps)[-1].probs[token],
+        )

@@ -1,0 +1,76 @@
+"""Logits, their powers of e, and the shares of their sum."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets
+
+from llmviz import ops
+from llmviz.model import Trace
+from llmviz.views import provenance
+from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.pieces import quote, visible
+from llmviz.views.provenance import Explanation, Operand
+
+
+class SoftmaxSteps(Picture):
+    """Logit, power of e and probability of some tokens, row by row: `values` [n, 3], likeliest first.
+
+    `ranks`: the place of each among all tokens, from 1. `power_sum`: the sum of all powers, drawn or not.
+    A click, the arrow keys or Python select a number (`selected`, row and column).
+    """
+
+    _esm = script("softmax_steps")
+    _css = style("softmax_steps")
+    _data = ("pieces", "ranks", "values", "power_sum")
+
+    pieces = Pieces()
+    ranks = traitlets.List(traitlets.Int()).tag(sync=True)
+    values = Floats(ndim=(2,))
+    power_sum = traitlets.Float(1.0).tag(sync=True)
+    n_vocab = traitlets.Int(1).tag(sync=True)
+    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+
+    def text(self) -> str:
+        if self.values is None:
+            return "no tokens yet"
+        rows = [["token", "rank", "logit", "power", "probability"]]
+        for piece, rank, (logit, power, prob) in zip(self.pieces, self.ranks, self.values):
+            rows.append([visible(piece), f"{rank:,}", f"{logit:.2f}", f"{power:.3g}", percent(prob)])
+        return f"{lines(rows)}\nsum of the powers of all {self.n_vocab:,} tokens: {self.power_sum:.4g}"
+
+
+def softmax_steps(trace: Trace, n: int = 7) -> SoftmaxSteps:
+    """From the last vector to probabilities in three steps: the n likeliest tokens, one in the middle, the last."""
+    order = np.argsort(-trace.logits, kind="stable")
+    ranks = [*range(n), len(order) // 2, len(order) - 1]
+    tokens = order[ranks].tolist()
+    probs = ops.softmax(trace.logits)
+    # e^(logit - largest) is the probability in units of the largest one: the sum has cancelled.
+    powers = probs / probs.max()
+
+    def explain(row: int, col: int) -> Explanation:
+        token = tokens[row]
+        piece = trace.model.tokenizer.pieces([token])[0]
+        if col == 0:
+            return provenance.logit(trace, token)
+        if col == 2:
+            return provenance.prob(trace.logits, token, piece=piece)
+        return Explanation(
+            f"Power of {quote(piece)} (id {token})",
+            "power = e to the (logit − the largest logit): 1 for the likeliest token, less for all others",
+            [Operand("logits", trace.logits, "trace.logits"), Operand("token", token)],
+            "np.exp(logits[token] - logits.max())",
+            powers[token],
+        )
+
+    return SoftmaxSteps(
+        pieces=trace.model.tokenizer.pieces(tokens),
+        ranks=[rank + 1 for rank in ranks],
+        values=np.stack([trace.logits[tokens], powers[tokens], probs[tokens]], axis=1),
+        power_sum=float(powers.sum(dtype=np.float64)),
+        n_vocab=len(order),
+        stage="sampling",
+        caption="After your text, in three steps: logits, their powers of e, and the shares of their sum",
+        provenance=explain,
+    )

@@ -1,0 +1,61 @@
+"""How well the model expected a text that the reader wrote."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import ipywidgets
+import numpy as np
+
+from llmviz import ops, sampling
+from llmviz.model import Model
+from llmviz.views import provenance
+from llmviz.views.next_token_bars import top
+from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.pieces import quote
+from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.sampling.on_text import OnText
+from llmviz.views.text_box import status
+from llmviz.views.token_strip import TokenStrip
+
+
+class Surprise(OnText):
+    """The reader's own text, each token shaded by the probability the model gave it, with its rivals and the loss."""
+
+    def __init__(self, model: Model, text: str):
+        self.told = ipywidgets.HTML()
+        self.strip = TokenStrip(
+            [],
+            stage="sampling",
+            caption="Strong colour: expected. Faint: a surprise. Choose a token",
+            provenance=self._explain,
+        )
+        super().__init__(model, text, [self.strip, self.told], live=False)
+
+    @one_at_a_time
+    def draw(self, _change=None) -> None:
+        logits = self.trace.lens(len(self.trace.blocks) - 1)
+        bits = sampling.surprise(logits, self.trace.tokens)
+        notes = ["the first token: nothing to guess it from"]
+        for row, one in zip(logits[:-1], bits):
+            probs = ops.softmax(row)
+            best = top(probs, 3).tolist()
+            rivals = zip(self._model.tokenizer.pieces(best), probs[best])
+            expected = ", ".join(f"{quote(piece)} {percent(p)}" for piece, p in rivals)
+            notes.append(f"{one:.1f} bits · expected: {expected}")
+        weights = np.concatenate([[np.nan], 2.0**-bits])
+        self.strip.change(
+            pieces=self.trace.pieces, ids=self.trace.tokens, weights=weights, notes=notes, selected=None
+        )
+        told = f"{bits.mean():.2f} bits a token; perplexity {2 ** bits.mean():,.1f}" if bits.size else ""
+        self.told.value = status(f"Loss: {told or 'one token only, so nothing was guessed'}.")
+
+    @one_at_a_time
+    def _explain(self, position: int) -> Explanation:
+        if not position:
+            raise ValueError("nothing comes before the first token")
+        token = self.trace.tokens[position]
+        logits = self.trace.lens(len(self.trace.blocks) - 1)[position - 1]
+        found = provenance.prob(logits, token, piece=self._piece(token))
+        source = f"trace.lens({len(self.trace.blocks) - 1})[{position - 1}]"
+        return replace(found, operands=[Operand("logits", logits, source), *found.operands[1:]])

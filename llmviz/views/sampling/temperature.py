@@ -1,0 +1,63 @@
+"""The next token's probabilities at any temperature."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+
+from llmviz import sampling
+from llmviz.model import Model
+from llmviz.sampling import Sampler
+from llmviz.views import provenance
+from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.provenance import Explanation
+from llmviz.views.sampling.controls import WRAP, button, slider
+from llmviz.views.sampling.on_text import OnText, empty_bars
+from llmviz.views.text_box import status
+
+N_OUTSIDE = 50
+_JUMPS = (("T → 0", 0.0), ("T = 0.5", 0.5), ("T = 1", 1.0), ("T = 2", 2.0), ("T = 10", 10.0))
+
+
+class TemperatureExplorer(OnText):
+    """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 10."""
+
+    def __init__(self, model: Model, text: str):
+        self.temperature = slider(1.0, 10.0, "Temperature")
+        self.told = ipywidgets.HTML()
+        self.bars = empty_bars(
+            model,
+            n=15,
+            before_label="at temperature 1",
+            caption="What comes next? The 15 likeliest tokens",
+            provenance=self._explain,
+        )
+        self.jumps = [button(name, f"temperature {to:g}") for name, to in _JUMPS]
+        for jump, (_, to) in zip(self.jumps, _JUMPS):
+            jump.on_click(lambda _, to=to: setattr(self.temperature, "value", to))
+        self.temperature.observe(self.draw, "value")
+        controls = ipywidgets.HBox([self.temperature, ipywidgets.HBox(self.jumps)], layout=WRAP)
+        super().__init__(model, text, [controls, self.told, self.bars])
+
+    @one_at_a_time
+    def draw(self, _change=None) -> None:
+        if self.trace is None:
+            return
+        temperature = self.temperature.value
+        probs = sampling.with_temperature(self.trace.logits, temperature)
+        self.bars.show(probs, before=Sampler().probs(self.trace.logits) if temperature != 1 else None)
+        bits, most = sampling.entropy(probs), np.log2(len(probs))
+        told = f"Entropy {bits:.1f} bits: as unsure as among {2**bits:,.0f} equally likely tokens."
+        if temperature == 0:
+            told = "Entropy 0.0 bits, no doubt left: the likeliest token gets everything."
+        elif bits > most - 0.5:
+            told += f" More than {most:.1f} bits is impossible: then all {len(probs):,} tokens are equally likely."
+        outside = percent(sampling.mass_outside(probs, N_OUTSIDE))
+        self.told.value = status(f"{told} Outside the {N_OUTSIDE} likeliest: {outside}.")
+
+    @one_at_a_time
+    def _explain(self, row: int) -> Explanation:
+        token = self.bars.ids[row]
+        return provenance.prob(
+            self.trace.logits, token, temperature=self.temperature.value, piece=self._piece(token)
+        )
