@@ -10,7 +10,7 @@ import ipywidgets
 import traitlets
 
 from llmviz.views import theme
-from llmviz.views.picture import STATIC, Picture, Text
+from llmviz.views.picture import STATIC, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 
@@ -53,15 +53,22 @@ def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
     return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
+def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:
+    """A box for the seed of all draws."""
+    return ipywidgets.BoundedIntText(
+        value, min=0, max=2**31 - 1, description="Seed", layout={"width": "150px"}
+    )
+
+
 def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
     """Side by side where there is room, else under each other."""
     return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
 
 
-def wide(picture: Picture, basis: int = 440) -> Picture:
-    """A picture that shares a row as long as it keeps `basis` pixels."""
-    picture.layout = {"flex": f"1 1 {basis}px", "min_width": "0"}
-    return picture
+def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:
+    """A picture, or a column of them, that shares a row as long as it keeps `basis` pixels."""
+    widget.layout = {"flex": f"1 1 {basis}px", "min_width": "0"}
+    return widget
 
 
 class Told(anywidget.AnyWidget):

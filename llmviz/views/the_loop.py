@@ -12,13 +12,13 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told
+from llmviz.views.controls import Told, button, seed_box, slider
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.text_box import TextBox
-from llmviz.views.theme import MAX_TOKENS, STAGE_COLORS
+from llmviz.views.theme import MAX_TOKENS
 from llmviz.views.token_strip import TokenStrip
 
 
@@ -37,23 +37,12 @@ class LoopExplorer(Explorer):
         self._writing = False
         self._task: asyncio.Task | None = None
         self.box = TextBox(model, text, label="Your text")
-        self.temperature = ipywidgets.FloatSlider(
-            temperature,
-            min=0.0,
-            max=2.0,
-            step=0.05,
-            description="Temperature",
-            readout_format=".2f",
-            style={"handle_color": STAGE_COLORS["sampling"][0], "description_width": "initial"},
-            layout={"width": "min(460px, 98%)"},
-        )
-        self.seed = ipywidgets.BoundedIntText(
-            seed, min=0, max=2**31 - 1, description="Seed", layout={"width": "150px"}
-        )
-        self.pick = _button("pick one", "draw one token by these probabilities", "primary")
-        self.write = _button("write 30 more", "thirty turns of the loop")
-        self.stop = _button("stop", "stop writing")
-        self.again = _button("start again", "back to your own text, and the dice back to the seed")
+        self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
+        self.seed = seed_box(seed)
+        self.pick = button("pick one", "draw one token by these probabilities", "primary")
+        self.write = button("write 30 more", "thirty turns of the loop")
+        self.stop = button("stop", "stop writing")
+        self.again = button("start again", "back to your own text, and the dice back to the seed")
         self.told = Told(layout={"min_height": "26px"})
         self.strip = TokenStrip([], [], caption="Your text as tokens: pieces with their numbers")
         self.bars = NextTokenBars(
@@ -200,7 +189,3 @@ class LoopExplorer(Explorer):
 
     def _say(self, sentence: str) -> None:
         self.told.say(sentence)
-
-
-def _button(label: str, tooltip: str, style: str = "") -> ipywidgets.Button:
-    return ipywidgets.Button(description=label, tooltip=tooltip, button_style=style, layout={"width": "auto"})

@@ -11,9 +11,9 @@ import ipywidgets
 from llmviz import ops
 from llmviz.model import Model
 from llmviz.sampling import Sampler
+from llmviz.views.controls import row, wide
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.sampling.beside import beside
-from llmviz.views.sampling.controls import SIDE, WRAP
 from llmviz.views.sampling.written_text import WrittenText, place
 from llmviz.views.text_box import TextBox, status
 
@@ -37,9 +37,8 @@ class ChatEnd(Explorer):
             )
         ]
         self.told = [ipywidgets.HTML(), ipywidgets.HTML()]
-        sides = [ipywidgets.VBox(side, layout=SIDE) for side in zip(self.texts, self.told)]
-        both = ipywidgets.HBox(sides, layout=WRAP | {"align_items": "flex-start"})
-        super().__init__([self.box, both])
+        sides = [wide(ipywidgets.VBox(side)) for side in zip(self.texts, self.told)]
+        super().__init__([self.box, row(*sides)])
         self.box.observe(self.draw, "tokens")
         self.draw()
 

@@ -15,6 +15,7 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
+from llmviz.views.controls import row, seed_box, slider
 from llmviz.views.picture import (
     Explorer,
     Floats,
@@ -29,7 +30,6 @@ from llmviz.views.picture import (
 from llmviz.views.pieces import visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.sampling.beside import beside
-from llmviz.views.sampling.controls import WRAP, seed_box, slider, whole
 from llmviz.views.text_box import TextBox, status
 
 
@@ -93,9 +93,9 @@ class Continuations(Explorer):
         self._branches: list[Branch] = []
         self._known: dict[tuple[int, ...], np.ndarray] = {}  # logits after what was reached before
         self.box = TextBox(model, text, live=False)
-        self.temperature = slider(1.0, 2.0, "Temperature")
-        self.n = whole(n, 2, 40, "Continuations")
-        self.length = whole(length, 2, 12, "Tokens each")
+        self.temperature = slider(1.0, "Temperature", 2.0, stage="sampling", step=0.05)
+        self.n = slider(n, "Continuations", 40, stage="sampling", first=2)
+        self.length = slider(length, "Tokens each", 12, stage="sampling", first=2)
         self.seed = seed_box()
         self.progress = ipywidgets.FloatProgress(
             0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
@@ -104,7 +104,7 @@ class Continuations(Explorer):
         self.tree = ContinuationTree(
             caption="The ways your text could go on", provenance=self._explain, length=length, n=n
         )
-        controls = ipywidgets.HBox([self.temperature, self.n, self.length, self.seed], layout=WRAP)
+        controls = row(self.temperature, self.n, self.length, self.seed)
         super().__init__([self.box, controls, self.progress, self.told, self.tree])
         for widget in (self.temperature, self.n, self.length, self.seed):
             widget.observe(self.grow, "value")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 
 from llmviz import sampling
 from llmviz.model import Model
+from llmviz.views.controls import row, seed_box, slider
 from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.controls import WRAP, seed_box, slider, whole
 from llmviz.views.sampling.on_text import OnText, empty_bars
 
 
@@ -18,9 +17,9 @@ class Draws(OnText):
     """So many seeded draws as bars, the probabilities they were drawn with as an outline."""
 
     def __init__(self, model: Model, text: str, n: int = 200):
-        self.n = whole(n, 1, 2000, "Draws")
+        self.n = slider(n, "Draws", 2000, stage="sampling", first=1)
         self.seed = seed_box()
-        self.temperature = slider(1.0, 2.0, "Temperature")
+        self.temperature = slider(1.0, "Temperature", 2.0, stage="sampling", step=0.05)
         self.bars = empty_bars(
             model,
             n=15,
@@ -30,7 +29,7 @@ class Draws(OnText):
         )
         for widget in (self.n, self.seed, self.temperature):
             widget.observe(self.draw, "value")
-        controls = ipywidgets.HBox([self.n, self.seed, self.temperature], layout=WRAP)
+        controls = row(self.n, self.seed, self.temperature)
         super().__init__(model, text, [controls, self.bars])
 
     @one_at_a_time

@@ -10,9 +10,9 @@ import numpy as np
 from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
+from llmviz.views.controls import button, row, seed_box, slider
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.sampling.beside import beside
-from llmviz.views.sampling.controls import WRAP, button, seed_box, slider
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
 from llmviz.views.text_box import TextBox, status
 from llmviz.views.theme import MAX_TOKENS
@@ -32,7 +32,7 @@ class StepByStep(Explorer):
         self._places: list[Place] = []
         self.trace: Trace | None = None
         self.box = TextBox(model, text, live=False)
-        self.temperature = slider(temperature, 2.0, "Temperature")
+        self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
         self.seed = seed_box(seed)
         self.step = button("step", "draw one token and run the model again", "primary")
         self.back = button("back", "take the last token away")
@@ -46,10 +46,8 @@ class StepByStep(Explorer):
             shade_label="the probability the model gave it",
             caption="The text as it grows. Point at a token to see its rivals",
         )
-        buttons = ipywidgets.HBox(
-            [self.step, self.back, self.write, self.stop, self.again], layout=WRAP | {"grid_gap": "0"}
-        )
-        controls = ipywidgets.HBox([self.temperature, buttons, self.seed], layout=WRAP)
+        buttons = ipywidgets.HBox([self.step, self.back, self.write, self.stop, self.again])
+        controls = row(self.temperature, buttons, self.seed)
         super().__init__([self.box, controls, self.text, self.told])
         self.box.observe(self.start_again, "tokens")
         self.temperature.observe(self._draw, "value")

@@ -9,9 +9,9 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
+from llmviz.views.controls import button, row, slider
 from llmviz.views.picture import one_at_a_time, percent
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.controls import WRAP, button, slider
 from llmviz.views.sampling.on_text import OnText, empty_bars
 from llmviz.views.text_box import status
 
@@ -23,7 +23,7 @@ class TemperatureExplorer(OnText):
     """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 10."""
 
     def __init__(self, model: Model, text: str):
-        self.temperature = slider(1.0, 10.0, "Temperature")
+        self.temperature = slider(1.0, "Temperature", 10.0, stage="sampling", step=0.05)
         self.told = ipywidgets.HTML()
         self.bars = empty_bars(
             model,
@@ -36,7 +36,7 @@ class TemperatureExplorer(OnText):
         for jump, (_, to) in zip(self.jumps, _JUMPS):
             jump.on_click(lambda _, to=to: setattr(self.temperature, "value", to))
         self.temperature.observe(self.draw, "value")
-        controls = ipywidgets.HBox([self.temperature, ipywidgets.HBox(self.jumps)], layout=WRAP)
+        controls = row(self.temperature, ipywidgets.HBox(self.jumps))
         super().__init__(model, text, [controls, self.told, self.bars])
 
     @one_at_a_time

@@ -10,9 +10,9 @@ import ipywidgets
 
 from llmviz.model import Model
 from llmviz.sampling import Sampler
+from llmviz.views.controls import button, row, seed_box, slider, wide
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.sampling.beside import beside
-from llmviz.views.sampling.controls import SIDE, WRAP, button, seed_box, slider
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
 from llmviz.views.text_box import TextBox, status
 
@@ -25,16 +25,16 @@ class Writing(Explorer):
         self.box = TextBox(model, text, live=False)
         self.seed = seed_box()
         self.write = button("write", "both sides again, from the same seed", "primary")
-        self.temperatures = [slider(0.0, 2.0, "Temperature"), slider(1.0, 2.0, "Temperature")]
+        self.temperatures = [
+            slider(value, "Temperature", 2.0, stage="sampling", step=0.05) for value in (0.0, 1.0)
+        ]
         self.texts = [
             WrittenText(model.tokenizer, shade_label="the probability the model gave it")
             for _ in self.temperatures
         ]
         self.told = [ipywidgets.HTML(), ipywidgets.HTML()]
-        sides = [ipywidgets.VBox(side, layout=SIDE) for side in zip(self.temperatures, self.told, self.texts)]
-        controls = ipywidgets.HBox([self.write, self.seed], layout=WRAP)
-        both = ipywidgets.HBox(sides, layout=WRAP | {"align_items": "flex-start"})
-        super().__init__([self.box, controls, both])
+        sides = [wide(ipywidgets.VBox(side)) for side in zip(self.temperatures, self.told, self.texts)]
+        super().__init__([self.box, row(self.write, self.seed), row(*sides)])
         self.write.on_click(lambda _: self.draw())
         for widget in (self.seed, *self.temperatures):
             widget.observe(self.draw, "value")
