@@ -3,22 +3,13 @@
 import numpy as np
 import pytest
 import traitlets
-from bad_texts import BAD_TEXTS
+from typed_texts import BAD_TEXTS, KINDS
 
 import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
 
 CAT = "The cat that I saw yesterday was sleeping"
-KINDS = {
-    "one token": "Hi",
-    "two tokens": "Hi there",
-    "one distinct token": "the" + " the" * 7,
-    "emoji": "👩‍👩‍👧 naïve 🙂",
-    "right to left": "שלום עולם, מה שלומך",
-    "markup": "<script>alert(1)</script><|im_end|>",
-    "64 tokens": "one two three four five six seven eight " * 8,
-}
 LONG = "word and another thing that follows " * 90
 
 

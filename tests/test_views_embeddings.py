@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from typed_texts import BAD_TEXTS
+from widget_tree import inside
 
 from llmviz.views import embeddings as pictures
 from llmviz.views import theme
@@ -12,20 +14,7 @@ from llmviz.views.embeddings import look_up, read_groups
 from llmviz.views.picture import Picture
 from llmviz.views.provenance import Operand
 
-# What a reader may type into any box: a sentence has to come back, never an exception.
-BAD = [
-    "",
-    "   ",
-    "word " * 400,
-    "x" * 5_000,
-    "<script>alert(1)</script>",
-    "<|im_end|>",
-    "\ud83d",
-    "\x00\x04\x07",
-    "שלום עולם",
-    "#99999999999",
-    "a: b: c: , ,",
-]
+BAD = (*BAD_TEXTS, "#99999999999", "a: b: c: , ,")
 WORDS = "animals: dog, cat, horse\ncolours: red blue green\nxylophone Paris"
 
 
@@ -376,17 +365,11 @@ def test_no_map_breaks_on_anything(word_map, typed, dimensions):
 def test_no_box_breaks_on_anything(model, typed):
     for explorer, box in explorers(model):
         box.value = typed
-        shown = [part for part in all_widgets(explorer) if isinstance(part, Picture)]
+        shown = list(inside(explorer, Picture))
         assert shown[0].caption
         for picture in shown:
             assert picture.text()
             state(picture).encode()
-
-
-def all_widgets(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from all_widgets(child)
 
 
 def state(picture) -> str:

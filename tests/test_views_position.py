@@ -8,7 +8,8 @@ import ipywidgets
 import numpy as np
 import pytest
 import traitlets
-from bad_texts import BAD_TEXTS
+from typed_texts import BAD_TEXTS, KINDS
+from widget_tree import inside
 
 from llmviz import Edits, Sampler, attention, embeddings, ops, position
 from llmviz.views import position as pictures
@@ -24,15 +25,6 @@ SENTENCES = (
     "I love you very much",
     "שלום עולם, מה שלומך",
 )
-KINDS = {
-    "one token": "Hi",
-    "two tokens": "Hi there",
-    "one distinct token": "the" + " the" * 7,
-    "emoji": "👩‍👩‍👧 naïve 🙂",
-    "right to left": "שלום עולם, מה שלומך",
-    "markup": "<script>alert(1)</script><|im_end|>",
-    "64 tokens": "one two three four five six seven eight " * 8,
-}
 UNUSUAL = {
     **KINDS,
     "empty": "",
@@ -559,17 +551,8 @@ def test_every_box_survives_it(tiny_model, text):
     assert (swap.pictures.layout.display == "none") == (len(swap.box.tokens) < 3)
     assert told(long.told)
     for shown in (switches, swap, long):
-        assert "<script" not in "".join(one.value for one in found(shown, ipywidgets.HTML))
+        assert "<script" not in "".join(one.value for one in inside(shown, ipywidgets.HTML))
         repr(shown)
-
-
-def found(box, kind):
-    """All widgets of a kind in a box."""
-    for child in box.children:
-        if isinstance(child, kind):
-            yield child
-        elif isinstance(child, ipywidgets.Box):
-            yield from found(child, kind)
 
 
 # --- what people say ---

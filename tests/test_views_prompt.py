@@ -3,6 +3,8 @@
 import ipywidgets
 import numpy as np
 import pytest
+from typed_texts import BAD_TEXTS
+from widget_tree import inside
 
 from llmviz.views import ffn as pictures
 
@@ -14,18 +16,6 @@ KINDS = {
     "control characters": "a\x07b\ud800c",
     "long": "cat dog " * 40,
 }
-
-BAD = [
-    "",
-    "   ",
-    "word " * 400,
-    "x" * 5_000,
-    "<script>alert(1)</script>",
-    "<|im_end|>",
-    "\ud83d",
-    "\x00\x07",
-    "עברית",
-]
 
 
 def explorers(prompt):
@@ -70,10 +60,10 @@ def test_every_explorer_follows_whatever_is_typed(prompt, kind):
         finish(control)
     for one in shown:
         assert repr(one)
-    assert "<script>" not in "".join(w.value for one in shown for w in of_kind(one, ipywidgets.HTML))
+    assert "<script>" not in "".join(w.value for one in shown for w in inside(one, ipywidgets.HTML))
 
 
-@pytest.mark.parametrize("typed", BAD)
+@pytest.mark.parametrize("typed", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
 def test_no_box_breaks_over_what_is_typed(prompt, typed):
     shown = explorers(prompt)
     boxes = [prompt.box, shown[2].wakes.box, shown[5].words, shown[6].control.box]
@@ -81,20 +71,12 @@ def test_no_box_breaks_over_what_is_typed(prompt, typed):
         box.value = typed
     for one in shown[6:]:
         finish(one)
-    html_of_all = "".join(w.value for one in (prompt, *shown) for w in of_kind(one, ipywidgets.HTML))
+    html_of_all = "".join(w.value for one in (prompt, *shown) for w in inside(one, ipywidgets.HTML))
     assert "<script>" not in html_of_all
     assert "Traceback" not in html_of_all
     for box in boxes:
         box.value = "the cat"
     assert prompt.trace.pieces == shown[2].strip.pieces == shown[0].strip.pieces
-
-
-def of_kind(box, kind):
-    for child in box.children:
-        if isinstance(child, kind):
-            yield child
-        elif isinstance(child, ipywidgets.Box):
-            yield from of_kind(child, kind)
 
 
 def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):

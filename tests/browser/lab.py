@@ -298,20 +298,6 @@ class Lab:
             self.outside.append(url)
 
 
-# What a reader may type into any box. (Half a character, as a broken clipboard may hold it, needs a way of its own.)
-BAD = [
-    "",
-    "   ",
-    "lorem ipsum " * 200,
-    "x" * 5_000,
-    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
-    "<|im_end|>",
-    "a\u0004\u001b[31m\u0000b",
-    "שלום עולם مرحبا \u202eabc",
-    "👨‍👩‍👧 e\u0301 $x^2$",
-]
-
-
 def visit(lab: Lab) -> Iterator[Lab]:
     """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong."""
     print(f"\nRun All of {lab.notebook}: {lab.run_all():.1f} s")

@@ -6,9 +6,9 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    lab = open_lab("00_the_loop", theme=request.param)
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    lab = open_lab("00_the_loop")
     lab.run_all()
     return lab
 
@@ -45,8 +45,7 @@ def first_value(lab, nth=0):
 
 def test_runs_without_an_error(lab):
     assert lab.errors() == []
-    dark = lab.page.evaluate("document.body.dataset.jpThemeLight") == "false"
-    assert lab.picture("token_strip").get_attribute("data-lv-theme") == ("dark" if dark else "light")
+    assert lab.picture("token_strip").get_attribute("data-lv-theme") == "light"
 
 
 def test_typing_changes_tokens_and_bars(lab):

@@ -5,8 +5,9 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import BAD, visit
+from browser.lab import visit
 from playwright.sync_api import expect
+from typed_texts import BY_KEYS
 
 BOXES = {
     "Your text": "token_strip",
@@ -19,9 +20,9 @@ BOXES = {
 }
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    yield from visit(open_lab("01_tokenization", request.param))
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    yield from visit(open_lab("01_tokenization"))
 
 
 def box(lab, label, nth=0):
@@ -221,7 +222,7 @@ def test_a_guess_comes_before_the_answer(lab):
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     typed = box(lab, label)
     picture = beside(lab, typed, BOXES[label])
-    for text in BAD:
+    for text in BY_KEYS:
         typed.fill(text)
         lab.page.wait_for_timeout(120)
     expect(picture.locator(".lv-body")).not_to_be_empty()

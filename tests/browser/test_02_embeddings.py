@@ -5,8 +5,9 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import BAD, visit
+from browser.lab import visit
 from playwright.sync_api import expect
+from typed_texts import BY_KEYS
 
 BOXES = {
     "Your text": "token_strip",
@@ -23,9 +24,9 @@ PLOT = """() => {
 }"""
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    yield from visit(open_lab("02_embeddings", request.param))
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    yield from visit(open_lab("02_embeddings"))
 
 
 def box(lab, label):
@@ -290,7 +291,7 @@ def test_the_map_in_space(lab):
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     typed = box(lab, label)
     picture = beside(typed, BOXES[label])
-    for text in BAD:
+    for text in BY_KEYS:
         typed.fill(text)
         lab.page.wait_for_timeout(120)
     # half a character, as a broken clipboard may hold it

@@ -7,9 +7,9 @@ from browser.lab import visit
 from playwright.sync_api import expect
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    yield from visit(open_lab("03_position", request.param))
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    yield from visit(open_lab("03_position"))
 
 
 def slider(lab, name, near):

@@ -5,19 +5,8 @@ from statistics import median
 import pytest
 from browser.lab import Lab, visit
 from playwright.sync_api import expect
+from typed_texts import BY_KEYS
 
-BAD = [
-    "",
-    "   ",
-    "lorem ipsum " * 400,
-    "x" * 5_000,
-    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
-    "<|im_end|>",
-    "a\u0004\u001b[31m\u0000b",
-    "שלום עולם مرحبا \u202eabc",
-    "👨‍👩‍👧 é $x^2$",
-    "the the the the the",
-]
 CAT = "The cat that I saw yesterday was sleeping"
 # The pictures of a kind, in the order in which they stand.
 GRIDS = {"atlas": 0, "sink": 1, "finder": 2, "matter": 3, "each": 4, "induction": 5}
@@ -25,9 +14,9 @@ STRIPS = {"by hand": 0, "sink": 1, "from": 2, "to": 3, "matter": 4}
 MAPS = {"atlas": 0, "sink": 1, "ranking": 2, "finder": 3}
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    yield from visit(open_lab("04_attention", request.param))
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    yield from visit(open_lab("04_attention"))
 
 
 def picture(lab, name, nth=0):
@@ -246,7 +235,7 @@ def test_pictures_are_saved(lab):
             assert saved.value.path().stat().st_size > 1_000
 
 
-@pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
+@pytest.mark.parametrize("text", BY_KEYS, ids=range(len(BY_KEYS)))
 def test_whatever_is_typed(lab, text):
     say(lab, text)
     lab.page.wait_for_timeout(1_500)

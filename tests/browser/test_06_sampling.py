@@ -1,4 +1,4 @@
-"""Notebook 06 in a real JupyterLab: each interaction by mouse and by keyboard, light and dark."""
+"""Notebook 06 in a real JupyterLab: each interaction by mouse and by keyboard."""
 
 import re
 from statistics import median
@@ -6,24 +6,14 @@ from statistics import median
 import pytest
 from browser.lab import Lab, visit
 from playwright.sync_api import expect
+from typed_texts import BY_KEYS
 
-BAD = [
-    "",
-    "   ",
-    "lorem ipsum " * 200,
-    "x" * 5_000,
-    "<script>window.hacked = 1</script><img src=x onerror=window.hacked=1>",
-    "<|im_end|>",
-    "a\u0004\u001b[31m\u0000b",
-    "שלום עולם مرحبا \u202eabc",
-    "👨‍👩‍👧 é $x^2$",
-]
 SLOW = 120_000  # milliseconds that writing may take on a machine that does other things as well
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, request):
-    yield from visit(open_lab("06_sampling", request.param))
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    yield from visit(open_lab("06_sampling"))
 
 
 def drawn(lab, name, nth=0):
@@ -102,7 +92,7 @@ def test_a_typed_text_reaches_the_bars(lab):
     before = labels.first.text_content()
     box.fill("The capital of France is")
     expect(labels.first).to_contain_text("Paris")
-    for text in BAD:
+    for text in BY_KEYS:
         box.fill(text)
         expect(lab.page.get_by_text("needs at least one token")).to_have_count(0 if text else 1)
         lab.settle()
@@ -324,7 +314,9 @@ def test_with_and_without_the_template(lab):
     expect(box.get_by_text("It stopped after")).to_have_count(2, timeout=SLOW)
 
 
-@pytest.mark.parametrize("text", [BAD[0], BAD[2], BAD[4], BAD[7]], ids=lambda text: ascii(text[:8]))
+@pytest.mark.parametrize(
+    "text", [BY_KEYS[0], BY_KEYS[2], BY_KEYS[4], BY_KEYS[7]], ids=lambda text: ascii(text[:8])
+)
 def test_whatever_the_loop_and_the_tree_are_given(lab, text):
     for picture in (drawn(lab, "continuation_tree"), drawn(lab, "written_text")):
         picture.scroll_into_view_if_needed()
