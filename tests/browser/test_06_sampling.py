@@ -333,12 +333,6 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
         expect(picture).to_be_visible()
 
 
-def test_everything_is_drawn_in_its_theme(lab, request):
-    theme = request.node.callspec.params["lab"]
-    for name in ("softmax_steps", "sampler_cards", "written_text", "continuation_tree"):
-        expect(drawn(lab, name)).to_have_attribute("data-lv-theme", theme)
-
-
 def test_under_voila_in_dark(browser, voila_server):
     page = Lab(browser, voila_server)
     try:
