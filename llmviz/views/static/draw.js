@@ -346,9 +346,14 @@ function selectChip(list, chips, selected, prefix) {
     if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
   });
   const node = chips[selected];
-  if (!node) return list.removeAttribute("aria-activedescendant");
+  if (!node) {
+    list.reached = null;
+    return list.removeAttribute("aria-activedescendant");
+  }
   node.id ||= `${prefix}-${selected}`;
   list.setAttribute("aria-activedescendant", node.id);
+  if (list.reached === node) return; // to ask where it is has the page laid out, so only where it is another
+  list.reached = node;
   if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 8;
   const below = node.offsetTop + node.offsetHeight - list.clientHeight;
   if (below > list.scrollTop) list.scrollTop = below + 8;

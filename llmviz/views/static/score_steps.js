@@ -9,6 +9,7 @@ function render({ model, el }) {
   let rows = [];
   let column = 3;
   let headed = "";
+  let reached = null; // the row that was scrolled to
 
   const current = () => model.get("selected") ?? -1;
   const select = (row, ask = false) => {
@@ -100,7 +101,8 @@ function render({ model, el }) {
     mark();
     if (rows[current()]) list.setAttribute("aria-activedescendant", rows[current()].node.id);
     const node = rows[current()]?.node;
-    if (node) {
+    if (node && node !== reached) {
+      reached = node;
       if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 4;
       const below = node.offsetTop + node.offsetHeight - list.clientHeight;
       if (below > list.scrollTop) list.scrollTop = below + 4;
