@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from llmviz.ops import softmax
 
@@ -131,11 +131,16 @@ def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]
 
 def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
     """Pick a token with the given probabilities; never one whose probability is 0."""
+    return int(draws(probs, rng, 1)[0])
+
+
+def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int) -> Int[np.ndarray, " n"]:
+    """The same n times: n darts at a line on which each token is as long as it is likely."""
     cumulative = np.cumsum(probs, dtype=np.float64)
-    token = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-    if token == len(probs):  # rounding must not carry us past the last real token
-        token = np.flatnonzero(probs)[-1]
-    return int(token)
+    tokens = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
+    if n and tokens.max() == len(probs):  # rounding must not carry us past the last real token
+        tokens = np.minimum(tokens, np.flatnonzero(probs)[-1])
+    return tokens
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,7 @@ def continuations(
             continue
         probs = sampler.probs(logits_after(branch.path))
         rng = np.random.default_rng([seed, *branch.path])
-        drawn = Counter(draw(probs, rng) for _ in range(branch.count))
+        drawn = Counter(draws(probs, rng, branch.count).tolist())
         likeliest_last = sorted(drawn, key=lambda token: (drawn[token], probs[token], -token))
         waiting += [
             Branch((*branch.path, token), drawn[token], float(probs[token])) for token in likeliest_last

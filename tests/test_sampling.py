@@ -256,8 +256,8 @@ class Fixed(np.random.Generator):
         super().__init__(np.random.PCG64(0))
         self.value = value
 
-    def random(self, *args, **kwargs):
-        return self.value
+    def random(self, size):
+        return np.full(size, self.value)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +265,13 @@ class Fixed(np.random.Generator):
 )
 def test_a_draw_walks_along_the_probabilities(value, token):
     assert sampling.draw(probs_of(0, 0.25, 0, 0.5, 0.25, 0, 0), Fixed(value)) == token
+
+
+def test_many_draws_are_single_ones_in_a_row():
+    probs = probs_of(0.1, 0, 0.3, 0.6)
+    one, many = np.random.default_rng(3), np.random.default_rng(3)
+    assert sampling.draws(probs, many, 50).tolist() == [sampling.draw(probs, one) for _ in range(50)]
+    assert len(sampling.draws(probs, many, 0)) == 0
 
 
 def test_rounding_never_draws_a_token_of_probability_zero():

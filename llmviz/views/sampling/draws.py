@@ -38,7 +38,7 @@ class Draws(OnText):
             return
         probs = sampling.with_temperature(self.trace.logits, self.temperature.value)
         rng = np.random.default_rng(self.seed.value)
-        drawn = np.bincount([sampling.draw(probs, rng) for _ in range(self.n.value)], minlength=len(probs))
+        drawn = np.bincount(sampling.draws(probs, rng, self.n.value), minlength=len(probs))
         self.bars.show(drawn / self.n.value, before=probs)
 
     @one_at_a_time
