@@ -78,9 +78,11 @@ def test_a_name_is_glued_by_slider_by_keys_and_by_itself(lab):
     assert standing(replay) == ["st", "raw", "berry"]
     slider.focus()
     lab.page.keyboard.press("Home")
+    expect(replay.locator(".lv-counter")).to_have_text("0 / 7")
     assert standing(replay) == list("strawberry")
     expect(replay.locator(".lv-lowest")).to_have_text("259")
     lab.page.keyboard.press("ArrowRight")
+    expect(replay.locator(".lv-counter")).to_have_text("1 / 7")
     assert standing(replay) == [*"strawb", "er", *"ry"]
     expect(readout(replay)).to_contain_text("Step 1 of 7")
     report(
@@ -281,6 +283,7 @@ def test_under_voila_in_dark(open_voila):
     expect(replay).to_have_attribute("data-lv-theme", "dark")
     replay.get_by_label("glue", exact=True).focus()
     lab.page.keyboard.press("Home")
+    expect(replay.locator(".lv-counter")).to_have_text("0 / 7")
     assert standing(replay) == list("strawberry")
     box(lab, "Your word or name").fill("Ada")
     expect(replay.locator(".lv-character")).to_have_text(["A", "d", "a"])
