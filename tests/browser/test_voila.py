@@ -15,9 +15,21 @@ def test_a_notebook_as_a_dark_page(open_voila, name):
     assert lab.outside == []
     expect(lab.picture("pipeline_map")).to_be_visible()
     expect(lab.page.locator("figure.llmviz[data-lv-theme=dark]").nth(2)).to_be_attached()
-    expect(lab.page.locator("figure.llmviz:not([data-lv-theme=dark])")).to_have_count(0)
+    # One that is hidden until something is chosen is drawn once it is shown.
+    expect(lab.page.locator("figure.llmviz:not([data-lv-theme=dark]):visible")).to_have_count(0)
     # The map's links lead to the other pages.
     link = lab.picture("pipeline_map").get_by_role("link").first
     file = link.get_attribute("href")
     link.click()
     lab.page.wait_for_url(f"**/voila/render/{file}", wait_until="commit")
+
+
+def test_a_question_hidden_at_first_is_drawn_dark_when_it_is_asked(open_voila):
+    lab = open_voila("00_the_loop")
+    question = lab.page.locator("figure.lv-predict").last
+    expect(question).to_be_hidden()
+    experiments = lab.page.get_by_label("Experiments")
+    experiments.select_option("RoPE off, everywhere")
+    expect(question).to_be_visible()
+    expect(question).to_have_attribute("data-lv-theme", "dark")
+    expect(question).to_contain_text("What becomes of")
