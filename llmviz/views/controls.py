@@ -31,14 +31,16 @@ def slider(
     )
 
 
-def choice(options: Sequence, value: object, name: str) -> ipywidgets.Dropdown:
+def choice(
+    options: Sequence, value: object, name: str, width: str = "min(300px, 98%)"
+) -> ipywidgets.Dropdown:
     """One of several, from a list that opens."""
     return ipywidgets.Dropdown(
         options=options,
         value=value,
         description=name,
         style={"description_width": "initial"},
-        layout={"width": "min(300px, 98%)"},
+        layout={"width": width},
     )
 
 

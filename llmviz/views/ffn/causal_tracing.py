@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
+from llmviz.views import theme
 from llmviz.views.controls import row, slider
 from llmviz.views.ffn.prompt import Prompt, show
 from llmviz.views.ffn.slow import Slow
@@ -39,18 +40,10 @@ class CausalTracer(Slow):
             min=0,
             max=max(1, last),
             description="Subject, from … to",
-            style={"description_width": "initial"},
-            layout={"width": "min(420px, 98%)"},
+            style={"handle_color": theme.STAGE_COLORS["ffn"][0], "description_width": "initial"},
+            layout={"width": "min(430px, 98%)"},
         )
-        self.strength = ipywidgets.FloatSlider(
-            3.0,
-            min=0.5,
-            max=8,
-            step=0.5,
-            description="Noise ×",
-            style={"description_width": "initial"},
-            layout={"width": "min(320px, 98%)"},
-        )
+        self.strength = slider(3, "Noise ×", 8, stage="ffn", first=0.5, step=0.5)
         self.draws = slider(1, "Draws of noise, averaged", 5, stage="ffn", first=1)
         self.map = HeatMap(
             np.full((len(prompt.trace.tokens), model.config.n_layers), np.nan),

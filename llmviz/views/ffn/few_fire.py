@@ -11,9 +11,8 @@ from llmviz.views.line_plot import LinePlot
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import quote
 
-TOGETHER = (
-    16  # tokens whose neurons are counted at once: as quick as one, as reading the weights takes longest
-)
+# Tokens whose neurons are counted at once: as quick as one, since reading the weights takes longest.
+TOGETHER = 16
 
 
 class FewFire(Explorer):

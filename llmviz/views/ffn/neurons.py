@@ -7,10 +7,9 @@ import numpy as np
 
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits
-from llmviz.views import theme
-from llmviz.views.controls import Told, row, slider
+from llmviz.views.controls import Told, choice, row, slider
 from llmviz.views.ffn.piece_table import PieceTable
-from llmviz.views.ffn.prompt import Prompt, dropdown
+from llmviz.views.ffn.prompt import Prompt
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
@@ -29,7 +28,7 @@ class NeuronExplorer(Explorer):
         self._prompt = prompt
         model = prompt.language_model
         config = model.config
-        self.strongest = dropdown([], "Neurons that push your answer most", "min(620px, 98%)")
+        self.strongest = choice([], None, "Neurons that push your answer most", "min(620px, 98%)")
         self.layer = slider(
             config.n_layers - 1 if layer is None else layer, "Layer", config.n_layers - 1, stage="ffn"
         )
@@ -45,16 +44,8 @@ class NeuronExplorer(Explorer):
             provenance=self._explain_push,
         )
         self.wakes = TextBox(model, text, label="A text to find what wakes it")
-        self.strip = TokenStrip([], stage="ffn")
-        self.scale = ipywidgets.FloatSlider(
-            1.0,
-            min=-2,
-            max=3,
-            step=0.25,
-            description="Turn it: ×",
-            style={"handle_color": theme.STAGE_COLORS["ffn"][0], "description_width": "initial"},
-            layout={"width": "min(420px, 98%)"},
-        )
+        self.strip = TokenStrip([], stage="ffn", quantity="share of the strongest")
+        self.scale = slider(1, "Turn it: ×", 3, stage="ffn", first=-2, step=0.25)
         self.bars = NextTokenBars(
             ops.softmax(prompt.trace.logits),
             model.tokenizer,
@@ -79,9 +70,9 @@ class NeuronExplorer(Explorer):
         )
         self._busy = False
         self._measure()
-        self._wake_text()
         if neuron is None:
             self._to(*self._ranked()[0][:2])
+        self._read()
         prompt.follow(self._new_text)
         for control in (self.layer, self.neuron):
             control.observe(lambda _: None if self._busy else self._show(), "value")
@@ -157,12 +148,14 @@ class NeuronExplorer(Explorer):
         self._wake()
         self._turn()
 
-    @one_at_a_time
-    def _wake_text(self) -> None:
+    def _read(self) -> None:
         tokens = self.wakes.tokens
         self._woken = self._prompt.language_model.trace(tokens) if tokens else None
-        if tokens and hasattr(self, "_pushed"):
-            self._wake()
+
+    @one_at_a_time
+    def _wake_text(self) -> None:
+        self._read()
+        self._wake()
 
     def _wake(self) -> None:
         if self._woken is None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import ops
 from llmviz.model import Model, Trace
+from llmviz.views.controls import choice
 from llmviz.views.next_token_bars import top
 from llmviz.views.picture import Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote, visible
@@ -33,7 +33,7 @@ class Prompt(TextBox):
         super().__init__(model, text, label="Your text (Enter runs the model)", live=False)
         self.language_model = model
         self.probs = np.empty(0)  # [n_vocab], what may come next
-        self.answers = dropdown([], "Answer to follow")
+        self.answers = choice([], None, "Answer to follow", "min(430px, 98%)")
         self.children = (*self.children, self.answers)
         self._asking = False
         self.observe(self._run, "tokens")
@@ -72,15 +72,6 @@ class Prompt(TextBox):
         if not self._asking and change["new"] is not None:
             self.answer = change["new"]
             self.turn += 1
-
-
-def dropdown(options: Sequence, name: str, width: str = "min(430px, 98%)") -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
-        options=options,
-        description=name,
-        style={"description_width": "initial"},
-        layout={"width": width},
-    )
 
 
 def token_strip(trace: Trace, caption: str, selected: int | None = None) -> TokenStrip:

@@ -7,8 +7,8 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Model, Trace
 from llmviz.views import theme
-from llmviz.views.controls import Told
-from llmviz.views.ffn.prompt import Prompt, depths, dropdown, layers
+from llmviz.views.controls import Told, choice
+from llmviz.views.ffn.prompt import Prompt, depths, layers
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.line_plot import LinePlot
 from llmviz.views.picture import Explorer, one_at_a_time
@@ -86,7 +86,7 @@ class WhoSaysIt(Explorer):
 
     def __init__(self, prompt: Prompt):
         self._prompt = prompt
-        self.rival = dropdown([("nothing: its logit", ALONE)], "Compared with")
+        self.rival = choice([], None, "Compared with", "min(430px, 98%)")
         self.plot = LinePlot(
             labels=layers(prompt.language_model),
             x_axis="layer",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import ipywidgets
 
-from llmviz.views.controls import Told
+from llmviz.views.controls import Told, button
 from llmviz.views.picture import Explorer, one_at_a_time
 
 
@@ -19,9 +19,7 @@ class Slow(Explorer):
     """
 
     def __init__(self, *names: str):
-        self.buttons = [
-            ipywidgets.Button(description=name, button_style="", layout={"width": "auto"}) for name in names
-        ]
+        self.buttons = [button(name, look="primary") for name in names]
         self.progress = ipywidgets.FloatProgress(
             0,
             min=0,
@@ -37,22 +35,22 @@ class Slow(Explorer):
         return super().__repr__() or "nothing has been run yet"
 
     @one_at_a_time
-    def start(self, work: Iterator[float], button: ipywidgets.Button) -> None:
+    def start(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
         """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
         if self._task and not self._task.done():
             self._task.cancel()
             return
         try:
-            self._task = asyncio.get_running_loop().create_task(self._steps(work, button))
+            self._task = asyncio.get_running_loop().create_task(self._steps(work, pressed))
             self._task.add_done_callback(lambda task: task.cancelled() or task.result())
         except RuntimeError:
             while self._step(work) is not None:
                 pass
 
-    async def _steps(self, work: Iterator[float], button: ipywidgets.Button) -> None:
-        name = button.description
-        button.description = "stop"
-        others = [one for one in self.buttons if one is not button]
+    async def _steps(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
+        name = pressed.description
+        pressed.description = "stop"
+        others = [one for one in self.buttons if one is not pressed]
         for one in others:
             one.disabled = True
         self.progress.layout.visibility = "visible"
@@ -64,7 +62,7 @@ class Slow(Explorer):
                     self.progress.value, self.progress.description = share, f"{left:.0f} s left"
                 await asyncio.sleep(0.001)  # the page may answer in between
         finally:
-            button.description = name
+            pressed.description = name
             for one in others:
                 one.disabled = False
             self.progress.layout.visibility = "hidden"

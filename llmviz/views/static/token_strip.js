@@ -21,7 +21,7 @@ function render({ model, el }) {
     const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
     const parts = [`${quoted(label)} · token ${index + 1} of ${model.get("pieces").length}, position ${index}`];
     if (ids) parts.push(`id ${ids[index]}`);
-    if (weights && !Number.isNaN(weights.data[index])) parts.push(`weight ${percent(weights.data[index])}`);
+    if (weights && !Number.isNaN(weights.data[index])) parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
     if (notes?.[index]) parts.push(notes[index]);
     view.note(parts.join(" · "));
   };
@@ -79,7 +79,7 @@ function render({ model, el }) {
       view.legend.replaceChildren(
         ...[tooLong(pieces.length) || null].filter(Boolean).map((text) => h("b", {}, text)),
         ...markLegend(pieces),
-        ...(weights ? [scaleLegend(scale, "shade = weight")] : []),
+        ...(weights ? [scaleLegend(scale, `shade = ${model.get("quantity")}`)] : []),
         ...(highlight.size ? [h("span", {}, "dashed: marked")] : []),
       );
     drawn = { pieces, ids, has };
