@@ -57,8 +57,9 @@ def test_ten_countries(prompt, tiny_model):
     assert ("Italy" in told(one.told_many).split(";")[0]) == (first != answer)
 
 
-def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
-    whole = experiments.probability(prompt.trace, prompt.answer)
+@pytest.mark.parametrize("whole", [0.8, 0.3])
+def test_the_verdict_tells_the_fact_from_a_broken_model(prompt, monkeypatch, whole):
+    monkeypatch.setattr(experiments, "probability", lambda trace, answer: whole)
     fact = np.full((2, 3), whole)
     extra = np.zeros((2, 3))
     fact[0, :2] = 0  # lost without two FFNs …
@@ -70,13 +71,15 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt):
         in sentences
     )
     assert "suffers less than 0.5 nats: layer 1." in sentences
-    assert "other text: 1. So here one place stands out" in sentences
-    assert ("So unsure a guess" in sentences) == (whole < 0.5)
+    sure = whole > 0.5
+    assert ("other text: 1. So here one place stands out" in sentences) == sure
+    assert ("other text: 1. But the whole model gives" in sentences) == (not sure)
+    assert ("cannot be said" in sentences) == (not sure)
     a, b = prompt.language_model.tokenizer.pieces([65, 66])
     assert f"off: FFN 1: {quote(a)}." in sentences
     fact[1, 2] = 0
     sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
-    assert "2. So it is not in one place" in sentences
+    assert ("2. So it is not in one place" in sentences) == sure
     assert f"off: FFN 1: {quote(a)}, attention 2: {quote(b)}." in sentences
     nothing = " ".join(pictures.verdict(prompt, np.full((2, 3), whole), extra, {}))
     assert "No single block" in nothing

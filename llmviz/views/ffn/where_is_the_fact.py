@@ -101,7 +101,7 @@ class WhereIsTheFact(Slow):
         )
         self.loss.change(values=blank)
         show(False, self.fact, self.loss)
-        self.told.say("Press the button: each block is switched off in turn.")
+        self.told.say("Press a button: each block is switched off in turn.")
 
     def work(self) -> Iterator[float]:
         """The text's fact, then the control, under each of the edits."""
@@ -187,10 +187,6 @@ def verdict(
         f"{listed(gone & broken)}. Ordinary text suffers less than {BROKEN} nats: {listed(gone & ~broken)}."
         for name, gone, broken in zip(names, lost, ~(extra < BROKEN))
     ]
-    if whole < SURE:
-        told.append(
-            f"The whole model gives {prompt.piece} only {percent(whole)}. So unsure a guess falls easily, fact or not."
-        )
     alone = [(int(row), int(layer)) for row, layer in np.argwhere(lost & (extra < BROKEN))]
     if not alone:
         return [*told, "No single block is needed for the answer alone."]
@@ -200,13 +196,19 @@ def verdict(
         if (token := said.get((experiments.PARTS[row], at))) is not None  # None where the numbers overflow
     ]
     told.append(f"What comes first when such a block is off: {', '.join(instead)}.")
-    told.append(
-        f"Single blocks that matter much more to the answer than to the other text: {len(alone)}. "
-        + (
-            "So it is not in one place."
-            if len(alone) > 1
-            else "So here one place stands out; that it is needed does not say that the answer is kept there."
+    if whole < SURE:
+        meaning = (
+            f"But the whole model gives {prompt.piece} only {percent(whole)}, and so unsure a guess falls easily, "
+            "fact or not: where it is kept cannot be said from this text."
         )
+    elif len(alone) > 1:
+        meaning = "So it is not in one place."
+    else:
+        meaning = (
+            "So here one place stands out; that it is needed does not say that the answer is kept there."
+        )
+    told.append(
+        f"Single blocks that matter much more to the answer than to the other text: {len(alone)}. {meaning}"
     )
     return told
 
