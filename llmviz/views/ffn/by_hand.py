@@ -70,7 +70,9 @@ class FFNByHand(Explorer):
             values=np.stack([gate, up, ops.silu(gate), hidden]), curve=np.stack([x, ops.silu(x)])
         )
         self.read.change(values=self._normed())
-        self.inner.change(values=np.stack([gate, up, hidden]), labels=["gate", "up", "passes (hidden)"])
+        self.inner.change(
+            values=np.stack([gate, up, hidden]), labels=["gate = x W_gate", "up = x W_up", "silu(gate) × up"]
+        )
         self.written.change(
             values=np.stack([block.resid_mid[at], out, block.resid_post[at]]),
             labels=["stream before", "what the FFN adds", "stream after"],
