@@ -175,7 +175,7 @@ def disturb(
 def restored(
     model: Model, disturbed: Disturbed, answer: int, subject: Sequence[int]
 ) -> Iterator[tuple[int, int, float]]:
-    """Causal tracing: at one layer and position at a time, put the undisturbed stream back.
+    """Causal tracing (Meng et al. 2022): at one layer and position at a time, put the undisturbed stream back.
 
     Yields layer, position and the answer's probability. Positions before the subject saw no noise and are left out.
     """
@@ -184,23 +184,6 @@ def restored(
         for position in range(min(subject), len(clean.tokens)):
             resid = disturbed.resid | {(layer, position): block.resid_pre[position]}
             yield layer, position, probability(model.trace(clean.tokens, Edits(resid=resid)), answer)
-
-
-def causal_trace(
-    model: Model,
-    tokens: Sequence[int],
-    answer: int,
-    subject: Sequence[int],
-    *,
-    strength: float = 3.0,
-    seed: int = 0,
-) -> Float[np.ndarray, "n_layers seq"]:
-    """`restored` as one array; columns before the subject hold the probability with the noise left as it is."""
-    disturbed = disturb(model, tokens, answer, subject, strength=strength, seed=seed)
-    values = np.full((model.config.n_layers, len(tokens)), disturbed.probability, np.float32)
-    for layer, position, value in restored(model, disturbed, answer, subject):
-        values[layer, position] = value
-    return values
 
 
 def parameters(model: Model) -> dict[str, int]:

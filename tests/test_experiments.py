@@ -142,13 +142,12 @@ def test_noise_touches_the_subject_only_and_putting_all_of_it_back_undoes_it(tin
     assert noise.std() == pytest.approx(3 * tiny_model.weights.W_E.std(), rel=0.4)
     whole = experiments.probability(one.clean, 9)
     assert abs(one.probability - whole) > 1e-4 * whole
-    values = experiments.causal_trace(tiny_model, tokens, 9, [2], strength=3.0, seed=4)
-    assert values.shape == (3, len(tokens))
-    assert values[:, :2] == pytest.approx(one.probability)
-    assert values[0, 2] == pytest.approx(whole, rel=1e-4)
+    back = {(layer, at): value for layer, at, value in experiments.restored(tiny_model, one, 9, [2])}
+    assert list(back) == [(layer, at) for layer in range(3) for at in range(2, len(tokens))]
+    assert back[0, 2] == pytest.approx(whole, rel=1e-4)
     edits = Edits(resid={**one.resid, (2, 3): one.clean.blocks[2].resid_pre[3]})
     by_hand = ops.softmax(tiny_model.trace(tokens, edits).logits)[9]
-    assert values[2, 3] == pytest.approx(by_hand, rel=1e-4)
+    assert back[2, 3] == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_the_same_seed_is_the_same_noise(tiny_model):
