@@ -89,8 +89,7 @@ class CausalTracer(Slow):
 
     @one_at_a_time
     def _clear(self) -> None:
-        if self._task and not self._task.done():
-            self._task.cancel()
+        self.stop()
         trace = self._prompt.trace
         self.map.change(
             values=np.full((len(trace.tokens), len(trace.blocks)), np.nan),

@@ -37,8 +37,7 @@ class Slow(Explorer):
     @one_at_a_time
     def start(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
         """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
-        if self._task and not self._task.done():
-            self._task.cancel()
+        if self.stop():
             return
         try:
             self._task = asyncio.get_running_loop().create_task(self._steps(work, pressed))
@@ -46,6 +45,11 @@ class Slow(Explorer):
         except RuntimeError:
             while self._step(work) is not None:
                 pass
+
+    def stop(self) -> bool:
+        """Stop what is running; False where nothing is."""
+        running = self._task is not None and not self._task.done()
+        return running and self._task.cancel()
 
     async def _steps(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
         name = pressed.description

@@ -91,8 +91,7 @@ class WhereIsTheFact(Slow):
         prompt.follow(self._new_text)
 
     def _new_text(self) -> None:
-        if self._task and not self._task.done():
-            self._task.cancel()
+        self.stop()
         whole = experiments.probability(self._prompt.trace, self._prompt.answer)
         blank = np.full(self.fact.values.shape, np.nan)
         self.fact.change(
