@@ -93,7 +93,7 @@ def test_the_step_stays_within_the_replay_and_starts_again_with_another_text(tok
 def test_a_long_text_is_cut_at_a_whole_character(tokenizer):
     replay = pictures.MergeReplay(tokenizer, "a" + "é" * 200)
     assert sum(size for _, size in replay.characters) == 63
-    assert "first 32 characters of 201" in replay.caption
+    assert "first 32 of 201 characters" in replay.caption
 
 
 def test_typing_changes_the_replay(tokenizer):

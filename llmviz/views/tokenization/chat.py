@@ -7,7 +7,7 @@ from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.provenance import Explanation
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.text_tokens import token_id
-from llmviz.views.tokenization.typed_text import many, typing_box, writable
+from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 
 
 class ChatExplorer(Explorer):
@@ -39,7 +39,7 @@ class ChatExplorer(Explorer):
             pieces=self.tokenizer.pieces(tokens),
             ids=tokens,
             highlight=highlight,
-            caption=" ".join(part for part in (said, without or left_out) if part),
+            caption=joined(said, without or left_out),
         )
 
     def _explain(self, position: int) -> Explanation:

@@ -10,7 +10,7 @@ from llmviz.tokenization import Tokenizer
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.token_counts import TokenCounts
-from llmviz.views.tokenization.typed_text import many, typing_box, writable
+from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL, published
 
 MAX_COUNTED = 20_000  # characters of a text that is only counted
@@ -86,5 +86,5 @@ class LanguageExplorer(Explorer):
             selected=None,
             pieces=tokenizer.pieces(tokens),
             ids=tokens,
-            caption=" ".join(part for part in (said, fits, left_out) if part),
+            caption=joined(said, fits, left_out),
         )

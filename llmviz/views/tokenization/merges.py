@@ -8,9 +8,7 @@ from llmviz import tokenization
 from llmviz.tokenization import Tokenizer, readable
 from llmviz.views.picture import Explorer, Picture, Pieces, one_at_a_time, script, style
 from llmviz.views.pieces import isolated, marked
-from llmviz.views.tokenization.typed_text import many, start_of, typing_box, writable
-
-MAX_REPLAYED = 64  # bytes whose gluing is drawn, one column each
+from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
 
 class MergeReplay(Picture):
@@ -27,14 +25,12 @@ class MergeReplay(Picture):
 
     step = traitlets.Int(0).tag(sync=True)
     characters = traitlets.List().tag(sync=True)  # [marked text, number of bytes]
-    spans = traitlets.List().tag(
-        sync=True
-    )  # a part is [first byte, byte after it, level]; bytes first, then the glued
+    # A part is [first byte, byte after it, level]; bytes first, then the glued.
+    spans = traitlets.List().tag(sync=True)
     labels = Pieces()  # of each part
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
-    known = traitlets.List().tag(
-        sync=True
-    )  # a step is a list of [byte where two parts meet, their id together or None]
+    # A step is a list of [byte where two parts meet, their id together or None].
+    known = traitlets.List().tag(sync=True)
     told = traitlets.List(traitlets.Unicode()).tag(sync=True)  # a sentence a step
     autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the text changes
 
@@ -52,18 +48,8 @@ class MergeReplay(Picture):
     def show(self, text: str, tokenizer: Tokenizer | None = None) -> None:
         """Another text (or another vocabulary), from its single bytes on."""
         self._tokenizer = tokenizer or self._tokenizer
-        kept, left_out = writable(text, self._tokenizer)
-        drawn = start_of(kept, MAX_REPLAYED)
-        cut = (
-            f"The first {many(len(drawn), 'character')} of {len(kept):,} are glued here."
-            if drawn != kept
-            else ""
-        )
-        self.change(
-            step=0,
-            caption=" ".join(part for part in (self._caption, left_out, cut) if part),
-            **_replay(drawn, self._tokenizer),
-        )
+        drawn, told = drawable(text, self._tokenizer)
+        self.change(step=0, caption=joined(self._caption, told), **_replay(drawn, self._tokenizer))
 
     @traitlets.validate("step")
     def _a_step(self, proposal):

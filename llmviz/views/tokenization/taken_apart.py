@@ -11,9 +11,7 @@ import traitlets
 from llmviz.tokenization import Tokenizer
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, script, style
 from llmviz.views.pieces import isolated, marked
-from llmviz.views.tokenization.typed_text import many, start_of, typing_box, writable
-
-MAX_TAKEN_APART = 64  # bytes drawn one by one
+from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
 
 class TakenApart(Picture):
@@ -27,9 +25,8 @@ class TakenApart(Picture):
     _css = style("taken_apart")
     _data = ("rows",)
 
-    rows = traitlets.List().tag(
-        sync=True
-    )  # {"name", "cells": [[first byte, byte after it, marked, small, told]]}
+    # {"name", "cells": [[first byte, byte after it, marked, small, told]]}
+    rows = traitlets.List().tag(sync=True)
     selected = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
 
     def __init__(self, tokenizer: Tokenizer, text: str, **traits):
@@ -39,16 +36,10 @@ class TakenApart(Picture):
 
     def show(self, text: str) -> None:
         """Another text, in place. Over 64 bytes the first 64 are drawn; what cannot be written is left out."""
-        kept, left_out = writable(text, self._tokenizer)
-        drawn = start_of(kept, MAX_TAKEN_APART)
-        cut = (
-            f"The first {len(drawn.encode())} of {len(kept.encode()):,} bytes are drawn."
-            if drawn != kept
-            else ""
-        )
+        drawn, told = drawable(text, self._tokenizer)
         self.change(
             selected=None,
-            caption=" ".join(part for part in (self._caption, left_out, cut) if part),
+            caption=joined(self._caption, told),
             rows=_rows(drawn, self._tokenizer) if drawn else [],
         )
 

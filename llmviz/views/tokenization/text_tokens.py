@@ -7,7 +7,7 @@ from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated, visible
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.token_strip import TokenStrip
-from llmviz.views.tokenization.typed_text import many, typing_box, writable
+from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 
 
 def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
@@ -64,7 +64,7 @@ class TextTokens(Explorer):
             asked=None,
             pieces=self.tokenizer.pieces(tokens),
             ids=tokens,
-            caption=f"{said} {left_out}".strip(),
+            caption=joined(said, left_out),
         )
 
     def _explain(self, position: int) -> Explanation:

@@ -11,7 +11,7 @@ from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, readable
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, script, style
 from llmviz.views.pieces import isolated, marked
-from llmviz.views.tokenization.typed_text import many, start_of, typing_box
+from llmviz.views.tokenization.typed_text import joined, many, start_of, typing_box
 
 MAX_TRAINED = 20_000  # characters that a vocabulary is trained on
 MAX_TRAINED_DRAWN = 700  # bytes of that text which are drawn
@@ -30,18 +30,16 @@ class Training(Picture):
 
     step = traitlets.Int(0).tag(sync=True)
     bytes = traitlets.List(traitlets.Int()).tag(sync=True)  # of the part of the text that is drawn
-    glued_at = traitlets.List(traitlets.Int()).tag(
-        sync=True
-    )  # the merge that glues byte i to byte i + 1; 0: none
+    # The merge that glues byte i to byte i + 1; 0: none.
+    glued_at = traitlets.List(traitlets.Int()).tag(sync=True)
     labels = traitlets.Dict().tag(sync=True)  # "116,104" → "th", marked, for every part that occurs
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)  # the learned ones, as keys of `labels`
     counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair stood there
     n_parts = traitlets.List(traitlets.Int()).tag(sync=True)  # of the whole text, after 0, 1, … merges
     n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
     told = traitlets.List(traitlets.Unicode()).tag(sync=True)  # a sentence a step
-    chosen = traitlets.Int(None, allow_none=True).tag(
-        sync=True
-    )  # a learned token marked in the text; None: the newest
+    # A learned token marked in the text; None: the newest.
+    chosen = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def __init__(self, text: str, *, n_merges: int = 60, **traits):
         super().__init__(**traits)
@@ -62,7 +60,7 @@ class Training(Picture):
         self.change(
             step=0,
             chosen=None,
-            caption=" ".join(part for part in (self._caption, cut) if part),
+            caption=joined(self._caption, cut),
             bytes=list(data),
             glued_at=glued_at(drawn, learned),
             labels={

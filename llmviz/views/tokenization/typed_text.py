@@ -8,10 +8,17 @@ from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
 from llmviz.views.pieces import clean
 
+MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
+
 
 def many(n: int, thing: str) -> str:
     """ "1 token", "1,234 tokens"."""
     return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
+def joined(*sentences: str) -> str:
+    """Those sentences that say something, one after the other."""
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
 def start_of(text: str, n_bytes: int) -> str:
@@ -27,6 +34,14 @@ def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
     names = dict.fromkeys(f"U+{ord(one.character):04X}" for one in dropped)
     shown = ", ".join(list(names)[:4]) + (" …" if len(names) > 4 else "")
     return kept, f"Left out, since this vocabulary has no token for it: {shown}."
+
+
+def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
+    """What of a text can be drawn byte by byte, and what to say about the rest ("" if there is none)."""
+    kept, left_out = writable(text, tokenizer)
+    drawn = start_of(kept, MAX_BYTES_DRAWN)
+    cut = f"The first {len(drawn)} of {len(kept):,} characters are drawn." if drawn != kept else ""
+    return drawn, joined(left_out, cut)
 
 
 def typing_box(text: str, *, label: str, rows: int = 1) -> ipywidgets.Text | ipywidgets.Textarea:

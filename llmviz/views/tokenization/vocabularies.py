@@ -12,7 +12,7 @@ from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.token_strip import TokenStrip
-from llmviz.views.tokenization.typed_text import many, typing_box, writable
+from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 
 GPT2_SECONDS = 15  # how long to wait for GPT-2's vocabulary
 THIS_MODEL = "this model"
@@ -57,7 +57,7 @@ class VocabularyExplorer(Explorer):
                 selected=None,
                 pieces=tokenizer.pieces(tokens),
                 ids=tokens,
-                caption=f"{name}, a vocabulary of {size:,}: {many(len(tokens), 'token')}. {left_out}".strip(),
+                caption=joined(f"{name}, a vocabulary of {size:,}: {many(len(tokens), 'token')}.", left_out),
             )
 
     def _add_gpt2(self, _button) -> None:
