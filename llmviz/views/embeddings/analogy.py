@@ -7,7 +7,7 @@ import ipywidgets
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
-from llmviz.views.embeddings.random_pairs import baseline
+from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
@@ -33,7 +33,8 @@ class AnalogyExplorer(Explorer):
             for typed, label in zip((a, b, c), ("Take", "−", "+"))
         ]
         self.examples = ipywidgets.Dropdown(
-            options=[("an example", None), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
+            # not None: that would mean that nothing is chosen, and the list would look empty
+            options=[("an example", ()), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
             description="or take",
             style={"description_width": "initial"},
             layout={"width": "260px"},
@@ -41,9 +42,7 @@ class AnalogyExplorer(Explorer):
         self.leave_out = ipywidgets.Checkbox(
             False, description="leave out the three words themselves", indent=False, layout={"width": "auto"}
         )
-        self.list = NearestTokens(provenance=self._explain)
-        random = baseline(model, False)
-        self.list.baseline = [random.mean(), random.std()]
+        self.list = NearestTokens(baseline=usual(model), provenance=self._explain)
         super().__init__([controls(*self.words, self.examples), self.leave_out, self.list])
         for box in self.words:
             box.observe(self._draw, "word")
@@ -53,7 +52,7 @@ class AnalogyExplorer(Explorer):
 
     @one_at_a_time
     def _take_example(self, change) -> None:
-        if change["new"] is None:
+        if not change["new"]:
             return
         self._taking = True  # three boxes change, one picture
         try:

@@ -99,10 +99,8 @@ def figure_widget(figure):
             return super().get_state(key, drop_defaults)
 
     widget = Complete(figure)
-    widget._config |= {
-        "plotGlPixelRatio": 1,
-        "displaylogo": False,
-    }  # 2 by default: four times the points to paint
+    # The ratio is 2 by default: four times the points to paint.
+    widget._config |= {"plotGlPixelRatio": 1, "displaylogo": False}
     widget.complete = True
     widget.open()
     return widget

@@ -10,7 +10,7 @@ from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, name_of
-from llmviz.views.embeddings.random_pairs import baseline
+from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, controls
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
@@ -26,10 +26,9 @@ class NeighbourExplorer(Explorer):
             True, description="show other spellings of the word, too", indent=False, layout={"width": "auto"}
         )
         self.list = NearestTokens(
-            provenance=lambda row: provenance.cosine(model, self.word.token, self.list.ids[row])
+            baseline=usual(model),
+            provenance=lambda row: provenance.cosine(model, self.word.token, self.list.ids[row]),
         )
-        random = baseline(model, False)
-        self.list.baseline = [random.mean(), random.std()]
         super().__init__([controls(self.word, self.spellings), self.list])
         self.word.observe(self._draw, "word")
         self.spellings.observe(self._draw, "value")

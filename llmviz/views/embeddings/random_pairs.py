@@ -21,6 +21,12 @@ def baseline(model: Model, frequent: bool) -> np.ndarray:
     return embeddings.random_pair_cosines(model.weights.W_E, n_pairs=N_PAIRS, among=among)
 
 
+def usual(model: Model) -> list[float]:
+    """Mean and standard deviation of the cosines of random pairs of all tokens."""
+    cosines = baseline(model, False)
+    return [float(cosines.mean()), float(cosines.std())]
+
+
 def frequent_tokens(model: Model) -> np.ndarray:
     """The ids of the first `N_FREQUENT` tokens that BPE learned, without control tokens."""
     ids = np.arange(min(N_FREQUENT, model.config.n_vocab))

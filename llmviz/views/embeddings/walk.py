@@ -9,7 +9,7 @@ from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
-from llmviz.views.embeddings.random_pairs import baseline
+from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
@@ -33,9 +33,7 @@ class WalkExplorer(Explorer):
             style={"description_width": "initial"},
             layout={"width": "min(620px, 95%)"},
         )
-        self.list = NearestTokens(mark="an end", provenance=self._explain)
-        random = baseline(model, False)
-        self.list.baseline = [random.mean(), random.std()]
+        self.list = NearestTokens(mark="an end", baseline=usual(model), provenance=self._explain)
         self.rows = VectorPicture(np.zeros((3, model.config.d_model)), provenance=self._explain_mix)
         super().__init__([controls(self.a, self.b), self.way, self.list, self.rows])
         for box in (self.a, self.b):
