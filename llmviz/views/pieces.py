@@ -9,9 +9,8 @@ from llmviz.views.theme import MARKS
 
 # Characters that join or style their neighbours inside one emoji or word; invisible only when they stand alone.
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")
-_KEPT = dict.fromkeys(
-    map(ord, " \n\u00a0\u202f\u2068\u2069")
-)  # in a sentence; as a table that takes them out
+# Kept in a sentence; as a table that takes them out.
+_KEPT = dict.fromkeys(map(ord, " \n\u00a0\u202f\u2068\u2069"))
 _OPEN, _CLOSE = "\x01", "\x02"
 
 

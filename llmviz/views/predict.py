@@ -38,9 +38,8 @@ class Predict(Picture):
     committed = traitlets.Bool(False).tag(sync=True)
 
     # Empty until the guess is committed: what is not sent cannot be peeked at.
-    answer = traitlets.Float(None, allow_none=True).tag(
-        sync=True
-    )  # the number, or the index if it is an option
+    # The number, or the index if it is an option.
+    answer = traitlets.Float(None, allow_none=True).tag(sync=True)
     answer_text = Text()
     told = Text()
     explained = Text()
