@@ -722,74 +722,6 @@ def induction_score(attempt: Callable) -> Verdict:
     )
 
 
-# --- 06 sampling
-
-
-def temperature(attempt: Callable) -> Verdict:
-    """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
-
-    def formula(logits, t):
-        powers = np.exp((logits - logits.max()) / t)
-        return powers / powers.sum()
-
-    cases = [
-        (np.array([1.0, 3.0, 0.0]), 1.0),
-        (np.array([1.0, 3.0, 0.0]), 0.5),
-        (np.array([900.0, 901.0]), 2.0),
-    ]
-    mistakes = [
-        Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
-        Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
-        Mistake(lambda x, t: np.exp(x / t), "the powers do not add up to 1 yet: divide by their sum"),
-    ]
-    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
-
-
-def nucleus(attempt: Callable) -> Verdict:
-    """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
-
-    def keep(probs, p, *, one_too_few=False, rescale=True):
-        kept, held = np.zeros_like(probs), 0.0
-        for i in sorted(range(len(probs)), key=lambda i: -probs[i]):
-            if held >= p or (one_too_few and held and held + probs[i] > p):
-                break
-            kept[i] = probs[i]
-            held += probs[i]
-        return kept / kept.sum() if rescale else kept
-
-    cases = [
-        (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
-        (np.array([0.6, 0.4]), 0.5),
-        (np.array([0.2, 0.5, 0.3]), 1.0),
-    ]
-    mistakes = [
-        Mistake(
-            lambda q, p: keep(q, p, rescale=False), "scale what you kept up again, so that it adds up to 1"
-        ),
-        Mistake(
-            lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
-        ),
-    ]
-    return compare(attempt, cases, keep, mistakes, "right: the nucleus")
-
-
-def dart(attempt: Callable) -> Verdict:
-    """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
-
-    def formula(probs, u):
-        reached = 0.0
-        for index, share in enumerate(probs):
-            reached += share
-            if u < reached:
-                return index
-        return len(probs) - 1
-
-    probs = np.array([0.2, 0.5, 0.3])
-    cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
-    mistakes = [Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u")]
-    return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")
-
-
 # --- 05 ffn
 
 
@@ -914,3 +846,71 @@ def neuron_contribution(attempt: Callable) -> Verdict:
         ],
         "right: added up over all neurons, this is what the FFN adds",
     )
+
+
+# --- 06 sampling
+
+
+def temperature(attempt: Callable) -> Verdict:
+    """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
+
+    def formula(logits, t):
+        powers = np.exp((logits - logits.max()) / t)
+        return powers / powers.sum()
+
+    cases = [
+        (np.array([1.0, 3.0, 0.0]), 1.0),
+        (np.array([1.0, 3.0, 0.0]), 0.5),
+        (np.array([900.0, 901.0]), 2.0),
+    ]
+    mistakes = [
+        Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
+        Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
+        Mistake(lambda x, t: np.exp(x / t), "the powers do not add up to 1 yet: divide by their sum"),
+    ]
+    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
+
+
+def nucleus(attempt: Callable) -> Verdict:
+    """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
+
+    def keep(probs, p, *, one_too_few=False, rescale=True):
+        kept, held = np.zeros_like(probs), 0.0
+        for i in sorted(range(len(probs)), key=lambda i: -probs[i]):
+            if held >= p or (one_too_few and held and held + probs[i] > p):
+                break
+            kept[i] = probs[i]
+            held += probs[i]
+        return kept / kept.sum() if rescale else kept
+
+    cases = [
+        (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
+        (np.array([0.6, 0.4]), 0.5),
+        (np.array([0.2, 0.5, 0.3]), 1.0),
+    ]
+    mistakes = [
+        Mistake(
+            lambda q, p: keep(q, p, rescale=False), "scale what you kept up again, so that it adds up to 1"
+        ),
+        Mistake(
+            lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
+        ),
+    ]
+    return compare(attempt, cases, keep, mistakes, "right: the nucleus")
+
+
+def dart(attempt: Callable) -> Verdict:
+    """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
+
+    def formula(probs, u):
+        reached = 0.0
+        for index, share in enumerate(probs):
+            reached += share
+            if u < reached:
+                return index
+        return len(probs) - 1
+
+    probs = np.array([0.2, 0.5, 0.3])
+    cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
+    mistakes = [Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u")]
+    return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")
