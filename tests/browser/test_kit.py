@@ -49,13 +49,17 @@ def readout(picture):
 
 def test_a_token_is_selected_by_mouse_and_by_keys_and_the_arcs_follow(lab):
     strip, arcs = lab.picture("token_strip"), lab.picture("arcs")
+    followed = arcs.locator("[aria-selected=true]")  # linked in Python, so a moment later
     strip.locator(".lv-chip").nth(1).click()
     expect(readout(strip)).to_contain_text("token 2 of 8, position 1 · id 2644 · weight 93.3 %")
+    expect(followed).to_contain_text("cat")
     lab.page.keyboard.press("End")
     expect(readout(strip)).to_contain_text("token 8 of 8")
+    expect(followed).to_have_attribute("data-index", "7")
     lab.page.keyboard.press("ArrowLeft")
     expect(strip.locator("[aria-selected=true]")).to_contain_text("was")
-    expect(readout(arcs)).to_contain_text("93.3 %")  # linked in Python
+    expect(followed).to_contain_text("was")
+    expect(readout(arcs)).to_contain_text("93.3 %")
     arcs.locator(".lv-chips").focus()
     lab.page.keyboard.press("ArrowDown")  # the strongest arc
     expect(readout(arcs)).to_contain_text(re.compile("from .*was.* to .*cat.* · weight 93.3 %"))
