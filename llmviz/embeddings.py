@@ -131,10 +131,12 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
     """Principal component analysis (Pearson 1901): centre, then the leading right singular vectors.
 
     Directions that don't exist (fewer vectors than components) come as zeros and explain nothing. The sign of a
-    direction is arbitrary; it is set so that its largest entry is positive.
+    direction is arbitrary; it is set so that its largest entry is positive. ValueError for no vectors or components.
     """
     if n_components < 1:
         raise ValueError(f"n_components must be at least 1, got {n_components}")
+    if not len(vectors):
+        raise ValueError("there are no vectors to project")
     mean = vectors.mean(axis=0)
     centred = vectors - mean
     if len(vectors) < len(mean):  # few vectors: the small table of their dot products holds the same answer

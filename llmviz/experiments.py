@@ -93,7 +93,12 @@ class Lens:
 
 
 def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
-    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions."""
+    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
+
+    ValueError if `last` is less than 1.
+    """
+    if last is not None and last < 1:
+        raise ValueError(f"last must be 1 or more, got {last}")
     first = 0 if last is None else max(0, len(trace.tokens) - last)
     depths = [trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]
     x = np.stack([depth[first:] for depth in depths])

@@ -55,8 +55,11 @@ class Edits:
 
     def __post_init__(self):
         """Keep copies: what the caller changes in a dict or a vector later must not change a run that is over."""
-        for name in ("head", "attention", "ffn", "neuron"):
-            object.__setattr__(self, name, dict(getattr(self, name)))
+        for name in ("head", "attention", "ffn", "neuron", "resid"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{name} takes a dict, for instance ffn={{0: 0.5}}; got {value!r}")
+            object.__setattr__(self, name, dict(value))
         vectors = {place: np.array(vector, np.float32) for place, vector in self.resid.items()}
         object.__setattr__(self, "resid", vectors)
 
@@ -199,9 +202,14 @@ class Model:
         return tokenization.from_gguf_metadata(**self.weights.vocabulary)
 
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
-        """The token ids of a text, or the ids themselves, checked. ValueError if none, too many or unknown."""
+        """The token ids of a text, or the ids themselves, checked.
+
+        ValueError if there are none, too many or unknown ones; TypeError for what is neither a text nor ids.
+        """
         if isinstance(text_or_ids, str):
             tokens = self.tokenizer.encode(text_or_ids)
+        elif isinstance(text_or_ids, bytes) or not isinstance(text_or_ids, Sequence | np.ndarray):
+            raise TypeError(f"the model reads a text or a list of token ids; got {text_or_ids!r}")
         else:
             tokens = list(text_or_ids)
             for token in tokens:
@@ -223,8 +231,8 @@ class Model:
 
         What an earlier run has computed already is taken from there: the layers before the first that `edits`
         changes, or the tokens that the text shares with the last one.
-        ValueError for an empty or too long text and for edits that name something which doesn't exist;
-        FloatingPointError where edits make the numbers overflow.
+        ValueError for an empty or too long text and for edits that name something which doesn't exist; TypeError
+        for what is no text, ids or `Edits`; FloatingPointError where edits make the numbers overflow.
         """
         tokens = self.tokens_of(text_or_ids)
         edits = _own(edits)
@@ -255,9 +263,12 @@ class Model:
         Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal
         mask earlier tokens see later ones, so each step runs the whole text again. Ends at the end token, after
         max_new_tokens or when the context is full. The same seed gives the same text.
+        ValueError and FloatingPointError as in `trace`, TypeError for a sampler or edits of another kind.
         """
         tokens = self.tokens_of(prompt)
-        sampler, edits = sampler or Sampler(), _own(edits)
+        sampler, edits = Sampler() if sampler is None else sampler, _own(edits)
+        if not isinstance(sampler, Sampler):
+            raise TypeError(f"sampler is a Sampler, for instance Sampler(temperature=0.7); got {sampler!r}")
         edits.check(self.config, len(tokens))
         if not isinstance(max_new_tokens, int | np.integer) or max_new_tokens < 0:
             raise ValueError(f"max_new_tokens must be a whole number, 0 or more, got {max_new_tokens}")
@@ -278,8 +289,8 @@ class Model:
         blocks = list(known.blocks[:n_layers]) if known else []
         start = 0 if blocks else n_tokens  # the first token whose rows have to be computed
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[start:], self.weights.W_E)
-        angles = self._angles(np.arange(start, len(tokens)), edits)
         with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
+            angles = self._angles(np.arange(start, len(tokens)), edits)
             for layer in range(len(blocks), self.config.n_layers):
                 past = known.blocks[layer] if start else None
                 blocks.append(self._block(layer, x, angles, edits, start, past))
@@ -435,8 +446,8 @@ class Model:
     def _next_logits(self, token: int, cache: "_KVCache", edits: Edits) -> Float[np.ndarray, " n_vocab"]:
         """Run one token behind those in the cache, and add it to the cache."""
         x = embeddings.embed([token], self.weights.W_E)
-        angles = self._angles(np.arange(cache.length, cache.length + 1), edits)
         with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
+            angles = self._angles(np.arange(cache.length, cache.length + 1), edits)
             for layer in range(self.config.n_layers):
                 q, k, v = self._qkv(layer, x, angles, edits)
                 k, v = cache.put(layer, k, v)

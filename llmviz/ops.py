@@ -15,7 +15,7 @@ def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
     An entry of -inf gets exactly 0. The largest score is subtracted first: it cancels in the fraction, and
     keeps exp from overflowing.
     """
-    shares = x - x.max(axis=-1, keepdims=True)
+    shares = x - 1.0 * x.max(axis=-1, keepdims=True)  # times 1.0: whole numbers may come in, shares go out
     np.exp(shares, out=shares)
     shares /= shares.sum(axis=-1, keepdims=True)
     return shares

@@ -35,8 +35,16 @@ class Filtered:
 def with_temperature(
     logits: Float[np.ndarray, " n_vocab"], temperature: float
 ) -> Float[np.ndarray, " n_vocab"]:
-    """softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie)."""
-    _require(temperature >= 0 and math.isfinite(temperature), "temperature", temperature, "0 or more")
+    """softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
+
+    -inf is a logit that never wins. ValueError for a temperature that is negative, infinite or NaN, and for logits
+    whose largest is no finite number.
+    """
+    _require(
+        temperature >= 0 and math.isfinite(temperature), "temperature", temperature, "0 or more, and finite"
+    )
+    logits = 1.0 * logits  # whole numbers may come in, probabilities go out
+    _require(math.isfinite(logits.max()), "the largest logit", logits.max(), "a finite number")
     if temperature == 0:
         greedy = np.zeros_like(logits)
         greedy[logits.argmax()] = 1
@@ -135,8 +143,12 @@ def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
 
 
 def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int) -> Int[np.ndarray, " n"]:
-    """The same n times: n darts at a line on which each token is as long as it is likely."""
+    """The same n times: n darts at a line on which each token is as long as it is likely.
+
+    ValueError if no token has any probability.
+    """
     cumulative = np.cumsum(probs, dtype=np.float64)
+    _require(bool(cumulative[-1] > 0), "the sum of the probabilities", cumulative[-1], "above 0")
     tokens = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
     if n and tokens.max() == len(probs):  # rounding must not carry us past the last real token
         tokens = np.minimum(tokens, np.flatnonzero(probs)[-1])
@@ -196,7 +208,10 @@ def continuations(
     continuations that come through a branch throw their own darts at its probabilities, so the shares are those of n
     independent continuations, at fewer runs of the model. Depth first, and of siblings the commonest first. A branch
     that has drawn the token `end` stops. The darts of a branch depend on `seed` and its path, and on nothing else.
+    ValueError if n or length is negative.
     """
+    _require(n >= 0, "n", n, "0 or more")
+    _require(length >= 0, "length", length, "0 or more")
     sampler = sampler or Sampler()
     waiting = [Branch((), n, 1.0)]
     while waiting:

@@ -120,7 +120,7 @@ class Tokenizer:
 
     def _lookup(self, token: int) -> bytes:
         try:
-            return self._bytes_of[int(token)]
+            return self._bytes_of[token]
         except KeyError:
             raise ValueError(
                 f"there is no token {token}; ids go from 0 to {len(self._bytes_of) - 1}"
@@ -145,8 +145,10 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
     """The text without the characters that the vocabulary cannot write, and those characters.
 
     They are a few control characters, lone surrogates (half a character, as broken text may hold) and anything
-    else whose UTF-8 bytes never came up when the vocabulary was learned.
+    else whose UTF-8 bytes never came up when the vocabulary was learned. TypeError for what is no text.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"a text is needed; got {text!r}")
     dropped = []
     writable: dict[str, bool] = {}
     for index, character in enumerate(text):
@@ -235,7 +237,7 @@ def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
 
     Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
     """
-    if n_merges < 0:
+    if not n_merges >= 0:  # NaN as well
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     words = Counter(word.encode("utf-8", errors="replace") for word in split_words(text))
     parts = {word: [bytes([byte]) for byte in word] for word in words}

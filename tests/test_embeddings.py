@@ -153,6 +153,11 @@ def test_pca_of_points_that_do_not_differ(vectors):
     assert not found.explained.any()
 
 
+def test_pca_of_nothing():
+    with pytest.raises(ValueError, match="no vectors"):
+        embeddings.pca(np.zeros((0, 4), np.float32))
+
+
 def test_pca_directions_that_do_not_exist_are_zero(table):
     found = embeddings.pca(table[:2], n_components=3)
     assert found.coordinates.shape == (2, 3)

@@ -83,6 +83,8 @@ def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
         np.testing.assert_allclose(lens.last[depth], logits[-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).guesses, lens.guesses[:, -2:])
     assert experiments.logit_lens(trace, last=99).ranks([]).shape == (0, 4)
+    with pytest.raises(ValueError, match="last must be 1 or more, got 0"):
+        experiments.logit_lens(trace, last=0)
 
 
 def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch):

@@ -617,7 +617,7 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "import json, sys\n"
         "import numpy as np\n"
         "import llmviz\n"
-        "from llmviz import Edits, position\n"
+        "from llmviz import Edits, ops, position\n"
         "model = llmviz.load(sys.argv[1], progress=False)\n"
         "def said(call):\n"
         "    try:\n"
@@ -635,6 +635,18 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={0: 'off'}))),\n"
         "    said(lambda: position.pair_slices(8, 'thirds')),\n"
+        "    said(lambda: model.trace(None)),\n"
+        "    said(lambda: model.trace(b'hi')),\n"
+        "    said(lambda: model.trace(['the', 'cat'])),\n"
+        "    said(lambda: model.tokenizer.encode(5)),\n"
+        "    said(lambda: model.tokenizer.decode([1.7])),\n"
+        "    said(lambda: model.tokenizer.decode(['a'])),\n"
+        "    said(lambda: model.generate([5], sampler=0.7)),\n"
+        "    said(lambda: Edits(head=5)),\n"
+        "    said(lambda: Edits(resid=[(0, 1)])),\n"
+        "    ops.softmax(np.array([0, 0])).tolist(),\n"
+        "    llmviz.Sampler().probs(np.array([0, 0])).tolist(),\n"
+        "    llmviz.Sampler(0).probs(np.array([0, 3])).tolist(),\n"
         "]))\n"
     )
     command = [sys.executable, "-W", "error", "-c", program, str(tiny_path("grouped"))]
@@ -651,6 +663,18 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "there is no layer 'last'; they go from 0 to 2",
         "scales and shifts are finite numbers; got 'off'",
         "layout must be 'adjacent' or 'halves', got 'thirds'",
+        "the model reads a text or a list of token ids; got None",
+        "the model reads a text or a list of token ids; got b'hi'",
+        "there is no token the; ids go from 0 to 276",
+        "a text is needed; got 5",
+        "there is no token 1.7; ids go from 0 to 276",
+        "there is no token a; ids go from 0 to 276",
+        "sampler is a Sampler, for instance Sampler(temperature=0.7); got 0.7",
+        "head takes a dict, for instance ffn={0: 0.5}; got 5",
+        "resid takes a dict, for instance ffn={0: 0.5}; got [(0, 1)]",
+        [0.5, 0.5],
+        [0.5, 0.5],
+        [0.0, 1.0],
     ]
 
 
@@ -664,6 +688,7 @@ OVERFLOWS = {
     "a replaced vector": (Edits(resid={(1, 10): VECTOR * np.float32(1e37)}), 1),
     "an earlier token": (Edits(resid={(2, 0): VECTOR * np.float32(1e37)}), 2),
     "no residual": (Edits(attention={0: 1e30}, residual=False), 0),
+    "places": (Edits(position_scale=1e308), 0),
 }
 
 

@@ -97,6 +97,13 @@ def test_large_logits_do_not_overflow():
         assert probs.tolist() == [0.25] * 4
 
 
+@pytest.mark.parametrize("temperature", [0, 1.0])
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_give_no_probabilities(temperature, wrong):
+    with pytest.raises(ValueError, match=f"the largest logit must be a finite number; got {wrong}"):
+        sampling.with_temperature(np.array([1, wrong, 3], np.float32), temperature)
+
+
 # Filters
 
 
@@ -206,9 +213,9 @@ def test_extreme_settings_together_still_sum_to_one(temperature):
 @pytest.mark.parametrize(
     ("setting", "value", "wanted"),
     [
-        ("temperature", -0.1, "0 or more"),
-        ("temperature", math.nan, "0 or more"),
-        ("temperature", math.inf, "0 or more"),
+        ("temperature", -0.1, "0 or more, and finite"),
+        ("temperature", math.nan, "0 or more, and finite"),
+        ("temperature", math.inf, "0 or more, and finite"),
         ("top_k", 0, "a whole number, 1 or more"),
         ("top_k", -3, "a whole number, 1 or more"),
         ("top_p", 0.0, "above 0 and at most 1"),
@@ -247,6 +254,12 @@ def test_tokens_are_drawn_as_often_as_their_probability_says(sampler):
     assert not counts[probs == 0].any()
     wrong = np.roll(probs, 1)
     assert chi_squared(counts, np.where(wrong > 0, wrong, 1e-9)) > 50  # the statistic does tell them apart
+
+
+@pytest.mark.parametrize("probs", [np.zeros(3), np.array([0.5, math.nan])])
+def test_nothing_is_drawn_where_nothing_has_a_probability(probs):
+    with pytest.raises(ValueError, match="the sum of the probabilities must be above 0"):
+        sampling.draw(probs, np.random.default_rng(0))
 
 
 class Fixed(np.random.Generator):
@@ -366,6 +379,12 @@ def test_a_branch_does_not_depend_on_the_others():
     short, long = shares(2), shares(4)
     assert short == {path: count for path, count in long.items() if len(path) <= 2}
     assert shares(3) != {one.path: one.count for one in sampling.continuations(after, 40, 3, seed=6, end=END)}
+
+
+def test_a_tree_of_less_than_nothing_is_an_error_and_no_endless_one():
+    for n, length in ((-1, 2), (3, -1)):
+        with pytest.raises(ValueError, match="must be 0 or more; got -1"):
+            next(sampling.continuations(after, n, length))
 
 
 def test_at_temperature_zero_the_tree_is_one_stem():
