@@ -139,6 +139,10 @@ def _open_cache(folder: Path, source: dict) -> Weights | None:
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
     """Write the float32 file and, last and at once, the index that makes it count."""
     config, vocabulary, tensors = read_gguf(path)
+    # What lies here is of no use any more, or was left by a killed process: it makes room first. We hold the lock.
+    for old in folder.glob("float32-*"):
+        with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
+            old.unlink()
     data = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}.bin"
     arrays, start, digest = {}, 0, hashlib.sha256()
     try:
@@ -169,10 +173,6 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         data.unlink(missing_ok=True)
         data.with_suffix(".json").unlink(missing_ok=True)
         raise
-    for old in folder.glob("float32-*"):
-        if old.name != data.name:
-            with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
-                old.unlink()
 
 
 def _progress_bar(tensors: dict, progress: bool):

@@ -381,13 +381,23 @@ def test_breaking_off_leaves_nothing_half_written(path, cache, monkeypatch, prob
     load(path, cache)
 
 
-def test_leftovers_of_a_killed_process_are_removed(path, cache):
+def test_leftovers_of_a_killed_process_make_room_for_the_new_numbers(path, cache, monkeypatch):
     load(path, cache)
     files = cached_files(cache)
-    (files["data"].parent / "float32-1-dead.bin").write_bytes(b"half")
+    left = files["data"].parent / "float32-1-dead.bin"
+    left.write_bytes(b"half")
     files["index"].unlink()
+    there, dequantize = [], weights._dequantize
+
+    def looking(*args):
+        there.append(left.exists() or files["data"].exists())
+        return dequantize(*args)
+
+    monkeypatch.setattr(weights, "_dequantize", looking)
     load(path, cache)
     cached_files(cache)
+    assert there
+    assert not any(there)
 
 
 def test_a_cache_folder_that_cannot_be_made(path, tmp_path):
