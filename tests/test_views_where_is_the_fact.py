@@ -32,12 +32,14 @@ def test_where_is_the_fact_runs_every_block_and_the_control(prompt, tiny_model):
     usual = experiments.loss(tiny_model.trace("the cat sat"))
     loss = experiments.switched_off(tiny_model, tiny_model.tokens_of("the cat sat"), experiments.loss)
     np.testing.assert_allclose(one.loss.values, loss - usual, rtol=1e-3, atol=1e-4)
+    firsts = told(one.told).split("such a block is off: ")[-1].split(".\n")[0].split("; ")
     for row, at in np.argwhere(
         (fact < 0.5 * experiments.probability(prompt.trace, answer)) & (loss - usual < 0.5)
     ):
         without = tiny_model.trace(prompt.trace.tokens, Edits(**{experiments.PARTS[row]: {int(at): 0}}))
         (piece,) = tiny_model.tokenizer.pieces([int(without.logits.argmax())])
-        assert f"{('FFN', 'attention')[row]} {at}: {quote(piece)}" in told(one.told)
+        (line,) = (first for first in firsts if f"{('FFN', 'attention')[row]} {at}" in first)
+        assert line.startswith(quote(piece))
     assert "Without one FFN" in told(one.told)
     prompt.box.value = "the dog"
     assert np.isnan(one.fact.values).all()
@@ -55,6 +57,28 @@ def test_ten_countries(prompt, tiny_model):
     assert one.countries[0].row_labels[at] == f"Italy, {percent(whole)}"
     first = int(tiny_model.trace(tokens).logits.argmax())
     assert ("Italy" in told(one.told_many).split(";")[0]) == (first != answer)
+    assert "sure of none" in told(one.told_many)  # a random model
+
+
+def test_only_sure_answers_are_counted():
+    whole = np.array([0.8, 0.3, 0.6])
+    left = np.array([[[0.1, 0.8, 0.1], [0, 0, 0], [0, 0.5, 0.4]], [[0.8] * 3, [0] * 3, [0.6, np.nan, 0.6]]])
+    sure, without_ffn, without_attention = pictures.common(["A", "B", "C"], whole, left)
+    assert "of 2: A, C." in sure
+    assert "FFN of layer 0; none does without that of layer 1." in without_ffn
+    assert "attention block of no layer; none does without that of layers 0, 2." in without_attention
+
+
+def test_the_model_knows_most_of_the_capitals(model):
+    def first(text):
+        return int(model.trace(text).logits.argmax())
+
+    known = [
+        country
+        for country, capital in pictures.CAPITALS.items()
+        if first(f"The capital of {country} is") == model.tokens_of(f" {capital}")[0]
+    ]
+    assert len(known) >= 9
 
 
 @pytest.mark.parametrize("whole", [0.8, 0.3])
@@ -76,11 +100,14 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt, monkeypatch, who
     assert ("other text: 1. But the whole model gives" in sentences) == (not sure)
     assert ("cannot be said" in sentences) == (not sure)
     a, b = prompt.language_model.tokenizer.pieces([65, 66])
-    assert f"off: FFN 1: {quote(a)}." in sentences
+    assert f"off: {quote(a)} (FFN 1)." in sentences
     fact[1, 2] = 0
     sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
     assert ("2. So it is not in one place" in sentences) == sure
-    assert f"off: FFN 1: {quote(a)}, attention 2: {quote(b)}." in sentences
+    assert f"off: {quote(a)} (FFN 1); {quote(b)} (attention 2)." in sentences
+    said["attention", 2] = 65
+    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
+    assert f"off: {quote(a)} (FFN 1, attention 2)." in sentences
     nothing = " ".join(pictures.verdict(prompt, np.full((2, 3), whole), extra, {}))
     assert "No single block" in nothing
 

@@ -9,7 +9,7 @@ from llmviz.views.ffn.neurons import NeuronExplorer
 from llmviz.views.ffn.prompt import Prompt
 from llmviz.views.ffn.residual_stream import ALONE, StreamNorms, WhoSaysIt, parameter_shares, stream_norms
 from llmviz.views.ffn.silu_curve import SiluCurve
-from llmviz.views.ffn.where_is_the_fact import CAPITALS, WhereIsTheFact, listed, n_needed, verdict
+from llmviz.views.ffn.where_is_the_fact import CAPITALS, WhereIsTheFact, common, listed, n_needed, verdict
 
 __all__ = [
     "ALONE",
@@ -25,6 +25,7 @@ __all__ = [
     "WhereIsTheFact",
     "WhoSaysIt",
     "claims",
+    "common",
     "firing",
     "first_for_good",
     "for_good",

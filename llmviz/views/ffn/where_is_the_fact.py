@@ -135,7 +135,8 @@ class WhereIsTheFact(Slow):
         """The probability of each country's capital, with each block off in turn."""
         model = self._prompt.language_model
         left = np.full((2, len(CAPITALS), model.config.n_layers), np.nan, np.float32)
-        names, whole_model, unknown, done = list(CAPITALS), [], [], 0
+        names, unknown, done = list(CAPITALS), [], 0
+        whole_model = np.zeros(len(CAPITALS))
         show(True, *self.countries)
         for at, (country, capital) in enumerate(CAPITALS.items()):
             tokens, answer = (
@@ -143,7 +144,7 @@ class WhereIsTheFact(Slow):
                 model.tokens_of(f" {capital}")[0],
             )
             whole = model.trace(tokens)
-            whole_model.append(experiments.probability(whole, answer))
+            whole_model[at] = experiments.probability(whole, answer)
             names[at] = f"{country}, {percent(whole_model[at])}"
             if int(whole.logits.argmax()) != answer:
                 unknown.append(country)
@@ -158,10 +159,7 @@ class WhereIsTheFact(Slow):
         self.told_many.say(
             f"The whole model puts the right capital first for {len(CAPITALS) - len(unknown)} of {len(CAPITALS)} "
             f"countries{but}; how likely it is there, stands beside the name.",
-            *(
-                common(name, values / np.array(whole_model)[:, None])
-                for name, values in zip(("FFN", "attention block"), left)
-            ),
+            *common(list(CAPITALS), whole_model, left),
         )
 
 
@@ -189,12 +187,16 @@ def verdict(
     alone = [(int(row), int(layer)) for row, layer in np.argwhere(lost & (extra < BROKEN))]
     if not alone:
         return [*told, "No single block is needed for the answer alone."]
-    instead = [
-        f"{'FFN' if row == 0 else 'attention'} {at}: {quote(prompt.language_model.tokenizer.pieces([token])[0])}"
-        for row, at in alone
-        if (token := said.get((experiments.PARTS[row], at))) is not None  # None where the numbers overflow
+    instead: dict[int, list[str]] = {}
+    for part, at in alone:
+        if (token := said.get((experiments.PARTS[part], at))) is not None:  # None where the numbers overflow
+            instead.setdefault(token, []).append(f"{'FFN' if part == 0 else 'attention'} {at}")
+    pieces = prompt.language_model.tokenizer.pieces(list(instead))
+    firsts = [
+        f"{quote(piece)}{' still' if token == prompt.answer else ''} ({', '.join(blocks)})"
+        for piece, (token, blocks) in zip(pieces, instead.items())
     ]
-    told.append(f"What comes first when such a block is off: {', '.join(instead)}.")
+    told.append(f"What comes first when such a block is off: {'; '.join(firsts)}.")
     if whole < SURE:
         meaning = (
             f"But the whole model gives {prompt.piece} only {percent(whole)}, and so unsure a guess falls easily, "
@@ -212,14 +214,24 @@ def verdict(
     return told
 
 
-def common(name: str, kept: np.ndarray) -> str:
-    """Which layers cost most countries more than half; kept [countries, n_layers]."""
-    share = (kept < LOST).mean(axis=0)
-    always, never = share >= 0.9, share == 0
-    return (
-        f"{name} off: layers that cost at least nine in ten countries more than half: {listed(always)}; "
-        f"that cost no country so much: {listed(never)}."
-    )
+def common(names: list[str], whole: np.ndarray, left: np.ndarray) -> list[str]:
+    """Which layers all countries need, and which none does; counted where the model is sure.
+
+    whole [countries]: the probability with the whole model; left [2, countries, n_layers]: with one block off.
+    """
+    sure = whole >= SURE
+    if not sure.any():
+        return [f"It is sure of none (at least {100 * SURE:.0f} %), so nothing is counted."]
+    lost = ~(left[:, sure] >= LOST * whole[sure, None])
+    counted = ", ".join(name for name, yes in zip(names, sure) if yes)
+    return [
+        f"It is sure (at least {100 * SURE:.0f} %) of {int(sure.sum())}: {counted}. Only these are counted here.",
+        *(
+            f"All of them lose more than half without the {name} of {listed(gone.all(axis=0))}; "
+            f"none does without that of {listed(~gone.any(axis=0))}."
+            for name, gone in zip(("FFN", "attention block"), lost)
+        ),
+    ]
 
 
 def listed(layers: np.ndarray) -> str:
