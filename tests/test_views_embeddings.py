@@ -295,6 +295,17 @@ def test_a_word_keeps_being_looked_at_while_others_come_and_go(word_map, model):
     assert word_map.word.value == model.tokenizer.encode(" dog")[0]
 
 
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_fewer_than_two_words_are_a_sentence_and_no_empty_map(word_map, dimensions):
+    word_map.dimensions.value = dimensions
+    for typed, shown in (("xylophone dog", False), (WORDS, True)):
+        word_map.box.value = typed
+        assert (word_map.flat.layout.display == "") == (shown and dimensions == 2)
+        assert (word_map.space.layout.height == "auto") == (shown and dimensions == 3)
+        assert ("Type at least two words" in word_map.by_numbers.caption) == (not shown)
+        assert "xylophone" in word_map.by_numbers.caption
+
+
 def test_a_click_on_a_point_looks_at_its_word(word_map, model):
     from plotly.callbacks import Points
 

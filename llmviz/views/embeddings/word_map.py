@@ -114,11 +114,12 @@ class WordMap(Explorer):
             self._lay_flat()
         else:
             self._lay_in_space()
+        several = len(self.pieces) > 1  # else there is no map, only a sentence that says so
         self.turn.layout.display = "" if n == 3 else "none"
-        self.flat.layout.display = "" if n == 2 else "none"
+        self.flat.layout.display = "" if n == 2 and several else "none"
         # not "display: none": plotly would forget how wide it is
-        self.space.layout.height = "0" if n == 2 else "auto"
-        self.space.layout.visibility = "hidden" if n == 2 else "visible"
+        self.space.layout.height = "auto" if n == 3 and several else "0"
+        self.space.layout.visibility = "visible" if n == 3 and several else "hidden"
 
     def _lay_flat(self) -> None:
         """All of the flat map; the lines as well, so that the page draws once."""
