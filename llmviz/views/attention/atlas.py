@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import ipywidgets
 import numpy as np
 
 from llmviz import attention
@@ -61,14 +60,12 @@ class HeadExplorer(Explorer):
         self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain))
         self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 400)
         self.told = Told()
-        self._wanted = query
+        self._wanted, self._moving = query, False
         super().__init__(
             [
                 row(self.layer, self.head, self.hide_first),
                 self.grid,
-                ipywidgets.HBox(
-                    [self.map, self.arcs], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"}
-                ),
+                row(self.map, self.arcs),
                 self.told,
             ]
         )
@@ -92,12 +89,13 @@ class HeadExplorer(Explorer):
         note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
         heads = self.grid.values.shape[0] * self.grid.values.shape[1]
+        tokens = "one token" if n == 1 else f"{n} tokens"
         self.grid.change(
             values=seen.maps,
             scores=seen.scores,
             score_names=list(BEHAVIOURS),
             selected=[self.layer.value, self.head.value],
-            caption=f"All {heads} heads on your {n} tokens{hidden}. Click one, or use the arrow keys{note}",
+            caption=f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
         )
         self._draw_head()
 
@@ -141,8 +139,6 @@ class HeadExplorer(Explorer):
             self.layer.value, self.head.value = change["new"]
             self._moving = False
             self._draw_head()
-
-    _moving = False
 
     @one_at_a_time
     def _from_sliders(self, _change) -> None:

@@ -192,11 +192,9 @@ class HeadByHand(Explorer):
     def _draw_stream(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         before, after = trace.blocks[layer].resid_pre[query], self._attention.out[query]
-        W_O = trace.model.weights.layers[layer].W_O
-        alone = attention.output(self._attention.z[head : head + 1, query : query + 1], W_O[head : head + 1])[
-            0
-        ]
-        self._adds = np.stack([before, alone, after])
+        W_O, one = trace.model.weights.layers[layer].W_O, slice(head, head + 1)
+        alone = attention.output(self._attention.z[one, query : query + 1], W_O[one])
+        self._adds = np.stack([before, alone[0], after])
         self.stream.change(
             values=self._adds,
             labels=["stream before", "this head adds", f"all {len(W_O)} heads add"],

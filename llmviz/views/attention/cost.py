@@ -61,9 +61,7 @@ class Cost(Explorer):
         super().__init__(
             [
                 row(self.start, self.progress),
-                ipywidgets.HBox(
-                    [self.times, self.shares], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"}
-                ),
+                row(self.times, self.shares),
                 self.told,
             ]
         )

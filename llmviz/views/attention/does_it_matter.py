@@ -10,10 +10,9 @@ import numpy as np
 
 from llmviz import Edits, ops
 from llmviz.model import Model
-from llmviz.views import theme
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
-from llmviz.views.controls import Told, button, row
+from llmviz.views.controls import Told, button, row, slider
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import isolated
@@ -78,16 +77,7 @@ class DoesItMatter(Explorer):
         self.top = [button(f"strongest {n}") for n in (1, 3, 8)]
         self.random = button("as many others, at random")
         self.none = button("none")
-        self.scale = ipywidgets.FloatSlider(
-            0.0,
-            min=0.0,
-            max=2.0,
-            step=0.05,
-            description="Chosen heads × ",
-            readout_format=".2f",
-            style={"handle_color": theme.STAGE_COLORS["attention"][0], "description_width": "initial"},
-            layout={"width": "min(520px, 98%)"},
-        )
+        self.scale = slider(0.0, "Chosen heads × ", 2.0, step=0.05, stage="attention")
         self.told = Told()
         self.bars = NextTokenBars(
             np.full(config.n_vocab, 1 / config.n_vocab),
@@ -104,7 +94,7 @@ class DoesItMatter(Explorer):
         )
         self.effects.layout.display = "none"
         self.effect_told = Told()
-        self._seed = 0
+        self._seed, self._ready = 0, False
         super().__init__(
             [
                 self.preset,
@@ -158,8 +148,6 @@ class DoesItMatter(Explorer):
         self.choose(best)
         self._ready = True
         self.run()
-
-    _ready = False
 
     @one_at_a_time
     def _read(self, _change=None) -> None:
@@ -282,10 +270,15 @@ class DoesItMatter(Explorer):
             f"{head_name(*one)}: {effect[one]:+.2f} (weight {self._weights[one]:.2f})"
             for one in (*looked, *needed)
         ]
-        related = np.corrcoef(self._weights.ravel(), np.abs(effect).ravel())[0, 1]
+        related = ""
+        if np.ptp(self._weights) and np.ptp(np.abs(effect)):
+            r = np.corrcoef(self._weights.ravel(), np.abs(effect).ravel())[0, 1]
+            related = (
+                f"Over all {effect.size} heads, weight and size of the effect correlate by {r:.2f} (1 would be: "
+                "the weight tells it all, 0: it tells nothing)."
+            )
         self.effect_told.say(
             f"Looking most at {isolated(key)}: {'; '.join(told[:3])}.",
             f"Needed most for {isolated(answer)}: {'; '.join(told[3:])}.",
-            f"Over all {effect.size} heads, weight and size of the effect correlate by {related:.2f} (1 would be: "
-            "the weight tells it all, 0: it tells nothing).",
+            related,
         )

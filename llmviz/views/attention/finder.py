@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import ipywidgets
 import numpy as np
 
 from llmviz.model import Trace
@@ -23,7 +22,7 @@ from llmviz.views.attention.heads import (
 )
 from llmviz.views.attention.induction import random_tokens
 from llmviz.views.attention.sentence import Sentence, follow, place
-from llmviz.views.controls import Told, checkbox, row, wide
+from llmviz.views.controls import Told, checkbox, choice, row, wide
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
@@ -44,16 +43,8 @@ class HeadFinder(Explorer):
         config = self.model.config
         self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
         self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
-        self.by = ipywidgets.Dropdown(
-            options=[self.BY_WEIGHT, *BEHAVIOURS],
-            description="Rank by",
-            style={"description_width": "initial"},
-        )
-        self.measured_on = ipywidgets.Dropdown(
-            options=[self.HERE, self.PROBE],
-            description="Behaviour measured on",
-            style={"description_width": "initial"},
-        )
+        self.by = choice([self.BY_WEIGHT, *BEHAVIOURS], self.BY_WEIGHT, "Rank by")
+        self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
         shape = (config.n_layers, config.n_heads)
@@ -71,9 +62,7 @@ class HeadFinder(Explorer):
                 row(self.by, self.measured_on, self.hide_first),
                 self.definition,
                 self.grid,
-                ipywidgets.HBox(
-                    [self.table, self.map], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"}
-                ),
+                row(self.table, self.map),
             ]
         )
         follow(source, self.show)

@@ -11,10 +11,8 @@ import numpy as np
 from llmviz import attention, ops
 from llmviz.model import BlockTrace, Trace
 
-MAP_SIZE = (
-    32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
-)
-
+# Cells along one side of a small map; longer texts show the largest weight of each block of cells.
+MAP_SIZE = 32
 
 # The measures of llmviz.attention that say what a head does, and what each of them means.
 BEHAVIOURS = {
@@ -124,9 +122,11 @@ def strongest(values: np.ndarray, n: int) -> list[tuple[int, int]]:
     return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]
 
 
-def random_heads(shape: tuple[int, int], n: int, besides: Iterable[tuple[int, int]], seed: int) -> list:
+def random_heads(
+    shape: tuple[int, int], n: int, besides: Iterable[tuple[int, int]], seed: int
+) -> list[tuple[int, int]]:
     """n heads (layer, head) drawn from all the others."""
-    others = [divmod(i, shape[1]) for i in range(shape[0] * shape[1])]
-    others = [one for one in others if one not in set(besides)]
+    taken = set(besides)
+    others = [one for one in np.ndindex(*shape) if one not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
     return [others[i] for i in picked]

@@ -19,12 +19,8 @@ from llmviz.views.text_box import read
 
 CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
 
-
 N_GUESSED = 128
-
-
 MAX_READ = CONTEXTS[-1] + N_GUESSED
-
 
 # Written for this project, and under its licence: a text that the model cannot have read.
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")

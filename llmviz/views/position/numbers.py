@@ -11,8 +11,6 @@ from llmviz import ops, position
 from llmviz.model import Edits, Model, Trace
 
 DISTANCES = np.arange(2_001)
-
-
 OTHER_BASE = 10_000.0  # the base of the paper, beside that of the model
 
 

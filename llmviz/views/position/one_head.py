@@ -18,8 +18,6 @@ from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
 
 ALL = "all"  # in a choice of tokens: the mean over all of them
-
-
 FURTHEST = 200  # of the sliders for a single place
 
 

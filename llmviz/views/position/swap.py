@@ -70,12 +70,14 @@ class SwapWords(Explorer):
     def _new_text(self, _change=None) -> None:
         pieces = self._model.tokenizer.pieces(self.box.tokens)
         options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces[:-1])]
-        wanted = [pieces.index(one) if one in pieces[:-1] else None for one in self._wanted]
-        wanted = [one if isinstance(one, int) else at for one, at in zip(self._wanted, wanted)]
-        if None in wanted or max(wanted) >= len(options):
-            wanted = [0, 1]
+        places = [
+            at if isinstance(at, int) else pieces.index(at) if at in pieces[:-1] else None
+            for at in self._wanted
+        ]
+        if None in places or max(places) >= len(options):
+            places = [0, 1]
         self._choosing = True
-        for one, at in zip((self.first, self.second), wanted):
+        for one, at in zip((self.first, self.second), places):
             one.options = options
             one.value = at if at < len(options) else None
         self._choosing = False

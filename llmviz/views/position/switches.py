@@ -27,8 +27,6 @@ SETTINGS: Mapping[str, Edits] = {
     "squeezed to half": Edits(position_scale=0.5),
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
-
-
 N_WRITTEN = 30
 
 
