@@ -19,9 +19,8 @@ class OfTokens(Picture):
     ids = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    _of_each: tuple[str, ...] = (
-        "ids",
-    )  # traits with one entry a piece: dropped where new pieces don't fit them
+    # Traits with one entry a piece: dropped where new pieces don't fit them.
+    _of_each: tuple[str, ...] = ("ids",)
 
     def __init__(self, pieces: Sequence[str], *, ids: Sequence | np.ndarray | None = None, **traits):
         super().__init__(pieces=pieces, ids=None if ids is None else [int(i) for i in ids], **traits)
