@@ -166,6 +166,23 @@ def test_a_text_of_one_distinct_token_has_no_sink(model):
 # --- one head by hand ---
 
 
+@pytest.mark.parametrize(
+    "edits",
+    [Edits(), Edits(causal_mask=False, score_scale=False), Edits(head={(1, 2): 0.5}, attention={1: 2})],
+)
+def test_one_query_alone_is_its_row_of_all(tiny_model, edits):
+    block = tiny_model.trace("The cat sat on the cat", edits).blocks[1]
+    whole = block.attention
+    for query in range(block.q.shape[1]):
+        alone = block.attention_at(query)
+        seen = alone.pattern.shape[2]
+        np.testing.assert_allclose(alone.pattern[:, 0], whole.pattern[:, query, :seen], rtol=1e-5)
+        assert not whole.pattern[:, query, seen:].any()
+        np.testing.assert_allclose(alone.scores[:, 0], whole.scores[:, query, :seen], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(alone.z[:, 0], whole.z[:, query], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(alone.out[0], whole.out[query], rtol=1e-4, atol=1e-6)
+
+
 @pytest.fixture
 def by_hand(cat):
     return pictures.HeadByHand(cat, layer=13, head=8, query=6)
@@ -248,7 +265,7 @@ def check_explanation(explanation, trace, model) -> None:
     np.testing.assert_allclose(result, explanation.result, rtol=1e-3, atol=1e-4, err_msg=repr(explanation))
     for name, value, *source in explanation.operands:
         if source and source[0]:
-            np.testing.assert_allclose(eval(source[0], names), value, rtol=1e-5, err_msg=name)
+            np.testing.assert_allclose(eval(source[0], names), value, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 # --- all heads, the sink, the finder ---
@@ -371,11 +388,15 @@ def test_the_heads_that_look_at_cat_hardly_matter(matter):
 
 
 @pytest.mark.parametrize("preset", [1, 2])
-def test_one_head_carries_the_plural(matter, preset):
+def test_one_head_carries_the_plural(matter, model, preset):
     matter.preset.value = preset
     assert matter.grid.chosen == [[26, 0]]
     assert matter.lead_before > 3
     assert matter.lead < 0.5
+    others = [(layer, head) for layer in range(24, 30) for head in range(9) if (layer, head) != (26, 0)]
+    for one in others:
+        off = model.trace(matter.trace.tokens, Edits(head={one: 0}))
+        assert matter._lead(off.logits) > matter.lead + 1, one
 
 
 def test_a_head_can_look_at_a_word_to_hold_it_back(matter):
@@ -412,6 +433,15 @@ def test_own_texts_and_answers(matter):
     matter.box.box.value = ""
     assert "Type something" in told(matter.box.message)
     matter.preset.value = 0
+
+
+def test_where_the_answer_cannot_change_nothing_is_compared(tiny_model):
+    matter = pictures.DoesItMatter(tiny_model)
+    matter.answer.value = matter.other.value = "s"
+    matter.switch_each_off()
+    assert not matter.effect.any()
+    assert "Needed most" in told(matter.effect_told)
+    assert "correlate" not in told(matter.effect_told)
 
 
 def test_every_head_is_switched_off_alone(tiny_model):

@@ -113,10 +113,10 @@ class HeadByHand(Explorer):
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         self.shown = tempted = self.tempted
         block = tempted.blocks[layer]
-        self._attention = result = block.attention
-        weights, scores = result.pattern[head, query], result.scores[head, query]
-        masked = ~np.isfinite(scores)
-        self._weights = np.where(masked, np.float32(np.nan), weights)
+        self._row = block.attention_at(query)  # of all heads, over the keys that this query sees
+        n, seen = len(trace.tokens), self._row.scores.shape[2]
+        self._scores, self._weights = np.full(n, -np.inf, np.float32), np.full(n, np.nan, np.float32)
+        self._scores[:seen], self._weights[:seen] = self._row.scores[head, 0], self._row.pattern[head, 0]
         self._raw = raw_scores(block, head, query)
         self._shared = head // (trace.model.config.n_heads // trace.model.config.n_kv_heads)
         name = head_name(layer, head)
@@ -132,8 +132,8 @@ class HeadByHand(Explorer):
         self.steps.change(
             pieces=trace.pieces,
             raw=self._raw,
-            scores=scores,
-            exps=np.where(masked, 0, np.exp(scores - scores.max())),
+            scores=self._scores,
+            exps=np.exp(self._scores - self._scores.max()),
             weights=self._weights,
             scaled=tempted.edits.score_scale,
             selected=self.key,
@@ -163,7 +163,7 @@ class HeadByHand(Explorer):
             labels=["query q", "key k", "q × k"],
             caption=f"2 · {of_query} asks (q), {of_key} offers (k): their {len(q)} products, added up, are q · k",
         )
-        raw, score, weight = self._raw[key], self._attention.scores[head, query, key], self._weights[key]
+        raw, score, weight = self._raw[key], self._scores[key], self._weights[key]
         root = f"√{len(q)} = {np.sqrt(len(q)):.3g}"
         divided = f"divided by {root}: {score:.2f}" if self.shown.edits.score_scale else "not divided"
         told = f"q · k = {raw:.2f}; {divided}; after softmax {percent(weight)} of this query's attention."
@@ -172,7 +172,7 @@ class HeadByHand(Explorer):
         self.product_told.say(told)
 
     def _draw_values(self) -> None:
-        trace, head, query = self.trace, self.head.value, self._query
+        trace, head = self.trace, self.head.value
         v, weights = trace.blocks[self.layer.value].v[self._shared], np.nan_to_num(self._weights)
         order = np.argsort(-weights, kind="stable")
         self._top = [int(i) for i in order[:4] if weights[i] > 0]
@@ -184,16 +184,16 @@ class HeadByHand(Explorer):
             labels.append(f"{percent(weights[rest].sum())} × {len(rest)} others")
         self._rest = rest
         self.values.change(
-            values=np.stack([*rows, self._attention.z[head, query]]),
+            values=np.stack([*rows, self._row.z[head, 0]]),
             labels=[*labels, "sum: z"],
             caption="4 · The values, each times its share, added up: what this head carries over",
         )
 
     def _draw_stream(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
-        before, after = trace.blocks[layer].resid_pre[query], self._attention.out[query]
+        before, after = trace.blocks[layer].resid_pre[query], self._row.out[0]
         W_O, one = trace.model.weights.layers[layer].W_O, slice(head, head + 1)
-        alone = attention.output(self._attention.z[one, query : query + 1], W_O[one])
+        alone = attention.output(self._row.z[one], W_O[one])
         self._adds = np.stack([before, alone[0], after])
         self.stream.change(
             values=self._adds,
@@ -267,7 +267,7 @@ class HeadByHand(Explorer):
                 "q @ k",
                 self._raw[key],
             )
-        scores = self._attention.scores[head, query]
+        scores = self._scores
         return Explanation(
             f"e to the power of the score of {isolated(trace.pieces[key])}",
             "e^(score − largest): always positive; taking off the largest first changes no share",
@@ -284,7 +284,7 @@ class HeadByHand(Explorer):
         v = trace.blocks[layer].v[self._shared]
         pattern = Operand(
             "pattern",
-            self._attention.pattern[head, query],
+            np.nan_to_num(self._weights),
             f"trace.blocks[{layer}].attention.pattern[{head}, {query}]",
         )
         values = Operand("v", v, f"trace.blocks[{layer}].v[{self._shared}]")
@@ -310,7 +310,7 @@ class HeadByHand(Explorer):
             "z = the sum over all keys of share × value",
             [pattern, values, Operand("i", i)],
             "pattern @ v[:, i]",
-            self._attention.z[head, query, i],
+            self._row.z[head, 0, i],
         )
 
     def _explain_stream(self, which: int, i: int) -> Explanation:
@@ -324,7 +324,7 @@ class HeadByHand(Explorer):
                 "x[i]",
                 x[i],
             )
-        W_O, z = trace.model.weights.layers[layer].W_O, self._attention.z[:, query]
+        W_O, z = trace.model.weights.layers[layer].W_O, self._row.z[:, 0]
         weights = f"model.weights.layers[{layer}].W_O"
         source = f"trace.blocks[{layer}].attention.z"
         if which == 1:
