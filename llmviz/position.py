@@ -23,7 +23,10 @@ Layout = Literal["adjacent", "halves"]
 def rotation_angles(
     positions: Real[np.ndarray, " seq"], d_head: int, *, base: float
 ) -> Float[np.ndarray, "seq n_pairs"]:
-    """Angle in radians of every pair's clock hand at every position (float64: angles grow to thousands)."""
+    """Angle in radians of every pair's clock hand at every position (float64: angles grow to thousands).
+
+    ValueError for an odd d_head.
+    """
     if d_head % 2:
         raise ValueError(f"RoPE turns pairs of numbers, so d_head must be even; got {d_head}")
     frequencies = base ** (-np.arange(0, d_head, 2) / d_head)  # radians a position
@@ -39,7 +42,7 @@ def rotate(
     """Turn each pair of x by its angle (RoPE).
 
     layout: which numbers form a pair: "adjacent" (0,1), (2,3)… as in the paper and in GGUF files of the
-    architecture llama; "halves" (0, d/2), (1, d/2+1)… as in Hugging Face checkpoints.
+    architecture llama; "halves" (0, d/2), (1, d/2+1)… as in Hugging Face checkpoints. ValueError for another.
     """
     first, second = pair_slices(x.shape[-1], layout)
     cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)

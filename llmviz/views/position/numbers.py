@@ -53,6 +53,7 @@ def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vo
 
 
 def amount(value: float | np.floating) -> str:
+    """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")
 
 

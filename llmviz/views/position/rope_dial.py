@@ -56,4 +56,5 @@ class RopeDial(Picture):
 
 
 def degrees(hand: np.ndarray) -> str:
+    """The angle of a hand (a, b), from −180° to 180°."""
     return f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°".replace("-", "−")
