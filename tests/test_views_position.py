@@ -328,8 +328,8 @@ def test_a_new_text_ends_what_is_being_written(model):
 
 
 @pytest.mark.parametrize("text", UNUSUAL.values(), ids=UNUSUAL)
-def test_any_text_gets_bars_or_a_sentence(model, text):
-    switches = pictures.PositionSwitches(model, "Hello there")
+def test_any_text_gets_bars_or_a_sentence(tiny_model, text):
+    switches = pictures.PositionSwitches(tiny_model, "Hello there")
     switches.box.box.value = text
     if switches.box.tokens:
         assert switches.bars.layout.visibility == "visible"
