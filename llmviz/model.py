@@ -201,10 +201,12 @@ class Model:
 
     @property
     def config(self) -> Config:
+        """The model's sizes."""
         return self.weights.config
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
+        """How this model cuts a text into tokens, and puts tokens together to a text."""
         return tokenization.from_gguf_metadata(**self.weights.vocabulary)
 
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
