@@ -11,6 +11,7 @@ from widget_tree import inside
 from llmviz.views import embeddings as pictures
 from llmviz.views import theme
 from llmviz.views.embeddings import look_up, read_groups
+from llmviz.views.embeddings.in_space import apart
 from llmviz.views.picture import Picture
 from llmviz.views.provenance import Operand
 
@@ -249,12 +250,41 @@ def test_a_turn_in_space_shows_the_same_words(word_map, model):
     solid, dotted, small, large = word_map.figure.data[-4:]
     assert "·red" in large.text
     assert 4 <= len(large.text) <= 7
-    assert sorted([*small.text, *large.text]) == sorted(f"·{piece.strip()}" for piece in word_map.pieces)
+    assert not set(small.text) & set(large.text)
+    assert {*small.text, *large.text} <= {f"·{piece.strip()}" for piece in word_map.pieces}
     red = word_map.coordinates[word_map.pieces.index(" red")]
     for line in (solid, dotted):  # from the word to three others, each stroke apart
         points = np.array([line.x, line.y, line.z]).T.reshape(3, 3, 3)
         np.testing.assert_allclose(points[:, 0], [red] * 3, atol=1e-6)
         assert np.isnan(points[:, 2]).all()
+
+
+@pytest.mark.parametrize("typed", [WORDS, "dog dogs", "one two three four five"])
+def test_all_words_in_space_are_seen_on_one_scale(word_map, typed):
+    word_map.box.value = typed
+    word_map.dimensions.value = 3
+    scene = word_map.figure.layout.scene
+    scale = []
+    for axis, ratio, values in zip(
+        (scene.xaxis, scene.yaxis, scene.zaxis),
+        (scene.aspectratio.x, scene.aspectratio.y, scene.aspectratio.z),
+        word_map.coordinates.T,
+    ):
+        low, high = axis.range
+        assert low < values.min() <= values.max() < high
+        scale.append((high - low) / ratio)
+    np.testing.assert_allclose(scale, scale[0])
+
+
+def test_names_in_space_stand_apart():
+    points = np.random.default_rng(0).random((60, 3))
+    named = apart(points, 0.2)
+    least = 0.2 * np.ptp(points, axis=0).max()
+    for i, point in enumerate(points):
+        others = points[:i][named[:i]]
+        assert named[i] == all(np.sqrt(((other - point) ** 2).sum()) >= least for other in others)
+    assert apart(np.zeros((4, 3))).all()  # all in one place: nothing to choose by
+    assert apart(np.zeros((0, 3))).shape == (0,)
 
 
 def test_a_place_on_the_map_tells_where_it_comes_from(word_map):

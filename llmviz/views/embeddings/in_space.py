@@ -14,7 +14,16 @@ def empty_figure(line_names: Sequence[str]):
     """Every trace there will ever be: one for each group, the lines, and the names: small ones, and large ones."""
     import plotly.graph_objects as go
 
-    axis = {"showticklabels": False, "zeroline": False, "title": ""}
+    axis = {
+        "showticklabels": False,
+        "zeroline": False,
+        "showgrid": False,
+        "showline": True,  # with its mirrors the edges of a box, to see what is in front and what behind
+        "mirror": True,
+        "linecolor": theme.MID_GREY,
+        "linewidth": 2,
+        "title": "",
+    }
     dots = [
         go.Scatter3d(
             x=[],
@@ -23,7 +32,7 @@ def empty_figure(line_names: Sequence[str]):
             text=[],
             mode="markers",
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-            marker={"color": color, "symbol": symbol, "size": 4 if symbol == "x" else 6},
+            marker={"color": color, "symbol": symbol, "size": {"x": 3, "cross": 8}.get(symbol, 6)},
             visible=False,
         )
         for color, symbol in theme.GROUPS
@@ -55,19 +64,19 @@ def empty_figure(line_names: Sequence[str]):
             hoverinfo="skip",
             visible=False,
             showlegend=False,
-            textfont={"size": size, "color": color},
+            textfont={"size": size, "color": color, "weight": weight},
         )
-        for size, color in ((12, theme.MID_GREY), (18, theme.stage_color("embeddings", "dark")))
+        for size, color, weight in ((14, theme.MID_GREY, 400), (18, theme.stage_color("embeddings"), 700))
     ]
     return go.Figure(
         data=[*dots, *strokes, *names],
         layout={
             "template": theme.plotly_template("embeddings"),
-            "height": 640,
+            "height": 600,
             "margin": {"l": 10, "r": 10, "t": 60, "b": 60},
             "scene": {
                 **{f"{name}axis": axis for name in "xyz"},
-                "aspectmode": "data",
+                "aspectmode": "manual",
                 "camera": camera(35),
             },
             "legend": {"orientation": "h", "y": -0.02, "yanchor": "top"},
@@ -106,12 +115,36 @@ def figure_widget(figure):
     return widget
 
 
+def extent(points: np.ndarray) -> dict:
+    """Axes around points [n, 3]: one scale for all three, the longest side of the box 1, so that all of it is seen."""
+    low, high = (points.min(axis=0), points.max(axis=0)) if len(points) else (np.zeros(3), np.ones(3))
+    longest = float((high - low).max()) or 1.0
+    sides = np.maximum(1.1 * (high - low), 0.2 * longest)  # some air, and a box even where all lie on a line
+    axes = {
+        f"{name}axis": {"range": [middle - side / 2, middle + side / 2]}
+        for name, middle, side in zip("xyz", ((low + high) / 2).tolist(), sides.tolist())
+    }
+    return axes | {"aspectratio": dict(zip("xyz", (sides / sides.max()).tolist()))}
+
+
+def apart(points: np.ndarray, share: float = 0.09) -> np.ndarray:
+    """Which of the points [n, 3] to name, so that names can be read: none close to one that is named already.
+
+    share: of the box's longest side, how far apart they have to be.
+    """
+    named = np.zeros(len(points), dtype=bool)
+    least = share * np.ptp(points, axis=0).max(initial=0) if len(points) else 0
+    for i, point in enumerate(points):
+        named[i] = (np.linalg.norm(points[named] - point, axis=1) >= least).all()
+    return named
+
+
 def camera(degrees: float) -> dict:
     """Where plotly looks from, turned around the map."""
     angle = np.deg2rad(degrees)
     return {
-        "eye": {"x": 1.35 * float(np.cos(angle)), "y": 1.35 * float(np.sin(angle)), "z": 0.55},
-        "center": {"x": 0, "y": 0, "z": -0.1},
+        "eye": {"x": 1.5 * float(np.cos(angle)), "y": 1.5 * float(np.sin(angle)), "z": 0.8},
+        "center": {"x": 0, "y": 0, "z": -0.12},
     }
 
 

@@ -12,7 +12,7 @@ from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import theme
 from llmviz.views.embeddings.flat_map import FlatMap, table
-from llmviz.views.embeddings.in_space import camera, empty_figure, figure_widget, xyz
+from llmviz.views.embeddings.in_space import apart, camera, empty_figure, extent, figure_widget, xyz
 from llmviz.views.embeddings.word_box import controls
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.picture import Explorer, one_at_a_time, percent
@@ -163,6 +163,8 @@ class WordMap(Explorer):
             trace.update(
                 visible=True, name=names[group], text=self._labels[mine], **xyz(self.coordinates[mine])
             )
+        self._named = apart(self.coordinates)
+        figure.layout.scene.update(extent(self.coordinates))
         for axis, name in zip("xyz", self._axes()):
             figure.layout.scene[f"{axis}axis"].title.text = name.removesuffix(" of the variance")
         figure.layout.title.text = self._title()
@@ -261,7 +263,7 @@ class WordMap(Explorer):
                 points = [p for j in targets for p in (self.coordinates[i], self.coordinates[j], gap)]
                 trace.update(visible=i is not None, **xyz(np.array(points)))
             chosen = np.isin(np.arange(len(self.pieces)), [i, *true, *seen])
-            for trace, named in ((small, ~chosen), (large, chosen)):
+            for trace, named in ((small, self._named & ~chosen), (large, chosen)):
                 trace.update(visible=True, text=self._labels[named], **xyz(self.coordinates[named]))
 
     def _explain(self, i: int) -> Explanation:
