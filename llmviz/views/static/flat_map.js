@@ -16,7 +16,8 @@ function render({ model, el }) {
   const picture = s("svg", { class: "lv-map", tabindex: "0", role: "application", "aria-label": "map of points; the arrow keys go to the next one in that direction" },
     across, up, strokes, ring, points, names);
   view.body.append(picture);
-  const [HEIGHT, SIDE, EDGE, FACE] = [620, 76, 44, 16];
+  const HEIGHT = clamp(window.innerHeight - 260, 440, 620); // on a projector, too, all of it is seen at once
+  const [SIDE, EDGE, FACE] = [76, 44, 16];
   let drawn = {};
   let at = []; // [x, y] of each point, in pixels
   let labels = []; // its text, and the line that leads to it where it stands apart: {text, leader, crowded}

@@ -14,7 +14,7 @@ function render({ model, el }) {
   const tell = () => {
     const here = at();
     const one = here && cell(...here);
-    view.note(one ? one[4] : model.get("rows").length ? "Point at a cell, or use the arrow keys." : "");
+    view.note(one ? one[4] : model.get("rows").length ? "Point at a cell, or use the arrow keys." : "Type something.");
   };
   const go = (row, index) => cell(row, index) && view.set({ selected: [row, index] });
   const upDown = (by) => {
