@@ -95,7 +95,7 @@ function render({ model, el }) {
     const [[x, y], right] = [points[step], step > (points.length - 1) * 0.6];
     done.setAttribute("points", points.slice(0, step + 1).join(" "));
     for (const [key, v] of Object.entries({ cx: x, cy: y })) dot.setAttribute(key, v);
-    for (const [key, v] of Object.entries({ x: Number(x) + (right ? -4 : 8), y: y - 12, "text-anchor": right ? "end" : "start" })) here.setAttribute(key, v);
+    for (const [key, v] of Object.entries({ x: Number(x) + (right ? -4 : 8), y: Math.max(y - 12, 17), "text-anchor": right ? "end" : "start" })) here.setAttribute(key, v);
     setText(here, count(model.get("n_parts")[step]));
   };
 
