@@ -24,12 +24,16 @@ function render({ model, el }) {
   const light = () => picture.querySelectorAll(".lv-bin").forEach((bin, i) => bin.classList.toggle("lv-on", i === at));
   const move = (to) => { at = clamp(to, 0, model.get("counts").length - 1); light(); tell(); };
   const ask = () => model.get("value") !== null && view.ask();
-  const start = () => at ?? geometry().edges.findIndex((edge) => edge >= (model.get("value") ?? 0)) - 1;
+  const bin = (v) => {
+    const { edges, low, high } = geometry();
+    return Math.floor(((v - low) / (high - low)) * (edges.length - 1));
+  };
+  const start = () => at ?? bin(model.get("value") ?? 0);
 
   picture.addEventListener("pointermove", (event) => {
-    const { edges, low, high, width } = geometry();
-    const v = low + ((event.clientX - picture.getBoundingClientRect().left - SIDE) / (width - 2 * SIDE)) * (high - low);
-    move(Math.floor(((v - low) / (high - low)) * (edges.length - 1)));
+    const { low, high, width } = geometry();
+    const part = (event.clientX - picture.getBoundingClientRect().left - SIDE) / (width - 2 * SIDE);
+    move(bin(low + part * (high - low)));
   });
   picture.addEventListener("pointerleave", () => { at = null; light(); tell(); });
   picture.addEventListener("blur", () => { at = null; light(); tell(); });
