@@ -62,7 +62,10 @@ def nearest(
     n: int = 10,
     exclude: Sequence[int] = (),
 ) -> Neighbours:
-    """The n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`."""
+    """The n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`.
+
+    ValueError unless n is from 1 to the number of tokens that are left.
+    """
     if not 1 <= n <= len(W_E) - len(set(exclude)):
         raise ValueError(f"n must be from 1 to {len(W_E) - len(set(exclude))}, got {n}")
     cosines = cosine_to_all(vector, W_E)
@@ -166,7 +169,8 @@ def random_pair_cosines(
 ) -> Float[np.ndarray, " n_pairs"]:
     """Cosines of random pairs of two different tokens: the baseline that any one cosine must be held against.
 
-    among: draw from these tokens only (say, frequent ones); the baseline depends on it.
+    among: draw from these tokens only (say, frequent ones); the baseline depends on it. ValueError if they are not
+    at least two different ones.
     """
     candidates = np.arange(len(W_E)) if among is None else np.unique(np.asarray(among, dtype=np.int64))
     if len(candidates) < 2:

@@ -78,11 +78,14 @@ class Tokenizer:
         return merges(text, self.ranks, self.words)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The tokens' text. Bytes that are no whole character become �."""
+        """The tokens' text. Bytes that are no whole character become �. ValueError for an id that is no token."""
         return b"".join(self._lookup(token) for token in tokens).decode("utf-8", errors="replace")
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """The text of each token by itself; a byte that is only part of a character is written like <0xF0>."""
+        """The text of each token by itself; a byte that is only part of a character is written like <0xF0>.
+
+        ValueError for an id that is no token.
+        """
         return [readable(self._lookup(token)) for token in tokens]
 
     def encode_chat(self, messages: Sequence[Mapping[str, str]], *, add_reply: bool = True) -> list[int]:
@@ -236,6 +239,7 @@ def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
     """Learn a vocabulary from a text: glue the most frequent pair of neighbours everywhere, n_merges times.
 
     Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
+    ValueError if n_merges is negative.
     """
     if not n_merges >= 0:  # NaN as well
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
