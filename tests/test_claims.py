@@ -363,6 +363,7 @@ def test_a_neuron_pushes_down_what_it_is_woken_by(model):
     lowest = model.tokenizer.pieces(np.argsort(pushed)[:5].tolist())
     assert all(piece.strip().lower() in ("french", "france") for piece in lowest)
     assert fires(model, FRANCE)[-1] > 5
+    assert fires(model, "The capital of Germany is")[-1] < 1
     assert fires(model, "Paris is the capital of France. We went to see the Eiffel tower in").max() > 10
     assert np.abs(fires(model, FRANCE)[3]) < 2  # not by the word itself
     assert (
@@ -381,13 +382,38 @@ def test_the_first_token_is_another_world(model):
         assert lengths[:-1, 0].max() > 10 * lengths[:, 1:].max()
 
 
-def test_one_attention_block_is_needed_by_the_answer_and_not_by_other_text(model):
-    ordinary = (
-        "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
+def test_a_late_attention_block_and_the_last_ffns_say_paris(model):
+    parts = experiments.direct_attribution(model.trace(FRANCE), one_token(model, " Paris"))
+    assert parts.attention.argmax() == 23
+    assert parts.attention[23] > 2
+    assert np.abs(parts.attention[:16]).max() < 1
+    assert np.abs(parts.ffn[:20]).max() < 1
+    assert parts.ffn[-4:].sum() > parts.ffn[:-4].sum() + 5
+
+
+def surprise(model, edits: Edits | None = None) -> float:
+    """On a text that asks for no fact, the one of notebook 05."""
+    return experiments.loss(
+        model.trace(
+            "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside.",
+            edits,
+        )
     )
-    off = Edits(attention={23: 0})
-    assert probability(model.trace(FRANCE, off), one_token(model, " Paris")) < 0.77 / 2
-    assert experiments.loss(model.trace(ordinary, off)) - experiments.loss(model.trace(ordinary)) < 0.1
+
+
+@pytest.mark.parametrize("layer", [0, 2, 8, 11])
+def test_without_some_ffns_other_text_breaks_as_well(model, layer):
+    assert surprise(model, Edits(ffn={layer: 0})) > surprise(model) + 1
+
+
+@pytest.mark.parametrize(
+    ("country", "capital"),
+    [("France", " Paris"), ("Germany", " Berlin"), ("Italy", " Rome"), ("Japan", " Tokyo")],
+)
+def test_one_attention_block_is_needed_by_the_answer_and_not_by_other_text(model, country, capital):
+    text, answer, off = f"The capital of {country} is", one_token(model, capital), Edits(attention={23: 0})
+    assert probability(model.trace(text, off), answer) < probability(model.trace(text), answer) / 2
+    assert surprise(model, off) < surprise(model) + 0.1
 
 
 @pytest.mark.parametrize(("country", "capital"), [("France", " Paris"), ("Japan", " Tokyo")])

@@ -1,4 +1,4 @@
-"""Experiments on the model: each against a formula written another way, and what the lesson says of its results."""
+"""Experiments on the model: each against a formula written another way."""
 
 import math
 
@@ -8,8 +8,6 @@ import pytest
 from llmviz import Edits, Sampler, experiments, ops
 
 TEXT = "the cat sat on the dog"
-FRANCE = "The capital of France is"
-ORDINARY = "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
 
 
 # --- direct attribution ---
@@ -175,80 +173,3 @@ def test_parameters_are_counted_once(tiny_model, load_tiny):
         "output table": c.n_vocab * c.d_model,
     }
     assert "output table" not in experiments.parameters(load_tiny("full"))
-
-
-# --- what notebook 05 says about the default model ---
-
-
-@pytest.fixture(scope="module")
-def france(model):
-    trace = model.trace(FRANCE)
-    assert trace.pieces[3] == " France"
-    return trace, model.tokenizer.encode(" Paris")[0]
-
-
-def without(model, tokens, answer, **off) -> float:
-    return experiments.probability(model.trace(tokens, Edits(**off)), answer)
-
-
-def test_a_late_attention_block_and_the_last_ffns_say_paris(france):
-    trace, paris = france
-    parts = experiments.direct_attribution(trace, paris)
-    assert parts.total == pytest.approx(trace.logits[paris], abs=1e-2)
-    assert parts.attention.argmax() == 23
-    assert parts.attention[23] > 2
-    assert np.abs(parts.attention[:16]).max() < 1
-    assert np.abs(parts.ffn[:20]).max() < 1
-    assert parts.ffn[-4:].sum() > parts.ffn[:-4].sum() + 5
-
-
-def test_early_ffns_break_everything_but_one_attention_block_takes_only_the_fact(model, france):
-    trace, paris = france
-    ordinary = model.tokens_of(ORDINARY)
-    usual = experiments.loss(model.trace(ordinary))
-    for layer in (0, 11):
-        assert without(model, trace.tokens, paris, ffn={layer: 0}) < 0.05
-        assert experiments.loss(model.trace(ordinary, Edits(ffn={layer: 0}))) > usual + 1
-    assert without(model, trace.tokens, paris, attention={23: 0}) < 0.25
-    assert experiments.loss(model.trace(ordinary, Edits(attention={23: 0}))) < usual + 0.2
-
-
-@pytest.mark.parametrize("country", ["Germany", "Italy", "Japan"])
-def test_it_carries_other_capitals_as_well(model, country):
-    capital = {"Germany": " Berlin", "Italy": " Rome", "Japan": " Tokyo"}[country]
-    tokens, answer = model.tokens_of(f"The capital of {country} is"), model.tokenizer.encode(capital)[0]
-    whole = experiments.probability(model.trace(tokens), answer)
-    assert without(model, tokens, answer, attention={23: 0}) < 0.5 * whole
-
-
-def test_the_fact_stands_at_france_first_and_at_the_end_later(model, france):
-    trace, paris = france
-    one = experiments.disturb(model, trace.tokens, paris, [3], strength=3.0, seed=0)
-    assert one.probability < 0.05
-
-    def back(layer, position):
-        place = {(layer, position): trace.blocks[layer].resid_pre[position]}
-        return without(model, trace.tokens, paris, resid=one.resid | place)
-
-    assert back(8, 3) > 0.6
-    assert back(8, 4) < 0.1
-    assert back(20, 3) < 0.1
-    assert back(20, 4) < 0.2
-    assert back(26, 3) < 0.1
-    assert back(26, 4) > 0.6
-
-
-def test_a_neuron_of_the_last_layer_argues_against_paris(model, france):
-    trace, paris = france
-    place = (29, 864)
-    off, loud = (without(model, trace.tokens, paris, neuron={place: scale}) for scale in (0.0, 3.0))
-    assert off > experiments.probability(trace, paris) + 0.1
-    assert loud < 0.3
-    pushed = model.weights.layers[29].W_down[864] @ model.weights.W_U
-    assert {" French", " France", " Paris"} <= set(model.tokenizer.pieces(np.argsort(pushed)[:8].tolist()))
-    fires = {
-        text: float(model.trace(text).blocks[29].ffn.hidden[-1, 864])
-        for text in (FRANCE, "The capital of Germany is", "We went to see the Eiffel tower in")
-    }
-    assert fires["The capital of Germany is"] < 1 < 5 < fires[FRANCE]
-    assert fires["We went to see the Eiffel tower in"] > 5
