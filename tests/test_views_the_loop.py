@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler
+from llmviz.views.beside import running
 from llmviz.views.text_box import TextBox, read
 from llmviz.views.the_loop import LoopExplorer
 
@@ -49,6 +50,7 @@ def test_pick_one_appends_one_token(loop):
     assert loop.strip.ids[:-1] == before
     assert loop.strip.highlight == [len(before)]
     assert loop.loop.pieces == loop.strip.pieces
+    assert loop.loop.likeliest == loop.bars.pieces[: len(loop.loop.likeliest)]
 
 
 def test_the_same_seed_writes_the_same_text(loop):
@@ -70,13 +72,37 @@ def test_stop_is_heard_while_it_writes(loop):
         while len(loop.strip.ids) < len(loop.box.tokens) + 3:
             await asyncio.sleep(0.001)
         loop.stop.click()
-        await loop._task
+        await asyncio.gather(*running)
 
     asyncio.run(scene())
     written = len(loop.strip.ids) - len(loop.box.tokens)
     assert 3 <= written < 30
     assert not loop.pick.disabled
     assert loop.stop.disabled
+
+
+def test_a_turn_goes_once_round_the_loop(loop):
+    seen = []
+    loop.loop.observe(lambda change: seen.append(change["new"]), "phase")
+    loop.pick.click()
+    assert seen == ["pick", "append", "read", "guess"]
+
+
+def test_pressing_again_adds_a_turn(loop):
+    async def scene():
+        loop.pick.click()
+        await asyncio.sleep(0.02)
+        assert not loop.pick.disabled
+        loop.pick.click()
+        await asyncio.gather(*running)
+
+    asyncio.run(scene())
+    both = list(loop.strip.ids)
+    assert len(both) == len(loop.box.tokens) + 2
+    loop.again.click()
+    loop.pick.click()
+    loop.pick.click()
+    assert loop.strip.ids == both
 
 
 def test_a_new_text_starts_again_while_it_writes(loop, tiny_model):

@@ -7,20 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import traitlets
 
+from llmviz.model import Model
 from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
 from llmviz.views.pieces import visible
 
 KEEP = object()  # `show(probs)` leaves "before" as it is
-_AXES = (
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-)  # where the axis may end: few steps, so that bars keep their meaning while a slider moves
+# Where the axis may end: few steps, so that bars keep their meaning while a slider moves.
+_AXES = (0.1, 0.25, 0.5, 1.0)
 
 
 class NextTokenBars(Picture):
-    """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first.
+    """The `n` likeliest tokens of a distribution over the whole vocabulary, likeliest first (see `show`).
 
     `probs` [n_vocab] must come from a softmax over all tokens: if it does not add up to 1 (within 0.01), is negative
     or NaN, that is a ValueError. `before` [n_vocab] is drawn as an outline around the bars, for the same tokens, and
@@ -64,17 +61,22 @@ class NextTokenBars(Picture):
         )
         self.show(probs, before=before)
 
-    def show(self, probs: Sequence | np.ndarray, before: object = KEEP) -> None:
-        """Draw these probabilities [n_vocab] instead; `before` [n_vocab] is the new outline, None takes it away."""
+    def show(
+        self, probs: Sequence | np.ndarray, before: object = KEEP, *, ranked_by: np.ndarray | None = None
+    ) -> None:
+        """Draw these probabilities [n_vocab] instead; `before` [n_vocab] is the new outline, None takes it away.
+
+        ranked_by [n_vocab]: the rows are the `n` tokens with the most of this, in its order; of `probs` itself if None.
+        """
         probs = _distribution(probs, "probs")
         if before is not KEEP:
             self._all_before = None if before is None else _distribution(before, "before")
         if self._all_before is not None and self._all_before.shape != probs.shape:
             raise ValueError(f"before has {self._all_before.size} tokens, probs {probs.size}")
-        ids = top(probs, self._n)
+        ids = top(probs if ranked_by is None else ranked_by, self._n)
         shown = probs[ids]
         was = None if self._all_before is None else self._all_before[ids]
-        largest = max(shown[0], 0 if was is None else was.max())
+        largest = max(shown.max(), 0 if was is None else was.max())
         keep = np.flatnonzero(ids == self.chosen) if self.chosen is not None else ()
         self.change(
             pieces=self._tokenizer.pieces(ids.tolist()),
@@ -116,6 +118,12 @@ class NextTokenBars(Picture):
     def _choose(self, _change):
         row = self.selected
         self.chosen = self.ids[row] if row is not None and row < len(self.ids) else None
+
+
+def empty_bars(model: Model, **options) -> NextTokenBars:
+    """Bars for a model's next token that wait for their first probabilities."""
+    n = model.config.n_vocab
+    return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)
 
 
 def top(probs: np.ndarray, n: int) -> np.ndarray:

@@ -12,14 +12,17 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told, button, seed_box, slider
+from llmviz.views.beside import beside
+from llmviz.views.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.loop_picture import LoopPicture
-from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.text_box import TextBox
 from llmviz.views.theme import MAX_TOKENS
 from llmviz.views.token_strip import TokenStrip
+
+N_GUESSES = 4  # bars inside the loop's own picture
 
 
 class LoopExplorer(Explorer):
@@ -34,8 +37,8 @@ class LoopExplorer(Explorer):
     def __init__(self, model: Model, text: str, *, temperature: float = 1.0, seed: int = 1):
         self._model = model
         self._ended = False
-        self._writing = False
-        self._task: asyncio.Task | None = None
+        self._run = 0  # a number for each time it is stopped: what runs under an older one has been stopped
+        self._left = 0  # turns that are still to come
         self.box = TextBox(model, text, label="Your text")
         self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
         self.seed = seed_box(seed)
@@ -45,27 +48,21 @@ class LoopExplorer(Explorer):
         self.again = button("start again", "back to your own text, and the dice back to the seed")
         self.told = Told(layout={"min_height": "26px"})
         self.strip = TokenStrip([], [], caption="Your text as tokens: pieces with their numbers")
-        self.bars = NextTokenBars(
-            np.full(model.config.n_vocab, 1 / model.config.n_vocab),
-            model.tokenizer,
+        self.bars = empty_bars(
+            model,
             before_label="at temperature 1",
             caption="What comes next? The model's probabilities, the likeliest 20",
             provenance=self._explain,
         )
         self.loop = LoopPicture([], n_prompt=0)
-        self.bars.layout = {"flex": "1 1 480px", "min_width": "0"}
-        self.loop.layout = {"flex": "1 1 400px", "min_width": "0"}
-        wrap = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 16px"}
-        buttons = ipywidgets.HBox(
-            [self.pick, self.write, self.stop, self.again], layout=wrap | {"grid_gap": "0"}
-        )
+        buttons = ipywidgets.HBox([self.pick, self.write, self.stop, self.again])
         super().__init__(
             [
                 self.box,
-                ipywidgets.HBox([self.temperature, buttons, self.seed], layout=wrap),
+                row(self.temperature, buttons, self.seed),
                 self.told,
                 self.strip,
-                ipywidgets.HBox([self.bars, self.loop], layout=wrap | {"align_items": "flex-start"}),
+                row(wide(self.bars, 480), wide(self.loop, 400)),
             ]
         )
         self.temperature.observe(self._draw_bars, "value")
@@ -73,7 +70,7 @@ class LoopExplorer(Explorer):
         self.box.observe(self.start_again, "tokens")
         self.pick.on_click(lambda _: self.turn(1))
         self.write.on_click(lambda _: self.turn(30))
-        self.stop.on_click(lambda _: self._stop())
+        self.stop.on_click(lambda _: self._halt())
         self.again.on_click(self.start_again)
         self.start_again()
 
@@ -85,71 +82,95 @@ class LoopExplorer(Explorer):
     @one_at_a_time
     def start_again(self, _change=None) -> None:
         """Back to the typed text, with the generator at its seed."""
-        self._stop()
+        self._halt()
         self._ended = False
         self._rng = np.random.default_rng(self.seed.value)
-        self._say("")
-        self._show(list(self.box.tokens), phase="guess")
+        self.told.say()
+        self._show(list(self.box.tokens))
+        self.loop.phase = "guess"
 
     @one_at_a_time
     def turn(self, n: int) -> None:
-        """Let the loop turn n times; in a notebook it runs beside everything else, so that `stop` is heard."""
-        if self._writing or self._ended or self.trace is None:
+        """Let the loop turn n times more; in a notebook it runs beside everything else, so that `stop` is heard."""
+        if self._ended or self.trace is None:
             return
-        self._set_writing(True)
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._turn(n))
-            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
-        except RuntimeError:  # no event loop: a plain script
-            asyncio.run(self._turn(n))
+        self._left += n
+        self._enable()
+        if self._left == n:  # else it is turning already
+            beside(self._turn(self._run))
 
-    async def _turn(self, n: int) -> None:
-        unhurried = 0.45 if n == 1 else 0.0  # one turn by itself is there to be watched
-        try:
-            for _ in range(n):
-                if not self._writing or self._ended:
-                    break
-                token = sampling.draw(self.probs, self._rng)
-                self._picked(token)
-                await asyncio.sleep(unhurried)
-                if not self._writing:
-                    break
-                self._append(token)
-                await asyncio.sleep(0.01)  # lets the page and the stop button have their turn
-        finally:
-            self._set_writing(False)
+    async def _turn(self, run: int) -> None:
+        while (token := self._pick(run)) is not None:
+            await asyncio.sleep(self._pause())
+            self._append(run, token)
+            for phase in ("append", "read"):
+                if self._pause():
+                    self._point(run, phase)
+                    await asyncio.sleep(self._pause())
+            if not self._end_turn(run):
+                break
+            await asyncio.sleep(0.01)  # lets the page and the stop button have their turn
+
+    def _pause(self) -> float:
+        """Seconds for each part of a turn: the last of many, or a single one, is there to be watched."""
+        return 0.3 if self._left == 1 else 0.0
 
     @one_at_a_time
-    def _picked(self, token: int) -> None:
-        piece = self._model.tokenizer.pieces([token])[0]
-        self._say(f"Drawn: {quote(piece)}, which had {percent(self.probs[token])}.")
+    def _pick(self, run: int) -> int | None:
+        """Draw the next token; None where the loop has come to its end."""
+        if run != self._run or not self._left or self._ended:
+            return None
+        probs = self.probs
+        token = sampling.draw(probs, self._rng)
+        piece = self._piece(token)
+        self.told.say(f"Drawn: {quote(piece)}, which had {percent(probs[token])}.")
         rows = self.bars.ids
         self.bars.selected = rows.index(token) if token in rows else None
         self.loop.change(phase="pick", picked=piece)
+        return token
 
     @one_at_a_time
-    def _append(self, token: int) -> None:
-        self._show([*self.trace.tokens, token], phase="guess")
+    def _append(self, run: int, token: int) -> None:
+        if run != self._run:
+            return
+        self._show([*self.trace.tokens, token])
         if token == self._model.tokenizer.eos_token:
             self._ended = True
-            self._say(
-                f"It chose {quote(self.trace.pieces[-1])}, its sign for “I am done”: the loop ends here."
+            self.told.say(
+                f"It chose {quote(self._piece(token))}, its sign for “I am done”: the loop ends here."
             )
         elif len(self.trace.tokens) >= MAX_TOKENS:
             self._ended = True
-            self._say(
+            self.told.say(
                 f"{MAX_TOKENS} tokens are as many as this page draws. Start again, or shorten your text."
             )
 
-    def _show(self, tokens: list[int], phase: str) -> None:
+    @one_at_a_time
+    def _point(self, run: int, phase: str) -> None:
+        """Show which part of the loop is at work."""
+        if run == self._run:
+            self.loop.phase = phase
+
+    @one_at_a_time
+    def _end_turn(self, run: int) -> bool:
+        """The model has guessed again; says whether another turn follows."""
+        if run != self._run:
+            return False
+        self.loop.phase = "guess"
+        self._left = 0 if self._ended else self._left - 1
+        self._enable()
+        return self._left > 0
+
+    def _show(self, tokens: list[int]) -> None:
         """Run the model over these tokens and draw everything."""
         n_prompt = len(self.box.tokens)
         self.trace = self._model.trace(tokens) if tokens else None
-        self._as_it_is = Sampler().probs(self.trace.logits) if tokens else None
         pieces = self.trace.pieces if tokens else []
-        written = range(n_prompt, len(pieces))
-        self.strip.change(pieces=pieces, ids=tokens, highlight=list(written), selected=None)
-        self.loop.change(pieces=pieces, n_prompt=n_prompt, phase=phase, picked=None)
+        self._as_it_is = Sampler().probs(self.trace.logits) if tokens else None
+        self.strip.change(
+            pieces=pieces, ids=tokens, highlight=list(range(n_prompt, len(pieces))), selected=None
+        )
+        self.loop.change(pieces=pieces, n_prompt=n_prompt, picked=None)
         self.bars.layout.visibility = "visible" if tokens else "hidden"
         self.bars.selected = None
         self._draw_bars()
@@ -158,34 +179,31 @@ class LoopExplorer(Explorer):
     @one_at_a_time
     def _draw_bars(self, _change=None) -> None:
         if self.trace is None:
+            self.loop.change(likeliest=[], probs=None)
             return
         if self.temperature.value == 1:
             self.bars.show(self._as_it_is, before=None)
         else:
             self.bars.show(self.probs, before=self._as_it_is)
+        self.loop.change(likeliest=self.bars.pieces[:N_GUESSES], probs=self.bars.probs[:N_GUESSES])
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
         token = self.bars.ids[row]
         return provenance.prob(
-            self.trace.logits,
-            token,
-            temperature=self.temperature.value,
-            piece=self._model.tokenizer.pieces([token])[0],
+            self.trace.logits, token, temperature=self.temperature.value, piece=self._piece(token)
         )
 
     @one_at_a_time
-    def _stop(self) -> None:
-        self._set_writing(False)
-
-    def _set_writing(self, writing: bool) -> None:
-        self._writing = writing
+    def _halt(self) -> None:
+        self._run += 1
+        self._left = 0
         self._enable()
 
     def _enable(self) -> None:
-        can_turn = self.trace is not None and not self._writing and not self._ended
-        self.pick.disabled = self.write.disabled = not can_turn
-        self.stop.disabled = not self._writing
+        # Pressing once more adds to the turns. (And a button that is disabled would lose the focus of the keyboard.)
+        self.pick.disabled = self.write.disabled = self.trace is None or self._ended
+        self.stop.disabled = self._left <= 1
 
-    def _say(self, sentence: str) -> None:
-        self.told.say(sentence)
+    def _piece(self, token: int) -> str:
+        return self._model.tokenizer.pieces([token])[0]

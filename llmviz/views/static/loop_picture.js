@@ -30,6 +30,7 @@ function render({ model, el }) {
   view.body.append(loop);
   const parts = [...loop.querySelectorAll("[data-phase]")];
   let chips = [];
+  let rows = []; // of the guesses
   let drawn = {};
 
   const drawText = (pieces, nPrompt) => {
@@ -57,15 +58,18 @@ function render({ model, el }) {
     loop.dataset.narrow = String(view.width() < 660);
 
     const [likeliest, probs] = [model.get("likeliest"), floats(model.get("probs"))];
-    if (likeliest !== drawn.likeliest || probs?.data.join() !== drawn.probs) {
-      Object.assign(drawn, { likeliest, probs: probs?.data.join() });
-      guesses.replaceChildren(...(probs && likeliest.length
-        ? likeliest.map((piece, i) => h("div", { class: "lv-guess" },
-            h("bdi", { class: "lv-piece" }, pieceNodes(piece)),
-            h("span", { class: "lv-guess-track" }, h("span", { class: "lv-guess-bar", style: `width:${100 * clamp(probs.data[i])}%` })),
-            h("span", {}, percent(probs.data[i]))))
-        : [h("div", { class: "lv-small" }, "one for every token of the vocabulary")]));
+    if (likeliest !== drawn.likeliest || !guesses.childElementCount) {
+      drawn.likeliest = likeliest;
+      rows = likeliest.map((piece) => ({
+        piece: h("bdi", { class: "lv-piece" }, pieceNodes(piece)), bar: h("span", { class: "lv-guess-bar" }), value: h("span", {}) }));
+      guesses.replaceChildren(...rows.map(({ piece, bar, value }) =>
+        h("div", { class: "lv-guess" }, piece, h("span", { class: "lv-guess-track" }, bar), value)),
+        h("div", { class: "lv-small" }, rows.length ? "… and one for every other token" : "one for every token of the vocabulary"));
     }
+    rows.forEach(({ bar, value }, i) => {
+      bar.style.width = `${100 * clamp(probs?.data[i] ?? 0)}%`;
+      setText(value, percent(probs?.data[i] ?? 0));
+    });
     if (picked !== drawn.picked || !pick.childElementCount) {
       drawn.picked = picked;
       pick.replaceChildren(picked === null
@@ -74,7 +78,7 @@ function render({ model, el }) {
     }
     const written = Math.max(0, pieces.length - nPrompt);
     const shown = pieces.length - drawn.from;
-    view.legend.replaceChildren(
+    view.setLegend(
       ...(drawn.from ? [h("b", {}, `The last ${count(shown)} of ${count(pieces.length)} tokens are drawn.`)] : []),
       h("span", {}, h("i", { class: "lv-key lv-prompt" }), ` prompt: ${count(Math.min(nPrompt, pieces.length))}`),
       h("span", {}, h("i", { class: "lv-key lv-written" }), ` written by the loop: ${count(written)}`),
