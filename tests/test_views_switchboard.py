@@ -86,7 +86,7 @@ def test_a_second_switch_takes_over_while_the_first_still_writes(board, tiny_mod
 
 def test_an_experiment_waits_for_the_guess(board, tiny_model):
     name = "RoPE off, everywhere"
-    board.presets.value = name
+    board.experiments.value = name
     assert board.predict.layout.display == ""
     assert board.switches.off_parts == []
     before = Sampler().probs(tiny_model.trace(TEXT).logits)

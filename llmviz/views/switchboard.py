@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import ipywidgets
 import traitlets
 
-from llmviz.model import Edits, Model
+from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
-from llmviz.views.controls import Told
-from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.beside import beside
+from llmviz.views.controls import Told, button, row, wide
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
@@ -50,6 +52,14 @@ SINGLE = {
     "FFN": "An FFN works out what a token, with all that attention has brought to it, means and makes likely.",
 }
 
+# What can become of the first choice; the experiments' answers are computed.
+OUTCOMES = (
+    "it keeps at least half of its probability",
+    "it stays first, but with less than half",
+    "something else comes first",
+    "the numbers overflow: there is no next token",
+)
+
 
 class Switches(Picture):
     """The parts of a model as switches, by click or by arrow keys and space.
@@ -80,15 +90,7 @@ class Switches(Picture):
     @property
     def edits(self) -> Edits:
         """What is off, as `Edits`."""
-        heads = [(layer, row) for row, layer in self.off_cells if row < self.n_heads]
-        blocks = [layer for row, layer in self.off_cells if row == self.n_heads]
-        ffns = [layer for row, layer in self.off_cells if row == self.n_heads + 1]
-        return Edits(
-            head=dict.fromkeys(heads, 0.0),
-            attention=dict.fromkeys(blocks, 0.0),
-            ffn=dict.fromkeys(ffns, 0.0),
-            **dict.fromkeys(self.off_parts, False),
-        )
+        return as_edits(self.n_heads, self.off_parts, self.off_cells)
 
     def named(self) -> list[str]:
         """Everything that is off, in words."""
@@ -114,6 +116,33 @@ class Switches(Picture):
         return {self.n_heads: "attention", self.n_heads + 1: "FFN"}.get(row, f"head {row}")
 
 
+def as_edits(n_heads: int, off_parts: Sequence[str] = (), off_cells: Sequence[Sequence[int]] = ()) -> Edits:
+    """What is off, named as by `Switches`, as `Edits`."""
+    return Edits(
+        head={(layer, row): 0.0 for row, layer in off_cells if row < n_heads},
+        attention={layer: 0.0 for row, layer in off_cells if row == n_heads},
+        ffn={layer: 0.0 for row, layer in off_cells if row == n_heads + 1},
+        **dict.fromkeys(off_parts, False),
+    )
+
+
+def experiments(config: Config) -> dict[str, dict]:
+    """Named sets of switches worth predicting, each as traits of `Switches`."""
+    layers, middle = range(config.n_layers), config.n_layers // 2
+    attention, ffn = config.n_heads, config.n_heads + 1  # rows of the grid
+    return {
+        **{f"{label} off, everywhere": {"off_parts": [name]} for name, (label, _) in PARTS.items()},
+        "the first FFN off": {"off_cells": [[ffn, 0]]},
+        f"one FFN in the middle off (layer {middle})": {"off_cells": [[ffn, middle]]},
+        f"one attention block in the middle off (layer {middle})": {"off_cells": [[attention, middle]]},
+        "all attention off": {"off_cells": [[attention, layer] for layer in layers]},
+        "all FFNs off": {"off_cells": [[ffn, layer] for layer in layers]},
+        "the upper half of attention off": {
+            "off_cells": [[attention, layer] for layer in layers if layer >= config.n_layers / 2]
+        },
+    }
+
+
 class Switchboard(Explorer):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
@@ -123,12 +152,11 @@ class Switchboard(Explorer):
     def __init__(self, model: Model, text: str):
         self._model = model
         self._task: asyncio.Task | None = None
-        self._preset: dict | None = None
         self.box = TextBox(model, text, label="Your text", live=False)
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
-        self.all_on = ipywidgets.Button(description="everything on", layout={"width": "auto"})
-        self.presets = ipywidgets.Dropdown(
-            options=[("choose an experiment …", ""), *((name, name) for name in self._experiments())],
+        self.all_on = button("everything on")
+        self.experiments = ipywidgets.Dropdown(
+            options=[("choose an experiment …", ""), *((name, name) for name in experiments(model.config))],
             description="Experiments",
             style={"description_width": "initial"},
             layout={"width": "min(430px, 98%)"},
@@ -136,9 +164,8 @@ class Switchboard(Explorer):
         self.predict = Predict("", list(OUTCOMES), answer=self._outcome, tell=self._tell, stage="attention")
         self.predict.layout.display = "none"
         self.told = Told(layout={"min_height": "26px"})
-        self.bars = NextTokenBars(
-            [1 / model.config.n_vocab] * model.config.n_vocab,
-            model.tokenizer,
+        self.bars = empty_bars(
+            model,
             n=10,
             before_label="the whole model",
             caption="The next token: the model as you switched it, and the whole model as an outline",
@@ -147,36 +174,23 @@ class Switchboard(Explorer):
             [], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)"
         )
         self.after = TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches")
-        self.bars.layout = {"flex": "1 1 420px", "min_width": "0"}
-        strips = ipywidgets.VBox([self.before, self.after], layout={"flex": "1 1 420px", "min_width": "0"})
-        row = ipywidgets.HBox([self.bars, strips], layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
-        top = ipywidgets.HBox([self.presets, self.all_on], layout={"flex_flow": "row wrap"})
-        super().__init__([self.box, top, self.predict, self.switches, self.told, row])
+        strips = ipywidgets.VBox([self.before, self.after])
+        super().__init__(
+            [
+                self.box,
+                row(self.experiments, self.all_on),
+                self.predict,
+                self.switches,
+                self.told,
+                row(wide(self.bars, 420), wide(strips, 420)),
+            ]
+        )
         self.box.observe(self._new_text, "tokens")
         self.switches.observe(self._run, ["off_parts", "off_cells"])
         self.all_on.on_click(lambda _: self._set({"off_parts": [], "off_cells": []}))
-        self.presets.observe(self._ask, "value")
+        self.experiments.observe(self._ask, "value")
         self.predict.observe(self._committed, "committed")
         self._new_text()
-
-    def _experiments(self) -> dict[str, dict]:
-        """Named sets of switches worth predicting."""
-        n_layers, n_heads = self._model.config.n_layers, self._model.config.n_heads
-        layers = range(n_layers)
-        attention, ffn = n_heads, n_heads + 1
-        return {
-            **{f"{label} off, everywhere": {"off_parts": [name]} for name, (label, _) in PARTS.items()},
-            "the first FFN off": {"off_cells": [[ffn, 0]]},
-            f"one FFN in the middle off (layer {n_layers // 2})": {"off_cells": [[ffn, n_layers // 2]]},
-            f"one attention block in the middle off (layer {n_layers // 2})": {
-                "off_cells": [[attention, n_layers // 2]]
-            },
-            "all attention off": {"off_cells": [[attention, layer] for layer in layers]},
-            "all FFNs off": {"off_cells": [[ffn, layer] for layer in layers]},
-            "the upper half of attention off": {
-                "off_cells": [[attention, layer] for layer in layers if layer >= n_layers / 2]
-            },
-        }
 
     @one_at_a_time
     def _new_text(self, _change=None) -> None:
@@ -185,13 +199,11 @@ class Switchboard(Explorer):
         shown = "visible" if tokens else "hidden"
         for one in (self.bars, self.before, self.after):
             one.layout.visibility = shown
+        if tokens:
+            self._whole = Sampler().probs(self._model.trace(tokens).logits)
+            self._whole_is_written = False
+            self.before.change(pieces=[])
         self._ask()
-        if not tokens:
-            self._cancel()
-            return
-        self._whole = self._model.trace(tokens)
-        self._whole_written: list[int] = []
-        self.before.change(pieces=[])
         self._run()
 
     @one_at_a_time
@@ -200,19 +212,19 @@ class Switchboard(Explorer):
         self._cancel()
         if not self.box.tokens:
             return
-        edits, before = self.switches.edits, Sampler().probs(self._whole.logits)
+        edits, before = self.switches.edits, self._whole
         self.after.change(pieces=[])
         try:
             trace = self._model.trace(self.box.tokens, edits)
         except FloatingPointError as error:
             self.bars.show(before, before=None)
-            self._say(f"{self.switches.text()}. {str(error).capitalize()}. The bars show the whole model.")
+            self.told.say(f"{self.switches.text()}: {error}. The bars show the whole model.")
             edits = None
         else:
             probs = Sampler().probs(trace.logits)
             self.bars.show(probs, before=before if self.switches.named() else None)
-            self._say(self._verdict(before, probs))
-        self._start(edits)
+            self.told.say(self._verdict(before, probs))
+        self._task = beside(self._write(edits))
 
     def _verdict(self, before, probs) -> str:
         if not self.switches.named():
@@ -225,21 +237,13 @@ class Switchboard(Explorer):
 
     # --- written text, token by token ---
 
-    def _start(self, edits: Edits | None) -> None:
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._write(edits))
-            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
-        except RuntimeError:  # no event loop: a plain script
-            asyncio.run(self._write(edits))
-
     async def _write(self, edits: Edits | None) -> None:
         """First what the whole model writes, if that is not known yet, then what the switched one writes."""
-        if not self._whole_written:
+        if not self._whole_is_written:
             await self._stream(Edits(), self.before)
-            self._whole_written = self.before.ids
-        if edits is None:
-            return
-        await self._stream(edits, self.after)
+            self._whole_is_written = True
+        if edits is not None:
+            await self._stream(edits, self.after)
 
     async def _stream(self, edits: Edits, strip: TokenStrip) -> None:
         tokens: list[int] = []
@@ -250,7 +254,7 @@ class Switchboard(Explorer):
                 strip.change(pieces=self._model.tokenizer.pieces(tokens), ids=list(tokens))
                 await asyncio.sleep(0.005)
         except FloatingPointError as error:
-            self._say(str(error).capitalize())
+            self.told.say(f"{self.switches.text()}: {error}.")
 
     def _cancel(self) -> None:
         if self._task and not self._task.done():
@@ -266,33 +270,31 @@ class Switchboard(Explorer):
     @one_at_a_time
     def _ask(self, _change=None) -> None:
         """Put the question for the chosen experiment; its switches move only after the commitment."""
-        name = self.presets.value
+        name = self.experiments.value
         self.predict.layout.display = "none" if not name or not self.box.tokens else ""
         if not name or not self.box.tokens:
             return
-        whole = Sampler().probs(self._model.trace(self.box.tokens).logits)
-        self._first = int(whole.argmax())
-        self._first_prob = float(whole[self._first])
-        piece = quote(self._model.tokenizer.pieces([self._first])[0])
-        self._preset = self._experiments()[name]
+        first = int(self._whole.argmax())
+        piece = quote(self._model.tokenizer.pieces([first])[0])
+        self._experiment = experiments(self._model.config)[name]
         self.predict.change(
             question=f"Experiment: {name}. The whole model's first choice is {piece} with "
-            f"{percent(self._first_prob)}. What becomes of {piece}?"
+            f"{percent(self._whole[first])}. What becomes of {piece}?"
         )
         self.predict.ask_again()
 
     @one_at_a_time
     def _outcome(self) -> int:
         """What really happens, as an index of OUTCOMES."""
-        trial = Switches(self._model, **self._preset)
+        edits = as_edits(self._model.config.n_heads, **self._experiment)
         try:
-            probs = Sampler().probs(self._model.trace(self.box.tokens, trial.edits).logits)
+            probs = Sampler().probs(self._model.trace(self.box.tokens, edits).logits)
         except FloatingPointError:
             return 3
-        now = float(probs[self._first])
-        if now >= self._first_prob / 2:
+        first = int(self._whole.argmax())
+        if probs[first] >= self._whole[first] / 2:
             return 0
-        return 1 if int(probs.argmax()) == self._first else 2
+        return 1 if int(probs.argmax()) == first else 2
 
     def _tell(self, guess: str, answer: str) -> str:
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
@@ -300,16 +302,4 @@ class Switchboard(Explorer):
     @one_at_a_time
     def _committed(self, change) -> None:
         if change["new"]:
-            self._set(self._preset)
-
-    def _say(self, sentence: str) -> None:
-        self.told.say(sentence)
-
-
-# What can become of the first choice; the experiments' answers are computed.
-OUTCOMES = (
-    "it keeps at least half of its probability",
-    "it stays first, but with less than half",
-    "something else comes first",
-    "the numbers overflow: there is no next token",
-)
+            self._set(self._experiment)
