@@ -10,8 +10,8 @@ import traitlets
 from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import sampling as pictures
+from llmviz.views.beside import running
 from llmviz.views.picture import percent
-from llmviz.views.sampling.beside import running
 
 TEXT = "The capital of France is"
 
@@ -61,7 +61,7 @@ def test_the_temperature_moves_bars_and_numbers(tiny_model):
         explorer.temperature.value = temperature
         probs.append(float(explorer.bars.probs[0]))
         want = sampling.with_temperature(tiny_model.trace(TEXT).logits, temperature)
-        assert f"{sampling.entropy(want):.1f} bits" in explorer.told.value
+        assert f"{sampling.entropy(want):.1f} bits" in repr(explorer.told)
     assert probs[0] == 1
     assert probs[1] > probs[2]
 
@@ -72,9 +72,9 @@ def test_the_extremes_are_named(tiny_model):
         button.click()
         assert explorer.temperature.value == to
         assert explorer.bars.before is None or to != 1
-    assert "is impossible" in explorer.told.value  # at 10, all but equally likely
+    assert "is impossible" in repr(explorer.told)  # at 10, all but equally likely
     explorer.jumps[0].click()
-    assert "gets everything" in explorer.told.value
+    assert "gets everything" in repr(explorer.told)
 
 
 def test_the_three_steps_are_softmax(tiny_model):
@@ -121,16 +121,12 @@ def test_the_cards_can_change_places(tiny_model):
 
 def test_a_preset_sets_every_card(tiny_model):
     chain = pictures.SamplerChain(tiny_model, TEXT)
-    for preset, values in pictures.PRESETS.items():
+    for preset, steps in pictures.PRESETS.items():
         chain.cards.order = ["min_p", "temperature", "top_k", "top_p"]
         chain.presets.value = preset
-        wanted = {name: value for name, value in zip(sampling.STEPS, values) if value is not None}
-        assert dict(chain.cards.steps()) == wanted
-        shown = dict(zip(chain.bars.ids, chain.bars.probs))
-        probs = Sampler(**{k: int(v) if k == "top_k" else v for k, v in wanted.items()}).probs(
-            chain.trace.logits
-        )
-        np.testing.assert_allclose(list(shown.values()), probs[list(shown)], rtol=1e-4, atol=1e-7)
+        assert chain.cards.steps() == list(steps)
+        left = sampling.chain(chain.trace.logits, [("temperature", 1.0), *steps])[-1].probs
+        np.testing.assert_allclose(chain.bars.probs, left[chain.bars.ids], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("order", [sampling.STEPS, ("top_p", "temperature", "top_k", "min_p")])
@@ -143,6 +139,8 @@ def test_a_bar_behind_the_cards_explains_itself(tiny_model, order):
 
 def test_draws_are_seeded_and_add_up(tiny_model):
     draws = pictures.Draws(tiny_model, TEXT)
+    likeliest = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")[: len(draws.bars.ids)]
+    assert draws.bars.ids == likeliest.tolist()  # whether they were drawn or not
     first = draws.bars.probs.copy()
     draws.seed.value = 2
     assert not np.array_equal(first, draws.bars.probs)
@@ -163,7 +161,7 @@ def test_surprise_shades_and_tells(tiny_model):
     shown.strip.asked = [2]
     assert float(shown.strip.explanation["result"]) == pytest.approx(float(shown.strip.weights[2]), rel=1e-3)
     shown.box.box.value = "a"
-    assert "perplexity" in shown.told.value or "one token only" in shown.told.value
+    assert "perplexity" in repr(shown.told) or "One token only" in repr(shown.told)
 
 
 # The loop
@@ -213,6 +211,20 @@ def test_each_place_knows_its_rivals(loop, tiny_model):
     assert loop.text.picked[2] == -1
 
 
+def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
+    loop.temperature.value = 0.5
+    loop.step.click()
+    loop.temperature.value = 1.5
+    loop.step.click()
+    k, first = loop.text.n_rivals, len(loop.box.tokens)
+    for i, rival in ((0, loop.text.picked[0]), (1, 2)):
+        loop.text.asked = [first + i, rival]
+        told = loop.text.explanation
+        assert float(told["result"]) == pytest.approx(float(loop.text.odds[i * k + rival]), rel=1e-3)
+    loop.text.asked = [0, 0]  # the reader's own token: the model was not asked
+    assert loop.text.explanation is None
+
+
 def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model):
     first = len(loop.box.tokens)
     ranked = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")
@@ -231,7 +243,7 @@ def test_the_perplexity_is_that_of_the_written_tokens(loop, tiny_model):
     loop.turn(5)
     logits = tiny_model.trace(loop.tokens).lens(tiny_model.config.n_layers - 1)
     bits = sampling.surprise(logits, loop.tokens)[len(loop.box.tokens) - 1 :]
-    assert f"perplexity so far {2 ** bits.mean():,.1f}" in loop.told.value
+    assert f"perplexity of {2 ** bits.mean():,.1f} so far" in repr(loop.told)
 
 
 def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
@@ -258,14 +270,14 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
     loop.write.click()
     assert written(loop) == [tiny_model.tokenizer.eos_token]
-    assert "the loop ends here" in loop.told.value
+    assert "the loop ends here" in repr(loop.told)
     assert loop.step.disabled
     loop.back.click()
     assert not loop.step.disabled
 
 
 def test_repetition_is_marked_and_told(tiny_model):
-    text = pictures.WrittenText(tiny_model.tokenizer)
+    text = pictures.WrittenText(tiny_model)
     logits = tiny_model.trace(TEXT).logits
     prompt, tokens = [5, 6, 7, 8], [9, 5, 6, 7, 8, 9, 10]
     places = [pictures.place(logits, token=token) for token in tokens]
@@ -285,11 +297,16 @@ def test_two_sides_from_one_seed(tiny_model):
     writing = pictures.Writing(tiny_model, TEXT, n=8)
     for temperature in writing.temperatures:
         temperature.value = 1.0
-    writing.write.click()
+    writing.again.click()
     left, right = (list(text.pieces) for text in writing.texts)
     assert left == right
     want = [step.piece for step in tiny_model.generate(TEXT, 8, Sampler(), seed=1)]
     assert left[len(writing.box.tokens) :] == want
+    writing.top_ps[1].value = 0.5
+    want = [step.piece for step in tiny_model.generate(TEXT, 8, Sampler(top_p=0.5), seed=1)]
+    assert writing.texts[1].pieces[len(writing.box.tokens) :] == want
+    assert "top-p 0.5" in writing.texts[1].caption
+    assert list(writing.texts[0].pieces) == left
 
 
 def test_both_sides_come_token_by_token(tiny_model):
@@ -364,7 +381,7 @@ def test_the_end_token_comes_where_the_answer_ends(model):
     chat = pictures.ChatEnd(model, "Name three animals.", n=40)
     for text, told in zip(chat.texts, chat.told):
         ended = text.pieces[-1] == "<|im_end|>"
-        assert ended == ("chose its end token" in told.value)
+        assert ended == ("chose its end token" in repr(told))
     asked = model.tokenizer.encode_chat([{"role": "user", "content": "Name three animals."}])
     assert chat.texts[0].n_prompt == len(asked)
     own = [

@@ -200,8 +200,12 @@ def prob(
     top_p: float | None = None,
     min_p: float | None = None,
     piece: str | None = None,
+    source: str = "trace.logits",
 ) -> Explanation:
-    """The probability that the sampler draws `token`. Filters only choose which tokens share the whole."""
+    """The probability that the sampler draws `token`. Filters only choose which tokens share the whole.
+
+    source: the expression that gives the logits.
+    """
     probs = Sampler(temperature, top_k, top_p, min_p).probs(logits)
     title = (
         f"Probability of token {int(token)}"
@@ -210,7 +214,7 @@ def prob(
     )
     names = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
     filters = ", ".join(f"{name} = {value:g}" for name, value in names.items() if value is not None)
-    vector = Operand("logits", logits, "trace.logits")
+    vector = Operand("logits", logits, source)
     if temperature == 0:
         return Explanation(
             title,

@@ -2,64 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-from itertools import zip_longest
-
-import ipywidgets
-
 from llmviz import ops
-from llmviz.model import Model
+from llmviz.model import Model, Step
 from llmviz.sampling import Sampler
-from llmviz.views.controls import row, wide
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.sampling.beside import beside
-from llmviz.views.sampling.written_text import WrittenText, place
-from llmviz.views.text_box import TextBox, status
+from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.sampling.side_by_side import SideBySide
+from llmviz.views.sampling.written_text import Place, WrittenText, place
+from llmviz.views.text_box import TextBox
+
+CAPTIONS = (
+    "With the chat template (dashed: what it adds)",
+    "Without it: the same weights, the bare question",
+)
 
 
-class ChatEnd(Explorer):
+class ChatEnd(SideBySide):
     """A question with and without the chat template: what is written, and the end token's probability at each place."""
 
     def __init__(self, model: Model, question: str, n: int = 40):
-        self._model, self._n, self._run = model, n, 0
-        self.box = TextBox(model, question, label="Your question", live=False)
-        self.texts = [
-            WrittenText(
-                model.tokenizer,
-                scale="weight",
-                shade_label="probability that the end token comes here",
-                caption=caption,
-            )
-            for caption in (
-                "With the chat template (dashed: what it adds)",
-                "Without it: the same weights, the bare question",
-            )
+        self._n = n
+        label = "probability that the end token comes here"
+        texts = [
+            WrittenText(model, scale="weight", shade_label=label, caption=caption) for caption in CAPTIONS
         ]
-        self.told = [ipywidgets.HTML(), ipywidgets.HTML()]
-        sides = [wide(ipywidgets.VBox(side)) for side in zip(self.texts, self.told)]
-        super().__init__([self.box, row(*sides)])
+        box = TextBox(model, question, label="Your question", live=False)
+        super().__init__(model, box, texts, controls=[(), ()], above=())
         self.box.observe(self.draw, "tokens")
         self.draw()
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
-        """Write both answers again, beside everything else."""
-        self._run += 1
-        shown = "visible" if self.box.tokens else "hidden"
-        for text, told in zip(self.texts, self.told):
-            text.layout.visibility = told.layout.visibility = shown
-        if not self.box.tokens:
-            return
+        """Write both answers again, always the likeliest token."""
+        self._places: list[list[Place]] = [[], []]
+        self._ends: list[list[float]] = [[], []]  # the end token's probability at each place
         bare = self.box.tokens
+        self.show(bool(bare))
+        if not bare:
+            return
+        self.told[0].say("Writing, always the likeliest token …")
+        self.told[1].say("Writing, always the likeliest token …")
         try:
             chat, added = self._templated(bare)
         except ValueError as error:  # a model of another kind
-            self.told[0].value = status(f"{str(error).capitalize()}.")
+            self.told[0].say(f"{error}.")
             chat, added = [], []
-        for text, prompt, marked in zip(self.texts, (chat, bare), (added, [])):
+        self._prompts, self._marked = [chat, bare], [added, []]
+        for text, prompt, marked in zip(self.texts, self._prompts, self._marked):
             text.show(prompt, [], marked=marked)
-        beside(self._write(self._run, [(0, chat, added), (1, bare, [])] if chat else [(1, bare, [])]))
+        self.write(self._prompts, [Sampler(temperature=0)] * 2, self._n)
 
     def _templated(self, question: list[int]) -> tuple[list[int], list[int]]:
         """The question in its template, as ids; and the places of what the template adds."""
@@ -72,37 +62,21 @@ class ChatEnd(Explorer):
         end = len(full) - (len(empty) - start)
         return full, [i for i in range(len(full)) if not start <= i < end]
 
-    async def _write(self, run: int, sides: list[tuple[int, list[int], list[int]]]) -> None:
-        await asyncio.sleep(0.05)
-        greedy = Sampler(temperature=0)
-        turns = zip_longest(*(self._model.generate(prompt, self._n, greedy) for _, prompt, _ in sides))
-        written: list[list] = [[] for _ in sides]  # the steps so far
-        while self._show(run, sides, written, turns):
-            await asyncio.sleep(0.005)
-        self._say_why(run, sides, written)
+    def wrote(self, side: int, step: Step) -> None:
+        places, ends = self._places[side], self._ends[side]
+        places.append(place(step.logits, token=step.token, n=5))
+        ends.append(float(ops.softmax(step.logits)[self._model.tokenizer.eos_token]))
+        notes = [
+            f"end token {percent(end)}, this one {percent(one.probability)}" for one, end in zip(places, ends)
+        ]
+        self.texts[side].show(
+            self._prompts[side], places, weights=ends, notes=notes, marked=self._marked[side]
+        )
 
-    @one_at_a_time
-    def _show(self, run: int, sides: list[tuple], written: list[list], turns: Iterator[tuple]) -> bool:
-        """One more token on each side that is not at its end; says whether there was one."""
-        turn = next(turns, None) if run == self._run else None
-        for (side, prompt, marked), steps, step in zip(sides, written, turn or ()):
-            if step is not None:
-                end = float(ops.softmax(step.logits)[self._model.tokenizer.eos_token])
-                steps.append((place(step.logits, token=step.token, n=5), end))
-                places, ends = zip(*steps)
-                notes = [
-                    f"end token {percent(end)}, this one {percent(one.probability)}" for one, end in steps
-                ]
-                self.texts[side].show(prompt, places, weights=ends, notes=notes, marked=marked)
-                self.told[side].value = status("Writing, always the likeliest token …")
-        return turn is not None
-
-    @one_at_a_time
-    def _say_why(self, run: int, sides: list[tuple], written: list[list]) -> None:
-        if run != self._run:
-            return
-        for (side, _, _), steps in zip(sides, written):
-            ended = steps[-1][0].token == self._model.tokenizer.eos_token
-            why = "it chose its end token" if ended else f"{self._n} tokens are the limit here"
-            n = "1 token" if len(steps) == 1 else f"{len(steps)} tokens"
-            self.told[side].value = status(f"It stopped after {n}: {why}.")
+    def finished(self) -> None:
+        for told, places in zip(self.told, self._places):
+            if places:
+                ended = places[-1].token == self._model.tokenizer.eos_token
+                why = "it chose its end token" if ended else f"{self._n} tokens are the limit here"
+                n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
+                told.say(f"It stopped after {n}: {why}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import ipywidgets
 import numpy as np
@@ -15,7 +14,8 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import row, seed_box, slider
+from llmviz.views.beside import beside
+from llmviz.views.controls import Told, row, seed_box, slider
 from llmviz.views.picture import (
     Explorer,
     Floats,
@@ -28,9 +28,8 @@ from llmviz.views.picture import (
     style,
 )
 from llmviz.views.pieces import visible
-from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.beside import beside
-from llmviz.views.text_box import TextBox, status
+from llmviz.views.provenance import Explanation
+from llmviz.views.text_box import TextBox
 
 
 class ContinuationTree(Picture):
@@ -100,7 +99,7 @@ class Continuations(Explorer):
         self.progress = ipywidgets.FloatProgress(
             0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
         )
-        self.told = ipywidgets.HTML()
+        self.told = Told()
         self.tree = ContinuationTree(
             caption="The ways your text could go on", provenance=self._explain, length=length, n=n
         )
@@ -165,7 +164,7 @@ class Continuations(Explorer):
         if done:
             runs = len(branches) - len(leaves)
             tokens = sum(one.count * len(one.path) for one in leaves)
-            self.told.value = status(
+            self.told.say(
                 f"{self.tree.headline()}. Where they agree the model runs once for all of them: "
                 f"{runs:,} runs for {tokens:,} tokens."
             )
@@ -173,7 +172,7 @@ class Continuations(Explorer):
             end = self._model.tokenizer.eos_token
             ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
             self.progress.value = sum(one.count for one in ready) / n
-            self.told.value = status("Growing …")
+            self.told.say("Growing …")
 
     def _after(self, path: tuple[int, ...]) -> np.ndarray:
         if path not in self._known:
@@ -188,7 +187,10 @@ class Continuations(Explorer):
             raise ValueError("the text itself was not drawn")
         path = self._branches[index].path
         logits, token = self._after(path[:-1]), path[-1]
-        piece = self._model.tokenizer.pieces([token])[0]
-        found = provenance.prob(logits, token, temperature=self.temperature.value, piece=piece)
-        source = f"model.trace({[*self.box.tokens, *path[:-1]]}).logits"
-        return replace(found, operands=[Operand("logits", logits, source), *found.operands[1:]])
+        return provenance.prob(
+            logits,
+            token,
+            temperature=self.temperature.value,
+            piece=self._model.tokenizer.pieces([token])[0],
+            source=f"model.trace({[*self.box.tokens, *path[:-1]]}).logits",
+        )

@@ -7,14 +7,15 @@ import numpy as np
 from llmviz import sampling
 from llmviz.model import Model
 from llmviz.views.controls import row, seed_box, slider
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.on_text import OnText, empty_bars
+from llmviz.views.sampling.on_text import OnText
 
 
 class Draws(OnText):
-    """So many seeded draws as bars, the probabilities they were drawn with as an outline."""
+    """So many seeded draws as bars, likeliest token first, and the probabilities they were drawn with as outlines."""
 
     def __init__(self, model: Model, text: str, n: int = 200):
         self.n = slider(n, "Draws", 2000, stage="sampling", first=1)
@@ -24,7 +25,7 @@ class Draws(OnText):
             model,
             n=15,
             before_label="the probability of each draw",
-            caption="How often each token was drawn: share of the draws",
+            caption="How often the 15 likeliest tokens were drawn: share of the draws",
             provenance=self._explain,
         )
         for widget in (self.n, self.seed, self.temperature):
@@ -39,7 +40,7 @@ class Draws(OnText):
         probs = sampling.with_temperature(self.trace.logits, self.temperature.value)
         rng = np.random.default_rng(self.seed.value)
         drawn = np.bincount(sampling.draws(probs, rng, self.n.value), minlength=len(probs))
-        self.bars.show(drawn / self.n.value, before=probs)
+        self.bars.show(drawn / self.n.value, before=probs, ranked_by=probs)
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:
@@ -53,6 +54,6 @@ class Draws(OnText):
                 Operand("n", n),
                 Operand("token", token),
             ],
-            "np.mean([llmviz.sampling.draw(probs, rng) == token for _ in range(n)])",
+            "(llmviz.sampling.draws(probs, rng, n) == token).mean()",
             float(self.bars.probs[row]),
         )

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ipywidgets
-import numpy as np
 
 from llmviz.model import Model, Trace
-from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.text_box import TextBox
 
@@ -36,9 +34,3 @@ class OnText(Explorer):
 
     def _piece(self, token: int) -> str:
         return self._model.tokenizer.pieces([token])[0]
-
-
-def empty_bars(model: Model, **options) -> NextTokenBars:
-    """Bars for a model's next token that wait for their first probabilities."""
-    n = model.config.n_vocab
-    return NextTokenBars(np.full(n, 1 / n), model.tokenizer, **options)

@@ -10,22 +10,28 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
-from llmviz.views.next_token_bars import top
+from llmviz.views.next_token_bars import empty_bars, top
 from llmviz.views.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.on_text import OnText, empty_bars
+from llmviz.views.sampling.on_text import OnText
 
 N_SHAPE = 24  # bars on a card
 
-# Settings that people really use, as (temperature, top_k, top_p, min_p).
+# Settings that people really use, as steps in their order: those on this model's card, what two programs do unless
+# told otherwise, and min-p as its paper uses it.
 PRESETS = {
-    "everything off": (1.0, None, None, None),
-    "careful: T 0.3, top-p 0.9": (0.3, None, 0.9, None),
-    "this model's own advice: T 0.2, top-p 0.9": (0.2, None, 0.9, None),
-    "usual for chat: T 0.7, top-k 40, top-p 0.95": (0.7, 40, 0.95, None),
-    "stories: T 1, min-p 0.05": (1.0, None, None, 0.05),
-    "wild: T 2, min-p 0.1": (2.0, None, None, 0.1),
+    "everything off": (),
+    "what this model’s makers use: T 0.2, top-p 0.9": (("temperature", 0.2), ("top_p", 0.9)),
+    "transformers, unless told otherwise: T 1, top-k 50": (("temperature", 1.0), ("top_k", 50)),
+    "llama.cpp, unless told otherwise: top-k 40, top-p 0.95, min-p 0.05, then T 0.8": (
+        ("top_k", 40),
+        ("top_p", 0.95),
+        ("min_p", 0.05),
+        ("temperature", 0.8),
+    ),
+    "stories: T 1, min-p 0.05": (("temperature", 1.0), ("min_p", 0.05)),
+    "wild: T 2, min-p 0.1": (("temperature", 2.0), ("min_p", 0.1)),
 }
 
 
@@ -87,7 +93,7 @@ class SamplerChain(OnText):
             options=["choose …", *PRESETS],
             description="What people use",
             style={"description_width": "initial"},
-            layout={"width": "min(430px, 98%)"},
+            layout={"width": "min(760px, 98%)"},
         )
         self.bars = empty_bars(
             model,
@@ -124,10 +130,12 @@ class SamplerChain(OnText):
 
     @one_at_a_time
     def _preset(self, _change=None) -> None:
-        values = dict(zip(STEPS, PRESETS.get(self.presets.value, ())))
-        if values:
-            chosen = {name: value for name, value in values.items() if value is not None}
-            self.cards.change(order=list(STEPS), on=list(chosen), settings={**self.cards.settings, **chosen})
+        if self.presets.value in PRESETS:
+            chosen = dict(PRESETS[self.presets.value])
+            rest = [name for name in STEPS if name not in chosen]
+            self.cards.change(
+                order=[*chosen, *rest], on=list(chosen), settings={**self.cards.settings, **chosen}
+            )
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:

@@ -10,11 +10,11 @@ import numpy as np
 from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.controls import button, row, seed_box, slider
+from llmviz.views.beside import beside
+from llmviz.views.controls import Told, button, row, seed_box, slider
 from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.sampling.beside import beside
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
-from llmviz.views.text_box import TextBox, status
+from llmviz.views.text_box import TextBox
 from llmviz.views.theme import MAX_TOKENS
 
 
@@ -39,12 +39,12 @@ class StepByStep(Explorer):
         self.write = button("write 30 more", "thirty turns of the loop")
         self.stop = button("stop", "stop writing")
         self.again = button("start again", "back to your own text")
-        self.told = ipywidgets.HTML()
+        self.told = Told()
         self.text = WrittenText(
-            model.tokenizer,
+            model,
             chooses=True,
             shade_label="the probability the model gave it",
-            caption="The text as it grows. Point at a token to see its rivals",
+            caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
         buttons = ipywidgets.HBox([self.step, self.back, self.write, self.stop, self.again])
         controls = row(self.temperature, buttons, self.seed)
@@ -98,9 +98,8 @@ class StepByStep(Explorer):
         """One turn; says whether another one may follow."""
         if run != self._run:
             return False
-        odds = self._odds()
         rng = np.random.default_rng([self.seed.value, len(self._places)])
-        self._append(sampling.draw(odds, rng), odds)
+        self._append(sampling.draw(self._sampler.probs(self.trace.logits), rng))
         return self._open()
 
     @one_at_a_time
@@ -136,15 +135,16 @@ class StepByStep(Explorer):
         else:
             token = place(self.trace.logits).rivals[rival]
         if self._open():
-            self._append(token, self._odds())
+            self._append(token)
 
-    def _append(self, token: int, odds: np.ndarray) -> None:
-        self._places.append(place(self.trace.logits, odds, token))
+    def _append(self, token: int) -> None:
+        self._places.append(place(self.trace.logits, self._sampler, token))
         self.trace = self._model.trace(self.tokens)
         self._draw()
 
-    def _odds(self) -> np.ndarray:
-        return Sampler(temperature=self.temperature.value).probs(self.trace.logits)
+    @property
+    def _sampler(self) -> Sampler:
+        return Sampler(temperature=self.temperature.value)
 
     def _ended(self) -> bool:
         return bool(self._places) and self._places[-1].token == self._model.tokenizer.eos_token
@@ -158,14 +158,14 @@ class StepByStep(Explorer):
         if self.trace is None:
             self._enable()
             return
-        ahead = [place(self.trace.logits, self._odds())] if self._open() else []
+        ahead = [place(self.trace.logits, self._sampler)] if self._open() else []
         self.text.show(self.box.tokens, [*self._places, *ahead])
         told = summary(self._places, len(self.box.tokens), self.text.again)
         if self._ended():
             told += " It chose its end token: the loop ends here."
         elif not self._open():
             told += f" {self._most} tokens are as many as there is room for: go back, or start again."
-        self.told.value = status(told)
+        self.told.say(told)
         self._enable()
 
     def _enable(self) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import ipywidgets
 import numpy as np
 
 from llmviz import ops, sampling
 from llmviz.model import Model
 from llmviz.views import provenance
+from llmviz.views.controls import Told
 from llmviz.views.next_token_bars import top
 from llmviz.views.picture import one_at_a_time, percent
 from llmviz.views.pieces import quote
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.on_text import OnText
-from llmviz.views.text_box import status
 from llmviz.views.token_strip import TokenStrip
 
 
@@ -23,10 +20,11 @@ class Surprise(OnText):
     """The reader's own text, each token shaded by the probability the model gave it, with its rivals and the loss."""
 
     def __init__(self, model: Model, text: str):
-        self.told = ipywidgets.HTML()
+        self.told = Told()
         self.strip = TokenStrip(
             [],
             stage="sampling",
+            quantity="probability",
             caption="Strong colour: expected. Faint: a surprise. Choose a token",
             provenance=self._explain,
         )
@@ -47,8 +45,11 @@ class Surprise(OnText):
         self.strip.change(
             pieces=self.trace.pieces, ids=self.trace.tokens, weights=weights, notes=notes, selected=None
         )
-        told = f"{bits.mean():.2f} bits a token; perplexity {2 ** bits.mean():,.1f}" if bits.size else ""
-        self.told.value = status(f"Loss: {told or 'one token only, so nothing was guessed'}.")
+        self.told.say(
+            f"Loss: {bits.mean():.2f} bits a token; perplexity {2 ** bits.mean():,.1f}."
+            if bits.size
+            else "One token only: nothing was guessed, so there is no loss."
+        )
 
     @one_at_a_time
     def _explain(self, position: int) -> Explanation:
@@ -56,6 +57,5 @@ class Surprise(OnText):
             raise ValueError("nothing comes before the first token")
         token = self.trace.tokens[position]
         logits = self.trace.lens(len(self.trace.blocks) - 1)[position - 1]
-        found = provenance.prob(logits, token, piece=self._piece(token))
         source = f"trace.lens({len(self.trace.blocks) - 1})[{position - 1}]"
-        return replace(found, operands=[Operand("logits", logits, source), *found.operands[1:]])
+        return provenance.prob(logits, token, piece=self._piece(token), source=source)

@@ -9,11 +9,11 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import button, row, slider
+from llmviz.views.controls import Told, button, row, slider
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import one_at_a_time, percent
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.on_text import OnText, empty_bars
-from llmviz.views.text_box import status
+from llmviz.views.sampling.on_text import OnText
 
 N_OUTSIDE = 50
 _JUMPS = (("T → 0", 0.0), ("T = 0.5", 0.5), ("T = 1", 1.0), ("T = 2", 2.0), ("T = 10", 10.0))
@@ -24,7 +24,7 @@ class TemperatureExplorer(OnText):
 
     def __init__(self, model: Model, text: str):
         self.temperature = slider(1.0, "Temperature", 10.0, stage="sampling", step=0.05)
-        self.told = ipywidgets.HTML()
+        self.told = Told()
         self.bars = empty_bars(
             model,
             n=15,
@@ -47,13 +47,13 @@ class TemperatureExplorer(OnText):
         probs = sampling.with_temperature(self.trace.logits, temperature)
         self.bars.show(probs, before=Sampler().probs(self.trace.logits) if temperature != 1 else None)
         bits, most = sampling.entropy(probs), np.log2(len(probs))
-        told = f"Entropy {bits:.1f} bits: as unsure as among {2**bits:,.0f} equally likely tokens."
+        told = f"Entropy {bits:.1f} bits: as unsure as a choice among {2**bits:,.0f} equally likely tokens."
         if temperature == 0:
             told = "Entropy 0.0 bits, no doubt left: the likeliest token gets everything."
         elif bits > most - 0.5:
             told += f" More than {most:.1f} bits is impossible: then all {len(probs):,} tokens are equally likely."
         outside = percent(sampling.mass_outside(probs, N_OUTSIDE))
-        self.told.value = status(f"{told} Outside the {N_OUTSIDE} likeliest: {outside}.")
+        self.told.say(f"{told} Outside the {N_OUTSIDE} likeliest: {outside}.")
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:

@@ -17,16 +17,24 @@ function render({ model, el }) {
   const open = () => model.get("picked").length > n() - model.get("n_prompt"); // a last place without a token
   const last = () => n() - (open() ? 0 : 1);
   const current = () => Math.min(model.get("selected") ?? last(), last());
-  const select = (place) => { row = 0; hovered = null; told = null; view.set({ selected: clamp(place, 0, last()) }); draw(); };
+  const taken = (place) => model.get("picked")[place - model.get("n_prompt")] ?? -1;
+  const select = (place, ask = false) => {
+    row = 0;
+    hovered = null;
+    told = null;
+    view.set({ selected: clamp(place, 0, last()) });
+    if (taken(current()) >= 0) (ask ? view.ask : view.follow)(current(), taken(current()));
+    draw();
+  };
   const take = (at) => {
-    if (!model.get("chooses") || current() < model.get("n_prompt")) return;
-    view.set({ choice: [current(), at] });
+    if (current() < model.get("n_prompt")) return;
+    model.get("chooses") ? view.set({ choice: [current(), at] }) : view.ask(current(), at);
   };
   const placeOf = (event) => {
     const node = event.target.closest(".lv-chip");
     return node ? Number(node.dataset.index) : null;
   };
-  list.addEventListener("click", (event) => { const place = placeOf(event); if (place !== null) select(place); });
+  list.addEventListener("click", (event) => { const place = placeOf(event); if (place !== null) select(place, true); });
   list.addEventListener("pointermove", (event) => {
     const place = placeOf(event);
     if (place !== null && place !== hovered) { hovered = place; tell(place); }
@@ -34,13 +42,17 @@ function render({ model, el }) {
   list.addEventListener("pointerleave", () => { hovered = null; tell(current()); });
   rows.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-row");
-    if (node) take(Number(node.dataset.index));
+    if (!node) return;
+    list.focus({ preventScroll: true }); // the keys go on from here, and Escape closes the panel
+    take(Number(node.dataset.index));
   });
   const step = (by) => {
     row = clamp(row + by, 0, Math.max(0, rows.childElementCount - 1));
     tell(current(), true);
     const rival = rows.children[row];
-    if (model.get("chooses") && rival) view.note(`Enter takes \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`);
+    if (!rival) return;
+    const does = model.get("chooses") ? "takes" : "explains";
+    view.note(`Enter ${does} \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`);
   };
   onKeys(list, {
     ArrowRight: () => select(current() + 1),
@@ -74,7 +86,7 @@ function render({ model, el }) {
     const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
     rows.replaceChildren(...shown.map((j) => {
       const [p, was] = [odds.data[i * k + j], own.data[i * k + j]];
-      return h("div", { class: `lv-row${j === picked[i] ? " lv-taken" : ""}`, "data-index": j, "aria-selected": String(chooses && j === row) },
+      return h("div", { class: `lv-row${j === picked[i] ? " lv-taken" : ""}`, "data-index": j, "aria-selected": String((chooses || row > 0) && j === row) },
         h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(model.get("rivals")[i * k + j]))),
         h("span", { class: "lv-track" },
           h("span", { class: "lv-ghost", style: `width:${100 * was / full}%`, hidden: Math.abs(was - p) < 1e-6 }),
@@ -119,7 +131,7 @@ function render({ model, el }) {
     view.legend.replaceChildren(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
       ...(again.size ? [h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before")] : []),
-      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) ? [h("span", {}, "outline: at temperature 1")] : []),
+      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) ? [h("span", {}, "outline: the model itself, before temperature and filters")] : []),
       ...markLegend([...pieces, ...model.get("rivals")]),
     );
     rivals.hidden = !model.get("n_rivals");
