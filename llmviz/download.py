@@ -49,6 +49,11 @@ def default_model_path(progress: bool = True) -> Path:
     return cached
 
 
+def expected_sha256() -> str | None:
+    """The hash that the file at `default_model_path()` has to have; None where `LLMVIZ_MODEL` names a file."""
+    return None if os.environ.get("LLMVIZ_MODEL") else FILE_SHA256
+
+
 def cache_folder() -> Path:
     """Where llmviz keeps files: `LLMVIZ_HOME`, or the system's usual cache folder. It may not exist yet."""
     if home := os.environ.get("LLMVIZ_HOME"):
@@ -82,7 +87,8 @@ def _installed_files() -> list[Path]:
 
 
 def _is_complete(path: Path) -> bool:
-    """A file gets its final name only once its hash is checked, so here the size is enough (and instant)."""
+    """The size is enough here, and instant: what is fetched gets its final name only once its hash is checked, and
+    what somebody put here is checked before it is unpacked (`expected_sha256`)."""
     try:
         return path.is_file() and path.stat().st_size == FILE_BYTES
     except OSError:

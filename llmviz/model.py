@@ -489,8 +489,11 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. ValueError if the file cannot be
     run; see `llmviz.download` for what is raised where the default model cannot be fetched.
     """
-    path = Path(path) if path is not None else download.default_model_path(progress)
-    return Model(weights.load_weights(path, download.cache_folder(), progress=progress))
+    sha256 = None
+    if path is None:
+        path, sha256 = download.default_model_path(progress), download.expected_sha256()
+    cache = download.cache_folder()
+    return Model(weights.load_weights(Path(path), cache, sha256=sha256, progress=progress))
 
 
 def _check_index(kind: str, index: int, n: int) -> None:

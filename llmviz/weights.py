@@ -67,12 +67,12 @@ class Weights:
     vocabulary: Mapping[str, object]  # tokens, token_types, eos_token, chat_template
 
 
-def load_weights(path: Path, cache: Path, *, progress: bool = True) -> Weights:
+def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
     """The weights of a GGUF file, through the float32 cache in the folder `cache`.
 
-    A cache made by another version of llmviz, from another file or damaged since is made anew. ValueError if the
-    file is no GGUF file, damaged, or of a kind that llmviz cannot run; OSError if it cannot be read or the cache
-    cannot be written.
+    A cache made by another version of llmviz, from another file or damaged since is made anew. sha256: the file's,
+    where it is known; it is checked before the file is unpacked. ValueError if the file is no GGUF file, damaged, or
+    of a kind that llmviz cannot run; OSError if it cannot be read or the cache cannot be written.
     """
     path = Path(path).expanduser().absolute()
     if not path.is_file():
@@ -89,6 +89,11 @@ def load_weights(path: Path, cache: Path, *, progress: bool = True) -> Weights:
         with FileLock(folder / ".lock"):  # two kernels starting at once convert once
             cached = _open_cache(folder, source)
             if cached is None:
+                if sha256 is not None and _sha256(path) != sha256:
+                    raise ValueError(
+                        f"{path} is damaged: its SHA-256 is not {sha256}. Delete it and run this again: then a whole "
+                        "one is fetched."
+                    )
                 _convert(path, folder, source, progress=progress)
                 cached = _open_cache(folder, source)
     except OSError as problem:

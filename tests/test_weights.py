@@ -1,6 +1,7 @@
 """GGUF files of every supported type become the right numbers, and the cache is trusted only where it may be."""
 
 import errno
+import hashlib
 import json
 import os
 import random
@@ -16,7 +17,7 @@ import tiny_gguf
 from tiny_gguf import VARIANTS, Tiny, variant
 
 import llmviz
-from llmviz import weights
+from llmviz import download, weights
 
 SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer"
 
@@ -605,6 +606,29 @@ def test_load_takes_a_path_or_its_text(path, cache, monkeypatch):
         assert llmviz.load(given, progress=False).config.n_layers == 2
     monkeypatch.setenv("LLMVIZ_MODEL", str(path))
     assert llmviz.load(progress=False).config.d_model == 32
+
+
+def test_a_default_model_put_there_by_hand_is_checked_before_it_is_unpacked(path, tmp_path, monkeypatch):
+    """As long as it should be, and yet another file: its numbers must not pass for the model's."""
+    home = tmp_path / "home"
+    home.mkdir()
+    content = path.read_bytes()
+    monkeypatch.setattr(download, "FILE_BYTES", len(content))
+    monkeypatch.setattr(download, "FILE_SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(download, "_installed_files", list)
+    monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
+    monkeypatch.setenv("LLMVIZ_HOME", str(home))
+    default = home / download.FILE_NAME
+    default.write_bytes(content)
+    flip_a_bit(default, len(content) - 100)
+    with pytest.raises(ValueError, match=r"is damaged: its SHA-256 is not .* Delete it and run"):
+        llmviz.load(progress=False)
+    assert not list((home / "weights").glob("*/float32-*"))
+    monkeypatch.setenv("LLMVIZ_MODEL", str(default))  # chosen, it may be any file
+    assert llmviz.load(progress=False).config.n_layers == 2
+    monkeypatch.delenv("LLMVIZ_MODEL")
+    default.write_bytes(content)
+    assert llmviz.load(progress=False).config.n_layers == 2
 
 
 def test_a_path_may_start_with_a_tilde(path, cache, monkeypatch):
