@@ -50,6 +50,8 @@ def test_every_part_changes_the_bars(board, tiny_model, part):
     np.testing.assert_allclose(board.bars.before, before[board.bars.ids], rtol=1e-4)
     assert PARTS[part][0] in repr(board.told)
     assert board.bars.text() in repr(board)
+    board.bars.asked = [1]
+    assert float(board.bars.explanation["result"]) == pytest.approx(after[board.bars.ids[1]], rel=1e-3)
 
 
 def test_writes_what_generate_writes(board, tiny_model):

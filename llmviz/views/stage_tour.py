@@ -186,9 +186,9 @@ def _neurons(trace: Trace) -> Picture:
 
 
 def _next(trace: Trace) -> Picture:
-    return NextTokenBars(
-        Sampler().probs(trace.logits),
-        trace.model.tokenizer,
-        n=10,
-        caption=f"What comes after {quote(trace.pieces[-1])}?",
+    tokenizer = trace.model.tokenizer
+    bars = NextTokenBars(
+        Sampler().probs(trace.logits), tokenizer, n=10, caption=f"What comes after {quote(trace.pieces[-1])}?"
     )
+    bars.provenance = lambda row: provenance.prob(trace.logits, bars.ids[row], piece=bars.pieces[row])
+    return bars

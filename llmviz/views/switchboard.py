@@ -10,6 +10,7 @@ import traitlets
 
 from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
+from llmviz.views import provenance
 from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, row, wide
 from llmviz.views.next_token_bars import empty_bars
@@ -169,6 +170,7 @@ class Switchboard(Explorer):
             n=10,
             before_label="the whole model",
             caption="The next token: the model as you switched it, and the whole model as an outline",
+            provenance=self._explain,
         )
         self.before = TokenStrip(
             [], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)"
@@ -200,7 +202,8 @@ class Switchboard(Explorer):
         for one in (self.bars, self.before, self.after):
             one.layout.visibility = shown
         if tokens:
-            self._whole = Sampler().probs(self._model.trace(tokens).logits)
+            self._logits = self._model.trace(tokens).logits
+            self._whole = Sampler().probs(self._logits)
             self._whole_is_written = False
             self.before.change(pieces=[])
         self._ask()
@@ -215,13 +218,14 @@ class Switchboard(Explorer):
         edits, before = self.switches.edits, self._whole
         self.after.change(pieces=[])
         try:
-            trace = self._model.trace(self.box.tokens, edits)
+            self._logits = self._model.trace(self.box.tokens, edits).logits
         except FloatingPointError as error:
+            self._logits = self._model.trace(self.box.tokens).logits
             self.bars.show(before, before=None)
             self.told.say(f"{self.switches.text()}: {error}. The bars show the whole model.")
             edits = None
         else:
-            probs = Sampler().probs(trace.logits)
+            probs = Sampler().probs(self._logits)
             self.bars.show(probs, before=before if self.switches.named() else None)
             self.told.say(self._verdict(before, probs))
         self._task = beside(self._write(edits))
@@ -234,6 +238,11 @@ class Switchboard(Explorer):
         told = f"{named[first]} had {percent(before[first])}, and has {percent(probs[first])} now"
         told += "." if now == first else f"; the likeliest is {named[now]} with {percent(probs[now])}."
         return " ".join([f"{self.switches.text()}.", told, *self.switches.purposes()])
+
+    @one_at_a_time
+    def _explain(self, row: int) -> provenance.Explanation:
+        token = self.bars.ids[row]
+        return provenance.prob(self._logits, token, piece=self._model.tokenizer.pieces([token])[0])
 
     # --- written text, token by token ---
 
