@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipywidgets
-
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.views.controls import checkbox, choice, row
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
 from llmviz.views.embeddings.random_pairs import usual
-from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
+from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
 from llmviz.views.provenance import Explanation
@@ -25,6 +24,7 @@ class AnalogyExplorer(Explorer):
         ("bigger", "big", "small"),
         ("Tokyo", "Japan", "Germany"),
     )
+    _taking = False
 
     def __init__(self, model: Model, a: str, b: str, c: str, *, n: int = 8):
         self.model, self.n = model, n
@@ -32,18 +32,12 @@ class AnalogyExplorer(Explorer):
             WordBox(model.tokenizer, typed, label=label, width="190px")
             for typed, label in zip((a, b, c), ("Take", "−", "+"))
         ]
-        self.examples = ipywidgets.Dropdown(
-            # not None: that would mean that nothing is chosen, and the list would look empty
-            options=[("an example", ()), *((f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES)],
-            description="or take",
-            style={"description_width": "initial"},
-            layout={"width": "260px"},
-        )
-        self.leave_out = ipywidgets.Checkbox(
-            False, description="leave out the three words themselves", indent=False, layout={"width": "auto"}
-        )
+        # Not None for "an example": that would mean that nothing is chosen, and the list would look empty.
+        listed = [(f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES]
+        self.examples = choice([("an example", ()), *listed], (), "or take")
+        self.leave_out = checkbox("leave out the three words themselves")
         self.list = NearestTokens(baseline=usual(model), provenance=self._explain)
-        super().__init__([controls(*self.words, self.examples), self.leave_out, self.list])
+        super().__init__([row(*self.words, self.examples), self.leave_out, self.list])
         for box in self.words:
             box.observe(self._draw, "word")
         self.leave_out.observe(self._draw, "value")
@@ -61,8 +55,6 @@ class AnalogyExplorer(Explorer):
         finally:
             self._taking = False
         self._draw()
-
-    _taking = False
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:

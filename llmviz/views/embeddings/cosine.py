@@ -9,8 +9,9 @@ import traitlets
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
+from llmviz.views.controls import row
 from llmviz.views.embeddings.random_pairs import N_FREQUENT, baseline
-from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
+from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.picture import Explorer, Picture, Text, lines, one_at_a_time, percent, script, style
 from llmviz.views.pieces import isolated
 from llmviz.views.provenance import Explanation
@@ -99,7 +100,7 @@ class CosineExplorer(Explorer):
             np.zeros((2, model.config.d_model)),
             provenance=lambda row, i: provenance.embedding(model, (self.a, self.b)[row].token, i),
         )
-        super().__init__([controls(self.a, self.b), self.among, self.histogram, self.rows])
+        super().__init__([row(self.a, self.b), self.among, self.histogram, self.rows])
         for box in (self.a, self.b):
             box.observe(self._draw, "word")
         self.among.observe(self._draw, "value")

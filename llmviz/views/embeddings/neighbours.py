@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 
-import ipywidgets
-
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
+from llmviz.views.controls import checkbox, row
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, name_of
 from llmviz.views.embeddings.random_pairs import usual
-from llmviz.views.embeddings.word_box import WordBox, controls
+from llmviz.views.embeddings.word_box import WordBox
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
 
@@ -22,14 +21,13 @@ class NeighbourExplorer(Explorer):
     def __init__(self, model: Model, word: str, *, n: int = 12):
         self.model, self.n = model, n
         self.word = WordBox(model.tokenizer, word)
-        self.spellings = ipywidgets.Checkbox(
-            True, description="show other spellings of the word, too", indent=False, layout={"width": "auto"}
-        )
+        self.spellings = checkbox("show other spellings of the word, too")
+        self.spellings.value = True
         self.list = NearestTokens(
             baseline=usual(model),
             provenance=lambda row: provenance.cosine(model, self.word.token, self.list.ids[row]),
         )
-        super().__init__([controls(self.word, self.spellings), self.list])
+        super().__init__([row(self.word, self.spellings), self.list])
         self.word.observe(self._draw, "word")
         self.spellings.observe(self._draw, "value")
         self._draw()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
+from llmviz.views.controls import row, slider
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
 from llmviz.views.embeddings.random_pairs import usual
-from llmviz.views.embeddings.word_box import WordBox, controls, first_problem
+from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.pieces import isolated
 from llmviz.views.provenance import Explanation, Operand
@@ -24,18 +24,10 @@ class WalkExplorer(Explorer):
         self.model, self.n = model, n
         self.a = WordBox(model.tokenizer, a, label="From")
         self.b = WordBox(model.tokenizer, b, label="to")
-        self.way = ipywidgets.IntSlider(
-            0,
-            0,
-            100,
-            5,
-            description="Part of the way, %",
-            style={"description_width": "initial"},
-            layout={"width": "min(620px, 95%)"},
-        )
+        self.way = slider(0, "Part of the way, %", 100, stage="embeddings", step=5)
         self.list = NearestTokens(mark="an end", baseline=usual(model), provenance=self._explain)
         self.rows = VectorPicture(np.zeros((3, model.config.d_model)), provenance=self._explain_mix)
-        super().__init__([controls(self.a, self.b), self.way, self.list, self.rows])
+        super().__init__([row(self.a, self.b), self.way, self.list, self.rows])
         for box in (self.a, self.b):
             box.observe(self._set_off, "word")
         self.way.observe(self._draw, "value")

@@ -9,6 +9,7 @@ import ipywidgets
 import traitlets
 
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views.controls import button
 from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import clean, isolate, isolated, visible
 
@@ -75,9 +76,7 @@ class WordBox(ipywidgets.HBox):
             style={"description_width": "initial"},
             tooltip='A word; "dog" in quotation marks: without a space in front; #2767: the token of that id',
         )
-        self.take_first = ipywidgets.Button(
-            description="Use its first piece", layout={"display": "none", "width": "auto"}
-        )
+        self.take_first = button("Use its first piece")
         super().__init__([self.box, self.take_first])
         self.box.observe(self._look_up, "value")
         self.take_first.on_click(self._take_first)
@@ -97,11 +96,6 @@ class WordBox(ipywidgets.HBox):
     def _take_first(self, _button) -> None:
         if self.word.first is not None:
             self.box.value = f"#{self.word.first}"
-
-
-def controls(*widgets) -> ipywidgets.HBox:
-    """Controls side by side, on more lines where the page is narrow."""
-    return ipywidgets.HBox(widgets, layout={"flex_flow": "row wrap", "align_items": "center"})
 
 
 def first_problem(*boxes: WordBox) -> str:

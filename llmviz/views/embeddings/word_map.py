@@ -11,9 +11,9 @@ import numpy as np
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import theme
+from llmviz.views.controls import choice, row, slider
 from llmviz.views.embeddings.flat_map import FlatMap, table
 from llmviz.views.embeddings.in_space import apart, camera, empty_figure, extent, figure_widget, xyz
-from llmviz.views.embeddings.word_box import controls
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import clean, isolated, visible, visible_label
@@ -38,6 +38,7 @@ class WordMap(Explorer):
     """
 
     LINES = ("nearest in all numbers", "nearest on the map")
+    _reading = _looking = False  # while Python itself sets a control, nobody answers to it
 
     def __init__(self, model: Model, text: str):
         self.model = model
@@ -53,8 +54,8 @@ class WordMap(Explorer):
         self.dimensions = ipywidgets.ToggleButtons(
             options=[("flat (2-D)", 2), ("in space (3-D)", 3)], style={"button_width": "auto"}
         )
-        self.turn = ipywidgets.IntSlider(35, 0, 360, 5, description="Turn", layout={"display": "none"})
-        self.word = ipywidgets.Dropdown(description="Look at", options=[])
+        self.turn = slider(35, "Turn", 360, stage="embeddings", step=5)
+        self.word = choice([], None, "Look at")
         self.flat = FlatMap(line_names=self.LINES, provenance=self._explain)
         self.figure = None  # plotly, once somebody looks into space: it is 5 MB of JavaScript
         self.space = ipywidgets.VBox([], layout={"height": "0", "visibility": "hidden"})
@@ -63,7 +64,7 @@ class WordMap(Explorer):
         super().__init__(
             [
                 self.box,
-                controls(self.dimensions, self.turn, self.word),
+                row(self.dimensions, self.turn, self.word),
                 self.flat,
                 self.space,
                 self.by_numbers,
@@ -98,8 +99,6 @@ class WordMap(Explorer):
         finally:
             self._reading = False
         self._lay_out()
-
-    _reading = False
 
     @one_at_a_time
     def _lay_out(self, _change=None) -> None:
@@ -209,8 +208,6 @@ class WordMap(Explorer):
         """A point of the flat map was chosen."""
         if change["new"] is not None and not self._looking:
             self.word.value = self.groups.tokens[change["new"]]
-
-    _looking = False
 
     @one_at_a_time
     def _look_at(self, _change=None) -> None:

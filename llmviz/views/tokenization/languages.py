@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import ipywidgets
-
 from llmviz.tokenization import Tokenizer
+from llmviz.views.controls import choice
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.token_counts import TokenCounts
@@ -25,12 +24,7 @@ class LanguageExplorer(Explorer):
 
     def __init__(self, tokenizer: Tokenizer, sentences: Mapping[str, str], *, n_ctx: int):
         self.tokenizer, self.sentences, self.n_ctx = tokenizer, dict(sentences), n_ctx
-        self.vocabulary = ipywidgets.Dropdown(
-            options=[THIS_MODEL, *PUBLISHED],
-            description="Vocabulary",
-            layout={"width": "340px"},
-            style={"description_width": "initial"},
-        )
+        self.vocabulary = choice([THIS_MODEL, *PUBLISHED], THIS_MODEL, "Vocabulary", width="340px")
         self.box = typing_box("", label="The sentence in your own words")
         self.counts = TokenCounts([], [], before_label=f"in the vocabulary of {THIS_MODEL}")
         self.strip = TokenStrip([])

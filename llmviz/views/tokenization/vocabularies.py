@@ -10,6 +10,7 @@ import ipywidgets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
+from llmviz.views.controls import button, row
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
@@ -37,14 +38,12 @@ class VocabularyExplorer(Explorer):
         self.tokenizers = {THIS_MODEL: tokenizer} | {name: published(key) for name, key in PUBLISHED.items()}
         self.box = typing_box(text, label="Your text", rows=2)
         self.strips = {name: TokenStrip([]) for name in self.tokenizers}
-        self.button = ipywidgets.Button(
-            description="Fetch GPT-2's vocabulary (1.5 MB, from the internet)", layout={"width": "auto"}
-        )
+        self.button = button("Fetch GPT-2's vocabulary (1.5 MB, from the internet)")
         self.message = ipywidgets.Label()
         self.button.on_click(self._add_gpt2)
         self.box.observe(self._show, "value")
         self._show()
-        super().__init__([self.box, *self.strips.values(), ipywidgets.HBox([self.button, self.message])])
+        super().__init__([self.box, *self.strips.values(), row(self.button, self.message)])
 
     @one_at_a_time
     def _show(self, _change=None) -> None:
