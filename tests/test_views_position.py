@@ -297,12 +297,13 @@ def test_without_rope_nothing_reads_the_positions(switches):
     assert "nothing reads" not in told(switches.told)
 
 
-def test_it_writes_with_each_setting(model):
+def test_it_writes_with_each_setting(model, monkeypatch):
+    monkeypatch.setattr("llmviz.views.position.switches.N_WRITTEN", 8)
     switches = pictures.PositionSwitches(model, "My favourite colour is")
     switches.write.click()
     assert len(switches.written.children) == len(pictures.SETTINGS)
     steps = model.generate(
-        "My favourite colour is", 30, Sampler(temperature=0), edits=pictures.SETTINGS["stretched × 2"]
+        "My favourite colour is", 8, Sampler(temperature=0), edits=pictures.SETTINGS["stretched × 2"]
     )
     assert switches.strips["stretched × 2"].pieces == [step.piece for step in steps]
     texts = {name: strip.pieces for name, strip in switches.strips.items()}

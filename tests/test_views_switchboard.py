@@ -102,7 +102,8 @@ def test_an_experiment_waits_for_the_guess(board, tiny_model):
 
 
 @pytest.mark.slow
-def test_overflow_is_told_in_a_sentence(model):
+def test_overflow_is_told_in_a_sentence(model, monkeypatch):
+    monkeypatch.setattr("llmviz.views.switchboard.N_WRITTEN", 3)
     board = Switchboard(model, TEXT)
     board.switches.off_parts = ["norm"]
     assert "overflow" in repr(board.told)
