@@ -416,6 +416,8 @@ def test_with_rope_the_swap_turns_the_answer_around_and_without_it_does_not(mode
         )
         assert before[red] > before[blue]
         assert (after[blue] > after[red]) == turned
+    shares = [f"{100 * probs[red]:.1f} %" for probs in (before, after)]  # without RoPE
+    assert f"{shares[0]} → {shares[1]} without" in told(swap.told)
     bars = swap.bars["RoPE off"]
     np.testing.assert_allclose(bars.probs, after[bars.ids], rtol=1e-4)
     np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)

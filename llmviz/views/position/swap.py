@@ -13,7 +13,7 @@ from llmviz.views.controls import Told, choice, row, wide
 from llmviz.views.line_plot import LinePlot
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import visible
+from llmviz.views.pieces import isolated, visible
 from llmviz.views.position.numbers import flat, moved, relative_change
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
@@ -100,7 +100,7 @@ class SwapWords(Explorer):
         swapped[places[0]], swapped[places[1]] = tokens[places[1]], tokens[places[0]]
         for strip, ids in ((self.before, tokens), (self.after, swapped)):
             strip.change(pieces=self._model.tokenizer.pieces(ids), ids=ids, highlight=places)
-        changes, shifts = [], []
+        changes, guesses = [], []
         for name, edits in ORDER_SETTINGS.items():
             try:
                 one, other = self._model.trace(tokens, edits), self._model.trace(swapped, edits)
@@ -108,19 +108,20 @@ class SwapWords(Explorer):
                 self.told.say(str(error).capitalize())
                 return
             changes.append(relative_change(one, other))
-            probs = [Sampler().probs(trace.logits) for trace in (one, other)]
-            shifts.append(moved(*probs))
+            before, after = (Sampler().probs(trace.logits) for trace in (one, other))
+            guesses.append((before, after))
             if name in self.bars:
-                self.bars[name].show(probs[1], before=probs[0])
+                self.bars[name].show(after, before=before)
         n_layers = len(changes[0])
         self.lines.change(x=np.arange(n_layers), values=np.stack(changes), names=[*ORDER_SETTINGS])
-        self.told.say(*self._verdict(tokens, places, changes, shifts))
+        self.told.say(*self._verdict([tokens[place] for place in places], changes, guesses))
 
-    def _verdict(self, tokens, places, changes, shifts) -> Iterator[str]:
-        if tokens[places[0]] == tokens[places[1]]:
+    def _verdict(self, pair, changes, guesses) -> Iterator[str]:
+        if pair[0] == pair[1]:
             yield "These two are the same token: swapping them changes nothing. Choose two different ones."
             return
-        (_, off, blind) = changes
+        _, off, blind = changes
+        shifts = [moved(before, after) for before, after in guesses]
         yield (
             f"Without RoPE, layer 0: the swap changes the last token's attention output by {percent(off[0])}"
             f" of its length{', nothing but rounding' if off[0] < 1e-5 else ''}. Layer 1: by {percent(off[1])}; "
@@ -133,3 +134,9 @@ class SwapWords(Explorer):
             if blind[-1] < 1e-3
             else f"Without RoPE and mask the last layer's output changed by {percent(blind[-1])}."
         )
+        for token in pair:
+            with_rope, without = (
+                f"{percent(before[token])} → {percent(after[token])}" for before, after in guesses[:2]
+            )
+            piece = isolated(self._model.tokenizer.pieces([token])[0])
+            yield f"{piece} as the next token: {with_rope} with RoPE, {without} without."
