@@ -393,6 +393,18 @@ def test_the_end_token_comes_where_the_answer_ends(model):
     assert chat.texts[0].weights[len(asked)] == pytest.approx(end, rel=1e-3)
 
 
+def test_without_a_template_the_bare_question_is_still_answered(tiny_model, monkeypatch):
+    def none(*_):
+        raise ValueError("this model's vocabulary has no chat template")
+
+    monkeypatch.setattr("llmviz.tokenization.Tokenizer.encode_chat", none)
+    chat = pictures.ChatEnd(tiny_model, TEXT, n=5)
+    assert "has no chat template" in repr(chat.told[0])
+    assert chat.texts[0].pieces == []
+    assert len(chat.texts[1].pieces) > len(chat.box.tokens)
+    assert "It stopped after" in repr(chat.told[1])
+
+
 ODD = [
     "",
     "   ",

@@ -39,12 +39,12 @@ class ChatEnd(SideBySide):
         self.show(bool(bare))
         if not bare:
             return
-        self.told[0].say("Writing, always the likeliest token …")
-        self.told[1].say("Writing, always the likeliest token …")
+        for told in self.told:
+            told.say("Writing, always the likeliest token …")
         try:
             chat, added = self._templated(bare)
         except ValueError as error:  # a model of another kind
-            self.told[0].say(f"{error}.")
+            self.told[0].say(f"No answer here: {error}.")
             chat, added = [], []
         self._prompts, self._marked = [chat, bare], [added, []]
         for text, prompt, marked in zip(self.texts, self._prompts, self._marked):
