@@ -50,9 +50,8 @@ class PipelineMap(Picture):
     names = traitlets.List(traitlets.Unicode(), list(NAMES.values())).tag(sync=True)
     shapes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     bracket = traitlets.Unicode().tag(sync=True)
-    notebooks = traitlets.Dict(traitlets.Unicode()).tag(
-        sync=True
-    )  # stage, or "loop" → file beside this notebook
+    # stage, or "loop" → file beside this notebook
+    notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, model: Model, trace: Trace | None = None, *, here: str | None = None, **traits):
         self._config = model.config
