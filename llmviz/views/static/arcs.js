@@ -128,7 +128,7 @@ function render({ model, el }) {
         "stroke-width": 1 + 9 * weight, "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)) });
     }));
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
-    view.legend.replaceChildren(
+    view.setLegend(
       ...[tooLong(pieces.length)].filter(Boolean).map((text) => h("b", {}, text)),
       h("span", {}, "thicker arc = larger weight"),
       ...(one === null ? [] : [scaleLegend(scale, "shade = weight")]),

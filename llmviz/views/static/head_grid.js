@@ -145,7 +145,7 @@ function render({ model, el }) {
       const values = floats(raw);
       grid = values && values.data.length ? plan(values) : null;
       plot.hidden = !grid;
-      if (!grid) { view.legend.replaceChildren(h("span", {}, "no heads yet")); return view.note(""); }
+      if (!grid) { view.setLegend(h("span", {}, "no heads yet")); return view.note(""); }
       const scale = colorScale(now.kind, view.theme, now.limit);
       paint(scale);
       write();
@@ -154,7 +154,7 @@ function render({ model, el }) {
         over.setAttribute(key, value);
         plot.style[key] = `${value}px`;
       }
-      view.legend.replaceChildren(
+      view.setLegend(
         scaleLegend(scale, model.get("measure")),
         ...(single() ? [] : [h("span", {}, "each map: from ↓, to →; blank: masked")]),
         ...(grid.group > 1 ? [h("span", {}, "bracket: heads that share keys and values")] : []),

@@ -207,7 +207,7 @@ function render({ model, el }) {
       view.ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
       grid = values && values.data.length ? plan(values, rowLabels, colLabels) : null;
       plot.hidden = !grid;
-      if (!grid) { view.legend.replaceChildren(h("span", {}, "no numbers yet")); return view.note(""); }
+      if (!grid) { view.setLegend(h("span", {}, "no numbers yet")); return view.note(""); }
       const scale = colorScale(now.kind, view.theme, now.limit);
       paintCells(scale);
       const [width, height] = [grid.left + grid.cols * grid.w + grid.right, grid.top + grid.rows * grid.h + 4];
@@ -219,7 +219,7 @@ function render({ model, el }) {
       for (const v of grid.values) { if (v !== v) blank++; else if (scale.over(v)) beyond++; }
       const cut = [tooLong(rowLabels.length, "rows"), tooLong(colLabels.length, "columns")].filter(Boolean);
       const note = now.quantity || { weight: "weight", prob: "probability", signed: "value" }[now.kind];
-      view.legend.replaceChildren(
+      view.setLegend(
         ...cut.map((text) => h("b", {}, text)),
         scaleLegend(scale, note),
         ...(blank ? [h("span", {}, "blank: masked")] : []),

@@ -109,7 +109,7 @@ function render({ model, el }) {
     );
     const key = (kind, text) => h("span", { class: "lv-dial-key" },
       s("svg", { width: 30, height: 12, "aria-hidden": "true" }, s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: `lv-hand-${kind}` })), text);
-    view.legend.replaceChildren(key("q", "hand of the query"), key("k", "hand of the key"),
+    view.setLegend(key("q", "hand of the query"), key("k", "hand of the key"),
       h("span", {}, "above: tokens for one full turn"), h("span", {}, `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`),
       h("span", {}, "length of a hand: square-root scale"));
     tell(current());

@@ -107,7 +107,7 @@ function render({ model, el }) {
       const below = node.offsetTop + node.offsetHeight - list.clientHeight;
       if (below > list.scrollTop) list.scrollTop = below + 4;
     }
-    view.legend.replaceChildren(...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
+    view.setLegend(...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
       h("span", {}, "orange: negative, blue: positive"), ...markLegend(pieces));
     tell(current());
   });
