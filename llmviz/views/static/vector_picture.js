@@ -10,6 +10,7 @@ function render({ model, el }) {
   view.body.append(plot);
   let grid = null;
   let drawn = {};
+  let written = ""; // what the labels around the cells were written for
   let row = 0; // the vector that is pointed at
 
   const valueOf = (r, i) => grid.values[r * grid.n + i];
@@ -139,18 +140,22 @@ function render({ model, el }) {
       const values = floats(now.raw);
       grid = values?.data.length ? plan(values) : null;
       plot.hidden = !grid;
-      if (!grid) { view.legend.replaceChildren(h("span", {}, "no numbers yet")); return view.note(""); }
+      if (!grid) { view.setLegend(h("span", {}, "no numbers yet")); return view.note(""); }
       row = Math.min(row, grid.k - 1);
       const scale = colorScale("signed", view.theme, now.limit);
       paintCells(scale);
-      writeLabels();
-      const [width, height] = [grid.left + grid.perLine * grid.w + 2, grid.top + (grid.lines - 1) * grid.pitch + grid.block + 26];
-      for (const [key, value] of Object.entries({ width, height })) {
-        over.setAttribute(key, value);
-        plot.style[key] = `${value}px`;
+      const around = JSON.stringify({ ...grid, values: null });
+      if (around !== written) { // other numbers in the same places: only the cells are new
+        written = around;
+        writeLabels();
+        const [width, height] = [grid.left + grid.perLine * grid.w + 2, grid.top + (grid.lines - 1) * grid.pitch + grid.block + 26];
+        for (const [key, value] of Object.entries({ width, height })) {
+          over.setAttribute(key, value);
+          plot.style[key] = `${value}px`;
+        }
       }
       const beyond = grid.values.reduce((sum, v) => sum + scale.over(v), 0);
-      view.legend.replaceChildren(
+      view.setLegend(
         scaleLegend(scale, "value"),
         h("span", {}, `${count(grid.n)} numbers${grid.k > 1 ? ` × ${grid.k}` : ""}, left to right by ${model.get("index_name")}`),
         ...(grid.values.some(Number.isNaN) ? [h("span", {}, "blank: no number")] : []),
