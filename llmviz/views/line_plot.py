@@ -16,7 +16,8 @@ class LinePlot(Picture):
     log_y: the same for the values, which must be positive. down: the axis grows downwards, so that rank 1 is on top.
     unit: "share" writes per cent, "rank" whole numbers, anything else ("ms") stands behind the numbers.
     The axis covers y_min to y_max at least. `marks` are upright lines, (x, word). `x_pieces`, one a point, name the
-    points in the readout. A click, the arrow keys or Python select a point (`selected`, its index).
+    points in the readout. A few bars of one name have their numbers written on them. A click, the arrow keys or Python
+    select a point (`selected`, its index).
     """
 
     _esm = script("line_plot")

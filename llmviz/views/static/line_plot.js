@@ -126,6 +126,13 @@ function render({ model, el }) {
     })).filter(Boolean);
   }
 
+  /** Over each bar its number, where no second bar stands beside it. */
+  function numbersOn(names) {
+    const { n, y, px, py } = shown;
+    return names.length > 1 ? [] : Array.from({ length: n }, (_, i) => (!Number.isFinite(y(0, i)) ? null
+      : s("text", { x: px(i), y: py(Math.max(0, y(0, i))) - 6, "text-anchor": "middle" }, value(y(0, i))))).filter(Boolean);
+  }
+
   function draw() {
     const [xs, values] = [floats(model.get("x")), floats(model.get("values"))];
     const names = model.get("names");
@@ -189,7 +196,7 @@ function render({ model, el }) {
       runs.push([i, end]);
       i = end;
     }
-    const few = !bars && n <= 12 ? names.flatMap((_, k) => x.flatMap((__, i) => (Number.isFinite(shown.y(k, i)) ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })] : []))) : [];
+    const few = n > 12 ? [] : bars ? numbersOn(names) : names.flatMap((_, k) => x.flatMap((__, i) => (Number.isFinite(shown.y(k, i)) ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })] : [])));
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
     view.legend.replaceChildren(
       ...names.map((name, k) => h("span", { class: "lv-key" },
