@@ -54,7 +54,7 @@ class Server:
         file.write_text(json.dumps(values))
 
     def get(self, path: str):
-        with DIRECT.open(f"{self.url}{path}", timeout=20) as answer:
+        with DIRECT.open(f"{self.url}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def write(self, name: str, *cells: str) -> None:
@@ -70,7 +70,7 @@ class Server:
     def end_kernels(self) -> None:
         for session in self.get("/api/sessions"):
             request = urllib.request.Request(f"{self.url}/api/sessions/{session['id']}", method="DELETE")
-            DIRECT.open(request, timeout=20).close()
+            DIRECT.open(request, timeout=60).close()  # a kernel that is busy is given time to end by itself
 
 
 @contextlib.contextmanager
@@ -91,6 +91,7 @@ def serve(
     command = {
         "lab": [
             *("-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"),
+            "--ServerApp.port_retries=0",  # on another port nobody would find it
             *(
                 "--IdentityProvider.token=",
                 "--ServerApp.disable_check_xsrf=True",
@@ -357,24 +358,24 @@ for (const name of ["drawImage", "putImageData", "fillRect", "clearRect", "strok
 }
 """
 
-# Resolves once widgets have loaded and the page's body has been still for 400 ms.
+# Resolves once widgets have loaded and the page's body has been still for 400 ms, or has moved for 30 s without a
+# pause, as it may where something is played. Widgets that don't load in two minutes are an error.
 QUIET = """
-() => new Promise((resolve) => {
-  let timer;
-  const observer = new MutationObserver(() => wait());
-  const wait = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
-      if (outputs.some((node) => node.textContent.startsWith("Loading widget"))) return wait();
-      observer.disconnect();
-      clearTimeout(limit);
-      resolve(null);
-    }, 400);
-  };
-  const limit = setTimeout(() => { observer.disconnect(); clearTimeout(timer); resolve(null); }, 30000);
+() => new Promise((resolve, reject) => {
+  const start = performance.now();
+  let changed = start;
+  const observer = new MutationObserver(() => { changed = performance.now(); });
   observer.observe(document.body, { childList: true, subtree: true });
-  wait();
+  const look = setInterval(() => {
+    const now = performance.now();
+    if (now - changed < 400 && now - start < 30_000) return;
+    const outputs = [...document.querySelectorAll(".jp-OutputArea-output")];
+    const loading = outputs.some((node) => node.textContent.startsWith("Loading widget"));
+    if (loading && now - start < 120_000) return;
+    clearInterval(look);
+    observer.disconnect();
+    loading ? reject(new Error("widgets have not loaded within 2 minutes")) : resolve(null);
+  }, 50);
 })
 """
 
@@ -385,7 +386,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_for_answer(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def _wait_for_answer(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
