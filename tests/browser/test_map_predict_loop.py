@@ -37,8 +37,6 @@ LOOP = [
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def lab(open_lab, lab_server, request):
-    if not (lab_server.root / "notebooks/01_tokenization.ipynb").exists():
-        lab_server.write("01_tokenization", "1")
     lab_server.write("scratch", SETUP, *MAPS, *QUESTIONS, *LOOP)
     lab = open_lab("scratch", request.param)
     lab.run_all()
