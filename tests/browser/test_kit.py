@@ -116,6 +116,29 @@ def test_a_number_of_a_vector_is_pointed_at_and_stepped_to(lab):
     expect(readout(rows)).to_contain_text("dimension 0 ·")
 
 
+def test_in_vs_code_a_picture_goes_with_the_ground_it_stands_on(lab):
+    """VS Code puts widgets on white in every theme; here JupyterLab's page pretends to be VS Code's."""
+    strip = lab.picture("token_strip")
+    before = strip.get_attribute("data-lv-theme")
+    pretend = """([figure, ground]) => {
+        const output = figure.closest(".jp-OutputArea-output");
+        output.classList.add("cell-output-ipywidget-background");
+        output.style.background = ground;
+        window.jpThemeLight ??= document.body.dataset.jpThemeLight;
+        delete document.body.dataset.jpThemeLight;
+        document.body.dataset.vscodeThemeKind = ""; // so that the next line is a change
+        document.body.dataset.vscodeThemeKind = "vscode-dark";
+    }"""
+    for ground, theme in (("white", "light"), ("transparent", "dark")):
+        lab.page.evaluate(pretend, [strip.element_handle(), ground])
+        expect(strip).to_have_attribute("data-lv-theme", theme)
+    lab.page.evaluate("""() => {
+        delete document.body.dataset.vscodeThemeKind;
+        document.body.dataset.jpThemeLight = window.jpThemeLight;
+    }""")
+    expect(strip).to_have_attribute("data-lv-theme", before)
+
+
 def test_pictures_side_by_side_share_the_width(lab):
     bars, rows = lab.picture("next_token_bars").bounding_box(), lab.picture("vector_picture").bounding_box()
     assert bars["width"] == pytest.approx(rows["width"], abs=2)
@@ -167,5 +190,5 @@ def test_how_fast_a_key_changes_a_picture(lab):
         ("vector_picture", ".lv-plot", ["ArrowRight", "ArrowLeft"]),
     ):
         picture = lab.picture(kind)
-        times = lab.latencies(picture.locator(control), keys * 6, picture)
+        times = lab.latencies(picture.locator(control), keys * 2, picture)
         print(f"{kind}: median {median(times):.0f} ms")

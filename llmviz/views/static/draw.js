@@ -133,9 +133,12 @@ function scaleLegend(scale, meaning) {
 function themeOf(element) {
   const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
   if (jpThemeLight) return jpThemeLight === "false" ? "dark" : "light";
+  const channels = (color) => (color.match(/[\d.]+/g) ?? [0, 0, 0]).map(Number);
+  const ground = element.closest(".cell-output-ipywidget-background"); // VS Code's: white, even in a dark theme
+  const [r, g, b, opacity = 1] = ground ? channels(getComputedStyle(ground).backgroundColor) : [0, 0, 0, 0];
+  if (opacity > 0) return luminance([r, g, b]) > 0.35 ? "light" : "dark";
   if (vscodeThemeKind) return /dark|contrast$/.test(vscodeThemeKind) ? "dark" : "light";
-  const host = element.parentElement ?? document.body;
-  const ink = (getComputedStyle(host).color.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map(Number);
+  const ink = channels(getComputedStyle(element.parentElement ?? document.body).color).slice(0, 3);
   return luminance(ink) > 0.35 ? "dark" : "light";
 }
 
