@@ -41,6 +41,7 @@ function render({ model, el }) {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
     event.preventDefault(); // a radio button would not submit everywhere
+    event.stopPropagation(); // VS Code would open the cell
     form.requestSubmit();
   });
 
