@@ -25,7 +25,8 @@ function render({ model, el }) {
   const layout = (width) => {
     const [spans, labels, ids] = [model.get("spans"), model.get("labels"), model.get("ids")];
     const n = model.get("characters").reduce((sum, [, bytes]) => sum + bytes, 0);
-    const column = clamp(Math.floor((width - 8) / Math.max(1, n)), 50, 92);
+    const need = Math.max(50, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
+    const column = clamp(Math.floor((width - 8) / Math.max(1, n)), Math.ceil(need), 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
     const HIGH = 50, GAP = 16, TAGS = 30;
     const top = (level) => (levels - level) * (HIGH + GAP) + 6;
