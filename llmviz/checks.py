@@ -87,7 +87,7 @@ def _alike(a, b) -> bool:
         if isinstance(b, np.ndarray | float | np.floating):
             return bool(np.allclose(np.asarray(a, float), b, rtol=1e-4, atol=1e-4, equal_nan=True))
         return bool(np.all(a == b))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
 
 
@@ -217,10 +217,10 @@ def merge(attempt: Callable) -> Verdict:
 
 def split(guess: object, pieces: Sequence[str]) -> Verdict:
     """Compare a guess at how a word is cut, such as ["token", "ization"], with the pieces that the model has."""
-    if guess is None or guess is Ellipsis or len(guess) == 0:
+    if guess is None or guess is Ellipsis or (isinstance(guess, str | list | tuple) and not guess):
         return Verdict(None, "not attempted yet")
     word, cut = "".join(pieces), " | ".join(pieces)
-    if isinstance(guess, str) or not all(isinstance(part, str) for part in guess):
+    if not isinstance(guess, list | tuple) or not all(isinstance(part, str) for part in guess):
         return Verdict(False, 'write the pieces as a list of texts, such as ["token", "ization"]')
     if "".join(guess) != word:
         return Verdict(False, f"joined, your pieces give “{''.join(guess)}”; they should give “{word}”")

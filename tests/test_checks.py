@@ -82,6 +82,14 @@ def test_tokenization_mistakes_are_named(check, wrong, hint):
     assert hint in verdict.message
 
 
+@pytest.mark.parametrize(
+    "value", [10**400, float("nan"), [1, [2, 3]], {}, "x", b"x", np.zeros(0), np.array([None]), print]
+)
+@pytest.mark.parametrize("check", [checks.merge, checks.cosine, checks.softmax_rows, checks.dart])
+def test_any_value_at_all_is_a_wrong_answer_and_no_error(check, value):
+    assert check(lambda *case: value).passed is False
+
+
 def test_an_exercise_that_changes_its_input_is_compared_with_the_input_as_it_was():
     assert checks.merge(lambda parts, pair: parts.clear() or []).passed is False
 
@@ -95,7 +103,8 @@ def test_a_split_is_compared_cut_by_cut():
     assert checks.split([], pieces).passed is None
     assert checks.split(..., pieces).passed is None
     assert "joined" in checks.split(["un", "able"], pieces).message
-    assert "list" in checks.split("unbelievable", pieces).message
+    for no_list in ("unbelievable", 3, [1, 2], {"un": 1}, np.array(["un"])):
+        assert "list" in checks.split(no_list, pieces).message
     assert "nowhere" in checks.split(["run", "ning"], ["running"]).message
 
 
