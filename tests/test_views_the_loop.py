@@ -83,9 +83,10 @@ def test_stop_is_heard_while_it_writes(loop):
 
 def test_a_turn_goes_once_round_the_loop(loop):
     seen = []
-    loop.loop.observe(lambda change: seen.append(change["new"]), "phase")
+    loop.loop.observe(lambda change: seen.append((change["new"], loop.loop.picked)), "phase")
     loop.pick.click()
-    assert seen == ["pick", "append", "read", "guess"]
+    piece = loop.loop.pieces[-1]
+    assert seen == [("pick", piece), ("append", piece), ("read", piece), ("guess", None)]
 
 
 def test_pressing_again_adds_a_turn(loop):

@@ -87,7 +87,7 @@ class LoopExplorer(Explorer):
         self._rng = np.random.default_rng(self.seed.value)
         self.told.say()
         self._show(list(self.box.tokens))
-        self.loop.phase = "guess"
+        self.loop.change(phase="guess", picked=None)
 
     @one_at_a_time
     def turn(self, n: int) -> None:
@@ -156,7 +156,7 @@ class LoopExplorer(Explorer):
         """The model has guessed again; says whether another turn follows."""
         if run != self._run:
             return False
-        self.loop.phase = "guess"
+        self.loop.change(phase="guess", picked=None)
         self._left = 0 if self._ended else self._left - 1
         self._enable()
         return self._left > 0
@@ -170,7 +170,7 @@ class LoopExplorer(Explorer):
         self.strip.change(
             pieces=pieces, ids=tokens, highlight=list(range(n_prompt, len(pieces))), selected=None
         )
-        self.loop.change(pieces=pieces, n_prompt=n_prompt, picked=None)
+        self.loop.change(pieces=pieces, n_prompt=n_prompt)
         self.bars.layout.visibility = "visible" if tokens else "hidden"
         self.bars.selected = None
         self._draw_bars()
