@@ -57,8 +57,8 @@ class HeadExplorer(Explorer):
         self.grid = HeadGrid(
             np.zeros((config.n_layers, config.n_heads)), group=config.n_heads // config.n_kv_heads
         )
-        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain))
-        self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 400)
+        self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 480)
+        self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 560)
         self.told = Told()
         self._wanted, self._moving = query, False
         super().__init__(

@@ -88,7 +88,8 @@ function render({ model, el }) {
 
   return view.start(() => {
     const [pieces, ids, selected] = [model.get("pieces"), model.get("ids"), model.get("selected")];
-    if (pieces !== drawn.pieces || ids !== drawn.ids) {
+    const fresh = pieces !== drawn.pieces || ids !== drawn.ids;
+    if (fresh) {
       chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
       list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
       view.root.classList.toggle("lv-many", chips.length > 64);
@@ -107,8 +108,8 @@ function render({ model, el }) {
     selectChip(list, chips, selected, prefix);
     const node = chips[selected];
     const { scrollLeft, clientWidth } = view.body;
-    if (node && (node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth))
-      view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.7; // more room for what came before
+    if (node && (fresh || node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth))
+      view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85; // it looks at what came before
     const chosen = weights ? choose(one) : { arcs: [], rest: 0, dropped: 0 };
     arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
 
