@@ -178,7 +178,7 @@ class HeadByHand(Explorer):
         self._top = [int(i) for i in order[:4] if weights[i] > 0]
         rest = [int(i) for i in order[len(self._top) :] if weights[i] > 0]
         rows = [weights[i] * v[i] for i in self._top]
-        labels = [f"{percent(weights[i])} × v of {visible(trace.pieces[i])}" for i in self._top]
+        labels = [f"{percent(weights[i])} × {visible(trace.pieces[i])}" for i in self._top]
         if rest:
             rows.append(weights[rest] @ v[rest])
             labels.append(f"{percent(weights[rest].sum())} × {len(rest)} others")
