@@ -117,7 +117,8 @@ function render({ model, el }) {
       card.kept.style.width = told ? `${100 * (1 - told.cut)}%` : "100%";
       card.says.textContent = !told ? "off" : name === "temperature"
         ? `${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits unsure` : `keeps ${count(told.kept)} ${told.kept === 1 ? "token" : "tokens"}`;
-      card.cuts.textContent = !told ? "" : name === "temperature" && told.kept === n ? "cuts nothing" : `cuts ${percent(told.cut)} of the mass`;
+      card.cuts.textContent = !told ? "" : name !== "temperature" ? `cuts ${percent(told.cut)} of the mass`
+        : settings[name] ? "cuts nothing" : "all on the likeliest";
       const k = shapes ? shapes.shape[1] : 0;
       const row = Array.from({ length: k }, (_, j) => shapes.data[i * k + j]);
       const most = Math.max(...row, 1e-9);
