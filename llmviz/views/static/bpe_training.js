@@ -102,7 +102,9 @@ function render({ model, el }) {
   return view.start(() => {
     const [step, tokens, chosen] = [model.get("step"), model.get("tokens"), model.get("chosen")];
     const [labels, counts] = [model.get("labels"), model.get("counts")];
-    const width = curve.parentElement.clientWidth || 340; // read before anything is written, so that layout is done once
+    // Asked for only where the page has another width: to ask has the page laid out.
+    const across = view.width();
+    const width = across === drawn.across ? drawn.width : curve.parentElement.clientWidth || 340;
     if (tokens !== drawn.tokens) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
       vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
@@ -119,7 +121,7 @@ function render({ model, el }) {
     if (tokens !== drawn.tokens || view.theme !== drawn.theme)
       view.legend.replaceChildren(h("span", {}, "filled: the token chosen below (else the newest)"), ...markLegend(Object.values(labels)));
     selectChip(vocabulary, chips, on, prefix);
-    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, width };
+    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, across, width };
   });
 }
 
