@@ -58,6 +58,7 @@ def test_every_module_imported_outside_the_standard_library_is_a_dependency():
     declared = {name.replace("-", "_").lower() for name in bounds(PYPROJECT["project"]["dependencies"])}
     declared |= {"ipython", "traitlets"}  # come with ipywidgets, which is built on them
     declared |= {"tiktoken_ext"}  # where tiktoken keeps published vocabularies
+    declared |= {"jupyter_server"}  # what jupyterlab extends
     foreign = {
         (named(path), name.split(".")[0])
         for path in (ROOT / "llmviz").rglob("*.py")
@@ -157,6 +158,11 @@ def test_the_wheel_silences_jupyterlabs_news_and_touches_no_settings_of_the_user
     assert settings[0].endswith(".data/data/share/jupyter/lab/settings/overrides.d/llmviz.json")
     (values,) = json.loads(wheel.read(settings[0])).values()
     assert values == {"fetchNews": "false", "checkForUpdates": False}
+
+
+def test_the_wheel_switches_on_its_server_extension_and_nothing_else(wheel):
+    (name,) = [name for name in wheel.namelist() if "/etc/" in name]
+    assert name.endswith(".data/data/etc/jupyter/jupyter_server_config.d/llmviz.json")
 
 
 def test_jupyterlab_knows_the_settings_that_are_overridden():

@@ -261,9 +261,7 @@ class Lab:
         Measured inside the page: from the browser's own time of the key to just after the next frame. What counts as
         a change is a change of the DOM inside the picture's body, or a drawing call on a canvas there.
 
-        wait: seconds between keys. Below about 0.2 every other key takes some 35 ms longer, whatever the notebook
-        does: Jupyter's server leaves Nagle's algorithm on for its websocket, so all messages after the first wait for
-        the browser's acknowledgement, which TCP delays while both sides send. (With TCP_NODELAY set there, they don't.)
+        wait: seconds between keys, long enough for what one key changes to be over before the next.
         """
         target = picture.element_handle()
         # Both must be seen, as for a reader: what is far off the screen is drawn a little later.
