@@ -47,7 +47,12 @@ class LoopExplorer(Explorer):
         self.stop = button("stop", "stop writing")
         self.again = button("start again", "back to your own text, and the dice back to the seed")
         self.told = Told(layout={"min_height": "26px"})
-        self.strip = TokenStrip([], [], caption="Your text as tokens: pieces with their numbers")
+        self.strip = TokenStrip(
+            [],
+            [],
+            highlight_name="written by the loop",
+            caption="Your text as tokens: pieces with their numbers",
+        )
         self.bars = empty_bars(
             model,
             before_label="at temperature 1",

@@ -49,9 +49,10 @@ class TokenStrip(OfTokens):
     """Pieces as chips in reading order; a click, the arrow keys or Python select one (trait `selected`).
 
     `ids` are written under the pieces. `weights` [seq] are shares from 0 to 1 that shade the chips on a square-root
-    scale, named by `quantity`; NaN leaves a chip unshaded. `highlight` lists positions that get a dashed border,
-    `notes` one more string a token for the line below. With `hover_selects` the pointer selects by passing over.
-    Enter or a click asks `provenance(position)`. Texts over 512 tokens show the first 512 and say so.
+    scale, named by `quantity`; NaN leaves a chip unshaded. `highlight` lists positions that get a dashed border;
+    `highlight_name` says what they are. `notes` are one more string a token for the line below. With `hover_selects`
+    the pointer selects by passing over. Enter or a click asks `provenance(position)`. Texts over 512 tokens show the
+    first 512 and say so.
 
     A selection outside the text, or a list that has not one entry a piece, is a `traitlets.TraitError`. New `pieces`
     drop what no longer fits them; to set several traits together use `change(pieces=…, ids=…)`.
@@ -63,6 +64,7 @@ class TokenStrip(OfTokens):
 
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     highlight = traitlets.List(traitlets.Int()).tag(sync=True)
+    highlight_name = Text("marked")
     quantity = Text("weight")
     notes = traitlets.List(traitlets.Unicode(), default_value=None, allow_none=True).tag(sync=True)
     hover_selects = traitlets.Bool(False).tag(sync=True)

@@ -85,6 +85,7 @@ def test_pick_one_appends_a_token(lab):
     button(lab, "pick one").press("Enter")
     expect(chips(lab)).to_have_count(n + 1)
     expect(chips(lab).last).to_have_class("lv-chip lv-highlight")
+    expect(lab.picture("token_strip").locator(".lv-legend")).to_contain_text("dashed: written by the loop")
     expect(button(lab, "pick one")).to_be_focused()
     lab.page.keyboard.press("Enter")
     expect(chips(lab)).to_have_count(n + 2)

@@ -32,8 +32,9 @@ class CausalTracer(Slow):
         self.strip = TokenStrip(
             prompt.trace.pieces,
             prompt.trace.tokens,
+            highlight_name="the subject",
             stage="ffn",
-            caption="Dashed: the subject, whose embeddings get noise",
+            caption="The subject's embeddings get noise",
         )
         self.subject = ipywidgets.IntRangeSlider(
             value=subject or (max(0, last - 1), max(0, last - 1)),

@@ -37,8 +37,10 @@ class SwapWords(Explorer):
         self.box = TextBox(model, text, label="Your text (Enter runs the model)", live=False)
         self.first, self.second = choice([], None, "Swap"), choice([], None, "with")
         self.told = Told()
-        self.before = TokenStrip([], stage="position", caption="Your text")
-        self.after = TokenStrip([], stage="position", caption="The same tokens, two of them swapped")
+        self.before = TokenStrip([], highlight_name="to be swapped", stage="position", caption="Your text")
+        self.after = TokenStrip(
+            [], highlight_name="swapped", stage="position", caption="The same tokens, two of them swapped"
+        )
         self.lines = LinePlot(
             x_axis="layer",
             y_axis="change at the last token",

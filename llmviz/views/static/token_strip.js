@@ -80,7 +80,7 @@ function render({ model, el }) {
         ...[tooLong(pieces.length) || null].filter(Boolean).map((text) => h("b", {}, text)),
         ...markLegend(pieces),
         ...(weights ? [scaleLegend(scale, `shade = ${model.get("quantity")}`)] : []),
-        ...(highlight.size ? [h("span", {}, "dashed: marked")] : []),
+        ...(highlight.size ? [h("span", {}, `dashed: ${model.get("highlight_name")}`)] : []),
       );
     drawn = { pieces, ids, has };
     tell(current());

@@ -17,7 +17,7 @@ class ChatExplorer(Explorer):
         self.tokenizer = tokenizer
         self.system = typing_box(system or tokenizer.system_prompt or "", label="System")
         self.user = typing_box(user, label="You")
-        self.strip = TokenStrip([], provenance=self._explain)
+        self.strip = TokenStrip([], highlight_name="a special token", provenance=self._explain)
         self.system.observe(self._show, "value")
         self.user.observe(self._show, "value")
         self._show()
@@ -32,7 +32,7 @@ class ChatExplorer(Explorer):
         tokens = self.tokenizer.encode_chat(messages)
         special = set(self.tokenizer.special_tokens.values())
         highlight = [position for position, token in enumerate(tokens) if token in special]
-        said = f"{many(len(tokens), 'token')}, {len(highlight)} of them special (dashed)."
+        said = f"{many(len(tokens), 'token')}, {len(highlight)} of them special."
         self.strip.change(
             selected=None,
             asked=None,
