@@ -12,7 +12,7 @@ from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.beside import beside
-from llmviz.views.controls import Told, button, row, wide
+from llmviz.views.controls import Told, button, choice, row, wide
 from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
@@ -156,12 +156,8 @@ class Switchboard(Explorer):
         self.box = TextBox(model, text, label="Your text", live=False)
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = button("everything on")
-        self.experiments = ipywidgets.Dropdown(
-            options=[("choose an experiment …", ""), *((name, name) for name in experiments(model.config))],
-            description="Experiments",
-            style={"description_width": "initial"},
-            layout={"width": "min(430px, 98%)"},
-        )
+        names = [("choose an experiment …", ""), *((name, name) for name in experiments(model.config))]
+        self.experiments = choice(names, "", "Experiments", "min(430px, 98%)")
         self.predict = Predict("", list(OUTCOMES), answer=self._outcome, tell=self._tell, stage="attention")
         self.predict.layout.display = "none"
         self.told = Told(layout={"min_height": "26px"})

@@ -13,7 +13,7 @@ from llmviz.model import Model
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
 from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import isolated
 from llmviz.views.text_box import TextBox
@@ -79,12 +79,7 @@ class DoesItMatter(Explorer):
         self.none = button("none")
         self.scale = slider(0.0, "Chosen heads × ", 2.0, step=0.05, stage="attention")
         self.told = Told()
-        self.bars = NextTokenBars(
-            np.full(config.n_vocab, 1 / config.n_vocab),
-            model.tokenizer,
-            n=min(10, config.n_vocab),
-            before_label="as the model is",
-        )
+        self.bars = empty_bars(model, n=min(10, config.n_vocab), before_label="as the model is")
         self.each = button("Switch off every head, one at a time", "about ten seconds", "primary")
         self.progress = ipywidgets.IntProgress(
             0, max=config.n_layers * config.n_heads, layout={"display": "none"}

@@ -55,8 +55,3 @@ def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vo
 def amount(value: float | np.floating) -> str:
     """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")
-
-
-def flat(model: Model) -> np.ndarray:
-    """Probabilities to make an empty picture with."""
-    return np.full(model.config.n_vocab, 1 / model.config.n_vocab)

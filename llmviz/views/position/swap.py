@@ -11,10 +11,10 @@ from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.controls import Told, choice, row, wide
 from llmviz.views.line_plot import LinePlot
-from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import isolated, visible
-from llmviz.views.position.numbers import flat, moved, relative_change
+from llmviz.views.position.numbers import moved, relative_change
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
@@ -49,9 +49,8 @@ class SwapWords(Explorer):
         )
         self.bars = {
             name: wide(
-                NextTokenBars(
-                    flat(model),
-                    model.tokenizer,
+                empty_bars(
+                    model,
                     n=6,
                     before_label="before the swap",
                     caption=f"Next token after the swap: {name}",

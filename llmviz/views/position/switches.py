@@ -10,11 +10,12 @@ import numpy as np
 
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
+from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.next_token_bars import NextTokenBars
+from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
-from llmviz.views.position.numbers import flat, moved
+from llmviz.views.position.numbers import moved
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
@@ -42,13 +43,7 @@ class Background:
 
     def start(self, work: Coroutine) -> None:
         self.stop()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no event loop: a plain script, or a test
-            asyncio.run(work)
-            return
-        self._task = loop.create_task(work)
-        self._task.add_done_callback(lambda task: task.cancelled() or task.result())
+        self._task = beside(work)
 
     def stop(self) -> None:
         if self.busy:  # perhaps in the loop of another thread
@@ -71,9 +66,8 @@ class PositionSwitches(Explorer):
         self.scale = slider(1.0, "Positions times", 8.0, step=0.25, stage="position")
         self.shift = slider(0, "plus", 2_000, step=50, stage="position")
         self.told = Told()
-        self.bars = NextTokenBars(
-            flat(model),
-            model.tokenizer,
+        self.bars = empty_bars(
+            model,
             n=10,
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",

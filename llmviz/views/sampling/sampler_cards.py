@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -10,6 +9,7 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
+from llmviz.views.controls import choice
 from llmviz.views.next_token_bars import empty_bars, top
 from llmviz.views.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
 from llmviz.views.pieces import quote
@@ -89,12 +89,7 @@ class SamplerChain(OnText):
         self.cards = SamplerCards(
             n_vocab=model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
         )
-        self.presets = ipywidgets.Dropdown(
-            options=["choose …", *PRESETS],
-            description="What people use",
-            style={"description_width": "initial"},
-            layout={"width": "min(760px, 98%)"},
-        )
+        self.presets = choice(["choose …", *PRESETS], "choose …", "What people use", "min(760px, 98%)")
         self.bars = empty_bars(
             model,
             n=15,
