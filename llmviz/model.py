@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -483,17 +484,28 @@ class _KVCache:
         return self.k[layer, :, :end], self.v[layer, :, :end]
 
 
+# Models in use, by their file. A second one would bring a second tokenizer, of some 28 MB.
+_loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
+
+
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     """The default model (fetched and unpacked at first use, with progress bars), or the GGUF file at `path`.
 
-    `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. ValueError if the file cannot be
-    run; see `llmviz.download` for what is raised where the default model cannot be fetched.
+    `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. A file that is loaded already, and
+    still the same, gives the same model. ValueError if the file cannot be run; see `llmviz.download` for what is raised
+    where the default model cannot be fetched.
     """
     sha256 = None
     if path is None:
         path, sha256 = download.default_model_path(progress), download.expected_sha256()
-    cache = download.cache_folder()
-    return Model(weights.load_weights(Path(path), cache, sha256=sha256, progress=progress))
+    path = Path(path).resolve()
+    file = path.stat() if path.exists() else None
+    key = (path, file and (file.st_mtime_ns, file.st_size))
+    model = _loaded.get(key)
+    if model is None:
+        cache = download.cache_folder()
+        model = _loaded[key] = Model(weights.load_weights(path, cache, sha256=sha256, progress=progress))
+    return model
 
 
 def _check_index(kind: str, index: int, n: int) -> None:

@@ -8,6 +8,7 @@ from typed_texts import BAD_TEXTS, KINDS
 import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
+from llmviz.views.picture import Explorer
 
 CAT = "The cat that I saw yesterday was sleeping"
 LONG = "word and another thing that follows " * 90
@@ -109,7 +110,7 @@ def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
     sentence = pictures.Sentence(tiny_model, "The cat sat")
     first = sentence.trace
     seen = []
-    pictures.follow(sentence, seen.append)
+    Explorer().follow(sentence, seen.append)
     assert seen == [first]
     sentence.box.value = "  dog the cat"
     assert seen[-1].tokens == sentence.tokens

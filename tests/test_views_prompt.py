@@ -7,6 +7,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 from llmviz.views import ffn as pictures
+from llmviz.views.picture import Explorer
 
 KINDS = {
     "one token": "t",
@@ -41,7 +42,7 @@ def test_the_prompt_offers_the_likeliest_tokens(prompt, tiny_model):
     assert [token for _, token in prompt.answers.options] == best
     assert prompt.answer == best[0]
     calls = []
-    prompt.follow(lambda: calls.append((prompt.trace.pieces, prompt.answer)))
+    prompt.lead(Explorer(), lambda: calls.append((prompt.trace.pieces, prompt.answer)))
     prompt.answers.value = best[3]
     prompt.box.value = "the dog"
     prompt.box.value = ""

@@ -10,7 +10,6 @@ import traitlets
 from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import sampling as pictures
-from llmviz.views.beside import running
 from llmviz.views.picture import percent
 
 TEXT = "The capital of France is"
@@ -371,7 +370,9 @@ def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
         for text in ("", "A", "", TEXT, ""):
             explorer.box.box.value = text
             await asyncio.sleep(0.03)
-        await asyncio.gather(*running)  # raises what went wrong beside
+        await asyncio.gather(
+            *(asyncio.all_tasks() - {asyncio.current_task()})
+        )  # raises what went wrong beside
 
     asyncio.run(scene())
 

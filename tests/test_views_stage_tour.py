@@ -24,10 +24,10 @@ def test_every_stage_opens_its_picture(tiny_model, stage, text):
 
 def test_the_open_picture_follows_the_text(tiny_model):
     tour = StageTour(tiny_model, tiny_model.trace(TEXT), stage="tokenization")
-    tour.trace = tiny_model.trace("Something else")
+    tour.show(tiny_model.trace("Something else"))
     assert tour.picture.ids == tiny_model.tokenizer.encode("Something else")
     assert tour.map.shapes[0].startswith(str(len(tour.picture.ids)))
-    tour.trace = None
+    tour.show(None)
     assert tour.picture is None
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler
-from llmviz.views.beside import running
 from llmviz.views.text_box import TextBox, read
 from llmviz.views.the_loop import LoopExplorer
 
@@ -72,7 +71,7 @@ def test_stop_is_heard_while_it_writes(loop):
         while len(loop.strip.ids) < len(loop.box.tokens) + 3:
             await asyncio.sleep(0.001)
         loop.stop.click()
-        await asyncio.gather(*running)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
     asyncio.run(scene())
     written = len(loop.strip.ids) - len(loop.box.tokens)
@@ -95,7 +94,7 @@ def test_pressing_again_adds_a_turn(loop):
         await asyncio.sleep(0.02)
         assert not loop.pick.disabled
         loop.pick.click()
-        await asyncio.gather(*running)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
 
     asyncio.run(scene())
     both = list(loop.strip.ids)

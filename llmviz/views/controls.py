@@ -10,6 +10,7 @@ import ipywidgets
 import traitlets
 
 from llmviz.views import theme
+from llmviz.views.lifetime import Closable
 from llmviz.views.picture import STATIC, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
@@ -69,11 +70,11 @@ def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
 
 def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:
     """A picture, or a column of them, that shares a row as long as it keeps `basis` pixels."""
-    widget.layout = {"flex": f"1 1 {basis}px", "min_width": "0"}
+    widget.layout.flex, widget.layout.min_width = f"1 1 {basis}px", "0"
     return widget
 
 
-class Told(anywidget.AnyWidget):
+class Told(Closable, anywidget.AnyWidget):
     """Sentences computed from the numbers beside them. They are set as text: no HTML, and no "$" begins a formula."""
 
     _esm = (STATIC / "told.js").read_text("utf-8")

@@ -14,9 +14,11 @@ import numpy as np
 import traitlets
 
 from llmviz.views import theme
+from llmviz.views.lifetime import Closable
 from llmviz.views.pieces import clean, marked, marked_label, sentence
 
 STATIC = Path(__file__).with_name("static")
+CLOSED = "(closed: its cell has run again)"
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -119,7 +121,7 @@ class Floats(traitlets.TraitType):
         return array
 
 
-class Picture(anywidget.AnyWidget):
+class Picture(Closable, anywidget.AnyWidget):
     """A widget with a text form, save buttons and, where `provenance` is set, numbers that say where they are from.
 
     `provenance` is a function of what was clicked (an index, or row and column) that returns an
@@ -179,6 +181,8 @@ class Picture(anywidget.AnyWidget):
         return text if len(text) <= 600 else text[:600].rsplit(" ", 1)[0] + " …"
 
     def __repr__(self) -> str:
+        if self.comm is None:
+            return CLOSED
         text = self.text()
         if len(text) <= PLAIN_LIMIT:
             return text
@@ -254,7 +258,7 @@ def one_at_a_time(method: Callable) -> Callable:
     return waiting
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Closable, ipywidgets.VBox):
     """Controls and the pictures they drive, one below the other. Its text form is that of its pictures."""
 
     def __init__(self, children=(), **traits):
@@ -262,6 +266,8 @@ class Explorer(ipywidgets.VBox):
         self.add_class("lv-explorer")
 
     def __repr__(self) -> str:
+        if self.comm is None:
+            return CLOSED
         return "\n\n".join(f"{one.caption}\n{one!r}".lstrip("\n") for one in _pictures(self))
 
     def _repr_mimebundle_(self, **_):

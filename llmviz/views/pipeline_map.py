@@ -37,7 +37,8 @@ def shapes(config: Config, n_tokens: int | None = None) -> list[str]:
 class PipelineMap(Picture):
     """The stages in order: the current one solid, the others links to the notebooks that lie beside this one.
 
-    here: the stage of this notebook, or None. links=False: clicking a stage sets the trait `picked` instead.
+    source: a text's trace, or a view with a `trace`: the sizes are those of its text. here: the stage of this notebook,
+    or None. links=False: clicking a stage sets the trait `picked` instead.
     """
 
     _esm = script("pipeline_map")
@@ -53,17 +54,24 @@ class PipelineMap(Picture):
     # stage, or "loop" → file beside this notebook
     notebooks = traitlets.Dict(traitlets.Unicode()).tag(sync=True)
 
-    def __init__(self, model: Model, trace: Trace | None = None, *, here: str | None = None, **traits):
+    def __init__(
+        self,
+        model: Model,
+        source: Trace | traitlets.HasTraits | None = None,
+        *,
+        here: str | None = None,
+        **traits,
+    ):
         self._config = model.config
         n_layers = model.config.n_layers
         times = "× 1 layer; it adds" if n_layers == 1 else f"× {n_layers} layers, each adds"
         super().__init__(
             here=here,
-            shapes=shapes(self._config, trace and len(trace.tokens)),
             bracket=f"{times} to the residual stream",
             notebooks=_notebooks(Path.cwd()),
             **{"stage": here or "tokenization", **traits},
         )
+        self.follow(source, self.show)
 
     def show(self, trace: Trace | None) -> None:
         """Another sentence: its shapes, in place."""

@@ -14,6 +14,7 @@ from llmviz.position import rotation_angles
 from llmviz.sampling import Sampler
 from llmviz.views import position, provenance
 from llmviz.views.arcs import Arcs
+from llmviz.views.lifetime import replace_children
 from llmviz.views.next_token_bars import NextTokenBars
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote
@@ -47,22 +48,18 @@ STORIES = {
 class StageTour(Explorer):
     """`PipelineMap`, with the picked stage's picture under it.
 
-    Give it a text's trace, or set `trace` later (or link it to another widget's): the open picture follows.
+    source: a text's trace, or a view with a `trace`, such as `LoopExplorer`, whose text the open picture follows.
     """
 
-    trace = traitlets.Instance(Trace, allow_none=True)
-
-    def __init__(self, model: Model, trace: Trace | None = None, *, stage: str | None = None):
+    def __init__(self, model: Model, source: Trace | traitlets.HasTraits, *, stage: str | None = None):
         self._model = model
-        self.map = PipelineMap(
-            model, trace, links=False, caption="Click a stage to see it at work on your text"
-        )
+        self.map = PipelineMap(model, links=False, caption="Click a stage to see it at work on your text")
         self.story = ipywidgets.HTML()
         self.place = ipywidgets.VBox()
-        super().__init__([self.map, self.story, self.place], trace=trace)
-        self.map.observe(self._open, "picked")
-        self.observe(self._follow, "trace")
+        super().__init__([self.map, self.story, self.place])
         self.map.picked = stage
+        self.follow(source, self.show)
+        self.map.observe(self._open, "picked")
 
     @property
     def picture(self) -> Picture | None:
@@ -70,21 +67,24 @@ class StageTour(Explorer):
         return self.place.children[0] if self.place.children else None
 
     @one_at_a_time
-    def _follow(self, _change=None) -> None:
-        self.map.show(self.trace)
+    def show(self, trace: Trace | None) -> None:
+        """Another text, or none."""
+        self.trace = trace
+        self.map.show(trace)
         self._open()
 
     @one_at_a_time
     def _open(self, _change=None) -> None:
         stage = self.map.picked
         if stage is None or self.trace is None:
-            self.story.value, self.place.children = "", ()
+            self.story.value = ""
+            replace_children(self.place)
             return
         self.story.value = (
             '<p style="font-size:16px;line-height:1.5;max-width:62em">'
             f"<b>{NAMES[stage]}.</b> {html.escape(STORIES[stage])}</p>"
         )
-        self.place.children = (picture(stage, self.trace),)
+        replace_children(self.place, picture(stage, self.trace))
 
 
 def picture(stage: str, trace: Trace) -> Picture:

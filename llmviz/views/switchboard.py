@@ -11,7 +11,6 @@ import traitlets
 from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, choice, row, wide
 from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
@@ -224,7 +223,7 @@ class Switchboard(Explorer):
             probs = Sampler().probs(self._logits)
             self.bars.show(probs, before=before if self.switches.named() else None)
             self.told.say(self._verdict(before, probs))
-        self._task = beside(self._write(edits))
+        self._task = self.beside(self._write(edits))
 
     def _verdict(self, before, probs) -> str:
         if not self.switches.named():

@@ -10,6 +10,7 @@ import traitlets
 
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
+from llmviz.views.lifetime import Closable
 from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import clean
 from llmviz.views.theme import MAX_TOKENS
@@ -42,7 +43,7 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
-class TextBox(ipywidgets.VBox):
+class TextBox(Closable, ipywidgets.VBox):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.

@@ -12,7 +12,6 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.loop_picture import LoopPicture
 from llmviz.views.next_token_bars import empty_bars
@@ -102,7 +101,7 @@ class LoopExplorer(Explorer):
         self._left += n
         self._enable()
         if self._left == n:  # else it is turning already
-            beside(self._turn(self._run))
+            self.beside(self._turn(self._run))
 
     async def _turn(self, run: int) -> None:
         while (token := self._pick(run)) is not None:

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass
 import ipywidgets
 
 from llmviz.views import theme
+from llmviz.views.lifetime import Closable
 from llmviz.views.picture import with_text
 
 HEADS = ("People say", "Measured here, now", "So it …")
@@ -23,7 +24,7 @@ class Verdict:
     verdict: str
 
 
-class Verdicts(ipywidgets.HTML):
+class Verdicts(Closable, ipywidgets.HTML):
     """Claims as a table, a line each. `rows` keeps them."""
 
     def __init__(self, rows: Iterable[Verdict]):

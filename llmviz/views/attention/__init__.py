@@ -24,7 +24,7 @@ from llmviz.views.attention.heads import (
 )
 from llmviz.views.attention.induction import N_DRAWS, Induction, random_tokens, right_next
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.wake_up import SENTENCES, WakeUp
 
@@ -52,7 +52,6 @@ __all__ = [
     "behaviours",
     "claims",
     "first_hidden",
-    "follow",
     "four_axes",
     "head_name",
     "head_pattern",

@@ -12,7 +12,7 @@ from llmviz.views import provenance
 from llmviz.views.arcs import Arcs
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview, patterns
-from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.controls import Told, checkbox, row, slider, wide
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.picture import Explorer, one_at_a_time, percent
@@ -69,7 +69,7 @@ class HeadExplorer(Explorer):
                 self.told,
             ]
         )
-        follow(source, self.show)
+        self.follow(source, self.show)
         self.hide_first.observe(self._draw, "value")
         self.grid.observe(self._from_grid, "selected")
         for control in (self.layer, self.head):

@@ -11,7 +11,7 @@ from llmviz.model import BlockTrace, Trace
 from llmviz.views import provenance, theme
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.controls import Told, checkbox, row, slider
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import isolated, visible
@@ -63,7 +63,7 @@ class HeadByHand(Explorer):
                 self.stream_told,
             ]
         )
-        follow(source, self.show)
+        self.follow(source, self.show)
         for control in (self.layer, self.head, self.no_scale, self.no_mask):
             control.observe(self._draw, "value")
         self.query.observe(self._pick_query, "value")

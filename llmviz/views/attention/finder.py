@@ -21,7 +21,7 @@ from llmviz.views.attention.heads import (
     weights_from,
 )
 from llmviz.views.attention.induction import random_tokens
-from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.controls import Told, checkbox, choice, row, wide
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.picture import Explorer, one_at_a_time
@@ -65,7 +65,7 @@ class HeadFinder(Explorer):
                 row(self.table, self.map),
             ]
         )
-        follow(source, self.show)
+        self.follow(source, self.show)
         for strip in (self.source_strip, self.target_strip):
             strip.observe(self._pick, "selected")
         for control in (self.by, self.measured_on, self.hide_first):

@@ -1,8 +1,6 @@
-"""The reader's sentence, and how pictures follow it."""
+"""The reader's sentence, which pictures follow."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import traitlets
 
@@ -24,15 +22,6 @@ class Sentence(TextBox):
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
             self.trace = self._model.trace(self.tokens or [0])  # an empty box leaves the last run standing
-
-
-def follow(source: Sentence | Trace, show: Callable[[Trace], None]) -> None:
-    """Show a trace now, and every later one of a sentence."""
-    if isinstance(source, Trace):
-        show(source)
-        return
-    show(source.trace)
-    source.observe(lambda change: show(change["new"]), "trace")
 
 
 def place(position: int, seq: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import first_hidden, head_name, overview, weights_from
-from llmviz.views.attention.sentence import Sentence, follow, place
+from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.controls import Told
 from llmviz.views.heat_map import HeatMap
 from llmviz.views.line_plot import LinePlot
@@ -42,7 +42,7 @@ class Sink(Explorer):
         self.told = Told()
         self._wanted = query
         super().__init__([self.strip, self.grid, self.told, self.curves, self.rows])
-        follow(source, self.show)
+        self.follow(source, self.show)
         self.strip.observe(self._pick, "selected")
         self.grid.observe(self._draw_rows, "selected")
 

@@ -10,6 +10,7 @@ import traitlets
 
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.controls import button
+from llmviz.views.lifetime import Closable
 from llmviz.views.picture import one_at_a_time
 from llmviz.views.pieces import clean, isolate, isolated, visible
 
@@ -62,7 +63,7 @@ def _by_id(typed: str, token: int, tokenizer: Tokenizer) -> Word:
     return Word(typed, token)
 
 
-class WordBox(ipywidgets.HBox):
+class WordBox(Closable, ipywidgets.HBox):
     """A box to type one word in. `word` is what was found; a button offers the first piece of a longer word."""
 
     word = traitlets.Instance(Word)

@@ -41,7 +41,7 @@ class FFNByHand(Explorer):
         traitlets.link((self.curve, "selected"), (self.inner, "selected"))
         self.layer.observe(lambda _: self._show(), "value")
         self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
 
     def _new_text(self) -> None:
         renew(self.strip, self._prompt.trace)

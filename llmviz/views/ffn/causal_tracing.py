@@ -67,7 +67,7 @@ class CausalTracer(Slow):
         for control in (self.strength, self.draws):
             control.observe(lambda _: self._clear(), "value")
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
 
     def _new_text(self) -> None:
         trace = self._prompt.trace

@@ -32,7 +32,7 @@ class FewFire(Explorer):
         self.told = Told()
         super().__init__([self.strip, self.plot, self.told])
         self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
 
     @one_at_a_time
     def _new_text(self) -> None:

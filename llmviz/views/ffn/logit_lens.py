@@ -49,7 +49,7 @@ class LensGrid(Explorer):
         self.told = Told()
         super().__init__([self.map, self.words, self.plot, self.told])
         self.words.observe(lambda _: self._show(), "value")
-        prompt.follow(self._show)
+        prompt.lead(self, self._show)
 
     def chosen(self) -> dict[int, str]:
         """The first token of the answer and of each typed word, and how it is called in the picture."""

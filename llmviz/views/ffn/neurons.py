@@ -73,7 +73,7 @@ class NeuronExplorer(Explorer):
         if neuron is None:
             self._to(*self._ranked()[0][:2])
         self._read()
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
         for control in (self.layer, self.neuron):
             control.observe(lambda _: None if self._busy else self._show(), "value")
         self.strongest.observe(self._pick, "value")

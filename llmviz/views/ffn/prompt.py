@@ -10,6 +10,7 @@ import traitlets
 from llmviz import ops
 from llmviz.model import Model, Trace
 from llmviz.views.controls import choice
+from llmviz.views.lifetime import Closable
 from llmviz.views.next_token_bars import top
 from llmviz.views.picture import Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote, visible
@@ -45,10 +46,10 @@ class Prompt(TextBox):
         """The answer, quoted."""
         return quote(self.language_model.tokenizer.pieces([self.answer])[0])
 
-    def follow(self, show: Callable[[], None]) -> None:
-        """Call `show` now, and whenever the text or the answer has changed."""
+    def lead(self, view: Closable, show: Callable[[], None]) -> None:
+        """Call a view's `show` now, and, as long as it is open, whenever the text or the answer has changed."""
         show()
-        self.observe(lambda _: show(), "turn")
+        view.watch(self, lambda _: show(), "turn")
 
     @one_at_a_time
     def _run(self, _change=None) -> None:

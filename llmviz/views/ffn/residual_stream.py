@@ -45,7 +45,7 @@ class StreamNorms(Explorer):
             caption="The same as lines, each step of the axis ten times the last",
         )
         super().__init__([self.map, self.plot])
-        prompt.follow(self._show)
+        prompt.lead(self, self._show)
 
     @one_at_a_time
     def _show(self) -> None:
@@ -98,7 +98,7 @@ class WhoSaysIt(Explorer):
         super().__init__([self.rival, self.plot, self.told])
         self._busy = False
         self.rival.observe(lambda _: None if self._busy else self._show(), "value")
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
 
     def _new_text(self) -> None:
         self._busy = True

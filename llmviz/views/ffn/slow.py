@@ -39,12 +39,7 @@ class Slow(Explorer):
         """Run `work` beside the kernel's other cells; where there is no event loop, at once."""
         if self.stop():
             return
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._steps(work, pressed))
-            self._task.add_done_callback(lambda task: task.cancelled() or task.result())
-        except RuntimeError:
-            while self._step(work) is not None:
-                pass
+        self._task = self.beside(self._steps(work, pressed))
 
     def stop(self) -> bool:
         """Stop what is running; False where nothing is."""

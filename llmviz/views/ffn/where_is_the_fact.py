@@ -88,7 +88,7 @@ class WhereIsTheFact(Slow):
             *self.countries,
             self.told_many,
         )
-        prompt.follow(self._new_text)
+        prompt.lead(self, self._new_text)
 
     def _new_text(self) -> None:
         self.stop()

@@ -30,7 +30,7 @@ class LongText(Explorer):
     """The same last tokens of a long text, guessed with more and more of the text before them, up to 2,048 tokens."""
 
     def __init__(self, model: Model, text: str):
-        self._model, self._work = model, Background()
+        self._model, self._work = model, Background(self)
         self.text = ipywidgets.Textarea(text, rows=5, layout={"width": "min(900px, 98%)"})
         self.other = choice(
             ["nothing", "RoPE off", "stretched × 2", "stretched × 4"], "nothing", "Compare with"

@@ -10,8 +10,8 @@ import numpy as np
 
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, row, slider
+from llmviz.views.lifetime import Closable
 from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
@@ -34,7 +34,8 @@ N_WRITTEN = 30
 class Background:
     """One coroutine at a time, beside the kernel's other work; a new one ends the one before."""
 
-    def __init__(self):
+    def __init__(self, view: Closable):
+        self._view = view
         self._task: asyncio.Task | None = None
 
     @property
@@ -43,7 +44,7 @@ class Background:
 
     def start(self, work: Coroutine) -> None:
         self.stop()
-        self._task = beside(work)
+        self._task = self._view.beside(work)
 
     def stop(self) -> None:
         if self.busy:  # perhaps in the loop of another thread
@@ -57,7 +58,7 @@ class PositionSwitches(Explorer):
 
     def __init__(self, model: Model, text: str, *, setting: str = "RoPE off"):
         self._model, self._setting = model, False
-        self._writing = Background()
+        self._writing = Background(self)
         self.box = TextBox(model, text, label="Your text (Enter runs the model)", live=False)
         self.presets = ipywidgets.ToggleButtons(
             options=list(SETTINGS), value=None, style={"button_width": "auto"}, tooltips=[*SETTINGS]

@@ -14,7 +14,6 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, row, seed_box, slider
 from llmviz.views.picture import (
     Explorer,
@@ -124,7 +123,7 @@ class Continuations(Explorer):
         self._run += 1
         self.progress.layout.visibility = "hidden"
         if self.box.tokens:
-            beside(self._grow(self._run))
+            self.beside(self._grow(self._run))
 
     async def _grow(self, run: int) -> None:
         await asyncio.sleep(0.05)  # while a slider is moving, only its last place is worth a tree

@@ -10,7 +10,6 @@ import ipywidgets
 
 from llmviz.model import Model, Step
 from llmviz.sampling import Sampler
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, row, wide
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.sampling.written_text import WrittenText
@@ -40,7 +39,7 @@ class SideBySide(Explorer):
     ) -> None:
         """Write n tokens after each prompt; one that is empty gets none. What was being written before is stopped."""
         self._run += 1
-        beside(self._write(self._run, prompts, samplers, n, seed))
+        self.beside(self._write(self._run, prompts, samplers, n, seed))
 
     def show(self, visible: bool) -> None:
         """Show the texts, or hide them and stop writing."""

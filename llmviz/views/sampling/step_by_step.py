@@ -10,7 +10,6 @@ import numpy as np
 from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, row, seed_box, slider
 from llmviz.views.picture import Explorer, one_at_a_time
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
@@ -84,7 +83,7 @@ class StepByStep(Explorer):
         self._run += 1
         self._writing = n
         self._enable()
-        beside(self._turn(n, self._run))
+        self.beside(self._turn(n, self._run))
 
     async def _turn(self, n: int, run: int) -> None:
         for _ in range(n):

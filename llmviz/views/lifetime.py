@@ -1,0 +1,148 @@
+"""How long a view lives: until something takes its place, or the cell that made it runs again.
+
+ipywidgets keeps every widget that was ever made, shown or not, with all it holds. So a view says what it observes
+(`watch`) and what it works at (`beside`), and lets go of both, and of all its parts, when it is closed; and what a
+cell has made is closed when that cell runs again. JupyterLab, Notebook 7 and VS Code tell the kernel which cell runs;
+where nobody tells (a terminal, nbclient), nothing is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+
+import ipywidgets
+import traitlets
+from IPython import get_ipython
+
+# The views that each cell has made, by the cell's id.
+_made_by: defaultdict[str, weakref.WeakSet[Closable]] = defaultdict(weakref.WeakSet)
+
+
+class Closable(traitlets.HasTraits):
+    """What every view can do: follow something else, work beside other cells, and leave nothing behind."""
+
+    _watched: tuple[tuple[traitlets.HasTraits, Callable, str | Sequence[str]], ...] = ()
+    _followers = 0  # how many views watch this one
+    _left = False  # its cell has run again, so it goes with its last follower
+
+    def __init__(self, *arguments, **traits):
+        self._tasks: set[asyncio.Task] = set()
+        super().__init__(*arguments, **traits)
+        cell = _running_cell()
+        if cell is not None:
+            _made_by[cell].add(self)
+
+    def watch(self, source: traitlets.HasTraits, handler: Callable, names: str | Sequence[str]) -> None:
+        """Observe something that is not a part of this view, until this view is closed."""
+        source.observe(handler, names)
+        self._watched = (*self._watched, (source, handler, names))
+        if isinstance(source, Closable):
+            source._followers += 1
+
+    def follow(self, source, show: Callable) -> None:
+        """Call `show` with a trace now, and with each later one where the source is a view that has a `trace`."""
+        if not isinstance(source, traitlets.HasTraits):
+            show(source)
+            return
+        show(source.trace)
+        self.watch(source, lambda change: show(change["new"]), "trace")
+
+    def beside(self, work: Coroutine) -> asyncio.Task | None:
+        """Do some work beside everything else, so that buttons are heard; at once where there is no event loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a plain script
+            asyncio.run(work)
+            return None
+        task = loop.create_task(work)
+        self._tasks.add(task)  # an event loop itself does not keep its tasks alive
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.result())
+        return task
+
+    def leave(self) -> None:
+        """The cell that made this view runs again: close it, at the latest when nothing on the page follows it."""
+        self._left = True
+        if not self._followers:
+            self.close()
+
+    def close(self) -> None:
+        """Stop what runs, observe nothing, close all parts, and hold nothing any more: `Out` keeps the view itself."""
+        if self.comm is None:
+            return
+        for task in self._tasks:
+            task.cancel()
+        sources = [source for source, _, _ in self._watched]
+        for source, handler, names in self._watched:
+            source.unobserve(handler, names)
+            if isinstance(source, Closable):
+                source._followers -= 1
+        parts = [part for part in _widgets_in(self) if not any(part is source for source in sources)]
+        super().close()
+        for part in parts:
+            close(part)
+        _empty(self)
+        for source in sources:
+            if isinstance(source, Closable) and source._left and not source._followers:
+                source.close()
+
+
+def close(widget: ipywidgets.Widget) -> None:
+    """Close a widget with its parts, its layout and its style, which ipywidgets leaves behind (ipywidgets #2308)."""
+    if isinstance(widget, Closable) or widget.comm is None:
+        widget.close()
+        return
+    parts = list(_widgets_in(widget))
+    widget.close()
+    for part in parts:
+        close(part)
+    _empty(widget)
+
+
+def replace_children(box: ipywidgets.Box, *children: ipywidgets.Widget) -> None:
+    """Show these in a box, and close what was there and is shown no more."""
+    before = box.children
+    box.children = children
+    for one in before:
+        if not any(one is child for child in children):
+            close(one)
+
+
+def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """The widgets among a widget's traits and attributes, those in its lists and dicts as well."""
+    for value in [*widget._trait_values.values(), *vars(widget).values()]:
+        inner = value.values() if isinstance(value, dict) else value
+        for one in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
+            if isinstance(one, ipywidgets.Widget):
+                yield one
+
+
+def _empty(widget: ipywidgets.Widget) -> None:
+    """Leave a shell: no observers, no attributes, every trait at its default. It frees what it held at once, without
+    the garbage collector, which would come much later."""
+    widget.unobserve_all()
+    for name in [name for name in vars(widget) if not name.startswith(("_trait", "_cross_validation"))]:
+        delattr(widget, name)
+    widget._trait_values.clear()
+
+
+# --- which cell runs -------------------------------------------------------------------------------------------------
+
+
+def _running_cell() -> str | None:
+    """The id of the notebook cell that is running now; None outside a cell, and where nobody tells."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return kernel.get_parent().get("metadata", {}).get("cellId") if kernel else None
+
+
+def _leave(info) -> None:
+    """Before a cell runs: whatever it made last time goes."""
+    for view in list(_made_by.pop(info.cell_id, ())):
+        view.leave()
+
+
+if get_ipython() is not None:
+    get_ipython().events.register("pre_run_cell", _leave)

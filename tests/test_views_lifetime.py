@@ -1,0 +1,185 @@
+"""What a view leaves behind when it is closed: nothing."""
+
+import asyncio
+import gc
+import types
+import weakref
+
+import ipywidgets
+import pytest
+import traitlets
+
+from llmviz import views
+from llmviz.views import lifetime
+from llmviz.views.attention import HeadExplorer, Sentence
+from llmviz.views.picture import Explorer
+
+TEXT = "The cat that I saw yesterday was sleeping"
+
+
+def alive() -> int:
+    return len(ipywidgets.widgets.widget._instances)
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    """A notebook's kernel: `cell("a")` begins to run cell a, `cell(None)` stands for a callback."""
+    running = types.SimpleNamespace(id=None)
+    monkeypatch.setattr(lifetime, "_running_cell", lambda: running.id)
+
+    def run(cell_id):
+        running.id = cell_id
+        if cell_id is not None:
+            lifetime._leave(types.SimpleNamespace(cell_id=cell_id))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda model: views.LoopExplorer(model, TEXT),
+        lambda model: views.Switchboard(model, TEXT),
+        lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
+        lambda model: views.Predict("How many?", answer=3),
+        lambda model: HeadExplorer(model.trace(TEXT)),
+    ],
+)
+def test_closing_leaves_no_widget_and_frees_what_was_held(tiny_model, make):
+    before = alive()
+    view = make(tiny_model)
+    assert alive() > before
+    held = weakref.ref(view.children[0] if isinstance(view, ipywidgets.Box) else view.layout)
+    view.close()
+    assert alive() == before
+    gc.collect()
+    assert held() is None
+    assert repr(view) == "(closed: its cell has run again)"
+    view.close()  # once more is nothing
+
+
+def test_a_closed_view_holds_no_trace_even_where_somebody_holds_the_view(tiny_model):
+    view = views.StageTour(tiny_model, tiny_model.trace(TEXT), stage="attention")
+    trace = weakref.ref(view.trace)
+    view.close()
+    assert trace() is None  # at once, without the garbage collector
+
+
+def test_a_cell_that_runs_again_closes_what_it_made(tiny_model, cell):
+    cell("a")
+    first = views.LoopExplorer(tiny_model, TEXT)
+    cell("b")
+    second = views.LoopExplorer(tiny_model, TEXT)
+    cell("a")
+    assert first.comm is None
+    assert second.comm is not None
+    cell(None)
+    second.temperature.value = 0.5
+    third = views.Predict("Made by a callback?", answer=1)
+    cell("b")
+    assert second.comm is None
+    assert third.comm is not None
+
+
+def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
+    cell("box")
+    box = Sentence(tiny_model, TEXT)
+    cell("picture")
+    picture = HeadExplorer(box)
+    before = alive()
+    cell("box")  # its cell runs again; the picture below still follows the old box
+    assert box.comm is not None
+    box.box.value = "The dog"
+    assert picture.trace is box.trace
+    other = Sentence(tiny_model, TEXT)
+    cell("picture")
+    assert box.comm is None
+    HeadExplorer(other)
+    assert alive() == before
+
+
+def test_a_closed_view_follows_nothing(tiny_model):
+    box = Sentence(tiny_model, TEXT)
+    seen = []
+    view = Explorer()
+    view.follow(box, seen.append)
+    box.box.value = "The dog"
+    view.close()
+    box.box.value = "The bird"
+    assert [trace.tokens for trace in seen] == [tiny_model.tokenizer.encode(t) for t in (TEXT, "The dog")]
+    assert not box._followers
+
+
+def test_the_picture_that_is_replaced_is_closed(tiny_model):
+    tour = views.StageTour(tiny_model, tiny_model.trace(TEXT), stage="tokenization")
+    before = alive()
+    for text in ("A", "A dog", "A dog barks"):
+        tour.show(tiny_model.trace(text))
+    assert alive() == before
+
+
+def test_what_runs_is_stopped():
+    view, steps = Explorer(), []
+
+    async def work():
+        while True:
+            steps.append(1)
+            await asyncio.sleep(0)
+
+    async def scene():
+        task = view.beside(work())
+        await asyncio.sleep(0.01)
+        view.close()
+        await asyncio.sleep(0.01)
+        assert task.cancelled()
+
+    asyncio.run(scene())
+    assert steps
+
+
+def test_what_goes_wrong_beside_is_not_swallowed():
+    failed = []
+
+    async def scene():
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: failed.append(context["exception"])
+        )
+
+        async def work():
+            raise KeyError("wrong")
+
+        Explorer().beside(work())
+        await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+    assert [str(one) for one in failed] == ["'wrong'"]
+
+
+def test_foreign_widgets_go_with_the_view_that_holds_them():
+    before = alive()
+    button = ipywidgets.Button()
+    view = Explorer([ipywidgets.HBox([button, ipywidgets.IntSlider()])])
+    view.close()
+    assert button.comm is None
+    assert alive() == before
+
+
+def test_what_is_watched_is_not_a_part(tiny_model):
+    box = Sentence(tiny_model, TEXT)
+    view = Explorer([box])  # shown in it, but somebody else's
+    view.watch(box, print, "trace")
+    view.close()
+    assert box.comm is not None
+
+
+def test_observing_something_that_is_no_view():
+    class Source(traitlets.HasTraits):
+        trace = traitlets.Any(1)
+
+    source, seen = Source(), []
+    view = Explorer()
+    view.follow(source, seen.append)
+    source.trace = 2
+    view.close()
+    source.trace = 3
+    assert seen == [1, 2]
