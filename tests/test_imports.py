@@ -30,12 +30,13 @@ MAY_KNOW = {
     "experiments": {"ops", "model"},  # runs the model, composes nothing
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
+KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
 ANY_VIEW = {"", "model", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
-VIEWS_OF_ALL_STAGES = {"provenance", "stage_tour"}
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
 
 
 def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:
@@ -70,12 +71,12 @@ def foreign(module: str) -> set[str]:
 
 def test_every_form_of_import_is_read():
     source = (
-        "import numpy as np\nfrom . import theme, nothing\nfrom .. import ops\nfrom ..attention import attend\n"
+        "import numpy as np\nfrom . import provenance, nothing\nfrom .. import ops\nfrom ..attention import attend\n"
         "def g():\n    import plotly.graph_objects as go\n    from llmviz import model, Edits\n"
     )
     assert imported(source, "llmviz.views.probe") == {
         "numpy",
-        "llmviz.views.theme",
+        "llmviz.views.provenance",
         "llmviz.views",
         "llmviz.ops",
         "llmviz.attention",
@@ -110,9 +111,13 @@ def test_the_checks_know_numpy_only():
 def test_a_view_knows_its_stage_the_model_and_the_kit(module):
     stem = module.removeprefix("llmviz.views.")
     of = stem.split(".")[0]  # a stage's pictures may fill several modules
-    own = set(STAGES) if of in VIEWS_OF_ALL_STAGES else {of} & set(STAGES)
+    own = set(STAGES) if stem in VIEWS_OF_ALL_STAGES else {of} & set(STAGES)
     known = ours(module)
     assert {name for name in known if not name.startswith("views")} <= ANY_VIEW | own
+    if of == "kit":  # what all pictures are made of knows no picture
+        assert {name for name in known if name.startswith("views")} <= {f"views.{name}" for name in KIT} | {
+            "views.kit"
+        }
     # The kit is shared; the pictures of a stage are its own, and the map's that leads through all of them.
     assert stem in VIEWS_OF_ALL_STAGES or not known & {f"views.{stage}" for stage in STAGES if stage != of}
 

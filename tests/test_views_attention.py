@@ -8,7 +8,7 @@ from typed_texts import BAD_TEXTS, KINDS
 import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
-from llmviz.views.picture import Explorer
+from llmviz.views.kit.picture import Explorer
 
 CAT = "The cat that I saw yesterday was sleeping"
 LONG = "word and another thing that follows " * 90

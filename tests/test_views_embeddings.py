@@ -9,10 +9,10 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 from llmviz.views import embeddings as pictures
-from llmviz.views import theme
 from llmviz.views.embeddings import look_up, read_groups
 from llmviz.views.embeddings.in_space import apart
-from llmviz.views.picture import Picture
+from llmviz.views.kit import theme
+from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
 
 BAD = (*BAD_TEXTS, "#99999999999", "a: b: c: , ,")

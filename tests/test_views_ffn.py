@@ -6,7 +6,7 @@ import traitlets
 
 from llmviz import Edits, experiments, ffn, ops
 from llmviz.views import ffn as pictures
-from llmviz.views.picture import Picture
+from llmviz.views.kit.picture import Picture
 
 
 def told(widget) -> str:

@@ -12,9 +12,10 @@ import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 
 from llmviz import views
-from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture, pieces, theme
-from llmviz.views.next_token_bars import top
-from llmviz.views.picture import STATIC, Picture, script, style
+from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
+from llmviz.views.kit import pieces, theme
+from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.picture import STATIC, Picture, script, style
 from llmviz.views.provenance import Explanation
 
 PIECES = ["The", " cat", " sat"]

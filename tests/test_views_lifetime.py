@@ -10,9 +10,9 @@ import pytest
 import traitlets
 
 from llmviz import views
-from llmviz.views import lifetime
 from llmviz.views.attention import HeadExplorer, Sentence
-from llmviz.views.picture import Explorer
+from llmviz.views.kit import lifetime
+from llmviz.views.kit.picture import Explorer
 
 TEXT = "The cat that I saw yesterday was sleeping"
 

@@ -4,7 +4,7 @@ import pytest
 import traitlets
 
 from llmviz.views import PipelineMap
-from llmviz.views.theme import STAGES
+from llmviz.views.kit.theme import STAGES
 
 
 def test_shapes_are_the_sentences_and_the_models(model):

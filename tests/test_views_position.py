@@ -13,7 +13,7 @@ from widget_tree import inside
 
 from llmviz import Edits, Sampler, attention, embeddings, ops, position
 from llmviz.views import position as pictures
-from llmviz.views import text_box
+from llmviz.views.kit import text_box
 
 CAT = "The cat that I saw yesterday was sleeping"
 COLOURS = "First red, then blue. The first colour was"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmviz.views import Predict
-from llmviz.views.predict import amount, how_far
+from llmviz.views.kit.predict import amount, how_far
 
 
 def test_nothing_is_computed_or_sent_before_the_commitment():

@@ -7,7 +7,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 from llmviz.views import ffn as pictures
-from llmviz.views.picture import Explorer
+from llmviz.views.kit.picture import Explorer
 
 KINDS = {
     "one token": "t",

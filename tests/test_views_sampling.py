@@ -10,7 +10,7 @@ import traitlets
 from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import sampling as pictures
-from llmviz.views.picture import percent
+from llmviz.views.kit.picture import percent
 
 TEXT = "The capital of France is"
 

@@ -5,8 +5,8 @@ import html
 import numpy as np
 import pytest
 
-from llmviz.views.stage_tour import STORIES, StageTour, keenest_head, picture
-from llmviz.views.theme import STAGES
+from llmviz.views.kit.theme import STAGES
+from llmviz.views.the_loop.stage_tour import STORIES, StageTour, keenest_head, picture
 
 TEXT = "The cat that I saw yesterday was sleeping"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, Sampler
-from llmviz.views.switchboard import N_WRITTEN, OUTCOMES, PARTS, SINGLE, Switchboard, Switches
+from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, SINGLE, Switchboard, Switches
 
 TEXT = "The capital of France is"
 
@@ -103,7 +103,7 @@ def test_an_experiment_waits_for_the_guess(board, tiny_model):
 
 @pytest.mark.slow
 def test_overflow_is_told_in_a_sentence(model, monkeypatch):
-    monkeypatch.setattr("llmviz.views.switchboard.N_WRITTEN", 3)
+    monkeypatch.setattr("llmviz.views.the_loop.switchboard.N_WRITTEN", 3)
     board = Switchboard(model, TEXT)
     board.switches.off_parts = ["norm"]
     assert "overflow" in repr(board.told)

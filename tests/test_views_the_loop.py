@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler
-from llmviz.views.text_box import TextBox, read
-from llmviz.views.the_loop import LoopExplorer
+from llmviz.views.kit.text_box import TextBox, read
+from llmviz.views.the_loop.loop_explorer import LoopExplorer
 
 TEXT = "The best thing about a rainy day is"
 

@@ -14,7 +14,7 @@ from widget_tree import inside
 
 from llmviz import tokenization
 from llmviz.views import tokenization as pictures
-from llmviz.views.picture import Picture
+from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import vocabularies
 

@@ -1,6 +1,6 @@
 """The table of claims: what is measured is text, whatever it holds."""
 
-from llmviz.views.verdicts import Verdict, Verdicts
+from llmviz.views.kit.verdicts import Verdict, Verdicts
 
 
 def test_a_verdict_is_text():

@@ -7,8 +7,8 @@ import pytest
 
 from llmviz import Edits, experiments
 from llmviz.views import ffn as pictures
-from llmviz.views.picture import percent
-from llmviz.views.pieces import quote
+from llmviz.views.kit.picture import percent
+from llmviz.views.kit.pieces import quote
 
 
 def told(widget) -> str:

@@ -1,22 +1,24 @@
 """Pictures of what the model computes: arrays and pieces in, a picture out.
 
-The parts every notebook uses are here; each stage's own pictures are in the module of the same name.
+The parts every notebook uses are here; each stage's own pictures are in the package of its name, those of the front
+page in `the_loop`, and what all of them are made of in `kit`.
 """
 
 from llmviz.views import provenance
-from llmviz.views.arcs import Arcs
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.loop_picture import LoopPicture
-from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.pipeline_map import PipelineMap
-from llmviz.views.predict import Predict
-from llmviz.views.stage_tour import StageTour
-from llmviz.views.switchboard import Switchboard
-from llmviz.views.text_box import TextBox
-from llmviz.views.the_loop import LoopExplorer
-from llmviz.views.token_strip import TokenStrip
-from llmviz.views.vector_picture import VectorPicture
+from llmviz.views.kit.arcs import Arcs
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.next_token_bars import NextTokenBars
+from llmviz.views.kit.pieces import quote, visible
+from llmviz.views.kit.pipeline_map import PipelineMap
+from llmviz.views.kit.predict import Predict
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.vector_picture import VectorPicture
+from llmviz.views.the_loop.loop_explorer import LoopExplorer
+from llmviz.views.the_loop.loop_picture import LoopPicture
+from llmviz.views.the_loop.stage_tour import StageTour
+from llmviz.views.the_loop.switchboard import Switchboard
 
 __all__ = [
     "Arcs",
@@ -33,4 +35,6 @@ __all__ = [
     "TokenStrip",
     "VectorPicture",
     "provenance",
+    "quote",
+    "visible",
 ]

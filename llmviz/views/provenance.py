@@ -17,7 +17,7 @@ from jaxtyping import Float
 from llmviz import embeddings, ops
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.pieces import quote
+from llmviz.views.kit.pieces import quote
 
 
 class Operand(NamedTuple):

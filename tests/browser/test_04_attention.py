@@ -7,7 +7,7 @@ from browser.lab import Lab, visit
 from playwright.sync_api import expect
 from typed_texts import BY_KEYS
 
-from llmviz.views import text_box
+from llmviz.views.kit import text_box
 
 CAT = "The cat that I saw yesterday was sleeping"
 # The pictures of a kind, in the order in which they stand.

@@ -1,11 +1,11 @@
 """Pictures of stage 4: one head taken apart, all heads at once, a finder, and experiments that switch heads off."""
 
-from llmviz.views.attention.atlas import HeadExplorer, shown_weight
 from llmviz.views.attention.by_hand import HeadByHand, raw_scores, read_by_heads, turned_number
 from llmviz.views.attention.claims import claims
 from llmviz.views.attention.cost import Cost, Timing, seconds
 from llmviz.views.attention.does_it_matter import PRESETS, DoesItMatter, Preset
 from llmviz.views.attention.finder import N_RANKED, HeadFinder
+from llmviz.views.attention.head_explorer import HeadExplorer, shown_weight
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import (
     BEHAVIOURS,

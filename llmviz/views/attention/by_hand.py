@@ -8,16 +8,17 @@ import numpy as np
 
 from llmviz import attention, ops
 from llmviz.model import BlockTrace, Trace
-from llmviz.views import provenance, theme
+from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.attention.sentence import Sentence, place
-from llmviz.views.controls import Told, checkbox, row, slider
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import isolated, visible
+from llmviz.views.kit import theme
+from llmviz.views.kit.controls import Told, checkbox, row, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.token_strip import TokenStrip
-from llmviz.views.vector_picture import VectorPicture
 
 
 class HeadByHand(Explorer):

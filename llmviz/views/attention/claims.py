@@ -9,8 +9,8 @@ from llmviz.model import Model
 from llmviz.views.attention.cost import seconds
 from llmviz.views.attention.heads import head_name, patterns, random_heads, strongest, weights_from
 from llmviz.views.attention.induction import random_tokens, right_next
-from llmviz.views.picture import percent
-from llmviz.views.verdicts import Verdict, Verdicts
+from llmviz.views.kit.picture import percent
+from llmviz.views.kit.verdicts import Verdict, Verdicts
 
 
 def claims(model: Model, *, n: int = 30, draws: int = 3, longer: int = 256) -> Verdicts:

@@ -11,9 +11,9 @@ import numpy as np
 
 from llmviz import attention, ops
 from llmviz.model import Model
-from llmviz.views.controls import Told, button, row, wide
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, button, row, wide
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 
 
 @dataclass(frozen=True)

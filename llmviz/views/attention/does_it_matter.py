@@ -12,12 +12,12 @@ from llmviz import Edits, ops
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
-from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import isolated
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import Told, button, row, slider
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 from llmviz.model import Trace
-from llmviz.views.attention.atlas import shown_weight
+from llmviz.views.attention.head_explorer import shown_weight
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import (
     BEHAVIOURS,
@@ -22,12 +22,12 @@ from llmviz.views.attention.heads import (
 )
 from llmviz.views.attention.induction import random_tokens
 from llmviz.views.attention.sentence import Sentence, place
-from llmviz.views.controls import Told, checkbox, choice, row, wide
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
-from llmviz.views.token_strip import TokenStrip
 
 N_RANKED = 10  # heads in a ranking
 

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.attention.heads import head_name
-from llmviz.views.picture import Floats, Picture, Text, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, Text, lines, script, style
 
 
 class HeadGrid(Picture):

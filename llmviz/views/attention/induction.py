@@ -10,9 +10,9 @@ from llmviz import Edits, attention, ops
 from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
-from llmviz.views.controls import Told, row, slider
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.controls import Told, row, slider
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 
 N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
 

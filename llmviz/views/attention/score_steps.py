@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views import theme
-from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
-from llmviz.views.pieces import visible
+from llmviz.views.kit import theme
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.pieces import visible
 
 
 class ScoreSteps(Picture):

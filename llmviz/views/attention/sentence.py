@@ -5,7 +5,7 @@ from __future__ import annotations
 import traitlets
 
 from llmviz.model import Model, Trace
-from llmviz.views.text_box import TextBox
+from llmviz.views.kit.text_box import TextBox
 
 
 class Sentence(TextBox):

@@ -8,12 +8,12 @@ from llmviz.model import Trace
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import first_hidden, head_name, overview, weights_from
 from llmviz.views.attention.sentence import Sentence, place
-from llmviz.views.controls import Told
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import isolated
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import Told
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.token_strip import TokenStrip
 
 
 class Sink(Explorer):

@@ -9,11 +9,11 @@ import numpy as np
 
 from llmviz import attention
 from llmviz.model import Model
-from llmviz.views.arcs import Arcs
 from llmviz.views.attention.heads import head_name, head_pattern, patterns
-from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated, visible
+from llmviz.views.kit.arcs import Arcs
+from llmviz.views.kit.controls import Told, button, row, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated, visible
 
 # Short texts of many kinds, in which to look for one that a head reacts to.
 SENTENCES = (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from llmviz import embeddings
 from llmviz.model import Model
-from llmviz.views.controls import checkbox, choice, row
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
 from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, first_problem
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.controls import checkbox, choice, row
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.provenance import Explanation
 
 

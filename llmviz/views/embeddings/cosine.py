@@ -9,13 +9,13 @@ import traitlets
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.controls import row
 from llmviz.views.embeddings.random_pairs import N_FREQUENT, baseline
 from llmviz.views.embeddings.word_box import WordBox, first_problem
-from llmviz.views.picture import Explorer, Picture, Text, lines, one_at_a_time, percent, script, style
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.controls import row
+from llmviz.views.kit.picture import Explorer, Picture, Text, lines, one_at_a_time, percent, script, style
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation
-from llmviz.views.vector_picture import VectorPicture
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
 

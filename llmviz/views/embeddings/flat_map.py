@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Labels, Picture, Pieces, lines, script, style
-from llmviz.views.pieces import visible, visible_label
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, lines, script, style
+from llmviz.views.kit.pieces import visible, visible_label
 
 
 class FlatMap(Picture):

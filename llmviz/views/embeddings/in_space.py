@@ -7,7 +7,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from llmviz.views import theme
+from llmviz.views.kit import theme
 
 
 def empty_figure(line_names: Sequence[str]):

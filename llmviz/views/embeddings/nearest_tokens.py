@@ -10,8 +10,8 @@ import traitlets
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, script, style
-from llmviz.views.pieces import isolated, visible
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, script, style
+from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -7,12 +7,12 @@ import functools
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.controls import checkbox, row
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, name_of
 from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.controls import checkbox, row
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated
 
 
 class NeighbourExplorer(Explorer):

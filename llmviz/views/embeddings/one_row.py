@@ -7,12 +7,12 @@ import numpy as np
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
-from llmviz.views.vector_picture import VectorPicture
 
 
 class RowExplorer(Explorer):

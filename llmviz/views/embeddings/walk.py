@@ -7,14 +7,14 @@ import numpy as np
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.controls import row, slider
 from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
 from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, first_problem
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.controls import row, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.vector_picture import VectorPicture
 
 
 class WalkExplorer(Explorer):

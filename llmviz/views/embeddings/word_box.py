@@ -9,10 +9,10 @@ import ipywidgets
 import traitlets
 
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
-from llmviz.views.controls import button
-from llmviz.views.lifetime import Closable
-from llmviz.views.picture import one_at_a_time
-from llmviz.views.pieces import clean, isolate, isolated, visible
+from llmviz.views.kit.controls import button
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.pieces import clean, isolate, isolated, visible
 
 MAX_TYPED = 100  # characters in a box for one word
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Model
-from llmviz.views import theme
-from llmviz.views.controls import choice, row, slider
 from llmviz.views.embeddings.flat_map import FlatMap, table
 from llmviz.views.embeddings.in_space import apart, camera, empty_figure, extent, figure_widget, xyz
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import clean, isolated, visible, visible_label
+from llmviz.views.kit import theme
+from llmviz.views.kit.controls import choice, row, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import clean, isolated, visible, visible_label
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.token_strip import TokenStrip
 
 N_NEAREST = 3  # how many neighbours of each word are compared
 

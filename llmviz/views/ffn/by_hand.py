@@ -8,13 +8,13 @@ import numpy as np
 import traitlets
 
 from llmviz import ops
-from llmviz.views.controls import Told, slider
 from llmviz.views.ffn.prompt import Prompt, renew, token_strip
 from llmviz.views.ffn.silu_curve import SiluCurve
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import Told, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.vector_picture import VectorPicture
 
 
 class FFNByHand(Explorer):

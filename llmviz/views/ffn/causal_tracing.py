@@ -8,15 +8,15 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.views import theme
-from llmviz.views.controls import row, slider
 from llmviz.views.ffn.prompt import Prompt, show
 from llmviz.views.ffn.slow import Slow
 from llmviz.views.ffn.where_is_the_fact import LOST, listed
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import one_at_a_time, percent
-from llmviz.views.pieces import quote
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit import theme
+from llmviz.views.kit.controls import row, slider
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.token_strip import TokenStrip
 
 MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
 

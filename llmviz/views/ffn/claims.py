@@ -10,9 +10,9 @@ from llmviz.views.ffn.logit_lens import came_late, for_good
 from llmviz.views.ffn.prompt import depths
 from llmviz.views.ffn.residual_stream import stream_norms
 from llmviz.views.ffn.where_is_the_fact import BROKEN, CONTROL, LOST, SURE
-from llmviz.views.picture import percent
-from llmviz.views.pieces import quote
-from llmviz.views.verdicts import Verdict, Verdicts
+from llmviz.views.kit.picture import percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.verdicts import Verdict, Verdicts
 
 
 def claims(trace: Trace, answer: int) -> Verdicts:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz.model import Trace
-from llmviz.views.controls import Told
 from llmviz.views.ffn.prompt import Prompt, layers, renew, token_strip
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import Told
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import quote
 
 # Tokens whose neurons are counted at once: as quick as one, since reading the weights takes longest.
 TOGETHER = 16

@@ -8,12 +8,12 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.controls import Told
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.ffn.prompt import Prompt, depths
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import clean, quote
+from llmviz.views.kit.controls import Told
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.provenance import Explanation
 
 MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table

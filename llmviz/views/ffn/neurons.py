@@ -7,15 +7,15 @@ import numpy as np
 
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits
-from llmviz.views.controls import Told, choice, row, slider
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.ffn.prompt import Prompt
-from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import Told, choice, row, slider
+from llmviz.views.kit.next_token_bars import NextTokenBars
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
 
 N_PUSHED = 8  # tokens shown that a neuron promotes, and suppresses
 N_STRONGEST = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Labels, Picture, Pieces, Text, lines, percent, script, style
-from llmviz.views.pieces import visible, visible_label
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.pieces import visible, visible_label
 
 
 class PieceTable(Picture):

@@ -9,13 +9,13 @@ import traitlets
 
 from llmviz import ops
 from llmviz.model import Model, Trace
-from llmviz.views.controls import choice
-from llmviz.views.lifetime import Closable
-from llmviz.views.next_token_bars import top
-from llmviz.views.picture import Picture, one_at_a_time, percent
-from llmviz.views.pieces import quote, visible
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import choice
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.picture import Picture, one_at_a_time, percent
+from llmviz.views.kit.pieces import quote, visible
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 
 N_ANSWERS = 10  # likeliest next tokens that can be followed
 

@@ -6,13 +6,13 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Model, Trace
-from llmviz.views import theme
-from llmviz.views.controls import Told, choice
 from llmviz.views.ffn.prompt import Prompt, depths, layers
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import clean, quote
+from llmviz.views.kit import theme
+from llmviz.views.kit.controls import Told, choice
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.provenance import Explanation, Operand
 
 ALONE = -1  # in a choice of rivals: none

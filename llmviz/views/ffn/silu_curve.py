@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Picture, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, lines, script, style
 
 
 class SiluCurve(Picture):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import ipywidgets
 
-from llmviz.views.controls import Told, button
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, button
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 
 
 class Slow(Explorer):

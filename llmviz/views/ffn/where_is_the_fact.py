@@ -9,13 +9,13 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
-from llmviz.views.controls import Told, row
 from llmviz.views.ffn.prompt import Prompt, show
 from llmviz.views.ffn.slow import Slow
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import percent
-from llmviz.views.pieces import quote
-from llmviz.views.text_box import TextBox
+from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import TextBox
 
 BROKEN = 0.5  # nats of extra surprise on ordinary text, above which a part counts as needed for everything
 LOST = 0.5  # of the answer's probability kept, below which the fact counts as lost

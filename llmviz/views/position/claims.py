@@ -6,9 +6,9 @@ import numpy as np
 
 from llmviz import ops, position
 from llmviz.model import Edits, Model, Trace
-from llmviz.views.picture import percent
+from llmviz.views.kit.picture import percent
+from llmviz.views.kit.verdicts import Verdict, Verdicts
 from llmviz.views.position.numbers import DISTANCES, amount, before_rope, pair_scores, relative_change
-from llmviz.views.verdicts import Verdict, Verdicts
 
 
 def claims(model: Model) -> Verdicts:

@@ -10,12 +10,12 @@ import ipywidgets
 import numpy as np
 
 from llmviz.model import Model
-from llmviz.views.controls import Told, button, choice, row
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import STATIC, Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, button, choice, row
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
+from llmviz.views.kit.text_box import read
 from llmviz.views.position.numbers import surprise
 from llmviz.views.position.switches import SETTINGS, Background
-from llmviz.views.text_box import read
 
 CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
 

@@ -8,11 +8,11 @@ from jaxtyping import Float
 
 from llmviz import position
 from llmviz.model import Trace
-from llmviz.views import theme
-from llmviz.views.controls import Told, button, choice, row, slider
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import visible
+from llmviz.views.kit import theme
+from llmviz.views.kit.controls import Told, button, choice, row, slider
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import visible
 from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, amount, before_rope, pair_scores
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Picture, Pieces, lines, script, style
-from llmviz.views.pieces import visible
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, script, style
+from llmviz.views.kit.pieces import visible
 from llmviz.views.position.numbers import amount
 
 

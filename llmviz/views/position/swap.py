@@ -9,14 +9,14 @@ import numpy as np
 
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
-from llmviz.views.controls import Told, choice, row, wide
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import isolated, visible
+from llmviz.views.kit.controls import Told, choice, row, wide
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.position.numbers import moved, relative_change
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),

@@ -10,14 +10,14 @@ import numpy as np
 
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
-from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.lifetime import Closable
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import Told, button, row, slider
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.position.numbers import moved
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
 
 SETTINGS: Mapping[str, Edits] = {
     "as it is": Edits(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import position
-from llmviz.views.controls import slider
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.line_plot import LinePlot
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import slider
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from llmviz import ops
 from llmviz.model import Model, Step
 from llmviz.sampling import Sampler
-from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.text_box import TextBox
 from llmviz.views.sampling.side_by_side import SideBySide
 from llmviz.views.sampling.written_text import Place, WrittenText, place
-from llmviz.views.text_box import TextBox
 
 CAPTIONS = (
     "With the chat template (dashed: what it adds)",

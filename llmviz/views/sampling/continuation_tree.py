@@ -14,8 +14,8 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told, row, seed_box, slider
-from llmviz.views.picture import (
+from llmviz.views.kit.controls import Told, row, seed_box, slider
+from llmviz.views.kit.picture import (
     Explorer,
     Floats,
     Picture,
@@ -26,9 +26,9 @@ from llmviz.views.picture import (
     script,
     style,
 )
-from llmviz.views.pieces import visible
+from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.text_box import TextBox
 from llmviz.views.provenance import Explanation
-from llmviz.views.text_box import TextBox
 
 
 class ContinuationTree(Picture):

@@ -6,10 +6,10 @@ import numpy as np
 
 from llmviz import sampling
 from llmviz.model import Model
-from llmviz.views.controls import row, seed_box, slider
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import one_at_a_time
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import row, seed_box, slider
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.sampling.on_text import OnText
 

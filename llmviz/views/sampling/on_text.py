@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipywidgets
 
 from llmviz.model import Model, Trace
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.text_box import TextBox
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.text_box import TextBox
 
 
 class OnText(Explorer):

@@ -9,10 +9,10 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import choice
-from llmviz.views.next_token_bars import empty_bars, top
-from llmviz.views.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import choice
+from llmviz.views.kit.next_token_bars import empty_bars, top
+from llmviz.views.kit.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
+from llmviz.views.kit.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.sampling.on_text import OnText
 

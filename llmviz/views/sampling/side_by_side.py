@@ -10,10 +10,10 @@ import ipywidgets
 
 from llmviz.model import Model, Step
 from llmviz.sampling import Sampler
-from llmviz.views.controls import Told, row, wide
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, row, wide
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.text_box import TextBox
 from llmviz.views.sampling.written_text import WrittenText
-from llmviz.views.text_box import TextBox
 
 
 class SideBySide(Explorer):

@@ -8,8 +8,8 @@ import traitlets
 from llmviz import ops
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
-from llmviz.views.pieces import quote, visible
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.controls import Told, button, row, seed_box, slider
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, button, row, seed_box, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
-from llmviz.views.text_box import TextBox
-from llmviz.views.theme import MAX_TOKENS
 
 
 class StepByStep(Explorer):

@@ -7,13 +7,13 @@ import numpy as np
 from llmviz import ops, sampling
 from llmviz.model import Model
 from llmviz.views import provenance
-from llmviz.views.controls import Told
-from llmviz.views.next_token_bars import top
-from llmviz.views.picture import one_at_a_time, percent
-from llmviz.views.pieces import quote
+from llmviz.views.kit.controls import Told
+from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.on_text import OnText
-from llmviz.views.token_strip import TokenStrip
 
 
 class Surprise(OnText):

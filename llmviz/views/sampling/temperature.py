@@ -9,9 +9,9 @@ from llmviz import sampling
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told, button, row, slider
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import one_at_a_time, percent
+from llmviz.views.kit.controls import Told, button, row, slider
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import one_at_a_time, percent
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.on_text import OnText
 

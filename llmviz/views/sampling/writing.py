@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from llmviz.model import Model, Step
 from llmviz.sampling import Sampler
-from llmviz.views.controls import button, row, seed_box, slider
-from llmviz.views.picture import one_at_a_time
+from llmviz.views.kit.controls import button, row, seed_box, slider
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.text_box import TextBox
 from llmviz.views.sampling.side_by_side import SideBySide
 from llmviz.views.sampling.written_text import Place, WrittenText, place, summary
-from llmviz.views.text_box import TextBox
 
 
 class Writing(SideBySide):

@@ -12,9 +12,9 @@ from llmviz import ops, sampling
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.next_token_bars import top
-from llmviz.views.picture import Floats, Picture, Pieces, Text, one_at_a_time, percent, script, style
-from llmviz.views.pieces import visible
+from llmviz.views.kit.next_token_bars import top
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, one_at_a_time, percent, script, style
+from llmviz.views.kit.pieces import visible
 from llmviz.views.provenance import Explanation
 
 N_RIVALS = 8

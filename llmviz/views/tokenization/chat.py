@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llmviz.tokenization import Tokenizer
-from llmviz.views.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
-from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.text_tokens import token_id
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 

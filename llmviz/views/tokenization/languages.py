@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmviz.tokenization import Tokenizer
-from llmviz.views.controls import choice
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import choice
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.tokenization.token_counts import TokenCounts
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL, published

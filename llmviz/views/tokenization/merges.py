@@ -6,8 +6,8 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer, readable
-from llmviz.views.picture import Explorer, Picture, Pieces, one_at_a_time, script, style
-from llmviz.views.pieces import isolated, marked
+from llmviz.views.kit.picture import Explorer, Picture, Pieces, one_at_a_time, script, style
+from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
 

@@ -9,8 +9,8 @@ import regex
 import traitlets
 
 from llmviz.tokenization import Tokenizer
-from llmviz.views.picture import Explorer, Picture, one_at_a_time, script, style
-from llmviz.views.pieces import isolated, marked
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, script, style
+from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
 

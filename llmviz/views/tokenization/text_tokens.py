@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from llmviz.tokenization import Tokenizer, readable
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.pieces import isolated, visible
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.token_strip import TokenStrip
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import traitlets
 
-from llmviz.views.picture import Picture, Pieces, lines, script, style
-from llmviz.views.pieces import visible
+from llmviz.views.kit.picture import Picture, Pieces, lines, script, style
+from llmviz.views.kit.pieces import visible
 
 
 class TokenCounts(Picture):

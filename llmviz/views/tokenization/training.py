@@ -9,8 +9,8 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, readable
-from llmviz.views.picture import Explorer, Picture, one_at_a_time, script, style
-from llmviz.views.pieces import isolated, marked
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, script, style
+from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import joined, many, start_of, typing_box
 
 MAX_TRAINED = 20_000  # characters that a vocabulary is trained on

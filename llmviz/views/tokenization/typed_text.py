@@ -6,7 +6,7 @@ import ipywidgets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
-from llmviz.views.pieces import clean
+from llmviz.views.kit.pieces import clean
 
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 

@@ -10,9 +10,9 @@ import ipywidgets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
-from llmviz.views.controls import button, row
-from llmviz.views.picture import Explorer, one_at_a_time
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import button, row
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
 
 GPT2_SECONDS = 15  # how long to wait for GPT-2's vocabulary

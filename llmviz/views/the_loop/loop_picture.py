@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import traitlets
 
-from llmviz.views.picture import Floats, Picture, Pieces, lines, percent, script, style
-from llmviz.views.pieces import clean, marked, quote, visible
-from llmviz.views.theme import MAX_TOKENS
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.pieces import clean, marked, quote, visible
+from llmviz.views.kit.theme import MAX_TOKENS
 
 PHASES = {
     "read": "The model reads the whole text, every token of it",

@@ -12,14 +12,14 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told, button, row, seed_box, slider, wide
-from llmviz.views.loop_picture import LoopPicture
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import quote
-from llmviz.views.text_box import TextBox
-from llmviz.views.theme import MAX_TOKENS
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.the_loop.loop_picture import LoopPicture
 
 N_GUESSES = 4  # bars inside the loop's own picture
 

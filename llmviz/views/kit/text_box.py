@@ -10,10 +10,10 @@ import traitlets
 
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
-from llmviz.views.lifetime import Closable
-from llmviz.views.picture import one_at_a_time
-from llmviz.views.pieces import clean
-from llmviz.views.theme import MAX_TOKENS
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.theme import MAX_TOKENS
 
 
 @dataclass(frozen=True)

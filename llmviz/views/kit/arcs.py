@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, percent, script, style
-from llmviz.views.pieces import visible
-from llmviz.views.theme import MAX_TOKENS
-from llmviz.views.token_strip import OfTokens
+from llmviz.views.kit.picture import Floats, percent, script, style
+from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.token_strip import OfTokens
 
 
 class Arcs(OfTokens):

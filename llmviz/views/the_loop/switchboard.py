@@ -11,13 +11,13 @@ import traitlets
 from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.controls import Told, button, choice, row, wide
-from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
-from llmviz.views.pieces import quote
-from llmviz.views.predict import Predict
-from llmviz.views.text_box import TextBox
-from llmviz.views.token_strip import TokenStrip
+from llmviz.views.kit.controls import Told, button, choice, row, wide
+from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent, script, style
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.predict import Predict
+from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.token_strip import TokenStrip
 
 N_WRITTEN = 20
 

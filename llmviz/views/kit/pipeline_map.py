@@ -7,8 +7,8 @@ from pathlib import Path
 import traitlets
 
 from llmviz.model import Config, Model, Trace
-from llmviz.views.picture import Picture, lines, script, style
-from llmviz.views.theme import STAGES
+from llmviz.views.kit.picture import Picture, lines, script, style
+from llmviz.views.kit.theme import STAGES
 
 NAMES = {
     "tokenization": "Tokenization",

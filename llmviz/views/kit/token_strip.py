@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
-from llmviz.views.pieces import sentence, visible
-from llmviz.views.theme import MAX_TOKENS
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.pieces import sentence, visible
+from llmviz.views.kit.theme import MAX_TOKENS
 
 
 class OfTokens(Picture):

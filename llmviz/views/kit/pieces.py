@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from llmviz.views.theme import MARKS
+from llmviz.views.kit.theme import MARKS
 
 # Characters that join or style their neighbours inside one emoji or word; invisible only when they stand alone.
 _JOINERS = frozenset("\u200c\u200d\ufe0e\ufe0f")

@@ -8,8 +8,8 @@ import numpy as np
 import traitlets
 
 from llmviz.model import Model
-from llmviz.views.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
-from llmviz.views.pieces import visible
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.pieces import visible
 
 KEEP = object()  # `show(probs)` leaves "before" as it is
 # Where the axis may end: few steps, so that bars keep their meaning while a slider moves.

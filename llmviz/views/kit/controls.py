@@ -9,9 +9,9 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from llmviz.views import theme
-from llmviz.views.lifetime import Closable
-from llmviz.views.picture import STATIC, Text
+from llmviz.views.kit import theme
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import STATIC, Text
 
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Floats, Labels, Scaled, Text, lines, percent, script, style
-from llmviz.views.pieces import sentence, visible_label
-from llmviz.views.theme import MAX_TOKENS
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent, script, style
+from llmviz.views.kit.pieces import sentence, visible_label
+from llmviz.views.kit.theme import MAX_TOKENS
 
 
 class HeatMap(Scaled):

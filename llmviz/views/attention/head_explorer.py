@@ -9,14 +9,14 @@ import numpy as np
 from llmviz import attention
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.arcs import Arcs
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview, patterns
 from llmviz.views.attention.sentence import Sentence, place
-from llmviz.views.controls import Told, checkbox, row, slider, wide
-from llmviz.views.heat_map import HeatMap
-from llmviz.views.picture import Explorer, one_at_a_time, percent
-from llmviz.views.pieces import isolated
+from llmviz.views.kit.arcs import Arcs
+from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -13,14 +13,14 @@ from llmviz.model import Model, Trace
 from llmviz.position import rotation_angles
 from llmviz.sampling import Sampler
 from llmviz.views import position, provenance
-from llmviz.views.arcs import Arcs
-from llmviz.views.lifetime import replace_children
-from llmviz.views.next_token_bars import NextTokenBars
-from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent
-from llmviz.views.pieces import quote
-from llmviz.views.pipeline_map import NAMES, PipelineMap
-from llmviz.views.token_strip import TokenStrip
-from llmviz.views.vector_picture import VectorPicture
+from llmviz.views.kit.arcs import Arcs
+from llmviz.views.kit.lifetime import replace_children
+from llmviz.views.kit.next_token_bars import NextTokenBars
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.pipeline_map import NAMES, PipelineMap
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.vector_picture import VectorPicture
 
 MAX_VECTORS = 12  # as many tokens' vectors fit on a page
 

@@ -8,8 +8,8 @@ from numbers import Real
 import numpy as np
 import traitlets
 
-from llmviz.views.picture import Picture, Text, script, style
-from llmviz.views.pieces import clean
+from llmviz.views.kit.picture import Picture, Text, script, style
+from llmviz.views.kit.pieces import clean
 
 Value = int | float | str | np.number | np.bool_
 

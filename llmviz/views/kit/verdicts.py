@@ -8,9 +8,9 @@ from dataclasses import astuple, dataclass
 
 import ipywidgets
 
-from llmviz.views import theme
-from llmviz.views.lifetime import Closable
-from llmviz.views.picture import with_text
+from llmviz.views.kit import theme
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import with_text
 
 HEADS = ("People say", "Measured here, now", "So it …")
 

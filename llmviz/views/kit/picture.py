@@ -13,11 +13,11 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz.views import theme
-from llmviz.views.lifetime import Closable
-from llmviz.views.pieces import clean, marked, marked_label, sentence
+from llmviz.views.kit import theme
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.pieces import clean, marked, marked_label, sentence
 
-STATIC = Path(__file__).with_name("static")
+STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 

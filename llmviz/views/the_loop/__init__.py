@@ -1,0 +1,1 @@
+"""The front page: the loop, the six stages at work on one text, and the switchboard."""
