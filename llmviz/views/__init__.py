@@ -8,11 +8,12 @@ from llmviz.views import provenance
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.live import live
 from llmviz.views.kit.next_token_bars import NextTokenBars
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt, TextBox
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
@@ -29,11 +30,13 @@ __all__ = [
     "NextTokenBars",
     "PipelineMap",
     "Predict",
+    "Prompt",
     "StageTour",
     "Switchboard",
     "TextBox",
     "TokenStrip",
     "VectorPicture",
+    "live",
     "provenance",
     "quote",
     "visible",

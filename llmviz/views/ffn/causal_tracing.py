@@ -9,9 +9,9 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.views.ffn.prompt import Prompt, show
-from llmviz.views.ffn.slow import Slow
 from llmviz.views.ffn.where_is_the_fact import LOST, listed
 from llmviz.views.kit import theme
+from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import row, slider
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import one_at_a_time, percent
@@ -21,7 +21,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there are layers
 
 
-class CausalTracer(Slow):
+class CausalTracer(Experiment):
     """Noise on the subject's tokens, then the undisturbed stream put back at one layer and token at a time."""
 
     def __init__(self, prompt: Prompt, subject: tuple[int, int] | None = None):

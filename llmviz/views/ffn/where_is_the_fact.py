@@ -10,7 +10,7 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Edits, Trace
 from llmviz.views.ffn.prompt import Prompt, show
-from llmviz.views.ffn.slow import Slow
+from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import percent
@@ -37,7 +37,7 @@ CAPITALS = {
 CONTROL = "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside."
 
 
-class WhereIsTheFact(Slow):
+class WhereIsTheFact(Experiment):
     """Every FFN off in turn and every attention block: the answer's probability, and how much ordinary text suffers."""
 
     def __init__(self, prompt: Prompt, control: str = CONTROL):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ipywidgets
 import traitlets
 
-from llmviz.model import Model
+from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import one_at_a_time
@@ -80,3 +80,25 @@ class TextBox(Closable, ipywidgets.VBox):
         reading = read(self.box.value, self._tokenizer, limit=self._limit)
         self.say(reading.told)
         self.tokens = reading.tokens
+
+
+class Prompt(TextBox):
+    """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
+
+    An empty box leaves the last run standing.
+    """
+
+    trace = traitlets.Instance(Trace)
+
+    def __init__(
+        self, model: Model, text: str, *, label: str = "Your text (Enter runs the model)", live: bool = False
+    ):
+        super().__init__(model, text, label=label, live=live)
+        self.language_model = model
+        self.observe(self._run, "tokens")
+        self._run()
+
+    @one_at_a_time
+    def _run(self, _change=None) -> None:
+        if self.tokens or not self.trait_has_value("trace"):
+            self.trace = self.language_model.trace(self.tokens or [0])
