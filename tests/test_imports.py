@@ -28,6 +28,7 @@ MAY_KNOW = {
     "sampling": {"ops"},
     "model": {"ops", "weights", "download", *STAGES},
     "experiments": {"ops", "model"},  # runs the model, composes nothing
+    "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
