@@ -2,7 +2,7 @@
 
 By default the server's socket waits with a small message until the page has acknowledged the one before (Nagle's
 algorithm), and the page acknowledges some 40 ms later while both sides send. A dragged slider sends all the time: half
-of what it moves came that much later. The file etc/jupyter/jupyter_server_config.d/llmviz.json switches this on.
+of what it moves came that much later. The command `llmviz` switches this on for the server that it starts.
 """
 
 from jupyter_server.serverapp import ServerApp

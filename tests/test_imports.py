@@ -28,6 +28,7 @@ MAY_KNOW = {
     "sampling": {"ops"},
     "model": {"ops", "weights", "download", *STAGES},
     "experiments": {"ops", "model"},  # runs the model, composes nothing
+    "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}

@@ -8,10 +8,14 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 import yaml
+from installed import Environment, build_wheel
 from packaging.requirements import Requirement
+
+import llmviz
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -135,42 +139,49 @@ def test_no_file_is_large_and_none_is_a_model_or_a_lock_file():
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory) -> zipfile.ZipFile:
-    """The wheel that this tree builds, made by the build backend itself."""
-    folder = tmp_path_factory.mktemp("wheel")
-    program = f"from hatchling.build import build_wheel; build_wheel({str(folder)!r})"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
-        yield archive
+def wheel(tmp_path_factory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_ships_every_file_of_the_package(wheel):
-    shipped = set(wheel.namelist())
-    expected = {named(path) for path in files_in_git() if named(path).startswith("llmviz/")}
-    assert expected <= shipped
-    assert not [name for name in shipped if name.startswith(("tests/", "notebooks/"))]
+def test_the_wheel_ships_every_file_of_the_package_and_every_notebook_in_it(wheel):
+    names = [named(path) for path in files_in_git()]
+    package = {name for name in names if name.startswith("llmviz/")}
+    notebooks = {f"llmviz/{name}" for name in names if name.startswith("notebooks/")}
+    assert len(notebooks) >= 7
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = {name for name in archive.namelist() if ".dist-info/" not in name}
+        for name in notebooks:
+            assert archive.read(name) == (ROOT / name.removeprefix("llmviz/")).read_bytes()
+    assert shipped == package | notebooks  # so nothing for Jupyter's own folders, which it would read unasked
 
 
-def test_the_wheel_silences_jupyterlabs_news_and_touches_no_settings_of_the_users(wheel):
-    settings = [name for name in wheel.namelist() if "/share/jupyter/" in name]
-    assert len(settings) == 1
-    # JupyterLab also reads overrides.json in the folder above: that one file belongs to the user.
-    assert settings[0].endswith(".data/data/share/jupyter/lab/settings/overrides.d/llmviz.json")
-    (values,) = json.loads(wheel.read(settings[0])).values()
-    assert values == {"fetchNews": "false", "checkForUpdates": False}
+def test_nothing_of_jupyter_is_changed_by_the_installation(wheel, tmp_path):
+    environment = Environment(tmp_path)
+    before, settings = environment.files(), environment.lab_settings()
+    extensions = environment.server_extensions()
+    assert "jupyterlab" in extensions
+    assert "@jupyterlab/apputils-extension:notification" in settings
+    environment.install(wheel)
+    imported = environment.run("-c", "import llmviz; print(llmviz.__file__)").strip()
+    assert Path(imported).is_relative_to(environment.folder)
+    assert environment.server_extensions() == extensions
+    assert environment.lab_settings() == settings
+    added = [Path(name) for name in environment.files() - before if "__pycache__" not in name]
+    assert [path for path in added if "site-packages" not in path.parts] == [Path("bin/llmviz")]
+
+    # What only the server of the command `llmviz` reads would have shown, had it been installed for all.
+    ours, everybodys = ROOT / "llmviz/jupyter", environment.folder / "etc/jupyter"
+    copytree(ours, everybodys, dirs_exist_ok=True)
+    assert "llmviz.server_extension" in environment.server_extensions()
+    changed = environment.lab_settings()
+    differing = [plugin for plugin in settings if settings[plugin] != changed[plugin]]
+    assert differing == ["@jupyterlab/apputils-extension:notification"]
+    defaults = {name: value["default"] for name, value in changed[differing[0]]["properties"].items()}
+    assert defaults == {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False}
+    assert set(settings[differing[0]]["properties"]) == set(
+        defaults
+    )  # no setting that JupyterLab doesn't know
 
 
-def test_the_wheel_switches_on_its_server_extension_and_nothing_else(wheel):
-    (name,) = [name for name in wheel.namelist() if "/etc/" in name]
-    assert name.endswith(".data/data/etc/jupyter/jupyter_server_config.d/llmviz.json")
-
-
-def test_jupyterlab_knows_the_settings_that_are_overridden():
-    from jupyterlab.commands import get_app_dir
-
-    for plugin, values in json.loads(
-        (ROOT / "share/jupyter/lab/settings/overrides.d/llmviz.json").read_text("utf-8")
-    ).items():
-        package, name = plugin.split(":")
-        schema = json.loads((Path(get_app_dir()) / "schemas" / package / f"{name}.json").read_text("utf-8"))
-        assert set(values) <= set(schema["properties"])
+def test_the_version_is_one():
+    assert PYPROJECT["project"]["version"] == llmviz.__version__

@@ -1,4 +1,4 @@
-"""What a Jupyter server does with llmviz installed beside it: it sends a kernel's messages at once."""
+"""What a Jupyter server does that `llmviz` has started: it sends a kernel's messages at once."""
 
 import asyncio
 import json
@@ -30,8 +30,8 @@ def handler_at(server: ServerApp, path: str):
     )
 
 
-def test_the_installed_setting_names_an_extension_that_a_server_can_load():
-    settings = json.loads((ROOT / "etc/jupyter/jupyter_server_config.d/llmviz.json").read_text("utf-8"))
+def test_the_setting_names_an_extension_that_a_server_can_load():
+    settings = json.loads((ROOT / "llmviz/jupyter/jupyter_server_config.d/llmviz.json").read_text("utf-8"))
     assert settings == {"ServerApp": {"jpserver_extensions": {server_extension.__name__: True}}}
     assert validate_extension(server_extension.__name__)
 

@@ -73,6 +73,20 @@ class Server:
             DIRECT.open(request, timeout=60).close()  # a kernel that is busy is given time to end by itself
 
 
+def at_home(home: Path) -> dict[str, str]:
+    """This process's environment, but with all that Jupyter keeps for a user below `home`."""
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+    }
+    own = {name: str(home / part) for name, part in folders.items()}
+    return os.environ | own | {"JUPYTER_PLATFORM_DIRS": "1"}
+
+
 @contextlib.contextmanager
 def serve(
     folder: Path,
@@ -87,7 +101,7 @@ def serve(
         shutil.copytree(notebooks, root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     else:
         (root / "notebooks").mkdir()
-    port = _free_port()
+    port = free_port()
     command = {
         "lab": [
             *("-m", "jupyterlab", f"--ServerApp.port={port}", f"--ServerApp.root_dir={root}"),
@@ -102,24 +116,14 @@ def serve(
         ],
         "voila": ["-m", "voila", str(root / "notebooks"), f"--port={port}", "--no-browser"],
     }[kind]
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-    }
-    environment = os.environ | {name: str(home / part) for name, part in folders.items()}
-    environment["JUPYTER_PLATFORM_DIRS"] = "1"
     log = folder / "server.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, *command, *options], env=environment, stdout=output, stderr=subprocess.STDOUT
+            [sys.executable, *command, *options], env=at_home(home), stdout=output, stderr=subprocess.STDOUT
         )
     server = Server(f"http://127.0.0.1:{port}", root, home / "settings", kind)
     try:
-        _wait_for_answer(server.url + ("/api/status" if kind == "lab" else "/"), process, log)
+        wait_for_answer(server.url + ("/api/status" if kind == "lab" else "/"), process, log)
         yield server
     finally:
         with contextlib.suppress(OSError):
@@ -173,6 +177,27 @@ class Lab:
             self.server.set("apputils-extension:notification", fetchNews="false", checkForUpdates=False)
             # A saved copy would show the widgets of a kernel that has ended, the next time it is opened.
             self.server.set("docmanager-extension:plugin", autosave=False)
+        if self.server.kind == "voila":
+            self._new_page(f"/voila/render/{notebook}.ipynb")
+            expect(self.page.locator("#rendered_cells")).to_be_visible(timeout=120_000)
+            expect(self.page.locator("figure.llmviz").first).to_be_attached(timeout=60_000)
+            self.settle()
+            return
+        # A workspace of its own, so that no tab of an earlier test is restored.
+        workspace = f"lab/workspaces/test-{time.monotonic_ns()}"
+        self.open_at(f"/{workspace}/tree/notebooks/{notebook}.ipynb")
+
+    def open_at(self, path: str) -> None:
+        """A page at an address of JupyterLab where a notebook opens; waits until its kernel is there."""
+        self._new_page(path)
+        self.page.wait_for_function(
+            f"{PANEL}?.context?.isReady && {PANEL}.sessionContext.isReady", timeout=60_000
+        )
+        self.page.wait_for_function(
+            f"{PANEL}.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000
+        )
+
+    def _new_page(self, path: str) -> None:
         self.page = self.browser.new_page(viewport={"width": self.size[0], "height": self.size[1]})
         self.page.add_init_script(WATCH)
         self.console, self.outside = [], []
@@ -180,21 +205,7 @@ class Lab:
         self.page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
         self.page.on("request", lambda request: self._check(request.url))
         self.page.on("websocket", lambda socket: self._check(socket.url))
-        if self.server.kind == "voila":
-            self.page.goto(f"{self.server.url}/voila/render/{notebook}.ipynb", timeout=120_000)
-            expect(self.page.locator("#rendered_cells")).to_be_visible(timeout=120_000)
-            expect(self.page.locator("figure.llmviz").first).to_be_attached(timeout=60_000)
-            self.settle()
-            return
-        # A workspace of its own, so that no tab of an earlier test is restored.
-        workspace = f"lab/workspaces/test-{time.monotonic_ns()}"
-        self.page.goto(f"{self.server.url}/{workspace}/tree/notebooks/{notebook}.ipynb", timeout=60_000)
-        self.page.wait_for_function(
-            f"{PANEL}?.context?.isReady && {PANEL}.sessionContext.isReady", timeout=60_000
-        )
-        self.page.wait_for_function(
-            f"{PANEL}.sessionContext.session?.kernel?.status === 'idle'", timeout=60_000
-        )
+        self.page.goto(f"{self.server.url}{path}", timeout=120_000)
 
     def close(self) -> None:
         if self.page:
@@ -378,13 +389,13 @@ QUIET = """
 """
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _wait_for_answer(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
+def wait_for_answer(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:

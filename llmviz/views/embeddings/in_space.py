@@ -110,6 +110,7 @@ def figure_widget(figure):
     widget = Complete(figure)
     # The ratio is 2 by default: four times the points to paint.
     widget._config |= {"plotGlPixelRatio": 1, "displaylogo": False}
+    widget.add_class("lv-plotly")  # by which kit.css tells ours from the reader's own
     widget.complete = True
     widget.open()
     return widget

@@ -1,0 +1,171 @@
+"""The command `llmviz`: the notebooks in JupyterLab, with the settings that our pictures like, for that server only.
+
+The settings lie in `llmviz/jupyter`, laid out as Jupyter's own configuration folders are. No other server reads them,
+and they are defaults: what a reader has chosen in JupyterLab stays in force.
+"""
+
+import argparse
+import importlib.util
+import os
+import socket
+import sys
+import webbrowser
+from pathlib import Path
+
+from llmviz import __version__
+
+PACKAGE = Path(__file__).parent
+FRONT_PAGE = "00_the_loop.ipynb"
+NEW_FOLDER = "llmviz-notebooks"
+
+EXAMPLES = f"""\
+examples:
+  llmviz                        open the front page, {FRONT_PAGE}, in your browser
+  llmviz --folder my-copy       work on copies of the notebooks in the folder my-copy
+  llmviz --no-browser           only print the address; open it yourself
+  llmviz --browser firefox      in this browser, not in the usual one
+  llmviz --port 9000            at this port; without it, the first free one from 8888 on
+  llmviz -- --ip=0.0.0.0        whatever follows -- goes to JupyterLab (see jupyter lab --help-all)
+
+Ctrl-C ends it. Nothing is written to Jupyter's settings, and no other Jupyter is changed.
+"""
+
+
+class CannotStart(Exception):
+    """The message says why, and what to do."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns its exit code: 2 where what was asked for cannot be done, and why is said."""
+    argv = sys.argv[1:] if argv is None else argv
+    end = argv.index("--") if "--" in argv else len(argv)
+    args = _parser().parse_args(argv[:end])
+    try:
+        args.run(args, argv[end + 1 :])
+    except CannotStart as reason:
+        print(f"llmviz: {reason}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:  # before JupyterLab is up; afterwards it ends by itself
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="llmviz",
+        usage="llmviz [options] [-- options of jupyter lab]",
+        description="See how a large language model works: opens the notebooks in JupyterLab.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="put the notebooks that are not there yet into this folder, and open them there; "
+        f"by default in a clone of llmviz its own notebooks, else ./{NEW_FOLDER}",
+    )
+    parser.add_argument("--port", type=_port, metavar="NUMBER", help="serve at this port of this computer")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--browser", metavar="NAME", help="open this browser")
+    shown.add_argument("--no-browser", action="store_true", help="open none; the address is printed")
+    parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
+    parser.set_defaults(run=_notebooks)  # a further command is a subparser with a function of its own here
+    return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535, such as 8888")
+
+
+def _notebooks(args: argparse.Namespace, extra: list[str]) -> None:
+    """Everything that can be refused is, before anything is written; then JupyterLab runs until Ctrl-C."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")
+    options = _lab_options(args)
+    folder = _folder(args.folder)
+    print(f"The notebooks are in {folder}", flush=True)
+    # In front of the reader's own configuration folders, which are read as well.
+    earlier = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(PACKAGE / "jupyter"), earlier]))
+    from jupyterlab.labapp import LabApp
+
+    LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *options, *extra])
+
+
+def _lab_options(args: argparse.Namespace) -> list[str]:
+    # A workspace of its own: no tabs of the reader's other work are opened here, and none of ours there.
+    options = [
+        f"--LabApp.default_url=/lab/workspaces/llmviz/tree/{FRONT_PAGE}",
+        "--ServerApp.answer_yes=True",
+    ]
+    if args.port:
+        try:
+            socket.create_server(("localhost", args.port)).close()
+        except OSError as error:
+            raise CannotStart(
+                f"port {args.port} cannot be used ({os.strerror(error.errno)}). "
+                "Give another with --port, or leave it out: a free one is found."
+            ) from None
+        options += [f"--ServerApp.port={args.port}", "--ServerApp.port_retries=0"]
+    if args.browser:
+        try:
+            webbrowser.get(args.browser)
+        except webbrowser.Error:
+            raise CannotStart(
+                f"there is no browser called {args.browser!r} here. Leave --browser out for the usual one, "
+                "or give --no-browser and open the address that is printed."
+            ) from None
+        options.append(f"--ServerApp.browser={args.browser}")
+    if args.no_browser:
+        options.append("--ServerApp.open_browser=False")
+    return options
+
+
+def _folder(chosen: Path | None) -> Path:
+    """Where the reader works: in the clone itself, else in a folder that now has every notebook."""
+    shipped = PACKAGE / "notebooks"  # as a wheel holds them
+    if not shipped.is_dir():
+        shipped = PACKAGE.parent / "notebooks"
+        if chosen is None:
+            return shipped
+    folder = (chosen or Path(NEW_FOLDER)).expanduser().absolute()
+    try:
+        copied, kept = copy_notebooks(shipped, folder)
+    except OSError as error:
+        raise CannotStart(
+            f"the notebooks cannot be put into {folder} ({error.strerror}). Give another folder with --folder."
+        ) from None
+    if copied:
+        print(f"Copied: {', '.join(copied)}")
+    if kept:
+        print(
+            f"Kept as they are, yours or an earlier version's: {', '.join(kept)} "
+            "(for fresh copies, give a new folder with --folder)"
+        )
+    return folder
+
+
+def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
+    """Put the notebooks that `folder` does not have yet into it; nothing that lies there is ever written over.
+
+    Returns the names of those that were copied, and of those that were there and differ. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copied, kept = [], []
+    for notebook in sorted(source.glob("*.ipynb")):
+        target, content = folder / notebook.name, notebook.read_bytes()
+        if target.exists():
+            if target.read_bytes() != content:
+                kept.append(target.name)
+            continue
+        part = target.with_name(f".{target.name}.part")  # whole, or not there at all
+        try:
+            part.write_bytes(content)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        copied.append(target.name)
+    return copied, kept

@@ -1,0 +1,171 @@
+"""A stranger's computer: the wheel in a new environment, `llmviz` in an empty folder, a page that has other figures.
+
+What the installation leaves alone outside the browser is in tests/test_packaging.py.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import urllib.parse
+
+import pytest
+from browser.lab import Lab, Server, free_port, wait_for_answer
+from installed import Environment, build_wheel
+from playwright.sync_api import expect
+
+# ---- the command `llmviz` ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    """An empty folder on the stranger's computer, where `llmviz` is started."""
+    return tmp_path_factory.mktemp("desk")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    environment = Environment(tmp_path_factory.mktemp("environment"))
+    environment.install(build_wheel(tmp_path_factory.mktemp("wheel")))
+    return environment
+
+
+@pytest.fixture(scope="module")
+def started(environment, desk, model, tmp_path_factory):
+    """`llmviz`, and the file with all that it says. (`model`: fetched and converted before the first kernel.)"""
+    log, port = tmp_path_factory.mktemp("log") / "log", free_port()
+    command = [environment.bin / "llmviz", "--no-browser", "--port", str(port), "--"]
+    command += ["--LabApp.expose_app_in_browser=True", "--LabServerApp.extension_manager=readonly"]
+    command += ["--ServerApp.allow_root=True"]
+    reader, terminal = os.openpty()  # Jupyter minds Ctrl-C where there is a terminal
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=desk,
+            env=environment.environ(),
+            stdin=terminal,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for_answer(f"http://127.0.0.1:{port}/api", process, log)
+        yield process, log
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        os.close(reader)
+        os.close(terminal)
+
+
+@pytest.fixture(scope="module")
+def front_page(browser, started, environment, desk):
+    """The page at the address that `llmviz` prints."""
+    _, log = started
+    address = urllib.parse.urlsplit(re.search(r"http://127\.0\.0\.1:\S+", log.read_text())[0])
+    server = Server(f"{address.scheme}://{address.netloc}", desk, environment.home / "settings", "lab")
+    lab = Lab(browser, server)
+    lab.open_at(f"{address.path}?{address.query}")
+    yield lab
+    lab.close()
+
+
+def test_the_front_page_opens_and_is_alive(front_page, started, environment, desk):
+    lab = front_page
+    print(f"\nRun All of the front page: {lab.run_all():.1f} s")
+    assert lab.errors() == []
+    lab.page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
+    lab.page.locator("textarea.widget-input, .widget-textarea textarea").first.fill(
+        "The best thing about a rainy day is"
+    )
+    chips = lab.page.locator("figure.lv-token_strip").first.locator(".lv-chip")
+    expect(chips).to_have_count(8)
+    lab.run_code("import llmviz, os; print('imported', llmviz.__file__, 'in', os.getcwd(), '.')")
+    said = lab.page.get_by_text(re.compile("^imported ")).last.inner_text()
+    assert f"imported {environment.folder}" in said
+    assert f" in {desk / 'llmviz-notebooks'} ." in said
+    assert f"The notebooks are in {desk / 'llmviz-notebooks'}\n" in started[1].read_text()
+    assert lab.errors() == []
+    assert lab.console == []
+    assert lab.outside == []
+
+
+def test_no_news_is_asked_about_and_messages_are_sent_at_once(front_page, started):
+    assert (
+        front_page.page.get_by_text("Would you like to get notified about official Jupyter news?").count()
+        == 0
+    )
+    assert "llmviz.server_extension | extension was successfully loaded" in started[1].read_text()
+
+
+def test_the_readers_own_settings_are_in_force(front_page, environment):
+    """One that we have no opinion of, and the very one that we have: the reader's own word counts."""
+    lab = front_page
+    lab.server.set("apputils-extension:themes", theme="JupyterLab Dark")
+    lab.server.set("apputils-extension:notification", fetchNews="none")
+    lab.page.reload()
+    expect(lab.page.locator("body[data-jp-theme-name='JupyterLab Dark']")).to_be_attached(timeout=60_000)
+    expect(
+        lab.page.get_by_text("Would you like to get notified about official Jupyter news?")
+    ).to_be_visible()
+
+
+def test_ctrl_c_ends_it(front_page, started, environment):
+    process, log = started
+    front_page.close()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert "Shutting down 1 kernel" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert not list((environment.home / "config").rglob("*"))  # nothing written to the reader's configuration
+
+
+# ---- another notebook's figures ----------------------------------------------------------------------------
+
+FIGURE = """import plotly.graph_objects as go
+go.FigureWidget(go.Figure(
+    data=[
+        go.Scatter(x=[1, 2], y=[3, 4], mode="markers+text", text=["one", "two"], name="a"),
+        go.Bar(x=[1, 2], y=[1, 2]),
+    ],
+    layout={"title": {"text": "A stranger's figure"}, "width": 600, "height": 300}))"""
+
+STYLES = """() => [...document.querySelectorAll(".js-plotly-plot .main-svg *")].map((node) => {
+  const style = getComputedStyle(node);
+  return [node.tagName, node.textContent, ...[...style].map((name) => `${name}: ${style[name]}`)];
+})"""
+
+# The page's own ink, as a computed style says it.
+INK = """() => {
+  const probe = document.body.appendChild(document.createElement("i"));
+  probe.style.color = "var(--jp-ui-font-color1)";
+  const ink = getComputedStyle(probe).color;
+  probe.remove();
+  return ink;
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_figure_that_is_not_ours_looks_as_it_does_without_us(open_lab, lab_server, theme):
+    lab_server.write("strangers", FIGURE)
+    lab = open_lab("strangers", theme)
+    lab.run_all()
+    lab.page.wait_for_function("document.querySelectorAll('.js-plotly-plot .xtick text').length > 0")
+    lab.settle()
+    before = lab.page.evaluate(STYLES)
+    lab.run_code("from llmviz.views import TokenStrip\nTokenStrip(['one', 'two'])")
+    lab.picture("token_strip")
+    lab.run_code(
+        "from llmviz.views.embeddings import figure_widget\n"
+        "ours = figure_widget(go.Figure(layout={'title': {'text': 'Ours'}, 'font': {'color': 'red'}}))\n"
+        "ours"
+    )
+    title = lab.page.locator(".lv-plotly .gtitle")
+    expect(title).to_have_text("Ours")
+    assert title.evaluate("(node) => getComputedStyle(node).fill") == lab.page.evaluate(
+        INK
+    )  # kit.css is at work
+    strangers = [one for one in lab.page.evaluate(STYLES) if one[1] != "Ours"]
+    assert len(before) > 50
+    assert strangers[: len(before)] == before
+    assert lab.errors() == []

@@ -1,0 +1,250 @@
+"""The command `llmviz`: what it hands to JupyterLab, what it refuses and how, and whose notebooks it never touches."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import webbrowser
+from pathlib import Path
+
+import pytest
+
+import llmviz
+from llmviz import cli
+
+CLONE = Path(__file__).parent.parent
+NAMES = sorted(path.name for path in (CLONE / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture
+def lab(monkeypatch):
+    """JupyterLab is not started; the list gets, for each start, its options by name and the rest."""
+    from jupyterlab.labapp import LabApp
+
+    starts = []
+
+    def launch(argv):
+        starts.append(
+            (dict(one.split("=", 1) for one in argv if "=" in one), [x for x in argv if "=" not in x])
+        )
+
+    monkeypatch.setattr(LabApp, "launch_instance", launch)
+    monkeypatch.delenv("JUPYTER_CONFIG_PATH", raising=False)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    return starts
+
+
+@pytest.fixture
+def in_a_wheel(monkeypatch, tmp_path) -> Path:
+    """The package as a wheel lays it out, with two short notebooks; the reader stands in an empty folder."""
+    package, desk = tmp_path / "package", tmp_path / "desk"
+    (package / "notebooks").mkdir(parents=True)
+    desk.mkdir()
+    for name in NAMES[:2]:
+        (package / "notebooks" / name).write_text(f'{{"as shipped": "{name}"}}')
+    monkeypatch.setattr(cli, "PACKAGE", package)
+    monkeypatch.chdir(desk)
+    return package
+
+
+def refused(capsys, *argv: str) -> str:
+    """The sentence with which `argv` is refused: one line, after which nothing has been started."""
+    assert cli.main(list(argv)) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("llmviz: ")
+    assert output.err.count("\n") == 1
+    return output.err
+
+
+# ---- what is started ---------------------------------------------------------------------------------------
+
+
+def test_a_clone_opens_its_own_notebooks(lab, capsys):
+    assert cli.main([]) == 0
+    ((options, rest),) = lab
+    assert rest == []
+    assert options["--ServerApp.root_dir"] == str(CLONE / "notebooks")
+    assert options["--LabApp.default_url"] == "/lab/workspaces/llmviz/tree/00_the_loop.ipynb"
+    assert not {"--ServerApp.port", "--ServerApp.browser", "--ServerApp.open_browser"} & set(options)
+    assert capsys.readouterr().out == f"The notebooks are in {CLONE / 'notebooks'}\n"
+
+
+@pytest.mark.usefixtures("lab")
+def test_the_servers_settings_are_added_to_the_readers_own(monkeypatch, tmp_path):
+    from jupyter_core.paths import jupyter_config_path
+
+    ours, theirs = str(CLONE / "llmviz" / "jupyter"), str(tmp_path)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", theirs)
+    before = jupyter_config_path()
+    cli.main([])
+    assert jupyter_config_path() == [ours, *before]
+    assert before[0] == theirs
+
+
+def test_port_browser_and_what_follows_two_dashes(lab, monkeypatch):
+    monkeypatch.setattr(webbrowser, "get", lambda name: name)
+    with socket.create_server(("localhost", 0)) as probe:
+        port = probe.getsockname()[1]
+    assert cli.main(["--port", str(port), "--browser", "firefox", "--", "--allow-root", "--", "x"]) == 0
+    assert cli.main(["--no-browser"]) == 0
+    (options, rest), (silent, _) = lab
+    assert options["--ServerApp.port"] == str(port)
+    assert options["--ServerApp.port_retries"] == "0"  # that port, or none
+    assert options["--ServerApp.browser"] == "firefox"
+    assert rest == ["--allow-root", "--", "x"]
+    assert silent["--ServerApp.open_browser"] == "False"
+
+
+def test_jupyterlab_knows_every_option_that_it_is_given(lab, monkeypatch):
+    from jupyter_server.serverapp import ServerApp
+    from jupyterlab.labapp import LabApp
+
+    monkeypatch.setattr(webbrowser, "get", lambda name: name)
+    with socket.create_server(("localhost", 0)) as probe:
+        port = probe.getsockname()[1]
+    cli.main(["--port", str(port), "--browser", "firefox"])
+    cli.main(["--no-browser"])
+    classes = {"LabApp": LabApp, "ServerApp": ServerApp}
+    for option in {name.removeprefix("--") for options, _ in lab for name in options}:
+        owner, trait = option.split(".")
+        assert trait in classes[owner].class_traits(config=True)
+
+
+def test_help_and_version(capsys):
+    for option, said in (("--help", "--no-browser"), ("--version", llmviz.__version__)):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([option])
+        assert ended.value.code == 0
+        assert said in capsys.readouterr().out
+
+
+def test_the_command_is_installed_under_its_name():
+    from importlib.metadata import entry_points
+
+    (command,) = entry_points(group="console_scripts", name="llmviz")
+    assert command.load() is cli.main
+
+
+# ---- the reader's folder -----------------------------------------------------------------------------------
+
+
+def test_a_wheel_puts_its_notebooks_into_a_folder_and_says_where(lab, in_a_wheel, capsys):
+    assert cli.main([]) == 0
+    folder = Path("llmviz-notebooks").absolute()
+    assert sorted(path.name for path in folder.iterdir()) == NAMES[:2]  # and nothing else is left there
+    for name in NAMES[:2]:
+        assert (folder / name).read_bytes() == (in_a_wheel / "notebooks" / name).read_bytes()
+    assert lab[0][0]["--ServerApp.root_dir"] == str(folder)
+    said = capsys.readouterr().out
+    assert said == f"Copied: {NAMES[0]}, {NAMES[1]}\nThe notebooks are in {folder}\n"
+
+
+@pytest.mark.usefixtures("lab", "in_a_wheel")
+def test_a_second_start_copies_what_is_missing_and_keeps_what_was_changed(capsys):
+    folder = Path("mine/of today").absolute()
+    assert cli.main(["--folder", "mine/of today"]) == 0
+    (folder / NAMES[0]).write_text("my own work")
+    (folder / "another.ipynb").write_text("mine")
+    capsys.readouterr()
+    assert cli.main(["--folder", "mine/of today"]) == 0
+    said = capsys.readouterr().out
+    assert "Copied" not in said
+    assert f"Kept as they are, yours or an earlier version's: {NAMES[0]} (" in said
+    (folder / NAMES[1]).unlink()
+    assert cli.main(["--folder", str(folder)]) == 0
+    assert f"Copied: {NAMES[1]}\n" in capsys.readouterr().out
+    assert (folder / NAMES[0]).read_text() == "my own work"
+    assert (folder / "another.ipynb").read_text() == "mine"
+
+
+def test_a_clone_copies_too_when_a_folder_is_asked_for(lab, tmp_path):
+    assert cli.main(["--folder", str(tmp_path / "copy")]) == 0
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == NAMES
+    assert lab[0][0]["--ServerApp.root_dir"] == str(tmp_path / "copy")
+
+
+def test_a_copy_that_breaks_off_leaves_nothing_behind(tmp_path, monkeypatch):
+    write = Path.write_bytes
+
+    def full(self, content):
+        write(self, content[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        cli.copy_notebooks(CLONE / "notebooks", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- what is refused ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("below", ["", "/below"])
+def test_a_folder_that_cannot_be_made(lab, in_a_wheel, capsys, below):
+    Path("file").write_text("not a folder")
+    said = refused(capsys, "--folder", f"file{below}")
+    assert f"cannot be put into {Path('file' + below).absolute()} (" in said
+    assert "--folder" in said
+    assert lab == []
+    assert Path("file").read_text() == "not a folder"
+
+
+def test_a_folder_that_cannot_be_written(lab, in_a_wheel, capsys, monkeypatch):
+    def denied(self, content):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(
+        Path, "write_bytes", denied
+    )  # tests may run as root, for whom every folder can be written
+    assert "(Permission denied)" in refused(capsys, "--folder", "shut")
+    assert lab == []
+
+
+def test_a_port_that_is_taken(lab, in_a_wheel, capsys):
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused(capsys, "--port", str(port))
+    assert f"port {port} cannot be used (Address already in use)" in said
+    assert lab == []
+    assert not Path("llmviz-notebooks").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "0", "65536", "88.5", ""])
+def test_a_port_that_is_none(lab, capsys, port):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([f"--port={port}"])
+    assert ended.value.code == 2
+    assert f"{port!r} is not a port: give a number from 1 to 65535" in capsys.readouterr().err
+    assert lab == []
+
+
+def test_a_browser_that_is_not_here(lab, capsys):
+    assert "no browser called 'no such browser'" in refused(capsys, "--browser", "no such browser")
+    assert lab == []
+
+
+def test_jupyterlab_is_missing(in_a_wheel, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else find_spec(name)
+    )
+    assert "JupyterLab is not installed. Run `" in refused(capsys)
+    assert list(Path().iterdir()) == []
+
+
+def test_ctrl_c_before_jupyterlab_is_up(lab, monkeypatch):
+    from jupyterlab.labapp import LabApp
+
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LabApp, "launch_instance", interrupted)
+    assert cli.main([]) == 130
+
+
+def test_the_command_imports_no_jupyterlab_before_it_needs_it():
+    program = "import sys, llmviz.cli; print(*[name for name in sys.modules if 'jupyter' in name])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
