@@ -76,13 +76,13 @@ class Experiment(Explorer):
     def start(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
         """Run `work`, which yields the share that is done, or stop what is running."""
         if not self._work.stop():
-            self._work.start(self._watched(work, pressed))
+            self._work.start(self._with_bar(work, pressed))
 
     def stop(self) -> bool:
         """Stop what is running; False where nothing is."""
         return self._work.stop()
 
-    def _watched(self, work: Iterator[float], pressed: ipywidgets.Button) -> Iterator[float]:
+    def _with_bar(self, work: Iterator[float], pressed: ipywidgets.Button) -> Iterator[float]:
         name = pressed.description
         pressed.description = "stop"
         others = [one for one in self.buttons if one is not pressed]
