@@ -1,0 +1,127 @@
+"""What notebook 00 says, over many texts."""
+
+import numpy as np
+
+from llmviz import Edits, Sampler, experiments, sampling
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}
+
+
+def cold_is_narrow(model) -> Measured:
+    """Temperature 0.5."""
+    traces = {name: model.trace(text) for name, text in TEXTS.items()}
+    values = {
+        name: 100 * sampling.mass_outside(Sampler(temperature=0.5).probs(trace.logits), 20)
+        for name, trace in traces.items()
+    }
+    return Measured(
+        "At temperature 0.5 the 20 likeliest have nearly everything", values, "% outside", lambda v: v < 5
+    )
+
+
+def hot_is_wide(model) -> Measured:
+    values = {
+        name: 100 * sampling.mass_outside(Sampler(temperature=2).probs(model.trace(text).logits), 20)
+        for name, text in TEXTS.items()
+    }
+    return Measured(
+        "At temperature 2 most of the probability lies outside the 20 likeliest",
+        values,
+        "% outside",
+        lambda v: v > 50,
+    )
+
+
+def norms_off(model) -> Measured:
+    """1 where the numbers overflow."""
+
+    def overflows(text: str) -> float:
+        try:
+            model.trace(text, Edits(norm=False))
+        except FloatingPointError:
+            return 1.0
+        return 0.0
+
+    values = {name: overflows(text) for name, text in TEXTS.items()}
+    return Measured("Without the norms the numbers overflow", values, "(1: overflow)", bool)
+
+
+def rope_off(model) -> Measured:
+    """Share of the probability that moves to other tokens."""
+    values = {name: 100 * moved(model, text, Edits(rope=False)) for name, text in TEXTS.items()}
+    return Measured("Without RoPE the guess changes", values, "% of the probability moved", lambda v: v > 10)
+
+
+def first_guess_changes_without_rope(model) -> Measured:
+    values = {name: float(other_first(model, text, Edits(rope=False))) for name, text in TEXTS.items()}
+    return Measured("Without RoPE something else comes first", values, "(1: yes)", bool)
+
+
+def first_ffn_off(model) -> Measured:
+    values = {name: 100 * moved(model, text, Edits(ffn={0: 0})) for name, text in TEXTS.items()}
+    return Measured(
+        "Without the first FFN the guess is another", values, "% of the probability moved", lambda v: v > 50
+    )
+
+
+def an_ffn_in_the_middle_off(model) -> Measured:
+    """The median over the FFNs 10 to 20, each off alone."""
+    values = {
+        name: 100 * float(np.median([moved(model, text, Edits(ffn={layer: 0})) for layer in range(10, 21)]))
+        for name, text in TEXTS.items()
+    }
+    return Measured("An FFN in the middle costs less", values, "% of the probability moved", lambda v: v < 50)
+
+
+def single_heads(model) -> Measured:
+    """How many of all heads change the likeliest token when they alone are off."""
+    heads = [(layer, head) for layer in range(model.config.n_layers) for head in range(model.config.n_heads)]
+    values = {
+        name: float(sum(other_first(model, text, Edits(head={one: 0})) for one in heads))
+        for name, text in SHORT.items()
+    }
+    return Measured(
+        "Few single heads change the first guess",
+        values,
+        f"of {len(heads)} heads",
+        lambda v: v < 0.1 * len(heads),
+    )
+
+
+def the_guess_comes_late(model) -> Measured:
+    """The first layer from which on the final first guess stays first in the logit lens."""
+
+    def settled(text: str) -> float:
+        lens = experiments.logit_lens(model.trace(text), last=1)
+        right = lens.guesses[:, -1] == lens.guesses[-1, -1]
+        return float(np.flatnonzero(~right).max(initial=-1) + 1)
+
+    values = {name: settled(text) for name, text in TEXTS.items()}
+    return Measured(
+        "The guess is settled only in the upper half", values, "layers before it", lambda v: v > 15
+    )
+
+
+def moved(model, text: str, edits: Edits) -> float:
+    """Half the summed difference of the probabilities: what moved from some tokens to others."""
+    before, after = (Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits))
+    return float(np.abs(after - before).sum() / 2)
+
+
+def other_first(model, text: str, edits: Edits) -> bool:
+    return int(model.trace(text, edits).logits.argmax()) != int(model.trace(text).logits.argmax())
+
+
+CONCLUSIONS = (
+    cold_is_narrow,
+    hot_is_wide,
+    norms_off,
+    rope_off,
+    first_guess_changes_without_rope,
+    first_ffn_off,
+    an_ffn_in_the_middle_off,
+    single_heads,
+    the_guess_comes_late,
+)
