@@ -8,7 +8,8 @@ time their threads spin against each other, and everybody waits for many times a
 splits the cores that this process may use among the processes that are at work just now. Each of them writes the time
 into its place in a small file that all processes on this machine share, and counts the others' fresh times. There is
 nothing to lock, to let go or to clean up: who was killed falls silent. Where there is no such file, a process takes
-itself to be alone; where BLAS cannot be told (Accelerate on a Mac), everything stays as it is.
+itself to be alone; where BLAS cannot be told (Accelerate on a Mac), everything stays as it is. On a machine that other
+programs fill as well, a process takes one thread.
 """
 
 import math
@@ -78,14 +79,16 @@ class Sharing:
     def _libraries(self) -> list:
         from threadpoolctl import ThreadpoolController
 
-        return ThreadpoolController().select(user_api="blas").lib_controllers
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        return [blas for blas in found if blas.get_num_threads()]  # some have no such function
 
     @cached_property
     def _cores(self) -> int:
         return cores()
 
     def _share(self) -> None:
-        free, chosen = max(1, self._cores // (1 + self.others())), chosen_threads()
+        others, chosen = self.others(), chosen_threads()
+        free = 1 if crowded() else max(1, self._cores // (1 + others))
         current = [blas.get_num_threads() for blas in self._libraries]
         if not self._set:
             self._bounds = current  # OPENBLAS_NUM_THREADS and the like count here
@@ -110,6 +113,16 @@ def cores() -> int:
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min(affinity, cgroup_quota(), _positive(os.environ.get("CPU_LIMIT", "")))))
+
+
+def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
+    """Whether more than twice as many threads want to run on this machine as it has cores, as far as Linux tells.
+
+    That counts programs which are not ours too, and kernels in containers of their own.
+    """
+    fields = _read(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
+    running = fields[3].partition("/")[0] if len(fields) > 3 else ""
+    return running.isdecimal() and int(running) > 2 * (os.cpu_count() or 1)
 
 
 def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from llmviz import threads
-from llmviz.threads import Sharing, cgroup_quota, chosen_threads, cores
+from llmviz.threads import Sharing, cgroup_quota, chosen_threads, cores, crowded
 
 
 class Blas:
@@ -38,6 +38,7 @@ def nothing_chosen(monkeypatch):
 def sharing(tmp_path, monkeypatch):
     """`sharing(n_cores, *numbers)`: for that many cores and a BLAS for each of the numbers; looks at every call."""
     monkeypatch.setattr(threads, "LOOK_EVERY", 0)
+    monkeypatch.setattr(threads, "crowded", lambda: False)  # whatever else this machine does
 
     def make(n_cores: int, *numbers: int) -> Sharing:
         share = Sharing(tmp_path / "at-work")
@@ -78,6 +79,24 @@ def test_the_cores_are_split_among_the_processes_at_work(sharing, n_others, each
     others_at_work(share.path, 0)
     share()
     assert numbers(share) == [8]
+
+
+def test_on_a_machine_that_other_programs_fill_one_thread_is_free(sharing, monkeypatch):
+    share = sharing(8, 8)
+    monkeypatch.setattr(threads, "crowded", lambda: True)
+    share()
+    assert numbers(share) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.2 0.1 0.1 8/450 99\n", False), ("0.2 0.1 0.1 9/450 99\n", True), ("9 9 9\n", False), ("", False)],
+)
+def test_crowded_is_more_than_two_threads_a_core(tmp_path, monkeypatch, text, expected):
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    (tmp_path / "loads").write_text(text)
+    assert crowded(tmp_path / "loads") is expected
+    assert not crowded(tmp_path / "missing")
 
 
 def test_who_said_nothing_for_a_second_no_longer_counts(sharing):
@@ -227,6 +246,7 @@ from llmviz import attention, embeddings, ffn, threads
 threads.share_cores.path = Path(sys.argv[2])
 threads.LOOK_EVERY, threads.FRESH = 0, 3600
 threads.share_cores._cores = 2
+threads.crowded = lambda: False
 seen = []
 
 def watch(module, name):
