@@ -90,9 +90,9 @@ def test_on_a_machine_that_other_programs_fill_one_thread_is_free(sharing, monke
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("0.2 0.1 0.1 8/450 99\n", False), ("0.2 0.1 0.1 9/450 99\n", True), ("9 9 9\n", False), ("", False)],
+    [("0.2 0.1 0.1 4/450 99\n", False), ("0.2 0.1 0.1 5/450 99\n", True), ("9 9 9\n", False), ("", False)],
 )
-def test_crowded_is_more_than_two_threads_a_core(tmp_path, monkeypatch, text, expected):
+def test_crowded_is_more_threads_than_cores(tmp_path, monkeypatch, text, expected):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     (tmp_path / "loads").write_text(text)
     assert crowded(tmp_path / "loads") is expected
