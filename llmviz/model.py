@@ -26,6 +26,7 @@ from llmviz import attention, download, embeddings, ffn, ops, position, sampling
 from llmviz.attention import AttentionTrace
 from llmviz.ffn import FFNTrace
 from llmviz.sampling import Sampler
+from llmviz.threads import share_cores
 from llmviz.tokenization import Tokenizer
 from llmviz.weights import Config, Weights
 
@@ -287,6 +288,7 @@ class Model:
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits | None = None
     ) -> Float[np.ndarray, "seq n_vocab"]:
         """Logits of residual-stream vectors: the final norm, then the output table."""
+        share_cores()
         return embeddings.unembed(self._norm(x, self.weights.final_norm, edits or Edits()), self.weights.W_U)
 
     # --- one run -------------------------------------------------------------------------------------------------
@@ -341,6 +343,7 @@ class Model:
         edits: Edits,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Queries, keys and values of the tokens in x; q and k turned by their positions."""
+        share_cores()
         w = self.weights.layers[layer]
         normed = self._norm(x, w.attention_norm, edits)
         q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
@@ -351,6 +354,7 @@ class Model:
     def _attend(
         self, layer: int, q: np.ndarray, k: np.ndarray, v: np.ndarray, edits: Edits
     ) -> AttentionTrace:
+        share_cores()
         here = edits.of_layer(layer)
         trace = attention.attend(
             q,
@@ -364,6 +368,7 @@ class Model:
         return trace if here.attention == 1 else replace(trace, out=trace.out * np.float32(here.attention))
 
     def _ffn(self, layer: int, mid: Float[np.ndarray, "seq d_model"], edits: Edits) -> FFNTrace:
+        share_cores()
         w, here = self.weights.layers[layer], edits.of_layer(layer)
         normed = self._norm(mid, w.ffn_norm, edits)
         neuron_scale = _scales(here.neuron, self.config.d_ff)

@@ -26,7 +26,8 @@ MAY_KNOW = {
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
-    "model": {"ops", "weights", "download", *STAGES},
+    "threads": set(),  # no mathematics: how many threads NumPy takes
+    "model": {"ops", "weights", "download", "threads", *STAGES},
     "experiments": {"ops", "model"},  # runs the model, composes nothing
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model

@@ -83,6 +83,14 @@ def note_memory(note):
     return lambda what, megabytes: note(Figure(what, "llmviz", megabytes, megabytes, "MB"))
 
 
+@pytest.fixture
+def note_all(note):
+    """`note_all(what, values, unit)`: several measurements of llmviz."""
+    return lambda what, values, unit: note(
+        Figure(what, "llmviz", float(np.median(values)), float(min(values)), unit)
+    )
+
+
 @pytest.fixture(scope="session")
 def peer_model():
     """The same file in transformers' Llama: float32, eager attention."""

@@ -1,0 +1,206 @@
+"""How many threads NumPy's BLAS takes: as many as are free. No mathematics here.
+
+BLAS spreads a product over all cores that it sees. For one kernel alone that is right; where several work at the same
+time their threads spin against each other, and everybody waits for many times as long. So before the model multiplies,
+
+    share_cores()
+
+splits the cores that this process may use among the processes that are at work just now. Each of them writes the time
+into its place in a small file that all processes on this machine share, and counts the others' fresh times. There is
+nothing to lock, to let go or to clean up: who was killed falls silent. Where there is no such file, a process takes
+itself to be alone; where BLAS cannot be told (Accelerate on a Mac), everything stays as it is. On a machine that other
+programs fill as well, a process takes one thread.
+"""
+
+import math
+import os
+import stat
+import tempfile
+import threading
+import time
+import warnings
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+PLACES = 1024  # two processes whose ids are a multiple of it apart share a place, and may miss each other
+PLACE = np.dtype([("process", "<i8"), ("seen", "<f8")])  # seen: seconds since 1970
+LOOK_EVERY = 0.05  # seconds; in between, a call costs next to nothing
+FRESH = 1.0  # seconds: bridges the pauses of a slider that is dragged, and of a page that runs all its cells
+
+
+class Sharing:
+    """Counts the processes at work through the file at `path`, and sets the threads of this one's BLAS."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = threading.Lock()  # JupyterLab may run two callbacks in two threads
+        self._looked = -math.inf
+        self._bounds: list[int] = []  # for each BLAS what it takes by itself, or what the reader set
+        self._set: list[int] = []  # and what was set here
+
+    def __call__(self) -> None:
+        """Tell BLAS how many threads are free now; looks 20 times a second at most.
+
+        BLAS keeps that number afterwards, since pictures and the reader's own cells multiply as well.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._looked = now
+            if self._libraries:
+                self._share()
+        finally:
+            self._lock.release()
+
+    def others(self) -> int:
+        """Say that this process is at work; returns how many others said so within the last second."""
+        own, now = os.getpid(), time.time()
+        try:
+            file = _open(self.path)
+        except OSError:
+            return 0
+        try:
+            os.lseek(file, own % PLACES * PLACE.itemsize, os.SEEK_SET)
+            os.write(file, np.array((own, now), PLACE).tobytes())
+            os.lseek(file, 0, os.SEEK_SET)
+            content = os.read(file, PLACES * PLACE.itemsize)
+        except OSError:
+            return 0
+        finally:
+            os.close(file)
+        places = np.frombuffer(content, PLACE, len(content) // PLACE.itemsize)
+        fresh = (places["seen"] > now - FRESH) & (places["seen"] < now + FRESH)
+        return int(np.count_nonzero(fresh & (places["process"] != own)))
+
+    @cached_property
+    def _libraries(self) -> list:
+        from threadpoolctl import ThreadpoolController
+
+        found = ThreadpoolController().select(user_api="blas").lib_controllers
+        return [blas for blas in found if blas.get_num_threads()]  # some have no such function
+
+    @cached_property
+    def _cores(self) -> int:
+        return cores()
+
+    def _share(self) -> None:
+        others, chosen = self.others(), chosen_threads()
+        free = 1 if crowded() else max(1, self._cores // (1 + others))
+        current = [blas.get_num_threads() for blas in self._libraries]
+        if not self._set:
+            self._bounds = current  # OPENBLAS_NUM_THREADS and the like count here
+        else:  # what somebody else has set since, as with threadpool_limits(…), is the new bound
+            self._bounds = [
+                bound if number == ours else number
+                for bound, number, ours in zip(self._bounds, current, self._set)
+            ]
+        for blas, number, bound in zip(self._libraries, current, self._bounds):
+            if number != (wanted := chosen or min(free, bound)):
+                blas.set_num_threads(wanted)
+                # From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets it, until that lets go.
+                if let_go := getattr(blas, "clear_controlling_thread", None):
+                    let_go()
+        self._set = [blas.get_num_threads() for blas in self._libraries]
+
+
+def cores() -> int:
+    """The cores that this process may use: its affinity, its cgroup's quota and JupyterHub's CPU_LIMIT; 1 at least.
+
+    BLAS itself counts the machine's, so in a container it takes too many.
+    """
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(affinity, cgroup_quota(), _positive(os.environ.get("CPU_LIMIT", "")))))
+
+
+def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
+    """Whether more threads want to run on this machine than it has cores, as far as Linux tells.
+
+    That counts programs which are not ours too, and kernels in containers of their own. Alone, a BLAS that takes all
+    cores stays just below. A wrong yes costs a part of 50 ms; a wrong no made one trace ten times as long.
+    """
+    fields = _read(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
+    running = fields[3].partition("/")[0] if len(fields) > 3 else ""
+    return running.isdecimal() and int(running) > (os.cpu_count() or 1)
+
+
+def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
+    """The processor time, in cores, that this process's cgroup and those above it may use; inf without a quota."""
+    quota = math.inf
+    for line in _read(
+        listed
+    ).splitlines():  # 0::/user.slice (version 2), 4:cpu,cpuacct:/docker/1f0a (version 1)
+        _, controllers, name = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = mounted / controllers
+        group = top / name.lstrip("/")
+        for folder in (
+            group,
+            *group.parents,
+        ):  # inside a container `name` may be the host's: then only `top` is there
+            if controllers:
+                numbers = [_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")]
+            else:
+                numbers = _read(folder / "cpu.max").split()
+            if len(numbers) == 2:
+                quota = min(quota, _positive(numbers[0]) / min(_positive(numbers[1]), 1e9))
+            if folder == top:
+                break
+    return quota
+
+
+def chosen_threads() -> int | None:
+    """`LLMVIZ_THREADS`, or None where it is not set; where it is no number of threads a warning says so."""
+    text = os.environ.get("LLMVIZ_THREADS")
+    if not text:
+        return None
+    if text.strip().isdecimal() and int(text) > 0:
+        return int(text)
+    warnings.warn(
+        f"The environment variable LLMVIZ_THREADS is {text!r}, so it is not used. Set it to a whole number from 1, "
+        "such as 2, or unset it to use as many threads as there are free cores.",
+        stacklevel=1,
+    )
+    return None
+
+
+def _positive(text: str) -> float:
+    """The number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.inf
+    return number if number > 0 else math.inf
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeError):
+        return ""
+
+
+def _open(path: Path) -> int:
+    """A file that everybody on this machine may write, made if need be. Never what somebody put a link to there."""
+    flags = (
+        os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    )
+    try:
+        file = os.open(path, flags)
+    except FileNotFoundError:
+        file = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666)
+        if hasattr(os, "fchmod"):
+            os.fchmod(file, 0o666)  # what the umask took away: a class is many users
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(f"{path} is not a file")
+    return file
+
+
+# Memory that all users of a Linux share; elsewhere each user's processes see each other.
+_SHARED = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())
+
+share_cores = Sharing(_SHARED / "llmviz-at-work")
