@@ -19,8 +19,8 @@ TEXTS = {
     "the same word": "dog dog dog dog dog dog dog dog dog dog",
     "a chat": "<|im_start|>user\nWhat is the moon made of?<|im_end|>\n<|im_start|>assistant\n",
     "a long story": "The lighthouse stood on a rock at the end of the bay, and every evening the keeper climbed "
-    "its stairs to light the lamp. He had done so for thirty years, and his father before him. In winter the waves rose so "
-    "high that the windows of the kitchen were white with salt, and in summer the tourists came with their "
+    "its stairs to light the lamp. He had done so for thirty years, and his father before him. In winter the waves "
+    "rose so high that the windows of the kitchen were white with salt, and in summer the tourists came with their "
     "cameras and asked him whether he was not lonely. He always said no. He had his books, his radio and a grey "
     "cat that had come one day with the mail boat and had refused to leave again. "
     "One night in November the radio fell silent in the middle of a song. The keeper turned the knob, knocked at "
