@@ -30,20 +30,27 @@ function pieceNodes(marked) {
 /** A piece as SVG text; a right-to-left one is anchored at its own other end. */
 function pieceText(marked, { anchor = "start", ...attributes }) {
   const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
-  const nodes = marked.split(/\x01([^\x02]*)\x02/).map((part, i) =>
-    part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part);
-  return s("text", {
-    "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
-    direction: rtl ? "rtl" : null, ...attributes,
-    // words and numbers are not pieces: no monospace for them
-    class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
-  }, nodes);
+  const nodes = marked
+    .split(/\x01([^\x02]*)\x02/)
+    .map((part, i) => (part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part));
+  return s(
+    "text",
+    {
+      "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
+      direction: rtl ? "rtl" : null,
+      ...attributes,
+      // words and numbers are not pieces: no monospace for them
+      class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
+    },
+    nodes,
+  );
 }
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** At most n characters as a reader counts them. */
 function shorten(marked, n) {
-  const units = marked.split(/(\x01[^\x02]*\x02)/).flatMap((part) =>
-    part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment));
+  const units = marked
+    .split(/(\x01[^\x02]*\x02)/)
+    .flatMap((part) => (part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment)));
   return units.length <= n ? marked : `${units.slice(0, n - 1).join("")}…`;
 }
 const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
@@ -76,7 +83,9 @@ function percent(p) {
 }
 const minus = (text) => text.replace("-", "\u2212");
 const number = (v) =>
-  Number.isNaN(v) ? "blank" : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
+  Number.isNaN(v)
+    ? "blank"
+    : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
 const count = (n) => n.toLocaleString("en-US");
 const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
 
@@ -219,16 +228,26 @@ function frame(model, el, name, { card = true } = {}) {
     legend: part("legend"),
     panel: part("explain", { hidden: true, tabindex: "-1" }),
   };
-  const save = part("save", {}, );
+  const save = part("save", {});
   for (const kind of ["SVG", "PNG"])
-    save.append(h("button", { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) }, kind));
+    save.append(
+      h(
+        "button",
+        { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) },
+        kind,
+      ),
+    );
   const foot = part("foot");
   foot.append(view.legend, save);
   view.root = h(
     "figure",
     // JupyterLab would take the arrow keys for itself; this attribute tells it not to.
     { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
-    view.caption, view.body, view.readout, foot, view.panel,
+    view.caption,
+    view.body,
+    view.readout,
+    foot,
+    view.panel,
   );
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
@@ -238,9 +257,13 @@ function frame(model, el, name, { card = true } = {}) {
   view.note = (text) => {
     if (view.readout.textContent !== text) view.readout.textContent = text;
   };
-  view.setLegend = (...nodes) => { // nothing is put in again: that would lay the page out once more
+  view.setLegend = (...nodes) => {
+    // nothing is put in again: that would lay the page out once more
     const old = view.legend.childNodes;
-    const same = view.legendTheme === view.theme && nodes.length === old.length && nodes.every((node, i) => node.isEqualNode(old[i]));
+    const same =
+      view.legendTheme === view.theme &&
+      nodes.length === old.length &&
+      nodes.every((node, i) => node.isEqualNode(old[i]));
     if (!same) view.legend.replaceChildren(...nodes);
     view.legendTheme = view.theme;
   };
@@ -261,8 +284,10 @@ function frame(model, el, name, { card = true } = {}) {
       if (view.root.dataset.lvTheme !== view.theme) view.root.dataset.lvTheme = view.theme;
       keepKeys(view.root.closest(".jp-OutputArea-output"));
       const accent = `var(--lv-${model.get("stage")})`;
-      if (view.root.style.getPropertyValue("--lv-accent") !== accent) view.root.style.setProperty("--lv-accent", accent);
-      if (view.root.getAttribute("aria-label") !== model.get("summary")) view.root.setAttribute("aria-label", model.get("summary"));
+      if (view.root.style.getPropertyValue("--lv-accent") !== accent)
+        view.root.style.setProperty("--lv-accent", accent);
+      if (view.root.getAttribute("aria-label") !== model.get("summary"))
+        view.root.setAttribute("aria-label", model.get("summary"));
       // the same text, set again, would have all of the picture laid out again
       if (view.caption.textContent !== model.get("caption")) view.caption.textContent = model.get("caption");
       view.caption.hidden = !model.get("caption");
@@ -276,13 +301,19 @@ function frame(model, el, name, { card = true } = {}) {
         later = setTimeout(paint, 80);
       } else if (!pending) {
         pending = true;
-        queueMicrotask(() => { pending = false; paint(); });
+        queueMicrotask(() => {
+          pending = false;
+          paint();
+        });
       }
     };
-    const seen = new IntersectionObserver(([...changes]) => {
-      near = changes.at(-1).isIntersecting;
-      if (near && later !== null) paint();
-    }, { rootMargin: "200px", scrollMargin: "200px" });
+    const seen = new IntersectionObserver(
+      ([...changes]) => {
+        near = changes.at(-1).isIntersecting;
+        if (near && later !== null) paint();
+      },
+      { rootMargin: "200px", scrollMargin: "200px" },
+    );
     const resized = new ResizeObserver(() => {
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
@@ -307,7 +338,10 @@ function frame(model, el, name, { card = true } = {}) {
     };
   };
   view.root.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && model.get("asked")) { view.set({ asked: null }); event.stopPropagation(); }
+    if (event.key === "Escape" && model.get("asked")) {
+      view.set({ asked: null });
+      event.stopPropagation();
+    }
   });
   return view;
 }
@@ -384,7 +418,10 @@ function chipOnNextLine(chips, from, direction) {
 /** Put the nodes `now` where `old` are, or at the end; what is the same stays, and need not be laid out again. */
 function exchange(parent, old, now) {
   old.slice(now.length).forEach((node) => node.remove());
-  now.forEach((node, i) => { if (!old[i]) parent.append(node); else if (node !== old[i]) old[i].replaceWith(node); });
+  now.forEach((node, i) => {
+    if (!old[i]) parent.append(node);
+    else if (node !== old[i]) old[i].replaceWith(node);
+  });
 }
 
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
@@ -405,16 +442,26 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const makeRow = (index) => {
     const row = { piece: h("bdi", { class: "lv-piece" }), label: null, ...parts() };
     const { piece, label, ...track } = row;
-    row.node = h("div", { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
-      h("span", { class: "lv-label" }, piece), h("span", { class: "lv-track" }, Object.values(track)));
+    row.node = h(
+      "div",
+      { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      h("span", { class: "lv-label" }, piece),
+      h("span", { class: "lv-track" }, Object.values(track)),
+    );
     return row;
   };
   const indexOf = (event) => {
     const node = event.target.closest(".lv-row");
     return node ? Number(node.dataset.index) : null;
   };
-  list.addEventListener("click", (event) => { const i = indexOf(event); if (i !== null) select(i, true); });
-  list.addEventListener("pointermove", (event) => { const i = indexOf(event); if (i !== null) tell(i); });
+  list.addEventListener("click", (event) => {
+    const i = indexOf(event);
+    if (i !== null) select(i, true);
+  });
+  list.addEventListener("pointermove", (event) => {
+    const i = indexOf(event);
+    if (i !== null) tell(i);
+  });
   list.addEventListener("pointerleave", () => tell(current()));
   onKeys(list, {
     ArrowDown: () => select(Math.min(current() + 1, n() - 1)),
@@ -428,9 +475,13 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const show = (fill) => {
     const pieces = model.get(labels);
     while (rows.length < pieces.length) rows.push(makeRow(rows.length));
-    if (list.childElementCount !== pieces.length) list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
+    if (list.childElementCount !== pieces.length)
+      list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
     rows.slice(0, pieces.length).forEach((row, i) => {
-      if (row.label !== pieces[i]) { row.label = pieces[i]; row.piece.replaceChildren(...pieceNodes(pieces[i])); }
+      if (row.label !== pieces[i]) {
+        row.label = pieces[i];
+        row.piece.replaceChildren(...pieceNodes(pieces[i]));
+      }
       fill(row, i);
       const on = String(i === current());
       if (row.node.getAttribute("aria-selected") !== on) row.node.setAttribute("aria-selected", on);
@@ -441,7 +492,9 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
   };
   return { list, current, show };
 }
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
 
 const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 const tooLong = (n, what = "tokens") =>
@@ -460,20 +513,31 @@ function player(view, { steps, name, pace }) {
     button.textContent = timer ? "⏸ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
-  const stop = () => { clearTimeout(timer); timer = null; label(); };
+  const stop = () => {
+    clearTimeout(timer);
+    timer = null;
+    label();
+  };
   const tick = () => {
     if (!view.root.isConnected || step() >= steps()) return stop();
     view.set({ step: step() + 1 });
     timer = setTimeout(step() < steps() ? tick : stop, pace);
   };
-  const play = (delay) => { stop(); timer = setTimeout(tick, delay); label(); };
+  const play = (delay) => {
+    stop();
+    timer = setTimeout(tick, delay);
+    label();
+  };
   button.addEventListener("click", () => {
     if (timer) return stop();
     const again = step() >= steps();
     if (again) view.set({ step: 0 });
     play(again ? pace : 0);
   });
-  slider.addEventListener("input", () => { stop(); view.set({ step: Number(slider.value) }); });
+  slider.addEventListener("input", () => {
+    stop();
+    view.set({ step: Number(slider.value) });
+  });
   label();
   return {
     node: h("div", { class: "lv-player" }, button, slider, counter),
@@ -500,21 +564,51 @@ function drawExplanation(view) {
   view.told = told;
   view.panel.hidden = !told;
   if (!told) return view.panel.replaceChildren();
-  const close = () => { view.set({ asked: null }); view.body.querySelector("[tabindex='0']")?.focus(); };
+  const close = () => {
+    view.set({ asked: null });
+    view.body.querySelector("[tabindex='0']")?.focus();
+  };
   view.panel.replaceChildren(
-    h("div", { class: "lv-explain-title" }, told.title,
-      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×")),
+    h(
+      "div",
+      { class: "lv-explain-title" },
+      told.title,
+      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
+    ),
     h("div", { class: "lv-formula" }, told.formula),
-    h("table", {}, h("tbody", {}, told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
+      ),
+    ),
     h("div", { class: "lv-line" }, h("code", {}, told.line), h("b", {}, ` = ${told.result}`)),
   );
 }
 
 // ---- saving: the page as it stands becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
 
-const SVG_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin",
-  "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "display", "paint-order",
-  "stroke-linecap"];
+const SVG_STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-opacity",
+  "stroke-linejoin",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+  "dominant-baseline",
+  "display",
+  "paint-order",
+  "stroke-linecap",
+];
 
 function toSVG(view) {
   const { root } = view;
@@ -542,11 +636,21 @@ function toSVG(view) {
     return runs.map(({ r, text }) => {
       reach(r);
       const m = pen.measureText(text);
-      const base = r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
-      return s("text", {
-        x: r.left - origin.left, y: base - origin.top, fill: style.color, "font-family": style.fontFamily,
-        "font-size": style.fontSize, "font-weight": style.fontWeight, "font-style": style.fontStyle,
-      }, text.trim());
+      const base =
+        r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
+      return s(
+        "text",
+        {
+          x: r.left - origin.left,
+          y: base - origin.top,
+          fill: style.color,
+          "font-family": style.fontFamily,
+          "font-size": style.fontSize,
+          "font-weight": style.fontWeight,
+          "font-style": style.fontStyle,
+        },
+        text.trim(),
+      );
     });
   };
 
@@ -563,24 +667,57 @@ function toSVG(view) {
     const filled = !/, 0\)$|transparent/.test(style.backgroundColor);
     if (filled || (even && sides[0].width)) {
       const edge = even ? sides[0].width : 0;
-      shapes.push(s("rect", {
-        x: box.x + edge / 2, y: box.y + edge / 2, width: Math.max(0, box.width - edge), height: Math.max(0, box.height - edge),
-        rx: radius, fill: filled ? style.backgroundColor : "none",
-        stroke: edge ? sides[0].color : null, "stroke-width": edge || null, "stroke-dasharray": edge ? sides[0].dash : null,
-      }));
+      shapes.push(
+        s("rect", {
+          x: box.x + edge / 2,
+          y: box.y + edge / 2,
+          width: Math.max(0, box.width - edge),
+          height: Math.max(0, box.height - edge),
+          rx: radius,
+          fill: filled ? style.backgroundColor : "none",
+          stroke: edge ? sides[0].color : null,
+          "stroke-width": edge || null,
+          "stroke-dasharray": edge ? sides[0].dash : null,
+        }),
+      );
     }
     if (!even) {
       const [x0, y0, x1, y1] = [box.x, box.y, box.x + box.width, box.y + box.height];
-      [[x0, y0, x1, y0], [x1, y0, x1, y1], [x0, y1, x1, y1], [x0, y0, x0, y1]].forEach(([a, b, c, d], i) => {
+      [
+        [x0, y0, x1, y0],
+        [x1, y0, x1, y1],
+        [x0, y1, x1, y1],
+        [x0, y0, x0, y1],
+      ].forEach(([a, b, c, d], i) => {
         const side = sides[i];
         if (side.width)
-          shapes.push(s("line", { x1: a, y1: b, x2: c, y2: d, stroke: side.color, "stroke-width": side.width, "stroke-dasharray": side.dash }));
+          shapes.push(
+            s("line", {
+              x1: a,
+              y1: b,
+              x2: c,
+              y2: d,
+              stroke: side.color,
+              "stroke-width": side.width,
+              "stroke-dasharray": side.dash,
+            }),
+          );
       });
     }
     if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) && style.outlineStyle !== "auto") {
       const gap = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth) / 2;
-      shapes.push(s("rect", { x: box.x - gap, y: box.y - gap, width: box.width + 2 * gap, height: box.height + 2 * gap, rx: radius,
-        fill: "none", stroke: style.outlineColor, "stroke-width": style.outlineWidth }));
+      shapes.push(
+        s("rect", {
+          x: box.x - gap,
+          y: box.y - gap,
+          width: box.width + 2 * gap,
+          height: box.height + 2 * gap,
+          rx: radius,
+          fill: "none",
+          stroke: style.outlineColor,
+          "stroke-width": style.outlineWidth,
+        }),
+      );
     }
     return shapes;
   };
@@ -598,7 +735,8 @@ function toSVG(view) {
   };
 
   const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
+    if (node.nodeType === Node.TEXT_NODE)
+      return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player")) return [];
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
@@ -607,7 +745,10 @@ function toSVG(view) {
       reach(r);
       return [s("image", { ...at(r), href: node.toDataURL(), preserveAspectRatio: "none" })];
     }
-    if (node instanceof SVGSVGElement) { reach(r); return [nestedSVG(node, r)]; }
+    if (node instanceof SVGSVGElement) {
+      reach(r);
+      return [nestedSVG(node, r)];
+    }
     const shapes = style.display === "contents" ? [] : boxOf(r, style);
     if (shapes.length) reach(r);
     shapes.push(...[...node.childNodes].flatMap(walk));
@@ -617,8 +758,13 @@ function toSVG(view) {
   const shapes = walk(root);
   const [w, hgt] = [Math.ceil(size.w), Math.ceil(size.h)];
   const page = getComputedStyle(root).getPropertyValue("--lv-page");
-  const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
-    s("title", {}, view.model.get("summary")), s("rect", { width: w, height: hgt, fill: page }), shapes);
+  const svg = s(
+    "svg",
+    { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
+    s("title", {}, view.model.get("summary")),
+    s("rect", { width: w, height: hgt, fill: page }),
+    shapes,
+  );
   return { text: new XMLSerializer().serializeToString(svg), width: w, height: hgt };
 }
 
@@ -637,7 +783,10 @@ async function saveAs(view, name, kind) {
     canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
     blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   }
-  const link = h("a", { href: URL.createObjectURL(blob), download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}` });
+  const link = h("a", {
+    href: URL.createObjectURL(blob),
+    download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`,
+  });
   document.body.append(link);
   link.click();
   link.remove();

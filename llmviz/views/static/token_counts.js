@@ -8,7 +8,11 @@ function render({ model, el }) {
     tell: () => {},
     parts: () => {
       const [number, notes] = [h("b"), h("span", { class: "lv-quiet" })];
-      return { ghost: h("span", { class: "lv-ghost" }), bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }, number, " ", notes) };
+      return {
+        ghost: h("span", { class: "lv-ghost" }),
+        bar: h("span", { class: "lv-bar" }),
+        value: h("span", { class: "lv-value" }, number, " ", notes),
+      };
     },
   });
   view.body.append(bars.list);

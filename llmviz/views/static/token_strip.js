@@ -21,7 +21,8 @@ function render({ model, el }) {
     const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
     const parts = [`${quoted(label)} · token ${index + 1} of ${model.get("pieces").length}, position ${index}`];
     if (ids) parts.push(`id ${ids[index]}`);
-    if (weights && !Number.isNaN(weights.data[index])) parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
+    if (weights && !Number.isNaN(weights.data[index]))
+      parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
     if (notes?.[index]) parts.push(notes[index]);
     view.note(parts.join(" · "));
   };
@@ -54,11 +55,13 @@ function render({ model, el }) {
 
   return view.start(() => {
     const [pieces, ids] = [model.get("pieces"), model.get("ids")];
-    if (pieces !== drawn.pieces || ids !== drawn.ids) { // most keys change the end of a text: the chips before it stay
+    if (pieces !== drawn.pieces || ids !== drawn.ids) {
+      // most keys change the end of a text: the chips before it stay
       const old = chips;
       const same = (piece, i) => old[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
       chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => (same(piece, i) ? old[i] : chip(piece, ids?.[i], i)));
-      if (!chips.length || !old.length) list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      if (!chips.length || !old.length)
+        list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
       else exchange(list, old, chips);
       view.root.classList.toggle("lv-many", chips.length > 64);
     }
@@ -69,7 +72,8 @@ function render({ model, el }) {
       const v = weights ? weights.data[i] : NaN;
       const shaded = v !== undefined && !Number.isNaN(v);
       const shade = shaded ? scale.css(v) : "";
-      if (shade !== (node.shade ?? "")) Object.assign(node.style, { backgroundColor: shade, color: shaded ? scale.ink(v) : "" });
+      if (shade !== (node.shade ?? ""))
+        Object.assign(node.style, { backgroundColor: shade, color: shaded ? scale.ink(v) : "" });
       node.shade = shade;
       node.classList.toggle("lv-highlight", highlight.has(i));
     });

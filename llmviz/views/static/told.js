@@ -4,11 +4,14 @@ function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "lv-told";
   box.setAttribute("role", "status");
-  const show = () => box.replaceChildren(...model.get("sentences").map((sentence) => {
-    const line = document.createElement("div");
-    line.textContent = sentence;
-    return line;
-  }));
+  const show = () =>
+    box.replaceChildren(
+      ...model.get("sentences").map((sentence) => {
+        const line = document.createElement("div");
+        line.textContent = sentence;
+        return line;
+      }),
+    );
   el.replaceChildren(box);
   show();
   model.on("change:sentences", show);
