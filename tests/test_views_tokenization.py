@@ -36,7 +36,7 @@ def state(widget) -> str:
     parts = []
     for part in inside(widget):
         sent = {
-            name: value for name, value in part.get_state().items() if name not in ("_esm", "_css", "weights")
+            name: value for name, value in part.get_state().items() if name not in ("_esm", "weights")
         }
         parts.append(json.dumps(sent, ensure_ascii=False, default=str))
     return "\n".join(parts)

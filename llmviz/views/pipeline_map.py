@@ -7,7 +7,7 @@ from pathlib import Path
 import traitlets
 
 from llmviz.model import Config, Model, Trace
-from llmviz.views.picture import Picture, lines, script, style
+from llmviz.views.picture import Picture, lines
 from llmviz.views.theme import STAGES
 
 NAMES = {
@@ -40,8 +40,7 @@ class PipelineMap(Picture):
     here: the stage of this notebook, or None. links=False: clicking a stage sets the trait `picked` instead.
     """
 
-    _esm = script("pipeline_map")
-    _css = style("pipeline_map")
+    _static = "pipeline_map"
     _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)

@@ -14,7 +14,7 @@ from llmviz.views import provenance
 from llmviz.views.beside import beside
 from llmviz.views.controls import Told, button, choice, row, wide
 from llmviz.views.next_token_bars import empty_bars
-from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent, script, style
+from llmviz.views.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.pieces import quote
 from llmviz.views.predict import Predict
 from llmviz.views.text_box import TextBox
@@ -69,8 +69,7 @@ class Switches(Picture):
     n_heads the whole attention block, row n_heads + 1 the FFN. `edits` says the same for the model.
     """
 
-    _esm = script("switches")
-    _css = style("switches")
+    _static = "switches"
     _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)

@@ -1,6 +1,26 @@
 // A sentence in a line, with an arc from each token to those it looks at.
 
-function render({ model, el }) {
+import {
+  chip,
+  clamp,
+  colorScale,
+  count,
+  floats,
+  frame,
+  h,
+  KIT,
+  markLegend,
+  onKeys,
+  percent,
+  quoted,
+  s,
+  scaleLegend,
+  selectChip,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "arcs");
   const paths = s("g", {});
   const over = s("svg", { "aria-hidden": "true" }, paths);
@@ -185,5 +205,3 @@ function render({ model, el }) {
     tell();
   });
 }
-
-export default { render };

@@ -1,6 +1,22 @@
 // A vocabulary in training. Python sent which merge glues which bytes; here the slider only picks how many are done.
 
-function render({ model, el }) {
+import {
+  chip,
+  chipOnNextLine,
+  count,
+  frame,
+  h,
+  markLegend,
+  onKeys,
+  pieceNodes,
+  player,
+  s,
+  selectChip,
+  setText,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "bpe_training");
   const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
   const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text in its parts" });
@@ -162,5 +178,3 @@ function render({ model, el }) {
     drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, across, width };
   });
 }
-
-export default { render };

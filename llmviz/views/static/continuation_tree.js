@@ -1,6 +1,8 @@
 // Continuations of one text, merged where they agree: a branch is as wide as its share.
 
-function render({ model, el }) {
+import { clamp, floats, frame, h, markLegend, onKeys, percent, pieceText, plain, s, shorten, widest } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "continuation_tree");
   const plot = h("div", {
     class: "lv-plot",
@@ -185,5 +187,3 @@ function render({ model, el }) {
     light(hovered ?? current());
   });
 }
-
-export default { render };

@@ -1,6 +1,8 @@
 // How often random pairs have which cosine, and where one pair stands among them.
 
-function render({ model, el }) {
+import { clamp, count, frame, h, minus, onKeys, percent, plain, s } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
   const picture = s("svg", {
     class: "lv-histogram",
@@ -142,5 +144,3 @@ function render({ model, el }) {
     tell();
   });
 }
-
-export default { render };

@@ -1,5 +1,21 @@
 // Points with names, in groups. Python sent their places; here they are drawn, and the names put where there is room.
 
+import {
+  clamp,
+  floats,
+  frame,
+  h,
+  KIT,
+  number,
+  onKeys,
+  pieceNodes,
+  pieceText,
+  plain,
+  quoted,
+  s,
+  widest,
+} from "./kit.js";
+
 const SIGNS = {
   // around 0, 0; "open" ones are only stroked
   circle: "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0z",
@@ -9,7 +25,7 @@ const SIGNS = {
   x: "M-6.5 -3.4l3.1 -3.1l3.4 3.4l3.4 -3.4l3.1 3.1l-3.4 3.4l3.4 3.4l-3.1 3.1l-3.4 -3.4l-3.4 3.4l-3.1 -3.1l3.4 -3.4z",
 };
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "flat_map");
   const [strokes, points, names] = [s("g"), s("g"), s("g")];
   const ring = s("circle", { class: "lv-ring", r: 12 });
@@ -249,5 +265,3 @@ function render({ model, el }) {
     tell(here);
   });
 }
-
-export default { render };

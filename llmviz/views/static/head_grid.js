@@ -1,7 +1,22 @@
 // All heads at a glance: one small map (or one number) a head, on one canvas. Columns are layers, rows are heads; heads
 // that share keys and values stand together.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  number,
+  onKeys,
+  pixelRatio,
+  s,
+  scaleLegend,
+  sizeCanvas,
+  thinning,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
@@ -232,5 +247,3 @@ function render({ model, el }) {
     hover(null);
   });
 }
-
-export default { render };

@@ -1,6 +1,33 @@
 // A grid of numbers: rows look "from", columns "to". The canvas holds the cells, the SVG over it labels and marks.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  count,
+  floats,
+  fontOf,
+  frame,
+  h,
+  markLegend,
+  minus,
+  number,
+  onKeys,
+  paintGrid,
+  percent,
+  pieceText,
+  pixelRatio,
+  plain,
+  quoted,
+  s,
+  scaleLegend,
+  shorten,
+  sizeCanvas,
+  thinning,
+  tooLong,
+  widest,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
@@ -302,5 +329,3 @@ function render({ model, el }) {
     hover(null);
   });
 }
-
-export default { render };

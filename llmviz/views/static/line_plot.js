@@ -1,11 +1,28 @@
 // Lines or bars over an axis of numbers or of names. Each line has its own dash, each set of bars its own look, so that
 // no colour is needed to tell them apart. A click or the arrow keys select a point, which Python hears of.
 
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  minus,
+  number,
+  onKeys,
+  percent,
+  pieceNodes,
+  plain,
+  quoted,
+  s,
+  widest,
+} from "./kit.js";
+
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
 const BESIDE_VIOLET = ["ffn", "tokenization", "quiet", "sampling", "embeddings"]; // blue is too close to attention's own
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
   const [grid, drawing, cursor] = [s("g", {}), s("g", {}), s("g", {})];
   const svg = s("svg", { "aria-hidden": "true" }, grid, drawing, cursor);
@@ -354,5 +371,3 @@ function render({ model, el }) {
     tell(model.get("selected"));
   });
 }
-
-export default { render };

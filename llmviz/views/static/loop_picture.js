@@ -1,5 +1,7 @@
 // The loop: the text on top, the model below it, and the way round. The part at work wears the accent.
 
+import { clamp, count, floats, frame, h, KIT, markLegend, percent, pieceNodes, setText } from "./kit.js";
+
 const SENTENCES = {
   read: "1 · The model reads the whole text, every token of it.",
   guess: "2 · The model gives every token of its vocabulary a probability.",
@@ -7,7 +9,7 @@ const SENTENCES = {
   append: "4 · The picked token joins the text, and the loop starts again.",
 };
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "loop_picture");
   const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text so far" });
   const arrow = (phase, label, head) =>
@@ -123,5 +125,3 @@ function render({ model, el }) {
     view.note(SENTENCES[phase] ?? "");
   });
 }
-
-export default { render };

@@ -1,6 +1,8 @@
 // A word as a row of bytes, glued pair by pair into tokens. Python sent every step; here they are only shown.
 
-function render({ model, el }) {
+import { chip, clamp, frame, h, markLegend, pieceNodes, player, setText, widest } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "merge_replay");
   const bar = player(view, { steps: () => model.get("told").length - 1, name: "glue", pace: 750 });
   const tree = h("div", { class: "lv-tree", "aria-hidden": "true" });
@@ -125,5 +127,3 @@ function render({ model, el }) {
     drawn = { spans, step, width, theme: view.theme };
   });
 }
-
-export default { render };

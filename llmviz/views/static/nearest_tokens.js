@@ -1,6 +1,8 @@
 // Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows what random pairs have.
 
-function render({ model, el }) {
+import { barRows, clamp, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "nearest_tokens");
   const axis = h(
     "div",
@@ -57,5 +59,3 @@ function render({ model, el }) {
     );
   });
 }
-
-export default { render };

@@ -1,6 +1,8 @@
 // The likeliest next tokens as bars; an outline shows what they were before.
 
-function render({ model, el }) {
+import { barRows, clamp, count, floats, frame, h, markLegend, percent, quoted, setText } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "next_token_bars");
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
   let ticks = 0;
@@ -54,5 +56,3 @@ function render({ model, el }) {
     view.setLegend(...notes.map((text) => h("span", {}, text)), ...markLegend(model.get("pieces")));
   });
 }
-
-export default { render };

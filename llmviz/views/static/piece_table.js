@@ -1,6 +1,23 @@
 // A table of tokens, each cell coloured by a number: the guesses at every depth, or what a neuron pushes.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  markLegend,
+  number,
+  onKeys,
+  percent,
+  pieceNodes,
+  plain,
+  quoted,
+  scaleLegend,
+  shorten,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "piece_table");
   const table = h("div", {
     class: "lv-table",
@@ -108,5 +125,3 @@ function render({ model, el }) {
     );
   }
 }
-
-export default { render };

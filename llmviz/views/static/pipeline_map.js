@@ -1,5 +1,7 @@
 // The six stages in a row, as links, with the layers' bracket above and the loop's way back below.
 
+import { clamp, frame, h, KIT, onKeys } from "./kit.js";
+
 /**
  * A link to a neighbouring notebook. JupyterLab opens it in a tab of its own, by the same two objects that serve the
  * links in its markdown cells; elsewhere it is a plain relative link.
@@ -15,7 +17,7 @@ function notebookLink(model, attributes, file, ...children) {
   return link;
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "pipeline_map", { card: false });
   const map = h("div", { class: "lv-map", role: "list", "aria-label": "stages of the model" });
   view.body.append(map);
@@ -87,5 +89,3 @@ function render({ model, el }) {
     wayOn();
   });
 }
-
-export default { render };

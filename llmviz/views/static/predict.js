@@ -1,6 +1,8 @@
 // A question: choose or type a guess, commit to it, and only then see what the model says.
 
-function render({ model, el }) {
+import { clamp, frame, h, minus, uid } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "predict");
   const group = uid();
   const question = h("div", { class: "lv-question", id: `${group}-q` });
@@ -133,5 +135,3 @@ function render({ model, el }) {
     else reveal.replaceChildren();
   });
 }
-
-export default { render };

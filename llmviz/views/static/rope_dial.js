@@ -1,6 +1,8 @@
 // RoPE's pairs of one query and one key as clocks with two hands each. Python turned the hands; here they are drawn.
 
-function render({ model, el }) {
+import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, s } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
   const sum = h("div", { class: "lv-dial-sum", "aria-hidden": "true" });
   const dials = s("g", {});
@@ -172,5 +174,3 @@ function render({ model, el }) {
     tell(current());
   });
 }
-
-export default { render };

@@ -1,5 +1,7 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
+import { clamp, count, floats, frame, h, percent, s } from "./kit.js";
+
 const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
@@ -7,7 +9,7 @@ const CARDS = {
   min_p: { name: "min-p", says: "p times the likeliest, or more", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "sampler_cards");
   const line = h("div", {
     class: "lv-line-of-cards",
@@ -191,5 +193,3 @@ function render({ model, el }) {
     );
   });
 }
-
-export default { render };

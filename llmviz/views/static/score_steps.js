@@ -1,6 +1,23 @@
 // One row of attention, from the raw products to the shares: a line a key, a column a step.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  KIT,
+  markLegend,
+  number,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "score_steps");
   const head = h("div", { class: "lv-steps-head", "aria-hidden": "true" });
   const list = h("div", {
@@ -166,5 +183,3 @@ function render({ model, el }) {
     tell(current());
   });
 }
-
-export default { render };

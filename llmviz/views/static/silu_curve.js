@@ -1,6 +1,8 @@
 // The curve of silu with every neuron of one token on it: across, what its gate says; up, what the gate lets pass.
 
-function render({ model, el }) {
+import { clamp, count, floats, frame, h, minus, number, onKeys, pixelRatio, s, sizeCanvas } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "silu_curve");
   const canvas = h("canvas", { "aria-hidden": "true" });
   const ring = s("circle", { r: 8, class: "lv-ring" });
@@ -153,5 +155,3 @@ function render({ model, el }) {
     );
   }
 }
-
-export default { render };

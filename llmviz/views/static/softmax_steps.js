@@ -1,6 +1,21 @@
 // Logits, their powers of e, their shares: three columns of bars, a row for each of some tokens.
 
-function render({ model, el }) {
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  markLegend,
+  minus,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  shorten,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "softmax_steps");
   const table = h("div", {
     class: "lv-table",
@@ -101,5 +116,3 @@ function render({ model, el }) {
     view.legend.replaceChildren(h("span", {}, "click a number: where it comes from"), ...markLegend(pieces));
   });
 }
-
-export default { render };

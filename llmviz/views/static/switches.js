@@ -1,6 +1,8 @@
 // Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
 
-function render({ model, el }) {
+import { clamp, frame, h, onKeys, s } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "switches");
   const parts = h("div", { class: "lv-parts", role: "group", "aria-label": "parts that every layer has" });
   const grid = h("div", {
@@ -171,5 +173,3 @@ function render({ model, el }) {
   }
   return view.start(draw);
 }
-
-export default { render };

@@ -1,6 +1,8 @@
 // The same bytes four times: as signs on the screen, as characters, one by one, and as tokens.
 
-function render({ model, el }) {
+import { clamp, exchange, frame, h, onKeys, pieceNodes, uid } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "taken_apart");
   const grid = h("div", {
     class: "lv-grid",
@@ -109,5 +111,3 @@ function render({ model, el }) {
     } else grid.removeAttribute("aria-activedescendant");
   });
 }
-
-export default { render };

@@ -1,6 +1,25 @@
 // Tokens as chips: pick one by pointer or keys; a weight shades each.
 
-function render({ model, el }) {
+import {
+  chip,
+  chipOnNextLine,
+  colorScale,
+  exchange,
+  floats,
+  frame,
+  h,
+  KIT,
+  markLegend,
+  onKeys,
+  percent,
+  quoted,
+  scaleLegend,
+  selectChip,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "token_strip");
   const list = h("div", { class: "lv-chips", role: "listbox", tabindex: "0", "aria-label": "tokens" });
   view.body.append(list);
@@ -90,5 +109,3 @@ function render({ model, el }) {
     tell(current());
   });
 }
-
-export default { render };

@@ -1,4 +1,4 @@
-// Sentences under a picture, a line each, as text. Small, since a page has many: it does without draw.js.
+// Sentences under a picture, a line each, as text. Small, since a page has many: it does without the kit.
 
 function render({ model, el }) {
   const box = document.createElement("div");

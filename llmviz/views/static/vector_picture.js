@@ -1,6 +1,28 @@
 // Vectors as stripes of colour, one line of cells a vector; a long vector is broken over several lines.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  count,
+  floats,
+  frame,
+  h,
+  markLegend,
+  number,
+  onKeys,
+  paintGrid,
+  pieceText,
+  pixelRatio,
+  quoted,
+  s,
+  scaleLegend,
+  shorten,
+  sizeCanvas,
+  thinning,
+  widest,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "vector_picture");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("g", {})];
@@ -260,5 +282,3 @@ function render({ model, el }) {
     hover(null);
   });
 }
-
-export default { render };

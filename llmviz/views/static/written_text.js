@@ -1,6 +1,23 @@
 // A text as it grows: each written token shaded, and what else could have stood in its place.
 
-function render({ model, el }) {
+import {
+  chip,
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  markLegend,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  scaleLegend,
+  selectChip,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "written_text");
   const list = h("div", {
     class: "lv-chips",
@@ -182,5 +199,3 @@ function render({ model, el }) {
   }
   return view.start(draw);
 }
-
-export default { render };

@@ -1,5 +1,6 @@
-// Shared by every picture. Python puts this file in front of each widget's own (see picture.py), after a line
-// `const KIT = {...}` with the colours and marks of theme.py. It draws and picks; it computes nothing about the model.
+// Shared by every picture. It draws and picks; it computes nothing about the model.
+
+export const KIT = CONSTANTS; // the colours and marks of theme.py: picture.py puts that line in front of this file
 
 // ---- elements. Text is only ever set as text, so what a reader typed cannot become markup. ----
 
@@ -15,12 +16,12 @@ function build(node, attributes, children) {
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
-const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
-const s = (tag, attributes, ...children) =>
+export const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
+export const s = (tag, attributes, ...children) =>
   build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 /** The nodes of a piece. Python has put each stand-in for white space or a control between \x01 and \x02. */
-function pieceNodes(marked) {
+export function pieceNodes(marked) {
   return marked
     .split(/\x01([^\x02]*)\x02/)
     .map((part, i) => (i % 2 ? h("span", { class: "lv-mark" }, part) : part))
@@ -28,7 +29,7 @@ function pieceNodes(marked) {
 }
 
 /** A piece as SVG text; a right-to-left one is anchored at its own other end. */
-function pieceText(marked, { anchor = "start", ...attributes }) {
+export function pieceText(marked, { anchor = "start", ...attributes }) {
   const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
   const nodes = marked
     .split(/\x01([^\x02]*)\x02/)
@@ -47,17 +48,17 @@ function pieceText(marked, { anchor = "start", ...attributes }) {
 }
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** At most n characters as a reader counts them. */
-function shorten(marked, n) {
+export function shorten(marked, n) {
   const units = marked
     .split(/(\x01[^\x02]*\x02)/)
     .flatMap((part) => (part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment)));
   return units.length <= n ? marked : `${units.slice(0, n - 1).join("")}…`;
 }
-const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
-const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
+export const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
+export const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
 
 /** "· space   ⏎ new line", for the marks that occur in these pieces. */
-function markLegend(pieces) {
+export function markLegend(pieces) {
   const found = new Set(pieces.join("").match(/\x01[^\x02]\x02/g) ?? []);
   return Object.entries(KIT.marks)
     .filter(([mark]) => found.has(`\x01${mark}\x02`))
@@ -67,7 +68,7 @@ function markLegend(pieces) {
 // ---- numbers ----
 
 /** A float array as Python sent it: {shape, data: Float32Array}, or null. */
-function floats(value) {
+export function floats(value) {
   if (!value) return null;
   const view = value.data;
   const from = view.byteOffset ?? 0;
@@ -75,19 +76,19 @@ function floats(value) {
   return { shape: value.shape, data: new Float32Array(buffer.slice(from, from + view.byteLength)) };
 }
 
-function percent(p) {
+export function percent(p) {
   const value = 100 * p;
   if (value === 0) return "0 %";
   if (value < 0.001) return "< 0.001 %";
   return value < 0.0995 ? `${Number(value.toPrecision(2))} %` : `${value.toFixed(1)} %`;
 }
-const minus = (text) => text.replace("-", "\u2212");
-const number = (v) =>
+export const minus = (text) => text.replace("-", "\u2212");
+export const number = (v) =>
   Number.isNaN(v)
     ? "blank"
     : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
-const count = (n) => n.toLocaleString("en-US");
-const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
+export const count = (n) => n.toLocaleString("en-US");
+export const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
 
 // ---- colour ----
 
@@ -104,7 +105,7 @@ function ramp(stops) {
 }
 
 /** A colour scale with its meaning: "weight" (0 to limit, square root), "prob" (0 to limit), "signed" (-limit to limit). */
-function colorScale(name, theme, limit = 1) {
+export function colorScale(name, theme, limit = 1) {
   const signed = name === "signed";
   const table = ramp(KIT[signed ? "diverging" : "sequential"][theme]);
   const place = signed
@@ -129,7 +130,7 @@ function colorScale(name, theme, limit = 1) {
 }
 
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
-function scaleLegend(scale, meaning) {
+export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
   const ctx = bar.getContext("2d");
   const image = ctx.createImageData(256, 1);
@@ -154,23 +155,23 @@ function themeOf(element) {
 // ---- canvas ----
 
 /** The face of pieces ("mono") or of everything else ("ui"); asked for once, since asking makes the page work. */
-const fontOf = (view, face) =>
+export const fontOf = (view, face) =>
   ((view.fonts ??= {})[face] ||= getComputedStyle(view.root).getPropertyValue(`--lv-font-${face}`));
 
 /** The widest of some texts in pixels, in the face of pieces ("mono") or of everything else ("ui"). */
-function widest(view, texts, size, face = "mono") {
+export function widest(view, texts, size, face = "mono") {
   const pen = (view.pen ??= document.createElement("canvas").getContext("2d"));
   pen.font = `${size}px ${fontOf(view, face)}`;
   return texts.reduce((most, text) => Math.max(most, pen.measureText(plain(text)).width), 0);
 }
 /** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
-const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
+export const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
 
 let savingRatio = 0; // a saved picture gets finer cells than the screen
-const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
+export const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
 
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
-function sizeCanvas(canvas, width, height) {
+export function sizeCanvas(canvas, width, height) {
   const ratio = pixelRatio();
   const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
   if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
@@ -186,7 +187,11 @@ function sizeCanvas(canvas, width, height) {
  * Paint a grid of numbers at (x, y); NaN stays blank. Many grids can share one canvas: `offset` and `stride` say where
  * this one starts in `values` and how far apart its rows lie. Cells with a gap are rectangles, without one an image.
  */
-function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols }) {
+export function paintGrid(
+  ctx,
+  values,
+  { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols },
+) {
   if (gap > 0) {
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < cols; c++) {
@@ -218,7 +223,7 @@ function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, 
  * buttons, and the panel that says where a number comes from. `draw` is called with every change of a trait, of the
  * width or of the theme, and updates in place.
  */
-function frame(model, el, name, { card = true } = {}) {
+export function frame(model, el, name, { card = true } = {}) {
   const part = (suffix, attributes = {}) => h("div", { class: `lv-${suffix}`, ...attributes });
   const view = {
     model,
@@ -354,7 +359,7 @@ function keepKeys(output) {
 }
 
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
-function onKeys(element, actions) {
+export function onKeys(element, actions) {
   element.addEventListener("keydown", (event) => {
     if (event.altKey || event.metaKey) return;
     const action = actions[event.key];
@@ -367,7 +372,7 @@ function onKeys(element, actions) {
 
 // ---- tokens as chips, used by the strip and by the arcs ----
 
-function chip(label, id, index) {
+export function chip(label, id, index) {
   return h(
     "span",
     { class: "lv-chip", role: "option", "data-index": index },
@@ -377,7 +382,7 @@ function chip(label, id, index) {
 }
 
 /** Mark one chip of a list as selected, tell screen readers, and bring it into view inside its own list only. */
-function selectChip(list, chips, selected, prefix) {
+export function selectChip(list, chips, selected, prefix) {
   chips.forEach((node, i) => {
     const on = i === selected;
     if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
@@ -400,7 +405,7 @@ function selectChip(list, chips, selected, prefix) {
 }
 
 /** The nearest chip on the line above (-1) or below (+1). */
-function chipOnNextLine(chips, from, direction) {
+export function chipOnNextLine(chips, from, direction) {
   const here = chips[from];
   const middle = here.offsetLeft + here.offsetWidth / 2;
   let best = from;
@@ -416,7 +421,7 @@ function chipOnNextLine(chips, from, direction) {
 }
 
 /** Put the nodes `now` where `old` are, or at the end; what is the same stays, and need not be laid out again. */
-function exchange(parent, old, now) {
+export function exchange(parent, old, now) {
   old.slice(now.length).forEach((node) => node.remove());
   now.forEach((node, i) => {
     if (!old[i]) parent.append(node);
@@ -427,7 +432,7 @@ function exchange(parent, old, now) {
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
 
 /** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, current, show}. */
-function barRows(view, { name, tell, parts, labels = "pieces" }) {
+export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const { model } = view;
   const list = h("div", { class: "lv-bars", role: "listbox", tabindex: "0", "aria-label": name });
   const prefix = uid();
@@ -492,17 +497,17 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
   };
   return { list, current, show };
 }
-const setText = (node, text) => {
+export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
-const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
-const tooLong = (n, what = "tokens") =>
+export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
+export const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
 
 // ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
 
-function player(view, { steps, name, pace }) {
+export function player(view, { steps, name, pace }) {
   const button = h("button", { type: "button", class: "lv-play" });
   const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": name });
   const counter = h("span", { class: "lv-counter" });
