@@ -48,8 +48,8 @@ export function render({ model, el }) {
     const from = current();
     if (!weights || from < 0 || from >= weights.shape[0])
       return view.note(chips.length ? "Select a token to see where it looks." : "");
-    const best = [...arcs]
-      .reverse()
+    const best = arcs
+      .toReversed()
       .filter((a) => a.from === from)
       .slice(0, 4);
     view.note(
@@ -64,7 +64,7 @@ export function render({ model, el }) {
   const ask = (arc) => view.ask(arc.from, arc.to);
   const step = (by) => () => {
     // through the arcs, strongest first
-    const ranked = [...arcs].reverse();
+    const ranked = arcs.toReversed();
     if (!ranked.length) return;
     const now = cursor ? ranked.findIndex((a) => a.from === cursor.from && a.to === cursor.to) : -1;
     cursor = ranked[clamp(now + by, 0, ranked.length - 1)];
@@ -167,7 +167,7 @@ export function render({ model, el }) {
     const chosen = weights ? choose(one) : { arcs: [], rest: 0, dropped: 0 };
     arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
 
-    const x = chips.map((node) => node.offsetLeft + node.offsetWidth / 2);
+    const x = chips.map((chipNode) => chipNode.offsetLeft + chipNode.offsetWidth / 2);
     const spread = arcs.reduce((most, { from, to }) => Math.max(most, Math.abs(x[from] - x[to])), 0);
     const tall = clamp(0.4 * spread, 34, 190);
     const width = Math.max(list.scrollWidth, 10);

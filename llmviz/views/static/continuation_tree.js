@@ -24,7 +24,7 @@ export function render({ model, el }) {
   const parent = () => nodes[current()]?.parent ?? -1;
   const beside = (by) => {
     const here = nodes[current()];
-    const column = nodes.filter((one) => one.depth === here.depth).sort((a, b) => a.y - b.y);
+    const column = nodes.filter((one) => one.depth === here.depth).toSorted((a, b) => a.y - b.y);
     select(column[column.indexOf(here) + by]?.index);
   };
   const indexOf = (event) => {
@@ -96,11 +96,11 @@ export function render({ model, el }) {
     const slot = clamp(560 / Math.max(1, n), 27, 40); // the height of one continuation
     const line = Math.min(0.62 * slot, 200 / Math.max(1, n)); // and its thickness
     nodes = [];
-    parents.forEach((parent, index) => {
-      const up = nodes[parent];
+    parents.forEach((from, index) => {
+      const up = nodes[from];
       const node = {
         index,
-        parent,
+        parent: from,
         count: counts[index],
         p: probs.data[index],
         children: [],

@@ -180,7 +180,7 @@ export function render({ model, el }) {
         out.push(
           s("text", { x: left - 10, y: y(head) + size / 2 + 5, "text-anchor": "end", class: "lv-quiet" }, String(head)),
         );
-    for (let first = 0; group > 1 && first < heads; first += group) {
+    for (let first = 0; first < heads && grid.group > 1; first += group) {
       const [from, to] = [y(first), y(Math.min(first + group, heads) - 1) + size];
       out.push(
         s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),

@@ -153,7 +153,7 @@ export function render({ model, el }) {
     };
     let rowSize = 18;
     const leftOf = () => Math.ceil(Math.max(wide(rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
-    let place = room(18, leftOf());
+    const place = room(18, leftOf());
     let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, 46);
     let hgt = clamp(760 / Math.max(rows, 1), least(rows), 46);
     if (w / hgt < 3 && hgt / w < 3) w = hgt = Math.min(w, hgt);

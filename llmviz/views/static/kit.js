@@ -445,8 +445,8 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
     ask ? view.ask(index) : view.follow(index);
   };
   const makeRow = (index) => {
-    const row = { piece: h("bdi", { class: "lv-piece" }), label: null, ...parts() };
-    const { piece, label, ...track } = row;
+    const [piece, track] = [h("bdi", { class: "lv-piece" }), parts()];
+    const row = { piece, label: null, ...track };
     row.node = h(
       "div",
       { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },

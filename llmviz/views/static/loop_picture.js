@@ -45,7 +45,7 @@ export function render({ model, el }) {
   const parts = [...loop.querySelectorAll("[data-phase]")];
   let chips = [];
   let rows = []; // of the guesses
-  let drawn = {};
+  const drawn = {};
 
   const drawText = (pieces, nPrompt) => {
     const from = Math.max(0, pieces.length - KIT.maxTokens); // the end is where things happen

@@ -87,7 +87,7 @@ export function render({ model, el }) {
     const place = (v) => 100 * clamp((v - low) / (high - low));
     const dot = (name, v, label) =>
       h("span", { class: `lv-dot lv-dot-${name}`, style: `left:${place(v)}%` }, h("span", {}, label));
-    const [from, to] = [place(guess), place(answer)].sort((a, b) => a - b);
+    const [from, to] = [place(guess), place(answer)].toSorted((a, b) => a - b);
     return h(
       "div",
       { class: "lv-line-of-two", "aria-hidden": "true" },

@@ -90,8 +90,11 @@ export function render({ model, el }) {
       node.classList.add("lv-dragged");
       const over = (now) => {
         // where the cards lie, not where they glide through on their way
-        const frame = view.body.getBoundingClientRect();
-        const [x, y] = [now.clientX - frame.left + view.body.scrollLeft, now.clientY - frame.top + view.body.scrollTop];
+        const ground = view.body.getBoundingClientRect();
+        const [x, y] = [
+          now.clientX - ground.left + view.body.scrollLeft,
+          now.clientY - ground.top + view.body.scrollTop,
+        ];
         const hit = Object.entries(cards).find(
           ([other, { node: that }]) =>
             other !== name &&

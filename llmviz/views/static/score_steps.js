@@ -28,7 +28,7 @@ export function render({ model, el }) {
   });
   view.body.append(head, list);
   const prefix = uid();
-  let rows = [];
+  const rows = [];
   let column = 3;
   let headed = "";
   let reached = null; // the row that was scrolled to

@@ -60,7 +60,7 @@ export function render({ model, el }) {
   });
   const step = (to) => () => {
     if (!shown) return;
-    shown.order ??= Array.from(shown.gate.keys()).sort((a, b) => shown.gate[a] - shown.gate[b]);
+    shown.order ??= [...shown.gate.keys()].toSorted((a, b) => shown.gate[a] - shown.gate[b]);
     const at = shown.order.indexOf(model.get("selected"));
     view.set({ selected: shown.order[clamp(to(at), 0, shown.order.length - 1)] });
   };
@@ -116,14 +116,14 @@ export function render({ model, el }) {
     ctx.font = `14px ${css.getPropertyValue("--lv-font-ui")}`;
     ctx.fillStyle = color("quiet");
     ctx.lineWidth = 1;
-    const step = [0.25, 0.5, 1, 2, 5, 10, 20, 50].find((k) => (x1 - x0) / k <= 9) ?? 100;
-    for (let v = Math.ceil(x0 / step) * step; v <= x1; v += step) {
+    const tick = [0.25, 0.5, 1, 2, 5, 10, 20, 50].find((k) => (x1 - x0) / k <= 9) ?? 100;
+    for (let v = Math.ceil(x0 / tick) * tick; v <= x1; v += tick) {
       ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
       line(px(v), space.top, px(v), HEIGHT - space.bottom);
       ctx.textAlign = "center";
       ctx.fillText(minus(String(v)), px(v), HEIGHT - space.bottom + 18);
     }
-    for (let v = Math.ceil(y0 / step) * step; v <= y1; v += step) {
+    for (let v = Math.ceil(y0 / tick) * tick; v <= y1; v += tick) {
       ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
       line(space.left, py(v), width - space.right, py(v));
       ctx.textAlign = "right";

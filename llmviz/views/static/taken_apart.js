@@ -72,9 +72,9 @@ export function render({ model, el }) {
           small ? h("span", { class: "lv-id" }, small) : null,
         );
       const old = cells; // most keys change the end of a text: the cells before it stay
-      const same = (cell, r, i) =>
-        old[r]?.[i] && cell.slice(0, 4).every((value, k) => value === drawn.rows[r].cells[i][k]);
-      cells = rows.map((row, r) => row.cells.map((cell, i) => (same(cell, r, i) ? old[r][i] : makeCell(cell, r, i))));
+      const same = (one, r, i) =>
+        old[r]?.[i] && one.slice(0, 4).every((value, k) => value === drawn.rows[r].cells[i][k]);
+      cells = rows.map((row, r) => row.cells.map((one, i) => (same(one, r, i) ? old[r][i] : makeCell(one, r, i))));
       if (rows.length !== grid.children.length)
         grid.replaceChildren(
           ...rows.map(({ name }, r) =>
