@@ -22,7 +22,7 @@ async function scriptOf(model, name, signal) {
 function dress(el, text) {
   const root = el.getRootNode();
   const head = root instanceof ShadowRoot ? root : document.head;
-  if ([...head.querySelectorAll("style[data-llmviz]")].some((sheet) => sheet.textContent === text)) return;
+  if (!text || [...head.querySelectorAll("style[data-llmviz]")].some((sheet) => sheet.textContent === text)) return;
   const sheet = Object.assign(document.createElement("style"), { textContent: text });
   sheet.dataset.llmviz = "";
   head.append(sheet);
