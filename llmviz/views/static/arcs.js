@@ -16,6 +16,7 @@ import {
   s,
   scaleLegend,
   selectChip,
+  setAttributes,
   tooLong,
   uid,
 } from "./kit.js";
@@ -112,10 +113,6 @@ export function render({ model, el }) {
       if (!cursor) step(1)();
       if (cursor) ask(cursor);
     },
-    " ": () => {
-      if (!cursor) step(1)();
-      if (cursor) ask(cursor);
-    },
   });
 
   /** The arcs to draw, and what share of the selected token's attention they leave out. */
@@ -171,7 +168,7 @@ export function render({ model, el }) {
     const spread = arcs.reduce((most, { from, to }) => Math.max(most, Math.abs(x[from] - x[to])), 0);
     const tall = clamp(0.4 * spread, 34, 190);
     const width = Math.max(list.scrollWidth, 10);
-    for (const [key, value] of Object.entries({ width, height: tall + 14 })) over.setAttribute(key, value);
+    setAttributes(over, { width, height: tall + 14 });
     const base = tall + 12;
     paths.replaceChildren(
       ...arcs.map(({ from, to, weight }) => {

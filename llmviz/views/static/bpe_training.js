@@ -12,6 +12,7 @@ import {
   player,
   s,
   selectChip,
+  setAttributes,
   setText,
   uid,
 } from "./kit.js";
@@ -112,8 +113,7 @@ export function render({ model, el }) {
     const x = (i) => L + (i / last) * (width - L - R);
     const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
     points = n.map((v, i) => [x(i).toFixed(1), y(v).toFixed(1)]);
-    for (const [key, v] of Object.entries({ width, height: H, viewBox: `0 0 ${width} ${H}` }))
-      curve.setAttribute(key, v);
+    setAttributes(curve, { width, height: H, viewBox: `0 0 ${width} ${H}` });
     const tick = (at, label) =>
       s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
     curve.replaceChildren(
@@ -138,13 +138,12 @@ export function render({ model, el }) {
     if (!points[step]) return;
     const [[x, y], right] = [points[step], step > (points.length - 1) * 0.6];
     done.setAttribute("points", points.slice(0, step + 1).join(" "));
-    for (const [key, v] of Object.entries({ cx: x, cy: y })) dot.setAttribute(key, v);
-    for (const [key, v] of Object.entries({
+    setAttributes(dot, { cx: x, cy: y });
+    setAttributes(here, {
       x: Number(x) + (right ? -4 : 8),
       y: Math.max(y - 12, 17),
       "text-anchor": right ? "end" : "start",
-    }))
-      here.setAttribute(key, v);
+    });
     setText(here, count(model.get("n_parts")[step]));
   };
 

@@ -1,16 +1,25 @@
 // Continuations of one text, merged where they agree: a branch is as wide as its share.
 
-import { clamp, floats, frame, h, markLegend, onKeys, percent, pieceText, plain, s, shorten, widest } from "./kit.js";
+import {
+  clamp,
+  floats,
+  frame,
+  h,
+  indexAt,
+  markLegend,
+  onKeys,
+  percent,
+  pieceText,
+  plain,
+  plotIn,
+  s,
+  shorten,
+  widest,
+} from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "continuation_tree");
-  const plot = h("div", {
-    class: "lv-plot",
-    tabindex: "0",
-    role: "application",
-    "aria-label": "the tree: arrow keys go along its branches",
-  });
-  view.body.append(plot);
+  const plot = plotIn(view, "the tree: arrow keys go along its branches");
   let nodes = [];
   let hovered = null;
   let shown = null;
@@ -27,10 +36,7 @@ export function render({ model, el }) {
     const column = nodes.filter((one) => one.depth === here.depth).toSorted((a, b) => a.y - b.y);
     select(column[column.indexOf(here) + by]?.index);
   };
-  const indexOf = (event) => {
-    const node = event.target.closest("[data-index]");
-    return node ? Number(node.dataset.index) : null;
-  };
+  const indexOf = (event) => indexAt(event, "[data-index]");
   plot.addEventListener("click", (event) => {
     const i = indexOf(event);
     if (i !== null) select(i, true);
@@ -57,7 +63,6 @@ export function render({ model, el }) {
       node && select(node.index);
     },
     Enter: () => select(current(), true),
-    " ": () => select(current(), true),
   });
 
   const path = (index) => {

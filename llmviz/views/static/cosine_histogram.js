@@ -1,6 +1,6 @@
 // How often random pairs have which cosine, and where one pair stands among them.
 
-import { clamp, count, frame, h, minus, onKeys, percent, plain, s } from "./kit.js";
+import { clamp, count, frame, h, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
@@ -73,7 +73,6 @@ export function render({ model, el }) {
     Home: () => move(0),
     End: () => move(model.get("counts").length - 1),
     Enter: () => ask(),
-    " ": () => ask(),
   });
 
   return view.start(() => {
@@ -82,8 +81,7 @@ export function render({ model, el }) {
     const floor = HEIGHT - BOTTOM;
     const top = Math.max(1, ...counts);
     const y = (n) => floor - (n / top) * (floor - TOP);
-    for (const [key, v] of Object.entries({ width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` }))
-      picture.setAttribute(key, v);
+    setAttributes(picture, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
     const bars = counts.map((n, i) =>
       s("rect", {
         class: "lv-bin",

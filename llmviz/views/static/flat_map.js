@@ -13,6 +13,7 @@ import {
   plain,
   quoted,
   s,
+  setAttributes,
   widest,
 } from "./kit.js";
 
@@ -118,7 +119,6 @@ export function render({ model, el }) {
     Home: () => select(0),
     End: () => select(at.length - 1),
     Enter: () => view.ask(Math.max(0, current())),
-    " ": () => view.ask(Math.max(0, current())),
   });
 
   /** Where each name can stand without covering a point or another name: beside its point, else a little off; null: nowhere. */
@@ -188,12 +188,11 @@ export function render({ model, el }) {
       };
     });
     names.replaceChildren(...labels.map(({ leader }) => leader).filter(Boolean), ...labels.map(({ text }) => text));
-    for (const [key, v] of Object.entries({ width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` }))
-      picture.setAttribute(key, v);
+    setAttributes(picture, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
     const [first = "", second = ""] = model.get("axes").map(plain);
     across.textContent = first && `${first} →`;
     up.textContent = second && `${second} →`;
-    for (const [key, v] of Object.entries({ x: width / 2, y: HEIGHT - 6 })) across.setAttribute(key, v);
+    setAttributes(across, { x: width / 2, y: HEIGHT - 6 });
     up.setAttribute("transform", `translate(14 ${(HEIGHT - 24) / 2}) rotate(-90)`);
   };
 

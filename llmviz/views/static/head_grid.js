@@ -10,8 +10,10 @@ import {
   number,
   onKeys,
   pixelRatio,
+  plotIn,
   s,
   scaleLegend,
+  setAttributes,
   sizeCanvas,
   thinning,
 } from "./kit.js";
@@ -21,18 +23,7 @@ export function render({ model, el }) {
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h(
-    "div",
-    {
-      class: "lv-plot",
-      role: "application",
-      tabindex: "0",
-      "aria-label": "all heads: left and right change the layer, up and down the head",
-    },
-    canvas,
-    over,
-  );
-  view.body.append(plot);
+  const plot = plotIn(view, "all heads: left and right change the layer, up and down the head", canvas, over);
   let grid = null; // {layers, heads, rows, cols, values, cell, size, left, top, group}
   let drawn = {};
 
@@ -91,7 +82,7 @@ export function render({ model, el }) {
   });
   const hover = (where) => {
     point.style.display = where ? "" : "none";
-    if (where) for (const [key, value] of Object.entries(frameOf(where, 1))) point.setAttribute(key, value);
+    if (where) setAttributes(point, frameOf(where, 1));
     tell(where ?? model.get("selected"));
   };
   plot.addEventListener("pointermove", (event) => grid && hover(headAt(event)));
@@ -113,7 +104,6 @@ export function render({ model, el }) {
     PageUp: () => select(here()[0], 0),
     PageDown: () => select(here()[0], grid.heads - 1),
     Enter: () => select(...here(), true),
-    " ": () => select(...here(), true),
   });
 
   function plan(values) {

@@ -17,9 +17,11 @@ import {
   pieceText,
   pixelRatio,
   plain,
+  plotIn,
   quoted,
   s,
   scaleLegend,
+  setAttributes,
   shorten,
   sizeCanvas,
   thinning,
@@ -32,18 +34,7 @@ export function render({ model, el }) {
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h(
-    "div",
-    {
-      class: "lv-plot",
-      role: "application",
-      tabindex: "0",
-      "aria-label": "heat map: the arrow keys move from cell to cell",
-    },
-    canvas,
-    over,
-  );
-  view.body.append(plot);
+  const plot = plotIn(view, "heat map: the arrow keys move from cell to cell", canvas, over);
   let grid = null; // what is drawn: {rows, cols, values, left, top, w, h, gap}
   let drawn = {};
 
@@ -92,7 +83,7 @@ export function render({ model, el }) {
   });
   const hover = (where) => {
     point.style.display = where ? "" : "none";
-    if (where) for (const [key, value] of Object.entries(rect(...where))) point.setAttribute(key, value);
+    if (where) setAttributes(point, rect(...where));
     tell(where ?? model.get("selected"));
   };
   plot.addEventListener("pointermove", (event) => hover(grid && cellAt(event)));
@@ -116,7 +107,6 @@ export function render({ model, el }) {
     PageUp: () => select(0, here()[1]),
     PageDown: () => select(grid.rows - 1, here()[1]),
     Enter: () => select(...here(), true),
-    " ": () => select(...here(), true),
   });
   const lastOf = (r) => {
     // the last cell of a row that is not masked

@@ -65,6 +65,16 @@ export function markLegend(pieces) {
     .map(([mark, name]) => h("span", {}, h("b", { class: "lv-piece" }, mark), ` ${name}`));
 }
 
+export function setAttributes(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+/** The data-index of the element of this kind that was pointed at, or null. */
+export function indexAt(event, selector) {
+  const node = event.target.closest(selector);
+  return node ? Number(node.dataset.index) : null;
+}
+
 // ---- numbers ----
 
 /** A float array as Python sent it: {shape, data: Float32Array}, or null. */
@@ -351,6 +361,13 @@ export function frame(model, el, name, { card = true } = {}) {
   return view;
 }
 
+/** What is drawn in a picture's body, as one thing that takes the keys. */
+export function plotIn(view, label, ...children) {
+  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": label }, ...children);
+  view.body.append(plot);
+  return plot;
+}
+
 /** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
 function keepKeys(output) {
   if (!output || output.dataset.lvKeys) return;
@@ -362,7 +379,7 @@ function keepKeys(output) {
 export function onKeys(element, actions) {
   element.addEventListener("keydown", (event) => {
     if (event.altKey || event.metaKey) return;
-    const action = actions[event.key];
+    const action = actions[event.key === " " ? "Enter" : event.key]; // the space bar presses as well
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
@@ -455,10 +472,7 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
     );
     return row;
   };
-  const indexOf = (event) => {
-    const node = event.target.closest(".lv-row");
-    return node ? Number(node.dataset.index) : null;
-  };
+  const indexOf = (event) => indexAt(event, ".lv-row");
   list.addEventListener("click", (event) => {
     const i = indexOf(event);
     if (i !== null) select(i, true);
@@ -474,7 +488,6 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
     Home: () => select(0),
     End: () => select(n() - 1),
     Enter: () => select(Math.max(0, current()), true),
-    " ": () => select(Math.max(0, current()), true),
   });
   /** Bring the rows up to date; `fill(row, index)` does it for the track of each. */
   const show = (fill) => {
@@ -735,7 +748,7 @@ function toSVG(view) {
       for (const key of SVG_STYLES) to[i].setAttribute(key, style.getPropertyValue(key));
       for (const key of ["class", "style", "tabindex"]) to[i].removeAttribute(key);
     });
-    for (const [key, value] of Object.entries({ ...at(r), overflow: "visible" })) copy.setAttribute(key, value);
+    setAttributes(copy, { ...at(r), overflow: "visible" });
     return copy;
   };
 

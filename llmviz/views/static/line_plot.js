@@ -13,6 +13,7 @@ import {
   percent,
   pieceNodes,
   plain,
+  plotIn,
   quoted,
   s,
   widest,
@@ -26,12 +27,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
   const [grid, drawing, cursor] = [s("g", {}), s("g", {}), s("g", {})];
   const svg = s("svg", { "aria-hidden": "true" }, grid, drawing, cursor);
-  const plot = h(
-    "div",
-    { class: "lv-plot", role: "application", tabindex: "0", "aria-label": "lines: left and right move along the axis" },
-    svg,
-  );
-  view.body.append(plot);
+  const plot = plotIn(view, "lines: left and right move along the axis", svg);
   const HEIGHT = 300;
   const BOTTOM = HEIGHT - 48;
   const TOP = 12;

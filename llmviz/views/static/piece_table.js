@@ -70,7 +70,6 @@ export function render({ model, el }) {
     PageUp: () => select(0, here()?.[1] ?? 0),
     PageDown: () => select(rows - 1, here()?.[1] ?? 0),
     Enter: () => select(...(here() ?? [0, 0]), true),
-    " ": () => select(...(here() ?? [0, 0]), true),
   });
 
   let drawn = {};

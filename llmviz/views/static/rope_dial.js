@@ -68,7 +68,6 @@ export function render({ model, el }) {
     Home: () => select(0),
     End: () => select(clocks.length - 1),
     Enter: () => select(current(), true),
-    " ": () => select(current(), true),
   });
 
   function makeClock(i) {

@@ -76,7 +76,6 @@ export function render({ model, el }) {
         Home: () => move(name, 0),
         End: () => move(name, 3),
         Enter: () => flip(name),
-        " ": () => flip(name),
       }[event.key];
       if (!act) return;
       event.preventDefault();

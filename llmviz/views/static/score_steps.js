@@ -86,7 +86,6 @@ export function render({ model, el }) {
     Home: () => select(0),
     End: () => select(rows.length - 1),
     Enter: () => select(Math.max(0, current()), true),
-    " ": () => select(Math.max(0, current()), true),
   });
 
   const makeRow = (index) => {

@@ -1,24 +1,27 @@
 // The curve of silu with every neuron of one token on it: across, what its gate says; up, what the gate lets pass.
 
-import { clamp, count, floats, frame, h, minus, number, onKeys, pixelRatio, s, sizeCanvas } from "./kit.js";
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  minus,
+  number,
+  onKeys,
+  pixelRatio,
+  plotIn,
+  s,
+  setAttributes,
+  sizeCanvas,
+} from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "silu_curve");
   const canvas = h("canvas", { "aria-hidden": "true" });
   const ring = s("circle", { r: 8, class: "lv-ring" });
   const over = s("svg", { "aria-hidden": "true" }, ring);
-  const plot = h(
-    "div",
-    {
-      class: "lv-plot",
-      role: "application",
-      tabindex: "0",
-      "aria-label": "neurons on the curve: left and right go to the next gate value",
-    },
-    canvas,
-    over,
-  );
-  view.body.append(plot);
+  const plot = plotIn(view, "neurons on the curve: left and right go to the next gate value", canvas, over);
   const HEIGHT = 330;
   const space = { left: 60, right: 16, top: 14, bottom: 46 };
   let shown = null;
@@ -97,7 +100,7 @@ export function render({ model, el }) {
     const [cx, cy] = [curve.data.slice(0, m), curve.data.slice(m)];
     const width = Math.max(320, Math.min(900, now.width));
     Object.assign(plot.style, { width: `${width}px`, height: `${HEIGHT}px` });
-    for (const [key, value] of Object.entries({ width, height: HEIGHT })) over.setAttribute(key, value);
+    setAttributes(over, { width, height: HEIGHT });
     const ctx = sizeCanvas(canvas, width, HEIGHT);
     const css = getComputedStyle(view.root);
     const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();

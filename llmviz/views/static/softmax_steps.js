@@ -48,7 +48,6 @@ export function render({ model, el }) {
     Home: () => select(0, cell()?.[1] ?? 0),
     End: () => select(rows() - 1, cell()?.[1] ?? 0),
     Enter: () => select(...(cell() ?? [0, 0]), true),
-    " ": () => select(...(cell() ?? [0, 0]), true),
   });
   table.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-one");

@@ -1,6 +1,6 @@
 // Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
 
-import { clamp, frame, h, onKeys, s } from "./kit.js";
+import { clamp, frame, h, onKeys, s, setAttributes } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "switches");
@@ -83,7 +83,6 @@ export function render({ model, el }) {
     Home: () => move(0, -layers()),
     End: () => move(0, layers()),
     Enter: toggle,
-    " ": toggle,
   });
   grid.addEventListener("focus", () => {
     point();
@@ -97,13 +96,12 @@ export function render({ model, el }) {
   /** Frame the cell that the keys are on; nothing else is drawn again for that. */
   function point() {
     pick.style.display = grid.matches(":focus") ? "" : "none";
-    for (const [name, v] of Object.entries({
+    setAttributes(pick, {
       x: LEFT + cursor[1] * cell - 1.5,
       y: top(cursor[0]) - 1.5,
       width: cell + 1,
       height: cell + 1,
-    }))
-      pick.setAttribute(name, v);
+    });
   }
 
   const flipPart = (name) => {

@@ -8,6 +8,7 @@ import {
   floats,
   frame,
   h,
+  indexAt,
   KIT,
   markLegend,
   onKeys,
@@ -46,10 +47,7 @@ export function render({ model, el }) {
     view.note(parts.join(" · "));
   };
 
-  const indexOf = (event) => {
-    const node = event.target.closest(".lv-chip");
-    return node ? Number(node.dataset.index) : null;
-  };
+  const indexOf = (event) => indexAt(event, ".lv-chip");
   list.addEventListener("click", (event) => {
     const index = indexOf(event);
     if (index !== null) select(index, true);
@@ -69,7 +67,6 @@ export function render({ model, el }) {
     Home: () => select(0),
     End: () => select(chips.length - 1),
     Enter: () => select(Math.max(0, current()), true),
-    " ": () => select(Math.max(0, current()), true),
   });
 
   return view.start(() => {

@@ -13,6 +13,7 @@ import {
   paintGrid,
   pieceText,
   pixelRatio,
+  plotIn,
   quoted,
   s,
   scaleLegend,
@@ -27,18 +28,7 @@ export function render({ model, el }) {
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("g", {})];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h(
-    "div",
-    {
-      class: "lv-plot",
-      role: "application",
-      tabindex: "0",
-      "aria-label": "vectors: left and right move from number to number",
-    },
-    canvas,
-    over,
-  );
-  view.body.append(plot);
+  const plot = plotIn(view, "vectors: left and right move from number to number", canvas, over);
   let grid = null;
   let drawn = {};
   let written = ""; // what the labels around the cells were written for
@@ -126,7 +116,6 @@ export function render({ model, el }) {
     Home: () => select(0),
     End: () => select(grid.n - 1),
     Enter: () => select(here(), true),
-    " ": () => select(here(), true),
   });
 
   function plan(values) {

@@ -7,6 +7,7 @@ import {
   floats,
   frame,
   h,
+  indexAt,
   markLegend,
   onKeys,
   percent,
@@ -52,10 +53,7 @@ export function render({ model, el }) {
     if (current() < model.get("n_prompt")) return;
     model.get("chooses") ? view.set({ choice: [current(), at] }) : view.ask(current(), at);
   };
-  const placeOf = (event) => {
-    const node = event.target.closest(".lv-chip");
-    return node ? Number(node.dataset.index) : null;
-  };
+  const placeOf = (event) => indexAt(event, ".lv-chip");
   list.addEventListener("click", (event) => {
     const place = placeOf(event);
     if (place !== null) select(place, true);
@@ -95,7 +93,6 @@ export function render({ model, el }) {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
     Enter: () => take(row),
-    " ": () => take(row),
   });
 
   /** What could stand at a place, as bars; and one line about the token that does. */
