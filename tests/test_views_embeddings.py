@@ -415,7 +415,7 @@ def test_no_box_breaks_on_anything(model, typed):
 
 def state(picture) -> str:
     """What the page gets of a picture, as it would be sent; a lone surrogate would break it."""
-    sent = {name: value for name, value in picture.get_state().items() if name not in ("_esm", "_css")}
+    sent = {name: value for name, value in picture.get_state().items() if name != "_esm"}
     return json.dumps(sent, ensure_ascii=False, default=str)
 
 

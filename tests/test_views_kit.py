@@ -6,6 +6,7 @@ import json
 import pkgutil
 import re
 
+import comm
 import numpy as np
 import pytest
 import traitlets
@@ -15,7 +16,7 @@ from llmviz import views
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import STATIC, Picture, script, style
+from llmviz.views.kit.picture import STATIC, Picture, script
 from llmviz.views.provenance import Explanation
 
 PIECES = ["The", " cat", " sat"]
@@ -33,7 +34,7 @@ class Letters:
 def sent(picture) -> str:
     """Everything the picture sends to the page, as the JSON that a websocket would carry."""
     state, _, buffers = _remove_buffers(picture.get_state())
-    state = {name: value for name, value in state.items() if name not in ("_esm", "_css", "layout")}
+    state = {name: value for name, value in state.items() if name not in ("_esm", "layout")}
     text = json.dumps(state, allow_nan=False)
     text.encode("utf-8")  # what a lone surrogate would break
     return text + "".join(base64.b64encode(bytes(buffer)).decode() for buffer in buffers)
@@ -402,7 +403,7 @@ def test_an_explanation_of_something_gone_closes():
 
 
 def test_every_size_and_color_of_the_sheet_is_the_themes():
-    sheet = style("heat_map")
+    sheet = script("heat_map").kit.style
     for stage, (light, dark) in theme.STAGE_COLORS.items():
         assert f"--lv-{stage}:{light};" in sheet
         assert f"--lv-{stage}:{dark};" in sheet
@@ -458,7 +459,7 @@ def every_picture() -> list[type[Picture]]:
     found, known = [Picture], []
     for kind in found:
         found += kind.__subclasses__()
-        known += [kind] if "_esm" in vars(kind) and kind.__module__.startswith("llmviz.") else []
+        known += [kind] if "_static" in vars(kind) and kind.__module__.startswith("llmviz.") else []
     return known
 
 
@@ -467,12 +468,64 @@ def test_every_picture_has_a_text_form_and_save_buttons(kind):
     assert kind.text is not Picture.text  # its numbers as text/plain, and in the aria label
     assert kind._repr_mimebundle_ is Picture._repr_mimebundle_
     assert kind.__repr__ is Picture.__repr__
-    own = str(kind._esm).removeprefix(script_start())
-    assert own != str(kind._esm)
     # `frame` gives it its caption, aria label, readout, explanation, and the two buttons
-    assert re.search(r"= frame\(model, el, \"\w+\"", own)
+    assert re.search(r"= frame\(model, el, \"\w+\"", script(kind._static).source)
 
 
-def script_start() -> str:
-    """What stands in front of every picture's own script."""
-    return script("arcs").removesuffix((STATIC / "arcs.js").read_text("utf-8"))
+# --- what goes over the wire ---
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The models that a page gets from here on, as from a new kernel: their ids, and their states as JSON."""
+    models = {}
+
+    class Wire(comm.DummyComm):
+        def publish_msg(self, msg_type, data=None, **_):
+            if msg_type == "comm_open":
+                models[self.comm_id] = json.dumps(data["state"])
+
+    monkeypatch.setattr(comm, "create_comm", Wire)
+    monkeypatch.setattr("llmviz.views.kit.picture._scripts", {})
+    return models
+
+
+def test_a_page_gets_each_script_once(opened):
+    strips = [TokenStrip(PIECES), TokenStrip(PIECES)]
+    heats = [HeatMap(CAUSAL, PIECES), HeatMap(CAUSAL, PIECES), HeatMap(CAUSAL, PIECES)]
+    for name in ("kit", "token_strip", "heat_map"):
+        source = json.dumps((STATIC / f"{name}.js").read_text("utf-8"))[1:-1]
+        assert sum(source in state for state in opened.values()) == 1
+    order = list(opened)
+    for one in strips + heats:  # a page that knows a picture knows what it refers to
+        assert (
+            order.index(one._script.kit.model_id)
+            < order.index(one._script.model_id)
+            < order.index(one.model_id)
+        )
+    assert strips[0]._script is strips[1]._script is not heats[0]._script
+    own = sum(len(opened[one.model_id]) for one in strips + heats)
+    assert own < 5 * 4_000  # of it the module that fetches the rest: 2 kB each
+
+
+def test_scripts_are_sent_again_after_all_widgets_were_closed(opened):
+    first = TokenStrip(PIECES)._script
+    for one in (first.kit, first):  # as `Widget.close_all()` does
+        one.close()
+    again = TokenStrip(PIECES)._script
+    assert {again.model_id, again.kit.model_id} <= set(opened)
+    assert again is not first
+
+
+def test_a_picture_from_elsewhere_brings_its_own_files(tmp_path, opened):
+    (tmp_path / "mine.js").write_text("export function render() {}")
+
+    class Mine(Picture):
+        _static = str(tmp_path / "mine")
+
+        def text(self):
+            return "mine"
+
+    assert Mine()._script.source == "export function render() {}"
+    assert Mine()._script.kit is script("kit")
+    assert str(tmp_path) not in "".join(opened.values())  # a saved notebook must not tell where it was made

@@ -35,9 +35,7 @@ def state(widget) -> str:
     """Everything that the page gets, as it would be sent."""
     parts = []
     for part in inside(widget):
-        sent = {
-            name: value for name, value in part.get_state().items() if name not in ("_esm", "_css", "weights")
-        }
+        sent = {name: value for name, value in part.get_state().items() if name not in ("_esm", "weights")}
         parts.append(json.dumps(sent, ensure_ascii=False, default=str))
     return "\n".join(parts)
 

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.attention.heads import head_name
-from llmviz.views.kit.picture import Floats, Picture, Text, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, Text, lines
 
 
 class HeadGrid(Picture):
@@ -21,8 +21,7 @@ class HeadGrid(Picture):
     Enter or a click asks `provenance(layer, head)`.
     """
 
-    _esm = script("head_grid")
-    _css = style("head_grid")
+    _static = "head_grid"
     _data = ("values", "selected", "chosen")
 
     values = Floats(ndim=(4,))

@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit import theme
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
 from llmviz.views.kit.pieces import visible
 
 
@@ -17,8 +17,7 @@ class ScoreSteps(Picture):
     A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
     """
 
-    _esm = script("score_steps")
-    _css = style("score_steps")
+    _static = "score_steps"
     _data = ("pieces", "raw", "scores", "exps", "weights")
 
     pieces = Pieces()

@@ -12,7 +12,7 @@ from llmviz.views import provenance
 from llmviz.views.embeddings.random_pairs import N_FREQUENT, baseline
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import row
-from llmviz.views.kit.picture import Explorer, Picture, Text, lines, one_at_a_time, percent, script, style
+from llmviz.views.kit.picture import Explorer, Picture, Text, lines, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation
@@ -26,8 +26,7 @@ class CosineHistogram(Picture):
     The cosines are counted in steps of 0.025 from -0.5 to 1; those outside count at the ends.
     """
 
-    _esm = script("cosine_histogram")
-    _css = style("cosine_histogram")
+    _static = "cosine_histogram"
     _data = ("counts", "value", "label", "caption")
 
     edges = traitlets.List(traitlets.Float(), EDGES.tolist()).tag(sync=True)

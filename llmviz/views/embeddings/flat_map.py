@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, lines, script, style
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 
@@ -20,8 +20,7 @@ class FlatMap(Picture):
     chosen. Enter asks `provenance(point)`.
     """
 
-    _esm = script("flat_map")
-    _css = style("flat_map")
+    _static = "flat_map"
     _data = ("pieces", "places", "caption")
 
     pieces = Pieces()

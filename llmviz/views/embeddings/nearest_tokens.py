@@ -10,7 +10,7 @@ import traitlets
 from llmviz import embeddings
 from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.provenance import Explanation, Operand
 
@@ -22,8 +22,7 @@ class NearestTokens(Picture):
     standard deviation of the cosines of random pairs.
     """
 
-    _esm = script("nearest_tokens")
-    _css = style("nearest_tokens")
+    _static = "nearest_tokens"
     _data = ("pieces", "cosines", "ids", "marked", "baseline")
 
     pieces = Pieces()

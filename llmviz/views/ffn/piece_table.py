@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent
 from llmviz.views.kit.pieces import visible, visible_label
 
 
@@ -16,8 +16,7 @@ class PieceTable(Picture):
     (`selected`, row and column); Enter or a click asks `provenance(row, column)`. Use `change` to set them together.
     """
 
-    _esm = script("piece_table")
-    _css = style("piece_table")
+    _static = "piece_table"
     _data = ("values", "pieces", "row_labels", "col_labels")
 
     values = Floats(ndim=(2,))

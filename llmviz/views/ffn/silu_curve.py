@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, lines
 
 
 class SiluCurve(Picture):
@@ -14,8 +14,7 @@ class SiluCurve(Picture):
     A click selects a neuron (`selected`), the arrow keys go to the next gate value.
     """
 
-    _esm = script("silu_curve")
-    _css = style("silu_curve")
+    _static = "silu_curve"
     _data = ("values",)
 
     values = Floats(ndim=(2,))

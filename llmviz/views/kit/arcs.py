@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, percent, script, style
+from llmviz.views.kit.picture import Floats, percent
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.token_strip import OfTokens
@@ -23,8 +23,7 @@ class Arcs(OfTokens):
     Weights that have not one row and one column a piece, or lie outside 0 to 1, are a `traitlets.TraitError`.
     """
 
-    _esm = script("arcs")
-    _css = style("arcs")
+    _static = "arcs"
     _data = ("pieces", "weights", "selected", "threshold")
 
     weights = Floats(ndim=(2,), limit=MAX_TOKENS)

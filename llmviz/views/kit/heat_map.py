@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent
 from llmviz.views.kit.pieces import sentence, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -30,8 +30,7 @@ class HeatMap(Scaled):
     Labels that are not one a row (or column), or a selection outside, are a `traitlets.TraitError`.
     """
 
-    _esm = script("heat_map")
-    _css = style("heat_map")
+    _static = "heat_map"
     _data = ("values", "row_labels", "col_labels", "kind", "row_axis", "col_axis")
 
     values = Floats(ndim=(2,), limit=MAX_TOKENS)

@@ -112,11 +112,11 @@ def replace_children(box: ipywidgets.Box, *children: ipywidgets.Widget) -> None:
 
 
 def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """The widgets among a widget's traits and attributes, those in its lists and dicts as well."""
+    """The widgets among a widget's traits and attributes, in its lists and dicts as well, but those that all share."""
     for value in [*widget._trait_values.values(), *vars(widget).values()]:
         inner = value.values() if isinstance(value, dict) else value
         for one in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
-            if isinstance(one, ipywidgets.Widget):
+            if isinstance(one, ipywidgets.Widget) and not getattr(one, "shared", False):
                 yield one
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent
 from llmviz.views.kit.pieces import visible, visible_label
 
 
@@ -20,8 +20,7 @@ class LinePlot(Picture):
     select a point (`selected`, its index).
     """
 
-    _esm = script("line_plot")
-    _css = style("line_plot")
+    _static = "line_plot"
     _data = ("x", "values", "names", "labels", "selected")
 
     x = Floats(ndim=(1,))

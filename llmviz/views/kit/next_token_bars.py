@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.model import Model
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent
 from llmviz.views.kit.pieces import visible
 
 KEEP = object()  # `show(probs)` leaves "before" as it is
@@ -25,8 +25,7 @@ class NextTokenBars(Picture):
     Enter or a click asks `provenance(row)`. `show` puts new numbers into the same picture.
     """
 
-    _esm = script("next_token_bars")
-    _css = style("next_token_bars")
+    _static = "next_token_bars"
     _data = ("pieces", "ids", "probs", "before", "rest", "before_label")
 
     pieces = Pieces()

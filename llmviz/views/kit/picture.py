@@ -23,27 +23,36 @@ CLOSED = "(closed: its cell has run again)"
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
-@functools.cache
-def script(name: str) -> str:
-    """The module text of one widget: the kit's constants, `draw.js`, then `<name>.js`.
+class Script(ipywidgets.Widget):
+    """A module of JavaScript with its style sheet. The page gets it once, and all pictures of a kind refer to it."""
 
-    A widget's module is loaded from a blob, so it cannot import a neighbour: the shared part is put in front of it.
+    shared = True  # it stays when a picture is closed
+
+    source = traitlets.Unicode().tag(sync=True)
+    style = traitlets.Unicode().tag(sync=True)
+    kit = traitlets.Instance(ipywidgets.Widget, allow_none=True).tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
+
+
+_scripts: dict[str, Script] = {}
+
+
+def script(name: str) -> Script:
+    """`static/<name>.js`, and `<name>.css` where there is one; "kit" has the palette of `theme` as well.
+
+    `name` may be a path to such files elsewhere, without the ending.
     """
-    constants = json.dumps(theme.script_constants(), ensure_ascii=True)
-    parts = [f"const KIT = {constants};"]
-    parts += [(STATIC / file).read_text("utf-8") for file in ("draw.js", f"{name}.js")]
-    return "\n".join(parts)
-
-
-@functools.cache
-def style(name: str = "") -> str:
-    """The style sheet of a widget: the palette as variables, `kit.css`, then `<name>.css` where there is one.
-
-    A widget shown later brings `kit.css` once more, behind the others' own rules; so these begin with
-    `.llmviz.lv-<name>`, which outweighs it.
-    """
-    files = [STATIC / "kit.css", STATIC / f"{name}.css"]
-    return theme.css() + "\n".join(file.read_text("utf-8") for file in files if file.exists())
+    if name not in _scripts or _scripts[name].comm is None:  # `Widget.close_all()` closes these as well
+        source, sheet = (STATIC / f"{name}.js").read_text("utf-8"), STATIC / f"{name}.css"
+        style, kit = sheet.read_text("utf-8") if sheet.exists() else "", None
+        if name == "kit":
+            constants = json.dumps(theme.script_constants(), ensure_ascii=True)
+            source, style = f"const CONSTANTS = {constants};\n{source}", theme.css() + style
+        else:
+            kit = script("kit")
+        _scripts[name] = Script(source=source, style=style, kit=kit)
+    return _scripts[name]
 
 
 class Pieces(traitlets.TraitType):
@@ -129,7 +138,9 @@ class Picture(Closable, anywidget.AnyWidget):
     `llmviz.views.provenance.Explanation`; it runs only when somebody asks.
     """
 
-    _css = style()
+    _esm = (STATIC / "picture.js").read_text("utf-8")  # small: each picture sends it
+    _static: str  # the name of its `script`
+    _script = traitlets.Instance(Script).tag(sync=True, **ipywidgets.widget_serialization)
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
@@ -148,6 +159,10 @@ class Picture(Closable, anywidget.AnyWidget):
             self.observe(self._say_again, list(self._data))
         self.observe(self._explain, "asked")
         self._say_again()
+
+    @traitlets.default("_script")
+    def _script_of_its_kind(self) -> Script:
+        return script(self._static)
 
     @property
     def provenance(self) -> Callable | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import traitlets
 
 from llmviz.model import Config, Model, Trace
-from llmviz.views.kit.picture import Picture, lines, script, style
+from llmviz.views.kit.picture import Picture, lines
 from llmviz.views.kit.theme import STAGES
 
 NAMES = {
@@ -41,8 +41,7 @@ class PipelineMap(Picture):
     or None. links=False: clicking a stage sets the trait `picked` instead.
     """
 
-    _esm = script("pipeline_map")
-    _css = style("pipeline_map")
+    _static = "pipeline_map"
     _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)

@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Picture, Text, script, style
+from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import clean
 
 Value = int | float | str | np.number | np.bool_
@@ -24,8 +24,7 @@ class Predict(Picture):
     explain: said after the reveal, whatever the guess was. No score is kept.
     """
 
-    _esm = script("predict")
-    _css = style("predict")
+    _static = "predict"
     _data = ("question", "options", "guess", "committed", "answer_text")
 
     question = Text()

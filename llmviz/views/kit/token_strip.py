@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent
 from llmviz.views.kit.pieces import sentence, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -58,8 +58,7 @@ class TokenStrip(OfTokens):
     drop what no longer fits them; to set several traits together use `change(pieces=…, ids=…)`.
     """
 
-    _esm = script("token_strip")
-    _css = style("token_strip")
+    _static = "token_strip"
     _data = ("pieces", "ids", "weights", "notes")
 
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, script, style
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines
 from llmviz.views.kit.pieces import visible_label
 
 
@@ -20,8 +20,7 @@ class VectorPicture(Scaled):
     index counts ("dimension", "neuron"). Enter or a click asks `provenance(index)`; with values [k, n], `(row, index)`.
     """
 
-    _esm = script("vector_picture")
-    _css = style("vector_picture")
+    _static = "vector_picture"
     _data = ("values", "labels", "index_name")
 
     values = Floats(ndim=(1, 2))

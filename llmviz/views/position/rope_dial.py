@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.position.numbers import amount
 
@@ -16,8 +16,7 @@ class RopeDial(Picture):
     q_hands, k_hands [n_pairs, 2]: the pairs after RoPE has turned them. `selected` is a pair, by click or arrow keys.
     """
 
-    _esm = script("rope_dial")
-    _css = style("rope_dial")
+    _static = "rope_dial"
     _data = ("q_hands", "k_hands", "parts", "q_name", "k_name", "q_position", "k_position")
 
     q_hands = Floats(ndim=(2,))

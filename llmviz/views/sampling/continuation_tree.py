@@ -23,8 +23,6 @@ from llmviz.views.kit.picture import (
     lines,
     one_at_a_time,
     percent,
-    script,
-    style,
 )
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.text_box import TextBox
@@ -38,8 +36,7 @@ class ContinuationTree(Picture):
     `probs`, the probability its token was drawn with. A click, the arrow keys or Python select one (`selected`).
     """
 
-    _esm = script("continuation_tree")
-    _css = style("continuation_tree")
+    _static = "continuation_tree"
     _data = ("pieces", "parents", "counts", "probs")
 
     pieces = Pieces()

@@ -11,7 +11,7 @@ from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.next_token_bars import empty_bars, top
-from llmviz.views.kit.picture import Floats, Picture, lines, one_at_a_time, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, lines, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.provenance import Explanation, Operand
 from llmviz.views.sampling.on_text import OnText
@@ -43,8 +43,7 @@ class SamplerCards(Picture):
     and `shapes` [4, n], the likeliest probabilities after each card, in the cards' order.
     """
 
-    _esm = script("sampler_cards")
-    _css = style("sampler_cards")
+    _static = "sampler_cards"
     _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)

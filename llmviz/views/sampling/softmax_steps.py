@@ -8,7 +8,7 @@ import traitlets
 from llmviz import ops
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 
@@ -20,8 +20,7 @@ class SoftmaxSteps(Picture):
     A click, the arrow keys or Python select a number (`selected`, row and column).
     """
 
-    _esm = script("softmax_steps")
-    _css = style("softmax_steps")
+    _static = "softmax_steps"
     _data = ("pieces", "ranks", "values", "power_sum")
 
     pieces = Pieces()

@@ -13,7 +13,7 @@ from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, one_at_a_time, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, one_at_a_time, percent
 from llmviz.views.kit.pieces import visible
 from llmviz.views.provenance import Explanation
 
@@ -57,8 +57,7 @@ class WrittenText(Picture):
     that asks where the rival's probability is from.
     """
 
-    _esm = script("written_text")
-    _css = style("written_text")
+    _static = "written_text"
     _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()

@@ -1,10 +1,36 @@
 // A sentence in a line, with an arc from each token to those it looks at.
 
-function render({ model, el }) {
+import {
+  chip,
+  clamp,
+  colorScale,
+  count,
+  floats,
+  frame,
+  h,
+  KIT,
+  markLegend,
+  onKeys,
+  percent,
+  quoted,
+  s,
+  scaleLegend,
+  selectChip,
+  setAttributes,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "arcs");
   const paths = s("g", {});
   const over = s("svg", { "aria-hidden": "true" }, paths);
-  const list = h("div", { class: "lv-chips lv-line-of-chips", role: "listbox", tabindex: "0", "aria-label": "tokens; up and down step through what the selected one looks at" });
+  const list = h("div", {
+    class: "lv-chips lv-line-of-chips",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "tokens; up and down step through what the selected one looks at",
+  });
   view.body.append(over, list);
   const prefix = uid();
   const MOST = 1500; // arcs drawn at once, the strongest; more would be a carpet
@@ -21,9 +47,15 @@ function render({ model, el }) {
   const tell = (arc = cursor) => {
     if (arc) return view.note(sentence(arc));
     const from = current();
-    if (!weights || from < 0 || from >= weights.shape[0]) return view.note(chips.length ? "Select a token to see where it looks." : "");
-    const best = [...arcs].reverse().filter((a) => a.from === from).slice(0, 4);
-    view.note(`${quoted(model.get("pieces")[from])} looks at ${best.map((a) => `${quoted(model.get("pieces")[a.to])} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`);
+    if (!weights || from < 0 || from >= weights.shape[0])
+      return view.note(chips.length ? "Select a token to see where it looks." : "");
+    const best = arcs
+      .toReversed()
+      .filter((a) => a.from === from)
+      .slice(0, 4);
+    view.note(
+      `${quoted(model.get("pieces")[from])} looks at ${best.map((a) => `${quoted(model.get("pieces")[a.to])} ${percent(a.weight)}`).join(", ") || "nothing above the threshold"}`,
+    );
   };
   const select = (index) => {
     cursor = null;
@@ -31,8 +63,9 @@ function render({ model, el }) {
     view.set({ selected: index });
   };
   const ask = (arc) => view.ask(arc.from, arc.to);
-  const step = (by) => () => { // through the arcs, strongest first
-    const ranked = [...arcs].reverse();
+  const step = (by) => () => {
+    // through the arcs, strongest first
+    const ranked = arcs.toReversed();
     if (!ranked.length) return;
     const now = cursor ? ranked.findIndex((a) => a.from === cursor.from && a.to === cursor.to) : -1;
     cursor = ranked[clamp(now + by, 0, ranked.length - 1)];
@@ -41,7 +74,10 @@ function render({ model, el }) {
   };
   const light = (arc) => {
     for (const node of paths.children)
-      node.classList.toggle("lv-lit", !!arc && node.dataset.from === String(arc.from) && node.dataset.to === String(arc.to));
+      node.classList.toggle(
+        "lv-lit",
+        !!arc && node.dataset.from === String(arc.from) && node.dataset.to === String(arc.to),
+      );
     chips.forEach((node, i) => node.classList.toggle("lv-highlight", !!arc && i === arc.to));
     tell(arc ?? cursor);
   };
@@ -51,7 +87,13 @@ function render({ model, el }) {
   };
   over.addEventListener("pointermove", (event) => light(arcOf(event) ?? cursor));
   over.addEventListener("pointerleave", () => light(cursor));
-  over.addEventListener("click", (event) => { cursor = arcOf(event); if (cursor) { light(cursor); ask(cursor); } });
+  over.addEventListener("click", (event) => {
+    cursor = arcOf(event);
+    if (cursor) {
+      light(cursor);
+      ask(cursor);
+    }
+  });
   list.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-chip");
     if (!node) return;
@@ -61,11 +103,16 @@ function render({ model, el }) {
   onKeys(list, {
     ArrowRight: () => select(Math.min(current() + 1, chips.length - 1)),
     ArrowLeft: () => select(Math.max(current() - 1, 0)),
-    ArrowDown: step(1), ArrowUp: step(-1),
-    Home: () => select(0), End: () => select(chips.length - 1),
-    Backspace: () => select(null), Delete: () => select(null),
-    Enter: () => { if (!cursor) step(1)(); if (cursor) ask(cursor); },
-    " ": () => { if (!cursor) step(1)(); if (cursor) ask(cursor); },
+    ArrowDown: step(1),
+    ArrowUp: step(-1),
+    Home: () => select(0),
+    End: () => select(chips.length - 1),
+    Backspace: () => select(null),
+    Delete: () => select(null),
+    Enter: () => {
+      if (!cursor) step(1)();
+      if (cursor) ask(cursor);
+    },
   });
 
   /** The arcs to draw, and what share of the selected token's attention they leave out. */
@@ -100,7 +147,8 @@ function render({ model, el }) {
     weights = floats(drawn.weights);
     const scale = colorScale("weight", view.theme);
     const one = selected !== null && weights && selected < weights.shape[0] ? selected : null;
-    chips.forEach((node, i) => { // with a token selected, the others wear their weight as in a token strip
+    chips.forEach((node, i) => {
+      // with a token selected, the others wear their weight as in a token strip
       const v = one === null || i >= weights.shape[1] ? NaN : at(one, i);
       node.style.backgroundColor = Number.isNaN(v) ? "" : scale.css(v);
       node.style.color = Number.isNaN(v) ? "" : scale.ink(v);
@@ -108,37 +156,49 @@ function render({ model, el }) {
     selectChip(list, chips, selected, prefix);
     const node = chips[selected];
     const { scrollLeft, clientWidth } = view.body;
-    if (node && (fresh || node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth))
+    if (
+      node &&
+      (fresh || node.offsetLeft < scrollLeft || node.offsetLeft + node.offsetWidth > scrollLeft + clientWidth)
+    )
       view.body.scrollLeft = node.offsetLeft + node.offsetWidth / 2 - clientWidth * 0.85; // it looks at what came before
     const chosen = weights ? choose(one) : { arcs: [], rest: 0, dropped: 0 };
     arcs = chosen.arcs.filter(({ from, to }) => chips[from] && chips[to]);
 
-    const x = chips.map((node) => node.offsetLeft + node.offsetWidth / 2);
+    const x = chips.map((chipNode) => chipNode.offsetLeft + chipNode.offsetWidth / 2);
     const spread = arcs.reduce((most, { from, to }) => Math.max(most, Math.abs(x[from] - x[to])), 0);
     const tall = clamp(0.4 * spread, 34, 190);
     const width = Math.max(list.scrollWidth, 10);
-    for (const [key, value] of Object.entries({ width, height: tall + 14 })) over.setAttribute(key, value);
+    setAttributes(over, { width, height: tall + 14 });
     const base = tall + 12;
-    paths.replaceChildren(...arcs.map(({ from, to, weight }) => {
-      const reach = Math.abs(x[to] - x[from]);
-      const rise = Math.max(22, tall * Math.sqrt(reach / Math.max(spread, 1)));
-      const d = from === to // a token that looks at itself: a loop
-        ? `M ${x[from] - 9} ${base} C ${x[from] - 26} ${base - 36}, ${x[from] + 26} ${base - 36}, ${x[from] + 9} ${base}`
-        : `M ${x[from]} ${base} C ${x[from]} ${base - 1.33 * rise}, ${x[to]} ${base - 1.33 * rise}, ${x[to]} ${base}`;
-      return s("path", { d, class: "lv-arc", "data-from": from, "data-to": to,
-        "stroke-width": 1 + 9 * weight, "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)) });
-    }));
+    paths.replaceChildren(
+      ...arcs.map(({ from, to, weight }) => {
+        const reach = Math.abs(x[to] - x[from]);
+        const rise = Math.max(22, tall * Math.sqrt(reach / Math.max(spread, 1)));
+        const d =
+          from === to // a token that looks at itself: a loop
+            ? `M ${x[from] - 9} ${base} C ${x[from] - 26} ${base - 36}, ${x[from] + 26} ${base - 36}, ${x[from] + 9} ${base}`
+            : `M ${x[from]} ${base} C ${x[from]} ${base - 1.33 * rise}, ${x[to]} ${base - 1.33 * rise}, ${x[to]} ${base}`;
+        return s("path", {
+          d,
+          class: "lv-arc",
+          "data-from": from,
+          "data-to": to,
+          "stroke-width": 1 + 9 * weight,
+          "stroke-opacity": clamp(0.3 + 0.7 * Math.sqrt(weight)),
+        });
+      }),
+    );
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       ...[tooLong(pieces.length)].filter(Boolean).map((text) => h("b", {}, text)),
       h("span", {}, "thicker arc = larger weight"),
       ...(one === null ? [] : [scaleLegend(scale, "shade = weight")]),
       h("span", {}, one === null ? left : `${left}: ${percent(chosen.rest)} in all`),
-      ...(chosen.dropped ? [h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`)] : []),
+      ...(chosen.dropped
+        ? [h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`)]
+        : []),
       ...markLegend(pieces),
     );
     tell();
   });
 }
-
-export default { render };

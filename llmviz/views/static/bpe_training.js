@@ -1,20 +1,47 @@
 // A vocabulary in training. Python sent which merge glues which bytes; here the slider only picks how many are done.
 
-function render({ model, el }) {
+import {
+  chip,
+  chipOnNextLine,
+  count,
+  frame,
+  h,
+  markLegend,
+  onKeys,
+  pieceNodes,
+  player,
+  s,
+  selectChip,
+  setAttributes,
+  setText,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "bpe_training");
   const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
   const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text in its parts" });
   const curve = s("svg", { class: "lv-curve", "aria-hidden": "true" });
-  const vocabulary = h("div", { class: "lv-chips lv-vocabulary", role: "listbox", tabindex: "0", "aria-label": "the tokens learned so far" });
+  const vocabulary = h("div", {
+    class: "lv-chips lv-vocabulary",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "the tokens learned so far",
+  });
   const prefix = uid();
   let drawn = {};
   let chips = [];
   let parts = new Map(); // "first byte-last byte" → the nodes that show it
   view.body.before(bar.node);
   view.body.append(
-    h("div", { class: "lv-side" }, h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "The text, in parts"), text),
-      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "How many parts the text has"), curve)),
-    h("div", { class: "lv-head" }, "Learned so far, in order (number: how often the pair stood in the text)"), vocabulary,
+    h(
+      "div",
+      { class: "lv-side" },
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "The text, in parts"), text),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "How many parts the text has"), curve),
+    ),
+    h("div", { class: "lv-head" }, "Learned so far, in order (number: how often the pair stood in the text)"),
+    vocabulary,
   );
 
   const choose = (index) => {
@@ -26,11 +53,14 @@ function render({ model, el }) {
     const node = event.target.closest(".lv-chip");
     if (node) choose(Number(node.dataset.index));
   });
-  const move = (to) => { if (to >= 0 && to < model.get("step")) view.set({ chosen: to }); };
+  const move = (to) => {
+    if (to >= 0 && to < model.get("step")) view.set({ chosen: to });
+  };
   onKeys(vocabulary, {
     ArrowRight: () => move(current() + 1),
     ArrowLeft: () => move(current() - 1),
-    ArrowDown: () => chips.length && move(Math.min(chipOnNextLine(chips, Math.max(0, current()), 1), model.get("step") - 1)),
+    ArrowDown: () =>
+      chips.length && move(Math.min(chipOnNextLine(chips, Math.max(0, current()), 1), model.get("step") - 1)),
     ArrowUp: () => chips.length && move(chipOnNextLine(chips, Math.max(0, current()), -1)),
     Home: () => move(0),
     End: () => move(model.get("step") - 1),
@@ -43,7 +73,10 @@ function render({ model, el }) {
   const drawText = (step, marked) => {
     const [bytes, gluedAt, labels] = [model.get("bytes"), model.get("glued_at"), model.get("labels")];
     // Most parts stay as they are from one step to the next: only the others are taken out and put in.
-    if (bytes !== drawn.bytes || labels !== drawn.labels) { parts = new Map(); text.replaceChildren(); }
+    if (bytes !== drawn.bytes || labels !== drawn.labels) {
+      parts = new Map();
+      text.replaceChildren();
+    }
     const now = new Map();
     let from = 0;
     bytes.forEach((_, i) => {
@@ -67,7 +100,11 @@ function render({ model, el }) {
   };
 
   // The axes stay; the slider moves only the line so far, its dot and its number.
-  const [done, dot, here] = [s("polyline", { class: "lv-done" }), s("circle", { class: "lv-dot", r: 6 }), s("text", { class: "lv-here" })];
+  const [done, dot, here] = [
+    s("polyline", { class: "lv-done" }),
+    s("circle", { class: "lv-dot", r: 6 }),
+    s("text", { class: "lv-here" }),
+  ];
   let points = []; // [x, y] after 0, 1, … merges
   const drawAxes = (width) => {
     const n = model.get("n_parts");
@@ -76,8 +113,9 @@ function render({ model, el }) {
     const x = (i) => L + (i / last) * (width - L - R);
     const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
     points = n.map((v, i) => [x(i).toFixed(1), y(v).toFixed(1)]);
-    for (const [key, v] of Object.entries({ width, height: H, viewBox: `0 0 ${width} ${H}` })) curve.setAttribute(key, v);
-    const tick = (at, label) => s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
+    setAttributes(curve, { width, height: H, viewBox: `0 0 ${width} ${H}` });
+    const tick = (at, label) =>
+      s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
     curve.replaceChildren(
       s("line", { class: "lv-axisline", x1: L, x2: width - R, y1: H - B, y2: H - B }),
       s("line", { class: "lv-axisline", x1: L, x2: L, y1: T, y2: H - B }),
@@ -85,17 +123,27 @@ function render({ model, el }) {
       s("text", { class: "lv-tick", x: L - 7, y: y(0) + 5, "text-anchor": "end" }, "0"),
       tick(0, count(model.get("n_start"))),
       ...(n.length > 1 ? [tick(n.length - 1, count(model.get("n_start") + n.length - 1))] : []),
-      s("text", { class: "lv-tick", x: (L + width - R) / 2, y: H - 6, "text-anchor": "middle" }, "size of the vocabulary"),
+      s(
+        "text",
+        { class: "lv-tick", x: (L + width - R) / 2, y: H - 6, "text-anchor": "middle" },
+        "size of the vocabulary",
+      ),
       s("polyline", { class: "lv-later", points: points.join(" ") }),
-      done, dot, here,
+      done,
+      dot,
+      here,
     );
   };
   const drawCurve = (step) => {
     if (!points[step]) return;
     const [[x, y], right] = [points[step], step > (points.length - 1) * 0.6];
     done.setAttribute("points", points.slice(0, step + 1).join(" "));
-    for (const [key, v] of Object.entries({ cx: x, cy: y })) dot.setAttribute(key, v);
-    for (const [key, v] of Object.entries({ x: Number(x) + (right ? -4 : 8), y: Math.max(y - 12, 17), "text-anchor": right ? "end" : "start" })) here.setAttribute(key, v);
+    setAttributes(dot, { cx: x, cy: y });
+    setAttributes(here, {
+      x: Number(x) + (right ? -4 : 8),
+      y: Math.max(y - 12, 17),
+      "text-anchor": right ? "end" : "start",
+    });
     setText(here, count(model.get("n_parts")[step]));
   };
 
@@ -109,7 +157,9 @@ function render({ model, el }) {
       chips = tokens.map((key, i) => chip(labels[key] ?? key, `${count(counts[i])}×`, i));
       vocabulary.replaceChildren(...chips, h("span", { class: "lv-empty" }, "nothing yet: move the slider"));
     }
-    chips.forEach((node, i) => { if (node.hidden !== i >= step) node.hidden = i >= step; });
+    chips.forEach((node, i) => {
+      if (node.hidden !== i >= step) node.hidden = i >= step;
+    });
     if (vocabulary.lastChild.hidden !== step > 0) vocabulary.lastChild.hidden = step > 0;
     const on = chosen !== null && chosen < step ? chosen : step - 1;
     drawText(step, tokens[on]);
@@ -119,10 +169,11 @@ function render({ model, el }) {
     bar.show(step);
     view.note(model.get("told")[step] ?? "");
     if (tokens !== drawn.tokens || view.theme !== drawn.theme)
-      view.legend.replaceChildren(h("span", {}, "filled: the token chosen below (else the newest)"), ...markLegend(Object.values(labels)));
+      view.legend.replaceChildren(
+        h("span", {}, "filled: the token chosen below (else the newest)"),
+        ...markLegend(Object.values(labels)),
+      );
     selectChip(vocabulary, chips, on, prefix);
     drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, across, width };
   });
 }
-
-export default { render };

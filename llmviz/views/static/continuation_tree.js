@@ -1,9 +1,25 @@
 // Continuations of one text, merged where they agree: a branch is as wide as its share.
 
-function render({ model, el }) {
+import {
+  clamp,
+  floats,
+  frame,
+  h,
+  indexAt,
+  markLegend,
+  onKeys,
+  percent,
+  pieceText,
+  plain,
+  plotIn,
+  s,
+  shorten,
+  widest,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "continuation_tree");
-  const plot = h("div", { class: "lv-plot", tabindex: "0", role: "application", "aria-label": "the tree: arrow keys go along its branches" });
-  view.body.append(plot);
+  const plot = plotIn(view, "the tree: arrow keys go along its branches");
   let nodes = [];
   let hovered = null;
   let shown = null;
@@ -17,30 +33,36 @@ function render({ model, el }) {
   const parent = () => nodes[current()]?.parent ?? -1;
   const beside = (by) => {
     const here = nodes[current()];
-    const column = nodes.filter((one) => one.depth === here.depth).sort((a, b) => a.y - b.y);
+    const column = nodes.filter((one) => one.depth === here.depth).toSorted((a, b) => a.y - b.y);
     select(column[column.indexOf(here) + by]?.index);
   };
-  const indexOf = (event) => {
-    const node = event.target.closest("[data-index]");
-    return node ? Number(node.dataset.index) : null;
-  };
-  plot.addEventListener("click", (event) => { const i = indexOf(event); if (i !== null) select(i, true); });
+  const indexOf = (event) => indexAt(event, "[data-index]");
+  plot.addEventListener("click", (event) => {
+    const i = indexOf(event);
+    if (i !== null) select(i, true);
+  });
   plot.addEventListener("pointermove", (event) => {
     const i = indexOf(event);
     if (i === hovered) return;
     hovered = i;
     light(i ?? current());
   });
-  plot.addEventListener("pointerleave", () => { hovered = null; light(current()); });
+  plot.addEventListener("pointerleave", () => {
+    hovered = null;
+    light(current());
+  });
   onKeys(plot, {
     ArrowRight: () => select(nodes[current()]?.children[0]?.index),
     ArrowLeft: () => parent() >= 0 && select(parent()),
     ArrowDown: () => nodes.length && beside(1),
     ArrowUp: () => nodes.length && beside(-1),
     Home: () => select(0),
-    End: () => { let node = nodes[current()]; while (node?.children.length) node = node.children[0]; node && select(node.index); },
+    End: () => {
+      let node = nodes[current()];
+      while (node?.children.length) node = node.children[0];
+      node && select(node.index);
+    },
     Enter: () => select(current(), true),
-    " ": () => select(current(), true),
   });
 
   const path = (index) => {
@@ -51,36 +73,62 @@ function render({ model, el }) {
   /** Light the way from the text to one branch, and say what it is. */
   function light(index) {
     const way = new Set(nodes.length ? path(index) : []);
-    for (const part of plot.querySelectorAll("[data-index]")) part.classList.toggle("lv-on", way.has(Number(part.dataset.index)));
-    for (const part of plot.querySelectorAll(".lv-token")) part.classList.toggle("lv-here", Number(part.dataset.index) === index);
+    for (const part of plot.querySelectorAll("[data-index]"))
+      part.classList.toggle("lv-on", way.has(Number(part.dataset.index)));
+    for (const part of plot.querySelectorAll(".lv-token"))
+      part.classList.toggle("lv-here", Number(part.dataset.index) === index);
     const node = nodes[index];
     if (!node) return view.note("");
     const n = model.get("n");
     if (!index) return view.note(`your text, and ${n} ways on`);
-    const words = [...way].slice(1).map((i) => plain(model.get("pieces")[i])).join("");
-    view.note(`“… ⁨${words}⁩” · ${node.count} of ${n} go this way (${percent(node.count / n)}) · the last token had ${percent(node.p)}`);
+    const words = [...way]
+      .slice(1)
+      .map((i) => plain(model.get("pieces")[i]))
+      .join("");
+    view.note(
+      `“… ⁨${words}⁩” · ${node.count} of ${n} go this way (${percent(node.count / n)}) · the last token had ${percent(node.p)}`,
+    );
   }
 
   return view.start(() => {
-    const [pieces, parents, counts, probs, n] = [model.get("pieces"), model.get("parents"), model.get("counts"), floats(model.get("probs")), model.get("n")];
+    const [pieces, parents, counts, probs, n] = [
+      model.get("pieces"),
+      model.get("parents"),
+      model.get("counts"),
+      floats(model.get("probs")),
+      model.get("n"),
+    ];
     const slot = clamp(560 / Math.max(1, n), 27, 40); // the height of one continuation
     const line = Math.min(0.62 * slot, 200 / Math.max(1, n)); // and its thickness
     nodes = [];
-    parents.forEach((parent, index) => {
-      const up = nodes[parent];
-      const node = { index, parent, count: counts[index], p: probs.data[index], children: [], depth: up ? up.depth + 1 : 0, used: 0 };
+    parents.forEach((from, index) => {
+      const up = nodes[from];
+      const node = {
+        index,
+        parent: from,
+        count: counts[index],
+        p: probs.data[index],
+        children: [],
+        depth: up ? up.depth + 1 : 0,
+        used: 0,
+      };
       node.top = up ? up.top + up.used : 0; // each branch has a band of its own, as high as its share
       node.y = node.top + (node.count * slot) / 2;
       node.thick = Math.max(2, node.count * line);
       node.from = up ? up.y - up.thick / 2 + (up.used / slot) * line + node.thick / 2 : 0;
-      if (up) { up.used += node.count * slot; up.children.push(node); }
+      if (up) {
+        up.used += node.count * slot;
+        up.children.push(node);
+      }
       nodes.push(node);
     });
     const depth = Math.max(model.get("length"), ...nodes.map((node) => node.depth));
     const SIZE = 18;
     const labels = pieces.map((piece) => shorten(piece, 13));
     const wide = labels.map((label) => Math.max(16, widest(view, [label], SIZE)) + 16);
-    const column = Array.from({ length: depth + 1 }, (_, d) => Math.max(34, ...nodes.filter((node) => node.depth === d).map((node) => wide[node.index])));
+    const column = Array.from({ length: depth + 1 }, (_, d) =>
+      Math.max(34, ...nodes.filter((node) => node.depth === d).map((node) => wide[node.index])),
+    );
     const natural = column.reduce((sum, w) => sum + w, 0);
     const gap = clamp((view.width() - natural - 8) / Math.max(1, depth), 26, 70);
     const left = column.map((_, d) => 4 + column.slice(0, d).reduce((sum, w) => sum + w, 0) + d * gap);
@@ -95,22 +143,47 @@ function render({ model, el }) {
         const from = left[node.depth - 1] + column[node.depth - 1];
         const [y0, mid] = [node.from + 4, (from + x) / 2];
         const end = node.children.length ? x + column[node.depth] : x + wide[node.index] / 2;
-        ribbons.push(s("path", { class: "lv-branch", "data-index": node.index,
-          d: `M${from} ${y0 - half}C${mid} ${y0 - half} ${mid} ${y - half} ${x} ${y - half}H${end}V${y + half}H${x}C${mid} ${y + half} ${mid} ${y0 + half} ${from} ${y0 + half}Z` }));
-      } else ribbons.push(s("path", { class: "lv-branch", "data-index": 0, d: `M${x + 8} ${y - half}H${x + column[0]}V${y + half}H${x + 8}Z` }));
-      tokens.push(s("g", { class: "lv-token", "data-index": node.index },
-        s("rect", { x, y: y - 12.5, width: wide[node.index], height: 25, rx: 6 }),
-        pieceText(labels[node.index], { x: x + wide[node.index] / 2, y: y + 5.5, anchor: "middle", "font-size": SIZE })));
+        ribbons.push(
+          s("path", {
+            class: "lv-branch",
+            "data-index": node.index,
+            d: `M${from} ${y0 - half}C${mid} ${y0 - half} ${mid} ${y - half} ${x} ${y - half}H${end}V${y + half}H${x}C${mid} ${y + half} ${mid} ${y0 + half} ${from} ${y0 + half}Z`,
+          }),
+        );
+      } else
+        ribbons.push(
+          s("path", {
+            class: "lv-branch",
+            "data-index": 0,
+            d: `M${x + 8} ${y - half}H${x + column[0]}V${y + half}H${x + 8}Z`,
+          }),
+        );
+      tokens.push(
+        s(
+          "g",
+          { class: "lv-token", "data-index": node.index },
+          s("rect", { x, y: y - 12.5, width: wide[node.index], height: 25, rx: 6 }),
+          pieceText(labels[node.index], {
+            x: x + wide[node.index] / 2,
+            y: y + 5.5,
+            anchor: "middle",
+            "font-size": SIZE,
+          }),
+        ),
+      );
     }
     plot.style.width = `${width}px`;
     plot.style.height = `${height}px`;
     plot.replaceChildren(s("svg", { width, height, role: "presentation" }, ribbons, tokens));
     view.legend.replaceChildren(
       ...(nodes.length ? [h("span", {}, `width of a branch: its share of ${n} continuations`)] : []),
-      ...markLegend(pieces));
-    for (const node of nodes) Object.assign(node, { left: left[node.depth], right: left[node.depth] + wide[node.index] });
+      ...markLegend(pieces),
+    );
+    for (const node of nodes)
+      Object.assign(node, { left: left[node.depth], right: left[node.depth] + wide[node.index] });
     const chosen = model.get("selected");
-    if (chosen !== null && chosen !== shown && nodes[chosen]) { // on a narrow page: bring what the keys chose into view
+    if (chosen !== null && chosen !== shown && nodes[chosen]) {
+      // on a narrow page: bring what the keys chose into view
       const [{ left: from, right: to }, body] = [nodes[chosen], view.body];
       if (from < body.scrollLeft) body.scrollLeft = from - 12;
       else if (to > body.scrollLeft + body.clientWidth) body.scrollLeft = to + 12 - body.clientWidth;
@@ -119,5 +192,3 @@ function render({ model, el }) {
     light(hovered ?? current());
   });
 }
-
-export default { render };

@@ -1,10 +1,20 @@
 // How often random pairs have which cosine, and where one pair stands among them.
 
-function render({ model, el }) {
+import { clamp, count, frame, h, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
-  const picture = s("svg", { class: "lv-histogram", role: "application", tabindex: "0", "aria-label": "histogram of cosines" });
+  const picture = s("svg", {
+    class: "lv-histogram",
+    role: "application",
+    tabindex: "0",
+    "aria-label": "histogram of cosines",
+  });
   view.body.append(picture);
-  const HEIGHT = 250, TOP = 44, BOTTOM = 34, SIDE = 16;
+  const HEIGHT = 250,
+    TOP = 44,
+    BOTTOM = 34,
+    SIDE = 16;
   let at = null; // the bar that pointer or keys are on
 
   const geometry = () => {
@@ -18,11 +28,22 @@ function render({ model, el }) {
     const counts = model.get("counts");
     const { edges } = geometry();
     if (at === null) return view.note(model.get("verdict"));
-    const share = counts[at] / Math.max(1, counts.reduce((a, b) => a + b, 0));
-    view.note(`cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of the random pairs`);
+    const share =
+      counts[at] /
+      Math.max(
+        1,
+        counts.reduce((a, b) => a + b, 0),
+      );
+    view.note(
+      `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of the random pairs`,
+    );
   };
   const light = () => picture.querySelectorAll(".lv-bin").forEach((bin, i) => bin.classList.toggle("lv-on", i === at));
-  const move = (to) => { at = clamp(to, 0, model.get("counts").length - 1); light(); tell(); };
+  const move = (to) => {
+    at = clamp(to, 0, model.get("counts").length - 1);
+    light();
+    tell();
+  };
   const ask = () => model.get("value") !== null && view.ask();
   const bin = (v) => {
     const { edges, low, high } = geometry();
@@ -35,8 +56,16 @@ function render({ model, el }) {
     const part = (event.clientX - picture.getBoundingClientRect().left - SIDE) / (width - 2 * SIDE);
     move(bin(low + part * (high - low)));
   });
-  picture.addEventListener("pointerleave", () => { at = null; light(); tell(); });
-  picture.addEventListener("blur", () => { at = null; light(); tell(); });
+  picture.addEventListener("pointerleave", () => {
+    at = null;
+    light();
+    tell();
+  });
+  picture.addEventListener("blur", () => {
+    at = null;
+    light();
+    tell();
+  });
   picture.addEventListener("click", () => ask());
   onKeys(picture, {
     ArrowRight: () => move(start() + 1),
@@ -44,7 +73,6 @@ function render({ model, el }) {
     Home: () => move(0),
     End: () => move(model.get("counts").length - 1),
     Enter: () => ask(),
-    " ": () => ask(),
   });
 
   return view.start(() => {
@@ -53,17 +81,40 @@ function render({ model, el }) {
     const floor = HEIGHT - BOTTOM;
     const top = Math.max(1, ...counts);
     const y = (n) => floor - (n / top) * (floor - TOP);
-    for (const [key, v] of Object.entries({ width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` })) picture.setAttribute(key, v);
+    setAttributes(picture, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
     const bars = counts.map((n, i) =>
-      s("rect", { class: "lv-bin", x: x(edges[i]) + 0.5, y: y(n), width: Math.max(0.5, x(edges[i + 1]) - x(edges[i]) - 1), height: floor - y(n) }));
+      s("rect", {
+        class: "lv-bin",
+        x: x(edges[i]) + 0.5,
+        y: y(n),
+        width: Math.max(0.5, x(edges[i + 1]) - x(edges[i]) - 1),
+        height: floor - y(n),
+      }),
+    );
     const ticks = [];
     for (let v = Math.ceil(edges[0] * 5) / 5; v <= edges.at(-1) + 1e-9; v += 0.2)
-      ticks.push(s("text", { class: "lv-tick", x: x(v), y: floor + 22, "text-anchor": "middle" }, minus(String(Number(v.toFixed(1))))));
+      ticks.push(
+        s(
+          "text",
+          { class: "lv-tick", x: x(v), y: floor + 22, "text-anchor": "middle" },
+          minus(String(Number(v.toFixed(1)))),
+        ),
+      );
     const flag = (v, text, y0, kind) => {
       const left = x(v) > width / 2;
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
-        s("text", { class: kind, x: x(v) + (left ? -6 : 6), y: y0 + 4, "text-anchor": left ? "end" : "start", "dominant-baseline": "middle" }, text),
+        s(
+          "text",
+          {
+            class: kind,
+            x: x(v) + (left ? -6 : 6),
+            y: y0 + 4,
+            "text-anchor": left ? "end" : "start",
+            "dominant-baseline": "middle",
+          },
+          text,
+        ),
       ];
     };
     picture.replaceChildren(
@@ -71,12 +122,23 @@ function render({ model, el }) {
       s("line", { class: "lv-floor", x1: SIDE, x2: width - SIDE, y1: floor, y2: floor }),
       ...ticks,
       ...(counts.some((n) => n) ? flag(mean, `random pairs: mean ${minus(mean.toFixed(2))}`, 32, "lv-mean") : []),
-      ...(value === null ? [] : flag(clamp(value, edges[0], edges.at(-1)), `${plain(model.get("label"))}: ${minus(value.toFixed(2))}`, 10, "lv-mine")),
+      ...(value === null
+        ? []
+        : flag(
+            clamp(value, edges[0], edges.at(-1)),
+            `${plain(model.get("label"))}: ${minus(value.toFixed(2))}`,
+            10,
+            "lv-mine",
+          )),
     );
     light();
-    view.setLegend(h("span", {}, `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))} · ${model.get("among")}`));
+    view.setLegend(
+      h(
+        "span",
+        {},
+        `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))} · ${model.get("among")}`,
+      ),
+    );
     tell();
   });
 }
-
-export default { render };

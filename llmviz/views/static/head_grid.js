@@ -1,14 +1,29 @@
 // All heads at a glance: one small map (or one number) a head, on one canvas. Columns are layers, rows are heads; heads
 // that share keys and values stand together.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  number,
+  onKeys,
+  pixelRatio,
+  plotIn,
+  s,
+  scaleLegend,
+  setAttributes,
+  sizeCanvas,
+  thinning,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "head_grid");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0",
-    "aria-label": "all heads: left and right change the layer, up and down the head" }, canvas, over);
-  view.body.append(plot);
+  const plot = plotIn(view, "all heads: left and right change the layer, up and down the head", canvas, over);
   let grid = null; // {layers, heads, rows, cols, values, cell, size, left, top, group}
   let drawn = {};
 
@@ -47,42 +62,66 @@ function render({ model, el }) {
     view.set(traits);
     act ? view.ask(...where) : view.follow(...where);
     const [from, seen] = [x(where[0]), view.body.scrollLeft];
-    if (from < seen + grid.left || from + grid.cell > seen + view.body.clientWidth) view.body.scrollLeft = from - view.body.clientWidth / 2;
+    if (from < seen + grid.left || from + grid.cell > seen + view.body.clientWidth)
+      view.body.scrollLeft = from - view.body.clientWidth / 2;
   };
   const headAt = (event) => {
     const box = canvas.getBoundingClientRect();
     const layer = Math.floor((event.clientX - box.left) / grid.cell);
     const down = event.clientY - box.top + grid.top;
     for (let head = 0; head < grid.heads; head++)
-      if (down >= y(head) && down < y(head) + grid.cell) return layer >= 0 && layer < grid.layers ? [layer, head] : null;
+      if (down >= y(head) && down < y(head) + grid.cell)
+        return layer >= 0 && layer < grid.layers ? [layer, head] : null;
     return null;
   };
-  const frameOf = ([layer, head], grow) => ({ x: x(layer) - grow, y: y(head) - grow, width: grid.size + 2 * grow, height: grid.size + 2 * grow });
+  const frameOf = ([layer, head], grow) => ({
+    x: x(layer) - grow,
+    y: y(head) - grow,
+    width: grid.size + 2 * grow,
+    height: grid.size + 2 * grow,
+  });
   const hover = (where) => {
     point.style.display = where ? "" : "none";
-    if (where) for (const [key, value] of Object.entries(frameOf(where, 1))) point.setAttribute(key, value);
+    if (where) setAttributes(point, frameOf(where, 1));
     tell(where ?? model.get("selected"));
   };
   plot.addEventListener("pointermove", (event) => grid && hover(headAt(event)));
   plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => { const where = grid && headAt(event); if (where) select(...where, true); });
+  plot.addEventListener("click", (event) => {
+    const where = grid && headAt(event);
+    if (where) select(...where, true);
+  });
   const here = () => model.get("selected") ?? [0, 0];
-  const move = (layers, heads) => () => (model.get("selected") ? select(here()[0] + layers, here()[1] + heads) : select(0, 0));
+  const move = (layers, heads) => () =>
+    model.get("selected") ? select(here()[0] + layers, here()[1] + heads) : select(0, 0);
   onKeys(plot, {
-    ArrowLeft: move(-1, 0), ArrowRight: move(1, 0), ArrowUp: move(0, -1), ArrowDown: move(0, 1),
+    ArrowLeft: move(-1, 0),
+    ArrowRight: move(1, 0),
+    ArrowUp: move(0, -1),
+    ArrowDown: move(0, 1),
     Home: () => select(0, here()[1]),
     End: () => select(grid.layers - 1, here()[1]),
     PageUp: () => select(here()[0], 0),
     PageDown: () => select(here()[0], grid.heads - 1),
     Enter: () => select(...here(), true),
-    " ": () => select(...here(), true),
   });
 
   function plan(values) {
     const [layers, heads, rows, cols] = values.shape;
     const left = model.get("group") > 1 ? 74 : 44;
     const cell = clamp(Math.floor((view.width() - left - 6) / layers), 13, rows === 1 ? 40 : 72);
-    return { layers, heads, rows, cols, values: values.data, left, top: 46, cell, size: cell - (cell >= 20 ? 3 : 2), group: model.get("group") };
+    return {
+      layers,
+      heads,
+      rows,
+      cols,
+      values: values.data,
+      left,
+      top: 46,
+      cell,
+      size: cell - (cell >= 20 ? 3 : 2),
+      group: model.get("group"),
+    };
   }
 
   /** Every number becomes one pixel of one picture, and every head's part of it is drawn at its place. */
@@ -123,15 +162,29 @@ function render({ model, el }) {
       s("text", { x: left - 10, y: top - 8, "text-anchor": "end", class: "lv-quiet" }, "head ↓"),
     ];
     for (let layer = 0; layer < layers; layer += every)
-      out.push(s("text", { x: x(layer) + size / 2, y: top - 8, "text-anchor": "middle", class: "lv-quiet" }, String(layer)));
+      out.push(
+        s("text", { x: x(layer) + size / 2, y: top - 8, "text-anchor": "middle", class: "lv-quiet" }, String(layer)),
+      );
     for (let head = 0; head < heads; head++)
       if (cell >= 16 || head % 2 === 0)
-        out.push(s("text", { x: left - 10, y: y(head) + size / 2 + 5, "text-anchor": "end", class: "lv-quiet" }, String(head)));
-    for (let first = 0; group > 1 && first < heads; first += group) {
+        out.push(
+          s("text", { x: left - 10, y: y(head) + size / 2 + 5, "text-anchor": "end", class: "lv-quiet" }, String(head)),
+        );
+    for (let first = 0; first < heads && grid.group > 1; first += group) {
       const [from, to] = [y(first), y(Math.min(first + group, heads) - 1) + size];
       out.push(
         s("path", { d: `M 34 ${from} H 28 V ${to} H 34`, class: "lv-bracket" }),
-        s("text", { x: 0, y: 0, "text-anchor": "middle", class: "lv-quiet", transform: `translate(18 ${(from + to) / 2}) rotate(-90)` }, `k, v ${first / group}`),
+        s(
+          "text",
+          {
+            x: 0,
+            y: 0,
+            "text-anchor": "middle",
+            class: "lv-quiet",
+            transform: `translate(18 ${(from + to) / 2}) rotate(-90)`,
+          },
+          `k, v ${first / group}`,
+        ),
       );
     }
     words.replaceChildren(...out);
@@ -139,13 +192,24 @@ function render({ model, el }) {
 
   return view.start(() => {
     const raw = model.get("values");
-    const now = { raw, theme: view.theme, width: view.width(), ratio: pixelRatio(), limit: model.get("limit"), kind: model.get("kind"), group: model.get("group") };
+    const now = {
+      raw,
+      theme: view.theme,
+      width: view.width(),
+      ratio: pixelRatio(),
+      limit: model.get("limit"),
+      kind: model.get("kind"),
+      group: model.get("group"),
+    };
     if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
       drawn = now;
       const values = floats(raw);
       grid = values && values.data.length ? plan(values) : null;
       plot.hidden = !grid;
-      if (!grid) { view.setLegend(h("span", {}, "no heads yet")); return view.note(""); }
+      if (!grid) {
+        view.setLegend(h("span", {}, "no heads yet"));
+        return view.note("");
+      }
       const scale = colorScale(now.kind, view.theme, now.limit);
       paint(scale);
       write();
@@ -164,11 +228,12 @@ function render({ model, el }) {
     const inside = ([layer, head]) => layer < grid.layers && head < grid.heads;
     const selected = model.get("selected");
     picks.replaceChildren(
-      ...model.get("chosen").filter(inside).map((where) => s("rect", { class: "lv-chosen", rx: 3, ...frameOf(where, 2) })),
+      ...model
+        .get("chosen")
+        .filter(inside)
+        .map((where) => s("rect", { class: "lv-chosen", rx: 3, ...frameOf(where, 2) })),
       ...(selected && inside(selected) ? [s("rect", { class: "lv-pick", rx: 4, ...frameOf(selected, 2) })] : []),
     );
     hover(null);
   });
 }
-
-export default { render };

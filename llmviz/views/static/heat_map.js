@@ -1,13 +1,40 @@
 // A grid of numbers: rows look "from", columns "to". The canvas holds the cells, the SVG over it labels and marks.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  count,
+  floats,
+  fontOf,
+  frame,
+  h,
+  markLegend,
+  minus,
+  number,
+  onKeys,
+  paintGrid,
+  percent,
+  pieceText,
+  pixelRatio,
+  plain,
+  plotIn,
+  quoted,
+  s,
+  scaleLegend,
+  setAttributes,
+  shorten,
+  sizeCanvas,
+  thinning,
+  tooLong,
+  widest,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0",
-    "aria-label": "heat map: the arrow keys move from cell to cell" }, canvas, over);
-  view.body.append(plot);
+  const plot = plotIn(view, "heat map: the arrow keys move from cell to cell", canvas, over);
   let grid = null; // what is drawn: {rows, cols, values, left, top, w, h, gap}
   let drawn = {};
 
@@ -24,12 +51,14 @@ function render({ model, el }) {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
     const [r, c] = where;
     const text = model.get("cell_text")?.[r]?.[c];
-    view.note([
-      `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
-      `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
-      say(valueOf(r, c)),
-      ...(text ? [plain(text)] : []),
-    ].join(" · "));
+    view.note(
+      [
+        `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
+        `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
+        say(valueOf(r, c)),
+        ...(text ? [plain(text)] : []),
+      ].join(" · "),
+    );
   };
 
   const select = (r, c, ask = false) => {
@@ -38,7 +67,8 @@ function render({ model, el }) {
     view.set({ selected: where });
     ask ? view.ask(...where) : view.follow(...where);
     const [x, y] = [grid.left + where[1] * grid.w, view.body.scrollLeft];
-    if (x < y + grid.left || x + grid.w > y + view.body.clientWidth) view.body.scrollLeft = x - view.body.clientWidth / 2;
+    if (x < y + grid.left || x + grid.w > y + view.body.clientWidth)
+      view.body.scrollLeft = x - view.body.clientWidth / 2;
   };
   const cellAt = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -46,32 +76,40 @@ function render({ model, el }) {
     return r >= 0 && c >= 0 && r < grid.rows && c < grid.cols ? [r, c] : null;
   };
   const rect = (r, c, cols = 1, grow = 1) => ({
-    x: grid.left + c * grid.w - grow, y: grid.top + r * grid.h - grow,
-    width: cols * grid.w - grid.gap + 2 * grow, height: grid.h - grid.gap + 2 * grow,
+    x: grid.left + c * grid.w - grow,
+    y: grid.top + r * grid.h - grow,
+    width: cols * grid.w - grid.gap + 2 * grow,
+    height: grid.h - grid.gap + 2 * grow,
   });
   const hover = (where) => {
     point.style.display = where ? "" : "none";
-    if (where) for (const [key, value] of Object.entries(rect(...where))) point.setAttribute(key, value);
+    if (where) setAttributes(point, rect(...where));
     tell(where ?? model.get("selected"));
   };
   plot.addEventListener("pointermove", (event) => hover(grid && cellAt(event)));
   plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => { const where = grid && cellAt(event); if (where) select(...where, true); });
+  plot.addEventListener("click", (event) => {
+    const where = grid && cellAt(event);
+    if (where) select(...where, true);
+  });
   const move = (rows, cols) => () => {
     const now = model.get("selected");
     now ? select(now[0] + rows, now[1] + cols) : select(0, 0);
   };
   const here = () => model.get("selected") ?? [0, 0];
   onKeys(plot, {
-    ArrowUp: move(-1, 0), ArrowDown: move(1, 0), ArrowLeft: move(0, -1), ArrowRight: move(0, 1),
+    ArrowUp: move(-1, 0),
+    ArrowDown: move(1, 0),
+    ArrowLeft: move(0, -1),
+    ArrowRight: move(0, 1),
     Home: () => select(here()[0], 0),
     End: () => select(here()[0], lastOf(here()[0])),
     PageUp: () => select(0, here()[1]),
     PageDown: () => select(grid.rows - 1, here()[1]),
     Enter: () => select(...here(), true),
-    " ": () => select(...here(), true),
   });
-  const lastOf = (r) => { // the last cell of a row that is not masked
+  const lastOf = (r) => {
+    // the last cell of a row that is not masked
     let c = grid.cols - 1;
     while (c > 0 && Number.isNaN(valueOf(r, c))) c--;
     return c;
@@ -105,7 +143,7 @@ function render({ model, el }) {
     };
     let rowSize = 18;
     const leftOf = () => Math.ceil(Math.max(wide(rowNames, rowSize), widest(view, [rowTitle], small, "ui"))) + 14;
-    let place = room(18, leftOf());
+    const place = room(18, leftOf());
     let w = clamp(place.fit / cols, cols > 64 ? 2 : 14, 46);
     let hgt = clamp(760 / Math.max(rows, 1), least(rows), 46);
     if (w / hgt < 3 && hgt / w < 3) w = hgt = Math.min(w, hgt);
@@ -121,8 +159,21 @@ function render({ model, el }) {
     const top = Math.ceil(title + (flat ? colSize + 8 : 0.71 * (flatSize + colSize) + 6));
     const side = Math.min(w, hgt);
     return {
-      rows, cols, stride: cols, values: values.data, left, top, w, h: hgt, flat, rowTitle,
-      gap: side >= 16 ? 2 : side >= 8 ? 1 : 0, rowNames, colNames, rowSize, colSize,
+      rows,
+      cols,
+      stride: cols,
+      values: values.data,
+      left,
+      top,
+      w,
+      h: hgt,
+      flat,
+      rowTitle,
+      gap: side >= 16 ? 2 : side >= 8 ? 1 : 0,
+      rowNames,
+      colNames,
+      rowSize,
+      colSize,
       rowStep: thinning(hgt, rowSize + 2),
       colStep: thinning(w, flat ? flatSize + 8 : (colSize + 3) / 0.71),
       right: flat ? 8 : 0.71 * flatSize + 8,
@@ -150,7 +201,8 @@ function render({ model, el }) {
         if (Number.isNaN(v) && !cellText) continue;
         const [x, y] = [c * w, r * hgt];
         ctx.fillStyle = Number.isNaN(v) ? view.ink : scale.ink(v);
-        if (!Number.isNaN(v) && scale.over(v)) { // beyond the scale: a corner says so
+        if (!Number.isNaN(v) && scale.over(v)) {
+          // beyond the scale: a corner says so
           const t = Math.min(9, (w - gap) / 2);
           ctx.beginPath();
           ctx.moveTo(x + w - gap - t, y);
@@ -159,9 +211,13 @@ function render({ model, el }) {
           ctx.fill();
         }
         if (!write) continue;
-        const text = cellText ? plain(cellText[r]?.[c] ?? "")
-          : kind === "prob" ? String(Math.round(100 * v))
-          : kind === "weight" ? v.toFixed(2) : minus(v.toFixed(decimals));
+        const text = cellText
+          ? plain(cellText[r]?.[c] ?? "")
+          : kind === "prob"
+            ? String(Math.round(100 * v))
+            : kind === "weight"
+              ? v.toFixed(2)
+              : minus(v.toFixed(decimals));
         const faint = kind !== "signed" && !cellText && numbers === "auto" && v < 0.05 * model.get("limit");
         if (text && !faint) ctx.fillText(text, x + (w - gap) / 2, y + (hgt - gap) / 2 + 1, w - gap - 2);
       }
@@ -172,33 +228,57 @@ function render({ model, el }) {
     const [atRow, atCol] = selected ?? [-1, -1];
     const near = (i, at, step) => at >= 0 && i !== at && Math.abs(i - at) < step; // would touch the selected label
     const out = [
-      s("text", { x: left - 12, y: top - 8 - Math.max(0, (rowSize - hgt) / 2), "text-anchor": "end", class: "lv-quiet" }, grid.rowTitle),
+      s(
+        "text",
+        { x: left - 12, y: top - 8 - Math.max(0, (rowSize - hgt) / 2), "text-anchor": "end", class: "lv-quiet" },
+        grid.rowTitle,
+      ),
       s("text", { x: left, y: 14, class: "lv-quiet" }, `${model.get("col_axis")} →`),
     ];
     rowNames.forEach((name, r) => {
       if (r !== atRow && (r % rowStep || near(r, atRow, rowStep))) return;
-      out.push(pieceText(name, { anchor: "end", x: left - 12, y: top + r * hgt + (hgt - gap) / 2 + 0.34 * rowSize,
-        style: `font-size:${rowSize}px`, class: r === atRow ? "lv-on" : "" }));
+      out.push(
+        pieceText(name, {
+          anchor: "end",
+          x: left - 12,
+          y: top + r * hgt + (hgt - gap) / 2 + 0.34 * rowSize,
+          style: `font-size:${rowSize}px`,
+          class: r === atRow ? "lv-on" : "",
+        }),
+      );
     });
     colNames.forEach((name, c) => {
       if (c !== atCol && (c % colStep || near(c, atCol, colStep))) return;
       const x = left + c * w + (w - gap) / 2;
       const look = { style: `font-size:${colSize}px`, class: c === atCol ? "lv-on" : "" };
-      out.push(flat
-        ? pieceText(name, { anchor: "middle", x, y: top - 8, ...look })
-        : pieceText(name, { x: 0, y: 0, transform: `translate(${x + 0.25 * colSize} ${top - 7}) rotate(-45)`, ...look }));
+      out.push(
+        flat
+          ? pieceText(name, { anchor: "middle", x, y: top - 8, ...look })
+          : pieceText(name, {
+              x: 0,
+              y: 0,
+              transform: `translate(${x + 0.25 * colSize} ${top - 7}) rotate(-45)`,
+              ...look,
+            }),
+      );
     });
     words.replaceChildren(...out);
-    picks.replaceChildren(...(selected
-      ? [s("rect", { class: "lv-pick-line", rx: 4, ...rect(atRow, 0, lastOf(atRow) + 1, 3) }), s("rect", { class: "lv-pick", rx: 3, ...rect(atRow, atCol) })]
-      : []));
+    picks.replaceChildren(
+      ...(selected
+        ? [
+            s("rect", { class: "lv-pick-line", rx: 4, ...rect(atRow, 0, lastOf(atRow) + 1, 3) }),
+            s("rect", { class: "lv-pick", rx: 3, ...rect(atRow, atCol) }),
+          ]
+        : []),
+    );
   }
 
   return view.start(() => {
     const raw = model.get("values");
     const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
     const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: pixelRatio() };
-    for (const name of ["kind", "limit", "quantity", "numbers", "cell_text", "row_axis", "col_axis"]) now[name] = model.get(name);
+    for (const name of ["kind", "limit", "quantity", "numbers", "cell_text", "row_axis", "col_axis"])
+      now[name] = model.get(name);
     const fresh = Object.keys(now).some((key) => now[key] !== drawn[key]);
     const selected = model.get("selected");
     if (fresh) {
@@ -207,7 +287,10 @@ function render({ model, el }) {
       view.ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
       grid = values && values.data.length ? plan(values, rowLabels, colLabels) : null;
       plot.hidden = !grid;
-      if (!grid) { view.setLegend(h("span", {}, "no numbers yet")); return view.note(""); }
+      if (!grid) {
+        view.setLegend(h("span", {}, "no numbers yet"));
+        return view.note("");
+      }
       const scale = colorScale(now.kind, view.theme, now.limit);
       paintCells(scale);
       const [width, height] = [grid.left + grid.cols * grid.w + grid.right, grid.top + grid.rows * grid.h + 4];
@@ -216,7 +299,10 @@ function render({ model, el }) {
         plot.style[key] = `${value}px`;
       }
       let [blank, beyond] = [0, 0];
-      for (const v of grid.values) { if (v !== v) blank++; else if (scale.over(v)) beyond++; }
+      for (const v of grid.values) {
+        if (v !== v) blank++;
+        else if (scale.over(v)) beyond++;
+      }
       const cut = [tooLong(rowLabels.length, "rows"), tooLong(colLabels.length, "columns")].filter(Boolean);
       const note = now.quantity || { weight: "weight", prob: "probability", signed: "value" }[now.kind];
       view.setLegend(
@@ -233,5 +319,3 @@ function render({ model, el }) {
     hover(null);
   });
 }
-
-export default { render };

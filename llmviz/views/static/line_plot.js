@@ -1,16 +1,33 @@
 // Lines or bars over an axis of numbers or of names. Each line has its own dash, each set of bars its own look, so that
 // no colour is needed to tell them apart. A click or the arrow keys select a point, which Python hears of.
 
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  minus,
+  number,
+  onKeys,
+  percent,
+  pieceNodes,
+  plain,
+  plotIn,
+  quoted,
+  s,
+  widest,
+} from "./kit.js";
+
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
 const BESIDE_VIOLET = ["ffn", "tokenization", "quiet", "sampling", "embeddings"]; // blue is too close to attention's own
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
   const [grid, drawing, cursor] = [s("g", {}), s("g", {}), s("g", {})];
   const svg = s("svg", { "aria-hidden": "true" }, grid, drawing, cursor);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": "lines: left and right move along the axis" }, svg);
-  view.body.append(plot);
+  const plot = plotIn(view, "lines: left and right move along the axis", svg);
   const HEIGHT = 300;
   const BOTTOM = HEIGHT - 48;
   const TOP = 12;
@@ -22,7 +39,11 @@ function render({ model, el }) {
     const others = model.get("stage") === "attention" ? BESIDE_VIOLET : COLOURS;
     return { class: `lv-line-${k}`, style: `--lv-series:var(--lv-${k ? others[(k - 1) % others.length] : "accent"})` };
   };
-  const dashed = (k) => ({ ...series(k), class: `lv-line lv-line-${k}`, "stroke-dasharray": DASHES[k % DASHES.length] || null });
+  const dashed = (k) => ({
+    ...series(k),
+    class: `lv-line lv-line-${k}`,
+    "stroke-dasharray": DASHES[k % DASHES.length] || null,
+  });
   const isShare = () => model.get("unit") === "share";
   const value = (v) => {
     const unit = model.get("unit");
@@ -32,22 +53,36 @@ function render({ model, el }) {
   const named = (i) => {
     const piece = model.get("x_pieces")[i];
     if (shown.labels) return plain(shown.labels[i]);
-    return piece === undefined ? `${model.get("x_axis")} ${minus(count(shown.x[i]))}` : `${quoted(piece)} (position ${shown.x[i]})`;
+    return piece === undefined
+      ? `${model.get("x_axis")} ${minus(count(shown.x[i]))}`
+      : `${quoted(piece)} (position ${shown.x[i]})`;
   };
   const tell = (at) => {
     cursor.replaceChildren();
     if (!shown || at === null || at < 0 || at >= shown.n) return view.note("");
     const names = model.get("names");
-    view.note([named(at), ...names.map((name, k) => (Number.isNaN(shown.y(k, at)) && names.length > 1 ? null : `${plain(name)}: ${value(shown.y(k, at))}`)).filter(Boolean)].join(" · "));
+    view.note(
+      [
+        named(at),
+        ...names
+          .map((name, k) =>
+            Number.isNaN(shown.y(k, at)) && names.length > 1 ? null : `${plain(name)}: ${value(shown.y(k, at))}`,
+          )
+          .filter(Boolean),
+      ].join(" · "),
+    );
     const px = shown.px(at);
     cursor.append(s("line", { x1: px, x2: px, y1: TOP, y2: BOTTOM, class: "lv-cursor" }));
     if (model.get("bars")) return;
     names.forEach((_, k) => {
       const v = shown.y(k, at);
-      if (Number.isFinite(v)) cursor.append(s("circle", { cx: px, cy: shown.py(v), r: 4.6, ...series(k), class: "lv-dot" }));
+      if (Number.isFinite(v))
+        cursor.append(s("circle", { cx: px, cy: shown.py(v), r: 4.6, ...series(k), class: "lv-dot" }));
     });
   };
-  const move = (to) => { if (shown) view.set({ selected: clamp(to, 0, shown.n - 1) }); };
+  const move = (to) => {
+    if (shown) view.set({ selected: clamp(to, 0, shown.n - 1) });
+  };
   const nearest = (event) => {
     const px = event.clientX - plot.getBoundingClientRect().left;
     let best = 0;
@@ -58,7 +93,14 @@ function render({ model, el }) {
   plot.addEventListener("pointerleave", () => tell(model.get("selected")));
   plot.addEventListener("click", (event) => shown && move(nearest(event)));
   const step = (by) => () => move((model.get("selected") ?? (by > 0 ? -1 : 1)) + by);
-  onKeys(plot, { ArrowRight: step(1), ArrowLeft: step(-1), PageDown: step(100), PageUp: step(-100), Home: () => move(0), End: () => move(1e9) });
+  onKeys(plot, {
+    ArrowRight: step(1),
+    ArrowLeft: step(-1),
+    PageDown: step(100),
+    PageUp: step(-100),
+    Home: () => move(0),
+    End: () => move(1e9),
+  });
 
   /** Round steps (1, 2 or 5 times a power of ten) that cover lo to hi. */
   function ticks(lo, hi) {
@@ -70,17 +112,25 @@ function render({ model, el }) {
   }
   function powers(lo, hi) {
     const from = Math.ceil(Math.log10(lo) - 1e-9);
-    const all = Array.from({ length: Math.max(0, Math.floor(Math.log10(hi) + 1e-9) - from + 1) }, (_, i) => 10 ** (i + from));
+    const all = Array.from(
+      { length: Math.max(0, Math.floor(Math.log10(hi) + 1e-9) - from + 1) },
+      (_, i) => 10 ** (i + from),
+    );
     return all.length ? all : [lo, hi];
   }
-  const multiplied = (hi) => [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))].filter((v) => v <= hi);
+  const multiplied = (hi) =>
+    [0, ...[1, 10, 100, 1000, 10000].flatMap((power) => [1, 2, 5].map((k) => k * power))].filter((v) => v <= hi);
 
   /** What the axis of values covers, and where a value stands on it, 0 to 1. */
   function valueAxis(data) {
     const log = model.get("log_y");
     let [lo, hi] = log ? [Infinity, -Infinity] : [model.get("y_min") ?? Infinity, model.get("y_max") ?? -Infinity];
     const [least, most] = [lo, hi];
-    for (const v of data) if (Number.isFinite(v) && (!log || v > 0)) { if (v < lo) lo = v; if (v > hi) hi = v; }
+    for (const v of data)
+      if (Number.isFinite(v) && (!log || v > 0)) {
+        if (v < lo) lo = v;
+        if (v > hi) hi = v;
+      }
     if (log) {
       if (!(hi >= lo)) [lo, hi] = [1, 10];
       [lo, hi] = [lo / 1.15, hi * 1.15];
@@ -102,9 +152,15 @@ function render({ model, el }) {
       for (let i = from; i < to; i++) {
         const v = y(k, i);
         if (!Number.isFinite(v)) continue;
-        sum += v; n++; top = Math.max(top, v); low = Math.min(low, v);
+        sum += v;
+        n++;
+        top = Math.max(top, v);
+        low = Math.min(low, v);
       }
-      if (!n) { pen = "M"; continue; }
+      if (!n) {
+        pen = "M";
+        continue;
+      }
       const at = ((px(from) + px(to - 1)) / 2).toFixed(1);
       d += `${pen}${at} ${py(sum / n).toFixed(1)}`;
       pen = "L";
@@ -113,24 +169,42 @@ function render({ model, el }) {
     }
     const line = s("path", { d, ...dashed(k) });
     const crowded = runs.some(([from, to]) => to - from > 1);
-    return crowded && upper.length ? [s("path", { d: `M${[...upper, ...lower].join("L")}Z`, ...series(k), class: "lv-band" }), line] : [line];
+    return crowded && upper.length
+      ? [s("path", { d: `M${[...upper, ...lower].join("L")}Z`, ...series(k), class: "lv-band" }), line]
+      : [line];
   }
 
   function columns(names, slot) {
     const w = Math.max(1.5, (0.84 * slot) / names.length);
     const { n, y, px, py } = shown;
-    return names.flatMap((_, k) => Array.from({ length: n }, (__, i) => {
-      if (!Number.isFinite(y(k, i))) return null;
-      const [a, b] = [py(y(k, i)), py(0)];
-      return s("rect", { x: px(i) - 0.42 * slot + k * w, y: Math.min(a, b), width: w - 0.5, height: Math.max(0.5, Math.abs(a - b)), ...series(k), class: `lv-column lv-column-${k % 2}` });
-    })).filter(Boolean);
+    return names
+      .flatMap((_, k) =>
+        Array.from({ length: n }, (__, i) => {
+          if (!Number.isFinite(y(k, i))) return null;
+          const [a, b] = [py(y(k, i)), py(0)];
+          return s("rect", {
+            x: px(i) - 0.42 * slot + k * w,
+            y: Math.min(a, b),
+            width: w - 0.5,
+            height: Math.max(0.5, Math.abs(a - b)),
+            ...series(k),
+            class: `lv-column lv-column-${k % 2}`,
+          });
+        }),
+      )
+      .filter(Boolean);
   }
 
   /** Over each bar its number, where no second bar stands beside it. */
   function numbersOn(names) {
     const { n, y, px, py } = shown;
-    return names.length > 1 ? [] : Array.from({ length: n }, (_, i) => (!Number.isFinite(y(0, i)) ? null
-      : s("text", { x: px(i), y: py(Math.max(0, y(0, i))) - 6, "text-anchor": "middle" }, value(y(0, i))))).filter(Boolean);
+    return names.length > 1
+      ? []
+      : Array.from({ length: n }, (_, i) =>
+          !Number.isFinite(y(0, i))
+            ? null
+            : s("text", { x: px(i), y: py(Math.max(0, y(0, i))) - 6, "text-anchor": "middle" }, value(y(0, i))),
+        ).filter(Boolean);
   }
 
   function draw() {
@@ -140,33 +214,56 @@ function render({ model, el }) {
     const x = labels ? labels.map((_, i) => i) : [...(xs?.data ?? [])];
     const [n, bars] = [x.length, model.get("bars")];
     const width = Math.max(320, view.width());
-    for (const [key, size] of [["width", width], ["height", HEIGHT]]) {
+    for (const [key, size] of [
+      ["width", width],
+      ["height", HEIGHT],
+    ]) {
       svg.setAttribute(key, size);
       plot.style[key] = `${size}px`;
     }
     if (!n || !values || values.shape[0] !== names.length || values.shape[1] !== n) {
       shown = null;
-      grid.replaceChildren(s("text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "lv-quiet" }, model.get("waiting")));
+      grid.replaceChildren(
+        s("text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "lv-quiet" }, model.get("waiting")),
+      );
       drawing.replaceChildren();
       view.legend.replaceChildren();
       return;
     }
     const axis = valueAxis(values.data);
-    const tick = (v) => (isShare() ? minus(`${Number((100 * v).toPrecision(3))} %`) : Math.abs(v) >= 1000 ? minus(count(v)) : minus(String(Number(v.toPrecision(6)))));
-    const left = Math.max(...axis.marks.map((v) => widest(view, [tick(v)], 14, "ui"))) + (model.get("y_axis") ? 44 : 22);
+    const tick = (v) =>
+      isShare()
+        ? minus(`${Number((100 * v).toPrecision(3))} %`)
+        : Math.abs(v) >= 1000
+          ? minus(count(v))
+          : minus(String(Number(v.toPrecision(6))));
+    const left =
+      Math.max(...axis.marks.map((v) => widest(view, [tick(v)], 14, "ui"))) + (model.get("y_axis") ? 44 : 22);
     const inner = width - left - RIGHT;
     const slot = inner / n;
     const log = model.get("log_x");
     const along = log ? (v) => Math.log1p(v - x[0]) : (v) => v - x[0];
     const last = along(x.at(-1)) || 1;
     const at = (v) => left + (along(v) / last) * inner;
-    const py = (v) => (model.get("down") ? TOP + axis.part(v) * (BOTTOM - TOP) : BOTTOM - axis.part(v) * (BOTTOM - TOP));
-    shown = { n, x, labels, y: (k, i) => values.data[k * n + i], px: labels || bars ? (i) => left + slot * (i + 0.5) : (i) => at(x[i]), py };
+    const py = (v) =>
+      model.get("down") ? TOP + axis.part(v) * (BOTTOM - TOP) : BOTTOM - axis.part(v) * (BOTTOM - TOP);
+    shown = {
+      n,
+      x,
+      labels,
+      y: (k, i) => values.data[k * n + i],
+      px: labels || bars ? (i) => left + slot * (i + 0.5) : (i) => at(x[i]),
+      py,
+    };
 
     const short = (label) => (label.startsWith("layer ") ? label.slice(6) : label);
     const fixed = model.get("x_ticks");
-    const marked = labels ? labels.map((label, i) => [shown.px(i), short(label)])
-      : (fixed.length ? fixed : log ? multiplied(x.at(-1)) : ticks(x[0], x.at(-1))).map((v) => [at(v), minus(count(v))]);
+    const marked = labels
+      ? labels.map((label, i) => [shown.px(i), short(label)])
+      : (fixed.length ? fixed : log ? multiplied(x.at(-1)) : ticks(x[0], x.at(-1))).map((v) => [
+          at(v),
+          minus(count(v)),
+        ]);
     let free = -1e9; // where the last label ended
     const under = marked.flatMap(([px, text]) => {
       const half = widest(view, [text], 14, "ui") / 2 + 4;
@@ -181,41 +278,92 @@ function render({ model, el }) {
         s("text", { x: left - 9, y: py(v) + 5, "text-anchor": "end", class: "lv-quiet" }, tick(v)),
       ]),
       ...under,
-      s("text", { x: left + inner / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "lv-quiet" }, model.get("x_axis") + (log ? " (each step of the axis multiplies)" : "")),
-      s("text", { x: 15, y: middle, "text-anchor": "middle", class: "lv-quiet", transform: `rotate(-90 15 ${middle})` }, model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : "")),
-      ...model.get("marks").flatMap(([where, text]) => [
-        s("line", { x1: at(where), x2: at(where), y1: TOP, y2: BOTTOM, class: "lv-markline" }),
-        s("text", { x: at(where) + 7, y: TOP + 13, class: "lv-quiet" }, text),
-      ]),
+      s(
+        "text",
+        { x: left + inner / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "lv-quiet" },
+        model.get("x_axis") + (log ? " (each step of the axis multiplies)" : ""),
+      ),
+      s(
+        "text",
+        { x: 15, y: middle, "text-anchor": "middle", class: "lv-quiet", transform: `rotate(-90 15 ${middle})` },
+        model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""),
+      ),
+      ...model
+        .get("marks")
+        .flatMap(([where, text]) => [
+          s("line", { x1: at(where), x2: at(where), y1: TOP, y2: BOTTOM, class: "lv-markline" }),
+          s("text", { x: at(where) + 7, y: TOP + 13, class: "lv-quiet" }, text),
+        ]),
     );
     const runs = [];
-    for (let i = 0; i < n; ) {
+    for (let i = 0; i < n;) {
       let end = i + 1;
       while (end < n && shown.px(end) - shown.px(i) < 6) end++;
       if (end - i < 5) end = i + 1;
       runs.push([i, end]);
       i = end;
     }
-    const few = n > 12 ? [] : bars ? numbersOn(names) : names.flatMap((_, k) => x.flatMap((__, i) => (Number.isFinite(shown.y(k, i)) ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })] : [])));
+    const few =
+      n > 12
+        ? []
+        : bars
+          ? numbersOn(names)
+          : names.flatMap((_, k) =>
+              x.flatMap((__, i) =>
+                Number.isFinite(shown.y(k, i))
+                  ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })]
+                  : [],
+              ),
+            );
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
     view.legend.replaceChildren(
-      ...names.map((name, k) => h("span", { class: "lv-key" },
-        s("svg", { width: 34, height: 12, "aria-hidden": "true" }, bars
-          ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
-          : s("path", { d: "M1 6L33 6", ...dashed(k) })), pieceNodes(name))),
-      ...(!bars && runs.some(([from, to]) => to - from > 1) ? [h("span", {}, "where points crowd: line = their mean, band = from lowest to highest")] : []));
+      ...names.map((name, k) =>
+        h(
+          "span",
+          { class: "lv-key" },
+          s(
+            "svg",
+            { width: 34, height: 12, "aria-hidden": "true" },
+            bars
+              ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
+              : s("path", { d: "M1 6L33 6", ...dashed(k) }),
+          ),
+          pieceNodes(name),
+        ),
+      ),
+      ...(!bars && runs.some(([from, to]) => to - from > 1)
+        ? [h("span", {}, "where points crowd: line = their mean, band = from lowest to highest")]
+        : []),
+    );
   }
 
   return view.start(() => {
     const now = { theme: view.theme, width: view.width() };
-    for (const name of ["x", "values", "names", "labels", "x_axis", "y_axis", "x_ticks", "log_x", "log_y", "down", "bars", "unit", "y_min", "y_max", "marks", "waiting", "stage"])
+    for (const name of [
+      "x",
+      "values",
+      "names",
+      "labels",
+      "x_axis",
+      "y_axis",
+      "x_ticks",
+      "log_x",
+      "log_y",
+      "down",
+      "bars",
+      "unit",
+      "y_min",
+      "y_max",
+      "marks",
+      "waiting",
+      "stage",
+    ])
       now[name] = model.get(name);
-    if (Object.keys(now).some((name) => now[name] !== drawn[name])) { // moving the cursor draws nothing else again
+    if (Object.keys(now).some((name) => now[name] !== drawn[name])) {
+      // moving the cursor draws nothing else again
       drawn = now;
       draw();
     }
     tell(model.get("selected"));
   });
 }
-
-export default { render };

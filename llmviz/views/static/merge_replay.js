@@ -1,6 +1,8 @@
 // A word as a row of bytes, glued pair by pair into tokens. Python sent every step; here they are only shown.
 
-function render({ model, el }) {
+import { chip, clamp, frame, h, markLegend, pieceNodes, player, setText, widest } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "merge_replay");
   const bar = player(view, { steps: () => model.get("told").length - 1, name: "glue", pace: 750 });
   const tree = h("div", { class: "lv-tree", "aria-hidden": "true" });
@@ -28,10 +30,13 @@ function render({ model, el }) {
     const need = Math.max(50, ...spans.map(([from, to], i) => (widest(view, [labels[i]], 18) + 16) / (to - from)));
     const column = clamp(Math.floor((width - 8) / Math.max(1, n)), Math.ceil(need), 92);
     const levels = Math.max(0, ...spans.map((span) => span[2]));
-    const HIGH = 50, GAP = 16, TAGS = 30;
+    const HIGH = 50,
+      GAP = 16,
+      TAGS = 30;
     const top = (level) => (levels - level) * (HIGH + GAP) + 6;
     const ground = top(0) + HIGH;
-    const place = (node, x, y, w, hgt) => Object.assign(node.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${hgt}px` });
+    const place = (node, x, y, w, hgt) =>
+      Object.assign(node.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${hgt}px` });
     const children = [];
 
     nodes = spans.map(([from, to, level], i) => {
@@ -99,19 +104,26 @@ function render({ model, el }) {
     });
     bar.show(step);
     view.note(told[step] ?? "");
-    if (step !== drawn.step && nodes[newest]) { // a long word is wider than the page: follow what happens
+    if (step !== drawn.step && nodes[newest]) {
+      // a long word is wider than the page: follow what happens
       const { offsetLeft: left, offsetWidth: wide } = nodes[newest];
       const [from, shown] = [view.body.scrollLeft, view.body.clientWidth];
       if (left < from || left + wide > from + shown) view.body.scrollLeft = left + wide / 2 - shown / 2;
     }
     if (fresh || drawn.theme !== view.theme)
       view.legend.replaceChildren(
-        ...(nodes.length ? [h("span", {}, "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next")] : []),
+        ...(nodes.length
+          ? [
+              h(
+                "span",
+                {},
+                "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next",
+              ),
+            ]
+          : []),
         ...markLegend(model.get("labels")),
       );
     if (fresh && drawn.spans && model.get("autoplay") && told.length > 1) bar.playSoon();
     drawn = { spans, step, width, theme: view.theme };
   });
 }
-
-export default { render };

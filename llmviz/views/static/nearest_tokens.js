@@ -1,9 +1,14 @@
 // Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows what random pairs have.
 
-function render({ model, el }) {
+import { barRows, clamp, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "nearest_tokens");
-  const axis = h("div", { class: "lv-axis", "aria-hidden": "true" },
-    [0, 0.25, 0.5, 0.75, 1].map((v) => h("span", { style: `left:${100 * v}%` }, String(v))));
+  const axis = h(
+    "div",
+    { class: "lv-axis", "aria-hidden": "true" },
+    [0, 0.25, 0.5, 0.75, 1].map((v) => h("span", { style: `left:${100 * v}%` }, String(v))),
+  );
   const tell = (index) => {
     const [pieces, cosines, ids] = [model.get("pieces"), floats(model.get("cosines")), model.get("ids")];
     if (!pieces[index] || !cosines) return view.note("");
@@ -15,7 +20,11 @@ function render({ model, el }) {
   const bars = barRows(view, {
     name: "nearest tokens",
     tell,
-    parts: () => ({ band: h("span", { class: "lv-band" }), bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }) }),
+    parts: () => ({
+      band: h("span", { class: "lv-band" }),
+      bar: h("span", { class: "lv-bar" }),
+      value: h("span", { class: "lv-value" }),
+    }),
   });
   view.body.append(bars.list, axis);
 
@@ -37,10 +46,16 @@ function render({ model, el }) {
     view.setLegend(
       ...(pieces.length ? [h("span", {}, "bar = cosine")] : []),
       ...(band && pieces.length
-        ? [h("span", {}, h("span", { class: "lv-band-key" }), ` random pairs: ${number(band.data[0])} ± ${number(band.data[1])}`)]
+        ? [
+            h(
+              "span",
+              {},
+              h("span", { class: "lv-band-key" }),
+              ` random pairs: ${number(band.data[0])} ± ${number(band.data[1])}`,
+            ),
+          ]
         : []),
-      ...markLegend(pieces));
+      ...markLegend(pieces),
+    );
   });
 }
-
-export default { render };

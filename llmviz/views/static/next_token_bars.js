@@ -1,11 +1,18 @@
 // The likeliest next tokens as bars; an outline shows what they were before.
 
-function render({ model, el }) {
+import { barRows, clamp, count, floats, frame, h, markLegend, percent, quoted, setText } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "next_token_bars");
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
   let ticks = 0;
   const tell = (index) => {
-    const [pieces, probs, before, ids] = [model.get("pieces"), floats(model.get("probs")), floats(model.get("before")), model.get("ids")];
+    const [pieces, probs, before, ids] = [
+      model.get("pieces"),
+      floats(model.get("probs")),
+      floats(model.get("before")),
+      model.get("ids"),
+    ];
     if (!pieces[index] || !probs) return view.note("");
     const parts = [`${quoted(pieces[index])} · probability ${percent(probs.data[index])}`];
     if (before) parts.push(`before ${percent(before.data[index])}`);
@@ -15,7 +22,11 @@ function render({ model, el }) {
   const bars = barRows(view, {
     name: "next tokens",
     tell,
-    parts: () => ({ ghost: h("span", { class: "lv-ghost" }), bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }) }),
+    parts: () => ({
+      ghost: h("span", { class: "lv-ghost" }),
+      bar: h("span", { class: "lv-bar" }),
+      value: h("span", { class: "lv-value" }),
+    }),
   });
   view.body.append(bars.list, axis);
 
@@ -32,8 +43,11 @@ function render({ model, el }) {
     });
     if (full !== ticks) {
       ticks = full;
-      axis.replaceChildren(...[0, 0.2, 0.4, 0.6, 0.8, 1].map((part) =>
-        h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))} %`)));
+      axis.replaceChildren(
+        ...[0, 0.2, 0.4, 0.6, 0.8, 1].map((part) =>
+          h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))} %`),
+        ),
+      );
     }
     const [rest, n] = [model.get("rest"), model.get("n_rest")];
     const notes = [];
@@ -42,5 +56,3 @@ function render({ model, el }) {
     view.setLegend(...notes.map((text) => h("span", {}, text)), ...markLegend(model.get("pieces")));
   });
 }
-
-export default { render };

@@ -1,5 +1,7 @@
 // The six stages in a row, as links, with the layers' bracket above and the loop's way back below.
 
+import { clamp, frame, h, KIT, onKeys } from "./kit.js";
+
 /**
  * A link to a neighbouring notebook. JupyterLab opens it in a tab of its own, by the same two objects that serve the
  * links in its markdown cells; elsewhere it is a plain relative link.
@@ -8,11 +10,14 @@ function notebookLink(model, attributes, file, ...children) {
   const link = h("a", { ...attributes, href: file }, ...children);
   const { resolver, linkHandler } = model.widget_manager?.rendermime ?? {};
   if (resolver && linkHandler)
-    resolver.resolveUrl(file).then((path) => linkHandler.handleLink(link, decodeURIComponent(path), "")).catch(() => {});
+    resolver
+      .resolveUrl(file)
+      .then((path) => linkHandler.handleLink(link, decodeURIComponent(path), ""))
+      .catch(() => {});
   return link;
 }
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "pipeline_map", { card: false });
   const map = h("div", { class: "lv-map", role: "list", "aria-label": "stages of the model" });
   view.body.append(map);
@@ -27,7 +32,8 @@ function render({ model, el }) {
     if (here || !file) return h("span", { ...attributes, "aria-current": here ? "step" : null }, ...inner);
     return notebookLink(model, attributes, file, ...inner);
   };
-  const brace = (name, words) => h("span", { class: `lv-over lv-${name}` }, h("span", {}, words), h("span", { class: "lv-brace" }));
+  const brace = (name, words) =>
+    h("span", { class: `lv-over lv-${name}` }, h("span", {}, words), h("span", { class: "lv-brace" }));
   const layOut = () => {
     boxes = KIT.stages.map(make);
     const cells = boxes.flatMap((box, i) => [
@@ -40,8 +46,12 @@ function render({ model, el }) {
       brace("inside", "inside attention"),
       brace("bracket", model.get("bracket")),
       ...cells.filter(Boolean),
-      h("span", { class: "lv-return" }, h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▲"),
-        loop ? notebookLink(model, { class: "lv-words" }, loop, words) : h("span", { class: "lv-words" }, words)),
+      h(
+        "span",
+        { class: "lv-return" },
+        h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▲"),
+        loop ? notebookLink(model, { class: "lv-words" }, loop, words) : h("span", { class: "lv-words" }, words),
+      ),
     );
   };
   const step = (by) => () => {
@@ -58,7 +68,9 @@ function render({ model, el }) {
     if (picked === told) return;
     told = picked;
     const number = KIT.stages.indexOf(picked) + 1;
-    view.legend.replaceChildren(...(file ? [notebookLink(model, { class: "lv-on" }, file, `Notebook ${number} takes this stage apart`)] : []));
+    view.legend.replaceChildren(
+      ...(file ? [notebookLink(model, { class: "lv-on" }, file, `Notebook ${number} takes this stage apart`)] : []),
+    );
   };
 
   let drawn;
@@ -68,7 +80,7 @@ function render({ model, el }) {
     drawn = key;
     const width = view.width();
     map.dataset.columns = width >= 760 ? "6" : width >= 430 ? "3" : "1";
-    const solid = model.get("links") ? model.get("here") : model.get("picked") ?? model.get("here");
+    const solid = model.get("links") ? model.get("here") : (model.get("picked") ?? model.get("here"));
     boxes.forEach((box, i) => {
       box.classList.toggle("lv-solid", KIT.stages[i] === solid);
       if (box.tagName === "BUTTON") box.setAttribute("aria-pressed", String(KIT.stages[i] === model.get("picked")));
@@ -77,5 +89,3 @@ function render({ model, el }) {
     wayOn();
   });
 }
-
-export default { render };

@@ -1,6 +1,8 @@
 // A question: choose or type a guess, commit to it, and only then see what the model says.
 
-function render({ model, el }) {
+import { clamp, frame, h, minus, uid } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "predict");
   const group = uid();
   const question = h("div", { class: "lv-question", id: `${group}-q` });
@@ -9,28 +11,61 @@ function render({ model, el }) {
   view.body.append(question, form, reveal);
 
   const commit = h("button", { type: "submit", class: "lv-commit" }, "Commit");
-  const again = h("button", { type: "button", class: "lv-again", onclick: () => {
-    view.set({ committed: false, guess: null });
-    requestAnimationFrame(() => form.querySelector("input")?.focus());
-  } }, "Guess again");
+  const again = h(
+    "button",
+    {
+      type: "button",
+      class: "lv-again",
+      onclick: () => {
+        view.set({ committed: false, guess: null });
+        requestAnimationFrame(() => form.querySelector("input")?.focus());
+      },
+    },
+    "Guess again",
+  );
   let inputs = [];
 
   const choices = (options) => {
-    inputs = options.map((_, i) => h("input", { type: "radio", name: group, value: i, onchange: () => view.set({ guess: i }) }));
-    return h("div", { class: "lv-options", role: "radiogroup", "aria-labelledby": `${group}-q` },
-      options.map((option, i) => h("label", { class: "lv-option" }, inputs[i], h("bdi", {}, option))));
+    inputs = options.map((_, i) =>
+      h("input", { type: "radio", name: group, value: i, onchange: () => view.set({ guess: i }) }),
+    );
+    return h(
+      "div",
+      { class: "lv-options", role: "radiogroup", "aria-labelledby": `${group}-q` },
+      options.map((option, i) => h("label", { class: "lv-option" }, inputs[i], h("bdi", {}, option))),
+    );
   };
   const numberField = () => {
     const [low, high, unit] = [model.get("low"), model.get("high"), model.get("unit")];
     const bounded = low !== null && high !== null;
     const step = bounded ? (high - low > 20 ? 1 : (high - low) / 100) : "any";
-    const typed = h("input", { type: "number", class: "lv-number", step: "any", placeholder: "your guess", "aria-labelledby": `${group}-q` });
-    const slid = bounded ? h("input", { type: "range", class: "lv-range", min: low, max: high, step, "aria-label": "your guess on a line" }) : null;
+    const typed = h("input", {
+      type: "number",
+      class: "lv-number",
+      step: "any",
+      placeholder: "your guess",
+      "aria-labelledby": `${group}-q`,
+    });
+    const slid = bounded
+      ? h("input", {
+          type: "range",
+          class: "lv-range",
+          min: low,
+          max: high,
+          step,
+          "aria-label": "your guess on a line",
+        })
+      : null;
     typed.addEventListener("input", () => view.set({ guess: typed.value === "" ? null : Number(typed.value) }));
     slid?.addEventListener("input", () => view.set({ guess: Number(slid.value) }));
     inputs = [typed, slid].filter(Boolean);
-    return h("div", { class: "lv-quantity" }, typed, unit ? h("span", {}, unit) : null,
-      slid ? h("span", { class: "lv-slide" }, short(low), slid, short(high)) : null);
+    return h(
+      "div",
+      { class: "lv-quantity" },
+      typed,
+      unit ? h("span", {}, unit) : null,
+      slid ? h("span", { class: "lv-slide" }, short(low), slid, short(high)) : null,
+    );
   };
   const short = (v) => minus(String(Number(v.toPrecision(4))));
 
@@ -50,10 +85,16 @@ function render({ model, el }) {
     const [low, high, guess, answer] = ["low", "high", "guess", "answer"].map((trait) => model.get(trait));
     if (model.get("options") || low === null || high === null || answer === null || high <= low) return null;
     const place = (v) => 100 * clamp((v - low) / (high - low));
-    const dot = (name, v, label) => h("span", { class: `lv-dot lv-dot-${name}`, style: `left:${place(v)}%` }, h("span", {}, label));
-    const [from, to] = [place(guess), place(answer)].sort((a, b) => a - b);
-    return h("div", { class: "lv-line-of-two", "aria-hidden": "true" },
-      h("span", { class: "lv-gap", style: `left:${from}%;width:${to - from}%` }), dot("guess", guess, "you"), dot("answer", answer, "the model"));
+    const dot = (name, v, label) =>
+      h("span", { class: `lv-dot lv-dot-${name}`, style: `left:${place(v)}%` }, h("span", {}, label));
+    const [from, to] = [place(guess), place(answer)].toSorted((a, b) => a - b);
+    return h(
+      "div",
+      { class: "lv-line-of-two", "aria-hidden": "true" },
+      h("span", { class: "lv-gap", style: `left:${from}%;width:${to - from}%` }),
+      dot("guess", guess, "you"),
+      dot("answer", answer, "the model"),
+    );
   };
 
   let drawn;
@@ -61,7 +102,8 @@ function render({ model, el }) {
     const [options, guess, committed] = [model.get("options"), model.get("guess"), model.get("committed")];
     question.textContent = model.get("question");
     const key = JSON.stringify([options, model.get("low"), model.get("high"), model.get("unit")]);
-    if (key !== drawn) form.replaceChildren(options ? choices(options) : numberField(), h("div", { class: "lv-act" }, commit, again));
+    if (key !== drawn)
+      form.replaceChildren(options ? choices(options) : numberField(), h("div", { class: "lv-act" }, commit, again));
     drawn = key;
     for (const input of inputs) {
       input.disabled = committed;
@@ -71,7 +113,8 @@ function render({ model, el }) {
         input.parentElement.classList.toggle("lv-chosen", i === guess);
         input.parentElement.classList.toggle("lv-right", committed && i === model.get("answer"));
       } else if (guess === null || Number(input.value) !== guess || input.value === "") {
-        if (guess !== null || document.activeElement !== input || committed) input.value = guess === null ? "" : String(guess);
+        if (guess !== null || document.activeElement !== input || committed)
+          input.value = guess === null ? "" : String(guess);
       }
       if (input.type === "range") input.classList.toggle("lv-untouched", guess === null);
     }
@@ -82,13 +125,13 @@ function render({ model, el }) {
     reveal.hidden = !committed;
     if (committed && !told) reveal.replaceChildren(h("div", { class: "lv-told" }, "computing …"));
     else if (committed)
-      reveal.replaceChildren(...[
-        numberLine(),
-        h("div", { class: "lv-told" }, told),
-        model.get("explained") ? h("div", { class: "lv-why" }, model.get("explained")) : null,
-      ].filter(Boolean));
+      reveal.replaceChildren(
+        ...[
+          numberLine(),
+          h("div", { class: "lv-told" }, told),
+          model.get("explained") ? h("div", { class: "lv-why" }, model.get("explained")) : null,
+        ].filter(Boolean),
+      );
     else reveal.replaceChildren();
   });
 }
-
-export default { render };

@@ -1,11 +1,22 @@
 // RoPE's pairs of one query and one key as clocks with two hands each. Python turned the hands; here they are drawn.
 
-function render({ model, el }) {
+import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, s } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
   const sum = h("div", { class: "lv-dial-sum", "aria-hidden": "true" });
   const dials = s("g", {});
   const svg = s("svg", { "aria-hidden": "true" }, dials);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": "clocks, one a pair: arrow keys go from one to the next" }, svg);
+  const plot = h(
+    "div",
+    {
+      class: "lv-plot",
+      role: "application",
+      tabindex: "0",
+      "aria-label": "clocks, one a pair: arrow keys go from one to the next",
+    },
+    svg,
+  );
   view.body.append(sum, plot);
   let clocks = [];
   let layout = null;
@@ -20,13 +31,17 @@ function render({ model, el }) {
   const degrees = ([a, b]) => (Math.atan2(b, a) * 180) / Math.PI;
   const pair = (hands, i) => [hands.data[2 * i], hands.data[2 * i + 1]];
   const signed = (v) => (v > 0 ? "+" : "") + number(v);
-  const turn = (period) => (period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2))));
+  const turn = (period) =>
+    period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
   const tell = (index) => {
     const [q, k, parts, periods] = ["q_hands", "k_hands", "parts", "periods"].map((name) => floats(model.get(name)));
-    if (!parts || index < 0 || index >= parts.data.length) return view.note("Point at a clock, or go to one with the arrow keys.");
+    if (!parts || index < 0 || index >= parts.data.length)
+      return view.note("Point at a clock, or go to one with the arrow keys.");
     let between = Math.abs(degrees(pair(q, index)) - degrees(pair(k, index)));
     if (between > 180) between = 360 - between;
-    view.note(`pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`);
+    view.note(
+      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`,
+    );
   };
   const indexOf = (event) => {
     if (!layout) return null;
@@ -36,27 +51,42 @@ function render({ model, el }) {
     const index = row * layout.columns + column;
     return column >= 0 && column < layout.columns && index >= 0 && index < clocks.length ? index : null;
   };
-  plot.addEventListener("click", (event) => { const i = indexOf(event); if (i !== null) select(i, true); });
-  plot.addEventListener("pointermove", (event) => { const i = indexOf(event); if (i !== null) tell(i); });
+  plot.addEventListener("click", (event) => {
+    const i = indexOf(event);
+    if (i !== null) select(i, true);
+  });
+  plot.addEventListener("pointermove", (event) => {
+    const i = indexOf(event);
+    if (i !== null) tell(i);
+  });
   plot.addEventListener("pointerleave", () => tell(current()));
   onKeys(plot, {
-    ArrowRight: () => select(current() + 1), ArrowLeft: () => select(current() - 1),
-    ArrowDown: () => select(current() + (layout?.columns ?? 1)), ArrowUp: () => select(current() - (layout?.columns ?? 1)),
-    Home: () => select(0), End: () => select(clocks.length - 1),
-    Enter: () => select(current(), true), " ": () => select(current(), true),
+    ArrowRight: () => select(current() + 1),
+    ArrowLeft: () => select(current() - 1),
+    ArrowDown: () => select(current() + (layout?.columns ?? 1)),
+    ArrowUp: () => select(current() - (layout?.columns ?? 1)),
+    Home: () => select(0),
+    End: () => select(clocks.length - 1),
+    Enter: () => select(current(), true),
   });
 
   function makeClock(i) {
     const one = {
       face: s("circle", { class: "lv-clock" }),
-      k: s("line", { class: "lv-hand-k" }), q: s("line", { class: "lv-hand-q" }), hub: s("circle", { class: "lv-hub", r: 2.2 }),
-      axis: s("line", { class: "lv-dial-axis" }), bar: s("rect", { height: 9 }),
-      name: s("text", { class: "lv-quiet", "text-anchor": "middle" }), part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
+      k: s("line", { class: "lv-hand-k" }),
+      q: s("line", { class: "lv-hand-q" }),
+      hub: s("circle", { class: "lv-hub", r: 2.2 }),
+      axis: s("line", { class: "lv-dial-axis" }),
+      bar: s("rect", { height: 9 }),
+      name: s("text", { class: "lv-quiet", "text-anchor": "middle" }),
+      part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
     };
     one.node = s("g", { "data-index": i }, one.face, one.k, one.q, one.hub, one.axis, one.bar, one.name, one.part);
     return one;
   }
-  const put = (node, values) => { for (const [name, v] of Object.entries(values)) node.setAttribute(name, typeof v === "number" ? v.toFixed(2) : v); };
+  const put = (node, values) => {
+    for (const [name, v] of Object.entries(values)) node.setAttribute(name, typeof v === "number" ? v.toFixed(2) : v);
+  };
 
   return view.start(() => {
     const [q, k, parts, periods] = ["q_hands", "k_hands", "parts", "periods"].map((name) => floats(model.get(name)));
@@ -82,7 +112,10 @@ function render({ model, el }) {
     clocks.forEach((one, i) => {
       const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
       put(one.face, { cx, cy, r, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
-      for (const [line, hands, most] of [[one.q, q, qMax], [one.k, k, kMax]]) {
+      for (const [line, hands, most] of [
+        [one.q, q, qMax],
+        [one.k, k, kMax],
+      ]) {
         const [a, b] = pair(hands, i);
         const by = ((r - 3) * Math.sqrt(Math.hypot(a, b) / most)) / Math.max(1e-9, Math.hypot(a, b));
         put(line, { x1: cx, y1: cy, x2: cx + a * by, y2: cy + b * by });
@@ -92,7 +125,12 @@ function render({ model, el }) {
       const part = clamp(parts.data[i] / limit, -1, 1);
       const reach = Math.abs(part) * (w / 2 - 5);
       put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
-      put(one.bar, { x: part < 0 ? cx - reach : cx, y, width: Math.max(0.01, reach), fill: scale.css(part < 0 ? -0.66 : 0.66) });
+      put(one.bar, {
+        x: part < 0 ? cx - reach : cx,
+        y,
+        width: Math.max(0.01, reach),
+        fill: scale.css(part < 0 ? -0.66 : 0.66),
+      });
       const label = turn(periods.data[i]);
       put(one.name, { x: cx, y: cy - r - 7 });
       put(one.part, { x: cx, y: y + 27 });
@@ -100,20 +138,38 @@ function render({ model, el }) {
       if (one.name.textContent !== label) one.name.textContent = label;
       if (one.part.textContent !== minus(told)) one.part.textContent = minus(told);
     });
-    const at = (name) => h("span", {}, h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")), ` at ${count(model.get(`${name}_position`))}`);
+    const at = (name) =>
+      h(
+        "span",
+        {},
+        h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")),
+        ` at ${count(model.get(`${name}_position`))}`,
+      );
     const kept = String(model.get("score"));
     sum.replaceChildren(
       h("b", {}, `score ${minus((model.get("score") > 0 ? "+" : "") + Number(kept).toFixed(2))}`),
-      h("span", {}, "query ", at("q")), h("span", {}, "key ", at("k")),
+      h("span", {}, "query ", at("q")),
+      h("span", {}, "key ", at("k")),
       h("span", {}, `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`),
     );
-    const key = (kind, text) => h("span", { class: "lv-dial-key" },
-      s("svg", { width: 30, height: 12, "aria-hidden": "true" }, s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: `lv-hand-${kind}` })), text);
-    view.setLegend(key("q", "hand of the query"), key("k", "hand of the key"),
-      h("span", {}, "above: tokens for one full turn"), h("span", {}, `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`),
-      h("span", {}, "length of a hand: square-root scale"));
+    const key = (kind, text) =>
+      h(
+        "span",
+        { class: "lv-dial-key" },
+        s(
+          "svg",
+          { width: 30, height: 12, "aria-hidden": "true" },
+          s("line", { x1: 2, x2: 28, y1: 6, y2: 6, class: `lv-hand-${kind}` }),
+        ),
+        text,
+      );
+    view.setLegend(
+      key("q", "hand of the query"),
+      key("k", "hand of the key"),
+      h("span", {}, "above: tokens for one full turn"),
+      h("span", {}, `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`),
+      h("span", {}, "length of a hand: square-root scale"),
+    );
     tell(current());
   });
 }
-
-export default { render };

@@ -1,5 +1,7 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
+import { clamp, count, floats, frame, h, percent, s } from "./kit.js";
+
 const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
@@ -7,9 +9,13 @@ const CARDS = {
   min_p: { name: "min-p", says: "p times the likeliest, or more", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
-function render({ model, el }) {
+export function render({ model, el }) {
   const view = frame(model, el, "sampler_cards");
-  const line = h("div", { class: "lv-line-of-cards", role: "list", "aria-label": "the steps of the sampler, first to last" });
+  const line = h("div", {
+    class: "lv-line-of-cards",
+    role: "list",
+    "aria-label": "the steps of the sampler, first to last",
+  });
   view.body.append(line);
   const cards = {};
 
@@ -28,7 +34,11 @@ function render({ model, el }) {
   for (const [name, spec] of Object.entries(CARDS)) {
     const parts = {
       number: h("span", { class: "lv-number" }),
-      knob: h("button", { type: "button", class: "lv-switch", onclick: () => flip(name), "aria-label": `${spec.name} on` }, h("span", { class: "lv-knob" })),
+      knob: h(
+        "button",
+        { type: "button", class: "lv-switch", onclick: () => flip(name), "aria-label": `${spec.name} on` },
+        h("span", { class: "lv-knob" }),
+      ),
       slider: h("input", { type: "range", min: spec.low, max: spec.high, step: spec.step, "aria-label": spec.name }),
       value: h("b", { class: "lv-setting" }),
       shape: s("svg", { class: "lv-shape", viewBox: "0 0 240 46", preserveAspectRatio: "none", "aria-hidden": "true" }),
@@ -37,19 +47,35 @@ function render({ model, el }) {
       cuts: h("div", { class: "lv-cuts" }),
     };
     parts.slider.addEventListener("input", () =>
-      view.set({ settings: { ...model.get("settings"), [name]: Number(parts.slider.value) } }));
-    const node = h("div", { class: "lv-step", tabindex: "0", role: "listitem", "data-name": name },
-      h("div", { class: "lv-head" }, h("span", { class: "lv-grip", "aria-hidden": "true" }, "⠿"), parts.number, h("b", { class: "lv-title" }, spec.name), parts.knob),
+      view.set({ settings: { ...model.get("settings"), [name]: Number(parts.slider.value) } }),
+    );
+    const node = h(
+      "div",
+      { class: "lv-step", tabindex: "0", role: "listitem", "data-name": name },
+      h(
+        "div",
+        { class: "lv-head" },
+        h("span", { class: "lv-grip", "aria-hidden": "true" }, "⠿"),
+        parts.number,
+        h("b", { class: "lv-title" }, spec.name),
+        parts.knob,
+      ),
       h("div", { class: "lv-hint" }, spec.says),
       h("div", { class: "lv-set" }, parts.slider, parts.value),
       parts.shape,
       h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept),
-      parts.says, parts.cuts);
-    node.addEventListener("keydown", (event) => { // the slider and the switch keep their own keys
+      parts.says,
+      parts.cuts,
+    );
+    node.addEventListener("keydown", (event) => {
+      // the slider and the switch keep their own keys
       if (event.target !== node || event.altKey || event.metaKey) return;
       const act = {
-        ArrowLeft: () => move(name, place(name) - 1), ArrowRight: () => move(name, place(name) + 1),
-        Home: () => move(name, 0), End: () => move(name, 3), Enter: () => flip(name), " ": () => flip(name),
+        ArrowLeft: () => move(name, place(name) - 1),
+        ArrowRight: () => move(name, place(name) + 1),
+        Home: () => move(name, 0),
+        End: () => move(name, 3),
+        Enter: () => flip(name),
       }[event.key];
       if (!act) return;
       event.preventDefault();
@@ -63,10 +89,19 @@ function render({ model, el }) {
       node.classList.add("lv-dragged");
       const over = (now) => {
         // where the cards lie, not where they glide through on their way
-        const frame = view.body.getBoundingClientRect();
-        const [x, y] = [now.clientX - frame.left + view.body.scrollLeft, now.clientY - frame.top + view.body.scrollTop];
-        const hit = Object.entries(cards).find(([other, { node: that }]) => other !== name
-          && x > that.offsetLeft && x < that.offsetLeft + that.offsetWidth && y > that.offsetTop && y < that.offsetTop + that.offsetHeight);
+        const ground = view.body.getBoundingClientRect();
+        const [x, y] = [
+          now.clientX - ground.left + view.body.scrollLeft,
+          now.clientY - ground.top + view.body.scrollTop,
+        ];
+        const hit = Object.entries(cards).find(
+          ([other, { node: that }]) =>
+            other !== name &&
+            x > that.offsetLeft &&
+            x < that.offsetLeft + that.offsetWidth &&
+            y > that.offsetTop &&
+            y < that.offsetTop + that.offsetHeight,
+        );
         if (hit) move(name, place(hit[0]));
       };
       const drop = () => {
@@ -95,7 +130,11 @@ function render({ model, el }) {
     for (const name of order) {
       const now = cards[name].node.getBoundingClientRect();
       const [dx, dy] = [was[name].left - now.left, was[name].top - now.top];
-      if (dx || dy) cards[name].node.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }], { duration: 160, easing: "ease-out" });
+      if (dx || dy)
+        cards[name].node.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }], {
+          duration: 160,
+          easing: "ease-out",
+        });
     }
   }
 
@@ -115,23 +154,44 @@ function render({ model, el }) {
       if (Number(card.slider.value) !== settings[name]) card.slider.value = settings[name];
       card.value.textContent = settings[name].toFixed(card.spec.digits);
       card.kept.style.width = told ? `${100 * (1 - told.cut)}%` : "100%";
-      card.says.textContent = !told ? "off" : name === "temperature"
-        ? `${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits unsure` : `keeps ${count(told.kept)} ${told.kept === 1 ? "token" : "tokens"}`;
-      card.cuts.textContent = !told ? "" : name !== "temperature" ? `cuts ${percent(told.cut)} of the mass`
-        : settings[name] ? "cuts nothing" : "all on the likeliest";
+      card.says.textContent = !told
+        ? "off"
+        : name === "temperature"
+          ? `${told.bits_before.toFixed(1)} → ${told.bits.toFixed(1)} bits unsure`
+          : `keeps ${count(told.kept)} ${told.kept === 1 ? "token" : "tokens"}`;
+      card.cuts.textContent = !told
+        ? ""
+        : name !== "temperature"
+          ? `cuts ${percent(told.cut)} of the mass`
+          : settings[name]
+            ? "cuts nothing"
+            : "all on the likeliest";
       const k = shapes ? shapes.shape[1] : 0;
       const row = Array.from({ length: k }, (_, j) => shapes.data[i * k + j]);
       const most = Math.max(...row, 1e-9);
-      card.shape.replaceChildren(...row.map((p, j) => p > 0
-        ? s("rect", { x: j * (240 / k) + 1, y: 46 - 44 * (p / most), width: 240 / k - 2, height: Math.max(1, 44 * (p / most)), class: "lv-piece-of-shape" })
-        : s("rect", { x: j * (240 / k) + 1, y: 44.5, width: 240 / k - 2, height: 1.5, class: "lv-gone" })));
-      card.node.setAttribute("aria-label", `${card.spec.name}, card ${i + 1} of ${order.length}, ${card.says.textContent}, ${card.cuts.textContent}. Arrow keys move it.`);
+      card.shape.replaceChildren(
+        ...row.map((p, j) =>
+          p > 0
+            ? s("rect", {
+                x: j * (240 / k) + 1,
+                y: 46 - 44 * (p / most),
+                width: 240 / k - 2,
+                height: Math.max(1, 44 * (p / most)),
+                class: "lv-piece-of-shape",
+              })
+            : s("rect", { x: j * (240 / k) + 1, y: 44.5, width: 240 / k - 2, height: 1.5, class: "lv-gone" }),
+        ),
+      );
+      card.node.setAttribute(
+        "aria-label",
+        `${card.spec.name}, card ${i + 1} of ${order.length}, ${card.says.textContent}, ${card.cuts.textContent}. Arrow keys move it.`,
+      );
     });
     view.legend.replaceChildren(
       h("span", {}, "drag a card, or focus it and press ← →"),
       h("span", {}, "small bars: the 24 likeliest after this card"),
-      h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"), h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"));
+      h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"),
+      h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"),
+    );
   });
 }
-
-export default { render };

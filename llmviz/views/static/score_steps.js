@@ -1,12 +1,34 @@
 // One row of attention, from the raw products to the shares: a line a key, a column a step.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  KIT,
+  markLegend,
+  number,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "score_steps");
   const head = h("div", { class: "lv-steps-head", "aria-hidden": "true" });
-  const list = h("div", { class: "lv-steps", role: "listbox", tabindex: "0", "aria-label": "keys: up and down move, left and right change the step" });
+  const list = h("div", {
+    class: "lv-steps",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "keys: up and down move, left and right change the step",
+  });
   view.body.append(head, list);
   const prefix = uid();
-  let rows = [];
+  const rows = [];
   let column = 3;
   let headed = "";
   let reached = null; // the row that was scrolled to
@@ -27,7 +49,12 @@ function render({ model, el }) {
     const [raw, scores, exps, weights] = numbers();
     const parts = [`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`];
     if (Number.isNaN(weights[row])) parts.push("a later token: masked");
-    else parts.push(`score ${number(scores[row])}`, `e^(score − largest) ${number(exps[row])}`, `share ${percent(weights[row])}`);
+    else
+      parts.push(
+        `score ${number(scores[row])}`,
+        `e^(score − largest) ${number(exps[row])}`,
+        `share ${percent(weights[row])}`,
+      );
     view.note(parts.join(" · "));
   };
   const at = (event) => {
@@ -35,33 +62,64 @@ function render({ model, el }) {
     const cell = event.target.closest(".lv-step");
     return row ? [Number(row.dataset.index), cell ? Number(cell.dataset.column) : column] : null;
   };
-  list.addEventListener("click", (event) => { const where = at(event); if (where) { column = where[1]; select(where[0], true); } });
-  list.addEventListener("pointermove", (event) => { const where = at(event); if (where) tell(where[0]); });
+  list.addEventListener("click", (event) => {
+    const where = at(event);
+    if (where) {
+      column = where[1];
+      select(where[0], true);
+    }
+  });
+  list.addEventListener("pointermove", (event) => {
+    const where = at(event);
+    if (where) tell(where[0]);
+  });
   list.addEventListener("pointerleave", () => tell(current()));
-  const step = (by) => () => { column = clamp(column + by, 0, 3); select(Math.max(0, current())); };
+  const step = (by) => () => {
+    column = clamp(column + by, 0, 3);
+    select(Math.max(0, current()));
+  };
   onKeys(list, {
-    ArrowDown: () => select(current() + 1), ArrowUp: () => select(current() - 1),
-    ArrowRight: step(1), ArrowLeft: step(-1),
-    Home: () => select(0), End: () => select(rows.length - 1),
-    Enter: () => select(Math.max(0, current()), true), " ": () => select(Math.max(0, current()), true),
+    ArrowDown: () => select(current() + 1),
+    ArrowUp: () => select(current() - 1),
+    ArrowRight: step(1),
+    ArrowLeft: step(-1),
+    Home: () => select(0),
+    End: () => select(rows.length - 1),
+    Enter: () => select(Math.max(0, current()), true),
   });
 
   const makeRow = (index) => {
     const row = { label: null, piece: h("bdi", { class: "lv-piece" }), steps: [] };
     for (let c = 0; c < 4; c++) {
       const [bar, value] = [h("span", { class: "lv-step-bar" }), h("span", { class: "lv-step-value" })];
-      row.steps.push({ bar, value, node: h("span", { class: `lv-step lv-step-${c < 2 ? "signed" : "share"}`, "data-column": c }, h("span", { class: "lv-step-track" }, bar), value) });
+      row.steps.push({
+        bar,
+        value,
+        node: h(
+          "span",
+          { class: `lv-step lv-step-${c < 2 ? "signed" : "share"}`, "data-column": c },
+          h("span", { class: "lv-step-track" }, bar),
+          value,
+        ),
+      });
     }
-    row.node = h("div", { class: "lv-step-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
-      h("span", { class: "lv-label" }, row.piece), ...row.steps.map((one) => one.node));
+    row.node = h(
+      "div",
+      { class: "lv-step-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      h("span", { class: "lv-label" }, row.piece),
+      ...row.steps.map((one) => one.node),
+    );
     return row;
   };
-  const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-  const mark = () => rows.forEach((row, i) => {
-    const on = i === current();
-    if (row.node.getAttribute("aria-selected") !== String(on)) row.node.setAttribute("aria-selected", String(on));
-    row.steps.forEach((one, c) => one.node.classList.toggle("lv-on", on && c === column));
-  });
+  const put = (node, text) => {
+    if (node.textContent !== text) node.textContent = text;
+  };
+  const mark = () =>
+    rows.forEach((row, i) => {
+      const on = i === current();
+      if (row.node.getAttribute("aria-selected") !== String(on)) row.node.setAttribute("aria-selected", String(on));
+      row.steps.forEach((one, c) => one.node.classList.toggle("lv-on", on && c === column));
+    });
 
   return view.start(() => {
     const pieces = model.get("pieces").slice(0, KIT.maxTokens);
@@ -71,7 +129,13 @@ function render({ model, el }) {
       rows.length = pieces.length;
       list.replaceChildren(...rows.map((row) => row.node));
     }
-    const titles = ["to (key)", "q · k", model.get("scaled") ? "÷ √d_head" : "not divided", "e^(score − largest)", "share (softmax)"];
+    const titles = [
+      "to (key)",
+      "q · k",
+      model.get("scaled") ? "÷ √d_head" : "not divided",
+      "e^(score − largest)",
+      "share (softmax)",
+    ];
     if (titles.join() !== headed) {
       headed = titles.join();
       head.replaceChildren(...titles.map((title) => h("span", {}, title)));
@@ -80,7 +144,10 @@ function render({ model, el }) {
     const limits = [most(raw), model.get("scaled") ? most(scores) : most(raw)];
     const scale = colorScale("signed", view.theme, 1);
     rows.forEach((row, i) => {
-      if (row.label !== pieces[i]) { row.label = pieces[i]; row.piece.replaceChildren(...pieceNodes(pieces[i])); }
+      if (row.label !== pieces[i]) {
+        row.label = pieces[i];
+        row.piece.replaceChildren(...pieceNodes(pieces[i]));
+      }
       const masked = Number.isNaN(weights[i]);
       row.node.classList.toggle("lv-masked", masked);
       [raw[i], scores[i]].forEach((v, c) => {
@@ -107,10 +174,11 @@ function render({ model, el }) {
       const below = node.offsetTop + node.offsetHeight - list.clientHeight;
       if (below > list.scrollTop) list.scrollTop = below + 4;
     }
-    view.setLegend(...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
-      h("span", {}, "orange: negative, blue: positive"), ...markLegend(pieces));
+    view.setLegend(
+      ...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
+      h("span", {}, "orange: negative, blue: positive"),
+      ...markLegend(pieces),
+    );
     tell(current());
   });
 }
-
-export default { render };

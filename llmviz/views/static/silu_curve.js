@@ -1,12 +1,27 @@
 // The curve of silu with every neuron of one token on it: across, what its gate says; up, what the gate lets pass.
 
-function render({ model, el }) {
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  minus,
+  number,
+  onKeys,
+  pixelRatio,
+  plotIn,
+  s,
+  setAttributes,
+  sizeCanvas,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "silu_curve");
   const canvas = h("canvas", { "aria-hidden": "true" });
   const ring = s("circle", { r: 8, class: "lv-ring" });
   const over = s("svg", { "aria-hidden": "true" }, ring);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": "neurons on the curve: left and right go to the next gate value" }, canvas, over);
-  view.body.append(plot);
+  const plot = plotIn(view, "neurons on the curve: left and right go to the next gate value", canvas, over);
   const HEIGHT = 330;
   const space = { left: 60, right: 16, top: 14, bottom: 46 };
   let shown = null;
@@ -16,14 +31,19 @@ function render({ model, el }) {
   const mark = (i) => {
     const there = i !== null && i !== undefined && i < shown.gate.length;
     ring.style.display = there ? "" : "none";
-    if (there) { ring.setAttribute("cx", shown.px(shown.gate[i])); ring.setAttribute("cy", shown.py(shown.passed[i])); }
+    if (there) {
+      ring.setAttribute("cx", shown.px(shown.gate[i]));
+      ring.setAttribute("cy", shown.py(shown.passed[i]));
+    }
     tell(i);
   };
 
   const tell = (i) => {
     if (i === null || i === undefined || !shown || i >= shown.gate.length) return view.note("");
     const [gate, passed] = [shown.gate[i], shown.passed[i]];
-    view.note(`neuron ${i} · gate ${number(gate)} → silu ${number(passed)} · × up ${number(shown.up[i])} = ${number(shown.hidden[i])}`);
+    view.note(
+      `neuron ${i} · gate ${number(gate)} → silu ${number(passed)} · × up ${number(shown.up[i])} = ${number(shown.hidden[i])}`,
+    );
   };
   const nearest = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -37,19 +57,38 @@ function render({ model, el }) {
   };
   plot.addEventListener("pointermove", (event) => shown && tell(nearest(event) ?? model.get("selected")));
   plot.addEventListener("pointerleave", () => tell(model.get("selected")));
-  plot.addEventListener("click", (event) => { const i = shown && nearest(event); if (i !== null) view.set({ selected: i }); });
+  plot.addEventListener("click", (event) => {
+    const i = shown && nearest(event);
+    if (i !== null) view.set({ selected: i });
+  });
   const step = (to) => () => {
     if (!shown) return;
-    shown.order ??= Array.from(shown.gate.keys()).sort((a, b) => shown.gate[a] - shown.gate[b]);
+    shown.order ??= [...shown.gate.keys()].toSorted((a, b) => shown.gate[a] - shown.gate[b]);
     const at = shown.order.indexOf(model.get("selected"));
     view.set({ selected: shown.order[clamp(to(at), 0, shown.order.length - 1)] });
   };
-  onKeys(plot, { ArrowRight: step((at) => at + 1), ArrowLeft: step((at) => (at < 0 ? shown.order.length : at) - 1), PageDown: step((at) => at + 50), PageUp: step((at) => at - 50), Home: step(() => 0), End: step(() => 1e9) });
+  onKeys(plot, {
+    ArrowRight: step((at) => at + 1),
+    ArrowLeft: step((at) => (at < 0 ? shown.order.length : at) - 1),
+    PageDown: step((at) => at + 50),
+    PageUp: step((at) => at - 50),
+    Home: step(() => 0),
+    End: step(() => 1e9),
+  });
 
   return view.start(() => {
-    const now = { values: model.get("values"), curve: model.get("curve"), theme: view.theme, width: view.width(), ratio: pixelRatio() };
+    const now = {
+      values: model.get("values"),
+      curve: model.get("curve"),
+      theme: view.theme,
+      width: view.width(),
+      ratio: pixelRatio(),
+    };
     if (!now.values || !now.curve) return;
-    if (Object.keys(now).some((key) => now[key] !== drawn[key])) { drawn = now; paint(now); }
+    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
+      drawn = now;
+      paint(now);
+    }
     mark(model.get("selected"));
   });
 
@@ -61,7 +100,7 @@ function render({ model, el }) {
     const [cx, cy] = [curve.data.slice(0, m), curve.data.slice(m)];
     const width = Math.max(320, Math.min(900, now.width));
     Object.assign(plot.style, { width: `${width}px`, height: `${HEIGHT}px` });
-    for (const [key, value] of Object.entries({ width, height: HEIGHT })) over.setAttribute(key, value);
+    setAttributes(over, { width, height: HEIGHT });
     const ctx = sizeCanvas(canvas, width, HEIGHT);
     const css = getComputedStyle(view.root);
     const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();
@@ -71,18 +110,23 @@ function render({ model, el }) {
     const px = (v) => space.left + ((v - x0) / (x1 - x0)) * (width - space.left - space.right);
     const py = (v) => HEIGHT - space.bottom - ((v - y0) / (y1 - y0)) * (HEIGHT - space.top - space.bottom);
     shown = { gate, up, passed, hidden, px, py, order: null };
-    const line = (x, y, X, Y) => { ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(X, Y); ctx.stroke(); };
+    const line = (x, y, X, Y) => {
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(X, Y);
+      ctx.stroke();
+    };
     ctx.font = `14px ${css.getPropertyValue("--lv-font-ui")}`;
     ctx.fillStyle = color("quiet");
     ctx.lineWidth = 1;
-    const step = [0.25, 0.5, 1, 2, 5, 10, 20, 50].find((k) => (x1 - x0) / k <= 9) ?? 100;
-    for (let v = Math.ceil(x0 / step) * step; v <= x1; v += step) {
+    const tick = [0.25, 0.5, 1, 2, 5, 10, 20, 50].find((k) => (x1 - x0) / k <= 9) ?? 100;
+    for (let v = Math.ceil(x0 / tick) * tick; v <= x1; v += tick) {
       ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
       line(px(v), space.top, px(v), HEIGHT - space.bottom);
       ctx.textAlign = "center";
       ctx.fillText(minus(String(v)), px(v), HEIGHT - space.bottom + 18);
     }
-    for (let v = Math.ceil(y0 / step) * step; v <= y1; v += step) {
+    for (let v = Math.ceil(y0 / tick) * tick; v <= y1; v += tick) {
       ctx.strokeStyle = v === 0 ? color("quiet") : color("line");
       line(space.left, py(v), width - space.right, py(v));
       ctx.textAlign = "right";
@@ -109,8 +153,8 @@ function render({ model, el }) {
     pen.fill();
     for (let i = 0; i < n; i++) ctx.drawImage(dot, px(gate[i]) - size / 2, py(passed[i]) - size / 2, size, size);
     const closed = gate.reduce((k, v) => k + (v < 0), 0);
-    view.legend.replaceChildren(h("span", {}, `each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`));
+    view.legend.replaceChildren(
+      h("span", {}, `each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`),
+    );
   }
 }
-
-export default { render };

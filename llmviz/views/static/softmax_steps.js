@@ -1,10 +1,34 @@
 // Logits, their powers of e, their shares: three columns of bars, a row for each of some tokens.
 
-function render({ model, el }) {
+import {
+  clamp,
+  count,
+  floats,
+  frame,
+  h,
+  markLegend,
+  minus,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  shorten,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "softmax_steps");
-  const table = h("div", { class: "lv-table", tabindex: "0", role: "grid", "aria-label": "three steps for some tokens" });
+  const table = h("div", {
+    class: "lv-table",
+    tabindex: "0",
+    role: "grid",
+    "aria-label": "three steps for some tokens",
+  });
   view.body.append(table);
-  const HEADS = [["1  logit", "last vector · the token’s row"], ["2  power", "e to the (logit − largest)"], ["3  probability", "power ÷ sum of all powers"]];
+  const HEADS = [
+    ["1  logit", "last vector · the token’s row"],
+    ["2  power", "e to the (logit − largest)"],
+    ["3  probability", "power ÷ sum of all powers"],
+  ];
 
   const cell = () => model.get("selected");
   const rows = () => model.get("pieces").length;
@@ -12,11 +36,18 @@ function render({ model, el }) {
     view.set({ selected: [clamp(row, 0, rows() - 1), clamp(col, 0, 2)] });
     ask ? view.ask(...cell()) : view.follow(...cell());
   };
-  const move = (down, right) => { const [row, col] = cell() ?? [0, 0]; select(row + down, col + right); };
+  const move = (down, right) => {
+    const [row, col] = cell() ?? [0, 0];
+    select(row + down, col + right);
+  };
   onKeys(table, {
-    ArrowDown: () => move(1, 0), ArrowUp: () => move(-1, 0), ArrowRight: () => move(0, 1), ArrowLeft: () => move(0, -1),
-    Home: () => select(0, cell()?.[1] ?? 0), End: () => select(rows() - 1, cell()?.[1] ?? 0),
-    Enter: () => select(...(cell() ?? [0, 0]), true), " ": () => select(...(cell() ?? [0, 0]), true),
+    ArrowDown: () => move(1, 0),
+    ArrowUp: () => move(-1, 0),
+    ArrowRight: () => move(0, 1),
+    ArrowLeft: () => move(0, -1),
+    Home: () => select(0, cell()?.[1] ?? 0),
+    End: () => select(rows() - 1, cell()?.[1] ?? 0),
+    Enter: () => select(...(cell() ?? [0, 0]), true),
   });
   table.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-one");
@@ -30,34 +61,57 @@ function render({ model, el }) {
     const logits = pieces.map((_, row) => at(row, 0));
     const [low, high] = [Math.min(0, ...logits), Math.max(0, ...logits)];
     const most = [high - low || 1, 1, Math.max(...pieces.map((_, row) => at(row, 2)))];
-    const text = [(v) => minus(v.toFixed(1)), (v) => (v >= 0.001 ? v.toFixed(3) : v ? minus(v.toExponential(1)) : "0"), percent];
+    const text = [
+      (v) => minus(v.toFixed(1)),
+      (v) => (v >= 0.001 ? v.toFixed(3) : v ? minus(v.toExponential(1)) : "0"),
+      percent,
+    ];
     const bar = (row, col) => {
       const v = at(row, col);
       const from = col ? 0 : (Math.min(v, 0) - low) / most[0];
-      return h("span", { class: "lv-space" },
-        h("span", { class: "lv-bar", style: `left:${100 * from}%;width:${100 * Math.abs(v) / most[col]}%` }),
-        !col && low < 0 ? h("span", { class: "lv-zero", style: `left:${100 * -low / most[0]}%` }) : null);
+      return h(
+        "span",
+        { class: "lv-space" },
+        h("span", { class: "lv-bar", style: `left:${100 * from}%;width:${(100 * Math.abs(v)) / most[col]}%` }),
+        !col && low < 0 ? h("span", { class: "lv-zero", style: `left:${(100 * -low) / most[0]}%` }) : null,
+      );
     };
-    const cells = [h("span", {}), ...HEADS.map(([name, how]) => h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", {}, how)))];
+    const cells = [
+      h("span", {}),
+      ...HEADS.map(([name, how]) =>
+        h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", {}, how)),
+      ),
+    ];
     pieces.forEach((piece, row) => {
       if (row && ranks[row] > ranks[row - 1] + 1)
         cells.push(h("span", { class: "lv-skip" }, `⋮ ${count(ranks[row] - ranks[row - 1] - 1)} more`));
       cells.push(h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(shorten(piece, 14)))));
       for (const col of [0, 1, 2]) {
         const chosen = cell()?.[0] === row && cell()?.[1] === col;
-        cells.push(h("span", { class: "lv-one", role: "gridcell", "data-row": row, "data-col": col, "aria-selected": String(chosen) },
-          bar(row, col), h("span", { class: "lv-value" }, text[col](at(row, col)))));
+        cells.push(
+          h(
+            "span",
+            { class: "lv-one", role: "gridcell", "data-row": row, "data-col": col, "aria-selected": String(chosen) },
+            bar(row, col),
+            h("span", { class: "lv-value" }, text[col](at(row, col))),
+          ),
+        );
       }
     });
     const sum = model.get("power_sum");
-    cells.push(h("span", { class: "lv-label lv-sum" }, `all ${count(model.get("n_vocab"))}`), h("span", { class: "lv-sum" }),
-      h("span", { class: "lv-sum" }, `sum ${sum < 1e4 ? sum.toFixed(3) : count(Math.round(sum))}`), h("span", { class: "lv-sum" }, "sum 100 %"));
+    cells.push(
+      h("span", { class: "lv-label lv-sum" }, `all ${count(model.get("n_vocab"))}`),
+      h("span", { class: "lv-sum" }),
+      h("span", { class: "lv-sum" }, `sum ${sum < 1e4 ? sum.toFixed(3) : count(Math.round(sum))}`),
+      h("span", { class: "lv-sum" }, "sum 100 %"),
+    );
     table.replaceChildren(...cells);
     const chosen = cell();
-    view.note(chosen && pieces[chosen[0]] !== undefined
-      ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}` : "");
+    view.note(
+      chosen && pieces[chosen[0]] !== undefined
+        ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}`
+        : "",
+    );
     view.legend.replaceChildren(h("span", {}, "click a number: where it comes from"), ...markLegend(pieces));
   });
 }
-
-export default { render };

@@ -1,11 +1,19 @@
 // Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
 
-function render({ model, el }) {
+import { clamp, frame, h, onKeys, s, setAttributes } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "switches");
   const parts = h("div", { class: "lv-parts", role: "group", "aria-label": "parts that every layer has" });
-  const grid = h("div", { class: "lv-plot lv-cells", role: "grid", tabindex: "0", "aria-label": "heads, attention and FFN of each layer" });
+  const grid = h("div", {
+    class: "lv-plot lv-cells",
+    role: "grid",
+    tabindex: "0",
+    "aria-label": "heads, attention and FFN of each layer",
+  });
   view.body.append(parts, grid);
-  const LEFT = 86, TOP = 22;
+  const LEFT = 86,
+    TOP = 22;
   let cursor = [0, 0]; // row, layer
   let cell = 20;
 
@@ -26,12 +34,18 @@ function render({ model, el }) {
     view.set({ off_cells: allOff ? rest : [...rest, ...cells] });
   };
   const wholeRow = (row) => Array.from({ length: layers() }, (_, layer) => [row, layer]);
-  const wholeLayer = (layer) => [[rows() - 2, layer], [rows() - 1, layer]];
+  const wholeLayer = (layer) => [
+    [rows() - 2, layer],
+    [rows() - 1, layer],
+  ];
 
   const tell = (row, layer) => view.note(`layer ${layer} · ${rowName(row)} · ${isOff(row, layer) ? "off" : "on"}`);
   const place = (event) => {
     const r = grid.getBoundingClientRect();
-    return [Math.floor((event.clientY - r.top - TOP - gap(event.clientY - r.top)) / cell), Math.floor((event.clientX - r.left - LEFT) / cell)];
+    return [
+      Math.floor((event.clientY - r.top - TOP - gap(event.clientY - r.top)) / cell),
+      Math.floor((event.clientX - r.left - LEFT) / cell),
+    ];
   };
   // The two lower rows stand a little apart: they are whole blocks, not heads.
   const gap = (y) => (y > TOP + model.get("n_heads") * cell ? 8 : 0);
@@ -40,8 +54,10 @@ function render({ model, el }) {
   grid.addEventListener("click", (event) => {
     const [row, layer] = place(event);
     const [inRow, inLayer] = [row >= 0 && row < rows(), layer >= 0 && layer < layers()];
-    if (inRow && inLayer) { cursor = [row, layer]; flip([[row, layer]]); }
-    else if (inRow && layer < 0) flip(wholeRow(row));
+    if (inRow && inLayer) {
+      cursor = [row, layer];
+      flip([[row, layer]]);
+    } else if (inRow && layer < 0) flip(wholeRow(row));
     else if (inLayer && row < 0) flip(wholeLayer(layer));
   });
   grid.addEventListener("pointermove", (event) => {
@@ -55,31 +71,57 @@ function render({ model, el }) {
     point();
     tell(...cursor);
   };
-  const toggle = () => { flip([cursor]); tell(...cursor); };
+  const toggle = () => {
+    flip([cursor]);
+    tell(...cursor);
+  };
   onKeys(grid, {
-    ArrowLeft: () => move(0, -1), ArrowRight: () => move(0, 1), ArrowUp: () => move(-1, 0), ArrowDown: () => move(1, 0),
-    Home: () => move(0, -layers()), End: () => move(0, layers()), Enter: toggle, " ": toggle,
+    ArrowLeft: () => move(0, -1),
+    ArrowRight: () => move(0, 1),
+    ArrowUp: () => move(-1, 0),
+    ArrowDown: () => move(1, 0),
+    Home: () => move(0, -layers()),
+    End: () => move(0, layers()),
+    Enter: toggle,
   });
-  grid.addEventListener("focus", () => { point(); tell(...cursor); });
-  grid.addEventListener("blur", () => { point(); view.note(""); });
+  grid.addEventListener("focus", () => {
+    point();
+    tell(...cursor);
+  });
+  grid.addEventListener("blur", () => {
+    point();
+    view.note("");
+  });
   const pick = s("rect", { rx: 4, class: "lv-pick" });
   /** Frame the cell that the keys are on; nothing else is drawn again for that. */
   function point() {
     pick.style.display = grid.matches(":focus") ? "" : "none";
-    for (const [name, v] of Object.entries({ x: LEFT + cursor[1] * cell - 1.5, y: top(cursor[0]) - 1.5, width: cell + 1, height: cell + 1 })) pick.setAttribute(name, v);
+    setAttributes(pick, {
+      x: LEFT + cursor[1] * cell - 1.5,
+      y: top(cursor[0]) - 1.5,
+      width: cell + 1,
+      height: cell + 1,
+    });
   }
 
   const flipPart = (name) => {
     const off = model.get("off_parts");
     view.set({ off_parts: off.includes(name) ? off.filter((one) => one !== name) : [...off, name] });
   };
-  const buttons = Object.entries(model.get("parts")).map(([name, [label, hint]]) =>
-    [name, h("button", { type: "button", class: "lv-part", title: hint, onclick: () => flipPart(name) },
-      h("span", { class: "lv-knob", "aria-hidden": "true" }), label)]);
+  const buttons = Object.entries(model.get("parts")).map(([name, [label, hint]]) => [
+    name,
+    h(
+      "button",
+      { type: "button", class: "lv-part", title: hint, onclick: () => flipPart(name) },
+      h("span", { class: "lv-knob", "aria-hidden": "true" }),
+      label,
+    ),
+  ]);
   parts.append(...buttons.map(([, node]) => node));
 
   function draw() {
-    for (const [name, node] of buttons) node.setAttribute("aria-pressed", String(!model.get("off_parts").includes(name)));
+    for (const [name, node] of buttons)
+      node.setAttribute("aria-pressed", String(!model.get("off_parts").includes(name)));
     cell = clamp(Math.floor((view.width() - LEFT - 4) / layers()), 12, 26);
     const [width, height] = [LEFT + layers() * cell, top(rows() - 1) + cell];
     const off = new Set(model.get("off_cells").map(([r, l]) => `${r} ${l}`));
@@ -87,7 +129,13 @@ function render({ model, el }) {
     const shapes = [];
     for (let layer = 0; layer < layers(); layer++)
       if (cell >= 18 || layer % 5 === 0)
-        words.push(s("text", { x: LEFT + (layer + 0.5) * cell - 1, y: TOP - 7, "text-anchor": "middle", class: "lv-quiet" }, String(layer)));
+        words.push(
+          s(
+            "text",
+            { x: LEFT + (layer + 0.5) * cell - 1, y: TOP - 7, "text-anchor": "middle", class: "lv-quiet" },
+            String(layer),
+          ),
+        );
     words.push(s("text", { x: LEFT - 10, y: TOP - 7, "text-anchor": "end", class: "lv-quiet" }, "layer"));
     for (let row = 0; row < rows(); row++) {
       const ffn = row === rows() - 1;
@@ -95,13 +143,21 @@ function render({ model, el }) {
       for (let layer = 0; layer < layers(); layer++) {
         const dead = off.has(`${row} ${layer}`);
         const covered = row < rows() - 2 && off.has(`${rows() - 2} ${layer}`); // its whole attention block is off
-        shapes.push(s("rect", {
-          x: LEFT + layer * cell + 0.5, y: top(row) + 0.5, width: cell - 3, height: cell - 3, rx: 3,
-          class: `lv-cell${ffn ? " lv-ffn" : ""}${row === rows() - 2 ? " lv-block" : ""}${dead ? " lv-off" : covered ? " lv-covered" : ""}`,
-        }));
+        shapes.push(
+          s("rect", {
+            x: LEFT + layer * cell + 0.5,
+            y: top(row) + 0.5,
+            width: cell - 3,
+            height: cell - 3,
+            rx: 3,
+            class: `lv-cell${ffn ? " lv-ffn" : ""}${row === rows() - 2 ? " lv-block" : ""}${dead ? " lv-off" : covered ? " lv-covered" : ""}`,
+          }),
+        );
         if (dead) {
           const [x, y, d] = [LEFT + layer * cell + 0.5, top(row) + 0.5, cell - 3];
-          shapes.push(s("path", { d: `M${x + 4} ${y + 4}l${d - 8} ${d - 8}m0 ${8 - d}l${8 - d} ${d - 8}`, class: "lv-cross" }));
+          shapes.push(
+            s("path", { d: `M${x + 4} ${y + 4}l${d - 8} ${d - 8}m0 ${8 - d}l${8 - d} ${d - 8}`, class: "lv-cross" }),
+          );
         }
       }
     }
@@ -109,9 +165,9 @@ function render({ model, el }) {
     grid.style.width = `${width}px`;
     grid.replaceChildren(s("svg", { width, height, "aria-hidden": "true" }, shapes, words, pick));
     point();
-    view.legend.replaceChildren(h("span", {}, "filled: on · crossed out: off · click a name or a number for a whole row or layer"));
+    view.legend.replaceChildren(
+      h("span", {}, "filled: on · crossed out: off · click a name or a number for a whole row or layer"),
+    );
   }
   return view.start(draw);
 }
-
-export default { render };

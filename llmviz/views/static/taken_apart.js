@@ -1,8 +1,15 @@
 // The same bytes four times: as signs on the screen, as characters, one by one, and as tokens.
 
-function render({ model, el }) {
+import { clamp, exchange, frame, h, onKeys, pieceNodes, uid } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "taken_apart");
-  const grid = h("div", { class: "lv-grid", role: "grid", tabindex: "0", "aria-label": "signs, characters, bytes and tokens" });
+  const grid = h("div", {
+    class: "lv-grid",
+    role: "grid",
+    tabindex: "0",
+    "aria-label": "signs, characters, bytes and tokens",
+  });
   view.body.append(grid);
   const prefix = uid();
   let drawn = {};
@@ -49,28 +56,52 @@ function render({ model, el }) {
       const column = clamp(Math.floor((width - LABEL - 8) / Math.max(1, n)), 50, 92);
       grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
       const makeCell = ([from, to, label, small], r, i) =>
-        h("div", {
-          class: `lv-cell lv-${rows[r].name.split(" ").pop()}${label ? "" : " lv-partly"}`, role: "gridcell", id: `${prefix}-${r}-${i}`,
-          "data-row": r, "data-index": i, style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
-        },
-        label || rows[r].name !== "tokens" ? h("bdi", { class: "lv-piece" }, pieceNodes(label)) : h("span", { class: "lv-piece" }, "part"),
-        small ? h("span", { class: "lv-id" }, small) : null);
+        h(
+          "div",
+          {
+            class: `lv-cell lv-${rows[r].name.split(" ").pop()}${label ? "" : " lv-partly"}`,
+            role: "gridcell",
+            id: `${prefix}-${r}-${i}`,
+            "data-row": r,
+            "data-index": i,
+            style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
+          },
+          label || rows[r].name !== "tokens"
+            ? h("bdi", { class: "lv-piece" }, pieceNodes(label))
+            : h("span", { class: "lv-piece" }, "part"),
+          small ? h("span", { class: "lv-id" }, small) : null,
+        );
       const old = cells; // most keys change the end of a text: the cells before it stay
-      const same = (cell, r, i) => old[r]?.[i] && cell.slice(0, 4).every((value, k) => value === drawn.rows[r].cells[i][k]);
-      cells = rows.map((row, r) => row.cells.map((cell, i) => (same(cell, r, i) ? old[r][i] : makeCell(cell, r, i))));
+      const same = (one, r, i) =>
+        old[r]?.[i] && one.slice(0, 4).every((value, k) => value === drawn.rows[r].cells[i][k]);
+      cells = rows.map((row, r) => row.cells.map((one, i) => (same(one, r, i) ? old[r][i] : makeCell(one, r, i))));
       if (rows.length !== grid.children.length)
-        grid.replaceChildren(...rows.map(({ name }, r) =>
-          h("div", { role: "row", class: "lv-line0" }, h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name), cells[r])));
+        grid.replaceChildren(
+          ...rows.map(({ name }, r) =>
+            h(
+              "div",
+              { role: "row", class: "lv-line0" },
+              h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name),
+              cells[r],
+            ),
+          ),
+        );
       else cells.forEach((row, r) => exchange(grid.children[r], old[r], row));
-      view.legend.replaceChildren(...(rows.some((row) => row.cells.some((one) => !one[2])) ? [h("span", {}, "dashed: a token that is not a whole character")] : []));
+      view.legend.replaceChildren(
+        ...(rows.some((row) => row.cells.some((one) => !one[2]))
+          ? [h("span", {}, "dashed: a token that is not a whole character")]
+          : []),
+      );
     }
     const here = at();
     const one = here && cell(...here);
-    cells.forEach((row, r) => row.forEach((node, i) => {
-      const on = String(!!here && here[0] === r && here[1] === i);
-      if (node.getAttribute("aria-selected") !== on) node.setAttribute("aria-selected", on);
-      node.classList.toggle("lv-with", overlap(one, rows[r].cells[i]) ?? false);
-    }));
+    cells.forEach((row, r) =>
+      row.forEach((node, i) => {
+        const on = String(!!here && here[0] === r && here[1] === i);
+        if (node.getAttribute("aria-selected") !== on) node.setAttribute("aria-selected", on);
+        node.classList.toggle("lv-with", overlap(one, rows[r].cells[i]) ?? false);
+      }),
+    );
     tell();
     drawn = { rows, width };
     if (one) {
@@ -80,5 +111,3 @@ function render({ model, el }) {
     } else grid.removeAttribute("aria-activedescendant");
   });
 }
-
-export default { render };

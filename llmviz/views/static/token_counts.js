@@ -1,6 +1,8 @@
 // How many tokens each of several texts is.
 
-function render({ model, el }) {
+import { barRows, count, frame, h, setText } from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "token_counts");
   const bars = barRows(view, {
     name: "tokens",
@@ -8,7 +10,11 @@ function render({ model, el }) {
     tell: () => {},
     parts: () => {
       const [number, notes] = [h("b"), h("span", { class: "lv-quiet" })];
-      return { ghost: h("span", { class: "lv-ghost" }), bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }, number, " ", notes) };
+      return {
+        ghost: h("span", { class: "lv-ghost" }),
+        bar: h("span", { class: "lv-bar" }),
+        value: h("span", { class: "lv-value" }, number, " ", notes),
+      };
     },
   });
   view.body.append(bars.list);
@@ -28,5 +34,3 @@ function render({ model, el }) {
     view.setLegend(...(before ? [h("span", {}, `outline: ${model.get("before_label")}`)] : []));
   });
 }
-
-export default { render };

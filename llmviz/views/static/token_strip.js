@@ -1,6 +1,26 @@
 // Tokens as chips: pick one by pointer or keys; a weight shades each.
 
-function render({ model, el }) {
+import {
+  chip,
+  chipOnNextLine,
+  colorScale,
+  exchange,
+  floats,
+  frame,
+  h,
+  indexAt,
+  KIT,
+  markLegend,
+  onKeys,
+  percent,
+  quoted,
+  scaleLegend,
+  selectChip,
+  tooLong,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "token_strip");
   const list = h("div", { class: "lv-chips", role: "listbox", tabindex: "0", "aria-label": "tokens" });
   view.body.append(list);
@@ -21,15 +41,13 @@ function render({ model, el }) {
     const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
     const parts = [`${quoted(label)} · token ${index + 1} of ${model.get("pieces").length}, position ${index}`];
     if (ids) parts.push(`id ${ids[index]}`);
-    if (weights && !Number.isNaN(weights.data[index])) parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
+    if (weights && !Number.isNaN(weights.data[index]))
+      parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
     if (notes?.[index]) parts.push(notes[index]);
     view.note(parts.join(" · "));
   };
 
-  const indexOf = (event) => {
-    const node = event.target.closest(".lv-chip");
-    return node ? Number(node.dataset.index) : null;
-  };
+  const indexOf = (event) => indexAt(event, ".lv-chip");
   list.addEventListener("click", (event) => {
     const index = indexOf(event);
     if (index !== null) select(index, true);
@@ -49,16 +67,17 @@ function render({ model, el }) {
     Home: () => select(0),
     End: () => select(chips.length - 1),
     Enter: () => select(Math.max(0, current()), true),
-    " ": () => select(Math.max(0, current()), true),
   });
 
   return view.start(() => {
     const [pieces, ids] = [model.get("pieces"), model.get("ids")];
-    if (pieces !== drawn.pieces || ids !== drawn.ids) { // most keys change the end of a text: the chips before it stay
+    if (pieces !== drawn.pieces || ids !== drawn.ids) {
+      // most keys change the end of a text: the chips before it stay
       const old = chips;
       const same = (piece, i) => old[i] && piece === drawn.pieces[i] && ids?.[i] === drawn.ids?.[i];
       chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => (same(piece, i) ? old[i] : chip(piece, ids?.[i], i)));
-      if (!chips.length || !old.length) list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      if (!chips.length || !old.length)
+        list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
       else exchange(list, old, chips);
       view.root.classList.toggle("lv-many", chips.length > 64);
     }
@@ -69,7 +88,8 @@ function render({ model, el }) {
       const v = weights ? weights.data[i] : NaN;
       const shaded = v !== undefined && !Number.isNaN(v);
       const shade = shaded ? scale.css(v) : "";
-      if (shade !== (node.shade ?? "")) Object.assign(node.style, { backgroundColor: shade, color: shaded ? scale.ink(v) : "" });
+      if (shade !== (node.shade ?? ""))
+        Object.assign(node.style, { backgroundColor: shade, color: shaded ? scale.ink(v) : "" });
       node.shade = shade;
       node.classList.toggle("lv-highlight", highlight.has(i));
     });
@@ -86,5 +106,3 @@ function render({ model, el }) {
     tell(current());
   });
 }
-
-export default { render };

@@ -1,14 +1,17 @@
-// Sentences under a picture, a line each, as text. Small, since a page has many: it does without draw.js.
+// Sentences under a picture, a line each, as text. Small, since a page has many: it does without the kit.
 
 function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "lv-told";
   box.setAttribute("role", "status");
-  const show = () => box.replaceChildren(...model.get("sentences").map((sentence) => {
-    const line = document.createElement("div");
-    line.textContent = sentence;
-    return line;
-  }));
+  const show = () =>
+    box.replaceChildren(
+      ...model.get("sentences").map((sentence) => {
+        const line = document.createElement("div");
+        line.textContent = sentence;
+        return line;
+      }),
+    );
   el.replaceChildren(box);
   show();
   model.on("change:sentences", show);

@@ -1,13 +1,34 @@
 // Vectors as stripes of colour, one line of cells a vector; a long vector is broken over several lines.
 
-function render({ model, el }) {
+import {
+  clamp,
+  colorScale,
+  count,
+  floats,
+  frame,
+  h,
+  markLegend,
+  number,
+  onKeys,
+  paintGrid,
+  pieceText,
+  pixelRatio,
+  plotIn,
+  quoted,
+  s,
+  scaleLegend,
+  shorten,
+  sizeCanvas,
+  thinning,
+  widest,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "vector_picture");
   const canvas = h("canvas", {});
   const [words, picks, point] = [s("g", {}), s("g", {}), s("g", {})];
   const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0",
-    "aria-label": "vectors: left and right move from number to number" }, canvas, over);
-  view.body.append(plot);
+  const plot = plotIn(view, "vectors: left and right move from number to number", canvas, over);
   let grid = null;
   let drawn = {};
   let written = ""; // what the labels around the cells were written for
@@ -19,8 +40,12 @@ function render({ model, el }) {
     if (!grid || index === null || index === undefined || index < 0 || index >= grid.n) return view.note("");
     const rows = grid.k <= 4 ? [...Array(grid.k).keys()] : [at];
     const beyond = (r) => (Math.abs(valueOf(r, index)) > model.get("limit") ? " (beyond the scale)" : "");
-    view.note([`${model.get("index_name")} ${index}`,
-      ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim())].join(" · "));
+    view.note(
+      [
+        `${model.get("index_name")} ${index}`,
+        ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim()),
+      ].join(" · "),
+    );
   };
   const select = (index, ask = false) => {
     if (!grid) return;
@@ -44,7 +69,14 @@ function render({ model, el }) {
     const width = Math.max(grid.w - grid.gap + 2, 5);
     const x = grid.left + (index % grid.perLine) * grid.w + (grid.w - grid.gap) / 2 - width / 2;
     const y = grid.top + line * grid.pitch - 3;
-    return s("rect", { rx: 2, x, y, width, height: grid.k * (grid.h + grid.between) - grid.between + 6, ...attributes });
+    return s("rect", {
+      rx: 2,
+      x,
+      y,
+      width,
+      height: grid.k * (grid.h + grid.between) - grid.between + 6,
+      ...attributes,
+    });
   };
   const hover = (where) => {
     point.replaceChildren(...(where ? [mark(where[1], { class: "lv-point" })] : []));
@@ -54,21 +86,36 @@ function render({ model, el }) {
   plot.addEventListener("pointerleave", () => hover(null));
   plot.addEventListener("click", (event) => {
     const where = grid && cellAt(event);
-    if (where) { row = where[0]; select(where[1], true); }
+    if (where) {
+      row = where[0];
+      select(where[1], true);
+    }
   });
   const here = () => model.get("selected") ?? 0;
-  const move = (step) => (event) => select(model.get("selected") === null ? 0 : here() + step * (event.shiftKey ? 10 : 1));
+  const move = (step) => (event) =>
+    select(model.get("selected") === null ? 0 : here() + step * (event.shiftKey ? 10 : 1));
   const turn = (step) => () => {
     const next = row + step;
-    if (next >= 0 && next < grid.k) { row = next; return select(here()); }
+    if (next >= 0 && next < grid.k) {
+      row = next;
+      return select(here());
+    }
     const index = here() + step * grid.perLine; // past the last vector: the next line of the break
-    if (index >= 0 && index < grid.n) { row = step > 0 ? 0 : grid.k - 1; select(index); }
+    if (index >= 0 && index < grid.n) {
+      row = step > 0 ? 0 : grid.k - 1;
+      select(index);
+    }
   };
   onKeys(plot, {
-    ArrowRight: move(1), ArrowLeft: move(-1), ArrowDown: turn(1), ArrowUp: turn(-1),
-    PageDown: () => select(here() + 10), PageUp: () => select(here() - 10),
-    Home: () => select(0), End: () => select(grid.n - 1),
-    Enter: () => select(here(), true), " ": () => select(here(), true),
+    ArrowRight: move(1),
+    ArrowLeft: move(-1),
+    ArrowDown: turn(1),
+    ArrowUp: turn(-1),
+    PageDown: () => select(here() + 10),
+    PageUp: () => select(here() - 10),
+    Home: () => select(0),
+    End: () => select(grid.n - 1),
+    Enter: () => select(here(), true),
   });
 
   function plan(values) {
@@ -86,8 +133,24 @@ function render({ model, el }) {
     const hgt = clamp(Math.floor((lines > 1 ? 200 : 300) / k), 8, 40);
     const between = k > 12 ? 1 : k > 1 ? 8 : 0;
     const block = k * (hgt + between) - between;
-    return { values: values.data, k, n, names, labels, size, left, top: 6, lines, perLine, w, h: hgt, between, block,
-      pitch: block + 30, gap: w >= 16 ? 2 : w >= 6 ? 1 : 0 };
+    return {
+      values: values.data,
+      k,
+      n,
+      names,
+      labels,
+      size,
+      left,
+      top: 6,
+      lines,
+      perLine,
+      w,
+      h: hgt,
+      between,
+      block,
+      pitch: block + 30,
+      gap: w >= 16 ? 2 : w >= 6 ? 1 : 0,
+    };
   }
 
   function paintCells(scale) {
@@ -98,12 +161,14 @@ function render({ model, el }) {
       for (let r = 0; r < k; r++) {
         const cols = Math.min(perLine, n - line * perLine);
         const [y, offset] = [line * pitch + r * (hgt + between), r * n + line * perLine];
-        if (gap) for (let c = 0; c < cols; c++) { // a gap between cells, none between the lines of pixels
-          const v = values[offset + c];
-          if (Number.isNaN(v)) continue;
-          ctx.fillStyle = scale.css(v);
-          ctx.fillRect(c * w, y, w - gap, hgt);
-        }
+        if (gap)
+          for (let c = 0; c < cols; c++) {
+            // a gap between cells, none between the lines of pixels
+            const v = values[offset + c];
+            if (Number.isNaN(v)) continue;
+            ctx.fillStyle = scale.css(v);
+            ctx.fillRect(c * w, y, w - gap, hgt);
+          }
         else paintGrid(ctx, values, { y, rows: 1, cols, w, h: hgt, scale, offset, stride: n });
         const notch = Math.min(3, Math.max(w - gap, 1.5));
         for (let c = 0; c < cols; c++) {
@@ -122,33 +187,67 @@ function render({ model, el }) {
     const ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((t) => t * w >= (n < 100 ? 30 : 64)) ?? 1000;
     for (let line = 0; line < lines; line++) {
       const y = top + line * pitch;
-      names.forEach((name, r) => r % step || out.push(pieceText(name, { anchor: "end", x: left - 14,
-        y: y + r * (hgt + between) + hgt / 2 + 0.34 * size, style: `font-size:${size}px` })));
+      names.forEach(
+        (name, r) =>
+          r % step ||
+          out.push(
+            pieceText(name, {
+              anchor: "end",
+              x: left - 14,
+              y: y + r * (hgt + between) + hgt / 2 + 0.34 * size,
+              style: `font-size:${size}px`,
+            }),
+          ),
+      );
       const [from, to] = [line * perLine, Math.min(n, (line + 1) * perLine)];
       for (let i = Math.ceil(from / ticks) * ticks; i < to; i += ticks)
-        out.push(s("text", { x: left + (i - from + 0.5) * w, y: y + block + 18, "text-anchor": i === from ? "start" : "middle", class: "lv-quiet" }, String(i)));
+        out.push(
+          s(
+            "text",
+            {
+              x: left + (i - from + 0.5) * w,
+              y: y + block + 18,
+              "text-anchor": i === from ? "start" : "middle",
+              class: "lv-quiet",
+            },
+            String(i),
+          ),
+        );
     }
     words.replaceChildren(...out);
   }
 
   return view.start(() => {
-    const now = { raw: model.get("values"), labels: model.get("labels"), limit: model.get("limit"),
-      theme: view.theme, width: view.width(), ratio: pixelRatio() };
+    const now = {
+      raw: model.get("values"),
+      labels: model.get("labels"),
+      limit: model.get("limit"),
+      theme: view.theme,
+      width: view.width(),
+      ratio: pixelRatio(),
+    };
     const selected = model.get("selected");
     if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
       drawn = now;
       const values = floats(now.raw);
       grid = values?.data.length ? plan(values) : null;
       plot.hidden = !grid;
-      if (!grid) { view.setLegend(h("span", {}, "no numbers yet")); return view.note(""); }
+      if (!grid) {
+        view.setLegend(h("span", {}, "no numbers yet"));
+        return view.note("");
+      }
       row = Math.min(row, grid.k - 1);
       const scale = colorScale("signed", view.theme, now.limit);
       paintCells(scale);
       const around = JSON.stringify({ ...grid, values: null });
-      if (around !== written) { // other numbers in the same places: only the cells are new
+      if (around !== written) {
+        // other numbers in the same places: only the cells are new
         written = around;
         writeLabels();
-        const [width, height] = [grid.left + grid.perLine * grid.w + 2, grid.top + (grid.lines - 1) * grid.pitch + grid.block + 26];
+        const [width, height] = [
+          grid.left + grid.perLine * grid.w + 2,
+          grid.top + (grid.lines - 1) * grid.pitch + grid.block + 26,
+        ];
         for (const [key, value] of Object.entries({ width, height })) {
           over.setAttribute(key, value);
           plot.style[key] = `${value}px`;
@@ -157,7 +256,11 @@ function render({ model, el }) {
       const beyond = grid.values.reduce((sum, v) => sum + scale.over(v), 0);
       view.setLegend(
         scaleLegend(scale, "value"),
-        h("span", {}, `${count(grid.n)} numbers${grid.k > 1 ? ` × ${grid.k}` : ""}, left to right by ${model.get("index_name")}`),
+        h(
+          "span",
+          {},
+          `${count(grid.n)} numbers${grid.k > 1 ? ` × ${grid.k}` : ""}, left to right by ${model.get("index_name")}`,
+        ),
         ...(grid.values.some(Number.isNaN) ? [h("span", {}, "blank: no number")] : []),
         ...(beyond ? [h("span", {}, `${count(beyond)} beyond the scale (notch at the top)`)] : []),
         ...markLegend(grid.labels),
@@ -168,5 +271,3 @@ function render({ model, el }) {
     hover(null);
   });
 }
-
-export default { render };

@@ -1,8 +1,31 @@
 // A text as it grows: each written token shaded, and what else could have stood in its place.
 
-function render({ model, el }) {
+import {
+  chip,
+  clamp,
+  colorScale,
+  floats,
+  frame,
+  h,
+  indexAt,
+  markLegend,
+  onKeys,
+  percent,
+  pieceNodes,
+  quoted,
+  scaleLegend,
+  selectChip,
+  uid,
+} from "./kit.js";
+
+export function render({ model, el }) {
   const view = frame(model, el, "written_text");
-  const list = h("div", { class: "lv-chips", role: "listbox", tabindex: "0", "aria-label": "the text, token by token" });
+  const list = h("div", {
+    class: "lv-chips",
+    role: "listbox",
+    tabindex: "0",
+    "aria-label": "the text, token by token",
+  });
   const heading = h("div", { class: "lv-heading" });
   const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "what could stand here" });
   const rivals = h("div", { class: "lv-rivals" }, heading, rows);
@@ -30,16 +53,22 @@ function render({ model, el }) {
     if (current() < model.get("n_prompt")) return;
     model.get("chooses") ? view.set({ choice: [current(), at] }) : view.ask(current(), at);
   };
-  const placeOf = (event) => {
-    const node = event.target.closest(".lv-chip");
-    return node ? Number(node.dataset.index) : null;
-  };
-  list.addEventListener("click", (event) => { const place = placeOf(event); if (place !== null) select(place, true); });
+  const placeOf = (event) => indexAt(event, ".lv-chip");
+  list.addEventListener("click", (event) => {
+    const place = placeOf(event);
+    if (place !== null) select(place, true);
+  });
   list.addEventListener("pointermove", (event) => {
     const place = placeOf(event);
-    if (place !== null && place !== hovered) { hovered = place; tell(place); }
+    if (place !== null && place !== hovered) {
+      hovered = place;
+      tell(place);
+    }
   });
-  list.addEventListener("pointerleave", () => { hovered = null; tell(current()); });
+  list.addEventListener("pointerleave", () => {
+    hovered = null;
+    tell(current());
+  });
   rows.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-row");
     if (!node) return;
@@ -52,7 +81,9 @@ function render({ model, el }) {
     const rival = rows.children[row];
     if (!rival) return;
     const does = model.get("chooses") ? "takes" : "explains";
-    view.note(`Enter ${does} \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`);
+    view.note(
+      `Enter ${does} \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`,
+    );
   };
   onKeys(list, {
     ArrowRight: () => select(current() + 1),
@@ -62,7 +93,6 @@ function render({ model, el }) {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
     Enter: () => take(row),
-    " ": () => take(row),
   });
 
   /** What could stand at a place, as bars; and one line about the token that does. */
@@ -80,21 +110,43 @@ function render({ model, el }) {
       return view.note("");
     }
     const shown = [...Array(k).keys()].filter((j) => own.data[i * k + j] >= 0);
-    heading.textContent = picked[i] < 0
-      ? chooses ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter" : ""
-      : `What could have come instead of ${quoted(pieces[place])}${chooses ? "? Click one to go another way from there" : "?"}`;
+    heading.textContent =
+      picked[i] < 0
+        ? chooses
+          ? "What comes next? Take one yourself: click it, or ↑ ↓ and Enter"
+          : ""
+        : `What could have come instead of ${quoted(pieces[place])}${chooses ? "? Click one to go another way from there" : "?"}`;
     const full = Math.max(...shown.map((j) => Math.max(own.data[i * k + j], odds.data[i * k + j])));
-    rows.replaceChildren(...shown.map((j) => {
-      const [p, was] = [odds.data[i * k + j], own.data[i * k + j]];
-      return h("div", { class: `lv-row${j === picked[i] ? " lv-taken" : ""}`, "data-index": j, "aria-selected": String((chooses || row > 0) && j === row) },
-        h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(model.get("rivals")[i * k + j]))),
-        h("span", { class: "lv-track" },
-          h("span", { class: "lv-ghost", style: `width:${100 * was / full}%`, hidden: Math.abs(was - p) < 1e-6 }),
-          h("span", { class: "lv-bar", style: `width:${100 * p / full}%` }),
-          h("span", { class: "lv-value", style: `left:${100 * Math.max(p, was) / full}%` }, percent(p), j === picked[i] ? " ◂ taken" : "")));
-    }));
+    rows.replaceChildren(
+      ...shown.map((j) => {
+        const [p, was] = [odds.data[i * k + j], own.data[i * k + j]];
+        return h(
+          "div",
+          {
+            class: `lv-row${j === picked[i] ? " lv-taken" : ""}`,
+            "data-index": j,
+            "aria-selected": String((chooses || row > 0) && j === row),
+          },
+          h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(model.get("rivals")[i * k + j]))),
+          h(
+            "span",
+            { class: "lv-track" },
+            h("span", { class: "lv-ghost", style: `width:${(100 * was) / full}%`, hidden: Math.abs(was - p) < 1e-6 }),
+            h("span", { class: "lv-bar", style: `width:${(100 * p) / full}%` }),
+            h(
+              "span",
+              { class: "lv-value", style: `left:${(100 * Math.max(p, was)) / full}%` },
+              percent(p),
+              j === picked[i] ? " ◂ taken" : "",
+            ),
+          ),
+        );
+      }),
+    );
     const notes = model.get("notes");
-    view.note(picked[i] < 0 ? "" : [`${quoted(pieces[place])} · place ${place + 1}`, notes[i]].filter(Boolean).join(" · "));
+    view.note(
+      picked[i] < 0 ? "" : [`${quoted(pieces[place])} · place ${place + 1}`, notes[i]].filter(Boolean).join(" · "),
+    );
   }
 
   let drawn = {};
@@ -104,7 +156,11 @@ function render({ model, el }) {
       chips = pieces.map((piece, i) => chip(piece, null, i));
       chips.slice(0, nPrompt).forEach((node) => node.classList.add("lv-own"));
       if (open()) {
-        const gap = h("span", { class: "lv-chip lv-gap", role: "option", "data-index": chips.length, "aria-label": "the next token" }, h("bdi", { class: "lv-piece" }, "?"));
+        const gap = h(
+          "span",
+          { class: "lv-chip lv-gap", role: "option", "data-index": chips.length, "aria-label": "the next token" },
+          h("bdi", { class: "lv-piece" }, "?"),
+        );
         chips.push(gap);
       }
       list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
@@ -131,12 +187,12 @@ function render({ model, el }) {
     view.legend.replaceChildren(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
       ...(again.size ? [h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before")] : []),
-      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) ? [h("span", {}, "outline: the model itself, before temperature and filters")] : []),
+      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6)
+        ? [h("span", {}, "outline: the model itself, before temperature and filters")]
+        : []),
       ...markLegend([...pieces, ...model.get("rivals")]),
     );
     rivals.hidden = !model.get("n_rivals");
   }
   return view.start(draw);
 }
-
-export default { render };

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent, script, style
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
 from llmviz.views.kit.pieces import clean, marked, quote, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -38,8 +38,7 @@ class LoopPicture(Picture):
     picked: the token just picked. likeliest, probs: a few of the guesses to show, likeliest first.
     """
 
-    _esm = script("loop_picture")
-    _css = style("loop_picture")
+    _static = "loop_picture"
     _data = ("pieces", "n_prompt", "phase", "picked", "likeliest", "probs")
 
     pieces = Pieces()

@@ -13,7 +13,7 @@ from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent, script, style
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.text_box import TextBox
@@ -68,8 +68,7 @@ class Switches(Picture):
     n_heads the whole attention block, row n_heads + 1 the FFN. `edits` says the same for the model.
     """
 
-    _esm = script("switches")
-    _css = style("switches")
+    _static = "switches"
     _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)

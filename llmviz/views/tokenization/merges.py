@@ -6,7 +6,7 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer, readable
-from llmviz.views.kit.picture import Explorer, Picture, Pieces, one_at_a_time, script, style
+from llmviz.views.kit.picture import Explorer, Picture, Pieces, one_at_a_time
 from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
@@ -19,8 +19,7 @@ class MergeReplay(Picture):
     Characters that the vocabulary cannot write are left out, and the caption says so.
     """
 
-    _esm = script("merge_replay")
-    _css = style("merge_replay")
+    _static = "merge_replay"
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)

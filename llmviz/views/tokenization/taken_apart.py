@@ -9,7 +9,7 @@ import regex
 import traitlets
 
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, script, style
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
 
@@ -21,8 +21,7 @@ class TakenApart(Picture):
     character. Pointer or arrow keys move `selected` [row, index]; the line below tells about it.
     """
 
-    _esm = script("taken_apart")
-    _css = style("taken_apart")
+    _static = "taken_apart"
     _data = ("rows",)
 
     # {"name", "cells": [[first byte, byte after it, marked, small, told]]}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import traitlets
 
-from llmviz.views.kit.picture import Picture, Pieces, lines, script, style
+from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
 
 
@@ -16,8 +16,7 @@ class TokenCounts(Picture):
     notes: one more string a row, behind the bar. A click or the arrow keys select a row (trait `selected`).
     """
 
-    _esm = script("token_counts")
-    _css = style("token_counts")
+    _static = "token_counts"
     _data = ("labels", "counts", "before", "notes")
 
     labels = Pieces()

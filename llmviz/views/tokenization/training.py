@@ -9,7 +9,7 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, readable
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, script, style
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.tokenization.typed_text import joined, many, start_of, typing_box
 
@@ -24,8 +24,7 @@ class Training(Picture):
     Trait `step` is the number of merges done. At most 100 merges, learned from the first 20,000 characters.
     """
 
-    _esm = script("bpe_training")
-    _css = style("bpe_training")
+    _static = "bpe_training"
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)

@@ -1,5 +1,6 @@
-// Shared by every picture. Python puts this file in front of each widget's own (see picture.py), after a line
-// `const KIT = {...}` with the colours and marks of theme.py. It draws and picks; it computes nothing about the model.
+// Shared by every picture. It draws and picks; it computes nothing about the model.
+
+export const KIT = CONSTANTS; // the colours and marks of theme.py: picture.py puts that line in front of this file
 
 // ---- elements. Text is only ever set as text, so what a reader typed cannot become markup. ----
 
@@ -15,12 +16,12 @@ function build(node, attributes, children) {
   node.append(...children.flat().filter((child) => child !== null && child !== undefined));
   return node;
 }
-const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
-const s = (tag, attributes, ...children) =>
+export const h = (tag, attributes, ...children) => build(document.createElement(tag), attributes, children);
+export const s = (tag, attributes, ...children) =>
   build(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 /** The nodes of a piece. Python has put each stand-in for white space or a control between \x01 and \x02. */
-function pieceNodes(marked) {
+export function pieceNodes(marked) {
   return marked
     .split(/\x01([^\x02]*)\x02/)
     .map((part, i) => (i % 2 ? h("span", { class: "lv-mark" }, part) : part))
@@ -28,39 +29,56 @@ function pieceNodes(marked) {
 }
 
 /** A piece as SVG text; a right-to-left one is anchored at its own other end. */
-function pieceText(marked, { anchor = "start", ...attributes }) {
+export function pieceText(marked, { anchor = "start", ...attributes }) {
   const rtl = /^[^A-Za-z\u00c0-\u058f]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(marked);
-  const nodes = marked.split(/\x01([^\x02]*)\x02/).map((part, i) =>
-    part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part);
-  return s("text", {
-    "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
-    direction: rtl ? "rtl" : null, ...attributes,
-    // words and numbers are not pieces: no monospace for them
-    class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
-  }, nodes);
+  const nodes = marked
+    .split(/\x01([^\x02]*)\x02/)
+    .map((part, i) => (part === "" ? null : i % 2 ? s("tspan", { "fill-opacity": 0.6 }, part) : part));
+  return s(
+    "text",
+    {
+      "text-anchor": rtl ? { start: "end", end: "start", middle: "middle" }[anchor] : anchor,
+      direction: rtl ? "rtl" : null,
+      ...attributes,
+      // words and numbers are not pieces: no monospace for them
+      class: `${/^[\d.]+$|\S \S/.test(marked) ? "lv-name" : "lv-piece"} ${attributes.class ?? ""}`,
+    },
+    nodes,
+  );
 }
 const GRAPHEMES = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 /** At most n characters as a reader counts them. */
-function shorten(marked, n) {
-  const units = marked.split(/(\x01[^\x02]*\x02)/).flatMap((part) =>
-    part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment));
+export function shorten(marked, n) {
+  const units = marked
+    .split(/(\x01[^\x02]*\x02)/)
+    .flatMap((part) => (part.startsWith("\x01") ? [part] : [...GRAPHEMES.segment(part)].map(({ segment }) => segment)));
   return units.length <= n ? marked : `${units.slice(0, n - 1).join("")}…`;
 }
-const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
-const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
+export const plain = (marked) => marked.replace(/[\x01\x02]/g, "");
+export const quoted = (marked) => `\u201c\u2068${plain(marked)}\u2069\u201d`; // isolated, so that Hebrew does not turn the sentence
 
 /** "· space   ⏎ new line", for the marks that occur in these pieces. */
-function markLegend(pieces) {
+export function markLegend(pieces) {
   const found = new Set(pieces.join("").match(/\x01[^\x02]\x02/g) ?? []);
   return Object.entries(KIT.marks)
     .filter(([mark]) => found.has(`\x01${mark}\x02`))
     .map(([mark, name]) => h("span", {}, h("b", { class: "lv-piece" }, mark), ` ${name}`));
 }
 
+export function setAttributes(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+}
+
+/** The data-index of the element of this kind that was pointed at, or null. */
+export function indexAt(event, selector) {
+  const node = event.target.closest(selector);
+  return node ? Number(node.dataset.index) : null;
+}
+
 // ---- numbers ----
 
 /** A float array as Python sent it: {shape, data: Float32Array}, or null. */
-function floats(value) {
+export function floats(value) {
   if (!value) return null;
   const view = value.data;
   const from = view.byteOffset ?? 0;
@@ -68,17 +86,19 @@ function floats(value) {
   return { shape: value.shape, data: new Float32Array(buffer.slice(from, from + view.byteLength)) };
 }
 
-function percent(p) {
+export function percent(p) {
   const value = 100 * p;
   if (value === 0) return "0 %";
   if (value < 0.001) return "< 0.001 %";
   return value < 0.0995 ? `${Number(value.toPrecision(2))} %` : `${value.toFixed(1)} %`;
 }
-const minus = (text) => text.replace("-", "\u2212");
-const number = (v) =>
-  Number.isNaN(v) ? "blank" : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
-const count = (n) => n.toLocaleString("en-US");
-const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
+export const minus = (text) => text.replace("-", "\u2212");
+export const number = (v) =>
+  Number.isNaN(v)
+    ? "blank"
+    : minus(Math.abs(v) >= 1e4 || (v !== 0 && Math.abs(v) < 1e-3) ? v.toExponential(2) : v.toPrecision(3));
+export const count = (n) => n.toLocaleString("en-US");
+export const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
 
 // ---- colour ----
 
@@ -95,7 +115,7 @@ function ramp(stops) {
 }
 
 /** A colour scale with its meaning: "weight" (0 to limit, square root), "prob" (0 to limit), "signed" (-limit to limit). */
-function colorScale(name, theme, limit = 1) {
+export function colorScale(name, theme, limit = 1) {
   const signed = name === "signed";
   const table = ramp(KIT[signed ? "diverging" : "sequential"][theme]);
   const place = signed
@@ -120,7 +140,7 @@ function colorScale(name, theme, limit = 1) {
 }
 
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
-function scaleLegend(scale, meaning) {
+export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
   const ctx = bar.getContext("2d");
   const image = ctx.createImageData(256, 1);
@@ -145,23 +165,23 @@ function themeOf(element) {
 // ---- canvas ----
 
 /** The face of pieces ("mono") or of everything else ("ui"); asked for once, since asking makes the page work. */
-const fontOf = (view, face) =>
+export const fontOf = (view, face) =>
   ((view.fonts ??= {})[face] ||= getComputedStyle(view.root).getPropertyValue(`--lv-font-${face}`));
 
 /** The widest of some texts in pixels, in the face of pieces ("mono") or of everything else ("ui"). */
-function widest(view, texts, size, face = "mono") {
+export function widest(view, texts, size, face = "mono") {
   const pen = (view.pen ??= document.createElement("canvas").getContext("2d"));
   pen.font = `${size}px ${fontOf(view, face)}`;
   return texts.reduce((most, text) => Math.max(most, pen.measureText(plain(text)).width), 0);
 }
 /** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
-const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
+export const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
 
 let savingRatio = 0; // a saved picture gets finer cells than the screen
-const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
+export const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
 
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
-function sizeCanvas(canvas, width, height) {
+export function sizeCanvas(canvas, width, height) {
   const ratio = pixelRatio();
   const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
   if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
@@ -177,7 +197,11 @@ function sizeCanvas(canvas, width, height) {
  * Paint a grid of numbers at (x, y); NaN stays blank. Many grids can share one canvas: `offset` and `stride` say where
  * this one starts in `values` and how far apart its rows lie. Cells with a gap are rectangles, without one an image.
  */
-function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols }) {
+export function paintGrid(
+  ctx,
+  values,
+  { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, scale, offset = 0, stride = cols },
+) {
   if (gap > 0) {
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < cols; c++) {
@@ -209,7 +233,7 @@ function paintGrid(ctx, values, { x = 0, y = 0, rows, cols, w, h: hgt, gap = 0, 
  * buttons, and the panel that says where a number comes from. `draw` is called with every change of a trait, of the
  * width or of the theme, and updates in place.
  */
-function frame(model, el, name, { card = true } = {}) {
+export function frame(model, el, name, { card = true } = {}) {
   const part = (suffix, attributes = {}) => h("div", { class: `lv-${suffix}`, ...attributes });
   const view = {
     model,
@@ -219,16 +243,26 @@ function frame(model, el, name, { card = true } = {}) {
     legend: part("legend"),
     panel: part("explain", { hidden: true, tabindex: "-1" }),
   };
-  const save = part("save", {}, );
+  const save = part("save", {});
   for (const kind of ["SVG", "PNG"])
-    save.append(h("button", { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) }, kind));
+    save.append(
+      h(
+        "button",
+        { type: "button", title: `Save this picture as ${kind}`, onclick: () => saveAs(view, name, kind) },
+        kind,
+      ),
+    );
   const foot = part("foot");
   foot.append(view.legend, save);
   view.root = h(
     "figure",
     // JupyterLab would take the arrow keys for itself; this attribute tells it not to.
     { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
-    view.caption, view.body, view.readout, foot, view.panel,
+    view.caption,
+    view.body,
+    view.readout,
+    foot,
+    view.panel,
   );
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
@@ -238,9 +272,13 @@ function frame(model, el, name, { card = true } = {}) {
   view.note = (text) => {
     if (view.readout.textContent !== text) view.readout.textContent = text;
   };
-  view.setLegend = (...nodes) => { // nothing is put in again: that would lay the page out once more
+  view.setLegend = (...nodes) => {
+    // nothing is put in again: that would lay the page out once more
     const old = view.legend.childNodes;
-    const same = view.legendTheme === view.theme && nodes.length === old.length && nodes.every((node, i) => node.isEqualNode(old[i]));
+    const same =
+      view.legendTheme === view.theme &&
+      nodes.length === old.length &&
+      nodes.every((node, i) => node.isEqualNode(old[i]));
     if (!same) view.legend.replaceChildren(...nodes);
     view.legendTheme = view.theme;
   };
@@ -261,8 +299,10 @@ function frame(model, el, name, { card = true } = {}) {
       if (view.root.dataset.lvTheme !== view.theme) view.root.dataset.lvTheme = view.theme;
       keepKeys(view.root.closest(".jp-OutputArea-output"));
       const accent = `var(--lv-${model.get("stage")})`;
-      if (view.root.style.getPropertyValue("--lv-accent") !== accent) view.root.style.setProperty("--lv-accent", accent);
-      if (view.root.getAttribute("aria-label") !== model.get("summary")) view.root.setAttribute("aria-label", model.get("summary"));
+      if (view.root.style.getPropertyValue("--lv-accent") !== accent)
+        view.root.style.setProperty("--lv-accent", accent);
+      if (view.root.getAttribute("aria-label") !== model.get("summary"))
+        view.root.setAttribute("aria-label", model.get("summary"));
       // the same text, set again, would have all of the picture laid out again
       if (view.caption.textContent !== model.get("caption")) view.caption.textContent = model.get("caption");
       view.caption.hidden = !model.get("caption");
@@ -276,13 +316,19 @@ function frame(model, el, name, { card = true } = {}) {
         later = setTimeout(paint, 80);
       } else if (!pending) {
         pending = true;
-        queueMicrotask(() => { pending = false; paint(); });
+        queueMicrotask(() => {
+          pending = false;
+          paint();
+        });
       }
     };
-    const seen = new IntersectionObserver(([...changes]) => {
-      near = changes.at(-1).isIntersecting;
-      if (near && later !== null) paint();
-    }, { rootMargin: "200px", scrollMargin: "200px" });
+    const seen = new IntersectionObserver(
+      ([...changes]) => {
+        near = changes.at(-1).isIntersecting;
+        if (near && later !== null) paint();
+      },
+      { rootMargin: "200px", scrollMargin: "200px" },
+    );
     const resized = new ResizeObserver(() => {
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
@@ -307,9 +353,19 @@ function frame(model, el, name, { card = true } = {}) {
     };
   };
   view.root.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && model.get("asked")) { view.set({ asked: null }); event.stopPropagation(); }
+    if (event.key === "Escape" && model.get("asked")) {
+      view.set({ asked: null });
+      event.stopPropagation();
+    }
   });
   return view;
+}
+
+/** What is drawn in a picture's body, as one thing that takes the keys. */
+export function plotIn(view, label, ...children) {
+  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": label }, ...children);
+  view.body.append(plot);
+  return plot;
 }
 
 /** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
@@ -320,10 +376,10 @@ function keepKeys(output) {
 }
 
 /** Give an element keys: {ArrowLeft: (event) => …}. A handled key goes no further. */
-function onKeys(element, actions) {
+export function onKeys(element, actions) {
   element.addEventListener("keydown", (event) => {
     if (event.altKey || event.metaKey) return;
-    const action = actions[event.key];
+    const action = actions[event.key === " " ? "Enter" : event.key]; // the space bar presses as well
     if (!action) return;
     event.preventDefault();
     event.stopPropagation();
@@ -333,7 +389,7 @@ function onKeys(element, actions) {
 
 // ---- tokens as chips, used by the strip and by the arcs ----
 
-function chip(label, id, index) {
+export function chip(label, id, index) {
   return h(
     "span",
     { class: "lv-chip", role: "option", "data-index": index },
@@ -343,7 +399,7 @@ function chip(label, id, index) {
 }
 
 /** Mark one chip of a list as selected, tell screen readers, and bring it into view inside its own list only. */
-function selectChip(list, chips, selected, prefix) {
+export function selectChip(list, chips, selected, prefix) {
   chips.forEach((node, i) => {
     const on = i === selected;
     if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
@@ -366,7 +422,7 @@ function selectChip(list, chips, selected, prefix) {
 }
 
 /** The nearest chip on the line above (-1) or below (+1). */
-function chipOnNextLine(chips, from, direction) {
+export function chipOnNextLine(chips, from, direction) {
   const here = chips[from];
   const middle = here.offsetLeft + here.offsetWidth / 2;
   let best = from;
@@ -382,15 +438,18 @@ function chipOnNextLine(chips, from, direction) {
 }
 
 /** Put the nodes `now` where `old` are, or at the end; what is the same stays, and need not be laid out again. */
-function exchange(parent, old, now) {
+export function exchange(parent, old, now) {
   old.slice(now.length).forEach((node) => node.remove());
-  now.forEach((node, i) => { if (!old[i]) parent.append(node); else if (node !== old[i]) old[i].replaceWith(node); });
+  now.forEach((node, i) => {
+    if (!old[i]) parent.append(node);
+    else if (node !== old[i]) old[i].replaceWith(node);
+  });
 }
 
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
 
 /** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, current, show}. */
-function barRows(view, { name, tell, parts, labels = "pieces" }) {
+export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const { model } = view;
   const list = h("div", { class: "lv-bars", role: "listbox", tabindex: "0", "aria-label": name });
   const prefix = uid();
@@ -403,18 +462,25 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
     ask ? view.ask(index) : view.follow(index);
   };
   const makeRow = (index) => {
-    const row = { piece: h("bdi", { class: "lv-piece" }), label: null, ...parts() };
-    const { piece, label, ...track } = row;
-    row.node = h("div", { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
-      h("span", { class: "lv-label" }, piece), h("span", { class: "lv-track" }, Object.values(track)));
+    const [piece, track] = [h("bdi", { class: "lv-piece" }), parts()];
+    const row = { piece, label: null, ...track };
+    row.node = h(
+      "div",
+      { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      h("span", { class: "lv-label" }, piece),
+      h("span", { class: "lv-track" }, Object.values(track)),
+    );
     return row;
   };
-  const indexOf = (event) => {
-    const node = event.target.closest(".lv-row");
-    return node ? Number(node.dataset.index) : null;
-  };
-  list.addEventListener("click", (event) => { const i = indexOf(event); if (i !== null) select(i, true); });
-  list.addEventListener("pointermove", (event) => { const i = indexOf(event); if (i !== null) tell(i); });
+  const indexOf = (event) => indexAt(event, ".lv-row");
+  list.addEventListener("click", (event) => {
+    const i = indexOf(event);
+    if (i !== null) select(i, true);
+  });
+  list.addEventListener("pointermove", (event) => {
+    const i = indexOf(event);
+    if (i !== null) tell(i);
+  });
   list.addEventListener("pointerleave", () => tell(current()));
   onKeys(list, {
     ArrowDown: () => select(Math.min(current() + 1, n() - 1)),
@@ -422,15 +488,18 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
     Home: () => select(0),
     End: () => select(n() - 1),
     Enter: () => select(Math.max(0, current()), true),
-    " ": () => select(Math.max(0, current()), true),
   });
   /** Bring the rows up to date; `fill(row, index)` does it for the track of each. */
   const show = (fill) => {
     const pieces = model.get(labels);
     while (rows.length < pieces.length) rows.push(makeRow(rows.length));
-    if (list.childElementCount !== pieces.length) list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
+    if (list.childElementCount !== pieces.length)
+      list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
     rows.slice(0, pieces.length).forEach((row, i) => {
-      if (row.label !== pieces[i]) { row.label = pieces[i]; row.piece.replaceChildren(...pieceNodes(pieces[i])); }
+      if (row.label !== pieces[i]) {
+        row.label = pieces[i];
+        row.piece.replaceChildren(...pieceNodes(pieces[i]));
+      }
       fill(row, i);
       const on = String(i === current());
       if (row.node.getAttribute("aria-selected") !== on) row.node.setAttribute("aria-selected", on);
@@ -441,15 +510,17 @@ function barRows(view, { name, tell, parts, labels = "pieces" }) {
   };
   return { list, current, show };
 }
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+export const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
 
-const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
-const tooLong = (n, what = "tokens") =>
+export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
+export const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
 
 // ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
 
-function player(view, { steps, name, pace }) {
+export function player(view, { steps, name, pace }) {
   const button = h("button", { type: "button", class: "lv-play" });
   const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": name });
   const counter = h("span", { class: "lv-counter" });
@@ -460,20 +531,31 @@ function player(view, { steps, name, pace }) {
     button.textContent = timer ? "⏸ Pause" : "▶ Play";
     button.setAttribute("aria-label", timer ? `Pause: ${name}` : `Play: ${name}`);
   };
-  const stop = () => { clearTimeout(timer); timer = null; label(); };
+  const stop = () => {
+    clearTimeout(timer);
+    timer = null;
+    label();
+  };
   const tick = () => {
     if (!view.root.isConnected || step() >= steps()) return stop();
     view.set({ step: step() + 1 });
     timer = setTimeout(step() < steps() ? tick : stop, pace);
   };
-  const play = (delay) => { stop(); timer = setTimeout(tick, delay); label(); };
+  const play = (delay) => {
+    stop();
+    timer = setTimeout(tick, delay);
+    label();
+  };
   button.addEventListener("click", () => {
     if (timer) return stop();
     const again = step() >= steps();
     if (again) view.set({ step: 0 });
     play(again ? pace : 0);
   });
-  slider.addEventListener("input", () => { stop(); view.set({ step: Number(slider.value) }); });
+  slider.addEventListener("input", () => {
+    stop();
+    view.set({ step: Number(slider.value) });
+  });
   label();
   return {
     node: h("div", { class: "lv-player" }, button, slider, counter),
@@ -500,21 +582,51 @@ function drawExplanation(view) {
   view.told = told;
   view.panel.hidden = !told;
   if (!told) return view.panel.replaceChildren();
-  const close = () => { view.set({ asked: null }); view.body.querySelector("[tabindex='0']")?.focus(); };
+  const close = () => {
+    view.set({ asked: null });
+    view.body.querySelector("[tabindex='0']")?.focus();
+  };
   view.panel.replaceChildren(
-    h("div", { class: "lv-explain-title" }, told.title,
-      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×")),
+    h(
+      "div",
+      { class: "lv-explain-title" },
+      told.title,
+      h("button", { type: "button", class: "lv-close", "aria-label": "Close the explanation", onclick: close }, "×"),
+    ),
     h("div", { class: "lv-formula" }, told.formula),
-    h("table", {}, h("tbody", {}, told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))))),
+    h(
+      "table",
+      {},
+      h(
+        "tbody",
+        {},
+        told.operands.map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, value))),
+      ),
+    ),
     h("div", { class: "lv-line" }, h("code", {}, told.line), h("b", {}, ` = ${told.result}`)),
   );
 }
 
 // ---- saving: the page as it stands becomes an SVG of rectangles, text and images; a PNG is that SVG, drawn ----
 
-const SVG_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "stroke-linejoin",
-  "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline", "display", "paint-order",
-  "stroke-linecap"];
+const SVG_STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-opacity",
+  "stroke-linejoin",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "text-anchor",
+  "dominant-baseline",
+  "display",
+  "paint-order",
+  "stroke-linecap",
+];
 
 function toSVG(view) {
   const { root } = view;
@@ -542,11 +654,21 @@ function toSVG(view) {
     return runs.map(({ r, text }) => {
       reach(r);
       const m = pen.measureText(text);
-      const base = r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
-      return s("text", {
-        x: r.left - origin.left, y: base - origin.top, fill: style.color, "font-family": style.fontFamily,
-        "font-size": style.fontSize, "font-weight": style.fontWeight, "font-style": style.fontStyle,
-      }, text.trim());
+      const base =
+        r.top + (r.height - m.fontBoundingBoxAscent - m.fontBoundingBoxDescent) / 2 + m.fontBoundingBoxAscent;
+      return s(
+        "text",
+        {
+          x: r.left - origin.left,
+          y: base - origin.top,
+          fill: style.color,
+          "font-family": style.fontFamily,
+          "font-size": style.fontSize,
+          "font-weight": style.fontWeight,
+          "font-style": style.fontStyle,
+        },
+        text.trim(),
+      );
     });
   };
 
@@ -563,24 +685,57 @@ function toSVG(view) {
     const filled = !/, 0\)$|transparent/.test(style.backgroundColor);
     if (filled || (even && sides[0].width)) {
       const edge = even ? sides[0].width : 0;
-      shapes.push(s("rect", {
-        x: box.x + edge / 2, y: box.y + edge / 2, width: Math.max(0, box.width - edge), height: Math.max(0, box.height - edge),
-        rx: radius, fill: filled ? style.backgroundColor : "none",
-        stroke: edge ? sides[0].color : null, "stroke-width": edge || null, "stroke-dasharray": edge ? sides[0].dash : null,
-      }));
+      shapes.push(
+        s("rect", {
+          x: box.x + edge / 2,
+          y: box.y + edge / 2,
+          width: Math.max(0, box.width - edge),
+          height: Math.max(0, box.height - edge),
+          rx: radius,
+          fill: filled ? style.backgroundColor : "none",
+          stroke: edge ? sides[0].color : null,
+          "stroke-width": edge || null,
+          "stroke-dasharray": edge ? sides[0].dash : null,
+        }),
+      );
     }
     if (!even) {
       const [x0, y0, x1, y1] = [box.x, box.y, box.x + box.width, box.y + box.height];
-      [[x0, y0, x1, y0], [x1, y0, x1, y1], [x0, y1, x1, y1], [x0, y0, x0, y1]].forEach(([a, b, c, d], i) => {
+      [
+        [x0, y0, x1, y0],
+        [x1, y0, x1, y1],
+        [x0, y1, x1, y1],
+        [x0, y0, x0, y1],
+      ].forEach(([a, b, c, d], i) => {
         const side = sides[i];
         if (side.width)
-          shapes.push(s("line", { x1: a, y1: b, x2: c, y2: d, stroke: side.color, "stroke-width": side.width, "stroke-dasharray": side.dash }));
+          shapes.push(
+            s("line", {
+              x1: a,
+              y1: b,
+              x2: c,
+              y2: d,
+              stroke: side.color,
+              "stroke-width": side.width,
+              "stroke-dasharray": side.dash,
+            }),
+          );
       });
     }
     if (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) && style.outlineStyle !== "auto") {
       const gap = parseFloat(style.outlineOffset) + parseFloat(style.outlineWidth) / 2;
-      shapes.push(s("rect", { x: box.x - gap, y: box.y - gap, width: box.width + 2 * gap, height: box.height + 2 * gap, rx: radius,
-        fill: "none", stroke: style.outlineColor, "stroke-width": style.outlineWidth }));
+      shapes.push(
+        s("rect", {
+          x: box.x - gap,
+          y: box.y - gap,
+          width: box.width + 2 * gap,
+          height: box.height + 2 * gap,
+          rx: radius,
+          fill: "none",
+          stroke: style.outlineColor,
+          "stroke-width": style.outlineWidth,
+        }),
+      );
     }
     return shapes;
   };
@@ -593,12 +748,13 @@ function toSVG(view) {
       for (const key of SVG_STYLES) to[i].setAttribute(key, style.getPropertyValue(key));
       for (const key of ["class", "style", "tabindex"]) to[i].removeAttribute(key);
     });
-    for (const [key, value] of Object.entries({ ...at(r), overflow: "visible" })) copy.setAttribute(key, value);
+    setAttributes(copy, { ...at(r), overflow: "visible" });
     return copy;
   };
 
   const walk = (node) => {
-    if (node.nodeType === Node.TEXT_NODE) return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
+    if (node.nodeType === Node.TEXT_NODE)
+      return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player")) return [];
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
@@ -607,7 +763,10 @@ function toSVG(view) {
       reach(r);
       return [s("image", { ...at(r), href: node.toDataURL(), preserveAspectRatio: "none" })];
     }
-    if (node instanceof SVGSVGElement) { reach(r); return [nestedSVG(node, r)]; }
+    if (node instanceof SVGSVGElement) {
+      reach(r);
+      return [nestedSVG(node, r)];
+    }
     const shapes = style.display === "contents" ? [] : boxOf(r, style);
     if (shapes.length) reach(r);
     shapes.push(...[...node.childNodes].flatMap(walk));
@@ -617,8 +776,13 @@ function toSVG(view) {
   const shapes = walk(root);
   const [w, hgt] = [Math.ceil(size.w), Math.ceil(size.h)];
   const page = getComputedStyle(root).getPropertyValue("--lv-page");
-  const svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
-    s("title", {}, view.model.get("summary")), s("rect", { width: w, height: hgt, fill: page }), shapes);
+  const svg = s(
+    "svg",
+    { xmlns: "http://www.w3.org/2000/svg", width: w, height: hgt, viewBox: `0 0 ${w} ${hgt}` },
+    s("title", {}, view.model.get("summary")),
+    s("rect", { width: w, height: hgt, fill: page }),
+    shapes,
+  );
   return { text: new XMLSerializer().serializeToString(svg), width: w, height: hgt };
 }
 
@@ -637,7 +801,10 @@ async function saveAs(view, name, kind) {
     canvas.getContext("2d").drawImage(image, 0, 0, 2 * width, 2 * height);
     blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   }
-  const link = h("a", { href: URL.createObjectURL(blob), download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}` });
+  const link = h("a", {
+    href: URL.createObjectURL(blob),
+    download: `${name.replaceAll("_", "-")}.${kind.toLowerCase()}`,
+  });
   document.body.append(link);
   link.click();
   link.remove();
