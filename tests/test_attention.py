@@ -47,6 +47,11 @@ def by_hand(q, k, v, W_O, *, causal=True, scale=True, head_scale=None) -> dict[s
     return {"scores": scores, "pattern": pattern, "z": z, "out": out}
 
 
+def heads_scaled(scale: np.ndarray):
+    """What a head hands over, times a number."""
+    return lambda name, array: array * scale[:, None, None] if name == "z" else array
+
+
 def assert_same(trace: attention.AttentionTrace, expected: dict[str, np.ndarray]) -> None:
     for name, array in expected.items():
         np.testing.assert_allclose(getattr(trace, name), array, rtol=1e-4, atol=1e-5, err_msg=name)
@@ -86,7 +91,7 @@ def test_the_future_gets_exactly_nothing():
 def test_head_scale_multiplies_what_a_head_hands_over_and_not_where_it_looks():
     given = arrays(6, 2)
     scale = np.array([1, 0, 2, 1, -1, 0.5], np.float32)
-    trace = attention.attend(*given, head_scale=scale)
+    trace = attention.attend(*given, edit=heads_scaled(scale))
     assert_same(trace, by_hand(*given, head_scale=scale))
     np.testing.assert_array_equal(trace.pattern, attention.attend(*given).pattern)
 
@@ -142,9 +147,27 @@ def test_inputs_are_left_as_they_were():
     before = [one.copy() for one in given]
     for one in given:
         one.flags.writeable = False
-    attention.attend(*given, head_scale=np.zeros(6, np.float32))
+    attention.attend(*given, edit=heads_scaled(np.zeros(6, np.float32)))
     for one, old in zip(given, before):
         np.testing.assert_array_equal(one, old)
+
+
+def test_every_array_can_be_changed_as_it_arises():
+    q, k, v, W_O = arrays(6, 2)
+    seen = {}
+
+    def edit(name, array):
+        seen[name] = array.copy()
+        return array + 1
+
+    trace = attention.attend(q, k, v, W_O, edit=edit)
+    assert list(seen) == ["scores", "pattern", "z", "attention_out"]
+    np.testing.assert_array_equal(seen["scores"], attention.attention_scores(q, k))
+    future = attention.future_mask(q.shape[1], k.shape[1])
+    np.testing.assert_array_equal(trace.scores, np.where(future, -np.inf, seen["scores"] + 1))
+    np.testing.assert_array_equal(seen["z"], attention.mix(trace.pattern, v))
+    np.testing.assert_array_equal(trace.pattern, seen["pattern"] + 1)
+    np.testing.assert_array_equal(trace.out, seen["attention_out"] + 1)
 
 
 # Head measures

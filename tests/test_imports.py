@@ -21,12 +21,14 @@ MAY_KNOW = {
     "download": set(),
     "checks": set(),
     "tokenization": set(),
-    "embeddings": set(),
-    "position": set(),
+    "embeddings": {"ops"},
+    "position": {"ops"},
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
-    "model": {"ops", "weights", "download", *STAGES},
+    "edits": {"ops", "weights"},
+    "reuse": {"edits"},
+    "model": {"ops", "weights", "download", "edits", "reuse", *STAGES},
     "experiments": {"ops", "model"},  # runs the model, composes nothing
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
