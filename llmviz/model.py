@@ -139,23 +139,20 @@ def run_block(
     w: LayerWeights,
     config: Config,
     x: Float[np.ndarray, "seq d_model"],
+    angles: Float[np.ndarray, "seq n_pairs"] | None,
     edits: Edits,
     start: int = 0,
     cache: KVCache | None = None,
 ) -> BlockTrace:
     """One layer over the tokens of x, the first of which stands at `start`; the cache has the keys and values before.
 
-    FloatingPointError where edits make the numbers overflow.
+    angles: by which RoPE turns queries and keys, or None. FloatingPointError where edits make the numbers overflow.
     """
-    places = range(start, start + len(x))
-    edit = edits.of_layer(layer, places)
-
+    edit = edits.of_layer(layer, range(start, start + len(x)))
     x = edit("resid_pre", x)
     normed = norm(x, w.attention_norm, config, edits)
     q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-    if edits.rope:
-        turned = np.asarray(places) * float(edits.position_scale) + float(edits.position_shift)
-        angles = position.rotation_angles(turned, config.d_head, base=config.rope_base)
+    if angles is not None:
         q, k = position.rotate(q, angles), position.rotate(k, angles)
     q, k, v = edit("q", q), edit("k", k), edit("v", v)
     if cache is not None:
@@ -403,12 +400,20 @@ class Model:
         """The layers from first_layer on, one after the other."""
         blocks = []
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
+            angles = self._angles(np.arange(start, start + len(x)), edits)
             for layer in range(first_layer, self.config.n_layers):
-                blocks.append(
-                    run_block(layer, self.weights.layers[layer], self.config, x, edits, start, cache)
-                )
+                w = self.weights.layers[layer]
+                blocks.append(run_block(layer, w, self.config, x, angles, edits, start, cache))
                 x = blocks[-1].resid_post
         return blocks
+
+    def _angles(
+        self, positions: Int[np.ndarray, " seq"], edits: Edits
+    ) -> Float[np.ndarray, "seq n_pairs"] | None:
+        if not edits.rope:
+            return None
+        turned = positions * float(edits.position_scale) + float(edits.position_shift)
+        return position.rotation_angles(turned, self.config.d_head, base=self.config.rope_base)
 
     def _last_logits(
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits

@@ -83,7 +83,6 @@ def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     return half + half * np.tanh(half)
 
 
-@tells_shapes
 def linear(
     x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_out"]:
