@@ -29,13 +29,13 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "edits", "reuse", *STAGES},
-    "experiments": {"ops", "model"},  # runs the model, composes nothing
+    "experiments": {"ops", "edits", "model"},  # runs the model, composes nothing
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "experiments", "ops", "tokenization", "sampling"}
+ANY_VIEW = {"", "model", "edits", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "stage_tour"}
 
