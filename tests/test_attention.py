@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import attention
+from llmviz.weights import Config
 
 HEADS = [(4, 4), (6, 2), (9, 3), (4, 1), (1, 1)]  # query heads, key/value heads
 D_HEAD, D_MODEL = 6, 10
@@ -242,3 +243,17 @@ def test_without_the_first_token_the_rest_sums_to_one_again():
     assert np.isnan(hidden[0, 0]).all()  # the first token sees itself only: nothing is left
     np.testing.assert_allclose(hidden[0, 1:, 1:], [[1, 0], [0.4, 0.6]], rtol=1e-6)
     assert pattern[0, 0, 0] == 1  # the given array is left alone
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+def test_the_key_head_of_a_query_head_is_the_one_that_moves_its_scores(n_heads, n_kv_heads):
+    config = Config(1, n_heads, n_kv_heads, D_MODEL, D_HEAD, 8, 10, 10, 10_000.0, 1e-5)
+    q, k, _, _ = arrays(n_heads, n_kv_heads)
+    plain = attention.attention_scores(q, k)
+    for shared in range(n_kv_heads):
+        other = k.copy()
+        other[shared] += 1
+        moved = np.abs(attention.attention_scores(q, other) - plain).max(axis=(1, 2)) > 1e-3
+        users = np.flatnonzero(moved)
+        assert [config.kv_head_of(int(head)) for head in users] == [shared] * config.group_size
+        assert (config.kv_head_of(users) == shared).all()

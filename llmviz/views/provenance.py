@@ -125,7 +125,7 @@ def cosine(model: Model, a: int, b: int) -> Explanation:
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
     config, block = trace.model.config, trace.blocks[layer]
-    key_head = head // (config.n_heads // config.n_kv_heads)
+    key_head = config.kv_head_of(head)
     title = f"Score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
     result = block.attention.scores[head, row, col]
     if trace.edits.causal_mask and col > row:

@@ -124,7 +124,7 @@ def _turned(trace: Trace) -> Picture:
     layer, head = keenest_head(trace)
     block = trace.blocks[layer]
     at = int(block.attention.pattern[head, -1, 1:-1].argmax()) + 1 if last > 1 else 0
-    q, k = block.q[head, -1], block.k[head // (config.n_heads // config.n_kv_heads), at]
+    q, k = block.q[head, -1], block.k[config.kv_head_of(head), at]
     parts = position.pair_scores(q, k)
     speeds = rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
     return position.RopeDial(

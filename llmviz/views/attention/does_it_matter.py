@@ -58,7 +58,7 @@ class DoesItMatter(Explorer):
         config = model.config
         self.model = model
         shape = (config.n_layers, config.n_heads)
-        group = config.n_heads // config.n_kv_heads
+        group = config.group_size
         self.preset = ipywidgets.ToggleButtons(
             options=[(one.name, i) for i, one in enumerate(PRESETS)], value=preset
         )

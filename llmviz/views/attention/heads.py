@@ -98,9 +98,12 @@ def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
 
 def patterns(block: BlockTrace, heads: slice = slice(None)) -> np.ndarray:
     """`block.attention.pattern` of some heads, without mixing the values: [heads, seq, kv_seq]."""
-    group = len(block.q) // len(block.k)
     q = block.q[heads]
-    k = block.k if len(q) == len(block.q) else block.k[np.arange(len(block.q))[heads] // group]
+    k = (
+        block.k
+        if len(q) == len(block.q)
+        else block.k[block.config.kv_head_of(np.arange(len(block.q))[heads])]
+    )
     scores = attention.attention_scores(q, k, scale=block.edits.score_scale)
     if block.edits.causal_mask:
         np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))

@@ -58,7 +58,7 @@ class Induction(Explorer):
         self.told = Told()
         self.grid = HeadGrid(
             np.zeros((config.n_layers, config.n_heads)),
-            group=config.n_heads // config.n_kv_heads,
+            group=config.group_size,
             measure="induction score",
             selected=[0, 0],
         )

@@ -19,7 +19,7 @@ def before_rope(
 ) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
     """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
     config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
-    q, k = block.q[head], block.k[head // (config.n_heads // config.n_kv_heads)]
+    q, k = block.q[head], block.k[config.kv_head_of(head)]
     if not edits.rope:
         return q, k
     places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
