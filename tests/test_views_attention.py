@@ -8,6 +8,8 @@ from typed_texts import BAD_TEXTS, KINDS
 import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
+from llmviz.views import provenance
+from llmviz.views.attention import heads
 
 CAT = "The cat that I saw yesterday was sleeping"
 LONG = "word and another thing that follows " * 90
@@ -532,3 +534,14 @@ def test_the_verdicts_on_attention(model):
     assert names.verdict == "holds, in this sentence"
     assert explains.verdict.startswith("fails here")
     assert repr(table).count("\n") == 6
+
+
+def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
+    """What is read off a head is what the run used, also where a function stands at its scores or its pattern."""
+    trace = tiny_model.trace("The cat sat on the dog", Edits(at={("scores", 1): lambda scores: 3 * scores}))
+    changed = trace.blocks[1].attention.pattern
+    assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
+    np.testing.assert_array_equal(heads.patterns(trace.blocks[1], slice(2, 4)), changed[2:4])
+    np.testing.assert_allclose(heads.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
+    explained = provenance.pattern(trace, 1, 2, 3, 1)
+    assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)

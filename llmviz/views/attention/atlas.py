@@ -27,13 +27,13 @@ def shown_weight(
     told = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
         return told
-    pattern = trace.blocks[layer].attention.pattern[head, query]
     if key == 0:
         return replace(
             told,
             title=f"{told.title}: hidden",
             formula="hidden here; the other weights are scaled up to sum to one",
         )
+    pattern = provenance.row_of(trace, layer, query).pattern[head]
     return Explanation(
         f"{told.title}, with the first token hidden",
         "weight / the sum of all weights but the first",
