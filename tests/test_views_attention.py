@@ -478,14 +478,6 @@ def test_induction_holds_and_falls_with_its_heads(model):
     assert experiment.curves.names == ["the model as it is"]
 
 
-def test_right_next_is_the_probability_of_the_tokens_that_came(tiny_model):
-    trace = tiny_model.trace("The cat sat on the dog")
-    right = pictures.right_next(trace)
-    for i, token in enumerate(trace.tokens[1:], start=1):
-        logits = tiny_model.trace(trace.tokens[:i]).logits.astype(np.float64)
-        assert right[i - 1] == pytest.approx(np.exp(logits[token]) / np.exp(logits).sum(), rel=1e-3)
-
-
 def test_cost_is_measured_when_asked(tiny_model, model):
     cost = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
     assert cost.timing is None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import ops, position
+from llmviz import experiments, position
 from llmviz.model import Edits, Model, Trace
 
 DISTANCES = np.arange(2_001)
@@ -42,9 +42,7 @@ def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
 
 def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
     """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
-    trace = model.trace(tokens, edits)
-    probs = ops.softmax(model.unembed(trace.blocks[-1].resid_post[-n - 1 : -1], edits))
-    return -np.log2(np.maximum(probs[np.arange(n), list(tokens[-n:])], 1e-30))
+    return -experiments.token_logprobs(model.trace(tokens, edits), last=n) / np.log(2)
 
 
 def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
