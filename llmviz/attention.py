@@ -14,15 +14,16 @@ Axes: `seq` is the query's position ("from"), `kv_seq` the key's ("to"). The que
 the `kv_seq`: fewer than all when earlier keys and values come from a cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from llmviz.ops import linear, softmax
+from llmviz.ops import linear, softmax, tells_shapes, unchanged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AttentionTrace:
     """Every array of one attention layer, in the order in which they arise."""
 
@@ -35,6 +36,7 @@ class AttentionTrace:
     out: Float[np.ndarray, "seq d_model"]  # summed over heads, before it is added to the stream
 
 
+@tells_shapes
 def project(
     x: Float[np.ndarray, "seq d_model"], W: Float[np.ndarray, "heads d_model d_head"]
 ) -> Float[np.ndarray, "heads seq d_head"]:
@@ -44,6 +46,7 @@ def project(
     return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
 
 
+@tells_shapes
 def attend(
     q: Float[np.ndarray, "n_heads seq d_head"],
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
@@ -52,23 +55,24 @@ def attend(
     *,
     causal: bool = True,
     scale: bool = True,
-    head_scale: Float[np.ndarray, " n_heads"] | None = None,
+    edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> AttentionTrace:
     """From queries, keys and values to what the layer adds to the stream.
 
-    causal: mask the future. scale: divide the scores by √d_head. head_scale: multiply each head's z (1 = as it
-    is, 0 = off).
+    causal: mask the future. scale: divide the scores by √d_head. edit(name, array): what to go on with instead of
+    the scores (before the mask), the pattern, z and attention_out.
     """
-    scores = attention_scores(q, k, scale=scale)
+    if k.shape != v.shape:
+        raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
+    scores = edit("scores", attention_scores(q, k, scale=scale))
     if causal:
         np.copyto(scores, -np.inf, where=future_mask(q.shape[1], k.shape[1]))
-    pattern = softmax(scores)
-    z = mix(pattern, v)
-    if head_scale is not None:
-        z = z * head_scale[:, None, None]
-    return AttentionTrace(q, k, v, scores, pattern, z, output(z, W_O))
+    pattern = edit("pattern", softmax(scores))
+    z = edit("z", mix(pattern, v))
+    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O)))
 
 
+@tells_shapes
 def attention_scores(
     q: Float[np.ndarray, "n_heads seq d_head"],
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
@@ -90,6 +94,7 @@ def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
 
 
+@tells_shapes
 def mix(
     pattern: Float[np.ndarray, "n_heads seq kv_seq"], v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
@@ -100,6 +105,7 @@ def mix(
     return (grouped @ v).reshape(n_heads, seq, d_head)
 
 
+@tells_shapes
 def output(
     z: Float[np.ndarray, "n_heads seq d_head"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from llmviz.ops import tells_shapes
 
+
+@tells_shapes
 def embed(
     tokens: Sequence[int] | Int[np.ndarray, " seq"], W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:
@@ -23,6 +26,7 @@ def embed(
     return W_E[np.asarray(tokens, dtype=np.int64)]
 
 
+@tells_shapes
 def unembed(
     x: Float[np.ndarray, "seq d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
 ) -> Float[np.ndarray, "seq n_vocab"]:
@@ -47,7 +51,7 @@ def cosine_to_all(
     return np.divide(W_E @ vector, lengths, out=np.zeros(len(W_E), W_E.dtype), where=lengths > 0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neighbours:
     """The nearest tokens, nearest first."""
 
@@ -120,7 +124,7 @@ def analogy(
     return W_E[a] - W_E[b] + W_E[c]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Projection:
     """Vectors seen along the directions in which they differ most."""
 

@@ -5,7 +5,8 @@
     switching off        one FFN or attention block at a time at zero
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
 
-Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace.
+Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
+iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,13 +16,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import ops
-from llmviz.model import Edits, Model, Trace
+from llmviz.edits import Edits, index_of
+from llmviz.model import Model, Trace
 
 PARTS = ("ffn", "attention")
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogitParts:
     """What each block's own words add to one token's logit. The parts sum to it."""
 
@@ -37,7 +39,7 @@ def direction_of(trace: Trace, token: int, *, against: int | None = None, positi
     logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
     norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token.
     """
-    model = trace.model
+    model, position = trace.model, index_of("position", position, len(trace.tokens))
     column = model.weights.W_U[:, token].astype(np.float64)
     if against is not None:
         column = column - model.weights.W_U[:, against]
@@ -53,10 +55,11 @@ def direct_attribution(
     """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
 
     "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token: what
-    all logits share moves no probability, and drops out. ValueError where blocks replace the stream or places in it
-    were set by hand, since the stream is no sum then.
+    all logits share moves no probability, and drops out. ValueError where blocks replace the stream or something in it
+    was set or added by hand, since the stream is no sum of theirs then.
     """
-    if not trace.edits.residual or trace.edits.resid:
+    by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
+    if not trace.edits.residual or by_hand:
         raise ValueError("with these edits the stream is no sum of what the blocks add")
     direction = direction_of(trace, token, against=against, position=position)
     pre, mid, post = (
@@ -71,14 +74,20 @@ def direct_attribution(
 def neuron_attribution(
     trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
 ) -> Float[np.ndarray, " d_ff"]:
-    """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part."""
+    """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
+
+    ValueError where `Edits.at` changes that sum itself, `ffn_out`.
+    """
+    if ("ffn_out", layer) in trace.edits.at:
+        raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
     direction = direction_of(trace, token, against=against, position=position)
     scale = trace.edits.ffn.get(layer, 1)
-    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1 or None)).hidden[0]
+    position = index_of("position", position, len(trace.tokens))
+    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lens:
     """The guess at each depth. Row 0 is the embedding, row l + 1 the stream after layer l."""
 
@@ -120,14 +129,32 @@ def probability(trace: Trace, token: int) -> float:
     return float(ops.softmax(trace.logits)[token])
 
 
+def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+    """ln of the probability that each token of the text but the first had, given those before it; or of the last few.
+
+    In float64, and finite however unlikely a token was. ValueError if `last` is negative.
+    """
+    if last is not None and last < 0:
+        raise ValueError(f"last must be 0 or more, got {last}")
+    n = len(trace.tokens) - 1 if last is None else min(last, len(trace.tokens) - 1)
+    x, found = trace.blocks[-1].resid_post[-n - 1 : -1], np.empty(n)
+    for start in range(0, n, AT_ONCE):  # all logits of a long text at once would fill the memory
+        logits = trace.model.unembed(x[start : start + AT_ONCE], trace.edits).astype(np.float64)
+        logits -= logits.max(axis=-1, keepdims=True)
+        tokens = trace.tokens[len(trace.tokens) - n + start :][: len(logits)]
+        right = logits[np.arange(len(logits)), tokens]
+        found[start : start + AT_ONCE] = right - np.log(np.exp(logits).sum(axis=-1))
+    return found
+
+
+def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+    """The probability that each token of the text but the first had, given those before it; or of the last few."""
+    return np.exp(token_logprobs(trace, last=last))
+
+
 def loss(trace: Trace) -> float:
     """Mean surprise, −ln(probability), of each token of the text but the first. NaN for a single token."""
-    if len(trace.tokens) < 2:
-        return float("nan")
-    logits = trace.lens(len(trace.blocks) - 1)[:-1].astype(np.float64)
-    logits -= logits.max(axis=-1, keepdims=True)
-    right = logits[np.arange(len(logits)), trace.tokens[1:]]
-    return float((np.log(np.exp(logits).sum(axis=-1)) - right).mean())
+    return float(-token_logprobs(trace).mean()) if len(trace.tokens) > 1 else float("nan")
 
 
 def each_off(
@@ -139,11 +166,27 @@ def each_off(
     """
     for layer in range(model.config.n_layers):
         for part in PARTS:
-            try:
-                value = measure(model.trace(tokens, Edits(**{part: {layer: 0.0}})))
-            except FloatingPointError:
-                value = float("nan")
-            yield part, layer, value
+            yield part, layer, _measured(model, tokens, Edits(**{part: {layer: 0.0}}), measure)
+
+
+def each_head_off(
+    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
+) -> Iterator[tuple[int, int, float]]:
+    """Each attention head off in turn: yields its layer, its number, and what `measure` says of that run.
+
+    NaN where the numbers overflow. The last layer first, since a run takes over all layers before its edit.
+    """
+    model.trace(tokens)  # so that there is something to take over
+    for layer in reversed(range(model.config.n_layers)):
+        for head in range(model.config.n_heads):
+            yield layer, head, _measured(model, tokens, Edits(head={(layer, head): 0.0}), measure)
+
+
+def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callable[[Trace], float]) -> float:
+    try:
+        return measure(model.trace(tokens, edits))
+    except FloatingPointError:
+        return float("nan")
 
 
 def switched_off(
@@ -156,7 +199,7 @@ def switched_off(
     return values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Disturbed:
     """One draw of noise on the embeddings of some tokens."""
 
@@ -170,10 +213,11 @@ def disturb(
 ) -> Disturbed:
     """Add noise to the embeddings at the positions in `subject`: normal, `strength` times the spread of all of W_E."""
     clean = model.trace(tokens)
+    subject = [index_of("position", at, len(clean.tokens)) for at in subject]
     rng = np.random.default_rng(seed)
     spread = float(model.weights.W_E.std())
     noise = rng.normal(0, strength * spread, (len(subject), model.config.d_model)).astype(np.float32)
-    resid = {(0, int(at)): clean.blocks[0].resid_pre[at] + one for at, one in zip(subject, noise)}
+    resid = {(0, at): clean.blocks[0].resid_pre[at] + one for at, one in zip(subject, noise)}
     return Disturbed(clean, resid, probability(model.trace(tokens, Edits(resid=resid)), answer))
 
 
@@ -185,6 +229,7 @@ def restored(
     Yields layer, position and the answer's probability. Positions before the subject saw no noise and are left out.
     """
     clean = disturbed.clean
+    subject = [index_of("position", at, len(clean.tokens)) for at in subject]
     for layer, block in enumerate(clean.blocks):
         for position in range(min(subject), len(clean.tokens)):
             resid = disturbed.resid | {(layer, position): block.resid_pre[position]}

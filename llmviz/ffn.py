@@ -9,15 +9,16 @@
 writer (a row of W_down): when it fires, it pushes the stream along its row (Geva et al. 2021).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.ops import linear, silu
+from llmviz.ops import linear, silu, tells_shapes, unchanged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FFNTrace:
     """Every array of one feed-forward layer, in the order in which they arise."""
 
@@ -27,21 +28,23 @@ class FFNTrace:
     out: Float[np.ndarray, "seq d_model"]  # before it is added to the stream
 
 
+@tells_shapes
 def swiglu(
     x: Float[np.ndarray, "seq d_model"],
     W_gate: Float[np.ndarray, "d_model d_ff"],
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
     *,
-    neuron_scale: Float[np.ndarray, " d_ff"] | None = None,
+    edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> FFNTrace:
-    """From the normed stream to what the layer adds to it. neuron_scale multiplies hidden (1 = as it is)."""
+    """From the normed stream to what the layer adds to it.
+
+    edit(name, array): what to go on with instead of hidden and ffn_out.
+    """
     gate = linear(x, W_gate)
     up = linear(x, W_up)
-    hidden = silu(gate) * up
-    if neuron_scale is not None:
-        hidden = hidden * neuron_scale
-    return FFNTrace(gate, up, hidden, linear(hidden, W_down))
+    hidden = edit("hidden", silu(gate) * up)
+    return FFNTrace(gate, up, hidden, edit("ffn_out", linear(hidden, W_down)))
 
 
 def neuron_contributions(

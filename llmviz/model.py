@@ -12,118 +12,35 @@
 queries as in Llama, Touvron et al. 2023.)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from numbers import Real
 from pathlib import Path
-from weakref import WeakValueDictionary
+from weakref import WeakValueDictionary, ref
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import attention, download, embeddings, ffn, ops, position, sampling, tokenization, weights
 from llmviz.attention import AttentionTrace
+from llmviz.edits import Edits, index_of
 from llmviz.ffn import FFNTrace
+from llmviz.reuse import Recent
 from llmviz.sampling import Sampler
 from llmviz.threads import share_cores
 from llmviz.tokenization import Tokenizer
-from llmviz.weights import Config, Weights
+from llmviz.weights import Config, LayerWeights, Weights
 
 # A norm squares the numbers of the stream and adds up hundreds of them: above this, that overflows float32.
 TOO_LARGE = 1e17
 
-
-@dataclass(frozen=True)
-class Edits:
-    """Changes to make inside the model for one run. Every default leaves it as it is, to the last bit.
-
-    Scales: 0 = off, 1 = as it is, 2 = doubled. A layer, head or neuron not named keeps its 1.
-    """
-
-    head: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, head): what it hands over
-    attention: Mapping[int, float] = field(default_factory=dict)  # layer: what attention adds to the stream
-    ffn: Mapping[int, float] = field(default_factory=dict)  # layer: what the FFN adds to the stream
-    neuron: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, neuron): how it fires
-    # (layer, position): a vector [d_model] that replaces resid_pre there; layer 0 is the embedding
-    resid: Mapping[tuple[int, int], np.ndarray] = field(default_factory=dict)
-    position_scale: float = 1.0  # RoPE uses position * scale + shift
-    position_shift: float = 0.0
-    rope: bool = True
-    causal_mask: bool = True
-    score_scale: bool = True  # divide the scores by √d_head
-    norm: bool = True  # all RMSNorms, the final one too
-    residual: bool = True  # each block adds to the stream; False: it replaces the stream
-
-    def __post_init__(self):
-        """Keep copies: what the caller changes in a dict or a vector later must not change a run that is over."""
-        for name in ("head", "attention", "ffn", "neuron", "resid"):
-            value = getattr(self, name)
-            if not isinstance(value, Mapping):
-                raise TypeError(f"{name} takes a dict, for instance ffn={{0: 0.5}}; got {value!r}")
-            object.__setattr__(self, name, dict(value))
-        vectors = {place: np.array(vector, np.float32) for place, vector in self.resid.items()}
-        object.__setattr__(self, "resid", vectors)
-
-    def check(self, config: Config, seq: int) -> None:
-        """ValueError if something is named that the model or a text of `seq` tokens doesn't have."""
-        for kind, edits in (("head", self.head), ("neuron", self.neuron), ("position", self.resid)):
-            for key in edits:
-                if not isinstance(key, tuple) or len(key) != 2:
-                    raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
-        for layer in [
-            *self.attention,
-            *self.ffn,
-            *(layer for layer, _ in (*self.head, *self.neuron, *self.resid)),
-        ]:
-            _check_index("layer", layer, config.n_layers)
-        for _, head in self.head:
-            _check_index("head", head, config.n_heads)
-        for _, neuron in self.neuron:
-            _check_index("neuron", neuron, config.d_ff)
-        for _, place in self.resid:
-            _check_index("position", place, seq)
-        for vector in self.resid.values():
-            if np.shape(vector) != (config.d_model,) or not np.isfinite(vector).all():
-                raise ValueError(f"a resid edit needs a vector of {config.d_model} finite numbers")
-        scales = [*self.head.values(), *self.attention.values(), *self.ffn.values(), *self.neuron.values()]
-        for scale in [*scales, self.position_scale, self.position_shift]:
-            if not isinstance(scale, Real) or not np.isfinite(scale):
-                raise ValueError(f"scales and shifts are finite numbers; got {scale!r}")
-
-    def of_layer(self, layer: int) -> "_LayerEdits":
-        """What happens in one layer, in a form that can be compared; knobs at their neutral value left out."""
-        return _LayerEdits(
-            head=tuple(sorted((h, s) for (at, h), s in self.head.items() if at == layer and s != 1)),
-            attention=self.attention.get(layer, 1),
-            ffn=self.ffn.get(layer, 1),
-            neuron=tuple(sorted((i, s) for (at, i), s in self.neuron.items() if at == layer and s != 1)),
-            resid=tuple(
-                sorted((place, vector.tobytes()) for (at, place), vector in self.resid.items() if at == layer)
-            ),
-            everywhere=(
-                self.position_scale,
-                self.position_shift,
-                self.rope,
-                self.causal_mask,
-                self.score_scale,
-                self.norm,
-                self.residual,
-            ),
-        )
+Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
 
 
-@dataclass(frozen=True)
-class _LayerEdits:
-    head: tuple[tuple[int, float], ...]
-    attention: float
-    ffn: float
-    neuron: tuple[tuple[int, float], ...]
-    resid: tuple[tuple[int, bytes], ...]
-    everywhere: tuple
+# --- one layer -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BlockTrace:
     """One layer of one run. What the next layers read is kept; the steps in between run again when asked for.
 
@@ -132,28 +49,52 @@ class BlockTrace:
 
     resid_pre: Float[np.ndarray, "seq d_model"]
     q: Float[np.ndarray, "n_heads seq d_head"]  # queries and keys after RoPE, as the scores use them
-    k: Float[np.ndarray, "n_kv_heads seq d_head"]
-    v: Float[np.ndarray, "n_kv_heads seq d_head"]
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
     resid_mid: Float[np.ndarray, "seq d_model"]
     resid_post: Float[np.ndarray, "seq d_model"]
     layer: int
-    model: "Model" = field(repr=False)
-    edits: Edits = field(repr=False)
+    weights: LayerWeights
+    config: Config
+    edits: Edits
 
     def __post_init__(self):
-        for array in (self.resid_pre, self.q, self.k, self.v, self.resid_mid, self.resid_post):
+        for array in self.arrays:
             array.flags.writeable = False
+
+    def __repr__(self) -> str:
+        shapes = f"resid {self.resid_pre.shape}, q {self.q.shape}, k and v {self.k.shape}"
+        return f"BlockTrace(layer {self.layer}: {shapes})"
 
     @property
     def attention(self) -> AttentionTrace:
-        """scores, pattern, z and out, from q, k and v, by the function that the run used."""
-        return self.model._attend(self.layer, self.q, self.k, self.v, self.edits)
+        """scores, pattern, z and out, from q, k and v, by the function that the run used.
+
+        Computed each time: 40 ms for 512 tokens of the default model. Keep it if you need more than one of them;
+        `attention_at` gives one query in a tenth of a millisecond.
+        """
+        places = range(self.q.shape[1])
+        return attend(
+            self.weights, self.q, self.k, self.v, self.edits, self.edits.of_layer(self.layer, places)
+        )
 
     def attention_at(self, position: int) -> AttentionTrace:
-        """The same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker."""
-        seen = position + 1 if self.edits.causal_mask else self.k.shape[1]  # the query is the last of them
-        q, k, v = self.q[:, position : position + 1], self.k[:, :seen], self.v[:, :seen]
-        return self.model._attend(self.layer, q, k, v, self.edits)
+        """The same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
+
+        Only a function of the reader's own in `Edits.at` makes it as slow as the whole.
+        """
+        seq = self.q.shape[1]
+        position = index_of("position", position, seq)
+        seen = position + 1 if self.edits.causal_mask else seq  # the query is the last of them
+        row, keys = slice(position, position + 1), slice(seen)
+        if self.edits.whole_text(self.layer, ("scores", "pattern", "z", "attention_out")):
+            a = self.attention
+            beyond = a.pattern[:, row, seen:].any()  # such a function may let it look ahead
+            keys = slice(seq if beyond else seen)
+            some = (a.k[:, keys], a.v[:, keys], a.scores[:, row, keys], a.pattern[:, row, keys])
+            return AttentionTrace(a.q[:, row], *some, a.z[:, row], a.out[row])
+        edit = self.edits.of_layer(self.layer, range(position, position + 1))
+        return attend(self.weights, self.q[:, row], self.k[:, keys], self.v[:, keys], self.edits, edit)
 
     @property
     def ffn(self) -> FFNTrace:
@@ -162,44 +103,185 @@ class BlockTrace:
 
     def ffn_at(self, positions: slice) -> FFNTrace:
         """The same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
-        return self.model._ffn(self.layer, self.resid_mid[positions], self.edits)
+        places = range(len(self.resid_mid))
+        if positions != slice(None) and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
+            f = self.ffn
+            return FFNTrace(f.gate[positions], f.up[positions], f.hidden[positions], f.out[positions])
+        edit = self.edits.of_layer(self.layer, places[positions])
+        return feed_forward(self.weights, self.config, self.resid_mid[positions], self.edits, edit)
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Those that are kept."""
+        return self.resid_pre, self.q, self.k, self.v, self.resid_mid, self.resid_post
 
 
-@dataclass(frozen=True, eq=False)
+class KVCache:
+    """Keys and values of the tokens so far, with room for more."""
+
+    def __init__(self, blocks: Sequence[BlockTrace], length: int, room: int):
+        """Takes over the first `length` tokens of some blocks; room: for how many tokens in all."""
+        self.k, self.v = [], []
+        for block in blocks:
+            for kept, known in ((self.k, block.k), (self.v, block.v)):
+                n_kv_heads, _, d_head = known.shape
+                kept.append(np.empty((n_kv_heads, room, d_head), np.float32))
+                kept[-1][:, :length] = known[:, :length]
+
+    def put(self, layer: int, start: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Write some tokens' keys and values at `start`; returns all of the layer's up to there."""
+        end = start + k.shape[1]
+        self.k[layer][:, start:end], self.v[layer][:, start:end] = k, v
+        return self.k[layer][:, :end], self.v[layer][:, :end]
+
+
+def run_block(
+    layer: int,
+    w: LayerWeights,
+    config: Config,
+    x: Float[np.ndarray, "seq d_model"],
+    angles: Float[np.ndarray, "seq n_pairs"] | None,
+    edits: Edits,
+    start: int = 0,
+    cache: KVCache | None = None,
+) -> BlockTrace:
+    """One layer over the tokens of x, the first of which stands at `start`; the cache has the keys and values before.
+
+    angles: by which RoPE turns queries and keys, or None. FloatingPointError where edits make the numbers overflow.
+    """
+    share_cores()
+    edit = edits.of_layer(layer, range(start, start + len(x)))
+    x = edit("resid_pre", x)
+    normed = norm(x, w.attention_norm, config, edits)
+    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
+    if angles is not None:
+        q, k = position.rotate(q, angles), position.rotate(k, angles)
+    q, k, v = edit("q", q), edit("k", k), edit("v", v)
+    if cache is not None:
+        k, v = cache.put(layer, start, k, v)
+    out = attend(w, q, k, v, edits, edit).out
+    resid_mid = _in_range(layer, edit("resid_mid", x + out if edits.residual else out))
+    out = feed_forward(w, config, resid_mid, edits, edit).out
+    resid_post = _in_range(layer, edit("resid_post", resid_mid + out if edits.residual else out))
+    return BlockTrace(x, q, k, v, resid_mid, resid_post, layer, w, config, edits)
+
+
+def attend(
+    w: LayerWeights, q: np.ndarray, k: np.ndarray, v: np.ndarray, edits: Edits, edit: Edit
+) -> AttentionTrace:
+    share_cores()
+    return attention.attend(q, k, v, w.W_O, causal=edits.causal_mask, scale=edits.score_scale, edit=edit)
+
+
+def feed_forward(w: LayerWeights, config: Config, x: np.ndarray, edits: Edits, edit: Edit) -> FFNTrace:
+    share_cores()
+    return ffn.swiglu(norm(x, w.ffn_norm, config, edits), w.W_gate, w.W_up, w.W_down, edit=edit)
+
+
+def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
+    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
+
+
+def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
+    if not np.abs(stream).max() < TOO_LARGE:  # NaN lands here as well
+        raise FloatingPointError(
+            f"with these edits the numbers overflow in layer {layer}, so there is no next token"
+        )
+    return stream
+
+
+# --- one run, and one turn of the loop -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """One run of the model over a text, with every intermediate by name."""
 
     tokens: list[int]
     pieces: list[str]
-    blocks: tuple[BlockTrace, ...] = field(repr=False)
-    logits: Float[np.ndarray, " n_vocab"] = field(repr=False)  # after the last token
-    edits: Edits = field(repr=False)
-    model: "Model" = field(repr=False)
+    blocks: tuple[BlockTrace, ...]
+    logits: Float[np.ndarray, " n_vocab"]  # after the last token
+    edits: Edits
+    model: "Model"
+
+    def __repr__(self) -> str:
+        text = "".join(self.pieces)
+        text = text if len(text) <= 40 else f"{text[:39]}…"
+        edited = f", {self.edits}" if self.edits != Edits() else ""
+        return (
+            f"Trace({text!r}: {len(self.tokens)} tokens, {len(self.blocks)} blocks, resid "
+            f"{self.blocks[0].resid_pre.shape}, logits {self.logits.shape}{edited})"
+        )
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Those that the blocks keep."""
+        return tuple(array for block in self.blocks for array in block.arrays)
+
+    def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
+        """The scores of what follows the token at `position`. ValueError if there is no such token."""
+        position = index_of("position", position, len(self.tokens))
+        return self.model.unembed(self.blocks[-1].resid_post[position : position + 1], self.edits)[0]
+
+    def all_logits(self) -> Float[np.ndarray, "seq n_vocab"]:
+        """The same for every position: 200 kB a token."""
+        return self.lens(len(self.blocks) - 1)
 
     def lens(self, layer: int) -> Float[np.ndarray, "seq n_vocab"]:
         """Logit lens (nostalgebraist 2020): the logits if the stream went to the output right after `layer`."""
-        _check_index("layer", layer, len(self.blocks))
+        index_of("layer", layer, len(self.blocks), negative=False)
         return self.model.unembed(self.blocks[layer].resid_post, self.edits)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Step:
-    """One turn of the loop: a token was drawn from probs."""
+    """One turn of the loop: a token was drawn from probs.
+
+    It keeps its last vector of the stream, not the 49,152 logits: they are there until the next token is asked for;
+    after that each look computes them again (10 ms).
+    """
 
     token: int
     piece: str
-    probs: Float[np.ndarray, " n_vocab"] = field(repr=False)  # what the sampler drew from
-    logits: Float[np.ndarray, " n_vocab"] = field(repr=False)  # what the model said, before the sampler
+    resid: Float[np.ndarray, "1 d_model"]  # resid_post of the last layer, after the last token
+    sampler: Sampler
+    edits: Edits
+    model: "Model"
+    _logits: ref
+    _probs: ref
+
+    def __repr__(self) -> str:
+        return f"Step(token={self.token}, piece={self.piece!r})"
+
+    @property
+    def logits(self) -> Float[np.ndarray, " n_vocab"]:
+        """What the model said, before the sampler."""
+        logits = self._logits()
+        return self.model.unembed(self.resid, self.edits)[0] if logits is None else logits
+
+    @property
+    def probs(self) -> Float[np.ndarray, " n_vocab"]:
+        """What the sampler drew from."""
+        probs = self._probs()
+        return self.sampler.probs(self.logits) if probs is None else probs
 
 
-@dataclass(frozen=True, eq=False)
+# --- the model -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A language model that can be looked into. Make one with `llmviz.load()`."""
 
-    weights: Weights = field(repr=False)
-    _recent: list[Trace] = field(
-        default_factory=list, repr=False
-    )  # the last two runs, newest first, for reuse
+    weights: Weights
+    recent: Recent = field(default_factory=Recent)  # runs kept for reuse; `recent.max_bytes = 0` keeps none
+
+    def __repr__(self) -> str:
+        c = self.config
+        return (
+            f"Model({c.n_layers} layers, d_model {c.d_model}, {c.n_heads} heads on {c.n_kv_heads} key/value heads of "
+            f"{c.d_head}, d_ff {c.d_ff}, n_vocab {c.n_vocab}, n_ctx {c.n_ctx})"
+        )
 
     @property
     def config(self) -> Config:
@@ -245,20 +327,19 @@ class Model:
         for what is no text, ids or `Edits`; FloatingPointError where edits make the numbers overflow.
         """
         tokens = self.tokens_of(text_or_ids)
-        edits = _own(edits)
-        edits.check(self.config, len(tokens))
-        known, n_layers, n_tokens = self._reusable(tokens, edits)
-        if n_layers == self.config.n_layers and n_tokens == len(tokens):
+        edits = _known_edits(edits).in_text(self.config, len(tokens))
+        known, n_layers, n_tokens = self.recent.best(tokens, edits)
+        if n_layers == self.config.n_layers:
             trace = known
         else:
             trace = self._run(tokens, edits, known, n_layers, n_tokens)
-        self._recent[:] = [trace, *(one for one in self._recent if one is not trace)][:2]
+        self.recent.keep(trace)
         # The lists are the caller's: `trace.tokens.append(next_token)` must not change what is kept for reuse.
         return replace(trace, tokens=list(trace.tokens), pieces=list(trace.pieces))
 
     def forget(self) -> None:
         """Drop the runs kept for reuse, so that the next one computes everything."""
-        self._recent.clear()
+        self.recent.clear()
 
     def generate(
         self,
@@ -271,15 +352,16 @@ class Model:
         """Write on: yields one Step a token, the last being the end token if the model chooses it.
 
         Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal
-        mask earlier tokens see later ones, so each step runs the whole text again. Ends at the end token, after
-        max_new_tokens or when the context is full. The same seed gives the same text.
+        mask earlier tokens see later ones, and a function of your own in `Edits.at` gets the array of the whole text:
+        then each step runs all of it again. Negative positions in edits count from the end of the prompt. Ends at the
+        end token, after max_new_tokens or when the context is full. The same seed gives the same text.
         ValueError and FloatingPointError as in `trace`, TypeError for a sampler or edits of another kind.
         """
         tokens = self.tokens_of(prompt)
-        sampler, edits = Sampler() if sampler is None else sampler, _own(edits)
+        sampler = Sampler() if sampler is None else sampler
         if not isinstance(sampler, Sampler):
             raise TypeError(f"sampler is a Sampler, for instance Sampler(temperature=0.7); got {sampler!r}")
-        edits.check(self.config, len(tokens))
+        edits = _known_edits(edits).in_text(self.config, len(tokens))
         if not isinstance(max_new_tokens, int | np.integer) or max_new_tokens < 0:
             raise ValueError(f"max_new_tokens must be a whole number, 0 or more, got {max_new_tokens}")
         return self._generate(tokens, max_new_tokens, sampler, np.random.default_rng(seed), edits)
@@ -289,149 +371,60 @@ class Model:
     ) -> Float[np.ndarray, "seq n_vocab"]:
         """Logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
-        return embeddings.unembed(self._norm(x, self.weights.final_norm, edits or Edits()), self.weights.W_U)
-
-    # --- one run -------------------------------------------------------------------------------------------------
+        return embeddings.unembed(
+            norm(x, self.weights.final_norm, self.config, edits or Edits()), self.weights.W_U
+        )
 
     def _run(
-        self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
+        self,
+        tokens: list[int],
+        edits: Edits,
+        known: Trace | None = None,
+        n_layers: int = 0,
+        n_tokens: int = 0,
     ) -> Trace:
-        """A trace; `known` has the first n_layers of it whole and, in the layers after, the first n_tokens."""
-        blocks = list(known.blocks[:n_layers]) if known else []
-        start = 0 if blocks else n_tokens  # the first token whose rows have to be computed
-        x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[start:], self.weights.W_E)
-        with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
-            angles = self._angles(np.arange(start, len(tokens)), edits)
-            for layer in range(len(blocks), self.config.n_layers):
-                past = known.blocks[layer] if start else None
-                blocks.append(self._block(layer, x, angles, edits, start, past))
-                x = blocks[-1].resid_post[start:]
-            logits = self.unembed(x[-1:], edits)[0]
+        """A trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
+        blocks = known.blocks[:n_layers] if known else ()
+        x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
+        cache = KVCache(known.blocks, n_tokens, len(tokens)) if n_tokens else None
+        new = self._blocks(x, edits, n_layers, n_tokens, cache)
+        if n_tokens:
+            new = [_behind(old, block, n_tokens) for old, block in zip(known.blocks, new)]
+        logits = self._last_logits(new[-1].resid_post, edits)
         logits.flags.writeable = False
-        return Trace(tokens, self.tokenizer.pieces(tokens), tuple(blocks), logits, edits, self)
+        return Trace(tokens, self.tokenizer.pieces(tokens), (*blocks, *new), logits, edits, self)
 
-    def _block(
+    def _blocks(
         self,
-        layer: int,
         x: Float[np.ndarray, "seq d_model"],
-        angles: Float[np.ndarray, "seq n_pairs"] | None,
         edits: Edits,
-        start: int,
-        past: BlockTrace | None,
-    ) -> BlockTrace:
-        """One layer for the tokens from `start` on, put behind the rows of the earlier ones."""
-        x = self._with_resid_edits(layer, x, edits, start)
-        q, k, v = self._qkv(layer, x, angles, edits)
-        if past:
-            k = np.concatenate([past.k[:, :start], k], axis=1)
-            v = np.concatenate([past.v[:, :start], v], axis=1)
-        mid = self._add(layer, x, self._attend(layer, q, k, v, edits).out, edits)
-        post = self._add(layer, mid, self._ffn(layer, mid, edits).out, edits)
-        if past:
-            q = np.concatenate([past.q[:, :start], q], axis=1)
-            x, mid, post = (
-                np.concatenate([old[:start], new])
-                for old, new in ((past.resid_pre, x), (past.resid_mid, mid), (past.resid_post, post))
-            )
-        return BlockTrace(x, q, k, v, mid, post, layer, self, edits)
+        first_layer: int = 0,
+        start: int = 0,
+        cache: KVCache | None = None,
+    ) -> list[BlockTrace]:
+        """The layers from first_layer on, one after the other."""
+        blocks = []
+        with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
+            angles = self._angles(np.arange(start, start + len(x)), edits)
+            for layer in range(first_layer, self.config.n_layers):
+                w = self.weights.layers[layer]
+                blocks.append(run_block(layer, w, self.config, x, angles, edits, start, cache))
+                x = blocks[-1].resid_post
+        return blocks
 
-    def _qkv(
-        self,
-        layer: int,
-        x: Float[np.ndarray, "seq d_model"],
-        angles: Float[np.ndarray, "seq n_pairs"] | None,
-        edits: Edits,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Queries, keys and values of the tokens in x; q and k turned by their positions."""
-        share_cores()
-        w = self.weights.layers[layer]
-        normed = self._norm(x, w.attention_norm, edits)
-        q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-        if angles is not None:
-            q, k = position.rotate(q, angles), position.rotate(k, angles)
-        return q, k, v
-
-    def _attend(
-        self, layer: int, q: np.ndarray, k: np.ndarray, v: np.ndarray, edits: Edits
-    ) -> AttentionTrace:
-        share_cores()
-        here = edits.of_layer(layer)
-        trace = attention.attend(
-            q,
-            k,
-            v,
-            self.weights.layers[layer].W_O,
-            causal=edits.causal_mask,
-            scale=edits.score_scale,
-            head_scale=_scales(here.head, self.config.n_heads),
-        )
-        return trace if here.attention == 1 else replace(trace, out=trace.out * np.float32(here.attention))
-
-    def _ffn(self, layer: int, mid: Float[np.ndarray, "seq d_model"], edits: Edits) -> FFNTrace:
-        share_cores()
-        w, here = self.weights.layers[layer], edits.of_layer(layer)
-        normed = self._norm(mid, w.ffn_norm, edits)
-        neuron_scale = _scales(here.neuron, self.config.d_ff)
-        trace = ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down, neuron_scale=neuron_scale)
-        return trace if here.ffn == 1 else replace(trace, out=trace.out * np.float32(here.ffn))
-
-    def _norm(self, x: np.ndarray, weight: np.ndarray, edits: Edits) -> np.ndarray:
-        return ops.rms_norm(x, weight, eps=self.config.norm_eps) if edits.norm else x
-
-    def _add(self, layer: int, x: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-        stream = x + out if edits.residual else out
-        if not np.abs(stream).max() < TOO_LARGE:  # NaN lands here as well
-            raise FloatingPointError(
-                f"with these edits the numbers overflow in layer {layer}, so there is no next token"
-            )
-        return stream
-
-    def _angles(self, positions: np.ndarray, edits: Edits) -> Float[np.ndarray, "seq n_pairs"] | None:
+    def _angles(
+        self, positions: Int[np.ndarray, " seq"], edits: Edits
+    ) -> Float[np.ndarray, "seq n_pairs"] | None:
         if not edits.rope:
             return None
         turned = positions * float(edits.position_scale) + float(edits.position_shift)
         return position.rotation_angles(turned, self.config.d_head, base=self.config.rope_base)
 
-    def _with_resid_edits(self, layer: int, x: np.ndarray, edits: Edits, start: int) -> np.ndarray:
-        here = {place - start: vector for (at, place), vector in edits.resid.items() if at == layer}
-        if any(place >= 0 for place in here):
-            x = x.copy()
-            for place, vector in here.items():
-                if place >= 0:
-                    x[place] = vector
-        return x
-
-    # --- what need not be computed again -------------------------------------------------------------------------
-
-    def _reusable(self, tokens: list[int], edits: Edits) -> tuple[Trace | None, int, int]:
-        """The recent run that saves most, how many of its layers hold for all tokens, and for how many tokens
-        all of its layers hold."""
-        best: tuple[Trace | None, int, int] = (None, 0, 0)
-        for known in self._recent:
-            same_layers = self._same_layers(known.edits, edits)
-            if known.tokens == tokens and same_layers > 0:
-                option = (known, same_layers, len(tokens) if same_layers == self.config.n_layers else 0)
-            elif same_layers == self.config.n_layers and edits.causal_mask:
-                shared = _shared_start(known.tokens, tokens)
-                if shared == len(tokens):  # a shorter text: its last token must run, to give its logits
-                    shared -= 1
-                option = (known, 0, shared)
-            else:
-                continue
-            if _saved(option, self.config.n_layers, len(tokens)) > _saved(
-                best, self.config.n_layers, len(tokens)
-            ):
-                best = option
-        return best
-
-    def _same_layers(self, a: Edits, b: Edits) -> int:
-        """How many layers, from the first on, two sets of edits treat alike."""
-        for layer in range(self.config.n_layers):
-            if a.of_layer(layer) != b.of_layer(layer):
-                return layer
-        return self.config.n_layers
-
-    # --- the loop ------------------------------------------------------------------------------------------------
+    def _last_logits(
+        self, x: Float[np.ndarray, "seq d_model"], edits: Edits
+    ) -> Float[np.ndarray, " n_vocab"]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.unembed(x[-1:], edits)[0]
 
     def _generate(
         self,
@@ -442,51 +435,25 @@ class Model:
         edits: Edits,
     ) -> Iterator[Step]:
         trace = self.trace(tokens, edits)
-        logits, cache = trace.logits, None
+        logits, x, cache = trace.logits, trace.blocks[-1].resid_post, None
         room = min(max_new_tokens, self.config.n_ctx - len(tokens))
         for left in range(room, 0, -1):
             probs = sampler.probs(logits)
             token = sampling.draw(probs, rng)
-            yield Step(token, self.tokenizer.pieces([token])[0], probs, logits)
+            at_hand = ref(logits), ref(probs)
+            yield Step(
+                token, self.tokenizer.pieces([token])[0], x[-1:].copy(), sampler, edits, self, *at_hand
+            )
             if token == self.tokenizer.eos_token or left == 1:
                 return
             tokens = [*tokens, token]
-            if edits.causal_mask:
-                cache = cache or _KVCache(trace.blocks, room)
-                logits = self._next_logits(token, cache, edits)
+            if edits.token_by_token:
+                cache = cache or KVCache(trace.blocks, len(tokens) - 1, len(tokens) - 1 + room)
+                x = embeddings.embed([token], self.weights.W_E)
+                x = self._blocks(x, edits, 0, len(tokens) - 1, cache)[-1].resid_post
             else:
-                logits = self._run(tokens, edits, None, 0, 0).logits
-
-    def _next_logits(self, token: int, cache: "_KVCache", edits: Edits) -> Float[np.ndarray, " n_vocab"]:
-        """Run one token behind those in the cache, and add it to the cache."""
-        x = embeddings.embed([token], self.weights.W_E)
-        with np.errstate(over="ignore", invalid="ignore"):  # `_add` tells it, as one error
-            angles = self._angles(np.arange(cache.length, cache.length + 1), edits)
-            for layer in range(self.config.n_layers):
-                q, k, v = self._qkv(layer, x, angles, edits)
-                k, v = cache.put(layer, k, v)
-                x = self._add(layer, x, self._attend(layer, q, k, v, edits).out, edits)
-                x = self._add(layer, x, self._ffn(layer, x, edits).out, edits)
-            cache.length += 1
-            return self.unembed(x, edits)[0]
-
-
-class _KVCache:
-    """Keys and values of the tokens so far, with room for more."""
-
-    def __init__(self, blocks: tuple[BlockTrace, ...], room: int):
-        self.length = blocks[0].k.shape[1]
-        n_kv_heads, _, d_head = blocks[0].k.shape
-        self.k = np.empty((len(blocks), n_kv_heads, self.length + room, d_head), np.float32)
-        self.v = np.empty_like(self.k)
-        for layer, block in enumerate(blocks):
-            self.k[layer, :, : self.length], self.v[layer, :, : self.length] = block.k, block.v
-
-    def put(self, layer: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Write one more token's key and value; returns all of the layer's so far."""
-        end = self.length + 1
-        self.k[layer, :, self.length : end], self.v[layer, :, self.length : end] = k, v
-        return self.k[layer, :, :end], self.v[layer, :, :end]
+                x = self._blocks(embeddings.embed(tokens, self.weights.W_E), edits)[-1].resid_post
+            logits = self._last_logits(x, edits)
 
 
 # Models in use, by their file. A second one would bring a second tokenizer, of some 28 MB.
@@ -513,34 +480,18 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     return model
 
 
-def _check_index(kind: str, index: int, n: int) -> None:
-    if not isinstance(index, int | np.integer) or not 0 <= index < n:
-        raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
-
-
-def _own(edits: Edits | None) -> Edits:
-    """A copy that later changes do not reach. TypeError for anything but `Edits`, such as the dict it would hold."""
+def _known_edits(edits: Edits | None) -> Edits:
+    """TypeError for anything but `Edits`, such as the dict it would hold."""
     if edits is not None and not isinstance(edits, Edits):
         how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
         raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")
-    return replace(edits or Edits())
+    return edits or Edits()
 
 
-def _scales(some: tuple[tuple[int, float], ...], n: int) -> Float[np.ndarray, " n"] | None:
-    """One scale for each of n things, or None where all stay as they are."""
-    if not some:
-        return None
-    scales = np.ones(n, np.float32)
-    for index, scale in some:
-        scales[index] = scale
-    return scales
-
-
-def _shared_start(a: list[int], b: list[int]) -> int:
-    n = min(len(a), len(b))
-    return next((i for i in range(n) if a[i] != b[i]), n)
-
-
-def _saved(option: tuple[Trace | None, int, int], n_layers: int, seq: int) -> float:
-    _, layers, tokens = option
-    return max(layers / n_layers, tokens / seq)
+def _behind(old: BlockTrace, new: BlockTrace, start: int) -> BlockTrace:
+    """The rows of a layer's first tokens, and behind them those of a run that began at `start`."""
+    joined = {
+        name: np.concatenate([getattr(old, name)[:start], getattr(new, name)])
+        for name in ("resid_pre", "resid_mid", "resid_post")
+    }
+    return replace(new, q=np.concatenate([old.q[:, :start], new.q], axis=1), **joined)

@@ -1,12 +1,56 @@
-"""The three small functions that every stage leans on, and one way to multiply.
+"""The three small functions that every stage leans on, one way to multiply, and one to tell arrays that don't fit.
 
 softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become shares that sum to one
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
 silu(x)       = x / (1 + exp(-x))                   a soft "pass if positive"
 """
 
+import functools
+import inspect
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, jaxtyped
+
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
+    """Where arrays don't fit, say which and what was wanted: the function's annotations know. Costs nothing else."""
+
+    @functools.wraps(function)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (ValueError, IndexError, TypeError, AttributeError):
+            given = inspect.signature(function).bind(*args, **kwargs).arguments
+            misfit = _misfit({name: (value, function.__annotations__[name]) for name, value in given.items()})
+            if misfit is None:
+                raise
+            raise ValueError(f"{function.__name__}: {misfit}") from None
+
+    return told
+
+
+@jaxtyped(typechecker=None)  # one name of an axis is one length in all of them
+def _misfit(given: dict) -> str | None:
+    fitting = []
+    for name, (value, wanted) in given.items():
+        if not hasattr(wanted, "dim_str"):
+            continue
+        if not isinstance(value, wanted):
+            kind = wanted.__name__.split("[")[0].lower()
+            got = f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
+            beside = f", beside {' and '.join(fitting)}" if fitting else ""
+            return f"{name} must be an array of {kind}s [{wanted.dim_str.strip()}]{beside}; got {got}"
+        fitting.append(f"{name} {value.shape}")
+    return None
+
+
+def unchanged(name: str, array: np.ndarray) -> np.ndarray:
+    """The edit that changes nothing (see `llmviz.edits`)."""
+    return array
 
 
 def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
@@ -21,6 +65,7 @@ def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
     return shares
 
 
+@tells_shapes
 def rms_norm(
     x: Float[np.ndarray, "*axes d_model"], weight: Float[np.ndarray, " d_model"], *, eps: float
 ) -> Float[np.ndarray, "*axes d_model"]:

@@ -17,6 +17,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Real
 
+from llmviz.ops import tells_shapes
+
 Layout = Literal["adjacent", "halves"]
 
 
@@ -33,6 +35,7 @@ def rotation_angles(
     return np.asarray(positions, np.float64)[:, None] * frequencies
 
 
+@tells_shapes
 def rotate(
     x: Float[np.ndarray, "*heads seq d_head"],
     angles: Float[np.ndarray, "seq n_pairs"],

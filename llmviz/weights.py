@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 CACHE_VERSION = 1  # raise it when the layout of the cache changes: older ones are then rebuilt
 INDEX = "index.json"
@@ -38,6 +38,15 @@ class Config:
     n_ctx: int  # the longest text it was made for, in tokens
     rope_base: float
     norm_eps: float
+
+    @property
+    def group_size(self) -> int:
+        """How many query heads share one key and value head (grouped-query attention; Ainslie et al. 2023)."""
+        return self.n_heads // self.n_kv_heads
+
+    def kv_head_of(self, head: int | Int[np.ndarray, " n"]) -> int | Int[np.ndarray, " n"]:
+        """The key and value head that a query head uses, or those that several use."""
+        return head // self.group_size
 
 
 @dataclass(frozen=True, eq=False)

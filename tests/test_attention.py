@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import attention
+from llmviz.weights import Config
 
 HEADS = [(4, 4), (6, 2), (9, 3), (4, 1), (1, 1)]  # query heads, key/value heads
 D_HEAD, D_MODEL = 6, 10
@@ -47,6 +48,11 @@ def by_hand(q, k, v, W_O, *, causal=True, scale=True, head_scale=None) -> dict[s
     return {"scores": scores, "pattern": pattern, "z": z, "out": out}
 
 
+def heads_scaled(scale: np.ndarray):
+    """What a head hands over, times a number."""
+    return lambda name, array: array * scale[:, None, None] if name == "z" else array
+
+
 def assert_same(trace: attention.AttentionTrace, expected: dict[str, np.ndarray]) -> None:
     for name, array in expected.items():
         np.testing.assert_allclose(getattr(trace, name), array, rtol=1e-4, atol=1e-5, err_msg=name)
@@ -86,7 +92,7 @@ def test_the_future_gets_exactly_nothing():
 def test_head_scale_multiplies_what_a_head_hands_over_and_not_where_it_looks():
     given = arrays(6, 2)
     scale = np.array([1, 0, 2, 1, -1, 0.5], np.float32)
-    trace = attention.attend(*given, head_scale=scale)
+    trace = attention.attend(*given, edit=heads_scaled(scale))
     assert_same(trace, by_hand(*given, head_scale=scale))
     np.testing.assert_array_equal(trace.pattern, attention.attend(*given).pattern)
 
@@ -142,9 +148,27 @@ def test_inputs_are_left_as_they_were():
     before = [one.copy() for one in given]
     for one in given:
         one.flags.writeable = False
-    attention.attend(*given, head_scale=np.zeros(6, np.float32))
+    attention.attend(*given, edit=heads_scaled(np.zeros(6, np.float32)))
     for one, old in zip(given, before):
         np.testing.assert_array_equal(one, old)
+
+
+def test_every_array_can_be_changed_as_it_arises():
+    q, k, v, W_O = arrays(6, 2)
+    seen = {}
+
+    def edit(name, array):
+        seen[name] = array.copy()
+        return array + 1
+
+    trace = attention.attend(q, k, v, W_O, edit=edit)
+    assert list(seen) == ["scores", "pattern", "z", "attention_out"]
+    np.testing.assert_array_equal(seen["scores"], attention.attention_scores(q, k))
+    future = attention.future_mask(q.shape[1], k.shape[1])
+    np.testing.assert_array_equal(trace.scores, np.where(future, -np.inf, seen["scores"] + 1))
+    np.testing.assert_array_equal(seen["z"], attention.mix(trace.pattern, v))
+    np.testing.assert_array_equal(trace.pattern, seen["pattern"] + 1)
+    np.testing.assert_array_equal(trace.out, seen["attention_out"] + 1)
 
 
 # Head measures
@@ -219,3 +243,17 @@ def test_without_the_first_token_the_rest_sums_to_one_again():
     assert np.isnan(hidden[0, 0]).all()  # the first token sees itself only: nothing is left
     np.testing.assert_allclose(hidden[0, 1:, 1:], [[1, 0], [0.4, 0.6]], rtol=1e-6)
     assert pattern[0, 0, 0] == 1  # the given array is left alone
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+def test_the_key_head_of_a_query_head_is_the_one_that_moves_its_scores(n_heads, n_kv_heads):
+    config = Config(1, n_heads, n_kv_heads, D_MODEL, D_HEAD, 8, 10, 10, 10_000.0, 1e-5)
+    q, k, _, _ = arrays(n_heads, n_kv_heads)
+    plain = attention.attention_scores(q, k)
+    for shared in range(n_kv_heads):
+        other = k.copy()
+        other[shared] += 1
+        moved = np.abs(attention.attention_scores(q, other) - plain).max(axis=(1, 2)) > 1e-3
+        users = np.flatnonzero(moved)
+        assert [config.kv_head_of(int(head)) for head in users] == [shared] * config.group_size
+        assert (config.kv_head_of(users) == shared).all()

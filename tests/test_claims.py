@@ -253,9 +253,7 @@ def repeated() -> list[list[int]]:
 
 def right_next(model, ids: list[int], edits: Edits | None = None) -> tuple[float, float]:
     """Mean probability of the right next token: in the first half, and in the second."""
-    trace = model.trace(ids, edits)
-    logits = trace.lens(model.config.n_layers - 1)
-    probs = ops.softmax(logits)[np.arange(len(ids) - 1), ids[1:]]
+    probs = experiments.token_probs(model.trace(ids, edits))
     half = len(ids) // 2
     return float(probs[: half - 1].mean()), float(probs[half:].mean())
 

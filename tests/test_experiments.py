@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, Sampler, experiments, ops
+from llmviz.edits import add, scale
 
 TEXT = "the cat sat on the dog"
 
@@ -46,10 +47,49 @@ def test_an_earlier_position_has_parts_of_its_own(tiny_model):
     assert parts.total == pytest.approx(trace.lens(2)[2, 9], abs=1e-4)
 
 
-@pytest.mark.parametrize("edits", [Edits(residual=False), Edits(resid={(1, 0): np.ones(48)})])
+@pytest.mark.parametrize(
+    "edits",
+    [
+        Edits(residual=False),
+        Edits(resid={(1, 0): np.ones(48)}),
+        Edits(at={("resid_mid", 1): add(np.ones(48))}),
+    ],
+)
 def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
     with pytest.raises(ValueError, match="no sum"):
         experiments.direct_attribution(tiny_model.trace(TEXT, edits), 9)
+
+
+def test_neurons_under_an_ffn_changed_by_hand_are_refused(tiny_model):
+    trace = tiny_model.trace(TEXT, Edits(at={("ffn_out", 1): scale(0, positions=-1)}))
+    with pytest.raises(ValueError, match="the FFN of layer 1 is no sum"):
+        experiments.neuron_attribution(trace, 1, 9)
+    parts = experiments.direct_attribution(trace, 9)
+    assert parts.ffn[1] == pytest.approx(0, abs=1e-5)
+    assert parts.total == pytest.approx(trace.logits[9], rel=1e-4, abs=1e-4)
+
+
+def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    seq = len(trace.tokens)
+    for place in (-1, -3, -seq):
+        one, other = (experiments.direct_attribution(trace, 9, position=at) for at in (place, place + seq))
+        np.testing.assert_array_equal(one.ffn, other.ffn)
+        one, other = (experiments.neuron_attribution(trace, 2, 9, position=at) for at in (place, place + seq))
+        np.testing.assert_array_equal(one, other)
+    for place in (seq, -seq - 1):
+        for run in (
+            experiments.direct_attribution,
+            lambda *given, **at: experiments.neuron_attribution(*given, 1, **at),
+        ):
+            with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to {seq - 1}"):
+                run(trace, 1, position=place)
+    one, other = (
+        experiments.disturb(tiny_model, trace.tokens, 9, [at], strength=3.0, seed=4) for at in (-2, seq - 2)
+    )
+    assert one.probability == other.probability
+    back = [list(experiments.restored(tiny_model, one, 9, [at])) for at in (-2, seq - 2)]
+    assert back[0] == back[1]
 
 
 @pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(neuron={(1, 3): 4.0})])
@@ -105,6 +145,26 @@ def test_loss_is_the_mean_surprise_of_each_next_token(tiny_model):
     assert math.isnan(experiments.loss(tiny_model.trace([5])))
 
 
+@pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(norm=False)])
+def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, edits, monkeypatch):
+    tokens = tiny_model.tokens_of(TEXT)
+    trace = tiny_model.trace(tokens, edits)
+    expected = []
+    for n in range(1, len(tokens)):
+        logits = tiny_model.trace(tokens[:n], edits).logits.astype(float)
+        expected.append(logits[tokens[n]] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
+    for at_once in (64, 2):
+        monkeypatch.setattr(experiments, "AT_ONCE", at_once)
+        np.testing.assert_allclose(experiments.token_logprobs(trace), expected, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(experiments.token_probs(trace), np.exp(expected), rtol=1e-2)
+    for last in (0, 1, 3, len(tokens) - 1, 99):
+        found = experiments.token_logprobs(trace, last=last)
+        np.testing.assert_allclose(found, expected[max(0, len(expected) - last) :], rtol=1e-3, atol=1e-4)
+    assert experiments.token_probs(tiny_model.trace([5])).shape == (0,)
+    with pytest.raises(ValueError, match="last must be 0 or more, got -1"):
+        experiments.token_probs(trace, last=-1)
+
+
 # --- switching off ---
 
 
@@ -124,11 +184,28 @@ def test_each_block_is_off_once_and_alone(tiny_model):
             assert row[layer] == pytest.approx(alone.logits[3], abs=1e-4)
 
 
+def test_each_head_is_off_once_and_alone_and_the_rest_waits(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    seen = []
+    runs = experiments.each_head_off(
+        tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3])
+    )
+    first = [next(runs) for _ in range(4)]
+    assert len(seen) == 4  # nothing runs ahead
+    values = {(layer, head): value for layer, head, value in [*first, *runs]}
+    assert sorted(values) == [(layer, head) for layer in range(3) for head in range(6)]
+    assert seen == [Edits(head={place: 0}) for place in values]
+    tiny_model.forget()
+    for place, value in values.items():
+        assert value == pytest.approx(tiny_model.trace(tokens, Edits(head={place: 0})).logits[3], abs=1e-4)
+
+
 def test_a_run_that_overflows_has_no_value(tiny_model):
     def overflows(trace):
         raise FloatingPointError
 
     assert np.isnan(experiments.switched_off(tiny_model, [5, 6], overflows)).all()
+    assert all(np.isnan(value) for *_, value in experiments.each_head_off(tiny_model, [5, 6], overflows))
 
 
 # --- causal tracing ---

@@ -21,14 +21,16 @@ MAY_KNOW = {
     "download": set(),
     "checks": set(),
     "tokenization": set(),
-    "embeddings": set(),
-    "position": set(),
+    "embeddings": {"ops"},
+    "position": {"ops"},
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
     "threads": set(),  # no mathematics: how many threads NumPy takes
-    "model": {"ops", "weights", "download", "threads", *STAGES},
-    "experiments": {"ops", "model"},  # runs the model, composes nothing
+    "edits": {"ops", "weights"},
+    "reuse": {"edits"},
+    "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
+    "experiments": {"ops", "edits", "model"},  # runs the model, composes nothing
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
@@ -36,7 +38,7 @@ KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "experiments", "ops", "tokenization", "sampling"}
+ANY_VIEW = {"", "model", "edits", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
 

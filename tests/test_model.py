@@ -1,5 +1,6 @@
 """The composed model against a plain float64 forward pass: every knob, reuse of runs, the loop, and refusals."""
 
+import gc
 import itertools
 import json
 import math
@@ -18,6 +19,7 @@ from tiny_gguf import VARIANTS, random_ids
 import llmviz
 from llmviz import Edits, Model, Sampler
 from llmviz.model import TOO_LARGE
+from llmviz.reuse import Recent
 
 GREEDY = Sampler(temperature=0)
 IDS = random_ids("grouped", 11)
@@ -163,6 +165,62 @@ def test_the_lens_at_the_last_layer_gives_the_logits(tiny):
             trace.lens(layer)
 
 
+@pytest.mark.parametrize("edits", [Edits(), Edits(norm=False), Edits(ffn={1: 0.5})])
+def test_the_logits_after_any_token_are_those_of_the_text_up_to_it(tiny, edits):
+    trace = tiny.trace(IDS, edits)
+    every = trace.all_logits()
+    assert every.shape == (len(IDS), tiny.config.n_vocab)
+    for place in range(len(IDS)):
+        expected = by_hand("grouped", IDS[: place + 1], edits)["logits"]
+        for got in (every[place], trace.logits_at(place), trace.logits_at(place - len(IDS))):
+            assert_near(got, expected, share=3e-5)
+    np.testing.assert_array_equal(trace.logits_at(-1), trace.logits)
+    for place in (len(IDS), -len(IDS) - 1):
+        with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to 10"):
+            trace.logits_at(place)
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(causal_mask=False)])
+def test_attention_of_one_query_is_that_row_of_all(tiny, edits):
+    block = tiny.trace(IDS, edits).blocks[1]
+    whole = block.attention
+    for place in (0, 4, -1, -3):
+        one, at = block.attention_at(place), place % len(IDS)
+        seen = one.k.shape[1]
+        assert seen == (at + 1 if edits.causal_mask else len(IDS))
+        for name in ("scores", "pattern"):
+            expected = getattr(whole, name)[:, [at], :seen]
+            np.testing.assert_allclose(getattr(one, name), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(one.z, whole.z[:, [at]], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(one.out, whole.out[[at]], rtol=1e-5, atol=1e-6)
+    for place in (len(IDS), -len(IDS) - 1):
+        with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to 10"):
+            block.attention_at(place)
+
+
+def test_a_line_says_what_it_is(tiny):
+    trace = tiny.trace("The cat", Edits(ffn={1: 0}))
+    assert repr(tiny) == (
+        "Model(3 layers, d_model 48, 6 heads on 2 key/value heads of 8, d_ff 80, n_vocab 277, n_ctx 128)"
+    )
+    n = len(trace.tokens)
+    assert repr(trace) == (
+        f"Trace('The cat': {n} tokens, 3 blocks, resid ({n}, 48), logits (277,), Edits(ffn={{1: 0}}))"
+    )
+    assert repr(trace.blocks[1]) == (
+        f"BlockTrace(layer 1: resid ({n}, 48), q (6, {n}, 8), k and v (2, {n}, 8))"
+    )
+    assert "\n" not in repr(next(tiny.generate("The cat")))
+
+
+def test_a_trace_is_equal_to_itself_only_and_can_be_a_key(tiny):
+    one, other = tiny.trace(IDS), fresh(tiny, IDS)
+    for a, b in ((one, other), (one.blocks[0], other.blocks[0]), (one.blocks[0].ffn, other.blocks[0].ffn)):
+        assert a == a
+        assert a != b
+        assert {a: 1}[a] == 1
+
+
 @pytest.mark.parametrize("changed", [3, 10])
 def test_a_later_token_never_changes_what_came_before(tiny, changed):
     other = [*IDS[:changed], (IDS[changed] + 1) % 200, *IDS[changed + 1 :]]
@@ -273,11 +331,11 @@ def test_a_knob_at_its_neutral_value_changes_nothing_to_the_last_bit(tiny, name)
 
 def test_every_knob_is_tested():
     knobs = {field.name for field in fields(Edits)}
-    assert {*NEUTRAL, "resid"} == knobs
+    assert {*NEUTRAL, "resid", "at"} == knobs  # `at`: tests/test_edits.py
     turned = {
         knob for edits in EFFECTS.values() for knob in knobs if getattr(edits, knob) != getattr(Edits(), knob)
     }
-    assert turned | {"position_shift"} == knobs
+    assert turned | {"position_shift", "at"} == knobs
 
 
 def test_neutral_edits_change_nothing_in_the_real_model(model):
@@ -293,13 +351,13 @@ def test_neutral_edits_change_nothing_in_the_real_model(model):
 @pytest.fixture
 def computed(monkeypatch) -> list[tuple[int, int]]:
     """(layer, number of tokens) of every block that runs."""
-    calls, block = [], Model._block
+    calls, block = [], llmviz.model.run_block
 
-    def counting(self, layer, x, *rest):
+    def counting(layer, w, config, x, *rest):
         calls.append((layer, len(x)))
-        return block(self, layer, x, *rest)
+        return block(layer, w, config, x, *rest)
 
-    monkeypatch.setattr(Model, "_block", counting)
+    monkeypatch.setattr(llmviz.model, "run_block", counting)
     return calls
 
 
@@ -407,6 +465,42 @@ def test_reuse_in_the_real_model(model):
     assert edited.blocks[19] is longer.blocks[19]
 
 
+def nbytes(*traces: llmviz.Trace) -> int:
+    """Of the memory behind the arrays of some runs, each piece of it counted once."""
+    arrays = [trace.logits for trace in traces] + [
+        getattr(block, name)
+        for trace in traces
+        for block in trace.blocks
+        for name in ("resid_pre", "q", "k", "v", "resid_mid", "resid_post")
+    ]
+    return sum(
+        {(array.__array_interface__["data"][0], array.nbytes): array.nbytes for array in arrays}.values()
+    )
+
+
+def test_what_is_kept_is_bounded_in_bytes(tiny, computed):
+    one = tiny.trace(IDS)
+    assert tiny.recent.nbytes == nbytes(one)
+    both = tiny.trace(IDS, Edits(ffn={2: 0}))
+    assert tiny.recent.nbytes == nbytes(one, both) < 2 * nbytes(one)  # two layers are the same arrays
+    tiny.trace(IDS, Edits(ffn={1: 0}))
+    assert len(tiny.recent.runs) == 2
+    tiny.recent.max_bytes = nbytes(one) + 1
+    try:
+        tiny.trace([*IDS, 5])  # too much: nothing of it is kept, and nothing else that doesn't fit
+        assert tiny.recent.nbytes <= tiny.recent.max_bytes
+        tiny.trace(IDS)
+        assert len(tiny.recent.runs) == 1
+        tiny.recent.max_bytes = 0
+        tiny.trace(IDS)
+        assert tiny.recent.nbytes == 0
+        computed.clear()
+        assert_same_to_the_last_bit(tiny.trace(IDS), one)
+        assert computed == everything(len(IDS))
+    finally:
+        tiny.recent.max_bytes = Recent().max_bytes
+
+
 # What a reader changes afterwards does not leak into later runs
 
 
@@ -444,10 +538,10 @@ def test_changing_the_dict_or_the_vector_of_edits_afterwards(tiny):
     off[0, 1] = 0
     vector[:] = 0
     assert_same_to_the_last_bit(tiny.trace(IDS, edits), before)
-    expected = fresh(tiny, IDS, Edits(head=off, resid={(1, 2): vector}))
-    edits.head[0, 1] = 0
-    edits.resid[1, 2][:] = 0
-    assert_same_to_the_last_bit(tiny.trace(IDS, edits), expected)
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        edits.head[0, 1] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        edits.resid[1, 2][:] = 0
     assert before.edits.head == {(0, 0): 0}
 
 
@@ -492,6 +586,26 @@ def test_a_step_says_what_it_was_drawn_from(tiny):
     for step in tiny.generate(IDS, 5, sampler, seed=1):
         np.testing.assert_array_equal(step.probs, sampler.probs(step.logits))
         assert step.probs[step.token] > 0
+
+
+def test_steps_that_are_over_still_say_it_and_hold_little(model):
+    sampler = Sampler(top_p=0.9)
+    seen = [
+        (step, step.logits.copy(), step.probs.copy())
+        for step in model.generate("Once upon a time", 4, sampler, seed=3)
+    ]
+    for step, logits, probs in seen:
+        assert_near(step.logits, logits, share=1e-6)
+        np.testing.assert_allclose(step.probs, probs, rtol=1e-4, atol=1e-6)
+    model.forget()
+    steps = list(model.generate("Once upon a time", 1, sampler))  # the kernels of NumPy are warm
+    tracemalloc.start()
+    steps = list(model.generate("Once upon a time", 12, sampler, seed=3))
+    model.forget()
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < len(steps) * 10_000  # the logits alone would be 197 kB each
 
 
 def test_the_same_seed_writes_the_same_text(tiny):
@@ -546,16 +660,9 @@ def test_asking_for_no_end_takes_no_memory(model):
     assert peak < 600e6
 
 
-def test_the_cache_runs_one_token_a_step_and_none_too_many(tiny, monkeypatch):
-    lengths, qkv = [], Model._qkv
-
-    def counting(self, layer, x, *rest):
-        lengths.append(len(x))
-        return qkv(self, layer, x, *rest)
-
-    monkeypatch.setattr(Model, "_qkv", counting)
+def test_the_cache_runs_one_token_a_step_and_none_too_many(tiny, computed):
     assert len(list(tiny.generate(IDS, 4, Sampler(temperature=5), seed=0))) == 4
-    assert lengths == [len(IDS)] * N_LAYERS + [1] * 3 * N_LAYERS
+    assert computed == everything(len(IDS)) + 3 * everything(1)
 
 
 # Refusals
@@ -617,7 +724,7 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "import json, sys\n"
         "import numpy as np\n"
         "import llmviz\n"
-        "from llmviz import Edits, ops, position\n"
+        "from llmviz import Edits, attention, ops, position\n"
         "model = llmviz.load(sys.argv[1], progress=False)\n"
         "def said(call):\n"
         "    try:\n"
@@ -644,6 +751,13 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "    said(lambda: model.generate([5], sampler=0.7)),\n"
         "    said(lambda: Edits(head=5)),\n"
         "    said(lambda: Edits(resid=[(0, 1)])),\n"
+        "    said(lambda: Edits(at=5)),\n"
+        "    said(lambda: model.trace([5], Edits(at={'z': 5}))),\n"
+        "    said(lambda: model.trace([5], Edits(at={('z', 0): 5}))),\n"
+        "    said(lambda: ops.rms_norm(np.ones((3, 5), 'f'), np.ones(6, 'f'), eps=0)),\n"
+        "    said(lambda: attention.mix([[1.0]], np.ones((2, 2, 8), 'f'))),\n"
+        "    said(lambda: attention.attend(*(np.ones((n, 3, 8), 'f') for n in (6, 2, 3)), np.ones((6, 8, 48), 'f'))),\n"
+        "    said(lambda: model.unembed(np.ones((3, 47), 'f'))),\n"
         "    ops.softmax(np.array([0, 0])).tolist(),\n"
         "    llmviz.Sampler().probs(np.array([0, 0])).tolist(),\n"
         "    llmviz.Sampler(0).probs(np.array([0, 3])).tolist(),\n"
@@ -672,6 +786,15 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "sampler is a Sampler, for instance Sampler(temperature=0.7); got 0.7",
         "head takes a dict, for instance ffn={0: 0.5}; got 5",
         "resid takes a dict, for instance ffn={0: 0.5}; got [(0, 1)]",
+        "at takes a dict, for instance ffn={0: 0.5}; got 5",
+        "at takes (name, layer), the name being one of resid_pre, q, k, v, scores, pattern, z, attention_out, "
+        "resid_mid, hidden, ffn_out, resid_post; got 'z'",
+        "at takes functions; at 'z' of layer 0 it got 5",
+        "rms_norm: weight must be an array of floats [d_model], beside x (3, 5); got float32 (6,)",
+        "mix: pattern must be an array of floats [n_heads seq kv_seq]; got list",
+        "attend: v must be an array of floats [n_kv_heads kv_seq d_head], beside q (6, 3, 8) and k (2, 3, 8); got "
+        "float32 (3, 3, 8)",
+        "rms_norm: weight must be an array of floats [d_model], beside x (3, 47); got float32 (48,)",
         [0.5, 0.5],
         [0.5, 0.5],
         [0.0, 1.0],

@@ -8,6 +8,8 @@ from typed_texts import BAD_TEXTS, KINDS
 import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
+from llmviz.views import provenance
+from llmviz.views.attention import heads
 from llmviz.views.kit.picture import Explorer
 
 CAT = "The cat that I saw yesterday was sleeping"
@@ -477,14 +479,6 @@ def test_induction_holds_and_falls_with_its_heads(model):
     assert experiment.curves.names == ["the model as it is"]
 
 
-def test_right_next_is_the_probability_of_the_tokens_that_came(tiny_model):
-    trace = tiny_model.trace("The cat sat on the dog")
-    right = pictures.right_next(trace)
-    for i, token in enumerate(trace.tokens[1:], start=1):
-        logits = tiny_model.trace(trace.tokens[:i]).logits.astype(np.float64)
-        assert right[i - 1] == pytest.approx(np.exp(logits[token]) / np.exp(logits).sum(), rel=1e-3)
-
-
 def test_cost_is_measured_when_asked(tiny_model, model):
     cost = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
     assert cost.timing is None
@@ -533,3 +527,14 @@ def test_the_verdicts_on_attention(model):
     assert names.verdict == "holds, in this sentence"
     assert explains.verdict.startswith("fails here")
     assert repr(table).count("\n") == 6
+
+
+def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
+    """What is read off a head is what the run used, also where a function stands at its scores or its pattern."""
+    trace = tiny_model.trace("The cat sat on the dog", Edits(at={("scores", 1): lambda scores: 3 * scores}))
+    changed = trace.blocks[1].attention.pattern
+    assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
+    np.testing.assert_array_equal(heads.patterns(trace.blocks[1], slice(2, 4)), changed[2:4])
+    np.testing.assert_allclose(heads.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
+    explained = provenance.pattern(trace, 1, 2, 3, 1)
+    assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)

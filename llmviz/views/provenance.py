@@ -125,9 +125,9 @@ def cosine(model: Model, a: int, b: int) -> Explanation:
 def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """How well the query of token `row` fits the key of token `col`, before softmax."""
     config, block = trace.model.config, trace.blocks[layer]
-    key_head = head // (config.n_heads // config.n_kv_heads)
+    key_head = config.kv_head_of(head)
     title = f"Score from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}"
-    result = block.attention.scores[head, row, col]
+    result = row_of(trace, layer, row).scores[head, col]
     if trace.edits.causal_mask and col > row:
         return Explanation(
             f"{title}: masked",
@@ -152,21 +152,35 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
 
 def pattern(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
     """What share of its attention token `row` gives to token `col`."""
-    attention = trace.blocks[layer].attention
+    attention = row_of(trace, layer, row)
     return Explanation(
         f"Attention from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
         "pattern = softmax(scores): e to the power of each score of this row, divided by the sum of them all",
         [
             Operand(
                 "scores",
-                attention.scores[head, row],
+                attention.scores[head],
                 f"trace.blocks[{layer}].attention.scores[{head}, {row}]",
             ),
             Operand("col", int(col)),
         ],
         "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
-        attention.pattern[head, row, col],
+        attention.pattern[head, col],
     )
+
+
+class Row(NamedTuple):
+    """What one query does in all heads of a layer."""
+
+    scores: Float[np.ndarray, "n_heads kv_seq"]
+    pattern: Float[np.ndarray, "n_heads kv_seq"]
+
+
+def row_of(trace: Trace, layer: int, query: int) -> Row:
+    """One row of `block.attention.scores` and `.pattern`, without the others."""
+    one = trace.blocks[layer].attention_at(query)
+    unseen = ((0, 0), (0, len(trace.tokens) - one.k.shape[1]))
+    return Row(np.pad(one.scores[:, 0], unseen, constant_values=-np.inf), np.pad(one.pattern[:, 0], unseen))
 
 
 # --- the end of the model ---

@@ -22,7 +22,7 @@ from llmviz.views.attention.heads import (
     strongest,
     weights_from,
 )
-from llmviz.views.attention.induction import N_DRAWS, Induction, random_tokens, right_next
+from llmviz.views.attention.induction import N_DRAWS, Induction, random_tokens
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.attention.sink import Sink
@@ -63,7 +63,6 @@ __all__ = [
     "random_tokens",
     "raw_scores",
     "read_by_heads",
-    "right_next",
     "seconds",
     "shown_weight",
     "strongest",

@@ -119,7 +119,7 @@ class HeadByHand(Explorer):
         self._scores, self._weights = np.full(n, -np.inf, np.float32), np.full(n, np.nan, np.float32)
         self._scores[:seen], self._weights[:seen] = self._row.scores[head, 0], self._row.pattern[head, 0]
         self._raw = raw_scores(block, head, query)
-        self._shared = head // (trace.model.config.n_heads // trace.model.config.n_kv_heads)
+        self._shared = trace.model.config.kv_head_of(head)
         name = head_name(layer, head)
         piece = isolated(trace.pieces[query])
         self.vectors.change(

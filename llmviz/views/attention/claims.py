@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz import Edits, attention, ops
+from llmviz import Edits, attention, experiments, ops
 from llmviz.model import Model
 from llmviz.views.attention.cost import seconds
 from llmviz.views.attention.heads import head_name, patterns, random_heads, strongest, weights_from
-from llmviz.views.attention.induction import random_tokens, right_next
+from llmviz.views.attention.induction import random_tokens
 from llmviz.views.kit.picture import percent
 from llmviz.views.kit.verdicts import Verdict, Verdicts
 
@@ -65,10 +65,10 @@ def _copying(model: Model, n: int, draws: int) -> Verdict:
         best = strongest(scores, 8)
         others = random_heads(scores.shape, 8, best, seed)
         off, at_random = (
-            right_next(model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))[n:].mean()
+            experiments.token_probs(model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))[n:].mean()
             for heads in (best, others)
         )
-        right = right_next(trace)
+        right = experiments.token_probs(trace)
         passes.append((right[: n - 1].mean(), right[n:].mean(), off, at_random))
     first, second, off, at_random = np.array(passes).T
     copies, needed = second.min() > 20 * first.max(), off.mean() < 0.1 * second.mean()

@@ -73,7 +73,7 @@ class Cost(Explorer):
         block = self.model.trace([0]).blocks[0]  # one token
         kept = c.n_layers * (block.k.nbytes + block.v.nbytes)
         kb, mb = kept / 1024, kept * c.n_ctx / 2**20
-        times = c.n_heads // c.n_kv_heads
+        times = c.group_size
         return [
             f"Memory a token: keys and values of {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers are "
             f"{kb:.0f} kB in float32. With a key/value head for each of the {c.n_heads} query heads it would be "

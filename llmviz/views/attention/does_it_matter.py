@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from llmviz import Edits, ops
+from llmviz import Edits, experiments, ops
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
@@ -58,7 +58,7 @@ class DoesItMatter(Explorer):
         config = model.config
         self.model = model
         shape = (config.n_layers, config.n_heads)
-        group = config.n_heads // config.n_kv_heads
+        group = config.group_size
         self.preset = ipywidgets.ToggleButtons(
             options=[(one.name, i) for i, one in enumerate(PRESETS)], value=preset
         )
@@ -242,12 +242,10 @@ class DoesItMatter(Explorer):
     def _measure_each(self) -> None:
         base = self._lead(self.trace.logits)
         effect = np.zeros_like(self._weights)
-        # from the end, so that each run reuses the layers before
-        for layer in reversed(range(effect.shape[0])):
-            for head in range(effect.shape[1]):
-                trace = self.model.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
-                effect[layer, head] = self._lead(trace.logits) - base
-                self.progress.value += 1
+        leads = experiments.each_head_off(self.model, self.trace.tokens, lambda run: self._lead(run.logits))
+        for layer, head, lead in leads:
+            effect[layer, head] = lead - base
+            self.progress.value += 1
         self.effect = effect
         limit = float(f"{np.abs(effect).max() or 1:.2g}")
         needed, looked = strongest(-effect, 3), strongest(self._weights, 3)

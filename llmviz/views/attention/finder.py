@@ -48,7 +48,7 @@ class HeadFinder(Explorer):
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
         shape = (config.n_layers, config.n_heads)
-        self.grid = HeadGrid(np.zeros(shape), group=config.n_heads // config.n_kv_heads, selected=[0, 0])
+        self.grid = HeadGrid(np.zeros(shape), group=config.group_size, selected=[0, 0])
         names = ["weight", "first hidden", *BEHAVIOURS]
         self.table = wide(
             HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520

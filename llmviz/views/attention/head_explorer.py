@@ -27,13 +27,13 @@ def shown_weight(
     told = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
         return told
-    pattern = trace.blocks[layer].attention.pattern[head, query]
     if key == 0:
         return replace(
             told,
             title=f"{told.title}: hidden",
             formula="hidden here; the other weights are scaled up to sum to one",
         )
+    pattern = provenance.row_of(trace, layer, query).pattern[head]
     return Explanation(
         f"{told.title}, with the first token hidden",
         "weight / the sum of all weights but the first",
@@ -54,9 +54,7 @@ class HeadExplorer(Explorer):
         self.hide_first = checkbox("hide the first token and renormalise")
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.grid = HeadGrid(
-            np.zeros((config.n_layers, config.n_heads)), group=config.n_heads // config.n_kv_heads
-        )
+        self.grid = HeadGrid(np.zeros((config.n_layers, config.n_heads)), group=config.group_size)
         self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 480)
         self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 560)
         self.told = Told()
@@ -122,7 +120,7 @@ class HeadExplorer(Explorer):
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         to_first = patterns(trace.blocks[layer], slice(head, head + 1))[0, query, 0]
         scores = overview(trace, self.hide_first.value).scores[:, layer, head]
-        group = trace.model.config.n_heads // trace.model.config.n_kv_heads
+        group = trace.model.config.group_size
         first = head // group * group
         shared = [str(one) for one in range(first, first + group) if one != head]
         measured = ", ".join(f"{name} {v:.2f}" for name, v in zip(BEHAVIOURS, scores) if not np.isnan(v))

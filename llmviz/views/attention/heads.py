@@ -34,11 +34,18 @@ def weights_from(trace: Trace, query: int) -> np.ndarray:
     seen = query + 1 if trace.edits.causal_mask else seq
     weights = np.full((config.n_layers, config.n_heads, seq), np.nan, np.float32)
     for layer, block in enumerate(trace.blocks):
-        scores = attention.attention_scores(
-            block.q[:, query : query + 1], block.k[:, :seen], scale=trace.edits.score_scale
-        )
-        weights[layer, :, :seen] = ops.softmax(scores)[:, 0]
+        if _changed(block):
+            pattern = block.attention_at(query).pattern
+        else:
+            q, k = block.q[:, query : query + 1], block.k[:, :seen]
+            pattern = ops.softmax(attention.attention_scores(q, k, scale=trace.edits.score_scale))
+        weights[layer, :, : pattern.shape[2]] = pattern[:, 0]
     return weights
+
+
+def _changed(block: BlockTrace) -> bool:
+    """Whether a function of the reader's stands at what leads from q and k to the pattern."""
+    return any(name in ("scores", "pattern") and layer == block.layer for name, layer in block.edits.at)
 
 
 def first_hidden(weights: np.ndarray) -> np.ndarray:
@@ -98,9 +105,14 @@ def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
 
 def patterns(block: BlockTrace, heads: slice = slice(None)) -> np.ndarray:
     """`block.attention.pattern` of some heads, without mixing the values: [heads, seq, kv_seq]."""
-    group = len(block.q) // len(block.k)
+    if _changed(block):
+        return block.attention.pattern[heads]
     q = block.q[heads]
-    k = block.k if len(q) == len(block.q) else block.k[np.arange(len(block.q))[heads] // group]
+    k = (
+        block.k
+        if len(q) == len(block.q)
+        else block.k[block.config.kv_head_of(np.arange(len(block.q))[heads])]
+    )
     scores = attention.attention_scores(q, k, scale=block.edits.score_scale)
     if block.edits.causal_mask:
         np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from llmviz import Edits, attention, ops
-from llmviz.model import Model, Trace
+from llmviz import Edits, attention, experiments
+from llmviz.model import Model
 from llmviz.views.attention.head_grid import HeadGrid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
 from llmviz.views.kit.controls import Told, row, slider
@@ -22,12 +22,6 @@ def random_tokens(model: Model, n: int, seed: int) -> list[int]:
     n_vocab = model.config.n_vocab
     pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
     return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
-
-
-def right_next(trace: Trace) -> np.ndarray:
-    """The probability that each token of the text had, given those before it: [seq - 1]."""
-    logits = trace.model.unembed(trace.blocks[-1].resid_post[:-1], trace.edits)
-    return ops.softmax(logits)[np.arange(len(logits)), trace.tokens[1:]]
 
 
 class Induction(Explorer):
@@ -58,7 +52,7 @@ class Induction(Explorer):
         self.told = Told()
         self.grid = HeadGrid(
             np.zeros((config.n_layers, config.n_heads)),
-            group=config.n_heads // config.n_kv_heads,
+            group=config.group_size,
             measure="induction score",
             selected=[0, 0],
         )
@@ -73,7 +67,7 @@ class Induction(Explorer):
         trace = self.model.trace(tokens)
         self.scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
         self.strongest = strongest(self.scores, self.off.value)
-        curves, names = [right_next(trace)], ["the model as it is"]
+        curves, names = [experiments.token_probs(trace)], ["the model as it is"]
         second = slice(n, None)  # after the first token of the second pass, which nobody can know
         self.first, self.second = (float(curves[0][part].mean()) for part in (slice(0, n - 1), second))
         told = ""
@@ -115,4 +109,4 @@ class Induction(Explorer):
         )
 
     def _with_off(self, tokens: list[int], heads: Iterable[tuple[int, int]]) -> np.ndarray:
-        return right_next(self.model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))
+        return experiments.token_probs(self.model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))

@@ -24,7 +24,7 @@ class Sink(Explorer):
         self.strip = TokenStrip([], stage="attention", caption="From which token?")
         self.grid = HeadGrid(
             np.zeros((config.n_layers, config.n_heads)),
-            group=config.n_heads // config.n_kv_heads,
+            group=config.group_size,
             measure="share of the first token",
             selected=[min(layer, config.n_layers - 1), min(head, config.n_heads - 1)],
         )

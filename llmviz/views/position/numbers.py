@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import ops, position
+from llmviz import experiments, position
 from llmviz.model import Edits, Model, Trace
 
 DISTANCES = np.arange(2_001)
@@ -19,7 +19,7 @@ def before_rope(
 ) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
     """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
     config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
-    q, k = block.q[head], block.k[head // (config.n_heads // config.n_kv_heads)]
+    q, k = block.q[head], block.k[config.kv_head_of(head)]
     if not edits.rope:
         return q, k
     places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
@@ -42,9 +42,7 @@ def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
 
 def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
     """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
-    trace = model.trace(tokens, edits)
-    probs = ops.softmax(model.unembed(trace.blocks[-1].resid_post[-n - 1 : -1], edits))
-    return -np.log2(np.maximum(probs[np.arange(n), list(tokens[-n:])], 1e-30))
+    return -experiments.token_logprobs(model.trace(tokens, edits), last=n) / np.log(2)
 
 
 def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:

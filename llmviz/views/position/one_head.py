@@ -119,9 +119,8 @@ class DialExplorer(OneHead):
         distance = int(places[0] - places[1])
         told = f"The {len(parts)} bars add up to {amount(parts.sum())}."
         if at_home and not self.both.value and self.key.value <= self.query.value < seq:
-            own = self.trace.blocks[self.layer.value].attention.scores[
-                self.head.value, self.query.value, self.key.value
-            ]
+            one = self.trace.blocks[self.layer.value].attention_at(self.query.value)
+            own = one.scores[self.head.value, 0, self.key.value]
             told += (
                 f" They stand where they do in your text; the score the model used there is {amount(own)}."
             )

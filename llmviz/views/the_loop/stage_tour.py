@@ -123,8 +123,8 @@ def _turned(trace: Trace) -> Picture:
     config, last = trace.model.config, len(trace.tokens) - 1
     layer, head = keenest_head(trace)
     block = trace.blocks[layer]
-    at = int(block.attention.pattern[head, -1, 1:-1].argmax()) + 1 if last > 1 else 0
-    q, k = block.q[head, -1], block.k[head // (config.n_heads // config.n_kv_heads), at]
+    at = int(block.attention_at(-1).pattern[head, 0, 1:-1].argmax()) + 1 if last > 1 else 0
+    q, k = block.q[head, -1], block.k[config.kv_head_of(head), at]
     parts = position.pair_scores(q, k)
     speeds = rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
     return position.RopeDial(

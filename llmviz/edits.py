@@ -1,0 +1,387 @@
+"""Reach inside a run: turn a part down, add a vector, or change any array by a function of your own.
+
+    Edits(ffn={3: 0})                                              the FFN of layer 3 adds nothing
+    Edits(at={("resid_post", 12): add(vector)})                    steer: a vector is added after layer 12
+    Edits(at={("z", 5): scale(0, head=2, positions=[1, 4])})       head 2 hands nothing over to tokens 1 and 4
+    Edits(at={("hidden", 9): lambda hidden: np.maximum(hidden, 0)})   whatever you like
+
+The scales and `resid` are short for the last three: every one of them becomes a function at one of these arrays, and
+the run hands each array to the functions that stand there, in the order in which the arrays arise:
+
+    resid_pre [seq d_model] · q [n_heads seq d_head] and k, v [n_kv_heads seq d_head], after RoPE
+    scores (before the mask), pattern [n_heads seq kv_seq] · z [n_heads seq d_head] · attention_out [seq d_model]
+    resid_mid [seq d_model] · hidden [seq d_ff] · ffn_out [seq d_model] · resid_post [seq d_model]
+
+`add`, `scale` and `put` take each token by itself. So what a run has computed for the tokens before is still right
+when the text grows, and a generated token costs what it costs without edits. A function of your own is always given
+the array of the whole text, so each generated token runs the whole text again.
+"""
+
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from numbers import Real
+from types import MappingProxyType
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz.ops import unchanged
+from llmviz.weights import Config
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+# The arrays that can be changed, in the order in which they arise, with their axes.
+ARRAYS = {
+    "resid_pre": ("seq", "d_model"),
+    "q": ("n_heads", "seq", "d_head"),
+    "k": ("n_kv_heads", "seq", "d_head"),
+    "v": ("n_kv_heads", "seq", "d_head"),
+    "scores": ("n_heads", "seq", "kv_seq"),
+    "pattern": ("n_heads", "seq", "kv_seq"),
+    "z": ("n_heads", "seq", "d_head"),
+    "attention_out": ("seq", "d_model"),
+    "resid_mid": ("seq", "d_model"),
+    "hidden": ("seq", "d_ff"),
+    "ffn_out": ("seq", "d_model"),
+    "resid_post": ("seq", "d_model"),
+}
+
+
+# --- what can be done to each token by itself ------------------------------------------------------------------------
+
+
+def add(
+    vector: Float[np.ndarray, " width"],
+    *,
+    positions: int | Sequence[int] | None = None,
+    head: int | Sequence[int] | None = None,
+) -> "Change":
+    """For `Edits(at=…)`: add a vector, as long as the array's last axis, at some positions or at all (steering).
+
+    head: only to these heads of q, k, v or z. Negative positions count from the end of the text, or of the prompt.
+    """
+    return _change(np.add, _vector(vector), positions, head)
+
+
+def put(
+    vector: Float[np.ndarray, " width"],
+    *,
+    positions: int | Sequence[int] | None = None,
+    head: int | Sequence[int] | None = None,
+) -> "Change":
+    """The same, but the vector replaces what is there (patching)."""
+    return _change(_instead, _vector(vector), positions, head)
+
+
+def scale(
+    factor: float, *, positions: int | Sequence[int] | None = None, head: int | Sequence[int] | None = None
+) -> "Change":
+    """For `Edits(at=…)`: multiply some positions, heads or all by a number. Positions are those of the query."""
+    if not isinstance(factor, Real) or not np.isfinite(factor):
+        raise ValueError(f"scale takes a finite number; got {factor!r}")
+    return _change(np.multiply, factor, positions, head)
+
+
+@dataclass(frozen=True, repr=False)
+class Change:
+    """A function on an array [seq n] or [heads seq n] that takes each token by itself. Equal if it does the same."""
+
+    operation: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    value: bytes  # float32 numbers
+    shape: tuple[int, ...]
+    positions: tuple[int, ...] | None = None  # None: all
+    heads: tuple[int, ...] | None = None
+    units: tuple[int, ...] | None = None  # along the last axis
+
+    def __repr__(self) -> str:
+        name = {np.multiply: "scale", np.add: "add", _instead: "put"}[self.operation]
+        what = f"[{self.shape[0]} numbers]" if self.shape else f"{np.frombuffer(self.value, np.float32)[0]:g}"
+        where = [("positions", self.positions), ("head", self.heads)]
+        return f"{name}({', '.join([what, *(f'{key}={some}' for key, some in where if some is not None)])})"
+
+    def __call__(self, array: np.ndarray, places: range | None = None) -> np.ndarray:
+        """The changed array. places: where in the text its rows stand; the whole text if not given."""
+        if places is None:
+            places = range(array.shape[-2])
+            return self.in_text(len(places))(array, places)
+        value = np.frombuffer(self.value, np.float32).reshape(self.shape)
+        if self.positions is self.heads is self.units is None and self.operation is not _instead:
+            return self.operation(array, value)
+        rows = None
+        if self.positions is not None:
+            rows = [places.index(position) for position in self.positions if position in places]
+            if not rows:
+                return array
+        chosen = (self.heads, rows, self.units)[-array.ndim :]
+        region = np.ix_(*(range(n) if some is None else some for n, some in zip(array.shape, chosen)))
+        changed = array.copy()
+        changed[region] = self.operation(changed[region], value)
+        return changed
+
+    def in_text(self, seq: int) -> "Change":
+        """The same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
+        if self.positions is None:
+            return self
+        return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
+
+
+def _change(operation, value, positions, head) -> Change:
+    with np.errstate(over="ignore"):  # the run tells numbers that overflow, with their layer
+        value = np.asarray(value, np.float32)
+    return Change(operation, value.tobytes(), value.shape, _several(positions), _several(head))
+
+
+def _vector(vector: np.ndarray) -> np.ndarray:
+    vector = np.asarray(vector)
+    if vector.ndim != 1 or vector.dtype.kind not in "fiu" or not np.isfinite(vector).all():
+        raise ValueError(f"a vector of finite numbers is needed; got {_told(vector)}")
+    return vector
+
+
+def _several(index: int | Iterable[int] | None) -> tuple[int, ...] | None:
+    if index is None:
+        return None
+    return tuple(operator.index(one) for one in (index if isinstance(index, Iterable) else [index]))
+
+
+def _instead(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(new, old.shape)
+
+
+# --- all that is changed in one run ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Edits:
+    """Changes to make inside the model for one run. Every default leaves it as it is, to the last bit.
+
+    Scales: 0 = off, 1 = as it is, 2 = doubled. A layer, head or neuron not named keeps its 1. Cannot be changed once
+    made (`dataclasses.replace` makes another); two are equal if they do the same, functions of your own being the
+    same only if they are the same object. Such a function is not called again for a run that is kept for reuse.
+    """
+
+    head: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, head): what it hands over
+    attention: Mapping[int, float] = field(default_factory=dict)  # layer: what attention adds to the stream
+    ffn: Mapping[int, float] = field(default_factory=dict)  # layer: what the FFN adds to the stream
+    neuron: Mapping[tuple[int, int], float] = field(default_factory=dict)  # (layer, neuron): how it fires
+    # (layer, position): a vector [d_model] that replaces resid_pre there; layer 0 is the embedding
+    resid: Mapping[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    # (name, layer): a function, or several in a row: the array of the whole text in, one of the same shape out
+    at: Mapping[tuple[str, int], Function | Sequence[Function]] = field(default_factory=dict)
+    position_scale: float = 1.0  # RoPE uses position * scale + shift
+    position_shift: float = 0.0
+    rope: bool = True
+    causal_mask: bool = True
+    score_scale: bool = True  # divide the scores by √d_head
+    norm: bool = True  # all RMSNorms, the final one too
+    residual: bool = True  # each block adds to the stream; False: it replaces the stream
+
+    def __post_init__(self):
+        """Keep copies that cannot be written to: a run that is over must not change, nor what it is compared with."""
+        for name in ("head", "attention", "ffn", "neuron", "resid", "at"):
+            value = getattr(self, name)
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{name} takes a dict, for instance ffn={{0: 0.5}}; got {value!r}")
+            value = dict(value)
+            if name == "resid":
+                value = {place: np.array(vector, np.float32) for place, vector in value.items()}
+                for vector in value.values():
+                    vector.flags.writeable = False
+            object.__setattr__(self, name, MappingProxyType(value))
+
+    def __repr__(self) -> str:
+        """Only what is not at its default."""
+        turned = {one.name: getattr(self, one.name) for one in fields(self)}
+        plain = {one.name: one.default for one in fields(self)}
+        shown = {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in turned.items()
+            if (len(value) if isinstance(value, Mapping) else value != plain[name])
+        }
+        return f"Edits({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Edits) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def functions(self) -> Mapping[tuple[int, str], tuple[Function, ...]]:
+        """(layer, name): what is done to that array, the scales and `resid` first; scales of 1 left out."""
+        found: dict[tuple[int, str], list[Function]] = defaultdict(list)
+        for name, scales in (("attention_out", self.attention), ("ffn_out", self.ffn)):
+            for layer, factor in scales.items():
+                if factor != 1:
+                    found[layer, name].append(scale(factor))
+        for name, axis, scales in (("z", "heads", self.head), ("hidden", "units", self.neuron)):
+            for layer in {layer for layer, _ in scales}:
+                some = sorted(
+                    (i, factor) for (at, i), factor in scales.items() if at == layer and factor != 1
+                )
+                if some:
+                    factors = np.array([factor for _, factor in some], np.float64)
+                    factors = factors[:, None, None] if axis == "heads" else factors
+                    one = _change(np.multiply, factors, None, None)
+                    found[layer, name].append(replace(one, **{axis: tuple(int(i) for i, _ in some)}))
+        for (layer, place), vector in sorted(self.resid.items(), key=lambda item: item[0]):
+            found[layer, "resid_pre"].append(put(vector, positions=place))
+        for (name, layer), given in self.at.items():
+            found[layer, name] += given if isinstance(given, Sequence) else [given]
+        return {place: tuple(some) for place, some in found.items()}
+
+    @cached_property
+    def _key(self) -> tuple[tuple, frozenset]:
+        """The settings of the whole run, and (layer, name, what is done) for each array that is changed."""
+        settings = (
+            float(self.position_scale),
+            float(self.position_shift),
+            bool(self.rope),
+            bool(self.causal_mask),
+            bool(self.score_scale),
+            bool(self.norm),
+            bool(self.residual),
+        )
+        done = (
+            (*place, *(one if isinstance(one, Change) else id(one) for one in some))
+            for place, some in self.functions.items()
+        )
+        return settings, frozenset(done)
+
+    def parts_from(self, other: "Edits", n_layers: int) -> int:
+        """The first layer in which runs with these edits and with `other` may differ; n_layers if there is none."""
+        (settings, done), (others, also_done) = self._key, other._key
+        if settings != others:
+            return 0
+        return min((layer for layer, *_ in done ^ also_done), default=n_layers)
+
+    @cached_property
+    def token_by_token(self) -> bool:
+        """Whether what holds for the tokens of a text still holds when more tokens follow."""
+        own = (one for some in self.functions.values() for one in some)
+        return self.causal_mask and all(isinstance(one, Change) for one in own)
+
+    def whole_text(self, layer: int, names: Iterable[str]) -> bool:
+        """Whether a function at one of these arrays needs the rows of all tokens."""
+        return any(
+            not isinstance(one, Change) for name in names for one in self.functions.get((layer, name), ())
+        )
+
+    def of_layer(self, layer: int, places: range) -> Callable[[str, np.ndarray], np.ndarray]:
+        """What becomes of each array of a layer: edit(name, array), for the rows of the tokens at `places`."""
+        if not any(at == layer for at, _ in self.functions):
+            return unchanged
+
+        def edit(name: str, array: np.ndarray) -> np.ndarray:
+            for function in self.functions.get((layer, name), ()):
+                if isinstance(function, Change):
+                    array = function(array, places)
+                else:
+                    array = self._checked(function, array, name, layer)
+            return array
+
+        return edit
+
+    def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
+        """What a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
+        given = function(array.copy())  # it may write into what it gets
+        changed = np.asarray(given)
+        who = f"the function at {name!r} of layer {layer}"
+        if changed.shape != array.shape or changed.dtype.kind not in "fiu":
+            got = _told(changed) if isinstance(given, np.ndarray) else repr(given)
+            raise ValueError(
+                f"{who} must give an array of numbers of the shape it gets, {array.shape}; it gave {got}"
+            )
+        with np.errstate(over="ignore"):
+            changed = np.array(changed, np.float32)
+        if name == "scores":  # −∞ is a key that is not looked at, as for the mask
+            seen = changed
+            if self.causal_mask:
+                seen = np.where(np.tri(*changed.shape[1:], dtype=bool), changed, -np.inf)
+            if np.isneginf(seen).all(axis=-1).any():
+                raise ValueError(f"{who} leaves a query no key to look at")
+            seen = np.where(np.isneginf(changed), 0, changed)
+        else:
+            seen = changed
+        if not np.isfinite(seen).all():
+            raise ValueError(
+                f"{who} must give finite numbers; {int((~np.isfinite(seen)).sum())} of its are not"
+            )
+        return changed
+
+    # --- is it possible? ---------------------------------------------------------------------------------------------
+
+    def in_text(self, config: Config, seq: int) -> "Edits":
+        """The same for a text of `seq` tokens, with all positions counted from its start.
+
+        ValueError if something is named that the model or such a text doesn't have, or a vector is of the wrong length.
+        """
+        for kind, edits in (("head", self.head), ("neuron", self.neuron), ("position", self.resid)):
+            for key in edits:
+                if not isinstance(key, tuple) or len(key) != 2:
+                    raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
+        for key in self.at:
+            if not isinstance(key, tuple) or len(key) != 2 or key[0] not in ARRAYS:
+                raise ValueError(
+                    f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {key!r}"
+                )
+        for layer in [
+            *self.attention,
+            *self.ffn,
+            *(layer for layer, _ in (*self.head, *self.neuron, *self.resid)),
+            *(layer for _, layer in self.at),
+        ]:
+            index_of("layer", layer, config.n_layers, negative=False)
+        for _, head in self.head:
+            index_of("head", head, config.n_heads, negative=False)
+        for _, neuron in self.neuron:
+            index_of("neuron", neuron, config.d_ff, negative=False)
+        for vector in self.resid.values():
+            if np.shape(vector) != (config.d_model,) or not np.isfinite(vector).all():
+                raise ValueError(f"a resid edit needs a vector of {config.d_model} finite numbers")
+        scales = [*self.head.values(), *self.attention.values(), *self.ffn.values(), *self.neuron.values()]
+        for factor in [*scales, self.position_scale, self.position_shift]:
+            if not isinstance(factor, Real) or not np.isfinite(factor):
+                raise ValueError(f"scales and shifts are finite numbers; got {factor!r}")
+        at = {}
+        for (name, layer), given in self.at.items():
+            some = tuple(given) if isinstance(given, Sequence) else (given,)
+            for one in some:
+                if isinstance(one, Change):
+                    _fits(one, name, config)
+                elif not callable(one):
+                    raise ValueError(f"at takes functions; at {name!r} of layer {layer} it got {one!r}")
+            at[name, layer] = tuple(one.in_text(seq) if isinstance(one, Change) else one for one in some)
+        resid = {
+            (layer, index_of("position", place, seq)): vector for (layer, place), vector in self.resid.items()
+        }
+        same = replace(self, resid=resid, at=at)
+        return self if same == self else same
+
+
+def _fits(change: Change, name: str, config: Config) -> None:
+    *heads, _, width = ARRAYS[name]
+    if change.heads is not None and not heads:
+        raise ValueError(f"{name} has no heads")
+    for head in change.heads or ():
+        index_of("head", head, getattr(config, heads[0]), negative=False)
+    if change.shape and width == "kv_seq":
+        raise ValueError(f"the rows of {name} are as long as the text: change them by a function of your own")
+    if change.shape and change.shape != (getattr(config, width),):
+        raise ValueError(
+            f"{name} takes a vector of {getattr(config, width)} numbers ({width}); got {change.shape[0]}"
+        )
+
+
+def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
+    """The index counted from the start, where a negative one counts from the end. ValueError if there is none such."""
+    if not isinstance(index, int | np.integer) or not (-n if negative else 0) <= index < n:
+        raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
+    return int(index) % n
+
+
+def _told(array: np.ndarray) -> str:
+    return f"an array of shape {array.shape} and type {array.dtype}"

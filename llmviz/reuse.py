@@ -1,0 +1,65 @@
+"""What need not be computed again: the last runs, and what a new one can take over from them.
+
+    an edit in layer 20            the layers before it, from a run over the same tokens
+    a text that goes on            the rows of the tokens that both texts begin with, in all layers
+
+The second holds only where a token never sees a later one, and where all edits take each token by itself.
+"""
+
+from llmviz.edits import Edits
+
+MAX_BYTES = 400_000_000  # two runs of 750 tokens, with the default model
+MAX_RUNS = 2
+
+
+class Recent:
+    """The last runs (`Trace`s), newest first. What is kept stays below `max_bytes`, which can be set: 0 keeps none."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES):
+        self.max_bytes = max_bytes
+        self.runs = ()
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the runs' arrays; what two of them share counts once."""
+        return _nbytes(self.runs)
+
+    def keep(self, trace) -> None:
+        """Put a run in front, and drop what is then too old or too much."""
+        kept = []
+        for run in [trace, *(one for one in self.runs if one is not trace)][:MAX_RUNS]:
+            if _nbytes([*kept, run]) <= self.max_bytes:
+                kept.append(run)
+        self.runs = tuple(kept)
+
+    def clear(self) -> None:
+        """Drop all of them."""
+        self.runs = ()
+
+    def best(self, tokens: list[int], edits: Edits) -> tuple:
+        """The run that saves most (or None), how many of its layers hold for all tokens, and for how many of the tokens
+        all of its layers hold."""
+        options = [(None, 0, 0)]
+        for run in self.runs:
+            n_layers = len(run.blocks)
+            same = edits.parts_from(run.edits, n_layers)
+            if run.tokens == tokens:
+                options.append((run, same, 0))
+            elif same == n_layers and edits.token_by_token:
+                # the last token must run in any case, to give its logits
+                options.append((run, 0, min(_shared_start(run.tokens, tokens), len(tokens) - 1)))
+        return max(options, key=lambda option: _saved(*option, len(tokens)))
+
+
+def _saved(run, n_layers: int, n_tokens: int, seq: int) -> float:
+    return max(n_layers / len(run.blocks), n_tokens / seq) if run else 0.0
+
+
+def _shared_start(a: list[int], b: list[int]) -> int:
+    n = min(len(a), len(b))
+    return next((i for i in range(n) if a[i] != b[i]), n)
+
+
+def _nbytes(runs) -> int:
+    arrays = {id(array): array.nbytes for run in runs for array in (run.logits, *run.arrays)}
+    return sum(arrays.values())
