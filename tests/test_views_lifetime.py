@@ -46,6 +46,7 @@ def cell(monkeypatch):
     ],
 )
 def test_closing_leaves_no_widget_and_frees_what_was_held(tiny_model, make):
+    make(tiny_model).close()  # the scripts, which all pictures of a kind share, stay
     before = alive()
     view = make(tiny_model)
     assert alive() > before
@@ -79,6 +80,22 @@ def test_a_cell_that_runs_again_closes_what_it_made(tiny_model, cell):
     cell("b")
     assert second.comm is None
     assert third.comm is not None
+
+
+def test_a_thousand_runs_of_one_cell(tiny_model, cell):
+    trace = tiny_model.trace(TEXT)
+
+    def run():
+        cell("a")
+        return views.HeatMap(trace.blocks[0].attention.pattern[0], trace.pieces)
+
+    run()
+    before, first = alive(), weakref.ref(run())
+    for _ in range(1_000):
+        run()
+    assert alive() == before
+    gc.collect()
+    assert first() is None
 
 
 def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):

@@ -3,48 +3,110 @@
 import numpy as np
 import pytest
 
+from llmviz import views
 from llmviz.views import Predict
 from llmviz.views.kit.predict import amount, how_far
 
 
-def test_nothing_is_computed_or_sent_before_the_commitment():
-    calls = []
-    question = Predict("Which?", ["a", "b"], answer=lambda: calls.append(1) or 1, explain="Because of b.")
-    question.guess = 0
-    assert calls == []
-    state = question.get_state()
+def test_nothing_of_the_answer_is_sent_before_the_commitment():
+    card = Predict("Which?", ["a", "b"], answer=lambda: 1, explain="Because of b.").card
+    card.guess = 0
+    state = card.get_state()
     assert state["answer"] is None
     assert state["answer_text"] == state["told"] == state["explained"] == ""
-    question.committed = True
-    assert calls == [1]
-    assert question.answer == 1
-    assert question.answer_text == "b"
-    assert question.explained == "Because of b."
+    card.committed = True
+    assert (card.answer, card.answer_text, card.explained) == (1, "b", "Because of b.")
+
+
+def test_the_answer_is_fixed_when_the_card_is_made():
+    ids = [1, 2]
+    question = Predict("How many?", answer=lambda: len(ids))
+    ids.append(3)
+    question.card.change(guess=2, committed=True)
+    assert question.card.told == "You said 2. It is 2: spot on."
+
+
+def test_the_picture_is_shown_by_committing():
+    picture = views.HeatMap([[1.0]], ["a"])
+    question = Predict("Which?", ["a", "b"], answer=1, then=picture)
+    assert picture.layout.display == "none"
+    assert picture.text() not in repr(question)
+    question.card.change(guess=0, committed=True)
+    assert not picture.layout.display
+    assert picture.text() in repr(question)
+    question.card.ask_again()
+    assert picture.layout.display == "none"
+
+
+def test_show_me_needs_no_guess():
+    card = Predict("Which?", ["a", "b"], answer=1, explain="Because.").card
+    card.committed = True
+    assert (card.told, card.explained) == ("It is “b”.", "Because.")
+    card = Predict("How many?", answer=1, unit="tokens").card
+    card.committed = True
+    assert card.told == "It is 1 token."
+
+
+@pytest.mark.parametrize("guess", [-5, 1e9, float("nan"), 101])
+def test_a_number_out_of_range_is_refused(guess):
+    card = Predict("How likely?", answer=3, unit="%", low=0, high=100).card
+    card.change(guess=guess, committed=True)
+    assert not card.committed
+    assert card.told == card.answer_text == ""
+
+
+@pytest.mark.parametrize("guess", [2, -1, 0.5])
+def test_an_option_that_does_not_exist_is_refused(guess):
+    card = Predict("Which?", ["a", "b"], answer=1).card
+    card.change(guess=guess, committed=True)
+    assert not card.committed
+
+
+def test_a_question_about_the_readers_text(tiny_model):
+    prompt = views.Prompt(tiny_model, "The cat")
+    question = Predict(
+        lambda trace: f"How many tokens has {''.join(trace.pieces)}?",
+        answer=lambda trace: len(trace.tokens),
+        about=prompt,
+        unit="tokens",
+    )
+    assert question.card.question == "How many tokens has The cat?"
+    prompt.box.value = "The black cat sat"
+    assert question.card.question == "How many tokens has The black cat sat?"
+    question.card.change(guess=1, committed=True)
+    n = len(prompt.trace.tokens)
+    assert question.card.told.startswith(f"You said 1 token. It is {n} tokens")
+    prompt.box.value = (
+        "a"  # the text changes after the guess: the answer is that of the text that stands there
+    )
+    assert (
+        question.card.told == f"It is {len(prompt.trace.tokens)} token{'s' * (len(prompt.trace.tokens) > 1)}."
+    )
 
 
 @pytest.mark.parametrize("answer", [1, "b", np.int64(1), lambda: "b"])
 def test_the_answer_is_an_options_index_or_text(answer):
-    question = Predict("Which?", ["a", "b"], answer=answer)
+    question = Predict("Which?", ["a", "b"], answer=answer).card
     question.change(guess=0, committed=True)
     assert question.answer == 1
     assert question.told == "You said “a”. It is “b”."
 
 
 def test_a_right_guess():
-    question = Predict("Which?", ["a", "b"], answer="b")
+    question = Predict("Which?", ["a", "b"], answer="b").card
     question.change(guess=1, committed=True)
     assert question.told == "It is “b”, as you said."
 
 
 def test_an_answer_that_is_no_option_is_said_as_it_is():
-    question = Predict("Which?", ["a", "b"], answer=lambda: "zebra")
+    question = Predict("Which?", ["a", "b"], answer=lambda: "zebra").card
     question.change(guess=1, committed=True)
     assert question.answer is None
     assert question.told == "You said “b”. It is none of these, but “zebra”."
 
 
 def test_a_number_is_compared():
-    question = Predict("How likely?", answer=lambda: np.float32(0.675 * 100), unit="%", low=0, high=100)
+    question = Predict("How likely?", answer=lambda: np.float32(0.675 * 100), unit="%", low=0, high=100).card
     question.guess = 20
     question.committed = True
     assert question.answer == pytest.approx(67.5)
@@ -76,10 +138,12 @@ def test_amounts_for_people(value, text):
 
 
 def test_the_notebook_can_say_it_in_its_own_words():
-    question = Predict("How many?", answer=30, tell=lambda guess, answer: f"{guess:.0f} against {answer:.0f}")
+    question = Predict(
+        "How many?", answer=30, tell=lambda guess, answer: f"{guess:.0f} against {answer:.0f}"
+    ).card
     question.change(guess=12, committed=True)
     assert question.told == "12 against 30"
-    question = Predict("Which?", ["a", "b"], answer=1, tell=lambda guess, answer: f"{guess}/{answer}")
+    question = Predict("Which?", ["a", "b"], answer=1, tell=lambda guess, answer: f"{guess}/{answer}").card
     question.change(guess=0, committed=True)
     assert question.told == "a/b"
 
@@ -90,48 +154,38 @@ def test_the_notebook_can_say_it_in_its_own_words():
     ids=["raises", "lookup", "no option", "None"],
 )
 def test_an_error_in_the_answer_is_a_sentence(answer):
-    question = Predict("Which?", ["a", "b"], answer=answer)
+    question = Predict("Which?", ["a", "b"], answer=answer).card
     question.change(guess=0, committed=True)
     assert question.told.startswith("The answer could not be computed")
     assert question.answer is None
 
 
-def test_no_commitment_without_a_guess():
-    question = Predict("How many?", answer=3)
-    question.committed = True
-    assert not question.committed
-    assert question.told == ""
-
-
-def test_asking_again_closes_the_reveal_and_computes_anew():
-    answers = iter([1, 0])
-    question = Predict("Which?", ["a", "b"], answer=lambda: next(answers))
-    question.change(guess=0, committed=True)
-    assert question.answer_text == "b"
-    question.ask_again()
-    assert (question.guess, question.answer, question.told, question.answer_text) == (None, None, "", "")
-    question.change(guess=0, committed=True)
-    assert question.answer_text == "a"
-    question.ask_again(answer=1)
-    question.change(guess=1, committed=True)
-    assert question.answer_text == "b"
+def test_asking_again_closes_the_reveal():
+    card = Predict("Which?", ["a", "b"], answer=1).card
+    card.change(guess=0, committed=True)
+    assert card.answer_text == "b"
+    card.ask_again()
+    assert (card.guess, card.answer, card.told, card.answer_text) == (None, None, "", "")
+    card.ask("Which now?", ["a", "b"], answer=0)
+    card.change(guess=0, committed=True)
+    assert card.told == "It is “a”, as you said."
 
 
 def test_text_form():
-    question = Predict("Which?", ["a", "b"], answer=1, explain="Because.")
+    question = Predict("Which?", ["a", "b"], answer=1, explain="Because.").card
     question.guess = 0
     assert question.text().splitlines() == [
         "Which?",
         "  (•) a",
         "  ( ) b",
-        "(The answer comes after you commit to a guess.)",
+        "(The answer comes after you commit to a guess, or ask to be shown.)",
     ]
     question.committed = True
     assert question.text().splitlines()[-2:] == ["You said “a”. It is “b”.", "Because."]
 
 
 def test_options_from_a_reader_are_data():
-    question = Predict("<b>Which?</b>", ["<script>alert(1)</script>", "\ud83d"], answer="\ud83d")
+    question = Predict("<b>Which?</b>", ["<script>alert(1)</script>", "\ud83d"], answer="\ud83d").card
     question.change(guess=0, committed=True)
     assert question.options == ["<script>alert(1)</script>", "\\ud83d"]
     assert question.answer == 1

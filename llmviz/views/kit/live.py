@@ -31,7 +31,7 @@ class Live(Explorer):
     def __init__(self, prompt: Prompt, picture: Callable[[Trace], ipywidgets.Widget]):
         self.prompt, self._make = prompt, picture
         self._place = ipywidgets.VBox()
-        super().__init__([prompt, self._place])
+        super().__init__([self._place])
         self.follow(prompt, self.show)
 
     @one_at_a_time

@@ -291,6 +291,13 @@ class Explorer(Closable, ipywidgets.VBox):
 
     _quiet = False
 
+    def follow(self, source, show: Callable) -> None:
+        """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
+        if getattr(source, "travels", False):
+            self.children = (source, *self.children)
+            self.add_class(f"lv-follows-{source.model_id}")
+        super().follow(source, show)
+
     def __init__(self, children=(), **traits):
         super().__init__(children, **traits)
         self.add_class("lv-explorer")

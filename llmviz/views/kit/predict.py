@@ -1,28 +1,76 @@
-"""Predict, commit, reveal: a question that the reader answers before the model does."""
+"""Predict, commit, reveal: a question that the reader answers before the model does, then the picture that shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
 
+import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Picture, Text
+from llmviz.model import Trace
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import Explorer, Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
 
 Value = int | float | str | np.number | np.bool_
 
 
-class Predict(Picture):
-    """A question whose answer comes from the model, and only after the reader has committed to a guess.
+class Predict(Explorer):
+    """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
 
     options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
     said as it is). None: the guess and the answer are numbers, on a line from `low` to `high` where both are given.
-    answer: the value, or a function that computes it at the moment of commitment; an error in it becomes a sentence.
+    answer: the value, or a function that computes it, which is called now: what the page does to names later changes
+    no answer. An error in it becomes a sentence.
+    about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
+    its trace, and follow it.
     tell: a sentence about (guess, answer), in place of the usual one; both are numbers, or both texts.
     explain: said after the reveal, whatever the guess was. No score is kept.
     """
+
+    def __init__(
+        self,
+        question: str | Callable[[Trace], str],
+        options: Sequence[str] | Callable[[Trace], Sequence[str]] | None = None,
+        *,
+        answer: Callable[..., Value] | Value,
+        about: traitlets.HasTraits | None = None,
+        then: ipywidgets.Widget | None = None,
+        explain: str | Callable[[Trace], str] = "",
+        **card,
+    ):
+        self._parts = {"question": question, "options": options, "answer": answer, "explain": explain}
+        self.card = Question("", answer=None, **card)
+        self.then = then
+        super().__init__([self.card] if then is None else [self.card, then])
+        if about is None:
+            self._ask()
+        else:
+            Closable.follow(self, about, self._ask)  # its box stands with the picture
+        self.card.observe(self._reveal, "committed")
+        self._reveal()
+
+    @one_at_a_time
+    def _ask(self, *trace: Trace) -> None:
+        def of(part: str):
+            value = self._parts[part]
+            return value(*trace) if callable(value) else value
+
+        try:
+            answer = of("answer")
+        except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
+            answer = error
+        self.card.ask(of("question"), of("options"), answer=answer, explain=of("explain"))
+
+    def _reveal(self, _change=None) -> None:
+        if self.then is not None:
+            self.then.layout.display = "" if self.card.committed else "none"
+
+
+class Question(Picture):
+    """The card of `Predict`. Nothing of the answer is on the page before the reader has committed, or gave up."""
 
     _static = "predict"
     _data = ("question", "options", "guess", "committed", "answer_text")
@@ -34,9 +82,9 @@ class Predict(Picture):
     high = traitlets.Float(None, allow_none=True).tag(sync=True)
 
     guess = traitlets.Float(None, allow_none=True).tag(sync=True)  # the number, or the index of the option
-    committed = traitlets.Bool(False).tag(sync=True)
+    committed = traitlets.Bool(False).tag(sync=True)  # without a guess: "show me"
 
-    # Empty until the guess is committed: what is not sent cannot be peeked at.
+    # Empty until then: what is not sent cannot be peeked at.
     # The number, or the index if it is an option.
     answer = traitlets.Float(None, allow_none=True).tag(sync=True)
     answer_text = Text()
@@ -48,7 +96,7 @@ class Predict(Picture):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        answer: Callable[[], Value] | Value,
+        answer: Value | Exception | None,
         unit: str = "",
         low: float | None = None,
         high: float | None = None,
@@ -57,15 +105,29 @@ class Predict(Picture):
         **traits,
     ):
         self._answer, self._tell, self._explain_text = answer, tell, explain
-        if options is not None:
-            options = [clean(str(option)) for option in options]
-        super().__init__(question=question, options=options, unit=unit, low=low, high=high, **traits)
+        super().__init__(question=question, options=_texts(options), unit=unit, low=low, high=high, **traits)
         self.observe(self._reveal, "committed")
 
-    def ask_again(self, answer: Callable[[], Value] | Value | None = None) -> None:
-        """Back to the open question, with another answer if one is given."""
-        if answer is not None:
-            self._answer = answer
+    def ask(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        *,
+        answer: Value | Exception | None,
+        explain: str = "",
+    ) -> None:
+        """Another question. An open card stays open, its guess kept where it still fits; else the answer is told."""
+        options = _texts(options)
+        new = (question, options) != (self.question, self.options)
+        self._answer, self._explain_text = answer, explain
+        with self.hold_sync():
+            if new or self.committed:
+                self.change(question=question, options=options, guess=None)
+            if self.committed:
+                self._reveal()
+
+    def ask_again(self) -> None:
+        """Back to the open question."""
         self.change(committed=False, guess=None)
 
     def text(self) -> str:
@@ -75,40 +137,48 @@ class Predict(Picture):
         if self.committed:
             rows += [line for line in (self.told, self.explained) if line]
         else:
-            rows.append("(The answer comes after you commit to a guess.)")
+            rows.append("(The answer comes after you commit to a guess, or ask to be shown.)")
         return "\n".join(rows)
 
-    def _reveal(self, _change) -> None:
+    def _reveal(self, _change=None) -> None:
         if not self.committed:
             self.change(answer=None, answer_text="", told="", explained="")
-            return
-        if self.guess is None or not np.isfinite(self.guess):
+        elif not self._fits(self.guess):  # the page refuses it, too
             self.committed = False
-            return
-        try:
-            self.change(**self._outcome())
-        except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            self.change(answer_text="", told=f"The answer could not be computed: {error}", explained="")
+        else:
+            try:
+                self.change(**self._outcome())
+            except Exception as error:  # an answer of the wrong kind is said, never thrown at a reader
+                self.change(answer_text="", told=f"The answer could not be computed: {error}", explained="")
+
+    def _fits(self, guess: float | None) -> bool:
+        if guess is None:
+            return True
+        if self.options is not None:
+            return guess in range(len(self.options))
+        low = -np.inf if self.low is None else self.low
+        return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 
     def _outcome(self) -> dict:
-        answer = self._answer() if callable(self._answer) else self._answer
+        answer = self._answer
+        if isinstance(answer, Exception):
+            raise answer
         if self.options is None:
-            guess, answer = float(self.guess), float(answer)
-            return {
-                "answer": answer if np.isfinite(answer) else None,
-                "answer_text": amount(answer, self.unit),
-                "told": self._tell(guess, answer) if self._tell else how_far(guess, answer, self.unit),
-                "explained": self._explain_text,
-            }
-        guess = self.options[int(self.guess)]
-        index = _index(answer, self.options)
-        answer = clean(str(answer)) if index is None else self.options[index]
-        return {
-            "answer": index,
-            "answer_text": answer,
-            "told": self._tell(guess, answer) if self._tell else _which(guess, answer, index is not None),
-            "explained": self._explain_text,
-        }
+            answer = float(answer)
+            shown = answer if np.isfinite(answer) else None
+            text, guess = amount(answer, self.unit), self.guess
+            usual = f"It is {text}." if guess is None else how_far(guess, answer, self.unit)
+        else:
+            shown = _index(answer, self.options)
+            answer = text = clean(str(answer)) if shown is None else self.options[shown]
+            guess = None if self.guess is None else self.options[int(self.guess)]
+            usual = _which(guess, text, shown is not None)
+        told = self._tell(guess, answer) if self._tell and guess is not None else usual
+        return {"answer": shown, "answer_text": text, "told": told, "explained": self._explain_text}
+
+
+def _texts(options: Sequence[str] | None) -> list[str] | None:
+    return None if options is None else [clean(str(option)) for option in options]
 
 
 def how_far(guess: float, answer: float, unit: str = "") -> str:
@@ -134,6 +204,8 @@ def amount(value: float, unit: str = "") -> str:
         digits = f"{value:,.0f}"
     else:
         digits = f"{value:.3g}"
+    if digits == "1" and unit.endswith("s"):
+        unit = unit[:-1]
     return f"{digits.replace('-', '−')} {unit}".rstrip()
 
 
@@ -146,7 +218,9 @@ def _index(answer: Value, options: list[str]) -> int | None:
     return options.index(clean(answer)) if clean(answer) in options else None
 
 
-def _which(guess: str, answer: str, listed: bool) -> str:
+def _which(guess: str | None, answer: str, listed: bool) -> str:
+    if guess is None:
+        return f"It is “{answer}”."
     if not listed:
         return f"You said “{guess}”. It is none of these, but “{answer}”."
     return f"It is “{answer}”, as you said." if guess == answer else f"You said “{guess}”. It is “{answer}”."

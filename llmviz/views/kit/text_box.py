@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
+import anywidget
 import ipywidgets
 import traitlets
 
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.picture import STATIC, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -43,11 +44,23 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
+class Freshness(anywidget.AnyWidget):
+    """Watches the box above it: pictures that do not match what is typed there are dimmed, and it says so."""
+
+    _esm = (STATIC / "freshness.js").read_text("utf-8")
+    _css = (STATIC / "freshness.css").read_text("utf-8")
+
+    shown = traitlets.Unicode().tag(sync=True)  # the text that the pictures show
+    followers = traitlets.Unicode().tag(sync=True)  # the class of what follows the box
+
+
 class TextBox(Closable, ipywidgets.VBox):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
     """
+
+    travels = True  # a view that follows it shows it, too
 
     tokens = traitlets.List(traitlets.Int())
 
@@ -67,7 +80,12 @@ class TextBox(Closable, ipywidgets.VBox):
         )
         self.box.tooltip = label
         self.message = ipywidgets.HTML()
-        super().__init__([ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.message])
+        self.freshness = Freshness()
+        super().__init__(
+            [ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.freshness, self.message]
+        )
+        self.add_class("lv-text-box")
+        self.freshness.followers = f"lv-follows-{self.model_id}"
         self.box.observe(self._read, "value")
         self._read()
 
@@ -79,7 +97,9 @@ class TextBox(Closable, ipywidgets.VBox):
     def _read(self, _change=None) -> None:
         reading = read(self.box.value, self._tokenizer, limit=self._limit)
         self.say(reading.told)
-        self.tokens = reading.tokens
+        self.tokens = reading.tokens  # whatever follows the text is drawn when this is done
+        if reading.tokens:
+            self.freshness.shown = self.box.value
 
 
 class Prompt(TextBox):

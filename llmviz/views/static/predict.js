@@ -8,9 +8,14 @@ export function render({ model, el }) {
   const question = h("div", { class: "lv-question", id: `${group}-q` });
   const form = h("form", { class: "lv-form", "aria-labelledby": `${group}-q` });
   const reveal = h("div", { class: "lv-reveal", "aria-live": "polite" });
-  view.body.append(question, form, reveal);
 
   const commit = h("button", { type: "submit", class: "lv-commit" }, "Commit");
+  const show = h(
+    "button",
+    { type: "button", class: "lv-again", onclick: () => view.set({ guess: null, committed: true }) },
+    "Show me",
+  );
+  const refusal = h("div", { class: "lv-refusal", role: "alert" });
   const again = h(
     "button",
     {
@@ -23,7 +28,20 @@ export function render({ model, el }) {
     },
     "Guess again",
   );
+  view.body.append(question, form, refusal, reveal);
   let inputs = [];
+
+  /** Why the guess cannot be taken; empty where it can. */
+  const problem = () => {
+    const [options, low, high, guess] = ["options", "low", "high", "guess"].map((trait) => model.get(trait));
+    if (options) return guess === null ? "Choose one first." : "";
+    if (guess === null || inputs[0].validity.badInput) return "That is not a number yet.";
+    const [least, most] = [low ?? -Infinity, high ?? Infinity];
+    if (guess >= least && guess <= most) return "";
+    return high === null
+      ? `Give a number from ${short(low)} on.`
+      : `Give a number from ${short(low)} to ${short(high)}.`;
+  };
 
   const choices = (options) => {
     inputs = options.map((_, i) =>
@@ -71,8 +89,12 @@ export function render({ model, el }) {
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (model.get("guess") !== null && !model.get("committed")) view.set({ committed: true });
+    if (model.get("committed")) return;
+    refusal.textContent = problem();
+    if (refusal.textContent) inputs[0].focus();
+    else view.set({ committed: true });
   });
+  form.addEventListener("input", () => (refusal.textContent = ""));
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
     event.preventDefault(); // a radio button would not submit everywhere
@@ -84,6 +106,7 @@ export function render({ model, el }) {
   const numberLine = () => {
     const [low, high, guess, answer] = ["low", "high", "guess", "answer"].map((trait) => model.get(trait));
     if (model.get("options") || low === null || high === null || answer === null || high <= low) return null;
+    if (guess === null) return null;
     const place = (v) => 100 * clamp((v - low) / (high - low));
     const dot = (name, v, label) =>
       h("span", { class: `lv-dot lv-dot-${name}`, style: `left:${place(v)}%` }, h("span", {}, label));
@@ -103,7 +126,10 @@ export function render({ model, el }) {
     question.textContent = model.get("question");
     const key = JSON.stringify([options, model.get("low"), model.get("high"), model.get("unit")]);
     if (key !== drawn)
-      form.replaceChildren(options ? choices(options) : numberField(), h("div", { class: "lv-act" }, commit, again));
+      form.replaceChildren(
+        options ? choices(options) : numberField(),
+        h("div", { class: "lv-act" }, commit, show, again),
+      );
     drawn = key;
     for (const input of inputs) {
       input.disabled = committed;
@@ -118,9 +144,11 @@ export function render({ model, el }) {
       }
       if (input.type === "range") input.classList.toggle("lv-untouched", guess === null);
     }
-    commit.disabled = guess === null;
-    commit.hidden = committed;
+    const hadFocus = form.contains(document.activeElement);
+    commit.hidden = show.hidden = committed;
     again.hidden = !committed;
+    if (committed) refusal.textContent = "";
+    if (committed && hadFocus && !form.contains(document.activeElement)) again.focus(); // stays on the card
     const told = model.get("told");
     reveal.hidden = !committed;
     if (committed && !told) reveal.replaceChildren(h("div", { class: "lv-told" }, "computing …"));

@@ -15,7 +15,7 @@ from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Predict
+from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.token_strip import TokenStrip
 
@@ -156,7 +156,7 @@ class Switchboard(Explorer):
         self.all_on = button("everything on")
         names = [("choose an experiment …", ""), *((name, name) for name in experiments(model.config))]
         self.experiments = choice(names, "", "Experiments", "min(430px, 98%)")
-        self.predict = Predict("", list(OUTCOMES), answer=self._outcome, tell=self._tell, stage="attention")
+        self.predict = Question("", list(OUTCOMES), answer=None, tell=self._tell, stage="attention")
         self.predict.layout.display = "none"
         self.told = Told(layout={"min_height": "26px"})
         self.bars = empty_bars(
@@ -280,11 +280,13 @@ class Switchboard(Explorer):
         first = int(self._whole.argmax())
         piece = quote(self._model.tokenizer.pieces([first])[0])
         self._experiment = experiments(self._model.config)[name]
-        self.predict.change(
-            question=f"Experiment: {name}. The whole model's first choice is {piece} with "
-            f"{percent(self._whole[first])}. What becomes of {piece}?"
-        )
         self.predict.ask_again()
+        self.predict.ask(
+            f"Experiment: {name}. The whole model's first choice is {piece} with "
+            f"{percent(self._whole[first])}. What becomes of {piece}?",
+            list(OUTCOMES),
+            answer=self._outcome(),
+        )
 
     @one_at_a_time
     def _outcome(self) -> int:

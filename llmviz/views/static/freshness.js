@@ -1,0 +1,38 @@
+// Under a text box: while the text in it is not the one that the pictures show, they are dimmed, and this says so.
+
+const OLD = "These pictures do not show this text yet. Enter, or a click beside the box, runs it.";
+
+function render({ model, el }) {
+  const told = document.createElement("div");
+  told.className = "lv-not-yet";
+  told.setAttribute("role", "status");
+  el.append(told);
+  let box = null;
+  let timer;
+
+  const compare = () => {
+    const stale = box !== null && box.value !== model.get("shown");
+    for (const view of document.getElementsByClassName(model.get("followers")))
+      view.classList.toggle("lv-stale", stale);
+    clearTimeout(timer);
+    if (stale && box.value.trim()) timer = setTimeout(() => (told.textContent = OLD), 500);
+    else told.textContent = "";
+  };
+  // The box is a neighbour; it may come to the page after this.
+  const find = () => {
+    if (!el.isConnected) return requestAnimationFrame(find);
+    box = el.closest(".lv-text-box")?.querySelector("textarea, input") ?? null;
+    if (box === null) return requestAnimationFrame(find);
+    box.addEventListener("input", compare);
+    return undefined;
+  };
+  find();
+  model.on("change:shown", compare);
+  return () => {
+    clearTimeout(timer);
+    model.off("change:shown", compare);
+    box?.removeEventListener("input", compare);
+  };
+}
+
+export default { render };
