@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 import ipywidgets
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.beside import beside
@@ -15,7 +16,6 @@ from llmviz.views.controls import Told, button, row, slider
 from llmviz.views.next_token_bars import empty_bars
 from llmviz.views.picture import Explorer, one_at_a_time, percent
 from llmviz.views.pieces import quote
-from llmviz.views.position.numbers import moved
 from llmviz.views.text_box import TextBox
 from llmviz.views.token_strip import TokenStrip
 
@@ -161,7 +161,8 @@ class PositionSwitches(Explorer):
         named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])} and has {percent(after[first])}"
         told += "." if now == first else f"; the likeliest is {named[now]} now, with {percent(after[now])}."
-        return f"{unused}{told} In all, {percent(moved(before, after))} of the probability moved to other tokens."
+        share = percent(experiments.moved(before, after))
+        return f"{unused}{told} In all, {share} of the probability moved to other tokens."
 
     async def _write(self) -> None:
         """One strip a setting, filled token by token, one setting after the other."""
