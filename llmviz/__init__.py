@@ -16,11 +16,12 @@ Arrays      tokens [seq] · resid_pre, resid_mid, resid_post [seq d_model]
             W_O [n_heads d_head d_model] · W_gate, W_up [d_model d_ff] · W_down [d_ff d_model]
             W_U [d_model n_vocab]
 
-One module a stage: tokenization, embeddings, position, attention, ffn, sampling; `model` composes them; `views`
-draws them.
+One module a stage: tokenization, embeddings, position, attention, ffn, sampling; `model` composes them, with `edits`
+to reach inside a run and `reuse` to compute nothing twice; `experiments` measures; `views` draws.
 """
 
-from llmviz.model import BlockTrace, Edits, Model, Step, Trace, load
+from llmviz.edits import Edits
+from llmviz.model import BlockTrace, Model, Step, Trace, load
 from llmviz.sampling import Sampler
 
 __version__ = "0.1.0"

@@ -64,6 +64,8 @@ def attend(
     """
     if k.shape != v.shape:
         raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
+    if len(q) % len(k):
+        raise ValueError(f"{len(q)} query heads cannot share {len(k)} key heads evenly")
     scores = edit("scores", attention_scores(q, k, scale=scale))
     if causal:
         np.copyto(scores, -np.inf, where=future_mask(q.shape[1], k.shape[1]))

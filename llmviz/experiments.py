@@ -4,6 +4,7 @@
     logit lens           the guess that the model would make at each depth
     switching off        one FFN or attention block at a time at zero
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
+    comparing            how far two runs, or two guesses, are apart
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
@@ -234,6 +235,42 @@ def restored(
         for position in range(min(subject), len(clean.tokens)):
             resid = disturbed.resid | {(layer, position): block.resid_pre[position]}
             yield layer, position, probability(model.trace(clean.tokens, Edits(resid=resid)), answer)
+
+
+def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
+    """The length of the stream at the input and after each layer."""
+    return np.stack(
+        [
+            np.linalg.norm(x, axis=-1)
+            for x in (trace.blocks[0].resid_pre, *(b.resid_post for b in trace.blocks))
+        ]
+    )
+
+
+def firing(trace: Trace, positions: slice = slice(-1, None)) -> Float[np.ndarray, "3 n_layers n_positions"]:
+    """Shares of the neurons: nearly silent (under a tenth of the strongest), gate below zero, enough for half of what
+    is written, each neuron counted by the length of what it adds to the stream.
+    """
+    shares = []
+    for layer, w in enumerate(trace.model.weights.layers):
+        run = trace.blocks[layer].ffn_at(positions)
+        hidden = np.abs(run.hidden)
+        written = np.sort(hidden * np.sqrt(np.einsum("fd,fd->f", w.W_down, w.W_down)))[:, ::-1]
+        before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
+        silent = hidden < hidden.max(axis=1, keepdims=True) / 10
+        shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
+    return np.array(shares, np.float32).transpose(1, 0, 2)
+
+
+def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
+    """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
+    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]
+    return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
+
+
+def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
+    """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
+    return float(np.abs(before - after).sum() / 2)
 
 
 def parameters(model: Model) -> dict[str, int]:

@@ -171,6 +171,15 @@ def test_every_array_can_be_changed_as_it_arises():
     np.testing.assert_array_equal(trace.out, seen["attention_out"] + 1)
 
 
+def test_heads_that_cannot_be_grouped_are_told():
+    q, _, _, W_O = arrays(5, 5)
+    _, k, v, _ = arrays(2, 2)
+    with pytest.raises(ValueError, match="5 query heads cannot share 2 key heads evenly"):
+        attention.attend(q, k, v, W_O)
+    with pytest.raises(ValueError, match="v must be an array of floats"):
+        attention.attend(q, k[:1], v, W_O)
+
+
 # Head measures
 
 

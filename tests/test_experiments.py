@@ -236,6 +236,31 @@ def test_the_same_seed_is_the_same_noise(tiny_model):
     assert not np.array_equal(draws[0], draws[2])
 
 
+# --- comparing and counting ---
+
+
+def test_the_stream_has_a_length_at_each_depth(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    norms = experiments.stream_norms(trace)
+    assert norms.shape == (4, len(trace.tokens))
+    for depth, x in enumerate([trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]):
+        assert norms[depth, 2] == pytest.approx(math.sqrt(math.fsum(float(v) ** 2 for v in x[2])), rel=1e-5)
+
+
+def test_relative_change(tiny_model):
+    one, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
+    found = experiments.relative_change(one, other)
+    for layer, change in enumerate(found):
+        a, b = (trace.blocks[layer].attention.out[-1].astype(float) for trace in (one, other))
+        assert change == pytest.approx(((a - b) ** 2).sum() ** 0.5 / (a**2).sum() ** 0.5, rel=1e-4)
+    assert (experiments.relative_change(one, one) == 0).all()
+
+
+def test_moved_probability():
+    assert experiments.moved(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])) == pytest.approx(0.5)
+    assert experiments.moved(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
+
+
 # --- parameters ---
 
 

@@ -538,3 +538,12 @@ def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
     np.testing.assert_allclose(heads.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
     explained = provenance.pattern(trace, 1, 2, 3, 1)
     assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)
+
+
+def test_by_hand_takes_a_run_with_a_vector_put_into_it(tiny_model):
+    vector = np.ones(tiny_model.config.d_model, np.float32)
+    trace = tiny_model.trace("The cat sat on the dog", Edits(resid={(1, 2): vector}))
+    by_hand = pictures.HeadByHand(trace, layer=1, head=2)
+    assert by_hand.shown is trace
+    by_hand.no_scale.value = True
+    assert by_hand.shown.edits == Edits(resid={(1, 2): vector}, score_scale=False)

@@ -59,7 +59,7 @@ def test_every_stripe_says_where_it_is_from(prompt, picture, line):
 
 def test_the_shares_of_neurons_are_counted(prompt):
     trace = prompt.trace
-    shares = pictures.firing(trace, slice(1, 4))[:, :, 1]
+    shares = experiments.firing(trace, slice(1, 4))[:, :, 1]
     hidden = trace.blocks[1].ffn.hidden[2]
     written = sorted(
         (
@@ -79,7 +79,7 @@ def test_choosing_a_token_shows_its_shares(prompt, tiny_model):
     one = pictures.FewFire(prompt)
     for at in (1, 20):
         one.strip.selected = at
-        alone = pictures.firing(prompt.trace, slice(at, at + 1))[:, :, 0]
+        alone = experiments.firing(prompt.trace, slice(at, at + 1))[:, :, 0]
         np.testing.assert_allclose(one.plot.values, alone, atol=0.03)  # a gate at zero may be either
 
 

@@ -11,7 +11,7 @@ import traitlets
 from typed_texts import BAD_TEXTS, KINDS
 from widget_tree import inside
 
-from llmviz import Edits, Sampler, attention, embeddings, ops, position
+from llmviz import Edits, Sampler, attention, embeddings, experiments, ops, position
 from llmviz.views import position as pictures
 from llmviz.views.kit import text_box
 
@@ -78,15 +78,6 @@ def test_the_pairs_add_up_to_the_score(cat):
     assert parts.sum() == pytest.approx(block.attention.scores[8, 6, 1], abs=1e-3)
 
 
-def test_relative_change(tiny_model):
-    one, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
-    found = pictures.relative_change(one, other)
-    for layer, change in enumerate(found):
-        a, b = (trace.blocks[layer].attention.out[-1].astype(float) for trace in (one, other))
-        assert change == pytest.approx(((a - b) ** 2).sum() ** 0.5 / (a**2).sum() ** 0.5, rel=1e-4)
-    assert (pictures.relative_change(one, one) == 0).all()
-
-
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
     tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
     found = pictures.surprise(tiny_model, tokens, 3, Edits())
@@ -95,11 +86,6 @@ def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
         logits = tiny_model.trace(start).logits.astype(float)
         right = logits[tokens[len(start)]]
         assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)
-
-
-def test_moved_probability():
-    assert pictures.moved(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])) == pytest.approx(0.5)
-    assert pictures.moved(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
 
 
 # --- the pattern of 2017 ---
@@ -349,9 +335,9 @@ def test_what_positions_do_to_any_sentence(model, text):
     after = {
         name: Sampler().probs(model.trace(text, edits).logits) for name, edits in pictures.SETTINGS.items()
     }
-    assert pictures.moved(before, after["moved by 1,000"]) < 1e-3
-    assert pictures.moved(after["all at one place"], after["RoPE off"]) < 1e-5
-    assert pictures.moved(before, after["RoPE off"]) > 0.1
+    assert experiments.moved(before, after["moved by 1,000"]) < 1e-3
+    assert experiments.moved(after["all at one place"], after["RoPE off"]) < 1e-5
+    assert experiments.moved(before, after["RoPE off"]) > 0.1
 
 
 @pytest.mark.parametrize(
@@ -366,7 +352,7 @@ def test_what_positions_do_to_any_sentence(model, text):
 def test_stretching_by_four_breaks_more_than_by_two(model, text):
     before = Sampler().probs(model.trace(text).logits)
     two, four = (
-        pictures.moved(before, Sampler().probs(model.trace(text, Edits(position_scale=by)).logits))
+        experiments.moved(before, Sampler().probs(model.trace(text, Edits(position_scale=by)).logits))
         for by in (2.0, 4.0)
     )
     assert four > two + 0.2

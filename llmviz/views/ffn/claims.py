@@ -8,7 +8,6 @@ from llmviz import experiments
 from llmviz.model import Edits, Model, Trace
 from llmviz.views.ffn.logit_lens import came_late, for_good
 from llmviz.views.ffn.prompt import depths
-from llmviz.views.ffn.residual_stream import stream_norms
 from llmviz.views.ffn.where_is_the_fact import BROKEN, CONTROL, LOST, SURE
 from llmviz.views.kit.picture import percent
 from llmviz.views.kit.pieces import quote
@@ -32,7 +31,7 @@ def _most(model: Model) -> Verdict:
 
 
 def _small(trace: Trace) -> Verdict:
-    first, *_, last = stream_norms(trace)[:, -1]
+    first, *_, last = experiments.stream_norms(trace)[:, -1]
     return Verdict(
         "The norms keep the stream small.",
         f"The last token's stream has length {first:.1f} at the input and {last:.0f} at the end.",

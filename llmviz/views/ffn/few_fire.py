@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz.model import Trace
+from llmviz import experiments
 from llmviz.views.ffn.prompt import Prompt, layers, renew, token_strip
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
@@ -46,7 +46,7 @@ class FewFire(Explorer):
         at = min(self.strip.selected or 0, len(trace.tokens) - 1)
         part, within = divmod(at, TOGETHER)
         if part not in self._known:
-            self._known[part] = firing(trace, slice(part * TOGETHER, (part + 1) * TOGETHER))
+            self._known[part] = experiments.firing(trace, slice(part * TOGETHER, (part + 1) * TOGETHER))
         shares = self._known[part][:, :, within]
         self.plot.change(
             values=shares,
@@ -62,16 +62,3 @@ class FewFire(Explorer):
             f"At {quote(trace.pieces[at])}, between {low} and {high} of {d_ff:,} neurons, depending on the layer, "
             "write half of all that is written (each counted by the length of what it adds)."
         )
-
-
-def firing(trace: Trace, positions: slice = slice(-1, None)) -> np.ndarray:
-    """[3, n_layers, n_positions] shares of the neurons: nearly silent, gate below zero, enough for half the writing."""
-    shares = []
-    for layer, w in enumerate(trace.model.weights.layers):
-        run = trace.blocks[layer].ffn_at(positions)
-        hidden = np.abs(run.hidden)
-        written = np.sort(hidden * np.sqrt(np.einsum("fd,fd->f", w.W_down, w.W_down)))[:, ::-1]
-        before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
-        silent = hidden < hidden.max(axis=1, keepdims=True) / 10
-        shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
-    return np.array(shares, np.float32).transpose(1, 0, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import experiments
-from llmviz.model import Model, Trace
+from llmviz.model import Model
 from llmviz.views.ffn.prompt import Prompt, depths, layers
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, choice
@@ -50,7 +50,7 @@ class StreamNorms(Explorer):
     @one_at_a_time
     def _show(self) -> None:
         trace = self._prompt.trace
-        norms = stream_norms(trace)[:, : theme.MAX_TOKENS]
+        norms = experiments.stream_norms(trace)[:, : theme.MAX_TOKENS]
         others = norms[:, 1:] if norms.shape[1] > 1 else norms
         self.map.change(
             values=norms.T, row_labels=trace.pieces[: theme.MAX_TOKENS], limit=float(f"{others.max():.2g}")
@@ -69,16 +69,6 @@ class StreamNorms(Explorer):
             "np.sqrt((x * x).sum())",
             np.linalg.norm(x),
         )
-
-
-def stream_norms(trace: Trace) -> np.ndarray:
-    """[n_layers + 1, seq]: the length of the stream at the input and after each layer."""
-    return np.stack(
-        [
-            np.linalg.norm(x, axis=-1)
-            for x in (trace.blocks[0].resid_pre, *(b.resid_post for b in trace.blocks))
-        ]
-    )
 
 
 class WhoSaysIt(Explorer):

@@ -7,9 +7,7 @@ from llmviz.views.position.numbers import (
     OTHER_BASE,
     amount,
     before_rope,
-    moved,
     pair_scores,
-    relative_change,
     surprise,
 )
 from llmviz.views.position.one_head import ALL, FURTHEST, DialExplorer, OneHead, ScoreByDistance
@@ -43,8 +41,6 @@ __all__ = [
     "before_rope",
     "claims",
     "degrees",
-    "moved",
     "pair_scores",
-    "relative_change",
     "surprise",
 ]

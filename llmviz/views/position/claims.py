@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz import ops, position
+from llmviz import experiments, ops, position
 from llmviz.model import Edits, Model, Trace
 from llmviz.views.kit.picture import percent
 from llmviz.views.kit.verdicts import Verdict, Verdicts
-from llmviz.views.position.numbers import DISTANCES, amount, before_rope, pair_scores, relative_change
+from llmviz.views.position.numbers import DISTANCES, amount, before_rope, pair_scores
 
 
 def claims(model: Model) -> Verdicts:
@@ -76,7 +76,9 @@ def _fading(trace: Trace) -> Verdict:
 def _blind(model: Model) -> Verdict:
     tokens = model.tokenizer.encode("First red, then blue. The first colour was")
     swapped = [*tokens[1::-1], *tokens[2:]]
-    changes = relative_change(*(model.trace(some, Edits(rope=False)) for some in (tokens, swapped)))
+    changes = experiments.relative_change(
+        *(model.trace(some, Edits(rope=False)) for some in (tokens, swapped))
+    )
     one, all_of_them = changes[0] < 1e-4, changes[-1] < 1e-4
     return Verdict(
         "Without positions a model cannot see the order.",

@@ -34,20 +34,9 @@ def pair_scores(
     return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)
 
 
-def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
-    """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
-    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]
-    return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
-
-
 def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
     """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
     return -experiments.token_logprobs(model.trace(tokens, edits), last=n) / np.log(2)
-
-
-def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
-    """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
-    return float(np.abs(before - after).sum() / 2)
 
 
 def amount(value: float | np.floating) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import ipywidgets
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, choice, row, wide
@@ -16,7 +17,6 @@ from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.position.numbers import moved, relative_change
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),
@@ -108,7 +108,7 @@ class SwapWords(Explorer):
             except FloatingPointError as error:
                 self.told.say(str(error).capitalize())
                 return
-            changes.append(relative_change(one, other))
+            changes.append(experiments.relative_change(one, other))
             before, after = (Sampler().probs(trace.logits) for trace in (one, other))
             guesses.append((before, after))
             if name in self.bars:
@@ -122,7 +122,7 @@ class SwapWords(Explorer):
             yield "These two are the same token: swapping them changes nothing. Choose two different ones."
             return
         _, off, blind = changes
-        shifts = [moved(before, after) for before, after in guesses]
+        shifts = [experiments.moved(before, after) for before, after in guesses]
         yield (
             f"Without RoPE, layer 0: the swap changes the last token's attention output by {percent(off[0])}"
             f" of its length{', nothing but rounding' if off[0] < 1e-5 else ''}. Layer 1: by {percent(off[1])}; "

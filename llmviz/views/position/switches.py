@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Mapping
 import ipywidgets
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, button, row, slider
@@ -17,7 +18,6 @@ from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.position.numbers import moved
 
 SETTINGS: Mapping[str, Edits] = {
     "as it is": Edits(),
@@ -162,7 +162,8 @@ class PositionSwitches(Explorer):
         named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])} and has {percent(after[first])}"
         told += "." if now == first else f"; the likeliest is {named[now]} now, with {percent(after[now])}."
-        return f"{unused}{told} In all, {percent(moved(before, after))} of the probability moved to other tokens."
+        share = percent(experiments.moved(before, after))
+        return f"{unused}{told} In all, {share} of the probability moved to other tokens."
 
     async def _write(self) -> None:
         """One strip a setting, filled token by token, one setting after the other."""
