@@ -6,7 +6,7 @@ from llmviz.views.ffn.claims import claims
 from llmviz.views.ffn.few_fire import FewFire, firing
 from llmviz.views.ffn.logit_lens import LensGrid, first_for_good, for_good
 from llmviz.views.ffn.neurons import NeuronExplorer
-from llmviz.views.ffn.prompt import Prompt
+from llmviz.views.ffn.prompt import AnsweredPrompt
 from llmviz.views.ffn.residual_stream import ALONE, StreamNorms, WhoSaysIt, parameter_shares, stream_norms
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.ffn.where_is_the_fact import CAPITALS, WhereIsTheFact, common, listed, n_needed, verdict
@@ -14,12 +14,12 @@ from llmviz.views.ffn.where_is_the_fact import CAPITALS, WhereIsTheFact, common,
 __all__ = [
     "ALONE",
     "CAPITALS",
+    "AnsweredPrompt",
     "CausalTracer",
     "FFNByHand",
     "FewFire",
     "LensGrid",
     "NeuronExplorer",
-    "Prompt",
     "SiluCurve",
     "StreamNorms",
     "WhereIsTheFact",

@@ -8,10 +8,10 @@ import numpy as np
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits
 from llmviz.views.ffn.piece_table import PieceTable
-from llmviz.views.ffn.prompt import Prompt
+from llmviz.views.ffn.prompt import AnsweredPrompt
 from llmviz.views.kit.controls import Told, choice, row, slider
 from llmviz.views.kit.next_token_bars import NextTokenBars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.token_strip import TokenStrip
@@ -24,7 +24,9 @@ N_STRONGEST = 16
 class NeuronExplorer(Explorer):
     """One neuron: which tokens of a text wake it, which tokens it pushes, and a slider on it with the bars."""
 
-    def __init__(self, prompt: Prompt, text: str, *, layer: int | None = None, neuron: int | None = None):
+    def __init__(
+        self, prompt: AnsweredPrompt, text: str, *, layer: int | None = None, neuron: int | None = None
+    ):
         self._prompt = prompt
         model = prompt.language_model
         config = model.config
@@ -68,14 +70,13 @@ class NeuronExplorer(Explorer):
                 self.told,
             ]
         )
-        self._busy = False
         self._measure()
         if neuron is None:
             self._to(*self._ranked()[0][:2])
         self._read()
         prompt.lead(self, self._new_text)
         for control in (self.layer, self.neuron):
-            control.observe(lambda _: None if self._busy else self._show(), "value")
+            control.observe(self._show, "value")
         self.strongest.observe(self._pick, "value")
         self.wakes.observe(lambda _: self._wake_text(), "tokens")
         self.scale.observe(lambda _: self._turn(), "value")
@@ -96,7 +97,6 @@ class NeuronExplorer(Explorer):
     @one_at_a_time
     def _new_text(self) -> None:
         self._measure()
-        self._busy = True
         options = [
             (
                 f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}".replace(": -", ": −"),
@@ -104,25 +104,24 @@ class NeuronExplorer(Explorer):
             )
             for layer, i, part in self._ranked()
         ]
-        self.strongest.options = [("choose …", ()), *options]
         here = (self.layer.value, self.neuron.value)
-        self.strongest.value = here if here in [place for _, place in options] else ()
-        self._busy = False
+        with self.quietly():
+            self.strongest.options = [("choose …", ()), *options]
+            self.strongest.value = here if here in [place for _, place in options] else ()
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _pick(self, change) -> None:
-        if change["new"] and not self._busy:
+        if change["new"]:
             self._to(*change["new"])
             self._show()
 
     def _to(self, layer: int, neuron: int) -> None:
-        self._busy = True
-        self.layer.value, self.neuron.value = layer, neuron
-        self._busy = False
+        with self.quietly():
+            self.layer.value, self.neuron.value = layer, neuron
 
-    @one_at_a_time
-    def _show(self) -> None:
+    @by_the_reader
+    def _show(self, _change=None) -> None:
         layer, i, trace = self.layer.value, self.neuron.value, self._prompt.trace
         weights = trace.model.weights
         pushed = ffn.promoted_logits(i, weights.layers[layer].W_down, weights.W_U)
