@@ -8,7 +8,6 @@ import ipywidgets
 import numpy as np
 
 from llmviz import sampling
-from llmviz.model import Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider
@@ -46,12 +45,12 @@ class StepByStep(Explorer):
         buttons = ipywidgets.HBox([self.step, self.back, self.write, self.stop, self.again])
         controls = row(self.temperature, buttons, self.seed)
         super().__init__([prompt, controls, self.text, self.told])
-        self.temperature.observe(lambda _: self._draw(self.text.written), "value")
+        self.temperature.observe(self._other_odds, "value")
         self.step.on_click(lambda _: self.turn(1))
         self.write.on_click(lambda _: self.turn(30))
         self.back.on_click(lambda _: self.go_back())
         self.stop.on_click(self._halt)
-        self.again.on_click(lambda _: self.start_again(prompt.trace))
+        self.again.on_click(self.start_again)
         self.text.observe(self._choose, "choice")
         self.follow(prompt, self.start_again)
 
@@ -61,10 +60,10 @@ class StepByStep(Explorer):
         return self.trace.tokens
 
     @one_at_a_time
-    def start_again(self, trace: Trace) -> None:
+    def start_again(self, _change=None) -> None:
         """Back to the typed text."""
         self._work.stop()
-        self.trace = trace
+        self.trace = self.prompt.trace
         self._draw([])
 
     @one_at_a_time
@@ -134,6 +133,9 @@ class StepByStep(Explorer):
         return not self._ended() and len(self.tokens) < self._most
 
     @one_at_a_time
+    def _other_odds(self, _change) -> None:
+        self._draw(self.text.written)
+
     def _draw(self, places: list[Place]) -> None:
         ahead = [place(self._model, self.trace.logits, self._sampler)] if self._open() else []
         self.text.show(self.prompt.trace.tokens, [*places, *ahead])
