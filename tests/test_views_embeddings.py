@@ -8,6 +8,7 @@ import pytest
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
+from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.in_space import apart, figure_widget
@@ -109,13 +110,14 @@ def test_nearest_tokens_say_their_numbers():
 
 
 def test_rows_follow_the_text_and_the_selected_token(model):
-    explorer = pictures.RowExplorer(model, "The dog saw the dog")
+    prompt = Prompt(model, "The dog saw the dog")
+    explorer = pictures.RowExplorer(prompt)
     np.testing.assert_array_equal(explorer.row.values[0], model.weights.W_E[504])
     explorer.strip.selected = 1
     first = explorer.row.values.copy()
     explorer.strip.selected = 4
     np.testing.assert_array_equal(explorer.row.values, first)  # the same row wherever the word stands
-    explorer.box.box.value = "Hi"
+    prompt.box.value = "Hi"
     assert explorer.strip.selected == 0
     explorer.row.asked = [0, 3]
     token = model.tokenizer.encode("Hi")[0]
@@ -193,7 +195,7 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
     sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
     walk = pictures.WalkExplorer(model, "dog", "cat")
     walk.way.value = 35
-    row = pictures.RowExplorer(model, "dog")
+    row = pictures.RowExplorer(Prompt(model, "dog"))
     shown = [
         (pair.histogram.provenance(), pair.histogram.value),
         *((pair.rows.provenance(k, 7), pair.rows.values[k, 7]) for k in range(2)),
@@ -424,12 +426,12 @@ def state(picture) -> str:
 
 def explorers(model):
     """Each explorer with each of its boxes."""
-    row = pictures.RowExplorer(model, "dog")
+    row = pictures.RowExplorer(Prompt(model, "dog"))
     pair = pictures.CosineExplorer(model, "king", "queen")
     near = pictures.NeighbourExplorer(model, "dog")
     sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
     walk = pictures.WalkExplorer(model, "dog", "cat")
-    yield from ((row, row.box.box), (pair, pair.a.box), (near, near.word.box))
+    yield from ((row, row.children[0].box), (pair, pair.a.box), (near, near.word.box))
     yield from ((pair, pair.b.box), *((sum_, word.box) for word in sum_.words))
     yield from ((walk, walk.a.box), (walk, walk.b.box))
 
