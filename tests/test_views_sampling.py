@@ -238,6 +238,7 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
     loop.text.choice = [first, 1]
     assert written(loop) == [loop.text.places[0].rivals[1]]
     loop.text.choice = [first + 40, 1]  # no such place: nothing happens
+    loop.text.choice = [first, 99]
     assert len(written(loop)) == 1
 
 

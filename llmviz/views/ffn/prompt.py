@@ -61,15 +61,10 @@ class AnsweredPrompt(Prompt):
             self.turn += 1
 
 
-def token_strip(trace: Trace, caption: str, selected: int | None = None) -> TokenStrip:
+def token_strip(trace: Trace, caption: str) -> TokenStrip:
+    """A text's tokens, of which one is chosen; the last at first."""
     last = len(trace.tokens) - 1
-    return TokenStrip(
-        trace.pieces,
-        trace.tokens,
-        selected=last if selected is None else selected,
-        stage="ffn",
-        caption=caption,
-    )
+    return TokenStrip(trace.pieces, trace.tokens, selected=last, stage="ffn", caption=caption)
 
 
 def renew(strip: TokenStrip, trace: Trace) -> None:

@@ -106,7 +106,7 @@ class StepByStep(Explorer):
         at, rival = change["new"]
         self.text.choice = None
         i = at - len(self.text.prompt)
-        if 0 <= i < len(self.text.places):
+        if 0 <= i < len(self.text.places) and 0 <= rival < self.text.n_rivals:
             self._work.stop()
             token, written = self.text.places[i].rivals[rival], self.text.written
             if i < len(written):
