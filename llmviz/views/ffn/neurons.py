@@ -13,7 +13,7 @@ from llmviz.views.kit.controls import Told, choice, row, slider
 from llmviz.views.kit.next_token_bars import NextTokenBars
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
 
@@ -45,7 +45,7 @@ class NeuronExplorer(Explorer):
             caption="What it writes, read through the output table: the tokens it promotes and suppresses",
             provenance=self._explain_push,
         )
-        self.wakes = TextBox(model, text, label="A text to find what wakes it")
+        self.wakes = Prompt(model, text, label="A text to find what wakes it", live=True)
         self.strip = TokenStrip([], stage="ffn", quantity="share of the strongest")
         self.scale = slider(1, "Turn it: ×", 3, stage="ffn", first=-2, step=0.25)
         self.bars = NextTokenBars(
@@ -73,12 +73,11 @@ class NeuronExplorer(Explorer):
         self._measure()
         if neuron is None:
             self._to(*self._ranked()[0][:2])
-        self._read()
         prompt.lead(self, self._new_text)
         for control in (self.layer, self.neuron):
             control.observe(self._show, "value")
         self.strongest.observe(self._pick, "value")
-        self.wakes.observe(lambda _: self._wake_text(), "tokens")
+        self.wakes.observe(self._wake, "trace")
         self.scale.observe(lambda _: self._turn(), "value")
 
     def _ranked(self) -> list[tuple[int, int, float]]:
@@ -147,24 +146,15 @@ class NeuronExplorer(Explorer):
         self._wake()
         self._turn()
 
-    def _read(self) -> None:
-        tokens = self.wakes.tokens
-        self._woken = self._prompt.language_model.trace(tokens) if tokens else None
-
     @one_at_a_time
-    def _wake_text(self) -> None:
-        self._read()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._woken is None:
-            return
-        fires = self._woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
+    def _wake(self, _change=None) -> None:
+        woken = self.wakes.trace
+        fires = woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
         most = float(fires[np.abs(fires).argmax()])
         strongest, other = f"{most:.2f}".replace("-", "−"), "below" if most > 0 else "above"
         self.strip.change(
-            pieces=self._woken.pieces,
-            ids=self._woken.tokens,
+            pieces=woken.pieces,
+            ids=woken.tokens,
             weights=np.where(fires * most > 0, np.abs(fires) / max(abs(most), 1e-9), np.nan),
             notes=[f"fires with {v:.2f}".replace("-", "−") for v in fires],
             caption=f"How strongly it fires at each token; strongest: {strongest}, unshaded: {other} zero",
