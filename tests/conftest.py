@@ -57,6 +57,6 @@ def tiny_model(load_tiny):
 @pytest.fixture
 def prompt(tiny_model):
     """A text with an answer to follow, for the tiny model."""
-    from llmviz.views.ffn import Prompt
+    from llmviz.views.ffn import AnsweredPrompt
 
-    return Prompt(tiny_model, "the cat sat on the dog")
+    return AnsweredPrompt(tiny_model, "the cat sat on the dog")

@@ -8,9 +8,13 @@ import pytest
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
+from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
-from llmviz.views.embeddings import look_up, read_groups
-from llmviz.views.embeddings.in_space import apart
+from llmviz.views.embeddings.cosine import CosineHistogram
+from llmviz.views.embeddings.in_space import apart, figure_widget
+from llmviz.views.embeddings.random_pairs import N_FREQUENT, frequent_tokens
+from llmviz.views.embeddings.word_box import WordBox, look_up
+from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -54,7 +58,7 @@ def test_what_is_no_token_gets_a_sentence(model, typed):
 
 
 def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_piece(model):
-    box = pictures.WordBox(model.tokenizer, "xylophone")
+    box = WordBox(model.tokenizer, "xylophone")
     assert box.token is None
     assert "2 tokens (\u2068·xyl ophone\u2069)" in box.word.problem
     assert box.take_first.layout.display == ""
@@ -74,7 +78,7 @@ def test_groups_are_read_line_by_line(model):
 def test_a_map_takes_only_so_many_words(model):
     names = [piece for piece in model.tokenizer.pieces(range(2_000, 3_000)) if piece.strip().isalpha()]
     groups = read_groups(" ".join(names), model.tokenizer)
-    assert len(groups.tokens) + len(groups.refused) <= pictures.MAX_WORDS
+    assert len(groups.tokens) + len(groups.refused) <= MAX_WORDS
     assert groups.cut > 0
 
 
@@ -82,7 +86,7 @@ def test_a_map_takes_only_so_many_words(model):
 
 
 def test_the_histogram_counts_every_pair_once():
-    histogram = pictures.CosineHistogram([-0.9, -0.1, 0.3, 0.31, 1.0], 0.305, label="a and b", among="all")
+    histogram = CosineHistogram([-0.9, -0.1, 0.3, 0.31, 1.0], 0.305, label="a and b", among="all")
     assert sum(histogram.counts) == 5
     assert histogram.counts[0] == 1  # what lies outside counts at the end
     assert histogram.counts[-1] == 1
@@ -106,13 +110,14 @@ def test_nearest_tokens_say_their_numbers():
 
 
 def test_rows_follow_the_text_and_the_selected_token(model):
-    explorer = pictures.RowExplorer(model, "The dog saw the dog")
+    prompt = Prompt(model, "The dog saw the dog")
+    explorer = pictures.RowExplorer(prompt)
     np.testing.assert_array_equal(explorer.row.values[0], model.weights.W_E[504])
     explorer.strip.selected = 1
     first = explorer.row.values.copy()
     explorer.strip.selected = 4
     np.testing.assert_array_equal(explorer.row.values, first)  # the same row wherever the word stands
-    explorer.box.box.value = "Hi"
+    prompt.box.value = "Hi"
     assert explorer.strip.selected == 0
     explorer.row.asked = [0, 3]
     token = model.tokenizer.encode("Hi")[0]
@@ -139,9 +144,9 @@ def test_a_cosine_is_held_against_both_baselines(model):
 
 
 def test_the_frequent_tokens_are_no_control_tokens(model):
-    ids = pictures.frequent_tokens(model)
+    ids = frequent_tokens(model)
     assert not set(ids) & set(model.tokenizer.special_tokens.values())
-    assert ids.max() < pictures.N_FREQUENT
+    assert ids.max() < N_FREQUENT
 
 
 def test_neighbours_with_and_without_other_spellings(model):
@@ -190,7 +195,7 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
     sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
     walk = pictures.WalkExplorer(model, "dog", "cat")
     walk.way.value = 35
-    row = pictures.RowExplorer(model, "dog")
+    row = pictures.RowExplorer(Prompt(model, "dog"))
     shown = [
         (pair.histogram.provenance(), pair.histogram.value),
         *((pair.rows.provenance(k, 7), pair.rows.values[k, 7]) for k in range(2)),
@@ -359,7 +364,7 @@ def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypat
     monkeypatch.setattr(
         go.FigureWidget.__mro__[1], "open", lambda self: opened.append(self.get_state()), raising=False
     )
-    pictures.figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])], layout={"height": 300}))
+    figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])], layout={"height": 300}))
     (state,) = opened
     assert len(state["_widget_data"]) == 1
     assert state["_widget_layout"]["height"] == 300
@@ -368,7 +373,7 @@ def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypat
 def test_a_page_that_is_loaded_again_gets_the_figure_as_it_stands():
     import plotly.graph_objects as go
 
-    figure = pictures.figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])]))
+    figure = figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])]))
     with figure.batch_update():
         figure.data[0].y = [5, 6]
         figure.layout.title.text = "later"
@@ -421,12 +426,12 @@ def state(picture) -> str:
 
 def explorers(model):
     """Each explorer with each of its boxes."""
-    row = pictures.RowExplorer(model, "dog")
+    row = pictures.RowExplorer(Prompt(model, "dog"))
     pair = pictures.CosineExplorer(model, "king", "queen")
     near = pictures.NeighbourExplorer(model, "dog")
     sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
     walk = pictures.WalkExplorer(model, "dog", "cat")
-    yield from ((row, row.box.box), (pair, pair.a.box), (near, near.word.box))
+    yield from ((row, row.children[0].box), (pair, pair.a.box), (near, near.word.box))
     yield from ((pair, pair.b.box), *((sum_, word.box) for word in sum_.words))
     yield from ((walk, walk.a.box), (walk, walk.b.box))
 

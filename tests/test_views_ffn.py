@@ -6,6 +6,7 @@ import traitlets
 
 from llmviz import Edits, experiments, ffn, ops
 from llmviz.views import ffn as pictures
+from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.picture import Picture
 
 
@@ -129,6 +130,6 @@ def test_the_list_goes_to_the_neurons_that_push_most(prompt):
 
 def test_pictures_take_what_they_are_made_for():
     with pytest.raises(traitlets.TraitError):
-        pictures.SiluCurve(values=[1.0, 2.0])
-    assert pictures.SiluCurve().text() == "no neurons yet"
-    assert issubclass(pictures.SiluCurve, Picture)
+        SiluCurve(values=[1.0, 2.0])
+    assert SiluCurve().text() == "no neurons yet"
+    assert issubclass(SiluCurve, Picture)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from llmviz.views import ffn as pictures
+from llmviz.views.ffn.logit_lens import for_good
 
 
 def test_the_lens_names_the_guesses(prompt, tiny_model):
@@ -20,6 +21,6 @@ def test_the_lens_names_the_guesses(prompt, tiny_model):
 
 
 def test_for_good_means_to_the_end():
-    assert pictures.for_good(np.array([5, 1, 2, 1, 1])) == 3
-    assert pictures.for_good(np.array([1, 1])) == 0
-    assert pictures.for_good(np.array([1, 2])) is None
+    assert for_good(np.array([5, 1, 2, 1, 1])) == 3
+    assert for_good(np.array([1, 1])) == 0
+    assert for_good(np.array([1, 2])) is None

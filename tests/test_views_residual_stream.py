@@ -5,6 +5,7 @@ import pytest
 
 from llmviz import experiments
 from llmviz.views import ffn as pictures
+from llmviz.views.ffn.residual_stream import ALONE
 
 
 def told(widget) -> str:
@@ -33,7 +34,7 @@ def test_the_bars_are_the_parts_and_the_sum_is_said(prompt):
     parts = experiments.direct_attribution(prompt.trace, prompt.answer, against=rival)
     np.testing.assert_allclose(one.plot.values, [parts.ffn, parts.attention], rtol=1e-5)
     prompt.answers.value = rival  # the rival becomes the answer: compared with nothing again
-    assert one.rival.value == pictures.ALONE
+    assert one.rival.value == ALONE
 
 
 def test_the_shares_of_the_parameters(tiny_model):

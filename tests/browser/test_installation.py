@@ -156,7 +156,7 @@ def test_a_figure_that_is_not_ours_looks_as_it_does_without_us(open_lab, lab_ser
     lab.run_code("from llmviz.views import TokenStrip\nTokenStrip(['one', 'two'])")
     lab.picture("token_strip")
     lab.run_code(
-        "from llmviz.views.embeddings import figure_widget\n"
+        "from llmviz.views.embeddings.in_space import figure_widget\n"
         "ours = figure_widget(go.Figure(layout={'title': {'text': 'Ours'}, 'font': {'color': 'red'}}))\n"
         "ours"
     )

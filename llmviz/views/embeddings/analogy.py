@@ -8,7 +8,7 @@ from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
 from llmviz.views.embeddings.random_pairs import usual
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import checkbox, choice, row
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.provenance import Explanation
 
@@ -24,7 +24,6 @@ class AnalogyExplorer(Explorer):
         ("bigger", "big", "small"),
         ("Tokyo", "Japan", "Germany"),
     )
-    _taking = False
 
     def __init__(self, model: Model, a: str, b: str, c: str, *, n: int = 8):
         self.model, self.n = model, n
@@ -48,18 +47,13 @@ class AnalogyExplorer(Explorer):
     def _take_example(self, change) -> None:
         if not change["new"]:
             return
-        self._taking = True  # three boxes change, one picture
-        try:
+        with self.quietly():  # three boxes change, one picture
             for box, typed in zip(self.words, change["new"]):
                 box.box.value = typed
-        finally:
-            self._taking = False
         self._draw()
 
-    @one_at_a_time
+    @by_the_reader
     def _draw(self, _change=None) -> None:
-        if self._taking:
-            return
         problem = first_problem(*self.words)
         if problem:
             return self.list.clear(problem)

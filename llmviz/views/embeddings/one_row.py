@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation
@@ -18,23 +18,20 @@ from llmviz.views.provenance import Explanation
 class RowExplorer(Explorer):
     """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
 
-    def __init__(self, model: Model, text: str):
-        self.model = model
-        self.box = TextBox(model, text)
+    def __init__(self, prompt: Prompt):
+        self.model = prompt.language_model
         self.strip = TokenStrip(
             [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
         )
-        self.row = VectorPicture(np.zeros(model.config.d_model), provenance=self._explain)
-        super().__init__([self.box, self.strip, self.row])
-        self._read()
-        self.box.observe(self._read, "tokens")
+        self.row = VectorPicture(np.zeros(self.model.config.d_model), provenance=self._explain)
+        super().__init__([prompt, self.strip, self.row])
+        self.follow(prompt, self._read)
         self.strip.observe(self._draw, "selected")
 
     @one_at_a_time
-    def _read(self, _change=None) -> None:
-        ids = self.box.tokens
-        kept = min(self.strip.selected or 0, len(ids) - 1) if ids else None
-        self.strip.change(pieces=self.model.tokenizer.pieces(ids), ids=ids, selected=kept)
+    def _read(self, trace: Trace) -> None:
+        kept = min(self.strip.selected or 0, len(trace.tokens) - 1)
+        self.strip.change(pieces=trace.pieces, ids=trace.tokens, selected=kept)
         self._draw()
 
     @one_at_a_time

@@ -15,7 +15,7 @@ from llmviz.views.embeddings.in_space import apart, camera, empty_figure, extent
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import choice, row, slider
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import clean, isolated, visible, visible_label
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
@@ -38,7 +38,6 @@ class WordMap(Explorer):
     """
 
     LINES = ("nearest in all numbers", "nearest on the map")
-    _reading = _looking = False  # while Python itself sets a control, nobody answers to it
 
     def __init__(self, model: Model, text: str):
         self.model = model
@@ -89,15 +88,12 @@ class WordMap(Explorer):
         self.directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         self.pieces = self.model.tokenizer.pieces(self.groups.tokens)
         kept = self.word.value
-        self._reading = True
-        try:
+        with self.quietly():
             self.word.options = [
                 (visible(piece), token) for piece, token in zip(self.pieces, self.groups.tokens)
             ]
             if self.groups.tokens:
                 self.word.value = kept if kept in self.groups.tokens else self.groups.tokens[0]
-        finally:
-            self._reading = False
         self._lay_out()
 
     @one_at_a_time
@@ -203,17 +199,15 @@ class WordMap(Explorer):
         pairs = [self.neighbours(i) for i in range(len(self.pieces))]
         return float(np.mean([len(set(true.tokens) & set(seen)) / len(seen) for true, seen in pairs]))
 
-    @one_at_a_time
+    @by_the_reader
     def _picked(self, change) -> None:
         """A point of the flat map was chosen."""
-        if change["new"] is not None and not self._looking:
+        if change["new"] is not None:
             self.word.value = self.groups.tokens[change["new"]]
 
-    @one_at_a_time
+    @by_the_reader
     def _look_at(self, _change=None) -> None:
         """Another word was chosen: lines and lists."""
-        if self._reading:
-            return
         rest = self._refusals()
         if self.word.value is None or len(self.pieces) < 2:
             self._draw_lines(None, [], [])
@@ -247,11 +241,8 @@ class WordMap(Explorer):
 
     def _draw_lines(self, i: int | None, true: Sequence[int], seen: Sequence[int]) -> None:
         if self.dimensions.value == 2:
-            self._looking = True
-            try:
+            with self.quietly():
                 self.flat.change(selected=i, about=i, solid=list(true), dotted=list(seen))
-            finally:
-                self._looking = False
             return
         with self.figure.batch_update():
             *strokes, small, large = self.figure.data[len(theme.GROUPS) :]

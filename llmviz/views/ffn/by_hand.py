@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz import ops
-from llmviz.views.ffn.prompt import Prompt, renew, token_strip
+from llmviz.views.ffn.prompt import AnsweredPrompt, renew, token_strip
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -20,7 +20,7 @@ from llmviz.views.provenance import Explanation, Operand
 class FFNByHand(Explorer):
     """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
 
-    def __init__(self, prompt: Prompt, layer: int = 10):
+    def __init__(self, prompt: AnsweredPrompt, layer: int = 10):
         self._prompt = prompt
         self.layer = slider(layer, "Layer", prompt.language_model.config.n_layers - 1, stage="ffn")
         self.strip = token_strip(prompt.trace, "Choose the token that thinks")

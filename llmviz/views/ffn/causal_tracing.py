@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.views.ffn.prompt import Prompt, show
+from llmviz.views.ffn.prompt import AnsweredPrompt, show
 from llmviz.views.ffn.where_is_the_fact import LOST, listed
 from llmviz.views.kit import theme
 from llmviz.views.kit.background import Experiment
@@ -24,7 +24,7 @@ MAX_TRACED = 12  # positions in causal tracing: each costs as many runs as there
 class CausalTracer(Experiment):
     """Noise on the subject's tokens, then the undisturbed stream put back at one layer and token at a time."""
 
-    def __init__(self, prompt: Prompt, subject: tuple[int, int] | None = None):
+    def __init__(self, prompt: AnsweredPrompt, subject: tuple[int, int] | None = None):
         super().__init__("Run")
         self._prompt = prompt
         model = prompt.language_model
@@ -136,7 +136,9 @@ class CausalTracer(Experiment):
         self.told.say(*traced(prompt, mean, span, whole, float(np.mean(noisy))))
 
 
-def traced(prompt: Prompt, values: np.ndarray, span: list[int], whole: float, noisy: float) -> list[str]:
+def traced(
+    prompt: AnsweredPrompt, values: np.ndarray, span: list[int], whole: float, noisy: float
+) -> list[str]:
     """What causal tracing showed; values [seq, n_layers]."""
     told = [f"{prompt.piece}: {percent(whole)} undisturbed, {percent(noisy)} with the noise."]
     if noisy > LOST * whole:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import experiments
-from llmviz.views.ffn.prompt import Prompt, layers, renew, token_strip
+from llmviz.views.ffn.prompt import AnsweredPrompt, layers, renew, token_strip
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -18,7 +18,7 @@ TOGETHER = 16
 class FewFire(Explorer):
     """How many neurons do the work for one token, in each layer."""
 
-    def __init__(self, prompt: Prompt):
+    def __init__(self, prompt: AnsweredPrompt):
         self._prompt = prompt
         self.strip = token_strip(prompt.trace, "Choose a token")
         self.plot = LinePlot(

@@ -9,7 +9,7 @@ from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.ffn.piece_table import PieceTable
-from llmviz.views.ffn.prompt import Prompt, depths
+from llmviz.views.ffn.prompt import AnsweredPrompt, depths
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -22,7 +22,7 @@ MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the outpu
 class LensGrid(Explorer):
     """The guess at every depth and position; and the rank of chosen words on the way to the last guess."""
 
-    def __init__(self, prompt: Prompt, words: str):
+    def __init__(self, prompt: AnsweredPrompt, words: str):
         self._prompt = prompt
         self._read: Trace | None = None  # whose guesses are in the picture
         model = prompt.language_model

@@ -8,12 +8,12 @@ import numpy as np
 from llmviz import experiments, ffn, ops
 from llmviz.model import Edits
 from llmviz.views.ffn.piece_table import PieceTable
-from llmviz.views.ffn.prompt import Prompt
+from llmviz.views.ffn.prompt import AnsweredPrompt
 from llmviz.views.kit.controls import Told, choice, row, slider
 from llmviz.views.kit.next_token_bars import NextTokenBars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
 
@@ -24,7 +24,9 @@ N_STRONGEST = 16
 class NeuronExplorer(Explorer):
     """One neuron: which tokens of a text wake it, which tokens it pushes, and a slider on it with the bars."""
 
-    def __init__(self, prompt: Prompt, text: str, *, layer: int | None = None, neuron: int | None = None):
+    def __init__(
+        self, prompt: AnsweredPrompt, text: str, *, layer: int | None = None, neuron: int | None = None
+    ):
         self._prompt = prompt
         model = prompt.language_model
         config = model.config
@@ -43,7 +45,7 @@ class NeuronExplorer(Explorer):
             caption="What it writes, read through the output table: the tokens it promotes and suppresses",
             provenance=self._explain_push,
         )
-        self.wakes = TextBox(model, text, label="A text to find what wakes it")
+        self.wakes = Prompt(model, text, label="A text to find what wakes it", live=True)
         self.strip = TokenStrip([], stage="ffn", quantity="share of the strongest")
         self.scale = slider(1, "Turn it: ×", 3, stage="ffn", first=-2, step=0.25)
         self.bars = NextTokenBars(
@@ -68,16 +70,14 @@ class NeuronExplorer(Explorer):
                 self.told,
             ]
         )
-        self._busy = False
         self._measure()
         if neuron is None:
             self._to(*self._ranked()[0][:2])
-        self._read()
         prompt.lead(self, self._new_text)
         for control in (self.layer, self.neuron):
-            control.observe(lambda _: None if self._busy else self._show(), "value")
+            control.observe(self._show, "value")
         self.strongest.observe(self._pick, "value")
-        self.wakes.observe(lambda _: self._wake_text(), "tokens")
+        self.wakes.observe(self._wake, "trace")
         self.scale.observe(lambda _: self._turn(), "value")
 
     def _ranked(self) -> list[tuple[int, int, float]]:
@@ -96,7 +96,6 @@ class NeuronExplorer(Explorer):
     @one_at_a_time
     def _new_text(self) -> None:
         self._measure()
-        self._busy = True
         options = [
             (
                 f"layer {layer}, neuron {i}: {part:+.2f} to {self._prompt.piece}".replace(": -", ": −"),
@@ -104,25 +103,24 @@ class NeuronExplorer(Explorer):
             )
             for layer, i, part in self._ranked()
         ]
-        self.strongest.options = [("choose …", ()), *options]
         here = (self.layer.value, self.neuron.value)
-        self.strongest.value = here if here in [place for _, place in options] else ()
-        self._busy = False
+        with self.quietly():
+            self.strongest.options = [("choose …", ()), *options]
+            self.strongest.value = here if here in [place for _, place in options] else ()
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _pick(self, change) -> None:
-        if change["new"] and not self._busy:
+        if change["new"]:
             self._to(*change["new"])
             self._show()
 
     def _to(self, layer: int, neuron: int) -> None:
-        self._busy = True
-        self.layer.value, self.neuron.value = layer, neuron
-        self._busy = False
+        with self.quietly():
+            self.layer.value, self.neuron.value = layer, neuron
 
-    @one_at_a_time
-    def _show(self) -> None:
+    @by_the_reader
+    def _show(self, _change=None) -> None:
         layer, i, trace = self.layer.value, self.neuron.value, self._prompt.trace
         weights = trace.model.weights
         pushed = ffn.promoted_logits(i, weights.layers[layer].W_down, weights.W_U)
@@ -148,24 +146,15 @@ class NeuronExplorer(Explorer):
         self._wake()
         self._turn()
 
-    def _read(self) -> None:
-        tokens = self.wakes.tokens
-        self._woken = self._prompt.language_model.trace(tokens) if tokens else None
-
     @one_at_a_time
-    def _wake_text(self) -> None:
-        self._read()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._woken is None:
-            return
-        fires = self._woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
+    def _wake(self, _change=None) -> None:
+        woken = self.wakes.trace
+        fires = woken.blocks[self.layer.value].ffn.hidden[:, self.neuron.value]
         most = float(fires[np.abs(fires).argmax()])
         strongest, other = f"{most:.2f}".replace("-", "−"), "below" if most > 0 else "above"
         self.strip.change(
-            pieces=self._woken.pieces,
-            ids=self._woken.tokens,
+            pieces=woken.pieces,
+            ids=woken.tokens,
             weights=np.where(fires * most > 0, np.abs(fires) / max(abs(most), 1e-9), np.nan),
             notes=[f"fires with {v:.2f}".replace("-", "−") for v in fires],
             caption=f"How strongly it fires at each token; strongest: {strongest}, unshaded: {other} zero",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import traitlets
 
 from llmviz import ops
@@ -14,32 +13,23 @@ from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.picture import Picture, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote, visible
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_ANSWERS = 10  # likeliest next tokens that can be followed
 
 
-class Prompt(TextBox):
-    """A text and the answer to follow, one of the likeliest next tokens. `turn` counts up when either has changed.
+class AnsweredPrompt(Prompt):
+    """A text and the answer to follow, one of the likeliest next tokens. `turn` counts up when either has changed."""
 
-    What was typed last and can be run is in `trace`; an empty box leaves the last run standing.
-    """
-
-    trace = traitlets.Instance(Trace)
     answer = traitlets.Int()
     turn = traitlets.Int()
 
     def __init__(self, model: Model, text: str):
-        super().__init__(model, text, label="Your text (Enter runs the model)", live=False)
-        self.language_model = model
-        self.probs = np.empty(0)  # [n_vocab], what may come next
         self.answers = choice([], None, "Answer to follow", "min(430px, 98%)")
+        super().__init__(model, text)
         self.children = (*self.children, self.answers)
-        self._asking = False
-        self.observe(self._run, "tokens")
         self.answers.observe(self._choose, "value")
-        self._run()
 
     @property
     def piece(self) -> str:
@@ -51,39 +41,30 @@ class Prompt(TextBox):
         show()
         view.watch(self, lambda _: show(), "turn")
 
-    @one_at_a_time
-    def _run(self, _change=None) -> None:
-        if not self.tokens and self.trait_has_value("trace"):
-            return
-        self.trace = self.language_model.trace(self.tokens or [0])
-        self.probs = probs = ops.softmax(self.trace.logits)
-        best = top(probs, N_ANSWERS).tolist()
+    @traitlets.observe("trace")
+    def _offer(self, _change) -> None:
+        """Another text: its likeliest next tokens, the first of them to be followed."""
+        self.probs = ops.softmax(self.trace.logits)  # [n_vocab], what may come next
+        best = top(self.probs, N_ANSWERS).tolist()
         pieces = self.language_model.tokenizer.pieces(best)
-        self._asking = True
+        self.answer = best[0]  # before the list changes: so `_choose` has nothing to do
         self.answers.options = [
-            (f"{visible(piece)}  {percent(probs[token])}", token) for piece, token in zip(pieces, best)
+            (f"{visible(piece)}  {percent(self.probs[token])}", token) for piece, token in zip(pieces, best)
         ]
         self.answers.value = best[0]
-        self._asking = False
-        self.answer = best[0]
         self.turn += 1
 
     @one_at_a_time
     def _choose(self, change) -> None:
-        if not self._asking and change["new"] is not None:
+        if change["new"] not in (None, self.answer):
             self.answer = change["new"]
             self.turn += 1
 
 
-def token_strip(trace: Trace, caption: str, selected: int | None = None) -> TokenStrip:
+def token_strip(trace: Trace, caption: str) -> TokenStrip:
+    """A text's tokens, of which one is chosen; the last at first."""
     last = len(trace.tokens) - 1
-    return TokenStrip(
-        trace.pieces,
-        trace.tokens,
-        selected=last if selected is None else selected,
-        stage="ffn",
-        caption=caption,
-    )
+    return TokenStrip(trace.pieces, trace.tokens, selected=last, stage="ffn", caption=caption)
 
 
 def renew(strip: TokenStrip, trace: Trace) -> None:

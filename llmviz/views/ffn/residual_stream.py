@@ -6,12 +6,12 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Model
-from llmviz.views.ffn.prompt import Prompt, depths, layers
+from llmviz.views.ffn.prompt import AnsweredPrompt, depths, layers
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, choice
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import clean, quote
 from llmviz.views.provenance import Explanation, Operand
 
@@ -21,7 +21,7 @@ ALONE = -1  # in a choice of rivals: none
 class StreamNorms(Explorer):
     """The length of the residual stream at every depth, token by token."""
 
-    def __init__(self, prompt: Prompt):
+    def __init__(self, prompt: AnsweredPrompt):
         self._prompt = prompt
         model = prompt.language_model
         self.map = HeatMap(
@@ -74,7 +74,7 @@ class StreamNorms(Explorer):
 class WhoSaysIt(Explorer):
     """What each attention and FFN block adds, directly, to the answer's logit, or to its lead over a rival."""
 
-    def __init__(self, prompt: Prompt):
+    def __init__(self, prompt: AnsweredPrompt):
         self._prompt = prompt
         self.rival = choice([], None, "Compared with", "min(430px, 98%)")
         self.plot = LinePlot(
@@ -86,22 +86,20 @@ class WhoSaysIt(Explorer):
         )
         self.told = Told()
         super().__init__([self.rival, self.plot, self.told])
-        self._busy = False
-        self.rival.observe(lambda _: None if self._busy else self._show(), "value")
+        self.rival.observe(self._show, "value")
         prompt.lead(self, self._new_text)
 
     def _new_text(self) -> None:
-        self._busy = True
         others = [
             (name, token) for name, token in self._prompt.answers.options if token != self._prompt.answer
         ]
-        self.rival.options = [("nothing: its logit", ALONE), *others]
-        self.rival.value = ALONE
-        self._busy = False
+        with self.quietly():
+            self.rival.options = [("nothing: its logit", ALONE), *others]
+            self.rival.value = ALONE
         self._show()
 
-    @one_at_a_time
-    def _show(self) -> None:
+    @by_the_reader
+    def _show(self, _change=None) -> None:
         trace, answer = self._prompt.trace, self._prompt.answer
         rival = None if self.rival.value == ALONE else self.rival.value
         parts = experiments.direct_attribution(trace, answer, against=rival)

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Edits, Trace
-from llmviz.views.ffn.prompt import Prompt, show
+from llmviz.views.ffn.prompt import AnsweredPrompt, show
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.heat_map import HeatMap
@@ -40,7 +40,7 @@ CONTROL = "She opened the door, sat down at the table and drank a cup of tea whi
 class WhereIsTheFact(Experiment):
     """Every FFN off in turn and every attention block: the answer's probability, and how much ordinary text suffers."""
 
-    def __init__(self, prompt: Prompt, control: str = CONTROL):
+    def __init__(self, prompt: AnsweredPrompt, control: str = CONTROL):
         super().__init__("Run on your text", "Run on ten countries")
         self._prompt = prompt
         model = prompt.language_model
@@ -164,7 +164,7 @@ class WhereIsTheFact(Experiment):
 
 
 def verdict(
-    prompt: Prompt, fact: np.ndarray, extra: np.ndarray, said: dict[tuple[str, int], int]
+    prompt: AnsweredPrompt, fact: np.ndarray, extra: np.ndarray, said: dict[tuple[str, int], int]
 ) -> list[str]:
     """What one may say from the answer's probability [2, n_layers] and the control's extra surprise [2, n_layers].
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from llmviz import ops
-from llmviz.model import Model, Step
+from llmviz.model import Step
 from llmviz.sampling import Sampler
 from llmviz.views.kit.picture import one_at_a_time, percent
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.sampling.side_by_side import SideBySide
-from llmviz.views.sampling.written_text import Place, WrittenText, place
+from llmviz.views.sampling.written_text import WrittenText, place
 
 CAPTIONS = (
     "With the chat template (dashed: what it adds)",
@@ -19,26 +21,21 @@ CAPTIONS = (
 class ChatEnd(SideBySide):
     """A question with and without the chat template: what is written, and the end token's probability at each place."""
 
-    def __init__(self, model: Model, question: str, n: int = 40):
+    def __init__(self, question: Prompt, n: int = 40):
         self._n = n
         label = "probability that the end token comes here"
-        texts = [
-            WrittenText(model, scale="weight", shade_label=label, caption=caption) for caption in CAPTIONS
-        ]
-        box = TextBox(model, question, label="Your question", live=False)
-        super().__init__(model, box, texts, controls=[(), ()], above=())
-        self.box.observe(self.draw, "tokens")
-        self.draw()
+        super().__init__(
+            question,
+            [
+                WrittenText(question.language_model, scale="weight", shade_label=label, caption=caption)
+                for caption in CAPTIONS
+            ],
+        )
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
         """Write both answers again, always the likeliest token."""
-        self._places: list[list[Place]] = [[], []]
-        self._ends: list[list[float]] = [[], []]  # the end token's probability at each place
-        bare = self.box.tokens
-        self.show(bool(bare))
-        if not bare:
-            return
+        bare = self.prompt.trace.tokens
         for told in self.told:
             told.say("Writing, always the likeliest token …")
         try:
@@ -46,14 +43,13 @@ class ChatEnd(SideBySide):
         except ValueError as error:  # a model of another kind
             self.told[0].say(f"No answer here: {error}.")
             chat, added = [], []
-        self._prompts, self._marked = [chat, bare], [added, []]
-        for text, prompt, marked in zip(self.texts, self._prompts, self._marked):
-            text.show(prompt, [], marked=marked)
-        self.write(self._prompts, [Sampler(temperature=0)] * 2, self._n)
+        for text, prompt, marked in zip(self.texts, (chat, bare), (added, [])):
+            text.show(prompt, marked=marked)
+        self.write([Sampler(temperature=0)] * 2, self._n)
 
     def _templated(self, question: list[int]) -> tuple[list[int], list[int]]:
         """The question in its template, as ids; and the places of what the template adds."""
-        tokenizer = self._model.tokenizer
+        tokenizer = self.prompt.language_model.tokenizer
         full, empty = (
             tokenizer.encode_chat([{"role": "user", "content": content}])
             for content in (tokenizer.decode(question), "")
@@ -63,20 +59,16 @@ class ChatEnd(SideBySide):
         return full, [i for i in range(len(full)) if not start <= i < end]
 
     def wrote(self, side: int, step: Step) -> None:
-        places, ends = self._places[side], self._ends[side]
-        places.append(place(step.logits, token=step.token, n=5))
-        ends.append(float(ops.softmax(step.logits)[self._model.tokenizer.eos_token]))
-        notes = [
-            f"end token {percent(end)}, this one {percent(one.probability)}" for one, end in zip(places, ends)
-        ]
-        self.texts[side].show(
-            self._prompts[side], places, weights=ends, notes=notes, marked=self._marked[side]
-        )
+        model = self.prompt.language_model
+        end = float(ops.softmax(step.logits)[model.tokenizer.eos_token])
+        one = place(model, step.logits, token=step.token, n=5)
+        note = f"end token {percent(end)}, this one {percent(one.probability)}"
+        self.texts[side].append(replace(one, shade=end, note=note))
 
     def finished(self) -> None:
-        for told, places in zip(self.told, self._places):
-            if places:
-                ended = places[-1].token == self._model.tokenizer.eos_token
+        for told, text in zip(self.told, self.texts):
+            if places := text.places:
+                ended = places[-1].token == self.prompt.language_model.tokenizer.eos_token
                 why = "it chose its end token" if ended else f"{self._n} tokens are the limit here"
                 n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
                 told.say(f"It stopped after {n}: {why}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 
@@ -11,9 +10,10 @@ import numpy as np
 import traitlets
 
 from llmviz import sampling
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
+from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, row, seed_box, slider
 from llmviz.views.kit.picture import (
     Explorer,
@@ -25,7 +25,7 @@ from llmviz.views.kit.picture import (
     percent,
 )
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation
 
 
@@ -83,11 +83,10 @@ class ContinuationTree(Picture):
 class Continuations(Explorer):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
-    def __init__(self, model: Model, text: str, *, n: int = 20, length: int = 6):
-        self._model, self._run = model, 0
+    def __init__(self, prompt: Prompt, *, n: int = 20, length: int = 6):
+        self.prompt = prompt
+        self._work = Background(self)
         self._branches: list[Branch] = []
-        self._known: dict[tuple[int, ...], np.ndarray] = {}  # logits after what was reached before
-        self.box = TextBox(model, text, live=False)
         self.temperature = slider(1.0, "Temperature", 2.0, stage="sampling", step=0.05)
         self.n = slider(n, "Continuations", 40, stage="sampling", first=2)
         self.length = slider(length, "Tokens each", 12, stage="sampling", first=2)
@@ -100,60 +99,47 @@ class Continuations(Explorer):
             caption="The ways your text could go on", provenance=self._explain, length=length, n=n
         )
         controls = row(self.temperature, self.n, self.length, self.seed)
-        super().__init__([self.box, controls, self.progress, self.told, self.tree])
+        super().__init__([prompt, controls, self.progress, self.told, self.tree])
+        self.follow(prompt, self._new_text)
         for widget in (self.temperature, self.n, self.length, self.seed):
             widget.observe(self.grow, "value")
-        self.box.observe(self._new_text, "tokens")
-        self._new_text()
 
     @one_at_a_time
-    def _new_text(self, _change=None) -> None:
-        self._known.clear()
-        shown = "visible" if self.box.tokens else "hidden"
-        for part in (self.tree, self.told):
-            part.layout.visibility = shown
+    def _new_text(self, trace: Trace) -> None:
+        self._known = {(): trace.logits}  # the logits after what was reached before
         self.grow()
 
     @one_at_a_time
     def grow(self, _change=None) -> None:
         """Grow the tree again, beside everything else."""
-        self._run += 1
         self.progress.layout.visibility = "hidden"
-        if self.box.tokens:
-            self.beside(self._grow(self._run))
+        self._work.start(self._grow())
 
-    async def _grow(self, run: int) -> None:
-        await asyncio.sleep(0.05)  # while a slider is moving, only its last place is worth a tree
+    def _grow(self) -> Iterator[float]:
+        yield 0.05  # while a slider is moving, only its last place is worth a tree
+        trace = self.prompt.trace
         growing = sampling.continuations(
             self._after,
             self.n.value,
-            min(self.length.value, self._model.config.n_ctx - len(self.box.tokens)),
+            min(self.length.value, trace.model.config.n_ctx - len(trace.tokens)),
             sampler=Sampler(temperature=self.temperature.value),
             seed=self.seed.value,
-            end=self._model.tokenizer.eos_token,
+            end=trace.model.tokenizer.eos_token,
         )
         branches: list[Branch] = []
         drawn = time.monotonic()
-        while self._more(run, growing, branches):
+        for branch in growing:
+            branches.append(branch)
             if time.monotonic() - drawn > 0.3:
-                self._show(run, branches, False)
+                self._show(branches, False)
                 drawn = time.monotonic()
-            await asyncio.sleep(0.002)
-        self._show(run, branches, True)
+            yield 0.002
+        self._show(branches, True)
 
-    @one_at_a_time
-    def _more(self, run: int, growing: Iterator[Branch], branches: list[Branch]) -> bool:
-        branch = next(growing, None) if run == self._run else None
-        branches += [branch] if branch else []
-        return branch is not None
-
-    @one_at_a_time
-    def _show(self, run: int, branches: list[Branch], done: bool) -> None:
-        if run != self._run or not branches:
-            return
-        n, length = self.n.value, self.length.value
+    def _show(self, branches: list[Branch], done: bool) -> None:
+        n, length, tokenizer = self.n.value, self.length.value, self.prompt.language_model.tokenizer
         self._branches = list(branches)
-        self.tree.show(branches, self._model.tokenizer, self.box.tokens[-1], n, length)
+        self.tree.show(branches, tokenizer, self.prompt.trace.tokens[-1], n, length)
         parents = {one.path[:-1] for one in branches}
         leaves = [one for one in branches if one.path not in parents]
         self.progress.layout.visibility = "hidden" if done else "visible"
@@ -165,7 +151,7 @@ class Continuations(Explorer):
                 f"{runs:,} runs for {tokens:,} tokens."
             )
         else:
-            end = self._model.tokenizer.eos_token
+            end = tokenizer.eos_token
             ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
             self.progress.value = sum(one.count for one in ready) / n
             self.told.say("Growing …")
@@ -174,7 +160,7 @@ class Continuations(Explorer):
         if path not in self._known:
             if len(self._known) >= 400:  # 80 MB are enough
                 self._known.clear()
-            self._known[path] = self._model.trace([*self.box.tokens, *path]).logits
+            self._known[path] = self.prompt.language_model.trace([*self.prompt.trace.tokens, *path]).logits
         return self._known[path]
 
     @one_at_a_time
@@ -182,11 +168,10 @@ class Continuations(Explorer):
         if not 0 < index < len(self._branches):
             raise ValueError("the text itself was not drawn")
         path = self._branches[index].path
-        logits, token = self._after(path[:-1]), path[-1]
         return provenance.prob(
-            logits,
-            token,
+            self._after(path[:-1]),
+            path[-1],
             temperature=self.temperature.value,
-            piece=self._model.tokenizer.pieces([token])[0],
-            source=f"model.trace({[*self.box.tokens, *path[:-1]]}).logits",
+            piece=self.tree.pieces[index],
+            source=f"model.trace({[*self.prompt.trace.tokens, *path[:-1]]}).logits",
         )

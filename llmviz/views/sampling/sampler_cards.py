@@ -6,15 +6,14 @@ import numpy as np
 import traitlets
 
 from llmviz import sampling
-from llmviz.model import Model
 from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.next_token_bars import empty_bars, top
-from llmviz.views.kit.picture import Floats, Picture, lines, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.sampling.on_text import OnText
 
 N_SHAPE = 24  # bars on a card
 
@@ -81,16 +80,19 @@ class SamplerCards(Picture):
         return proposal["value"]
 
 
-class SamplerChain(OnText):
+class SamplerChain(Explorer):
     """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
 
-    def __init__(self, model: Model, text: str):
+    def __init__(self, prompt: Prompt):
+        self.prompt = prompt
         self.cards = SamplerCards(
-            n_vocab=model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
+            n_vocab=prompt.language_model.config.n_vocab,
+            stage="sampling",
+            caption="The sampler, card by card",
         )
         self.presets = choice(["choose …", *PRESETS], "choose …", "What people use", "min(760px, 98%)")
         self.bars = empty_bars(
-            model,
+            prompt.language_model,
             n=15,
             before_label="the model itself",
             caption="What is left to draw from, after the last card",
@@ -98,13 +100,12 @@ class SamplerChain(OnText):
         )
         self.cards.observe(self.draw, ["order", "on", "settings"])
         self.presets.observe(self._preset, "value")
-        super().__init__(model, text, [self.presets, self.cards, self.bars])
+        super().__init__([prompt, self.presets, self.cards, self.bars])
+        self.follow(prompt, self.draw)
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
-        if self.trace is None:
-            return
-        logits, steps = self.trace.logits, self.cards.steps()
+        logits, steps = self.prompt.trace.logits, self.cards.steps()
         plain = Sampler().probs(logits)
         after = {name: step for (name, _), step in zip(steps, sampling.chain(logits, steps))}
         order = top(plain, N_SHAPE)
@@ -133,18 +134,19 @@ class SamplerChain(OnText):
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:
-        token, steps = self.bars.ids[row], self.cards.steps()
+        logits, steps = self.prompt.trace.logits, self.cards.steps()
+        token, piece = self.bars.ids[row], self.bars.pieces[row]
         if [name for name, _ in steps] == [name for name in STEPS if name in self.cards.on]:
-            return provenance.prob(self.trace.logits, token, piece=self._piece(token), **dict(steps))
+            return provenance.prob(logits, token, piece=piece, **dict(steps))
         told = " → ".join(f"{name} {value:g}" for name, value in steps)
         return Explanation(
-            f"Probability of {quote(self._piece(token))} (id {token})",
+            f"Probability of {quote(piece)} (id {token})",
             f"softmax of the logits, then in this order: {told}",
             [
-                Operand("logits", self.trace.logits, "trace.logits"),
+                Operand("logits", logits, "trace.logits"),
                 Operand("token", token),
                 Operand("steps", str(steps)),
             ],
             "llmviz.sampling.chain(logits, steps)[-1].probs[token]",
-            sampling.chain(self.trace.logits, steps)[-1].probs[token],
+            sampling.chain(logits, steps)[-1].probs[token],
         )

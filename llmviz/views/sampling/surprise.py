@@ -5,21 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import ops, sampling
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.on_text import OnText
 
 
-class Surprise(OnText):
+class Surprise(Explorer):
     """The reader's own text, each token shaded by the probability the model gave it, with its rivals and the loss."""
 
-    def __init__(self, model: Model, text: str):
+    def __init__(self, prompt: Prompt):
+        self.prompt = prompt
         self.told = Told()
         self.strip = TokenStrip(
             [],
@@ -28,23 +29,22 @@ class Surprise(OnText):
             caption="Strong colour: expected. Faint: a surprise. Choose a token",
             provenance=self._explain,
         )
-        super().__init__(model, text, [self.strip, self.told], live=False)
+        super().__init__([prompt, self.strip, self.told])
+        self.follow(prompt, self.draw)
 
     @one_at_a_time
-    def draw(self, _change=None) -> None:
-        logits = self.trace.lens(len(self.trace.blocks) - 1)
-        bits = sampling.surprise(logits, self.trace.tokens)
+    def draw(self, trace: Trace) -> None:
+        logits = trace.lens(len(trace.blocks) - 1)
+        bits = sampling.surprise(logits, trace.tokens)
         notes = ["the first token: nothing to guess it from"]
         for row, one in zip(logits[:-1], bits):
             probs = ops.softmax(row)
             best = top(probs, 3).tolist()
-            rivals = zip(self._model.tokenizer.pieces(best), probs[best])
+            rivals = zip(trace.model.tokenizer.pieces(best), probs[best])
             expected = ", ".join(f"{quote(piece)} {percent(p)}" for piece, p in rivals)
             notes.append(f"{one:.1f} bits · expected: {expected}")
         weights = np.concatenate([[np.nan], 2.0**-bits])
-        self.strip.change(
-            pieces=self.trace.pieces, ids=self.trace.tokens, weights=weights, notes=notes, selected=None
-        )
+        self.strip.change(pieces=trace.pieces, ids=trace.tokens, weights=weights, notes=notes, selected=None)
         self.told.say(
             f"Loss: {bits.mean():.2f} bits a token; perplexity {2 ** bits.mean():,.1f}."
             if bits.size
@@ -55,7 +55,11 @@ class Surprise(OnText):
     def _explain(self, position: int) -> Explanation:
         if not position:
             raise ValueError("nothing comes before the first token")
-        token = self.trace.tokens[position]
-        logits = self.trace.lens(len(self.trace.blocks) - 1)[position - 1]
-        source = f"trace.lens({len(self.trace.blocks) - 1})[{position - 1}]"
-        return provenance.prob(logits, token, piece=self._piece(token), source=source)
+        trace, last = self.prompt.trace, len(self.prompt.trace.blocks) - 1
+        source = f"trace.lens({last})[{position - 1}]"
+        return provenance.prob(
+            trace.lens(last)[position - 1],
+            trace.tokens[position],
+            piece=trace.pieces[position],
+            source=source,
+        )

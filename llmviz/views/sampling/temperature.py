@@ -6,27 +6,27 @@ import ipywidgets
 import numpy as np
 
 from llmviz import sampling
-from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import Told, button, row, slider
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation
-from llmviz.views.sampling.on_text import OnText
 
 N_OUTSIDE = 50
 _JUMPS = (("T → 0", 0.0), ("T = 0.5", 0.5), ("T = 1", 1.0), ("T = 2", 2.0), ("T = 10", 10.0))
 
 
-class TemperatureExplorer(OnText):
+class TemperatureExplorer(Explorer):
     """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 10."""
 
-    def __init__(self, model: Model, text: str):
+    def __init__(self, prompt: Prompt):
+        self.prompt = prompt
         self.temperature = slider(1.0, "Temperature", 10.0, stage="sampling", step=0.05)
         self.told = Told()
         self.bars = empty_bars(
-            model,
+            prompt.language_model,
             n=15,
             before_label="at temperature 1",
             caption="What comes next? The 15 likeliest tokens",
@@ -37,15 +37,14 @@ class TemperatureExplorer(OnText):
             jump.on_click(lambda _, to=to: setattr(self.temperature, "value", to))
         self.temperature.observe(self.draw, "value")
         controls = row(self.temperature, ipywidgets.HBox(self.jumps))
-        super().__init__(model, text, [controls, self.told, self.bars])
+        super().__init__([prompt, controls, self.told, self.bars])
+        self.follow(prompt, self.draw)
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
-        if self.trace is None:
-            return
-        temperature = self.temperature.value
-        probs = sampling.with_temperature(self.trace.logits, temperature)
-        self.bars.show(probs, before=Sampler().probs(self.trace.logits) if temperature != 1 else None)
+        temperature, logits = self.temperature.value, self.prompt.trace.logits
+        probs = sampling.with_temperature(logits, temperature)
+        self.bars.show(probs, before=Sampler().probs(logits) if temperature != 1 else None)
         bits, most = sampling.entropy(probs), np.log2(len(probs))
         told = f"Entropy {bits:.1f} bits: as unsure as a choice among {2**bits:,.0f} equally likely tokens."
         if temperature == 0:
@@ -57,7 +56,7 @@ class TemperatureExplorer(OnText):
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:
-        token = self.bars.ids[row]
+        logits, temperature = self.prompt.trace.logits, self.temperature.value
         return provenance.prob(
-            self.trace.logits, token, temperature=self.temperature.value, piece=self._piece(token)
+            logits, self.bars.ids[row], temperature=temperature, piece=self.bars.pieces[row]
         )

@@ -27,14 +27,22 @@ class Place:
 
     token: int | None  # None: still open
     rivals: list[int]  # the likeliest tokens, and `token` in any case
+    pieces: list[str]  # their texts
     own: np.ndarray  # their probabilities, as the model says them
     odds: np.ndarray  # and those they are drawn with
-    probability: float  # the model's own, of `token`; NaN where it is still open
     sampler: Sampler  # what makes the odds
+    probability: float  # the model's own, of `token`; NaN where it is still open
+    shade: float  # what its chip is shaded by
+    note: str
 
 
 def place(
-    logits: np.ndarray, sampler: Sampler | None = None, token: int | None = None, n: int = N_RIVALS
+    model: Model,
+    logits: np.ndarray,
+    sampler: Sampler | None = None,
+    token: int | None = None,
+    *,
+    n: int = N_RIVALS,
 ) -> Place:
     """A place from the model's logits [n_vocab] there, with its n likeliest tokens, `token` among them."""
     sampler = sampler or Sampler()
@@ -42,8 +50,9 @@ def place(
     rivals = top(own, n).tolist()
     if token is not None and token not in rivals:
         rivals[-1] = token
-    probability = float("nan") if token is None else float(own[token])
-    return Place(token, rivals, own[rivals], odds[rivals], probability, sampler)
+    p = float("nan") if token is None else float(own[token])
+    pieces = model.tokenizer.pieces(rivals)
+    return Place(token, rivals, pieces, own[rivals], odds[rivals], sampler, p, p, f"probability {percent(p)}")
 
 
 class WrittenText(Picture):
@@ -79,61 +88,81 @@ class WrittenText(Picture):
 
     def __init__(self, model: Model, **traits):
         self._model = model
-        self._prompt: Sequence[int] = ()
-        self._places: Sequence[Place] = ()
+        self.prompt: list[int] = []
+        self.places: list[Place] = []
         super().__init__(**{"stage": "sampling", "provenance": self._of_place, **traits})
 
+    @property
+    def written(self) -> list[Place]:
+        """The places that are not open."""
+        return [one for one in self.places if one.token is not None]
+
+    @property
+    def tokens(self) -> list[int]:
+        """The whole text, as ids."""
+        return [*self.prompt, *(one.token for one in self.written)]
+
     def show(
-        self,
-        prompt: Sequence[int],
-        places: Sequence[Place],
-        *,
-        weights: Sequence[float] | None = None,
-        notes: Sequence[str] | None = None,
-        marked: Sequence[int] = (),
-        selected: int | None = None,
+        self, prompt: Sequence[int], places: Sequence[Place] = (), *, marked: Sequence[int] = ()
     ) -> None:
-        """Draw a prompt and the places after it; shaded by `weights`, one a written token, or by their probability."""
-        self._prompt, self._places = list(prompt), list(places)
-        tokenizer = self._model.tokenizer
-        written = [one for one in places if one.token is not None]
-        tokens = [*prompt, *(one.token for one in written)]
-        again = sampling.repeated(tokens, run=RUN)
-        again[: len(prompt)] = False
-        shades = [one.probability for one in written] if weights is None else weights
-        if notes is None:
-            notes = [f"probability {percent(one.probability)}" for one in written]
-        size = max((len(one.rivals) for one in places), default=0)
+        """Draw a prompt and the places after it, of which the last one may be open."""
+        self.prompt, self.places = list(prompt), list(places)
+        self._named = self._model.tokenizer.pieces(self.prompt)
+        self._draw(n_prompt=len(self.prompt), marked=list(marked), selected=None)
+
+    def append(self, one: Place) -> None:
+        """One token more; what belongs to the prompt stays as it is."""
+        self.places.append(one)
+        self._draw()
+
+    def _draw(self, **more) -> None:
+        n, written = len(self.prompt), self.written
+        again = sampling.repeated(self.tokens, run=RUN)
+        again[:n] = False
+        picked = [one.rivals.index(one.token) for one in written]
         self.change(
-            pieces=tokenizer.pieces(tokens),
-            n_prompt=len(prompt),
-            weights=np.concatenate([np.full(len(prompt), np.nan), shades]),
+            pieces=[*self._named, *(one.pieces[i] for one, i in zip(written, picked))],
+            weights=[*[np.nan] * n, *(one.shade for one in written)],
             notes=[
-                f"{note} · part of a repetition" if again[len(prompt) + i] else note
-                for i, note in enumerate(notes)
+                f"{one.note} · part of a repetition" if repeats else one.note
+                for one, repeats in zip(written, again[n:])
             ],
             again=np.flatnonzero(again).tolist(),
-            marked=list(marked),
-            n_rivals=size,
-            rivals=tokenizer.pieces([token for one in places for token in one.rivals]),
-            own=np.concatenate([one.own for one in places]) if places else None,
-            odds=np.concatenate([one.odds for one in places]) if places else None,
-            picked=[-1 if one.token is None else one.rivals.index(one.token) for one in places],
-            selected=selected,
+            n_rivals=max((len(one.rivals) for one in self.places), default=0),
+            rivals=[piece for one in self.places for piece in one.pieces],
+            own=np.concatenate([one.own for one in self.places]) if self.places else None,
+            odds=np.concatenate([one.odds for one in self.places]) if self.places else None,
+            picked=picked + [-1] * (len(self.places) - len(written)),
+            **more,
         )
+
+    def how_sure(self) -> str:
+        """How sure the model was of what was written (the prompt was not its choice), and how much is repetition."""
+        probs = np.array([one.probability for one in self.written])
+        if not probs.size:
+            return "Nothing is written yet."
+        bits = -np.log2(np.maximum(probs, 1e-45))
+        n = "1 token" if probs.size == 1 else f"{probs.size} tokens"
+        told = f"{n} written, with a perplexity of {2 ** bits.mean():,.1f} so far."
+        if self.again:
+            repeats = np.isin(np.arange(probs.size) + len(self.prompt), self.again)
+            told += f" Repetition: {percent(repeats.mean())}"
+            if not repeats.all():
+                new = percent(probs[~repeats].mean())
+                told += f" (its mean probability is {percent(probs[repeats].mean())}, that of all else {new})"
+            told += "."
+        return told
 
     @one_at_a_time
     def _of_place(self, at: int, rival: int) -> Explanation:
-        i = at - len(self._prompt)
+        i = at - len(self.prompt)
         if i < 0:
             raise ValueError("the reader wrote this token")
-        here = self._places[i]
-        before = [*self._prompt, *(one.token for one in self._places[:i])]
-        token = here.rivals[rival]
+        here, before = self.places[i], self.tokens[:at]
         return provenance.prob(
             self._model.trace(before).logits,
-            token,
-            piece=self._model.tokenizer.pieces([token])[0],
+            here.rivals[rival],
+            piece=here.pieces[rival],
             source=f"model.trace({before}).logits",
             **asdict(here.sampler),
         )
@@ -152,21 +181,3 @@ class WrittenText(Picture):
         """The text, and how many of its tokens were written."""
         shown = "".join(map(visible, self.pieces[-100:]))
         return f"{len(self.pieces) - self.n_prompt} tokens written after {self.n_prompt}: {shown}"
-
-
-def summary(places: Sequence[Place], n_prompt: int, again: Sequence[int]) -> str:
-    """How sure the model was of what was written (the prompt was not its choice), and how much is repetition."""
-    if not places:
-        return "Nothing is written yet."
-    probs = np.array([one.probability for one in places])
-    bits = -np.log2(np.maximum(probs, 1e-45))
-    n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
-    told = f"{n} written, with a perplexity of {2 ** bits.mean():,.1f} so far."
-    if again:
-        repeats = np.isin(np.arange(len(places)) + n_prompt, again)
-        told += f" Repetition: {percent(repeats.mean())}"
-        if not repeats.all():
-            new = percent(probs[~repeats].mean())
-            told += f" (its mean probability is {percent(probs[repeats].mean())}, that of all else {new})"
-        told += "."
-    return told

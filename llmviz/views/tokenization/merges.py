@@ -44,9 +44,8 @@ class MergeReplay(Picture):
         """How many pairs get glued."""
         return len(self.told) - 1
 
-    def show(self, text: str, tokenizer: Tokenizer | None = None) -> None:
-        """Another text (or another vocabulary), from its single bytes on."""
-        self._tokenizer = tokenizer or self._tokenizer
+    def show(self, text: str) -> None:
+        """Another text, from its single bytes on."""
         drawn, told = drawable(text, self._tokenizer)
         self.change(step=0, caption=joined(self._caption, told), **_replay(drawn, self._tokenizer))
 

@@ -44,9 +44,9 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
 class TextTokens(Explorer):
     """A box to type in, and the text's tokens. A click on a token says where its id comes from."""
 
-    def __init__(self, tokenizer: Tokenizer, text: str, *, rows: int = 2):
+    def __init__(self, tokenizer: Tokenizer, text: str):
         self.tokenizer = tokenizer
-        self.box = typing_box(text, label="Your text", rows=rows)
+        self.box = typing_box(text, label="Your text", rows=2)
         self.strip = TokenStrip([], provenance=self._explain)
         self.box.observe(self._show, "value")
         self._show()

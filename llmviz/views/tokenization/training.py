@@ -42,12 +42,11 @@ class Training(Picture):
 
     def __init__(self, text: str, *, n_merges: int = 60, **traits):
         super().__init__(**traits)
-        self._caption, self._n_merges = self.caption, n_merges
+        self._caption, self._n_merges = self.caption, min(n_merges, MAX_MERGES)
         self.show(text)
 
-    def show(self, text: str, n_merges: int | None = None) -> None:
-        """Train on another text, or for another number of merges, and go back to the start."""
-        self._n_merges = min(self._n_merges if n_merges is None else n_merges, MAX_MERGES)
+    def show(self, text: str) -> None:
+        """Train on another text, and go back to the start."""
         # Half a character, as broken text may hold, is no byte: it is trained on as a question mark.
         trained = text[:MAX_TRAINED].encode(errors="replace").decode()
         learned = tokenization.train_bpe(trained, self._n_merges)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 
 import ipywidgets
 
 from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
+from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import button, row
+from llmviz.views.kit.lifetime import replace_children
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
@@ -35,6 +38,7 @@ class VocabularyExplorer(Explorer):
 
     def __init__(self, tokenizer: Tokenizer, text: str, *, fetch: Callable[[], Tokenizer] | None = None):
         self._fetch = fetch or tokenization.fetch_gpt2
+        self._work = Background(self)
         self.tokenizers = {THIS_MODEL: tokenizer} | {name: published(key) for name, key in PUBLISHED.items()}
         self.box = typing_box(text, label="Your text", rows=2)
         self.strips = {name: TokenStrip([]) for name in self.tokenizers}
@@ -62,15 +66,14 @@ class VocabularyExplorer(Explorer):
     def _add_gpt2(self, _button) -> None:
         self.button.disabled = True
         self.message.value = f"Fetching … ({GPT2_SECONDS:g} seconds at the most)"
-        self.fetching = threading.Thread(target=self._wait_for_gpt2, daemon=True)
-        self.fetching.start()
+        self._work.start(self._fetch_gpt2())
 
-    def _wait_for_gpt2(self) -> None:
-        self._join(within(self._fetch, GPT2_SECONDS))
-
-    @one_at_a_time
-    def _join(self, got: Tokenizer | str) -> None:
+    def _fetch_gpt2(self) -> Iterator[float]:
         """Another strip, or the reason why there is none."""
+        outcome, started = in_a_thread(self._fetch), time.monotonic()
+        while not outcome and time.monotonic() - started < GPT2_SECONDS:
+            yield 0.05
+        got = outcome[0] if outcome else f"no answer within {GPT2_SECONDS:g} seconds"
         if not isinstance(got, Tokenizer):
             self.message.value = (
                 f"GPT-2's vocabulary can't be fetched here: {got}. The others are on this machine."
@@ -81,11 +84,11 @@ class VocabularyExplorer(Explorer):
         self.tokenizers["GPT-2"] = got
         self.strips["GPT-2"] = TokenStrip([])
         self._show()
-        self.children = [self.box, *self.strips.values()]
+        replace_children(self, self.box, *self.strips.values())
 
 
-def within(function: Callable, seconds: float):
-    """What the function returns, or one plain reason why it does not: too slow, no network, a broken file."""
+def in_a_thread(function: Callable) -> list:
+    """Begin, and return a list. What the function returns comes into it, or why it does not: no network, a bad file."""
     outcome: list = []
 
     def work():
@@ -97,7 +100,5 @@ def within(function: Callable, seconds: float):
             outcome.append(f"{type(error).__name__}")
 
     # Not a pool: a thread that hangs in the network must not keep the kernel from ending.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return outcome[0] if outcome else f"no answer within {seconds:g} seconds"
+    threading.Thread(target=work, daemon=True).start()
+    return outcome
