@@ -1,4 +1,4 @@
-"""Pictures of stage 5: one FFN by hand, its neurons, the residual stream through the layers, and where a fact is."""
+"""Pictures of stage 5: one token through one FFN, neurons, the residual stream, the logit lens, where a fact is."""
 
 from llmviz.views.ffn.by_hand import FFNByHand
 from llmviz.views.ffn.causal_tracing import CausalTracer
@@ -8,7 +8,6 @@ from llmviz.views.ffn.logit_lens import LensGrid, first_for_good
 from llmviz.views.ffn.neurons import NeuronExplorer
 from llmviz.views.ffn.prompt import AnsweredPrompt
 from llmviz.views.ffn.residual_stream import StreamNorms, WhoSaysIt, parameter_shares
-from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.ffn.where_is_the_fact import WhereIsTheFact, n_needed
 
 __all__ = [
