@@ -1,12 +1,20 @@
 """What notebook 00 says, over many texts."""
 
 import numpy as np
+import pytest
 
 from llmviz import Edits, Sampler, experiments, sampling
 from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
 SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}
+
+
+def few_tokens_matter(model) -> Measured:
+    values = {
+        name: float((Sampler().probs(model.trace(text).logits) > 0.01).sum()) for name, text in TEXTS.items()
+    }
+    return Measured("Few tokens have more than 1 %", values, "of 49,152 tokens", lambda v: v <= 20)
 
 
 def cold_is_narrow(model) -> Measured:
@@ -75,12 +83,12 @@ def an_ffn_in_the_middle_off(model) -> Measured:
     return Measured("An FFN in the middle costs less", values, "% of the probability moved", lambda v: v < 50)
 
 
-def single_heads(model) -> Measured:
+def single_heads(model, texts=SHORT) -> Measured:
     """How many of all heads change the likeliest token when they alone are off."""
     heads = [(layer, head) for layer in range(model.config.n_layers) for head in range(model.config.n_heads)]
     values = {
         name: float(sum(other_first(model, text, Edits(head={one: 0})) for one in heads))
-        for name, text in SHORT.items()
+        for name, text in texts.items()
     }
     return Measured(
         "Few single heads change the first guess",
@@ -115,6 +123,7 @@ def other_first(model, text: str, edits: Edits) -> bool:
 
 
 CONCLUSIONS = (
+    few_tokens_matter,
     cold_is_narrow,
     hot_is_wide,
     norms_off,
@@ -125,3 +134,45 @@ CONCLUSIONS = (
     single_heads,
     the_guess_comes_late,
 )
+
+
+# --- the page's wording, held to the numbers ---
+
+
+def test_few_tokens_have_more_than_one_percent(model):
+    measured = few_tokens_matter(model)
+    assert measured.agree == len(TEXTS)
+
+
+def test_a_low_temperature_is_narrow_and_a_high_one_wide(model):
+    assert cold_is_narrow(model).highest < 15
+    hot = hot_is_wide(model)
+    assert hot.agree >= 13
+    assert hot.lowest > 40
+
+
+def test_without_the_norms_there_is_no_next_token(model):
+    assert norms_off(model).agree == len(TEXTS)
+
+
+def test_without_rope_mostly_another_token_comes_first(model):
+    assert first_guess_changes_without_rope(model).agree == 12
+    assert rope_off(model).highest > 80
+
+
+def test_the_first_ffn_against_those_in_the_middle(model):
+    assert first_ffn_off(model).lowest > 75
+    assert an_ffn_in_the_middle_off(model).highest < 35
+
+
+def test_the_guess_is_settled_in_the_upper_half(model):
+    assert the_guess_comes_late(model).lowest >= 16
+
+
+@pytest.mark.slow
+def test_single_heads_matter_differently_on_different_texts(model):
+    """Two texts only: the whole table takes minutes (`python -m tests.claims 00`)."""
+    few = {name: TEXTS[name] for name in ("numbers", "French")}
+    changed = single_heads(model, few).values
+    assert changed["numbers"] < 10
+    assert changed["French"] > 50
