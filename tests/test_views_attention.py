@@ -9,6 +9,7 @@ import llmviz
 from llmviz import Edits, attention
 from llmviz.views import attention as pictures
 from llmviz.views.kit.picture import Explorer
+from llmviz.views.kit.text_box import Prompt
 
 CAT = "The cat that I saw yesterday was sleeping"
 LONG = "word and another thing that follows " * 90
@@ -107,7 +108,7 @@ def test_a_head_that_does_not_exist_is_an_error(wrong):
 
 
 def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
-    sentence = pictures.Sentence(tiny_model, "The cat sat")
+    sentence = Prompt(tiny_model, "The cat sat")
     first = sentence.trace
     seen = []
     Explorer().follow(sentence, seen.append)
@@ -122,7 +123,7 @@ def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
 
 @pytest.mark.parametrize("text", KINDS.values(), ids=KINDS.keys())
 def test_every_explorer_follows_any_text(model, text):
-    sentence = pictures.Sentence(model, CAT)
+    sentence = Prompt(model, CAT)
     by_hand = pictures.HeadByHand(sentence, query=6)
     explorer = pictures.HeadExplorer(sentence, query=6)
     sink = pictures.Sink(sentence)
@@ -146,7 +147,7 @@ def test_every_explorer_follows_any_text(model, text):
 
 
 def test_a_long_text_is_drawn_in_blocks(model):
-    sentence = pictures.Sentence(model, LONG)
+    sentence = Prompt(model, LONG)
     assert len(sentence.trace.tokens) == 512
     explorer = pictures.HeadExplorer(sentence)
     assert explorer.grid.values.shape == (30, 9, 32, 32)
@@ -503,7 +504,7 @@ def test_cost_is_measured_when_asked(tiny_model, model):
 
 @pytest.mark.parametrize("text", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
 def test_every_box_survives_it(tiny_model, text):
-    sentence = pictures.Sentence(tiny_model, "The cat sat on the mat")
+    sentence = Prompt(tiny_model, "The cat sat on the mat")
     shown = [
         kind(sentence)
         for kind in (pictures.HeadByHand, pictures.HeadExplorer, pictures.Sink, pictures.HeadFinder)

@@ -24,7 +24,6 @@ from llmviz.views.attention.heads import (
 )
 from llmviz.views.attention.induction import N_DRAWS, Induction, random_tokens, right_next
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.wake_up import SENTENCES, WakeUp
 
@@ -45,7 +44,6 @@ __all__ = [
     "Overview",
     "Preset",
     "ScoreSteps",
-    "Sentence",
     "Sink",
     "Timing",
     "WakeUp",
@@ -58,7 +56,6 @@ __all__ = [
     "largest_in_blocks",
     "overview",
     "patterns",
-    "place",
     "random_heads",
     "random_tokens",
     "raw_scores",

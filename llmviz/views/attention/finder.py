@@ -21,11 +21,11 @@ from llmviz.views.attention.heads import (
     weights_from,
 )
 from llmviz.views.attention.induction import random_tokens
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
 
@@ -38,8 +38,8 @@ class HeadFinder(Explorer):
     BY_WEIGHT = "weight from → to"
     HERE, PROBE = "your sentence", "random tokens, twice"
 
-    def __init__(self, source: Sentence | Trace, *, query: int = -1, key: int = 1):
-        self.model = (source if isinstance(source, Trace) else source.trace).model
+    def __init__(self, source: Prompt | Trace, *, query: int = -1, key: int = 1):
+        self.model = trace_of(source).model
         config = self.model.config
         self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
         self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
@@ -76,7 +76,7 @@ class HeadFinder(Explorer):
     def show(self, trace: Trace) -> None:
         self.trace = trace
         n = len(trace.tokens)
-        self._query, self._key = (place(wanted, n) for wanted in self._wanted)
+        self._query, self._key = (clip_position(wanted, n) for wanted in self._wanted)
         self._drawing = True
         self.source_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
         self.target_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._key)

@@ -11,12 +11,12 @@ from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview, patterns
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.provenance import Explanation, Operand
 
 
@@ -49,8 +49,8 @@ def shown_weight(
 class HeadExplorer(Explorer):
     """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
 
-    def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = (source if isinstance(source, Trace) else source.trace).model.config
+    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
+        config = trace_of(source).model.config
         self.hide_first = checkbox("hide the first token and renormalise")
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
@@ -79,7 +79,7 @@ class HeadExplorer(Explorer):
 
     def show(self, trace: Trace) -> None:
         self.trace = trace
-        self._query = place(self._wanted, len(trace.tokens))
+        self._query = clip_position(self._wanted, len(trace.tokens))
         self._draw()
 
     @one_at_a_time

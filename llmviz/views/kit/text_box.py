@@ -43,6 +43,11 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
+def clip_position(position: int, seq: int) -> int:
+    """A position that a text of `seq` tokens has, counted from the end where negative."""
+    return min(max(position + seq if position < 0 else position, 0), seq - 1)
+
+
 class TextBox(Closable, ipywidgets.VBox):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
@@ -102,3 +107,8 @@ class Prompt(TextBox):
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
             self.trace = self.language_model.trace(self.tokens or [0])
+
+
+def trace_of(source: Prompt | Trace) -> Trace:
+    """The run that a picture begins with, whether it is to follow a box or not."""
+    return source if isinstance(source, Trace) else source.trace

@@ -13,6 +13,7 @@ from llmviz.views.kit.controls import Told, button, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.text_box import clip_position
 from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, amount, before_rope, pair_scores
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
@@ -33,8 +34,8 @@ class OneHead(Explorer):
         self.head = slider(min(head, config.n_heads - 1), "Head", config.n_heads - 1, stage="position")
         named = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(trace.pieces[: theme.MAX_TOKENS])]
         every = [("all tokens, averaged", ALL)] if averages else []
-        self.query = choice([*every, *named], _place(query, seq), "Query of")
-        self.key = choice([*every, *named], _place(key, seq), "Key of")
+        self.query = choice([*every, *named], _clipped(query, seq), "Query of")
+        self.key = choice([*every, *named], _clipped(key, seq), "Key of")
         super().__init__()
 
     def controls(self) -> list[ipywidgets.Widget]:
@@ -184,9 +185,6 @@ class ScoreByDistance(OneHead):
         )
 
 
-def _place(at: int | str, seq: int) -> int | str:
-    """A position that a text of `seq` tokens has (drawn ones only), counted from the end where negative; or ALL."""
-    if at == ALL:
-        return ALL
-    last = min(seq, theme.MAX_TOKENS) - 1
-    return min(max(at + seq if at < 0 else at, 0), last)
+def _clipped(at: int | str, seq: int) -> int | str:
+    """`clip_position` among the tokens that are drawn; or ALL."""
+    return ALL if at == ALL else clip_position(at, min(seq, theme.MAX_TOKENS))
