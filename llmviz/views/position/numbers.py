@@ -40,7 +40,7 @@ def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
     return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
 
 
-def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
+def surprisal(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
     """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
     trace = model.trace(tokens, edits)
     probs = ops.softmax(model.unembed(trace.blocks[-1].resid_post[-n - 1 : -1], edits))
@@ -52,6 +52,6 @@ def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vo
     return float(np.abs(before - after).sum() / 2)
 
 
-def amount(value: float | np.floating) -> str:
+def digits(value: float | np.floating) -> str:
     """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")

@@ -40,6 +40,7 @@ class LoopPicture(Picture):
 
     _esm = script("loop_picture")
     _css = style("loop_picture")
+    _by_page = ()
     _data = ("pieces", "n_prompt", "phase", "picked", "likeliest", "probs")
 
     pieces = Pieces()
