@@ -10,9 +10,10 @@ import pytest
 import traitlets
 
 from llmviz import views
-from llmviz.views.attention import HeadExplorer, Sentence
+from llmviz.views.attention import HeadExplorer
 from llmviz.views.kit import lifetime
 from llmviz.views.kit.picture import Explorer
+from llmviz.views.kit.text_box import Prompt
 
 TEXT = "The cat that I saw yesterday was sleeping"
 
@@ -100,7 +101,7 @@ def test_a_thousand_runs_of_one_cell(tiny_model, cell):
 
 def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
     cell("box")
-    box = Sentence(tiny_model, TEXT)
+    box = Prompt(tiny_model, TEXT)
     cell("picture")
     picture = HeadExplorer(box)
     before = alive()
@@ -108,7 +109,7 @@ def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
     assert box.comm is not None
     box.box.value = "The dog"
     assert picture.trace is box.trace
-    other = Sentence(tiny_model, TEXT)
+    other = Prompt(tiny_model, TEXT)
     cell("picture")
     assert box.comm is None
     HeadExplorer(other)
@@ -116,7 +117,7 @@ def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
 
 
 def test_a_closed_view_follows_nothing(tiny_model):
-    box = Sentence(tiny_model, TEXT)
+    box = Prompt(tiny_model, TEXT)
     seen = []
     view = Explorer()
     view.follow(box, seen.append)
@@ -182,7 +183,7 @@ def test_foreign_widgets_go_with_the_view_that_holds_them():
 
 
 def test_what_is_watched_is_not_a_part(tiny_model):
-    box = Sentence(tiny_model, TEXT)
+    box = Prompt(tiny_model, TEXT)
     view = Explorer([box])  # shown in it, but somebody else's
     view.watch(box, print, "trace")
     view.close()

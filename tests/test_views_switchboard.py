@@ -78,7 +78,8 @@ def test_a_second_switch_takes_over_while_the_first_still_writes(board, tiny_mod
         board.switches.off_parts = ["rope"]
         await asyncio.sleep(0.06)
         board.switches.off_parts = ["norm"]
-        await board._task
+        while board._work.busy:
+            await asyncio.sleep(0.01)
 
     asyncio.run(scene())
     greedy = Sampler(temperature=0)

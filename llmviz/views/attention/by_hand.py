@@ -11,11 +11,11 @@ from llmviz.model import BlockTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, checkbox, row, slider
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation, Operand
@@ -28,8 +28,8 @@ class HeadByHand(Explorer):
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
     """
 
-    def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = (source if isinstance(source, Trace) else source.trace).model.config
+    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
+        config = trace_of(source).model.config
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
         self.query = slider(0, "Query token", 0, stage="attention")
@@ -49,7 +49,7 @@ class HeadByHand(Explorer):
         self.steps.provenance = self._explain_step
         self.values.provenance = self._explain_value
         self.stream.provenance = self._explain_stream
-        self._wanted, self._query, self._key, self._drawing = query, 0, None, False
+        self._wanted, self._query, self._key = query, 0, None
         super().__init__(
             [
                 row(self.layer, self.head, self.query),
@@ -74,7 +74,7 @@ class HeadByHand(Explorer):
     def show(self, trace: Trace) -> None:
         """Another sentence, from the same place in it."""
         self.trace, self._key = trace, None
-        self._query = place(self._wanted, len(trace.tokens))
+        self._query = clip_position(self._wanted, len(trace.tokens))
         self._draw()
 
     @property
@@ -90,25 +90,22 @@ class HeadByHand(Explorer):
         blocks[layer] = replace(blocks[layer], edits=edits)
         return replace(self.trace, blocks=tuple(blocks), edits=edits)
 
-    @one_at_a_time
+    @by_the_reader
     def _pick_query(self, change) -> None:
-        if not self._drawing and change["new"] is not None:
+        if change["new"] is not None:
             self._query = self._wanted = change["new"]
             self._draw()
 
-    @one_at_a_time
+    @by_the_reader
     def _pick_key(self, change) -> None:
-        if not self._drawing and change["new"] is not None:
+        if change["new"] is not None:
             self._key = change["new"]  # chosen by hand: it stays while the sliders move
             self._draw_products()
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:
-        self._drawing = True
-        try:
+        with self.quietly():
             self._draw_all()
-        finally:
-            self._drawing = False
 
     def _draw_all(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query

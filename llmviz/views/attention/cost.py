@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 
 from llmviz import attention, ops
 from llmviz.model import Model
-from llmviz.views.kit.controls import Told, button, row, wide
+from llmviz.views.kit.background import Experiment, Steps
+from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Timing:
     quadratic: np.ndarray  # of that: scores, softmax and mixing, in all layers
 
 
-class Cost(Explorer):
+class Cost(Experiment):
     """What a token costs as the text grows: with the KV cache and without, and which part grows with the square.
 
     A button starts the measurement; `timing` is None before it.
@@ -35,10 +34,9 @@ class Cost(Explorer):
     LENGTHS = (32, 64, 128, 256, 512, 1024)
 
     def __init__(self, model: Model, *, lengths: Sequence[int] = LENGTHS):
+        super().__init__("Measure on this machine")
         self.model, self.timing = model, None
         self.lengths = tuple(n for n in lengths if n + 4 <= model.config.n_ctx)
-        self.start = button("Measure on this machine", "five to fifteen seconds", "primary")
-        self.progress = ipywidgets.IntProgress(0, max=len(self.lengths), layout={"display": "none"})
         axis = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}
         self.times = wide(
             LinePlot(
@@ -57,15 +55,8 @@ class Cost(Explorer):
                 **axis,
             )
         )
-        self.told = Told()
-        super().__init__(
-            [
-                row(self.start, self.progress),
-                row(self.times, self.shares),
-                self.told,
-            ]
-        )
-        self.start.on_click(self.run)
+        self.children = (row(*self.buttons, self.progress), row(self.times, self.shares), self.told)
+        self.buttons[0].on_click(self.run)
         self.told.say(*self._memory())
 
     def _memory(self) -> list[str]:
@@ -80,22 +71,17 @@ class Cost(Explorer):
             f"{kb * times:.0f} kB. For a context of {c.n_ctx:,} tokens: {mb:.0f} MB against {mb * times:.0f} MB."
         ]
 
-    @one_at_a_time
     def run(self, _button=None) -> None:
-        self.start.disabled, self.progress.value, self.progress.layout.display = True, 0, ""
-        try:
-            self._measure()
-        finally:
-            self.start.disabled, self.progress.layout.display = False, "none"
+        self.start(self._measure(), self.buttons[0])
 
-    def _measure(self) -> None:
+    def _measure(self) -> Steps:
         rng = np.random.default_rng(0)
         longest = max(self.lengths)
         ids = rng.integers(min(1_000, self.model.config.n_vocab // 10), self.model.config.n_vocab, longest)
         rows = []
         for n in self.lengths:
             rows.append(self._cost_at(ids[:n].tolist()))
-            self.progress.value += 1
+            yield sum(self.lengths[: len(rows)]) / sum(self.lengths)
         self.timing = Timing(self.lengths, *np.array(rows).T)
         self._show(self.timing)
 

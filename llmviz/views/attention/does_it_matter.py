@@ -9,14 +9,15 @@ import ipywidgets
 import numpy as np
 
 from llmviz import Edits, experiments, ops
-from llmviz.model import Model
-from llmviz.views.attention.head_grid import HeadGrid, four_axes
+from llmviz.model import Model, Trace
+from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
+from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import Told, button, row, slider
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 
@@ -47,7 +48,7 @@ PRESETS = (
 )
 
 
-class DoesItMatter(Explorer):
+class DoesItMatter(Experiment):
     """Turn chosen heads down or up, from 0 to 2, and see what the model would say next.
 
     The lead of an answer is its logit minus the other answer's: how much the model prefers it. `lead_before` and
@@ -55,15 +56,14 @@ class DoesItMatter(Explorer):
     """
 
     def __init__(self, model: Model, *, preset: int = 0):
+        super().__init__("Switch off every head, one at a time")
         config = model.config
         self.model = model
-        shape = (config.n_layers, config.n_heads)
-        group = config.group_size
         self.preset = ipywidgets.ToggleButtons(
             options=[(one.name, i) for i, one in enumerate(PRESETS)], value=preset
         )
         self.preset.style.button_width = "auto"
-        self.box = TextBox(model, "", label="Text, up to the token to be guessed (Enter runs)", live=False)
+        self.box = Prompt(model, "", label="Text, up to the token to be guessed (Enter runs)")
         self.answer = ipywidgets.Text(
             "", description="Answer", continuous_update=False, layout={"width": "190px"}
         )
@@ -73,51 +73,42 @@ class DoesItMatter(Explorer):
         self.strip = TokenStrip(
             [], stage="attention", caption="Which token should the heads look at? (from the last token)"
         )
-        self.grid = HeadGrid(np.zeros(shape), group=group, toggles=True, selected=[0, 0])
+        self.grid = empty_grid(config, toggles=True, selected=[0, 0])
         self.top = [button(f"strongest {n}") for n in (1, 3, 8)]
         self.random = button("as many others, at random")
         self.none = button("none")
         self.scale = slider(0.0, "Chosen heads × ", 2.0, step=0.05, stage="attention")
-        self.told = Told()
         self.bars = empty_bars(model, n=min(10, config.n_vocab), before_label="as the model is")
-        self.each = button("Switch off every head, one at a time", "about ten seconds", "primary")
-        self.progress = ipywidgets.IntProgress(
-            0, max=config.n_layers * config.n_heads, layout={"display": "none"}
-        )
-        self.effects = HeadGrid(
-            np.zeros(shape), group=group, kind="signed", measure="change of the lead", selected=[0, 0]
-        )
+        self.effects = empty_grid(config, kind="signed", measure="change of the lead", selected=[0, 0])
         self.effects.layout.display = "none"
         self.effect_told = Told()
-        self._seed, self._ready = 0, False
-        super().__init__(
-            [
-                self.preset,
-                self.box,
-                row(self.answer, self.other),
-                self.strip,
-                self.grid,
-                row(*self.top, self.random, self.none),
-                self.scale,
-                self.told,
-                self.bars,
-                row(self.each, self.progress),
-                self.effects,
-                self.effect_told,
-            ]
+        self._seed = 0
+        self.children = (
+            self.preset,
+            self.box,
+            row(self.answer, self.other),
+            self.strip,
+            self.grid,
+            row(*self.top, self.random, self.none),
+            self.scale,
+            self.told,
+            self.bars,
+            row(*self.buttons, self.progress),
+            self.effects,
+            self.effect_told,
         )
-        self.box.observe(self._read, "tokens")
+        self.box.observe(self._new_text, "trace")
         self.strip.observe(self._look, "selected")
         self.preset.observe(self._set, "value")
         self.grid.observe(self.run, "chosen")
         self.scale.observe(self.run, "value")
         for box in (self.answer, self.other):
-            box.observe(self.run, "value")
+            box.observe(self._new_answer, "value")
         for one, n in zip(self.top, (1, 3, 8)):
             one.on_click(lambda _, n=n: self.choose(strongest(self._weights, n)))
         self.random.on_click(self._choose_random)
         self.none.on_click(lambda _: self.choose([]))
-        self.each.on_click(self.switch_each_off)
+        self.buttons[0].on_click(self.switch_each_off)
         self._set()
 
     def choose(self, heads: Iterable[Sequence[int]]) -> None:
@@ -132,23 +123,23 @@ class DoesItMatter(Explorer):
     @one_at_a_time
     def _set(self, _change=None) -> None:
         preset = PRESETS[self.preset.value]
-        self._ready = False
-        self.box.box.value = preset.text
-        self.answer.value, self.other.value = preset.answer, preset.other
-        pieces = self.trace.pieces
-        self.strip.selected = pieces.index(preset.key) if preset.key in pieces else 0
-        self._look()
-        best = strongest(self._weights, preset.n)
-        self.grid.selected = list(best[0])
-        self.choose(best)
-        self._ready = True
+        with self.quietly():
+            self.box.box.value = preset.text
+            self.answer.value, self.other.value = preset.answer, preset.other
+            pieces = self.trace.pieces
+            self.strip.selected = pieces.index(preset.key) if preset.key in pieces else 0
+            best = strongest(self._weights, preset.n)
+            self.grid.selected = list(best[0])
+            self.choose(best)
         self.run()
 
+    @property
+    def trace(self) -> Trace:
+        return self.box.trace
+
     @one_at_a_time
-    def _read(self, _change=None) -> None:
-        if not self.box.tokens:
-            return
-        self.trace = self.model.trace(self.box.tokens)
+    def _new_text(self, _change=None) -> None:
+        self.stop()
         self.probs_before = ops.softmax(self.trace.logits)
         self.strip.change(
             pieces=self.trace.pieces, ids=self.trace.tokens, selected=min(1, len(self.trace.tokens) - 1)
@@ -184,10 +175,13 @@ class DoesItMatter(Explorer):
         return float(logits[a] - logits[b]) if None not in (a, b) else np.nan
 
     @one_at_a_time
+    def _new_answer(self, _change=None) -> None:
+        self.stop()
+        self.run()
+
+    @by_the_reader
     def run(self, _change=None) -> None:
         """Run the model with the chosen heads scaled; the layers before them are taken from the run as it is."""
-        if not self._ready:
-            return
         heads = [tuple(one) for one in self.grid.chosen]
         try:
             self.after = self.model.trace(
@@ -233,19 +227,15 @@ class DoesItMatter(Explorer):
         if None in (a, b):
             self.effect_told.say("Type an answer and another one first.")
             return
-        self.each.disabled, self.progress.value, self.progress.layout.display = True, 0, ""
-        try:
-            self._measure_each()
-        finally:
-            self.each.disabled, self.progress.layout.display = False, "none"
+        self.start(self._each_off(), self.buttons[0])
 
-    def _measure_each(self) -> None:
+    def _each_off(self) -> Steps:
         base = self._lead(self.trace.logits)
         effect = np.zeros_like(self._weights)
         leads = experiments.each_head_off(self.model, self.trace.tokens, lambda run: self._lead(run.logits))
-        for layer, head, lead in leads:
+        for done, (layer, head, lead) in enumerate(leads, start=1):
             effect[layer, head] = lead - base
-            self.progress.value += 1
+            yield done / effect.size
         self.effect = effect
         limit = float(f"{np.abs(effect).max() or 1:.2g}")
         needed, looked = strongest(-effect, 3), strongest(self._weights, 3)

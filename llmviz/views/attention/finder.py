@@ -8,7 +8,7 @@ import numpy as np
 
 from llmviz.model import Trace
 from llmviz.views.attention.head_explorer import shown_weight
-from llmviz.views.attention.head_grid import HeadGrid, four_axes
+from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import (
     BEHAVIOURS,
     behaviours,
@@ -21,11 +21,11 @@ from llmviz.views.attention.heads import (
     weights_from,
 )
 from llmviz.views.attention.induction import random_tokens
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
 
@@ -38,23 +38,21 @@ class HeadFinder(Explorer):
     BY_WEIGHT = "weight from → to"
     HERE, PROBE = "your sentence", "random tokens, twice"
 
-    def __init__(self, source: Sentence | Trace, *, query: int = -1, key: int = 1):
-        self.model = (source if isinstance(source, Trace) else source.trace).model
-        config = self.model.config
+    def __init__(self, source: Prompt | Trace, *, query: int = -1, key: int = 1):
+        self.model = trace_of(source).model
         self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
         self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
         self.by = choice([self.BY_WEIGHT, *BEHAVIOURS], self.BY_WEIGHT, "Rank by")
         self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
-        shape = (config.n_layers, config.n_heads)
-        self.grid = HeadGrid(np.zeros(shape), group=config.group_size, selected=[0, 0])
+        self.grid = empty_grid(self.model.config, selected=[0, 0])
         names = ["weight", "first hidden", *BEHAVIOURS]
         self.table = wide(
             HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520
         )
         self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 420)
-        self._wanted, self._drawing = (query, key), False
+        self._wanted = query, key
         super().__init__(
             [
                 self.source_strip,
@@ -76,16 +74,15 @@ class HeadFinder(Explorer):
     def show(self, trace: Trace) -> None:
         self.trace = trace
         n = len(trace.tokens)
-        self._query, self._key = (place(wanted, n) for wanted in self._wanted)
-        self._drawing = True
-        self.source_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
-        self.target_strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._key)
-        self._drawing = False
+        self._query, self._key = (clip_position(wanted, n) for wanted in self._wanted)
+        with self.quietly():
+            for strip, selected in ((self.source_strip, self._query), (self.target_strip, self._key)):
+                strip.change(pieces=trace.pieces, ids=trace.tokens, selected=selected)
         self._rank()
 
-    @one_at_a_time
+    @by_the_reader
     def _pick(self, _change) -> None:
-        if not self._drawing and None not in (self.source_strip.selected, self.target_strip.selected):
+        if None not in (self.source_strip.selected, self.target_strip.selected):
             self._wanted = self.source_strip.selected, self.target_strip.selected
             self._query, self._key = self._wanted
             self._rank()
@@ -111,27 +108,28 @@ class HeadFinder(Explorer):
         columns = [weights[..., key], hidden[..., key], *scores]
         names = [head_name(*one) for one in self.ranking]
         table = np.array([[column[one] for column in columns] for one in self.ranking], np.float32)
-        self._drawing = True
-        self.table.change(
-            values=table.reshape(-1, len(columns)) if self.ranking else np.full((1, len(columns)), np.nan),
-            row_labels=names or ["none"],
-            selected=[0, 0],
-            caption=f"The {len(names)} heads with the largest {self.by.value}"
-            if names
-            else "No head to rank",
-        )
-        here = f"from {isolated(trace.pieces[query])} to {isolated(trace.pieces[key])}"
-        measure = f"weight {here}" if by_weight else self.by.value
-        best = list(self.ranking[0]) if self.ranking else [0, 0]
-        self.grid.change(
-            values=four_axes(ranked),
-            measure="weight" if by_weight else self.by.value,
-            selected=best,
-            chosen=[list(one) for one in self.ranking],
-            caption=f"Every head's {measure}{' (first token hidden)' if by_weight and self.hide_first.value else ''}. "
-            f"Dashed: the {len(names)} largest",
-        )
-        self._drawing = False
+        with self.quietly():
+            self.table.change(
+                values=table.reshape(-1, len(columns))
+                if self.ranking
+                else np.full((1, len(columns)), np.nan),
+                row_labels=names or ["none"],
+                selected=[0, 0],
+                caption=f"The {len(names)} heads with the largest {self.by.value}"
+                if names
+                else "No head to rank",
+            )
+            here = f"from {isolated(trace.pieces[query])} to {isolated(trace.pieces[key])}"
+            measure = f"weight {here}" if by_weight else self.by.value
+            first = " (first token hidden)" if by_weight and self.hide_first.value else ""
+            best = list(self.ranking[0]) if self.ranking else [0, 0]
+            self.grid.change(
+                values=four_axes(ranked),
+                measure="weight" if by_weight else self.by.value,
+                selected=best,
+                chosen=[list(one) for one in self.ranking],
+                caption=f"Every head's {measure}{first}. Dashed: the {len(names)} largest",
+            )
         self._define(by_weight, here, bool(np.isnan(ranked).all()))
         self._draw_map()
 
@@ -148,15 +146,13 @@ class HeadFinder(Explorer):
                 told += " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
         self.definition.say(told)
 
-    @one_at_a_time
+    @by_the_reader
     def _from_table(self, change) -> None:
-        if not self._drawing and change["new"] is not None and self.ranking:
+        if change["new"] is not None and self.ranking:
             self.grid.selected = list(self.ranking[change["new"][0]])
 
-    @one_at_a_time
+    @by_the_reader
     def _draw_map(self, _change=None) -> None:
-        if self._drawing:
-            return
         layer, head = self.grid.selected
         weights = head_pattern(self.trace, layer, head, hide_first=self.hide_first.value)
         hidden = ", first token hidden" if self.hide_first.value else ""

@@ -9,14 +9,14 @@ import numpy as np
 from llmviz import attention
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.attention.head_grid import HeadGrid
+from llmviz.views.attention.head_grid import empty_grid
 from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview, patterns
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.provenance import Explanation, Operand
 
 
@@ -49,16 +49,16 @@ def shown_weight(
 class HeadExplorer(Explorer):
     """The atlas: a small map for every head, and the chosen one large beside the sentence with its arcs."""
 
-    def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = (source if isinstance(source, Trace) else source.trace).model.config
+    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
+        config = trace_of(source).model.config
         self.hide_first = checkbox("hide the first token and renormalise")
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.grid = HeadGrid(np.zeros((config.n_layers, config.n_heads)), group=config.group_size)
+        self.grid = empty_grid(config)
         self.map = wide(HeatMap([[1.0]], [""], provenance=self._explain), 480)
         self.arcs = wide(Arcs([], np.zeros((0, 0)), provenance=self._explain), 560)
         self.told = Told()
-        self._wanted, self._moving = query, False
+        self._wanted = query
         super().__init__(
             [
                 row(self.layer, self.head, self.hide_first),
@@ -77,7 +77,7 @@ class HeadExplorer(Explorer):
 
     def show(self, trace: Trace) -> None:
         self.trace = trace
-        self._query = place(self._wanted, len(trace.tokens))
+        self._query = clip_position(self._wanted, len(trace.tokens))
         self._draw()
 
     @one_at_a_time
@@ -88,13 +88,14 @@ class HeadExplorer(Explorer):
         hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
         heads = self.grid.values.shape[0] * self.grid.values.shape[1]
         tokens = "one token" if n == 1 else f"{n} tokens"
-        self.grid.change(
-            values=seen.maps,
-            scores=seen.scores,
-            score_names=list(BEHAVIOURS),
-            selected=[self.layer.value, self.head.value],
-            caption=f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
-        )
+        with self.quietly():
+            self.grid.change(
+                values=seen.maps,
+                scores=seen.scores,
+                score_names=list(BEHAVIOURS),
+                selected=[self.layer.value, self.head.value],
+                caption=f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
+            )
         self._draw_head()
 
     def _draw_head(self) -> None:
@@ -103,17 +104,18 @@ class HeadExplorer(Explorer):
         weights = head_pattern(trace, layer, head, hide_first=hide)
         name = head_name(layer, head)
         hidden = ", first token hidden" if hide else ""
-        self.map.change(
-            values=weights,
-            row_labels=trace.pieces,
-            col_labels=trace.pieces,
-            selected=[query, int(np.argmax(np.nan_to_num(weights[query])))],
-            caption=f"{name}{hidden}".capitalize(),
-        )
-        arcs = {"weights": weights, "selected": query}
-        if self.arcs.pieces != trace.pieces:
-            arcs = {"pieces": trace.pieces, "ids": trace.tokens} | arcs
-        self.arcs.change(**arcs, caption=f"Where {isolated(trace.pieces[query])} looks: {name}{hidden}")
+        with self.quietly():
+            self.map.change(
+                values=weights,
+                row_labels=trace.pieces,
+                col_labels=trace.pieces,
+                selected=[query, _heaviest(weights[query])],
+                caption=f"{name}{hidden}".capitalize(),
+            )
+            arcs = {"weights": weights, "selected": query}
+            if self.arcs.pieces != trace.pieces:
+                arcs = {"pieces": trace.pieces, "ids": trace.tokens} | arcs
+            self.arcs.change(**arcs, caption=self._arcs_caption())
         self._tell()
 
     def _tell(self) -> None:
@@ -130,40 +132,47 @@ class HeadExplorer(Explorer):
             f"It shares its keys and values with head {' and '.join(shared)} of its layer." if shared else "",
         )
 
-    @one_at_a_time
+    @by_the_reader
     def _from_grid(self, change) -> None:
-        if change["new"] is not None and change["new"] != [self.layer.value, self.head.value]:
-            self._moving = True  # both sliders move, and then the head is drawn once
-            self.layer.value, self.head.value = change["new"]
-            self._moving = False
+        if change["new"] is not None:
+            with self.quietly():  # both sliders move, and then the head is drawn once
+                self.layer.value, self.head.value = change["new"]
             self._draw_head()
 
-    @one_at_a_time
+    @by_the_reader
     def _from_sliders(self, _change) -> None:
-        if not self._moving:
+        with self.quietly():
             self.grid.selected = [self.layer.value, self.head.value]
-            self._draw_head()
+        self._draw_head()
 
-    @one_at_a_time
+    @by_the_reader
     def _from_map(self, change) -> None:
-        if change["new"] is not None and change["new"][0] != self._query:
+        if change["new"] is not None:
             self._look_from(change["new"][0])
 
-    @one_at_a_time
+    @by_the_reader
     def _from_arcs(self, change) -> None:
-        if change["new"] is not None and change["new"] != self._query:
+        if change["new"] is not None:
             self._look_from(change["new"])
-            weights = self.map.values[self._query]
-            self.map.selected = [self._query, int(np.argmax(np.nan_to_num(weights)))]
+            with self.quietly():
+                self.map.selected = [self._query, _heaviest(self.map.values[self._query])]
 
     def _look_from(self, query: int) -> None:
         self._query = self._wanted = query
+        with self.quietly():
+            self.arcs.change(selected=query, caption=self._arcs_caption())
+        self._tell()
+
+    def _arcs_caption(self) -> str:
         hidden = ", first token hidden" if self.hide_first.value else ""
         name = head_name(self.layer.value, self.head.value)
-        caption = f"Where {isolated(self.trace.pieces[query])} looks: {name}{hidden}"
-        self.arcs.change(selected=query, caption=caption)
-        self._tell()
+        return f"Where {isolated(self.trace.pieces[self._query])} looks: {name}{hidden}"
 
     def _explain(self, query: int, key: int) -> Explanation:
         at = (self.trace, self.layer.value, self.head.value, query, key)
         return shown_weight(*at, hide_first=self.hide_first.value)
+
+
+def _heaviest(weights: np.ndarray) -> int:
+    """The key with the largest weight of a row, where NaN is masked."""
+    return int(np.argmax(np.nan_to_num(weights)))

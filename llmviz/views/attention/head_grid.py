@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import traitlets
 
+from llmviz.model import Config
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.picture import Floats, Picture, Text, lines
 
@@ -22,6 +23,7 @@ class HeadGrid(Picture):
     """
 
     _static = "head_grid"
+    _by_page = ("selected", "chosen")
     _data = ("values", "selected", "chosen")
 
     values = Floats(ndim=(4,))
@@ -98,7 +100,15 @@ class HeadGrid(Picture):
                 raise traitlets.TraitError(
                     f"a head is [layer, head] within {self.values.shape[:2]}, not {one}"
                 )
+        if several and len(set(map(tuple, value))) < len(value):
+            raise traitlets.TraitError("a head is chosen once")
         return value
+
+
+def empty_grid(config: Config, **options) -> HeadGrid:
+    """The grid of a model's heads, one number each, that waits for the numbers."""
+    shape, group = (config.n_layers, config.n_heads), config.n_heads // config.n_kv_heads
+    return HeadGrid(np.zeros(shape), group=group, **options)
 
 
 def four_axes(values: np.ndarray) -> np.ndarray:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 
 from llmviz import Edits, attention, experiments
 from llmviz.model import Model
-from llmviz.views.attention.head_grid import HeadGrid, four_axes
+from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
+from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
@@ -32,8 +33,7 @@ class Induction(Explorer):
     """
 
     def __init__(self, model: Model, *, n: int = 40, off: int = 8, seed: int = 0):
-        config = model.config
-        self.model = model
+        self.model, self._work = model, Background(self)
         self.n = slider(n, "Random tokens", 60, stage="attention")
         self.n.min = 5
         self.off = slider(off, "Heads off", 20, stage="attention")
@@ -50,56 +50,31 @@ class Induction(Explorer):
             caption="Probability of the right next token",
         )
         self.told = Told()
-        self.grid = HeadGrid(
-            np.zeros((config.n_layers, config.n_heads)),
-            group=config.group_size,
-            measure="induction score",
-            selected=[0, 0],
-        )
+        self.grid = empty_grid(model.config, measure="induction score", selected=[0, 0])
         super().__init__([row(self.n, self.off, self.seed), self.curves, self.told, self.grid])
         self.run()
 
     @one_at_a_time
     def run(self, _change=None) -> None:
+        """The model as it is, at once; then with heads off, beside everything else."""
+        self._work.stop()
         n = self.n.value
-        once = random_tokens(self.model, n, self.seed.value)
-        tokens = once * 2
+        tokens = random_tokens(self.model, n, self.seed.value) * 2
         trace = self.model.trace(tokens)
         self.scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
         self.strongest = strongest(self.scores, self.off.value)
-        curves, names = [experiments.token_probs(trace)], ["the model as it is"]
-        second = slice(n, None)  # after the first token of the second pass, which nobody can know
-        self.first, self.second = (float(curves[0][part].mean()) for part in (slice(0, n - 1), second))
-        told = ""
-        if self.strongest:
-            k = len(self.strongest)
-            draws = [
-                random_heads(self.scores.shape, k, self.strongest, N_DRAWS * self.seed.value + i)
-                for i in range(N_DRAWS)
-            ]
-            at_random = np.stack([self._with_off(tokens, heads) for heads in draws])
-            curves += [at_random.mean(axis=0), self._with_off(tokens, self.strongest)]
-            names += [
-                f"{k} random heads off (mean of {N_DRAWS} draws)",
-                f"the {k} strongest induction heads off",
-            ]
-            self.without = float(curves[2][second].mean())
-            self.without_random = [float(one[second].mean()) for one in at_random]
-            told = (
-                f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, in "
-                f"{N_DRAWS} draws: {', '.join(map(percent, self.without_random))}."
-            )
+        right = experiments.token_probs(trace)
+        self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())
         self.curves.change(
             x=np.arange(1, 2 * n),
-            values=np.stack(curves),
-            names=names,
+            values=right[None],
+            names=["the model as it is"],
             x_pieces=trace.pieces[1:],
             marks=[[n, "second pass"]],
         )
         self.told.say(
             f"Right next token, mean probability: first pass {percent(self.first)}, second pass "
-            f"{percent(self.second)}.",
-            told,
+            f"{percent(self.second)}."
         )
         self.grid.change(
             values=four_axes(self.scores),
@@ -107,6 +82,30 @@ class Induction(Explorer):
             chosen=[list(one) for one in self.strongest],
             caption=f"Induction score: {BEHAVIOURS['induction']}. Dashed: the heads switched off",
         )
+        if self.strongest:
+            self._work.start(self._switch_off(tokens, right))
 
-    def _with_off(self, tokens: list[int], heads: Iterable[tuple[int, int]]) -> np.ndarray:
-        return experiments.token_probs(self.model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))
+    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Iterator[float]:
+        """The second pass without the strongest heads, and without as many others."""
+        n, k = self.n.value, len(self.strongest)
+        curves = []
+        for i in range(N_DRAWS + 1):
+            yield 0.001
+            seed = N_DRAWS * self.seed.value + i
+            others = random_heads(self.scores.shape, k, self.strongest, seed)
+            off = dict.fromkeys(others if i < N_DRAWS else self.strongest, 0)
+            curves.append(experiments.token_probs(self.model.trace(tokens, Edits(head=off))))
+        *self.without_random, self.without = (float(one[n:].mean()) for one in curves)
+        self.curves.change(
+            values=np.stack([right, np.mean(curves[:-1], axis=0), curves[-1]]),
+            names=[
+                "the model as it is",
+                f"{k} random heads off (mean of {N_DRAWS} draws)",
+                f"the {k} strongest induction heads off",
+            ],
+        )
+        self.told.say(
+            *self.told.sentences,
+            f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, in "
+            f"{N_DRAWS} draws: {', '.join(map(percent, self.without_random))}.",
+        )

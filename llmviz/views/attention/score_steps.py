@@ -28,6 +28,13 @@ class ScoreSteps(Picture):
     scaled = traitlets.Bool(True).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
+    @traitlets.validate("selected")
+    def _a_key(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < len(self.pieces):
+            raise traitlets.TraitError(f"selected is a key from 0 to {len(self.pieces) - 1}, not {value}")
+        return value
+
     def text(self) -> str:
         rows = [["to (key)", "q · k", "score", "e^(score − largest)", "share"]]
         for i, piece in enumerate(self.pieces):

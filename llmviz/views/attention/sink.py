@@ -5,26 +5,25 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz.model import Trace
-from llmviz.views.attention.head_grid import HeadGrid, four_axes
+from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import first_hidden, head_name, overview, weights_from
-from llmviz.views.attention.sentence import Sentence, place
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 
 
 class Sink(Explorer):
     """How much goes to the first token: by head, by layer, and what a mean over all heads makes of it."""
 
-    def __init__(self, source: Sentence | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = (source if isinstance(source, Trace) else source.trace).model.config
+    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
+        config = trace_of(source).model.config
         self.strip = TokenStrip([], stage="attention", caption="From which token?")
-        self.grid = HeadGrid(
-            np.zeros((config.n_layers, config.n_heads)),
-            group=config.group_size,
+        self.grid = empty_grid(
+            config,
             measure="share of the first token",
             selected=[min(layer, config.n_layers - 1), min(head, config.n_heads - 1)],
         )
@@ -48,16 +47,17 @@ class Sink(Explorer):
 
     def show(self, trace: Trace) -> None:
         self.trace = trace
-        self._query = place(self._wanted, len(trace.tokens))
+        self._query = clip_position(self._wanted, len(trace.tokens))
         scores = overview(trace).scores
-        self.strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
+        with self.quietly():
+            self.strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
         means = np.stack([scores[1].mean(axis=1), scores[0].mean(axis=1)])
         self.curves.change(values=means)
         self._draw()
 
-    @one_at_a_time
+    @by_the_reader
     def _pick(self, change) -> None:
-        if change["new"] is not None and change["new"] != self._query:
+        if change["new"] is not None:
             self._query = self._wanted = change["new"]
             self._draw()
 

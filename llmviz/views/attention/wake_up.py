@@ -11,8 +11,9 @@ from llmviz import attention
 from llmviz.model import Model
 from llmviz.views.attention.heads import head_name, head_pattern, patterns
 from llmviz.views.kit.arcs import Arcs
-from llmviz.views.kit.controls import Told, button, row, slider
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.background import Experiment, Steps
+from llmviz.views.kit.controls import row, slider
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 
 # Short texts of many kinds, in which to look for one that a head reacts to.
@@ -44,7 +45,7 @@ SENTENCES = (
 )
 
 
-class WakeUp(Explorer):
+class WakeUp(Experiment):
     """Most heads rest on the first token most of the time. Search a small set of texts for one that wakes a head.
 
     How awake a head is on a text: the mean weight, over all tokens after the first, that is not on the first token.
@@ -52,45 +53,39 @@ class WakeUp(Explorer):
     """
 
     def __init__(self, model: Model, *, layer: int = 13, head: int = 8, sentences: Sequence[str] = SENTENCES):
+        super().__init__(f"Search {len(sentences)} texts")
         config = model.config
         self.model, self.sentences, self.awake = model, list(sentences), None
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.search = button(
-            f"Search {len(self.sentences)} texts", "run the model on each of them", "primary"
-        )
-        self.progress = ipywidgets.IntProgress(0, max=len(self.sentences), layout={"display": "none"})
-        self.told = Told()
         self.found = ipywidgets.Select(
             options=[], rows=8, layout={"width": "min(760px, 98%)", "display": "none"}
         )
         self.found.description = "Most awake first"
         self.found.style.description_width = "initial"
         self.arcs = Arcs(["…"], [[np.nan]], caption="Press the button, then choose a text")
-        super().__init__(
-            [
-                row(self.layer, self.head, self.search, self.progress),
-                self.told,
-                self.found,
-                self.arcs,
-            ]
+        self.children = (
+            row(self.layer, self.head, *self.buttons, self.progress),
+            self.told,
+            self.found,
+            self.arcs,
         )
-        self.search.on_click(self.run)
+        self.buttons[0].on_click(self.run)
         for control in (self.layer, self.head):
             control.observe(self._order, "value")
         self.found.observe(self._draw, "value")
 
-    @one_at_a_time
     def run(self, _button=None) -> None:
         """Measure every head on every text; once, whatever head is asked about afterwards."""
-        self.progress.layout.display = ""
+        self.start(self._search(), self.buttons[0])
+
+    def _search(self) -> Steps:
         measured = []
-        for i, sentence in enumerate(self.sentences):
+        for sentence in self.sentences:
             trace = self.model.trace(sentence)
             measured.append([1 - attention.first_token_score(patterns(block)) for block in trace.blocks])
-            self.progress.value = i + 1
+            yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
-        self.progress.layout.display = "none"
         self.found.layout.display = ""
         self._order()
 

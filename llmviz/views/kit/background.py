@@ -4,53 +4,81 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import ipywidgets
 
+from llmviz.model import Edits, Model
+from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, button
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.token_strip import TokenStrip
+
+Steps = Generator[float, None, None]
 
 
 class Background:
     """One piece of work at a time, for one view; starting another one ends the one before.
 
     The work is a generator that does a step and yields the seconds to wait before the next: meanwhile the page
-    answers. No step runs while a control's handler runs, and none after `stop()`; then the generator's `finally` does.
+    answers. No step runs while a control's handler runs, and none after `stop()`, which runs the generator's `finally`.
     """
 
     def __init__(self, view: Closable):
         self._view = view
-        self._steps: Iterator[float] | None = None
+        self._steps: Steps | None = None
+        view.before_closing(self.stop)
 
     @property
     def busy(self) -> bool:
         return self._steps is not None
 
-    def start(self, steps: Iterator[float]) -> None:
+    @one_at_a_time
+    def start(self, steps: Steps) -> None:
         """Begin; where there is no event loop (a plain script), do it all."""
+        self.stop()
         self._steps = steps
         self._view.beside(self._run(steps))
 
+    @one_at_a_time
     def stop(self) -> bool:
         """End what runs; False where nothing did."""
-        was_busy, self._steps = self.busy, None
-        return was_busy
+        steps, self._steps = self._steps, None
+        if steps is not None and not steps.gi_running:  # else its own step has come to this
+            steps.close()
+        return steps is not None
 
-    async def _run(self, steps: Iterator[float]) -> None:
+    async def _run(self, steps: Steps) -> None:
         while (pause := self._step(steps)) is not None:
             await asyncio.sleep(pause)
 
     @one_at_a_time
-    def _step(self, steps: Iterator[float]) -> float | None:
+    def _step(self, steps: Steps) -> float | None:
         if steps is not self._steps:
             steps.close()
             return None
-        pause = next(steps, None)
-        if pause is None and steps is self._steps:
-            self._steps = None
+        pause = None
+        try:
+            pause = next(steps, None)
+        finally:  # after an error, too
+            if pause is None and steps is self._steps:
+                self._steps = None
         return pause
+
+
+def write_into(
+    strip: TokenStrip, model: Model, tokens: list[int], n: int, edits: Edits, *, ids: bool = True
+) -> Iterator[list[int]]:
+    """Let the model write n tokens after these, always the likeliest: the strip shows them as they come.
+
+    Yields what is written so far. `FloatingPointError` where the edits make the numbers overflow.
+    """
+    written: list[int] = []
+    for step in model.generate(tokens, n, Sampler(temperature=0), edits=edits):
+        written.append(step.token)
+        strip.change(pieces=model.tokenizer.pieces(written), **({"ids": list(written)} if ids else {}))
+        yield written
 
 
 class Experiment(Explorer):
@@ -73,7 +101,7 @@ class Experiment(Explorer):
         return super().__repr__() or "nothing has been run yet"
 
     @one_at_a_time
-    def start(self, work: Iterator[float], pressed: ipywidgets.Button) -> None:
+    def start(self, work: Steps, pressed: ipywidgets.Button) -> None:
         """Run `work`, which yields the share that is done, or stop what is running."""
         if not self._work.stop():
             self._work.start(self._with_bar(work, pressed))
@@ -82,17 +110,18 @@ class Experiment(Explorer):
         """Stop what is running; False where nothing is."""
         return self._work.stop()
 
-    def _with_bar(self, work: Iterator[float], pressed: ipywidgets.Button) -> Iterator[float]:
+    def _with_bar(self, work: Steps, pressed: ipywidgets.Button) -> Steps:
         name = pressed.description
         pressed.description = "stop"
         others = [one for one in self.buttons if one is not pressed]
         for one in others:
             one.disabled = True
+        self.progress.value, self.progress.description = 0, ""
         self.progress.layout.visibility = "visible"
         started = time.perf_counter()
         try:
             for share in work:
-                if share - self.progress.value > 0.01 or share < self.progress.value:
+                if share - self.progress.value > 0.01:
                     left = (time.perf_counter() - started) * (1 / share - 1)
                     self.progress.value, self.progress.description = share, f"{left:.0f} s left"
                 yield 0.001
@@ -101,3 +130,4 @@ class Experiment(Explorer):
             for one in others:
                 one.disabled = False
             self.progress.layout.visibility = "hidden"
+            work.close()

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent
-from llmviz.views.kit.pieces import sentence, visible_label
+from llmviz.views.kit.pieces import legible, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
 
@@ -132,7 +132,7 @@ class HeatMap(Scaled):
     @traitlets.validate("cell_text")
     def _clean_cells(self, proposal):
         value = proposal["value"]
-        return value and [[sentence(str(text)) for text in row] for row in value]
+        return value and [[legible(str(text)) for text in row] for row in value]
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):

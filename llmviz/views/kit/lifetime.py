@@ -25,6 +25,7 @@ class Closable(traitlets.HasTraits):
     """What every view can do: follow something else, work beside other cells, and leave nothing behind."""
 
     _watched: tuple[tuple[traitlets.HasTraits, Callable, str | Sequence[str]], ...] = ()
+    _endings: tuple[Callable[[], object], ...] = ()  # what is called before it is closed
     _followers = 0  # how many views watch this one
     _left = False  # its cell has run again, so it goes with its last follower
 
@@ -63,6 +64,10 @@ class Closable(traitlets.HasTraits):
         task.add_done_callback(lambda done: done.cancelled() or done.result())
         return task
 
+    def before_closing(self, end: Callable[[], object]) -> None:
+        """Call this when the view is about to be closed and everything in it still lives."""
+        self._endings = (*self._endings, end)
+
     def leave(self) -> None:
         """The cell that made this view runs again: close it, at the latest when nothing on the page follows it."""
         self._left = True
@@ -73,6 +78,8 @@ class Closable(traitlets.HasTraits):
         """Stop what runs, observe nothing, close all parts, and hold nothing any more: `Out` keeps the view itself."""
         if self.comm is None:
             return
+        for end in self._endings:
+            end()
         for task in self._tasks:
             task.cancel()
         sources = [source for source, _, _ in self._watched]

@@ -16,7 +16,7 @@ import traitlets
 
 from llmviz.views.kit import theme
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.pieces import clean, marked, marked_label, sentence
+from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
@@ -96,7 +96,7 @@ class Text(traitlets.Unicode):
 
     def validate(self, obj, value):
         value = super().validate(obj, value)
-        return value if value is None else sentence(value)
+        return value if value is None else legible(value)
 
 
 class Floats(traitlets.TraitType):

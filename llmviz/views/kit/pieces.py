@@ -19,7 +19,7 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def sentence(text: str) -> str:
+def legible(text: str) -> str:
     """Words that may hold a reader's text: `clean`, and nothing in it that is invisible or turns the line around.
 
     Spaces, line ends, joiners and the isolates that `quote` is put between stay.

@@ -44,6 +44,11 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
+def clip_position(position: int, seq: int) -> int:
+    """A position that a text of `seq` tokens has, counted from the end where negative."""
+    return min(max(position + seq if position < 0 else position, 0), seq - 1)
+
+
 class Freshness(anywidget.AnyWidget):
     """Watches the box above it: pictures that do not match what is typed there are dimmed, and it says so."""
 
@@ -122,3 +127,8 @@ class Prompt(TextBox):
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
             self.trace = self.language_model.trace(self.tokens or [0])
+
+
+def trace_of(source: Prompt | Trace) -> Trace:
+    """The run that a picture begins with, whether it is to follow a box or not."""
+    return source if isinstance(source, Trace) else source.trace

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent
-from llmviz.views.kit.pieces import sentence, visible
+from llmviz.views.kit.pieces import legible, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 
@@ -113,7 +113,7 @@ class TokenStrip(OfTokens):
             raise traitlets.TraitError(f"{len(value)} {name} for {len(self.pieces)} pieces")
         if name == "weights" and (np.nanmin(value, initial=0) < 0 or np.nanmax(value, initial=0) > 1.001):
             raise traitlets.TraitError("weights are shares between 0 and 1 (NaN: no shade)")
-        return [sentence(note) for note in value] if name == "notes" else value
+        return [legible(note) for note in value] if name == "notes" else value
 
     @traitlets.observe("pieces")
     def _keep_marks_within(self, _change):

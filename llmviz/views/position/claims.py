@@ -6,30 +6,30 @@ import numpy as np
 
 from llmviz import experiments, ops, position
 from llmviz.model import Edits, Model, Trace
+from llmviz.views.kit.claims import Claim, Claims
 from llmviz.views.kit.picture import percent
-from llmviz.views.kit.verdicts import Verdict, Verdicts
-from llmviz.views.position.numbers import DISTANCES, amount, before_rope, pair_scores
+from llmviz.views.position.numbers import DISTANCES, before_rope, digits, pair_scores
 
 
-def claims(model: Model) -> Verdicts:
+def claims(model: Model) -> Claims:
     """Six claims about position, measured now: the verdicts follow from the numbers."""
     trace = model.trace("The cat that I saw yesterday was sleeping")
-    return Verdicts(
+    return Claims(
         [_no_order(model), *_only_distance(trace), _fading(trace), _blind(model), _nothing_left(model)]
     )
 
 
-def _no_order(model: Model) -> Verdict:
+def _no_order(model: Model) -> Claim:
     one, other = (model.tokenizer.encode(text) for text in ("The dog bites the man", "The man bites the dog"))
     same = sorted(one) == sorted(other)
-    return Verdict(
+    return Claim(
         "The embedding knows nothing of order.",
         f"“The dog bites the man”, “The man bites the dog”: {'the same' if same else 'different'} rows of the table.",
         "holds" if same else "fails for this pair",
     )
 
 
-def _only_distance(trace: Trace) -> tuple[Verdict, Verdict]:
+def _only_distance(trace: Trace) -> tuple[Claim, Claim]:
     config = trace.model.config
     q, k = before_rope(trace, config.n_layers // 2, 0)
     scores = []
@@ -41,12 +41,12 @@ def _only_distance(trace: Trace) -> tuple[Verdict, Verdict]:
     moved_by = trace.model.trace(trace.tokens, Edits(position_shift=1_000.0))
     change = float(np.abs(ops.softmax(moved_by.logits) - ops.softmax(trace.logits)).max())
     return (
-        Verdict(
+        Claim(
             "With RoPE a score depends on the distance only.",
-            f"One query and one key at 5 and 2, 105 and 102, 1,005 and 1,002: {', '.join(map(amount, scores))}.",
+            f"One query and one key at 5 and 2, 105 and 102, 1,005 and 1,002: {', '.join(map(digits, scores))}.",
             "holds" if apart < 1e-2 * np.abs(scores).max() else "fails",
         ),
-        Verdict(
+        Claim(
             "So a text may stand anywhere.",
             f"All positions plus 1,000: no probability of the next token changes by more than {percent(change)}.",
             "holds" if change < 1e-3 else "fails",
@@ -54,7 +54,7 @@ def _only_distance(trace: Trace) -> tuple[Verdict, Verdict]:
     )
 
 
-def _fading(trace: Trace) -> Verdict:
+def _fading(trace: Trace) -> Claim:
     config, rest = trace.model.config, slice(1, None)
     lower = steady = 0
     for layer in range(config.n_layers):
@@ -64,7 +64,7 @@ def _fading(trace: Trace) -> Verdict:
             lower += curve[1_000] < curve[1]
             steady += bool((np.diff(curve) <= 0).all())
     n = config.n_layers * config.n_heads
-    return Verdict(
+    return Claim(
         "RoPE makes scores fall with the distance.",
         f"A usual query and key of {n} heads: lower at distance 1,000 than at 1 in {lower}, falling steadily in "
         f"{steady}.",
@@ -73,14 +73,14 @@ def _fading(trace: Trace) -> Verdict:
     )
 
 
-def _blind(model: Model) -> Verdict:
+def _blind(model: Model) -> Claim:
     tokens = model.tokenizer.encode("First red, then blue. The first colour was")
     swapped = [*tokens[1::-1], *tokens[2:]]
     changes = experiments.relative_change(
         *(model.trace(some, Edits(rope=False)) for some in (tokens, swapped))
     )
     one, all_of_them = changes[0] < 1e-4, changes[-1] < 1e-4
-    return Verdict(
+    return Claim(
         "Without positions a model cannot see the order.",
         "RoPE off, the first two tokens swapped. What attention hands to the last token changes by "
         f"{percent(changes[0])} in layer 0, by {percent(changes[-1])} in layer {len(changes) - 1}.",
@@ -92,11 +92,11 @@ def _blind(model: Model) -> Verdict:
     )
 
 
-def _nothing_left(model: Model) -> Verdict:
+def _nothing_left(model: Model) -> Claim:
     text = "The capital of France is"
     paris = model.tokenizer.encode(" Paris")[0]
     with_it, off = (ops.softmax(model.trace(text, edits).logits) for edits in (Edits(), Edits(rope=False)))
-    return Verdict(
+    return Claim(
         "Without positions nothing works any more.",
         f"“{text}” → Paris: {percent(with_it[paris])} with RoPE, {percent(off[paris])} without.",
         "is an exaggeration: it is still the likeliest" if off.argmax() == paris else "holds, for this text",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 
@@ -10,12 +9,13 @@ import ipywidgets
 import numpy as np
 
 from llmviz.model import Model
-from llmviz.views.kit.controls import Told, button, choice, row
+from llmviz.views.kit.background import Experiment, Steps
+from llmviz.views.kit.controls import choice, row
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
+from llmviz.views.kit.picture import STATIC, one_at_a_time
 from llmviz.views.kit.text_box import read
-from llmviz.views.position.numbers import surprise
-from llmviz.views.position.switches import SETTINGS, Background
+from llmviz.views.position.numbers import surprisal
+from llmviz.views.position.switches import SETTINGS
 
 CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
 
@@ -26,18 +26,17 @@ MAX_READ = CONTEXTS[-1] + N_GUESSED
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
 
-class LongText(Explorer):
+class LongText(Experiment):
     """The same last tokens of a long text, guessed with more and more of the text before them, up to 2,048 tokens."""
 
     def __init__(self, model: Model, text: str):
-        self._model, self._work = model, Background(self)
+        super().__init__("Measure")
+        self._model = model
+        [self.run] = self.buttons
         self.text = ipywidgets.Textarea(text, rows=5, layout={"width": "min(900px, 98%)"})
         self.other = choice(
             ["nothing", "RoPE off", "stretched × 2", "stretched × 4"], "nothing", "Compare with"
         )
-        self.run = button("Measure")
-        self.progress = ipywidgets.IntProgress(0, 0, 1, layout={"width": "220px", "visibility": "hidden"})
-        self.told = Told()
         self.lines = LinePlot(
             x_axis="tokens of text before them",
             y_axis="mean surprise, bits",
@@ -46,18 +45,16 @@ class LongText(Explorer):
             stage="position",
             waiting="Press Measure. How long it takes is said as it runs.",
         )
-        super().__init__(
-            [
-                ipywidgets.HTML("<b>A long text</b>"),
-                self.text,
-                row(self.other, self.run, self.progress),
-                self.told,
-                self.lines,
-            ]
+        self.children = (
+            ipywidgets.HTML("<b>A long text</b>"),
+            self.text,
+            row(self.other, self.run, self.progress),
+            self.told,
+            self.lines,
         )
-        self.run.on_click(self._click)
-        self._say_length()
-        self.text.observe(self._say_length, "value")
+        self.run.on_click(lambda _: self.start(self._measure(), self.run))
+        self.text.observe(self._new_text, "value")
+        self._new_text()
 
     def _plan(self, n: int) -> tuple[int, list[int]]:
         """How many tokens are guessed, and the numbers of tokens before them."""
@@ -73,7 +70,8 @@ class LongText(Explorer):
         return reading.tokens, reading.told
 
     @one_at_a_time
-    def _say_length(self, _change=None) -> None:
+    def _new_text(self, _change=None) -> None:
+        self.stop()
         tokens, told = self._tokens()
         guessed, contexts = self._plan(len(tokens))
         self.run.disabled = len(contexts) < 2
@@ -84,47 +82,29 @@ class LongText(Explorer):
         self.lines.caption = f"{last}, guessed with {contexts[0]} to {most} tokens before them"
         self.told.say(told, f"{len(tokens):,} tokens are ready.")
 
-    @one_at_a_time
-    def _click(self, _=None) -> None:
-        if self._work.busy:
-            self._work.stop()
-            self._rest("Stopped.")
-        else:
-            self._work.start(self._measure_or_stop())
-
-    async def _measure_or_stop(self) -> None:
-        try:
-            await self._measure()
-        except asyncio.CancelledError:  # heard only after the step that was running, which may have told more
-            self._rest("Stopped.")
-            raise
-
-    async def _measure(self) -> None:
+    def _measure(self) -> Steps:
         tokens, _ = self._tokens()
         guessed, contexts = self._plan(len(tokens))
         names = ["as it is"] + ([] if self.other.value == "nothing" else [self.other.value])
         values = np.full((len(names), len(contexts)), np.nan)
         costs = [context + guessed for context in contexts]
-        self.progress.max, self.progress.value = len(names) * sum(costs), 0
-        self.progress.layout.visibility, self.run.description = "visible", "Stop"
-        start = time.perf_counter()
-        for i, name in enumerate(names):
-            for j, cost in enumerate(costs):
-                self.told.say(f"{name}: {cost:,} tokens … {time.perf_counter() - start:.0f} s so far")
-                await asyncio.sleep(
-                    0.05
-                )  # the page is told before the work begins, and a click on Stop is heard
-                began = time.perf_counter()
-                try:
-                    values[i, j] = surprise(self._model, tokens[-cost:], guessed, SETTINGS[name]).mean()
-                except FloatingPointError as error:
-                    self._rest(f"{name}: {error}")
-                    return
-                longest = time.perf_counter() - began
-                self._model.forget()  # a run over 2,048 tokens holds several hundred megabytes
-                self.progress.value += cost
-                self.lines.change(x=contexts, x_ticks=contexts, values=values, names=names)
-        self._rest(*self._verdict(names, contexts, guessed, values, time.perf_counter() - start, longest))
+        done, start, told = 0, time.perf_counter(), ["Stopped."]
+        try:
+            for i, name in enumerate(names):
+                for j, cost in enumerate(costs):
+                    self.told.say(f"{name}: {cost:,} tokens …")
+                    yield done / (len(names) * sum(costs))
+                    began = time.perf_counter()
+                    values[i, j] = surprisal(self._model, tokens[-cost:], guessed, SETTINGS[name]).mean()
+                    longest = time.perf_counter() - began
+                    self._model.forget()  # a run over 2,048 tokens holds several hundred megabytes
+                    done += cost
+                    self.lines.change(x=contexts, x_ticks=contexts, values=values, names=names)
+            told = self._verdict(names, contexts, guessed, values, time.perf_counter() - start, longest)
+        except FloatingPointError as error:
+            told = [f"{name}: {error}"]
+        finally:
+            self.told.say(*told)
 
     def _verdict(self, names, contexts, guessed, values, seconds, longest) -> Iterator[str]:
         own = values[0]
@@ -150,7 +130,3 @@ class LongText(Explorer):
             f"All this took {seconds:.1f} s here; the last run alone, over {contexts[-1] + guessed:,} tokens, "
             f"{longest:.1f} s."
         )
-
-    def _rest(self, *sentences: str) -> None:
-        self.progress.layout.visibility, self.run.description = "hidden", "Measure"
-        self.told.say(*sentences)

@@ -34,11 +34,11 @@ def pair_scores(
     return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)
 
 
-def surprise(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
+def surprisal(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
     """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
     return -experiments.token_logprobs(model.trace(tokens, edits), last=n) / np.log(2)
 
 
-def amount(value: float | np.floating) -> str:
+def digits(value: float | np.floating) -> str:
     """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
     return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")

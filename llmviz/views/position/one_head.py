@@ -11,9 +11,10 @@ from llmviz.model import Trace
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, button, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import visible
-from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, amount, before_rope, pair_scores
+from llmviz.views.kit.text_box import clip_position
+from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, before_rope, digits, pair_scores
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
 
@@ -33,8 +34,8 @@ class OneHead(Explorer):
         self.head = slider(min(head, config.n_heads - 1), "Head", config.n_heads - 1, stage="position")
         named = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(trace.pieces[: theme.MAX_TOKENS])]
         every = [("all tokens, averaged", ALL)] if averages else []
-        self.query = choice([*every, *named], _place(query, seq), "Query of")
-        self.key = choice([*every, *named], _place(key, seq), "Key of")
+        self.query = choice([*every, *named], _clipped(query, seq), "Query of")
+        self.key = choice([*every, *named], _clipped(key, seq), "Key of")
         super().__init__()
 
     def controls(self) -> list[ipywidgets.Widget]:
@@ -78,22 +79,18 @@ class DialExplorer(OneHead):
         for one in (self.query, self.key):
             one.observe(self._go_home, "value")
         self.home.on_click(self._go_home)
-        self._moving = False
         self._show()
 
     @one_at_a_time
     def _go_home(self, _=None) -> None:
-        self._moving = True
-        self.q_place.value = min(self.query.value, FURTHEST)
-        self.k_place.value = min(self.key.value, FURTHEST)
-        self.both.value = 0
-        self._moving = False
+        with self.quietly():
+            self.q_place.value = min(self.query.value, FURTHEST)
+            self.k_place.value = min(self.key.value, FURTHEST)
+            self.both.value = 0
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _show(self, _change=None) -> None:
-        if self._moving:
-            return
         config, seq = self.trace.model.config, len(self.trace.tokens)
         q, k = self.q_and_k()
         places = np.array([self.q_place.value, self.k_place.value]) + self.both.value
@@ -117,12 +114,12 @@ class DialExplorer(OneHead):
         )
         at_home = (self.q_place.value, self.k_place.value) == (self.query.value, self.key.value)
         distance = int(places[0] - places[1])
-        told = f"The {len(parts)} bars add up to {amount(parts.sum())}."
+        told = f"The {len(parts)} bars add up to {digits(parts.sum())}."
         if at_home and not self.both.value and self.key.value <= self.query.value < seq:
             one = self.trace.blocks[self.layer.value].attention_at(self.query.value)
             own = one.scores[self.head.value, 0, self.key.value]
             told += (
-                f" They stand where they do in your text; the score the model used there is {amount(own)}."
+                f" They stand where they do in your text; the score the model used there is {digits(own)}."
             )
         if distance < 0:
             told += " The key stands after the query: the model would mask this score."
@@ -176,16 +173,13 @@ class ScoreByDistance(OneHead):
         far = [100, 1_000]
         self.told.say(
             f"Layer {self.layer.value}, head {self.head.value}: the score is highest at distance {best:,} "
-            f"({amount(own[best])}); at distance 1 it is {amount(own[1])}, at {far[0]} {amount(own[far[0]])}, "
-            f"at {far[1]:,} {amount(own[far[1]])}.",
+            f"({digits(own[best])}); at distance 1 it is {digits(own[1])}, at {far[0]} {digits(own[far[0]])}, "
+            f"at {far[1]:,} {digits(own[far[1]])}.",
             f"With base {bases[1]:,.0f} all hands but the first would turn faster: at {far[0]} the score would be "
-            f"{amount(other[far[0]])}, at {far[1]:,} {amount(other[far[1]])}.",
+            f"{digits(other[far[0]])}, at {far[1]:,} {digits(other[far[1]])}.",
         )
 
 
-def _place(at: int | str, seq: int) -> int | str:
-    """A position that a text of `seq` tokens has (drawn ones only), counted from the end where negative; or ALL."""
-    if at == ALL:
-        return ALL
-    last = min(seq, theme.MAX_TOKENS) - 1
-    return min(max(at + seq if at < 0 else at, 0), last)
+def _clipped(at: int | str, seq: int) -> int | str:
+    """`clip_position` among the tokens that are drawn; or ALL."""
+    return ALL if at == ALL else clip_position(at, min(seq, theme.MAX_TOKENS))

@@ -7,7 +7,7 @@ import traitlets
 
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.position.numbers import amount
+from llmviz.views.position.numbers import digits
 
 
 class RopeDial(Picture):
@@ -37,7 +37,7 @@ class RopeDial(Picture):
             return self.headline()
         rows = [["pair", "tokens a turn", "query's hand", "key's hand", "adds"]]
         for i, (q, k, part, period) in enumerate(zip(self.q_hands, self.k_hands, self.parts, self.periods)):
-            rows.append([i, f"{period:,.3g}", degrees(q), degrees(k), amount(part)])
+            rows.append([i, f"{period:,.3g}", degrees(q), degrees(k), digits(part)])
         return f"{self.headline()}\n{lines(rows)}"
 
     def headline(self) -> str:

@@ -13,9 +13,9 @@ from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, choice, row, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
@@ -33,8 +33,8 @@ class SwapWords(Explorer):
     """
 
     def __init__(self, model: Model, text: str, *, first: int | str = 0, second: int | str = 1):
-        self._model, self._wanted, self._choosing = model, (first, second), False
-        self.box = TextBox(model, text, label="Your text (Enter runs the model)", live=False)
+        self._model, self._wanted = model, (first, second)
+        self.box = Prompt(model, text)
         self.first, self.second = choice([], None, "Swap"), choice([], None, "with")
         self.told = Told()
         self.before = TokenStrip([], highlight_name="to be swapped", stage="position", caption="Your text")
@@ -77,17 +77,14 @@ class SwapWords(Explorer):
         ]
         if None in places or max(places) >= len(options):
             places = [0, 1]
-        self._choosing = True
-        for one, at in zip((self.first, self.second), places):
-            one.options = options
-            one.value = at if at < len(options) else None
-        self._choosing = False
+        with self.quietly():
+            for one, at in zip((self.first, self.second), places):
+                one.options = options
+                one.value = at if at < len(options) else None
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _show(self, _change=None) -> None:
-        if self._choosing:
-            return
         tokens, places = list(self.box.tokens), [self.first.value, self.second.value]
         ready = len(tokens) >= 3 and None not in places
         self.pictures.layout.display = "" if ready else "none"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 
 import ipywidgets
 import numpy as np
@@ -11,12 +10,12 @@ import numpy as np
 from llmviz import experiments
 from llmviz.model import Edits, Model
 from llmviz.sampling import Sampler
-from llmviz.views.kit.controls import Told, button, row, slider
-from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.background import Experiment, Steps, write_into
+from llmviz.views.kit.controls import row, slider
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 SETTINGS: Mapping[str, Edits] = {
@@ -31,69 +30,44 @@ SETTINGS: Mapping[str, Edits] = {
 N_WRITTEN = 30
 
 
-class Background:
-    """One coroutine at a time, beside the kernel's other work; a new one ends the one before."""
-
-    def __init__(self, view: Closable):
-        self._view = view
-        self._task: asyncio.Task | None = None
-
-    @property
-    def busy(self) -> bool:
-        return self._task is not None and not self._task.done()
-
-    def start(self, work: Coroutine) -> None:
-        self.stop()
-        self._task = self._view.beside(work)
-
-    def stop(self) -> None:
-        if self.busy:  # perhaps in the loop of another thread
-            self._task.get_loop().call_soon_threadsafe(self._task.cancel)
-        self._task = None
-
-
-class PositionSwitches(Explorer):
+class PositionSwitches(Experiment):
     """RoPE off, positions equal, stretched or moved in every layer of the real model: what that does to the next
     token, and to 30 tokens written with each setting (always the likeliest token)."""
 
     def __init__(self, model: Model, text: str, *, setting: str = "RoPE off"):
-        self._model, self._setting = model, False
-        self._writing = Background(self)
-        self.box = TextBox(model, text, label="Your text (Enter runs the model)", live=False)
+        super().__init__(f"Write {N_WRITTEN} tokens with each setting")
+        self._model = model
+        self.box = Prompt(model, text)
         self.presets = ipywidgets.ToggleButtons(
             options=list(SETTINGS), value=None, style={"button_width": "auto"}, tooltips=[*SETTINGS]
         )
         self.rope = ipywidgets.Checkbox(True, description="RoPE on", indent=False, layout={"width": "auto"})
         self.scale = slider(1.0, "Positions times", 8.0, step=0.25, stage="position")
         self.shift = slider(0, "plus", 2_000, step=50, stage="position")
-        self.told = Told()
         self.bars = empty_bars(
             model,
             n=10,
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",
         )
-        self.write = button(
-            f"Write {N_WRITTEN} tokens with each setting", "always the likeliest token, in every setting"
-        )
+        [self.write] = self.buttons
+        self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"
         self.strips = {name: TokenStrip([], caption=name, stage="position") for name in SETTINGS}
         self.written = ipywidgets.VBox([])
-        super().__init__(
-            [
-                self.box,
-                self.presets,
-                row(self.rope, self.scale, self.shift),
-                self.told,
-                self.bars,
-                self.write,
-                self.written,
-            ]
+        self.children = (
+            self.box,
+            self.presets,
+            row(self.rope, self.scale, self.shift),
+            self.told,
+            self.bars,
+            row(self.write, self.progress),
+            self.written,
         )
         self.box.observe(self._new_text, "tokens")
         self.presets.observe(self._preset, "value")
         for one in (self.rope, self.scale, self.shift):
             one.observe(self._moved, "value")
-        self.write.on_click(lambda _: self._writing.start(self._write()))
+        self.write.on_click(lambda _: self.start(self._write(), self.write))
         self.presets.value = setting
 
     @property
@@ -104,33 +78,25 @@ class PositionSwitches(Explorer):
             position_shift=float(self.shift.value),
         )
 
-    @one_at_a_time
+    @by_the_reader
     def _preset(self, change) -> None:
         if change["new"] is None:
             return
         edits = SETTINGS[change["new"]]
-        self._setting = True
-        self.rope.value, self.scale.value = edits.rope, edits.position_scale
-        self.shift.value = int(edits.position_shift)
-        self._setting = False
+        with self.quietly():
+            self.rope.value, self.scale.value = edits.rope, edits.position_scale
+            self.shift.value = int(edits.position_shift)
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _moved(self, _change=None) -> None:
-        if self._setting:
-            return
-        named = [name for name, edits in SETTINGS.items() if edits == self.edits]
-        if named:
-            self._setting = True
-            self.presets.value = named[0]
-            self._setting = False
-        else:
-            self.presets.value = None
+        with self.quietly():
+            self.presets.value = next((name for name, edits in SETTINGS.items() if edits == self.edits), None)
         self._show()
 
     @one_at_a_time
     def _new_text(self, _change=None) -> None:
-        self._writing.stop()
+        self.stop()
         self.written.children = ()
         self._show()
 
@@ -141,7 +107,7 @@ class PositionSwitches(Explorer):
         if not self.box.tokens:
             self.told.say("")
             return
-        before = Sampler().probs(self._model.trace(self.box.tokens).logits)
+        before = Sampler().probs(self.box.trace.logits)
         try:
             after = Sampler().probs(self._model.trace(self.box.tokens, self.edits).logits)
         except FloatingPointError as error:
@@ -165,20 +131,15 @@ class PositionSwitches(Explorer):
         share = percent(experiments.moved(before, after))
         return f"{unused}{told} In all, {share} of the probability moved to other tokens."
 
-    async def _write(self) -> None:
+    def _write(self) -> Steps:
         """One strip a setting, filled token by token, one setting after the other."""
         tokens = self.box.tokens
         for strip in self.strips.values():
             strip.change(pieces=[])
         self.written.children = tuple(self.strips.values())
-        for name, strip in self.strips.items():
-            ids: list[int] = []
+        for done, (name, strip) in enumerate(self.strips.items()):
             try:
-                for step in self._model.generate(
-                    tokens, N_WRITTEN, Sampler(temperature=0), edits=SETTINGS[name]
-                ):
-                    ids.append(step.token)
-                    strip.change(pieces=self._model.tokenizer.pieces(ids))
-                    await asyncio.sleep(0.002)
+                for written in write_into(strip, self._model, tokens, N_WRITTEN, SETTINGS[name], ids=False):
+                    yield (done + len(written) / N_WRITTEN) / len(SETTINGS)
             except FloatingPointError as error:
                 self.told.say(f"{name}: {error}")

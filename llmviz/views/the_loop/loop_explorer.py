@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterator
 
 import ipywidgets
 import numpy as np
@@ -12,6 +12,7 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
+from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
@@ -36,7 +37,7 @@ class LoopExplorer(Explorer):
     def __init__(self, model: Model, text: str, *, temperature: float = 1.0, seed: int = 1):
         self._model = model
         self._ended = False
-        self._run = 0  # a number for each time it is stopped: what runs under an older one has been stopped
+        self._work = Background(self)
         self._left = 0  # turns that are still to come
         self.box = TextBox(model, text, label="Your text")
         self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
@@ -100,30 +101,29 @@ class LoopExplorer(Explorer):
             return
         self._left += n
         self._enable()
-        if self._left == n:  # else it is turning already
-            self.beside(self._turn(self._run))
+        if not self._work.busy:
+            self._work.start(self._turns())
 
-    async def _turn(self, run: int) -> None:
-        while (token := self._pick(run)) is not None:
-            await asyncio.sleep(self._pause())
-            self._append(run, token)
+    def _turns(self) -> Iterator[float]:
+        while self._left:
+            token = self._pick()
+            yield self._pause()
+            self._append(token)
             for phase in ("append", "read"):
                 if self._pause():
-                    self._point(run, phase)
-                    await asyncio.sleep(self._pause())
-            if not self._end_turn(run):
-                break
-            await asyncio.sleep(0.01)  # lets the page and the stop button have their turn
+                    self.loop.phase = phase
+                    yield self._pause()
+            self.loop.change(phase="guess", picked=None)  # the model has guessed again
+            self._left = 0 if self._ended else self._left - 1
+            self._enable()
+            yield 0.01  # lets the page and the stop button have their turn
 
     def _pause(self) -> float:
         """Seconds for each part of a turn: the last of many, or a single one, is there to be watched."""
         return 0.3 if self._left == 1 else 0.0
 
-    @one_at_a_time
-    def _pick(self, run: int) -> int | None:
-        """Draw the next token; None where the loop has come to its end."""
-        if run != self._run or not self._left or self._ended:
-            return None
+    def _pick(self) -> int:
+        """Draw the next token."""
         probs = self.probs
         token = sampling.draw(probs, self._rng)
         piece = self._piece(token)
@@ -133,10 +133,7 @@ class LoopExplorer(Explorer):
         self.loop.change(phase="pick", picked=piece)
         return token
 
-    @one_at_a_time
-    def _append(self, run: int, token: int) -> None:
-        if run != self._run:
-            return
+    def _append(self, token: int) -> None:
         self._show([*self.trace.tokens, token])
         if token == self._model.tokenizer.eos_token:
             self._ended = True
@@ -148,22 +145,6 @@ class LoopExplorer(Explorer):
             self.told.say(
                 f"{MAX_TOKENS} tokens are as many as this page draws. Start again, or shorten your text."
             )
-
-    @one_at_a_time
-    def _point(self, run: int, phase: str) -> None:
-        """Show which part of the loop is at work."""
-        if run == self._run:
-            self.loop.phase = phase
-
-    @one_at_a_time
-    def _end_turn(self, run: int) -> bool:
-        """The model has guessed again; says whether another turn follows."""
-        if run != self._run:
-            return False
-        self.loop.change(phase="guess", picked=None)
-        self._left = 0 if self._ended else self._left - 1
-        self._enable()
-        return self._left > 0
 
     def _show(self, tokens: list[int]) -> None:
         """Run the model over these tokens and draw everything."""
@@ -200,7 +181,7 @@ class LoopExplorer(Explorer):
 
     @one_at_a_time
     def _halt(self) -> None:
-        self._run += 1
+        self._work.stop()
         self._left = 0
         self._enable()
 

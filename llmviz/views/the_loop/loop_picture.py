@@ -39,6 +39,7 @@ class LoopPicture(Picture):
     """
 
     _static = "loop_picture"
+    _by_page = ()
     _data = ("pieces", "n_prompt", "phase", "picked", "likeliest", "probs")
 
     pieces = Pieces()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import ipywidgets
 import traitlets
@@ -11,12 +10,13 @@ import traitlets
 from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
+from llmviz.views.kit.background import Background, write_into
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Question
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_WRITTEN = 20
@@ -69,6 +69,7 @@ class Switches(Picture):
     """
 
     _static = "switches"
+    _by_page = ("off_parts", "off_cells")
     _data = ("off_parts", "off_cells")
 
     parts = traitlets.Dict().tag(sync=True)
@@ -85,6 +86,18 @@ class Switches(Picture):
             n_heads=config.n_heads,
             **{"stage": "attention", **traits},
         )
+
+    @traitlets.validate("off_parts", "off_cells")
+    def _parts_that_exist(self, proposal):
+        off = proposal["value"]
+        if proposal["trait"].name == "off_cells":
+            rows, layers = self.n_heads + 2, self.n_layers
+            if not all(0 <= row < rows and 0 <= layer < layers for row, layer in off):
+                raise traitlets.TraitError(f"a cell is [row, layer] within {(rows, layers)}")
+            off = [*map(tuple, off)]
+        if len(set(off)) < len(off):
+            raise traitlets.TraitError("each part is off once")
+        return proposal["value"]
 
     @property
     def edits(self) -> Edits:
@@ -150,8 +163,8 @@ class Switchboard(Explorer):
 
     def __init__(self, model: Model, text: str):
         self._model = model
-        self._task: asyncio.Task | None = None
-        self.box = TextBox(model, text, label="Your text", live=False)
+        self._work = Background(self)
+        self.box = Prompt(model, text, label="Your text")
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = button("everything on")
         names = [("choose an experiment …", ""), *((name, name) for name in experiments(model.config))]
@@ -196,8 +209,7 @@ class Switchboard(Explorer):
         for one in (self.bars, self.before, self.after):
             one.layout.visibility = shown
         if tokens:
-            self._logits = self._model.trace(tokens).logits
-            self._whole = Sampler().probs(self._logits)
+            self._whole = Sampler().probs(self.box.trace.logits)
             self._whole_is_written = False
             self.before.change(pieces=[])
         self._ask()
@@ -206,7 +218,7 @@ class Switchboard(Explorer):
     @one_at_a_time
     def _run(self, _change=None) -> None:
         """The model with the switches as they are: the bars now, the written tokens one by one."""
-        self._cancel()
+        self._work.stop()
         if not self.box.tokens:
             return
         edits, before = self.switches.edits, self._whole
@@ -214,7 +226,7 @@ class Switchboard(Explorer):
         try:
             self._logits = self._model.trace(self.box.tokens, edits).logits
         except FloatingPointError as error:
-            self._logits = self._model.trace(self.box.tokens).logits
+            self._logits = self.box.trace.logits
             self.bars.show(before, before=None)
             self.told.say(f"{self.switches.text()}: {error}. The bars show the whole model.")
             edits = None
@@ -222,7 +234,7 @@ class Switchboard(Explorer):
             probs = Sampler().probs(self._logits)
             self.bars.show(probs, before=before if self.switches.named() else None)
             self.told.say(self._verdict(before, probs))
-        self._task = self.beside(self._write(edits))
+        self._work.start(self._write(edits))
 
     def _verdict(self, before, probs) -> str:
         if not self.switches.named():
@@ -240,29 +252,21 @@ class Switchboard(Explorer):
 
     # --- written text, token by token ---
 
-    async def _write(self, edits: Edits | None) -> None:
+    def _write(self, edits: Edits | None) -> Iterator[float]:
         """First what the whole model writes, if that is not known yet, then what the switched one writes."""
         if not self._whole_is_written:
-            await self._stream(Edits(), self.before)
+            yield from self._stream(Edits(), self.before)
             self._whole_is_written = True
         if edits is not None:
-            await self._stream(edits, self.after)
+            yield from self._stream(edits, self.after)
 
-    async def _stream(self, edits: Edits, strip: TokenStrip) -> None:
-        tokens: list[int] = []
-        await asyncio.sleep(0.05)  # the bars come first, and a second click is heard
+    def _stream(self, edits: Edits, strip: TokenStrip) -> Iterator[float]:
+        yield 0.05  # the bars come first, and a second click is heard
         try:
-            for step in self._model.generate(self.box.tokens, N_WRITTEN, Sampler(temperature=0), edits=edits):
-                tokens.append(step.token)
-                strip.change(pieces=self._model.tokenizer.pieces(tokens), ids=list(tokens))
-                await asyncio.sleep(0.005)
+            for _ in write_into(strip, self._model, self.box.tokens, N_WRITTEN, edits):
+                yield 0.005
         except FloatingPointError as error:
             self.told.say(f"{self.switches.text()}: {error}.")
-
-    def _cancel(self) -> None:
-        if self._task and not self._task.done():
-            self._task.cancel()
-        self._task = None
 
     # --- experiments: predict, commit, see ---
 

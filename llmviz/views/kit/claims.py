@@ -16,24 +16,24 @@ HEADS = ("People say", "Measured here, now", "So it …")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Claim:
     """One claim, the numbers that test it, and what follows from just these numbers."""
 
-    claim: str
+    said: str
     measured: str
     verdict: str
 
 
-class Verdicts(Closable, ipywidgets.HTML):
+class Claims(Closable, ipywidgets.HTML):
     """Claims as a table, a line each. `rows` keeps them."""
 
-    def __init__(self, rows: Iterable[Verdict]):
+    def __init__(self, rows: Iterable[Claim]):
         self.rows = tuple(rows)
         super().__init__(layout={"max_width": "980px"})
         cell = "padding:7px 14px 7px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
         head = "".join(f'<th style="{cell}" scope="col">{name}</th>' for name in HEADS)
         lines = [
-            f'<td style="{cell}">{html.escape(one.claim)}</td><td style="{cell}">{html.escape(one.measured)}</td>'
+            f'<td style="{cell}">{html.escape(one.said)}</td><td style="{cell}">{html.escape(one.measured)}</td>'
             f'<td style="{cell};font-weight:600">{html.escape(one.verdict)}</td>'
             for one in self.rows
         ]
