@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import ipywidgets
 import numpy as np
 import pytest
 import traitlets
@@ -453,3 +454,24 @@ def test_whatever_the_loop_is_given(tiny_model, kind, text):
         explorer.step.click()
         assert len(explorer.tokens) == min(len(prompt) + 1, tiny_model.config.n_ctx)
     repr(explorer)
+
+
+def test_one_prompt_leads_a_whole_page_and_outlives_its_pictures(tiny_model):
+    alive = ipywidgets.widgets.widget._instances
+    before = len(alive)
+    prompt = Prompt(tiny_model, TEXT)
+    kinds = ("TemperatureExplorer", "SamplerChain", "Draws", "Surprise", "StepByStep", "Writing", "ChatEnd")
+    shown = {kind: getattr(pictures, kind)(prompt) for kind in (*kinds, "Continuations")}
+    prompt.box.value = "the dog"
+    trace = tiny_model.trace("the dog")
+    probs = ops.softmax(trace.logits)
+    np.testing.assert_allclose(shown["TemperatureExplorer"].bars.probs, np.sort(probs)[::-1][:15], rtol=1e-4)
+    np.testing.assert_allclose(shown["Draws"].bars.before, np.sort(probs)[::-1][:15], rtol=1e-4)
+    assert shown["Surprise"].strip.pieces == trace.pieces
+    for text in (shown["StepByStep"].text, *shown["Writing"].texts, shown["ChatEnd"].texts[1]):
+        assert text.pieces[: text.n_prompt] == trace.pieces
+    for one in shown.values():
+        one.close()
+    assert prompt.box.comm is not None
+    prompt.close()
+    assert len(alive) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from copy import deepcopy
 
@@ -24,49 +25,37 @@ def empty_figure(line_names: Sequence[str]):
         "linewidth": 2,
         "title": "",
     }
+    scatter = functools.partial(go.Scatter3d, x=[], y=[], z=[], visible=False)
     dots = [
-        go.Scatter3d(
-            x=[],
-            y=[],
-            z=[],
+        scatter(
             text=[],
             mode="markers",
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
             marker={"color": color, "symbol": symbol, "size": {"x": 3, "cross": 8}.get(symbol, 6)},
-            visible=False,
         )
         for color, symbol in theme.GROUPS
     ]
+    own = theme.stage_color("embeddings")
     strokes = [
-        go.Scatter3d(
-            x=[],
-            y=[],
-            z=[],
+        scatter(
             name=name,
             mode="lines",
             hoverinfo="skip",
-            visible=False,
             showlegend=True,
             line={"color": color, "dash": dash, "width": 5},
         )
-        for name, dash, color in zip(
-            line_names, ("solid", "dot"), (theme.stage_color("embeddings"), theme.MID_GREY)
-        )
+        for name, dash, color in zip(line_names, ("solid", "dot"), (own, theme.MID_GREY))
     ]
     names = [
-        go.Scatter3d(
-            x=[],
-            y=[],
-            z=[],
+        scatter(
             text=[],
             mode="text",
             textposition="top center",
             hoverinfo="skip",
-            visible=False,
             showlegend=False,
             textfont={"size": size, "color": color, "weight": weight},
         )
-        for size, color, weight in ((14, theme.MID_GREY, 400), (18, theme.stage_color("embeddings"), 700))
+        for size, color, weight in ((14, theme.MID_GREY, 400), (18, own, 700))
     ]
     return go.Figure(
         data=[*dots, *strokes, *names],
