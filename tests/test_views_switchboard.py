@@ -108,13 +108,15 @@ def test_overflow_is_told_in_a_sentence(model, monkeypatch):
     board = Switchboard(model, TEXT)
     board.switches.off_parts = ["norm"]
     assert "overflow" in repr(board.told)
-    assert board.bars.before is None
+    assert board.bars.layout.visibility == "hidden"  # no bars of another model under this one's title
     board.all_on.click()
+    assert board.bars.layout.visibility == "visible"
     assert "Everything is on" in repr(board.told)
 
 
-def test_an_empty_text_hides_the_pictures(board):
+def test_an_empty_text_leaves_the_last_run(board):
+    before = board.bars.probs
     board.box.box.value = ""
-    assert board.bars.layout.visibility == "hidden"
+    np.testing.assert_array_equal(board.bars.probs, before)
     board.box.box.value = "Hello"
-    assert board.bars.layout.visibility == "visible"
+    assert not np.array_equal(board.bars.probs, before)

@@ -132,15 +132,32 @@ def test_whatever_is_typed_is_drawn_or_answered(loop, text):
     loop.box.box.value = text
     if loop.box.tokens:
         assert loop.strip.ids == loop.box.tokens
-        assert loop.bars.layout.visibility == "visible"
-    else:
+    else:  # the last run stays, and the page says that it is not this text's
         assert "Type something" in loop.box.message.value
-        assert loop.bars.layout.visibility == "hidden"
-        assert loop.pick.disabled
+        assert loop.strip.ids == loop.box.trace.tokens
+        assert loop.box.freshness.shown == TEXT
     assert "<script>" not in loop.box.message.value
     loop.box.box.value = TEXT
     assert loop.strip.ids == loop.box.tokens
-    assert loop.bars.layout.visibility == "visible"
+
+
+def test_near_temperature_zero_the_rows_are_the_models_likeliest(loop):
+    loop.temperature.value = 0.05
+    assert loop.bars.ids == np.argsort(-loop.trace.logits, kind="stable")[: len(loop.bars.ids)].tolist()
+
+
+def test_what_was_written_can_be_read(loop, tiny_model):
+    loop.pick.click()
+    assert tiny_model.tokenizer.decode(loop.trace.tokens) in repr(loop.whole_text)
+    loop.again.click()
+    assert not loop.whole_text.sentences
+
+
+def test_a_text_that_fills_the_page_is_not_written_on(tiny_model):
+    loop = LoopExplorer(tiny_model, "a b " * 700)
+    assert loop.pick.disabled
+    loop.turn(1)
+    assert len(loop.trace.tokens) == len(loop.box.tokens)
 
 
 def test_a_long_text_uses_the_first_512_tokens(tiny_model):

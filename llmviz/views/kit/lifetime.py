@@ -68,6 +68,10 @@ class Closable(traitlets.HasTraits):
         """Call this when the view is about to be closed and everything in it still lives."""
         self._endings = (*self._endings, end)
 
+    def goes_with_its_followers(self) -> None:
+        """Nobody else needs it: it is closed with the last view that watches it."""
+        self._left = True
+
     def leave(self) -> None:
         """The cell that made this view runs again: close it, at the latest when nothing on the page follows it."""
         self._left = True

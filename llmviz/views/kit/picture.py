@@ -294,7 +294,8 @@ class Explorer(Closable, ipywidgets.VBox):
     def follow(self, source, show: Callable) -> None:
         """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
         if getattr(source, "travels", False):
-            self.children = (source, *self.children)
+            if not any(child is source for child in self.children):
+                self.children = (source, *self.children)
             self.add_class(f"lv-follows-{source.model_id}")
         super().follow(source, show)
 

@@ -115,9 +115,8 @@ class Prompt(TextBox):
 
     trace = traitlets.Instance(Trace)
 
-    def __init__(
-        self, model: Model, text: str, *, label: str = "Your text (Enter runs the model)", live: bool = False
-    ):
+    def __init__(self, model: Model, text: str, *, label: str = "", live: bool = False):
+        label = label or ("Your text" if live else "Your text (Enter runs the model)")
         super().__init__(model, text, label=label, live=live)
         self.language_model = model
         self.observe(self._run, "tokens")
@@ -127,6 +126,15 @@ class Prompt(TextBox):
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
             self.trace = self.language_model.trace(self.tokens or [0])
+
+
+def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
+    """A page's own prompt as it is; for a text a new one, which goes with the view that follows it."""
+    if isinstance(text, Prompt):
+        return text
+    prompt = Prompt(model, text, **options)
+    prompt.goes_with_its_followers()
+    return prompt
 
 
 def trace_of(source: Prompt | Trace) -> Trace:

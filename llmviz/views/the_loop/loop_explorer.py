@@ -17,7 +17,7 @@ from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import TextBox
+from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.the_loop.loop_picture import LoopPicture
@@ -28,18 +28,20 @@ N_GUESSES = 4  # bars inside the loop's own picture
 class LoopExplorer(Explorer):
     """Type a text, turn the temperature, and let the model write on, one drawn token at a time.
 
-    `trace` is the run over the text as it stands (None where there is nothing to run); other pictures can follow it.
+    text: what stands in the box at first, or a page's own `Prompt`. `trace` is the run over the text as it stands,
+    with what was written; other pictures can follow it.
     The draws come from one generator, seeded when the loop starts again: the same seed gives the same text.
     """
 
-    trace = traitlets.Instance(Trace, allow_none=True)
+    trace = traitlets.Instance(Trace)
 
-    def __init__(self, model: Model, text: str, *, temperature: float = 1.0, seed: int = 1):
+    def __init__(self, model: Model, text: str | Prompt, *, temperature: float = 1.0, seed: int = 1):
         self._model = model
         self._ended = False
+        self._most = min(MAX_TOKENS, model.config.n_ctx)
         self._work = Background(self)
         self._left = 0  # turns that are still to come
-        self.box = TextBox(model, text, label="Your text")
+        self.box = as_prompt(model, text, live=True)
         self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
         self.seed = seed_box(seed)
         self.pick = button("pick one", "draw one token by these probabilities", "primary")
@@ -47,6 +49,7 @@ class LoopExplorer(Explorer):
         self.stop = button("stop", "stop writing")
         self.again = button("start again", "back to your own text, and the dice back to the seed")
         self.told = Told(layout={"min_height": "26px"})
+        self.whole_text = Told()
         self.strip = TokenStrip(
             [],
             [],
@@ -63,21 +66,20 @@ class LoopExplorer(Explorer):
         buttons = ipywidgets.HBox([self.pick, self.write, self.stop, self.again])
         super().__init__(
             [
-                self.box,
                 row(self.temperature, buttons, self.seed),
                 self.told,
                 self.strip,
+                self.whole_text,
                 row(wide(self.bars, 480), wide(self.loop, 400)),
             ]
         )
         self.temperature.observe(self._draw_bars, "value")
         self.seed.observe(self.start_again, "value")
-        self.box.observe(self.start_again, "tokens")
         self.pick.on_click(lambda _: self.turn(1))
         self.write.on_click(lambda _: self.turn(30))
         self.stop.on_click(lambda _: self._halt())
         self.again.on_click(self.start_again)
-        self.start_again()
+        self.follow(self.box, self.start_again)
 
     @property
     def probs(self) -> np.ndarray:
@@ -88,16 +90,16 @@ class LoopExplorer(Explorer):
     def start_again(self, _change=None) -> None:
         """Back to the typed text, with the generator at its seed."""
         self._halt()
-        self._ended = False
+        self._ended = len(self.box.trace.tokens) >= self._most
         self._rng = np.random.default_rng(self.seed.value)
         self.told.say()
-        self._show(list(self.box.tokens))
+        self._show(self.box.trace.tokens)
         self.loop.change(phase="guess", picked=None)
 
     @one_at_a_time
     def turn(self, n: int) -> None:
         """Let the loop turn n times more; in a notebook it runs beside everything else, so that `stop` is heard."""
-        if self._ended or self.trace is None:
+        if self._ended:
             return
         self._left += n
         self._enable()
@@ -140,36 +142,33 @@ class LoopExplorer(Explorer):
             self.told.say(
                 f"It chose {quote(self._piece(token))}, its sign for “I am done”: the loop ends here."
             )
-        elif len(self.trace.tokens) >= MAX_TOKENS:
+        elif len(self.trace.tokens) >= self._most:
             self._ended = True
             self.told.say(
-                f"{MAX_TOKENS} tokens are as many as this page draws. Start again, or shorten your text."
+                f"{self._most} tokens are as many as this page draws. Start again, or shorten your text."
             )
 
     def _show(self, tokens: list[int]) -> None:
         """Run the model over these tokens and draw everything."""
-        n_prompt = len(self.box.tokens)
-        self.trace = self._model.trace(tokens) if tokens else None
-        pieces = self.trace.pieces if tokens else []
-        self._as_it_is = Sampler().probs(self.trace.logits) if tokens else None
+        n_prompt = len(self.box.trace.tokens)
+        self.trace = self._model.trace(tokens)
+        pieces = self.trace.pieces
+        self._as_it_is = Sampler().probs(self.trace.logits)
         self.strip.change(
             pieces=pieces, ids=tokens, highlight=list(range(n_prompt, len(pieces))), selected=None
         )
+        written = self._model.tokenizer.decode(tokens)
+        self.whole_text.say(f"As a reader sees it: {written}" if len(tokens) > n_prompt else "")
         self.loop.change(pieces=pieces, n_prompt=n_prompt)
-        self.bars.layout.visibility = "visible" if tokens else "hidden"
         self.bars.selected = None
         self._draw_bars()
         self._enable()
 
     @one_at_a_time
     def _draw_bars(self, _change=None) -> None:
-        if self.trace is None:
-            self.loop.change(likeliest=[], probs=None)
-            return
-        if self.temperature.value == 1:
-            self.bars.show(self._as_it_is, before=None)
-        else:
-            self.bars.show(self.probs, before=self._as_it_is)
+        # Ranked by the scores: at a temperature near 0 most of the twenty have no probability left to be ranked by.
+        before = None if self.temperature.value == 1 else self._as_it_is
+        self.bars.show(self.probs, before=before, ranked_by=self.trace.logits)
         self.loop.change(likeliest=self.bars.pieces[:N_GUESSES], probs=self.bars.probs[:N_GUESSES])
 
     @one_at_a_time
@@ -187,7 +186,7 @@ class LoopExplorer(Explorer):
 
     def _enable(self) -> None:
         # Pressing once more adds to the turns. (And a button that is disabled would lose the focus of the keyboard.)
-        self.pick.disabled = self.write.disabled = self.trace is None or self._ended
+        self.pick.disabled = self.write.disabled = self._ended
         self.stop.disabled = self._left <= 1
 
     def _piece(self, token: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import ipywidgets
 import traitlets
 
-from llmviz.model import Config, Edits, Model
+from llmviz.model import Config, Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.background import Background, write_into
@@ -16,7 +16,7 @@ from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Question
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_WRITTEN = 20
@@ -158,13 +158,14 @@ def experiments(config: Config) -> dict[str, dict]:
 class Switchboard(Explorer):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
-    What is written takes always the likeliest token, so the only difference is what was switched off.
+    What is written takes always the likeliest token, so the only difference is what was switched off. text: what
+    stands in the box at first, or a page's own `Prompt`.
     """
 
-    def __init__(self, model: Model, text: str):
+    def __init__(self, model: Model, text: str | Prompt):
         self._model = model
         self._work = Background(self)
-        self.box = Prompt(model, text, label="Your text")
+        self.box = as_prompt(model, text)
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = button("everything on")
         names = [("choose an experiment …", ""), *((name, name) for name in experiments(model.config))]
@@ -186,7 +187,6 @@ class Switchboard(Explorer):
         strips = ipywidgets.VBox([self.before, self.after])
         super().__init__(
             [
-                self.box,
                 row(self.experiments, self.all_on),
                 self.predict,
                 self.switches,
@@ -194,24 +194,19 @@ class Switchboard(Explorer):
                 row(wide(self.bars, 420), wide(strips, 420)),
             ]
         )
-        self.box.observe(self._new_text, "tokens")
         self.switches.observe(self._run, ["off_parts", "off_cells"])
         self.all_on.on_click(lambda _: self._set({"off_parts": [], "off_cells": []}))
         self.experiments.observe(self._ask, "value")
         self.predict.observe(self._committed, "committed")
-        self._new_text()
+        self.follow(self.box, self._new_text)
 
     @one_at_a_time
-    def _new_text(self, _change=None) -> None:
+    def _new_text(self, trace: Trace) -> None:
         """The whole model on a new text; then the switches again."""
-        tokens = self.box.tokens
-        shown = "visible" if tokens else "hidden"
-        for one in (self.bars, self.before, self.after):
-            one.layout.visibility = shown
-        if tokens:
-            self._whole = Sampler().probs(self.box.trace.logits)
-            self._whole_is_written = False
-            self.before.change(pieces=[])
+        self._tokens = trace.tokens
+        self._whole = Sampler().probs(trace.logits)
+        self._whole_is_written = False
+        self.before.change(pieces=[])
         self._ask()
         self._run()
 
@@ -219,26 +214,25 @@ class Switchboard(Explorer):
     def _run(self, _change=None) -> None:
         """The model with the switches as they are: the bars now, the written tokens one by one."""
         self._work.stop()
-        if not self.box.tokens:
-            return
         edits, before = self.switches.edits, self._whole
         self.after.change(pieces=[])
         try:
-            self._logits = self._model.trace(self.box.tokens, edits).logits
+            self._logits = self._model.trace(self._tokens, edits).logits
         except FloatingPointError as error:
             self._logits = self.box.trace.logits
-            self.bars.show(before, before=None)
-            self.told.say(f"{self.switches.text()}: {error}. The bars show the whole model.")
+            self.bars.layout.visibility = "hidden"  # there is no next token to show
+            self.told.say(f"{self.switches.text()}: {error}.")
             edits = None
         else:
             probs = Sampler().probs(self._logits)
+            self.bars.layout.visibility = "visible"
             self.bars.show(probs, before=before if self.switches.named() else None)
             self.told.say(self._verdict(before, probs))
         self._work.start(self._write(edits))
 
     def _verdict(self, before, probs) -> str:
         if not self.switches.named():
-            return "Everything is on: this is the model as it was trained."
+            return "Everything is on: this is the whole model."
         first, now = int(before.argmax()), int(probs.argmax())
         named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])}, and has {percent(probs[first])} now"
@@ -263,7 +257,7 @@ class Switchboard(Explorer):
     def _stream(self, edits: Edits, strip: TokenStrip) -> Iterator[float]:
         yield 0.05  # the bars come first, and a second click is heard
         try:
-            for _ in write_into(strip, self._model, self.box.tokens, N_WRITTEN, edits):
+            for _ in write_into(strip, self._model, self._tokens, N_WRITTEN, edits):
                 yield 0.005
         except FloatingPointError as error:
             self.told.say(f"{self.switches.text()}: {error}.")
@@ -278,8 +272,8 @@ class Switchboard(Explorer):
     def _ask(self, _change=None) -> None:
         """Put the question for the chosen experiment; its switches move only after the commitment."""
         name = self.experiments.value
-        self.predict.layout.display = "none" if not name or not self.box.tokens else ""
-        if not name or not self.box.tokens:
+        self.predict.layout.display = "" if name else "none"
+        if not name:
             return
         first = int(self._whole.argmax())
         piece = quote(self._model.tokenizer.pieces([first])[0])
@@ -297,7 +291,7 @@ class Switchboard(Explorer):
         """What really happens, as an index of OUTCOMES."""
         edits = as_edits(self._model.config.n_heads, **self._experiment)
         try:
-            probs = Sampler().probs(self._model.trace(self.box.tokens, edits).logits)
+            probs = Sampler().probs(self._model.trace(self._tokens, edits).logits)
         except FloatingPointError:
             return 3
         first = int(self._whole.argmax())
