@@ -56,7 +56,7 @@ class Induction(Explorer):
             caption="Probability of the right next token",
         )
         self.told = Told()
-        self.grid = empty_grid(model.config, measure="induction score", selected=[0, 0])
+        self.grid = empty_grid(model.config, measure="induction score")
         super().__init__([row(self.n, self.off, self.seed), self.curves, self.told, self.grid])
         self.run()
 

@@ -43,6 +43,7 @@ class PipelineMap(Picture):
 
     _esm = script("pipeline_map")
     _css = style("pipeline_map")
+    _by_page = ("picked",)
     _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)

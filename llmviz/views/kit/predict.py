@@ -26,6 +26,7 @@ class Predict(Picture):
 
     _esm = script("predict")
     _css = style("predict")
+    _by_page = ("guess", "committed")
     _data = ("question", "options", "guess", "committed", "answer_text")
 
     question = Text()
@@ -62,6 +63,13 @@ class Predict(Picture):
             options = [clean(str(option)) for option in options]
         super().__init__(question=question, options=options, unit=unit, low=low, high=high, **traits)
         self.observe(self._reveal, "committed")
+
+    @traitlets.validate("guess")
+    def _an_option(self, proposal):
+        guess = proposal["value"]
+        if None not in (guess, self.options) and guess not in range(len(self.options)):
+            raise traitlets.TraitError(f"there is no option number {guess}")
+        return guess
 
     def ask_again(self, answer: Callable[[], Value] | Value | None = None) -> None:
         """Back to the open question, with another answer if one is given."""

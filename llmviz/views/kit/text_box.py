@@ -11,7 +11,7 @@ import traitlets
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.picture import guard, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -73,6 +73,7 @@ class TextBox(Closable, ipywidgets.VBox):
         self.box.tooltip = label
         self.message = ipywidgets.HTML()
         super().__init__([ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.message])
+        guard(self)
         self.box.observe(self._read, "value")
         self._read()
 

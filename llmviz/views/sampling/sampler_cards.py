@@ -45,6 +45,7 @@ class SamplerCards(Picture):
 
     _esm = script("sampler_cards")
     _css = style("sampler_cards")
+    _by_page = ("order", "on", "settings")
     _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)

@@ -59,6 +59,7 @@ class WrittenText(Picture):
 
     _esm = script("written_text")
     _css = style("written_text")
+    _by_page = ("selected", "choice")
     _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()

@@ -165,6 +165,7 @@ class Switchboard(Explorer):
     def __init__(self, model: Model, text: str):
         self._model = model
         self._work = Background(self)
+        self._experiment: dict[str, list] = {}  # the traits of `Switches` that the question is about
         self.box = Prompt(model, text, label="Your text")
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = button("everything on")
@@ -308,6 +309,6 @@ class Switchboard(Explorer):
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
 
     @one_at_a_time
-    def _committed(self, change) -> None:
-        if change["new"]:
+    def _committed(self, _change) -> None:
+        if self.predict.committed:  # and not taken back for want of a guess
             self._set(self._experiment)

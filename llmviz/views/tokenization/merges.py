@@ -21,6 +21,7 @@ class MergeReplay(Picture):
 
     _esm = script("merge_replay")
     _css = style("merge_replay")
+    _by_page = ("step",)
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)

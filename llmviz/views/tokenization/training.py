@@ -26,6 +26,7 @@ class Training(Picture):
 
     _esm = script("bpe_training")
     _css = style("bpe_training")
+    _by_page = ("step", "chosen")
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)
