@@ -14,6 +14,7 @@ from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.text_box import Prompt, TextBox
+from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
@@ -37,6 +38,7 @@ __all__ = [
     "TokenStrip",
     "VectorPicture",
     "live",
+    "print_style",
     "provenance",
     "quote",
     "visible",
