@@ -454,7 +454,8 @@ def test_figures_by_hand_wear_the_kits_look():
     import matplotlib.pyplot as plt
 
     with plt.rc_context({"backend": "agg"}):
-        theme.print_style("ffn")
+        for stage in ("attention", "ffn"):
+            theme.print_style(stage)
         axes = plt.figure().subplots()
         [line] = axes.plot([1, 2])
         shown = axes.imshow(np.ma.masked_invalid([[0.0, 1.0, np.nan]]))

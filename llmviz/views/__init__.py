@@ -18,7 +18,6 @@ from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
-from llmviz.views.the_loop.loop_picture import LoopPicture
 from llmviz.views.the_loop.stage_tour import StageTour
 from llmviz.views.the_loop.switchboard import Switchboard
 
@@ -27,7 +26,6 @@ __all__ = [
     "HeatMap",
     "LinePlot",
     "LoopExplorer",
-    "LoopPicture",
     "NextTokenBars",
     "PipelineMap",
     "Predict",

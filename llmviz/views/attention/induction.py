@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from llmviz import Edits, attention, ops
 from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
-from llmviz.views.kit.background import Background
+from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
@@ -91,7 +89,7 @@ class Induction(Explorer):
         if self.strongest:
             self._work.start(self._switch_off(tokens, right))
 
-    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Iterator[float]:
+    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Steps:
         """The second pass without the strongest heads, and without as many others."""
         n, k = self.n.value, len(self.strongest)
         curves = []

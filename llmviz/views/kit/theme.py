@@ -161,8 +161,8 @@ def print_style(stage: str = "embeddings") -> None:
     from matplotlib.colors import LinearSegmentedColormap
 
     accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
-    how_much = LinearSegmentedColormap.from_list("llmviz", SEQUENTIAL["light"])
-    matplotlib.colormaps.register(how_much, force=True)
+    if "llmviz" not in matplotlib.colormaps:
+        matplotlib.colormaps.register(LinearSegmentedColormap.from_list("llmviz", SEQUENTIAL["light"]))
     inked = (
         "text.color",
         "axes.labelcolor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import traitlets
@@ -10,7 +10,7 @@ import traitlets
 from llmviz.model import Config, Edits, Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.background import Background, write_into
+from llmviz.views.kit.background import Background, Steps, write_into
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent, script, style
@@ -254,7 +254,7 @@ class Switchboard(Explorer):
 
     # --- written text, token by token ---
 
-    def _write(self, edits: Edits | None) -> Iterator[float]:
+    def _write(self, edits: Edits | None) -> Steps:
         """First what the whole model writes, if that is not known yet, then what the switched one writes."""
         if not self._whole_is_written:
             yield from self._stream(Edits(), self.before)
@@ -262,7 +262,7 @@ class Switchboard(Explorer):
         if edits is not None:
             yield from self._stream(edits, self.after)
 
-    def _stream(self, edits: Edits, strip: TokenStrip) -> Iterator[float]:
+    def _stream(self, edits: Edits, strip: TokenStrip) -> Steps:
         yield 0.05  # the bars come first, and a second click is heard
         try:
             for _ in write_into(strip, self._model, self.box.tokens, N_WRITTEN, edits):
