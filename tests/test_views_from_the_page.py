@@ -108,6 +108,12 @@ def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong)
     assert (grid.selected, grid.chosen) == ([2, 1], [[0, 0]])
 
 
+def test_a_selection_is_let_go_where_a_picture_can_be_without():
+    arcs = views.Arcs(["a", "b"], np.eye(2), selected=1)
+    arcs.set_state({"selected": None})
+    assert arcs.selected is None
+
+
 def test_one_wrong_value_keeps_the_others_out():
     grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})

@@ -149,9 +149,7 @@ def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
     if isinstance(value, bool):
         return isinstance(getattr(widget, name), bool)
     if value is None:
-        return (
-            isinstance(widget, Picture) and name != "selected"
-        )  # a control has a value; a selection is moved
+        return isinstance(widget, Picture)  # a control always has a value
     if isinstance(value, int | float) and name == "value":
         return getattr(widget, "min", -math.inf) <= value <= getattr(widget, "max", math.inf)
     found = [*itertools.islice(_leaves(value), PAGE_LIMIT + 1)]
