@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-PLOTTING = {"plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
+PLOTTING = {"matplotlib", "plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
 NEW_FORM = {"00_the_loop"}  # a core with folds; the others are to follow
 
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
@@ -36,6 +36,9 @@ _late = [(_told[c.model_id][1], late[1]) for c in list(_w.widgets.widget._instan
          if isinstance(c, _Q) and c.model_id in _told and (late := _tell(c)) != _told[c.model_id]]
 print(len(_told), _late)
 """
+BY_HAND = (
+    4  # calls in a cell that draws with matplotlib by hand; more is a picture, and belongs to llmviz.views
+)
 
 
 @each_notebook
@@ -148,6 +151,8 @@ def _cell_problems(cell, following) -> list[str]:
         tree = ast.parse(cell.source)
     except SyntaxError as error:
         return [*problems, f"not plain Python: {error}"]
+    if cell.source.count("plt.") > BY_HAND:
+        problems.append(f"more than {BY_HAND} calls of matplotlib")
     exercise = "checks." in cell.source or (following is not None and "checks." in following.source)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) and not exercise:
@@ -155,7 +160,9 @@ def _cell_problems(cell, following) -> list[str]:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         problems += [
-            f"imports {name}: plots belong to llmviz.views" for name in names if _top(name) in PLOTTING
+            f"imports {name}: plots belong to llmviz.views"
+            for name in names
+            if _top(name) in PLOTTING and name != "matplotlib.pyplot"
         ]
     return problems
 
@@ -281,6 +288,8 @@ def markdown(source: str, **metadata):
         (code("x = 1", "y = 2"), "code to read in the core"),
         (code("\n".join(["x = 1"] * 21)), "21 lines; at most 20"),
         (code("def f():\n    return 1"), "defines f outside an exercise"),
+        (code("from matplotlib import animation"), "imports matplotlib"),
+        (code("plt.plot(x);" * 5), "more than 4 calls of matplotlib"),
         (code("from plotly import express"), "imports plotly"),
         (code("%timeit 1"), "not plain Python"),
         (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
+from matplotlib.colors import to_hex
 
 from llmviz import views
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
@@ -448,6 +449,24 @@ def test_stage_color_says_which_stages_there_are():
     assert theme.stage_color("ffn", "dark") == theme.STAGE_COLORS["ffn"][1]
     with pytest.raises(ValueError, match="tokenization, embeddings"):
         theme.stage_color("lunch")
+
+
+def test_figures_by_hand_wear_the_kits_look():
+    import matplotlib.pyplot as plt
+
+    with plt.rc_context({"backend": "agg"}):
+        for stage in ("attention", "ffn"):
+            theme.print_style(stage)
+        axes = plt.figure().subplots()
+        [line] = axes.plot([1, 2])
+        shown = axes.imshow(np.ma.masked_invalid([[0.0, 1.0, np.nan]]))
+        first, last, blank = shown.to_rgba(shown.get_array())[0]
+        plt.close("all")
+    assert line.get_color() == theme.stage_color("ffn")
+    assert [to_hex(colour).upper() for colour in (first, last)] == [
+        theme.SEQUENTIAL["light"][i] for i in (0, -1)
+    ]
+    assert blank[3] == 0
 
 
 # --- every picture of the package, those of the stages included ---

@@ -4,7 +4,7 @@ import pytest
 import traitlets
 
 import llmviz
-from llmviz.views import LoopPicture
+from llmviz.views.the_loop.loop_picture import LoopPicture
 
 
 def test_prompt_and_written_part_are_told_apart():

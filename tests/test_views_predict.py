@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import traitlets
 
 from llmviz import views
 from llmviz.views import Predict
@@ -58,7 +59,8 @@ def test_a_number_out_of_range_is_refused(guess):
 @pytest.mark.parametrize("guess", [2, -1, 0.5])
 def test_an_option_that_does_not_exist_is_refused(guess):
     card = Predict("Which?", ["a", "b"], answer=1).card
-    card.change(guess=guess, committed=True)
+    with pytest.raises(traitlets.TraitError, match="no option"):
+        card.change(guess=guess, committed=True)
     assert not card.committed
 
 

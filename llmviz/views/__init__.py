@@ -14,10 +14,10 @@ from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
 from llmviz.views.kit.text_box import Prompt, TextBox
+from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
-from llmviz.views.the_loop.loop_picture import LoopPicture
 from llmviz.views.the_loop.stage_tour import StageTour
 from llmviz.views.the_loop.switchboard import Switchboard
 
@@ -26,7 +26,6 @@ __all__ = [
     "HeatMap",
     "LinePlot",
     "LoopExplorer",
-    "LoopPicture",
     "NextTokenBars",
     "PipelineMap",
     "Predict",
@@ -37,6 +36,7 @@ __all__ = [
     "TokenStrip",
     "VectorPicture",
     "live",
+    "print_style",
     "provenance",
     "quote",
     "visible",

@@ -141,7 +141,7 @@ def test_a_long_text_is_measured_and_stopped(lab):
     measure = box.get_by_role("button", name="Measure")
     measure.focus()
     lab.page.keyboard.press("Enter")
-    expect(box.get_by_text("s so far")).to_be_visible()
+    expect(box.get_by_text("as it is: 144 tokens …")).to_be_visible()
     expect(box.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
     expect(plot.locator("circle").first).to_be_attached(timeout=30_000)
     box.get_by_role("button", name="Stop").click()

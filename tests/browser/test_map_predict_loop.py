@@ -25,7 +25,8 @@ QUESTIONS = [
     "views.Predict('Broken?', answer=lambda: 1 / 0, stage='ffn')",
 ]
 LOOP = [
-    "loop = views.LoopPicture(trace.pieces[:4], n_prompt=3)\n"
+    "from llmviz.views.the_loop.loop_picture import LoopPicture\n"
+    "loop = LoopPicture(trace.pieces[:4], n_prompt=3)\n"
     "slider = ipywidgets.IntSlider(description='turn', max=4)\n"
     "phases = [None, 'read', 'guess', 'pick', 'append']\n"
     "def turn(change):\n"

@@ -73,13 +73,13 @@ class DoesItMatter(Experiment):
         self.strip = TokenStrip(
             [], stage="attention", caption="Which token should the heads look at? (from the last token)"
         )
-        self.grid = empty_grid(config, toggles=True, selected=[0, 0])
+        self.grid = empty_grid(config, toggles=True)
         self.top = [button(f"strongest {n}") for n in (1, 3, 8)]
         self.random = button("as many others, at random")
         self.none = button("none")
         self.scale = slider(0.0, "Chosen heads × ", 2.0, step=0.05, stage="attention")
         self.bars = empty_bars(model, n=min(10, config.n_vocab), before_label="as the model is")
-        self.effects = empty_grid(config, kind="signed", measure="change of the lead", selected=[0, 0])
+        self.effects = empty_grid(config, kind="signed", measure="change of the lead")
         self.effects.layout.display = "none"
         self.effect_told = Told()
         self._seed = 0
@@ -154,6 +154,7 @@ class DoesItMatter(Experiment):
         key = self.strip.selected
         if key is None:
             return
+        self._key = key
         self._weights = weights_from(self.trace, len(self.trace.tokens) - 1)[..., key]
         last, looked_at = (isolated(self.trace.pieces[i]) for i in (-1, key))
         self.grid.change(
@@ -239,7 +240,7 @@ class DoesItMatter(Experiment):
         self.effect = effect
         limit = float(f"{np.abs(effect).max() or 1:.2g}")
         needed, looked = strongest(-effect, 3), strongest(self._weights, 3)
-        answer, key = self.answer.value, self.trace.pieces[self.strip.selected]
+        answer, key = self.answer.value, self.trace.pieces[self._key]
         self.effects.change(
             values=four_axes(effect),
             limit=limit,

@@ -46,7 +46,7 @@ class HeadFinder(Explorer):
         self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
-        self.grid = empty_grid(self.model.config, selected=[0, 0])
+        self.grid = empty_grid(self.model.config)
         names = ["weight", "first hidden", *BEHAVIOURS]
         self.table = wide(
             HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520

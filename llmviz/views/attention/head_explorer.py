@@ -134,10 +134,9 @@ class HeadExplorer(Explorer):
 
     @by_the_reader
     def _from_grid(self, change) -> None:
-        if change["new"] is not None:
-            with self.quietly():  # both sliders move, and then the head is drawn once
-                self.layer.value, self.head.value = change["new"]
-            self._draw_head()
+        with self.quietly():  # both sliders move, and then the head is drawn once
+            self.layer.value, self.head.value = change["new"]
+        self._draw_head()
 
     @by_the_reader
     def _from_sliders(self, _change) -> None:

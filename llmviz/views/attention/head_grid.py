@@ -33,7 +33,7 @@ class HeadGrid(Picture):
     measure = Text("weight")
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
+    selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
     toggles = traitlets.Bool(False).tag(sync=True)
 
@@ -42,7 +42,7 @@ class HeadGrid(Picture):
         values: np.ndarray,
         *,
         group: int = 1,
-        selected: Sequence[int] | None = None,
+        selected: Sequence[int] = (0, 0),
         chosen: Iterable[Sequence[int]] = (),
         scores: np.ndarray | None = None,
         score_names: Iterable[str] = (),
@@ -54,7 +54,7 @@ class HeadGrid(Picture):
         super().__init__(
             values=four_axes(values),
             group=group,
-            selected=None if selected is None else [int(i) for i in selected],
+            selected=[int(i) for i in selected],
             chosen=[[int(i) for i in one] for one in chosen],
             scores=scores,
             score_names=list(score_names),
@@ -83,11 +83,9 @@ class HeadGrid(Picture):
         if self.values is None:
             return "no heads yet"
         n_layers, n_heads = self.values.shape[:2]
-        told = [f"{n_layers} layers of {n_heads} heads"]
-        if self.selected is not None:
-            told.append(f"selected: {head_name(*self.selected)}")
-            if self.values.shape[2:] == (1, 1):
-                told[-1] += f", {self.measure} {self.values[tuple(self.selected)].item():.3g}"
+        told = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
+        if self.values.shape[2:] == (1, 1):
+            told[-1] += f", {self.measure} {self.values[tuple(self.selected)].item():.3g}"
         if self.chosen:
             told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
         return "; ".join(told)
@@ -95,7 +93,7 @@ class HeadGrid(Picture):
     @traitlets.validate("selected", "chosen")
     def _heads_that_exist(self, proposal):
         value, several = proposal["value"], proposal["trait"].name == "chosen"
-        for one in (value if several else [value]) if value is not None else ():
+        for one in value if several else [value]:
             if not all(0 <= i < n for i, n in zip(one, self.values.shape[:2])):
                 raise traitlets.TraitError(
                     f"a head is [layer, head] within {self.values.shape[:2]}, not {one}"

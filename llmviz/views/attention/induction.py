@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from llmviz import Edits, attention, experiments
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
-from llmviz.views.kit.background import Background
+from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
@@ -50,7 +48,7 @@ class Induction(Explorer):
             caption="Probability of the right next token",
         )
         self.told = Told()
-        self.grid = empty_grid(model.config, measure="induction score", selected=[0, 0])
+        self.grid = empty_grid(model.config, measure="induction score")
         super().__init__([row(self.n, self.off, self.seed), self.curves, self.told, self.grid])
         self.run()
 
@@ -85,7 +83,7 @@ class Induction(Explorer):
         if self.strongest:
             self._work.start(self._switch_off(tokens, right))
 
-    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Iterator[float]:
+    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Steps:
         """The second pass without the strongest heads, and without as many others."""
         n, k = self.n.value, len(self.strongest)
         curves = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import traitlets
 
@@ -41,6 +43,13 @@ class LinePlot(Picture):
     marks = traitlets.List().tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     waiting = Text("nothing measured yet")
+
+    @traitlets.validate("selected")
+    def _a_point(self, proposal):
+        value = proposal["value"]
+        if value is not None and not 0 <= value < (self.n_points or math.inf):
+            raise traitlets.TraitError(f"selected is a point from 0 to {self.n_points - 1}, not {value}")
+        return value
 
     @property
     def n_points(self) -> int:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
+import itertools
 import json
+import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
+from ipywidgets.widgets.widget_description import DescriptionWidget
 
 from llmviz.views.kit import theme
 from llmviz.views.kit.lifetime import Closable
@@ -20,6 +24,9 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
+PAGE_LIMIT = (
+    5_000  # numbers in what the page sends at once; the most that any picture needs are some hundreds
+)
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
@@ -131,6 +138,53 @@ class Floats(traitlets.TraitType):
         return array
 
 
+def take_from_page(
+    widget: ipywidgets.Widget, set_state: Callable[[dict], None], may_set: Collection[str], sent: dict
+) -> None:
+    """Let the page set what it may; where a value cannot be, everything stays as it was, and the page is told so."""
+    before = {name: getattr(widget, name) for name in sent if name in may_set}
+    try:
+        if len(before) < len(sent) or not all(_possible(widget, *one) for one in sent.items()):
+            raise traitlets.TraitError("not for the page to set")
+        set_state(sent)
+    except traitlets.TraitError:
+        for name, value in before.items():
+            widget.set_trait(name, value)
+        widget.send_state([name for name in sent if name in widget.keys])
+
+
+def _possible(widget: ipywidgets.Widget, name: str, value: object) -> bool:
+    """Yes or no where there was one, a slider's number between its ends, and else no NaN in a list not too long."""
+    if isinstance(value, bool):
+        return isinstance(getattr(widget, name), bool)
+    if value is None:
+        return isinstance(widget, Picture)  # a control always has a value
+    if isinstance(value, int | float) and name == "value":
+        return getattr(widget, "min", -math.inf) <= value <= getattr(widget, "max", math.inf)
+    found = [*itertools.islice(_leaves(value), PAGE_LIMIT + 1)]
+    return len(found) <= PAGE_LIMIT and not any(
+        isinstance(one, bool) or (isinstance(one, float) and not math.isfinite(one)) for one in found
+    )
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """Everything in lists and dicts, however deep."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def guard(box: ipywidgets.Box) -> None:
+    """Hold the controls in a box, and in its boxes, to values that they can have, whatever the page sends."""
+    for child in box.children:
+        if isinstance(child, ipywidgets.Box):
+            guard(child)
+        elif isinstance(child, DescriptionWidget) and "set_state" not in vars(child):
+            child.set_state = functools.partial(take_from_page, child, child.set_state, ("value", "index"))
+
+
 class Picture(Closable, anywidget.AnyWidget):
     """A widget with a text form, save buttons and, where `provenance` is set, numbers that say where they are from.
 
@@ -145,10 +199,11 @@ class Picture(Closable, anywidget.AnyWidget):
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
     stage = traitlets.Enum(theme.STAGES, "tokenization").tag(sync=True)  # whose accent colour it wears
-    asked = traitlets.List(traitlets.Int(), default_value=None, allow_none=True).tag(sync=True)
+    asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
 
+    _by_page: tuple[str, ...] = ("selected",)  # what the page may set, beside `asked`
     _data: tuple[str, ...] = ()  # traits whose change makes the summary stale
     _changing = False
 
@@ -174,6 +229,10 @@ class Picture(Closable, anywidget.AnyWidget):
         self._provenance = function
         self.explains = function is not None
         self.asked = None
+
+    def set_state(self, sync_data: dict) -> None:
+        """What the page sends."""
+        take_from_page(self, super().set_state, ("asked", *self._by_page), sync_data)
 
     def change(self, **traits) -> None:
         """Set several traits as one step: one message to the page, one redraw, checked together at the end."""
@@ -217,6 +276,11 @@ class Picture(Closable, anywidget.AnyWidget):
     def _explain(self, _change=None) -> None:
         if self.asked is None or self._provenance is None:
             self.explanation = None
+            return
+        try:
+            inspect.signature(self._provenance).bind(*self.asked)
+        except TypeError:  # not a place in this picture
+            self.asked = None
             return
         try:
             self.explanation = self._provenance(*self.asked).as_dict()
@@ -311,6 +375,10 @@ class Explorer(Closable, ipywidgets.VBox):
             yield
         finally:
             self._quiet = before
+
+    @traitlets.observe("children")
+    def _guard_controls(self, _change) -> None:
+        guard(self)
 
     def __repr__(self) -> str:
         if self.comm is None:

@@ -42,6 +42,7 @@ class PipelineMap(Picture):
     """
 
     _static = "pipeline_map"
+    _by_page = ("picked",)
     _data = ("here", "shapes")
 
     here = traitlets.Enum([*STAGES, None], None, allow_none=True).tag(sync=True)

@@ -73,6 +73,7 @@ class Question(Picture):
     """The card of `Predict`. Nothing of the answer is on the page before the reader has committed, or gave up."""
 
     _static = "predict"
+    _by_page = ("guess", "committed")
     _data = ("question", "options", "guess", "committed", "answer_text")
 
     question = Text()
@@ -107,6 +108,13 @@ class Question(Picture):
         self._answer, self._tell, self._explain_text = answer, tell, explain
         super().__init__(question=question, options=_texts(options), unit=unit, low=low, high=high, **traits)
         self.observe(self._reveal, "committed")
+
+    @traitlets.validate("guess")
+    def _an_option(self, proposal):
+        guess = proposal["value"]
+        if None not in (guess, self.options) and guess not in range(len(self.options)):
+            raise traitlets.TraitError(f"there is no option number {guess}")
+        return guess
 
     def ask(
         self,
@@ -152,10 +160,8 @@ class Question(Picture):
                 self.change(answer_text="", told=f"The answer could not be computed: {error}", explained="")
 
     def _fits(self, guess: float | None) -> bool:
-        if guess is None:
+        if guess is None or self.options is not None:
             return True
-        if self.options is not None:
-            return guess in range(len(self.options))
         low = -np.inf if self.low is None else self.low
         return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 

@@ -12,7 +12,7 @@ import traitlets
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import STATIC, one_at_a_time
+from llmviz.views.kit.picture import STATIC, guard, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -91,6 +91,7 @@ class TextBox(Closable, ipywidgets.VBox):
         )
         self.add_class("lv-text-box")
         self.freshness.followers = f"lv-follows-{self.model_id}"
+        guard(self)
         self.box.observe(self._read, "value")
         self._read()
 

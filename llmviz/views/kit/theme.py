@@ -2,13 +2,10 @@
 
 This file is the only place where a colour or a type size is written down. The widgets get them from here as CSS
 variables (`css`) and as JSON (`script_constants`); plotly and matplotlib get them through `plotly_template` and
-`matplotlib_style`.
+`print_style`.
 """
 
 from __future__ import annotations
-
-import contextlib
-from collections.abc import Iterator
 
 MAX_TOKENS = 512  # longer texts: the first 512 are drawn, and the picture says so
 
@@ -155,43 +152,39 @@ def plotly_template(stage: str = "embeddings"):
     )
 
 
-def matplotlib_colormap(name: str):
-    """ "sequential" or "diverging" as a matplotlib colormap; masked and NaN cells stay transparent."""
+def print_style(stage: str = "embeddings") -> None:
+    """From here on matplotlib draws in the kit's look: transparent, readable on light and dark pages and on paper.
+
+    So `plt.imshow(pattern)` or `plt.plot(loss)` is all that a figure by hand needs; masked cells stay blank.
+    """
+    import matplotlib
     from matplotlib.colors import LinearSegmentedColormap
 
-    stops = {"sequential": SEQUENTIAL, "diverging": DIVERGING}[name]["light"]
-    return LinearSegmentedColormap.from_list(f"llmviz_{name}", stops).with_extremes(bad=(0, 0, 0, 0))
-
-
-@contextlib.contextmanager
-def matplotlib_style(stage: str = "embeddings") -> Iterator[None]:
-    """`with matplotlib_style("ffn"): …` draws in the kit's look; transparent, readable on light and dark pages."""
-    import matplotlib
-
-    colors = [STAGE_COLORS[stage][0], *(STAGE_COLORS[s][0] for s in STAGES if s != stage)]
-    clear = (0, 0, 0, 0)
-    with matplotlib.rc_context(
+    accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
+    if "llmviz" not in matplotlib.colormaps:
+        matplotlib.colormaps.register(LinearSegmentedColormap.from_list("llmviz", SEQUENTIAL["light"]))
+    inked = (
+        "text.color",
+        "axes.labelcolor",
+        "axes.titlecolor",
+        "axes.edgecolor",
+        "xtick.color",
+        "ytick.color",
+    )
+    matplotlib.rcParams.update(
         {
-            "figure.facecolor": clear,
-            "axes.facecolor": clear,
-            "savefig.facecolor": clear,
-            "text.color": MID_GREY,
-            "axes.labelcolor": MID_GREY,
-            "axes.titlecolor": MID_GREY,
-            "axes.edgecolor": MID_GREY,
-            "xtick.color": MID_GREY,
-            "ytick.color": MID_GREY,
-            "grid.color": MID_GREY,
+            **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"),
+            **dict.fromkeys((*inked, "grid.color"), MID_GREY),
             "grid.alpha": 0.3,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": matplotlib.cycler(color=colors),
+            "axes.prop_cycle": matplotlib.cycler(color=[accent, *others]),
             "font.size": 13,
             "axes.titlesize": 15,
             "axes.titlelocation": "left",
             "figure.dpi": 110,
             "legend.frameon": False,
+            "image.cmap": "llmviz",
             "image.interpolation": "nearest",
         }
-    ):
-        yield
+    )

@@ -43,6 +43,7 @@ class SamplerCards(Picture):
     """
 
     _static = "sampler_cards"
+    _by_page = ("order", "on", "settings")
     _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)

@@ -67,6 +67,7 @@ class WrittenText(Picture):
     """
 
     _static = "written_text"
+    _by_page = ("selected", "choice")
     _data = ("pieces", "n_prompt", "weights", "again", "notes")
 
     pieces = Pieces()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import ipywidgets
 import numpy as np
 import traitlets
@@ -12,7 +10,7 @@ from llmviz import sampling
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.background import Background
+from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
@@ -106,7 +104,7 @@ class LoopExplorer(Explorer):
         if not self._work.busy:
             self._work.start(self._turns())
 
-    def _turns(self) -> Iterator[float]:
+    def _turns(self) -> Steps:
         while self._left:
             token = self._pick()
             yield self._pause()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import ipywidgets
 import traitlets
@@ -10,7 +10,7 @@ import traitlets
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.background import Background, write_into
+from llmviz.views.kit.background import Background, Steps, write_into
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
@@ -165,6 +165,7 @@ class Switchboard(Explorer):
     def __init__(self, model: Model, text: str | Prompt):
         self._model = model
         self._work = Background(self)
+        self._experiment: dict[str, list] = {}  # the traits of `Switches` that the question is about
         self.box = as_prompt(model, text)
         self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
         self.all_on = button("everything on")
@@ -246,7 +247,7 @@ class Switchboard(Explorer):
 
     # --- written text, token by token ---
 
-    def _write(self, edits: Edits | None) -> Iterator[float]:
+    def _write(self, edits: Edits | None) -> Steps:
         """First what the whole model writes, if that is not known yet, then what the switched one writes."""
         if not self._whole_is_written:
             yield from self._stream(Edits(), self.before)
@@ -254,7 +255,7 @@ class Switchboard(Explorer):
         if edits is not None:
             yield from self._stream(edits, self.after)
 
-    def _stream(self, edits: Edits, strip: TokenStrip) -> Iterator[float]:
+    def _stream(self, edits: Edits, strip: TokenStrip) -> Steps:
         yield 0.05  # the bars come first, and a second click is heard
         try:
             for _ in write_into(strip, self._model, self._tokens, N_WRITTEN, edits):
@@ -303,6 +304,6 @@ class Switchboard(Explorer):
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
 
     @one_at_a_time
-    def _committed(self, change) -> None:
-        if change["new"]:
+    def _committed(self, _change) -> None:
+        if self.predict.committed:  # and not taken back for want of a guess
             self._set(self._experiment)

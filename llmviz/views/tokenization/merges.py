@@ -20,6 +20,7 @@ class MergeReplay(Picture):
     """
 
     _static = "merge_replay"
+    _by_page = ("step",)
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)

@@ -25,6 +25,7 @@ class Training(Picture):
     """
 
     _static = "bpe_training"
+    _by_page = ("step", "chosen")
     _data = ("told",)
 
     step = traitlets.Int(0).tag(sync=True)

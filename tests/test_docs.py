@@ -1,0 +1,41 @@
+"""What the documents say: their code runs, and the paths they name exist."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import llmviz
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "your_own_notebook.md").read_text("utf-8")
+PATHS = re.findall(r"`([a-z_]+(?:/[\w.]+)*(?:\.\w+)?)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8"))
+
+
+def test_a_page_in_ten_lines(model, monkeypatch):
+    monkeypatch.setattr(llmviz, "load", lambda: model)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert len([line for line in blocks[0].splitlines() if line]) <= 10
+    names = {}
+    with plt.rc_context():
+        plt.switch_backend("agg")
+        for block in blocks:
+            exec(block.replace("plt.show()", "plt.close()"), names)
+    names["prompt"].box.value = "The dog"
+    trace = names["prompt"].trace
+    [strip], [lens] = (names[name]._place.children for name in ("page", "second"))
+    np.testing.assert_array_equal(strip.weights, trace.blocks[13].attention.pattern[8, -1])
+    assert lens.ids[-1] == trace.logits.argmax()
+
+
+@pytest.mark.parametrize("path", sorted({path for path in PATHS if "/" in path}))
+def test_the_paths_of_the_architecture_exist(path):
+    assert (ROOT / path).exists()
+
+
+def test_the_architecture_names_every_module_outside_the_views():
+    named = {path for path in PATHS if path.startswith("llmviz/")}
+    modules = {f"llmviz/{one.name}" for one in (ROOT / "llmviz").glob("*.py")} - {"llmviz/__init__.py"}
+    assert modules <= named

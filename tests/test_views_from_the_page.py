@@ -1,0 +1,151 @@
+"""What the page sends, as the comm hands it over: a value that cannot be changes nothing and raises nothing."""
+
+import ipywidgets
+import numpy as np
+import pytest
+from widget_tree import inside
+
+from llmviz import views
+from llmviz.views import attention, position
+from llmviz.views.attention.head_grid import HeadGrid
+from llmviz.views.kit.picture import Picture
+from llmviz.views.the_loop.switchboard import Switches
+
+TEXT = "The cat sat on the mat"
+HOSTILE = [
+    None,
+    99,
+    -1,
+    10**30,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "<script>",
+    [],
+    [99],
+    [99, 99],
+    [-1, -1],
+    [[0, 99]],
+    [[0, 0], [0, 0]],
+    [0] * 100_000,
+    [[0, 0]] * 100_000,
+    [[float("nan"), 0]],
+    {"shape": [2], "data": "x"},
+    True,
+]
+EXPLORERS = {
+    "loop": lambda model: views.LoopExplorer(model, TEXT),
+    "tour": lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
+    "switchboard": lambda model: views.Switchboard(model, TEXT),
+    "by hand": lambda model: attention.HeadByHand(views.Prompt(model, TEXT)),
+    "heads": lambda model: attention.HeadExplorer(views.Prompt(model, TEXT)),
+    "sink": lambda model: attention.Sink(model.trace(TEXT)),
+    "finder": lambda model: attention.HeadFinder(model.trace(TEXT)),
+    "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
+    "does it matter": lambda model: attention.DoesItMatter(model),
+    "induction": lambda model: attention.Induction(model, n=8),
+    "cost": lambda model: attention.Cost(model, lengths=(8,)),
+    "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
+    "dial": lambda model: position.DialExplorer(model.trace(TEXT)),
+    "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
+    "positions": lambda model: position.PositionSwitches(model, TEXT),
+    "swap": lambda model: position.SwapWords(model, TEXT),
+    "long": lambda model: position.LongText(model, TEXT * 10),
+}
+
+
+def state(widget: ipywidgets.Widget) -> str:
+    return repr({name: getattr(widget, name) for name in widget.keys})
+
+
+@pytest.mark.parametrize("make", EXPLORERS.values(), ids=EXPLORERS)
+def test_no_value_breaks_an_explorer(tiny_model, make, monkeypatch):
+    async def at_once(_seconds):
+        """What writes or measures does so without pauses."""
+
+    monkeypatch.setattr("asyncio.sleep", at_once)
+    explorer = make(tiny_model)
+    for widget in inside(explorer, (Picture, ipywidgets.ValueWidget)):
+        names = [*widget._by_page, "asked"] if isinstance(widget, Picture) else ["value", "index"]
+        for name in set(names) & set(widget.keys):
+            for value in HOSTILE:
+                widget.set_state({name: value})
+    repr(explorer)
+
+
+def test_what_no_picture_lets_the_page_set_stays(tiny_model):
+    explorer = attention.HeadExplorer(tiny_model.trace(TEXT))
+    for picture in inside(explorer, Picture):
+        before = state(picture)
+        for name in set(picture.keys) - {*picture._by_page, "asked"}:
+            for value in HOSTILE:
+                picture.set_state({name: value})
+        assert state(picture) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("selected", [99, 0]),
+        ("selected", [0]),
+        ("selected", [0, 0, 0]),
+        ("selected", [float("nan"), 0]),
+        ("chosen", [[0, 0], [0, 0]]),
+        ("chosen", [[0, 0]] * 100_000),
+        ("asked", [-1, 0]),
+        ("values", [[1.0]]),
+    ],
+)
+def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    before, sent = state(grid), []
+    grid.send_state = lambda key: sent.append(key)
+    grid.set_state({name: wrong})
+    del grid.send_state
+    assert state(grid) == before
+    assert sent == [[name]]
+    grid.set_state({"selected": [2, 1], "chosen": [[0, 0]]})
+    assert (grid.selected, grid.chosen) == ([2, 1], [[0, 0]])
+
+
+def test_a_selection_is_let_go_where_a_picture_can_be_without():
+    arcs = views.Arcs(["a", "b"], np.eye(2), selected=1)
+    arcs.set_state({"selected": None})
+    assert arcs.selected is None
+
+
+def test_one_wrong_value_keeps_the_others_out():
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
+    assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
+
+
+def test_a_part_that_does_not_exist_cannot_be_off(tiny_model):
+    switches = Switches(tiny_model, off_cells=[[1, 0]])
+    for wrong in ({"off_cells": [[0, 99]]}, {"off_cells": [[0, 0]] * 2}, {"off_parts": ["rope", "rope"]}):
+        switches.set_state(wrong)
+    assert (switches.off_cells, switches.off_parts) == ([[1, 0]], [])
+
+
+def test_a_layer_that_does_not_exist_moves_no_slider(tiny_model):
+    explorer = attention.HeadExplorer(tiny_model.trace(TEXT), layer=1)
+    for wrong in (99, -1, float("nan"), None, "1e9", [1]):
+        explorer.layer.set_state({"value": wrong})
+    explorer.layer.set_state({"max": 99, "value": 99})
+    assert (explorer.layer.value, explorer.layer.max) == (1, 2)
+    explorer.layer.set_state({"value": 2})
+    assert explorer.grid.selected[0] == 2
+
+
+def test_a_place_a_picture_has_not_is_not_explained():
+    picture = views.HeatMap(np.eye(2), ["a", "b"], provenance=lambda row, col: 1 / 0)
+    for wrong in ([0], [0, 0, 0], [0] * 1_000):
+        picture.set_state({"asked": wrong})
+        assert picture.explanation is None
+
+
+def test_an_error_in_our_own_handler_is_not_swallowed():
+    grid = HeadGrid(np.zeros((3, 2)))
+    grid.observe(lambda _: 1 / 0, "selected")
+    with pytest.raises(ZeroDivisionError):
+        grid.set_state({"selected": [1, 0]})
