@@ -470,7 +470,7 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     sha256 = None
     if path is None:
         path, sha256 = download.default_model_path(progress), download.expected_sha256()
-    path = Path(path).resolve()
+    path = Path(path).expanduser().resolve()
     file = path.stat() if path.exists() else None
     key = (path, file and (file.st_mtime_ns, file.st_size))
     model = _loaded.get(key)

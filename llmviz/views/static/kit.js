@@ -336,15 +336,21 @@ export function frame(model, el, name, { card = true } = {}) {
     });
     const themed = new MutationObserver(() => themeOf(view.root) !== view.theme && paint());
     const media = window.matchMedia("(prefers-color-scheme: dark)");
+    const ended = () => {
+      view.root.classList.add("lv-ended");
+      view.note("The kernel that drew this has ended. Run the cell again.");
+    };
     view.paint = paint;
     paint();
     model.on("change", soon);
+    model.on("comm_live_update", ended); // the kernel was restarted; what is clicked here would go nowhere
     resized.observe(view.body);
     seen.observe(view.root);
     themed.observe(document.body, { attributes: true });
     media.addEventListener("change", soon);
     return () => {
       model.off("change", soon);
+      model.off("comm_live_update", ended);
       resized.disconnect();
       seen.disconnect();
       clearTimeout(later);
