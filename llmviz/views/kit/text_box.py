@@ -73,9 +73,12 @@ class TextBox(Closable, ipywidgets.VBox):
         self.box.tooltip = label
         self.message = ipywidgets.HTML()
         super().__init__([ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.message])
-        guard(self)
         self.box.observe(self._read, "value")
         self._read()
+
+    @traitlets.observe("children")
+    def _guard_controls(self, _change) -> None:
+        guard(self)
 
     def say(self, sentence: str) -> None:
         """Put a sentence under the box, as text."""
