@@ -137,6 +137,13 @@ def test_a_layer_that_does_not_exist_moves_no_slider(tiny_model):
     assert explorer.grid.selected[0] == 2
 
 
+def test_a_control_that_comes_later_is_held_as_well(tiny_model):
+    prompt = views.Prompt(tiny_model, TEXT)
+    prompt.children = (*prompt.children, ipywidgets.HBox([late := ipywidgets.Dropdown(options=["a", "b"])]))
+    late.set_state({"index": 99})
+    assert late.value == "a"
+
+
 def test_a_place_a_picture_has_not_is_not_explained():
     picture = views.HeatMap(np.eye(2), ["a", "b"], provenance=lambda row, col: 1 / 0)
     for wrong in ([0], [0, 0, 0], [0] * 1_000):

@@ -91,9 +91,12 @@ class TextBox(Closable, ipywidgets.VBox):
         )
         self.add_class("lv-text-box")
         self.freshness.followers = f"lv-follows-{self.model_id}"
-        guard(self)
         self.box.observe(self._read, "value")
         self._read()
+
+    @traitlets.observe("children")
+    def _guard_controls(self, _change) -> None:
+        guard(self)
 
     def say(self, sentence: str) -> None:
         """Put a sentence under the box, as text."""
