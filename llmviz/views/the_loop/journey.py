@@ -66,14 +66,18 @@ class Numbers:
     streams: Float[np.ndarray, "state shown drawn"]
     lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
     long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as the median of the text's columns
-    scales: Float[np.ndarray, " state"]  # full colour: the 97th percentile of the drawn numbers, long columns left out
+    scales: Float[
+        np.ndarray, " state"
+    ]  # full colour: the 97th percentile of the drawn numbers, long columns left out
     ffn_adds: Float[np.ndarray, "n_layers shown drawn"]
     adds: Float[np.ndarray, "two_n_layers shown"]  # norm of what attention (2l) and the FFN (2l + 1) add
     looks: Float[np.ndarray, "looks 5"]  # layer, from, to (indices into shown), head, weight
     rests: Float[np.ndarray, "n_layers shown shown"]  # to long columns only: weight, the mean of all heads
     strongest: list[Look | None]  # one a layer
     neurons: Int[np.ndarray, "n_layers shown k"]  # those that write most, the strongest first
-    pushes: Float[np.ndarray, "n_layers shown k"]  # |hidden_i| times the norm of W_down[i], as a share of adds
+    pushes: Float[
+        np.ndarray, "n_layers shown k"
+    ]  # |hidden_i| times the norm of W_down[i], as a share of adds
     guesses: list[tuple[str, float]]  # one a layer: the likeliest next token at that depth (logit lens)
     final: Float[np.ndarray, " drawn"]  # the last column after the final norm
     bands: Int[np.ndarray, " band"]  # the first row of each stretch of the table, evenly spaced in √row
@@ -168,7 +172,7 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
         matches=np.maximum.reduceat(trace.logits, bands),
         angles=(angles if trace.edits.rope else 0 * angles)[:, pairs].T,
         turns=(2 * np.pi / steps).tolist(),
-        likeliest=[guesses.of(one) for one in likeliest],
+        likeliest=[guesses.of(int(one)) for one in likeliest],
         others=sampling.mass_outside(probs, len(likeliest)),
         seed=seed,
         dart=float(dart),
@@ -199,7 +203,7 @@ def _strongest(
     return Look(int(place), pieces[place], float(allowed[head, place]), int(head))
 
 
-def _full_colour(values: Float[np.ndarray, "tokens drawn"]) -> float:
+def _full_colour(values: Float[np.ndarray, "*any"]) -> float:
     return max(float(np.quantile(np.abs(values), 0.97)), 1e-9) if values.size else 1.0
 
 
@@ -220,8 +224,8 @@ class _Line:
     def of(self, token: int) -> Guess:
         prob = float(self._probs[token])
         start = (float(self._ends[token - 1]) if token else 0.0) / self._total
-        piece = self._model.tokenizer.pieces([int(token)])[0]
-        return Guess(int(token), piece, prob, float(self._logits[token]), start)
+        piece = self._model.tokenizer.pieces([token])[0]
+        return Guess(token, piece, prob, float(self._logits[token]), start)
 
 
 # --- for the page ----------------------------------------------------------------------------------------------------
@@ -328,7 +332,9 @@ class Journey(Picture):
     numbers = traitlets.Instance(Numbers, allow_none=True).tag(
         sync=True, to_json=lambda value, _: None if value is None else for_page(value)
     )
-    turn = traitlets.Int(0).tag(sync=True)  # how many tokens the page's journey has added; it asks for the next one
+    turn = traitlets.Int(0).tag(
+        sync=True
+    )  # how many tokens the page's journey has added; it asks for the next one
     next_numbers = traitlets.Instance(Numbers, allow_none=True).tag(
         sync=True, to_json=lambda value, _: None if value is None else for_page(value)
     )
@@ -375,8 +381,7 @@ class Journey(Picture):
         n = self.numbers
         return (
             f"The journey of {_count(len(n.tokens))} through {n.sizes['n_layers']} layers to the next one, "
-            f"as a picture that plays. Likeliest next: {_quote(n.likeliest[0].piece)}, "
-            f"{percent(n.likeliest[0].prob)}; drawn with seed {n.seed}: {_quote(n.drawn.piece)}."
+            "as a picture that plays; what it shows stands behind it in words."
         )
 
     def text(self) -> str:
