@@ -21,14 +21,14 @@ MOVING = {"width": 900, "fps": 10, "largest": 3_000_000}  # pixels, frames a sec
 JOURNEY = """
 import llmviz
 from llmviz import views
-views.Journey(llmviz.load().trace("The cat that I saw yesterday was"), seed=2)
+views.Journey(llmviz.load().trace("The cat that I saw yesterday was"))
 """
 # How the journey's seconds become the film's: up to this second of the journey, in so many seconds.
 FILM = [
-    *((2.0, 0.5), (6.4, 2.0), (7.0, 0.8), (15.0, 2.8), (15.5, 0.6), (21.0, 1.9), (26.5, 1.6), (28.0, 0.8)),
-    *((31.0, 0.9), (32.5, 0.6), (35.6, 1.4), (41.6, 1.2)),  # layer 0, then those that are passed
-    *((44.5, 1.4), (45.5, 0.8), (48.0, 1.6), (56.8, 1.6)),  # layer 13, then the rest
-    *((62.5, 2.0), (65.8, 1.4), (69.0, 1.5), (71.5, 1.2), (76.6, 2.0)),
+    *((1.0, 0.2), (6.4, 1.6), (15.0, 2.4), (15.5, 0.4), (21.0, 1.5), (26.5, 1.3), (28.0, 0.6)),
+    *((31.0, 0.7), (32.5, 0.5), (35.6, 1.1), (41.6, 1.0)),  # layer 0, then those that are passed
+    *((44.5, 1.0), (45.5, 0.7), (48.5, 1.2), (56.8, 1.2)),  # layer 13, then the rest
+    *((62.5, 1.5), (65.8, 1.0), (69.0, 1.1), (71.5, 0.9), (76.6, 1.2)),
 ]
 
 
@@ -72,7 +72,8 @@ def the_journey(lab: Lab) -> None:
             frames.append(shot(stage))
             lab.page.clock.run_for(round(1000 * (until - at) / n))
         at = until
-    frames += [shot(stage)] * (2 * MOVING["fps"])  # the end stays for a moment
+    frames += [shot(stage)] * MOVING["fps"]  # the end stays for a moment
+    frames = [frame.resize(frames[0].size) for frame in frames]  # a caption of two lines is a pixel higher
     file = DOCS / "journey.webp"
     for quality in (80, 65, 50, 35):
         options = {"quality": quality, "method": 4, "loop": 0, "duration": 1000 // MOVING["fps"]}
@@ -82,8 +83,12 @@ def the_journey(lab: Lab) -> None:
     print(file, frames[0].size, f"{len(frames)} frames, {file.stat().st_size / 1000:.0f} kB")
 
 
-def shot(shown: Locator) -> Image.Image:
-    image = Image.open(io.BytesIO(shown.screenshot())).convert("RGB")
+def shot(shown: Locator, margin: int = 12) -> Image.Image:
+    box = shown.bounding_box()
+    clip = {"x": box["x"] - margin, "y": box["y"] - margin} | {
+        side: box[side] + 2 * margin for side in ("width", "height")
+    }
+    image = Image.open(io.BytesIO(shown.page.screenshot(clip=clip))).convert("RGB")
     height = round(image.height * MOVING["width"] / image.width)
     return image.resize((MOVING["width"], height), Image.Resampling.LANCZOS)
 

@@ -1007,14 +1007,10 @@ function drawFloor(at) {
       alpha: Math.max(attention, ffn, moment.calm),
     });
     write(at, "attention", after, 55, { size: 16, bold: true, color: look.attention, alpha: attention });
-    const wide = layout.wide && layout.right - layout.left > 480;
-    write(
-      at,
-      wide ? `FFN: the strongest of ${count(data.sizes.d_ff)} neurons, and what all of them add` : "FFN",
-      after,
-      55,
-      { size: 16, bold: true, color: look.ffn, alpha: ffn },
-    );
+    const neurons = `FFN: the strongest of ${count(data.sizes.d_ff)} neurons`;
+    const titles = [`${neurons}, and what all of them add`, neurons, "FFN"];
+    const fits = titles.find((words) => after + wordsWidth(at, words, 16, true) < x1 - 10) ?? "FFN";
+    write(at, fits, after, 55, { size: 16, bold: true, color: look.ffn, alpha: ffn });
   });
 }
 
