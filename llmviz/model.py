@@ -101,7 +101,7 @@ class BlockTrace:
         """gate, up, hidden and out, from resid_mid, by the function that the run used."""
         return self.ffn_at(slice(None))
 
-    def ffn_at(self, positions: slice) -> FFNTrace:
+    def ffn_at(self, positions: slice | Int[np.ndarray, " some"]) -> FFNTrace:
         """The same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
         places = range(len(self.resid_mid))
         if positions != slice(None) and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):

@@ -40,7 +40,7 @@ SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "tra
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
 ANY_VIEW = {"", "model", "edits", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
-VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.stage_tour"}
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
 
 
 def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:

@@ -13,10 +13,11 @@ from llmviz.views.kit.next_token_bars import NextTokenBars
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.kit.pipeline_map import PipelineMap
 from llmviz.views.kit.predict import Predict
-from llmviz.views.kit.text_box import Prompt, TextBox
+from llmviz.views.kit.text_box import Prompt, TextBox, with_box
 from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
+from llmviz.views.the_loop.journey import Journey
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
 from llmviz.views.the_loop.stage_tour import StageTour
 from llmviz.views.the_loop.switchboard import Switchboard
@@ -24,6 +25,7 @@ from llmviz.views.the_loop.switchboard import Switchboard
 __all__ = [
     "Arcs",
     "HeatMap",
+    "Journey",
     "LinePlot",
     "LoopExplorer",
     "NextTokenBars",
@@ -40,4 +42,5 @@ __all__ = [
     "provenance",
     "quote",
     "visible",
+    "with_box",
 ]

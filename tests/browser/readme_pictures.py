@@ -1,4 +1,7 @@
-"""Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]"""
+"""Make the README's pictures from the notebooks themselves: python tests/browser/readme_pictures.py [06_sampling …]
+
+`journey` is the moving one: the widget plays against a clock that this script turns on, frame by frame.
+"""
 
 import io
 import re
@@ -13,6 +16,20 @@ from playwright.sync_api import Locator, expect, sync_playwright
 DOCS = Path(__file__).parents[2] / "docs"
 WIDTH = 1200  # pixels of a picture; the README shows those of its table smaller
 LARGEST = 150_000  # bytes of a file
+MOVING = {"width": 900, "fps": 10, "largest": 3_000_000}  # pixels, frames a second, bytes
+
+JOURNEY = """
+import llmviz
+from llmviz import views
+views.Journey(llmviz.load().trace("The cat that I saw yesterday was"))
+"""
+# How the journey's seconds become the film's: up to this second of the journey, in so many seconds.
+FILM = [
+    *((1.0, 0.2), (6.4, 1.6), (15.0, 2.4), (15.5, 0.4), (21.0, 1.5), (26.5, 1.3), (28.0, 0.6)),
+    *((31.0, 0.7), (32.5, 0.5), (35.6, 1.1), (41.6, 1.0)),  # layer 0, then those that are passed
+    *((44.5, 1.0), (45.5, 0.7), (48.5, 1.2), (56.8, 1.2)),  # layer 13, then the rest
+    *((62.5, 1.5), (65.8, 1.0), (69.0, 1.1), (71.5, 0.9), (76.6, 1.2)),
+]
 
 
 def main(names: list[str]) -> None:
@@ -24,12 +41,56 @@ def main(names: list[str]) -> None:
         chromium(playwright) as browser,
     ):
         lab = Lab(browser, server, (1300, 2000))
+        if "journey" in names:
+            server.write("scratch", JOURNEY)
+            the_journey(lab)
         for name in names:
+            if name == "journey":
+                continue
             lab.open(name)
             lab.command("application:toggle-left-area")
             lab.run_all()
             TELLING[name](lab)
             assert not lab.errors(), lab.errors()
+
+
+def the_journey(lab: Lab) -> None:
+    """Let it play, take a picture every so often, and put them together as an animated WebP."""
+    lab.open("scratch")
+    lab.command("application:toggle-left-area")
+    lab.page.set_viewport_size({"width": 1180, "height": 1000})
+    lab.run_all()
+    stage = drawn(lab, "journey").locator(".lv-j-stage")
+    lab.page.clock.install()
+    lab.page.clock.pause_at(lab.page.evaluate("Date.now()") + 1000)
+    stage.get_by_role("button", name="Play", exact=True).click()
+    lab.page.mouse.move(0, 0)
+    frames, at = [], 0.0
+    for until, seconds in FILM:
+        n = max(1, round(seconds * MOVING["fps"]))
+        for _ in range(n):
+            frames.append(shot(stage))
+            lab.page.clock.run_for(round(1000 * (until - at) / n))
+        at = until
+    frames += [shot(stage)] * MOVING["fps"]  # the end stays for a moment
+    frames = [frame.resize(frames[0].size) for frame in frames]  # a caption of two lines is a pixel higher
+    file = DOCS / "journey.webp"
+    for quality in (80, 65, 50, 35):
+        options = {"quality": quality, "method": 4, "loop": 0, "duration": 1000 // MOVING["fps"]}
+        frames[0].save(file, save_all=True, append_images=frames[1:], **options)
+        if file.stat().st_size < MOVING["largest"]:
+            break
+    print(file, frames[0].size, f"{len(frames)} frames, {file.stat().st_size / 1000:.0f} kB")
+
+
+def shot(shown: Locator, margin: int = 12) -> Image.Image:
+    box = shown.bounding_box()
+    clip = {"x": box["x"] - margin, "y": box["y"] - margin} | {
+        side: box[side] + 2 * margin for side in ("width", "height")
+    }
+    image = Image.open(io.BytesIO(shown.page.screenshot(clip=clip))).convert("RGB")
+    height = round(image.height * MOVING["width"] / image.width)
+    return image.resize((MOVING["width"], height), Image.Resampling.LANCZOS)
 
 
 def the_loop(lab: Lab) -> None:
@@ -118,4 +179,4 @@ def save(shown: Locator, name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb")))
+    main(sys.argv[1:] or ["journey", *sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))])

@@ -12,7 +12,7 @@ import traitlets
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import STATIC, guard, one_at_a_time
+from llmviz.views.kit.picture import STATIC, Explorer, guard, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -114,10 +114,11 @@ class TextBox(Closable, ipywidgets.VBox):
 class Prompt(TextBox):
     """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
 
-    An empty box leaves the last run standing.
+    An empty box leaves the last run standing. `running` is true while the model runs: what follows is old by then.
     """
 
     trace = traitlets.Instance(Trace)
+    running = traitlets.Bool(False)
 
     def __init__(self, model: Model, text: str, *, label: str = "", live: bool = False):
         label = label or ("Your text" if live else "Your text (Enter runs the model)")
@@ -129,7 +130,11 @@ class Prompt(TextBox):
     @one_at_a_time
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
-            self.trace = self.language_model.trace(self.tokens or [0])
+            self.running = True
+            try:
+                self.trace = self.language_model.trace(self.tokens or [0])
+            finally:
+                self.running = False
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
@@ -139,6 +144,13 @@ def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:
     prompt = Prompt(model, text, **options)
     prompt.goes_with_its_followers()
     return prompt
+
+
+def with_box(prompt: Prompt, *pictures: ipywidgets.Widget) -> Explorer:
+    """Pictures that follow a prompt by themselves, with its box above them."""
+    view = Explorer(pictures)
+    view.follow(prompt, lambda _: None)
+    return view
 
 
 def trace_of(source: Prompt | Trace) -> Trace:

@@ -102,7 +102,7 @@ export const clamp = (v, lo = 0, hi = 1) => Math.min(hi, Math.max(lo, v));
 
 // ---- colour ----
 
-const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+export const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 const luminance = ([r, g, b]) => 0.2126 * (r / 255) ** 2.2 + 0.7152 * (g / 255) ** 2.2 + 0.0722 * (b / 255) ** 2.2;
 
 function ramp(stops) {

@@ -1,0 +1,221 @@
+"""The journey in a real JupyterLab: it plays, stops anywhere, listens to keys, and follows what is typed."""
+
+import pytest
+from playwright.sync_api import expect
+
+SETUP = """
+import ipywidgets, llmviz
+from llmviz import views
+prompt = views.Prompt(llmviz.load(), "The cat that I saw yesterday was")
+journey = views.Journey(prompt, seed=2)
+ipywidgets.VBox([prompt, journey])
+"""
+# A number for what the canvas shows.
+PIXELS = """canvas => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let sum = 0;
+    for (let i = 0; i < data.length; i += 16) sum = (sum * 31 + data[i] + data[i + 1] + data[i + 2]) % 1e9;
+    return sum;
+}"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def lab(open_lab, lab_server, request):
+    lab_server.write("scratch", SETUP)
+    lab = open_lab("scratch", request.param)
+    lab.run_all()
+    assert lab.errors() == []
+    yield lab
+    assert lab.errors() == []
+    assert lab.page.evaluate("window.hacked") is None
+    assert lab.console == []
+    assert lab.outside == []
+
+
+@pytest.fixture
+def journey(lab):
+    """The picture, at rest in its first scene."""
+    picture = lab.picture("journey")
+    picture.scroll_into_view_if_needed()
+    stage(picture).focus()
+    lab.page.keyboard.press("Home")
+    expect(badge(picture)).to_have_text("1")
+    settle(lab, picture)
+    yield picture
+    if picture.get_by_role("button", name="Pause").count():
+        picture.get_by_role("button", name="Pause").click()
+
+
+def stage(picture):
+    return picture.locator(".lv-j-stage")
+
+
+def badge(picture):
+    return picture.locator(".lv-j-badge")
+
+
+def shown(picture):
+    return picture.locator("canvas").first.evaluate(PIXELS)
+
+
+def where(picture):
+    return float(picture.get_by_role("slider").input_value())
+
+
+def settle(lab, picture):
+    """Wait until the step is done."""
+    lab.page.wait_for_timeout(100)
+    before = where(picture)
+    for _ in range(40):
+        lab.page.wait_for_timeout(150)
+        now = where(picture)
+        if now == before:
+            return
+        before = now
+    raise AssertionError("it does not come to rest")
+
+
+def test_it_plays_and_stops(lab, journey):
+    journey.get_by_role("button", name="Play", exact=True).click()
+    lab.page.wait_for_timeout(1800)
+    first = shown(journey)
+    lab.page.wait_for_timeout(1200)
+    assert shown(journey) != first
+    journey.get_by_role("button", name="Pause").click()
+    lab.page.wait_for_timeout(700)
+    at_rest = shown(journey), where(journey)
+    lab.page.wait_for_timeout(500)
+    assert (shown(journey), where(journey)) == at_rest
+    assert where(journey) > 0
+
+
+def test_arrow_keys_go_from_stop_to_stop_and_do_not_scroll(lab, journey):
+    scrolled = "() => document.querySelector('.jp-WindowedPanel-outer, .jp-Notebook').scrollTop"
+    top = lab.page.evaluate(scrolled)
+    pictures = [shown(journey)]
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowRight")
+        settle(lab, journey)
+        pictures.append(shown(journey))
+    assert len(set(pictures)) == 4
+    lab.page.keyboard.press("ArrowLeft")
+    settle(lab, journey)
+    assert shown(journey) == pictures[2]
+    for key in ("PageDown", "End", " ", " ", "PageUp"):
+        lab.page.keyboard.press(key)
+    settle(lab, journey)
+    assert lab.page.evaluate(scrolled) == top
+
+
+def test_page_keys_and_numbers_go_from_scene_to_scene(lab, journey):
+    lab.page.keyboard.press("PageDown")
+    expect(badge(journey)).to_have_text("2")
+    lab.page.keyboard.press("5")
+    expect(badge(journey)).to_have_text("5")
+    lab.page.keyboard.press("PageUp")
+    expect(badge(journey)).to_have_text("4")
+    lab.page.keyboard.press("End")
+    expect(badge(journey)).to_have_text("7")
+
+
+def test_the_slider_scrubs_and_speaks(lab, journey):
+    slider = journey.get_by_role("slider")
+    slider.fill("0.7")
+    expect(badge(journey)).to_have_text("5")
+    expect(slider).to_have_attribute("aria-valuetext", journey.locator(".lv-j-caption p").evaluate(
+        "p => `scene 5 of 7, layers: ${p.textContent.replace(/“(.*?)”/g, '“\\u2068$1\\u2069”')}`"))  # fmt: skip
+    one = shown(journey)
+    slider.fill("0.9")
+    expect(badge(journey)).to_have_text("7")
+    assert shown(journey) != one
+    slider.focus()
+    lab.page.keyboard.press("ArrowLeft")  # the keys are the picture's, on the slider too
+    settle(lab, journey)
+    lab.page.keyboard.press("Home")
+    settle(lab, journey)
+    assert where(journey) == 0
+
+
+def test_a_layer_names_the_look_with_its_measured_weight(lab, journey):
+    told = journey.locator(".lv-j-caption p")
+    lab.run_code(
+        "i, look = max(enumerate(journey.numbers.strongest[1:], 1), key=lambda row: row[1].weight)\n"
+        "print(f'LOOK {i} {look.head} {100 * look.weight:.0f}')"
+    )
+    text = lab.page.locator(".jp-OutputArea-output", has_text="LOOK").last.inner_text()
+    layer, head, weight = text.split()[-3:]
+    journey.scroll_into_view_if_needed()
+    stage(journey).focus()
+    lab.page.keyboard.press("5")
+    for _ in range(2 * int(layer)):
+        lab.page.keyboard.press("ArrowRight")
+    settle(lab, journey)
+    expect(told).to_contain_text(f"Layer {layer}, attention")
+    expect(told).to_contain_text(f"(head {head}, {weight} %)")
+
+
+def test_the_pointer_names_a_mark(lab, journey):
+    lab.page.keyboard.press("ArrowRight")
+    settle(lab, journey)
+    box = journey.locator("canvas").first.bounding_box()
+    readout = journey.locator(".lv-readout")
+    for x in range(40, int(box["width"]), 30):
+        lab.page.mouse.move(box["x"] + x, box["y"] + 0.36 * box["height"])
+        if "token 504" in readout.inner_text():
+            break
+    expect(readout).to_have_text("“\u2068The\u2069”: token 504, at place 0")
+    lab.page.mouse.move(0, 0)
+    expect(readout).to_have_text("")
+
+
+def test_a_typed_text_changes_it_at_the_same_place(lab, journey):
+    journey.get_by_role("slider").fill("0.95")
+    before, place = shown(journey), where(journey)
+    box = lab.page.locator(".widget-text input").first
+    box.fill("<img src=x onerror='window.hacked = 1'> 👩‍👩‍👧 مرحبا")
+    box.press("Enter")
+    lab.page.wait_for_function(
+        "before => !document.querySelector('.lv-journey .lv-j-late') && "
+        f"({PIXELS})(document.querySelector('.lv-journey canvas')) !== before",
+        arg=before,
+    )
+    assert where(journey) == pytest.approx(place, abs=0.01)
+    box.fill("The cat that I saw yesterday was")
+    box.press("Enter")
+    lab.page.wait_for_function(
+        "before => !document.querySelector('.lv-journey .lv-j-late') && "
+        f"({PIXELS})(document.querySelector('.lv-journey canvas')) === before",
+        arg=before,
+    )
+
+
+def test_the_drawn_token_joins_the_text_and_it_begins_again(lab, journey):
+    journey.get_by_role("slider").fill("0.94")
+    journey.get_by_role("button", name="Play", exact=True).click()
+    expect(badge(journey)).to_have_text("1", timeout=20_000)
+    journey.get_by_role("button", name="Pause").click()
+    lab.run_code(
+        "print('AGAIN', journey.turn, journey.next_numbers.tokens[-1] == journey.numbers.drawn.token)"
+    )
+    expect(lab.page.locator(".jp-OutputArea-output", has_text="AGAIN 1 True").last).to_be_visible()
+    expect(journey.locator(".lv-j-words li").first).to_contain_text("8 tokens")
+
+
+def test_without_motion_it_steps(lab, journey):
+    lab.page.emulate_media(reduced_motion="reduce")
+    try:
+        stage(journey).focus()
+        lab.page.keyboard.press("Home")
+        lab.page.wait_for_timeout(200)
+        button = journey.get_by_role("button", name="Next step")
+        button.click()
+        lab.page.wait_for_timeout(200)
+        first = shown(journey), where(journey)
+        lab.page.wait_for_timeout(600)
+        assert (shown(journey), where(journey)) == first  # nothing moves by itself
+        button.click()
+        lab.page.wait_for_timeout(200)
+        assert where(journey) > first[1]
+    finally:
+        lab.page.emulate_media(reduced_motion="no-preference")
+        lab.page.keyboard.press("Home")
