@@ -102,7 +102,7 @@ class Change:
         where = [("positions", self.positions), ("head", self.heads)]
         return f"{name}({', '.join([what, *(f'{key}={some}' for key, some in where if some is not None)])})"
 
-    def __call__(self, array: np.ndarray, places: range | None = None) -> np.ndarray:
+    def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
         """The changed array. places: where in the text its rows stand; the whole text if not given."""
         if places is None:
             places = range(array.shape[-2])
@@ -270,7 +270,7 @@ class Edits:
             not isinstance(one, Change) for name in names for one in self.functions.get((layer, name), ())
         )
 
-    def of_layer(self, layer: int, places: range) -> Callable[[str, np.ndarray], np.ndarray]:
+    def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
         """What becomes of each array of a layer: edit(name, array), for the rows of the tokens at `places`."""
         if not any(at == layer for at, _ in self.functions):
             return unchanged

@@ -103,11 +103,13 @@ class BlockTrace:
 
     def ffn_at(self, positions: slice | Int[np.ndarray, " some"]) -> FFNTrace:
         """The same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
-        places = range(len(self.resid_mid))
-        if positions != slice(None) and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
+        whole = isinstance(positions, slice) and positions == slice(None)
+        if not whole and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
             f = self.ffn
             return FFNTrace(f.gate[positions], f.up[positions], f.hidden[positions], f.out[positions])
-        edit = self.edits.of_layer(self.layer, places[positions])
+        places = range(len(self.resid_mid))
+        some = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
+        edit = self.edits.of_layer(self.layer, some)
         return feed_forward(self.weights, self.config, self.resid_mid[positions], self.edits, edit)
 
     @property

@@ -387,3 +387,11 @@ def test_a_longer_random_mix_of_changes(tiny):
 
     at = {("z", 0): head_off, ("hidden", 1): neurons, ("resid_mid", 1): steer, ("v", 2): quiet}
     same_run(fresh(tiny, ids, ours), fresh(tiny, ids, Edits(at=at)))
+
+
+def test_an_ffn_at_chosen_places_is_what_the_whole_has_there(tiny_model):
+    trace = tiny_model.trace("the dog and the cat", Edits(ffn={1: 0.5}, at={("hidden", 0): scale(0.0, positions=2)}))
+    places = np.array([0, 2, len(trace.tokens) - 1])
+    for block in trace.blocks:
+        assert_near(block.ffn_at(places).hidden, block.ffn.hidden[places])
+        assert_near(block.ffn_at(places).out, block.ffn.out[places])

@@ -1114,7 +1114,7 @@ function drawNeurons(at, { bar, i, alpha }) {
       SPIKES + 18,
       () =>
         `layer ${layer}, ${quoted(data.pieces[i])}: neuron ${data.neurons[first]} writes most, ` +
-        `then ${[...data.neurons.slice(first + 1, first + data.neuronsEach)].join(", ")}`,
+        `then ${data.neurons.slice(first + 1, first + data.neuronsEach).join(", ")}`,
     );
     const added = addedBy(data, layer, i);
     const made = during(u, 0.66, 0.72);
