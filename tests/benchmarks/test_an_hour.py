@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from test_notebooks import FOLDER, NOTEBOOKS, tell_cell_ids
+from test_notebooks import FOLDER, NOTEBOOKS, said, tell_cell_ids
 
 PROBE = """
 import gc, re, ipywidgets
@@ -50,8 +50,7 @@ class Kernel:
         self._kernel.__exit__(*error)
 
     def run(self, source: str) -> str:
-        outputs = self.client.execute_cell(nbformat.v4.new_code_cell(source), 0).outputs
-        return "".join(one.get("text", "") for one in outputs)
+        return said(self.client, source)
 
     def run_all(self) -> None:
         for index, cell in enumerate(self.notebook.cells):
@@ -79,7 +78,7 @@ def test_run_all_again(note_memory, path):
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="private memory is read from /proc")
 def test_thirty_tokens_after_a_long_prompt(note_memory):
-    with Kernel(nbformat.v4.new_notebook()) as kernel:
+    with Kernel(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell()])) as kernel:
         tokens = re.search(r"\d+", kernel.run(LONG_PROMPT))[0]
         before, _ = kernel.used()
         kernel.run(WRITE)

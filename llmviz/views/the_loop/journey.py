@@ -15,7 +15,7 @@ import traitlets
 from jaxtyping import Bool, Float, Int
 
 from llmviz import ops, position, sampling
-from llmviz.model import Model, Trace, load
+from llmviz.model import Model, Trace, load, norm
 from llmviz.views.kit.picture import Picture, lines, one_at_a_time, percent
 from llmviz.views.kit.pieces import marked, quote, visible
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -166,7 +166,7 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
         guesses=[
             (piece, float(p)) for piece, p in zip(model.tokenizer.pieces(best.tolist()), by_depth.max(axis=1))
         ],
-        final=model._norm(states[-1][-1:], model.weights.final_norm, trace.edits)[0, drawn],
+        final=norm(states[-1][-1:], model.weights.final_norm, config, trace.edits)[0, drawn],
         bands=bands,
         table=W_E[np.ix_(bands, drawn[:N_TABLE])],
         matches=np.maximum.reduceat(trace.logits, bands),
