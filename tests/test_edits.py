@@ -390,7 +390,9 @@ def test_a_longer_random_mix_of_changes(tiny):
 
 
 def test_an_ffn_at_chosen_places_is_what_the_whole_has_there(tiny_model):
-    trace = tiny_model.trace("the dog and the cat", Edits(ffn={1: 0.5}, at={("hidden", 0): scale(0.0, positions=2)}))
+    trace = tiny_model.trace(
+        "the dog and the cat", Edits(ffn={1: 0.5}, at={("hidden", 0): scale(0.0, positions=2)})
+    )
     places = np.array([0, 2, len(trace.tokens) - 1])
     for block in trace.blocks:
         assert_near(block.ffn_at(places).hidden, block.ffn.hidden[places])

@@ -6,7 +6,7 @@ import pytest
 from widget_tree import inside
 
 from llmviz import views
-from llmviz.views import attention, position
+from llmviz.views import attention, embeddings, ffn, position, sampling
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.kit.picture import Picture
 from llmviz.views.the_loop.switchboard import Switches
@@ -51,6 +51,18 @@ EXPLORERS = {
     "positions": lambda model: position.PositionSwitches(model, TEXT),
     "swap": lambda model: position.SwapWords(model, TEXT),
     "long": lambda model: position.LongText(model, TEXT * 10),
+    "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
+    "heads off": lambda model: views.HeadsOff(model, TEXT),
+    "guess": lambda model: views.Predict("How many?", answer=3, unit="tokens", low=0),
+    "row": lambda model: embeddings.RowExplorer(views.Prompt(model, TEXT)),
+    "temperature": lambda model: sampling.TemperatureExplorer(views.Prompt(model, TEXT)),
+    "chain": lambda model: sampling.SamplerChain(views.Prompt(model, TEXT)),
+    "step by step": lambda model: sampling.StepByStep(views.Prompt(model, TEXT)),
+    "surprise": lambda model: sampling.Surprise(views.Prompt(model, TEXT)),
+    "tree": lambda model: sampling.Continuations(views.Prompt(model, TEXT), n=2, length=2),
+    "neurons": lambda model: ffn.NeuronExplorer(ffn.AnsweredPrompt(model, TEXT), "the dog"),
+    "lens": lambda model: ffn.LensGrid(ffn.AnsweredPrompt(model, TEXT), "dog"),
+    "ffn by hand": lambda model: ffn.FFNByHand(ffn.AnsweredPrompt(model, TEXT)),
 }
 
 

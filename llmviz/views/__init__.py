@@ -17,6 +17,7 @@ from llmviz.views.kit.text_box import Prompt, TextBox, with_box
 from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
+from llmviz.views.the_loop.heads_off import HeadsOff
 from llmviz.views.the_loop.journey import Journey
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
 from llmviz.views.the_loop.stage_tour import StageTour
@@ -24,6 +25,7 @@ from llmviz.views.the_loop.switchboard import Switchboard
 
 __all__ = [
     "Arcs",
+    "HeadsOff",
     "HeatMap",
     "Journey",
     "LinePlot",

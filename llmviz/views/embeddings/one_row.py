@@ -48,4 +48,6 @@ class RowExplorer(Explorer):
         self.row.change(values=values, labels=[piece], caption=caption, asked=None)
 
     def _explain(self, *where: int) -> Explanation:
+        if self.strip.selected is None:
+            raise ValueError("no token is chosen")
         return provenance.embedding(self.model, self.strip.ids[self.strip.selected], where[-1])

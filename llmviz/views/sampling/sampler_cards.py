@@ -74,10 +74,11 @@ class SamplerCards(Picture):
             rows.append([name, f"{self.settings[name]:g}", *rest])
         return lines(rows)
 
-    @traitlets.validate("order")
+    @traitlets.validate("order", "on", "settings")
     def _each_once(self, proposal):
-        if sorted(proposal["value"]) != sorted(STEPS):
-            raise traitlets.TraitError(f"each of {', '.join(STEPS)} stands in the order once")
+        names, trait = list(proposal["value"]), proposal["trait"].name
+        if len(set(names)) < len(names) or (trait != "on" and set(names) != set(STEPS)):
+            raise traitlets.TraitError(f"each of {', '.join(STEPS)} stands in the {trait} once")
         return proposal["value"]
 
 

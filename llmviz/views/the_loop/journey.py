@@ -326,6 +326,7 @@ class Journey(Picture):
     """
 
     _static = "journey"
+    _by_page = ("turn",)
     _data = ("numbers",)
 
     numbers = traitlets.Instance(Numbers, allow_none=True).tag(
