@@ -75,5 +75,6 @@ class HeadsOff(Experiment):
         low, high = float(left.min()), float(left.max())
         self.told.say(
             f"Without {self.changed} of the {left.size} heads, each off alone, another token than {quote(piece)} comes "
-            f"first. Its probability, {percent(whole)} in the whole model, lies between {percent(low)} and {percent(high)}."
+            f"first. Its probability, {percent(whole)} in the whole model, lies between {percent(low)} and "
+            f"{percent(high)}."
         )
