@@ -10,7 +10,7 @@ Nothing here computes a stage: all of it runs the model with `Edits`, or reads a
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -148,6 +148,11 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
     return found
 
 
+def surprisal(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+    """How surprising each token was after those before it, in bits: −log2 of its probability."""
+    return -token_logprobs(trace, last=last) / np.log(2)
+
+
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """The probability that each token of the text but the first had, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))
@@ -271,6 +276,32 @@ def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
 def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
     """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
     return float(np.abs(before - after).sum() / 2)
+
+
+def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
+    """What every head gives to each token from one query; NaN where masked."""
+    n = len(trace.tokens)
+    query = index_of("position", query, n)
+    weights = np.stack([block.patterns(queries=slice(query, query + 1))[:, 0] for block in trace.blocks])
+    if trace.edits.causal_mask:
+        weights[:, :, query + 1 :] = np.nan
+    return weights
+
+
+def strongest(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
+    """(layer, head) of the n largest, largest first; NaN never counts."""
+    order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:n]
+    return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]
+
+
+def random_heads(
+    shape: tuple[int, int], n: int, besides: Iterable[tuple[int, int]], seed: int
+) -> list[tuple[int, int]]:
+    """n heads (layer, head) of a model of `shape` [n_layers, n_heads], drawn from all but those in `besides`."""
+    taken = set(besides)
+    others = [one for one in np.ndindex(*shape) if one not in taken]
+    picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
+    return [others[i] for i in picked]
 
 
 def parameters(model: Model) -> dict[str, int]:

@@ -96,6 +96,21 @@ class BlockTrace:
         edit = self.edits.of_layer(self.layer, range(position, position + 1))
         return attend(self.weights, self.q[:, row], self.k[:, keys], self.v[:, keys], self.edits, edit)
 
+    def patterns(
+        self, heads: slice = slice(None), queries: slice = slice(None)
+    ) -> Float[np.ndarray, "some_heads some_seq kv_seq"]:
+        """`attention.pattern` of some heads and queries, without mixing the values: a third of the work, or less."""
+        if {(self.layer, "scores"), (self.layer, "pattern")} & set(self.edits.functions):
+            return self.attention.pattern[heads, queries]
+        q, k = self.q[heads], self.k
+        if len(q) < len(self.q):
+            k = k[self.config.kv_head_of(np.arange(len(self.q))[heads])]
+        scores = attention.attention_scores(q[:, queries], k, scale=self.edits.score_scale)
+        if self.edits.causal_mask:
+            places = np.arange(q.shape[1])[queries]
+            np.copyto(scores, -np.inf, where=np.arange(k.shape[1]) > places[:, None])
+        return ops.softmax(scores)
+
     @property
     def ffn(self) -> FFNTrace:
         """gate, up, hidden and out, from resid_mid, by the function that the run used."""

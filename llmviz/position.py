@@ -88,3 +88,10 @@ def sinusoidal_encoding(
     encoding[:, 0::2] = np.sin(angles)
     encoding[:, 1::2] = np.cos(angles)
     return encoding
+
+
+def pair_scores(
+    q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
+) -> Float[np.ndarray, " n_pairs"]:
+    """What each pair of numbers, each clock hand, adds to the score q · k / √d_head."""
+    return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)

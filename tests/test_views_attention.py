@@ -6,10 +6,9 @@ import traitlets
 from typed_texts import BAD_TEXTS, KINDS
 
 import llmviz
-from llmviz import Edits, attention
+from llmviz import Edits, attention, experiments
 from llmviz.views import attention as pictures
 from llmviz.views import provenance
-from llmviz.views.attention import heads
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.attention.heads import largest_in_blocks
 from llmviz.views.kit.picture import Explorer
@@ -36,7 +35,7 @@ def cat(model):
 def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
     trace = tiny_model.trace("The cat sat on the cat", edits)
     for query in range(len(trace.tokens)):
-        weights = pictures.weights_from(trace, query)
+        weights = experiments.weights_from(trace, query)
         assert weights.shape == (3, 6, len(trace.tokens))
         for layer, block in enumerate(trace.blocks):
             np.testing.assert_allclose(
@@ -71,16 +70,16 @@ def test_blocks_keep_their_largest_number(seq, step):
 
 
 def test_strongest_skips_what_is_not_a_number():
-    assert pictures.strongest(np.array([[0.1, np.nan], [0.9, 0.5]]), 9) == [(1, 0), (1, 1), (0, 0)]
-    assert pictures.strongest(np.full((2, 2), np.nan), 3) == []
+    assert experiments.strongest(np.array([[0.1, np.nan], [0.9, 0.5]]), 9) == [(1, 0), (1, 1), (0, 0)]
+    assert experiments.strongest(np.full((2, 2), np.nan), 3) == []
 
 
 def test_random_heads_are_others():
     taken = [(0, 0), (1, 1)]
-    heads = pictures.random_heads((2, 3), 10, taken, seed=0)
+    heads = experiments.random_heads((2, 3), 10, taken, seed=0)
     assert len(heads) == len(set(heads)) == 4
     assert not set(heads) & set(taken)
-    assert pictures.random_heads((30, 9), 8, taken, seed=1) != pictures.random_heads(
+    assert experiments.random_heads((30, 9), 8, taken, seed=1) != experiments.random_heads(
         (30, 9), 8, taken, seed=2
     )
 
@@ -164,9 +163,9 @@ def test_a_text_of_one_distinct_token_has_no_sink(model):
     trace = model.trace(KINDS["one distinct token"][3:])
     assert len(set(trace.tokens)) == 1
     n = len(trace.tokens)
-    share = pictures.weights_from(trace, n - 1)[1:, :, 0]  # RoPE alone tells the keys apart
+    share = experiments.weights_from(trace, n - 1)[1:, :, 0]  # RoPE alone tells the keys apart
     assert np.median(share) < 2 / n
-    assert np.median(pictures.weights_from(model.trace(CAT), n - 1)[1:, :, 0]) > 0.5
+    assert np.median(experiments.weights_from(model.trace(CAT), n - 1)[1:, :, 0]) > 0.5
 
 
 # --- one head by hand ---
@@ -323,7 +322,7 @@ def test_the_sink_counts_heads(cat):
 )
 def test_the_first_token_gets_most_and_its_value_is_small(model, text):
     trace = model.trace(text)
-    assert pictures.weights_from(trace, len(trace.tokens) - 1)[..., 0].mean() > 0.4
+    assert experiments.weights_from(trace, len(trace.tokens) - 1)[..., 0].mean() > 0.4
     lengths = np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
     assert lengths[0] < 0.5 * lengths[1:].min()
 
@@ -537,8 +536,8 @@ def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
     trace = tiny_model.trace("The cat sat on the dog", Edits(at={("scores", 1): lambda scores: 3 * scores}))
     changed = trace.blocks[1].attention.pattern
     assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
-    np.testing.assert_array_equal(heads.patterns(trace.blocks[1], slice(2, 4)), changed[2:4])
-    np.testing.assert_allclose(heads.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
+    np.testing.assert_array_equal(trace.blocks[1].patterns(slice(2, 4)), changed[2:4])
+    np.testing.assert_allclose(experiments.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
     explained = provenance.pattern(trace, 1, 2, 3, 1)
     assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)
 

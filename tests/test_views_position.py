@@ -74,7 +74,7 @@ def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
 
 def test_the_pairs_add_up_to_the_score(cat):
     block = cat.blocks[13]
-    parts = pictures.pair_scores(block.q[8, 6], block.k[2, 1])
+    parts = position.pair_scores(block.q[8, 6], block.k[2, 1])
     assert parts.shape == (32,)
     assert parts[5] == pytest.approx((block.q[8, 6, 10:12] @ block.k[2, 1, 10:12]) / 8)
     assert parts.sum() == pytest.approx(block.attention.scores[8, 6, 1], abs=1e-3)
@@ -82,7 +82,7 @@ def test_the_pairs_add_up_to_the_score(cat):
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
     tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
-    found = pictures.surprisal(tiny_model, tokens, 3, Edits())
+    found = experiments.surprisal(tiny_model.trace(tokens, Edits()), last=3)
     for i, bits in enumerate(found):
         start = tokens[: len(tokens) - 3 + i]
         logits = tiny_model.trace(start).logits.astype(float)
@@ -469,7 +469,9 @@ def test_long_texts_are_measured_as_planned(tiny_model):
     assert long.lines.names == ["as it is", "RoPE off"]
     np.testing.assert_array_equal(long.lines.x, contexts)
     for i, edits in enumerate((Edits(), Edits(rope=False))):
-        bits = pictures.surprisal(tiny_model, tokens[-(contexts[1] + guessed) :], guessed, edits)
+        bits = experiments.surprisal(
+            tiny_model.trace(tokens[-(contexts[1] + guessed) :], edits), last=guessed
+        )
         assert long.lines.values[i, 1] == pytest.approx(bits.mean(), rel=1e-4)
     assert "s here" in told(long.told)
     assert (long.run.description, long.progress.layout.visibility) == ("Measure", "hidden")
@@ -505,8 +507,10 @@ def test_more_text_helps_and_without_rope_everything_is_worse(model):
     """On 300 tokens of the text that the notebook uses; the whole 2,048 take too long for a test."""
     tokens = model.tokenizer.encode(pictures.STORY)
     assert 1_900 < len(tokens) <= MAX_READ
-    few, more = (pictures.surprisal(model, tokens[-n - 128 :], 128, Edits()).mean() for n in (16, 256))
-    off = pictures.surprisal(model, tokens[-16 - 128 :], 128, Edits(rope=False)).mean()
+    few, more = (
+        experiments.surprisal(model.trace(tokens[-n - 128 :], Edits()), last=128).mean() for n in (16, 256)
+    )
+    off = experiments.surprisal(model.trace(tokens[-16 - 128 :], Edits(rope=False)), last=128).mean()
     assert few - more > 0.2
     assert off - few > 1.5
 

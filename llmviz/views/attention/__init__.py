@@ -6,7 +6,7 @@ from llmviz.views.attention.cost import Cost
 from llmviz.views.attention.does_it_matter import DoesItMatter
 from llmviz.views.attention.finder import HeadFinder
 from llmviz.views.attention.head_explorer import HeadExplorer
-from llmviz.views.attention.heads import overview, random_heads, strongest, weights_from
+from llmviz.views.attention.heads import overview
 from llmviz.views.attention.induction import Induction, random_tokens
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.wake_up import WakeUp
@@ -22,8 +22,5 @@ __all__ = [
     "WakeUp",
     "claims",
     "overview",
-    "random_heads",
     "random_tokens",
-    "strongest",
-    "weights_from",
 ]

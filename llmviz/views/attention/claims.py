@@ -7,7 +7,7 @@ import numpy as np
 from llmviz import Edits, attention, experiments, ops
 from llmviz.model import Model
 from llmviz.views.attention.cost import seconds
-from llmviz.views.attention.heads import head_name, patterns, random_heads, strongest, weights_from
+from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.induction import random_tokens
 from llmviz.views.kit.claims import Claim, Claims
 from llmviz.views.kit.picture import percent
@@ -29,11 +29,11 @@ def claims(model: Model, *, n: int = 30, draws: int = 3, longer: int = 256) -> C
 def _where_it_looks(model: Model) -> list[Claim]:
     trace = model.trace("The cat that I saw yesterday was sleeping")
     was, cat, yesterday = (trace.pieces.index(piece) for piece in (" was", " cat", " yesterday"))
-    weights = weights_from(trace, was)
-    mean, best = weights.mean(axis=(0, 1)), strongest(weights[..., cat], 1)[0]
+    weights = experiments.weights_from(trace, was)
+    mean, best = weights.mean(axis=(0, 1)), experiments.strongest(weights[..., cat], 1)[0]
     few, n = int((weights[..., cat] > 0.5).sum()), weights[..., 0].size
     on_average = mean[cat] > mean[yesterday]
-    resting = float((weights_from(trace, len(trace.tokens) - 1)[..., 0] > 0.5).mean())
+    resting = float((experiments.weights_from(trace, len(trace.tokens) - 1)[..., 0] > 0.5).mean())
     return [
         Claim(
             "In the cat sentence, “was” looks at “cat” and not at “yesterday”.",
@@ -61,9 +61,9 @@ def _copying(model: Model, n: int, draws: int) -> Claim:
     for seed in range(draws):
         tokens = random_tokens(model, n, seed) * 2
         trace = model.trace(tokens)
-        scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
-        best = strongest(scores, 8)
-        others = random_heads(scores.shape, 8, best, seed)
+        scores = np.stack([attention.induction_score(block.patterns(), tokens) for block in trace.blocks])
+        best = experiments.strongest(scores, 8)
+        others = experiments.random_heads(scores.shape, 8, best, seed)
         off, at_random = (
             experiments.token_probs(model.trace(tokens, Edits(head=dict.fromkeys(heads, 0))))[n:].mean()
             for heads in (best, others)
@@ -102,7 +102,9 @@ def _names(model: Model) -> Claim:
 def _explaining(model: Model) -> Claim:
     trace = model.trace("The cat that I saw yesterday")
     was, were = (model.tokenizer.encode(word)[0] for word in (" was", " were"))
-    best = strongest(weights_from(trace, len(trace.tokens) - 1)[..., trace.pieces.index(" cat")], 3)
+    best = experiments.strongest(
+        experiments.weights_from(trace, len(trace.tokens) - 1)[..., trace.pieces.index(" cat")], 3
+    )
     without = model.trace(trace.tokens, Edits(head=dict.fromkeys(best, 0)))
     lead, left = (float(run.logits[was] - run.logits[were]) for run in (trace, without))
     return Claim(

@@ -11,7 +11,7 @@ import numpy as np
 from llmviz import Edits, experiments, ops
 from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import head_name, random_heads, strongest, weights_from
+from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import Told, button, row, slider
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -105,7 +105,7 @@ class DoesItMatter(Experiment):
         for box in (self.answer, self.other):
             box.observe(self._new_answer, "value")
         for one, n in zip(self.top, (1, 3, 8)):
-            one.on_click(lambda _, n=n: self.choose(strongest(self._weights, n)))
+            one.on_click(lambda _, n=n: self.choose(experiments.strongest(self._weights, n)))
         self.random.on_click(self._choose_random)
         self.none.on_click(lambda _: self.choose([]))
         self.buttons[0].on_click(self.switch_each_off)
@@ -117,8 +117,10 @@ class DoesItMatter(Experiment):
 
     def _choose_random(self, _button) -> None:
         self._seed += 1
-        besides = strongest(self._weights, 20)
-        self.choose(random_heads(self._weights.shape, max(1, len(self.grid.chosen)), besides, self._seed))
+        besides = experiments.strongest(self._weights, 20)
+        self.choose(
+            experiments.random_heads(self._weights.shape, max(1, len(self.grid.chosen)), besides, self._seed)
+        )
 
     @one_at_a_time
     def _set(self, _change=None) -> None:
@@ -128,7 +130,7 @@ class DoesItMatter(Experiment):
             self.answer.value, self.other.value = preset.answer, preset.other
             pieces = self.trace.pieces
             self.strip.selected = pieces.index(preset.key) if preset.key in pieces else 0
-            best = strongest(self._weights, preset.n)
+            best = experiments.strongest(self._weights, preset.n)
             self.grid.selected = list(best[0])
             self.choose(best)
         self.run()
@@ -155,7 +157,7 @@ class DoesItMatter(Experiment):
         if key is None:
             return
         self._key = key
-        self._weights = weights_from(self.trace, len(self.trace.tokens) - 1)[..., key]
+        self._weights = experiments.weights_from(self.trace, len(self.trace.tokens) - 1)[..., key]
         last, looked_at = (isolated(self.trace.pieces[i]) for i in (-1, key))
         self.grid.change(
             values=four_axes(self._weights),
@@ -239,7 +241,7 @@ class DoesItMatter(Experiment):
             yield done / effect.size
         self.effect = effect
         limit = float(f"{np.abs(effect).max() or 1:.2g}")
-        needed, looked = strongest(-effect, 3), strongest(self._weights, 3)
+        needed, looked = experiments.strongest(-effect, 3), experiments.strongest(self._weights, 3)
         answer, key = self.answer.value, self.trace.pieces[self._key]
         self.effects.change(
             values=four_axes(effect),

@@ -6,6 +6,7 @@ import functools
 
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_explorer import shown_weight
 from llmviz.views.attention.head_grid import empty_grid, four_axes
@@ -16,9 +17,6 @@ from llmviz.views.attention.heads import (
     head_name,
     head_pattern,
     overview,
-    patterns,
-    strongest,
-    weights_from,
 )
 from llmviz.views.attention.induction import random_tokens
 from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
@@ -91,12 +89,12 @@ class HeadFinder(Explorer):
     def probe(self) -> np.ndarray:
         """The behaviours measured on random tokens that come twice: [4, n_layers, n_heads]."""
         ids = random_tokens(self.model, 25, seed=0) * 2
-        return np.stack([behaviours(patterns(block), ids) for block in self.model.trace(ids).blocks], axis=1)
+        return np.stack([behaviours(block.patterns(), ids) for block in self.model.trace(ids).blocks], axis=1)
 
     @one_at_a_time
     def _rank(self, _change=None) -> None:
         trace, query, key = self.trace, self._query, self._key
-        weights = weights_from(trace, query)
+        weights = experiments.weights_from(trace, query)
         hidden = first_hidden(weights)
         scores = self.probe if self.measured_on.value == self.PROBE else overview(trace).scores
         by_weight = self.by.value == self.BY_WEIGHT
@@ -104,7 +102,7 @@ class HeadFinder(Explorer):
             ranked = (hidden if self.hide_first.value else weights)[..., key]
         else:
             ranked = scores[list(BEHAVIOURS).index(self.by.value)]
-        self.ranking = strongest(ranked, N_RANKED)
+        self.ranking = experiments.strongest(ranked, N_RANKED)
         columns = [weights[..., key], hidden[..., key], *scores]
         names = [head_name(*one) for one in self.ranking]
         table = np.array([[column[one] for column in columns] for one in self.ranking], np.float32)

@@ -10,7 +10,7 @@ from llmviz import attention
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import empty_grid
-from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview, patterns
+from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
 from llmviz.views.kit.heat_map import HeatMap
@@ -120,7 +120,7 @@ class HeadExplorer(Explorer):
 
     def _tell(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
-        to_first = patterns(trace.blocks[layer], slice(head, head + 1))[0, query, 0]
+        to_first = trace.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
         scores = overview(trace, self.hide_first.value).scores[:, layer, head]
         group = trace.model.config.group_size
         first = head // group * group

@@ -7,7 +7,7 @@ import numpy as np
 from llmviz import Edits, attention, experiments
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import BEHAVIOURS, patterns, random_heads, strongest
+from llmviz.views.attention.heads import BEHAVIOURS
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
@@ -59,8 +59,10 @@ class Induction(Explorer):
         n = self.n.value
         tokens = random_tokens(self.model, n, self.seed.value) * 2
         trace = self.model.trace(tokens)
-        self.scores = np.stack([attention.induction_score(patterns(block), tokens) for block in trace.blocks])
-        self.strongest = strongest(self.scores, self.off.value)
+        self.scores = np.stack(
+            [attention.induction_score(block.patterns(), tokens) for block in trace.blocks]
+        )
+        self.strongest = experiments.strongest(self.scores, self.off.value)
         right = experiments.token_probs(trace)
         self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())
         self.curves.change(
@@ -90,7 +92,7 @@ class Induction(Explorer):
         for i in range(N_DRAWS + 1):
             yield 0.001
             seed = N_DRAWS * self.seed.value + i
-            others = random_heads(self.scores.shape, k, self.strongest, seed)
+            others = experiments.random_heads(self.scores.shape, k, self.strongest, seed)
             off = dict.fromkeys(others if i < N_DRAWS else self.strongest, 0)
             curves.append(experiments.token_probs(self.model.trace(tokens, Edits(head=off))))
         *self.without_random, self.without = (float(one[n:].mean()) for one in curves)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import first_hidden, head_name, overview, weights_from
+from llmviz.views.attention.heads import first_hidden, head_name, overview
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
@@ -63,7 +64,7 @@ class Sink(Explorer):
 
     def _draw(self) -> None:
         trace = self.trace
-        self._weights = weights_from(trace, self._query)
+        self._weights = experiments.weights_from(trace, self._query)
         first = self._weights[..., 0]
         piece = isolated(trace.pieces[self._query])
         self.grid.change(

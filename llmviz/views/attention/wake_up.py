@@ -9,7 +9,7 @@ import numpy as np
 
 from llmviz import attention
 from llmviz.model import Model
-from llmviz.views.attention.heads import head_name, head_pattern, patterns
+from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row, slider
@@ -83,7 +83,7 @@ class WakeUp(Experiment):
         measured = []
         for sentence in self.sentences:
             trace = self.model.trace(sentence)
-            measured.append([1 - attention.first_token_score(patterns(block)) for block in trace.blocks])
+            measured.append([1 - attention.first_token_score(block.patterns()) for block in trace.blocks])
             yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
         self.found.layout.display = ""

@@ -2,7 +2,7 @@
 
 from llmviz.views.position.claims import claims
 from llmviz.views.position.long_text import STORY, LongText
-from llmviz.views.position.numbers import before_rope, pair_scores, surprisal
+from llmviz.views.position.numbers import before_rope
 from llmviz.views.position.one_head import ALL, DialExplorer, ScoreByDistance
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.position.swap import SwapWords
@@ -21,6 +21,4 @@ __all__ = [
     "SwapWords",
     "before_rope",
     "claims",
-    "pair_scores",
-    "surprisal",
 ]

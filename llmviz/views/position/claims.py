@@ -8,7 +8,7 @@ from llmviz import experiments, ops, position
 from llmviz.model import Edits, Model, Trace
 from llmviz.views.kit.claims import Claim, Claims
 from llmviz.views.kit.picture import percent
-from llmviz.views.position.numbers import DISTANCES, before_rope, digits, pair_scores
+from llmviz.views.position.numbers import DISTANCES, before_rope, digits
 
 
 def claims(model: Model) -> Claims:
@@ -36,7 +36,7 @@ def _only_distance(trace: Trace) -> tuple[Claim, Claim]:
     for places in ((5, 2), (105, 102), (1_005, 1_002)):
         angles = position.rotation_angles(np.array(places), config.d_head, base=config.rope_base)
         turned = position.rotate(np.stack([q[-1], k[0]]), angles)
-        scores.append(pair_scores(*turned).sum())
+        scores.append(position.pair_scores(*turned).sum())
     apart = float(np.ptp(scores))
     moved_by = trace.model.trace(trace.tokens, Edits(position_shift=1_000.0))
     change = float(np.abs(ops.softmax(moved_by.logits) - ops.softmax(trace.logits)).max())

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import ipywidgets
 import numpy as np
 
+from llmviz import experiments
 from llmviz.model import Model
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import choice, row
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import STATIC, one_at_a_time
 from llmviz.views.kit.text_box import read
-from llmviz.views.position.numbers import surprisal
 from llmviz.views.position.switches import SETTINGS
 
 CONTEXTS = (16, 64, 128, 256, 512, 1_024, 1_920)  # tokens before those that are guessed
@@ -95,7 +95,9 @@ class LongText(Experiment):
                     self.told.say(f"{name}: {cost:,} tokens …")
                     yield done / (len(names) * sum(costs))
                     began = time.perf_counter()
-                    values[i, j] = surprisal(self._model, tokens[-cost:], guessed, SETTINGS[name]).mean()
+                    values[i, j] = experiments.surprisal(
+                        self._model.trace(tokens[-cost:], SETTINGS[name]), last=guessed
+                    ).mean()
                     longest = time.perf_counter() - began
                     self._model.forget()  # a run over 2,048 tokens holds several hundred megabytes
                     done += cost

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import experiments, position
-from llmviz.model import Edits, Model, Trace
+from llmviz import position
+from llmviz.model import Trace
 
 DISTANCES = np.arange(2_001)
 OTHER_BASE = 10_000.0  # the base of the paper, beside that of the model
@@ -25,18 +23,6 @@ def before_rope(
     places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
     back = -position.rotation_angles(places, config.d_head, base=config.rope_base)
     return position.rotate(q, back), position.rotate(k, back)
-
-
-def pair_scores(
-    q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
-) -> Float[np.ndarray, " n_pairs"]:
-    """What each pair of numbers adds to q·k/√d_head."""
-    return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)
-
-
-def surprisal(model: Model, tokens: Sequence[int], n: int, edits: Edits) -> Float[np.ndarray, " n"]:
-    """How surprising each of the last n tokens was after those before it, in bits: -log2 of its probability."""
-    return -experiments.token_logprobs(model.trace(tokens, edits), last=n) / np.log(2)
 
 
 def digits(value: float | np.floating) -> str:

@@ -14,7 +14,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.text_box import clip_position
-from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, before_rope, digits, pair_scores
+from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, before_rope, digits
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
 
@@ -97,7 +97,7 @@ class DialExplorer(OneHead):
         angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
         self._turned = position.rotate(np.stack([q, k]), angles)
         hands = self._turned.reshape(2, -1, 2)
-        parts = pair_scores(*self._turned)
+        parts = position.pair_scores(*self._turned)
         lengths = np.linalg.norm(np.stack([q, k]).reshape(2, -1, 2), axis=-1)
         self.dial.change(
             q_hands=hands[0],
@@ -136,7 +136,7 @@ class DialExplorer(OneHead):
                 Operand("d_head", self.trace.model.config.d_head),
             ],
             "q @ k / np.sqrt(d_head)",
-            pair_scores(*self._turned)[pair],
+            position.pair_scores(*self._turned)[pair],
         )
 
 

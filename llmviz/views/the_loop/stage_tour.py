@@ -10,7 +10,7 @@ import traitlets
 
 from llmviz import attention, embeddings, ops
 from llmviz.model import Model, Trace
-from llmviz.position import rotation_angles
+from llmviz.position import pair_scores, rotation_angles
 from llmviz.sampling import Sampler
 from llmviz.views import position, provenance
 from llmviz.views.kit.arcs import Arcs
@@ -125,7 +125,7 @@ def _turned(trace: Trace) -> Picture:
     block = trace.blocks[layer]
     at = int(block.attention_at(-1).pattern[head, 0, 1:-1].argmax()) + 1 if last > 1 else 0
     q, k = block.q[head, -1], block.k[config.kv_head_of(head), at]
-    parts = position.pair_scores(q, k)
+    parts = pair_scores(q, k)
     speeds = rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
     return position.RopeDial(
         q_hands=q.reshape(-1, 2),
