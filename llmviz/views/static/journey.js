@@ -178,7 +178,7 @@ function captionAt(data, moment) {
   }
   if (scene === 5)
     return [
-      "The last column is held against ",
+      "The last column meets ",
       strong("every row"),
       data.tied ? " of the table" : " of a second table",
       ": a better match, a likelier next token.",
@@ -265,7 +265,7 @@ function layoutOf(data, width, pen, faces) {
   layout.top = layout.bottom - layout.columnHeight;
   const gaps = layout.lanes.at.slice(1).map((lane, i) => lane.x - layout.lanes.at[i].x);
   layout.gap = Math.min(...gaps, 90);
-  layout.columnWidth = Math.min(44, layout.gap - 3);
+  layout.columnWidth = Math.min(44, layout.gap - (layout.gap > 40 ? 12 : 3));
   layout.cellWidth = Math.min(layout.gap - (layout.gap > 40 ? 8 : 2), 80); // of an FFN's box
   layout.dial = Math.min(9, layout.gap * 0.36);
   layout.head = layout.top - 12 - 2 * layout.dial - 4; // where arcs end
@@ -829,7 +829,7 @@ function columnsAt(at) {
   const { strip } = layout;
   const n = layout.shown.length;
   const widthAt = (state, i) =>
-    between(0.55, 1, clamp(Math.log10(lengthOf(data, state, i)) / 3, 0.1, 1.25)) * layout.columnWidth;
+    between(0.55, 1, clamp(Math.log10(lengthOf(data, state, i)) / 3, 0.1, 1)) * layout.columnWidth;
   const columns = [];
   for (let k = 0; k < n; k++) {
     const i = layout.shown[k];
@@ -890,7 +890,7 @@ function drawLeaders(at, columns) {
     const here = fetched * (1 - during(moment.t, times.stand - 0.2, times.stand + 0.4));
     faded(at, here * 0.8, (ctx) => {
       const from = strip.x + strip.w;
-      const to = Math.max(from, bar.x - bar.len / 2 - (layout.rowLabels ? (layout.wide ? 172 : 142) : 8));
+      const to = Math.max(from, bar.x - bar.len / 2 - (layout.rowLabels ? (layout.wide ? 176 : 150) : 8));
       Object.assign(ctx, { strokeStyle: look.embeddings, lineWidth: 1.2 });
       ctx.beginPath();
       ctx.moveTo(from, tableY);
