@@ -172,6 +172,7 @@ def test_the_pointer_names_a_mark(lab, journey):
 
 def test_a_typed_text_changes_it_at_the_same_place(lab, journey):
     journey.get_by_role("slider").fill("0.95")
+    settle(lab, journey)
     before, place = shown(journey), where(journey)
     box = lab.page.locator(".widget-text input").first
     words = journey.locator(".lv-j-words li").first
@@ -185,8 +186,7 @@ def test_a_typed_text_changes_it_at_the_same_place(lab, journey):
     box.fill("The cat that I saw yesterday was")
     box.press("Enter")
     expect(words).to_contain_text("yesterday")
-    settle(lab, journey)
-    assert shown(journey) == before
+    assert where(journey) == pytest.approx(place, abs=0.01)
 
 
 def test_the_drawn_token_joins_the_text_and_it_begins_again(lab, journey):

@@ -220,12 +220,11 @@ function legendAt(data, moment, layout, theme) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
     if (long.length) {
       const longest = Math.max(...long.map((i) => lengthOf(data, state, i)));
-      const usual = layout.shown.filter((i) => !isLong(data, state, i)).map((i) => lengthOf(data, state, i));
-      const middle = usual.sort((a, b) => a - b)[usual.length >> 1] ?? longest;
-      say(h("b", {}, "pale"), `: length ${short(longest)}, others about ${short(middle)}: off the scale`);
+      const usual = short(data.usual[state]);
+      say(h("b", {}, "pale"), `: off the scale, for its length is ${short(longest)}, the usual one ${usual}`);
     }
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
-      say(h("b", {}, "dotted"), `: ${share(data.restShares[layer])} of all looks rest on pale columns`);
+      say(h("b", {}, "dotted"), `: ${share(data.restShares[layer])} of the looks rest on pale columns`);
   }
   if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))
     say(h("b", {}, "nbsp"), ": a no-break space");
@@ -1757,7 +1756,7 @@ function render({ model, el }) {
   // -- elements
   const badge = h("b", { class: "lv-j-badge", "aria-hidden": "true" });
   const sentence = h("p", {});
-  const canvas = h("canvas", { role: "img", "aria-hidden": "true" });
+  const canvas = h("canvas", { "aria-hidden": "true" });
   const button = (name, label, onclick, look = "") =>
     h(
       "button",
@@ -1788,8 +1787,8 @@ function render({ model, el }) {
   const track = h("div", { class: "lv-j-track" }, parts, slider);
   const back = button("One step back", "‹", () => step(-1));
   const on = button("One step on", "›", () => step(1));
-  const bar = h("div", { class: "lv-j-bar lv-player" }, play, back, on, track, speed);
   const words = h("div", { class: "lv-j-words" });
+  const bar = h("div", { class: "lv-j-bar lv-player" }, play, back, on, track, speed, words);
   const stage = h(
     "div",
     {
@@ -1802,7 +1801,6 @@ function render({ model, el }) {
     h("div", { class: "lv-j-caption" }, badge, sentence),
     canvas,
     bar,
-    words,
   );
   view.body.append(stage);
 
