@@ -740,8 +740,7 @@ function drawChips(at) {
       chip.y - chip.h / 2,
       chip.w,
       chip.h,
-      () =>
-        `${quoted(data.pieces[i])}: token ${count(data.tokens[i])}, at place ${count(data.shown[i])}`,
+      () => `${quoted(data.pieces[i])}: token ${count(data.tokens[i])}, at place ${count(data.shown[i])}`,
     );
   }
   if (!layout.leftOut || n < 2) return;
@@ -1218,7 +1217,7 @@ function drawClockHands(at) {
   const turned = during(moment.t, times.place + 1, times.place + 4.2);
   const radius = Math.min(17, layout.gap * 0.42);
   const n = layout.shown.length;
-  faded(at, here, (ctx) => {
+  faded(at, here, () => {
     data.turns.forEach((tokens, hand) => {
       const r = between(hand ? 0 : layout.dial, radius, big);
       if (r < 1.5) return;
@@ -1457,7 +1456,8 @@ function drawBars(at) {
   const bars = { x: wide ? 372 : 262, y: 48, pitch: Math.min(33, (layout.bottom + 8 - 46) / 11) };
   bars.w = Math.max(120, layout.tower.x - 110 - bars.x);
   const grown = during(matching, 5.4, 7); // scores turn into probabilities
-  const laid = during(picking, 0.3, 2.2);
+  // each in its own row to its place on the line, then down: so none covers another
+  const [placed, laid] = [during(picking, 0.35, 1.4), during(picking, 1.2, 2.3)];
   const most = Math.max(data.likeliest[0].prob, data.others);
   const drawnIn = data.likeliest.some(({ token }) => token === data.drawn.token);
   const rows = [...data.likeliest];
@@ -1472,15 +1472,15 @@ function drawBars(at) {
     ctx.fillStyle = tint(look.quiet, 0.28);
     boxPath(
       ctx,
-      between(bars.x, line.x, laid),
+      between(bars.x, line.x, placed),
       between(y - hgt / 2, line.y, laid),
-      between((bars.w * data.others * grown) / most, line.w, laid),
+      between((bars.w * data.others * grown) / most, line.w, placed),
       between(hgt, line.h, laid),
       5,
     );
     ctx.fill();
     const words = wide ? `${count(data.sizes.n_vocab - data.likeliest.length)} others` : "others";
-    const alpha = 1 - during(picking, 0, 0.9);
+    const alpha = 1 - during(picking, 0, 0.4);
     write(at, words, bars.x - 14, y, { size: 15, align: "right", alpha });
     write(at, share(data.others), bars.x + (bars.w * data.others) / most + 9, y, {
       size: 15,
@@ -1508,16 +1508,16 @@ function drawBars(at) {
       const gap = laid > 0.5 && onLine.w > 3 ? 1 : 0;
       boxPath(
         ctx,
-        between(bars.x, onLine.x, laid),
+        between(bars.x, onLine.x, placed),
         between(y - hgt / 2, line.y, laid),
-        between(long, onLine.w, laid) - gap,
+        between(long, onLine.w, placed) - gap,
         between(hgt, line.h, laid),
         between(4, 2, laid),
       );
       ctx.fill();
     });
     if (row.late) return;
-    const alpha = shown * (1 - during(picking, 0, 0.9));
+    const alpha = shown * (1 - during(picking, 0, 0.4));
     writePiece(at, shorten(row.piece, wide ? 12 : 10), bars.x - 14, y, { size: 17, align: "right", alpha });
     write(at, `${j ? "" : "score "}${minus(row.score.toFixed(1))}`, bars.x + long + 9, y, {
       size: 15,
