@@ -180,7 +180,7 @@ function captionAt(data, moment) {
   }
   if (scene === 5)
     return [
-      "The last column is held against ",
+      "The last column meets ",
       strong("every row"),
       data.tied ? " of the table" : " of a second table",
       ": a better match, a likelier next token.",
@@ -222,12 +222,11 @@ function legendAt(data, moment, layout, theme) {
     const long = layout.shown.filter((i) => isLong(data, state, i));
     if (long.length) {
       const longest = Math.max(...long.map((i) => lengthOf(data, state, i)));
-      const usual = layout.shown.filter((i) => !isLong(data, state, i)).map((i) => lengthOf(data, state, i));
-      const middle = usual.toSorted((a, b) => a - b)[usual.length >> 1] ?? longest;
-      say(h("b", {}, "pale"), `: length ${short(longest)}, others about ${short(middle)}: off the scale`);
+      const usual = short(data.usual[state]);
+      say(h("b", {}, "pale"), `: off the scale, for its length is ${short(longest)}, the usual one ${usual}`);
     }
     if (moment.attention > 0.3 && data.restShares[layer] > 0.005)
-      say(h("b", {}, "dotted"), `: ${share(data.restShares[layer])} of all looks rest on pale columns`);
+      say(h("b", {}, "dotted"), `: ${share(data.restShares[layer])} of the looks rest on pale columns`);
   }
   if (scene >= 4 && scene <= 5 && data.guesses.some(([piece]) => piece.includes("nbsp")))
     say(h("b", {}, "nbsp"), ": a no-break space");
@@ -267,7 +266,7 @@ function layoutOf(data, width, pen, faces) {
   layout.top = layout.bottom - layout.columnHeight;
   const gaps = layout.lanes.at.slice(1).map((lane, i) => lane.x - layout.lanes.at[i].x);
   layout.gap = Math.min(...gaps, 90);
-  layout.columnWidth = Math.min(44, layout.gap - 3);
+  layout.columnWidth = Math.min(44, layout.gap - (layout.gap > 40 ? 12 : 3));
   layout.cellWidth = Math.min(layout.gap - (layout.gap > 40 ? 8 : 2), 80); // of an FFN's box
   layout.dial = Math.min(9, layout.gap * 0.36);
   layout.head = layout.top - 12 - 2 * layout.dial - 4; // where arcs end
@@ -774,7 +773,7 @@ function columnsAt(at) {
   const { strip } = layout;
   const n = layout.shown.length;
   const widthAt = (state, i) =>
-    between(0.55, 1, clamp(Math.log10(lengthOf(data, state, i)) / 3, 0.1, 1.25)) * layout.columnWidth;
+    between(0.55, 1, clamp(Math.log10(lengthOf(data, state, i)) / 3, 0.1, 1)) * layout.columnWidth;
   const columns = [];
   for (let k = 0; k < n; k++) {
     const i = layout.shown[k];
@@ -833,7 +832,7 @@ function drawLeaders(at, columns) {
     const here = fetched * (1 - during(moment.t, times.stand - 0.2, times.stand + 0.4));
     faded(at, here * 0.8, (ctx) => {
       const from = strip.x + strip.w;
-      const to = Math.max(from, bar.x - bar.len / 2 - (layout.rowLabels ? (layout.wide ? 172 : 142) : 8));
+      const to = Math.max(from, bar.x - bar.len / 2 - (layout.rowLabels ? (layout.wide ? 176 : 150) : 8));
       Object.assign(ctx, { strokeStyle: look.embeddings, lineWidth: 1.2 });
       ctx.beginPath();
       ctx.moveTo(from, tableY);
@@ -1385,7 +1384,8 @@ function drawBars(at) {
   const bars = { x: wide ? 372 : 262, y: 48, pitch: Math.min(33, (layout.bottom + 8 - 46) / 11) };
   bars.w = Math.max(120, layout.tower.x - 110 - bars.x);
   const grown = during(matching, 5.4, 7); // scores turn into probabilities
-  const laid = during(picking, 0.3, 2.2);
+  // each in its own row to its place on the line, then down: so none covers another
+  const [placed, laid] = [during(picking, 0.35, 1.4), during(picking, 1.2, 2.3)];
   const most = Math.max(data.likeliest[0].prob, data.others);
   const drawnIn = data.likeliest.some(({ token }) => token === data.drawn.token);
   const rows = [...data.likeliest];
@@ -1400,15 +1400,15 @@ function drawBars(at) {
     ctx.fillStyle = tint(look.quiet, 0.28);
     boxPath(
       ctx,
-      between(bars.x, line.x, laid),
+      between(bars.x, line.x, placed),
       between(y - hgt / 2, line.y, laid),
-      between((bars.w * data.others * grown) / most, line.w, laid),
+      between((bars.w * data.others * grown) / most, line.w, placed),
       between(hgt, line.h, laid),
       5,
     );
     ctx.fill();
     const words = wide ? `${count(data.sizes.n_vocab - data.likeliest.length)} others` : "others";
-    const alpha = 1 - during(picking, 0, 0.9);
+    const alpha = 1 - during(picking, 0, 0.4);
     write(at, words, bars.x - 14, y, { size: 15, align: "right", alpha });
     write(at, share(data.others), bars.x + (bars.w * data.others) / most + 9, y, { size: 15, alpha: alpha * grown });
   });
@@ -1433,16 +1433,16 @@ function drawBars(at) {
       const gap = laid > 0.5 && onLine.w > 3 ? 1 : 0;
       boxPath(
         ctx,
-        between(bars.x, onLine.x, laid),
+        between(bars.x, onLine.x, placed),
         between(y - hgt / 2, line.y, laid),
-        between(long, onLine.w, laid) - gap,
+        between(long, onLine.w, placed) - gap,
         between(hgt, line.h, laid),
         between(4, 2, laid),
       );
       ctx.fill();
     });
     if (row.late) return;
-    const alpha = shown * (1 - during(picking, 0, 0.9));
+    const alpha = shown * (1 - during(picking, 0, 0.4));
     writePiece(at, shorten(row.piece, wide ? 12 : 10), bars.x - 14, y, { size: 17, align: "right", alpha });
     write(at, `${j ? "" : "score "}${minus(row.score.toFixed(1))}`, bars.x + long + 9, y, {
       size: 15,
@@ -1668,7 +1668,7 @@ export function render({ model, el }) {
   // -- elements
   const badge = h("b", { class: "lv-j-badge", "aria-hidden": "true" });
   const sentence = h("p", {});
-  const canvas = h("canvas", { role: "img", "aria-hidden": "true" });
+  const canvas = h("canvas", { "aria-hidden": "true" });
   const button = (name, label, onclick, extra = "") =>
     h("button", { type: "button", class: `lv-j-button ${extra}`, "aria-label": name, title: name, onclick }, label);
   const play = button("Play", "▶", () => pressPlay(), "lv-j-play");
@@ -1688,8 +1688,8 @@ export function render({ model, el }) {
   const track = h("div", { class: "lv-j-track" }, parts, slider);
   const back = button("One step back", "‹", () => step(-1));
   const on = button("One step on", "›", () => step(1));
-  const bar = h("div", { class: "lv-j-bar lv-player" }, play, back, on, track, speed);
   const words = h("div", { class: "lv-j-words" });
+  const bar = h("div", { class: "lv-j-bar lv-player" }, play, back, on, track, speed, words);
   const stage = h(
     "div",
     {
@@ -1701,7 +1701,6 @@ export function render({ model, el }) {
     h("div", { class: "lv-j-caption" }, badge, sentence),
     canvas,
     bar,
-    words,
   );
   view.body.append(stage);
 

@@ -65,7 +65,8 @@ class Numbers:
     every: int  # of a column's d_model numbers each so many-th is drawn
     streams: Float[np.ndarray, "state shown drawn"]
     lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
-    long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as the median of the text's columns
+    usual: Float[np.ndarray, " state"]  # the median length of the text's columns
+    long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as that
     scales: Float[
         np.ndarray, " state"
     ]  # full colour: the 97th percentile of the drawn numbers, long columns left out
@@ -106,7 +107,8 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
     states = [trace.blocks[0].resid_pre]
     states += [x for block in trace.blocks for x in (block.resid_mid, block.resid_post)]
     all_lengths = np.stack([np.linalg.norm(x, axis=1) for x in states])
-    long = all_lengths > LONG * np.median(all_lengths, axis=1, keepdims=True)
+    usual = np.median(all_lengths, axis=1)
+    long = all_lengths > LONG * usual[:, None]
     streams = np.stack([x[np.ix_(keep, drawn)] for x in states])
 
     looks, rests, strongest, neurons, pushes, ffn_adds, adds = [], [], [], [], [], [], []
@@ -154,6 +156,7 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
         every=every,
         streams=streams,
         lengths=all_lengths[:, keep],
+        usual=usual,
         long=long[:, keep],
         scales=np.array([_full_colour(x[~pale]) for x, pale in zip(streams, long[:, keep])], np.float32),
         ffn_adds=np.stack(ffn_adds),
@@ -274,6 +277,7 @@ def for_page(numbers: Numbers) -> dict:
         "streams": _signed(n.streams, n.scales[:, None, None]),
         "scales": n.scales.tolist(),
         "lengths": _bytes(n.lengths, np.float32),
+        "usual": n.usual.tolist(),
         "long": _bytes(n.long, np.uint8),
         "ffnAdds": _signed(n.ffn_adds, after),
         "adds": _bytes(n.adds, np.float32),
