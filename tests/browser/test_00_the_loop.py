@@ -1,9 +1,12 @@
 """The front page in a real JupyterLab: type, move, press, and see each change."""
 
+import re
 from statistics import median
 
 import pytest
 from playwright.sync_api import expect
+
+TEXT = "The best thing about a rainy day is"
 
 
 @pytest.fixture(scope="module")
@@ -19,94 +22,139 @@ def seen(locator):
     return locator
 
 
-@pytest.fixture(autouse=True)
-def at_the_top(lab):
-    lab.page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
-    seen(lab.picture("token_strip"))
-    lab.settle()
+def card(lab, question):
+    return lab.page.locator("figure.lv-predict").filter(has_text=question)
 
 
 @pytest.fixture(scope="module")
-def slider(lab):
-    return lab.page.get_by_role("slider").first
+def loop(lab):
+    """The explorer behind the first guess, once that is committed."""
+    first = card(lab, "How many of them get more than 1 %")
+    assert lab.page.locator("figure.lv-loop_picture:visible").count() == 0
+    seen(first).locator(".lv-number").fill("7")
+    first.get_by_role("button", name="Commit").click()
+    expect(first).to_contain_text("You said 7 tokens")
+    explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
+    expect(explorer.locator("figure.lv-token_strip")).to_be_visible(timeout=10_000)
+    lab.settle()
+    return explorer
 
 
-def button(lab, name):
-    return lab.page.get_by_role("button", name=name, exact=True).first
+@pytest.fixture(scope="module")
+def slider(loop):
+    return loop.get_by_role("slider").first
 
 
-def chips(lab):
-    return lab.picture("token_strip").locator(".lv-chip")
+def button(within, name):
+    return within.get_by_role("button", name=name, exact=True).first
 
 
-def first_value(lab, nth=0):
-    return lab.picture("next_token_bars", nth).locator(".lv-value").first.inner_text()
+def chips(loop):
+    return loop.locator("figure.lv-token_strip .lv-chip")
+
+
+def type_text(lab, text):
+    """Into the first of the page's boxes, which are all the same one."""
+    box = seen(lab.page.locator(".lv-text-box input").first)
+    box.fill(text)
+    box.press("Enter")
+    lab.settle()
 
 
 def test_runs_without_an_error(lab):
     assert lab.errors() == []
-    assert lab.picture("token_strip").get_attribute("data-lv-theme") == "light"
+    assert lab.picture("journey").get_attribute("data-lv-theme") == "light"
 
 
-def test_typing_changes_tokens_and_bars(lab):
-    box = lab.page.locator("textarea.widget-input, .widget-textarea textarea").first
-    before = lab.picture("next_token_bars").locator(".lv-bars").inner_text()
-    box.fill("My grandmother baked bread 🙂")
-    expect(chips(lab).first).to_contain_text("My", timeout=10_000)
-    lab.settle()
-    assert lab.picture("next_token_bars").locator(".lv-bars").inner_text() != before
-    box.fill("")
-    expect(lab.page.get_by_text("needs at least one token")).to_be_visible()
-    box.fill("<script>document.title = 'taken'</script>")
-    expect(lab.page.get_by_text("needs at least one token")).to_have_count(0)
-    lab.settle()
+def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
+    first = card(lab, "How many of them get more than 1 %")
+    answer = first.locator(".lv-told")
+    for guess in ("-5", "101", ""):
+        seen(first).locator(".lv-number").fill(guess)
+        first.get_by_role("button", name="Commit").click()
+        expect(first.locator(".lv-refusal")).not_to_be_empty()
+        expect(first.locator(".lv-number")).to_be_focused()
+        expect(answer).to_have_count(0)
+
+
+def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
+    second = card(lab, "Temperature 2, the hottest here")
+    bars = lab.page.locator(".lv-explorer").filter(has=second).locator("figure.lv-next_token_bars")
+    expect(bars).to_be_hidden()
+    seen(second).get_by_role("button", name="Show me").press("Enter")
+    expect(second).to_contain_text("It is ")
+    expect(bars).to_be_visible()
+    expect(second.get_by_role("button", name="Guess again")).to_be_focused()
+    second.get_by_role("button", name="Guess again").press("Enter")
+    expect(second.locator(".lv-told")).to_have_count(0)
+
+
+def test_typing_changes_every_picture_of_the_page(lab, loop):
+    type_text(lab, "My grandmother baked bread 🙂")
+    expect(chips(loop).first).to_contain_text("My", timeout=10_000)
+    expect(lab.page.locator(".lv-text-box input").nth(1)).to_have_value("My grandmother baked bread 🙂")
+    type_text(lab, "<script>document.title = 'taken'</script>")
     assert lab.page.title() != "taken"
-    box.fill("The best thing about a rainy day is")
-    expect(chips(lab)).to_have_count(8)
+    type_text(lab, TEXT)
+    expect(chips(loop)).to_have_count(8)
 
 
-def test_arrow_keys_move_the_temperature_and_the_bars(lab, slider, record_property):
-    bars = lab.picture("next_token_bars")
+def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
+    box = seen(loop.locator(".lv-text-box input"))
+    box.press("End")
+    box.press_sequentially(" and")
+    expect(loop).to_have_class(re.compile("lv-stale"))
+    expect(loop.get_by_text("do not show this text yet")).to_be_visible()
+    box.press("Enter")
+    expect(loop).not_to_have_class(re.compile("lv-stale"), timeout=10_000)
+    expect(chips(loop)).to_have_count(9)
+    type_text(lab, TEXT)
+    expect(chips(loop)).to_have_count(8)
+
+
+def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_property):
+    bars = loop.locator("figure.lv-next_token_bars")
+    value = bars.locator(".lv-value").first
     lab.settle()
-    before = first_value(lab)
+    before = value.inner_text()
     times = lab.latencies(slider, ["ArrowLeft"] * 10 + ["ArrowRight"] * 10, bars)
     record_property("milliseconds", [round(t) for t in times])
     print(f"temperature, key to changed bars: median {median(times):.0f} ms, worst {max(times):.0f} ms")
-    assert first_value(lab) == before  # ten steps down, ten up again
+    expect(value).to_have_text(before)  # ten steps down, ten up again
     slider.press("ArrowLeft")
-    expect(bars.locator(".lv-value").first).not_to_have_text(before)
+    expect(value).not_to_have_text(before)
     expect(bars).to_contain_text("outline: at temperature 1")
     slider.press("ArrowRight")
-    expect(bars.locator(".lv-value").first).to_have_text(before)
+    expect(value).to_have_text(before)
 
 
-def test_pick_one_appends_a_token(lab):
-    n = chips(lab).count()
-    button(lab, "pick one").press("Enter")
-    expect(chips(lab)).to_have_count(n + 1)
-    expect(chips(lab).last).to_have_class("lv-chip lv-highlight")
-    expect(lab.picture("token_strip").locator(".lv-legend")).to_contain_text("dashed: written by the loop")
-    expect(button(lab, "pick one")).to_be_focused()
+def test_pick_one_appends_a_token(lab, loop):
+    n = chips(loop).count()
+    button(loop, "pick one").press("Enter")
+    expect(chips(loop)).to_have_count(n + 1)
+    expect(chips(loop).last).to_have_class("lv-chip lv-highlight")
+    expect(loop.locator("figure.lv-token_strip .lv-legend")).to_contain_text("dashed: written by the loop")
+    expect(button(loop, "pick one")).to_be_focused()
     lab.page.keyboard.press("Enter")
-    expect(chips(lab)).to_have_count(n + 2)
-    expect(lab.picture("loop_picture").locator(".lv-guess")).to_have_count(4)
-    button(lab, "start again").click()
-    expect(chips(lab)).to_have_count(n)
+    expect(chips(loop)).to_have_count(n + 2)
+    expect(loop.locator("figure.lv-loop_picture").locator(".lv-guess")).to_have_count(4)
+    button(loop, "start again").click()
+    expect(chips(loop)).to_have_count(n)
 
 
-def test_write_stop_and_start_again(lab):
-    n = chips(lab).count()
-    button(lab, "write 30 more").click()
-    expect(chips(lab).nth(n + 2)).to_be_visible(timeout=20_000)
-    button(lab, "stop").click()
-    expect(button(lab, "stop")).to_be_disabled()
-    assert n + 3 <= chips(lab).count() < n + 30
-    button(lab, "start again").click()
-    expect(chips(lab)).to_have_count(n)
-    button(lab, "write 30 more").click()
-    expect(chips(lab)).to_have_count(n + 30, timeout=60_000)
-    button(lab, "start again").click()
-    expect(chips(lab)).to_have_count(n)
+def test_write_stop_and_start_again(loop):
+    n = chips(loop).count()
+    button(loop, "write 30 more").click()
+    expect(chips(loop).nth(n + 2)).to_be_visible(timeout=20_000)
+    button(loop, "stop").click()
+    expect(button(loop, "stop")).to_be_disabled()
+    assert n + 3 <= chips(loop).count() < n + 30
+    button(loop, "start again").click()
+    expect(chips(loop)).to_have_count(n)
+    button(loop, "write 30 more").click()
+    expect(chips(loop)).to_have_count(n + 30, timeout=60_000)
+    button(loop, "start again").click()
+    expect(chips(loop)).to_have_count(n)
 
 
 @pytest.mark.parametrize(
@@ -125,22 +173,24 @@ def test_each_stage_opens_in_place(lab, stage, picture):
     stage_button.focus()
     lab.page.keyboard.press("Enter")
     expect(stage_button).to_have_attribute("aria-pressed", "true")
-    expect(lab.page.locator(f"figure.lv-{picture}").nth(0)).to_be_attached()
-    expect(lab.page.get_by_text(f"{stage}.", exact=True)).to_be_visible()
+    tour = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-pipeline_map")).last
+    expect(tour.locator(f"figure.lv-{picture}")).to_be_visible()
+    expect(tour.get_by_text(f"{stage}.", exact=True)).to_be_visible()
 
 
 def test_switches_move_bars_and_text(lab):
     switches = seen(lab.picture("switches"))
-    board_bars = lab.page.locator("figure.lv-next_token_bars").last
+    board = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-switches")).last
+    board_bars = board.locator("figure.lv-next_token_bars")
     lab.settle()
     before = board_bars.locator(".lv-value").first.inner_text()
     rope = switches.get_by_role("button", name="RoPE")
     rope.press(" ")
     expect(rope).to_have_attribute("aria-pressed", "false")
     expect(board_bars.locator(".lv-value").first).not_to_have_text(before)
-    after = lab.page.locator("figure.lv-token_strip").last
+    after = board.locator("figure.lv-token_strip").last
     expect(after.locator(".lv-chip")).to_have_count(20, timeout=30_000)
-    button(lab, "everything on").click()
+    button(lab.page, "everything on").click()
     expect(board_bars.locator(".lv-value").first).to_have_text(before)
     grid = switches.get_by_role("grid")
     grid.focus()
@@ -149,7 +199,16 @@ def test_switches_move_bars_and_text(lab):
     lab.page.keyboard.press(" ")
     expect(board_bars.locator(".lv-value").first).not_to_have_text(before)
     expect(lab.page.get_by_text("Switched off: FFN of layer 0")).to_be_visible()
-    button(lab, "everything on").click()
+    button(lab.page, "everything on").click()
+
+
+def test_each_head_off_alone_can_be_stopped(lab):
+    page = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-heat_map")).last
+    start = seen(page.get_by_role("button", name="Switch off each of the 270 heads alone"))
+    start.click()
+    expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=10_000)
+    page.get_by_role("button", name="stop", exact=True).click()
+    expect(start).to_be_visible()
 
 
 def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
