@@ -274,18 +274,15 @@ def test_its_headline_gives_nothing_away(trace):
     assert "picks" not in picture.summary
 
 
-def test_it_follows_a_box_and_is_late_meanwhile(tiny_model):
+def test_it_follows_a_box(tiny_model):
     prompt = Prompt(tiny_model, TEXT)
     picture = Journey(prompt)
-    late, before = [], picture.numbers
-    picture.observe(lambda change: late.append(change["new"]), "late")
+    before = picture.numbers
     picture.turn = 1
     prompt.box.value = "the dog"
     assert picture.numbers.tokens == prompt.trace.tokens
     assert picture.numbers is not before
     assert (picture.turn, picture.next_numbers) == (0, None)
-    assert late[0] is True
-    assert late[-1] is False
     shown = picture.numbers
     picture.close()
     prompt.box.value = "the cat"

@@ -114,11 +114,10 @@ class TextBox(Closable, ipywidgets.VBox):
 class Prompt(TextBox):
     """A box for a text that the model runs on. `trace` is the run; the pictures made with the box follow it.
 
-    An empty box leaves the last run standing. `running` is true while the model runs: what follows is old by then.
+    An empty box leaves the last run standing.
     """
 
     trace = traitlets.Instance(Trace)
-    running = traitlets.Bool(False)
 
     def __init__(self, model: Model, text: str, *, label: str = "", live: bool = False):
         label = label or ("Your text" if live else "Your text (Enter runs the model)")
@@ -130,11 +129,7 @@ class Prompt(TextBox):
     @one_at_a_time
     def _run(self, _change=None) -> None:
         if self.tokens or not self.trait_has_value("trace"):
-            self.running = True
-            try:
-                self.trace = self.language_model.trace(self.tokens or [0])
-            finally:
-                self.running = False
+            self.trace = self.language_model.trace(self.tokens or [0])
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:

@@ -1519,8 +1519,6 @@ function drawLineWords(at, line, gone, hit) {
   const { data, layout, moment, look } = at;
   const here = during(moment.picking, 1.8, 2.6) * (1 - gone);
   if (here <= 0) return;
-  for (const v of [0, 0.25, 0.5, 0.75, 1])
-    write(at, String(v), line.x + v * line.w, line.y + line.h + 15, { align: "center", alpha: here });
   const words = layout.wide
     ? `all ${count(data.sizes.n_vocab)} tokens in the order of the table, each as long as it is likely`
     : "all tokens, each as long as it is likely";
@@ -1536,12 +1534,9 @@ function drawLineWords(at, line, gone, hit) {
     .toSorted((a, b) => a.start - b.start)
     .map((guess) => ({ ...guess, x: line.x + (guess.start + guess.prob / 2) * line.w }));
   const spread = names.map((name) => name.x);
-  for (
-    let round = 0;
-    round < 60;
-    round++ // push neighbours apart, and all into the picture
-  )
-    spread.forEach((x, i) => {
+  // push neighbours apart, and all into the picture
+  for (let round = 0; round < 60; round++)
+    spread.forEach((_, i) => {
       if (i && spread[i] - spread[i - 1] < room) {
         const push = (room - spread[i] + spread[i - 1]) / 2;
         spread[i] += push;
@@ -1561,6 +1556,8 @@ function drawLineWords(at, line, gone, hit) {
       write(at, share(name.prob), spread[i], y + 20, { align: "center" });
     });
   });
+  for (const v of [0, 0.25, 0.5, 0.75, 1])
+    write(at, String(v), line.x + v * line.w, line.y + line.h + 15, { align: "center", alpha: here, halo: true });
 }
 
 function drawDart(at, line) {
@@ -1878,7 +1875,6 @@ export function render({ model, el }) {
   stage.addEventListener("pointerleave", () => view.note(""));
 
   return view.start(() => {
-    stage.classList.toggle("lv-j-late", model.get("late"));
     const numbers = model.get("numbers");
     if (numbers !== view.numbers) {
       view.numbers = numbers;

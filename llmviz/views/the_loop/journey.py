@@ -343,7 +343,6 @@ class Journey(Picture):
         sync=True, to_json=lambda value, _: None if value is None else for_page(value)
     )
     seed = traitlets.Int(1, min=0)
-    late = traitlets.Bool(False).tag(sync=True)  # the text has changed, and its numbers are on the way
 
     def __init__(
         self, text: str | Trace | traitlets.HasTraits, *, seed: int = 1, model: Model | None = None, **traits
@@ -354,17 +353,14 @@ class Journey(Picture):
         self.observe(self._go_on, "turn")
         self.observe(lambda _: self.show(self._trace), "seed")
         self.follow(source, self.show)
-        if isinstance(source, traitlets.HasTraits) and source.has_trait("running"):
-            self.watch(source, lambda change: setattr(self, "late", change["new"]), "running")
 
     @one_at_a_time
     def show(self, trace: Trace) -> None:
         """Another text's journey, from the same place in it."""
-        self.late = True
         self._trace = trace
         numbers = journey(trace, seed=self.seed)
         self._turns = [numbers]
-        self.change(numbers=numbers, next_numbers=None, turn=0, late=False)
+        self.change(numbers=numbers, next_numbers=None, turn=0)
 
     @one_at_a_time
     def _go_on(self, change) -> None:
