@@ -85,8 +85,9 @@ class Environment:
         self._borrow()
 
     def server_extensions(self) -> str:
-        """What `jupyter server extension list` says, but for how long each took to import."""
-        return re.sub(r"took \S+ to", "", self.run("-m", "jupyter_server", "extension", "list"))
+        """What `jupyter server extension list` says; not which of them took long to import, which it says at times."""
+        told = self.run("-m", "jupyter_server", "extension", "list")
+        return "\n".join(line for line in told.splitlines() if line.strip() and " took " not in line)
 
     def lab_settings(self) -> dict:
         """The schema of each plugin of JupyterLab, with the defaults that are in force."""
