@@ -94,13 +94,12 @@ def shot(shown: Locator, margin: int = 12) -> Image.Image:
 
 
 def the_loop(lab: Lab) -> None:
-    lab.picture("token_strip").scroll_into_view_if_needed()
-    lab.page.get_by_role("button", name="pick one", exact=True).click()
-    expect(lab.picture("token_strip").locator(".lv-highlight")).to_have_count(1, timeout=20_000)
-    slider = lab.page.get_by_role("slider").first
-    for _ in range(6):
-        slider.press("ArrowLeft")
-    save(output_of(lab.picture("next_token_bars")), "the_loop")
+    first = lab.page.locator("figure.lv-predict").first  # the loop is what answers it
+    first.scroll_into_view_if_needed()
+    first.get_by_role("button", name="Show me").click()
+    explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
+    explorer.get_by_role("button", name="pick one", exact=True).click()
+    expect(explorer.locator(".lv-highlight")).to_have_count(1, timeout=20_000)
     save(drawn(lab, "loop_picture"), "00_the_loop")
 
     lab.picture("switches").get_by_role("button", name="RoPE").click()
