@@ -29,7 +29,7 @@ def card(lab, question):
 @pytest.fixture(scope="module")
 def loop(lab):
     """The explorer behind the first guess, once that is committed."""
-    first = card(lab, "How many of them get more than 1 %")
+    first = card(lab, "How many tokens does it take")
     assert lab.page.locator("figure.lv-loop_picture:visible").count() == 0
     seen(first).locator(".lv-number").fill("7")
     first.get_by_role("button", name="Commit").click()
@@ -67,9 +67,9 @@ def test_runs_without_an_error(lab):
 
 
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
-    first = card(lab, "How many of them get more than 1 %")
+    first = card(lab, "How many tokens does it take")
     answer = first.locator(".lv-told")
-    for guess in ("-5", "101", ""):
+    for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
         first.get_by_role("button", name="Commit").click()
         expect(first.locator(".lv-refusal")).not_to_be_empty()
@@ -78,7 +78,7 @@ def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
 
 
 def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
-    second = card(lab, "Temperature 2, the hottest here")
+    second = card(lab, "At temperature 2: how much")
     bars = lab.page.locator(".lv-explorer").filter(has=second).locator("figure.lv-next_token_bars")
     expect(bars).to_be_hidden()
     seen(second).get_by_role("button", name="Show me").press("Enter")
@@ -202,13 +202,17 @@ def test_switches_move_bars_and_text(lab):
     button(lab.page, "everything on").click()
 
 
-def test_each_head_off_alone_can_be_stopped(lab):
+def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
+    guess = seen(card(lab, "Each of the 270 heads"))
     page = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-heat_map")).last
-    start = seen(page.get_by_role("button", name="Switch off each of the 270 heads alone"))
-    start.click()
+    expect(page.locator("figure.lv-heat_map")).to_be_hidden()
+    guess.locator(".lv-number").fill("12")
+    guess.get_by_role("button", name="Commit").click()
+    expect(guess).to_contain_text("computing")
     expect(page.locator("figure.lv-heat_map")).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="stop", exact=True).click()
-    expect(start).to_be_visible()
+    expect(page.get_by_role("button", name="Switch off each of the 270 heads alone")).to_be_visible()
+    expect(guess.get_by_role("button", name="Commit")).to_be_visible()
 
 
 def test_nothing_went_wrong_and_nothing_left_the_machine(lab):

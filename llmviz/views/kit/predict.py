@@ -60,6 +60,8 @@ class Predict(Explorer):
 
         try:
             answer = of("answer")
+            if answer is None:
+                raise ValueError("nothing was given")
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
             answer = error
         self.card.ask(of("question"), of("options"), answer=answer, explain=of("explain"))
@@ -134,6 +136,11 @@ class Question(Picture):
             if self.committed:
                 self._reveal()
 
+    def tell(self, answer: Value | None) -> None:
+        """The answer, for a card that may be committed before it is known (None: it says "computing …")."""
+        self._answer = answer
+        self._reveal()
+
     def ask_again(self) -> None:
         """Back to the open question."""
         self.change(committed=False, guess=None)
@@ -153,6 +160,8 @@ class Question(Picture):
             self.change(answer=None, answer_text="", told="", explained="")
         elif not self._fits(self.guess):  # the page refuses it, too
             self.committed = False
+        elif self._answer is None:
+            self.change(answer=None, answer_text="", told="", explained="")
         else:
             try:
                 self.change(**self._outcome())

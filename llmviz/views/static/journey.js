@@ -151,7 +151,7 @@ function captionAt(data, moment) {
   if (scene === 3)
     return data.count > 1 && data.angles.every((angle) => angle === 0)
       ? [strong("Clock hands"), " would turn with every place. They are switched off: nothing tells the order."]
-      : [strong("Clock hands"), " turn a step further at every place: so attention can tell the order."];
+      : [strong("Clock hands"), " turn a step further at every place; attention reads them, in every layer."];
   if (scene === 4) {
     if (!moment.rising)
       return ["The columns rise through ", strong(`${data.layers} layers`), "; each adds something to them."];
@@ -159,7 +159,7 @@ function captionAt(data, moment) {
       return [
         strong(`Layer ${layer}`),
         ": attention and FFN add to the columns; the best guess here is ",
-        { piece: data.guesses[Math.max(0, u > 0.8 ? layer : layer - 1)][0] },
+        { piece: data.guesses[layer][0] },
         ".",
       ];
     if (u >= 0.56)
@@ -1033,7 +1033,7 @@ function drawAttention(at) {
       2 * half + 18,
       26,
       () =>
-        `the last token’s strongest look in layer ${layer}, but for pale columns: ` +
+        `the last token’s strongest look in layer ${layer}, but for pale columns and itself: ` +
         `head ${strongest.head} puts ${share(strongest.weight)} on ${quoted(strongest.piece)}`,
     );
   });
@@ -1713,9 +1713,11 @@ export function render({ model, el }) {
   }
   const step = (way) =>
     go(
-      way > 0
-        ? (times.stops.find((stop) => stop > here() + 0.02) ?? times.end)
-        : (times.stops.findLast((stop) => stop < here() - 0.02) ?? 0),
+      way > 0 && here() > times.end - 0.02
+        ? 0 // once more, from the beginning
+        : way > 0
+          ? (times.stops.find((stop) => stop > here() + 0.02) ?? times.end)
+          : (times.stops.findLast((stop) => stop < here() - 0.02) ?? 0),
     );
   function pressPlay() {
     if (still()) return player.t >= times.end - 0.02 ? turnOver() : step(1);
@@ -1815,7 +1817,7 @@ export function render({ model, el }) {
     words.replaceChildren(...inWords(data));
   }
   function show() {
-    const width = Math.min(1180, view.width());
+    const width = Math.max(620, Math.min(1180, view.width())); // narrower than that, it scrolls sideways
     if (!look || look.theme !== view.theme) look = lookOf(view, data);
     const faces = { mono: fontOf(view, "mono"), ui: fontOf(view, "ui") };
     if (layout?.width !== width || layout.data !== data)
@@ -1895,9 +1897,11 @@ function inWords(data) {
   );
   const likeliest = data.likeliest.map(({ piece, prob }) => `${plain(piece)} ${share(prob)}`);
   const items = [
-    `${count(data.n)} tokens: ${tokens.join(", ")}.`,
+    `${data.n === 1 ? "1 token" : `${count(data.n)} tokens`}` +
+      `${tokens.length < data.n ? `, of which the first and the last ${tokens.length - 1} are drawn` : ""}: ` +
+      `${tokens.join(", ")}.`,
     `The likeliest next token after each layer: ${guesses.join("; ")}.`,
-    `The last token’s strongest look in each layer: ${looks.join("; ")}.`,
+    `The last token’s strongest look in each layer, but for resting places (pale columns) and itself: ${looks.join("; ")}.`,
     `Likeliest next tokens: ${likeliest.join(", ")}.`,
     `Drawn: ${plain(data.drawn.piece)}.`,
   ];

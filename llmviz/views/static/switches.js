@@ -128,7 +128,7 @@ export function render({ model, el }) {
     const words = [];
     const shapes = [];
     for (let layer = 0; layer < layers(); layer++)
-      if (cell >= 18 || layer % 5 === 0)
+      if (cell >= 22 || layer % 5 === 0)
         words.push(
           s(
             "text",

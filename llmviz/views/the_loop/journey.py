@@ -311,9 +311,11 @@ def _rest_shares(numbers: Numbers) -> list[float]:
 
 
 def telling_layer(numbers: Numbers) -> int:
-    """Where the last token looks most strongly at one that is not just before it; -1 where it never does."""
+    """Where the last token looks most strongly at one that is neither the first nor just before it; -1 where it never
+    does."""
     far = [
-        look.weight if look and look.place < len(numbers.tokens) - 2 else 0.0 for look in numbers.strongest
+        look.weight if look and 0 < look.place < len(numbers.tokens) - 2 else 0.0
+        for look in numbers.strongest
     ]
     return int(np.argmax(far)) if max(far) > 0 else -1
 
@@ -389,7 +391,7 @@ class Journey(Picture):
         if n is None:
             return "no journey yet"
         rows = [
-            ("layer", "likeliest next", "probability", "the last token's strongest look"),
+            ("layer", "likeliest next", "probability", "strongest look of the last token (*)"),
             *(
                 (layer, _visible(piece), percent(p), _told(look))
                 for layer, ((piece, p), look) in enumerate(zip(n.guesses, n.strongest))
@@ -399,7 +401,8 @@ class Journey(Picture):
             [
                 f"{_count(len(n.tokens))}, each with its number:\n"
                 + ", ".join(f"{_visible(piece)} {token}" for piece, token in zip(n.pieces, n.tokens)),
-                lines(rows),
+                lines(rows)
+                + "\n(*) not counting itself and resting places, whose columns are far longer than the others",
                 "likeliest next tokens:\n"
                 + lines((_visible(guess.piece), percent(guess.prob)) for guess in n.likeliest)
                 + f"\nall others: {percent(n.others)}",

@@ -52,6 +52,7 @@ class LoopExplorer(Explorer):
             [],
             [],
             highlight_name="written by the loop",
+            stage="sampling",
             caption="Your text as tokens: pieces with their numbers",
         )
         self.bars = empty_bars(
@@ -138,7 +139,7 @@ class LoopExplorer(Explorer):
         if token == self._model.tokenizer.eos_token:
             self._ended = True
             self.told.say(
-                f"It chose {quote(self._piece(token))}, its sign for “I am done”: the loop ends here."
+                f"{quote(self._piece(token))} was drawn, the model's sign for “I am done”: the loop ends here."
             )
         elif len(self.trace.tokens) >= self._most:
             self._ended = True

@@ -16,7 +16,7 @@ from llmviz.views import position, provenance
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.lifetime import replace_children
 from llmviz.views.kit.next_token_bars import NextTokenBars
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.pipeline_map import NAMES, PipelineMap
 from llmviz.views.kit.token_strip import TokenStrip
@@ -26,8 +26,8 @@ MAX_VECTORS = 12  # as many tokens' vectors fit on a page
 
 # One paragraph a stage; what is measured is said by the pictures.
 STORIES = {
-    "tokenization": "The model never sees letters. Your text is cut into tokens, pieces from a fixed list that came up "
-    "often in training, and each piece has a number. From here on there are only numbers.",
+    "tokenization": "Your text is cut into tokens, pieces from a fixed list, and each piece has a number."
+    " From here on there are only numbers.",
     "embeddings": "Each number picks one row of a big table. The row is the token's vector, learned in training: "
     "tokens that are used alike have rows that look alike. With these vectors the residual stream begins, which every "
     "later part reads and adds to.",
@@ -174,14 +174,11 @@ def _looking(trace: Trace) -> Picture:
 def _neurons(trace: Trace) -> Picture:
     layer = trace.model.config.n_layers // 2
     hidden = trace.blocks[layer].ffn.hidden[-1]
-    strong = np.sort(np.abs(hidden))[::-1]
-    half = int(np.searchsorted(np.cumsum(strong), strong.sum() / 2)) + 1
     return VectorPicture(
         hidden,
         index_name="neuron",
         stage="ffn",
-        caption=f"The {hidden.size:,} neurons of layer {layer} at {quote(trace.pieces[-1])}. "
-        f"{half} of them ({percent(half / hidden.size)}) do half of all the firing",
+        caption=f"The {hidden.size:,} neurons of layer {layer} at {quote(trace.pieces[-1])}: how strongly each fires",
     )
 
 

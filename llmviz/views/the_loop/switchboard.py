@@ -25,37 +25,37 @@ N_WRITTEN = 20
 PARTS = {
     "rope": (
         "RoPE",
-        "RoPE turns queries and keys by their position: it is how the model knows which word came first.",
+        "RoPE turns queries and keys by their position, so that a score depends on how far apart two tokens stand.",
     ),
     "causal_mask": (
         "causal mask",
-        "The mask hides later tokens from earlier ones. The model was trained with it, so every layer counts on it.",
+        "The mask hides later tokens from earlier ones, in every layer.",
     ),
     "score_scale": (
         "÷ √d",
-        "Dividing the scores by √d_head keeps softmax from giving everything to one token.",
+        "The scores are divided by √d_head before softmax makes shares of them.",
     ),
     "norm": (
         "norms",
-        "RMSNorm rescales what each block reads, so that the growing stream does not drown or blow it up.",
+        "RMSNorm brings what each block reads to one length.",
     ),
     "residual": (
         "residual",
-        "Each block adds to the stream, so nothing is lost on the way. Without it each block must say everything anew.",
+        "Each block adds to the columns. Without that, what it says takes their place.",
     ),
 }
 
 # The same for what single layers have, by row of the grid: heads, the whole attention block, the FFN.
 SINGLE = {
-    "head": "A head is one of several ways in which a layer looks back; others do similar work, so few are missed.",
-    "attention": "Attention is how a token hears of the tokens before it: without it, each is alone.",
-    "FFN": "An FFN works out what a token, with all that attention has brought to it, means and makes likely.",
+    "head": "A head is one of several ways in which a layer looks back.",
+    "attention": "In an attention block a token takes something from the tokens before it.",
+    "FFN": "In an FFN each token is worked on alone.",
 }
 
 # What can become of the first choice; the experiments' answers are computed.
 OUTCOMES = (
-    "it keeps at least half of its probability",
-    "it stays first, but with less than half",
+    "it stays first, with at least half of its probability",
+    "it stays first, but with less than half of it",
     "something else comes first",
     "the numbers overflow: there is no next token",
 )
@@ -296,9 +296,9 @@ class Switchboard(Explorer):
         except FloatingPointError:
             return 3
         first = int(self._whole.argmax())
-        if probs[first] >= self._whole[first] / 2:
-            return 0
-        return 1 if int(probs.argmax()) == first else 2
+        if int(probs.argmax()) != first:
+            return 2
+        return 0 if probs[first] >= self._whole[first] / 2 else 1
 
     def _tell(self, guess: str, answer: str) -> str:
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
