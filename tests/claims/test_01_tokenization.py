@@ -65,7 +65,12 @@ ARTICLES = {
 def spaces_stand_in_front(model) -> Measured:
     """Tokens with a space anywhere but at their beginning, those of white space alone left out."""
     values = {
-        name: float(sum(" " in piece[1:] and bool(piece.strip()) for piece in model.trace(text).pieces))
+        name: float(
+            sum(
+                " " in piece[1:] and bool(piece.strip())
+                for piece in model.tokenizer.pieces(model.tokenizer.encode(text))
+            )
+        )
         for name, text in TEXTS.items()
     }
     return Measured("A space belongs to the word behind it", values, "other tokens", lambda v: v == 0)
@@ -321,14 +326,14 @@ def test_other_languages_pay_more_and_less_more_with_a_larger_vocabulary(model):
     here = languages_pay_more(model)
     assert here.agree == len(here.values) == 10
     assert round(here.lowest, 1) == 1.6
-    assert here.highest == here.values["Amharic"] == 9
+    assert round(here.highest) == round(here.values["Amharic"]) == 10
     assert a_larger_vocabulary_evens_out(model).agree == 10
     assert still_not_even(model).agree == 10
 
 
 def test_it_counts_nothing(model):
-    """One example; the whole table tries three (`python -m tests.claims 01`)."""
-    assert the_same_number_for_all(model, EXAMPLES[:1]).lowest >= 80
+    """One example and ten words; the whole table tries three and twenty (`python -m tests.claims 01`)."""
+    assert the_same_number_for_all(model, EXAMPLES[:1], WORDS[:10]).lowest >= 80
 
 
 @pytest.mark.slow

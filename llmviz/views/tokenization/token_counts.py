@@ -92,7 +92,7 @@ def spellings(trace: Trace) -> TokenCounts:
     notes = []
     for tokens in cuts.values():
         cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
-        notes.append(" · ".join(cut[:8]) + (" …" if len(cut) > 8 else ""))
+        notes.append(" · ".join(cut[:5]) + (" …" if len(cut) > 5 else ""))
     return TokenCounts(
         list(cuts),
         [len(tokens) for tokens in cuts.values()],
