@@ -25,7 +25,7 @@ OTHERS = (
     "banana", "apple", "letter", "elephant", "coffee", "window",
     "rabbit", "cat", "butterfly", "kitchen", "mirror", "coconut",
 )  # fmt: skip
-NAMES = ("count a letter", "… spelled out", "count the word in a list", "first letter", "last letter")
+NAMES = ("a letter in it", "… spelled out", "words in a list", "first letter", "last letter")
 
 
 @dataclass(frozen=True)
