@@ -22,7 +22,7 @@ export function render({ model, el }) {
   return view.start(() => {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
     const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
-    bars.list.style.setProperty("--lv-values", `${clamp(2.5 + 0.42 * longest, 15.5, 28)}em`);
+    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.46 * longest, 15.5, 30)}em`);
     const full = Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];
