@@ -216,7 +216,7 @@ def no_more_for_more(
     """Six times against once in a list of nine: by how much its mean answer grows (5 were right)."""
 
     def mean(word: str, n: int) -> float:
-        text = "How many times is the word {{}} in {{}}? Answer: "
+        text = "How many times is the word {} in {}? Answer: "
         example = text.format("lemon", letters.listed("lemon", 2)) + "2\n"
         probs = experiments.choose(
             model, example + text.format(word, letters.listed(word, n)), letters.DIGITS
@@ -339,7 +339,8 @@ def test_it_counts_nothing(model):
 @pytest.mark.slow
 def test_it_counts_nothing_whatever_the_example(model):
     assert the_same_number_for_all(model).lowest >= 80
-    assert max(map(abs, no_more_for_more(model).values.values())) < 0.5
+    more = no_more_for_more(model)
+    assert -0.5 < more.lowest < more.highest < 0.5
 
 
 def test_it_knows_first_letters_and_hardly_any_last_one(model):
