@@ -130,6 +130,18 @@ def probability(trace: Trace, token: int) -> float:
     return float(ops.softmax(trace.logits)[token])
 
 
+def choose(model: Model, text: str, options: Sequence[str]) -> Float[np.ndarray, " n_options"]:
+    """The probability of each option as the next token after a text, shared out among the options alone.
+
+    ValueError for an option that is not one token.
+    """
+    tokens = [model.tokenizer.encode(option) for option in options]
+    for option, found in zip(options, tokens):
+        if len(found) != 1:
+            raise ValueError(f"an option must be one token; {option!r} is {len(found)}")
+    return ops.softmax(model.trace(text).logits[[token for (token,) in tokens]])
+
+
 def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """ln of the probability that each token of the text but the first had, given those before it; or of the last few.
 

@@ -275,3 +275,15 @@ def test_parameters_are_counted_once(tiny_model, load_tiny):
         "output table": c.n_vocab * c.d_model,
     }
     assert "output table" not in experiments.parameters(load_tiny("full"))
+
+
+def test_choosing_shares_the_probability_among_the_options_alone(model):
+    options = [" a", " b", " c"]
+    logits = model.trace("The first letter is").logits
+    tokens = [model.tokenizer.encode(option)[0] for option in options]
+    weights = np.exp(logits[tokens].astype(float))
+    assert experiments.choose(model, "The first letter is", options) == pytest.approx(
+        weights / weights.sum(), abs=1e-5
+    )
+    with pytest.raises(ValueError, match="must be one token"):
+        experiments.choose(model, "Hi", ["strawberry"])

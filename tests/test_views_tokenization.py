@@ -13,11 +13,11 @@ import traitlets
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
-from llmviz import tokenization
+from llmviz import tokenization, views
 from llmviz.views import tokenization as pictures
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
-from llmviz.views.tokenization import vocabularies
+from llmviz.views.tokenization import letters, vocabularies
 from llmviz.views.tokenization.merges import MergeReplay
 from llmviz.views.tokenization.taken_apart import TakenApart, about_byte
 from llmviz.views.tokenization.text_tokens import token_id
@@ -100,13 +100,30 @@ def test_a_long_text_is_cut_at_a_whole_character(tokenizer):
     assert "first 32 of 201 characters" in replay.caption
 
 
-def test_typing_changes_the_replay(tokenizer):
-    explorer = pictures.MergeExplorer(tokenizer, "strawberry")
+def test_another_text_and_another_word_change_the_replay(model):
+    prompt = views.Prompt(model, "a strawberry", live=True)
+    explorer = pictures.MergeExplorer(prompt)
+    assert explorer.word.value == " strawberry"
     assert explorer.replay.step == explorer.replay.n_steps
-    explorer.box.value = "Ada"
-    assert [name for name, _ in explorer.replay.characters] == ["A", "d", "a"]
+    prompt.box.value = "I am Ada"
+    assert [name for name, _ in explorer.replay.characters] == ["\x01·\x02", "A", "d", "a"]
     assert explorer.replay.step == 0
-    assert "“Ad”" in explorer.replay.text()
+    explorer.word.value = "I"
+    assert [name for name, _ in explorer.replay.characters] == ["I"]
+    prompt.box.value = "I am Zoë here"  # a word that is still there stays
+    assert explorer.word.value == "I"
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "🍓", "مرحبا بالعالم", "x" * 600, "aaaa", "def f():\n    return 1", " "]
+)
+def test_the_pair_that_is_glued_first_is_among_those_to_choose_from(model, text):
+    trace = model.trace(text)
+    options, first = pictures.first_glued(trace)
+    steps = model.tokenizer.merges(pictures.longest_word(trace))
+    assert first in options
+    assert len(set(options)) == len(options) <= 8
+    assert (first == "none") == (len(steps) == 1)
 
 
 # ---- training ----
@@ -236,9 +253,10 @@ def test_languages_in_this_vocabulary_and_in_another(tokenizer):
         assert explorer.counts.before == own
     explorer.counts.selected = 1
     assert explorer.strip.ids == other.encode_ordinary(SENTENCES["Hindi"])
+    assert "window" not in explorer.strip.caption  # it belongs to this model, not to another's vocabulary
     explorer.vocabulary.value = THIS_MODEL
     assert explorer.strip.ids == tokenizer.encode(SENTENCES["Hindi"])
-    assert f"holds this sentence {8_192 // own[1]} times" in explorer.strip.caption
+    assert f"window of 8,192 tokens holds it {8_192 // own[1]} times" in explorer.strip.caption
 
 
 def test_a_sentence_of_the_readers_own_joins_and_leaves(tokenizer):
@@ -250,6 +268,73 @@ def test_a_sentence_of_the_readers_own_joins_and_leaves(tokenizer):
     explorer.box.value = ""
     assert len(explorer.counts.labels) == 3
     assert explorer.strip.ids == tokenizer.encode(SENTENCES["English"])
+
+
+def test_one_text_cut_in_three_ways(model):
+    picture = pictures.three_cuts(model.trace("The cat, the strawberriest cat!"))
+    assert picture.counts == [31, len(model.tokenizer.encode("The cat, the strawberriest cat!")), 5]
+    assert "4 different, 1 not in the list" in picture.notes[2]
+    assert pictures.missing_words(model.trace("The cat, the strawberriest cat!")) == ["strawberriest"]
+
+
+def test_one_word_in_six_spellings(model, tokenizer):
+    picture = pictures.spellings(model.trace("a strawberry"))
+    assert picture.labels[:2] == [" strawberry", "strawberry"]
+    assert picture.labels[-2] == pictures.capitals(model.trace("a strawberry")) == " STRAWBERRY"
+    assert picture.counts == [len(tokenizer.encode(label)) for label in picture.labels]
+    assert picture.notes[1] == "st 302 · raw 1709 · berry 12345".replace(
+        "12345", str(tokenizer.ranks[b"berry"])
+    )
+    assert pictures.spellings(model.trace("سلام")).labels == [" سلام", "سلام"]  # no capitals
+
+
+# ---- letters ----
+
+
+@pytest.mark.parametrize("word", ["strawberry", "cat", "dog", "banana", "noon"])
+def test_the_three_counts_ask_for_the_same_number(word):
+    in_word, spelled, listed, first, last = letters.questions(word)
+    letter = letters.commonest_letter(word)
+    assert in_word.right == spelled.right == listed.right == str(word.count(letter))
+    parts = listed.asked.partition(" in ")[2].rstrip("?").split(", ")
+    assert len(parts) == letters.LIST_LENGTH
+    assert str(parts.count(word)) == listed.right
+    assert (first.right, last.right) == (f" {word[0]}", f" {word[-1]}")
+    assert all(question.right in question.options for question in (in_word, first, last))
+
+
+def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model, tokenizer):
+    question, probs = letters.answer(model, "window", 3)
+    text = f"What is the first letter of potato? Answer: p\n{question.asked} Answer:"
+    logits = model.trace(text).logits
+    best = max(letters.LETTERS, key=lambda option: logits[tokenizer.encode(option)[0]])
+    assert letters.said(question, probs) == best.strip()
+    assert probs.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_another_word_is_asked_about_and_nonsense_is_refused(explorers):
+    explorer = explorers["letters"]
+    explorer.box.value = "Window"
+    assert explorer.map.col_labels == ["window"]
+    assert explorer.first_choice() in letters.DIGITS
+    for typed in ("two words", "aaaaaaaa", "x", "שלום"):
+        explorer.box.value = typed
+        assert "One word, please" in explorer.message.value
+        assert explorer.map.col_labels == ["window"]
+    explorer.map.selected = [3, 0]
+    assert "first letter of window" in repr(explorer.told)
+    assert explorer.strip.pieces[-3:] == ["?", " Answer", ":"]
+
+
+def test_other_words_stand_beside_and_the_row_is_summed_up(explorers, monkeypatch):
+    monkeypatch.setattr(letters, "OTHERS", ("cat", "window"))
+    explorer = explorers["letters"]
+    explorer.box.value = "window"
+    explorer.buttons[0].click()
+    assert explorer.map.col_labels == ["window", "cat"]
+    explorer.map.selected = [0, 1]
+    right = sum("✓" in cell for cell in explorer.map.cell_text[0])
+    assert f"all 2 words: {right} right" in repr(explorer.told)
 
 
 # ---- vocabularies ----
@@ -328,7 +413,7 @@ def run(explanation):
 
 
 def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
-    explorer = pictures.TextTokens(tokenizer, "My strawberry 🍓")
+    explorer = pictures.TextTokens(views.Prompt(model, "My strawberry 🍓"))
     for position, token in enumerate(explorer.strip.ids):
         explorer.strip.asked = [position]
         assert explorer.strip.explanation["result"] == str(token)
@@ -346,10 +431,11 @@ def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
 
 
 @pytest.fixture(scope="module")
-def explorers(tokenizer):
+def explorers(model, tokenizer):
     return {
-        "text": pictures.TextTokens(tokenizer, "Hi"),
-        "merges": pictures.MergeExplorer(tokenizer, "Hi"),
+        "text": pictures.TextTokens(views.Prompt(model, "Hi", live=True)),
+        "merges": pictures.MergeExplorer(views.Prompt(model, "Hi", live=True)),
+        "letters": pictures.LettersExplorer(model, "strawberry"),
         "training": pictures.TrainingExplorer(RHYME),
         "bytes": pictures.ByteExplorer(tokenizer, "Hi"),
         "languages": pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192),
@@ -358,7 +444,9 @@ def explorers(tokenizer):
     }
 
 
-@pytest.mark.parametrize("kind", ["text", "merges", "training", "bytes", "languages", "vocabularies", "chat"])
+@pytest.mark.parametrize(
+    "kind", ["text", "merges", "letters", "training", "bytes", "languages", "vocabularies", "chat"]
+)
 @pytest.mark.parametrize("typed", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(explorers, kind, typed):
     explorer = explorers[kind]
@@ -429,13 +517,9 @@ def waiting_for_gpt2():
 
 @pytest.mark.parametrize("typed", ["\ud83d", "a\x04"])
 def test_what_cannot_be_written_is_named(tokenizer, typed):
-    explorer = pictures.TextTokens(tokenizer, "")
-    explorer.box.value = typed
-    assert f"U+{ord(typed[-1]):04X}" in explorer.strip.caption
     assert f"U+{ord(typed[-1]):04X}" in TakenApart(tokenizer, typed).caption
     assert f"U+{ord(typed[-1]):04X}" in MergeReplay(tokenizer, typed).caption
 
 
 def test_a_first_text_that_is_broken_is_no_error(tokenizer):
-    for kind in (pictures.TextTokens, pictures.MergeExplorer, pictures.ByteExplorer):
-        state(kind(tokenizer, "\ud83d")).encode()
+    state(pictures.ByteExplorer(tokenizer, "\ud83d")).encode()

@@ -110,6 +110,9 @@ def the_loop(lab: Lab) -> None:
 
 
 def tokenization(lab: Lab) -> None:
+    guess = lab.picture("predict", 3)
+    guess.scroll_into_view_if_needed()
+    guess.get_by_role("button", name="Show me").click()
     save(drawn(lab, "merge_replay"), "01_tokenization")
 
 

@@ -9,9 +9,10 @@ from browser.lab import visit
 from playwright.sync_api import expect
 from typed_texts import BY_KEYS
 
+TEXT = "Your text: the pictures follow it"
 BOXES = {
-    "Your text": "token_strip",
-    "Your word or name": "merge_replay",
+    TEXT: "token_strip",
+    "A word (Enter)": "heat_map",
     "Text to learn from": "bpe_training",
     "Emoji, letters, anything": "taken_apart",
     "The sentence in your own words": "token_counts",
@@ -20,13 +21,34 @@ BOXES = {
 }
 
 
+SHOW_ALL = """
+from ipywidgets.widgets.widget import _instances
+from llmviz.views.kit.predict import Question
+for card in list(_instances.values()):
+    if isinstance(card, Question):
+        card.committed = True
+"""
+
+
 @pytest.fixture(scope="module")
-def lab(open_lab):
+def before_guessing(open_lab):
     yield from visit(open_lab("01_tokenization"))
 
 
+@pytest.fixture(scope="module")
+def lab(before_guessing):
+    """With all folds open and all pictures shown."""
+    before_guessing.command("notebook:expand-all-headings")
+    before_guessing.run_code(SHOW_ALL)
+    return before_guessing
+
+
 def box(lab, label, nth=0):
-    found = lab.page.get_by_label(label, exact=True).nth(nth)
+    """A box by its label; the page's own text (shown again above each picture) by the picture that it stands with."""
+    if label == TEXT:
+        found = lab.page.get_by_placeholder(TEXT).nth(nth + 1)  # the first one stands alone
+    else:
+        found = lab.page.get_by_label(label, exact=True).nth(nth)
     found.scroll_into_view_if_needed()
     return found
 
@@ -34,6 +56,11 @@ def box(lab, label, nth=0):
 def beside(lab, control, name):
     """The picture in the same box of widgets as a control."""
     return control.locator(f"xpath=ancestor::*[.//figure][1]//figure[contains(@class, 'lv-{name}')]").first
+
+
+def merge_box(lab):
+    """The page's text, above the gluing."""
+    return box(lab, TEXT, 3)
 
 
 def readout(picture):
@@ -51,11 +78,28 @@ def report(name, milliseconds):
     print(f"\n{name}: median {median(milliseconds):.0f} ms, worst {max(milliseconds):.0f} ms")
 
 
+def test_a_guess_comes_before_the_answer(before_guessing):
+    lab = before_guessing
+    guess = lab.picture("predict")
+    guess.scroll_into_view_if_needed()
+    assert "13" not in guess.inner_text()
+    expect(lab.picture("token_strip")).to_be_hidden()
+    guess.locator("input[type=number]").fill("9")
+    guess.get_by_role("button", name="Commit").click()
+    expect(guess).to_contain_text("It is 13 tokens")
+    expect(lab.picture("token_strip")).to_be_visible()
+    options = lab.picture("predict", nth=3)
+    options.scroll_into_view_if_needed()
+    options.get_by_text("e + r", exact=True).click()
+    options.get_by_role("button", name="Commit").press("Enter")
+    expect(options).to_contain_text("as you said")
+
+
 def test_a_text_is_cut_while_it_is_typed(lab):
-    typed = box(lab, "Your text")
+    typed = box(lab, TEXT)
     strip = beside(lab, typed, "token_strip")
     typed.fill("")
-    expect(strip.locator(".lv-caption")).to_contain_text("An empty text has no tokens")
+    expect(lab.page.get_by_text("needs at least one token").first).to_be_visible()
     typed.press_sequentially("unbelievable!")
     expect(strip.locator(".lv-chip bdi")).to_have_text(["un", "belie", "vable", "!"])
     strip.locator(".lv-chip").nth(1).click()
@@ -71,9 +115,11 @@ def test_a_text_is_cut_while_it_is_typed(lab):
 
 
 def test_a_name_is_glued_by_slider_by_keys_and_by_itself(lab):
-    typed = box(lab, "Your word or name")
-    replay = beside(lab, typed, "merge_replay")
+    typed = merge_box(lab)
+    replay = lab.picture("merge_replay")
+    typed.fill("strawberry")
     slider = replay.get_by_label("glue", exact=True)
+    slider.press("End")
     expect(replay.locator(".lv-counter")).to_have_text("7 / 7")
     assert standing(replay) == ["st", "raw", "berry"]
     slider.focus()
@@ -163,6 +209,24 @@ def test_an_emoji_is_taken_apart(lab):
     )
 
 
+def test_a_word_is_asked_about_in_five_ways_and_others_beside_it(lab):
+    typed = box(lab, "A word (Enter)")
+    typed.fill("summer")
+    typed.press("Enter")
+    picture = beside(lab, typed, "heat_map")
+    expect(picture).to_contain_text("summer")
+    told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
+    expect(told).to_contain_text("the letter m in summer?” Right is 2")
+    press = lab.page.get_by_role("button", name="ask about twelve other words")
+    press.click()
+    expect(told).to_contain_text("all 13 words", timeout=60_000)
+    expect(press).to_be_visible()
+    picture.locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowDown")
+    expect(told).to_contain_text("What is the first letter of summer?")
+
+
 def test_languages_are_compared_in_two_vocabularies(lab):
     vocabulary = box(lab, "Vocabulary")
     counts, strip = beside(lab, vocabulary, "token_counts"), beside(lab, vocabulary, "token_strip")
@@ -185,7 +249,7 @@ def test_languages_are_compared_in_two_vocabularies(lab):
 
 
 def test_other_vocabularies_and_one_that_is_not_there(lab):
-    typed = box(lab, "Your text", nth=1)
+    typed = box(lab, "Your text")
     typed.fill("1234567")
     cards = typed.locator("xpath=ancestor::*[.//figure][1]//figure")
     for nth, pieces in enumerate([list("1234567"), ["123", "456", "7"], ["123", "456", "7"]]):
@@ -203,20 +267,6 @@ def test_what_is_typed_never_becomes_a_special_token(lab):
     expect(strip.locator(".lv-caption")).to_contain_text("5 of them special")
 
 
-def test_a_guess_comes_before_the_answer(lab):
-    guess = lab.picture("predict")
-    guess.scroll_into_view_if_needed()
-    assert "13" not in guess.inner_text()
-    guess.locator("input[type=number]").fill("9")
-    guess.get_by_role("button", name="Commit").click()
-    expect(guess).to_contain_text("It is 13 tokens")
-    options = lab.picture("predict", nth=2)
-    options.scroll_into_view_if_needed()
-    options.get_by_text("e + r", exact=True).click()
-    options.get_by_role("button", name="Commit").press("Enter")
-    expect(options).to_contain_text("as you said")
-
-
 @pytest.mark.parametrize("label", BOXES)
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     typed = box(lab, label)
@@ -232,6 +282,8 @@ def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     lab.page.wait_for_timeout(300)
     typed.fill("again")
     expect(picture).to_be_visible()
+    if label == "A word (Enter)":
+        typed.press("Enter")
     if BOXES[label] != "token_counts":
         expect(picture).to_contain_text(re.compile("again|ag"))
     assert lab.errors() == []
@@ -254,8 +306,8 @@ def test_a_picture_is_saved_with_its_texts(lab, name):
 
 
 def test_a_word_wider_than_the_page_is_followed(lab):
-    typed = box(lab, "Your word or name")
-    replay = beside(lab, typed, "merge_replay")
+    typed = merge_box(lab)
+    replay = lab.picture("merge_replay")
     word = "Donaudampfschifffahrtsgesellschaft"
     typed.fill(word)
     expect(replay.locator(".lv-character")).to_have_count(len(word))
@@ -275,9 +327,9 @@ def test_a_word_wider_than_the_page_is_followed(lab):
 
 
 def test_every_byte_of_another_script_can_be_read(lab):
-    typed = box(lab, "Your word or name")
-    replay = beside(lab, typed, "merge_replay")
-    typed.fill("שלום " * 4)
+    typed = merge_box(lab)
+    replay = lab.picture("merge_replay")
+    typed.fill("שלום" * 5)
     expect(replay.locator(".lv-character")).to_have_count(20)
     parts = replay.locator(".lv-part:not(.lv-hidden) .lv-piece")
     assert parts.evaluate_all("nodes => nodes.every((node) => node.scrollWidth <= node.clientWidth)")
@@ -285,21 +337,18 @@ def test_every_byte_of_another_script_can_be_read(lab):
 
 def test_under_voila_in_dark(open_voila):
     lab = open_voila("01_tokenization")
+    guess = lab.picture("predict", nth=3)
+    guess.scroll_into_view_if_needed()
+    guess.get_by_role("button", name="Show me").click()
     replay = lab.picture("merge_replay")
     replay.scroll_into_view_if_needed()
     expect(replay).to_have_attribute("data-lv-theme", "dark")
+    merge_box(lab).fill("strawberry")
+    expect(replay.locator(".lv-character")).to_have_text(list("strawberry"))
     replay.get_by_label("glue", exact=True).focus()
     lab.page.keyboard.press("Home")
     expect(replay.locator(".lv-counter")).to_have_text("0 / 7")
     assert standing(replay) == list("strawberry")
-    box(lab, "Your word or name").fill("Ada")
-    expect(replay.locator(".lv-character")).to_have_text(["A", "d", "a"])
-    counts = lab.picture("token_counts", nth=1)
-    counts.scroll_into_view_if_needed()
-    counts.locator(".lv-bars").focus()
-    lab.page.keyboard.press("Home")
-    strip = beside(lab, box(lab, "Vocabulary"), "token_strip")
-    expect(strip.locator(".lv-caption")).to_contain_text("English: ")
     assert lab.page.get_by_text("Traceback").count() == 0
     assert lab.console == []
     assert lab.outside == []

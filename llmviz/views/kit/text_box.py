@@ -108,7 +108,7 @@ class TextBox(Closable, ipywidgets.VBox):
         self.say(reading.told)
         self.tokens = reading.tokens  # whatever follows the text is drawn when this is done
         if reading.tokens:
-            self.freshness.shown = self.box.value
+            self.freshness.shown = clean(self.box.value)  # half a character cannot be sent
 
 
 class Prompt(TextBox):

@@ -53,7 +53,7 @@ export function render({ model, el }) {
     const n = rows.length ? rows[0].cells.at(-1)[1] : 0;
     if (rows !== drawn.rows || width !== drawn.width) {
       const LABEL = 112;
-      const column = clamp(Math.floor((width - LABEL - 8) / Math.max(1, n)), 50, 92);
+      const column = clamp(Math.floor((width - LABEL - 8) / Math.max(1, n)), 62, 92); // "U+0041" stands above a single byte;
       grid.style.gridTemplateColumns = `${LABEL}px repeat(${Math.max(1, n)}, ${column}px)`;
       const makeCell = ([from, to, label, small], r, i) =>
         h(
@@ -89,7 +89,7 @@ export function render({ model, el }) {
       else cells.forEach((row, r) => exchange(grid.children[r], old[r], row));
       view.legend.replaceChildren(
         ...(rows.some((row) => row.cells.some((one) => !one[2]))
-          ? [h("span", {}, "dashed: a token that is not a whole character")]
+          ? [h("span", {}, "striped: a token that is not a whole character")]
           : []),
       );
     }

@@ -1,6 +1,6 @@
 // How many tokens each of several texts is.
 
-import { barRows, count, frame, h, setText } from "./kit.js";
+import { barRows, clamp, count, frame, h, setText } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "token_counts");
@@ -21,6 +21,8 @@ export function render({ model, el }) {
 
   return view.start(() => {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
+    const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
+    bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.46 * longest, 15.5, 30)}em`);
     const full = Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];

@@ -2,20 +2,29 @@
 
 from llmviz.views.tokenization.chat import ChatExplorer
 from llmviz.views.tokenization.languages import LanguageExplorer
-from llmviz.views.tokenization.merges import MergeExplorer
+from llmviz.views.tokenization.letters import LettersExplorer
+from llmviz.views.tokenization.merges import MergeExplorer, first_glued
 from llmviz.views.tokenization.taken_apart import ByteExplorer
 from llmviz.views.tokenization.text_tokens import TextTokens
-from llmviz.views.tokenization.token_counts import TokenCounts
+from llmviz.views.tokenization.token_counts import TokenCounts, capitals, missing_words, spellings, three_cuts
 from llmviz.views.tokenization.training import TrainingExplorer
+from llmviz.views.tokenization.typed_text import longest_word
 from llmviz.views.tokenization.vocabularies import VocabularyExplorer
 
 __all__ = [
     "ByteExplorer",
     "ChatExplorer",
     "LanguageExplorer",
+    "LettersExplorer",
     "MergeExplorer",
     "TextTokens",
     "TokenCounts",
     "TrainingExplorer",
     "VocabularyExplorer",
+    "capitals",
+    "first_glued",
+    "longest_word",
+    "missing_words",
+    "spellings",
+    "three_cuts",
 ]

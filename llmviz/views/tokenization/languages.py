@@ -18,8 +18,8 @@ MAX_COUNTED = 20_000  # characters of a text that is only counted
 class LanguageExplorer(Explorer):
     """The same sentence in several languages: tokens of each, in one vocabulary or another; one of them in full.
 
-    sentences: language → sentence; the first is what the others are compared with. n_ctx: how many tokens the model
-    can read at once. A box adds a sentence of the reader's own.
+    sentences: language → sentence; the first is what the others are compared with. n_ctx: how many tokens this
+    model can read at once. A box adds a sentence of the reader's own.
     """
 
     def __init__(self, tokenizer: Tokenizer, sentences: Mapping[str, str], *, n_ctx: int):
@@ -75,7 +75,10 @@ class LanguageExplorer(Explorer):
         tokenizer, tokens, left_out = self._encode(text, self.vocabulary.value)
         n_bytes = len(text.encode(errors="replace"))
         said = f"{language}: {many(len(tokens), 'token')} for {many(len(text), 'character')}, {many(n_bytes, 'byte')}."
-        fits = f"A window of {self.n_ctx:,} tokens holds this sentence {self.n_ctx // max(1, len(tokens)):,} times."
+        times = f"{self.n_ctx // max(1, len(tokens)):,} times"
+        fits = f"This model's window of {self.n_ctx:,} tokens holds it {times}."
+        if self.vocabulary.value != THIS_MODEL:
+            fits = ""  # another vocabulary belongs to another model, with a window of its own
         self.strip.change(
             selected=None,
             pieces=tokenizer.pieces(tokens),

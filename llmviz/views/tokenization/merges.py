@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import traitlets
 
 from llmviz import tokenization
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer, readable
-from llmviz.views.kit.picture import Explorer, Picture, Pieces, one_at_a_time
-from llmviz.views.kit.pieces import isolated, marked
-from llmviz.views.tokenization.typed_text import drawable, joined, many, typing_box
+from llmviz.views.kit.controls import choice
+from llmviz.views.kit.picture import Explorer, Picture, Pieces, by_the_reader, one_at_a_time
+from llmviz.views.kit.pieces import isolated, marked, visible
+from llmviz.views.kit.text_box import Prompt
+from llmviz.views.tokenization.typed_text import drawable, joined, longest_word, many, rough_words, text_of
 
 
 class MergeReplay(Picture):
@@ -108,15 +113,44 @@ def _sentence(number: int, n_steps: int, step: tokenization.MergeStep) -> str:
 
 
 class MergeExplorer(Explorer):
-    """A box for a word, and its gluing from bytes to tokens; it plays by itself when the typing pauses."""
+    """A word of the text in a prompt's box, and its gluing from bytes to tokens.
 
-    def __init__(self, tokenizer: Tokenizer, text: str):
-        self.box = typing_box(text, label="Your word or name")
-        self.replay = MergeReplay(tokenizer, self.box.value, autoplay=True)
+    It begins with the longest word; another one plays by itself.
+    """
+
+    def __init__(self, prompt: Prompt):
+        tokenizer = prompt.language_model.tokenizer
+        self.word = choice([""], "", "A word of your text")
+        self.replay = MergeReplay(tokenizer, "", autoplay=True)
+        super().__init__([self.word, self.replay])
+        self.word.observe(self._show, "value")
+        self.follow(prompt, self._read)
         self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
-        self.box.observe(self._show, "value")
-        super().__init__([self.box, self.replay])
 
     @one_at_a_time
+    def _read(self, trace: Trace) -> None:
+        words, before = rough_words(text_of(trace)), self.word.value
+        with self.quietly():
+            self.word.options = [(visible(word), word) for word in words]
+            self.word.value = before if before in words else longest_word(trace)
+        if self.word.value != before:
+            self.replay.show(self.word.value)
+
+    @by_the_reader
     def _show(self, _change=None) -> None:
-        self.replay.show(self.box.value)
+        self.replay.show(self.word.value)
+
+
+def first_glued(trace: Trace) -> tuple[list[str], str]:
+    """Pairs of neighbouring bytes in the longest word of a text, at most eight, and the one that is glued first."""
+    steps = trace.model.tokenizer.merges(longest_word(trace))
+    if len(steps) == 1:
+        return ["none"], "none"
+    pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
+    first = _plus(steps[1].pair)
+    begin = min(max(pairs.index(first) - 4, 0), max(len(pairs) - 8, 0))
+    return pairs[begin : begin + 8], first
+
+
+def _plus(pair: tuple[bytes, bytes]) -> str:
+    return " + ".join(visible(readable(part)) for part in pair)

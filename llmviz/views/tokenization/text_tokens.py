@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer, readable
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import joined, many, typing_box, writable
+from llmviz.views.tokenization.typed_text import many, text_of
 
 
 def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
@@ -42,29 +44,25 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
 
 
 class TextTokens(Explorer):
-    """A box to type in, and the text's tokens. A click on a token says where its id comes from."""
+    """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
 
-    def __init__(self, tokenizer: Tokenizer, text: str):
-        self.tokenizer = tokenizer
-        self.box = typing_box(text, label="Your text", rows=2)
+    def __init__(self, prompt: Prompt):
+        self.tokenizer = prompt.language_model.tokenizer
         self.strip = TokenStrip([], provenance=self._explain)
-        self.box.observe(self._show, "value")
-        self._show()
-        super().__init__([self.box, self.strip])
+        super().__init__([self.strip])
+        self.follow(prompt, self.show)
 
     @one_at_a_time
-    def _show(self, _change=None) -> None:
-        text, left_out = writable(self.box.value, self.tokenizer)
-        tokens = self.tokenizer.encode(text)
-        said = f"{many(len(tokens), 'token')} for {many(len(text), 'character')} ({many(len(text.encode()), 'byte')})."
-        if not text and not left_out:
-            said = "An empty text has no tokens. Type something."
+    def show(self, trace: Trace) -> None:
+        """Another text."""
+        text = text_of(trace)
         self.strip.change(
             selected=None,
             asked=None,
-            pieces=self.tokenizer.pieces(tokens),
-            ids=tokens,
-            caption=joined(said, left_out),
+            pieces=trace.pieces,
+            ids=trace.tokens,
+            caption=f"{many(len(trace.tokens), 'token')} for {many(len(text), 'character')} "
+            f"({many(len(text.encode()), 'byte')}).",
         )
 
     def _explain(self, position: int) -> Explanation:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 
 import traitlets
 
+from llmviz.model import Trace
+from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.tokenization.typed_text import longest_word, many, text_of
 
 
 class TokenCounts(Picture):
@@ -42,3 +46,56 @@ class TokenCounts(Picture):
         if value is not None and not 0 <= value < len(self.labels):
             raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
         return value
+
+
+def plain_words(text: str) -> list[str]:
+    """What stands between white space, without the punctuation around it."""
+    words = (word.strip(string.punctuation + "“”‘’„«»…–—¿¡。，、！？") for word in text.split())
+    return [word for word in words if word]
+
+
+def in_list(word: str, tokenizer: Tokenizer) -> bool:
+    """Whether a word is one single token, with a space in front or without."""
+    return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
+
+
+def missing_words(trace: Trace) -> list[str]:
+    """The different words of a text that are not one token."""
+    words = dict.fromkeys(plain_words(text_of(trace)))
+    return [word for word in words if not in_list(word, trace.model.tokenizer)]
+
+
+def three_cuts(trace: Trace) -> TokenCounts:
+    """A text as characters, as tokens and as words: how many pieces, how many different ones, which the list lacks."""
+    text, missing = text_of(trace), len(missing_words(trace))
+    ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
+    notes = [f"pieces, {len(set(parts)):,} different" for parts in ways.values()]
+    notes[2] += f", {missing:,} not in the list" if missing else ", all in the list"
+    return TokenCounts(
+        list(ways),
+        [len(parts) for parts in ways.values()],
+        notes=notes,
+        caption="Your text, cut in three ways. “The list” is this model's vocabulary.",
+    )
+
+
+def capitals(trace: Trace) -> str:
+    """The longest word of a text, in capitals, with a space in front."""
+    return " " + longest_word(trace).strip().upper()
+
+
+def spellings(trace: Trace) -> TokenCounts:
+    """The longest word of a text with and without a space, a capital, capitals only: how many tokens, and which."""
+    tokenizer, word = trace.model.tokenizer, longest_word(trace).strip().lower()
+    forms = (word, word.capitalize(), word.upper())
+    cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}
+    notes = []
+    for tokens in cuts.values():
+        cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
+        notes.append(" · ".join(cut[:5]) + (" …" if len(cut) > 5 else ""))
+    return TokenCounts(
+        list(cuts),
+        [len(tokens) for tokens in cuts.values()],
+        notes=notes,
+        caption=f"One word, {many(len(cuts), 'spelling')}: how many tokens, then each piece with its id.",
+    )

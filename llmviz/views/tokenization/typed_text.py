@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets
 
 from llmviz import tokenization
+from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.pieces import clean
 
@@ -24,6 +25,22 @@ def joined(*sentences: str) -> str:
 def start_of(text: str, n_bytes: int) -> str:
     """The longest start of the text that has at most `n_bytes` bytes and ends with a whole character."""
     return text.encode()[:n_bytes].decode(errors="ignore")
+
+
+def rough_words(text: str) -> list[str]:
+    """The different words within which BPE glues, in order, each with the space in front of it; not the white space."""
+    words = list(dict.fromkeys(word for word in tokenization.split_words(text) if word.strip()))
+    return words or [text]
+
+
+def text_of(trace: Trace) -> str:
+    """The text of a run's tokens."""
+    return trace.model.tokenizer.decode(trace.tokens)
+
+
+def longest_word(trace: Trace) -> str:
+    """The longest of the text's `rough_words`, the first of them where several are."""
+    return max(rough_words(text_of(trace)), key=len)
 
 
 def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:

@@ -55,12 +55,14 @@ class VocabularyExplorer(Explorer):
             tokenizer = self.tokenizers[name]
             text, left_out = writable(self.box.value, tokenizer)
             tokens = tokenizer.encode(text)
-            size = len(tokenizer.ranks) + len(tokenizer.special_tokens)
             strip.change(
                 selected=None,
                 pieces=tokenizer.pieces(tokens),
                 ids=tokens,
-                caption=joined(f"{name}, a vocabulary of {size:,}: {many(len(tokens), 'token')}.", left_out),
+                caption=joined(
+                    f"{name}, {len(tokenizer.ranks):,} pieces of text: {many(len(tokens), 'token')}.",
+                    left_out,
+                ),
             )
 
     def _add_gpt2(self, _button) -> None:

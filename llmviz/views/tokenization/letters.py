@@ -1,0 +1,191 @@
+"""Can the model not see the letters, or not count? The same word in five questions, and other words beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+
+from llmviz import experiments
+from llmviz.model import Model
+from llmviz.views.kit.background import Experiment, Steps
+from llmviz.views.kit.controls import row
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.text_box import status
+from llmviz.views.kit.token_strip import TokenStrip
+
+DIGITS = tuple("123456789")
+LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
+EXAMPLE = "potato"  # each question is asked about it first, with its answer, so that the form is clear
+LIST_LENGTH = 9
+OTHERS = (
+    "banana", "apple", "letter", "elephant", "coffee", "window",
+    "rabbit", "cat", "butterfly", "kitchen", "mirror", "coconut",
+)  # fmt: skip
+NAMES = ("a letter in it", "… spelled out", "words in a list", "first letter", "last letter")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a word, and the answers among which the model chooses."""
+
+    asked: str
+    right: str
+    options: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As the model gets it, up to the answer. (A digit has its space as a token of its own.)"""
+        return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
+
+
+def commonest_letter(word: str) -> str:
+    """The letter that stands most often in a word, the first of them where several do."""
+    return max(dict.fromkeys(word), key=word.count)
+
+
+def questions(word: str) -> tuple[Question, ...]:
+    """One for each of `NAMES`. The three counts have the same right answer: how often its commonest letter stands."""
+    letter = commonest_letter(word)
+    n = word.count(letter)
+    return (
+        Question(f"How many times is the letter {letter} in {word}?", str(n), DIGITS),
+        Question(f"How many times is the letter {letter} in {' '.join(word)}?", str(n), DIGITS),
+        Question(f"How many times is the word {word} in {listed(word, n)}?", str(n), DIGITS),
+        Question(f"What is the first letter of {word}?", f" {word[0]}", LETTERS),
+        Question(f"What is the last letter of {word}?", f" {word[-1]}", LETTERS),
+    )
+
+
+def listed(word: str, n: int) -> str:
+    """A list of nine words, n of them this one, so that the length of the list says nothing."""
+    others = [other for other in ("dog", "tree", "sun") if other != word]
+    parts = [others[i % len(others)] for i in range(LIST_LENGTH - n)]
+    for i in range(n):
+        parts.insert(2 * i + 1, word)
+    return ", ".join(parts)
+
+
+def answer(model: Model, word: str, kind: int, *, example: str = EXAMPLE) -> tuple[Question, np.ndarray]:
+    """One of the questions about a word, after the same one about the example, and each option's probability."""
+    question, shown = questions(word)[kind], questions(example)[kind]
+    text = f"{shown.text}{shown.right}\n{question.text}"
+    return question, experiments.choose(model, text, question.options)
+
+
+class LettersExplorer(Experiment):
+    """A box for a word, five questions about it, and what the model answers; a button asks about twelve more words."""
+
+    def __init__(self, model: Model, word: str):
+        super().__init__("ask about twelve other words")
+        self._model = model
+        self._asked: dict[str, list[tuple[Question, np.ndarray]]] = {}  # what was found, by word
+        self.box = ipywidgets.Text(word, continuous_update=False, description="A word (Enter)")
+        self.box.style.description_width = "initial"
+        self.message = ipywidgets.HTML()
+        self.map = HeatMap(
+            np.zeros((len(NAMES), 1)),
+            list(NAMES),
+            [word],
+            kind="prob",
+            row_axis="the question",
+            col_axis="the word",
+            quantity="probability of the right answer",
+            numbers="always",
+            stage="tokenization",
+        )
+        self.strip = TokenStrip([])
+        self._ask()
+        self.box.observe(self._ask, "value")
+        self.map.observe(self._show_one, "selected")
+        self.buttons[0].on_click(lambda pressed: self.start(self._ask_others(), pressed))
+        self.children = [
+            row(self.box, self.buttons[0], self.progress), self.message, self.map, self.told, self.strip,
+        ]  # fmt: skip
+
+    def first_choice(self, kind: int = 0) -> str:
+        """What the model answers to one of the questions about the word in the box."""
+        return said(*next(iter(self._asked.values()))[kind])
+
+    @one_at_a_time
+    def _ask(self, _change=None) -> None:
+        word = self.box.value.strip().lower()
+        if not re.fullmatch("[a-z]{2,20}", word) or word.count(commonest_letter(word)) > LIST_LENGTH // 2:
+            self.message.value = status(
+                "One word, please, of 2 to 20 letters from a to z, none more than four times."
+            )
+            return
+        self.message.value = ""
+        others = {other: found for other, found in self._asked.items() if other in OTHERS}
+        self._asked = {word: self._answers(word)} | {k: v for k, v in others.items() if k != word}
+        self._show([0, 0])
+
+    def _answers(self, word: str) -> list[tuple[Question, np.ndarray]]:
+        return [answer(self._model, word, kind) for kind in range(len(NAMES))]
+
+    def _ask_others(self) -> Steps:
+        for i, word in enumerate(OTHERS):
+            if word not in self._asked:
+                self._asked[word] = self._answers(word)
+                self._show(self.map.selected)
+            yield (i + 1) / len(OTHERS)
+
+    def _show(self, selected: list[int] | None) -> None:
+        columns = list(self._asked.values())
+        found = [[column[kind] for column in columns] for kind in range(len(NAMES))]
+        self.map.change(
+            selected=None,
+            values=[[_of(question, probs, question.right) for question, probs in line] for line in found],
+            col_labels=list(self._asked),
+            cell_text=[
+                [f"{said(*one)} {'✓' if said(*one) == one[0].right.strip() else '✗'}" for one in line]
+                for line in found
+            ],
+            caption="What the model answers (✓ right, ✗ wrong); the shade is the probability of the right answer.",
+        )
+        self.map.selected = selected
+        self._show_one()
+
+    @one_at_a_time
+    def _show_one(self, _change=None) -> None:
+        kind, at = self.map.selected or (0, 0)
+        word = list(self._asked)[at]
+        question, probs = self._asked[word][kind]
+        shown, p = said(question, probs), _of(question, probs, question.right)
+        of_this_kind = [column[kind] for column in self._asked.values()]
+        self.told.say(
+            f"“{question.asked}” Right is {question.right.strip()}, which gets {percent(p)}; "
+            f"the model's first choice is {shown}, with {percent(float(probs.max()))}.",
+            _summary(of_this_kind) if len(of_this_kind) > 1 else "",
+        )
+        tokens = self._model.tokenizer.encode(question.text)
+        self.strip.change(
+            selected=None,
+            pieces=self._model.tokenizer.pieces(tokens),
+            ids=tokens,
+            caption=f"The question as the model gets it. (Before it stands the same about “{EXAMPLE}”, answered.)",
+        )
+
+
+def said(question: Question, probs: np.ndarray) -> str:
+    """The model's first choice."""
+    return question.options[int(probs.argmax())].strip()
+
+
+def _of(question: Question, probs: np.ndarray, option: str) -> float:
+    return float(probs[question.options.index(option)])
+
+
+def _summary(found: list[tuple[Question, np.ndarray]]) -> str:
+    """How many are right, and how many would be by saying always the same."""
+    answers = [said(*one) for one in found]
+    truths = [question.right.strip() for question, _ in found]
+    right = sum(a == b for a, b in zip(answers, truths))
+    usual, best = max(answers, key=answers.count), max(truths, key=truths.count)
+    return (
+        f"This question, all {len(found)} words: {right} right. It says “{usual}” {answers.count(usual)} times. "
+        f"Who always said “{best}” would have {truths.count(best)} right."
+    )

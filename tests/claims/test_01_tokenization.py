@@ -1,0 +1,366 @@
+"""What notebook 01 says, over many texts, words and languages."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from llmviz import experiments, tokenization
+from llmviz.views.tokenization import letters
+from llmviz.views.tokenization.token_counts import in_list, plain_words
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
+WORDS = (
+    "strawberry", "banana", "apple", "letter", "elephant", "summer", "coffee", "window", "bottle", "rabbit",
+    "pepper", "cat", "butterfly", "kitchen", "mirror", "garden", "house", "coconut", "cookie", "mississippi",
+)  # fmt: skip
+EXAMPLES = ("potato", "lemon", "tatter")  # answered before each question: 2, 1 and 3
+KINDS = dict(zip(("count", "spelled out", "in a list", "first", "last"), range(5)))
+
+# Universal Declaration of Human Rights: the first sentence of article 1, and article 3.
+ARTICLES = {
+    "English": (
+        "All human beings are born free and equal in dignity and rights.",
+        "Everyone has the right to life, liberty and security of person.",
+    ),
+    "French": (
+        "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
+        "Tout individu a droit à la vie, à la liberté et à la sûreté de sa personne.",
+    ),
+    "German": (
+        "Alle Menschen sind frei und gleich an Würde und Rechten geboren.",
+        "Jeder hat das Recht auf Leben, Freiheit und Sicherheit der Person.",
+    ),
+    "Spanish": (
+        "Todos los seres humanos nacen libres e iguales en dignidad y derechos.",
+        "Todo individuo tiene derecho a la vida, a la libertad y a la seguridad de su persona.",
+    ),
+    "Turkish": (
+        "Bütün insanlar hür, haysiyet ve haklar bakımından eşit doğarlar.",
+        "Yaşamak, hürriyet ve kişi emniyeti her ferdin hakkıdır.",
+    ),
+    "Russian": (
+        "Все люди рождаются свободными и равными в своем достоинстве и правах.",
+        "Каждый человек имеет право на жизнь, на свободу и на личную неприкосновенность.",
+    ),
+    "Arabic": (
+        "يولد جميع الناس أحراراً متساوين في الكرامة والحقوق.",
+        "لكل فرد الحق في الحياة والحرية وسلامة شخصه.",
+    ),
+    "Hindi": (
+        "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।",
+        "प्रत्येक व्यक्ति को जीवन, स्वाधीनता और वैयक्तिक सुरक्षा का अधिकार है।",
+    ),
+    "Chinese": ("人人生而自由，在尊严和权利上一律平等。", "人人有权享有生命、自由和人身安全。"),
+    "Korean": (
+        "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.",
+        "모든 사람은 생명과 신체의 자유와 안전에 대한 권리를 가진다.",
+    ),
+    "Amharic": ("የሰው፡ልጅ፡ሁሉ፡ሲወለድ፡ነጻና፡በክብርና፡በመብትም፡እኩልነት፡ያለው፡ነው።",),
+}
+
+
+def spaces_stand_in_front(model) -> Measured:
+    """Tokens with a space anywhere but at their beginning, those of white space alone left out."""
+    values = {
+        name: float(
+            sum(
+                " " in piece[1:] and bool(piece.strip())
+                for piece in model.tokenizer.pieces(model.tokenizer.encode(text))
+            )
+        )
+        for name, text in TEXTS.items()
+    }
+    return Measured("A space belongs to the word behind it", values, "other tokens", lambda v: v == 0)
+
+
+def words_in_one_piece(model) -> Measured:
+    """Share of a text's different words that are one token."""
+    values = {
+        name: 100 * float(np.mean([in_list(word, model.tokenizer) for word in set(plain_words(text))]))
+        for name, text in TEXTS.items()
+    }
+    return Measured("Most words are one token", values, "% of the words", lambda v: v > 50)
+
+
+def shuffled_words_fall_apart(model) -> Measured:
+    """The control: tokens a word once its letters are shuffled, over tokens a word as it is (four letters and more)."""
+
+    def ratio(text: str) -> float:
+        rng = np.random.default_rng(1)
+        words = [word for word in dict.fromkeys(plain_words(text)) if len(word) > 3]
+        mixed = ["".join(rng.permutation(list(word))) for word in words]
+        n = [sum(len(model.tokenizer.encode(" " + word)) for word in some) for some in (mixed, words)]
+        return n[0] / n[1]
+
+    values = {name: ratio(text) for name, text in LATIN.items()}
+    return Measured("The same letters, shuffled, cost more", values, "times the tokens", lambda v: v > 1.5)
+
+
+def tokens_are_in_between(model) -> Measured:
+    """Tokens a word, and characters a token: one or more each."""
+
+    def smaller(text: str) -> float:
+        n = len(model.tokenizer.encode(text))
+        return min(n / len(text.split()), len(text) / n)
+
+    values = {name: smaller(text) for name, text in TEXTS.items()}
+    return Measured(
+        "Never fewer tokens than words, or more than characters",
+        values,
+        "(the smaller ratio)",
+        lambda v: v >= 1,
+    )
+
+
+def words_nobody_listed(model) -> Measured:
+    """Share of a text's different words that none of the other texts has."""
+
+    def new(name: str) -> float:
+        others = {word for other, text in TEXTS.items() if other != name for word in plain_words(text)}
+        words = set(plain_words(TEXTS[name]))
+        return 100 * len(words - others) / len(words)
+
+    return Measured(
+        "A new text brings words that no earlier one had",
+        {name: new(name) for name in TEXTS},
+        "%",
+        lambda v: v > 20,
+    )
+
+
+def capitals_cost_more(model) -> Measured:
+    values = {
+        word: float(len(model.tokenizer.encode(" " + word.upper())) - len(model.tokenizer.encode(" " + word)))
+        for word in WORDS
+    }
+    return Measured("Capitals cost more tokens", values, "tokens more", lambda v: v > 0)
+
+
+def spellings_have_other_ids(model) -> Measured:
+    """Of the four spellings with and without a space and a capital: different lists of ids."""
+    values = {
+        word: float(
+            len({tuple(model.tokenizer.encode(s + w)) for s in ("", " ") for w in (word, word.title())})
+        )
+        for word in WORDS
+    }
+    return Measured("A space or a capital makes other tokens", values, "of 4 different", lambda v: v == 4)
+
+
+def languages_pay_more(model) -> Measured:
+    """Tokens over those of the English sentence, the lower of the two sentences."""
+    values = {
+        language: float(min(surcharge(model.tokenizer, language)))
+        for language in ARTICLES
+        if language != "English"
+    }
+    return Measured(
+        "Every other language pays more than English", values, "times the tokens", lambda v: v > 1
+    )
+
+
+def a_larger_vocabulary_evens_out(model) -> Measured:
+    """The same ratio in o200k_base over the ratio here, the higher of the two sentences."""
+    other = tokenization.published("o200k_base")
+
+    def relative(language: str) -> float:
+        there, here = (surcharge(one, language) for one in (other, model.tokenizer))
+        return float(max(there / here))
+
+    values = {language: relative(language) for language in ARTICLES if language != "English"}
+    return Measured("With GPT-4o's vocabulary the surcharge is smaller", values, "of it", lambda v: v < 1)
+
+
+def still_not_even(model) -> Measured:
+    other = tokenization.published("o200k_base")
+    values = {
+        language: float(min(surcharge(other, language))) for language in ARTICLES if language != "English"
+    }
+    return Measured("There, too, they pay more than English", values, "times the tokens", lambda v: v > 1)
+
+
+def surcharge(tokenizer, language: str) -> np.ndarray:
+    """Tokens of each sentence over those of the English one."""
+    pairs = zip(ARTICLES[language], ARTICLES["English"])
+    return np.array([len(tokenizer.encode(here)) / len(tokenizer.encode(english)) for here, english in pairs])
+
+
+@functools.cache
+def answered(model, kind: str, example: str = EXAMPLES[0], words: tuple[str, ...] = WORDS) -> list:
+    return [letters.answer(model, word, KINDS[kind], example=example) for word in words]
+
+
+def the_same_number_for_all(model, examples=EXAMPLES, words=WORDS) -> Measured:
+    """How many of the words get the commonest answer: the three ways to count, after other examples."""
+
+    def commonest(kind: str, example: str) -> float:
+        answers = [letters.said(*one) for one in answered(model, kind, example, words)]
+        return 100 * max(map(answers.count, answers)) / len(answers)
+
+    values = {
+        f"{kind}, after “{example}”": commonest(kind, example)
+        for kind in ("count", "spelled out", "in a list")
+        for example in examples
+    }
+    return Measured(
+        "Whatever is counted, it says the same number", values, "% of the words", lambda v: v >= 80
+    )
+
+
+def no_more_for_more(
+    model, words=("apple", "cat", "house", "river", "bread", "king", "road", "song", "tree", "milk")
+):
+    """Six times against once in a list of nine: by how much its mean answer grows (5 were right)."""
+
+    def mean(word: str, n: int) -> float:
+        text = "How many times is the word {} in {}? Answer: "
+        example = text.format("lemon", letters.listed("lemon", 2)) + "2\n"
+        probs = experiments.choose(
+            model, example + text.format(word, letters.listed(word, n)), letters.DIGITS
+        )
+        return float(probs @ np.arange(1, 10))
+
+    values = {word: mean(word, 6) - mean(word, 1) for word in words}
+    return Measured("It says no more where there are more", values, "more (right: 5)", lambda v: abs(v) < 0.5)
+
+
+def first_letters(model, examples=EXAMPLES, words=WORDS) -> Measured:
+    values = {example: right(answered(model, "first", example, words)) for example in examples}
+    return Measured("It names the first letter of most words", values, "% of the words", lambda v: v >= 70)
+
+
+def last_letters(model, examples=EXAMPLES, words=WORDS) -> Measured:
+    values = {example: right(answered(model, "last", example, words)) for example in examples}
+    return Measured("It hardly ever names the last one", values, "% of the words", lambda v: v <= 40)
+
+
+def right(found: list) -> float:
+    return 100 * float(np.mean([letters.said(*one) == one[0].right.strip() for one in found]))
+
+
+def rows_hold_letters(model, *, shuffled: bool = False, seeds=range(3)) -> Measured:
+    """A linear reading of a word's row of the table, learned on four fifths of the words, tried on the others."""
+    vocabulary = {piece: token for piece, token in model.tokenizer.ranks.items() if piece[:1] == b" "}
+    words = {
+        piece[1:].decode(): token
+        for piece, token in vocabulary.items()
+        if len(piece) > 4 and piece[1:].isalpha() and piece[1:].islower() and piece.isascii()
+    }
+    rows = np.asarray(model.weights.W_E)[list(words.values())]
+    rows = np.c_[(rows - rows.mean(0)) / rows.std(), np.ones(len(rows))]
+
+    def accuracy(place: int, seed: int) -> float:
+        rng = np.random.default_rng(seed)
+        letter = np.array([ord(word[place]) - 97 for word in words])
+        order = rng.permutation(len(rows))
+        learn, held_out = np.split(order, [len(order) * 4 // 5])
+        taught = rng.permutation(letter[learn]) if shuffled else letter[learn]
+        x = rows[learn]
+        reading = np.linalg.solve(x.T @ x + 30 * np.eye(x.shape[1]), x.T @ np.eye(26)[taught])
+        return 100 * float(((rows[held_out] @ reading).argmax(1) == letter[held_out]).mean())
+
+    values = {
+        f"{name} letter, split {seed}": accuracy(place, seed)
+        for name, place in (("first", 0), ("second", 1), ("third", 2), ("last", -1))
+        for seed in seeds
+    }
+    which = "A reading of shuffled letters" if shuffled else "A row holds letters of its word"
+    return Measured(which, values, "% right", lambda v: v > 30)
+
+
+def rows_hold_no_shuffled_letters(model) -> Measured:
+    return rows_hold_letters(model, shuffled=True)
+
+
+CONCLUSIONS = (
+    spaces_stand_in_front,
+    words_in_one_piece,
+    shuffled_words_fall_apart,
+    tokens_are_in_between,
+    words_nobody_listed,
+    capitals_cost_more,
+    spellings_have_other_ids,
+    languages_pay_more,
+    a_larger_vocabulary_evens_out,
+    still_not_even,
+    the_same_number_for_all,
+    no_more_for_more,
+    first_letters,
+    last_letters,
+    rows_hold_letters,
+    rows_hold_no_shuffled_letters,
+)
+
+
+# --- the page's wording, held to the numbers ---
+
+
+def test_a_space_belongs_to_the_word_behind_it(model):
+    assert spaces_stand_in_front(model).agree == len(TEXTS) == 15
+
+
+def test_most_words_are_one_token_and_not_because_they_are_short(model):
+    assert words_in_one_piece(model).lowest > 50
+    shuffled = shuffled_words_fall_apart(model)
+    assert 1.3 < shuffled.lowest < 1.45
+    assert shuffled.highest < 4.05
+
+
+def test_tokens_lie_between_characters_and_words(model):
+    assert tokens_are_in_between(model).lowest >= 1
+
+
+def test_a_list_of_words_is_never_complete(model):
+    assert words_nobody_listed(model).lowest > 33.3
+
+
+def test_each_spelling_has_ids_of_its_own(model):
+    assert spellings_have_other_ids(model).agree == len(WORDS) == 20
+    assert capitals_cost_more(model).agree == 19
+
+
+def test_other_languages_pay_more_and_less_more_with_a_larger_vocabulary(model):
+    here = languages_pay_more(model)
+    assert here.agree == len(here.values) == 10
+    assert round(here.lowest, 1) == 1.6
+    assert round(here.highest) == round(here.values["Amharic"]) == 10
+    assert a_larger_vocabulary_evens_out(model).agree == 10
+    assert [name for name, ratio in still_not_even(model).values.items() if ratio <= 1] == ["Chinese"]
+
+
+def test_it_counts_nothing(model):
+    """One example and ten words; the whole table tries three and twenty (`python -m tests.claims 01`)."""
+    assert the_same_number_for_all(model, EXAMPLES[:1], WORDS[:10]).lowest >= 80
+
+
+@pytest.mark.slow
+def test_it_counts_nothing_whatever_the_example(model):
+    assert the_same_number_for_all(model).lowest >= 80
+    more = no_more_for_more(model)
+    assert -0.5 < more.lowest < more.highest < 0.5
+
+
+def test_it_knows_first_letters_and_hardly_any_last_one(model):
+    assert 80 <= first_letters(model, EXAMPLES[:1]).lowest <= 85
+    assert 20 <= last_letters(model, EXAMPLES[:1]).highest <= 30
+
+
+@pytest.mark.slow
+def test_it_knows_first_letters_whatever_the_example(model):
+    first, last = first_letters(model), last_letters(model)
+    assert 80 <= first.lowest <= first.highest <= 85
+    assert 20 <= last.lowest <= last.highest <= 30
+
+
+@pytest.mark.slow
+def test_a_row_holds_letters_of_its_word(model):
+    read = rows_hold_letters(model).values
+    for name, about in (("first", 88), ("second", 48), ("third", 34), ("last", 64)):
+        found = [value for key, value in read.items() if key.startswith(name)]
+        assert abs(np.mean(found) - about) < 1.5
+    shuffled = rows_hold_no_shuffled_letters(model)
+    assert shuffled.lowest > 6.5
+    assert shuffled.highest < 21.5
