@@ -113,7 +113,7 @@ def common_tokens_crowd_in(model, centred: bool = True) -> Measured:
     W_E = without_average(model) if centred else model.weights.W_E
     spelled, values = words(model), {}
     for name, (a, _) in two(model, RELATED).items():
-        same = np.flatnonzero(spelled == spelled[a])
+        same = np.flatnonzero(spelled == spelled[a]).tolist()
         near = embeddings.nearest(W_E[a], W_E, n=12, exclude=same).tokens
         values[name.split()[0]] = float(sum(token < COMMON for token in near))
     what = "Without" if centred else "With"
@@ -132,7 +132,7 @@ def same_kind(model) -> Measured:
     W_E, values = model.weights.W_E, {}
     for token, group in zip(groups.tokens, groups.group_of):
         kind = {int(spelled[t]) for t, g in zip(groups.tokens, groups.group_of) if g == group}
-        same = np.flatnonzero(spelled == spelled[token])
+        same = np.flatnonzero(spelled == spelled[token]).tolist()
         near = embeddings.nearest(W_E[token], W_E, n=1, exclude=same).tokens[0]
         values[model.tokenizer.decode([token]).strip()] = float(int(spelled[near]) in kind)
     return Measured("The nearest other word is of the same kind", values, "(1: yes)", bool)
