@@ -9,20 +9,21 @@ from llmviz.views.embeddings.table import Table, TableExplorer, words
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import one_at_a_time
 
-# Pairs of one token each in this model, 14 a family; each asks for the first word of each other pair.
+# Pairs of one token each in this model, 14 a family, which is named after its first word; each asks for the first word
+# of each other pair.
 FAMILIES = {
-    "more − plain": "bigger big, smaller small, faster fast, older old, longer long, shorter short, stronger strong, "
+    "bigger": "bigger big, smaller small, faster fast, older old, longer long, shorter short, stronger strong, "
     "weaker weak, higher high, lower low, warmer warm, cheaper cheap, darker dark, louder loud",
-    "many − one": "cats cat, dogs dog, cars car, trees tree, books book, houses house, birds bird, friends friend, "
+    "cats": "cats cat, dogs dog, cars car, trees tree, books book, houses house, birds bird, friends friend, "
     "rivers river, doors door, hands hand, songs song, stones stone, walls wall",
-    "capital − country": "Paris France, Rome Italy, Berlin Germany, Madrid Spain, Tokyo Japan, Beijing China, "
+    "Paris": "Paris France, Rome Italy, Berlin Germany, Madrid Spain, Tokyo Japan, Beijing China, "
     "Moscow Russia, London England, Athens Greece, Cairo Egypt, Vienna Austria, Warsaw Poland, Dublin Ireland, "
     "Lisbon Portugal",
-    "past − present": "walked walk, played play, looked look, worked work, started start, wanted want, called call, "
+    "walked": "walked walk, played play, looked look, worked work, started start, wanted want, called call, "
     "opened open, helped help, asked ask, turned turn, moved move, lived live, showed show",
-    "woman − man": "woman man, queen king, girl boy, mother father, sister brother, daughter son, wife husband, "
+    "woman": "woman man, queen king, girl boy, mother father, sister brother, daughter son, wife husband, "
     "aunt uncle, actress actor, she he, her his, female male, grandmother grandfather, lady gentleman",
-    "un- − plain": "unhappy happy, unable able, unknown known, unlikely likely, unfair fair, uncertain certain, "
+    "unhappy": "unhappy happy, unable able, unknown known, unlikely likely, unfair fair, uncertain certain, "
     "unclear clear, unusual usual, unlike like, unlimited limited, unexpected expected, unnecessary necessary, "
     "unsafe safe, unstable stable",
 }
@@ -53,11 +54,12 @@ class AnalogyCount(TableExplorer):
             for name, pairs in self.families.items()
         }
         scores = list(self.scores.values())
+        firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
         right = np.array([[one.right for one in scores], [one.c_alone for one in scores]], float)
         self.bars.change(
             labels=list(self.families),
             names=["a − b + c", "c alone"],
             values=right / [max(1, one.asked) for one in scores],
-            caption="How often the wanted word is the nearest one, the question's own words left out; "
-            f"{scores[0].asked} questions a family{self.table.told}.",
+            caption=f"How often the wanted word is the nearest one, the question's own words left out{self.table.told}: "
+            f"{scores[0].asked} questions for each family ({firsts}).",
         )

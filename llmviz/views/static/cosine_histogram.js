@@ -100,8 +100,7 @@ export function render({ model, el }) {
           minus(String(Number(v.toFixed(1)))),
         ),
       );
-    const flag = (v, text, y0, kind) => {
-      const left = x(v) > width / 2;
+    const flag = (v, text, y0, kind, left = x(v) > width / 2) => {
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
         s(
@@ -122,7 +121,13 @@ export function render({ model, el }) {
       s("line", { class: "lv-floor", x1: SIDE, x2: width - SIDE, y1: floor, y2: floor }),
       ...ticks,
       ...(counts.some((n) => n)
-        ? flag(median, `half of these are below ${minus(median.toFixed(2))}`, 32, "lv-median")
+        ? flag(
+            median,
+            `half of these are below ${minus(median.toFixed(2))}`,
+            32,
+            "lv-median",
+            value === null ? undefined : value > median,
+          )
         : []),
       ...(value === null
         ? []

@@ -46,7 +46,7 @@ export function render({ model, el }) {
         row.value,
         minus(v.toFixed(2)) +
           (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") +
-          (marked.has(i) ? ` ${model.get("mark")}` : ""),
+          (marked.has(i) ? `, ${model.get("mark")}` : ""),
       );
       row.node.classList.toggle("lv-quiet", marked.has(i));
       row.band.hidden = !band;

@@ -1,7 +1,7 @@
 // Two rows as arrows in the plane that they span. Python put them there and says their numbers; here they are drawn,
 // and the tip of the second one is dragged.
 
-import { floats, frame, h, onKeys, pieceText, s, setAttributes } from "./kit.js";
+import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "two_arrows");
@@ -66,7 +66,7 @@ export function render({ model, el }) {
     picture.style.display = table.style.display = real ? "" : "none";
     if (!real) return view.setLegend();
     const [a, b, tip] = [[real.data[0], real.data[1]], [real.data[2], real.data[3]], model.get("tip")];
-    const width = Math.min(560, view.width());
+    const width = view.width() > 620 ? clamp(0.52 * view.width(), 0, 560) : view.width();
     const height = Math.round(0.72 * width);
     const longest = Math.max(Math.hypot(...a), Math.hypot(...b)) || 1;
     map = { x: width / 2, y: height * 0.66, unit: (0.36 * width) / longest };
@@ -129,8 +129,8 @@ export function render({ model, el }) {
         ` ${text}`,
       );
     view.setLegend(
-      key("lv-a", "a, a real row"),
-      key("lv-b", "b, a real row"),
+      key("lv-a", `a = ${plain(model.get("names")[0])}, a real row`),
+      key("lv-b", `b = ${plain(model.get("names")[1])}, a real row`),
       ...(tip ? [key("lv-dragged", "b as dragged: no row")] : []),
       key("lv-shadow", "shadow of b on a"),
     );
