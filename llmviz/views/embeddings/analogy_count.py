@@ -60,6 +60,6 @@ class AnalogyCount(TableExplorer):
             labels=list(self.families),
             names=["a − b + c", "c alone"],
             values=right / [max(1, one.asked) for one in scores],
-            caption=f"How often the wanted word is the nearest one, the question's own words left out{self.table.told}: "
-            f"{scores[0].asked} questions for each family ({firsts}).",
+            caption="How often the wanted word is the nearest one, the question's own words left out"
+            f"{self.table.told}: {scores[0].asked} questions for each family ({firsts}).",
         )
