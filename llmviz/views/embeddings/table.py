@@ -60,8 +60,12 @@ class Table(Closable, ipywidgets.VBox):
         return Explanation(
             f"Number {i} of {self.name(token)} (id {token}){self.told}",
             "the embedding of a token = the row of the table W_E with the token's id",
-            [Operand("W_E", self.W_E, self.source), Operand("token", int(token)), Operand("i", int(i))],
-            "W_E[token, i]",
+            [
+                Operand("W_E", self.W_E, self.source),
+                Operand("token", int(token)),
+                Operand("dimension", int(i)),
+            ],
+            "W_E[token, dimension]",
             self.W_E[token, i],
         )
 
