@@ -6,7 +6,7 @@ import pytest
 from widget_tree import inside
 
 from llmviz import views
-from llmviz.views import attention, position
+from llmviz.views import attention, embeddings, position
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.kit.picture import Picture
 from llmviz.views.the_loop.switchboard import Switches
@@ -34,6 +34,14 @@ HOSTILE = [
     True,
 ]
 EXPLORERS = {
+    "arrows": lambda model: embeddings.ArrowExplorer(embeddings.Table(model), "#20", "#21"),
+    "rows": lambda model: embeddings.RowExplorer(embeddings.Table(model), views.Prompt(model, TEXT)),
+    "analogy": lambda model: embeddings.AnalogyExplorer(embeddings.Table(model), "#20", "#21", "#22"),
+    "walk": lambda model: embeddings.WalkExplorer(embeddings.Table(model), "#20", "#21"),
+    "cosine": lambda model: embeddings.CosineExplorer(embeddings.Table(model), "#20", "#21"),
+    "neighbours": lambda model: embeddings.NeighbourExplorer(embeddings.Table(model), "#20"),
+    "map": lambda model: embeddings.WordMap(embeddings.Table(model), "#20 #21 #22 #23"),
+    "senses": embeddings.SenseExplorer,
     "loop": lambda model: views.LoopExplorer(model, TEXT),
     "tour": lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
     "switchboard": lambda model: views.Switchboard(model, TEXT),

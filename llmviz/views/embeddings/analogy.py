@@ -67,7 +67,7 @@ class AnalogyExplorer(TableExplorer):
         )
 
     def _explain(self, row: int) -> Explanation:
-        tokens = [box.token for box in self.words]
+        near, tokens = self.list.ids[row], [box.token for box in self.words]
         a, b, c = (f"W_E[{token}]" for token in tokens)
         vector = embeddings.analogy(*tokens, self.table.W_E)
-        return self.table.cosine("the sum", vector, f"{a} - {b} + {c}", self.list.ids[row])
+        return self.table.cosine("the sum", vector, f"{a} - {b} + {c}", near)

@@ -129,6 +129,8 @@ class CosineExplorer(TableExplorer):
         )
 
     def _explain(self) -> Explanation:
+        if problem := first_problem(self.a, self.b):
+            raise ValueError(problem)
         vector = self.table.W_E[self.a.token]
         return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
 

@@ -47,10 +47,9 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
                 dict(zip("xyz", projection.coordinates[mine].T)),
                 name=html.escape(visible_label(name)),
                 text=names[mine],
-                mode="markers+text",
-                textfont={"size": 14, "color": theme.MID_GREY},
+                mode="markers",
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-                marker={"color": color, "symbol": sign, "size": {"x": 3, "cross": 8}.get(sign, 6)},
+                marker={"color": color, "symbol": sign, "size": {"x": 4, "cross": 8}.get(sign, 6)},
             )
         )
     axis = {
@@ -66,8 +65,10 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
         layout={
             "template": theme.plotly_template("embeddings"),
             "height": 620,
+            "margin": {"l": 10, "r": 10, "t": 80, "b": 10},  # plotly's buttons on top, the title below them
             "title": {
-                "text": f"{len(names)} words{table.told}: three directions keep {kept} of the variance"
+                "text": f"{len(names)} words{table.told}: three directions keep {kept} of the variance",
+                "y": 0.92,
             },
             "scene": {**{f"{one}axis": axis for one in "xyz"}, "aspectmode": "data"},
         },

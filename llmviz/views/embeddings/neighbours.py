@@ -46,6 +46,5 @@ class NeighbourExplorer(TableExplorer):
         )
 
     def _explain(self, row: int):
-        token = self.word.token
-        vector = self.table.W_E[token]
-        return self.table.cosine(self.table.name(token), vector, f"W_E[{token}]", self.list.ids[row])
+        near, token = self.list.ids[row], self.word.token
+        return self.table.cosine(self.table.name(token), self.table.W_E[token], f"W_E[{token}]", near)

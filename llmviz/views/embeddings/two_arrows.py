@@ -107,6 +107,7 @@ class ArrowExplorer(TableExplorer):
         self.list.layout.display = "none" if problem else ""
         if problem:
             self.plane = None
+            self.list.clear(problem)
             return self.arrows.change(tip=None, real=None, names=[], caption=problem)
         W_E, tokens = self.table.W_E, [self.a.token, self.b.token]
         self.plane = embeddings.plane(*embeddings.embed(tokens, W_E))
@@ -148,7 +149,6 @@ class ArrowExplorer(TableExplorer):
         return float(x), float(y)
 
     def _explain(self, row: int) -> Explanation:
-        x, y = self._place()
-        axes = self.plane.axes
+        token, (x, y), axes = self.list.ids[row], self._place(), self.plane.axes
         vector = np.float32(x) * axes[0] + np.float32(y) * axes[1]
-        return self.table.cosine("arrow b", vector, "", self.list.ids[row])
+        return self.table.cosine("arrow b", vector, "", token)

@@ -76,6 +76,6 @@ class WalkExplorer(TableExplorer):
         )
 
     def _explain(self, row: int) -> Explanation:
-        part = self.way.value / 100
+        near, part = self.list.ids[row], self.way.value / 100
         source = f"(1 - {part:g}) * W_E[{self.a.token}] + {part:g} * W_E[{self.b.token}]"
-        return self.table.cosine("the mix", self.walk.at(part), source, self.list.ids[row])
+        return self.table.cosine("the mix", self.walk.at(part), source, near)
