@@ -48,4 +48,6 @@ class RowExplorer(TableExplorer):
         self.row.change(values=values, labels=[piece], caption=caption, asked=None)
 
     def _explain(self, *where: int) -> Explanation:
+        if self.strip.selected is None:
+            raise ValueError("no token is picked")
         return self.table.number(self.strip.ids[self.strip.selected], where[-1])
