@@ -42,6 +42,7 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
     for i, name in enumerate(groups.names):
         mine = np.flatnonzero(np.array(groups.group_of) == i)
         color, sign = theme.GROUPS[min(i, len(theme.GROUPS) - 1)]
+        sign = "diamond-open" if sign == "x" else sign  # plotly's x in space is a letter that few fonts have
         traces.append(
             go.Scatter3d(
                 dict(zip("xyz", projection.coordinates[mine].T)),
@@ -49,7 +50,7 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
                 text=names[mine],
                 mode="markers",
                 hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-                marker={"color": color, "symbol": sign, "size": {"x": 4, "cross": 8}.get(sign, 6)},
+                marker={"color": color, "symbol": sign, "size": 6},
             )
         )
     axis = {
