@@ -21,12 +21,6 @@ OPPOSITES = (
     "hot cold, big small, good bad, old new, high low, long short, fast slow, hard soft, strong weak, rich poor, "
     "dark light, happy sad, early late, left right, open closed, young old"
 )
-KINDS = """days: Monday Tuesday Wednesday Thursday Friday Saturday Sunday
-months: January February March April June July August September October November December
-numbers: two three four five six seven eight nine ten
-colours: red blue green yellow black white purple orange brown pink
-countries: France Italy Germany Spain Japan China India Brazil Canada Russia
-body: hand arm leg foot finger shoulder knee head neck chest"""
 WALKS = (
     "dog cat, January July, one ten, king queen, red blue, Paris London, big small, bread table, river music, "
     "Monday Sunday, cold hot, car bicycle, two nine, mother child"
@@ -124,18 +118,6 @@ def common_tokens_crowd_in(model, centred: bool = True) -> Measured:
 
 def common_tokens_before(model) -> Measured:
     return common_tokens_crowd_in(model, centred=False)
-
-
-def same_kind(model) -> Measured:
-    """Is the nearest other word, or a spelling of it, of the same list?"""
-    groups, spelled = read_groups(KINDS, model.tokenizer), words(model)
-    W_E, values = model.weights.W_E, {}
-    for token, group in zip(groups.tokens, groups.group_of):
-        kind = {int(spelled[t]) for t, g in zip(groups.tokens, groups.group_of) if g == group}
-        same = np.flatnonzero(spelled == spelled[token]).tolist()
-        near = embeddings.nearest(W_E[token], W_E, n=1, exclude=same).tokens[0]
-        values[model.tokenizer.decode([token]).strip()] = float(int(spelled[near]) in kind)
-    return Measured("The nearest other word is of the same kind", values, "(1: yes)", bool)
 
 
 def opposites(model) -> Measured:
@@ -244,7 +226,6 @@ CONCLUSIONS = (
     blind_pairs_without_the_average,
     common_tokens_crowd_in,
     common_tokens_before,
-    same_kind,
     opposites,
     other_adjectives,
     map_neighbours,
