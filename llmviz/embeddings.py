@@ -70,14 +70,17 @@ def nearest(
 
     ValueError unless n is from 1 to the number of tokens that are left.
     """
-    if not 1 <= n <= len(W_E) - len(set(exclude)):
-        raise ValueError(f"n must be from 1 to {len(W_E) - len(set(exclude))}, got {n}")
-    cosines = cosine_to_all(vector, W_E)
+    return largest(cosine_to_all(vector, W_E), n=n, exclude=exclude)
+
+
+def largest(
+    cosines: Float[np.ndarray, " n_vocab"], *, n: int = 10, exclude: Sequence[int] = ()
+) -> Neighbours:
+    """The n tokens with the largest cosines, leaving out those in `exclude`; ValueError as for `nearest`."""
+    if not 1 <= n <= len(cosines) - len(set(exclude)):
+        raise ValueError(f"n must be from 1 to {len(cosines) - len(set(exclude))}, got {n}")
+    cosines = cosines.copy()
     cosines[list(exclude)] = -np.inf
-    return _largest(cosines, n)
-
-
-def _largest(cosines: Float[np.ndarray, " n_vocab"], n: int) -> Neighbours:
     # the n largest first, then in order: sorting the whole vocabulary would take longer than all the cosines
     candidates = np.flatnonzero(cosines >= np.partition(cosines, -n)[-n])
     tokens = candidates[np.argsort(-cosines[candidates], kind="stable")[:n]]
@@ -97,15 +100,15 @@ class Walk:
         """The vector that is (1 - part) of the start and `part` of the end."""
         return (np.float32(1 - part) * self.start + np.float32(part) * self.end).astype(self.start.dtype)
 
-    def nearest(self, part: float, *, n: int = 10) -> Neighbours:
-        """The same as `nearest(self.at(part), W_E, n=n)`, without going through the table again.
+    def cosines(self, part: float) -> Float[np.ndarray, " n_vocab"]:
+        """The same as `cosine_to_all(self.at(part), W_E)`, without going through the table again.
 
         A dot product with a mix is the mix of the dot products, so two cosines a row give all that lie between.
         """
         lengths = [np.linalg.norm(vector) for vector in (self.start, self.end, self.at(part))]
         mixed = (1 - part) * lengths[0] * self.start_cosines + part * lengths[1] * self.end_cosines
         cosines = mixed / lengths[2] if lengths[2] > 0 else np.zeros_like(mixed)
-        return _largest(cosines.astype(self.start.dtype), n)
+        return cosines.astype(self.start.dtype)
 
 
 def walk(
@@ -122,6 +125,64 @@ def analogy(
 ) -> Float[np.ndarray, " d_model"]:
     """The vector of "a is to b as … is to c": W_E[a] - W_E[b] + W_E[c], so king, man, woman asks for queen."""
     return W_E[a] - W_E[b] + W_E[c]
+
+
+@dataclass(frozen=True)
+class AnalogyScore:
+    """Of how many questions the wanted word came first. Other spellings of a word count as that word."""
+
+    asked: int
+    right: int  # nearest to a - b + c, the words of the question left out
+    untouched: int  # nearest to a - b + c, with nothing left out
+    c_alone: int  # nearest to c alone, the words of the question left out: the baseline
+
+
+def score_analogies(
+    pairs: Sequence[tuple[int, int]],
+    W_E: Float[np.ndarray, "n_vocab d_model"],
+    word_of: Int[np.ndarray, " n_vocab"],
+) -> AnalogyScore:
+    """Each pair (a, b) asks for the first word of each other pair (wanted, c): a - b + c.
+
+    word_of: which word each token spells, so that " Rome", "Rome" and " ROME" are one.
+    """
+    asked = [(a, b, c, wanted) for a, b in pairs for wanted, c in pairs if (a, b) != (wanted, c)]
+    if not asked:
+        return AnalogyScore(0, 0, 0, 0)
+    # A dot product with a sum is the sum of the dot products, so those of the words themselves give all.
+    used, place = np.unique(asked, return_inverse=True)
+    lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
+    scores = W_E[used] @ W_E.T / lengths  # in the order of the cosines
+    spellings = [np.flatnonzero(word_of == word_of[token]) for token in used]
+    found = []
+    for *question, _ in place.reshape(-1, 4):
+        a, b, c = question
+        left_out = np.concatenate([spellings[one] for one in question])
+        for total in (scores[a] - scores[b] + scores[c], scores[c].copy()):
+            found.append(word_of[total.argmax()])
+            total[left_out] = -np.inf
+            found.append(word_of[total.argmax()])
+    wanted = word_of[[question[3] for question in asked]]
+    untouched, right, _, alone = (np.array(found).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
+    return AnalogyScore(len(asked), right, untouched, alone)
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The plane through zero in which two vectors lie, and their places in it: the first along its first axis."""
+
+    axes: Float[np.ndarray, "2 d_model"]  # of length 1, at right angles
+    places: Float[np.ndarray, "2 2"]  # lengths, angle and dot product are those of the vectors
+
+
+def plane(a: Float[np.ndarray, " d_model"], b: Float[np.ndarray, " d_model"]) -> Plane:
+    """The plane of a and b (Gram-Schmidt). Where they point the same way, or one is zero, any that holds them."""
+    axes = np.zeros((2, len(a)), a.dtype)
+    for i, vector in enumerate((a, b)):
+        rest = vector.astype(np.float64) - axes.T @ (axes @ vector)
+        length = np.linalg.norm(rest)
+        axes[i] = rest / length if length > 1e-6 * np.linalg.norm(vector) else 0
+    return Plane(axes, np.stack([a, b]) @ axes.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +223,27 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
     directions = np.pad(directions[:n_components], ((0, missing), (0, 0)))
     explained = np.pad(explained[:n_components], (0, missing))
     return Projection(centred @ directions.T, explained, directions, mean)
+
+
+def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> Projection:
+    """The same map, turned so that its directions lie as those of an earlier one (`before`) as far as they can.
+
+    Only signs change and which direction comes first: a map that is looked at twice must not flip for nothing.
+    """
+    alike = before.astype(np.float64) @ projection.directions.T
+    order, free = [], list(range(len(projection.directions)))
+    for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the surest first
+        best = max(free, key=lambda j: abs(alike[row, j]))
+        free.remove(best)
+        order.append((row, best))
+    order = [best for _, best in sorted(order)]
+    signs = np.where(alike[np.arange(len(order)), order] < 0, -1, 1).astype(projection.directions.dtype)
+    return Projection(
+        projection.coordinates[:, order] * signs,
+        projection.explained[order],
+        projection.directions[order] * signs[:, None],
+        projection.mean,
+    )
 
 
 def random_pair_cosines(

@@ -206,7 +206,7 @@ def test_a_walk_finds_what_the_vector_on_the_way_finds(table, part):
     walk = embeddings.walk(table[2], 3 * table[5], table)
     mixed = [(1 - part) * a + part * 3 * b for a, b in zip(table[2], table[5])]
     np.testing.assert_allclose(walk.at(part), mixed, rtol=1e-5)
-    found = walk.nearest(part, n=6)
+    found = embeddings.largest(walk.cosines(part), n=6)
     by_hand = sorted(range(30), key=lambda i: -cosine_of(np.array(mixed), table[i]))[:6]
     assert found.tokens == by_hand
     np.testing.assert_allclose(
@@ -215,4 +215,57 @@ def test_a_walk_finds_what_the_vector_on_the_way_finds(table, part):
 
 
 def test_a_walk_through_nowhere_is_near_to_nothing(table):
-    assert not embeddings.walk(table[2], -table[2], table).nearest(0.5, n=3).cosines.any()
+    assert not embeddings.walk(table[2], -table[2], table).cosines(0.5).any()
+
+
+# Two vectors in their plane, and maps that lie alike.
+
+
+def test_a_plane_keeps_lengths_and_angle(table):
+    a, b = table[3], table[8]
+    found = embeddings.plane(a, b)
+    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(found.places @ found.axes, [a, b], atol=1e-5)
+    assert found.places[0, 1] == pytest.approx(0, abs=1e-6)
+    assert found.places[1, 1] > 0
+    assert cosine_of(*found.places) == pytest.approx(cosine_of(a, b), abs=1e-6)
+
+
+def test_vectors_on_one_line_still_have_a_plane(table):
+    found = embeddings.plane(table[3], -2 * table[3])
+    np.testing.assert_allclose(found.places @ found.axes, [table[3], -2 * table[3]], atol=1e-5)
+    assert not embeddings.plane(0 * table[3], 0 * table[3]).places.any()
+
+
+def test_an_aligned_map_is_the_same_map_turned_back(table):
+    here = embeddings.pca(table, n_components=2)
+    turned = np.array([-here.directions[1], here.directions[0]])  # another order, another sign
+    found = embeddings.aligned(here, turned)
+    np.testing.assert_allclose(found.directions, turned, atol=1e-6)
+    np.testing.assert_allclose(found.explained, here.explained[::-1])
+    np.testing.assert_allclose(found.coordinates, (table - table.mean(axis=0)) @ turned.T, atol=1e-4)
+
+
+def test_analogies_are_counted_as_one_by_one():
+    table = np.random.default_rng(5).standard_normal((40, 6)).astype(np.float32)
+    table[20:] = table[:20] + 0.05 * table[20:]  # each word in two spellings
+    word_of = np.arange(40) % 20
+    pairs = [(0, 1), (2, 3), (24, 5), (6, 7)]
+    table[[2, 24, 6]] = table[[3, 5, 7]] + (table[0] - table[1])  # three that hold
+    counts = np.zeros(3, int)
+    for (a, b), (wanted, c) in itertools.permutations(pairs, 2):
+        near = {
+            name: embeddings.nearest(vector, table, n=40).tokens
+            for name, vector in (("sum", embeddings.analogy(a, b, c, table)), ("alone", table[c]))
+        }
+        asked = {word_of[one] for one in (a, b, c)}
+        best = [
+            next(word_of[t] for t in near["sum"] if word_of[t] not in asked),
+            word_of[near["sum"][0]],
+            next(word_of[t] for t in near["alone"] if word_of[t] not in asked),
+        ]
+        counts += [one == word_of[wanted] for one in best]
+    found = embeddings.score_analogies(pairs, table, word_of)
+    assert (found.asked, found.right, found.untouched, found.c_alone) == (12, *counts)
+    assert counts[0] > 6
+    assert embeddings.score_analogies([], table, word_of).asked == 0

@@ -10,11 +10,13 @@ from widget_tree import inside
 
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
+from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
 from llmviz.views.embeddings.cosine import CosineHistogram
-from llmviz.views.embeddings.in_space import apart, figure_widget
-from llmviz.views.embeddings.random_pairs import N_FREQUENT, frequent_tokens
+from llmviz.views.embeddings.senses import SENSES
+from llmviz.views.embeddings.two_arrows import TwoArrows
 from llmviz.views.embeddings.word_box import WordBox, look_up
 from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
+from llmviz.views.embeddings.word_map import kept_looks
 from llmviz.views.kit import theme
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -27,6 +29,11 @@ def cosine(model, a: str, b: str) -> float:
     """The cosine of two single tokens, each written exactly as it is."""
     x, y = (model.weights.W_E[model.tokenizer.encode(text)[0]].astype(float) for text in (a, b))
     return float(sum(x * y) / np.sqrt(sum(x * x)) / np.sqrt(sum(y * y)))
+
+
+@pytest.fixture
+def table(model):
+    return pictures.Table(model)
 
 
 # ---- what is typed ----
@@ -90,17 +97,19 @@ def test_the_histogram_counts_every_pair_once():
     assert sum(histogram.counts) == 5
     assert histogram.counts[0] == 1  # what lies outside counts at the end
     assert histogram.counts[-1] == 1
-    assert histogram.verdict == "cosine 0.30: higher than 60.0 % of the random pairs"
+    assert histogram.verdict == "cosine 0.30: higher than 60.0 % of these: all"
     assert "a and b: cosine 0.30" in repr(histogram)
-    histogram.show([0.5, 0.6])
+    histogram.show([0.5, 0.7, 0.6])
     assert histogram.value is None
     assert histogram.verdict == ""
-    assert histogram.mean == pytest.approx(0.55)
+    assert histogram.median == pytest.approx(0.6)
+    histogram.show([])
+    assert "nothing to compare" in repr(histogram)
 
 
 def test_nearest_tokens_say_their_numbers():
     picture = pictures.NearestTokens([" dog", " cat"], [1.0, 0.583], [2767, 2644], marked=[1], caption="Near")
-    assert repr(picture).splitlines() == ["·dog  1.000  id 2767", "·cat  0.583  id 2644  typed"]
+    assert repr(picture).splitlines() == ["·dog  1.000    id 2767", "·cat  0.583    id 2644  typed"]
     assert picture.summary.startswith("Near")
     picture.clear("Type a word.")
     assert "Type a word." in picture.summary
@@ -109,9 +118,9 @@ def test_nearest_tokens_say_their_numbers():
 # ---- explorers ----
 
 
-def test_rows_follow_the_text_and_the_selected_token(model):
+def test_rows_follow_the_text_and_the_selected_token(model, table):
     prompt = Prompt(model, "The dog saw the dog")
-    explorer = pictures.RowExplorer(prompt)
+    explorer = pictures.RowExplorer(table, prompt)
     np.testing.assert_array_equal(explorer.row.values[0], model.weights.W_E[504])
     explorer.strip.selected = 1
     first = explorer.row.values.copy()
@@ -126,44 +135,97 @@ def test_rows_follow_the_text_and_the_selected_token(model):
     )
 
 
-def test_a_cosine_is_held_against_both_baselines(model):
-    explorer = pictures.CosineExplorer(model, "king", "queen")
-    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " queen"), abs=1e-5)
-    all_tokens = explorer.histogram.mean
-    explorer.among.value = True
-    assert explorer.histogram.mean < all_tokens - 0.1
-    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " queen"), abs=1e-5)
-    explorer.b.box.value = "banana"
-    assert explorer.histogram.value == pytest.approx(cosine(model, " king", " banana"), abs=1e-5)
+def test_one_switch_takes_the_average_away_in_all_pictures(model, table):
+    made = [explorer for explorer, _ in explorers(table)]
+    before = [repr(explorer) for explorer in made]
+    table.switch.value = True
+    np.testing.assert_allclose(table.W_E.mean(axis=0), 0, atol=1e-5)
+    for explorer, old in zip(made, before):
+        assert repr(explorer) != old
+        assert "the average taken away" in repr(explorer)
+    table.switch.value = False
+    assert [repr(explorer) for explorer in made] == before
+
+
+def test_a_cosine_is_held_against_either_word_and_against_random_pairs(model, table):
+    explorer = pictures.CosineExplorer(table, "king", "banana")
+    W_E = model.weights.W_E.astype(float)
+    W_E /= np.sqrt((W_E**2).sum(1, keepdims=True))
+    value = cosine(model, " king", " banana")
+    for against, word in enumerate((" king", " banana")):
+        explorer.against.value = against
+        (mine,) = model.tokenizer.encode(word)
+        others = np.delete(W_E @ W_E[mine], mine)
+        assert sum(explorer.histogram.counts) == len(W_E) - 1
+        assert f"higher than {100 * (others < value).mean():.1f} %" in explorer.histogram.verdict
+        assert explorer.histogram.median == pytest.approx(np.median(others), abs=1e-4)
+    explorer.against.value = 2
+    assert "blindly" in explorer.histogram.verdict
     explorer.histogram.asked = []
-    assert "queen" not in explorer.histogram.explanation["title"]
+    assert "banana" in explorer.histogram.explanation["title"]
     explorer.b.box.value = "xylophone"
     assert explorer.histogram.value is None
-    assert explorer.rows.layout.display == "none"
     assert "2 tokens" in explorer.histogram.caption
 
 
-def test_the_frequent_tokens_are_no_control_tokens(model):
-    ids = frequent_tokens(model)
-    assert not set(ids) & set(model.tokenizer.special_tokens.values())
-    assert ids.max() < N_FREQUENT
+def test_two_rows_keep_their_lengths_and_their_angle(model, table):
+    explorer = pictures.ArrowExplorer(table, "king", "queen")
+    a, b = (model.weights.W_E[model.tokenizer.encode(word)[0]] for word in (" king", " queen"))
+    told = dict(explorer.arrows.rows)
+    dot = sum(a.astype(float) * b)
+    assert told["length of a"] == f"{np.sqrt(sum(a.astype(float) ** 2)):.2f}"
+    assert told["cosine"] == f"{cosine(model, ' king', ' queen'):.2f}"
+    assert told["dot product = length of a × shadow"] == f"{dot:.2f}"
+    assert explorer.list.pieces[0] == " queen"
 
 
-def test_neighbours_with_and_without_other_spellings(model):
-    explorer = pictures.NeighbourExplorer(model, "dog")
-    assert {" Dog", "dog"} <= set(explorer.list.pieces)
-    assert " dog" not in explorer.list.pieces
-    explorer.spellings.value = False
+def test_a_dragged_arrow_is_told_apart_from_the_real_one(model, table):
+    explorer = pictures.ArrowExplorer(table, "king", "queen")
+    explorer.arrows.set_state({"tip": [0.0, 2.0]})  # at a right angle to the first
+    _, real, dragged = next(row for row in explorer.arrows.rows if row[0] == "cosine")
+    assert real == f"{cosine(model, ' king', ' queen'):.2f}"
+    assert float(dragged.replace("−", "-")) == 0
+    assert "no row" in explorer.list.caption
+    explorer.arrows.set_state({"tip": [1e6, 0.0]})  # out of the picture: refused
+    assert explorer.arrows.tip == [0.0, 2.0]
+    axis = model.weights.W_E[model.tokenizer.encode(" king")[0]]
+    explorer.arrows.set_state({"tip": [1.5, 0.0]})  # along the first: its own neighbours
+    assert explorer.list.pieces[0] == " king"
+    near = model.weights.W_E[explorer.list.ids[1]]
+    expected = near @ axis / np.linalg.norm(near) / np.linalg.norm(axis)
+    assert explorer.list.cosines[1] == pytest.approx(expected, abs=1e-5)
+    explorer.back.click()
+    assert explorer.arrows.tip is None
+
+
+def test_arrows_of_nothing_have_no_angle():
+    arrows = TwoArrows(names=["a", "b"], real=[[0, 0], [0, 1]])
+    assert dict(arrows.rows)["cosine"] == "none"
+    assert "none" in arrows.text()
+
+
+def test_neighbours_with_their_rank_among_all_tokens(model, table):
+    explorer = pictures.NeighbourExplorer(table, "dog")
     assert not {piece.strip().casefold() for piece in explorer.list.pieces} & {"dog"}
-    assert " cat" in explorer.list.pieces
     row = explorer.list.pieces.index(" cat")
     assert explorer.list.cosines[row] == pytest.approx(cosine(model, " dog", " cat"), abs=1e-5)
+    W_E = model.weights.W_E / np.linalg.norm(model.weights.W_E, axis=1, keepdims=True)
+    dog, cat = (model.tokenizer.encode(word)[0] for word in (" dog", " cat"))
+    cosines = W_E @ W_E[dog]
+    assert explorer.list.ranks[row] == (cosines > cosines[cat]).sum()  # the dog itself counts for one
+    np.testing.assert_allclose(
+        explorer.list.band, np.quantile(np.delete(cosines, dog), [0.01, 0.99]), atol=1e-5
+    )
     explorer.list.asked = [row]
     assert "cat" in explorer.list.explanation["title"]
+    explorer.spellings.value = True
+    assert {" Dog", "dog"} <= set(explorer.list.pieces)
+    assert " dog" not in explorer.list.pieces
+    assert explorer.list.ranks == list(range(1, len(explorer.list.pieces) + 1))
 
 
-def test_the_analogy_that_holds_and_the_one_that_fails(model):
-    explorer = pictures.AnalogyExplorer(model, "king", "man", "woman")
+def test_the_analogy_that_holds_and_the_one_that_fails(model, table):
+    explorer = pictures.AnalogyExplorer(table, "king", "man", "woman")
     assert explorer.list.pieces[0] == " queen"
     assert [explorer.list.pieces[row] for row in explorer.list.marked] == [" king"]
     explorer.examples.value = ("Paris", "France", "Italy")
@@ -176,8 +238,44 @@ def test_the_analogy_that_holds_and_the_one_that_fails(model):
     assert float(explorer.list.explanation["result"]) == pytest.approx(explorer.list.cosines[0], abs=1e-3)
 
 
-def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model):
-    explorer = pictures.WalkExplorer(model, "dog", "cat")
+def test_every_family_has_14_pairs_of_one_token_each(model):
+    assert {len(pairs_of(listed, model.tokenizer)) for listed in FAMILIES.values()} == {14}
+    assert pairs_of("dogs dog, xylophones xylophone", model.tokenizer) == [
+        tuple(model.tokenizer.encode(" dogs dog"))
+    ]
+
+
+def test_arithmetic_is_counted_beside_its_baseline(table):
+    explorer = pictures.AnalogyCount(table)
+    assert explorer.bars.values.shape == (2, len(FAMILIES))
+    right, alone = explorer.bars.values[:, list(FAMILIES).index("cats")]
+    assert min(right, alone) > 0.95  # nothing gained by arithmetic
+
+
+def test_one_word_in_two_senses(model):
+    explorer = pictures.SenseExplorer(model, "bank")
+    same, other, _ = explorer.curves.values
+    assert same[0] == pytest.approx(1) == other[0]  # one row
+    traces = [model.trace(text) for text in SENSES["bank"]]
+    a, b = (trace.blocks[9].resid_post[-1].astype(float) for trace in (traces[0], traces[2]))
+    assert other[10] == pytest.approx(sum(a * b) / np.sqrt(sum(a * a)) / np.sqrt(sum(b * b)), abs=1e-4)
+    explorer.word.value = "bat"
+    assert [box.value for box in explorer.boxes] == list(SENSES["bat"])
+    explorer.boxes[1].value = ""
+    assert "at least one token" in explorer.curves.caption
+    assert explorer.curves.n_points == 0
+    explorer.boxes[1].value = "a bat"
+    assert explorer.curves.n_points == model.config.n_layers + 1
+
+
+def test_senses_end_in_one_and_the_same_token(model):
+    for word, texts in SENSES.items():
+        first, second, third, control = (model.tokenizer.encode(text)[-1] for text in texts)
+        assert first == second == third != control, word
+
+
+def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model, table):
+    explorer = pictures.WalkExplorer(table, "dog", "cat")
     for way in range(0, 101, 10):
         explorer.way.value = way
         best = {piece.strip() for piece in explorer.list.pieces[:1]}
@@ -188,20 +286,27 @@ def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model):
     assert float(explorer.list.explanation["result"]) == pytest.approx(1, abs=1e-3)
 
 
-def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
+@pytest.mark.parametrize("centred", [False, True])
+def test_every_number_of_the_explorers_tells_where_it_comes_from(model, table, centred):
     """The line of each explanation, run on its operands, gives the number that the picture shows."""
-    pair = pictures.CosineExplorer(model, "king", "queen")
-    near = pictures.NeighbourExplorer(model, "dog")
-    sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
-    walk = pictures.WalkExplorer(model, "dog", "cat")
+    pair = pictures.CosineExplorer(table, "king", "queen")
+    near = pictures.NeighbourExplorer(table, "dog")
+    sum_ = pictures.AnalogyExplorer(table, "king", "man", "woman")
+    walk = pictures.WalkExplorer(table, "dog", "cat")
+    arrows = pictures.ArrowExplorer(table, "king", "queen")
+    row = pictures.RowExplorer(table, Prompt(model, "dog"))
+    table.switch.value = centred
     walk.way.value = 35
-    row = pictures.RowExplorer(Prompt(model, "dog"))
+    arrows.arrows.tip = [0.5, 1.5]
     shown = [
         (pair.histogram.provenance(), pair.histogram.value),
-        *((pair.rows.provenance(k, 7), pair.rows.values[k, 7]) for k in range(2)),
         *((walk.rows.provenance(k, 99), walk.rows.values[k, 99]) for k in range(3)),
         (row.row.provenance(0, 500), row.row.values[0, 500]),
-        *((one.list.provenance(k), one.list.cosines[k]) for one in (near, sum_, walk) for k in (0, 3)),
+        *(
+            (one.list.provenance(k), one.list.cosines[k])
+            for one in (near, sum_, walk, arrows)
+            for k in (0, 3)
+        ),
     ]
     for told, number in shown:
         names = {"np": np} | {operand[0]: operand[1] for operand in told.operands}
@@ -210,7 +315,7 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
         for name, value, source in (Operand(*operand) for operand in told.operands):
             if source:
                 np.testing.assert_allclose(
-                    eval(source, names | {"model": model}), value, rtol=1e-5, err_msg=name
+                    eval(source, names | {"model": model}), value, rtol=1e-5, atol=1e-6, err_msg=name
                 )
 
 
@@ -219,82 +324,78 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model):
 
 @pytest.fixture(scope="module")
 def word_map(model):
-    return pictures.WordMap(model, WORDS)
+    return pictures.WordMap(pictures.Table(model), WORDS)
 
 
 def shown(word_map):
     """Names of the groups that are to be seen, and how many points they have."""
-    if word_map.dimensions.value == 2:
-        counts = Counter(word_map.flat.group_of)
-        return {word_map.flat.groups[group]: n for group, n in counts.items()}
-    return {trace.name: len(trace.x) for trace in word_map.figure.data[: len(theme.GROUPS)] if trace.visible}
+    counts = Counter(word_map.flat.group_of)
+    return {word_map.flat.groups[group]: n for group, n in counts.items()}
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model, dimensions):
+def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model):
     word_map.box.value = WORDS
-    word_map.dimensions.value = dimensions
     assert shown(word_map) == {"animals": 3, "colours": 3, "group 3": 1}
     rows = model.weights.W_E[word_map.groups.tokens].astype(float)
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
-    kept = 100 * spread[:dimensions].sum() / spread.sum()
-    title = word_map.flat.caption if dimensions == 2 else word_map.figure.layout.title.text
-    assert f"keeps {kept:.1f} % of the variance" in title
+    kept = 100 * spread[:2].sum() / spread.sum()
+    assert f"keeps {kept:.1f} % of the variance" in word_map.flat.caption
+    assert "words drawn blindly" in word_map.flat.caption
     assert f"keeps {kept:.1f} % of the variance" in repr(word_map)
-    assert (word_map.flat.layout.display == "none") == (word_map.space.layout.height == "auto")
 
 
-def test_a_turn_in_space_shows_the_same_words(word_map, model):
-    word_map.box.value = WORDS
-    word_map.dimensions.value = 3
-    before = word_map.figure.layout.scene.camera.eye.x
-    word_map.turn.value = 90
-    assert word_map.figure.layout.scene.camera.eye.x != before
-    word_map.word.value = model.tokenizer.encode(" red")[0]
-    solid, dotted, small, large = word_map.figure.data[-4:]
-    assert "·red" in large.text
-    assert 4 <= len(large.text) <= 7
-    assert not set(small.text) & set(large.text)
-    assert {*small.text, *large.text} <= {f"·{piece.strip()}" for piece in word_map.pieces}
-    red = word_map.coordinates[word_map.pieces.index(" red")]
-    for line in (solid, dotted):  # from the word to three others, each stroke apart
-        points = np.array([line.x, line.y, line.z]).T.reshape(3, 3, 3)
-        np.testing.assert_allclose(points[:, 0], [red] * 3, atol=1e-6)
-        assert np.isnan(points[:, 2]).all()
+def test_a_group_that_goes_leaves_the_others_their_look_and_the_map_its_way(model):
+    groups = {
+        "animals": "dog cat horse cow pig",
+        "colours": "red blue green black white",
+        "days": "Monday Tuesday Friday Sunday",
+        "numbers": "two three four five six",
+    }
+    text = "\n".join(f"{name}: {words}" for name, words in groups.items())
+    for gone in groups:
+        word_map = pictures.WordMap(pictures.Table(model), text)
+        looks, before = dict(word_map.looks), word_map.projection.directions
+        word_map.box.value = "\n".join(line for line in text.splitlines() if not line.startswith(gone))
+        assert word_map.looks == {name: look for name, look in looks.items() if name != gone}
+        alike = before @ word_map.projection.directions.T
+        assert np.trace(alike) > 0  # signs as before
+        assert np.abs(alike).trace() >= np.abs(alike)[::-1].trace() - 1e-6  # and which of the two is across
+        word_map.box.value = text
+        assert word_map.looks == looks
+        np.testing.assert_allclose(word_map.projection.directions, before, atol=1e-4)
 
 
-@pytest.mark.parametrize("typed", [WORDS, "dog dogs", "one two three four five"])
-def test_all_words_in_space_are_seen_on_one_scale(word_map, typed):
-    word_map.box.value = typed
-    word_map.dimensions.value = 3
-    scene = word_map.figure.layout.scene
-    scale = []
-    for axis, ratio, values in zip(
-        (scene.xaxis, scene.yaxis, scene.zaxis),
-        (scene.aspectratio.x, scene.aspectratio.y, scene.aspectratio.z),
-        word_map.coordinates.T,
-    ):
-        low, high = axis.range
-        assert low < values.min() <= values.max() < high
-        scale.append((high - low) / ratio)
-    np.testing.assert_allclose(scale, scale[0])
+def test_looks_beyond_the_last_are_shared():
+    names = [f"group {i}" for i in range(10)]
+    looks = kept_looks(names, {})
+    assert [looks[name] for name in names] == [0, 1, 2, 3, 4, 5, 6, 7, 7, 7]
+    assert kept_looks(names[3:], looks) == {
+        **{name: looks[name] for name in names[3:7]},
+        "group 7": 0,
+        "group 8": 1,
+        "group 9": 2,
+    }
 
 
-def test_names_in_space_stand_apart():
-    points = np.random.default_rng(0).random((60, 3))
-    named = apart(points, 0.2)
-    least = 0.2 * np.ptp(points, axis=0).max()
-    for i, point in enumerate(points):
-        others = points[:i][named[:i]]
-        assert named[i] == all(np.sqrt(((other - point) ** 2).sum()) >= least for other in others)
-    assert apart(np.zeros((4, 3))).all()  # all in one place: nothing to choose by
-    assert apart(np.zeros((0, 3))).shape == (0,)
+def test_the_map_in_space(table):
+    figure = pictures.map_in_space(table, WORDS)
+    bundle = figure._repr_mimebundle_()
+    assert [trace["name"] for trace in bundle["application/vnd.plotly.v1+json"]["data"]] == [
+        "animals",
+        "colours",
+        "group 3",
+    ]
+    assert "three directions keep" in bundle["text/plain"]
+    assert "·horse" in bundle["text/plain"]
+    assert len(json.dumps(figure.to_plotly_json(), default=list)) < 100_000
+    assert pictures.map_in_space(table, "<b>x</b>: dog cat").data[0].name == "&lt;b&gt;x&lt;/b&gt;"
+    with pytest.raises(ValueError, match="at least two words"):
+        pictures.map_in_space(table, "dog xylophone")
 
 
 def test_a_place_on_the_map_tells_where_it_comes_from(word_map):
     word_map.box.value = WORDS
-    word_map.dimensions.value = 2
     for i in (0, 4):
         told = word_map._explain(i)
         place = eval(told.line, {"np": np} | {operand[0]: operand[1] for operand in told.operands})
@@ -305,7 +406,6 @@ def test_a_place_on_the_map_tells_where_it_comes_from(word_map):
 
 def test_the_map_tells_true_neighbours_from_false_ones(word_map, model):
     word_map.box.value = WORDS
-    word_map.dimensions.value = 2
     dog = model.tokenizer.encode(" dog")[0]
     word_map.word.value = dog
     others = [piece for piece in word_map.pieces if piece != " dog"]
@@ -330,86 +430,49 @@ def test_a_word_keeps_being_looked_at_while_others_come_and_go(word_map, model):
     assert word_map.word.value == model.tokenizer.encode(" dog")[0]
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_fewer_than_two_words_are_a_sentence_and_no_empty_map(word_map, dimensions):
-    word_map.dimensions.value = dimensions
+def test_fewer_than_two_words_are_a_sentence_and_no_empty_map(word_map):
     for typed, shown in (("xylophone dog", False), (WORDS, True)):
         word_map.box.value = typed
-        assert (word_map.flat.layout.display == "") == (shown and dimensions == 2)
-        assert (word_map.space.layout.height == "auto") == (shown and dimensions == 3)
+        assert (word_map.flat.layout.display == "") == shown
         assert ("Type at least two words" in word_map.by_numbers.caption) == (not shown)
         assert "xylophone" in word_map.by_numbers.caption
 
 
 def test_a_click_on_a_point_looks_at_its_word(word_map, model):
-    from plotly.callbacks import Points
-
     word_map.box.value = WORDS
-    word_map.dimensions.value = 2
     word_map.flat.selected = 4
     assert word_map.word.value == model.tokenizer.encode(" blue")[0]
     assert word_map.flat.about == 4
     assert [word_map.pieces[i] for i in word_map.flat.solid] == word_map.by_numbers.pieces
     assert [word_map.pieces[i] for i in word_map.flat.dotted] == word_map.on_map.pieces
-    word_map.dimensions.value = 3
-    colours = next(trace for trace in word_map.figure.data if trace.visible and trace.name == "colours")
-    word_map._clicked(colours, Points(point_inds=[0]), None)
-    assert word_map.word.value == model.tokenizer.encode(" red")[0]
-
-
-def test_the_figure_is_complete_when_the_page_first_hears_of_it(model, monkeypatch):
-    import plotly.graph_objects as go
-
-    opened = []
-    monkeypatch.setattr(
-        go.FigureWidget.__mro__[1], "open", lambda self: opened.append(self.get_state()), raising=False
-    )
-    figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])], layout={"height": 300}))
-    (state,) = opened
-    assert len(state["_widget_data"]) == 1
-    assert state["_widget_layout"]["height"] == 300
-
-
-def test_a_page_that_is_loaded_again_gets_the_figure_as_it_stands():
-    import plotly.graph_objects as go
-
-    figure = figure_widget(go.Figure(data=[go.Scatter(x=[1, 2], y=[3, 4])]))
-    with figure.batch_update():
-        figure.data[0].y = [5, 6]
-        figure.layout.title.text = "later"
-    state = figure.get_state()
-    assert list(state["_widget_data"][0]["y"]) == [5, 6]
-    assert state["_widget_layout"]["title"]["text"] == "later"
 
 
 def test_many_groups_and_markup_in_names(word_map):
+    word_map.box.value = "dog"
     word_map.box.value = "\n".join(
         f"<b>{i}</b>: {word}"
         for i, word in enumerate(["dog", "cat", "cow", "red", "blue", "one", "two", "king", "man"])
     )
-    for dimensions, first in ((2, "<b>0</b>"), (3, "&lt;b&gt;0&lt;/b&gt;")):  # plotly reads markup
-        word_map.dimensions.value = dimensions
-        names = list(shown(word_map))
-        assert names[0] == first
-        assert names[-1] == "the other groups"
-        assert len(names) == len(theme.GROUPS)
+    names = list(shown(word_map))
+    assert names[0] == "<b>0</b>"
+    assert names[-1] == "the other groups"
+    assert len(names) == len(theme.GROUPS)
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
 @pytest.mark.parametrize("typed", BAD)
-def test_no_map_breaks_on_anything(word_map, typed, dimensions):
+def test_no_map_breaks_on_anything(word_map, typed):
     word_map.box.value = WORDS
-    word_map.dimensions.value = dimensions
     word_map.box.value = typed
     assert word_map.by_numbers.caption
-    assert word_map.flat.caption if dimensions == 2 else word_map.figure.layout.title.text
+    assert word_map.flat.caption
     state(word_map.flat).encode()
     state(word_map.by_numbers).encode()
 
 
 @pytest.mark.parametrize("typed", BAD)
-def test_no_box_breaks_on_anything(model, typed):
-    for explorer, box in explorers(model):
+def test_no_box_breaks_on_anything(model, table, typed):
+    senses = pictures.SenseExplorer(model)
+    for explorer, box in (*explorers(table), (senses, senses.boxes[3])):
         box.value = typed
         shown = list(inside(explorer, Picture))
         assert shown[0].caption
@@ -424,22 +487,23 @@ def state(picture) -> str:
     return json.dumps(sent, ensure_ascii=False, default=str)
 
 
-def explorers(model):
+def explorers(table):
     """Each explorer with each of its boxes."""
-    row = pictures.RowExplorer(Prompt(model, "dog"))
-    pair = pictures.CosineExplorer(model, "king", "queen")
-    near = pictures.NeighbourExplorer(model, "dog")
-    sum_ = pictures.AnalogyExplorer(model, "king", "man", "woman")
-    walk = pictures.WalkExplorer(model, "dog", "cat")
-    yield from ((row, row.children[0].box), (pair, pair.a.box), (near, near.word.box))
-    yield from ((pair, pair.b.box), *((sum_, word.box) for word in sum_.words))
+    row = pictures.RowExplorer(table, Prompt(table.model, "dog"))
+    pair = pictures.CosineExplorer(table, "king", "queen")
+    arrows = pictures.ArrowExplorer(table, "king", "queen")
+    near = pictures.NeighbourExplorer(table, "dog")
+    sum_ = pictures.AnalogyExplorer(table, "king", "man", "woman")
+    walk = pictures.WalkExplorer(table, "dog", "cat")
+    yield from ((row, row.children[0].box), (pair, pair.a.box), (near, near.word.box), (arrows, arrows.a.box))
+    yield from ((pair, pair.b.box), (arrows, arrows.b.box), *((sum_, word.box) for word in sum_.words))
     yield from ((walk, walk.a.box), (walk, walk.b.box))
 
 
-def test_every_explorer_has_a_text_form(word_map, model):
+def test_every_explorer_has_a_text_form(word_map, table):
     word_map.box.value = WORDS
     assert "·horse" in repr(word_map)
-    for explorer, _ in explorers(model):
+    for explorer, _ in explorers(table):
         assert len(repr(explorer)) > 100
 
 
@@ -450,7 +514,7 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(word_map):
     def look(turn):
         tokens = word_map.groups.tokens
         if tokens:
-            word_map._look_at() if turn % 2 else word_map._lay_out()
+            word_map._look_at() if turn % 2 else word_map._draw()
 
     texts = [" ".join(["dog", "cat", "red", "blue", "king", "queen"][: 2 + i % 5]) for i in range(30)]
     with ThreadPoolExecutor(2) as threads:

@@ -34,6 +34,14 @@ HOSTILE = [
     True,
 ]
 EXPLORERS = {
+    "arrows": lambda model: embeddings.ArrowExplorer(embeddings.Table(model), "#20", "#21"),
+    "rows": lambda model: embeddings.RowExplorer(embeddings.Table(model), views.Prompt(model, TEXT)),
+    "analogy": lambda model: embeddings.AnalogyExplorer(embeddings.Table(model), "#20", "#21", "#22"),
+    "walk": lambda model: embeddings.WalkExplorer(embeddings.Table(model), "#20", "#21"),
+    "cosine": lambda model: embeddings.CosineExplorer(embeddings.Table(model), "#20", "#21"),
+    "neighbours": lambda model: embeddings.NeighbourExplorer(embeddings.Table(model), "#20"),
+    "map": lambda model: embeddings.WordMap(embeddings.Table(model), "#20 #21 #22 #23"),
+    "senses": embeddings.SenseExplorer,
     "loop": lambda model: views.LoopExplorer(model, TEXT),
     "tour": lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
     "switchboard": lambda model: views.Switchboard(model, TEXT),
@@ -54,7 +62,6 @@ EXPLORERS = {
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),
     "guess": lambda model: views.Predict("How many?", answer=3, unit="tokens", low=0),
-    "row": lambda model: embeddings.RowExplorer(views.Prompt(model, TEXT)),
     "temperature": lambda model: sampling.TemperatureExplorer(views.Prompt(model, TEXT)),
     "chain": lambda model: sampling.SamplerChain(views.Prompt(model, TEXT)),
     "step by step": lambda model: sampling.StepByStep(views.Prompt(model, TEXT)),

@@ -21,13 +21,12 @@ def run(explanation: Explanation) -> float:
 
 
 def all_explanations(model, trace) -> list[Explanation]:
-    cat, the = trace.tokens[1], trace.tokens[0]
+    cat = trace.tokens[1]
     likeliest = int(trace.logits.argmax())
     unlikely = int(trace.logits.argmin())
     return [
         provenance.embedding(model, cat, 0),
         provenance.embedding(model, cat, model.config.d_model - 1),
-        provenance.cosine(model, cat, the),
         provenance.score(trace, 13, 8, 6, 1),
         provenance.score(trace, 0, 0, 0, 0),
         provenance.score(trace, 13, 8, 1, 6),  # masked

@@ -107,18 +107,6 @@ def embedding(model: Model, token: int, dimension: int) -> Explanation:
     )
 
 
-def cosine(model: Model, a: int, b: int) -> Explanation:
-    """How much two tokens' rows point the same way."""
-    x, y = embeddings.embed([a, b], model.weights.W_E)
-    return Explanation(
-        f"Cosine of {_piece(model, a)} and {_piece(model, b)}",
-        "cosine(a, b) = a · b / (|a| |b|)",
-        [Operand("a", x, f"model.weights.W_E[{a}]"), Operand("b", y, f"model.weights.W_E[{b}]")],
-        "a @ b / (np.linalg.norm(a) * np.linalg.norm(b))",
-        embeddings.cosine_similarity(x, y),
-    )
-
-
 # --- attention ---
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from llmviz import embeddings
-from llmviz.model import Model
-from llmviz.views.embeddings.nearest_tokens import NearestTokens, cosine_with
-from llmviz.views.embeddings.random_pairs import usual
+from llmviz.views.embeddings.nearest_tokens import NearestTokens
+from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import checkbox, choice, row
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.provenance import Explanation
 
 
-class AnalogyExplorer(Explorer):
+class AnalogyExplorer(TableExplorer):
     """a - b + c for three words, and the tokens nearest to it; the three themselves marked or left out."""
 
     EXAMPLES = (
@@ -25,18 +23,18 @@ class AnalogyExplorer(Explorer):
         ("Tokyo", "Japan", "Germany"),
     )
 
-    def __init__(self, model: Model, a: str, b: str, c: str, *, n: int = 8):
-        self.model, self.n = model, n
+    def __init__(self, table: Table, a: str, b: str, c: str, *, n: int = 8):
+        self.n = n
         self.words = [
-            WordBox(model.tokenizer, typed, label=label, width="190px")
+            WordBox(table.model.tokenizer, typed, label=label, width="190px")
             for typed, label in zip((a, b, c), ("Take", "−", "+"))
         ]
         # Not None for "an example": that would mean that nothing is chosen, and the list would look empty.
         listed = [(f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES]
         self.examples = choice([("an example", ()), *listed], (), "or take")
         self.leave_out = checkbox("leave out the three words themselves")
-        self.list = NearestTokens(baseline=usual(model), provenance=self._explain)
-        super().__init__([row(*self.words, self.examples), self.leave_out, self.list])
+        self.list = NearestTokens(provenance=self._explain)
+        super().__init__(table, [row(*self.words, self.examples), self.leave_out, self.list])
         for box in self.words:
             box.observe(self._draw, "word")
         self.leave_out.observe(self._draw, "value")
@@ -57,18 +55,19 @@ class AnalogyExplorer(Explorer):
         problem = first_problem(*self.words)
         if problem:
             return self.list.clear(problem)
-        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
-        exclude = sorted(set(tokens)) if self.leave_out.value else []
-        n = min(self.n, len(W_E) - len(exclude))
-        found = embeddings.nearest(embeddings.analogy(*tokens, W_E), W_E, n=n, exclude=exclude)
-        a, b, c = (isolated(piece) for piece in self.model.tokenizer.pieces(tokens))
+        tokens, W_E = [box.token for box in self.words], self.table.W_E
+        a, b, c = map(self.table.name, tokens)
         self.list.show(
-            self.model.tokenizer, found, marked=tokens, caption=f"The tokens nearest to {a} − {b} + {c}."
+            self.model.tokenizer,
+            embeddings.cosine_to_all(embeddings.analogy(*tokens, W_E), W_E),
+            n=self.n,
+            exclude=sorted(set(tokens)) if self.leave_out.value else [],
+            marked=tokens,
+            caption=f"The tokens nearest to {a} − {b} + {c}{self.table.told}.",
         )
 
     def _explain(self, row: int) -> Explanation:
-        tokens, W_E = [box.token for box in self.words], self.model.weights.W_E
+        near, tokens = self.list.ids[row], [box.token for box in self.words]
         a, b, c = (f"W_E[{token}]" for token in tokens)
-        return cosine_with(
-            self.model, embeddings.analogy(*tokens, W_E), f"{a} - {b} + {c}", self.list.ids[row]
-        )
+        vector = embeddings.analogy(*tokens, self.table.W_E)
+        return self.table.cosine("the sum", vector, f"{a} - {b} + {c}", near)

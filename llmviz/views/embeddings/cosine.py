@@ -1,6 +1,8 @@
-"""The cosine of two tokens among those of random pairs."""
+"""The cosine of two tokens among others: of one of them with all tokens, or of random pairs."""
 
 from __future__ import annotations
+
+import functools
 
 import ipywidgets
 import numpy as np
@@ -8,20 +10,17 @@ import traitlets
 
 from llmviz import embeddings
 from llmviz.model import Model
-from llmviz.views import provenance
-from llmviz.views.embeddings.random_pairs import N_FREQUENT, baseline
+from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import row
-from llmviz.views.kit.picture import Explorer, Picture, Text, lines, one_at_a_time, percent
-from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.vector_picture import VectorPicture
+from llmviz.views.kit.picture import Picture, Text, lines, one_at_a_time, percent
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
 
 
 class CosineHistogram(Picture):
-    """How often random pairs have which cosine (`cosines` [n_pairs]), with one pair's cosine `value` marked.
+    """How many of some pairs have which cosine (`cosines` [n_pairs]), with one pair's cosine `value` marked.
 
     The cosines are counted in steps of 0.025 from -0.5 to 1; those outside count at the ends.
     """
@@ -31,11 +30,10 @@ class CosineHistogram(Picture):
 
     edges = traitlets.List(traitlets.Float(), EDGES.tolist()).tag(sync=True)
     counts = traitlets.List(traitlets.Int()).tag(sync=True)
-    mean = traitlets.Float(0.0).tag(sync=True)
-    spread = traitlets.Float(0.0).tag(sync=True)  # standard deviation
+    median = traitlets.Float(0.0).tag(sync=True)
     value = traitlets.Float(None, allow_none=True).tag(sync=True)
     label = Text()  # what `value` belongs to
-    among = Text()  # which pairs the histogram counts
+    among = Text()  # which pairs are counted
     verdict = Text()
 
     def __init__(self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits):
@@ -46,16 +44,15 @@ class CosineHistogram(Picture):
         self, cosines, value: float | None = None, *, label: str = "", among: str = "", **traits
     ) -> None:
         """Show another pair or other random pairs in place."""
-        cosines = np.asarray(cosines, dtype=float)
+        cosines = np.asarray(cosines, dtype=float)  # none: nothing to compare with
         counts, _ = np.histogram(np.clip(cosines, EDGES[0], EDGES[-1]), EDGES)
         verdict = ""
         if value is not None:
             below = float((cosines < value).mean())
-            verdict = f"cosine {value:.2f}: higher than {percent(below)} of the random pairs"
+            verdict = f"cosine {value:.2f}: higher than {percent(below)} of these: {among}"
         self.change(
             counts=counts.tolist(),
-            mean=float(cosines.mean()),
-            spread=float(cosines.std()),
+            median=float(np.median(cosines)) if cosines.size else 0.0,
             value=value,
             label=label,
             among=among,
@@ -73,57 +70,72 @@ class CosineHistogram(Picture):
         ]
         head = [
             f"{self.label}: {self.verdict}" if self.value is not None else "",
-            f"random pairs, {self.among}: mean {self.mean:.2f}, standard deviation {self.spread:.2f}",
+            f"{self.among}: half of them below {self.median:.2f}".replace("-", "−")
+            if rows
+            else "nothing to compare",
         ]
         return "\n".join([*filter(None, head), lines(rows)])
 
     def headline(self) -> str:
-        """The caption, the pair's cosine and the baseline."""
+        """The caption, the pair's cosine and what it is compared with."""
         return "\n".join([self.caption, *self.text().split("\n")[:2]])
 
 
-class CosineExplorer(Explorer):
-    """The cosine of any two tokens, held against random pairs of all tokens or of frequent ones."""
+class CosineExplorer(TableExplorer):
+    """The cosine of any two tokens, held against what one of them has with all others, or against random pairs."""
 
-    def __init__(self, model: Model, a: str, b: str):
-        self.model = model
-        self.a = WordBox(model.tokenizer, a, label="One word")
-        self.b = WordBox(model.tokenizer, b, label="Another")
-        self.among = ipywidgets.ToggleButtons(
-            options=[("all tokens", False), (f"the {N_FREQUENT:,} most frequent", True)],
-            description="Random pairs of",
+    def __init__(self, table: Table, a: str, b: str):
+        self.a = WordBox(table.model.tokenizer, a, label="One word")
+        self.b = WordBox(table.model.tokenizer, b, label="Another")
+        self.against = ipywidgets.ToggleButtons(
+            options=[
+                ("the first word and any token", 0),
+                ("the second word and any token", 1),
+                ("random pairs", 2),
+            ],
+            description="Compare with",
             style={"description_width": "initial", "button_width": "auto"},
         )
-        self.histogram = CosineHistogram(baseline(model, False), provenance=self._explain)
-        self.rows = VectorPicture(
-            np.zeros((2, model.config.d_model)),
-            provenance=lambda row, i: provenance.embedding(model, (self.a, self.b)[row].token, i),
-        )
-        super().__init__([row(self.a, self.b), self.among, self.histogram, self.rows])
+        self.histogram = CosineHistogram([0.0], provenance=self._explain)
+        super().__init__(table, [row(self.a, self.b), self.against, self.histogram])
         for box in (self.a, self.b):
             box.observe(self._draw, "word")
-        self.among.observe(self._draw, "value")
+        self.against.observe(self._draw, "value")
         self._draw()
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:
-        a, b = self.a.token, self.b.token
-        value, label, caption = None, "", first_problem(self.a, self.b)
-        self.rows.layout.display = "none" if caption else ""
-        if not caption:
-            vectors = embeddings.embed([a, b], self.model.weights.W_E)
-            cosine = float(embeddings.cosine_similarity(*vectors))
-            names = self.model.tokenizer.pieces([a, b])
-            label = " and ".join(isolated(name) for name in names)
-            value = None if np.isnan(cosine) else cosine
-            caption = f"How alike are {label}? Their cosine among those of random pairs of tokens."
-            self.rows.change(values=vectors, labels=names)
-        among = (
-            "two tokens drawn from all" if not self.among.value else "two tokens drawn from the frequent ones"
-        )
+        tokens, W_E = [self.a.token, self.b.token], self.table.W_E
+        problem = first_problem(self.a, self.b)
+        if problem:
+            return self.histogram.show([], caption=problem)
+        value = float(embeddings.cosine_similarity(*embeddings.embed(tokens, W_E)))
+        a, b = map(self.table.name, tokens)
+        if self.against.value == 2:
+            cosines, among = (
+                random_pairs(self.model, self.table.switch.value),
+                "pairs of tokens drawn blindly",
+            )
+        else:
+            mine = tokens[self.against.value]
+            cosines = np.delete(embeddings.cosine_to_all(W_E[mine], W_E), mine)
+            among = f"{self.table.name(mine)} with each other token"
         self.histogram.show(
-            baseline(self.model, self.among.value), value, label=label, among=among, caption=caption
+            cosines,
+            None if np.isnan(value) else value,
+            label=f"{a} and {b}",
+            among=among,
+            caption=f"How alike are {a} and {b}{self.table.told}? Their cosine among others.",
         )
 
     def _explain(self) -> Explanation:
-        return provenance.cosine(self.model, self.a.token, self.b.token)
+        if problem := first_problem(self.a, self.b):
+            raise ValueError(problem)
+        vector = self.table.W_E[self.a.token]
+        return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
+
+
+@functools.lru_cache(maxsize=4)
+def random_pairs(model: Model, centred: bool) -> np.ndarray:
+    """Cosines of random pairs of all tokens; measured once a table."""
+    return embeddings.random_pair_cosines(without_average(model) if centred else model.weights.W_E)

@@ -1,4 +1,4 @@
-"""Tokens in order of their cosine with something, and where such a cosine comes from."""
+"""Tokens in order of their cosine with something, beside what all tokens have."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ import numpy as np
 import traitlets
 
 from llmviz import embeddings
-from llmviz.model import Model
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
-from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.pieces import visible
 
 
 class NearestTokens(Picture):
-    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows what random pairs have.
+    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98 % of all tokens lie.
 
-    pieces, cosines [n], ids [n]; marked: rows drawn quieter, with the word `mark` behind them; baseline: mean and
-    standard deviation of the cosines of random pairs.
+    pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows drawn quieter, with the word `mark` behind
+    them; band: the cosines that 1 % and 99 % of all tokens stay below.
     """
 
     _static = "nearest_tokens"
-    _data = ("pieces", "cosines", "ids", "marked", "baseline")
+    _data = ("pieces", "cosines", "ids", "ranks", "marked", "band")
 
     pieces = Pieces()
     cosines = Floats(ndim=(1,))
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
+    ranks = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
     mark = Text("typed")
-    baseline = Floats(ndim=(1,))
+    band = Floats(ndim=(1,))
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)  # the row
 
     def __init__(self, pieces: Sequence[str] = (), cosines=(), ids: Sequence[int] = (), **traits):
@@ -38,16 +37,29 @@ class NearestTokens(Picture):
         super().__init__(pieces=pieces, cosines=cosines, ids=[int(i) for i in ids], **traits)
 
     def show(
-        self, tokenizer: Tokenizer, found: embeddings.Neighbours, *, marked: Sequence[int] = (), **traits
+        self,
+        tokenizer: Tokenizer,
+        cosines: np.ndarray,
+        *,
+        n: int,
+        exclude: Sequence[int] = (),
+        itself: int | None = None,
+        marked: Sequence[int] = (),
+        **traits,
     ) -> None:
-        """Show other neighbours in place; `marked` are token ids."""
-        rows = [i for i, token in enumerate(found.tokens) if token in marked]
-        pieces = tokenizer.pieces(found.tokens)
+        """Show in place the n largest of all tokens' `cosines` [n_vocab] with something, but for those in `exclude`.
+
+        itself: a token that has no rank, because it is what the others are compared with. `marked` are token ids.
+        """
+        found = embeddings.largest(cosines, n=min(n, len(cosines) - len(set(exclude))), exclude=exclude)
+        others = cosines if itself is None else np.delete(cosines, itself)
         self.change(
-            pieces=pieces,
+            pieces=tokenizer.pieces(found.tokens),
             cosines=found.cosines,
             ids=found.tokens,
-            marked=rows,
+            ranks=[int((others > one).sum()) + 1 for one in found.cosines],
+            band=np.percentile(others, [1, 99]),
+            marked=[i for i, token in enumerate(found.tokens) if token in marked],
             selected=None,
             asked=None,
             **traits,
@@ -55,36 +67,29 @@ class NearestTokens(Picture):
 
     def clear(self, caption: str) -> None:
         """Nothing to show, and why."""
-        self.change(pieces=[], cosines=[], ids=[], marked=[], selected=None, caption=caption, asked=None)
+        self.change(
+            pieces=[],
+            cosines=[],
+            ids=[],
+            ranks=[],
+            marked=[],
+            band=None,
+            selected=None,
+            caption=caption,
+            asked=None,
+        )
 
     def text(self) -> str:
+        ranks = [f"rank {rank}" for rank in self.ranks] or [""] * len(self.pieces)
         rows = [
-            (visible(piece), f"{cosine:.3f}", f"id {token}", self.mark if i in self.marked else "")
-            for i, (piece, cosine, token) in enumerate(zip(self.pieces, self.cosines, self.ids))
+            (visible(piece), f"{cosine:.3f}", rank, f"id {token}", self.mark if i in self.marked else "")
+            for i, (piece, cosine, rank, token) in enumerate(zip(self.pieces, self.cosines, ranks, self.ids))
         ]
-        return lines(rows) or "nothing to compare"
+        told = [lines(rows) or "nothing to compare"]
+        if self.band is not None:
+            told.append("98 % of all tokens: {:.2f} to {:.2f}".format(*self.band))
+        return "\n".join(told)
 
     def headline(self) -> str:
         """The caption, and the rows."""
         return f"{self.caption}\n{self.text()}".strip()
-
-
-def name_of(model: Model, token: int) -> str:
-    """A token's piece."""
-    return model.tokenizer.pieces([token])[0]
-
-
-def cosine_with(model: Model, vector: np.ndarray, source: str, token: int) -> Explanation:
-    """Where the cosine of a made-up vector and a token's row comes from."""
-    row = model.weights.W_E[token]
-    return Explanation(
-        f"Cosine of the vector and {isolated(name_of(model, token))} (id {token})",
-        "cosine(v, w) = v · w / (|v| |w|)",
-        [
-            Operand("W_E", model.weights.W_E, "model.weights.W_E"),
-            Operand("v", vector, source),
-            Operand("w", row, f"W_E[{token}]"),
-        ],
-        "v @ w / (np.linalg.norm(v) * np.linalg.norm(w))",
-        embeddings.cosine_similarity(vector, row),
-    )

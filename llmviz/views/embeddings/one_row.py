@@ -6,8 +6,8 @@ import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Trace
-from llmviz.views import provenance
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.embeddings.table import Table, TableExplorer
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -15,16 +15,15 @@ from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation
 
 
-class RowExplorer(Explorer):
+class RowExplorer(TableExplorer):
     """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
 
-    def __init__(self, prompt: Prompt):
-        self.model = prompt.language_model
+    def __init__(self, table: Table, prompt: Prompt):
         self.strip = TokenStrip(
             [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
         )
-        self.row = VectorPicture(np.zeros(self.model.config.d_model), provenance=self._explain)
-        super().__init__([prompt, self.strip, self.row])
+        self.row = VectorPicture(np.zeros(table.model.config.d_model), provenance=self._explain)
+        super().__init__(table, [self.strip, self.row])
         self.follow(prompt, self._read)
         self.strip.observe(self._draw, "selected")
 
@@ -41,13 +40,14 @@ class RowExplorer(Explorer):
         if place is None:
             return
         token, piece = self.strip.ids[place], self.strip.pieces[place]
-        values = embeddings.embed([token], self.model.weights.W_E)
+        values = embeddings.embed([token], self.table.W_E)
         caption = (
-            f"Row {token:,} of the table, all {values.shape[1]} numbers: the vector of {isolated(piece)}."
+            f"Row {token:,} of the table{self.table.told}, all {values.shape[1]} numbers: "
+            f"the vector of {isolated(piece)}."
         )
         self.row.change(values=values, labels=[piece], caption=caption, asked=None)
 
     def _explain(self, *where: int) -> Explanation:
         if self.strip.selected is None:
-            raise ValueError("no token is chosen")
-        return provenance.embedding(self.model, self.strip.ids[self.strip.selected], where[-1])
+            raise ValueError("no token is picked")
+        return self.table.number(self.strip.ids[self.strip.selected], where[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import functools
 from collections.abc import Sequence
 
 import ipywidgets
@@ -10,17 +10,24 @@ import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Model
-from llmviz.views.embeddings.flat_map import FlatMap, table
-from llmviz.views.embeddings.in_space import apart, camera, empty_figure, extent, figure_widget, xyz
+from llmviz.views.embeddings.flat_map import FlatMap
+from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import theme
-from llmviz.views.kit.controls import choice, row, slider
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
-from llmviz.views.kit.pieces import clean, isolated, visible, visible_label
+from llmviz.views.kit.controls import choice
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
 
 N_NEAREST = 3  # how many neighbours of each word are compared
+OTHERS = len(theme.GROUPS) - 1  # the look that all groups beyond the others share
+
+
+def directions_of(tokens: Sequence[int], W_E: np.ndarray) -> np.ndarray:
+    """The tokens' rows [n, d_model], each scaled to length 1."""
+    rows = embeddings.embed(tokens, W_E)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def nearest_on_map(coordinates: np.ndarray, i: int, n: int) -> list[int]:
@@ -30,51 +37,67 @@ def nearest_on_map(coordinates: np.ndarray, i: int, n: int) -> list[int]:
     return np.argsort(distance, kind="stable")[:n].tolist()
 
 
-class WordMap(Explorer):
-    """The reader's words on a flat map or in space (PCA), and what the map gets wrong.
+def neighbours(directions: np.ndarray, coordinates: np.ndarray, i: int) -> tuple[list[int], list[int]]:
+    """The words nearest to word i, as places in the list: by all numbers, and on the map."""
+    n = min(N_NEAREST, len(directions) - 1)
+    return embeddings.nearest(directions[i], directions, n=n, exclude=[i]).tokens, nearest_on_map(
+        coordinates, i, n
+    )
+
+
+def share_kept(directions: np.ndarray, coordinates: np.ndarray) -> float:
+    """Share of the words' nearest neighbours that are still the nearest on the map."""
+    pairs = [neighbours(directions, coordinates, i) for i in range(len(directions))]
+    return float(np.mean([len(set(true) & set(seen)) / len(seen) for true, seen in pairs]))
+
+
+@functools.lru_cache(maxsize=64)
+def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
+    """What a map of n words drawn blindly keeps of the variance and of the neighbours, the mean of five maps."""
+    pieces = model.tokenizer.pieces(range(model.config.n_vocab))
+    # words, not stumps: a space in front, and small letters only
+    whole = [
+        i for i, piece in enumerate(pieces) if piece[:1] == " " and piece[1:].isalpha() and piece.islower()
+    ]
+    W_E, rng = without_average(model) if centred else model.weights.W_E, np.random.default_rng(0)
+    kept = []
+    for _ in range(5):
+        directions = directions_of(rng.choice(whole or len(pieces), n, replace=False).tolist(), W_E)
+        projection = embeddings.pca(directions)
+        kept.append((projection.explained.sum(), share_kept(directions, projection.coordinates)))
+    variance, share = np.mean(kept, axis=0)
+    return float(variance), float(share)
+
+
+class WordMap(TableExplorer):
+    """The reader's words on a flat map (PCA), and what the map gets wrong.
 
     Each word's row is scaled to length 1 first, so that distance between words means cosine and nothing else. For
-    the chosen word lines lead to its nearest words by all numbers (solid) and on the map (dotted).
+    the chosen word lines lead to its nearest words by all numbers (solid) and on the map (dotted). When words come and
+    go, each group keeps its look, and the map stays the way it lay.
     """
 
     LINES = ("nearest in all numbers", "nearest on the map")
 
-    def __init__(self, model: Model, text: str):
-        self.model = model
+    def __init__(self, table: Table, text: str):
         self.groups = Groups([], [], [], [])
-        self.pieces, self.coordinates, self.explained = [], np.zeros((0, 2)), np.zeros(2)
+        self.pieces, self.coordinates, self.projection = [], np.zeros((0, 2)), None
+        self.looks: dict[str, int] = {}  # of each group, by its name
         self.box = ipywidgets.Textarea(
             clean(text),
             description="Words",
             style={"description_width": "initial"},
-            layout={"width": "min(760px, 97%)", "height": "132px"},
+            layout={"width": "min(760px, 97%)", "height": "150px"},
             tooltip="one group a line: name: word, word",
         )
-        self.dimensions = ipywidgets.ToggleButtons(
-            options=[("flat (2-D)", 2), ("in space (3-D)", 3)], style={"button_width": "auto"}
-        )
-        self.turn = slider(35, "Turn", 360, stage="embeddings", step=5)
         self.word = choice([], None, "Look at")
         self.flat = FlatMap(line_names=self.LINES, provenance=self._explain)
-        self.figure = None  # plotly, once somebody looks into space: it is 5 MB of JavaScript
-        self.space = ipywidgets.VBox([], layout={"height": "0", "visibility": "hidden"})
         self.by_numbers = TokenStrip([], stage="embeddings")
         self.on_map = TokenStrip([], stage="embeddings")
-        super().__init__(
-            [
-                self.box,
-                row(self.dimensions, self.turn, self.word),
-                self.flat,
-                self.space,
-                self.by_numbers,
-                self.on_map,
-            ]
-        )
+        super().__init__(table, [self.box, self.word, self.flat, self.by_numbers, self.on_map])
         self._read()
         self.box.observe(self._read, "value")
-        self.dimensions.observe(self._lay_out, "value")
         self.word.observe(self._look_at, "value")
-        self.turn.observe(self._turn_camera, "value")
         self.flat.observe(self._picked, "selected")
 
     @one_at_a_time
@@ -84,8 +107,7 @@ class WordMap(Explorer):
         self.groups = groups
         if (groups.names, groups.tokens, groups.group_of) == (known.names, known.tokens, known.group_of):
             return self._look_at()
-        rows = embeddings.embed(self.groups.tokens, self.model.weights.W_E)
-        self.directions = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        self.looks = kept_looks(groups.names, self.looks)
         self.pieces = self.model.tokenizer.pieces(self.groups.tokens)
         kept = self.word.value
         with self.quietly():
@@ -94,114 +116,58 @@ class WordMap(Explorer):
             ]
             if self.groups.tokens:
                 self.word.value = kept if kept in self.groups.tokens else self.groups.tokens[0]
-        self._lay_out()
+        self._draw()
 
     @one_at_a_time
-    def _lay_out(self, _change=None) -> None:
-        """Other words, or a map of another kind: project and draw."""
-        n = self.dimensions.value
+    def _draw(self, _change=None) -> None:
+        """Other words, or rows: project and draw; the lines as well, so that the page draws once."""
+        self.directions = directions_of(self.groups.tokens, self.table.W_E)
+        self.coordinates = np.zeros((0, 2))
         if self.pieces:
-            self.projection = embeddings.pca(self.directions, n_components=n)
-            self.coordinates, self.explained = self.projection.coordinates, self.projection.explained
-        else:
-            self.coordinates, self.explained = np.zeros((0, n)), np.zeros(n)
-        if n == 2:
-            self._lay_flat()
-        else:
-            self._lay_in_space()
-        several = len(self.pieces) > 1  # else there is no map, only a sentence that says so
-        self.turn.layout.display = "" if n == 3 else "none"
-        self.flat.layout.display = "" if n == 2 and several else "none"
-        # not "display: none": plotly would forget how wide it is
-        self.space.layout.height = "auto" if n == 3 and several else "0"
-        self.space.layout.visibility = "visible" if n == 3 and several else "hidden"
-
-    def _lay_flat(self) -> None:
-        """All of the flat map; the lines as well, so that the page draws once."""
+            before, self.projection = self.projection, embeddings.pca(self.directions)
+            if before is not None:
+                self.projection = embeddings.aligned(self.projection, before.directions)
+            self.coordinates = self.projection.coordinates
         with self.flat.hold_sync():
             self.flat.change(
                 selected=None,
                 pieces=self.pieces,
                 places=self.coordinates,
-                group_of=self._looks(),
+                group_of=[self.looks[self.groups.names[group]] for group in self.groups.group_of],
                 groups=self._group_names(),
-                axes=self._axes() if self.pieces else [],
+                axes=self._axes(),
                 caption=self._title(),
                 asked=None,
             )
             self._look_at()
-
-    def _lay_in_space(self) -> None:
-        if self.figure is None:
-            figure = empty_figure(self.LINES)
-            self._fill(figure)
-            self.figure = figure_widget(figure)
-            for trace in self.figure.data[: len(theme.GROUPS)]:
-                trace.on_click(self._clicked)
-            self.space.children = [self.figure]
-            self._look_at()
-            return
-        with self.figure.batch_update():
-            self._fill(self.figure)
-            self._look_at()
-
-    def _fill(self, figure) -> None:
-        """The words, their groups and the axes of the map in space."""
-        look = np.array(self._looks(), dtype=int)
-        self._labels = np.array([html.escape(visible(piece)) for piece in self.pieces], dtype=object)
-        names = [html.escape(visible_label(name)) for name in self._group_names()]
-        for group, trace in enumerate(figure.data[: len(theme.GROUPS)]):
-            mine = np.flatnonzero(look == group)
-            if not len(mine):
-                trace.visible = False
-                continue
-            trace.update(
-                visible=True, name=names[group], text=self._labels[mine], **xyz(self.coordinates[mine])
-            )
-        self._named = apart(self.coordinates)
-        figure.layout.scene.update(extent(self.coordinates))
-        for axis, name in zip("xyz", self._axes()):
-            figure.layout.scene[f"{axis}axis"].title.text = name.removesuffix(" of the variance")
-        figure.layout.title.text = self._title()
-
-    def _looks(self) -> list[int]:
-        """Which of the looks that groups can have each word has."""
-        return [min(group, len(theme.GROUPS) - 1) for group in self.groups.group_of]
+        self.flat.layout.display = "" if len(self.pieces) > 1 else "none"  # else only a sentence that says so
 
     def _axes(self) -> list[str]:
-        return [
-            f"direction {i}: {percent(share)} of the variance" for i, share in enumerate(self.explained, 1)
-        ]
+        if not self.pieces:
+            return []
+        order = np.argsort(np.argsort(-self.projection.explained, kind="stable"))
+        shares = zip(order, self.projection.explained)
+        return [f"direction {i + 1}: {percent(share)} of the variance" for i, share in shares]
 
     def _group_names(self) -> list[str]:
-        """One for each look that occurs."""
-        names, most = [name[:40] for name in self.groups.names], len(theme.GROUPS)
-        return names if len(names) <= most else [*names[: most - 1], "the other groups"]
+        """One for each look that there is; "" for those that no group has."""
+        by_look = [[name for name, look in self.looks.items() if look == i] for i in range(len(theme.GROUPS))]
+        return ["the other groups" if len(names) > 1 else names[0][:40] if names else "" for names in by_look]
 
     def _title(self) -> str:
-        if len(self.pieces) < 2:
+        n = len(self.pieces)
+        if n < 2:
             return "A map needs at least two words"
+        variance, share = at_random(self.model, n, self.table.switch.value)
         return (
-            f"{len(self.pieces)} words. The map keeps {percent(self.explained.sum())} of the variance "
-            f"and {percent(self.kept())} of the {N_NEAREST} nearest neighbours"
+            f"{n} words{self.table.told}. The map keeps {percent(self.projection.explained.sum())} of the variance "
+            f"and {percent(share_kept(self.directions, self.coordinates))} of the {min(N_NEAREST, n - 1)} nearest "
+            f"neighbours; of as many words drawn blindly {percent(variance)} and {percent(share)}"
         )
-
-    def neighbours(self, i: int) -> tuple[embeddings.Neighbours, list[int]]:
-        """The words nearest to word i, as places in the list: by all numbers, and on the map."""
-        n = min(N_NEAREST, len(self.pieces) - 1)
-        true = embeddings.nearest(self.directions[i], self.directions, n=n, exclude=[i])
-        return true, nearest_on_map(self.coordinates, i, n)
-
-    def kept(self) -> float:
-        """Share of the words' nearest neighbours that are still the nearest on the map."""
-        if len(self.pieces) < 2:
-            return 1.0
-        pairs = [self.neighbours(i) for i in range(len(self.pieces))]
-        return float(np.mean([len(set(true.tokens) & set(seen)) / len(seen) for true, seen in pairs]))
 
     @by_the_reader
     def _picked(self, change) -> None:
-        """A point of the flat map was chosen."""
+        """A point of the map was chosen."""
         if change["new"] is not None:
             self.word.value = self.groups.tokens[change["new"]]
 
@@ -210,58 +176,44 @@ class WordMap(Explorer):
         """Another word was chosen: lines and lists."""
         rest = self._refusals()
         if self.word.value is None or len(self.pieces) < 2:
-            self._draw_lines(None, [], [])
             self.by_numbers.change(pieces=[], caption=f"Type at least two words. {rest}".strip())
             self.on_map.layout.display = "none"
             return
         i = self.groups.tokens.index(self.word.value)
-        true, seen = self.neighbours(i)
-        self._draw_lines(i, true.tokens, seen)
+        true, seen = neighbours(self.directions, self.coordinates, i)
+        with self.quietly():
+            self.flat.change(selected=i, about=i, solid=true, dotted=seen)
         name = isolated(self.pieces[i])
         self.on_map.layout.display = ""
-        self.by_numbers.change(
-            pieces=[self.pieces[j] for j in true.tokens],
-            ids=[self.groups.tokens[j] for j in true.tokens],
-            notes=[f"cosine {cosine:.2f}" for cosine in true.cosines],
-            highlight=[],
-            caption=f"Nearest to {name} in all {self.model.config.d_model} numbers. {rest}".strip(),
+        self._list(self.by_numbers, true, i)
+        self.by_numbers.caption = (
+            f"Nearest to {name} in all {self.model.config.d_model} numbers. {rest}".strip()
         )
-        wrong = [k for k, j in enumerate(seen) if j not in true.tokens]
+        wrong = [k for k, j in enumerate(seen) if j not in true]
         verdict = (
             "all are true neighbours" if not wrong else f"{len(wrong)} of {len(seen)} (dashed) only look near"
         )
-        cosines = embeddings.cosine_similarity(self.directions[seen], self.directions[[i] * len(seen)])
-        self.on_map.change(
-            pieces=[self.pieces[j] for j in seen],
-            ids=[self.groups.tokens[j] for j in seen],
+        self._list(self.on_map, seen, i, highlight=wrong, caption=f"Nearest to {name} on the map: {verdict}.")
+
+    def _list(self, strip: TokenStrip, words: list[int], i: int, **more) -> None:
+        """Some words, each with its cosine with word i."""
+        cosines = self.directions[words] @ self.directions[i]
+        strip.change(
+            pieces=[self.pieces[j] for j in words],
+            ids=[self.groups.tokens[j] for j in words],
             notes=[f"cosine {cosine:.2f}" for cosine in cosines],
-            highlight=wrong,
-            caption=f"Nearest to {name} on the map: {verdict}.",
+            **more,
         )
 
-    def _draw_lines(self, i: int | None, true: Sequence[int], seen: Sequence[int]) -> None:
-        if self.dimensions.value == 2:
-            with self.quietly():
-                self.flat.change(selected=i, about=i, solid=list(true), dotted=list(seen))
-            return
-        with self.figure.batch_update():
-            *strokes, small, large = self.figure.data[len(theme.GROUPS) :]
-            for trace, targets in zip(strokes, (true, seen)):
-                gap = np.full(3, np.nan)
-                points = [p for j in targets for p in (self.coordinates[i], self.coordinates[j], gap)]
-                trace.update(visible=i is not None, **xyz(np.array(points)))
-            chosen = np.isin(np.arange(len(self.pieces)), [i, *true, *seen])
-            for trace, named in ((small, self._named & ~chosen), (large, chosen)):
-                trace.update(visible=True, text=self._labels[named], **xyz(self.coordinates[named]))
-
     def _explain(self, i: int) -> Explanation:
-        """A word's place on the flat map."""
-        source = f"model.weights.W_E[{self.groups.tokens[i]}]"
+        """A word's place on the map."""
+        token = self.groups.tokens[i]
         return Explanation(
-            f"The place of {isolated(self.pieces[i])} on the map",
+            f"The place of {isolated(self.pieces[i])} on the map{self.table.told}",
             "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
             [
-                Operand("row", self.model.weights.W_E[self.groups.tokens[i]], source),
+                Operand("W_E", self.table.W_E, self.table.source),
+                Operand("row", self.table.W_E[token], f"W_E[{token}]"),
                 Operand("mean", self.projection.mean),
                 Operand("directions", self.projection.directions),
             ],
@@ -280,20 +232,10 @@ class WordMap(Explorer):
             said.append(f"The map takes {MAX_WORDS} words; {self.groups.cut} were left out.")
         return " ".join(said)
 
-    @one_at_a_time
-    def _clicked(self, trace, points, _state) -> None:
-        """A point of the map in space was clicked."""
-        if points.point_inds:
-            mine = np.flatnonzero(np.array(self._looks()) == list(self.figure.data).index(trace))
-            self.word.value = self.groups.tokens[mine[points.point_inds[0]]]
 
-    @one_at_a_time
-    def _turn_camera(self, change) -> None:
-        if self.figure is not None:
-            self.figure.layout.scene.camera = camera(change["new"])
-
-    def __repr__(self) -> str:
-        if self.dimensions.value == 2:
-            return super().__repr__()
-        rows = table(self.pieces, self._looks(), self._group_names(), self.coordinates)
-        return "\n\n".join([f"{self._title()}\n{rows}", super().__repr__()])
+def kept_looks(names: Sequence[str], before: dict[str, int]) -> dict[str, int]:
+    """A look for each group: the one it had, else the first that nobody has; the last one for all further groups."""
+    looks = {name: before[name] for name in names if before.get(name, OTHERS) != OTHERS}
+    for name in names:
+        looks.setdefault(name, min(set(range(OTHERS)) - set(looks.values()), default=OTHERS))
+    return looks

@@ -112,8 +112,7 @@ def plotly_colorscale(name: str, theme: str = "light") -> list[list]:
 def plotly_template(stage: str = "embeddings"):
     """A plotly template with the kit's look: transparent, so that it sits on a light or a dark page alike.
 
-    Text is a grey that reads on both. Where a kit widget is on the same page (the map on top of each notebook), its
-    style sheet turns the text of figures of the class "lv-plotly" into the page's own ink: the contrast is full there.
+    Text is a grey that reads on both.
     """
     import plotly.graph_objects as go
 

@@ -1,4 +1,4 @@
-// How often random pairs have which cosine, and where one pair stands among them.
+// How many of some pairs have which cosine, and where one pair stands among them.
 
 import { clamp, count, frame, h, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
 
@@ -35,7 +35,7 @@ export function render({ model, el }) {
         counts.reduce((a, b) => a + b, 0),
       );
     view.note(
-      `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of the random pairs`,
+      `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of these pairs`,
     );
   };
   const light = () => picture.querySelectorAll(".lv-bin").forEach((bin, i) => bin.classList.toggle("lv-on", i === at));
@@ -76,7 +76,7 @@ export function render({ model, el }) {
   });
 
   return view.start(() => {
-    const [counts, value, mean] = [model.get("counts"), model.get("value"), model.get("mean")];
+    const [counts, value, median] = [model.get("counts"), model.get("value"), model.get("median")];
     const { edges, width, x } = geometry();
     const floor = HEIGHT - BOTTOM;
     const top = Math.max(1, ...counts);
@@ -100,8 +100,7 @@ export function render({ model, el }) {
           minus(String(Number(v.toFixed(1)))),
         ),
       );
-    const flag = (v, text, y0, kind) => {
-      const left = x(v) > width / 2;
+    const flag = (v, text, y0, kind, left = x(v) > width / 2) => {
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
         s(
@@ -121,7 +120,15 @@ export function render({ model, el }) {
       ...bars,
       s("line", { class: "lv-floor", x1: SIDE, x2: width - SIDE, y1: floor, y2: floor }),
       ...ticks,
-      ...(counts.some((n) => n) ? flag(mean, `random pairs: mean ${minus(mean.toFixed(2))}`, 32, "lv-mean") : []),
+      ...(counts.some((n) => n)
+        ? flag(
+            median,
+            `half of these are below ${minus(median.toFixed(2))}`,
+            32,
+            "lv-median",
+            value === null ? undefined : value > median,
+          )
+        : []),
       ...(value === null
         ? []
         : flag(
@@ -136,7 +143,7 @@ export function render({ model, el }) {
       h(
         "span",
         {},
-        `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))} · ${model.get("among")}`,
+        `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))}: ${model.get("among")}`,
       ),
     );
     tell();

@@ -1,6 +1,9 @@
-// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows what random pairs have.
+// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98 % of all tokens lie.
 
-import { barRows, clamp, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
+import { barRows, clamp, count, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
+
+const ORDINALS = new Intl.PluralRules("en-US", { type: "ordinal" });
+const ordinal = (n) => count(n) + { one: "st", two: "nd", few: "rd", other: "th" }[ORDINALS.select(n)];
 
 export function render({ model, el }) {
   const view = frame(model, el, "nearest_tokens");
@@ -13,6 +16,8 @@ export function render({ model, el }) {
     const [pieces, cosines, ids] = [model.get("pieces"), floats(model.get("cosines")), model.get("ids")];
     if (!pieces[index] || !cosines) return view.note("");
     const parts = [`${quoted(pieces[index])} · cosine ${number(cosines.data[index])}`];
+    const rank = model.get("ranks")[index];
+    if (rank) parts.push(`rank ${count(rank)} of all tokens`);
     if (ids?.length) parts.push(`id ${ids[index]}`);
     if (model.get("marked").includes(index)) parts.push(model.get("mark"));
     view.note(parts.join(" · "));
@@ -29,29 +34,36 @@ export function render({ model, el }) {
   view.body.append(bars.list, axis);
 
   return view.start(() => {
-    const [pieces, cosines, band] = [model.get("pieces"), floats(model.get("cosines")), floats(model.get("baseline"))];
-    const marked = new Set(model.get("marked"));
-    const [low, high] = band ? [clamp(band.data[0] - band.data[1]), clamp(band.data[0] + band.data[1])] : [0, 0];
+    const [pieces, cosines, band] = [model.get("pieces"), floats(model.get("cosines")), floats(model.get("band"))];
+    const [marked, ranks] = [new Set(model.get("marked")), model.get("ranks")];
+    const [low, high] = band ? [clamp(band.data[0]), clamp(band.data[1])] : [0, 0];
     bars.list.hidden = axis.hidden = !pieces.length;
     bars.show((row, i) => {
       const v = cosines?.data[i] ?? 0;
       row.bar.style.width = `${100 * clamp(v)}%`;
       row.value.style.left = `${100 * clamp(v)}%`;
-      setText(row.value, minus(v.toFixed(2)) + (marked.has(i) ? ` ${model.get("mark")}` : ""));
+      setText(
+        row.value,
+        minus(v.toFixed(2)) +
+          (ranks[i] ? ` · ${ordinal(ranks[i])}` : "") +
+          (marked.has(i) ? `, ${model.get("mark")}` : ""),
+      );
       row.node.classList.toggle("lv-quiet", marked.has(i));
       row.band.hidden = !band;
       row.band.style.left = `${100 * low}%`;
       row.band.style.width = `${100 * (high - low)}%`;
     });
     view.setLegend(
-      ...(pieces.length ? [h("span", {}, "bar = cosine")] : []),
+      ...(pieces.length
+        ? [h("span", {}, model.get("ranks").length ? "bar = cosine, and its rank among all tokens" : "bar = cosine")]
+        : []),
       ...(band && pieces.length
         ? [
             h(
               "span",
               {},
               h("span", { class: "lv-band-key" }),
-              ` random pairs: ${number(band.data[0])} ± ${number(band.data[1])}`,
+              ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
             ),
           ]
         : []),

@@ -1,0 +1,139 @@
+// Two rows as arrows in the plane that they span. Python put them there and says their numbers; here they are drawn,
+// and the tip of the second one is dragged.
+
+import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes } from "./kit.js";
+
+export function render({ model, el }) {
+  const view = frame(model, el, "two_arrows");
+  const picture = s("svg", {
+    class: "lv-plane",
+    role: "application",
+    tabindex: "0",
+    "aria-label": "two arrows; the arrow keys move the tip of the second one, Home puts it back",
+  });
+  const table = h("table");
+  view.body.append(h("div", { class: "lv-both" }, picture, table));
+  let map = null; // how the plane lies in the picture: middle, pixels a unit
+  let dragging = false;
+
+  const place = () => {
+    const real = floats(model.get("real"));
+    return model.get("tip") ?? [real.data[2], real.data[3]];
+  };
+  const moveTo = (x, y) => {
+    const real = floats(model.get("real"));
+    if (!real) return;
+    const most = 2.9 * Math.max(Math.hypot(real.data[0], real.data[1]), Math.hypot(real.data[2], real.data[3]));
+    const by = Math.min(1, most / (Math.hypot(x, y) || 1));
+    view.set({ tip: [x * by, y * by] });
+  };
+  const follow = (event) => {
+    const box = picture.getBoundingClientRect();
+    moveTo((event.clientX - box.left - map.x) / map.unit, (map.y - event.clientY + box.top) / map.unit);
+  };
+  picture.addEventListener("pointerdown", (event) => {
+    if (!map) return;
+    dragging = true;
+    picture.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  picture.addEventListener("pointermove", (event) => dragging && follow(event));
+  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (dragging = false));
+  const step = (dx, dy) => () => {
+    if (!map) return;
+    const [x, y] = place();
+    moveTo(x + (dx * 8) / map.unit, y + (dy * 8) / map.unit);
+  };
+  onKeys(picture, {
+    ArrowRight: step(1, 0),
+    ArrowLeft: step(-1, 0),
+    ArrowUp: step(0, 1),
+    ArrowDown: step(0, -1),
+    Home: () => view.set({ tip: null }),
+  });
+
+  const arrow = (kind, [x, y]) => {
+    const [px, py] = [map.x + x * map.unit, map.y - y * map.unit];
+    const turn = (Math.atan2(map.y - py, px - map.x) * -180) / Math.PI;
+    return [
+      s("line", { class: kind, x1: map.x, y1: map.y, x2: px, y2: py }),
+      s("path", { class: kind, d: "M4 0L-12 8L-12 -8z", transform: `translate(${px} ${py}) rotate(${turn})` }),
+    ];
+  };
+
+  return view.start(() => {
+    const real = floats(model.get("real"));
+    picture.style.display = table.style.display = real ? "" : "none";
+    if (!real) return view.setLegend();
+    const [a, b, tip] = [[real.data[0], real.data[1]], [real.data[2], real.data[3]], model.get("tip")];
+    const width = view.width() > 620 ? clamp(0.52 * view.width(), 0, 560) : view.width();
+    const height = Math.round(0.72 * width);
+    const longest = Math.max(Math.hypot(...a), Math.hypot(...b)) || 1;
+    map = { x: width / 2, y: height * 0.66, unit: (0.36 * width) / longest };
+    setAttributes(picture, { width, height, viewBox: `0 0 ${width} ${height}` });
+    const seen = tip ?? b;
+    const direction = Math.hypot(...a) ? a.map((v) => v / Math.hypot(...a)) : [1, 0];
+    const shadow = seen[0] * direction[0] + seen[1] * direction[1];
+    const foot = [map.x + shadow * direction[0] * map.unit, map.y - shadow * direction[1] * map.unit];
+    const [px, py] = [map.x + seen[0] * map.unit, map.y - seen[1] * map.unit];
+    const turned = Math.atan2(seen[1], seen[0]);
+    const bend = 46;
+    const arc = `M${map.x + bend} ${map.y}A${bend} ${bend} 0 0 ${turned > 0 ? 0 : 1} ${map.x + bend * Math.cos(turned)} ${map.y - bend * Math.sin(turned)}`;
+    const name = (i, [x, y], attributes) =>
+      pieceText(model.get("names")[i] ?? "", {
+        x: map.x + x * map.unit,
+        y: map.y - y * map.unit,
+        anchor: "middle",
+        ...attributes,
+      });
+    picture.replaceChildren(
+      s("line", { class: "lv-axis-line", x1: 8, x2: width - 8, y1: map.y, y2: map.y }),
+      s("line", { class: "lv-shadow", x1: map.x, y1: map.y, x2: foot[0], y2: foot[1] }),
+      s("line", { class: "lv-fall", x1: px, y1: py, x2: foot[0], y2: foot[1] }),
+      s("path", { class: "lv-angle", d: arc }),
+      ...arrow("lv-a", a),
+      ...arrow("lv-b", b),
+      ...(tip ? arrow("lv-dragged", tip) : []),
+      s("circle", { class: "lv-handle", cx: px, cy: py, r: 8 }),
+      name(0, a, { dy: 30 }),
+      name(1, b, { dy: -18 }),
+    );
+    const rows = model.get("rows");
+    table.replaceChildren(
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["", "the two rows", ...(tip ? ["b as dragged"] : [])].map((t) => h("th", {}, t)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(([label, ...numbers]) =>
+          h("tr", {}, h("th", { scope: "row" }, label), ...numbers.map((one) => h("td", {}, one))),
+        ),
+      ),
+    );
+    const key = (kind, text) =>
+      h(
+        "span",
+        {},
+        s(
+          "svg",
+          { width: 34, height: 12, "aria-hidden": "true" },
+          s("line", { class: kind, x1: 3, x2: 31, y1: 6, y2: 6 }),
+        ),
+        ` ${text}`,
+      );
+    view.setLegend(
+      key("lv-a", `a = ${plain(model.get("names")[0])}, a real row`),
+      key("lv-b", `b = ${plain(model.get("names")[1])}, a real row`),
+      ...(tip ? [key("lv-dragged", "b as dragged: no row")] : []),
+      key("lv-shadow", "shadow of b on a"),
+    );
+    view.note("");
+  });
+}
