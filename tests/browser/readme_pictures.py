@@ -94,9 +94,7 @@ def shot(shown: Locator, margin: int = 12) -> Image.Image:
 
 
 def the_loop(lab: Lab) -> None:
-    first = lab.page.locator("figure.lv-predict").first  # the loop is what answers it
-    first.scroll_into_view_if_needed()
-    first.get_by_role("button", name="Show me").click()
+    show_what_answers(lab, 0)
     explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
     explorer.get_by_role("button", name="pick one", exact=True).click()
     expect(explorer.locator(".lv-highlight")).to_have_count(1, timeout=20_000)
@@ -110,13 +108,12 @@ def the_loop(lab: Lab) -> None:
 
 
 def tokenization(lab: Lab) -> None:
-    guess = lab.picture("predict", 3)
-    guess.scroll_into_view_if_needed()
-    guess.get_by_role("button", name="Show me").click()
+    show_what_answers(lab, 3)
     save(drawn(lab, "merge_replay"), "01_tokenization")
 
 
 def embeddings(lab: Lab) -> None:
+    show_what_answers(lab, 4)
     save(drawn(lab, "flat_map"), "02_embeddings")
 
 
@@ -148,6 +145,13 @@ TELLING = {
     "05_ffn": ffn,
     "06_sampling": sampling,
 }
+
+
+def show_what_answers(lab: Lab, nth: int) -> None:
+    """Press "Show me" on the nth guess card: its picture is hidden until then."""
+    guess = lab.picture("predict", nth)
+    guess.scroll_into_view_if_needed()
+    guess.get_by_role("button", name="Show me").click()
 
 
 def drawn(lab: Lab, kind: str, nth: int = 0) -> Locator:
