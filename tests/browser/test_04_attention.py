@@ -52,7 +52,9 @@ def button(lab, name):
 
 
 def sentence(lab):
-    return lab.page.get_by_placeholder("Your sentence (Enter runs the model)")
+    return lab.page.get_by_placeholder(
+        "Your sentence (Enter runs the model)"
+    ).first  # it stands with each picture
 
 
 def say(lab, text):

@@ -23,7 +23,8 @@ def test_a_notebook_as_a_dark_page(open_voila, name):
 
 def test_a_question_hidden_at_first_is_drawn_dark_when_it_is_asked(open_voila):
     lab = open_voila("00_the_loop")
-    question = lab.page.locator("figure.lv-predict").last
+    board = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-switches")).last
+    question = board.locator("figure.lv-predict")
     expect(question).to_be_hidden()
     experiments = lab.page.get_by_label("Experiments")
     experiments.select_option("RoPE off, everywhere")
