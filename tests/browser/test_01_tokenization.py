@@ -209,7 +209,7 @@ def test_an_emoji_is_taken_apart(lab):
     )
 
 
-def test_a_word_is_asked_about_in_five_ways_and_others_beside_it(lab):
+def test_a_word_is_asked_about_and_others_beside_it(lab):
     typed = box(lab, "A word (Enter)")
     typed.fill("summer")
     typed.press("Enter")
@@ -221,10 +221,6 @@ def test_a_word_is_asked_about_in_five_ways_and_others_beside_it(lab):
     press.click()
     expect(told).to_contain_text("all 13 words", timeout=60_000)
     expect(press).to_be_visible()
-    picture.locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
-    for _ in range(3):
-        lab.page.keyboard.press("ArrowDown")
-    expect(told).to_contain_text("What is the first letter of summer?")
 
 
 def test_languages_are_compared_in_two_vocabularies(lab):
