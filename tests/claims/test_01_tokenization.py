@@ -76,12 +76,14 @@ def spaces_stand_in_front(model) -> Measured:
 
 
 def spaces_alone(model) -> Measured:
-    """The control: in front of something else, a space can be a token of its own."""
-    values = {
-        name: float(model.tokenizer.pieces(model.tokenizer.encode(text)).count(" "))
-        for name, text in TEXTS.items()
-    }
-    return Measured("A space stands alone", values, "tokens", lambda v: v > 0)
+    """The control: spaces directly in front of a digit that are a token of their own."""
+
+    def alone(text: str) -> float:
+        pieces = model.tokenizer.pieces(model.tokenizer.encode(text))
+        return float(sum(a == " " and b[:1].isdigit() for a, b in pairwise(pieces)))
+
+    values = {name: alone(text) for name, text in TEXTS.items()}
+    return Measured("In front of a digit, a space stands alone", values, "tokens", lambda v: v > 0)
 
 
 def words_in_one_piece(model) -> Measured:
@@ -293,7 +295,9 @@ CONCLUSIONS = (
 
 def test_a_space_belongs_to_the_word_behind_it(model):
     assert spaces_stand_in_front(model).agree == len(TEXTS) == 15
-    assert {name for name, n in spaces_alone(model).values.items() if n} == {"numbers", "a letter", "code"}
+    before_digits = {name: len(re.findall(r" (?=\d)", text)) for name, text in TEXTS.items()}
+    assert spaces_alone(model).values == before_digits
+    assert sum(before_digits.values()) == 7
 
 
 def test_most_words_are_one_token_and_not_only_because_they_are_short(model):
