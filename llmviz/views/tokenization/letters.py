@@ -1,8 +1,9 @@
-"""Can the model not see the letters, or not count? The same word in five questions, and other words beside it."""
+"""Can the model not see the letters, or not count? Up to five questions about a word, and other words beside it."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ipywidgets
@@ -19,7 +20,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 
 DIGITS = tuple("123456789")
 LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
-EXAMPLE = "potato"  # each question is asked about it first, with its answer, so that the form is clear
+EXAMPLES = ("potato", "lemon", "tatter")  # one stands before a question, answered, so that the form is clear
 LIST_LENGTH = 9
 OTHERS = (
     "banana", "apple", "letter", "elephant", "coffee", "window",
@@ -69,26 +70,39 @@ def listed(word: str, n: int) -> str:
     return ", ".join(parts)
 
 
-def answer(model: Model, word: str, kind: int, *, example: str = EXAMPLE) -> tuple[Question, np.ndarray]:
+def answer(
+    model: Model, word: str, kind: int, *, example: str | None = EXAMPLES[0]
+) -> tuple[Question, np.ndarray]:
     """One of the questions about a word, after the same one about the example, and each option's probability."""
-    question, shown = questions(word)[kind], questions(example)[kind]
-    text = f"{shown.text}{shown.right}\n{question.text}"
-    return question, experiments.choose(model, text, question.options)
+    question, before = questions(word)[kind], ""
+    if example is not None:
+        shown = questions(example)[kind]
+        before = f"{shown.text}{shown.right}\n"
+    return question, experiments.choose(model, before + question.text, question.options)
 
 
 class LettersExplorer(Experiment):
-    """A box for a word, five questions about it, and what the model answers; a button asks about twelve more words."""
+    """A box for a word, questions about it, and what the model answers; a button asks about twelve more words.
 
-    def __init__(self, model: Model, word: str):
+    kinds: which of the questions, by their place in `NAMES`. The example in front of them can be changed, or left out.
+    """
+
+    def __init__(self, model: Model, word: str, kinds: Sequence[int] = range(len(NAMES))):
         super().__init__("ask about twelve other words")
-        self._model = model
+        self._model, self._kinds = model, list(kinds)
         self._asked: dict[str, list[tuple[Question, np.ndarray]]] = {}  # what was found, by word
         self.box = ipywidgets.Text(word, continuous_update=False, description="A word (Enter)")
         self.box.style.description_width = "initial"
+        self.example = ipywidgets.Dropdown(
+            options=[*((example, example) for example in EXAMPLES), ("none", None)],
+            description="Example in front",
+            style={"description_width": "initial"},
+            layout={"width": "auto"},
+        )
         self.message = ipywidgets.HTML()
         self.map = HeatMap(
-            np.zeros((len(NAMES), 1)),
-            list(NAMES),
+            np.zeros((len(self._kinds), 1)),
+            [NAMES[kind] for kind in self._kinds],
             [word],
             kind="prob",
             row_axis="the question",
@@ -100,15 +114,24 @@ class LettersExplorer(Experiment):
         self.strip = TokenStrip([])
         self._ask()
         self.box.observe(self._ask, "value")
+        self.example.observe(self._ask_anew, "value")
         self.map.observe(self._show_one, "selected")
         self.buttons[0].on_click(lambda pressed: self.start(self._ask_others(), pressed))
         self.children = [
-            row(self.box, self.buttons[0], self.progress), self.message, self.map, self.told, self.strip,
+            row(self.box, self.example, self.buttons[0], self.progress), self.message, self.map, self.told, self.strip,
         ]  # fmt: skip
 
-    def first_choice(self, kind: int = 0) -> str:
-        """What the model answers to one of the questions about the word in the box."""
-        return said(*next(iter(self._asked.values()))[kind])
+    def first_choice(self) -> str:
+        """What the model answers to the first of the questions about the word in the box."""
+        return said(*next(iter(self._asked.values()))[0])
+
+    @one_at_a_time
+    def _ask_anew(self, _change) -> None:
+        """The same word after another example; the others have to be asked again."""
+        self.stop()
+        word, (which, _) = next(iter(self._asked)), self.map.selected or (0, 0)
+        self._asked = {word: self._answers(word)}
+        self._show([which, 0])
 
     @one_at_a_time
     def _ask(self, _change=None) -> None:
@@ -124,7 +147,7 @@ class LettersExplorer(Experiment):
         self._show([0, 0])
 
     def _answers(self, word: str) -> list[tuple[Question, np.ndarray]]:
-        return [answer(self._model, word, kind) for kind in range(len(NAMES))]
+        return [answer(self._model, word, kind, example=self.example.value) for kind in self._kinds]
 
     def _ask_others(self) -> Steps:
         for i, word in enumerate(OTHERS):
@@ -135,7 +158,7 @@ class LettersExplorer(Experiment):
 
     def _show(self, selected: list[int] | None) -> None:
         columns = list(self._asked.values())
-        found = [[column[kind] for column in columns] for kind in range(len(NAMES))]
+        found = [[column[at] for column in columns] for at in range(len(self._kinds))]
         self.map.change(
             selected=None,
             values=[[_of(question, probs, question.right) for question, probs in line] for line in found],
@@ -151,22 +174,28 @@ class LettersExplorer(Experiment):
 
     @one_at_a_time
     def _show_one(self, _change=None) -> None:
-        kind, at = self.map.selected or (0, 0)
+        which, at = self.map.selected or (0, 0)
         word = list(self._asked)[at]
-        question, probs = self._asked[word][kind]
+        question, probs = self._asked[word][which]
         shown, p = said(question, probs), _of(question, probs, question.right)
-        of_this_kind = [column[kind] for column in self._asked.values()]
+        of_this_kind = [column[which] for column in self._asked.values()]
         self.told.say(
             f"“{question.asked}” Right is {question.right.strip()}, which gets {percent(p)}; "
             f"the model's first choice is {shown}, with {percent(float(probs.max()))}.",
             _summary(of_this_kind) if len(of_this_kind) > 1 else "",
         )
         tokens = self._model.tokenizer.encode(question.text)
+        example = self.example.value
+        before = (
+            f"Before it stands the same about “{example}”, answered."
+            if example
+            else "Nothing stands before it."
+        )
         self.strip.change(
             selected=None,
             pieces=self._model.tokenizer.pieces(tokens),
             ids=tokens,
-            caption=f"The question as the model gets it. (Before it stands the same about “{EXAMPLE}”, answered.)",
+            caption=f"The question as the model gets it. {before}",
         )
 
 

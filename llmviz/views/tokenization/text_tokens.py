@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llmviz.model import Trace
-from llmviz.tokenization import Tokenizer, readable
+from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
@@ -19,7 +19,7 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
     if token in special:
         return Explanation(
             f"The id of {isolated(piece)}",
-            "a special token: its id was given by hand, and no typed text ever becomes it",
+            "a special token: its id was given by hand, and this tokenizer makes it of no typed text",
             [
                 Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens"),
                 Operand("name", special[token]),
@@ -27,8 +27,6 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
             "special_tokens[name]",
             token,
         )
-    steps = tokenizer.merges(tokenizer.decode([token])) if "\ufffd" not in tokenizer.decode([token]) else []
-    glued = [f"{visible(readable(step.pair[0]))} + {visible(readable(step.pair[1]))}" for step in steps[1:]]
     written = next(key for key, number in tokenizer.ranks.items() if number == token)
     return Explanation(
         f"The id of {isolated(piece)}",
@@ -36,7 +34,6 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
         [
             Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"),
             Operand("piece", written),
-            *([Operand("glued from", ", then ".join(glued))] if glued else []),
         ],
         "ranks[piece]",
         token,
