@@ -247,18 +247,23 @@ def test_every_family_has_14_pairs_of_one_token_each(model):
 
 def test_arithmetic_is_counted_beside_its_baseline(table):
     explorer = pictures.AnalogyCount(table)
-    assert explorer.bars.values.shape == (2, len(FAMILIES))
-    right, alone = explorer.bars.values[:, list(FAMILIES).index("cats")]
+    assert explorer.bars.values.shape == (3, len(FAMILIES))
+    right, _, alone = explorer.bars.values[:, list(FAMILIES).index("cats")]
     assert min(right, alone) > 0.95  # nothing gained by arithmetic
 
 
 def test_one_word_in_two_senses(model):
     explorer = pictures.SenseExplorer(model, "bank")
-    same, other, _ = explorer.curves.values
+    same, other, _, unlike = explorer.curves.values
     assert same[0] == pytest.approx(1) == other[0]  # one row
     traces = [model.trace(text) for text in SENSES["bank"]]
     a, b = (trace.blocks[9].resid_post[-1].astype(float) for trace in (traces[0], traces[2]))
     assert other[10] == pytest.approx(sum(a * b) / np.sqrt(sum(a * a)) / np.sqrt(sum(b * b)), abs=1e-4)
+    c = model.trace(SENSES["bank"][3]).blocks[9].resid_post[-1].astype(float)
+    assert unlike[10] == pytest.approx(sum(a * c) / np.sqrt(sum(a * a)) / np.sqrt(sum(c * c)), abs=1e-4)
+    before = explorer.curves.values.copy()
+    explorer.boxes[0].value += "."  # no token to compare
+    np.testing.assert_array_equal(explorer.curves.values, before)
     explorer.word.value = "bat"
     assert [box.value for box in explorer.boxes] == list(SENSES["bat"])
     explorer.boxes[1].value = ""
