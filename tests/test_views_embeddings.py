@@ -200,8 +200,10 @@ def test_a_dragged_arrow_is_told_apart_from_the_real_one(model, table):
 
 def test_arrows_of_nothing_have_no_angle():
     arrows = TwoArrows(names=["a", "b"], real=[[0, 0], [0, 1]])
-    assert dict(arrows.rows)["cosine"] == "none"
+    assert dict(arrows.rows)["cosine"] == dict(arrows.rows)["angle"] == "none"
     assert "none" in arrows.text()
+    arrows = TwoArrows(names=["a", "b"], real=[[1, 0], [-1e-9, 1]])
+    assert dict(arrows.rows)["cosine"] == "0.00"
 
 
 def test_neighbours_with_their_rank_among_all_tokens(model, table):
