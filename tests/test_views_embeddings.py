@@ -238,6 +238,8 @@ def test_the_analogy_that_holds_and_the_one_that_fails(model, table):
     assert not {" Paris", " France", " Italy", " Rome"} & set(explorer.list.pieces)
     explorer.list.asked = [0]
     assert float(explorer.list.explanation["result"]) == pytest.approx(explorer.list.cosines[0], abs=1e-3)
+    explorer.words[2].box.value = "Spain"
+    assert explorer.examples.value == ()  # the list names no example that isn't shown
 
 
 def test_every_family_has_14_pairs_of_one_token_each(model):
