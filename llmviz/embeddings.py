@@ -134,7 +134,8 @@ class AnalogyScore:
     asked: int
     right: int  # nearest to a - b + c, the words of the question left out
     untouched: int  # nearest to a - b + c, with nothing left out
-    c_alone: int  # nearest to c alone, the words of the question left out: the baseline
+    added: int  # nearest to a + c, likewise: a control, nothing subtracted
+    c_alone: int  # nearest to c alone, likewise: the other control
 
 
 def score_analogies(
@@ -148,7 +149,7 @@ def score_analogies(
     """
     asked = [(a, b, c, wanted) for a, b in pairs for wanted, c in pairs if (a, b) != (wanted, c)]
     if not asked:
-        return AnalogyScore(0, 0, 0, 0)
+        return AnalogyScore(0, 0, 0, 0, 0)
     # A dot product with a sum is the sum of the dot products, so those of the words themselves give all.
     used, place = np.unique(asked, return_inverse=True)
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
@@ -158,13 +159,14 @@ def score_analogies(
     for *question, _ in place.reshape(-1, 4):
         a, b, c = question
         left_out = np.concatenate([spellings[one] for one in question])
-        for total in (scores[a] - scores[b] + scores[c], scores[c].copy()):
-            found.append(word_of[total.argmax()])
-            total[left_out] = -np.inf
-            found.append(word_of[total.argmax()])
+        total = scores[a] - scores[b] + scores[c]
+        found.append(word_of[total.argmax()])
+        for one in (total, scores[a] + scores[c], scores[c].copy()):
+            one[left_out] = -np.inf
+            found.append(word_of[one.argmax()])
     wanted = word_of[[question[3] for question in asked]]
-    untouched, right, _, alone = (np.array(found).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
-    return AnalogyScore(len(asked), right, untouched, alone)
+    untouched, right, added, alone = (np.array(found).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
+    return AnalogyScore(len(asked), right, untouched, added, alone)
 
 
 @dataclass(frozen=True, eq=False)

@@ -252,20 +252,25 @@ def test_analogies_are_counted_as_one_by_one():
     word_of = np.arange(40) % 20
     pairs = [(0, 1), (2, 3), (24, 5), (6, 7)]
     table[[2, 24, 6]] = table[[3, 5, 7]] + (table[0] - table[1])  # three that hold
-    counts = np.zeros(3, int)
+    counts = np.zeros(4, int)
     for (a, b), (wanted, c) in itertools.permutations(pairs, 2):
         near = {
             name: embeddings.nearest(vector, table, n=40).tokens
-            for name, vector in (("sum", embeddings.analogy(a, b, c, table)), ("alone", table[c]))
+            for name, vector in (
+                ("sum", embeddings.analogy(a, b, c, table)),
+                ("added", table[a] + table[c]),
+                ("alone", table[c]),
+            )
         }
         asked = {word_of[one] for one in (a, b, c)}
         best = [
             next(word_of[t] for t in near["sum"] if word_of[t] not in asked),
             word_of[near["sum"][0]],
+            next(word_of[t] for t in near["added"] if word_of[t] not in asked),
             next(word_of[t] for t in near["alone"] if word_of[t] not in asked),
         ]
         counts += [one == word_of[wanted] for one in best]
     found = embeddings.score_analogies(pairs, table, word_of)
-    assert (found.asked, found.right, found.untouched, found.c_alone) == (12, *counts)
+    assert (found.asked, found.right, found.untouched, found.added, found.c_alone) == (12, *counts)
     assert counts[0] > 6
     assert embeddings.score_analogies([], table, word_of).asked == 0

@@ -200,8 +200,10 @@ def test_a_dragged_arrow_is_told_apart_from_the_real_one(model, table):
 
 def test_arrows_of_nothing_have_no_angle():
     arrows = TwoArrows(names=["a", "b"], real=[[0, 0], [0, 1]])
-    assert dict(arrows.rows)["cosine"] == "none"
+    assert dict(arrows.rows)["cosine"] == dict(arrows.rows)["angle"] == "none"
     assert "none" in arrows.text()
+    arrows = TwoArrows(names=["a", "b"], real=[[1, 0], [-1e-9, 1]])
+    assert dict(arrows.rows)["cosine"] == "0.00"
 
 
 def test_neighbours_with_their_rank_among_all_tokens(model, table):
@@ -236,6 +238,8 @@ def test_the_analogy_that_holds_and_the_one_that_fails(model, table):
     assert not {" Paris", " France", " Italy", " Rome"} & set(explorer.list.pieces)
     explorer.list.asked = [0]
     assert float(explorer.list.explanation["result"]) == pytest.approx(explorer.list.cosines[0], abs=1e-3)
+    explorer.words[2].box.value = "Spain"
+    assert explorer.examples.value == ()  # the list names no example that isn't shown
 
 
 def test_every_family_has_14_pairs_of_one_token_each(model):
@@ -247,18 +251,23 @@ def test_every_family_has_14_pairs_of_one_token_each(model):
 
 def test_arithmetic_is_counted_beside_its_baseline(table):
     explorer = pictures.AnalogyCount(table)
-    assert explorer.bars.values.shape == (2, len(FAMILIES))
-    right, alone = explorer.bars.values[:, list(FAMILIES).index("cats")]
+    assert explorer.bars.values.shape == (3, len(FAMILIES))
+    right, _, alone = explorer.bars.values[:, list(FAMILIES).index("cats")]
     assert min(right, alone) > 0.95  # nothing gained by arithmetic
 
 
 def test_one_word_in_two_senses(model):
     explorer = pictures.SenseExplorer(model, "bank")
-    same, other, _ = explorer.curves.values
+    same, other, _, unlike = explorer.curves.values
     assert same[0] == pytest.approx(1) == other[0]  # one row
     traces = [model.trace(text) for text in SENSES["bank"]]
     a, b = (trace.blocks[9].resid_post[-1].astype(float) for trace in (traces[0], traces[2]))
     assert other[10] == pytest.approx(sum(a * b) / np.sqrt(sum(a * a)) / np.sqrt(sum(b * b)), abs=1e-4)
+    c = model.trace(SENSES["bank"][3]).blocks[9].resid_post[-1].astype(float)
+    assert unlike[10] == pytest.approx(sum(a * c) / np.sqrt(sum(a * a)) / np.sqrt(sum(c * c)), abs=1e-4)
+    before = explorer.curves.values.copy()
+    explorer.boxes[0].value += "."  # no token to compare
+    np.testing.assert_array_equal(explorer.curves.values, before)
     explorer.word.value = "bat"
     assert [box.value for box in explorer.boxes] == list(SENSES["bat"])
     explorer.boxes[1].value = ""

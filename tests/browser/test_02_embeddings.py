@@ -166,7 +166,7 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
 def test_one_switch_for_all_pictures(lab):
     near = beside(box(lab, "Word"), "nearest_tokens")
     histogram = beside(box(lab, "One word"), "cosine_histogram")
-    switches = lab.page.get_by_label("take the average away (in all pictures of this page)")
+    switches = lab.page.get_by_label("take the average away")
     switches.first.scroll_into_view_if_needed()
     switches.first.click()
     for picture in (near, histogram):

@@ -52,6 +52,8 @@ class AnalogyExplorer(TableExplorer):
 
     @by_the_reader
     def _draw(self, _change=None) -> None:
+        if self.examples.value != tuple(box.box.value for box in self.words):
+            self.examples.value = ()  # the reader's own words
         problem = first_problem(*self.words)
         if problem:
             return self.list.clear(problem)

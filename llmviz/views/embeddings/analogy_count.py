@@ -36,7 +36,7 @@ def pairs_of(listed: str, tokenizer) -> list[tuple[int, int]]:
 
 
 class AnalogyCount(TableExplorer):
-    """How often a − b + c comes out right in each of some families of words, beside what c alone gets right."""
+    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone."""
 
     def __init__(self, table: Table):
         self.families = {name: pairs_of(listed, table.model.tokenizer) for name, listed in FAMILIES.items()}
@@ -55,10 +55,10 @@ class AnalogyCount(TableExplorer):
         }
         scores = list(self.scores.values())
         firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
-        right = np.array([[one.right for one in scores], [one.c_alone for one in scores]], float)
+        right = np.array([[one.right, one.added, one.c_alone] for one in scores], float).T
         self.bars.change(
             labels=list(self.families),
-            names=["a − b + c", "c alone"],
+            names=["a − b + c", "a + c", "c alone"],
             values=right / [max(1, one.asked) for one in scores],
             caption="How often the wanted word is the nearest one, the question's own words left out"
             f"{self.table.told}: {scores[0].asked} questions for each family ({firsts}).",

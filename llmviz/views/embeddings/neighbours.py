@@ -34,7 +34,8 @@ class NeighbourExplorer(TableExplorer):
         left_out = {token}
         if not self.spellings.value:
             left_out.update(np.flatnonzero(spelled == spelled[token]).tolist())
-        hidden = f", without {len(left_out) - 1} other spellings of it" if len(left_out) > 1 else ""
+        n_hidden = len(left_out) - 1
+        hidden = f", without {n_hidden} other spelling{'s' * (n_hidden > 1)} of it" if n_hidden else ""
         name = f"{self.table.name(token)} (id {token:,})"
         self.list.show(
             self.model.tokenizer,

@@ -99,7 +99,12 @@ SENSES = {
         "There is a film we could buy",
     ),
 }
-NAMES = ("same word, same sense", "same word, other sense", "other word, same sentence")
+NAMES = (
+    "same word, same sense",
+    "same word, other sense",
+    "other word, same sentence",
+    "other word, other sentence",
+)
 
 
 def last_vectors(trace: Trace) -> np.ndarray:
@@ -108,9 +113,12 @@ def last_vectors(trace: Trace) -> np.ndarray:
 
 
 def alike_by_layer(traces: list[Trace]) -> np.ndarray:
-    """Cosines [3, n_layers + 1] of the last tokens of four texts: first and second, first and third, third and last."""
+    """Cosines [4, n_layers + 1] of the last tokens of four texts, by layers done.
+
+    First and second text, first and third, third and last, first and last.
+    """
     first, second, third, last = map(last_vectors, traces)
-    pairs = (first, second), (first, third), (third, last)
+    pairs = (first, second), (first, third), (third, last), (first, last)
     return np.stack([embeddings.cosine_similarity(a, b) for a, b in pairs])
 
 
@@ -149,7 +157,9 @@ class SenseExplorer(Explorer):
 
     @by_the_reader
     def _draw(self, _change=None) -> None:
-        readings = [read(box.value, self.model.tokenizer) for box in self.boxes]
+        # a full stop at the end would be the last token
+        texts = [box.value.rstrip(" .!?…") or box.value for box in self.boxes]
+        readings = [read(text, self.model.tokenizer) for text in texts]
         if not all(reading.tokens for reading in readings):
             empty = next(reading.told for reading in readings if not reading.tokens)
             return self.curves.change(values=None, x=None, names=[], selected=None, caption=empty)

@@ -27,7 +27,7 @@ class Table(Closable, ipywidgets.VBox):
 
     def __init__(self, model: Model):
         self.model = model
-        self.switch = checkbox("take the average away (in all pictures of this page)")
+        self.switch = checkbox("take the average away (in all pictures of this page, not in its questions)")
         super().__init__([self.switch])
         guard(self)
         self.W_E = model.weights.W_E

@@ -81,7 +81,8 @@ def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
         "shadow of b on a = length of b × cosine": f"{dot / lengths[0]:.2f}" if lengths[0] else "none",
         "dot product = length of a × shadow": f"{dot:.2f}",
     }
-    return {name: value.replace("nan", "none").replace("-", "−") for name, value in numbers.items()}
+    told = {name: "none" if "nan" in value else value for name, value in numbers.items()}
+    return {name: "0.00" if value == "-0.00" else value.replace("-", "−") for name, value in told.items()}
 
 
 class ArrowExplorer(TableExplorer):

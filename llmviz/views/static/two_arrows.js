@@ -3,13 +3,17 @@
 
 import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes } from "./kit.js";
 
+const SNAP = 4; // pixels
+const EDGE = 10; // what the handle needs
+
 export function render({ model, el }) {
   const view = frame(model, el, "two_arrows");
   const picture = s("svg", {
     class: "lv-plane",
     role: "application",
     tabindex: "0",
-    "aria-label": "two arrows; the arrow keys move the tip of the second one, Home puts it back",
+    "aria-label":
+      "two arrows; the arrow keys move the tip of the second one (with Shift in small steps), Home puts it back",
   });
   const table = h("table");
   view.body.append(h("div", { class: "lv-both" }, picture, table));
@@ -20,16 +24,19 @@ export function render({ model, el }) {
     const real = floats(model.get("real"));
     return model.get("tip") ?? [real.data[2], real.data[3]];
   };
-  const moveTo = (x, y) => {
-    const real = floats(model.get("real"));
-    if (!real) return;
-    const most = 2.9 * Math.max(Math.hypot(real.data[0], real.data[1]), Math.hypot(real.data[2], real.data[3]));
-    const by = Math.min(1, most / (Math.hypot(x, y) || 1));
-    view.set({ tip: [x * by, y * by] });
+  // The tip stays in the picture, and snaps to zero and to the right angle (a lies along x), unless Shift is held.
+  const moveTo = (x, y, exact) => {
+    if (!map.longest) return;
+    const near = exact ? 0 : SNAP / map.unit;
+    const within = (value, low, high) => clamp(value, (low + EDGE) / map.unit, (high - EDGE) / map.unit);
+    const to = [within(x, -map.x, map.width - map.x), within(y, map.y - map.height, map.y)];
+    const atZero = Math.hypot(...to) <= near;
+    view.set({ tip: [atZero || Math.abs(to[0]) <= near ? 0 : to[0], atZero ? 0 : to[1]] });
   };
   const follow = (event) => {
     const box = picture.getBoundingClientRect();
-    moveTo((event.clientX - box.left - map.x) / map.unit, (map.y - event.clientY + box.top) / map.unit);
+    const [right, down] = [event.clientX - box.left, event.clientY - box.top];
+    moveTo((right - map.x) / map.unit, (map.y - down) / map.unit, event.shiftKey);
   };
   picture.addEventListener("pointerdown", (event) => {
     if (!map) return;
@@ -39,10 +46,11 @@ export function render({ model, el }) {
   });
   picture.addEventListener("pointermove", (event) => dragging && follow(event));
   for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => (dragging = false));
-  const step = (dx, dy) => () => {
+  const step = (dx, dy) => (event) => {
     if (!map) return;
     const [x, y] = place();
-    moveTo(x + (dx * 8) / map.unit, y + (dy * 8) / map.unit);
+    const by = (event.shiftKey ? 1 : 2 * SNAP) / map.unit;
+    moveTo(x + dx * by, y + dy * by, event.shiftKey);
   };
   onKeys(picture, {
     ArrowRight: step(1, 0),
@@ -68,8 +76,8 @@ export function render({ model, el }) {
     const [a, b, tip] = [[real.data[0], real.data[1]], [real.data[2], real.data[3]], model.get("tip")];
     const width = view.width() > 620 ? clamp(0.52 * view.width(), 0, 560) : view.width();
     const height = Math.round(0.72 * width);
-    const longest = Math.max(Math.hypot(...a), Math.hypot(...b)) || 1;
-    map = { x: width / 2, y: height * 0.66, unit: (0.36 * width) / longest };
+    const longest = Math.max(Math.hypot(...a), Math.hypot(...b));
+    map = { width, height, longest, x: width / 2, y: height * 0.66, unit: (0.36 * width) / (longest || 1) };
     setAttributes(picture, { width, height, viewBox: `0 0 ${width} ${height}` });
     const seen = tip ?? b;
     const direction = Math.hypot(...a) ? a.map((v) => v / Math.hypot(...a)) : [1, 0];
