@@ -227,12 +227,11 @@ def split(guess: object, pieces: Sequence[str]) -> Verdict:
     if list(guess) == list(pieces):
         return Verdict(True, f"exactly: {cut}")
     wanted, yours = _cuts(pieces), _cuts(guess)
-    found = (
-        f"{len(wanted & yours)} of its {len(wanted)} cuts you put where it does"
-        if wanted
-        else "it cuts nowhere"
+    if not wanted:
+        return Verdict(False, "the model cuts nowhere here")
+    return Verdict(
+        False, f"{len(wanted & yours)} of its {len(wanted)} cuts you put where it does; you made {len(yours)}"
     )
-    return Verdict(False, f"the model has {cut}: {found}")
 
 
 def _cuts(pieces: Sequence[str]) -> set[int]:

@@ -100,6 +100,7 @@ def test_a_split_is_compared_cut_by_cut():
     verdict = checks.split(["un", "believ", "able"], pieces)
     assert verdict.passed is False
     assert "1 of its 2 cuts" in verdict.message
+    assert "vable" not in verdict.message  # a wrong try does not give the answer away
     assert checks.split([], pieces).passed is None
     assert checks.split(..., pieces).passed is None
     assert "joined" in checks.split(["un", "able"], pieces).message

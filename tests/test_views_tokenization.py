@@ -274,6 +274,7 @@ def test_one_text_cut_in_three_ways(model):
     picture = pictures.three_cuts(model.trace("The cat, the strawberriest cat!"))
     assert picture.counts == [31, len(model.tokenizer.encode("The cat, the strawberriest cat!")), 5]
     assert "4 different, 1 not in the list" in picture.notes[2]
+    assert picture.caption.endswith("strawberriest")
     assert pictures.missing_words(model.trace("The cat, the strawberriest cat!")) == ["strawberriest"]
 
 
@@ -535,3 +536,8 @@ def test_what_cannot_be_written_is_named(tokenizer, typed):
 
 def test_a_first_text_that_is_broken_is_no_error(tokenizer):
     state(pictures.ByteExplorer(tokenizer, "\ud83d")).encode()
+
+
+def test_a_question_quotes_a_long_word_with_an_ellipsis():
+    assert pictures.shown(" " + "a" * 50) == "·" + "a" * 39 + "…"
+    assert pictures.shown("cat") == "cat"

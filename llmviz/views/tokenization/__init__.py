@@ -8,7 +8,7 @@ from llmviz.views.tokenization.taken_apart import ByteExplorer
 from llmviz.views.tokenization.text_tokens import TextTokens
 from llmviz.views.tokenization.token_counts import TokenCounts, capitals, missing_words, spellings, three_cuts
 from llmviz.views.tokenization.training import TrainingExplorer
-from llmviz.views.tokenization.typed_text import longest_word
+from llmviz.views.tokenization.typed_text import longest_word, shown
 from llmviz.views.tokenization.vocabularies import VocabularyExplorer
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "first_glued",
     "longest_word",
     "missing_words",
+    "shown",
     "spellings",
     "three_cuts",
 ]

@@ -11,7 +11,7 @@ from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.tokenization.typed_text import longest_word, many, text_of
+from llmviz.views.tokenization.typed_text import longest_word, many, shown, text_of
 
 
 class TokenCounts(Picture):
@@ -67,15 +67,17 @@ def missing_words(trace: Trace) -> list[str]:
 
 def three_cuts(trace: Trace) -> TokenCounts:
     """A text as characters, as tokens and as words: how many pieces, how many different ones, which the list lacks."""
-    text, missing = text_of(trace), len(missing_words(trace))
+    text, missing = text_of(trace), missing_words(trace)
     ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
     notes = [f"pieces, {len(set(parts)):,} different" for parts in ways.values()]
-    notes[2] += f", {missing:,} not in the list" if missing else ", all in the list"
+    notes[2] += f", {len(missing):,} not in the list" if missing else ", all in the list"
+    named = " ".join(shown(word, 20) for word in missing[:8]) + " …" * (len(missing) > 8)
     return TokenCounts(
         list(ways),
         [len(parts) for parts in ways.values()],
         notes=notes,
-        caption="Your text, cut in three ways. “The list” is this model's vocabulary.",
+        caption="Your text, cut in three ways. “The list” is this model's vocabulary."
+        + (f" Words that it does not have as one piece: {named}" if missing else ""),
     )
 
 

@@ -7,7 +7,7 @@ import ipywidgets
 from llmviz import tokenization
 from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
-from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.pieces import clean, visible
 
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 
@@ -41,6 +41,11 @@ def text_of(trace: Trace) -> str:
 def longest_word(trace: Trace) -> str:
     """The longest of the text's `rough_words`, the first of them where several are."""
     return max(rough_words(text_of(trace)), key=len)
+
+
+def shown(word: str, n: int = 40) -> str:
+    """A word as a question quotes it: its spaces visible, what is beyond n characters an ellipsis."""
+    return visible(word[:n]) + "…" * (len(word) > n)
 
 
 def writable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
