@@ -25,9 +25,9 @@ class Recent:
         return _nbytes(self.runs)
 
     def keep(self, trace) -> None:
-        """Put a run in front, and drop what is then too old or too much."""
-        kept = []
-        for run in [trace, *(one for one in self.runs if one is not trace)][:MAX_RUNS]:
+        """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
+        kept, others = [], [one for one in self.runs if one is not trace and not _goes_on(trace, one)]
+        for run in [trace, *others][:MAX_RUNS]:
             if _nbytes([*kept, run]) <= self.max_bytes:
                 kept.append(run)
         self.runs = tuple(kept)
@@ -49,6 +49,13 @@ class Recent:
                 # the last token must run in any case, to give its logits
                 options.append((run, 0, min(_shared_start(run.tokens, tokens), len(tokens) - 1)))
         return max(options, key=lambda option: _saved(*option, len(tokens)))
+
+
+def _goes_on(run, start) -> bool:
+    """Whether a run's text begins with all of another's, and every row of that other one is in it."""
+    n = len(start.tokens)
+    same = run.edits == start.edits and run.edits.token_by_token
+    return same and n < len(run.tokens) and run.tokens[:n] == start.tokens
 
 
 def _saved(run, n_layers: int, n_tokens: int, seq: int) -> float:

@@ -848,3 +848,15 @@ def test_a_trace_of_512_tokens_stays_under_450_megabytes(model):
     assert len(trace.blocks) == model.config.n_layers
     assert kept < peak < 450e6
     model.forget()
+
+
+def test_a_text_that_goes_on_takes_the_place_of_its_beginning(tiny):
+    ids = list(range(3, 15))
+    first = tiny.trace(ids[:8])
+    tiny.trace(ids)
+    assert [run.tokens for run in tiny.recent.runs] == [ids]
+    np.testing.assert_allclose(
+        tiny.trace(ids[:8]).logits, first.logits, atol=1e-4
+    )  # taken from the longer one
+    tiny.trace(ids, Edits(ffn={0: 0.5}))
+    assert len(tiny.recent.runs) == 2
