@@ -50,7 +50,8 @@ def compare(
         except (
             Exception
         ) as error:  # a reader's exercise may raise anything: it is told, never thrown at a class
-            return Verdict(False, f"it raised {type(error).__name__}: {error}")
+            past = "; it reaches past an end: look at its first and last step" * isinstance(error, IndexError)
+            return Verdict(False, f"for {_short(case)} it raised {type(error).__name__}: {error}{past}")
         if got is None or got is Ellipsis:
             return Verdict(None, "not attempted yet")
         wanted = formula(*_copies(case))

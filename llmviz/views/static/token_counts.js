@@ -1,6 +1,6 @@
 // How many tokens each of several texts is.
 
-import { barRows, clamp, count, frame, h, setText } from "./kit.js";
+import { barRows, clamp, count, frame, h, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "token_counts");
@@ -23,6 +23,7 @@ export function render({ model, el }) {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
     const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
     bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.46 * longest, 15.5, 30)}em`);
+    bars.list.style.setProperty("--lv-labels", `clamp(90px, ${widest(view, model.get("labels"), 18) + 16}px, 40%)`);
     const full = Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];

@@ -5,7 +5,7 @@ from llmviz.views.tokenization.languages import LanguageExplorer
 from llmviz.views.tokenization.letters import LettersExplorer
 from llmviz.views.tokenization.merges import MergeExplorer, first_glued
 from llmviz.views.tokenization.taken_apart import ByteExplorer
-from llmviz.views.tokenization.text_tokens import TextTokens
+from llmviz.views.tokenization.text_tokens import TextTokens, TokensPrompt
 from llmviz.views.tokenization.token_counts import TokenCounts, capitals, missing_words, spellings, three_cuts
 from llmviz.views.tokenization.training import TrainingExplorer
 from llmviz.views.tokenization.typed_text import longest_word, shown
@@ -19,6 +19,7 @@ __all__ = [
     "MergeExplorer",
     "TextTokens",
     "TokenCounts",
+    "TokensPrompt",
     "TrainingExplorer",
     "VocabularyExplorer",
     "capitals",

@@ -84,7 +84,8 @@ def answer(
 class LettersExplorer(Experiment):
     """A box for a word, questions about it, and what the model answers; a button asks about twelve more words.
 
-    kinds: which of the questions, by their place in `NAMES`. The example in front of them can be changed, or left out.
+    kinds: which of the questions, by their place in `NAMES`; one alone has no map and no twelve others. The example
+    in front of them can be changed, or left out.
     """
 
     def __init__(self, model: Model, word: str, kinds: Sequence[int] = range(len(NAMES))):
@@ -117,9 +118,11 @@ class LettersExplorer(Experiment):
         self.example.observe(self._ask_anew, "value")
         self.map.observe(self._show_one, "selected")
         self.buttons[0].on_click(lambda pressed: self.start(self._ask_others(), pressed))
-        self.children = [
-            row(self.box, self.example, self.buttons[0], self.progress), self.message, self.map, self.told, self.strip,
-        ]  # fmt: skip
+        above, others = [self.box, self.example], [self.buttons[0], self.progress]
+        if len(self._kinds) == 1:
+            self.children = [row(*above), self.message, self.told, self.strip]
+        else:
+            self.children = [row(*above, *others), self.message, self.map, self.told, self.strip]
 
     def first_choice(self) -> str:
         """What the model answers to the first of the questions about the word in the box."""

@@ -13,7 +13,15 @@ from llmviz.views.kit.controls import choice
 from llmviz.views.kit.picture import Explorer, Picture, Pieces, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, marked, visible
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.tokenization.typed_text import drawable, joined, longest_word, many, rough_words, text_of
+from llmviz.views.tokenization.typed_text import (
+    TokenizedText,
+    drawable,
+    joined,
+    longest_word,
+    many,
+    rough_words,
+    text_of,
+)
 
 
 class MergeReplay(Picture):
@@ -128,7 +136,7 @@ class MergeExplorer(Explorer):
         self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
 
     @one_at_a_time
-    def _read(self, trace: Trace) -> None:
+    def _read(self, trace: TokenizedText | Trace) -> None:
         words, before = rough_words(text_of(trace)), self.word.value
         with self.quietly():
             self.word.options = [(visible(word), word) for word in words]
@@ -141,7 +149,7 @@ class MergeExplorer(Explorer):
         self.replay.show(self.word.value)
 
 
-def first_glued(trace: Trace) -> tuple[list[str], str]:
+def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
     """Pairs of neighbouring bytes in the longest word of a text, at most eight, and the one that is glued first."""
     steps = trace.model.tokenizer.merges(longest_word(trace))
     if len(steps) == 1:

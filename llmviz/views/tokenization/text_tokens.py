@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traitlets
+
 from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -9,7 +11,7 @@ from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import many, text_of
+from llmviz.views.tokenization.typed_text import TokenizedText, many, text_of
 
 
 def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
@@ -40,6 +42,17 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
     )
 
 
+class TokensPrompt(Prompt):
+    """A `Prompt` that only cuts its text, so that a long one follows each key; its `trace` is a `TokenizedText`."""
+
+    trace = traitlets.Instance(TokenizedText)
+
+    @one_at_a_time
+    def _run(self, _change=None) -> None:
+        if self.tokens or not self.trait_has_value("trace"):
+            self.trace = TokenizedText(self.language_model, self.tokens or [0])
+
+
 class TextTokens(Explorer):
     """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
 
@@ -50,7 +63,7 @@ class TextTokens(Explorer):
         self.follow(prompt, self.show)
 
     @one_at_a_time
-    def show(self, trace: Trace) -> None:
+    def show(self, trace: TokenizedText | Trace) -> None:
         """Another text."""
         text = text_of(trace)
         self.strip.change(

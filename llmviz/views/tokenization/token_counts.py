@@ -11,7 +11,7 @@ from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.tokenization.typed_text import longest_word, many, shown, text_of
+from llmviz.views.tokenization.typed_text import TokenizedText, longest_word, many, shown, text_of
 
 
 class TokenCounts(Picture):
@@ -59,13 +59,13 @@ def in_list(word: str, tokenizer: Tokenizer) -> bool:
     return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
 
 
-def missing_words(trace: Trace) -> list[str]:
+def missing_words(trace: TokenizedText | Trace) -> list[str]:
     """The different words of a text that are not one token."""
     words = dict.fromkeys(plain_words(text_of(trace)))
     return [word for word in words if not in_list(word, trace.model.tokenizer)]
 
 
-def three_cuts(trace: Trace) -> TokenCounts:
+def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
     """A text as characters, as tokens and as words: how many pieces, how many different ones, which the list lacks."""
     text, missing = text_of(trace), missing_words(trace)
     ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
@@ -81,12 +81,12 @@ def three_cuts(trace: Trace) -> TokenCounts:
     )
 
 
-def capitals(trace: Trace) -> str:
+def capitals(trace: TokenizedText | Trace) -> str:
     """The longest word of a text, in capitals, with a space in front."""
     return " " + longest_word(trace).strip().upper()
 
 
-def spellings(trace: Trace) -> TokenCounts:
+def spellings(trace: TokenizedText | Trace) -> TokenCounts:
     """The longest word of a text with and without a space, a capital, capitals only: how many tokens, and which."""
     tokenizer, word = trace.model.tokenizer, longest_word(trace).strip().lower()
     forms = (word, word.capitalize(), word.upper())

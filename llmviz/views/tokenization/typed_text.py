@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import ipywidgets
 
 from llmviz import tokenization
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.pieces import clean, visible
 
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
+
+
+@dataclass(frozen=True)
+class TokenizedText:
+    """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
+
+    model: Model
+    tokens: list[int]
+
+    @property
+    def pieces(self) -> list[str]:
+        """The text of each token."""
+        return self.model.tokenizer.pieces(self.tokens)
 
 
 def many(n: int, thing: str) -> str:
@@ -33,12 +48,12 @@ def rough_words(text: str) -> list[str]:
     return words or [text]
 
 
-def text_of(trace: Trace) -> str:
+def text_of(trace: TokenizedText | Trace) -> str:
     """The text of a run's tokens."""
     return trace.model.tokenizer.decode(trace.tokens)
 
 
-def longest_word(trace: Trace) -> str:
+def longest_word(trace: TokenizedText | Trace) -> str:
     """The longest of the text's `rough_words`, the first of them where several are."""
     return max(rough_words(text_of(trace)), key=len)
 
