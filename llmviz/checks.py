@@ -286,12 +286,12 @@ def nearest_token(attempt: Callable) -> Verdict:
     """`attempt(vector, table)` gives the number of the row with the largest cosine with `vector`."""
     rng = np.random.default_rng(5)
     cases = []
-    for n, d in ((6, 3), (40, 8)):
+    for n, d in ((12, 3), (40, 8)):
         vector, table = rng.normal(size=d), rng.normal(size=(n, d))
         order = np.argsort(-(table @ vector) / np.linalg.norm(table, axis=1))
-        # the longest row is second best by direction, and the best row is far away: only the cosine finds it
-        table[order[0]] *= 4 / _length(table[order[0]]) * _length(vector)
-        table[order[1]] *= 40 / _length(table[order[1]]) * _length(vector)
+        # the longest row is third best by direction, and the two best are far away: only the cosine finds them
+        for place, length in enumerate((4, 10, 400)):
+            table[order[place]] *= length / _length(table[order[place]]) * _length(vector)
         cases.append((vector, table))
 
     def cosines(vector, table):
@@ -305,6 +305,10 @@ def nearest_token(attempt: Callable) -> Verdict:
             Mistake(
                 lambda vector, table: int((table @ vector).argmax()),
                 "that is the row with the largest dot product; long rows win it by their length. Divide by the lengths",
+            ),
+            Mistake(
+                lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
+                "that is the second nearest; each row is another than `vector` here, so none has to be passed over",
             ),
             Mistake(
                 lambda vector, table: int(np.linalg.norm(table - vector, axis=1).argmin()),

@@ -350,6 +350,14 @@ def test_the_example_in_front_is_changed_and_left_out(model):
     assert "Nothing stands before it" in explorer.strip.caption
 
 
+def test_one_question_alone_has_no_map_and_no_others(model):
+    """Nothing below it tells what the next scene asks."""
+    explorer = pictures.LettersExplorer(model, "cat", kinds=[0])
+    shown = list(inside(explorer))
+    assert explorer.strip in shown
+    assert not {explorer.map, explorer.buttons[0]} & set(shown)
+
+
 # ---- vocabularies ----
 
 
@@ -426,7 +434,7 @@ def run(explanation):
 
 
 def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
-    explorer = pictures.TextTokens(views.Prompt(model, "My strawberry 🍓"))
+    explorer = pictures.TextTokens(pictures.TokensPrompt(model, "My strawberry 🍓"))
     for position, token in enumerate(explorer.strip.ids):
         explorer.strip.asked = [position]
         assert explorer.strip.explanation["result"] == str(token)
@@ -440,14 +448,24 @@ def test_a_token_tells_where_its_id_comes_from(model, tokenizer):
     assert "ber + ry" not in str(berry)  # how it was glued is asked later on the page
 
 
+def test_a_text_is_cut_without_a_run_of_the_model(model, monkeypatch):
+    monkeypatch.setattr(type(model), "trace", lambda *_, **__: pytest.fail("the model ran"))
+    prompt = pictures.TokensPrompt(model, "Hello there", live=True)
+    explorer = pictures.TextTokens(prompt)
+    prompt.box.value = "a " * 400
+    assert explorer.strip.ids == model.tokenizer.encode("a " * 400)
+    prompt.box.value = ""
+    assert prompt.trace.tokens == explorer.strip.ids  # the last text stands
+
+
 # ---- whatever is typed ----
 
 
 @pytest.fixture(scope="module")
 def explorers(model, tokenizer):
     return {
-        "text": pictures.TextTokens(views.Prompt(model, "Hi", live=True)),
-        "merges": pictures.MergeExplorer(views.Prompt(model, "Hi", live=True)),
+        "text": pictures.TextTokens(pictures.TokensPrompt(model, "Hi", live=True)),
+        "merges": pictures.MergeExplorer(pictures.TokensPrompt(model, "Hi", live=True)),
         "letters": pictures.LettersExplorer(model, "strawberry"),
         "training": pictures.TrainingExplorer(RHYME),
         "bytes": pictures.ByteExplorer(tokenizer, "Hi"),

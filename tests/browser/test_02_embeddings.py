@@ -213,7 +213,7 @@ def test_arithmetic_that_holds_and_that_fails(lab):
     lab.page.get_by_label("or take", exact=True).select_option("Paris − France + Italy")
     says(caption(near), "“·Italy”")
     expect(words(near).first).to_have_text("·Paris")
-    leave_out = lab.page.get_by_label("leave out the three words themselves")
+    leave_out = lab.page.get_by_label("leave out these three tokens")
     leave_out.press(" ")
     expect(words(near).first).to_have_text("Italy")
     expect(near.locator(".lv-row", has_text="Rome")).to_have_count(0)

@@ -32,7 +32,7 @@ class AnalogyExplorer(TableExplorer):
         # Not None for "an example": that would mean that nothing is chosen, and the list would look empty.
         listed = [(f"{x} − {y} + {z}", (x, y, z)) for x, y, z in self.EXAMPLES]
         self.examples = choice([("an example", ()), *listed], (), "or take")
-        self.leave_out = checkbox("leave out the three words themselves")
+        self.leave_out = checkbox("leave out these three tokens (not their other spellings)")
         self.list = NearestTokens(provenance=self._explain)
         super().__init__(table, [row(*self.words, self.examples), self.leave_out, self.list])
         for box in self.words:

@@ -93,7 +93,7 @@ class WordMap(TableExplorer):
         self.word = choice([], None, "Look at")
         self.flat = FlatMap(line_names=self.LINES, provenance=self._explain)
         self.by_numbers = TokenStrip([], stage="embeddings")
-        self.on_map = TokenStrip([], stage="embeddings")
+        self.on_map = TokenStrip([], highlight_name="only looks near", stage="embeddings")
         super().__init__(table, [self.box, self.word, self.flat, self.by_numbers, self.on_map])
         self._read()
         self.box.observe(self._read, "value")
