@@ -77,10 +77,7 @@ export function render({ model, el }) {
     );
   };
   const select = (index) => {
-    if (at[index]) {
-      view.set({ selected: index });
-      view.follow(index);
-    }
+    if (at[index]) view.select(index);
   };
   const near = (event) => {
     // the point under the pointer, or close to it
@@ -201,25 +198,21 @@ export function render({ model, el }) {
     const line = (kind) =>
       s("svg", { class: "lv-wide", "aria-hidden": "true" }, s("path", { class: kind, d: "M2 8H32" }));
     const hidden = labels.filter(({ crowded }) => crowded).length;
-    view.legend.replaceChildren(
-      ...groups.flatMap((name, i) =>
-        used.has(i)
-          ? [
-              h(
-                "span",
-                {},
-                s("svg", { viewBox: "-10 -8 20 16", "aria-hidden": "true" }, sign(i)),
-                h("bdi", {}, pieceNodes(name)),
-              ),
-            ]
-          : [],
+    view.setLegend(
+      ...groups.map(
+        (name, i) =>
+          used.has(i) &&
+          h(
+            "span",
+            {},
+            s("svg", { viewBox: "-10 -8 20 16", "aria-hidden": "true" }, sign(i)),
+            h("bdi", {}, pieceNodes(name)),
+          ),
       ),
-      ...(labels.length
-        ? model.get("line_names").map((name, i) => h("span", {}, line(["lv-solid", "lv-dotted"][i]), plain(name)))
-        : []),
-      ...(hidden
-        ? [h("span", {}, `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`)]
-        : []),
+      ...model
+        .get("line_names")
+        .map((name, i) => labels.length > 0 && h("span", {}, line(["lv-solid", "lv-dotted"][i]), plain(name))),
+      hidden > 0 && `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`,
     );
   };
 

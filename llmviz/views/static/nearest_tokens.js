@@ -54,19 +54,15 @@ export function render({ model, el }) {
       row.band.style.width = `${100 * (high - low)}%`;
     });
     view.setLegend(
-      ...(pieces.length
-        ? [h("span", {}, model.get("ranks").length ? "bar = cosine, and its rank among all tokens" : "bar = cosine")]
-        : []),
-      ...(band && pieces.length
-        ? [
-            h(
-              "span",
-              {},
-              h("span", { class: "lv-band-key" }),
-              ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
-            ),
-          ]
-        : []),
+      pieces.length > 0 && (ranks.length ? "bar = cosine, and its rank among all tokens" : "bar = cosine"),
+      band &&
+        pieces.length > 0 &&
+        h(
+          "span",
+          {},
+          h("span", { class: "lv-band-key" }),
+          ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
+        ),
       ...markLegend(pieces),
     );
   });

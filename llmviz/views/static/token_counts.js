@@ -33,6 +33,6 @@ export function render({ model, el }) {
       setText(row.value.firstChild, count(n));
       setText(row.value.lastChild, notes[i] ?? "");
     });
-    view.setLegend(...(before ? [h("span", {}, `outline: ${model.get("before_label")}`)] : []));
+    view.setLegend(before && `outline: ${model.get("before_label")}`);
   });
 }
