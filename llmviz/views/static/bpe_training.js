@@ -24,7 +24,7 @@ export function render({ model, el }) {
   const view = frame(model, el, "bpe_training");
   const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
   const text = keyed("group", "lv-text", "the text in its parts");
-  const curve = s("svg", { class: "lv-curve", "aria-hidden": "true" });
+  const curve = s("svg", { class: "lv-drawing", "aria-hidden": "true" });
   const vocabulary = keyed("listbox", "lv-chips lv-vocabulary", "the tokens learned so far");
   let drawn = {};
   let chips = [];

@@ -5,7 +5,7 @@ import { axisText, clamp, count, frame, minus, onKeys, percent, plain, s, setAtt
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
   const picture = s("svg", {
-    class: "lv-histogram",
+    class: "lv-drawing lv-histogram",
     role: "application",
     tabindex: "0",
     "aria-label": "histogram of cosines",
@@ -104,7 +104,7 @@ export function render({ model, el }) {
             median,
             `half of these are below ${minus(median.toFixed(2))}`,
             32,
-            "lv-median",
+            "lv-median lv-quiet",
             value === null ? undefined : value > median,
           )
         : []),

@@ -1,6 +1,7 @@
 // Points with names, in groups. Python sent their places; here they are drawn, and the names put where there is room.
 
 import {
+  axisText,
   clamp,
   floats,
   frame,
@@ -30,11 +31,11 @@ export function render({ model, el }) {
   const view = frame(model, el, "flat_map");
   const [strokes, points, names] = [s("g"), s("g"), s("g")];
   const ring = s("circle", { class: "lv-ring", r: 12 });
-  const [across, up] = [0, 1].map(() => s("text", { class: "lv-axis-name", "text-anchor": "middle" }));
+  const [across, up] = [0, 1].map(() => axisText(0, 0, ""));
   const picture = s(
     "svg",
     {
-      class: "lv-map",
+      class: "lv-drawing lv-map",
       tabindex: "0",
       role: "application",
       "aria-label": "map of points; the arrow keys go to the next one in that direction",
@@ -70,11 +71,8 @@ export function render({ model, el }) {
     const [pieces, places] = [model.get("pieces"), floats(model.get("places"))];
     if (!pieces[index]) return view.note(pieces.length ? "Point at a word, or use the arrow keys." : "");
     const where = model.get("axes").map((_, k) => `direction ${k + 1}: ${number(places.data[2 * index + k])}`);
-    view.note(
-      [quoted(pieces[index]), plain(model.get("groups")[model.get("group_of")[index]] ?? ""), ...where]
-        .filter(Boolean)
-        .join(" · "),
-    );
+    const group = model.get("groups")[model.get("group_of")[index]] ?? "";
+    view.note(quoted(pieces[index]), plain(group), ...where);
   };
   const select = (index) => {
     if (at[index]) view.select(index);

@@ -55,14 +55,11 @@ export function render({ model, el }) {
   const tell = (where) => {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
     const [r, c] = where;
-    const text = model.get("cell_text")?.[r]?.[c];
     view.note(
-      [
-        `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
-        `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
-        say(valueOf(r, c)),
-        ...(text ? [plain(text)] : []),
-      ].join(" · "),
+      `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
+      `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
+      say(valueOf(r, c)),
+      plain(model.get("cell_text")?.[r]?.[c] ?? ""),
     );
   };
 

@@ -278,7 +278,8 @@ export function frame(model, el, name, { card = true } = {}) {
 
   let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
   view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
-  view.note = (text) => setText(view.readout, text);
+  /** What the pointer or the keys are on, in parts; what is null, false or empty is left out. */
+  view.note = (...parts) => setText(view.readout, parts.filter(Boolean).join(" · "));
   /** Nodes and sentences; what is null, false or empty is left out. */
   view.setLegend = (...parts) => {
     const nodes = parts.filter(Boolean).map((one) => (typeof one === "string" ? h("span", {}, one) : one));
@@ -545,7 +546,7 @@ export function exchange(parent, old, now) {
 
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
 
-/** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, show}. */
+/** `tell(index)` writes the line below; `parts` names what a row's track holds ("bar": lv-bar). Returns {list, show}. */
 export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const { model } = view;
   const list = keyed("listbox", "lv-bars", name);
@@ -554,11 +555,12 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const current = () => model.get("selected") ?? -1;
   const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
   const makeRow = (index) => {
-    const [piece, track] = [h("bdi", { class: "lv-piece" }), parts()];
+    const piece = h("bdi", { class: "lv-piece" });
+    const track = Object.fromEntries(parts.map((part) => [part, h("span", { class: `lv-${part}` })]));
     const row = { piece, ...track };
     row.node = h(
       "div",
-      { class: "lv-row", role: "option", "data-index": index },
+      { class: "lv-row lv-choice", role: "option", "data-index": index },
       h("span", { class: "lv-label" }, piece),
       h("span", { class: "lv-track" }, Object.values(track)),
     );

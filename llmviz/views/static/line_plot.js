@@ -66,16 +66,9 @@ export function render({ model, el }) {
     cursor.replaceChildren();
     if (!shown || at === null || at < 0 || at >= shown.n) return view.note("");
     const names = model.get("names");
-    view.note(
-      [
-        named(at),
-        ...names
-          .map((name, k) =>
-            Number.isNaN(shown.y(k, at)) && names.length > 1 ? null : `${plain(name)}: ${value(shown.y(k, at))}`,
-          )
-          .filter(Boolean),
-      ].join(" · "),
-    );
+    const told = (name, k) =>
+      !(Number.isNaN(shown.y(k, at)) && names.length > 1) && `${plain(name)}: ${value(shown.y(k, at))}`;
+    view.note(named(at), ...names.map(told));
     const px = shown.px(at);
     cursor.append(s("line", { x1: px, x2: px, y1: TOP, y2: BOTTOM, class: "lv-cursor" }));
     if (model.get("bars")) return;

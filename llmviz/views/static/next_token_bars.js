@@ -10,20 +10,14 @@ export function render({ model, el }) {
     const [pieces, ids] = [model.get("pieces"), model.get("ids")];
     const [probs, before] = [floats(model.get("probs")), floats(model.get("before"))];
     if (!pieces[index] || !probs) return view.note("");
-    const parts = [`${quoted(pieces[index])} · probability ${percent(probs.data[index])}`];
-    if (before) parts.push(`before ${percent(before.data[index])}`);
-    if (ids?.length) parts.push(`id ${ids[index]}`);
-    view.note(parts.join(" · "));
+    view.note(
+      quoted(pieces[index]),
+      `probability ${percent(probs.data[index])}`,
+      before && `before ${percent(before.data[index])}`,
+      ids?.length && `id ${ids[index]}`,
+    );
   };
-  const bars = barRows(view, {
-    name: "next tokens",
-    tell,
-    parts: () => ({
-      ghost: h("span", { class: "lv-ghost" }),
-      bar: h("span", { class: "lv-bar" }),
-      value: h("span", { class: "lv-value" }),
-    }),
-  });
+  const bars = barRows(view, { name: "next tokens", tell, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list, axis);
 
   return view.start(() => {

@@ -32,12 +32,10 @@ export function render({ model, el }) {
     const [r, c] = where;
     const column = plain(model.get("col_labels")[c]);
     view.note(
-      [
-        `${model.get("row_axis")} ${plain(model.get("row_labels")[r])}`.trim(),
-        `${model.get("col_axis")} ${/^\d+$/.test(column) ? column : quoted(column)}`,
-        quoted(model.get("pieces")[r * cols + c]),
-        say(values[r * cols + c]),
-      ].join(" · "),
+      `${model.get("row_axis")} ${plain(model.get("row_labels")[r])}`.trim(),
+      `${model.get("col_axis")} ${/^\d+$/.test(column) ? column : quoted(column)}`,
+      quoted(model.get("pieces")[r * cols + c]),
+      say(values[r * cols + c]),
     );
   };
   const select = (r, c, ask = false) => {

@@ -44,15 +44,13 @@ export function render({ model, el }) {
     const label = model.get("pieces")[row];
     if (label === undefined) return view.note("");
     const [raw, scores, exps, weights] = numbers();
-    const parts = [`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`];
-    if (Number.isNaN(weights[row])) parts.push("a later token: masked");
-    else
-      parts.push(
-        `score ${number(scores[row])}`,
-        `e^(score − largest) ${number(exps[row])}`,
-        `share ${percent(weights[row])}`,
-      );
-    view.note(parts.join(" · "));
+    const shares = [
+      `score ${number(scores[row])}`,
+      `e^(score − largest) ${number(exps[row])}`,
+      `share ${percent(weights[row])}`,
+    ];
+    const rest = Number.isNaN(weights[row]) ? ["a later token: masked"] : shares;
+    view.note(`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`, ...rest);
   };
   const at = (event) => {
     const row = event.target.closest(".lv-step-row");
@@ -91,7 +89,7 @@ export function render({ model, el }) {
     }
     row.node = h(
       "div",
-      { class: "lv-step-row", role: "option", "data-index": index },
+      { class: "lv-step-row lv-choice", role: "option", "data-index": index },
       h("span", { class: "lv-label" }, row.piece),
       ...row.steps.map((one) => one.node),
     );

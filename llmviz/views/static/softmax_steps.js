@@ -73,7 +73,13 @@ export function render({ model, el }) {
         cells.push(
           h(
             "span",
-            { class: "lv-one", role: "gridcell", "data-row": row, "data-col": col, "aria-selected": String(chosen) },
+            {
+              class: "lv-one lv-choice",
+              role: "gridcell",
+              "data-row": row,
+              "data-col": col,
+              "aria-selected": String(chosen),
+            },
             bar(row, col),
             h("span", { class: "lv-value" }, text[col](at(row, col))),
           ),

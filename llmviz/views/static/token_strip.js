@@ -36,12 +36,14 @@ export function render({ model, el }) {
     const label = model.get("pieces")[index];
     if (label === undefined) return view.note("");
     const [ids, weights, notes] = [model.get("ids"), floats(model.get("weights")), model.get("notes")];
-    const parts = [`${quoted(label)} · token ${index + 1} of ${model.get("pieces").length}, position ${index}`];
-    if (ids) parts.push(`id ${ids[index]}`);
-    if (weights && !Number.isNaN(weights.data[index]))
-      parts.push(`${model.get("quantity")} ${percent(weights.data[index])}`);
-    if (notes?.[index]) parts.push(notes[index]);
-    view.note(parts.join(" · "));
+    const weight = weights?.data[index];
+    view.note(
+      quoted(label),
+      `token ${index + 1} of ${model.get("pieces").length}, position ${index}`,
+      ids && `id ${ids[index]}`,
+      weights && !Number.isNaN(weight) && `${model.get("quantity")} ${percent(weight)}`,
+      notes?.[index],
+    );
   };
 
   const hover = (index) => {

@@ -9,7 +9,7 @@ const EDGE = 10; // what the handle needs
 export function render({ model, el }) {
   const view = frame(model, el, "two_arrows");
   const picture = s("svg", {
-    class: "lv-plane",
+    class: "lv-drawing lv-plane",
     role: "application",
     tabindex: "0",
     "aria-label":

@@ -42,10 +42,8 @@ export function render({ model, el }) {
     const rows = grid.k <= 4 ? [...Array(grid.k).keys()] : [at];
     const beyond = (r) => (Math.abs(valueOf(r, index)) > model.get("limit") ? " (beyond the scale)" : "");
     view.note(
-      [
-        `${model.get("index_name")} ${index}`,
-        ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim()),
-      ].join(" · "),
+      `${model.get("index_name")} ${index}`,
+      ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim()),
     );
   };
   const select = (index, ask = false) => {

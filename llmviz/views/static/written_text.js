@@ -69,9 +69,8 @@ export function render({ model, el }) {
     const rival = rows.children[row];
     if (!rival) return;
     const does = model.get("chooses") ? "takes" : "explains";
-    view.note(
-      `Enter ${does} ${quoted(rival.querySelector(".lv-piece").textContent)} · ${rival.querySelector(".lv-value").textContent}`,
-    );
+    const [piece, value] = [".lv-piece", ".lv-value"].map((part) => rival.querySelector(part).textContent);
+    view.note(`Enter ${does} ${quoted(piece)}`, value);
   };
   onKeys(list, {
     ...listKeys(select, current, () => last() + 1),
@@ -108,7 +107,7 @@ export function render({ model, el }) {
         return h(
           "div",
           {
-            class: `lv-row${j === picked[i] ? " lv-taken" : ""}`,
+            class: `lv-row lv-choice${j === picked[i] ? " lv-taken" : ""}`,
             "data-index": j,
             "aria-selected": String((chooses || row > 0) && j === row),
           },
@@ -129,9 +128,7 @@ export function render({ model, el }) {
       }),
     );
     const notes = model.get("notes");
-    view.note(
-      picked[i] < 0 ? "" : [`${quoted(pieces[place])} · place ${place + 1}`, notes[i]].filter(Boolean).join(" · "),
-    );
+    view.note(...(picked[i] < 0 ? [] : [quoted(pieces[place]), `place ${place + 1}`, notes[i]]));
   }
 
   let drawn = {};
