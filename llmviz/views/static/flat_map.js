@@ -15,6 +15,7 @@ import {
   quoted,
   s,
   setAttributes,
+  signKey,
   widest,
 } from "./kit.js";
 
@@ -193,23 +194,13 @@ export function render({ model, el }) {
 
   const legend = () => {
     const [groups, used] = [model.get("groups"), new Set(model.get("group_of"))];
-    const line = (kind) =>
-      s("svg", { class: "lv-wide", "aria-hidden": "true" }, s("path", { class: kind, d: "M2 8H32" }));
+    const line = (i) => s("path", { class: ["lv-solid", "lv-dotted"][i], d: "M2 6H32" });
     const hidden = labels.filter(({ crowded }) => crowded).length;
     view.setLegend(
       ...groups.map(
-        (name, i) =>
-          used.has(i) &&
-          h(
-            "span",
-            {},
-            s("svg", { viewBox: "-10 -8 20 16", "aria-hidden": "true" }, sign(i)),
-            h("bdi", {}, pieceNodes(name)),
-          ),
+        (name, i) => used.has(i) && signKey(sign(i, { transform: "translate(17 6)" }), h("bdi", {}, pieceNodes(name))),
       ),
-      ...model
-        .get("line_names")
-        .map((name, i) => labels.length > 0 && h("span", {}, line(["lv-solid", "lv-dotted"][i]), plain(name))),
+      ...model.get("line_names").map((name, i) => labels.length > 0 && signKey(line(i), plain(name))),
       hidden > 0 && `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`,
     );
   };

@@ -80,6 +80,10 @@ export function setPiece(node, marked) {
 export const axisText = (x, y, text, anchor = "middle", attributes = {}) =>
   s("text", { x, y, "text-anchor": anchor, class: "lv-quiet", ...attributes }, text);
 
+/** A sign and what it stands for, for the legend: shapes around the middle of 34 × 12 pixels. */
+export const signKey = (shape, ...meaning) =>
+  h("span", {}, s("svg", { viewBox: "0 0 34 12", "aria-hidden": "true" }, shape), ...meaning);
+
 /** An element that takes the keys; `label` is its name for those who hear the page. */
 export const keyed = (role, kind, label, ...children) =>
   h("div", { class: kind, role, tabindex: "0", "aria-label": label }, ...children);

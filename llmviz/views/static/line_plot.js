@@ -7,7 +7,6 @@ import {
   count,
   floats,
   frame,
-  h,
   minus,
   number,
   onKeys,
@@ -18,6 +17,7 @@ import {
   plotIn,
   quoted,
   s,
+  signKey,
   sizePlot,
   widest,
 } from "./kit.js";
@@ -301,17 +301,11 @@ export function render({ model, el }) {
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
     view.setLegend(
       ...names.map((name, k) =>
-        h(
-          "span",
-          { class: "lv-key" },
-          s(
-            "svg",
-            { width: 34, height: 12, "aria-hidden": "true" },
-            bars
-              ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
-              : s("path", { d: "M1 6L33 6", ...dashed(k) }),
-          ),
-          pieceNodes(name),
+        signKey(
+          bars
+            ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
+            : s("path", { d: "M1 6L33 6", ...dashed(k) }),
+          ...pieceNodes(name),
         ),
       ),
       !bars &&
