@@ -786,11 +786,8 @@ function toSVG(view) {
         const side = sides[i];
         if (side.width)
           shapes.push(
-            s("line", {
-              x1: a,
-              y1: b,
-              x2: c,
-              y2: d,
+            s("path", {
+              d: `M${a} ${b}L${c} ${d}`,
               stroke: side.color,
               "stroke-width": side.width,
               "stroke-dasharray": side.dash,

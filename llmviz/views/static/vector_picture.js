@@ -156,15 +156,8 @@ export function render({ model, el }) {
       for (let r = 0; r < k; r++) {
         const cols = Math.min(perLine, n - line * perLine);
         const [y, offset] = [line * pitch + r * (hgt + between), r * n + line * perLine];
-        if (gap)
-          for (let c = 0; c < cols; c++) {
-            // a gap between cells, none between the lines of pixels
-            const v = values[offset + c];
-            if (Number.isNaN(v)) continue;
-            ctx.fillStyle = scale.css(v);
-            ctx.fillRect(c * w, y, w - gap, hgt);
-          }
-        else paintGrid(ctx, values, { y, rows: 1, cols, w, h: hgt, scale, offset, stride: n });
+        // a gap between cells, none between the lines of pixels
+        paintGrid(ctx, values, { y, rows: 1, cols, w, h: hgt + gap, gap, scale, offset, stride: n });
         const notch = Math.min(3, Math.max(w - gap, 1.5));
         for (let c = 0; c < cols; c++) {
           const v = values[offset + c];
