@@ -393,12 +393,7 @@ class Model:
         )
 
     def _run(
-        self,
-        tokens: list[int],
-        edits: Edits,
-        known: Trace | None = None,
-        n_layers: int = 0,
-        n_tokens: int = 0,
+        self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
     ) -> Trace:
         """A trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
         blocks = known.blocks[:n_layers] if known else ()

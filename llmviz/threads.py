@@ -129,18 +129,15 @@ def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
 def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
     """The processor time, in cores, that this process's cgroup and those above it may use; inf without a quota."""
     quota = math.inf
-    for line in _read(
-        listed
-    ).splitlines():  # 0::/user.slice (version 2), 4:cpu,cpuacct:/docker/1f0a (version 1)
+    for line in _read(listed).splitlines():
+        # 0::/user.slice (version 2), 4:cpu,cpuacct:/docker/1f0a (version 1)
         _, controllers, name = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
         top = mounted / controllers
         group = top / name.lstrip("/")
-        for folder in (
-            group,
-            *group.parents,
-        ):  # inside a container `name` may be the host's: then only `top` is there
+        # Inside a container `name` may be the host's: then only `top` is there.
+        for folder in (group, *group.parents):
             if controllers:
                 numbers = [_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")]
             else:

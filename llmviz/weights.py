@@ -129,9 +129,8 @@ def _open_cache(folder: Path, source: dict) -> Weights | None:
         # Touched since it was written (a copy, a backup, a damaged disk): only its hash can tell.
         if _identity(data) != index["data_identity"] and _sha256(data) != index["data_sha256"]:
             return None
-        numbers = np.asarray(
-            np.memmap(data, np.float32, mode="r")
-        )  # as plain arrays: views of them are faster
+        # as plain arrays: views of them are faster
+        numbers = np.asarray(np.memmap(data, np.float32, mode="r"))
         arrays = {
             name: numbers[start : start + int(np.prod(shape))].reshape(shape)
             for name, (start, shape) in index["arrays"].items()
@@ -140,14 +139,8 @@ def _open_cache(folder: Path, source: dict) -> Weights | None:
         if len(index["vocabulary"]["tokens"]) != config.n_vocab:
             return None
         return _assemble(config, arrays, index["vocabulary"])
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-    ):  # whatever is wrong with it, make it anew
-        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None  # whatever is wrong with it, make it anew
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:

@@ -100,8 +100,7 @@ def the_guess_comes_late(model) -> Measured:
 
 def moved(model, text: str, edits: Edits) -> float:
     """Half the summed difference of the probabilities: what moved from some tokens to others."""
-    before, after = (Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits))
-    return float(np.abs(after - before).sum() / 2)
+    return experiments.moved(*(Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits)))
 
 
 def other_first(model, text: str, edits: Edits) -> bool:

@@ -1,6 +1,7 @@
 """What notebook 02 says, over many words."""
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -285,25 +286,26 @@ def map_neighbours(model) -> Measured:
     )
 
 
+def right_of_families(model, says: str, what: str) -> Measured:
+    values = {name: share(model, listed, what) for name, listed in FAMILIES.items()}
+    return Measured(says, values, "% of 182", lambda v: v > 50)
+
+
 def arithmetic(model) -> Measured:
-    values = {name: share(model, listed, "right") for name, listed in FAMILIES.items()}
-    return Measured("a − b + c is right more often than not", values, "% of 182", lambda v: v > 50)
+    return right_of_families(model, "a − b + c is right more often than not", "right")
 
 
 def a_plus_c(model) -> Measured:
     """A control: nothing subtracted."""
-    values = {name: share(model, listed, "added") for name, listed in FAMILIES.items()}
-    return Measured("So is a + c", values, "% of 182", lambda v: v > 50)
+    return right_of_families(model, "So is a + c", "added")
 
 
 def c_alone(model) -> Measured:
-    values = {name: share(model, listed, "c_alone") for name, listed in FAMILIES.items()}
-    return Measured("So is c alone", values, "% of 182", lambda v: v > 50)
+    return right_of_families(model, "So is c alone", "c_alone")
 
 
 def arithmetic_untouched(model) -> Measured:
-    values = {name: share(model, listed, "untouched") for name, listed in FAMILIES.items()}
-    return Measured("a − b + c is right with nothing left out", values, "% of 182", lambda v: v > 50)
+    return right_of_families(model, "a − b + c is right with nothing left out", "untouched")
 
 
 def share(model, listed: str, what: str) -> float:
@@ -318,11 +320,14 @@ def senses(model) -> dict[str, np.ndarray]:
     return {word: alike_by_layer([model.trace(text) for text in texts]) for word, texts in SENSES.items()}
 
 
+def of_senses(model, says: str, more: Callable[..., float], unit: str = "") -> Measured:
+    values = {word: float(more(*curves)) for word, curves in senses(model).items()}
+    return Measured(says, values, unit, lambda v: v > 0)
+
+
 def senses_part(model) -> Measured:
-    values = {word: float(same[10] - other[10]) for word, (same, other, *_) in senses(model).items()}
-    return Measured(
-        "After 10 layers the senses are apart", values, "more alike in one sense", lambda v: v > 0
-    )
+    says = "After 10 layers the senses are apart"
+    return of_senses(model, says, lambda same, other, *_: same[10] - other[10], "more alike in one sense")
 
 
 def topics_part(model) -> Measured:
@@ -337,33 +342,18 @@ def topics_part(model) -> Measured:
 
 
 def other_sense_before_unrelated(model) -> Measured:
-    values = {word: float(other[-1] - unlike[-1]) for word, (_, other, _, unlike) in senses(model).items()}
-    return Measured(
-        "After all layers the other sense is more alike than another word in another sentence",
-        values,
-        "",
-        lambda v: v > 0,
-    )
+    says = "After all layers the other sense is more alike than another word in another sentence"
+    return of_senses(model, says, lambda _, other, __, unlike: other[-1] - unlike[-1])
 
 
 def word_before_sentence(model) -> Measured:
-    values = {word: float(other[10] - control[10]) for word, (_, other, control, _) in senses(model).items()}
-    return Measured(
-        "After 10 layers the same word is more alike than another word in its place",
-        values,
-        "",
-        lambda v: v > 0,
-    )
+    says = "After 10 layers the same word is more alike than another word in its place"
+    return of_senses(model, says, lambda _, other, control, __: other[10] - control[10])
 
 
 def sentence_before_word(model) -> Measured:
-    values = {word: float(control[-1] - other[-1]) for word, (_, other, control, _) in senses(model).items()}
-    return Measured(
-        "After all layers another word in its place is more alike than the same word",
-        values,
-        "",
-        lambda v: v > 0,
-    )
+    says = "After all layers another word in its place is more alike than the same word"
+    return of_senses(model, says, lambda _, other, control, __: control[-1] - other[-1])
 
 
 def nobody_on_the_way(model) -> Measured:

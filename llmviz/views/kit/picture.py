@@ -24,9 +24,7 @@ from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
 CLOSED = "(closed: its cell has run again)"
-PAGE_LIMIT = (
-    5_000  # numbers in what the page sends at once; the most that any picture needs are some hundreds
-)
+PAGE_LIMIT = 5_000  # numbers in what the page sends at once; no picture needs more than some hundreds
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 

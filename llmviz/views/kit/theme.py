@@ -103,12 +103,6 @@ def script_constants() -> dict:
     }
 
 
-def plotly_colorscale(name: str, theme: str = "light") -> list[list]:
-    """ "sequential" or "diverging" in plotly's form, [[0.0, "#…"], …, [1.0, "#…"]]."""
-    stops = {"sequential": SEQUENTIAL, "diverging": DIVERGING}[name][theme]
-    return [[i / (len(stops) - 1), color] for i, color in enumerate(stops)]
-
-
 def plotly_template(stage: str = "embeddings"):
     """A plotly template with the kit's look: transparent, so that it sits on a light or a dark page alike.
 
@@ -116,8 +110,7 @@ def plotly_template(stage: str = "embeddings"):
     """
     import plotly.graph_objects as go
 
-    accent = STAGE_COLORS[stage][0]
-    others = [STAGE_COLORS[s][0] for s in STAGES if s != stage]
+    accent, others = stage_color(stage), [STAGE_COLORS[s][0] for s in STAGES if s != stage]
     clear, grid = "rgba(0,0,0,0)", "rgba(128,134,142,0.25)"
     axis = {
         "gridcolor": grid,
@@ -137,10 +130,6 @@ def plotly_template(stage: str = "embeddings"):
             },
             "title": {"font": {"size": SIZES["title"] - 2}, "x": 0.01, "xanchor": "left"},
             "colorway": [accent, *others],
-            "colorscale": {
-                "sequential": plotly_colorscale("sequential"),
-                "diverging": plotly_colorscale("diverging"),
-            },
             "xaxis": axis,
             "yaxis": axis,
             "scene": {"xaxis": axis_3d, "yaxis": axis_3d, "zaxis": axis_3d},

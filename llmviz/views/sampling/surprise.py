@@ -34,7 +34,7 @@ class Surprise(Explorer):
 
     @one_at_a_time
     def draw(self, trace: Trace) -> None:
-        logits = trace.lens(len(trace.blocks) - 1)
+        logits = trace.all_logits()
         bits = sampling.surprise(logits, trace.tokens)
         notes = ["the first token: nothing to guess it from"]
         for row, one in zip(logits[:-1], bits):
@@ -55,11 +55,10 @@ class Surprise(Explorer):
     def _explain(self, position: int) -> Explanation:
         if not position:
             raise ValueError("nothing comes before the first token")
-        trace, last = self.prompt.trace, len(self.prompt.trace.blocks) - 1
-        source = f"trace.lens({last})[{position - 1}]"
+        trace = self.prompt.trace
         return provenance.prob(
-            trace.lens(last)[position - 1],
+            trace.logits_at(position - 1),
             trace.tokens[position],
             piece=trace.pieces[position],
-            source=source,
+            source=f"trace.logits_at({position - 1})",
         )

@@ -8,31 +8,34 @@ import {
   floats,
   frame,
   h,
+  indexUnder,
+  keyed,
   KIT,
+  listKeys,
   markLegend,
   onKeys,
+  onPointer,
   percent,
+  putChips,
   quoted,
   s,
   scaleLegend,
   selectChip,
   setAttributes,
+  shadeChip,
   tooLong,
-  uid,
 } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "arcs");
   const paths = s("g", {});
   const over = s("svg", { "aria-hidden": "true" }, paths);
-  const list = h("div", {
-    class: "lv-chips lv-line-of-chips",
-    role: "listbox",
-    tabindex: "0",
-    "aria-label": "tokens; up and down step through what the selected one looks at",
-  });
+  const list = keyed(
+    "listbox",
+    "lv-chips lv-line-of-chips",
+    "tokens; up and down step through what the selected one looks at",
+  );
   view.body.append(over, list);
-  const prefix = uid();
   const MOST = 1500; // arcs drawn at once, the strongest; more would be a carpet
   let chips = [];
   let arcs = []; // {from, to, weight}, weakest first, so that the strongest lie on top
@@ -85,28 +88,20 @@ export function render({ model, el }) {
     const { from, to } = event.target.dataset;
     return from === undefined ? null : { from: Number(from), to: Number(to), weight: at(Number(from), Number(to)) };
   };
-  over.addEventListener("pointermove", (event) => light(arcOf(event) ?? cursor));
-  over.addEventListener("pointerleave", () => light(cursor));
-  over.addEventListener("click", (event) => {
-    cursor = arcOf(event);
-    if (cursor) {
-      light(cursor);
-      ask(cursor);
-    }
-  });
+  const press = (arc) => {
+    cursor = arc;
+    light(arc);
+    ask(arc);
+  };
+  onPointer(over, arcOf, (arc) => light(arc ?? cursor), press);
   list.addEventListener("click", (event) => {
-    const node = event.target.closest(".lv-chip");
-    if (!node) return;
-    const index = Number(node.dataset.index);
-    select(index === current() ? null : index);
+    const index = indexUnder(event);
+    if (index !== undefined) select(index === current() ? null : index);
   });
   onKeys(list, {
-    ArrowRight: () => select(Math.min(current() + 1, chips.length - 1)),
-    ArrowLeft: () => select(Math.max(current() - 1, 0)),
+    ...listKeys(select, current, () => chips.length),
     ArrowDown: step(1),
     ArrowUp: step(-1),
-    Home: () => select(0),
-    End: () => select(chips.length - 1),
     Backspace: () => select(null),
     Delete: () => select(null),
     Enter: () => {
@@ -134,11 +129,12 @@ export function render({ model, el }) {
   }
 
   return view.start(() => {
-    const [pieces, ids, selected] = [model.get("pieces"), model.get("ids"), model.get("selected")];
+    const [pieces, ids, selected] = ["pieces", "ids", "selected"].map((name) => model.get(name));
     const fresh = pieces !== drawn.pieces || ids !== drawn.ids;
     if (fresh) {
+      const old = chips;
       chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
-      list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      putChips(list, old, chips);
       view.root.classList.toggle("lv-many", chips.length > 64);
       cursor = null;
     }
@@ -147,13 +143,9 @@ export function render({ model, el }) {
     weights = floats(drawn.weights);
     const scale = colorScale("weight", view.theme);
     const one = selected !== null && weights && selected < weights.shape[0] ? selected : null;
-    chips.forEach((node, i) => {
-      // with a token selected, the others wear their weight as in a token strip
-      const v = one === null || i >= weights.shape[1] ? NaN : at(one, i);
-      node.style.backgroundColor = Number.isNaN(v) ? "" : scale.css(v);
-      node.style.color = Number.isNaN(v) ? "" : scale.ink(v);
-    });
-    selectChip(list, chips, selected, prefix);
+    // with a token selected, the others wear their weight as in a token strip
+    chips.forEach((node, i) => shadeChip(node, one === null || i >= weights.shape[1] ? NaN : at(one, i), scale));
+    selectChip(list, chips, selected);
     const node = chips[selected];
     const { scrollLeft, clientWidth } = view.body;
     if (
@@ -190,13 +182,11 @@ export function render({ model, el }) {
     );
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
-      ...[tooLong(pieces.length)].filter(Boolean).map((text) => h("b", {}, text)),
-      h("span", {}, "thicker arc = larger weight"),
-      ...(one === null ? [] : [scaleLegend(scale, "shade = weight")]),
-      h("span", {}, one === null ? left : `${left}: ${percent(chosen.rest)} in all`),
-      ...(chosen.dropped
-        ? [h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`)]
-        : []),
+      tooLong(pieces.length),
+      "thicker arc = larger weight",
+      one !== null && scaleLegend(scale, "shade = weight"),
+      one === null ? left : `${left}: ${percent(chosen.rest)} in all`,
+      chosen.dropped && h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`),
       ...markLegend(pieces),
     );
     tell();

@@ -1,11 +1,15 @@
 // A vocabulary in training. Python sent which merge glues which bytes; here the slider only picks how many are done.
 
 import {
+  axisText,
   chip,
   chipOnNextLine,
   count,
   frame,
   h,
+  indexUnder,
+  keyed,
+  listKeys,
   markLegend,
   onKeys,
   pieceNodes,
@@ -14,21 +18,14 @@ import {
   selectChip,
   setAttributes,
   setText,
-  uid,
 } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "bpe_training");
   const bar = player(view, { steps: () => model.get("tokens").length, name: "merges", pace: 450 });
-  const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text in its parts" });
-  const curve = s("svg", { class: "lv-curve", "aria-hidden": "true" });
-  const vocabulary = h("div", {
-    class: "lv-chips lv-vocabulary",
-    role: "listbox",
-    tabindex: "0",
-    "aria-label": "the tokens learned so far",
-  });
-  const prefix = uid();
+  const text = keyed("group", "lv-text", "the text in its parts");
+  const curve = s("svg", { class: "lv-drawing", "aria-hidden": "true" });
+  const vocabulary = keyed("listbox", "lv-chips lv-vocabulary", "the tokens learned so far");
   let drawn = {};
   let chips = [];
   let parts = new Map(); // "first byte-last byte" → the nodes that show it
@@ -50,20 +47,17 @@ export function render({ model, el }) {
   };
   const current = () => model.get("chosen") ?? model.get("step") - 1;
   vocabulary.addEventListener("click", (event) => {
-    const node = event.target.closest(".lv-chip");
-    if (node) choose(Number(node.dataset.index));
+    const index = indexUnder(event);
+    if (index !== undefined) choose(index);
   });
   const move = (to) => {
     if (to >= 0 && to < model.get("step")) view.set({ chosen: to });
   };
   onKeys(vocabulary, {
-    ArrowRight: () => move(current() + 1),
-    ArrowLeft: () => move(current() - 1),
+    ...listKeys(move, current, () => model.get("step")),
     ArrowDown: () =>
       chips.length && move(Math.min(chipOnNextLine(chips, Math.max(0, current()), 1), model.get("step") - 1)),
     ArrowUp: () => chips.length && move(chipOnNextLine(chips, Math.max(0, current()), -1)),
-    Home: () => move(0),
-    End: () => move(model.get("step") - 1),
   });
 
   const makePart = (label, ends) => {
@@ -114,20 +108,15 @@ export function render({ model, el }) {
     const y = (v) => H - B - (v / Math.max(1, n[0])) * (H - T - B);
     points = n.map((v, i) => [x(i).toFixed(1), y(v).toFixed(1)]);
     setAttributes(curve, { width, height: H, viewBox: `0 0 ${width} ${H}` });
-    const tick = (at, label) =>
-      s("text", { class: "lv-tick", x: x(at), y: H - B + 20, "text-anchor": at ? "end" : "start" }, label);
+    const tick = (at, label) => axisText(x(at), H - B + 20, label, at ? "end" : "start");
     curve.replaceChildren(
       s("line", { class: "lv-axisline", x1: L, x2: width - R, y1: H - B, y2: H - B }),
       s("line", { class: "lv-axisline", x1: L, x2: L, y1: T, y2: H - B }),
-      s("text", { class: "lv-tick", x: L - 7, y: y(n[0]) + 5, "text-anchor": "end" }, count(n[0])),
-      s("text", { class: "lv-tick", x: L - 7, y: y(0) + 5, "text-anchor": "end" }, "0"),
+      axisText(L - 7, y(n[0]) + 5, count(n[0]), "end"),
+      axisText(L - 7, y(0) + 5, "0", "end"),
       tick(0, count(model.get("n_start"))),
       ...(n.length > 1 ? [tick(n.length - 1, count(model.get("n_start") + n.length - 1))] : []),
-      s(
-        "text",
-        { class: "lv-tick", x: (L + width - R) / 2, y: H - 6, "text-anchor": "middle" },
-        "size of the vocabulary",
-      ),
+      axisText((L + width - R) / 2, H - 6, "size of the vocabulary"),
       s("polyline", { class: "lv-later", points: points.join(" ") }),
       done,
       dot,
@@ -168,12 +157,8 @@ export function render({ model, el }) {
     drawCurve(step);
     bar.show(step);
     view.note(model.get("told")[step] ?? "");
-    if (tokens !== drawn.tokens || view.theme !== drawn.theme)
-      view.legend.replaceChildren(
-        h("span", {}, "filled: the token chosen below (else the newest)"),
-        ...markLegend(Object.values(labels)),
-      );
-    selectChip(vocabulary, chips, on, prefix);
-    drawn = { tokens, labels, bytes: model.get("bytes"), theme: view.theme, nParts, across, width };
+    view.setLegend("filled: the token chosen below (else the newest)", ...markLegend(Object.values(labels)));
+    selectChip(vocabulary, chips, on);
+    drawn = { tokens, labels, bytes: model.get("bytes"), nParts, across, width };
   });
 }

@@ -4,16 +4,18 @@ import {
   clamp,
   floats,
   frame,
-  h,
-  indexAt,
+  indexUnder,
   markLegend,
   onKeys,
+  onPointer,
   percent,
   pieceText,
   plain,
   plotIn,
+  reveal,
   s,
   shorten,
+  sizePlot,
   widest,
 } from "./kit.js";
 
@@ -27,8 +29,7 @@ export function render({ model, el }) {
   const current = () => Math.min(model.get("selected") ?? 0, nodes.length - 1);
   const select = (index, ask = false) => {
     if (!nodes[index]) return;
-    view.set({ selected: index });
-    ask && index ? view.ask(index) : view.follow(index);
+    view.select(index, ask && index > 0);
   };
   const parent = () => nodes[current()]?.parent ?? -1;
   const beside = (by) => {
@@ -36,21 +37,13 @@ export function render({ model, el }) {
     const column = nodes.filter((one) => one.depth === here.depth).toSorted((a, b) => a.y - b.y);
     select(column[column.indexOf(here) + by]?.index);
   };
-  const indexOf = (event) => indexAt(event, "[data-index]");
-  plot.addEventListener("click", (event) => {
-    const i = indexOf(event);
-    if (i !== null) select(i, true);
-  });
-  plot.addEventListener("pointermove", (event) => {
-    const i = indexOf(event);
-    if (i === hovered) return;
-    hovered = i;
-    light(i ?? current());
-  });
-  plot.addEventListener("pointerleave", () => {
-    hovered = null;
-    light(current());
-  });
+  const hover = (index) => {
+    if (index === hovered) return;
+    hovered = index;
+    light(index ?? current());
+  };
+  const partAt = (event) => indexUnder(event) ?? null;
+  onPointer(plot, partAt, hover, (index) => select(index, true));
   onKeys(plot, {
     ArrowRight: () => select(nodes[current()]?.children[0]?.index),
     ArrowLeft: () => parent() >= 0 && select(parent()),
@@ -91,13 +84,8 @@ export function render({ model, el }) {
   }
 
   return view.start(() => {
-    const [pieces, parents, counts, probs, n] = [
-      model.get("pieces"),
-      model.get("parents"),
-      model.get("counts"),
-      floats(model.get("probs")),
-      model.get("n"),
-    ];
+    const [pieces, parents, counts, n] = ["pieces", "parents", "counts", "n"].map((name) => model.get(name));
+    const probs = floats(model.get("probs"));
     const slot = clamp(560 / Math.max(1, n), 27, 40); // the height of one continuation
     const line = Math.min(0.62 * slot, 200 / Math.max(1, n)); // and its thickness
     nodes = [];
@@ -172,22 +160,14 @@ export function render({ model, el }) {
         ),
       );
     }
-    plot.style.width = `${width}px`;
-    plot.style.height = `${height}px`;
-    plot.replaceChildren(s("svg", { width, height, role: "presentation" }, ribbons, tokens));
-    view.legend.replaceChildren(
-      ...(nodes.length ? [h("span", {}, `width of a branch: its share of ${n} continuations`)] : []),
-      ...markLegend(pieces),
-    );
+    plot.replaceChildren(s("svg", { role: "presentation" }, ribbons, tokens));
+    sizePlot(plot, width, height);
+    view.setLegend(nodes.length > 0 && `width of a branch: its share of ${n} continuations`, ...markLegend(pieces));
     for (const node of nodes)
       Object.assign(node, { left: left[node.depth], right: left[node.depth] + wide[node.index] });
     const chosen = model.get("selected");
-    if (chosen !== null && chosen !== shown && nodes[chosen]) {
-      // on a narrow page: bring what the keys chose into view
-      const [{ left: from, right: to }, body] = [nodes[chosen], view.body];
-      if (from < body.scrollLeft) body.scrollLeft = from - 12;
-      else if (to > body.scrollLeft + body.clientWidth) body.scrollLeft = to + 12 - body.clientWidth;
-    }
+    if (chosen !== null && chosen !== shown && nodes[chosen])
+      reveal(view.body, nodes[chosen].left, nodes[chosen].right, 12); // on a narrow page
     shown = chosen;
     light(hovered ?? current());
   });

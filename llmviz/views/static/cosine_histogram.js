@@ -1,11 +1,11 @@
 // How many of some pairs have which cosine, and where one pair stands among them.
 
-import { clamp, count, frame, h, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
+import { axisText, clamp, count, frame, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
   const picture = s("svg", {
-    class: "lv-histogram",
+    class: "lv-drawing lv-histogram",
     role: "application",
     tabindex: "0",
     "aria-label": "histogram of cosines",
@@ -24,16 +24,11 @@ export function render({ model, el }) {
     const x = (v) => SIDE + ((v - low) / (high - low)) * (width - 2 * SIDE);
     return { edges, width, x, low, high };
   };
+  const pairs = () => model.get("counts").reduce((a, b) => a + b, 0);
   const tell = () => {
-    const counts = model.get("counts");
     const { edges } = geometry();
     if (at === null) return view.note(model.get("verdict"));
-    const share =
-      counts[at] /
-      Math.max(
-        1,
-        counts.reduce((a, b) => a + b, 0),
-      );
+    const share = model.get("counts")[at] / Math.max(1, pairs());
     view.note(
       `cosine ${minus(edges[at].toFixed(2))} to ${minus(edges[at + 1].toFixed(2))}: ${percent(share)} of these pairs`,
     );
@@ -51,21 +46,18 @@ export function render({ model, el }) {
   };
   const start = () => at ?? bin(model.get("value") ?? 0);
 
+  const leave = () => {
+    at = null;
+    light();
+    tell();
+  };
   picture.addEventListener("pointermove", (event) => {
     const { low, high, width } = geometry();
     const part = (event.clientX - picture.getBoundingClientRect().left - SIDE) / (width - 2 * SIDE);
     move(bin(low + part * (high - low)));
   });
-  picture.addEventListener("pointerleave", () => {
-    at = null;
-    light();
-    tell();
-  });
-  picture.addEventListener("blur", () => {
-    at = null;
-    light();
-    tell();
-  });
+  picture.addEventListener("pointerleave", leave);
+  picture.addEventListener("blur", leave);
   picture.addEventListener("click", () => ask());
   onKeys(picture, {
     ArrowRight: () => move(start() + 1),
@@ -93,27 +85,14 @@ export function render({ model, el }) {
     );
     const ticks = [];
     for (let v = Math.ceil(edges[0] * 5) / 5; v <= edges.at(-1) + 1e-9; v += 0.2)
-      ticks.push(
-        s(
-          "text",
-          { class: "lv-tick", x: x(v), y: floor + 22, "text-anchor": "middle" },
-          minus(String(Number(v.toFixed(1)))),
-        ),
-      );
+      ticks.push(axisText(x(v), floor + 22, minus(String(Number(v.toFixed(1))))));
     const flag = (v, text, y0, kind, left = x(v) > width / 2) => {
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
-        s(
-          "text",
-          {
-            class: kind,
-            x: x(v) + (left ? -6 : 6),
-            y: y0 + 4,
-            "text-anchor": left ? "end" : "start",
-            "dominant-baseline": "middle",
-          },
-          text,
-        ),
+        axisText(x(v) + (left ? -6 : 6), y0 + 4, text, left ? "end" : "start", {
+          class: kind,
+          "dominant-baseline": "middle",
+        }),
       ];
     };
     picture.replaceChildren(
@@ -125,7 +104,7 @@ export function render({ model, el }) {
             median,
             `half of these are below ${minus(median.toFixed(2))}`,
             32,
-            "lv-median",
+            "lv-median lv-quiet",
             value === null ? undefined : value > median,
           )
         : []),
@@ -139,13 +118,7 @@ export function render({ model, el }) {
           )),
     );
     light();
-    view.setLegend(
-      h(
-        "span",
-        {},
-        `across: cosine · up: number of pairs, of ${count(counts.reduce((a, b) => a + b, 0))}: ${model.get("among")}`,
-      ),
-    );
+    view.setLegend(`across: cosine · up: number of pairs, of ${count(pairs())}: ${model.get("among")}`);
     tell();
   });
 }

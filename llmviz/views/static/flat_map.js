@@ -1,6 +1,7 @@
 // Points with names, in groups. Python sent their places; here they are drawn, and the names put where there is room.
 
 import {
+  axisText,
   clamp,
   floats,
   frame,
@@ -14,6 +15,7 @@ import {
   quoted,
   s,
   setAttributes,
+  signKey,
   widest,
 } from "./kit.js";
 
@@ -30,11 +32,11 @@ export function render({ model, el }) {
   const view = frame(model, el, "flat_map");
   const [strokes, points, names] = [s("g"), s("g"), s("g")];
   const ring = s("circle", { class: "lv-ring", r: 12 });
-  const [across, up] = [0, 1].map(() => s("text", { class: "lv-axis-name", "text-anchor": "middle" }));
+  const [across, up] = [0, 1].map(() => axisText(0, 0, ""));
   const picture = s(
     "svg",
     {
-      class: "lv-map",
+      class: "lv-drawing lv-map",
       tabindex: "0",
       role: "application",
       "aria-label": "map of points; the arrow keys go to the next one in that direction",
@@ -70,17 +72,11 @@ export function render({ model, el }) {
     const [pieces, places] = [model.get("pieces"), floats(model.get("places"))];
     if (!pieces[index]) return view.note(pieces.length ? "Point at a word, or use the arrow keys." : "");
     const where = model.get("axes").map((_, k) => `direction ${k + 1}: ${number(places.data[2 * index + k])}`);
-    view.note(
-      [quoted(pieces[index]), plain(model.get("groups")[model.get("group_of")[index]] ?? ""), ...where]
-        .filter(Boolean)
-        .join(" · "),
-    );
+    const group = model.get("groups")[model.get("group_of")[index]] ?? "";
+    view.note(quoted(pieces[index]), plain(group), ...where);
   };
   const select = (index) => {
-    if (at[index]) {
-      view.set({ selected: index });
-      view.follow(index);
-    }
+    if (at[index]) view.select(index);
   };
   const near = (event) => {
     // the point under the pointer, or close to it
@@ -198,28 +194,14 @@ export function render({ model, el }) {
 
   const legend = () => {
     const [groups, used] = [model.get("groups"), new Set(model.get("group_of"))];
-    const line = (kind) =>
-      s("svg", { class: "lv-wide", "aria-hidden": "true" }, s("path", { class: kind, d: "M2 8H32" }));
+    const line = (i) => s("path", { class: ["lv-solid", "lv-dotted"][i], d: "M2 6H32" });
     const hidden = labels.filter(({ crowded }) => crowded).length;
-    view.legend.replaceChildren(
-      ...groups.flatMap((name, i) =>
-        used.has(i)
-          ? [
-              h(
-                "span",
-                {},
-                s("svg", { viewBox: "-10 -8 20 16", "aria-hidden": "true" }, sign(i)),
-                h("bdi", {}, pieceNodes(name)),
-              ),
-            ]
-          : [],
+    view.setLegend(
+      ...groups.map(
+        (name, i) => used.has(i) && signKey(sign(i, { transform: "translate(17 6)" }), h("bdi", {}, pieceNodes(name))),
       ),
-      ...(labels.length
-        ? model.get("line_names").map((name, i) => h("span", {}, line(["lv-solid", "lv-dotted"][i]), plain(name)))
-        : []),
-      ...(hidden
-        ? [h("span", {}, `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`)]
-        : []),
+      ...model.get("line_names").map((name, i) => labels.length > 0 && signKey(line(i), plain(name))),
+      hidden > 0 && `${hidden} without room for ${hidden === 1 ? "its name" : "their names"}: point at them`,
     );
   };
 

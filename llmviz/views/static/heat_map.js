@@ -1,6 +1,8 @@
 // A grid of numbers: rows look "from", columns "to". The canvas holds the cells, the SVG over it labels and marks.
 
 import {
+  axisText,
+  cellKeys,
   clamp,
   colorScale,
   count,
@@ -12,10 +14,10 @@ import {
   minus,
   number,
   onKeys,
+  onPointer,
   paintGrid,
   percent,
   pieceText,
-  pixelRatio,
   plain,
   plotIn,
   quoted,
@@ -24,53 +26,53 @@ import {
   setAttributes,
   shorten,
   sizeCanvas,
+  sizePlot,
   thinning,
   tooLong,
   widest,
 } from "./kit.js";
 
+const CELLS = ["values", "kind", "limit", "quantity", "numbers", "cell_text"];
+const EDGES = ["row_labels", "col_labels", "row_axis", "col_axis"];
+
 export function render({ model, el }) {
   const view = frame(model, el, "heat_map");
   const canvas = h("canvas", {});
-  const [words, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
-  const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
+  const [texts, picks, point] = [s("g", {}), s("g", {}), s("rect", { class: "lv-point", rx: 3 })];
+  const over = s("svg", { "aria-hidden": "true" }, texts, picks, point);
   const plot = plotIn(view, "heat map: the arrow keys move from cell to cell", canvas, over);
   let grid = null; // what is drawn: {rows, cols, values, left, top, w, h, gap}
-  let drawn = {};
 
   const labelOf = (labels, i) => (/^[\d.]+$/.test(labels[i]) ? labels[i] : quoted(labels[i] ?? ""));
   const axis = (name) => model.get(name).replace(/\s*\(.*\)$/, "");
   const valueOf = (r, c) => grid.values[r * grid.stride + c];
+  const nameOf = (kind) => model.get("quantity") || { weight: "weight", prob: "probability", signed: "" }[kind];
   const say = (v) => {
     const kind = model.get("kind");
     if (Number.isNaN(v)) return "blank (masked)";
-    const name = model.get("quantity") || { weight: "weight", prob: "probability", signed: "" }[kind];
-    return `${name} ${kind === "prob" ? percent(v) : number(v)}`.trim();
+    return `${nameOf(kind)} ${kind === "prob" ? percent(v) : number(v)}`.trim();
   };
   const tell = (where) => {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
     const [r, c] = where;
-    const text = model.get("cell_text")?.[r]?.[c];
     view.note(
-      [
-        `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
-        `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
-        say(valueOf(r, c)),
-        ...(text ? [plain(text)] : []),
-      ].join(" · "),
+      `${axis("row_axis")} ${labelOf(model.get("row_labels"), r)}`,
+      `${axis("col_axis")} ${labelOf(model.get("col_labels"), c)}`,
+      say(valueOf(r, c)),
+      plain(model.get("cell_text")?.[r]?.[c] ?? ""),
     );
   };
 
   const select = (r, c, ask = false) => {
     if (!grid?.rows || !grid.cols) return;
     const where = [clamp(r, 0, grid.rows - 1), clamp(c, 0, grid.cols - 1)];
-    view.set({ selected: where });
-    ask ? view.ask(...where) : view.follow(...where);
+    view.select(where, ask);
     const [x, y] = [grid.left + where[1] * grid.w, view.body.scrollLeft];
     if (x < y + grid.left || x + grid.w > y + view.body.clientWidth)
       view.body.scrollLeft = x - view.body.clientWidth / 2;
   };
   const cellAt = (event) => {
+    if (!grid) return null;
     const box = canvas.getBoundingClientRect();
     const [c, r] = [Math.floor((event.clientX - box.left) / grid.w), Math.floor((event.clientY - box.top) / grid.h)];
     return r >= 0 && c >= 0 && r < grid.rows && c < grid.cols ? [r, c] : null;
@@ -86,34 +88,14 @@ export function render({ model, el }) {
     if (where) setAttributes(point, rect(...where));
     tell(where ?? model.get("selected"));
   };
-  plot.addEventListener("pointermove", (event) => hover(grid && cellAt(event)));
-  plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => {
-    const where = grid && cellAt(event);
-    if (where) select(...where, true);
-  });
-  const move = (rows, cols) => () => {
-    const now = model.get("selected");
-    now ? select(now[0] + rows, now[1] + cols) : select(0, 0);
-  };
-  const here = () => model.get("selected") ?? [0, 0];
-  onKeys(plot, {
-    ArrowUp: move(-1, 0),
-    ArrowDown: move(1, 0),
-    ArrowLeft: move(0, -1),
-    ArrowRight: move(0, 1),
-    Home: () => select(here()[0], 0),
-    End: () => select(here()[0], lastOf(here()[0])),
-    PageUp: () => select(0, here()[1]),
-    PageDown: () => select(grid.rows - 1, here()[1]),
-    Enter: () => select(...here(), true),
-  });
+  onPointer(plot, cellAt, hover, (where) => select(...where, true));
   const lastOf = (r) => {
     // the last cell of a row that is not masked
     let c = grid.cols - 1;
     while (c > 0 && Number.isNaN(valueOf(r, c))) c--;
     return c;
   };
+  onKeys(plot, cellKeys(view, { select, rows: () => grid.rows, last: lastOf }));
 
   /** Labels cut to n characters, with the width of the widest at 18 px; measured once as long as they stay. */
   const known = new Map();
@@ -228,12 +210,8 @@ export function render({ model, el }) {
     const [atRow, atCol] = selected ?? [-1, -1];
     const near = (i, at, step) => at >= 0 && i !== at && Math.abs(i - at) < step; // would touch the selected label
     const out = [
-      s(
-        "text",
-        { x: left - 12, y: top - 8 - Math.max(0, (rowSize - hgt) / 2), "text-anchor": "end", class: "lv-quiet" },
-        grid.rowTitle,
-      ),
-      s("text", { x: left, y: 14, class: "lv-quiet" }, `${model.get("col_axis")} →`),
+      axisText(left - 12, top - 8 - Math.max(0, (rowSize - hgt) / 2), grid.rowTitle, "end"),
+      axisText(left, 14, `${model.get("col_axis")} →`, "start"),
     ];
     rowNames.forEach((name, r) => {
       if (r !== atRow && (r % rowStep || near(r, atRow, rowStep))) return;
@@ -262,7 +240,7 @@ export function render({ model, el }) {
             }),
       );
     });
-    words.replaceChildren(...out);
+    texts.replaceChildren(...out);
     picks.replaceChildren(
       ...(selected
         ? [
@@ -274,42 +252,32 @@ export function render({ model, el }) {
   }
 
   return view.start(() => {
-    const raw = model.get("values");
-    const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
-    const now = { raw, rowLabels, colLabels, theme: view.theme, width: view.width(), ratio: pixelRatio() };
-    for (const name of ["kind", "limit", "quantity", "numbers", "cell_text", "row_axis", "col_axis"])
-      now[name] = model.get(name);
-    const fresh = Object.keys(now).some((key) => now[key] !== drawn[key]);
+    const fresh = view.changed(...CELLS, ...EDGES);
     const selected = model.get("selected");
     if (fresh) {
-      drawn = now;
-      const values = floats(raw);
+      const [values, kind] = [floats(model.get("values")), model.get("kind")];
+      const [rowLabels, colLabels] = [model.get("row_labels"), model.get("col_labels")];
       view.ink = getComputedStyle(view.root).getPropertyValue("--lv-ink");
       grid = values && values.data.length ? plan(values, rowLabels, colLabels) : null;
       plot.hidden = !grid;
       if (!grid) {
-        view.setLegend(h("span", {}, "no numbers yet"));
+        view.setLegend("no numbers yet");
         return view.note("");
       }
-      const scale = colorScale(now.kind, view.theme, now.limit);
+      const scale = colorScale(kind, view.theme, model.get("limit"));
       paintCells(scale);
-      const [width, height] = [grid.left + grid.cols * grid.w + grid.right, grid.top + grid.rows * grid.h + 4];
-      for (const [key, value] of Object.entries({ width, height })) {
-        over.setAttribute(key, value);
-        plot.style[key] = `${value}px`;
-      }
+      sizePlot(plot, grid.left + grid.cols * grid.w + grid.right, grid.top + grid.rows * grid.h + 4);
       let [blank, beyond] = [0, 0];
       for (const v of grid.values) {
         if (v !== v) blank++;
         else if (scale.over(v)) beyond++;
       }
-      const cut = [tooLong(rowLabels.length, "rows"), tooLong(colLabels.length, "columns")].filter(Boolean);
-      const note = now.quantity || { weight: "weight", prob: "probability", signed: "value" }[now.kind];
       view.setLegend(
-        ...cut.map((text) => h("b", {}, text)),
-        scaleLegend(scale, note),
-        ...(blank ? [h("span", {}, "blank: masked")] : []),
-        ...(beyond ? [h("span", {}, `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`)] : []),
+        tooLong(rowLabels.length, "rows"),
+        tooLong(colLabels.length, "columns"),
+        scaleLegend(scale, nameOf(kind) || "value"),
+        blank > 0 && "blank: masked",
+        beyond > 0 && `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`,
         ...markLegend([...rowLabels, ...colLabels]),
       );
     }

@@ -6,13 +6,14 @@
 // its probability), and only the frames between are made here. Stops and reduced motion show real states.
 
 import {
-  KIT,
   clamp,
   colorScale,
   count,
   fontOf,
   frame,
   h,
+  keyed,
+  KIT,
   markLegend,
   minus,
   percent,
@@ -412,9 +413,41 @@ function faded({ ctx }, alpha, draw) {
   draw(ctx);
   ctx.restore();
 }
-function boxPath(ctx, x, y, w, height, r) {
+function boxPath(ctx, [x, y, w, height], r) {
   ctx.beginPath();
   ctx.roundRect(x, y, w, height, Math.min(r, Math.abs(w) / 2, Math.abs(height) / 2));
+}
+/** A box with round corners: filled, or with an edge, or both. */
+function drawBox(ctx, box, r, { fill = "transparent", edge = "transparent", width = 1.5 }) {
+  boxPath(ctx, box, r);
+  Object.assign(ctx, { fillStyle: fill, strokeStyle: edge, lineWidth: width });
+  ctx.fill();
+  ctx.stroke();
+}
+function fillShape(ctx, color, points) {
+  ctx.fillStyle = color;
+  ctx.beginPath();
+  for (const point of points) ctx.lineTo(...point);
+  ctx.fill();
+}
+function fillDisc(ctx, color, x, y, radius) {
+  ctx.fillStyle = color;
+  ctx.beginPath();
+  ctx.arc(x, y, radius, 0, 7);
+  ctx.fill();
+}
+function strokeLine(ctx, color, width, points) {
+  Object.assign(ctx, { strokeStyle: color, lineWidth: width });
+  ctx.beginPath();
+  for (const point of points) ctx.lineTo(...point);
+  ctx.stroke();
+}
+function strokeCurve(ctx, color, width, from, control, to) {
+  Object.assign(ctx, { strokeStyle: color, lineWidth: width });
+  ctx.beginPath();
+  ctx.moveTo(...from);
+  ctx.bezierCurveTo(...control, ...to);
+  ctx.stroke();
 }
 function write(at, words, x, y, { size = 14, bold, color = at.look.quiet, align = "left", alpha = 1, halo } = {}) {
   faded(at, alpha, (ctx) => {
@@ -460,8 +493,9 @@ function drawVector(at, bar, values, alpha = 1) {
     ctx.translate(bar.x, bar.y);
     ctx.rotate(bar.turn);
     const [x, y, step] = [-bar.len / 2, -bar.thick / 2, bar.len / values.length];
+    const box = [x, y, bar.len, bar.thick];
     ctx.save();
-    boxPath(ctx, x, y, bar.len, bar.thick, 4);
+    boxPath(ctx, box, 4);
     ctx.clip();
     values.forEach((v, j) => {
       ctx.fillStyle = at.look.signed(v);
@@ -472,16 +506,14 @@ function drawVector(at, bar, values, alpha = 1) {
       for (let j = 1; j < values.length; j++) ctx.fillRect(x + j * step - 0.4, y, 0.8, bar.thick);
     }
     ctx.restore();
-    Object.assign(ctx, { strokeStyle: tint(at.look.ink, 0.28), lineWidth: 1 });
-    boxPath(ctx, x, y, bar.len, bar.thick, 4);
-    ctx.stroke();
+    drawBox(ctx, box, 4, { edge: tint(at.look.ink, 0.28), width: 1 });
   });
 }
 /** A vector on its way from one state to the next. */
 const onTheWay = (a, b, u) => (u <= 0 ? a : u >= 1 ? b : Float32Array.from(a, (v, i) => between(v, b[i], u)));
 
 /** Remember what lies where, for the pointer; the last mark lies on top. */
-const mark = (at, x, y, w, height, words) => at.marks.push({ x, y, w, h: height, words });
+const mark = (at, box, words) => at.marks.push({ box, words });
 
 function arcPoint({ from, to, y, rise }, v) {
   const a = 1 - v;
@@ -500,19 +532,13 @@ function drawArc({ ctx }, arc, width, color, grown) {
     outer.push([x - (y1 - y0) * radius, y + (x1 - x0) * radius]);
     inner.unshift([x + (y1 - y0) * radius, y - (x1 - x0) * radius]);
   }
-  ctx.fillStyle = color;
-  ctx.beginPath();
-  for (const point of [...outer, ...inner]) ctx.lineTo(...point);
-  ctx.fill();
+  fillShape(ctx, color, [...outer, ...inner]);
 }
 function drawThread({ ctx }, { from, to, y, rise }, width, color) {
   ctx.save();
   ctx.setLineDash([2, 5]);
-  Object.assign(ctx, { strokeStyle: color, lineWidth: width });
-  ctx.beginPath();
-  ctx.moveTo(from, y);
-  ctx.bezierCurveTo(between(from, to, 0.12), y - rise * 1.33, between(from, to, 0.88), y - rise * 1.33, to, y);
-  ctx.stroke();
+  const top = y - rise * 1.33;
+  strokeCurve(ctx, color, width, [from, y], [between(from, to, 0.12), top, between(from, to, 0.88), top], [to, y]);
   ctx.restore();
 }
 
@@ -538,7 +564,11 @@ function drawJourney(at) {
 
 // ---- scene 1: the text, its pieces, and the numbers of all tokens as a line ----
 
-const TICKS = [0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000];
+/** Ids to write beside the line or the table, the last one included. */
+function ticksOf({ sizes }) {
+  const last = sizes.n_vocab - 1;
+  return [...[0, 1_000, 5_000, 10_000, 20_000, 30_000, 40_000].filter((id) => id < 0.92 * last), last];
+}
 
 /** All ids on a line, and where this text's are; when rows are looked up, the line turns into the table. */
 function drawNumberLine(at) {
@@ -553,14 +583,10 @@ function drawNumberLine(at) {
   const end = [between(line.x + line.w, strip.x + strip.w / 2, v), between(line.y, strip.y + strip.h, v)];
   faded(at, alpha, (ctx) => {
     const place = (id) => [0, 1].map((axis) => between(start[axis], end[axis], layout.heightOf(id)));
-    Object.assign(ctx, { strokeStyle: look.line, lineWidth: 5, lineCap: "round" });
-    ctx.beginPath();
-    ctx.moveTo(...start);
-    ctx.lineTo(...end);
-    ctx.stroke();
+    ctx.lineCap = "round";
+    strokeLine(ctx, look.line, 5, [start, end]);
     const flat = 1 - during(v, 0, 0.3);
-    const last = data.sizes.n_vocab - 1;
-    for (const id of [...TICKS.filter((tick) => tick < 0.92 * last), last]) {
+    for (const id of ticksOf(data)) {
       const [x, y] = place(id);
       if (layout.wide || id !== 5_000) write(at, count(id), x, y + 20, { size: 13, align: "center", alpha: flat });
       faded(at, flat, () => {
@@ -568,10 +594,8 @@ function drawNumberLine(at) {
         ctx.fillRect(x - 0.5, y + 4, 1, 5);
       });
     }
-    write(at, `all ${count(last + 1)} tokens by their numbers, on a square-root scale`, layout.width / 2, line.y + 46, {
-      align: "center",
-      alpha: flat,
-    });
+    const words = `all ${count(data.sizes.n_vocab)} tokens by their numbers, on a square-root scale`;
+    write(at, words, layout.width / 2, line.y + 46, { align: "center", alpha: flat });
     const ids = layout.shown.map((i) => data.tokens[i]);
     if (back > 0) ids.push(data.drawn.token);
     const chips = back > 0 ? layout.chipsAfter : layout.chips;
@@ -579,40 +603,35 @@ function drawNumberLine(at) {
       const [x, y] = place(id);
       const [fromX, fromY] = [chips[k].x, chips[k].y + chips[k].size * 0.5 + 40];
       const color = k === layout.shown.length ? look.sampling : look.tokenization;
-      Object.assign(ctx, { strokeStyle: tint(color, 0.5 * flat), lineWidth: 1.3 });
-      ctx.beginPath();
-      ctx.moveTo(fromX, fromY);
-      ctx.bezierCurveTo(fromX, between(fromY, y, 0.6), x, between(fromY, y, 0.4), x, y - 6);
-      ctx.stroke();
-      ctx.fillStyle = color;
-      ctx.beginPath();
-      ctx.arc(x, y, 4.5, 0, 7);
-      ctx.fill();
+      const control = [fromX, between(fromY, y, 0.6), x, between(fromY, y, 0.4)];
+      strokeCurve(ctx, tint(color, 0.5 * flat), 1.3, [fromX, fromY], control, [x, y - 6]);
+      fillDisc(ctx, color, x, y, 4.5);
     });
   });
 }
 
+const inText = (chip) => ({ x: chip.x, y: chip.y, w: chip.w, size: chip.size, h: chip.size * 1.05 + 18, turn: 0 });
+const inLane = (layout, lanes, k) => ({
+  x: lanes.at[k].x,
+  y: layout.chipY,
+  w: lanes.at[k].w,
+  size: lanes.size,
+  h: lanes.tall ? layout.chipHeight : 30,
+  turn: lanes.tall ? -Math.PI / 2 : 0,
+});
+function moveChip(chip, to, v) {
+  for (const key of Object.keys(to)) chip[key] = between(chip[key], to[key], v);
+}
+const boxOf = ({ x, y, w, h: height }) => [x - w / 2, y - height / 2, w, height];
+
 /** Where a token's chip is: in the text, then by itself, then the label of a lane, then in the text. */
 function chipAt({ layout, moment }, k) {
-  const [uncut, cut] = [layout.uncut[k], layout.chips[k]];
-  const parted = during(moment.t, 2.6, 4);
-  const chip = { size: cut.size, h: cut.size * 1.05 + 18, turn: 0 };
-  for (const key of ["x", "y", "w"]) chip[key] = between(uncut[key], cut[key], parted);
-  const move = (to, v) => {
-    for (const key of Object.keys(to)) chip[key] = between(chip[key], to[key], v);
-  };
-  const inLane = (lanes) => ({
-    x: lanes.at[k].x,
-    y: layout.chipY,
-    w: lanes.at[k].w,
-    size: lanes.size,
-    h: lanes.tall ? layout.chipHeight : 30,
-    turn: lanes.tall ? -Math.PI / 2 : 0,
-  });
-  move(inLane(layout.lanes), moment.down);
-  move(inLane(layout.lanesAfter), moment.joined);
-  const after = layout.chipsAfter[k];
-  move({ ...after, h: after.size * 1.05 + 18, turn: 0 }, moment.up);
+  const chip = inText(layout.chips[k]);
+  const { x, y, w } = layout.uncut[k];
+  moveChip(chip, { x, y, w }, 1 - during(moment.t, 2.6, 4));
+  moveChip(chip, inLane(layout, layout.lanes, k), moment.down);
+  moveChip(chip, inLane(layout, layout.lanesAfter, k), moment.joined);
+  moveChip(chip, inText(layout.chipsAfter[k]), moment.up);
   return chip;
 }
 
@@ -622,12 +641,7 @@ function drawChip(at, chip, piece, id, { color, edge, fill = at.look.page, box =
   const big = Math.max(1 - moment.down, moment.up); // 1: the text, 0: a label
   faded(at, alpha, (ctx) => {
     const y = chip.y - (layout.tall ? 0 : idAlpha * 9 * (1 - big));
-    faded(at, box, () => {
-      Object.assign(ctx, { fillStyle: fill, strokeStyle: edge, lineWidth: 1.5 });
-      boxPath(ctx, chip.x - chip.w / 2, y - chip.h / 2, chip.w, chip.h, 7);
-      ctx.fill();
-      ctx.stroke();
-    });
+    faded(at, box, () => drawBox(ctx, boxOf({ ...chip, y }), 7, { fill, edge }));
     ctx.save();
     ctx.translate(chip.x, y);
     ctx.rotate(chip.turn);
@@ -680,21 +694,15 @@ function drawChips(at) {
       const painted = { color: look.page, edge: look.sampling, fill: look.sampling, alpha: fresh, idAlpha: 0 };
       drawChip(at, chip, data.pieces[i], data.tokens[i], painted);
     }
-    mark(
-      at,
-      chip.x - chip.w / 2,
-      chip.y - chip.h / 2,
-      chip.w,
-      chip.h,
-      () => `${quoted(data.pieces[i])}: token ${count(data.tokens[i])}, at place ${count(data.shown[i])}`,
-    );
+    const place = () => count(data.shown[i]);
+    mark(at, boxOf(chip), () => `${quoted(data.pieces[i])}: token ${count(data.tokens[i])}, at place ${place()}`);
   }
   if (!layout.leftOut || n < 2) return;
   const [a, b] = [chipAt(at, 0), chipAt(at, 1)];
   const big = Math.max(1 - moment.down, moment.up);
   const x = a.y === b.y ? (a.x + a.w / 2 + b.x - b.w / 2) / 2 : a.x + a.w / 2 + 20;
   write(at, "…", x, a.y, { size: between(17, 26, big), bold: true, align: "center" });
-  mark(at, x - 12, a.y - 15, 24, 30, () => `${count(layout.leftOut)} tokens are not drawn`);
+  mark(at, [x - 12, a.y - 15, 24, 30], () => `${count(layout.leftOut)} tokens are not drawn`);
 }
 
 function drawKnives(at) {
@@ -709,11 +717,12 @@ function drawKnives(at) {
     const middle = (cutA.x - cutA.w / 2 + cutB.x + cutB.w / 2) / 2;
     const x = between(a.x - a.w / 2, middle, during(t, 2.6, 4));
     faded(at, 1 - during(t, 3, 3.6), (ctx) => {
-      Object.assign(ctx, { strokeStyle: look.tokenization, lineWidth: 2.5, lineCap: "round" });
-      ctx.beginPath();
-      ctx.moveTo(x, a.y - a.size * 0.9);
-      ctx.lineTo(x, between(a.y - a.size * 0.9, a.y + a.size * 0.9, fallen));
-      ctx.stroke();
+      const [top, bottom] = [a.y - a.size * 0.9, a.y + a.size * 0.9];
+      ctx.lineCap = "round";
+      strokeLine(ctx, look.tokenization, 2.5, [
+        [x, top],
+        [x, between(top, bottom, fallen)],
+      ]);
     });
   }
 }
@@ -726,6 +735,7 @@ function drawTable(at) {
   const comes = during(moment.t, times.look + 0.5, times.look + 1.5);
   const here = comes * (1 - during(moment.picking, 0, 1.2));
   if (here <= 0) return;
+  const box = [strip.x, strip.y, strip.w, strip.h * comes];
   const busy = Math.max(
     hump(moment.t, times.look, times.look + 1, times.stand + 1, times.stand + 2.5),
     hump(moment.matching, 0, 1, 9, 10),
@@ -733,19 +743,16 @@ function drawTable(at) {
   faded(at, here * between(0.38, 1, busy), (ctx) => {
     ctx.imageSmoothingEnabled = false;
     ctx.save();
-    boxPath(ctx, strip.x, strip.y, strip.w, strip.h * comes, 5);
+    boxPath(ctx, box, 5);
     ctx.clip();
     ctx.drawImage(look.table, strip.x, strip.y, strip.w, strip.h);
     ctx.restore();
-    Object.assign(ctx, { strokeStyle: look.embeddings, lineWidth: 1.5 });
-    boxPath(ctx, strip.x, strip.y, strip.w, strip.h * comes, 5);
-    ctx.stroke();
+    drawBox(ctx, box, 5, { edge: look.embeddings });
   });
   write(at, "the table", 12, strip.y - 30, { size: 15, bold: true, color: look.embeddings, alpha: here });
   const room = layout.wide ? 1 : 1 - during(moment.matching, 0, 1); // narrow: "match" takes its place
   write(at, "rows, √ scale", 12, strip.y - 12, { size: 13, alpha: here * busy * room });
-  const last = data.sizes.n_vocab - 1;
-  for (const id of [...TICKS.filter((tick) => tick < 0.92 * last), last])
+  for (const id of ticksOf(data))
     write(at, count(id), strip.x - 7, layout.tableY(id) + (id ? 0 : 3), {
       size: 13,
       align: "right",
@@ -753,12 +760,9 @@ function drawTable(at) {
     });
   mark(
     at,
-    strip.x,
-    strip.y,
-    strip.w,
-    strip.h,
+    [strip.x, strip.y, strip.w, strip.h],
     () =>
-      `the table: ${count(last + 1)} rows of ${count(data.sizes.d_model)} numbers; ` +
+      `the table: ${count(data.sizes.n_vocab)} rows of ${count(data.sizes.d_model)} numbers; ` +
       `here ${data.bands.length} rows, ${data.tableWidth} numbers of each`,
   );
 }
@@ -833,11 +837,7 @@ function drawLeaders(at, columns) {
     faded(at, here * 0.8, (ctx) => {
       const from = strip.x + strip.w;
       const to = Math.max(from, bar.x - bar.len / 2 - (layout.rowLabels ? (layout.wide ? 176 : 150) : 8));
-      Object.assign(ctx, { strokeStyle: look.embeddings, lineWidth: 1.2 });
-      ctx.beginPath();
-      ctx.moveTo(from, tableY);
-      ctx.bezierCurveTo(from + 45, tableY, to - 45, bar.y, to, bar.y);
-      ctx.stroke();
+      strokeCurve(ctx, look.embeddings, 1.2, [from, tableY], [from + 45, tableY, to - 45, bar.y], [to, bar.y]);
     });
     const kept = between(1, 0.35, during(moment.t, times.stand + 1, times.stand + 2.5));
     faded(at, (1 - during(moment.picking, 0, 1)) * kept, (ctx) => {
@@ -901,7 +901,7 @@ function drawColumn(at, column) {
   if (bar.len < 2 || column.alpha < 0.1) return;
   const upright = bar.turn > 0.8;
   const [w, hgt] = upright ? [bar.thick, bar.len] : [bar.len, bar.thick];
-  mark(at, bar.x - w / 2, bar.y - hgt / 2, w, hgt, () => {
+  mark(at, boxOf({ x: bar.x, y: bar.y, w, h: hgt }), () => {
     const where = !moment.rising
       ? moment.matching >= 0
         ? "after the last layer"
@@ -924,10 +924,7 @@ function drawFloor(at) {
   const risen = moment.rising ? layer + during(u, 0.9, 1) : moment.matching >= 0 ? data.layers : 0;
   faded(at, moment.floor, (ctx) => {
     ctx.save();
-    boxPath(ctx, x0, y0, x1 - x0, y1 - y0, 10);
-    Object.assign(ctx, { fillStyle: look.page, strokeStyle: look.line, lineWidth: 1.2 });
-    ctx.fill();
-    ctx.stroke();
+    drawBox(ctx, [x0, y0, x1 - x0, y1 - y0], 10, { fill: look.page, edge: look.line, width: 1.2 });
     ctx.clip();
     const loud = moment.rising ? 1 - moment.calm : 1;
     // it passes while the columns rise
@@ -985,10 +982,7 @@ function drawAttention(at) {
       const [x, y] = arcPoint(arc, 0.5);
       mark(
         at,
-        x - 12,
-        y - 7,
-        24,
-        14,
+        [x - 12, y - 7, 24, 14],
         () => `head ${head}: ${quoted(data.pieces[from])} looks at ${quoted(data.pieces[to])}, ${share(weight)}`,
       );
     }
@@ -997,41 +991,30 @@ function drawAttention(at) {
     const width = 2 + 8 * strongest.weight;
     drawArc(at, arc, width + 5, tint(look.page, 0.8), grown);
     drawArc(at, arc, width, look.attention, grown);
-    if (grown > 0.98) {
-      ctx.fillStyle = look.attention;
-      ctx.beginPath();
-      ctx.moveTo(arc.to, arc.y + 7);
-      ctx.lineTo(arc.to - width * 0.5 - 6, arc.y - 5);
-      ctx.lineTo(arc.to + width * 0.5 + 6, arc.y - 5);
-      ctx.fill();
-    }
+    if (grown > 0.98)
+      fillShape(ctx, look.attention, [
+        [arc.to, arc.y + 7],
+        [arc.to - width * 0.5 - 6, arc.y - 5],
+        [arc.to + width * 0.5 + 6, arc.y - 5],
+      ]);
     for (let j = 0; j < (still ? 0 : 5); j++) {
       // they flow; they say nothing that the arc does not
       const v = (u * 4.2 + j / 5) % 1;
-      if (v >= grown) continue;
-      ctx.fillStyle = look.page;
-      ctx.beginPath();
-      ctx.arc(...arcPoint(arc, v), Math.max(1.6, width * 0.24), 0, 7);
-      ctx.fill();
+      if (v < grown) fillDisc(ctx, look.page, ...arcPoint(arc, v), Math.max(1.6, width * 0.24));
     }
     const label = `head ${strongest.head}: ${share(strongest.weight)}`;
     const half = wordsWidth(at, label, 16, true) / 2;
     const [topX, topY] = arcPoint(arc, 0.5);
     const y = Math.max(arc.to - arc.from < 150 ? topY - 22 : topY - 2, 84);
     const x = clamp(topX, layout.left + half, layout.right - half);
+    const box = boxOf({ x, y, w: 2 * half + 18, h: 26 });
     faded(at, grown, () => {
-      Object.assign(ctx, { fillStyle: look.page, strokeStyle: look.attention, lineWidth: 1.5 });
-      boxPath(ctx, x - half - 9, y - 13, 2 * half + 18, 26, 13);
-      ctx.fill();
-      ctx.stroke();
+      drawBox(ctx, box, 13, { fill: look.page, edge: look.attention });
       write(at, label, x, y, { size: 16, bold: true, color: look.attention, align: "center" });
     });
     mark(
       at,
-      x - half - 9,
-      y - 13,
-      2 * half + 18,
-      26,
+      box,
       () =>
         `the last token’s strongest look in layer ${layer}, but for pale columns and itself: ` +
         `head ${strongest.head} puts ${share(strongest.weight)} on ${quoted(strongest.piece)}`,
@@ -1048,16 +1031,9 @@ function drawGiving(at, { bar, i, k }) {
   if (!strongest || !(takes || gives)) return;
   faded(at, moment.attention * (takes || gives) * (strongest.weight >= 0.3 ? 1 : 0.5), (ctx) => {
     const margin = layout.tall ? 1 : 4;
-    Object.assign(ctx, { strokeStyle: look.attention, lineWidth: layout.tall ? 1.6 : takes ? 3 : 2 });
-    boxPath(
-      ctx,
-      bar.x - bar.thick / 2 - margin,
-      layout.top - margin,
-      bar.thick + 2 * margin,
-      layout.columnHeight + 2 * margin,
-      6,
-    );
-    ctx.stroke();
+    const y = (layout.top + layout.bottom) / 2;
+    const box = boxOf({ x: bar.x, y, w: bar.thick + 2 * margin, h: layout.columnHeight + 2 * margin });
+    drawBox(ctx, box, 6, { edge: look.attention, width: layout.tall ? 1.6 : takes ? 3 : 2 });
   });
 }
 
@@ -1068,14 +1044,9 @@ function drawFFNBox(at, { bar }) {
   const { layout, moment, look } = at;
   faded(at, moment.ffn, (ctx) => {
     const y = layout.head - 16 - SPIKES - 24;
-    Object.assign(ctx, {
-      fillStyle: tint(look.ffn, look.theme === "dark" ? 0.13 : 0.07),
-      strokeStyle: tint(look.ffn, 0.7),
-      lineWidth: layout.tall ? 1 : 1.4,
-    });
-    boxPath(ctx, bar.x - layout.cellWidth / 2, y, layout.cellWidth, layout.bottom + 6 - y, 8);
-    ctx.fill();
-    ctx.stroke();
+    const box = [bar.x - layout.cellWidth / 2, y, layout.cellWidth, layout.bottom + 6 - y];
+    const fill = tint(look.ffn, look.theme === "dark" ? 0.13 : 0.07);
+    drawBox(ctx, box, 8, { fill, edge: tint(look.ffn, 0.7), width: layout.tall ? 1 : 1.4 });
   });
 }
 
@@ -1107,10 +1078,7 @@ function drawNeurons(at, { bar, i, alpha }) {
     }
     mark(
       at,
-      left,
-      base - SPIKES - 16,
-      width,
-      SPIKES + 18,
+      [left, base - SPIKES - 16, width, SPIKES + 18],
       () =>
         `layer ${layer}, ${quoted(data.pieces[i])}: neuron ${data.neurons[first]} writes most, ` +
         `then ${data.neurons.slice(first + 1, first + data.neuronsEach).join(", ")}`,
@@ -1122,10 +1090,7 @@ function drawNeurons(at, { bar, i, alpha }) {
       drawVector(at, lying, added, made * (alpha < 1 ? 0.6 : 1));
       mark(
         at,
-        left,
-        layout.head - 11,
-        width,
-        10,
+        [left, layout.head - 11, width, 10],
         () =>
           `layer ${layer}: to the column of ${quoted(data.pieces[i])} the FFN adds this vector, ` +
           `of length ${short(data.adds[(2 * layer + 1) * data.count + i])}`,
@@ -1168,10 +1133,7 @@ function drawClockHands(at) {
         faded(at, strong * (hand ? big : 1), () => drawDial(at, layout.lanes.at[k].x, y, r, angle, between(2, 3, big)));
         mark(
           at,
-          layout.lanes.at[k].x - r,
-          y - r,
-          2 * r,
-          2 * r,
+          boxOf({ x: layout.lanes.at[k].x, y, w: 2 * r, h: 2 * r }),
           () =>
             `place ${count(data.shown[i])}: this hand goes round once in ${short(tokens)} tokens; ` +
             "attention turns what it compares by such hands",
@@ -1196,10 +1158,7 @@ function drawClockHands(at) {
 function drawDial({ ctx, look }, x, y, radius, angle, width) {
   ctx.save();
   ctx.translate(x, y);
-  ctx.beginPath();
-  ctx.arc(0, 0, radius, 0, 7);
-  ctx.fillStyle = look.page;
-  ctx.fill();
+  fillDisc(ctx, look.page, 0, 0, radius);
   Object.assign(ctx, { strokeStyle: tint(look.position, 0.6), lineWidth: 1.2, fillStyle: tint(look.position, 0.25) });
   ctx.stroke();
   ctx.beginPath();
@@ -1207,11 +1166,11 @@ function drawDial({ ctx, look }, x, y, radius, angle, width) {
   ctx.arc(0, 0, radius, -Math.PI / 2, -Math.PI / 2 + (angle % (2 * Math.PI)));
   ctx.fill();
   ctx.rotate(angle);
-  Object.assign(ctx, { strokeStyle: look.position, lineWidth: width, lineCap: "round" });
-  ctx.beginPath();
-  ctx.moveTo(0, 0);
-  ctx.lineTo(0, -radius * 0.86);
-  ctx.stroke();
+  ctx.lineCap = "round";
+  strokeLine(ctx, look.position, width, [
+    [0, 0],
+    [0, -radius * 0.86],
+  ]);
   ctx.restore();
 }
 
@@ -1234,16 +1193,12 @@ function drawLengths(at) {
   const note = hump(moment.t, times.stand + 4.4, times.stand + 5.1, times.place, times.place + 0.7);
   const x = layout.lanes.at.at(-1).x + layout.columnWidth / 2 + 20;
   faded(at, note, (ctx) => {
-    Object.assign(ctx, { strokeStyle: look.embeddings, lineWidth: 1.5 });
-    ctx.beginPath();
-    for (const [dx, y] of [
-      [-6, layout.top],
-      [0, layout.top],
-      [0, layout.bottom],
-      [-6, layout.bottom],
-    ])
-      ctx.lineTo(x + dx, y);
-    ctx.stroke();
+    strokeLine(ctx, look.embeddings, 1.5, [
+      [x - 6, layout.top],
+      [x, layout.top],
+      [x, layout.bottom],
+      [x - 6, layout.bottom],
+    ]);
     write(at, `${count(data.sizes.d_model)} numbers`, x + 10, (layout.top + layout.bottom) / 2, {
       size: 16,
       bold: true,
@@ -1269,30 +1224,20 @@ function drawTower(at) {
     for (let i = 0; i < data.layers; i++) {
       const [piece, prob] = data.guesses[i];
       const [y, got, now] = [middle(i), reached(i), rising && i === layer];
-      const bar = (w) => boxPath(ctx, tower.x, y - tower.floor / 2 + 1.5, w, tower.floor - 3, 3);
-      ctx.fillStyle = tint(look.quiet, 0.13);
-      bar(width);
-      ctx.fill();
+      const bar = (w, fill) => drawBox(ctx, [tower.x, y - tower.floor / 2 + 1.5, w, tower.floor - 3], 3, { fill });
+      bar(width, tint(look.quiet, 0.13));
       if (got > 0) {
-        ctx.fillStyle = now ? look.sampling : tint(look.sampling, 0.62);
-        bar(Math.max(3, width * prob * got));
-        ctx.fill();
+        bar(Math.max(3, width * prob * got), now ? look.sampling : tint(look.sampling, 0.62));
         if (runs.at(-1)?.piece === piece) runs.at(-1).to = i;
         else runs.push({ piece, from: i, to: i, got });
         mark(
           at,
-          tower.x,
-          y - tower.floor / 2,
-          width,
-          tower.floor,
+          [tower.x, y - tower.floor / 2, width, tower.floor],
           () => `after layer ${i} the likeliest next token would be ${quoted(piece)}, ${share(prob)}`,
         );
       }
-      if (now) {
-        Object.assign(ctx, { strokeStyle: look.ink, lineWidth: 1.5 });
-        boxPath(ctx, tower.x - 3, y - tower.floor / 2 - 1, width + 6, tower.floor + 2, 4);
-        ctx.stroke();
-      }
+      const around = [tower.x - 3, y - tower.floor / 2 - 1, width + 6, tower.floor + 2];
+      if (now) drawBox(ctx, around, 4, { edge: look.ink });
       const round = (i % 10 === 0 && i < data.layers - 4) || i === data.layers - 1;
       if (now || (round && (!rising || Math.abs(i - layer) > 1)))
         write(at, String(i), tower.x - 8, y, {
@@ -1326,30 +1271,20 @@ function drawWedge(at, y) {
     const shade = ctx.createLinearGradient(x0, 0, x1, 0);
     shade.addColorStop(0, tint(look.quiet, 0.04));
     shade.addColorStop(1, tint(look.quiet, 0.22));
-    ctx.fillStyle = shade;
-    ctx.beginPath();
-    for (const point of [
+    fillShape(ctx, shade, [
       [x0, 40],
       [x1, y - layout.tower.floor / 2],
       [x1, y + layout.tower.floor / 2],
       [x0, layout.bottom + 28],
-    ])
-      ctx.lineTo(...point);
-    ctx.fill();
+    ]);
   });
 }
 function drawTag(at, piece, x, y, size, strong) {
   const { layout, look, ctx } = at;
   const label = shorten(piece, size < 15 ? 5 : 6);
   const width = pieceWidth(layout, label, size) * 1.03 + 10;
-  Object.assign(ctx, {
-    fillStyle: strong ? look.sampling : look.page,
-    strokeStyle: strong ? look.sampling : look.line,
-    lineWidth: 1.2,
-  });
-  boxPath(ctx, x, y - size * 0.68, width, size * 1.36, 5);
-  ctx.fill();
-  ctx.stroke();
+  const [fill, edge] = strong ? [look.sampling, look.sampling] : [look.page, look.line];
+  drawBox(ctx, [x, y - size * 0.68, width, size * 1.36], 5, { fill, edge, width: 1.2 });
   writePiece(at, label, x + 5, y, { size, bold: true, color: strong ? look.page : look.ink, quietly: 0.85 });
   return width;
 }
@@ -1390,56 +1325,43 @@ function drawBars(at) {
   const drawnIn = data.likeliest.some(({ token }) => token === data.drawn.token);
   const rows = [...data.likeliest];
   if (!drawnIn) rows.push({ ...data.drawn, late: true }); // a slice of its own when the dart hits it
+  const hgt = Math.min(24, bars.pitch * 0.74);
+  /** A bar, `long` in its row, on its way to its part of the line. */
+  const onItsWay = (y, long, part) => [
+    between(bars.x, part.x, placed),
+    between(y - hgt / 2, line.y, laid),
+    between(long, part.w, placed),
+    between(hgt, line.h, laid),
+  ];
   const gone = during(picking, 7, 8);
   const hit = during(picking, 4.6, 5);
 
   // everything else: a bar of its own, then the ground of the line
   faded(at, grown * (1 - gone) * between(1, 0.5, hit), (ctx) => {
     const y = bars.y + 10 * bars.pitch + bars.pitch / 2;
-    const hgt = Math.min(24, bars.pitch * 0.74);
-    ctx.fillStyle = tint(look.quiet, 0.28);
-    boxPath(
-      ctx,
-      between(bars.x, line.x, placed),
-      between(y - hgt / 2, line.y, laid),
-      between((bars.w * data.others * grown) / most, line.w, placed),
-      between(hgt, line.h, laid),
-      5,
-    );
-    ctx.fill();
+    const long = (bars.w * data.others * grown) / most;
+    drawBox(ctx, onItsWay(y, long, { x: line.x, w: line.w }), 5, { fill: tint(look.quiet, 0.28) });
     const words = wide ? `${count(data.sizes.n_vocab - data.likeliest.length)} others` : "others";
     const alpha = 1 - during(picking, 0, 0.4);
     write(at, words, bars.x - 14, y, { size: 15, align: "right", alpha });
     write(at, share(data.others), bars.x + (bars.w * data.others) / most + 9, y, { size: 15, alpha: alpha * grown });
   });
   rows.forEach((row, j) => {
-    const shown = row.late
-      ? 1
-      : during(
-          matching,
-          SCAN_FROM + SCAN * layout.heightOf(row.token),
-          SCAN_FROM + SCAN * layout.heightOf(row.token) + 0.5,
-        );
+    const compared = SCAN_FROM + SCAN * layout.heightOf(row.token);
+    const shown = row.late ? 1 : during(matching, compared, compared + 0.5);
     if (shown <= 0) return;
     const hot = row.token === data.drawn.token;
     const y = bars.y + j * bars.pitch + bars.pitch / 2;
-    const hgt = Math.min(24, bars.pitch * 0.74);
     const scored = row.late ? 0 : bars.w * 0.72 * clamp(row.score / data.likeliest[0].score);
     const long = Math.max(1.5, between(scored, row.late ? 0 : (bars.w * row.prob) / most, grown));
     const onLine = { x: line.x + row.start * line.w, w: Math.max(1.6, row.prob * line.w) };
     if (!row.late) drawFromTable(at, row, y, bars, shown * (1 - during(picking, 0, 0.8)));
     faded(at, shown * (1 - gone) * (row.late ? hit : 1) * (hot ? 1 : between(1, 0.4, hit)), (ctx) => {
-      ctx.fillStyle = tint(look.sampling, between(0.35, 1, grown));
       const gap = laid > 0.5 && onLine.w > 3 ? 1 : 0;
-      boxPath(
-        ctx,
-        between(bars.x, onLine.x, placed),
-        between(y - hgt / 2, line.y, laid),
-        between(long, onLine.w, placed) - gap,
-        between(hgt, line.h, laid),
-        between(4, 2, laid),
-      );
-      ctx.fill();
+      const [x, top, w, high] = onItsWay(y, long, onLine);
+      drawBox(ctx, [x, top, w - gap, high], between(4, 2, laid), {
+        fill: tint(look.sampling, between(0.35, 1, grown)),
+      });
     });
     if (row.late) return;
     const alpha = shown * (1 - during(picking, 0, 0.4));
@@ -1452,13 +1374,10 @@ function drawBars(at) {
     if (alpha > 0.5)
       mark(
         at,
-        bars.x - 120,
-        y - hgt / 2,
-        120 + long,
-        hgt,
+        [bars.x - 120, y - hgt / 2, 120 + long, hgt],
         () => `${quoted(row.piece)}: score ${minus(row.score.toFixed(2))}, probability ${share(row.prob)}`,
       );
-    if (laid > 0.9) mark(at, onLine.x, line.y, onLine.w, line.h, () => `${quoted(row.piece)}, ${share(row.prob)}`);
+    if (laid > 0.9) mark(at, [onLine.x, line.y, onLine.w, line.h], () => `${quoted(row.piece)}, ${share(row.prob)}`);
   });
   drawLineWords(at, line, gone, hit);
   drawDart(at, line);
@@ -1506,11 +1425,8 @@ function drawFromTable(at, row, y, bars, alpha) {
   const label = pieceWidth(layout, shorten(row.piece, layout.wide ? 12 : 10), 17);
   const [to, tableY] = [Math.max(from + 4, bars.x - 24 - label), layout.tableY(row.token)];
   faded(at, 0.5 * alpha, (ctx) => {
-    Object.assign(ctx, { strokeStyle: look.sampling, lineWidth: 1.1 });
-    ctx.beginPath();
-    ctx.moveTo(from, tableY);
-    ctx.bezierCurveTo(between(from, to, 0.5), tableY, between(from, to, 0.5), y, to, y);
-    ctx.stroke();
+    const middle = between(from, to, 0.5);
+    strokeCurve(ctx, look.sampling, 1.1, [from, tableY], [middle, tableY, middle, y], [to, y]);
   });
 }
 
@@ -1547,11 +1463,9 @@ function drawLineWords(at, line, gone, hit) {
   names.forEach((name, i) => {
     const y = line.y + line.h + 74;
     faded(at, here * (1 - hit), (ctx) => {
-      Object.assign(ctx, { strokeStyle: tint(look.sampling, 0.6), lineWidth: 1.2 });
-      ctx.beginPath();
-      ctx.moveTo(name.x, line.y + line.h + 1);
-      ctx.bezierCurveTo(name.x, line.y + line.h + 40, spread[i], line.y + line.h + 24, spread[i], y - 16);
-      ctx.stroke();
+      const under = line.y + line.h;
+      const control = [name.x, under + 40, spread[i], under + 24];
+      strokeCurve(ctx, tint(look.sampling, 0.6), 1.2, [name.x, under + 1], control, [spread[i], y - 16]);
       writePiece(at, shorten(name.piece, 8), spread[i], y, { size: 16, bold: true, align: "center" });
       write(at, share(name.prob), spread[i], y + 20, { align: "center" });
     });
@@ -1568,27 +1482,21 @@ function drawDart(at, line) {
   const flown = clamp((picking - 3.1) / 1.5) ** 2;
   const y = between(52, line.y - 2, flown);
   faded(at, during(picking, 2.8, 3.1) * (1 - during(picking, 6.8, 7.3)), (ctx) => {
-    Object.assign(ctx, { fillStyle: look.ink, strokeStyle: look.ink, lineWidth: 3 });
-    ctx.beginPath();
-    ctx.moveTo(x, y - 40);
-    ctx.lineTo(x, y - 8);
-    ctx.stroke();
-    ctx.beginPath();
-    for (const point of [
+    strokeLine(ctx, look.ink, 3, [
+      [x, y - 40],
+      [x, y - 8],
+    ]);
+    fillShape(ctx, look.ink, [
       [x, y],
       [x - 6, y - 13],
       [x + 6, y - 13],
-    ])
-      ctx.lineTo(...point);
-    ctx.fill();
-    ctx.lineWidth = 2;
-    ctx.beginPath();
+    ]);
     for (const feather of [28, 34, 40])
-      for (const side of [-7, 7]) {
-        ctx.moveTo(x, y - feather);
-        ctx.lineTo(x + side, y - feather - 7);
-      }
-    ctx.stroke();
+      strokeLine(ctx, look.ink, 2, [
+        [x - 7, y - feather - 7],
+        [x, y - feather],
+        [x + 7, y - feather - 7],
+      ]);
     const words = `a random number: ${data.dart.toFixed(3)}`;
     const room = wordsWidth(at, words, 16) + 20;
     const left = x + room > layout.width;
@@ -1608,28 +1516,13 @@ function drawDrawnChip(at, line) {
   const { piece, prob, token } = data.drawn;
   const n = layout.shown.length;
   const [born, flown] = [during(moment.picking, 4.8, 5.5), moment.joined];
-  const [lane, after] = [layout.lanesAfter.at[n], layout.chipsAfter[n]];
   const slice = { w: Math.max(1.6, prob * line.w), x: line.x + (data.drawn.start + prob / 2) * line.w };
   const width = pieceWidth(layout, shorten(piece, 14), 26) + 28;
   const chip = { w: between(slice.w, width, born), h: between(line.h, 46, born), size: between(10, 26, born), turn: 0 };
   chip.x = clamp(slice.x, chip.w / 2 + 6, layout.width - chip.w / 2 - 80);
   chip.y = between(line.y + line.h / 2, line.y + line.h + 118, born);
-  const move = (to, v) => {
-    for (const key of Object.keys(to)) chip[key] = between(chip[key], to[key], v);
-  };
-  const upright = layout.lanesAfter.tall;
-  move(
-    {
-      x: lane.x,
-      y: layout.chipY,
-      w: lane.w,
-      h: upright ? layout.chipHeight : 30,
-      size: layout.lanesAfter.size,
-      turn: upright ? -Math.PI / 2 : 0,
-    },
-    flown,
-  );
-  move({ x: after.x, y: after.y, w: after.w, h: after.size * 1.05 + 18, size: after.size, turn: 0 }, moment.up);
+  moveChip(chip, inLane(layout, layout.lanesAfter, n), flown);
+  moveChip(chip, inText(layout.chipsAfter[n]), moment.up);
   write(at, share(prob), chip.x + chip.w / 2 + 12, chip.y, {
     size: 18,
     bold: true,
@@ -1645,10 +1538,7 @@ function drawDrawnChip(at, line) {
   });
   mark(
     at,
-    chip.x - chip.w / 2,
-    chip.y - chip.h / 2,
-    chip.w,
-    chip.h,
+    boxOf(chip),
     () => `the dart, ${data.dart.toFixed(4)}, has hit ${quoted(piece)}, token ${count(token)}, ${share(prob)}`,
   );
 }
@@ -1687,14 +1577,10 @@ export function render({ model, el }) {
   const on = button("One step on", "›", () => step(1));
   const words = h("div", { class: "lv-j-words" });
   const bar = h("div", { class: "lv-j-bar lv-player" }, play, back, on, track, speed, words);
-  const stage = h(
-    "div",
-    {
-      class: "lv-j-stage",
-      tabindex: "0",
-      role: "group",
-      "aria-label": "the journey of the text: Space plays, arrow keys step, Page Up and Down change the scene",
-    },
+  const stage = keyed(
+    "group",
+    "lv-j-stage",
+    "the journey of the text: Space plays, arrow keys step, Page Up and Down change the scene",
     h("div", { class: "lv-j-caption" }, badge, sentence),
     canvas,
     bar,
@@ -1855,15 +1741,8 @@ export function render({ model, el }) {
       const done = clamp((player.t - times.starts[i]) / (times.starts[i + 1] - times.starts[i]));
       node.lastChild.style.width = `calc(${100 * done}% - 2px)`;
     });
-    const key = [
-      scene,
-      moment.state,
-      moment.rising,
-      moment.attention > 0.3,
-      view.theme,
-      layout.width,
-      moment.t > 12,
-    ].join();
+    const loud = moment.attention > 0.3;
+    const key = [scene, moment.state, moment.rising, loud, view.theme, layout.width, moment.t > 12].join();
     if (key !== legendSaid) view.setLegend(...legendAt(data, moment, layout, view.theme));
     legendSaid = key;
   }
@@ -1871,7 +1750,9 @@ export function render({ model, el }) {
     if (event.target !== canvas) return view.note("");
     const { left, top } = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - left, event.clientY - top];
-    const found = marks.findLast((one) => x >= one.x && x <= one.x + one.w && y >= one.y && y <= one.y + one.h);
+    const found = marks.findLast(
+      ({ box }) => x >= box[0] && x <= box[0] + box[2] && y >= box[1] && y <= box[1] + box[3],
+    );
     view.note(found ? found.words() : "");
   });
   stage.addEventListener("pointerleave", () => view.note(""));

@@ -68,12 +68,25 @@ export function markLegend(pieces) {
 export function setAttributes(node, attributes) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
-
-/** The data-index of the element of this kind that was pointed at, or null. */
-export function indexAt(event, selector) {
-  const node = event.target.closest(selector);
-  return node ? Number(node.dataset.index) : null;
+export const setText = (node, text) => {
+  if (node.textContent !== text) node.textContent = text;
+};
+export function setPiece(node, marked) {
+  if (node.marked !== marked) node.replaceChildren(...pieceNodes(marked));
+  node.marked = marked;
 }
+
+/** Words beside a drawing: a tick, the name of an axis. */
+export const axisText = (x, y, text, anchor = "middle", attributes = {}) =>
+  s("text", { x, y, "text-anchor": anchor, class: "lv-quiet", ...attributes }, text);
+
+/** A sign and what it stands for, for the legend: shapes around the middle of 34 × 12 pixels. */
+export const signKey = (shape, ...meaning) =>
+  h("span", {}, s("svg", { viewBox: "0 0 34 12", "aria-hidden": "true" }, shape), ...meaning);
+
+/** An element that takes the keys; `label` is its name for those who hear the page. */
+export const keyed = (role, kind, label, ...children) =>
+  h("div", { class: kind, role, tabindex: "0", "aria-label": label }, ...children);
 
 // ---- numbers ----
 
@@ -269,10 +282,11 @@ export function frame(model, el, name, { card = true } = {}) {
 
   let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
   view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
-  view.note = (text) => {
-    if (view.readout.textContent !== text) view.readout.textContent = text;
-  };
-  view.setLegend = (...nodes) => {
+  /** What the pointer or the keys are on, in parts; what is null, false or empty is left out. */
+  view.note = (...parts) => setText(view.readout, parts.filter(Boolean).join(" · "));
+  /** Nodes and sentences; what is null, false or empty is left out. */
+  view.setLegend = (...parts) => {
+    const nodes = parts.filter(Boolean).map((one) => (typeof one === "string" ? h("span", {}, one) : one));
     // nothing is put in again: that would lay the page out once more
     const old = view.legend.childNodes;
     const same =
@@ -289,6 +303,18 @@ export function frame(model, el, name, { card = true } = {}) {
   view.ask = (...where) => model.get("explains") && view.set({ asked: where });
   /** When the reader moves on while a panel is open, the panel follows. */
   view.follow = (...where) => model.get("asked") && view.ask(...where);
+  /** Select a place (an index, or row and column), and with `asked` have its number explained. */
+  view.select = (selected, asked = false) => {
+    view.set({ selected });
+    (asked ? view.ask : view.follow)(...[selected].flat());
+  };
+  /** Is one of these traits, the width, the theme or the resolution another one than when this was last asked? */
+  view.changed = (...traits) => {
+    const now = [...traits.map((trait) => model.get(trait)), view.theme, view.width(), pixelRatio()];
+    const old = view.drawn;
+    view.drawn = now;
+    return now.some((value, i) => value !== old?.[i]);
+  };
   view.start = (draw) => {
     let [near, later] = [true, null]; // is it on the screen, or nearly? If not, those that are come first
     const paint = () => {
@@ -303,8 +329,7 @@ export function frame(model, el, name, { card = true } = {}) {
         view.root.style.setProperty("--lv-accent", accent);
       if (view.root.getAttribute("aria-label") !== model.get("summary"))
         view.root.setAttribute("aria-label", model.get("summary"));
-      // the same text, set again, would have all of the picture laid out again
-      if (view.caption.textContent !== model.get("caption")) view.caption.textContent = model.get("caption");
+      setText(view.caption, model.get("caption")); // set again, it would have all of the picture laid out again
       view.caption.hidden = !model.get("caption");
       drawExplanation(view);
       draw();
@@ -369,9 +394,14 @@ export function frame(model, el, name, { card = true } = {}) {
 
 /** What is drawn in a picture's body, as one thing that takes the keys. */
 export function plotIn(view, label, ...children) {
-  const plot = h("div", { class: "lv-plot", role: "application", tabindex: "0", "aria-label": label }, ...children);
+  const plot = keyed("application", "lv-plot", label, ...children);
   view.body.append(plot);
   return plot;
+}
+/** Give a plot, and the SVG over it, their size. */
+export function sizePlot(plot, width, height) {
+  setAttributes(plot.querySelector("svg"), { width, height });
+  Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
 }
 
 /** Lists and buttons beside a picture, which others made, keep their keys as well once they have the focus. */
@@ -393,7 +423,62 @@ export function onKeys(element, actions) {
   });
 }
 
-// ---- tokens as chips, used by the strip and by the arcs ----
+/** Keys along a list: to its neighbours, to both ends, and Enter for the one that is selected. */
+export const listKeys = (select, current, length, [back, on] = ["ArrowLeft", "ArrowRight"]) => ({
+  [back]: () => select(Math.max(current() - 1, 0)),
+  [on]: () => select(Math.min(current() + 1, length() - 1)),
+  Home: () => select(0),
+  End: () => select(length() - 1),
+  Enter: () => select(Math.max(current(), 0), true),
+});
+
+/** Keys over a table with trait `selected`: [row, column] or null. `select` keeps inside; `last(row)` ends a row. */
+export function cellKeys({ model }, { select, rows, last }) {
+  const here = () => model.get("selected");
+  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
+  const [row, column] = [0, 1].map((axis) => () => here()?.[axis] ?? 0);
+  return {
+    ArrowUp: move(-1, 0),
+    ArrowDown: move(1, 0),
+    ArrowLeft: move(0, -1),
+    ArrowRight: move(0, 1),
+    Home: () => select(row(), 0),
+    End: () => select(row(), last(row())),
+    PageUp: () => select(0, column()),
+    PageDown: () => select(rows() - 1, column()),
+    Enter: () => select(row(), column(), true),
+  };
+}
+
+/**
+ * `at(event)` says what is under the pointer: `hover` hears of it, and `click` when it is pressed. null: nothing, as when
+ * the pointer leaves; undefined: between two things, where what was said stays.
+ */
+export function onPointer(element, at, hover, click) {
+  element.addEventListener("pointermove", (event) => {
+    const where = at(event);
+    if (where !== undefined) hover(where);
+  });
+  element.addEventListener("pointerleave", () => hover(null));
+  element.addEventListener("click", (event) => {
+    const where = at(event) ?? null;
+    if (where !== null) click(where);
+  });
+}
+
+/** The data-index of the part that is pointed at; undefined between two of them. */
+export function indexUnder(event) {
+  const node = event.target.closest("[data-index]");
+  return node ? Number(node.dataset.index) : undefined;
+}
+
+/** Scroll a box sideways where this stretch of it is out of sight. */
+export function reveal(box, from, to, margin = 8) {
+  if (from < box.scrollLeft) box.scrollLeft = from - margin;
+  else if (to > box.scrollLeft + box.clientWidth) box.scrollLeft = to + margin - box.clientWidth;
+}
+
+// ---- tokens as chips ----
 
 export function chip(label, id, index) {
   return h(
@@ -404,8 +489,21 @@ export function chip(label, id, index) {
   );
 }
 
-/** Mark one chip of a list as selected, tell screen readers, and bring it into view inside its own list only. */
-export function selectChip(list, chips, selected, prefix) {
+/** Put chips in their list in place of those it has; what is the same stays. */
+export function putChips(list, old, chips) {
+  if (chips.length && old.length) exchange(list, old, chips);
+  else list.replaceChildren(...(chips.length ? chips : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+}
+
+/** Colour a chip by a number; NaN, or none, leaves it as it is made. */
+export function shadeChip(node, v, scale) {
+  const shade = v === undefined || Number.isNaN(v) ? "" : scale.css(v);
+  if (shade !== (node.shade ?? "")) Object.assign(node.style, { backgroundColor: shade, color: shade && scale.ink(v) });
+  node.shade = shade;
+}
+
+/** Mark one chip (or row) of a list as selected, tell screen readers, and bring it into view inside its own list only. */
+export function selectChip(list, chips, selected) {
   chips.forEach((node, i) => {
     const on = i === selected;
     if (node.getAttribute("aria-selected") !== String(on)) node.setAttribute("aria-selected", String(on));
@@ -415,16 +513,14 @@ export function selectChip(list, chips, selected, prefix) {
     list.reached = null;
     return list.removeAttribute("aria-activedescendant");
   }
-  node.id ||= `${prefix}-${selected}`;
+  node.id ||= uid();
   list.setAttribute("aria-activedescendant", node.id);
   if (list.reached === node) return; // to ask where it is has the page laid out, so only where it is another
   list.reached = node;
   if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 8;
   const below = node.offsetTop + node.offsetHeight - list.clientHeight;
   if (below > list.scrollTop) list.scrollTop = below + 8;
-  if (node.offsetLeft < list.scrollLeft) list.scrollLeft = node.offsetLeft - 8;
-  const right = node.offsetLeft + node.offsetWidth - list.clientWidth;
-  if (right > list.scrollLeft) list.scrollLeft = right + 8;
+  reveal(list, node.offsetLeft, node.offsetLeft + node.offsetWidth);
 }
 
 /** The nearest chip on the line above (-1) or below (+1). */
@@ -454,75 +550,49 @@ export function exchange(parent, old, now) {
 
 // ---- rows with a bar each: traits `selected` and, unless named otherwise, `pieces` ----
 
-/** `tell(index)` writes the line below; `parts()` makes what a row's track holds. Returns {list, current, show}. */
+/** `tell(index)` writes the line below; `parts` names what a row's track holds ("bar": lv-bar). Returns {list, show}. */
 export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   const { model } = view;
-  const list = h("div", { class: "lv-bars", role: "listbox", tabindex: "0", "aria-label": name });
-  const prefix = uid();
+  const list = keyed("listbox", "lv-bars", name);
   const rows = [];
   const n = () => model.get(labels).length;
   const current = () => model.get("selected") ?? -1;
-  const select = (index, ask = false) => {
-    if (index < 0 || index >= n()) return;
-    view.set({ selected: index });
-    ask ? view.ask(index) : view.follow(index);
-  };
+  const select = (index, ask) => index >= 0 && index < n() && view.select(index, ask);
   const makeRow = (index) => {
-    const [piece, track] = [h("bdi", { class: "lv-piece" }), parts()];
-    const row = { piece, label: null, ...track };
+    const piece = h("bdi", { class: "lv-piece" });
+    const track = Object.fromEntries(parts.map((part) => [part, h("span", { class: `lv-${part}` })]));
+    const row = { piece, ...track };
     row.node = h(
       "div",
-      { class: "lv-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      { class: "lv-row lv-choice", role: "option", "data-index": index },
       h("span", { class: "lv-label" }, piece),
       h("span", { class: "lv-track" }, Object.values(track)),
     );
     return row;
   };
-  const indexOf = (event) => indexAt(event, ".lv-row");
-  list.addEventListener("click", (event) => {
-    const i = indexOf(event);
-    if (i !== null) select(i, true);
-  });
-  list.addEventListener("pointermove", (event) => {
-    const i = indexOf(event);
-    if (i !== null) tell(i);
-  });
-  list.addEventListener("pointerleave", () => tell(current()));
-  onKeys(list, {
-    ArrowDown: () => select(Math.min(current() + 1, n() - 1)),
-    ArrowUp: () => select(Math.max(current() - 1, 0)),
-    Home: () => select(0),
-    End: () => select(n() - 1),
-    Enter: () => select(Math.max(0, current()), true),
-  });
+  const hover = (index) => tell(index ?? current());
+  onPointer(list, indexUnder, hover, (index) => select(index, true));
+  onKeys(list, listKeys(select, current, n, ["ArrowUp", "ArrowDown"]));
   /** Bring the rows up to date; `fill(row, index)` does it for the track of each. */
   const show = (fill) => {
     const pieces = model.get(labels);
     while (rows.length < pieces.length) rows.push(makeRow(rows.length));
-    if (list.childElementCount !== pieces.length)
-      list.replaceChildren(...rows.slice(0, pieces.length).map((row) => row.node));
-    rows.slice(0, pieces.length).forEach((row, i) => {
-      if (row.label !== pieces[i]) {
-        row.label = pieces[i];
-        row.piece.replaceChildren(...pieceNodes(pieces[i]));
-      }
-      fill(row, i);
-      const on = String(i === current());
-      if (row.node.getAttribute("aria-selected") !== on) row.node.setAttribute("aria-selected", on);
+    const nodes = rows.slice(0, pieces.length).map((row) => row.node);
+    if (list.childElementCount !== nodes.length) list.replaceChildren(...nodes);
+    pieces.forEach((piece, i) => {
+      setPiece(rows[i].piece, piece);
+      fill(rows[i], i);
     });
-    if (pieces[current()] !== undefined) list.setAttribute("aria-activedescendant", rows[current()].node.id);
-    else list.removeAttribute("aria-activedescendant");
+    selectChip(list, nodes, current());
     tell(current());
   };
-  return { list, current, show };
+  return { list, show };
 }
-export const setText = (node, text) => {
-  if (node.textContent !== text) node.textContent = text;
-};
 
 export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
+/** For the legend; null where all of them are drawn. */
 export const tooLong = (n, what = "tokens") =>
-  n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";
+  n > KIT.maxTokens ? h("b", {}, `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.`) : null;
 
 // ---- a slider with a play button, for a picture whose steps are all there already: trait `step`, 0 to steps() ----
 
@@ -716,11 +786,8 @@ function toSVG(view) {
         const side = sides[i];
         if (side.width)
           shapes.push(
-            s("line", {
-              x1: a,
-              y1: b,
-              x2: c,
-              y2: d,
+            s("path", {
+              d: `M${a} ${b}L${c} ${d}`,
               stroke: side.color,
               "stroke-width": side.width,
               "stroke-dasharray": side.dash,

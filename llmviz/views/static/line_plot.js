@@ -2,26 +2,32 @@
 // no colour is needed to tell them apart. A click or the arrow keys select a point, which Python hears of.
 
 import {
+  axisText,
   clamp,
   count,
   floats,
   frame,
-  h,
   minus,
   number,
   onKeys,
+  onPointer,
   percent,
   pieceNodes,
   plain,
   plotIn,
   quoted,
   s,
+  signKey,
+  sizePlot,
   widest,
 } from "./kit.js";
 
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
 const BESIDE_VIOLET = ["ffn", "tokenization", "quiet", "sampling", "embeddings"]; // blue is too close to attention's own
+
+const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "down", "waiting", "stage"];
+const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "log_y", "y_min", "y_max"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "line_plot");
@@ -33,7 +39,6 @@ export function render({ model, el }) {
   const TOP = 12;
   const RIGHT = 20;
   let shown = null; // what is drawn: n points, y(k, i), px(i), py(v)
-  let drawn = {};
 
   const series = (k) => {
     const others = model.get("stage") === "attention" ? BESIDE_VIOLET : COLOURS;
@@ -61,16 +66,9 @@ export function render({ model, el }) {
     cursor.replaceChildren();
     if (!shown || at === null || at < 0 || at >= shown.n) return view.note("");
     const names = model.get("names");
-    view.note(
-      [
-        named(at),
-        ...names
-          .map((name, k) =>
-            Number.isNaN(shown.y(k, at)) && names.length > 1 ? null : `${plain(name)}: ${value(shown.y(k, at))}`,
-          )
-          .filter(Boolean),
-      ].join(" · "),
-    );
+    const told = (name, k) =>
+      !(Number.isNaN(shown.y(k, at)) && names.length > 1) && `${plain(name)}: ${value(shown.y(k, at))}`;
+    view.note(named(at), ...names.map(told));
     const px = shown.px(at);
     cursor.append(s("line", { x1: px, x2: px, y1: TOP, y2: BOTTOM, class: "lv-cursor" }));
     if (model.get("bars")) return;
@@ -84,14 +82,13 @@ export function render({ model, el }) {
     if (shown) view.set({ selected: clamp(to, 0, shown.n - 1) });
   };
   const nearest = (event) => {
+    if (!shown) return null;
     const px = event.clientX - plot.getBoundingClientRect().left;
     let best = 0;
     for (let i = 1; i < shown.n; i++) if (Math.abs(shown.px(i) - px) < Math.abs(shown.px(best) - px)) best = i;
     return best;
   };
-  plot.addEventListener("pointermove", (event) => shown && tell(nearest(event)));
-  plot.addEventListener("pointerleave", () => tell(model.get("selected")));
-  plot.addEventListener("click", (event) => shown && move(nearest(event)));
+  onPointer(plot, nearest, (at) => tell(at ?? model.get("selected")), move);
   const step = (by) => () => move((model.get("selected") ?? (by > 0 ? -1 : 1)) + by);
   onKeys(plot, {
     ArrowRight: step(1),
@@ -203,7 +200,7 @@ export function render({ model, el }) {
       : Array.from({ length: n }, (_, i) =>
           !Number.isFinite(y(0, i))
             ? null
-            : s("text", { x: px(i), y: py(Math.max(0, y(0, i))) - 6, "text-anchor": "middle" }, value(y(0, i))),
+            : axisText(px(i), py(Math.max(0, y(0, i))) - 6, value(y(0, i)), "middle", { class: null }),
         ).filter(Boolean);
   }
 
@@ -214,20 +211,12 @@ export function render({ model, el }) {
     const x = labels ? labels.map((_, i) => i) : [...(xs?.data ?? [])];
     const [n, bars] = [x.length, model.get("bars")];
     const width = Math.max(320, view.width());
-    for (const [key, size] of [
-      ["width", width],
-      ["height", HEIGHT],
-    ]) {
-      svg.setAttribute(key, size);
-      plot.style[key] = `${size}px`;
-    }
+    sizePlot(plot, width, HEIGHT);
     if (!n || !values || values.shape[0] !== names.length || values.shape[1] !== n) {
       shown = null;
-      grid.replaceChildren(
-        s("text", { x: width / 2, y: HEIGHT / 2, "text-anchor": "middle", class: "lv-quiet" }, model.get("waiting")),
-      );
+      grid.replaceChildren(axisText(width / 2, HEIGHT / 2, model.get("waiting")));
       drawing.replaceChildren();
-      view.legend.replaceChildren();
+      view.setLegend();
       return;
     }
     const axis = valueAxis(values.data);
@@ -269,30 +258,24 @@ export function render({ model, el }) {
       const half = widest(view, [text], 14, "ui") / 2 + 4;
       if (px - half < free) return [];
       free = px + half;
-      return [s("text", { x: px, y: BOTTOM + 19, "text-anchor": "middle", class: "lv-quiet" }, plain(text))];
+      return [axisText(px, BOTTOM + 19, plain(text))];
     });
     const middle = (TOP + BOTTOM) / 2;
     grid.replaceChildren(
       ...axis.marks.flatMap((v) => [
         s("line", { x1: left, x2: width - RIGHT, y1: py(v), y2: py(v), class: v === 0 ? "lv-zero" : "lv-gridline" }),
-        s("text", { x: left - 9, y: py(v) + 5, "text-anchor": "end", class: "lv-quiet" }, tick(v)),
+        axisText(left - 9, py(v) + 5, tick(v), "end"),
       ]),
       ...under,
-      s(
-        "text",
-        { x: left + inner / 2, y: HEIGHT - 6, "text-anchor": "middle", class: "lv-quiet" },
-        model.get("x_axis") + (log ? " (each step of the axis multiplies)" : ""),
-      ),
-      s(
-        "text",
-        { x: 15, y: middle, "text-anchor": "middle", class: "lv-quiet", transform: `rotate(-90 15 ${middle})` },
-        model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""),
-      ),
+      axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? " (each step of the axis multiplies)" : "")),
+      axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""), "middle", {
+        transform: `rotate(-90 15 ${middle})`,
+      }),
       ...model
         .get("marks")
         .flatMap(([where, text]) => [
           s("line", { x1: at(where), x2: at(where), y1: TOP, y2: BOTTOM, class: "lv-markline" }),
-          s("text", { x: at(where) + 7, y: TOP + 13, class: "lv-quiet" }, text),
+          axisText(at(where) + 7, TOP + 13, text, "start"),
         ]),
     );
     const runs = [];
@@ -316,54 +299,23 @@ export function render({ model, el }) {
               ),
             );
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
-    view.legend.replaceChildren(
+    view.setLegend(
       ...names.map((name, k) =>
-        h(
-          "span",
-          { class: "lv-key" },
-          s(
-            "svg",
-            { width: 34, height: 12, "aria-hidden": "true" },
-            bars
-              ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
-              : s("path", { d: "M1 6L33 6", ...dashed(k) }),
-          ),
-          pieceNodes(name),
+        signKey(
+          bars
+            ? s("rect", { x: 8, y: 0, width: 14, height: 12, ...series(k), class: `lv-column lv-column-${k % 2}` })
+            : s("path", { d: "M1 6L33 6", ...dashed(k) }),
+          ...pieceNodes(name),
         ),
       ),
-      ...(!bars && runs.some(([from, to]) => to - from > 1)
-        ? [h("span", {}, "where points crowd: line = their mean, band = from lowest to highest")]
-        : []),
+      !bars &&
+        runs.some(([from, to]) => to - from > 1) &&
+        "where points crowd: line = their mean, band = from lowest to highest",
     );
   }
 
   return view.start(() => {
-    const now = { theme: view.theme, width: view.width() };
-    for (const name of [
-      "x",
-      "values",
-      "names",
-      "labels",
-      "x_axis",
-      "y_axis",
-      "x_ticks",
-      "log_x",
-      "log_y",
-      "down",
-      "bars",
-      "unit",
-      "y_min",
-      "y_max",
-      "marks",
-      "waiting",
-      "stage",
-    ])
-      now[name] = model.get(name);
-    if (Object.keys(now).some((name) => now[name] !== drawn[name])) {
-      // moving the cursor draws nothing else again
-      drawn = now;
-      draw();
-    }
+    if (view.changed(...DATA, ...AXES)) draw(); // moving the cursor draws nothing else again
     tell(model.get("selected"));
   });
 }

@@ -1,6 +1,6 @@
 // The loop: the text on top, the model below it, and the way round. The part at work wears the accent.
 
-import { clamp, count, floats, frame, h, KIT, markLegend, percent, pieceNodes, setText } from "./kit.js";
+import { clamp, count, floats, frame, h, keyed, KIT, markLegend, percent, pieceNodes, setText } from "./kit.js";
 
 const SENTENCES = {
   read: "1 · The model reads the whole text, every token of it.",
@@ -11,7 +11,7 @@ const SENTENCES = {
 
 export function render({ model, el }) {
   const view = frame(model, el, "loop_picture");
-  const text = h("div", { class: "lv-text", tabindex: "0", role: "group", "aria-label": "the text so far" });
+  const text = keyed("group", "lv-text", "the text so far");
   const arrow = (phase, label, head) =>
     h(
       "div",
@@ -117,7 +117,7 @@ export function render({ model, el }) {
     const written = Math.max(0, pieces.length - nPrompt);
     const shown = pieces.length - drawn.from;
     view.setLegend(
-      ...(drawn.from ? [h("b", {}, `The last ${count(shown)} of ${count(pieces.length)} tokens are drawn.`)] : []),
+      drawn.from > 0 && h("b", {}, `The last ${count(shown)} of ${count(pieces.length)} tokens are drawn.`),
       h("span", {}, h("i", { class: "lv-key lv-prompt" }), ` prompt: ${count(Math.min(nPrompt, pieces.length))}`),
       h("span", {}, h("i", { class: "lv-key lv-written" }), ` written by the loop: ${count(written)}`),
       ...markLegend(pieces.slice(-KIT.maxTokens)),

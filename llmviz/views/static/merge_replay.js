@@ -1,6 +1,6 @@
 // A word as a row of bytes, glued pair by pair into tokens. Python sent every step; here they are only shown.
 
-import { chip, clamp, frame, h, markLegend, pieceNodes, player, setText, widest } from "./kit.js";
+import { chip, clamp, frame, h, markLegend, pieceNodes, player, reveal, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "merge_replay");
@@ -107,23 +107,14 @@ export function render({ model, el }) {
     if (step !== drawn.step && nodes[newest]) {
       // a long word is wider than the page: follow what happens
       const { offsetLeft: left, offsetWidth: wide } = nodes[newest];
-      const [from, shown] = [view.body.scrollLeft, view.body.clientWidth];
-      if (left < from || left + wide > from + shown) view.body.scrollLeft = left + wide / 2 - shown / 2;
+      reveal(view.body, left, left + wide);
     }
-    if (fresh || drawn.theme !== view.theme)
-      view.legend.replaceChildren(
-        ...(nodes.length
-          ? [
-              h(
-                "span",
-                {},
-                "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next",
-              ),
-            ]
-          : []),
-        ...markLegend(model.get("labels")),
-      );
+    view.setLegend(
+      nodes.length > 0 &&
+        "below the bytes: the id two neighbours would have as one token (– none); the lowest is glued next",
+      ...markLegend(model.get("labels")),
+    );
     if (fresh && drawn.spans && model.get("autoplay") && told.length > 1) bar.playSoon();
-    drawn = { spans, step, width, theme: view.theme };
+    drawn = { spans, step, width };
   });
 }

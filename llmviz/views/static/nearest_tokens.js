@@ -15,22 +15,16 @@ export function render({ model, el }) {
   const tell = (index) => {
     const [pieces, cosines, ids] = [model.get("pieces"), floats(model.get("cosines")), model.get("ids")];
     if (!pieces[index] || !cosines) return view.note("");
-    const parts = [`${quoted(pieces[index])} · cosine ${number(cosines.data[index])}`];
     const rank = model.get("ranks")[index];
-    if (rank) parts.push(`rank ${count(rank)} of all tokens`);
-    if (ids?.length) parts.push(`id ${ids[index]}`);
-    if (model.get("marked").includes(index)) parts.push(model.get("mark"));
-    view.note(parts.join(" · "));
+    view.note(
+      quoted(pieces[index]),
+      `cosine ${number(cosines.data[index])}`,
+      rank && `rank ${count(rank)} of all tokens`,
+      ids?.length && `id ${ids[index]}`,
+      model.get("marked").includes(index) && model.get("mark"),
+    );
   };
-  const bars = barRows(view, {
-    name: "nearest tokens",
-    tell,
-    parts: () => ({
-      band: h("span", { class: "lv-band" }),
-      bar: h("span", { class: "lv-bar" }),
-      value: h("span", { class: "lv-value" }),
-    }),
-  });
+  const bars = barRows(view, { name: "nearest tokens", tell, parts: ["band", "bar", "value"] });
   view.body.append(bars.list, axis);
 
   return view.start(() => {
@@ -54,19 +48,15 @@ export function render({ model, el }) {
       row.band.style.width = `${100 * (high - low)}%`;
     });
     view.setLegend(
-      ...(pieces.length
-        ? [h("span", {}, model.get("ranks").length ? "bar = cosine, and its rank among all tokens" : "bar = cosine")]
-        : []),
-      ...(band && pieces.length
-        ? [
-            h(
-              "span",
-              {},
-              h("span", { class: "lv-band-key" }),
-              ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
-            ),
-          ]
-        : []),
+      pieces.length > 0 && (ranks.length ? "bar = cosine, and its rank among all tokens" : "bar = cosine"),
+      band &&
+        pieces.length > 0 &&
+        h(
+          "span",
+          {},
+          h("i", { class: "lv-key" }),
+          ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
+        ),
       ...markLegend(pieces),
     );
   });

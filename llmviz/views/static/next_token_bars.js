@@ -7,27 +7,17 @@ export function render({ model, el }) {
   const axis = h("div", { class: "lv-axis", "aria-hidden": "true" });
   let ticks = 0;
   const tell = (index) => {
-    const [pieces, probs, before, ids] = [
-      model.get("pieces"),
-      floats(model.get("probs")),
-      floats(model.get("before")),
-      model.get("ids"),
-    ];
+    const [pieces, ids] = [model.get("pieces"), model.get("ids")];
+    const [probs, before] = [floats(model.get("probs")), floats(model.get("before"))];
     if (!pieces[index] || !probs) return view.note("");
-    const parts = [`${quoted(pieces[index])} · probability ${percent(probs.data[index])}`];
-    if (before) parts.push(`before ${percent(before.data[index])}`);
-    if (ids?.length) parts.push(`id ${ids[index]}`);
-    view.note(parts.join(" · "));
+    view.note(
+      quoted(pieces[index]),
+      `probability ${percent(probs.data[index])}`,
+      before && `before ${percent(before.data[index])}`,
+      ids?.length && `id ${ids[index]}`,
+    );
   };
-  const bars = barRows(view, {
-    name: "next tokens",
-    tell,
-    parts: () => ({
-      ghost: h("span", { class: "lv-ghost" }),
-      bar: h("span", { class: "lv-bar" }),
-      value: h("span", { class: "lv-value" }),
-    }),
-  });
+  const bars = barRows(view, { name: "next tokens", tell, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list, axis);
 
   return view.start(() => {
@@ -50,9 +40,10 @@ export function render({ model, el }) {
       );
     }
     const [rest, n] = [model.get("rest"), model.get("n_rest")];
-    const notes = [];
-    if (n > 0) notes.push(`${percent(rest)} on the other ${count(n)} tokens`);
-    if (before) notes.push(`outline: ${model.get("before_label")}`);
-    view.setLegend(...notes.map((text) => h("span", {}, text)), ...markLegend(model.get("pieces")));
+    view.setLegend(
+      n > 0 && `${percent(rest)} on the other ${count(n)} tokens`,
+      before && `outline: ${model.get("before_label")}`,
+      ...markLegend(model.get("pieces")),
+    );
   });
 }

@@ -1,14 +1,17 @@
 // A table of tokens, each cell coloured by a number: the guesses at every depth, or what a neuron pushes.
 
 import {
+  cellKeys,
   clamp,
   colorScale,
   floats,
   frame,
   h,
+  keyed,
   markLegend,
   number,
   onKeys,
+  onPointer,
   percent,
   pieceNodes,
   plain,
@@ -19,12 +22,7 @@ import {
 
 export function render({ model, el }) {
   const view = frame(model, el, "piece_table");
-  const table = h("div", {
-    class: "lv-table",
-    role: "application",
-    tabindex: "0",
-    "aria-label": "table of tokens: the arrow keys move from cell to cell",
-  });
+  const table = keyed("application", "lv-table", "table of tokens: the arrow keys move from cell to cell");
   view.body.append(table);
   let [rows, cols, values, cells] = [0, 0, null, []];
 
@@ -34,63 +32,34 @@ export function render({ model, el }) {
     const [r, c] = where;
     const column = plain(model.get("col_labels")[c]);
     view.note(
-      [
-        `${model.get("row_axis")} ${plain(model.get("row_labels")[r])}`.trim(),
-        `${model.get("col_axis")} ${/^\d+$/.test(column) ? column : quoted(column)}`,
-        quoted(model.get("pieces")[r * cols + c]),
-        say(values[r * cols + c]),
-      ].join(" · "),
+      `${model.get("row_axis")} ${plain(model.get("row_labels")[r])}`.trim(),
+      `${model.get("col_axis")} ${/^\d+$/.test(column) ? column : quoted(column)}`,
+      quoted(model.get("pieces")[r * cols + c]),
+      say(values[r * cols + c]),
     );
   };
   const select = (r, c, ask = false) => {
     if (!rows || !cols) return;
-    const where = [clamp(r, 0, rows - 1), clamp(c, 0, cols - 1)];
-    view.set({ selected: where });
-    ask ? view.ask(...where) : view.follow(...where);
+    view.select([clamp(r, 0, rows - 1), clamp(c, 0, cols - 1)], ask);
   };
   const cellOf = (event) => {
     const i = cells.indexOf(event.target.closest(".lv-cell"));
     return i < 0 ? null : [Math.floor(i / cols), i % cols];
   };
-  table.addEventListener("pointermove", (event) => tell(cellOf(event) ?? model.get("selected")));
-  table.addEventListener("pointerleave", () => tell(model.get("selected")));
-  table.addEventListener("click", (event) => {
-    const where = cellOf(event);
-    if (where) select(...where, true);
-  });
-  const here = () => model.get("selected");
-  const move = (down, right) => () => (here() ? select(here()[0] + down, here()[1] + right) : select(0, 0));
-  onKeys(table, {
-    ArrowUp: move(-1, 0),
-    ArrowDown: move(1, 0),
-    ArrowLeft: move(0, -1),
-    ArrowRight: move(0, 1),
-    Home: () => select(here()?.[0] ?? 0, 0),
-    End: () => select(here()?.[0] ?? 0, cols - 1),
-    PageUp: () => select(0, here()?.[1] ?? 0),
-    PageDown: () => select(rows - 1, here()?.[1] ?? 0),
-    Enter: () => select(...(here() ?? [0, 0]), true),
-  });
+  const hover = (where) => tell(where ?? model.get("selected"));
+  onPointer(table, cellOf, hover, (where) => select(...where, true));
+  onKeys(table, cellKeys(view, { select, rows: () => rows, last: () => cols - 1 }));
 
-  let drawn = {};
   let chosen = null;
   return view.start(() => {
-    const now = { theme: view.theme };
-    for (const name of ["values", "pieces", "row_labels", "col_labels", "row_axis", "kind", "limit"])
-      now[name] = model.get(name);
-    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
-      const got = floats(now.values);
-      if (
-        !got ||
-        now.pieces.length !== got.data.length ||
-        now.row_labels.length !== got.shape[0] ||
-        now.col_labels.length !== got.shape[1]
-      )
-        return;
-      drawn = now;
+    const got = floats(model.get("values"));
+    const [pieces, rowLabels, colLabels] = ["pieces", "row_labels", "col_labels"].map((name) => model.get(name));
+    if (got?.data.length !== pieces.length || got.shape[0] !== rowLabels.length || got.shape[1] !== colLabels.length)
+      return; // the rest is on its way
+    if (view.changed("values", "pieces", "row_labels", "col_labels", "row_axis", "kind", "limit")) {
       [rows, cols] = got.shape;
       values = got.data;
-      fill(now);
+      fill(pieces, rowLabels, colLabels);
     }
     const at = model.get("selected");
     chosen?.classList.remove("lv-selected");
@@ -99,8 +68,9 @@ export function render({ model, el }) {
     tell(at);
   });
 
-  function fill({ pieces, row_labels, col_labels, row_axis, kind, limit }) {
-    const scale = colorScale(kind, view.theme, limit);
+  function fill(pieces, rowLabels, colLabels) {
+    const kind = model.get("kind");
+    const scale = colorScale(kind, view.theme, model.get("limit"));
     table.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(52px, 128px))`;
     cells = pieces.map((piece, i) => {
       const v = values[i];
@@ -109,18 +79,18 @@ export function render({ model, el }) {
     });
     chosen = null;
     table.replaceChildren(
-      h("div", { class: "lv-corner lv-quiet" }, `${row_axis} ↓`),
-      ...col_labels.map((label) =>
+      h("div", { class: "lv-corner lv-quiet" }, `${model.get("row_axis")} ↓`),
+      ...colLabels.map((label) =>
         h("div", { class: `lv-head ${/^\d+$/.test(label) ? "lv-quiet" : "lv-piece"}` }, pieceNodes(shorten(label, 14))),
       ),
-      ...row_labels.flatMap((label, r) => [
+      ...rowLabels.flatMap((label, r) => [
         h("div", { class: "lv-side lv-quiet" }, pieceNodes(label)),
         ...cells.slice(r * cols, (r + 1) * cols),
       ]),
     );
-    view.legend.replaceChildren(
+    view.setLegend(
       scaleLegend(scale, kind === "prob" ? "probability" : "push"),
-      ...markLegend([...pieces, ...col_labels]),
+      ...markLegend([...pieces, ...colLabels]),
     );
   }
 }

@@ -68,9 +68,7 @@ export function render({ model, el }) {
     if (picked === told) return;
     told = picked;
     const number = KIT.stages.indexOf(picked) + 1;
-    view.legend.replaceChildren(
-      ...(file ? [notebookLink(model, { class: "lv-on" }, file, `Notebook ${number} takes this stage apart`)] : []),
-    );
+    view.setLegend(file && notebookLink(model, { class: "lv-on" }, file, `Notebook ${number} takes this stage apart`));
   };
 
   let drawn;

@@ -187,9 +187,9 @@ export function render({ model, el }) {
         `${card.spec.name}, card ${i + 1} of ${order.length}, ${card.says.textContent}, ${card.cuts.textContent}. Arrow keys move it.`,
       );
     });
-    view.legend.replaceChildren(
-      h("span", {}, "drag a card, or focus it and press ← →"),
-      h("span", {}, "small bars: the 24 likeliest after this card"),
+    view.setLegend(
+      "drag a card, or focus it and press ← →",
+      "small bars: the 24 likeliest after this card",
       h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"),
       h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"),
     );

@@ -6,32 +6,29 @@ import {
   floats,
   frame,
   h,
+  keyed,
   KIT,
+  listKeys,
   markLegend,
   number,
   onKeys,
+  onPointer,
   percent,
-  pieceNodes,
   quoted,
+  selectChip,
+  setPiece,
+  setText,
   tooLong,
-  uid,
 } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "score_steps");
   const head = h("div", { class: "lv-steps-head", "aria-hidden": "true" });
-  const list = h("div", {
-    class: "lv-steps",
-    role: "listbox",
-    tabindex: "0",
-    "aria-label": "keys: up and down move, left and right change the step",
-  });
+  const list = keyed("listbox", "lv-steps", "keys: up and down move, left and right change the step");
   view.body.append(head, list);
-  const prefix = uid();
   const rows = [];
   let column = 3;
   let headed = "";
-  let reached = null; // the row that was scrolled to
 
   const current = () => model.get("selected") ?? -1;
   const select = (row, ask = false) => {
@@ -47,49 +44,36 @@ export function render({ model, el }) {
     const label = model.get("pieces")[row];
     if (label === undefined) return view.note("");
     const [raw, scores, exps, weights] = numbers();
-    const parts = [`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`];
-    if (Number.isNaN(weights[row])) parts.push("a later token: masked");
-    else
-      parts.push(
-        `score ${number(scores[row])}`,
-        `e^(score − largest) ${number(exps[row])}`,
-        `share ${percent(weights[row])}`,
-      );
-    view.note(parts.join(" · "));
+    const shares = [
+      `score ${number(scores[row])}`,
+      `e^(score − largest) ${number(exps[row])}`,
+      `share ${percent(weights[row])}`,
+    ];
+    const rest = Number.isNaN(weights[row]) ? ["a later token: masked"] : shares;
+    view.note(`to ${quoted(label)} (position ${row})`, `q · k ${number(raw[row])}`, ...rest);
   };
   const at = (event) => {
     const row = event.target.closest(".lv-step-row");
     const cell = event.target.closest(".lv-step");
-    return row ? [Number(row.dataset.index), cell ? Number(cell.dataset.column) : column] : null;
+    return row ? [Number(row.dataset.index), cell ? Number(cell.dataset.column) : column] : undefined;
   };
-  list.addEventListener("click", (event) => {
-    const where = at(event);
-    if (where) {
-      column = where[1];
-      select(where[0], true);
-    }
+  const hover = (where) => tell(where?.[0] ?? current());
+  onPointer(list, at, hover, ([row, step]) => {
+    column = step;
+    select(row, true);
   });
-  list.addEventListener("pointermove", (event) => {
-    const where = at(event);
-    if (where) tell(where[0]);
-  });
-  list.addEventListener("pointerleave", () => tell(current()));
   const step = (by) => () => {
     column = clamp(column + by, 0, 3);
     select(Math.max(0, current()));
   };
   onKeys(list, {
-    ArrowDown: () => select(current() + 1),
-    ArrowUp: () => select(current() - 1),
+    ...listKeys(select, current, () => rows.length, ["ArrowUp", "ArrowDown"]),
     ArrowRight: step(1),
     ArrowLeft: step(-1),
-    Home: () => select(0),
-    End: () => select(rows.length - 1),
-    Enter: () => select(Math.max(0, current()), true),
   });
 
   const makeRow = (index) => {
-    const row = { label: null, piece: h("bdi", { class: "lv-piece" }), steps: [] };
+    const row = { piece: h("bdi", { class: "lv-piece" }), steps: [] };
     for (let c = 0; c < 4; c++) {
       const [bar, value] = [h("span", { class: "lv-step-bar" }), h("span", { class: "lv-step-value" })];
       row.steps.push({
@@ -105,21 +89,22 @@ export function render({ model, el }) {
     }
     row.node = h(
       "div",
-      { class: "lv-step-row", role: "option", id: `${prefix}-${index}`, "data-index": index },
+      { class: "lv-step-row lv-choice", role: "option", "data-index": index },
       h("span", { class: "lv-label" }, row.piece),
       ...row.steps.map((one) => one.node),
     );
     return row;
   };
-  const put = (node, text) => {
-    if (node.textContent !== text) node.textContent = text;
+  const mark = () => {
+    rows.forEach(({ steps }, i) =>
+      steps.forEach(({ node }, c) => node.classList.toggle("lv-on", i === current() && c === column)),
+    );
+    selectChip(
+      list,
+      rows.map((row) => row.node),
+      current(),
+    );
   };
-  const mark = () =>
-    rows.forEach((row, i) => {
-      const on = i === current();
-      if (row.node.getAttribute("aria-selected") !== String(on)) row.node.setAttribute("aria-selected", String(on));
-      row.steps.forEach((one, c) => one.node.classList.toggle("lv-on", on && c === column));
-    });
 
   return view.start(() => {
     const pieces = model.get("pieces").slice(0, KIT.maxTokens);
@@ -144,10 +129,7 @@ export function render({ model, el }) {
     const limits = [most(raw), model.get("scaled") ? most(scores) : most(raw)];
     const scale = colorScale("signed", view.theme, 1);
     rows.forEach((row, i) => {
-      if (row.label !== pieces[i]) {
-        row.label = pieces[i];
-        row.piece.replaceChildren(...pieceNodes(pieces[i]));
-      }
+      setPiece(row.piece, pieces[i]);
       const masked = Number.isNaN(weights[i]);
       row.node.classList.toggle("lv-masked", masked);
       [raw[i], scores[i]].forEach((v, c) => {
@@ -157,28 +139,16 @@ export function render({ model, el }) {
         bar.style.width = `${50 * part}%`;
         bar.style.left = v < 0 ? `${50 - 50 * part}%` : "50%";
         bar.style.background = scale.css(v < 0 ? -0.65 : 0.65);
-        put(value, hidden ? "−∞" : number(v));
+        setText(value, hidden ? "−∞" : number(v));
       });
       [exps[i], weights[i]].forEach((v, c) => {
         const { bar, value } = row.steps[c + 2];
         bar.style.width = masked ? "0" : `${100 * clamp(v)}%`;
-        put(value, masked ? (c ? "masked" : "0") : c ? percent(v) : number(v));
+        setText(value, masked ? (c ? "masked" : "0") : c ? percent(v) : number(v));
       });
     });
     mark();
-    if (rows[current()]) list.setAttribute("aria-activedescendant", rows[current()].node.id);
-    const node = rows[current()]?.node;
-    if (node && node !== reached) {
-      reached = node;
-      if (node.offsetTop < list.scrollTop) list.scrollTop = node.offsetTop - 4;
-      const below = node.offsetTop + node.offsetHeight - list.clientHeight;
-      if (below > list.scrollTop) list.scrollTop = below + 4;
-    }
-    view.setLegend(
-      ...(tooLong(model.get("pieces").length) ? [h("b", {}, tooLong(model.get("pieces").length))] : []),
-      h("span", {}, "orange: negative, blue: positive"),
-      ...markLegend(pieces),
-    );
+    view.setLegend(tooLong(model.get("pieces").length), "orange: negative, blue: positive", ...markLegend(pieces));
     tell(current());
   });
 }

@@ -9,11 +9,13 @@ import {
   minus,
   number,
   onKeys,
+  onPointer,
   pixelRatio,
   plotIn,
   s,
   setAttributes,
   sizeCanvas,
+  sizePlot,
 } from "./kit.js";
 
 export function render({ model, el }) {
@@ -25,16 +27,12 @@ export function render({ model, el }) {
   const HEIGHT = 330;
   const space = { left: 60, right: 16, top: 14, bottom: 46 };
   let shown = null;
-  let drawn = {};
 
   /** Ring the chosen neuron: nothing else is drawn again for that. */
   const mark = (i) => {
     const there = i !== null && i !== undefined && i < shown.gate.length;
     ring.style.display = there ? "" : "none";
-    if (there) {
-      ring.setAttribute("cx", shown.px(shown.gate[i]));
-      ring.setAttribute("cy", shown.py(shown.passed[i]));
-    }
+    if (there) setAttributes(ring, { cx: shown.px(shown.gate[i]), cy: shown.py(shown.passed[i]) });
     tell(i);
   };
 
@@ -46,6 +44,7 @@ export function render({ model, el }) {
     );
   };
   const nearest = (event) => {
+    if (!shown) return null;
     const box = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     let [best, distance] = [null, 900];
@@ -55,17 +54,13 @@ export function render({ model, el }) {
     }
     return best;
   };
-  plot.addEventListener("pointermove", (event) => shown && tell(nearest(event) ?? model.get("selected")));
-  plot.addEventListener("pointerleave", () => tell(model.get("selected")));
-  plot.addEventListener("click", (event) => {
-    const i = shown && nearest(event);
-    if (i !== null) view.set({ selected: i });
-  });
+  const select = (i) => view.set({ selected: i });
+  onPointer(plot, nearest, (i) => tell(i ?? model.get("selected")), select);
   const step = (to) => () => {
     if (!shown) return;
     shown.order ??= [...shown.gate.keys()].toSorted((a, b) => shown.gate[a] - shown.gate[b]);
     const at = shown.order.indexOf(model.get("selected"));
-    view.set({ selected: shown.order[clamp(to(at), 0, shown.order.length - 1)] });
+    select(shown.order[clamp(to(at), 0, shown.order.length - 1)]);
   };
   onKeys(plot, {
     ArrowRight: step((at) => at + 1),
@@ -77,30 +72,19 @@ export function render({ model, el }) {
   });
 
   return view.start(() => {
-    const now = {
-      values: model.get("values"),
-      curve: model.get("curve"),
-      theme: view.theme,
-      width: view.width(),
-      ratio: pixelRatio(),
-    };
-    if (!now.values || !now.curve) return;
-    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
-      drawn = now;
-      paint(now);
-    }
+    const [values, curve] = ["values", "curve"].map((name) => floats(model.get(name)));
+    if (!values || !curve) return;
+    if (view.changed("values", "curve")) paint(values, curve);
     mark(model.get("selected"));
   });
 
-  function paint(now) {
-    const [data, curve] = [floats(now.values), floats(now.curve)];
+  function paint(data, curve) {
     const n = data.shape[1];
     const [gate, up, passed, hidden] = [0, 1, 2, 3].map((k) => data.data.slice(k * n, (k + 1) * n));
     const m = curve.shape[1];
     const [cx, cy] = [curve.data.slice(0, m), curve.data.slice(m)];
-    const width = Math.max(320, Math.min(900, now.width));
-    Object.assign(plot.style, { width: `${width}px`, height: `${HEIGHT}px` });
-    setAttributes(over, { width, height: HEIGHT });
+    const width = Math.max(320, Math.min(900, view.width()));
+    sizePlot(plot, width, HEIGHT);
     const ctx = sizeCanvas(canvas, width, HEIGHT);
     const css = getComputedStyle(view.root);
     const color = (name) => css.getPropertyValue(`--lv-${name}`).trim();
@@ -144,17 +128,15 @@ export function render({ model, el }) {
     ctx.beginPath();
     cx.forEach((v, i) => ctx.lineTo(px(v), py(cy[i])));
     ctx.stroke();
-    const [dot, size] = [new OffscreenCanvas(9 * now.ratio, 9 * now.ratio), 9]; // drawn once, stamped 1,536 times
+    const [dot, size] = [new OffscreenCanvas(9 * pixelRatio(), 9 * pixelRatio()), 9]; // drawn once, stamped 1,536 times
     const pen = dot.getContext("2d");
-    pen.scale(now.ratio, now.ratio);
+    pen.scale(pixelRatio(), pixelRatio());
     pen.fillStyle = accent;
     pen.globalAlpha = 0.45;
     pen.arc(size / 2, size / 2, 4, 0, 7);
     pen.fill();
     for (let i = 0; i < n; i++) ctx.drawImage(dot, px(gate[i]) - size / 2, py(passed[i]) - size / 2, size, size);
     const closed = gate.reduce((k, v) => k + (v < 0), 0);
-    view.legend.replaceChildren(
-      h("span", {}, `each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`),
-    );
+    view.setLegend(`each dot is a neuron: ${count(closed)} of ${count(n)} gates are below zero`);
   }
 }

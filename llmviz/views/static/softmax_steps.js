@@ -1,11 +1,13 @@
 // Logits, their powers of e, their shares: three columns of bars, a row for each of some tokens.
 
 import {
+  cellKeys,
   clamp,
   count,
   floats,
   frame,
   h,
+  keyed,
   markLegend,
   minus,
   onKeys,
@@ -17,12 +19,7 @@ import {
 
 export function render({ model, el }) {
   const view = frame(model, el, "softmax_steps");
-  const table = h("div", {
-    class: "lv-table",
-    tabindex: "0",
-    role: "grid",
-    "aria-label": "three steps for some tokens",
-  });
+  const table = keyed("grid", "lv-table", "three steps for some tokens");
   view.body.append(table);
   const HEADS = [
     ["1  logit", "last vector · the token’s row"],
@@ -32,23 +29,8 @@ export function render({ model, el }) {
 
   const cell = () => model.get("selected");
   const rows = () => model.get("pieces").length;
-  const select = (row, col, ask = false) => {
-    view.set({ selected: [clamp(row, 0, rows() - 1), clamp(col, 0, 2)] });
-    ask ? view.ask(...cell()) : view.follow(...cell());
-  };
-  const move = (down, right) => {
-    const [row, col] = cell() ?? [0, 0];
-    select(row + down, col + right);
-  };
-  onKeys(table, {
-    ArrowDown: () => move(1, 0),
-    ArrowUp: () => move(-1, 0),
-    ArrowRight: () => move(0, 1),
-    ArrowLeft: () => move(0, -1),
-    Home: () => select(0, cell()?.[1] ?? 0),
-    End: () => select(rows() - 1, cell()?.[1] ?? 0),
-    Enter: () => select(...(cell() ?? [0, 0]), true),
-  });
+  const select = (row, col, ask) => view.select([clamp(row, 0, rows() - 1), clamp(col, 0, 2)], ask);
+  onKeys(table, cellKeys(view, { select, rows, last: () => 2 }));
   table.addEventListener("click", (event) => {
     const node = event.target.closest(".lv-one");
     if (node) select(Number(node.dataset.row), Number(node.dataset.col), true);
@@ -91,7 +73,13 @@ export function render({ model, el }) {
         cells.push(
           h(
             "span",
-            { class: "lv-one", role: "gridcell", "data-row": row, "data-col": col, "aria-selected": String(chosen) },
+            {
+              class: "lv-one lv-choice",
+              role: "gridcell",
+              "data-row": row,
+              "data-col": col,
+              "aria-selected": String(chosen),
+            },
             bar(row, col),
             h("span", { class: "lv-value" }, text[col](at(row, col))),
           ),
@@ -112,6 +100,6 @@ export function render({ model, el }) {
         ? `${quoted(pieces[chosen[0]])}, rank ${count(ranks[chosen[0]])} · ${["logit", "power", "probability"][chosen[1]]} ${text[chosen[1]](at(...chosen))}`
         : "",
     );
-    view.legend.replaceChildren(h("span", {}, "click a number: where it comes from"), ...markLegend(pieces));
+    view.setLegend("click a number: where it comes from", ...markLegend(pieces));
   });
 }

@@ -1,16 +1,11 @@
 // Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
 
-import { clamp, frame, h, onKeys, s, setAttributes } from "./kit.js";
+import { axisText, clamp, frame, h, keyed, onKeys, s, setAttributes, sizePlot } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "switches");
   const parts = h("div", { class: "lv-parts", role: "group", "aria-label": "parts that every layer has" });
-  const grid = h("div", {
-    class: "lv-plot lv-cells",
-    role: "grid",
-    tabindex: "0",
-    "aria-label": "heads, attention and FFN of each layer",
-  });
+  const grid = keyed("grid", "lv-plot lv-cells", "heads, attention and FFN of each layer");
   view.body.append(parts, grid);
   const LEFT = 86,
     TOP = 22;
@@ -128,18 +123,11 @@ export function render({ model, el }) {
     const words = [];
     const shapes = [];
     for (let layer = 0; layer < layers(); layer++)
-      if (cell >= 22 || layer % 5 === 0)
-        words.push(
-          s(
-            "text",
-            { x: LEFT + (layer + 0.5) * cell - 1, y: TOP - 7, "text-anchor": "middle", class: "lv-quiet" },
-            String(layer),
-          ),
-        );
-    words.push(s("text", { x: LEFT - 10, y: TOP - 7, "text-anchor": "end", class: "lv-quiet" }, "layer"));
+      if (cell >= 22 || layer % 5 === 0) words.push(axisText(LEFT + (layer + 0.5) * cell - 1, TOP - 7, String(layer)));
+    words.push(axisText(LEFT - 10, TOP - 7, "layer", "end"));
     for (let row = 0; row < rows(); row++) {
       const ffn = row === rows() - 1;
-      words.push(s("text", { x: LEFT - 10, y: top(row) + cell / 2 + 4, "text-anchor": "end" }, rowName(row)));
+      words.push(axisText(LEFT - 10, top(row) + cell / 2 + 4, rowName(row), "end", { class: null }));
       for (let layer = 0; layer < layers(); layer++) {
         const dead = off.has(`${row} ${layer}`);
         const covered = row < rows() - 2 && off.has(`${rows() - 2} ${layer}`); // its whole attention block is off
@@ -161,13 +149,10 @@ export function render({ model, el }) {
         }
       }
     }
-    grid.style.height = `${height}px`;
-    grid.style.width = `${width}px`;
-    grid.replaceChildren(s("svg", { width, height, "aria-hidden": "true" }, shapes, words, pick));
+    grid.replaceChildren(s("svg", { "aria-hidden": "true" }, shapes, words, pick));
+    sizePlot(grid, width, height);
     point();
-    view.legend.replaceChildren(
-      h("span", {}, "filled: on · crossed out: off · click a name or a number for a whole row or layer"),
-    );
+    view.setLegend("filled: on · crossed out: off · click a name or a number for a whole row or layer");
   }
   return view.start(draw);
 }

@@ -1,17 +1,11 @@
 // The same bytes four times: as signs on the screen, as characters, one by one, and as tokens.
 
-import { clamp, exchange, frame, h, onKeys, pieceNodes, uid } from "./kit.js";
+import { clamp, exchange, frame, h, keyed, onKeys, pieceNodes, uid } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "taken_apart");
-  const grid = h("div", {
-    class: "lv-grid",
-    role: "grid",
-    tabindex: "0",
-    "aria-label": "signs, characters, bytes and tokens",
-  });
+  const grid = keyed("grid", "lv-grid", "signs, characters, bytes and tokens");
   view.body.append(grid);
-  const prefix = uid();
   let drawn = {};
   let cells = []; // [row][index] → element
   const at = () => model.get("selected");
@@ -61,7 +55,7 @@ export function render({ model, el }) {
           {
             class: `lv-cell lv-${rows[r].name.split(" ").pop()}${label ? "" : " lv-partly"}`,
             role: "gridcell",
-            id: `${prefix}-${r}-${i}`,
+            id: uid(),
             "data-row": r,
             "data-index": i,
             style: `grid-row:${r + 1};grid-column:${from + 2}/${to + 2}`,
@@ -87,10 +81,8 @@ export function render({ model, el }) {
           ),
         );
       else cells.forEach((row, r) => exchange(grid.children[r], old[r], row));
-      view.legend.replaceChildren(
-        ...(rows.some((row) => row.cells.some((one) => !one[2]))
-          ? [h("span", {}, "striped: a token that is not a whole character")]
-          : []),
+      view.setLegend(
+        rows.some((row) => row.cells.some((one) => !one[2])) && "striped: a token that is not a whole character",
       );
     }
     const here = at();

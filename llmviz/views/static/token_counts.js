@@ -4,19 +4,7 @@ import { barRows, clamp, count, frame, h, setText, widest } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "token_counts");
-  const bars = barRows(view, {
-    name: "tokens",
-    labels: "labels",
-    tell: () => {},
-    parts: () => {
-      const [number, notes] = [h("b"), h("span", { class: "lv-quiet" })];
-      return {
-        ghost: h("span", { class: "lv-ghost" }),
-        bar: h("span", { class: "lv-bar" }),
-        value: h("span", { class: "lv-value" }, number, " ", notes),
-      };
-    },
-  });
+  const bars = barRows(view, { name: "tokens", labels: "labels", tell: () => {}, parts: ["ghost", "bar", "value"] });
   view.body.append(bars.list);
 
   return view.start(() => {
@@ -31,9 +19,10 @@ export function render({ model, el }) {
       row.ghost.hidden = !before;
       row.ghost.style.width = `${(100 * was) / full}%`;
       row.value.style.left = `${(100 * Math.max(n, was)) / full}%`;
+      if (!row.value.firstChild) row.value.append(h("b"), " ", h("span", { class: "lv-quiet" }));
       setText(row.value.firstChild, count(n));
       setText(row.value.lastChild, notes[i] ?? "");
     });
-    view.setLegend(...(before ? [h("span", {}, `outline: ${model.get("before_label")}`)] : []));
+    view.setLegend(before && `outline: ${model.get("before_label")}`);
   });
 }

@@ -1,7 +1,7 @@
 // Two rows as arrows in the plane that they span. Python put them there and says their numbers; here they are drawn,
 // and the tip of the second one is dragged.
 
-import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes } from "./kit.js";
+import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes, signKey } from "./kit.js";
 
 const SNAP = 4; // pixels
 const EDGE = 10; // what the handle needs
@@ -9,7 +9,7 @@ const EDGE = 10; // what the handle needs
 export function render({ model, el }) {
   const view = frame(model, el, "two_arrows");
   const picture = s("svg", {
-    class: "lv-plane",
+    class: "lv-drawing lv-plane",
     role: "application",
     tabindex: "0",
     "aria-label":
@@ -125,17 +125,7 @@ export function render({ model, el }) {
         ),
       ),
     );
-    const key = (kind, text) =>
-      h(
-        "span",
-        {},
-        s(
-          "svg",
-          { width: 34, height: 12, "aria-hidden": "true" },
-          s("line", { class: kind, x1: 3, x2: 31, y1: 6, y2: 6 }),
-        ),
-        ` ${text}`,
-      );
+    const key = (kind, text) => signKey(s("line", { class: kind, x1: 3, x2: 31, y1: 6, y2: 6 }), text);
     view.setLegend(
       key("lv-a", `a = ${plain(model.get("names")[0])}, a real row`),
       key("lv-b", `b = ${plain(model.get("names")[1])}, a real row`),

@@ -1,6 +1,7 @@
 // Vectors as stripes of colour, one line of cells a vector; a long vector is broken over several lines.
 
 import {
+  axisText,
   clamp,
   colorScale,
   count,
@@ -10,15 +11,16 @@ import {
   markLegend,
   number,
   onKeys,
+  onPointer,
   paintGrid,
   pieceText,
-  pixelRatio,
   plotIn,
   quoted,
   s,
   scaleLegend,
   shorten,
   sizeCanvas,
+  sizePlot,
   thinning,
   widest,
 } from "./kit.js";
@@ -26,11 +28,10 @@ import {
 export function render({ model, el }) {
   const view = frame(model, el, "vector_picture");
   const canvas = h("canvas", {});
-  const [words, picks, point] = [s("g", {}), s("g", {}), s("g", {})];
-  const over = s("svg", { "aria-hidden": "true" }, words, picks, point);
+  const [texts, picks, point] = [s("g", {}), s("g", {}), s("g", {})];
+  const over = s("svg", { "aria-hidden": "true" }, texts, picks, point);
   const plot = plotIn(view, "vectors: left and right move from number to number", canvas, over);
   let grid = null;
-  let drawn = {};
   let written = ""; // what the labels around the cells were written for
   let row = 0; // the vector that is pointed at
 
@@ -41,10 +42,8 @@ export function render({ model, el }) {
     const rows = grid.k <= 4 ? [...Array(grid.k).keys()] : [at];
     const beyond = (r) => (Math.abs(valueOf(r, index)) > model.get("limit") ? " (beyond the scale)" : "");
     view.note(
-      [
-        `${model.get("index_name")} ${index}`,
-        ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim()),
-      ].join(" · "),
+      `${model.get("index_name")} ${index}`,
+      ...rows.map((r) => `${nameOf(r)} ${number(valueOf(r, index))}${beyond(r)}`.trim()),
     );
   };
   const select = (index, ask = false) => {
@@ -52,9 +51,10 @@ export function render({ model, el }) {
     const at = clamp(index, 0, grid.n - 1);
     view.set({ selected: at });
     const where = model.get("values").shape.length > 1 ? [row, at] : [at];
-    ask ? view.ask(...where) : view.follow(...where);
+    (ask ? view.ask : view.follow)(...where);
   };
   const cellAt = (event) => {
+    if (!grid) return null;
     const box = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const line = clamp(Math.floor(y / grid.pitch), 0, grid.lines - 1);
@@ -82,14 +82,9 @@ export function render({ model, el }) {
     point.replaceChildren(...(where ? [mark(where[1], { class: "lv-point" })] : []));
     where ? tell(where[1], where[0]) : tell(model.get("selected"));
   };
-  plot.addEventListener("pointermove", (event) => hover(grid && cellAt(event)));
-  plot.addEventListener("pointerleave", () => hover(null));
-  plot.addEventListener("click", (event) => {
-    const where = grid && cellAt(event);
-    if (where) {
-      row = where[0];
-      select(where[1], true);
-    }
+  onPointer(plot, cellAt, hover, ([r, index]) => {
+    row = r;
+    select(index, true);
   });
   const here = () => model.get("selected") ?? 0;
   const move = (step) => (event) =>
@@ -161,15 +156,8 @@ export function render({ model, el }) {
       for (let r = 0; r < k; r++) {
         const cols = Math.min(perLine, n - line * perLine);
         const [y, offset] = [line * pitch + r * (hgt + between), r * n + line * perLine];
-        if (gap)
-          for (let c = 0; c < cols; c++) {
-            // a gap between cells, none between the lines of pixels
-            const v = values[offset + c];
-            if (Number.isNaN(v)) continue;
-            ctx.fillStyle = scale.css(v);
-            ctx.fillRect(c * w, y, w - gap, hgt);
-          }
-        else paintGrid(ctx, values, { y, rows: 1, cols, w, h: hgt, scale, offset, stride: n });
+        // a gap between cells, none between the lines of pixels
+        paintGrid(ctx, values, { y, rows: 1, cols, w, h: hgt + gap, gap, scale, offset, stride: n });
         const notch = Math.min(3, Math.max(w - gap, 1.5));
         for (let c = 0; c < cols; c++) {
           const v = values[offset + c];
@@ -201,68 +189,41 @@ export function render({ model, el }) {
       );
       const [from, to] = [line * perLine, Math.min(n, (line + 1) * perLine)];
       for (let i = Math.ceil(from / ticks) * ticks; i < to; i += ticks)
-        out.push(
-          s(
-            "text",
-            {
-              x: left + (i - from + 0.5) * w,
-              y: y + block + 18,
-              "text-anchor": i === from ? "start" : "middle",
-              class: "lv-quiet",
-            },
-            String(i),
-          ),
-        );
+        out.push(axisText(left + (i - from + 0.5) * w, y + block + 18, String(i), i === from ? "start" : "middle"));
     }
-    words.replaceChildren(...out);
+    texts.replaceChildren(...out);
   }
 
   return view.start(() => {
-    const now = {
-      raw: model.get("values"),
-      labels: model.get("labels"),
-      limit: model.get("limit"),
-      theme: view.theme,
-      width: view.width(),
-      ratio: pixelRatio(),
-    };
     const selected = model.get("selected");
-    if (Object.keys(now).some((key) => now[key] !== drawn[key])) {
-      drawn = now;
-      const values = floats(now.raw);
+    if (view.changed("values", "labels", "limit")) {
+      const values = floats(model.get("values"));
       grid = values?.data.length ? plan(values) : null;
       plot.hidden = !grid;
       if (!grid) {
-        view.setLegend(h("span", {}, "no numbers yet"));
+        view.setLegend("no numbers yet");
         return view.note("");
       }
       row = Math.min(row, grid.k - 1);
-      const scale = colorScale("signed", view.theme, now.limit);
+      const scale = colorScale("signed", view.theme, model.get("limit"));
       paintCells(scale);
       const around = JSON.stringify({ ...grid, values: null });
       if (around !== written) {
         // other numbers in the same places: only the cells are new
         written = around;
         writeLabels();
-        const [width, height] = [
+        sizePlot(
+          plot,
           grid.left + grid.perLine * grid.w + 2,
           grid.top + (grid.lines - 1) * grid.pitch + grid.block + 26,
-        ];
-        for (const [key, value] of Object.entries({ width, height })) {
-          over.setAttribute(key, value);
-          plot.style[key] = `${value}px`;
-        }
+        );
       }
       const beyond = grid.values.reduce((sum, v) => sum + scale.over(v), 0);
       view.setLegend(
         scaleLegend(scale, "value"),
-        h(
-          "span",
-          {},
-          `${count(grid.n)} numbers${grid.k > 1 ? ` × ${grid.k}` : ""}, left to right by ${model.get("index_name")}`,
-        ),
-        ...(grid.values.some(Number.isNaN) ? [h("span", {}, "blank: no number")] : []),
-        ...(beyond ? [h("span", {}, `${count(beyond)} beyond the scale (notch at the top)`)] : []),
+        `${count(grid.n)} numbers${grid.k > 1 ? ` × ${grid.k}` : ""}, left to right by ${model.get("index_name")}`,
+        grid.values.some(Number.isNaN) && "blank: no number",
+        beyond > 0 && `${count(beyond)} beyond the scale (notch at the top)`,
         ...markLegend(grid.labels),
       );
     }

@@ -7,30 +7,28 @@ import {
   floats,
   frame,
   h,
-  indexAt,
+  indexUnder,
+  keyed,
+  listKeys,
   markLegend,
   onKeys,
+  onPointer,
   percent,
   pieceNodes,
+  putChips,
   quoted,
   scaleLegend,
   selectChip,
-  uid,
+  shadeChip,
 } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "written_text");
-  const list = h("div", {
-    class: "lv-chips",
-    role: "listbox",
-    tabindex: "0",
-    "aria-label": "the text, token by token",
-  });
+  const list = keyed("listbox", "lv-chips", "the text, token by token");
   const heading = h("div", { class: "lv-heading" });
   const rows = h("div", { class: "lv-bars", role: "group", "aria-label": "what could stand here" });
   const rivals = h("div", { class: "lv-rivals" }, heading, rows);
   view.body.append(list, rivals);
-  const prefix = uid();
   let chips = [];
   let row = 0; // the rival that the keys are on
   let hovered = null;
@@ -53,27 +51,17 @@ export function render({ model, el }) {
     if (current() < model.get("n_prompt")) return;
     model.get("chooses") ? view.set({ choice: [current(), at] }) : view.ask(current(), at);
   };
-  const placeOf = (event) => indexAt(event, ".lv-chip");
-  list.addEventListener("click", (event) => {
-    const place = placeOf(event);
-    if (place !== null) select(place, true);
-  });
-  list.addEventListener("pointermove", (event) => {
-    const place = placeOf(event);
-    if (place !== null && place !== hovered) {
-      hovered = place;
-      tell(place);
-    }
-  });
-  list.addEventListener("pointerleave", () => {
-    hovered = null;
-    tell(current());
-  });
+  const hover = (place) => {
+    if (place === hovered) return;
+    hovered = place;
+    tell(place ?? current());
+  };
+  onPointer(list, indexUnder, hover, (place) => select(place, true));
   rows.addEventListener("click", (event) => {
-    const node = event.target.closest(".lv-row");
-    if (!node) return;
+    const index = indexUnder(event);
+    if (index === undefined) return;
     list.focus({ preventScroll: true }); // the keys go on from here, and Escape closes the panel
-    take(Number(node.dataset.index));
+    take(index);
   });
   const step = (by) => {
     row = clamp(row + by, 0, Math.max(0, rows.childElementCount - 1));
@@ -81,15 +69,11 @@ export function render({ model, el }) {
     const rival = rows.children[row];
     if (!rival) return;
     const does = model.get("chooses") ? "takes" : "explains";
-    view.note(
-      `Enter ${does} \u201c\u2068${rival.querySelector(".lv-piece").textContent}\u2069\u201d · ${rival.querySelector(".lv-value").textContent}`,
-    );
+    const [piece, value] = [".lv-piece", ".lv-value"].map((part) => rival.querySelector(part).textContent);
+    view.note(`Enter ${does} ${quoted(piece)}`, value);
   };
   onKeys(list, {
-    ArrowRight: () => select(current() + 1),
-    ArrowLeft: () => select(current() - 1),
-    Home: () => select(0),
-    End: () => select(last()),
+    ...listKeys(select, current, () => last() + 1),
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
     Enter: () => take(row),
@@ -123,7 +107,7 @@ export function render({ model, el }) {
         return h(
           "div",
           {
-            class: `lv-row${j === picked[i] ? " lv-taken" : ""}`,
+            class: `lv-row lv-choice${j === picked[i] ? " lv-taken" : ""}`,
             "data-index": j,
             "aria-selected": String((chooses || row > 0) && j === row),
           },
@@ -144,15 +128,14 @@ export function render({ model, el }) {
       }),
     );
     const notes = model.get("notes");
-    view.note(
-      picked[i] < 0 ? "" : [`${quoted(pieces[place])} · place ${place + 1}`, notes[i]].filter(Boolean).join(" · "),
-    );
+    view.note(...(picked[i] < 0 ? [] : [quoted(pieces[place]), `place ${place + 1}`, notes[i]]));
   }
 
   let drawn = {};
   function draw() {
     const [pieces, nPrompt, picked] = [model.get("pieces"), model.get("n_prompt"), model.get("picked")];
     if (pieces !== drawn.pieces || picked !== drawn.picked || nPrompt !== drawn.nPrompt) {
+      const old = chips;
       chips = pieces.map((piece, i) => chip(piece, null, i));
       chips.slice(0, nPrompt).forEach((node) => node.classList.add("lv-own"));
       if (open()) {
@@ -163,7 +146,7 @@ export function render({ model, el }) {
         );
         chips.push(gap);
       }
-      list.replaceChildren(...chips, ...(chips.length ? [] : [h("span", { class: "lv-empty" }, "no tokens yet")]));
+      putChips(list, old, chips);
       drawn = { pieces, picked, nPrompt };
       told = null;
       row = 0;
@@ -172,24 +155,22 @@ export function render({ model, el }) {
     const scale = colorScale(model.get("scale"), view.theme);
     const [again, marked] = [new Set(model.get("again")), new Set(model.get("marked"))];
     chips.forEach((node, i) => {
-      const v = weights ? weights.data[i] : NaN;
-      const shaded = v !== undefined && !Number.isNaN(v);
-      node.style.backgroundColor = shaded ? scale.css(v) : "";
-      node.style.color = shaded ? scale.ink(v) : "";
+      shadeChip(node, weights?.data[i], scale);
       node.classList.toggle("lv-again", again.has(i));
       node.classList.toggle("lv-highlight", marked.has(i));
     });
-    selectChip(list, chips, chips.length ? current() : -1, prefix);
+    selectChip(list, chips, chips.length ? current() : -1);
     told = null;
     tell(hovered !== null && hovered < chips.length ? hovered : current());
     const own = floats(model.get("own"));
     const odds = floats(model.get("odds"));
-    view.legend.replaceChildren(
+    view.setLegend(
       scaleLegend(scale, `shade: ${model.get("shade_label")}`),
-      ...(again.size ? [h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before")] : []),
-      ...(own && odds && own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6)
-        ? [h("span", {}, "outline: the model itself, before temperature and filters")]
-        : []),
+      again.size > 0 && h("span", {}, h("i", { class: "lv-key" }), " a run of 4 tokens that stood here before"),
+      own &&
+        odds &&
+        own.data.some((p, i) => Math.abs(p - odds.data[i]) > 1e-6) &&
+        "outline: the model itself, before temperature and filters",
       ...markLegend([...pieces, ...model.get("rivals")]),
     );
     rivals.hidden = !model.get("n_rivals");

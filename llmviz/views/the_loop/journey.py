@@ -67,18 +67,16 @@ class Numbers:
     lengths: Float[np.ndarray, "state shown"]  # norm of the whole column
     usual: Float[np.ndarray, " state"]  # the median length of the text's columns
     long: Bool[np.ndarray, "state shown"]  # more than LONG times as long as that
-    scales: Float[
-        np.ndarray, " state"
-    ]  # full colour: the 97th percentile of the drawn numbers, long columns left out
+    # full colour: the 97th percentile of the drawn numbers, long columns left out
+    scales: Float[np.ndarray, " state"]
     ffn_adds: Float[np.ndarray, "n_layers shown drawn"]
     adds: Float[np.ndarray, "two_n_layers shown"]  # norm of what attention (2l) and the FFN (2l + 1) add
     looks: Float[np.ndarray, "looks 5"]  # layer, from, to (indices into shown), head, weight
     rests: Float[np.ndarray, "n_layers shown shown"]  # to long columns only: weight, the mean of all heads
     strongest: list[Look | None]  # one a layer
     neurons: Int[np.ndarray, "n_layers shown k"]  # those that write most, the strongest first
-    pushes: Float[
-        np.ndarray, "n_layers shown k"
-    ]  # |hidden_i| times the norm of W_down[i], as a share of adds
+    # |hidden_i| times the norm of W_down[i], as a share of adds
+    pushes: Float[np.ndarray, "n_layers shown k"]
     guesses: list[tuple[str, float]]  # one a layer: the likeliest next token at that depth (logit lens)
     final: Float[np.ndarray, " drawn"]  # the last column after the final norm
     bands: Int[np.ndarray, " band"]  # the first row of each stretch of the table, evenly spaced in √row
@@ -297,7 +295,6 @@ def for_page(numbers: Numbers) -> dict:
         "turns": n.turns,
         "likeliest": [_guess(guess) for guess in n.likeliest],
         "others": n.others,
-        "seed": n.seed,
         "dart": n.dart,
         "drawn": _guess(n.drawn),
         "ends": n.ends,
@@ -323,6 +320,10 @@ def telling_layer(numbers: Numbers) -> int:
 # --- the picture -----------------------------------------------------------------------------------------------------
 
 
+def _sent(numbers: Numbers | None, _picture: Journey) -> dict | None:
+    return None if numbers is None else for_page(numbers)
+
+
 class Journey(Picture):
     """One turn of the loop as a picture that plays: cut, look up, stand up, place, layers, compare, pick; and again.
 
@@ -335,15 +336,9 @@ class Journey(Picture):
     _by_page = ("turn",)
     _data = ("numbers",)
 
-    numbers = traitlets.Instance(Numbers, allow_none=True).tag(
-        sync=True, to_json=lambda value, _: None if value is None else for_page(value)
-    )
-    turn = traitlets.Int(0).tag(
-        sync=True
-    )  # how many tokens the page's journey has added; it asks for the next one
-    next_numbers = traitlets.Instance(Numbers, allow_none=True).tag(
-        sync=True, to_json=lambda value, _: None if value is None else for_page(value)
-    )
+    numbers = traitlets.Instance(Numbers, allow_none=True).tag(sync=True, to_json=_sent)
+    next_numbers = traitlets.Instance(Numbers, allow_none=True).tag(sync=True, to_json=_sent)
+    turn = traitlets.Int(0).tag(sync=True)  # how many tokens the page has added; it asks for the next one
     seed = traitlets.Int(1, min=0)
 
     def __init__(
