@@ -440,9 +440,7 @@ def it_sums_up(model) -> Measured:
         trace = model.trace(text)
         token = int(trace.logits.argmax())
         parts = experiments.direct_attribution(trace, token)
-        heads = sum(
-            experiments.head_attribution(trace, layer, token).sum() for layer in range(model.config.n_layers)
-        )
+        heads = experiments.head_attribution(trace, token).sum()
         return abs(float(parts.embedding + heads + parts.ffn.sum() - trace.logits[token]))
 
     values = {name: error(text) for name, text in TEXTS.items()}
