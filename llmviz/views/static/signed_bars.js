@@ -10,6 +10,7 @@ export function render({ model, el }) {
     const [values, titles, labels] = [floats(model.get("values")), model.get("titles"), model.get("labels")];
     if (!values || titles.length !== values.shape[0] || labels.length !== values.data.length) return;
     const [n, limit] = [values.shape[1], model.get("limit")];
+    panels.classList.toggle("lv-words", model.get("words"));
     panels.replaceChildren(
       ...titles.map((title, p) =>
         h(
