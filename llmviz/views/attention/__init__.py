@@ -9,7 +9,9 @@ from llmviz.views.attention.head_explorer import HeadExplorer
 from llmviz.views.attention.heads import overview
 from llmviz.views.attention.induction import Induction, random_tokens
 from llmviz.views.attention.sink import Sink
+from llmviz.views.attention.two_heads import TwoHeads
 from llmviz.views.attention.wake_up import WakeUp
+from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 
 __all__ = [
     "Cost",
@@ -19,7 +21,9 @@ __all__ = [
     "HeadFinder",
     "Induction",
     "Sink",
+    "TwoHeads",
     "WakeUp",
+    "WhatAHeadSays",
     "claims",
     "overview",
     "random_tokens",
