@@ -386,21 +386,6 @@ def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
     )
 
 
-def firing(trace: Trace, positions: slice = slice(-1, None)) -> Float[np.ndarray, "3 n_layers n_positions"]:
-    """Shares of the neurons: nearly silent (under a tenth of the strongest), gate below zero, enough for half of what
-    is written, each neuron counted by the length of what it adds to the stream.
-    """
-    shares = []
-    for layer, w in enumerate(trace.model.weights.layers):
-        run = trace.blocks[layer].ffn_at(positions)
-        hidden = np.abs(run.hidden)
-        written = np.sort(hidden * np.sqrt(np.einsum("fd,fd->f", w.W_down, w.W_down)))[:, ::-1]
-        before = written.cumsum(axis=1) < written.sum(axis=1, keepdims=True) / 2
-        silent = hidden < hidden.max(axis=1, keepdims=True) / 10
-        shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
-    return np.array(shares, np.float32).transpose(1, 0, 2)
-
-
 def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
     """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
     ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]

@@ -1,27 +1,42 @@
-"""Pictures of stage 5: one token through one FFN, neurons, the residual stream, the logit lens, where a fact is."""
+"""Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
 
 from llmviz.views.ffn.by_hand import FFNByHand
-from llmviz.views.ffn.causal_tracing import CausalTracer
-from llmviz.views.ffn.claims import claims
-from llmviz.views.ffn.few_fire import FewFire
-from llmviz.views.ffn.logit_lens import LensGrid, first_for_good
-from llmviz.views.ffn.neurons import NeuronExplorer
-from llmviz.views.ffn.prompt import AnsweredPrompt
-from llmviz.views.ffn.residual_stream import StreamNorms, WhoSaysIt, parameter_shares
-from llmviz.views.ffn.where_is_the_fact import WhereIsTheFact, n_needed
+from llmviz.views.ffn.fact import Fact, Pair, off, pair_of, put_in, steps, swap
+from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries
+from llmviz.views.ffn.logit_lens import LensGrid
+from llmviz.views.ffn.population import Population
+from llmviz.views.ffn.residual_stream import StreamNorms, parameter_shares
+from llmviz.views.ffn.taken_apart import LogitTakenApart
+from llmviz.views.ffn.who_writes import (
+    doubled,
+    enough_for_half,
+    gates,
+    gates_below_zero,
+    half_of_the_writing,
+    twice_the_vector,
+)
 
 __all__ = [
-    "AnsweredPrompt",
-    "CausalTracer",
     "FFNByHand",
-    "FewFire",
+    "Fact",
+    "FollowTheFact",
     "LensGrid",
-    "NeuronExplorer",
+    "LogitTakenApart",
+    "Pair",
+    "Population",
+    "PutIn",
     "StreamNorms",
-    "WhereIsTheFact",
-    "WhoSaysIt",
-    "claims",
-    "first_for_good",
-    "n_needed",
+    "TenCountries",
+    "doubled",
+    "enough_for_half",
+    "gates",
+    "gates_below_zero",
+    "half_of_the_writing",
+    "off",
+    "pair_of",
     "parameter_shares",
+    "put_in",
+    "steps",
+    "swap",
+    "twice_the_vector",
 ]

@@ -8,11 +8,13 @@ import numpy as np
 import traitlets
 
 from llmviz import ops
-from llmviz.views.ffn.prompt import AnsweredPrompt, renew, token_strip
+from llmviz.model import Trace
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
 from llmviz.views.provenance import Explanation, Operand
 
@@ -20,10 +22,16 @@ from llmviz.views.provenance import Explanation, Operand
 class FFNByHand(Explorer):
     """One token through one FFN: what it reads, gate and up on the curve, what passes, what is written and added."""
 
-    def __init__(self, prompt: AnsweredPrompt, layer: int = 10):
+    def __init__(self, prompt: Prompt, layer: int = 10):
         self._prompt = prompt
         self.layer = slider(layer, "Layer", prompt.language_model.config.n_layers - 1, stage="ffn")
-        self.strip = token_strip(prompt.trace, "Choose the token that thinks")
+        self.strip = TokenStrip(
+            prompt.trace.pieces,
+            ids=prompt.trace.tokens,
+            selected=len(prompt.trace.tokens) - 1,
+            stage="ffn",
+            caption="Choose a token",
+        )
         self.read = VectorPicture(
             [0.0], stage="ffn", caption="It reads: the stream, brought to a standard length"
         )
@@ -41,10 +49,11 @@ class FFNByHand(Explorer):
         traitlets.link((self.curve, "selected"), (self.inner, "selected"))
         self.layer.observe(lambda _: self._show(), "value")
         self.strip.observe(lambda change: change["new"] is not None and self._show(), "selected")
-        prompt.lead(self, self._new_text)
+        self.follow(prompt, self._new_text)
 
-    def _new_text(self) -> None:
-        renew(self.strip, self._prompt.trace)
+    def _new_text(self, trace: Trace) -> None:
+        if self.strip.ids != trace.tokens:
+            self.strip.change(pieces=trace.pieces, ids=trace.tokens, selected=len(trace.tokens) - 1)
         self._show()
 
     def _normed(self) -> np.ndarray:

@@ -9,11 +9,12 @@ from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.ffn.piece_table import PieceTable
-from llmviz.views.ffn.prompt import AnsweredPrompt, depths
+from llmviz.views.ffn.who_writes import depths
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean, quote
+from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation
 
 MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table
@@ -22,7 +23,7 @@ MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the outpu
 class LensGrid(Explorer):
     """The guess at every depth and position; and the rank of chosen words on the way to the last guess."""
 
-    def __init__(self, prompt: AnsweredPrompt, words: str):
+    def __init__(self, prompt: Prompt, words: str):
         self._prompt = prompt
         self._read: Trace | None = None  # whose guesses are in the picture
         model = prompt.language_model
@@ -49,12 +50,12 @@ class LensGrid(Explorer):
         self.told = Told()
         super().__init__([self.map, self.words, self.plot, self.told])
         self.words.observe(lambda _: self._show(), "value")
-        prompt.lead(self, self._show)
+        self.follow(prompt, lambda _: self._show())
 
     def chosen(self) -> dict[int, str]:
-        """The first token of the answer and of each typed word, and how it is called in the picture."""
-        tokenizer = self._prompt.language_model.tokenizer
-        found = {self._prompt.answer: quote(tokenizer.pieces([self._prompt.answer])[0])}
+        """The likeliest next token, the first token of each typed word, and how it is called in the picture."""
+        tokenizer, answer = self._prompt.language_model.tokenizer, int(self._prompt.trace.logits.argmax())
+        found = {answer: quote(tokenizer.pieces([answer])[0])}
         for word in self.words.value.replace(",", " ").split():
             try:
                 tokens = tokenizer.encode(f" {word}")
@@ -81,7 +82,7 @@ class LensGrid(Explorer):
         chosen = self.chosen()
         ranks = self.lens.ranks(list(chosen))
         self.plot.change(values=ranks, names=list(chosen.values()))
-        self.told.say(came_late(self._prompt.piece, ranks[0], depths(trace.model)))
+        self.told.say(came_late(next(iter(chosen.values())), ranks[0], depths(trace.model)))
 
     @one_at_a_time
     def _explain(self, depth: int, column: int) -> Explanation:
@@ -110,11 +111,3 @@ def came_late(piece: str, ranks: np.ndarray, names: list[str]) -> str:
 def for_good(ranks: np.ndarray) -> int | None:
     """The first depth from which on a token's rank is 1; None where it is not first at the end."""
     return next((d for d in range(len(ranks)) if (ranks[d:] == 1).all()), None)
-
-
-def first_for_good(trace: Trace, token: int) -> int:
-    """The layer after which a token is the first guess and stays it; −1 for the input. ValueError if it never is."""
-    depth = for_good(experiments.logit_lens(trace, last=1).ranks([token])[0])
-    if depth is None:
-        raise ValueError("this token is not the first guess, at no depth for good")
-    return depth - 1

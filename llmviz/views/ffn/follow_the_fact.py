@@ -1,0 +1,297 @@
+"""A fact followed through the model: step by step, at every depth, and for ten countries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+
+from llmviz import experiments
+from llmviz.model import Model
+from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, Fact, Pair, Step, measured, pair_of, put_in, steps, twin
+from llmviz.views.ffn.fact_map import FactMap
+from llmviz.views.ffn.who_writes import layers
+from llmviz.views.kit.background import Experiment
+from llmviz.views.kit.controls import row
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import one_at_a_time, percent
+
+HALF = 0.5  # of the probability: what counts as lost, and as taken over
+UNKNOWN = (
+    "Not known from these tests: what the first step's FFNs write that both texts share; in which matrix one name "
+    "becomes the other; whether another text of the same question goes the same way."
+)
+
+
+def carries(step: Step, found: np.ndarray, whole: np.ndarray, other: float) -> str:
+    """ "carries" what tells the texts apart, is "needed" for either, or "neither". whole [2], and the twin's own
+    probability of its answer."""
+    if found[2, 1] > HALF * other:
+        return "carries"
+    return "neither" if found[0, 0] >= HALF * whole[0] else "needed"
+
+
+class FollowTheFact(Experiment):
+    """One step, or all four, with a switch and a control each; and the map of all steps that were tested."""
+
+    def __init__(self, fact: Fact, step: int | None = None):
+        super().__init__("Test all four" if step is None else f"Test step {step}")
+        self._fact, self._numbers = fact, range(1, 5) if step is None else [step]
+        n = fact.prompt.language_model.config.n_layers
+        self.layers = ipywidgets.IntRangeSlider(
+            value=(n // 6, n // 2),
+            min=0,
+            max=n - 1,
+            description="FFNs of layers",
+            style={"description_width": "initial"},
+            layout={"width": "min(430px, 98%)"},
+        )
+        shared = {
+            "row_axis": "",
+            "col_axis": "next token",
+            "kind": "prob",
+            "numbers": "always",
+            "stage": "ffn",
+        }
+        self.table = HeatMap(np.full((1, 2), np.nan), [""], ["", ""], **shared)
+        self.map = FactMap(n_layers=n, stage="ffn", caption="The way of the fact, as far as it is tested")
+        controls = [self.layers] if step == 1 else []
+        self.children = (row(*controls, *self.buttons, self.progress), self.table, self.told, self.map)
+        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
+        self.layers.observe(lambda _: self._clear(), "value")
+        fact.lead(self, self._clear)
+        self.watch(fact, lambda _: self._draw_map(), "found")
+
+    @one_at_a_time
+    def _clear(self, _pair: Pair | None = None) -> None:
+        self.stop()
+        self.table.layout.display = "none"
+        self.told.say("" if self._fact.trace else NO_PAIR)
+        self._draw_map()
+
+    def work(self) -> Iterator[float]:
+        """One run for each switch; the table fills from above."""
+        fact, pair = self._fact, self._fact.trace
+        if pair is None:
+            return
+        whole, own = pair.shares(), pair.answers
+        listed = steps(pair, early=self.layers.value)
+        for k, number in enumerate(self._numbers):
+            step = listed[number - 1]
+            rows = [
+                "as it is",
+                *(f"off: {name}" for name, _ in step.off),
+                *(f"from the twin: {name}" for name, _ in step.swap),
+            ]
+            n_runs = sum(len(edits) for _, edits in (*step.off, *step.swap))
+            found = np.full((4, 2), np.nan, np.float32)
+            for done, found in enumerate(measured(pair, step), 1):
+                self.table.layout.display = ""
+                self.table.change(
+                    values=np.stack([whole, *found]),
+                    row_labels=rows,
+                    col_labels=pair.trace.model.tokenizer.pieces(own),
+                    caption=f"Step {number}: probability of the text's answer and of the twin's",
+                )
+                yield (k + done / n_runs) / len(self._numbers)
+            fact.found = {**fact.found, number: (step, found.copy(), whole)}
+            self.told.say(*said(pair, step, found, whole))
+
+    @one_at_a_time
+    def _draw_map(self) -> None:
+        pair = self._fact.trace
+        self.map.layout.display = "" if pair and self._fact.found else "none"
+        if pair is None:
+            return
+        other = probability_of_twin(pair)
+        self.map.change(
+            pieces=pair.trace.pieces,
+            items=[
+                {
+                    "number": number,
+                    "at": step.at,
+                    "source": step.source,
+                    "layers": list(step.layers),
+                    "kind": carries(step, found, whole, other),
+                    "told": said(pair, step, found, whole),
+                }
+                for number, (step, found, whole) in sorted(self._fact.found.items())
+            ],
+            unknown=UNKNOWN if len(self._fact.found) == 4 else "",
+        )
+
+
+def probability_of_twin(pair: Pair) -> float:
+    return experiments.probability(pair.other, pair.answers[1])
+
+
+def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[str]:
+    """What a step has shown, in words; found [4, 2] as `measured` gives it, whole [2]."""
+    own, other = pair.pieces(pair.answers)
+    gone, kept, mine, theirs = found[0, 0], found[1, 0], found[2], found[3]
+    return [
+        f"{step.name[0].upper()}{step.name[1:]}: off, {own} has {percent(gone)} instead of {percent(whole[0])} "
+        f"({step.off[1][0]}: {percent(kept)}).",
+        f"As in the twin's run, {own} has {percent(mine[0])} and {other} {percent(mine[1])}"
+        f" ({step.swap[1][0]}: {percent(theirs[0])} and {percent(theirs[1])}).",
+    ]
+
+
+class PutIn(Experiment):
+    """The twin's run, and at one depth the text's own stream put in at one token: from where does its answer follow?
+
+    Three lines a twin: at the subject, at the last token. A second twin has a word of another kind.
+    """
+
+    def __init__(self, fact: Fact, word: str = "dinner"):
+        super().__init__("Put it in at every depth")
+        self._fact = fact
+        self.word = ipywidgets.Text(
+            word,
+            description="A second twin, of another kind",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout={"width": "min(420px, 98%)"},
+        )
+        self.plot = LinePlot(
+            labels=layers(fact.prompt.language_model),
+            x_axis="put in before layer",
+            y_axis="probability",
+            unit="share",
+            y_max=1.0,
+            stage="ffn",
+            waiting="nothing put in yet",
+        )
+        self.children = (row(self.word, *self.buttons, self.progress), self.plot, self.told)
+        self.word.observe(lambda _: self._clear(), "value")
+        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
+        fact.lead(self, self._clear)
+
+    @one_at_a_time
+    def _clear(self, _pair: Pair | None = None) -> None:
+        self.stop()
+        self.plot.layout.display = "none"
+        self.told.say("" if self._fact.trace else NO_PAIR)
+
+    def work(self) -> Iterator[float]:
+        """Two runs a layer and twin."""
+        pair = self._fact.trace
+        if pair is None:
+            return
+        second, why = twin(pair.trace, pair.subject, self.word.value)
+        twins = [pair, *([second] if second else [])]
+        last, n = len(pair.trace.tokens) - 1, len(pair.trace.blocks)
+        own = pair.answers[0]
+        places = list(zip((pair.subject, last), (pair.names[0], pair.pieces([pair.trace.tokens[last]])[0])))
+        names = [f"into the text with {one.names[1]}, at {name}" for one in twins for _, name in places]
+        values = np.full((len(names), n), np.nan, np.float32)
+        self.plot.layout.display = ""
+        for k in range(len(names)):
+            one, (place, _) = twins[k // 2], places[k % 2]
+            back = Pair(one.other, pair.trace, pair.subject)
+            for layer in reversed(range(n)):  # a run takes over all layers before its edit
+                run = pair.trace.model.trace(one.other.tokens, put_in(back, layer, [place]))
+                values[k, layer] = experiments.probability(run, own)
+                if layer % 3 == 0:
+                    self.plot.change(
+                        values=values,
+                        names=names,
+                        caption=f"Probability of {pair.pieces([own])[0]} in the twins' runs, with the stream of "
+                        f"{pair.names[0]}'s run put in at one token",
+                    )
+                yield (k + 1 - layer / n) / len(names)
+        whole = experiments.probability(pair.trace, own)
+        self.told.say(
+            why,
+            *(
+                f"{name[0].upper()}{name[1:]}: more than half of {percent(whole)} before {spans(line > HALF * whole)}."
+                for name, line in zip(names, values)
+            ),
+            "At both tokens at once it is the text's own run again, whatever the layer: no other token saw the subject."
+            if pair.subject == last - 1
+            else "",
+        )
+
+
+def spans(layers_found: np.ndarray) -> str:
+    """ "layers 0 to 4, 7", from a row of yes and no."""
+    found = np.flatnonzero(layers_found)
+    if not found.size:
+        return "no layer"
+    runs = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
+    named = [f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return f"layer{'s' if found.size > 1 else ''} {', '.join(named)}"
+
+
+class TenCountries(Experiment):
+    """The four steps for ten countries, each with the next one as its twin: what is lost, and what is taken over."""
+
+    def __init__(self, model: Model):
+        super().__init__("Run on ten countries")
+        self._model = model
+        countries, parts = list(CAPITALS), ["FFNs", "early sight", "head", "last FFNs"]
+        columns = ["as it is", *(name for part in parts for name in (part, "control"))]
+        blank = np.full((len(countries), len(columns)), np.nan, np.float32)
+        shared = {
+            "kind": "prob",
+            "numbers": "always",
+            "row_axis": "capital of",
+            "col_axis": "",
+            "stage": "ffn",
+        }
+        self.off = HeatMap(
+            blank, countries, columns, caption="Probability of the capital, a part off", **shared
+        )
+        self.swap = HeatMap(
+            blank,
+            countries,
+            columns,
+            caption="Probability of the next country's capital, a part as in that country's run",
+            **shared,
+        )
+        self.children = (row(*self.buttons, self.progress), self.off, self.swap, self.told)
+        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
+        for one in (self.off, self.swap):
+            one.layout.display = "none"
+
+    def work(self) -> Iterator[float]:
+        """About forty runs a country."""
+        lost, taken = (np.full(self.off.values.shape, np.nan, np.float32) for _ in range(2))
+        heads = []
+        self.off.layout.display = self.swap.layout.display = ""
+        for at, pair in enumerate(pairs(self._model)):
+            listed = steps(pair)
+            heads.append(listed[2].name.partition(",")[0])
+            lost[at, 0], taken[at, 0] = pair.shares()
+            for k, step in enumerate(listed):
+                for found in measured(pair, step):
+                    lost[at, 1 + 2 * k : 3 + 2 * k] = found[:2, 0]
+                    taken[at, 1 + 2 * k : 3 + 2 * k] = found[2:, 1]
+                    yield (at + k / 4) / len(CAPITALS)
+            self.off.change(values=lost)
+            self.swap.change(values=taken)
+        self.told.say(*agree(lost, taken, heads))
+
+
+def pairs(model: Model) -> Iterator[Pair]:
+    """Each country's question with the next country for its twin."""
+    names = list(CAPITALS)
+    for name, following in zip(names, [*names[1:], names[0]]):
+        yield pair_of(model, f"The capital of {name} is", model.tokens_of(f" {following}")[0])
+
+
+def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
+    """For how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
+    n, twins = len(lost), np.roll(lost[:, 0], -1)
+    told = []
+    for k, part in enumerate(("The FFNs at the country", "The early sight", "The head", "The last FFNs")):
+        needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
+        took = (taken[:, 1 + 2 * k] > HALF * twins).sum()
+        told.append(
+            f"{part}: off, more than half is lost for {needed} of {n} (its control: {control}). "
+            f"As in the next country's run, it brings that country's capital for {took}."
+        )
+    same = len(set(heads))
+    return [*told, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]

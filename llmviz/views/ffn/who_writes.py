@@ -1,0 +1,91 @@
+"""The neurons of all layers at the last token: whose gate is open, who does the writing, what twice the input gives."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmviz import ffn, ops
+from llmviz.model import Model, Trace
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.pieces import isolated
+
+SHUFFLES = 5
+
+
+def layers(model: Model) -> list[str]:
+    return [f"layer {i}" for i in range(model.config.n_layers)]
+
+
+def depths(model: Model) -> list[str]:
+    return ["input", *layers(model)]
+
+
+def gates_below_zero(trace: Trace) -> np.ndarray:
+    """[2, n_layers]: of the neurons, the share with a gate below zero; and their share of what is written."""
+    found = []
+    for block, w in zip(trace.blocks, trace.model.weights.layers):
+        run = block.ffn_at(slice(-1, None))
+        below, written = run.gate[0] < 0, ffn.written(run.hidden[0], w.W_down)
+        found.append([below.mean(), written[below].sum() / written.sum()])
+    return np.array(found, np.float32).T
+
+
+def enough_for_half(trace: Trace) -> np.ndarray:
+    """[2, n_layers]: how many neurons write half, and how many did if gates, ups and rows were dealt out by chance."""
+    rng, found = np.random.default_rng(0), []
+    for block, w in zip(trace.blocks, trace.model.weights.layers):
+        run = block.ffn_at(slice(-1, None))
+        factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
+        dealt = [
+            ffn.enough(np.abs(np.prod([rng.permutation(one) for one in factors], axis=0)))
+            for _ in range(SHUFFLES)
+        ]
+        found.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(dealt)])
+    return np.array(found, np.float32).T
+
+
+def doubled(trace: Trace) -> np.ndarray:
+    """[3, n_layers]: how many times as long the FFN's answer to twice the vector is, as it is, without the curve
+    (gate × up), and with the curve but without a gate (silu(up))."""
+    found, eps = [], trace.model.config.norm_eps
+    for block, w in zip(trace.blocks, trace.model.weights.layers):
+        x = ops.rms_norm(block.resid_mid[-1], w.ffn_norm, eps=eps)
+        hidden = []
+        for gate, up in ((k * x @ w.W_gate, k * x @ w.W_up) for k in (1, 2)):
+            hidden.append([ops.silu(gate) * up, gate * up, ops.silu(up)])
+        lengths = np.linalg.norm(np.array(hidden) @ w.W_down, axis=-1)
+        found.append(lengths[1] / lengths[0])
+    return np.array(found, np.float32).T
+
+
+def gates(trace: Trace) -> LinePlot:
+    """The share of the gates below zero in each layer, and what these neurons write."""
+    names = ["of all neurons, those with a gate below zero", "of all the writing, the part that they do"]
+    return _plot(trace, gates_below_zero(trace), names, "Gates below zero", unit="share", y_max=1.0)
+
+
+def half_of_the_writing(trace: Trace) -> LinePlot:
+    """How many neurons write half, in each layer, beside neurons put together by chance."""
+    names = ["the model's neurons", "control: gates, ups and rows shuffled"]
+    return _plot(
+        trace, enough_for_half(trace), names, "Neurons that write half", unit="rank", y_axis="neurons"
+    )
+
+
+def twice_the_vector(trace: Trace) -> LinePlot:
+    """How much longer the answer to twice the vector is, with and without the parts of the formula."""
+    names = ["silu(gate) × up: the FFN", "gate × up: no curve", "silu(up): no gate"]
+    told = "Twice the vector in: how many times as long is what comes out"
+    return _plot(trace, doubled(trace), names, told, y_axis="times as long")
+
+
+def _plot(trace: Trace, values: np.ndarray, names: list[str], caption: str, **traits) -> LinePlot:
+    return LinePlot(
+        labels=layers(trace.model),
+        values=values,
+        names=names,
+        x_axis="layer",
+        stage="ffn",
+        caption=f"{caption}, at {isolated(trace.pieces[-1])}, the last token",
+        **traits,
+    )
