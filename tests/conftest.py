@@ -56,7 +56,7 @@ def tiny_model(load_tiny):
 
 @pytest.fixture
 def prompt(tiny_model):
-    """A text with an answer to follow, for the tiny model."""
-    from llmviz.views.ffn import AnsweredPrompt
+    """A page's text, for the tiny model."""
+    from llmviz.views import Prompt
 
-    return AnsweredPrompt(tiny_model, "the cat sat on the dog")
+    return Prompt(tiny_model, "the cat sat on the dog")

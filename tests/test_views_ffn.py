@@ -4,15 +4,10 @@ import numpy as np
 import pytest
 import traitlets
 
-from llmviz import Edits, experiments, ffn, ops
+from llmviz import experiments, ffn, ops
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.picture import Picture
-
-
-def told(widget) -> str:
-    return repr(widget).replace("−", "-")
-
 
 # --- one FFN by hand ---
 
@@ -58,74 +53,98 @@ def test_every_stripe_says_where_it_is_from(prompt, picture, line):
     assert float(explanation.result) == pytest.approx(result, rel=1e-4, abs=1e-5)
 
 
-def test_the_shares_of_neurons_are_counted(prompt):
-    trace = prompt.trace
-    shares = experiments.firing(trace, slice(1, 4))[:, :, 1]
-    hidden = trace.blocks[1].ffn.hidden[2]
-    written = sorted(
-        (
-            float(np.linalg.norm(part))
-            for part in ffn.neuron_contributions(hidden, trace.model.weights.layers[1].W_down)
-        ),
-        reverse=True,
+# --- all neurons at the last token ---
+
+
+def test_what_neurons_with_a_gate_below_zero_write(prompt):
+    run, w = prompt.trace.blocks[1].ffn, prompt.trace.model.weights.layers[1]
+    lengths = [float(np.linalg.norm(h * row)) for h, row in zip(run.hidden[-1], w.W_down)]
+    below = [length for length, gate in zip(lengths, run.gate[-1]) if gate < 0]
+    share, written = pictures.gates_below_zero(prompt.trace)[:, 1]
+    assert share == pytest.approx(len(below) / len(lengths))
+    assert written == pytest.approx(sum(below) / sum(lengths), rel=1e-4)
+    assert pictures.gates(prompt.trace).values[1, 1] == pytest.approx(written)
+
+
+def test_how_many_write_half_and_the_control(prompt):
+    hidden, w = prompt.trace.blocks[1].ffn.hidden[-1], prompt.trace.model.weights.layers[1]
+    lengths = sorted((float(np.linalg.norm(h * row)) for h, row in zip(hidden, w.W_down)), reverse=True)
+    needed = next(n for n in range(1, 81) if sum(lengths[:n]) >= sum(lengths) / 2)
+    own, dealt = pictures.enough_for_half(prompt.trace)
+    assert own[1] == needed
+    assert (dealt > 0).all()
+    assert (dealt != own).any()
+    np.testing.assert_array_equal(pictures.half_of_the_writing(prompt.trace).values, [own, dealt])
+
+
+def test_twice_the_vector(prompt, tiny_model):
+    block, w = prompt.trace.blocks[2], tiny_model.weights.layers[2]
+    x = ops.rms_norm(block.resid_mid[-1:], w.ffn_norm, eps=tiny_model.config.norm_eps)
+    once, twice = (ffn.swiglu(k * x, w.W_gate, w.W_up, w.W_down).out for k in (1, 2))
+    found = pictures.twice_the_vector(prompt.trace).values
+    assert found[0, 2] == pytest.approx(np.linalg.norm(twice) / np.linalg.norm(once), rel=1e-4)
+    np.testing.assert_allclose(found[1], 4, rtol=1e-4)
+
+
+# --- a layer's population ---
+
+
+def test_agreement_is_a_correlation_with_a_shuffled_control(tiny_model):
+    trace = tiny_model.trace("the cat sat on the dog " * 6)
+    found = pictures.agreement(trace, 1)
+    hidden, w = trace.blocks[1].ffn.hidden, tiny_model.weights
+    pushes = [w.layers[1].W_down[5] @ w.W_U[:, token] for token in trace.tokens[2:]]
+    assert found[0, 5] == pytest.approx(np.corrcoef(hidden[1:-1, 5], pushes)[0, 1], abs=1e-4)
+    assert not np.allclose(found[0], found[1])
+
+
+def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
+    """One whose firing is its push of the next token, and no other."""
+    one = pictures.Population(tiny_model, "the cat sat on the dog " * 6, layer=1)
+    trace, w = one.text.trace, tiny_model.weights
+    hidden = np.random.default_rng(0).normal(size=trace.blocks[1].ffn.hidden.shape).astype(np.float32)
+    hidden[1:-1, 7] = [w.layers[1].W_down[7] @ w.W_U[:, token] for token in trace.tokens[2:]]
+    block = type(trace.blocks[1])
+    run = trace.blocks[1].ffn
+    monkeypatch.setattr(
+        block, "ffn_at", lambda _, at: ffn.FFNTrace(run.gate[at], run.up[at], hidden[at], run.out[at])
     )
-    enough = next(n for n in range(1, 81) if sum(written[:n]) >= sum(written) / 2)
-    assert shares[2, 1] == pytest.approx(enough / 80)
-    assert shares[1, 1] == pytest.approx(np.mean([g < 0 for g in trace.blocks[1].ffn.gate[2]]))
-    assert shares[0, 1] == pytest.approx(np.mean([abs(h) < max(abs(hidden)) / 10 for h in hidden]))
+    one.layer.value = 0
+    one.layer.value = 1
+    assert one.plot.values[0, 0] == pytest.approx(1, abs=1e-3)
+    assert one.table.row_labels[0].startswith("7,")
 
 
-def test_choosing_a_token_shows_its_shares(prompt, tiny_model):
-    prompt.box.value = "cat dog " * 12  # more tokens than are counted at once
-    one = pictures.FewFire(prompt)
-    for at in (1, 20):
-        one.strip.selected = at
-        alone = experiments.firing(prompt.trace, slice(at, at + 1))[:, :, 0]
-        np.testing.assert_allclose(one.plot.values, alone, atol=0.03)  # a gate at zero may be either
+def test_a_place_in_the_ranking_selects_the_neurons(tiny_model):
+    one = pictures.Population(tiny_model, "the cat sat on the dog", layer=1)
+    before = one.table.row_labels
+    one.plot.selected = 30
+    assert one.table.row_labels != before
+    assert len(one.table.row_labels) == 8
+    for text in ("", "cat", "the dog"):
+        one.text.box.value = text
+    assert one.table.values.shape == (8, 10)
 
 
-# --- one neuron ---
+# --- one logit ---
 
 
-def test_the_neuron_shows_what_it_pushes_and_what_wakes_it(prompt, tiny_model):
-    one = pictures.NeuronExplorer(prompt, "the dog sat", layer=2, neuron=5)
-    pushed = ffn.promoted_logits(5, tiny_model.weights.layers[2].W_down, tiny_model.weights.W_U)
-    np.testing.assert_allclose(one.pushes.values[0], np.sort(pushed)[::-1][:8], rtol=1e-5)
-    np.testing.assert_allclose(one.pushes.values[1], np.sort(pushed)[:8], rtol=1e-5)
-    fires = tiny_model.trace("the dog sat").blocks[2].ffn.hidden[:, 5]
-    most = fires[np.abs(fires).argmax()]
-    shade = [v / most if v / most > 0 else np.nan for v in fires]
-    np.testing.assert_allclose(one.strip.weights, shade, rtol=1e-4)
-    explanation = one.pushes.provenance(1, 3)
-    names = {name: value for name, value, *_ in explanation.operands}
-    assert eval(explanation.line, {}, names) == pytest.approx(np.sort(pushed)[3], rel=1e-4)
-    one.wakes.box.value = ""
-    one.wakes.box.value = "cat"
-    assert "".join(one.strip.pieces) == "cat"
-
-
-def test_the_slider_turns_it_in_the_real_model(prompt, tiny_model):
-    one = pictures.NeuronExplorer(prompt, "the dog sat", layer=2, neuron=5)
-    assert one.bars.before is None
-    for scale in (-2.0, 0.0, 3.0):
-        one.scale.value = scale
-        wanted = ops.softmax(tiny_model.trace(prompt.trace.tokens, Edits(neuron={(2, 5): scale})).logits)
-        np.testing.assert_allclose(one.bars.probs, wanted[one.bars.ids], rtol=1e-4)
-        np.testing.assert_allclose(one.bars.before, ops.softmax(prompt.trace.logits)[one.bars.ids], rtol=1e-4)
-    one.scale.value = 1.0
-    assert one.bars.before is None
-
-
-def test_the_list_goes_to_the_neurons_that_push_most(prompt):
-    one = pictures.NeuronExplorer(prompt, "the dog sat")
-    parts = np.stack([experiments.neuron_attribution(prompt.trace, i, prompt.answer) for i in range(3)])
-    best = np.unravel_index(np.abs(parts).argmax(), parts.shape)
-    assert (one.layer.value, one.neuron.value) == tuple(map(int, best))
-    name, place = one.strongest.options[3]
-    one.strongest.value = place
-    assert (one.layer.value, one.neuron.value) == place
-    assert f"neuron {place[1]} of layer {place[0]}" in told(one.about)
-    assert name.startswith(f"layer {place[0]}, neuron {place[1]}")
+def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
+    one = pictures.LogitTakenApart(prompt)
+    logit = float(prompt.trace.logits.max())
+    assert one.bar.values == pytest.approx([logit], abs=1e-3)
+    for name in ("the logit", "attention", "attention 1", "FFNs"):
+        one.bar.selected = next(i for i, label in enumerate(one.bar.labels) if label.startswith(name))
+        ends = one.bar.starts + one.bar.values
+        assert ends[-1] == pytest.approx(logit, abs=1e-3)
+    parts = experiments.direct_attribution(prompt.trace, int(prompt.trace.logits.argmax()), against="mean")
+    shown = dict(zip(one.bar.labels, one.bar.values))
+    assert shown["FFN 2"] == pytest.approx(parts.ffn[2], abs=1e-4)
+    assert shown["attention 1"] == pytest.approx(parts.attention[1], abs=1e-4)
+    heads = [v for label, v in shown.items() if label.startswith("layer 1, head")]
+    assert sum(heads) == pytest.approx(parts.attention[1], abs=1e-4)
+    one.bar.selected = 0
+    assert len(one.bar.labels) == 1
 
 
 def test_pictures_take_what_they_are_made_for():

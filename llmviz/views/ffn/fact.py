@@ -236,6 +236,15 @@ def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     return 100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer])
 
 
+def place_of_answer(pair: Pair | None, layer: int, head: int) -> int:
+    """The answer's place, 1 the first, among all tokens in what a head pushes up at the subject. ValueError without a
+    pair."""
+    if pair is None:
+        raise ValueError(NO_PAIR)
+    said = experiments.head_says(pair.trace, layer, head, pair.subject)
+    return 1 + int((said > said[pair.answers[0]]).sum())
+
+
 def _span(first: int, last: int) -> str:
     return f"{first}–{last}" if first != last else str(first)
 

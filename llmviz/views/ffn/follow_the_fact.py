@@ -25,7 +25,7 @@ UNKNOWN = (
 )
 
 
-def carries(step: Step, found: np.ndarray, whole: np.ndarray, other: float) -> str:
+def carries(found: np.ndarray, whole: np.ndarray, other: float) -> str:
     """ "carries" what tells the texts apart, is "needed" for either, or "neither". whole [2], and the twin's own
     probability of its answer."""
     if found[2, 1] > HALF * other:
@@ -114,7 +114,7 @@ class FollowTheFact(Experiment):
                     "at": step.at,
                     "source": step.source,
                     "layers": list(step.layers),
-                    "kind": carries(step, found, whole, other),
+                    "kind": carries(found, whole, other),
                     "told": said(pair, step, found, whole),
                 }
                 for number, (step, found, whole) in sorted(self._fact.found.items())
@@ -213,6 +213,25 @@ class PutIn(Experiment):
             if pair.subject == last - 1
             else "",
         )
+
+
+def last_layer(pair: Pair | None) -> int:
+    """The last layer before which the subject's vector, put into the twin's run, brings more than half of the text's
+    answer; −1 if none does. ValueError without a pair."""
+    if pair is None:
+        raise ValueError(NO_PAIR)
+    back, own = Pair(pair.other, pair.trace, pair.subject), pair.answers[0]
+    for layer in reversed(range(len(pair.trace.blocks))):
+        run = pair.trace.model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
+        if experiments.probability(run, own) > HALF * experiments.probability(pair.trace, own):
+            return layer
+    return -1
+
+
+def taken_over(model: Model) -> int:
+    """For how many of the ten countries the head, swapped, brings more than half of the next country's capital."""
+    found = ((pair, steps(pair)[2].swap[0][1][0]) for pair in pairs(model))
+    return sum(bool(pair.shares(edits)[1] > HALF * probability_of_twin(pair)) for pair, edits in found)
 
 
 def spans(layers_found: np.ndarray) -> str:

@@ -1,0 +1,230 @@
+"""A fact followed with a twin text: what is switched off, what is swapped, and what is said of it."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, experiments
+from llmviz.views import ffn as pictures
+from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, blind, mover, off, put_in, steps, swap, twin
+from llmviz.views.ffn.follow_the_fact import agree, carries, spans
+
+
+@pytest.fixture
+def fact(prompt):
+    """ "the cat sat on the dog" and its twin; the subject is not the last token."""
+    return pictures.Fact(prompt, "a")
+
+
+def finish(explorer):
+    """Press the button where no event loop runs: the whole work at once."""
+    explorer.buttons[0].click()
+
+
+# --- what is done to a run ---
+
+
+def test_a_swap_of_everything_at_the_subject_is_the_twin(fact, tiny_model):
+    pair = fact.trace
+    assert pair.trace.tokens[: pair.subject] == pair.other.tokens[: pair.subject]
+    run = tiny_model.trace(pair.trace.tokens, put_in(pair, 0, [pair.subject]))
+    np.testing.assert_allclose(run.logits, pair.other.logits, atol=1e-4)
+
+
+@pytest.mark.parametrize("array", ["ffn_out", "attention_out"])
+def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array):
+    pair, name = fact.trace, array.partition("_")[0]
+    for edits, wanted in (
+        (off(array, [1], pair.subject), 0),
+        (swap(pair, array, [1], pair.subject), getattr(pair.other.blocks[1], name).out[pair.subject]),
+    ):
+        run = tiny_model.trace(pair.trace.tokens, edits)
+        out = getattr(run.blocks[1], name).out
+        np.testing.assert_allclose(out[pair.subject], wanted, atol=1e-5)
+        np.testing.assert_allclose(out[0], getattr(pair.trace.blocks[1], name).out[0], atol=1e-5)
+
+
+def test_a_swapped_head_hands_over_what_it_does_in_the_twin(fact, tiny_model):
+    pair, last = fact.trace, len(fact.trace.trace.tokens) - 1
+    run = tiny_model.trace(pair.trace.tokens, swap(pair, "z", [1], last, head=2))
+    np.testing.assert_allclose(
+        run.blocks[1].attention.z[2, last], pair.other.blocks[1].attention.z[2, last], atol=1e-5
+    )
+    np.testing.assert_allclose(run.blocks[1].attention.z[0], pair.trace.blocks[1].attention.z[0], atol=1e-5)
+
+
+def test_blind_takes_one_key_from_one_query(fact, tiny_model):
+    pair = fact.trace
+    pattern = tiny_model.trace(pair.trace.tokens, blind([1], -1, pair.subject)).blocks[1].attention.pattern
+    assert (pattern[:, -1, pair.subject] == 0).all()
+    np.testing.assert_allclose(pattern[:, -1].sum(axis=-1), 1, rtol=1e-5)
+    assert (pattern[:, pair.subject, pair.subject] > 0).all()
+
+
+def test_the_mover_adds_most_out_of_the_subject(fact):
+    pair = fact.trace
+    answer = pair.answers[0]
+    direction = experiments.direction_of(pair.trace, answer, against="mean")
+    parts = {}
+    for layer in (1,):  # of three: the first has nothing before it, the last no FFN after it
+        run = pair.trace.blocks[layer].attention
+        for head in range(len(run.z)):
+            v = pair.trace.blocks[layer].v[pair.trace.model.config.kv_head_of(head), pair.subject]
+            written = (
+                run.pattern[head, -1, pair.subject] * v @ pair.trace.model.weights.layers[layer].W_O[head]
+            )
+            parts[layer, head] = written @ direction
+    assert mover(pair) == max(parts, key=parts.get)
+
+
+# --- the two texts ---
+
+
+def test_the_fact_follows_text_subject_and_word(fact, prompt):
+    first = fact.trace
+    fact.strip.selected = 1
+    assert fact.trace.subject == 1
+    assert fact.trace.other.tokens != first.other.tokens
+    fact.word.value = "dog"
+    word = fact.trace.other.tokens[1]
+    assert fact.trace.other.pieces[1].strip() == "dog"
+    prompt.box.value = "the dog sat on"
+    assert fact.trace.trace.tokens == prompt.trace.tokens
+    assert fact.trace.other.tokens[fact.trace.subject] == word
+
+
+@pytest.mark.parametrize("word", ["", "   ", "cat dog", "<script>", "🙂🙂", "a\x07b"])
+def test_a_word_that_is_no_token_is_told(fact, word):
+    fact.word.value = word
+    if fact.trace is None:
+        assert "one token" in repr(fact.told) or "cannot" in repr(fact.told)
+    fact.word.value = "a"
+    assert fact.trace is not None
+
+
+def test_a_single_token_has_no_subject(fact, prompt):
+    shown = [pictures.FollowTheFact(fact, 1), pictures.PutIn(fact)]
+    prompt.box.value = "t"
+    assert fact.trace is None
+    for one in shown:
+        finish(one)
+        assert repr(one.told) == NO_PAIR
+    with pytest.raises(ValueError, match="subject"):
+        pictures.share(fact.trace, 1, 0)
+    with pytest.raises(ValueError, match="subject"):
+        pictures.last_layer(fact.trace)
+
+
+# --- the steps ---
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_step_measures_part_and_control(fact, tiny_model, number):
+    pair = fact.trace
+    one = pictures.FollowTheFact(fact, number)
+    finish(one)
+    step = steps(pair, early=one.layers.value)[number - 1]
+    np.testing.assert_allclose(one.table.values[0], pair.shares(), rtol=1e-5)
+    for row, (_, edits) in enumerate((*step.off, *step.swap)):
+        every = np.array([pair.shares(edit) for edit in edits])
+        best = every[:, 0].argmin() if row < 2 else every[:, 1].argmax()
+        np.testing.assert_allclose(one.table.values[1 + row], every[best], rtol=1e-4)
+    assert pictures.share(pair, number, 0) == pytest.approx(
+        100 * pair.shares(steps(pair)[number - 1].off[0][1][0])[0]
+    )
+    assert [item["number"] for item in one.map.items] == [number]
+
+
+def test_the_map_grows_with_the_steps_and_starts_anew_with_the_text(fact, prompt):
+    one, other = pictures.FollowTheFact(fact, 1), pictures.FollowTheFact(fact, 4)
+    finish(one)
+    finish(other)
+    assert (
+        [item["number"] for item in one.map.items] == [item["number"] for item in other.map.items] == [1, 4]
+    )
+    assert not one.map.unknown
+    every = pictures.FollowTheFact(fact)
+    finish(every)
+    assert len(one.map.items) == 4
+    assert one.map.unknown
+    prompt.box.value = "the dog sat on"
+    assert not fact.found
+    assert one.map.layout.display == "none"
+
+
+def test_closing_one_step_leaves_the_fact_to_the_others(fact):
+    one, other = pictures.FollowTheFact(fact, 1), pictures.FollowTheFact(fact, 2)
+    one.close()
+    assert fact.comm is not None
+    finish(other)
+    assert other.map.items
+
+
+def test_what_a_step_shows():
+    whole, found = np.array([0.8, 0.01]), np.zeros((4, 2))
+    found[0, 0], found[2] = 0.1, [0.1, 0.7]
+    assert carries(found, whole, 0.9) == "carries"
+    found[2] = [0.7, 0.1]
+    assert carries(found, whole, 0.9) == "needed"
+    found[0, 0] = 0.7
+    assert carries(found, whole, 0.9) == "neither"
+
+
+def test_put_in_at_every_depth(fact, tiny_model):
+    pair, one = fact.trace, pictures.PutIn(fact, "dog")
+    finish(one)
+    answer = pair.answers[0]
+    second, _ = twin(pair.trace, pair.subject, "dog")
+    for row, (base, at) in enumerate(
+        ((pair.other, pair.subject), (pair.other, -1), (second.other, pair.subject))
+    ):
+        edits = Edits(resid={(2, at): pair.trace.blocks[2].resid_pre[at]})
+        wanted = experiments.probability(tiny_model.trace(base.tokens, edits), answer)
+        assert one.plot.values[row, 2] == pytest.approx(wanted, rel=1e-4)
+    assert one.plot.values[0, 0] == pytest.approx(experiments.probability(pair.trace, answer), rel=1e-4)
+    layer = pictures.last_layer(pair)
+    above = one.plot.values[0] > 0.5 * experiments.probability(pair.trace, answer)
+    assert layer == np.flatnonzero(above).max(initial=-1)
+
+
+def test_ten_countries(tiny_model):
+    one = pictures.TenCountries(tiny_model)
+    finish(one)
+    at = list(CAPITALS).index("Japan")
+    pair = pictures.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
+    np.testing.assert_allclose([one.off.values[at, 0], one.swap.values[at, 0]], pair.shares(), rtol=1e-4)
+    step = steps(pair)[3]
+    assert one.off.values[at, 7] == pytest.approx(pair.shares(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)
+    assert one.swap.values[at, 7] == pytest.approx(pair.shares(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9)
+    assert "of 10" in repr(one.told)
+
+
+def test_what_is_said_of_all_countries():
+    lost, taken = np.full((2, 9), 0.8), np.zeros((2, 9))
+    lost[:, 1] = 0.1
+    taken[0, 5] = 0.7
+    told = agree(lost, taken, ["head 4 of layer 23"] * 2)
+    assert "lost for 2 of 2 (its control: 0)" in told[0]
+    assert told[2].endswith("brings that country's capital for 1.")
+    assert told[-1] == "The head is the same for all: head 4 of layer 23."
+
+
+def test_the_experiment_can_be_stopped(fact):
+    async def press_twice():
+        one = pictures.PutIn(fact)
+        one.buttons[0].click()
+        await asyncio.sleep(0)
+        assert one.buttons[0].description == "stop"
+        one.buttons[0].click()
+        await asyncio.sleep(0.02)
+        assert one.buttons[0].description == "Put it in at every depth"
+
+    asyncio.run(press_twice())
+
+
+def test_spans_name_runs():
+    yes = np.zeros(12, bool)
+    assert spans(yes) == "no layer"
+    yes[[0, 1, 2, 5, 6, 9]] = True
+    assert spans(yes) == "layers 0 to 2, 5, 6, 9"
