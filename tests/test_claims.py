@@ -259,96 +259,10 @@ def test_the_stream_grows_although_norms_rescale_what_is_read(model):
     assert last > 100 * first
 
 
-NEURON = (29, 864)  # the one that notebook 05 turns
-
-
-def fires(model, text: str) -> np.ndarray:
-    layer, i = NEURON
-    return model.trace(text).blocks[layer].ffn.hidden[:, i]
-
-
-def test_a_neuron_pushes_down_what_it_is_woken_by(model):
-    layer, i = NEURON
-    pushed = model.weights.layers[layer].W_down[i] @ model.weights.W_U
-    lowest = model.tokenizer.pieces(np.argsort(pushed)[:5].tolist())
-    assert all(piece.strip().lower() in ("french", "france") for piece in lowest)
-    assert fires(model, FRANCE)[-1] > 5
-    assert fires(model, "The capital of Germany is")[-1] < 1
-    assert fires(model, "Paris is the capital of France. We went to see the Eiffel tower in").max() > 10
-    assert np.abs(fires(model, FRANCE)[3]) < 2  # not by the word itself
-    assert (
-        fires(model, "Germany and its capital Berlin are cold in winter. People there speak German.").max()
-        < 1
-    )
-    paris = one_token(model, " Paris")
-    turned = [probability(model.trace(FRANCE, Edits(neuron={NEURON: by})), paris) for by in (0, 1, 3)]
-    assert turned[0] > turned[1] + 0.02
-    assert turned[2] < 0.4
-
-
 def test_the_first_token_is_another_world(model):
     for text in (FRANCE, CAT, "Once upon a time"):
         lengths = np.stack([np.linalg.norm(block.resid_post, axis=-1) for block in model.trace(text).blocks])
         assert lengths[:-1, 0].max() > 10 * lengths[:, 1:].max()
-
-
-def test_a_late_attention_block_and_the_last_ffns_say_paris(model):
-    parts = experiments.direct_attribution(model.trace(FRANCE), one_token(model, " Paris"))
-    assert parts.attention.argmax() == 23
-    assert parts.attention[23] > 2
-    assert np.abs(parts.attention[:16]).max() < 1
-    assert np.abs(parts.ffn[:20]).max() < 1
-    assert parts.ffn[-4:].sum() > parts.ffn[:-4].sum() + 5
-
-
-def surprise(model, edits: Edits | None = None) -> float:
-    """On a text that asks for no fact, the one of notebook 05."""
-    return experiments.loss(
-        model.trace(
-            "She opened the door, sat down at the table and drank a cup of tea while the rain fell outside.",
-            edits,
-        )
-    )
-
-
-@pytest.mark.parametrize("layer", [0, 2, 8, 11])
-def test_without_some_ffns_other_text_breaks_as_well(model, layer):
-    assert surprise(model, Edits(ffn={layer: 0})) > surprise(model) + 1
-
-
-@pytest.mark.parametrize(
-    ("country", "capital"),
-    [("France", " Paris"), ("Germany", " Berlin"), ("Italy", " Rome"), ("Japan", " Tokyo")],
-)
-def test_one_attention_block_is_needed_by_the_answer_and_not_by_other_text(model, country, capital):
-    text, answer, off = f"The capital of {country} is", one_token(model, capital), Edits(attention={23: 0})
-    assert probability(model.trace(text, off), answer) < probability(model.trace(text), answer) / 2
-    assert surprise(model, off) < surprise(model) + 0.1
-
-
-@pytest.mark.parametrize(("country", "capital"), [("France", " Paris"), ("Japan", " Tokyo")])
-def test_the_answer_moves_from_the_subject_to_the_last_token(model, country, capital):
-    tokens, answer = model.tokenizer.encode(f"The capital of {country} is"), one_token(model, capital)
-    noisy = experiments.disturb(model, tokens, answer, [3], strength=3.0, seed=0)
-    whole = probability(noisy.clean, answer)
-    assert noisy.probability < 0.01
-    for layer, subject_brings_it, end_brings_it in ((5, True, False), (18, False, False), (26, False, True)):
-        for place, brings in ((3, subject_brings_it), (4, end_brings_it)):
-            resid = noisy.resid | {(layer, place): noisy.clean.blocks[layer].resid_pre[place]}
-            back = probability(model.trace(tokens, Edits(resid=resid)), answer)
-            assert (back > whole / 2) == brings
-
-
-def test_a_subject_of_several_tokens_is_not_brought_back_by_one_of_them(model):
-    tokens, answer = model.tokenizer.encode("The Eiffel Tower is in the city of"), one_token(model, " Paris")
-    noisy = experiments.disturb(model, tokens, answer, [1, 2, 3, 4], strength=3.0, seed=0)
-    whole = probability(noisy.clean, answer)
-    for place in (1, 2, 3, 4):
-        resid = noisy.resid | {(5, place): noisy.clean.blocks[5].resid_pre[place]}
-        assert probability(model.trace(tokens, Edits(resid=resid)), answer) < whole / 2
-
-
-# 6 Sampling
 
 
 PROMPTS = (

@@ -83,12 +83,12 @@ def test_the_mover_adds_most_out_of_the_subject(fact):
 
 def test_the_fact_follows_text_subject_and_word(fact, prompt):
     first = fact.trace
-    fact.strip.selected = 1
-    assert fact.trace.subject == 1
+    fact.strip.selected = 2
+    assert fact.trace.subject == 2
     assert fact.trace.other.tokens != first.other.tokens
     fact.word.value = "dog"
-    word = fact.trace.other.tokens[1]
-    assert fact.trace.other.pieces[1].strip() == "dog"
+    word = fact.trace.other.tokens[2]
+    assert fact.trace.other.pieces[2].strip() == "dog"
     prompt.box.value = "the dog sat on"
     assert fact.trace.trace.tokens == prompt.trace.tokens
     assert fact.trace.other.tokens[fact.trace.subject] == word
