@@ -112,7 +112,7 @@ def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
     one.layer.value = 0
     one.layer.value = 1
     assert one.plot.values[0, 0] == pytest.approx(1, abs=1e-3)
-    assert one.table.row_labels[0].startswith("7,")
+    assert one.table.row_labels[0].startswith("7 ")
 
 
 def test_a_place_in_the_ranking_selects_the_neurons(tiny_model):

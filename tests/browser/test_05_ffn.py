@@ -79,7 +79,7 @@ def test_a_place_in_the_ranking_changes_the_neurons(lab):
 
 
 def test_the_logit_opens_by_mouse_and_keys(lab):
-    bar, _ = shown(lab, "do all FFNs add", "sum_bar")
+    bar, _ = shown(lab, "do all FFNs add, directly", "sum_bar")
     terms = bar.locator(".lv-term")
     expect(terms).to_have_count(1)
     terms.first.click()

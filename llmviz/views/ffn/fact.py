@@ -228,12 +228,13 @@ def steps(
 def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     """The probability, in per cent, of the text's answer (0) or the twin's (1) in the first edit of a step's row.
 
-    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 its control. ValueError without a pair.
+    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 its control. Rounded, for a
+    sentence. ValueError without a pair.
     """
     if pair is None:
         raise ValueError(NO_PAIR)
     step = steps(pair)[number - 1]
-    return 100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer])
+    return round(100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer]), 2)
 
 
 def place_of_answer(pair: Pair | None, layer: int, head: int) -> int:

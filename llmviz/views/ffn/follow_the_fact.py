@@ -20,8 +20,8 @@ from llmviz.views.kit.picture import one_at_a_time, percent
 
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
 UNKNOWN = (
-    "Not known from these tests: what the first step's FFNs write that both texts share; in which matrix one name "
-    "becomes the other; whether another text of the same question goes the same way."
+    "Not known from these tests: what the FFNs of step 1 write that both texts share; where on the way the subject "
+    "turns into the answer; whether other texts go the same way."
 )
 
 
@@ -142,7 +142,7 @@ def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[s
 class PutIn(Experiment):
     """The twin's run, and at one depth the text's own stream put in at one token: from where does its answer follow?
 
-    Three lines a twin: at the subject, at the last token. A second twin has a word of another kind.
+    Two lines a twin: at the subject, and at the last token. A second twin has a word of another kind.
     """
 
     def __init__(self, fact: Fact, word: str = "dinner"):

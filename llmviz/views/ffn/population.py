@@ -62,11 +62,13 @@ class Population(Explorer):
             stage="ffn",
         )
         columns = [
-            *[f"woken by {i}" for i in range(1, N_PLACES + 1)],
-            *[f"then came {i}" for i in range(1, N_PLACES + 1)],
-            *[f"it pushes {i}" for i in range(1, N_PUSHED + 1)],
+            *[f"wakes {i}" for i in range(1, N_PLACES + 1)],
+            *[f"came {i}" for i in range(1, N_PLACES + 1)],
+            *[f"pushes {i}" for i in range(1, N_PUSHED + 1)],
         ]
-        self.table = PieceTable(col_labels=columns, row_axis="neuron", kind="signed", stage="ffn", limit=1.0)
+        self.table = PieceTable(
+            col_labels=columns, row_axis="neuron, firing + or −", kind="signed", stage="ffn", limit=1.0
+        )
         self.told = Told()
         super().__init__([self.text, self.layer, self.plot, self.told, self.table])
         self.text.observe(self._measure, "trace")
@@ -106,7 +108,7 @@ class Population(Explorer):
             pushed = sign * (w.W_down[i] @ model.weights.W_U)
             best = np.argpartition(-pushed, N_PUSHED)[:N_PUSHED]
             best = best[np.argsort(-pushed[best])]
-            rows.append(f"{i}, fires {'below' if sign < 0 else 'above'} zero")
+            rows.append(f"{i} {'−' if sign < 0 else '+'}")
             nexts = [trace.tokens[at + skipped + 1 :][:1] for at in places]
             pieces += [trace.pieces[at + skipped] for at in places]
             pieces += [model.tokenizer.pieces(one)[0] if one else "" for one in nexts]
@@ -117,6 +119,6 @@ class Population(Explorer):
             values=values,
             pieces=pieces,
             row_labels=rows,
-            caption="What wakes a neuron, what came next, and what it pushes up then. Shade: its firing or its push, "
-            "as a share of its strongest, above zero or below",
+            caption="What wakes a neuron, the token that came next there, and what it pushes up then. Shade: its "
+            "firing, or its push, as a share of its strongest, above zero or below",
         )
