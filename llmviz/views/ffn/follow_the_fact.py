@@ -19,6 +19,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import one_at_a_time, percent
 
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
+ROWS = ["as it is", "part off", "control off", "part swapped", "control swapped"]
 UNKNOWN = (
     "Not known from these tests: what the FFNs of step 1 write that both texts share; where on the way the subject "
     "turns into the answer; whether other texts go the same way."
@@ -80,24 +81,18 @@ class FollowTheFact(Experiment):
         listed = steps(pair, early=self.layers.value)
         for k, number in enumerate(self._numbers):
             step = listed[number - 1]
-            rows = [
-                "as it is",
-                *(f"off: {name}" for name, _ in step.off),
-                *(f"from the twin: {name}" for name, _ in step.swap),
-            ]
             n_runs = sum(len(edits) for _, edits in (*step.off, *step.swap))
             found = np.full((4, 2), np.nan, np.float32)
             for done, found in enumerate(measured(pair, step), 1):
                 self.table.layout.display = ""
                 self.table.change(
                     values=np.stack([whole, *found]),
-                    row_labels=rows,
+                    row_labels=ROWS,
                     col_labels=pair.trace.model.tokenizer.pieces(own),
-                    caption=f"Step {number}: probability of the text's answer and of the twin's",
+                    caption=f"Step {number}, {step.name}: probability of the text's answer and of the twin's",
                 )
                 yield (k + done / n_runs) / len(self._numbers)
             fact.found = {**fact.found, number: (step, found.copy(), whole)}
-            self.told.say(*said(pair, step, found, whole))
 
     @one_at_a_time
     def _draw_map(self) -> None:

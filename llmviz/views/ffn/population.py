@@ -12,7 +12,7 @@ from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 
 N_SHOWN = 8  # neurons with a row of their own
-N_PLACES, N_PUSHED = 3, 4
+N_PLACES, N_PUSHED = 3, 3
 SHUFFLES = 5
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
@@ -64,11 +64,9 @@ class Population(Explorer):
         columns = [
             *[f"wakes {i}" for i in range(1, N_PLACES + 1)],
             *[f"came {i}" for i in range(1, N_PLACES + 1)],
-            *[f"pushes {i}" for i in range(1, N_PUSHED + 1)],
+            *[f"push {i}" for i in range(1, N_PUSHED + 1)],
         ]
-        self.table = PieceTable(
-            col_labels=columns, row_axis="neuron, firing + or −", kind="signed", stage="ffn", limit=1.0
-        )
+        self.table = PieceTable(col_labels=columns, row_axis="neuron", kind="signed", stage="ffn", limit=1.0)
         self.told = Told()
         super().__init__([self.text, self.layer, self.plot, self.told, self.table])
         self.text.observe(self._measure, "trace")
@@ -120,5 +118,5 @@ class Population(Explorer):
             pieces=pieces,
             row_labels=rows,
             caption="What wakes a neuron, the token that came next there, and what it pushes up then. Shade: its "
-            "firing, or its push, as a share of its strongest, above zero or below",
+            "firing, or its push, as a share of its strongest. + and −: its strongest firing is above or below zero",
         )

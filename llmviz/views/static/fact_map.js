@@ -57,7 +57,7 @@ export function render({ model, el }) {
           }),
         );
       }
-      const [bx, by] = source === null ? [x(at) + 32, middle] : [(x(source) + x(at)) / 2, middle - 26];
+      const [bx, by] = source === null ? [x(at) - 34, middle] : [(x(source) + x(at)) / 2, middle - 26];
       nodes.push(
         s("circle", { cx: bx, cy: by, r: 13, class: "lv-badge" }),
         s("text", { x: bx, y: by + 5, "text-anchor": "middle", class: "lv-badge-text" }, number),

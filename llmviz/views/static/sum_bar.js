@@ -27,8 +27,12 @@ export function render({ model, el }) {
             style: `--lv-level:${levels[i]}`,
             onclick: opens[i] ? () => view.set({ selected: i }) : null,
           },
-          h("span", { class: "lv-sign", "aria-hidden": "true" }, ["", "▸", "▾"][opens[i]]),
-          h("bdi", { class: "lv-of" }, pieceNodes(label)),
+          h(
+            "span",
+            { class: "lv-of" },
+            h("span", { class: "lv-sign", "aria-hidden": "true" }, ["", "▸", "▾"][opens[i]]),
+            h("bdi", {}, pieceNodes(label)),
+          ),
           h(
             "span",
             { class: "lv-track" },
