@@ -15,7 +15,7 @@ export function render({ model, el }) {
   const arrow = (phase, label, head) =>
     h(
       "div",
-      { class: `lv-way lv-way-${phase}`, "data-phase": phase },
+      { class: `lv-way lv-way-${phase}`, style: `grid-area:way-${phase}`, "data-phase": phase },
       h("span", { class: "lv-rail" }),
       h("span", { class: "lv-head", "aria-hidden": "true" }, head),
       h("span", { class: "lv-tag" }, label),
@@ -23,7 +23,7 @@ export function render({ model, el }) {
   const box = (name, phases, title, ...inner) =>
     h(
       "div",
-      { class: `lv-box lv-box-${name}`, "data-phase": phases },
+      { class: `lv-box lv-box-${name}`, style: `grid-area:box-${name}`, "data-phase": phases },
       h("div", { class: "lv-box-title" }, title),
       ...inner,
     );
