@@ -9,7 +9,14 @@ from tests.claims.texts import TEXTS
 
 OFF = Edits(rope=False)
 USED = 60  # tokens of a text, where a text is run many times
-PAIRS = (("dog", "cat"), ("horse", "cow"), ("house", "car"), ("book", "pen"), ("ball", "kite"), ("son", "daughter"))
+PAIRS = (
+    ("dog", "cat"),
+    ("horse", "cow"),
+    ("house", "car"),
+    ("book", "pen"),
+    ("ball", "kite"),
+    ("son", "daughter"),
+)
 NAMES = (("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy"))
 # As the page's own: who has what is said by the order alone.
 OWNERS = {
@@ -146,7 +153,10 @@ def two_tokens_know_less(model) -> Measured:
     """Surprise where only the last two tokens are known, less that of the whole text without RoPE."""
     values = {}
     for name, ids in short(model).items():
-        last = [experiments.surprisal(model.trace(ids[max(0, i - 2) : i + 1]), last=1)[0] for i in range(1, len(ids))]
+        last = [
+            experiments.surprisal(model.trace(ids[max(0, i - 2) : i + 1]), last=1)[0]
+            for i in range(1, len(ids))
+        ]
         values[name] = np.mean(last) - surprise(model, ids, OFF)
     says = "Without RoPE the whole text is worth more than its last two tokens with it"
     return Measured(says, values, "bits", lambda v: v > 0)

@@ -2,11 +2,11 @@
 
 from llmviz.views.position.heaps import ShuffledHead, named, places_to_swap, two_heaps
 from llmviz.views.position.long_text import STORY, LongText
-from llmviz.views.position.one_back import OneBack
-from llmviz.views.position.one_head import Clocks, DialExplorer, ScoreByDistance
+from llmviz.views.position.one_back import OneBack, shares_one_back
+from llmviz.views.position.one_head import Clocks, DialExplorer, ScoreByDistance, periods
 from llmviz.views.position.rope_dial import RopeDial
-from llmviz.views.position.swap import SwapWords
-from llmviz.views.position.switches import PositionSwitches
+from llmviz.views.position.swap import SwapWords, n_layers_that_notice
+from llmviz.views.position.switches import PositionSwitches, likeliest
 from llmviz.views.position.waves import SinusoidPattern
 
 __all__ = [
@@ -21,7 +21,11 @@ __all__ = [
     "ShuffledHead",
     "SinusoidPattern",
     "SwapWords",
+    "likeliest",
+    "n_layers_that_notice",
     "named",
+    "periods",
     "places_to_swap",
+    "shares_one_back",
     "two_heaps",
 ]

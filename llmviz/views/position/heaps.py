@@ -79,6 +79,9 @@ class ShuffledHead(Explorer):
         self.rope = checkbox("RoPE on")
         self.again = button("shuffle again")
         self.told, self._seed = Told(), 0
+        self.changes: dict[
+            bool, float
+        ] = {}  # without RoPE and with it: |difference| / |what was handed over|
         self.strips = [
             TokenStrip([], caption=caption, quantity="share that the last token gives it", stage="position")
             for caption in ("In order: what the last token looks at", "Shuffled, all but the last")
@@ -109,15 +112,15 @@ class ShuffledHead(Explorer):
         model, tokens = self.trace.model, list(self.trace.tokens)[:N_SHUFFLED]
         order = np.random.default_rng(self._seed).permutation(len(tokens) - 1)
         shuffled = [*(tokens[i] for i in order), tokens[-1]]
-        changes = {}
         for rope in (not self.rope.value, self.rope.value):  # what is shown comes last
             (own, z), (other, moved) = (self._run(some, rope=rope) for some in (tokens, shuffled))
-            changes[rope] = float(np.linalg.norm(moved - z) / np.linalg.norm(z))
+            self.changes[rope] = float(np.linalg.norm(moved - z) / np.linalg.norm(z))
         for strip, ids, weights in zip(self.strips, (tokens, shuffled), (own, other)):
             strip.change(pieces=model.tokenizer.pieces(ids), weights=weights, highlight=[len(ids) - 1])
+        off, on = (percent(self.changes[rope]) for rope in (False, True))
         self.told.say(
-            f"Head {self.head.value}: shuffled, what it hands over changes by {percent(changes[False])} without RoPE"
-            f"{' (rounding)' if 0 < changes[False] < 1e-5 else ''}, by {percent(changes[True])} with RoPE.",
+            f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
+            f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}, by {on} with RoPE.",
             f"Only the first {N_SHUFFLED} tokens are used here."
             if len(self.trace.tokens) > N_SHUFFLED
             else "",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets
 import numpy as np
+from jaxtyping import Float
 
 from llmviz import experiments
 from llmviz.model import Trace
@@ -16,11 +17,18 @@ from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.text_box import Prompt
 
 
+def shares_one_back(
+    trace: Trace, share: Callable[[np.ndarray], np.ndarray]
+) -> Float[np.ndarray, "n_heads n_layers"]:
+    """What each head gives to the token before: `share` of the patterns [n_heads seq seq] of each layer."""
+    return np.stack([share(block.patterns()) for block in trace.blocks], axis=1)
+
+
 class OneBack(Explorer):
     """A map of all heads by what they give to the token before, and the chosen head's arcs: as it is, and with RoPE
     left out of this one head.
 
-    share: from the patterns [n_heads seq seq] of a layer to what each head gives to the token before.
+    share: as for `shares_one_back`.
     """
 
     def __init__(self, source: Prompt | Trace, share: Callable[[np.ndarray], np.ndarray]):
@@ -50,13 +58,13 @@ class OneBack(Explorer):
         if alone:
             self.told.say("A single token has no token before it. Write one more.")
             return
-        self.shares = np.stack([self._share(block.patterns()) for block in trace.blocks], axis=1)
+        self.shares = shares_one_back(trace, self._share)
         n_heads, n_layers = self.shares.shape
-        chosen = self.map.selected or [
-            int(i) for i in np.unravel_index(self.shares.argmax(), self.shares.shape)
-        ]
         self.map.change(
-            values=self.shares, row_labels=range(n_heads), col_labels=range(n_layers), selected=chosen
+            values=self.shares,
+            row_labels=range(n_heads),
+            col_labels=range(n_layers),
+            selected=self.map.selected or [0, 0],  # the reader is to find the one that looks back
         )
         self._show()
 

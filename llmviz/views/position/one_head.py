@@ -151,6 +151,10 @@ class DialExplorer(OneHead):
         angles = position.rotation_angles(np.array(places), config.d_head, base=config.rope_base)
         return position.rotate(self.q_and_k(), angles)
 
+    def score_at(self, q_place: int, k_place: int) -> float:
+        """The score, if the chosen query and key stood there."""
+        return float(position.pair_scores(*self._turned_to(q_place, k_place)).sum())
+
     @by_the_reader
     def _show(self, _change=None) -> None:
         config, places = self.trace.model.config, (self.q_place.value, self.k_place.value)
@@ -172,18 +176,13 @@ class DialExplorer(OneHead):
             q_position=at[0],
             k_position=at[1],
         )
-        still, one_on = (
-            position.pair_scores(*self._turned_to(*moved)).sum() for moved in (places, (at[0] + 1, at[1]))
-        )
-        score = parts.sum()
+        score, distance = float(parts.sum()), at[0] - at[1]
+        one_on, still = self.score_at(at[0] + 1, at[1]) - score, self.score_at(*places) - score
+        both = f" Moving both by {self.both.value:,} has changed it by {abs(still):.3f}."
         self.told.say(
             f"{self.name}: the {len(parts)} bars add up to {digits(score)}. One place further on, the query alone "
-            f"would change that by {digits(one_on - score)}."
-            + (
-                f" Moving both by {self.both.value:,} has changed it by {abs(score - still):.3f}."
-                * bool(self.both.value)
-            ),
-            "The key stands after the query: the model would mask this score." if at[0] < at[1] else "",
+            f"would change that by {digits(one_on)}.{both if self.both.value else ''}",
+            "The key stands after the query: the model would mask this score." if distance < 0 else "",
         )
 
     def _explain(self, pair: int) -> Explanation:

@@ -26,6 +26,17 @@ ORDER_SETTINGS: Mapping[str, Edits] = {
 }
 
 
+def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
+    """In how many layers, without RoPE, attention hands something else to the last token when these two change places;
+    0 where the text is too short."""
+    places = places_to_swap(trace, first, second)
+    if not places:
+        return 0
+    orders = (list(trace.tokens), swapped(trace.tokens, places))
+    changes = experiments.relative_change(*(trace.model.trace(one, Edits(rope=False)) for one in orders))
+    return int((changes > 1e-4).sum())
+
+
 class SwapWords(Explorer):
     """Two tokens of a text change places; how much does the last token notice, layer by layer?
 

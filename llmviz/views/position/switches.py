@@ -32,6 +32,14 @@ N_WRITTEN = 30
 N_SURPRISING = 64  # tokens of a text, at most, whose surprise is measured
 
 
+def likeliest(trace: Trace) -> str:
+    """ "“·dog” (28.3 %)": the likeliest next token."""
+    best = int(trace.logits.argmax())
+    return (
+        f"{quote(trace.model.tokenizer.pieces([best])[0])} ({percent(experiments.probability(trace, best))})"
+    )
+
+
 class PositionSwitches(Experiment):
     """RoPE off, positions equal, stretched or moved in every layer of the real model: what that does to the next
     token, to the surprise at the text itself, and to 30 tokens written with each setting (always the likeliest)."""
