@@ -287,3 +287,42 @@ def test_choosing_shares_the_probability_among_the_options_alone(model):
     )
     with pytest.raises(ValueError, match="must be one token"):
         experiments.choose(model, "Hi", ["strawberry"])
+
+
+# --- turning back ---
+
+
+@pytest.mark.parametrize(
+    "edits", [Edits(), Edits(rope=False), Edits(position_scale=0.5, position_shift=40.0)]
+)
+def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
+    trace = tiny_model.trace("The cat sat on the cat", edits)
+    config = tiny_model.config
+    for layer, block in enumerate(trace.blocks):
+        w = tiny_model.weights.layers[layer]
+        x = ops.rms_norm(block.resid_pre, w.attention_norm, eps=config.norm_eps)
+        for head in range(config.n_heads):
+            q, k = experiments.before_rope(trace, layer, head)
+            np.testing.assert_allclose(q, x @ w.W_Q[head], rtol=1e-3, atol=1e-4)
+            shared = head * config.n_kv_heads // config.n_heads
+            np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
+
+
+def test_an_unturned_head_of_the_first_layer_is_that_of_a_run_without_rope(tiny_model):
+    """There, nothing before the head has changed."""
+    own, off = tiny_model.trace(TEXT), tiny_model.trace(TEXT, Edits(rope=False))
+    for head in range(tiny_model.config.n_heads):
+        found = experiments.unturned_pattern(own, 0, head)
+        assert np.isnan(found[np.triu_indices(len(found), 1)]).all()
+        np.testing.assert_allclose(np.nan_to_num(found), off.blocks[0].attention.pattern[head], atol=1e-4)
+    assert not np.allclose(np.tril(found), own.blocks[0].attention.pattern[head], atol=1e-3)
+
+
+def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
+    tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
+    found = experiments.surprisal(tiny_model.trace(tokens), last=3)
+    for i, bits in enumerate(found):
+        start = tokens[: len(tokens) - 3 + i]
+        logits = tiny_model.trace(start).logits.astype(float)
+        right = logits[tokens[len(start)]]
+        assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)

@@ -1,6 +1,6 @@
 """Pictures of stage 3: waves for places, RoPE's clocks, scores over distance, and the real model without its order."""
 
-from llmviz.views.position.heaps import ShuffledHead, named, places_to_swap, two_heaps
+from llmviz.views.position.heaps import ShuffledHead, named, two_heaps
 from llmviz.views.position.long_text import STORY, LongText
 from llmviz.views.position.one_back import OneBack, shares_one_back
 from llmviz.views.position.one_head import Clocks, DialExplorer, ScoreByDistance, periods
@@ -25,7 +25,6 @@ __all__ = [
     "n_layers_that_notice",
     "named",
     "periods",
-    "places_to_swap",
     "shares_one_back",
     "two_heaps",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from llmviz.model import Edits, Trace
@@ -16,10 +18,10 @@ N_SHUFFLED = 64  # tokens of a text, at most
 TOO_SHORT = "This needs at least three tokens: two that change places, and a last one that looks."
 
 
-def places_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int] | None:
+def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int, int] | None:
     """Where two pieces stand in a text, before its last token; where it lacks one, the first two neighbours that
     differ, or the first two tokens. None for texts of fewer than three tokens."""
-    before = trace.pieces[:-1]
+    before = list(pieces[:-1])
     if len(before) < 2:
         return None
     if first in before and second in before:
@@ -30,7 +32,7 @@ def places_to_swap(trace: Trace, first: str, second: str) -> tuple[int, int] | N
 
 def named(trace: Trace, first: str, second: str) -> str:
     """ "·dog and ·cat", or whatever two tokens of this text change places."""
-    places = places_to_swap(trace, first, second)
+    places = places_to_swap(trace.pieces, first, second)
     return " and ".join(isolated(trace.pieces[at]) for at in places) if places else "two tokens"
 
 
@@ -44,7 +46,7 @@ def swapped(tokens: list[int], places: tuple[int, int]) -> list[int]:
 
 def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
     """A text, the same with two tokens swapped, and both as a heap; and what the model would say after each."""
-    told, places = Told(), places_to_swap(trace, first, second)
+    told, places = Told(), places_to_swap(trace.pieces, first, second)
     if not places:
         told.say(TOO_SHORT)
         return Explorer([told])
@@ -59,7 +61,14 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
     if heaps[0] != heaps[1]:
         raise ValueError("a swap leaves no other heap")
     strips = [
-        TokenStrip(tokenizer.pieces(ids), ids, caption=caption, highlight=marks, stage="position")
+        TokenStrip(
+            tokenizer.pieces(ids),
+            ids,
+            caption=caption,
+            highlight=marks,
+            highlight_name="changed places",
+            stage="position",
+        )
         for ids, caption, marks in zip([*orders, heaps[0]], captions, [places, places, ()])
     ]
     for name, tokens in zip(("As it stands", "Swapped"), orders):
@@ -83,7 +92,13 @@ class ShuffledHead(Explorer):
             bool, float
         ] = {}  # without RoPE and with it: |difference| / |what was handed over|
         self.strips = [
-            TokenStrip([], caption=caption, quantity="share that the last token gives it", stage="position")
+            TokenStrip(
+                [],
+                caption=caption,
+                quantity="share that the last token gives it",
+                highlight_name="the last token",
+                stage="position",
+            )
             for caption in ("In order: what the last token looks at", "Shuffled, all but the last")
         ]
         super().__init__([row(self.head, self.rope, self.again), *self.strips, self.told])

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.kit.arcs import Arcs
-from llmviz.views.kit.controls import Told
+from llmviz.views.kit.controls import Told, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.text_box import Prompt
@@ -43,9 +43,9 @@ class OneBack(Explorer):
             stage="position",
             caption="All heads: how much of its attention each gives to the token just before. Click one",
         )
-        self.arcs = [Arcs([], None, threshold=0.1, stage="position") for _ in range(2)]
+        self.arcs = [Arcs([], np.zeros((0, 0)), threshold=0.1, stage="position") for _ in range(2)]
         self.told = Told()
-        self.pictures = ipywidgets.VBox([self.map, *self.arcs])
+        self.pictures = ipywidgets.VBox([self.map, row(*map(wide, self.arcs))])
         super().__init__([self.pictures, self.told])
         self.follow(source, self._new_text)
         self.map.observe(self._show, "selected")

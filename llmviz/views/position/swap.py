@@ -29,7 +29,7 @@ ORDER_SETTINGS: Mapping[str, Edits] = {
 def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
     """In how many layers, without RoPE, attention hands something else to the last token when these two change places;
     0 where the text is too short."""
-    places = places_to_swap(trace, first, second)
+    places = places_to_swap(trace.pieces, first, second)
     if not places:
         return 0
     orders = (list(trace.tokens), swapped(trace.tokens, places))
@@ -48,9 +48,8 @@ class SwapWords(Explorer):
         model, self._wanted = trace_of(source).model, (first, second)
         self.first, self.second = choice([], None, "Swap"), choice([], None, "with")
         self.told = Told()
-        self.before = TokenStrip([], highlight_name="to be swapped", stage="position", caption="Your text")
         self.after = TokenStrip(
-            [], highlight_name="swapped", stage="position", caption="The same tokens, two of them swapped"
+            [], highlight_name="swapped", stage="position", caption="Your text, two tokens swapped"
         )
         self.lines = LinePlot(
             x_axis="layer",
@@ -72,7 +71,6 @@ class SwapWords(Explorer):
         self.pictures = ipywidgets.VBox(
             [
                 row(self.first, self.second),
-                self.before,
                 self.after,
                 self.lines,
                 row(*self.bars.values()),
@@ -86,7 +84,7 @@ class SwapWords(Explorer):
     @one_at_a_time
     def _new_text(self, trace: Trace) -> None:
         self.trace = trace
-        places = places_to_swap(trace, *self._wanted)
+        places = places_to_swap(trace.pieces, *self._wanted)
         self.pictures.layout.display = "" if places else "none"
         if not places:
             self.told.say(TOO_SHORT)
@@ -101,8 +99,7 @@ class SwapWords(Explorer):
     def _show(self, _change=None) -> None:
         model, places = self.trace.model, (self.first.value, self.second.value)
         orders = [list(self.trace.tokens), swapped(self.trace.tokens, places)]
-        for strip, ids in zip((self.before, self.after), orders):
-            strip.change(pieces=model.tokenizer.pieces(ids), ids=ids, highlight=places)
+        self.after.change(pieces=model.tokenizer.pieces(orders[1]), ids=orders[1], highlight=places)
         changes, guesses = [], []
         for name, edits in ORDER_SETTINGS.items():
             try:

@@ -58,18 +58,24 @@ class PositionSwitches(Experiment):
             caption="The next token with these positions; outline: the model as it is",
         )
         middle = model.config.n_layers // 2
-        ordinary = {
-            f"an FFN off (layer {middle})": Edits(ffn={middle: 0.0}),
-            f"attention off (layer {middle})": Edits(attention={middle: 0.0}),
+        self._measured = {
+            "as it is": Edits(),
+            "RoPE off": SETTINGS["RoPE off"],
+            "× 2": SETTINGS["stretched × 2"],
+            "× 4": SETTINGS["stretched × 4"],
+            "× ½": SETTINGS["squeezed to half"],
+            "+ 1,000": SETTINGS["moved by 1,000"],
+            "FFN off": Edits(ffn={middle: 0.0}),
+            "heads off": Edits(attention={middle: 0.0}),
         }
-        self._measured = {**SETTINGS, **ordinary}
         self.surprise = LinePlot(
             x_axis="",
             y_axis="surprise, bits a token",
             bars=True,
             unit="bits",
             stage="position",
-            caption="How surprising a token of your text is, on average; on the right, other parts off, to compare",
+            caption="How surprising a token of your text is, on average; on the right, to compare, "
+            f"FFN or all heads of layer {middle} off",
         )
         [self.write] = self.buttons
         self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"

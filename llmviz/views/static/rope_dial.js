@@ -35,6 +35,10 @@ export function render({ model, el }) {
   const turn = (period) =>
     period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
   const arrays = () => ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) => floats(model.get(name)));
+  const turned = (turns) => {
+    const [amount, unit] = turns < 1 ? [360 * turns, "°"] : [turns, " turns"];
+    return amount.toFixed(amount < 10 ? 1 : 0) + unit;
+  };
   const tell = (index) => {
     const [q, k, parts, turns, periods] = arrays();
     if (!q || index < 0 || index >= q.shape[0]) return view.note("Point at a clock, or go to one with the arrow keys.");
@@ -42,7 +46,7 @@ export function render({ model, el }) {
     if (between > 180) between = 360 - between;
     const outcome = parts
       ? `hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`
-      : `turned round ${number(turns.data[index])} times so far`;
+      : `turned by ${turned(turns.data[index])} so far`;
     view.note(
       `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · ${outcome}`,
     );
@@ -146,7 +150,7 @@ export function render({ model, el }) {
       const label = turn(periods.data[i]);
       put(one.name, { x: cx, y: cy - r - 7 });
       put(one.part, { x: cx, y: y + (parts ? 27 : 9) });
-      const told = `${parts && parts.data[i] > 0 ? "+" : ""}${below.data[i].toFixed(2)}`;
+      const told = parts ? `${parts.data[i] > 0 ? "+" : ""}${parts.data[i].toFixed(2)}` : turned(turns.data[i]);
       if (one.name.textContent !== label) one.name.textContent = label;
       if (one.part.textContent !== minus(told)) one.part.textContent = minus(told);
     });
@@ -189,7 +193,7 @@ export function render({ model, el }) {
         {},
         parts
           ? `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`
-          : "below: turns so far",
+          : "below: how far it has turned",
       ),
       h("span", {}, "thick part of a hand: its length, on a square-root scale"),
     );
