@@ -226,6 +226,15 @@ def test_a_shuffled_head_is_the_models_own(model):
     assert not np.allclose(sorted(alone.strips[0].weights), sorted(alone.strips[1].weights), atol=1e-3)
 
 
+def test_few_tokens_are_shuffled_too(tiny_model):
+    alone = pictures.ShuffledHead(tiny_model.trace([5, 6, 7]), head=0)
+    for _ in range(4):
+        assert alone.strips[1].pieces != alone.strips[0].pieces
+        assert alone.changes[True] > 1e-5
+        alone.again.click()
+    assert "nothing to shuffle" in told(pictures.ShuffledHead(tiny_model.trace([5, 6]), head=0).told)
+
+
 # --- a head that looks one back ---
 
 

@@ -202,3 +202,21 @@ def test_a_long_text_is_measured_and_stopped(lab):
     text = box.locator("textarea")
     text.fill("<script>window.hacked = 1</script> $x^2$")
     expect(box.get_by_text("at least 100 tokens")).to_be_visible()
+
+
+def test_under_voila_in_dark(open_voila):
+    lab = open_voila("03_position")
+    assert lab.errors() == []
+    guess = lab.picture("predict", 3)
+    guess.scroll_into_view_if_needed()
+    guess.get_by_role("button", name="Show me").click()
+    dial = shown(lab, "rope_dial", 1)
+    expect(dial).to_have_attribute("data-lv-theme", "dark")
+    before = parts(dial)
+    slider("Query stands at", dial).press("ArrowRight")
+    expect(dial.locator(".lv-dial-sum")).to_contain_text("distance 2")
+    assert parts(dial) != before
+    expect(lab.page.locator("figure.llmviz:not([data-lv-theme=dark]):visible")).to_have_count(0)
+    assert lab.page.get_by_text("Traceback").count() == 0
+    assert lab.console == []
+    assert lab.outside == []

@@ -126,6 +126,8 @@ class ShuffledHead(Explorer):
     def _show(self, _change=None) -> None:
         model, tokens = self.trace.model, list(self.trace.tokens)[:N_SHUFFLED]
         order = np.random.default_rng(self._seed).permutation(len(tokens) - 1)
+        if (order == np.arange(len(order))).all():
+            order = order[::-1]  # of few tokens, chance may leave all where they are
         shuffled = [*(tokens[i] for i in order), tokens[-1]]
         for rope in (not self.rope.value, self.rope.value):  # what is shown comes last
             (own, z), (other, moved) = (self._run(some, rope=rope) for some in (tokens, shuffled))
@@ -136,6 +138,7 @@ class ShuffledHead(Explorer):
         self.told.say(
             f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
             f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}, by {on} with RoPE.",
+            "" if len(tokens) > 2 else "Here is nothing to shuffle: that takes two tokens before the last.",
             f"Only the first {N_SHUFFLED} tokens are used here."
             if len(self.trace.tokens) > N_SHUFFLED
             else "",
