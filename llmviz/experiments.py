@@ -295,14 +295,15 @@ def before_rope(
 
 
 def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
-    """Where one head would look, if RoPE turned nothing in this head alone; NaN where masked.
+    """Where one head of an unedited run would look, if RoPE turned nothing in its layer; NaN where masked.
 
     All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
     """
-    q, k = before_rope(trace, layer, head)
-    seen = np.tri(len(q), dtype=bool)
-    pattern = ops.softmax(np.where(seen, q @ k.T / np.sqrt(q.shape[1], dtype=q.dtype), -np.inf))
-    return np.where(seen, pattern, np.nan)
+    config, places = trace.model.config, np.arange(len(trace.tokens))
+    back = -rotation_angles(places, config.d_head, base=config.rope_base)
+    edits = Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k")})
+    pattern = trace.model.trace(trace.tokens, edits).blocks[layer].patterns(slice(head, head + 1))[0]
+    return np.where(np.tri(len(places), dtype=bool), pattern, np.nan)
 
 
 def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:

@@ -308,14 +308,17 @@ def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
             np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
 
 
-def test_an_unturned_head_of_the_first_layer_is_that_of_a_run_without_rope(tiny_model):
-    """There, nothing before the head has changed."""
-    own, off = tiny_model.trace(TEXT), tiny_model.trace(TEXT, Edits(rope=False))
-    for head in range(tiny_model.config.n_heads):
-        found = experiments.unturned_pattern(own, 0, head)
-        assert np.isnan(found[np.triu_indices(len(found), 1)]).all()
-        np.testing.assert_allclose(np.nan_to_num(found), off.blocks[0].attention.pattern[head], atol=1e-4)
-    assert not np.allclose(np.tril(found), own.blocks[0].attention.pattern[head], atol=1e-3)
+def test_an_unturned_head_by_its_own_scores(tiny_model):
+    trace, config = tiny_model.trace(TEXT), tiny_model.config
+    for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
+        q, k = experiments.before_rope(trace, layer, head)
+        found = experiments.unturned_pattern(trace, layer, head)
+        for at in range(len(q)):
+            grown = [math.exp(q[at] @ k[to] / math.sqrt(config.d_head)) for to in range(at + 1)]
+            np.testing.assert_allclose(found[at, : at + 1], np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(found[at, at + 1 :]).all()
+        own = trace.blocks[layer].attention.pattern[head]
+        assert not np.allclose(np.nan_to_num(found), own, atol=1e-3)
 
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
