@@ -45,7 +45,7 @@ class OneBack(Explorer):
         )
         self.arcs = [Arcs([], np.zeros((0, 0)), threshold=0.1, stage="position") for _ in range(2)]
         self.told = Told()
-        self.pictures = ipywidgets.VBox([self.map, row(*map(wide, self.arcs))])
+        self.pictures = ipywidgets.VBox([self.map, row(*(wide(one, 640) for one in self.arcs))])
         super().__init__([self.pictures, self.told])
         self.follow(source, self._new_text)
         self.map.observe(self._show, "selected")
