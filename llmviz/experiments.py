@@ -5,6 +5,7 @@
     switching off        one FFN or attention block at a time at zero
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
     comparing            how far two runs, or two guesses, are apart
+    turning back         one head's queries and keys, and where it would look, without RoPE
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
@@ -19,6 +20,7 @@ from jaxtyping import Float, Int
 from llmviz import ops
 from llmviz.edits import Edits, index_of
 from llmviz.model import Model, Trace
+from llmviz.position import rotate, rotation_angles
 
 PARTS = ("ffn", "attention")
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
@@ -277,6 +279,31 @@ def firing(trace: Trace, positions: slice = slice(-1, None)) -> Float[np.ndarray
         silent = hidden < hidden.max(axis=1, keepdims=True) / 10
         shares.append([silent.mean(1), (run.gate < 0).mean(1), (1 + before.sum(1)) / hidden.shape[1]])
     return np.array(shares, np.float32).transpose(1, 0, 2)
+
+
+def before_rope(
+    trace: Trace, layer: int, head: int
+) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
+    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
+    config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
+    q, k = block.q[head], block.k[config.kv_head_of(head)]
+    if not edits.rope:
+        return q, k
+    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
+    back = -rotation_angles(places, config.d_head, base=config.rope_base)
+    return rotate(q, back), rotate(k, back)
+
+
+def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
+    """Where one head of an unedited run would look, if RoPE turned nothing in its layer; NaN where masked.
+
+    All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
+    """
+    config, places = trace.model.config, np.arange(len(trace.tokens))
+    back = -rotation_angles(places, config.d_head, base=config.rope_base)
+    edits = Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k")})
+    pattern = trace.model.trace(trace.tokens, edits).blocks[layer].patterns(slice(head, head + 1))[0]
+    return np.where(np.tri(len(places), dtype=bool), pattern, np.nan)
 
 
 def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:

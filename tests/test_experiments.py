@@ -287,3 +287,45 @@ def test_choosing_shares_the_probability_among_the_options_alone(model):
     )
     with pytest.raises(ValueError, match="must be one token"):
         experiments.choose(model, "Hi", ["strawberry"])
+
+
+# --- turning back ---
+
+
+@pytest.mark.parametrize(
+    "edits", [Edits(), Edits(rope=False), Edits(position_scale=0.5, position_shift=40.0)]
+)
+def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
+    trace = tiny_model.trace("The cat sat on the cat", edits)
+    config = tiny_model.config
+    for layer, block in enumerate(trace.blocks):
+        w = tiny_model.weights.layers[layer]
+        x = ops.rms_norm(block.resid_pre, w.attention_norm, eps=config.norm_eps)
+        for head in range(config.n_heads):
+            q, k = experiments.before_rope(trace, layer, head)
+            np.testing.assert_allclose(q, x @ w.W_Q[head], rtol=1e-3, atol=1e-4)
+            shared = head * config.n_kv_heads // config.n_heads
+            np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
+
+
+def test_an_unturned_head_by_its_own_scores(tiny_model):
+    trace, config = tiny_model.trace(TEXT), tiny_model.config
+    for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
+        q, k = experiments.before_rope(trace, layer, head)
+        found = experiments.unturned_pattern(trace, layer, head)
+        for at in range(len(q)):
+            grown = [math.exp(q[at] @ k[to] / math.sqrt(config.d_head)) for to in range(at + 1)]
+            np.testing.assert_allclose(found[at, : at + 1], np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(found[at, at + 1 :]).all()
+        own = trace.blocks[layer].attention.pattern[head]
+        assert not np.allclose(np.nan_to_num(found), own, atol=1e-3)
+
+
+def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
+    tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
+    found = experiments.surprisal(tiny_model.trace(tokens), last=3)
+    for i, bits in enumerate(found):
+        start = tokens[: len(tokens) - 3 + i]
+        logits = tiny_model.trace(start).logits.astype(float)
+        right = logits[tokens[len(start)]]
+        assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)

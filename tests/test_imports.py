@@ -30,7 +30,7 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
-    "experiments": {"ops", "edits", "model"},  # runs the model, composes nothing
+    "experiments": {"ops", "edits", "model", "position"},  # runs the model; turns hands back
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }

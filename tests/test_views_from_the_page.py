@@ -6,6 +6,7 @@ import pytest
 from widget_tree import inside
 
 from llmviz import views
+from llmviz.attention import previous_token_score
 from llmviz.views import attention, embeddings, ffn, position, sampling
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.kit.picture import Picture
@@ -56,8 +57,11 @@ EXPLORERS = {
     "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
     "dial": lambda model: position.DialExplorer(model.trace(TEXT)),
     "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
-    "positions": lambda model: position.PositionSwitches(model, TEXT),
-    "swap": lambda model: position.SwapWords(model, TEXT),
+    "clocks": lambda model: position.Clocks(model.trace(TEXT)),
+    "shuffled": lambda model: position.ShuffledHead(model.trace(TEXT)),
+    "one back": lambda model: position.OneBack(model.trace(TEXT), previous_token_score),
+    "positions": lambda model: position.PositionSwitches(model.trace(TEXT)),
+    "swap": lambda model: position.SwapWords(model.trace(TEXT)),
     "long": lambda model: position.LongText(model, TEXT * 10),
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),

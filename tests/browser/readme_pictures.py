@@ -118,7 +118,8 @@ def embeddings(lab: Lab) -> None:
 
 
 def position(lab: Lab) -> None:
-    save(drawn(lab, "rope_dial"), "03_position")
+    show_what_answers(lab, 3)
+    save(drawn(lab, "rope_dial", 1), "03_position")
 
 
 def attention(lab: Lab) -> None:
