@@ -3,6 +3,7 @@
     direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
     logit lens           the guess that the model would make at each depth
     switching off        one FFN or attention block at a time at zero
+    swapping             what heads hand over, taken from another run or from the mean of many (activation patching)
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
     comparing            how far two runs, or two guesses, are apart
 
@@ -10,14 +11,15 @@ Nothing here computes a stage: all of it runs the model with `Edits`, or reads a
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import ops
-from llmviz.edits import Edits, index_of
+from llmviz import attention, ops
+from llmviz.edits import Edits, index_of, put
 from llmviz.model import Model, Trace
 
 PARTS = ("ffn", "attention")
@@ -314,6 +316,114 @@ def random_heads(
     others = [one for one in np.ndindex(*shape) if one not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
     return [others[i] for i in picked]
+
+
+def random_tokens(model: Model, n: int, seed: int) -> list[int]:
+    """n different tokens, none of the very rare and none of the special ones."""
+    n_vocab = model.config.n_vocab
+    pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
+    return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
+
+
+def handed_over(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+    """z of every head at one token: the mixed values that it hands over there."""
+    position = index_of("position", position, len(trace.tokens))
+    return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
+
+
+def swapped(
+    z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
+) -> Edits:
+    """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
+
+    z: `handed_over` of another run, the mean of many, or zeros.
+    """
+    at = {}
+    for layer, head in heads:
+        at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
+    return Edits(at=at)
+
+
+def each_head_swapped(
+    model: Model,
+    tokens: Sequence[int],
+    z: Float[np.ndarray, "n_layers n_heads d_head"],
+    measure: Callable[[Trace], float],
+) -> Iterator[tuple[int, int, float]]:
+    """Each head alone `swapped` at the last token: yields its layer, its number, and what `measure` says of that run.
+
+    The last layer first, since a run takes over all layers before its edit.
+    """
+    model.trace(tokens)  # so that there is something to take over
+    for layer, head in reversed(list(np.ndindex(z.shape[:2]))):
+        yield layer, head, _measured(model, tokens, swapped(z, [(layer, head)]), measure)
+
+
+MAP_SIZE = (
+    32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """All heads of one run, small enough to draw."""
+
+    maps: Float[np.ndarray, "n_layers n_heads size size"]  # NaN where masked
+    step: int  # tokens along one side of a cell
+    scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
+
+
+@functools.lru_cache(maxsize=2)  # the same sentence, with its first token and without
+def overview(trace: Trace, hide_first: bool = False) -> Overview:
+    """Every head's pattern, as a small map, and its measured behaviours."""
+    config, seq = trace.model.config, len(trace.tokens)
+    step = -(-seq // MAP_SIZE)
+    size = -(-seq // step)
+    maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
+    scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
+    future = attention.future_mask(seq, seq) & trace.edits.causal_mask
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.patterns()
+        scores[:, layer] = attention.behaviours(pattern, trace.tokens)
+        drawn = attention.without_first_token(pattern) if hide_first else pattern
+        maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
+    return Overview(maps, step, scores)
+
+
+def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
+    """The largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    if step == 1:
+        return pattern
+    seq = pattern.shape[-1]
+    size = -(-seq // step)
+    room = ((0, 0), (0, size * step - seq), (0, size * step - seq))
+    padded = np.pad(pattern, room, constant_values=np.nan).reshape(-1, size, step, size, step)
+    return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)
+
+
+def to_first(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
+    """What every head gives to the first token, from each token."""
+    return np.stack([block.patterns()[..., 0] for block in trace.blocks])
+
+
+def value_lengths(trace: Trace) -> Float[np.ndarray, " seq"]:
+    """How long each token's value is, the mean over all layers and heads: sinks have short ones."""
+    return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
+
+
+def awake(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """How awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
+
+    A sink is the first token, and any whose value in that head is less than half as long as the median one.
+    """
+    found = []
+    for block in trace.blocks:
+        lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
+        sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
+        sink[:, 0] = True
+        rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
+        found.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
+    return np.array(found, np.float32)
 
 
 def parameters(model: Model) -> dict[str, int]:

@@ -30,7 +30,12 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
-    "experiments": {"ops", "edits", "model"},  # runs the model, composes nothing
+    "experiments": {
+        "ops",
+        "edits",
+        "model",
+        "attention",
+    },  # runs the model and measures patterns, composes nothing
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }

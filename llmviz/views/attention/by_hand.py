@@ -22,7 +22,7 @@ from llmviz.views.provenance import Explanation, Operand
 
 
 class HeadByHand(Explorer):
-    """One head, one query, taken apart: q, k and v, products, scores, shares, values, and what the head adds.
+    """One head, one query, taken apart in four pictures: products, shares, values, and what the head adds.
 
     Sliders for layer, head and query; the strip chooses the query, too. A click on a line of the table chooses the key
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
@@ -37,14 +37,12 @@ class HeadByHand(Explorer):
         self.no_mask = checkbox("without the mask")
         self.strip = TokenStrip([], stage="attention", caption="From which token? (the query)")
         of_head, of_model = np.zeros((3, config.d_head)), np.zeros((3, config.d_model))
-        self.vectors = VectorPicture(of_head, index_name="number", stage="attention")
         self.products = VectorPicture(of_head, index_name="number", stage="attention")
         self.product_told = Told()
         self.steps = ScoreSteps(stage="attention")
         self.values = VectorPicture(of_head, index_name="number", stage="attention")
         self.stream = VectorPicture(of_model, index_name="dimension", stage="attention")
         self.stream_told = Told()
-        self.vectors.provenance = self._explain_vector
         self.products.provenance = self._explain_product
         self.steps.provenance = self._explain_step
         self.values.provenance = self._explain_value
@@ -55,7 +53,6 @@ class HeadByHand(Explorer):
                 row(self.layer, self.head, self.query),
                 row(self.no_scale, self.no_mask),
                 self.strip,
-                self.vectors,
                 self.products,
                 self.product_told,
                 self.steps,
@@ -117,15 +114,7 @@ class HeadByHand(Explorer):
         self._scores[:seen], self._weights[:seen] = self._row.scores[head, 0], self._row.pattern[head, 0]
         self._raw = raw_scores(block, head, query)
         self._shared = trace.model.config.kv_head_of(head)
-        name = head_name(layer, head)
         piece = isolated(trace.pieces[query])
-        self.vectors.change(
-            values=np.stack(
-                [block.q[head, query], block.k[self._shared, query], block.v[self._shared, query]]
-            ),
-            labels=["query q", "key k", "value v"],
-            caption=f"1 · What {name} makes of {piece}: what it looks for, what it offers, what it would hand over",
-        )
         self._draw_products()
         self.steps.change(
             pieces=trace.pieces,
@@ -135,7 +124,7 @@ class HeadByHand(Explorer):
             weights=self._weights,
             scaled=tempted.edits.score_scale,
             selected=self.key,
-            caption=f"3 · From products to shares: {piece} looks at every key; {name}",
+            caption=f"2 · From products to shares: {piece} and every key",
         )
         strip = {"weights": self._weights, "selected": query}
         if self.strip.pieces != trace.pieces:
@@ -156,10 +145,11 @@ class HeadByHand(Explorer):
         block = trace.blocks[self.layer.value]
         q, k = block.q[head, query], block.k[self._shared, key]
         of_query, of_key = isolated(trace.pieces[query]), isolated(trace.pieces[key])
+        name = head_name(self.layer.value, head)
         self.products.change(
             values=np.stack([q, k, q * k]),
             labels=["query q", "key k", "q × k"],
-            caption=f"2 · {of_query} asks (q), {of_key} offers (k): their {len(q)} products, added up, are q · k",
+            caption=f"1 · {name}: {of_query} asks (q), {of_key} offers (k). Their {len(q)} products add up to q · k",
         )
         raw, score, weight = self._raw[key], self._scores[key], self._weights[key]
         root = f"√{len(q)} = {np.sqrt(len(q)):.3g}"
@@ -184,7 +174,7 @@ class HeadByHand(Explorer):
         self.values.change(
             values=np.stack([*rows, self._row.z[head, 0]]),
             labels=[*labels, "sum: z"],
-            caption="4 · The values, each times its share, added up: what this head carries over",
+            caption="3 · The values, each times its share, added up: what this head carries over",
         )
 
     def _draw_stream(self) -> None:
@@ -196,7 +186,7 @@ class HeadByHand(Explorer):
         self.stream.change(
             values=self._adds,
             labels=["stream before", "this head adds", f"all {len(W_O)} heads add"],
-            caption="5 · z times W_O, added to the residual stream of the query",
+            caption="4 · z times W_O, added to the residual stream of the query",
         )
         lengths = np.linalg.norm(self._adds, axis=1)
         self.stream_told.say(
@@ -205,25 +195,6 @@ class HeadByHand(Explorer):
         )
 
     # where the numbers come from
-
-    def _explain_vector(self, which: int, i: int) -> Explanation:
-        trace, layer, query = self.shown, self.layer.value, self._query
-        if which == 0:
-            return turned_number(trace, layer, self.head.value, query, "q", i)
-        if which == 1:
-            return turned_number(trace, layer, self._shared, query, "k", i)
-        x, source = read_by_heads(trace, layer, query)
-        column = trace.model.weights.layers[layer].W_V[self._shared][:, i]
-        return Explanation(
-            f"Number {i} of the value of {isolated(trace.pieces[query])}",
-            "v = norm(stream) · W_V; RoPE turns no value",
-            [
-                Operand("x", x, source),
-                Operand("column", column, f"model.weights.layers[{layer}].W_V[{self._shared}][:, {i}]"),
-            ],
-            "x @ column",
-            trace.blocks[layer].v[self._shared, query, i],
-        )
 
     def _explain_product(self, which: int, i: int) -> Explanation:
         trace, layer, head = self.shown, self.layer.value, self.head.value
