@@ -71,17 +71,14 @@ def compare(
     return Verdict(True, praise)
 
 
-def _stub(): ...
-
-
-def _stub_with_docstring():
-    """Nothing here."""
+# What a function compiles to whose body is "..." alone, or a docstring and "...".
+STUBS = {compile(f"def stub(): {body}", "", "exec").co_consts[0].co_code for body in ("...", "'docstring'")}
 
 
 def _is_stub(attempt: Callable) -> bool:
-    """Whether nothing but a docstring and … stands in a function. What cannot be looked into counts as a stub."""
+    """Whether nothing has been written into a function. What cannot be looked into counts as a stub."""
     code = getattr(inspect.unwrap(attempt), "__code__", None)
-    return code is None or code.co_code in (_stub.__code__.co_code, _stub_with_docstring.__code__.co_code)
+    return code is None or code.co_code in STUBS
 
 
 def _copies(case: tuple) -> tuple:
