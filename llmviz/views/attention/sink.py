@@ -8,10 +8,9 @@ import traitlets
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider, wide
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, percent
+from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -47,20 +46,15 @@ class Sink(Explorer):
         )
         self.grid = empty_grid(self.model.config, measure="share of the first token")
         self.told = Told()
-        self._work = Background(self)
         super().__init__([self.from_token, row(wide(self.counts), wide(self.lengths)), self.told, self.grid])
-        self.trace = trace_of(source)
         self.follow(source, self.show)
         self.from_token.observe(self._draw, "value")
         for plot in (self.counts, self.lengths):
             plot.observe(self._pick, "selected")
 
-    def show(self, trace: Trace) -> None:
-        """Another text; the long run comes after everything else that the reader waits for."""
-        self._work.start(self._run(trace))
-
-    def _run(self, own: Trace) -> Steps:
-        yield 0.01
+    @one_at_a_time
+    def show(self, own: Trace) -> None:
+        """Another text."""
         story = self.model.tokenizer.encode(" " + STORY)
         trace = self.model.trace([*own.tokens, *story][: self.n])
         self._first, self._lengths = experiments.to_first(trace), experiments.value_lengths(trace)
