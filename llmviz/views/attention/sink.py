@@ -8,9 +8,10 @@ import traitlets
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
+from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider, wide
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -46,15 +47,23 @@ class Sink(Explorer):
         )
         self.grid = empty_grid(self.model.config, measure="share of the first token")
         self.told = Told()
+        self._work = Background(self)
         super().__init__([self.from_token, row(wide(self.counts), wide(self.lengths)), self.told, self.grid])
         self.follow(source, self.show)
         self.from_token.observe(self._draw, "value")
         for plot in (self.counts, self.lengths):
             plot.observe(self._pick, "selected")
 
-    @one_at_a_time
     def show(self, own: Trace) -> None:
-        """Another text."""
+        """Another text; the long run waits until everything else shows it."""
+        if self.trait_has_value("trace"):
+            self._work.start(self._run(own))
+        else:
+            for _ in self._run(own):
+                pass
+
+    def _run(self, own: Trace) -> Steps:
+        yield 0.01
         story = self.model.tokenizer.encode(" " + STORY)
         trace = self.model.trace([*own.tokens, *story][: self.n])
         self._first, self._lengths = experiments.to_first(trace), experiments.value_lengths(trace)
