@@ -4,6 +4,7 @@
     logit lens           the guess that the model would make at each depth
     switching off        one FFN or attention block at a time at zero
     swapping             what heads hand over, taken from another run or from the mean of many (activation patching)
+    path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
     comparing            how far two runs, or two guesses, are apart
 
@@ -13,7 +14,7 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,14 +43,20 @@ def direction_of(trace: Trace, token: int, *, against: int | None = None, positi
     logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
     norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token.
     """
-    model, position = trace.model, index_of("position", position, len(trace.tokens))
-    column = model.weights.W_U[:, token].astype(np.float64)
+    W_U = trace.model.weights.W_U
+    column = W_U[:, token].astype(np.float64)
     if against is not None:
-        column = column - model.weights.W_U[:, against]
+        column = column - W_U[:, against]
+    return column * _held_norm(trace, position)
+
+
+def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | float:
+    """By what the final norm multiplies the stream after `position` in this run."""
+    model, position = trace.model, index_of("position", position, len(trace.tokens))
     if not trace.edits.norm:
-        return column
+        return 1.0
     x = trace.blocks[-1].resid_post[position].astype(np.float64)
-    return column * model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
+    return model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
 
 
 def direct_attribution(
@@ -88,6 +95,57 @@ def neuron_attribution(
     position = index_of("position", position, len(trace.tokens))
     hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
+
+
+def head_writes(
+    trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
+) -> Float[np.ndarray, " d_model"]:
+    """What one head adds to the stream at `position`; with `source`, the part of it that comes from that token.
+
+    The parts from all tokens, weight * v @ W_O, sum to the whole. ValueError where `Edits.at` changes that sum itself,
+    and for a layer, head or token that is not there.
+    """
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    index_of("head", head, trace.model.config.n_heads, negative=False)
+    if ("attention_out", layer) in trace.edits.at or (source is not None and ("z", layer) in trace.edits.at):
+        raise ValueError(f"with these edits the attention of layer {layer} is no sum of what its heads write")
+    position = index_of("position", position, len(trace.tokens))
+    run = trace.blocks[layer].attention_at(position)
+    z = run.z[head, 0]
+    if source is not None:
+        source = index_of("source", source, len(trace.tokens))
+        weight = run.pattern[head, 0, source] if source < run.pattern.shape[-1] else 0  # else masked
+        handed_over = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
+        z = trace.edits.head.get((layer, head), 1) * weight * handed_over
+    return trace.edits.attention.get(layer, 1) * (z @ trace.model.weights.layers[layer].W_O[head])
+
+
+def head_attribution(
+    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
+) -> Float[np.ndarray, " n_heads"]:
+    """How much each head of one layer adds, directly, to a token's logit: they sum to the attention's part."""
+    direction = direction_of(trace, token, against=against, position=position)
+    heads = range(trace.model.config.n_heads)
+    return np.array([head_writes(trace, layer, head, position=position) @ direction for head in heads])
+
+
+def head_says(
+    trace: Trace, layer: int, head: int, source: int, *, position: int = -1
+) -> Float[np.ndarray, " n_vocab"]:
+    """What a head would add, directly, to every logit after `position` if it gave all its weight to `source`.
+
+    Its value there through W_O and the output table. The final norm is taken as in `direct_attribution`: its weight,
+    and the number by which it divides in this run at `position`, held as it was. Times the weight that the head gives
+    to `source` it is what the head does add from there.
+    """
+    model = trace.model
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    source = index_of("source", source, len(trace.tokens))
+    value = trace.blocks[layer].v[
+        model.config.kv_head_of(index_of("head", head, model.config.n_heads, negative=False))
+    ]
+    written = value[source] @ model.weights.layers[layer].W_O[head]
+    return (written * _held_norm(trace, position)).astype(np.float32) @ model.weights.W_U
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,6 +275,61 @@ def switched_off(
     for part, layer, value in each_off(model, tokens, measure):
         values[PARTS.index(part), layer] = value
     return values
+
+
+def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
+    """Edits that keep what one head writes from one other head that reads it (path patching; Wang et al. 2022).
+
+    writer, reader: (layer, head), the writer in an earlier layer. into: "q", "k" or "v" of the reader, whose layer
+    reads the stream without the writer's part for that alone, at all tokens. All else stays: what the writer gives to
+    any other head, to FFNs and to the layers between. Query heads that share a key/value head share its k and v, so the
+    cut is made where heads are apart: in the reader's scores (q, k) or z (v). Only for the text of `trace`, and one cut
+    a reader; cuts of several readers go one after the other, each on the trace with the cuts before.
+    """
+    (earlier, from_head), (layer, head) = writer, reader
+    if into not in ("q", "k", "v"):
+        raise ValueError(f'into must be "q", "k" or "v", got {into!r}')
+    if not 0 <= earlier < layer < len(trace.blocks):
+        raise ValueError(f"layer {layer} reads nothing that a head of layer {earlier} has written")
+    for one in (from_head, head):
+        index_of("head", one, trace.model.config.n_heads, negative=False)
+    block, factor = trace.blocks[layer], trace.edits.attention.get(earlier, 1)
+    z = trace.blocks[earlier].attention.z[from_head]
+    written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
+    without = _also(trace.edits, "resid_pre", layer, lambda x: x - written)
+    for name in {"q", "k", "v"} - {into}:
+        kept = getattr(block, name)
+        without = _also(without, name, layer, lambda _, kept=kept: kept)
+    name = "z" if into == "v" else "scores"
+    cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
+
+    def put_in(array: np.ndarray) -> np.ndarray:
+        array[head] = cut
+        return array
+
+    return _also(trace.edits, name, layer, put_in)
+
+
+def _also(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
+    there = edits.at.get((name, layer), ())
+    there = there if isinstance(there, Sequence) else (there,)
+    return replace(edits, at={**edits.at, (name, layer): (*there, function)})
+
+
+def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """`attention.induction_score` of all heads; NaN where no token of the text comes twice."""
+    return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
+
+
+def copying(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
+    """The mean probability of the right next token in the second pass of a row of tokens that comes twice.
+
+    Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.
+    """
+    if len(row) < 2:
+        raise ValueError("a row to copy has two tokens or more")
+    trace = model.trace([*row, *row], edits)
+    return float(token_probs(trace, last=len(row) - 1).mean())
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,9 +51,7 @@ class Induction(Explorer):
         n = self.n.value
         tokens = experiments.random_tokens(self.model, n, self.seed.value) * 2
         trace = self.model.trace(tokens)
-        self.scores = np.stack(
-            [attention.induction_score(block.patterns(), tokens) for block in trace.blocks]
-        )
+        self.scores = experiments.induction_scores(trace)
         self.strongest = experiments.strongest(self.scores, self.off.value)
         right = experiments.token_probs(trace)
         self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())

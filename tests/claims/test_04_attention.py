@@ -1,0 +1,564 @@
+"""What notebook 04 says of heads that work together, of the verb's number, and of what a head says."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from llmviz import Edits, attention, experiments
+from llmviz.edits import put
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+# --- two heads make one skill: nonsense rows, repeated ---
+
+N = 30  # tokens in a row, which then comes again
+ROWS = {f"row {seed}": seed for seed in range(10)}
+WRITER, READER = (16, 0), (18, 6)
+OTHER_WRITERS = (
+    (11, 1),
+    (2, 1),
+    (1, 2),
+)  # the early heads that look most at the token before, beside the writer
+
+
+@lru_cache(maxsize=len(ROWS))
+def repeated(model, seed: int):
+    return model.trace(experiments.random_tokens(model, N, seed) * 2)
+
+
+def copied(trace) -> float:
+    """The right next token in the second pass, mean probability in %."""
+    return 100 * float(experiments.token_probs(trace, last=N - 1).mean())
+
+
+def score(trace, head=READER) -> float:
+    layer, number = head
+    pattern = trace.blocks[layer].patterns(slice(number, number + 1))
+    return float(attention.induction_score(pattern, trace.tokens)[0])
+
+
+def off(trace, *heads):
+    return trace.model.trace(trace.tokens, Edits(head=dict.fromkeys(heads, 0)))
+
+
+def cut(trace, into: str, *, writer=WRITER, readers=(READER,)):
+    for reader in readers:
+        trace = trace.model.trace(trace.tokens, experiments.cut_path(trace, writer, reader, into))
+    return trace
+
+
+def copiers(trace, n: int) -> list[tuple[int, int]]:
+    """The n strongest induction heads after the writer's layer."""
+    scores = experiments.induction_scores(trace)
+    scores[: WRITER[0] + 1] = np.nan
+    return experiments.strongest(scores, n)
+
+
+def over_rows(model, says: str, unit: str, agrees, measure, rows) -> Measured:
+    return Measured(says, {name: measure(repeated(model, seed)) for name, seed in rows.items()}, unit, agrees)
+
+
+def copies(model, rows=ROWS) -> Measured:
+    return over_rows(model, "A nonsense row is copied", "% right", lambda v: v > 20, copied, rows)
+
+
+def reader_looks(model, rows=ROWS) -> Measured:
+    return over_rows(model, "L18·H6 is an induction head", "(score)", lambda v: v > 0.8, score, rows)
+
+
+def writer_off(model, rows=ROWS) -> Measured:
+    says = "Without L16·H0 alone little is copied"
+    return over_rows(model, says, "% right", lambda v: v < 10, lambda t: copied(off(t, WRITER)), rows)
+
+
+def writer_off_share(model, rows=ROWS) -> Measured:
+    says = "Without L16·H0 a fifth of the copying is left at most"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v < 0.2,
+        lambda t: copied(off(t, WRITER)) / copied(t),
+        rows,
+    )
+
+
+def writer_mean(model, rows=ROWS) -> Measured:
+    """A gentler test: in place of what it hands over, its mean over the tokens of the row."""
+
+    def without_news(trace) -> float:
+        layer, head = WRITER
+        mean = trace.blocks[layer].attention.z[head].mean(axis=0)
+        return copied(trace.model.trace(trace.tokens, Edits(at={("z", layer): put(mean, head=head)})))
+
+    says = "With L16·H0 held at its mean little is copied, too"
+    return over_rows(model, says, "% right", lambda v: v < 10, without_news, rows)
+
+
+def writer_off_score(model, rows=ROWS) -> Measured:
+    says = "Without L16·H0, L18·H6 no longer looks where it did"
+    return over_rows(model, says, "(score)", lambda v: v < 0.4, lambda t: score(off(t, WRITER)), rows)
+
+
+def reader_off(model, rows=ROWS) -> Measured:
+    """Others copy, too."""
+    says = "Without L18·H6 alone a part of the copying is left"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: 0.2 < v < 0.8,
+        lambda t: copied(off(t, READER)) / copied(t),
+        rows,
+    )
+
+
+def every_early_head_off(model, rows=ROWS) -> Measured:
+    """The largest loss of the reader's score that any single head before its layer brings, but the writer."""
+
+    def largest_loss(trace) -> float:
+        n_heads = trace.model.config.n_heads
+        heads = [(layer, head) for layer in reversed(range(READER[0])) for head in range(n_heads)]
+        return max(score(trace) - score(off(trace, one)) for one in heads if one != WRITER)
+
+    says = "No other early head matters half as much for L18·H6"
+    return over_rows(model, says, "of its score lost", lambda v: v < 0.3, largest_loss, rows)
+
+
+def other_previous_token_heads_off(model, rows=ROWS) -> Measured:
+    says = "The three other early heads that look at the token before matter less, singly"
+    return over_rows(
+        model,
+        says,
+        "of the score left in the worst case",
+        lambda v: v > 0.75,
+        lambda t: min(score(off(t, one)) / score(t) for one in OTHER_WRITERS),
+        rows,
+    )
+
+
+def path_k(model, rows=ROWS) -> Measured:
+    says = "Only what L16·H0 writes into L18·H6's keys cut: it looks there no more"
+    return over_rows(model, says, "(score)", lambda v: v < 0.02, lambda t: score(cut(t, "k")), rows)
+
+
+def path_q(model, rows=ROWS) -> Measured:
+    says = "The same path into its queries: it still looks"
+    return over_rows(model, says, "(score)", lambda v: v > 0.7, lambda t: score(cut(t, "q")), rows)
+
+
+def path_v(model, rows=ROWS) -> Measured:
+    says = "The path into its values: the right token is as likely as before, or nearly"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v > 0.9,
+        lambda t: copied(cut(t, "v")) / copied(t),
+        rows,
+    )
+
+
+def path_k_of_others(model, rows=ROWS) -> Measured:
+    says = "Paths into its keys from three other previous-token heads: it still looks"
+    return over_rows(
+        model,
+        says,
+        "(score, the worst of three)",
+        lambda v: v > 0.7,
+        lambda t: min(score(cut(t, "k", writer=one)) for one in OTHER_WRITERS),
+        rows,
+    )
+
+
+def feeds_others(model, rows=ROWS) -> Measured:
+    """Of the eight strongest induction heads after the writer, those that lose more than half of their score."""
+
+    def lost(trace) -> float:
+        heads = copiers(trace, 8)
+        return float(sum(score(cut(trace, "k", readers=[one]), one) < score(trace, one) / 2 for one in heads))
+
+    says = "L16·H0 feeds most of the eight strongest induction heads by their keys"
+    return over_rows(model, says, "of 8", lambda v: v >= 5, lost, rows)
+
+
+def all_paths_k(model, rows=ROWS) -> Measured:
+    says = "Cut into the keys of the 20 strongest together, and nothing is copied"
+    return over_rows(
+        model, says, "% right", lambda v: v < 1, lambda t: copied(cut(t, "k", readers=copiers(t, 20))), rows
+    )
+
+
+def all_paths_v(model, rows=ROWS) -> Measured:
+    says = "Cut into their values instead, and most of the copying is left"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v > 0.6,
+        lambda t: copied(cut(t, "v", readers=copiers(t, 20))) / copied(t),
+        rows,
+    )
+
+
+# --- swap instead of switch off: was or were? ---
+
+SINGULAR = [
+    "cat",
+    "dog",
+    "car",
+    "king",
+    "chair",
+    "child",
+    "house",
+    "teacher",
+    "bird",
+    "doctor",
+    "book",
+    "tree",
+    "boy",
+    "horse",
+    "ship",
+]
+PLURAL = [
+    "cats",
+    "dogs",
+    "cars",
+    "kings",
+    "chairs",
+    "children",
+    "houses",
+    "teachers",
+    "birds",
+    "doctors",
+    "books",
+    "trees",
+    "boys",
+    "horses",
+    "ships",
+]
+OTHER_NUMBER = dict(zip(SINGULAR + PLURAL, PLURAL + SINGULAR))
+SPEAKER, LOOKER = (
+    (26, 0),
+    (13, 8),
+)  # the head that says the verb's number; the one that looks most at the noun
+
+
+@lru_cache(maxsize=len(OTHER_NUMBER))
+def about(model, noun: str):
+    return model.trace(f"The {noun} that I saw yesterday")
+
+
+def right_lead(trace, noun: str) -> float:
+    """The logit of the verb that fits the noun, minus that of the other."""
+    was, were = (trace.model.tokenizer.encode(verb)[0] for verb in (" was", " were"))
+    lead = float(trace.logits[was] - trace.logits[were])
+    return lead if noun in SINGULAR else -lead
+
+
+def put_in(trace, layer: int, head: int, z: np.ndarray):
+    """What one head hands over to the last token, replaced."""
+    return trace.model.trace(trace.tokens, Edits(at={("z", layer): put(z, positions=-1, head=head)}))
+
+
+def handed_over(trace, layer: int, head: int) -> np.ndarray:
+    return trace.blocks[layer].attention_at(-1).z[head, 0]
+
+
+def swapped(model, noun: str, head=SPEAKER):
+    return put_in(about(model, noun), *head, handed_over(about(model, OTHER_NUMBER[noun]), *head))
+
+
+def over_nouns(says: str, unit: str, agrees, measure, nouns) -> Measured:
+    return Measured(says, {noun: measure(noun) for noun in nouns}, unit, agrees)
+
+
+def verb_fits(model) -> Measured:
+    says = "The verb that fits the noun leads"
+    return over_nouns(
+        says, "(lead)", lambda v: v > 0, lambda noun: right_lead(about(model, noun), noun), OTHER_NUMBER
+    )
+
+
+def swap_singular(model, nouns=SINGULAR) -> Measured:
+    """L26·H0's output at the last token, from the same sentence with the plural."""
+    says = "Swapped at L26·H0 alone, a singular noun gets “were”"
+    return over_nouns(
+        says, "(lead)", lambda v: v < 0, lambda noun: right_lead(swapped(model, noun), noun), nouns
+    )
+
+
+def swap_plural(model, nouns=PLURAL) -> Measured:
+    says = "Swapped at L26·H0 alone, most plural nouns get “was”"
+    return over_nouns(
+        says, "(lead)", lambda v: v < 0, lambda noun: right_lead(swapped(model, noun), noun), nouns
+    )
+
+
+def swap_elsewhere(model) -> Measured:
+    """The control: the head that looks most at the noun."""
+    says = "Swapped at L13·H8, which looks most at the noun, next to nothing changes"
+    return over_nouns(
+        says,
+        "of the lead lost",
+        lambda v: v < 0.15,
+        lambda noun: (
+            1 - right_lead(swapped(model, noun, LOOKER), noun) / right_lead(about(model, noun), noun)
+        ),
+        OTHER_NUMBER,
+    )
+
+
+def swap_everywhere_else(model, nouns=OTHER_NUMBER) -> Measured:
+    """The largest loss of the lead that a swap at any head but L26·H0 brings, as a share of that head's."""
+
+    def largest(noun: str) -> float:
+        lead = right_lead(about(model, noun), noun)
+        config = model.config
+        lost = np.array(
+            [
+                [
+                    lead - right_lead(swapped(model, noun, (layer, head)), noun)
+                    for head in range(config.n_heads)
+                ]
+                for layer in reversed(range(config.n_layers))
+            ]
+        )[::-1]
+        speaker = lost[SPEAKER]
+        lost[SPEAKER] = -np.inf
+        return float(lost.max() / speaker)
+
+    says = "No other single head carries as much of the number as L26·H0"
+    return over_nouns(says, "of its effect", lambda v: v < 0.75, largest, nouns)
+
+
+def zeroed_singular(model) -> Measured:
+    says = "Switched off, L26·H0 leaves a singular noun its “was”"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: v > 0,
+        lambda noun: right_lead(off(about(model, noun), SPEAKER), noun),
+        SINGULAR,
+    )
+
+
+def zeroed_plural(model) -> Measured:
+    says = "Switched off, it turns most plural nouns to “was”"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: v < 0,
+        lambda noun: right_lead(off(about(model, noun), SPEAKER), noun),
+        PLURAL,
+    )
+
+
+def mean_plural(model) -> Measured:
+    """In place of what it hands over, the mean of that over other texts."""
+    mean = np.mean([handed_over(model.trace(text), *SPEAKER) for text in TEXTS.values()], axis=0)
+    says = "Held at its mean over other texts, it leaves most plural nouns their “were”, with a small lead"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: 0 < v < 1.5,
+        lambda noun: right_lead(put_in(about(model, noun), *SPEAKER, mean), noun),
+        PLURAL,
+    )
+
+
+# --- what a head says ---
+
+
+def says_of(model, noun: str, head=SPEAKER) -> np.ndarray:
+    return experiments.head_says(about(model, noun), *head, 1)  # 1: the noun
+
+
+def lead_said(model, noun: str, head=SPEAKER) -> float:
+    said = says_of(model, noun, head)
+    was, were = (model.tokenizer.encode(verb)[0] for verb in (" was", " were"))
+    return float(said[were] - said[was])
+
+
+def rank(said: np.ndarray, token: int) -> float:
+    return float((said > said[token]).sum() + 1)
+
+
+def pushes_were(model) -> Measured:
+    were = model.tokenizer.encode(" were")[0]
+    says = "At a plural noun L26·H0 pushes “were” among its first three"
+    return over_nouns(says, "(rank)", lambda v: v <= 3, lambda noun: rank(says_of(model, noun), were), PLURAL)
+
+
+def pushes_was(model) -> Measured:
+    """The control that fails: a singular noun."""
+    was = model.tokenizer.encode(" was")[0]
+    says = "At a singular noun L26·H0 pushes “was” among its first hundred"
+    return over_nouns(
+        says, "(rank)", lambda v: v <= 100, lambda noun: rank(says_of(model, noun), was), SINGULAR
+    )
+
+
+def number_said(model) -> Measured:
+    """“were” minus “was”, plural minus singular, at full weight."""
+    says = "L26·H0 tells the number: “were” gains on “was” from the singular to the plural"
+    return over_nouns(
+        says,
+        "logits",
+        lambda v: v > 2,
+        lambda noun: lead_said(model, OTHER_NUMBER[noun]) - lead_said(model, noun),
+        SINGULAR,
+    )
+
+
+def others_say_less(model, nouns=SINGULAR) -> Measured:
+    """How many of all heads tell the number more clearly, at full weight."""
+
+    def more(noun: str) -> float:
+        config = model.config
+        heads = [(layer, head) for layer in range(config.n_layers) for head in range(config.n_heads)]
+        was, were = (model.tokenizer.encode(verb)[0] for verb in (" was", " were"))
+        said = dict.fromkeys(heads, 0.0)
+        for one, sign in ((noun, -1), (OTHER_NUMBER[noun], 1)):
+            trace = about(model, one)
+            direction = experiments.direction_of(trace, were, against=was)
+            for layer, head in heads:
+                value = trace.blocks[layer].v[config.kv_head_of(head), 1]
+                said[layer, head] += sign * float(value @ model.weights.layers[layer].W_O[head] @ direction)
+        return float(sum(abs(value) >= abs(said[SPEAKER]) for value in said.values()) - 1)
+
+    says = "No other of all heads tells the number as clearly"
+    return over_nouns(says, "other heads", lambda v: v == 0, more, nouns)
+
+
+def it_sums_up(model) -> Measured:
+    """Embedding, every head and every FFN, against the logit of the likeliest token."""
+
+    def error(text: str) -> float:
+        trace = model.trace(text)
+        token = int(trace.logits.argmax())
+        parts = experiments.direct_attribution(trace, token)
+        heads = sum(
+            experiments.head_attribution(trace, layer, token).sum() for layer in range(model.config.n_layers)
+        )
+        return abs(float(parts.embedding + heads + parts.ffn.sum() - trace.logits[token]))
+
+    values = {name: error(text) for name, text in TEXTS.items()}
+    return Measured(
+        "Heads, FFNs and the embedding sum to the logit", values, "logits off", lambda v: v < 1e-3
+    )
+
+
+CONCLUSIONS = (
+    copies,
+    reader_looks,
+    writer_off,
+    writer_off_share,
+    writer_mean,
+    writer_off_score,
+    reader_off,
+    every_early_head_off,
+    other_previous_token_heads_off,
+    path_k,
+    path_q,
+    path_v,
+    path_k_of_others,
+    feeds_others,
+    all_paths_k,
+    all_paths_v,
+    verb_fits,
+    swap_singular,
+    swap_plural,
+    swap_elsewhere,
+    swap_everywhere_else,
+    zeroed_singular,
+    zeroed_plural,
+    mean_plural,
+    pushes_were,
+    pushes_was,
+    number_said,
+    others_say_less,
+    it_sums_up,
+)
+
+
+# --- the page's wording, held to the numbers. The whole table takes minutes (`python -m tests.claims 04`) ---
+
+FEW = {name: ROWS[name] for name in ("row 0", "row 1", "row 7")}  # the extremes of most of them
+
+
+def test_a_nonsense_row_is_copied_by_induction_heads(model):
+    assert copies(model).lowest > 20
+    assert reader_looks(model).lowest > 0.8
+
+
+def test_without_the_writer_little_is_copied(model):
+    assert writer_off_share(model, FEW).highest < 0.2
+    assert writer_mean(model, FEW).highest < 10
+    assert writer_off_score(model, FEW).highest < 0.4
+
+
+def test_without_the_reader_a_part_of_the_copying_is_left(model):
+    left = reader_off(model, FEW)
+    assert 0.2 < left.lowest < left.highest < 0.7
+
+
+def test_other_previous_token_heads_matter_little_singly(model):
+    assert other_previous_token_heads_off(model, FEW).lowest > 0.95
+
+
+@pytest.mark.slow
+def test_no_other_early_head_matters_half_as_much(model):
+    """One row: all of them take minutes."""
+    assert every_early_head_off(model, {"row 0": 0}).highest < 0.3
+
+
+def test_the_path_goes_through_the_keys(model):
+    assert path_k(model, FEW).highest < 0.05
+    assert path_q(model, FEW).lowest > 0.7
+    assert path_v(model, FEW).lowest > 0.9
+    assert path_k_of_others(model, FEW).lowest > 0.8
+
+
+@pytest.mark.slow
+def test_the_writer_feeds_most_copying_heads(model):
+    two = {name: ROWS[name] for name in ("row 0", "row 7")}
+    fed = feeds_others(model, two)
+    assert fed.lowest == fed.highest == 6
+    assert all_paths_k(model, two).highest < 0.2
+    assert all_paths_v(model, two).lowest > 0.75
+
+
+def test_the_verb_that_fits_leads(model):
+    assert verb_fits(model).agree == 30
+
+
+def test_a_swap_at_one_head_turns_the_verb(model):
+    assert swap_singular(model).agree == 15
+    assert swap_plural(model).agree == 11
+    assert swap_elsewhere(model).highest < 0.15
+
+
+@pytest.mark.slow
+def test_no_other_head_carries_as_much_of_the_number(model):
+    """One noun of each number: all of them take minutes."""
+    assert swap_everywhere_else(model, ("cat", "cats")).highest < 0.75
+
+
+def test_zeroing_and_the_mean_are_other_tests(model):
+    """Zeroed, the head turns twelve plurals; at its mean, one: only the swap shows what it carries in both ways."""
+    assert zeroed_singular(model).agree == 15
+    assert zeroed_plural(model).agree == 12
+    assert sum(lead < 0 for lead in mean_plural(model).values.values()) == 1
+
+
+def test_on_plurals_the_head_says_were_and_on_singulars_nothing_like_was(model):
+    assert pushes_were(model).highest <= 3
+    assert pushes_was(model).agree == 0
+    assert number_said(model).lowest > 3
+    assert others_say_less(model).agree == 15
+
+
+def test_heads_and_ffns_sum_to_the_logit(model):
+    assert it_sums_up(model).highest < 1e-3
