@@ -11,7 +11,6 @@ from llmviz.model import BlockTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, checkbox, row, slider
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
@@ -24,7 +23,7 @@ from llmviz.views.provenance import Explanation, Operand
 class HeadByHand(Explorer):
     """One head, one query, taken apart in four pictures: products, shares, values, and what the head adds.
 
-    Sliders for layer, head and query; the strip chooses the query, too. A click on a line of the table chooses the key
+    Sliders for layer and head; the strip chooses the query. A click on a line of the table chooses the key
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
     """
 
@@ -32,7 +31,6 @@ class HeadByHand(Explorer):
         config = trace_of(source).model.config
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.query = slider(0, "Query token", 0, stage="attention")
         self.no_scale = checkbox(f"without ÷ √{config.d_head}")
         self.no_mask = checkbox("without the mask")
         self.strip = TokenStrip([], stage="attention", caption="From which token? (the query)")
@@ -50,8 +48,7 @@ class HeadByHand(Explorer):
         self._wanted, self._query, self._key = query, 0, None
         super().__init__(
             [
-                row(self.layer, self.head, self.query),
-                row(self.no_scale, self.no_mask),
+                row(self.layer, self.head, self.no_scale, self.no_mask),
                 self.strip,
                 self.products,
                 self.product_told,
@@ -64,7 +61,6 @@ class HeadByHand(Explorer):
         self.follow(source, self.show)
         for control in (self.layer, self.head, self.no_scale, self.no_mask):
             control.observe(self._draw, "value")
-        self.query.observe(self._pick_query, "value")
         self.strip.observe(self._pick_query, "selected")
         self.steps.observe(self._pick_key, "selected")
 
@@ -130,8 +126,6 @@ class HeadByHand(Explorer):
         if self.strip.pieces != trace.pieces:
             strip = {"pieces": trace.pieces, "ids": trace.tokens} | strip
         self.strip.change(**strip)
-        self.query.max = min(len(trace.tokens), theme.MAX_TOKENS) - 1
-        self.query.value = query
         self._draw_values()
         self._draw_stream()
 

@@ -20,7 +20,7 @@ from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt
 
-WAYS = ("as it is", "off", f"mean of {len(SENTENCES)} texts", "swapped")
+WAYS = ("as it is", "off", "mean", "swapped")
 N_DRAWS = 3  # of random heads
 
 
@@ -40,7 +40,7 @@ class DoesItMatter(Experiment):
         self.partner = Prompt(self.model, partner, label=label)
         self.exchange = button("exchange the two")
         self.grid = empty_grid(self.model.config, toggles=True)
-        self.top = [button(f"the {n} that look hardest") for n in (1, 3)]
+        self.top = [button("the one that looks hardest"), button("the three that look hardest")]
         self.table = HeatMap(
             np.full((4, 4), np.nan),
             [""] * 4,

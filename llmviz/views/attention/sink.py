@@ -34,7 +34,6 @@ class Sink(Explorer):
         axis = {"stage": "attention", "x_axis": "token number", "log_x": True}
         self.from_token = slider(1, "From token number", self.n, stage="attention", first=1)
         self.counts = LinePlot(
-            unit="heads",
             names=["heads"],
             y_max=float(self.model.config.n_layers * self.model.config.n_heads),
             caption="Heads that give the first token more than half of their attention",
@@ -69,7 +68,7 @@ class Sink(Explorer):
         self._first, self._lengths = experiments.to_first(trace), experiments.value_lengths(trace)
         self._own = len(own.tokens)
         marks = [[self._own, "end of your text"]] if self._own < len(trace.tokens) else []
-        along = {"x": np.arange(1, len(trace.tokens) + 1), "x_pieces": trace.pieces, "marks": marks}
+        along = {"x": np.arange(1, len(trace.tokens) + 1), "marks": marks}
         self.trace = trace
         with self.quietly():
             self.counts.change(values=(self._first > 0.5).sum(axis=(0, 1))[None], **along)
