@@ -7,7 +7,9 @@ from llmviz.views.attention.finder import HeadFinder
 from llmviz.views.attention.head_explorer import HeadExplorer
 from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
+from llmviz.views.attention.two_heads import TwoHeads
 from llmviz.views.attention.wake_up import WakeUp
+from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 
 __all__ = [
     "Cost",
@@ -17,5 +19,7 @@ __all__ = [
     "HeadFinder",
     "Induction",
     "Sink",
+    "TwoHeads",
     "WakeUp",
+    "WhatAHeadSays",
 ]

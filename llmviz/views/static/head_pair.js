@@ -1,0 +1,183 @@
+// Two heads over the tokens A B … A: the first writes at B, the second reads it. What is taken away is crossed out.
+
+import {
+  clamp,
+  floats,
+  frame,
+  h,
+  indexAt,
+  markLegend,
+  onKeys,
+  percent,
+  pieceText,
+  s,
+  setAttributes,
+  setText,
+  shorten,
+  uid,
+} from "./kit.js";
+
+const HEIGHT = 372;
+
+export function render({ model, el }) {
+  const view = frame(model, el, "head_pair");
+  const art = s("svg", { class: "lv-art", role: "img" });
+  const list = h("div", { class: "lv-lines", role: "listbox", tabindex: "0", "aria-label": "what is taken away" });
+  view.body.append(h("div", { class: "lv-plot" }, art), list);
+  const prefix = uid();
+  let rows = [];
+
+  const n = () => model.get("names").length;
+  const select = (i) => i >= 0 && i < n() && view.set({ selected: i });
+  list.addEventListener("click", (event) => {
+    const i = indexAt(event, ".lv-line-of");
+    if (i !== null) select(i);
+  });
+  onKeys(list, {
+    ArrowDown: () => select(model.get("selected") + 1),
+    ArrowUp: () => select(model.get("selected") - 1),
+    Home: () => select(0),
+    End: () => select(n() - 1),
+  });
+
+  return view.start(() => {
+    const [totals, here] = [floats(model.get("totals")), floats(model.get("here"))];
+    if (!totals || !here || here.shape[0] !== n() || totals.shape[0] !== n()) return;
+    const at = model.get("selected");
+    drawArt(art, Math.max(560, view.width()), model, here.data.slice(3 * at, 3 * at + 3), model.get("cuts")[at]);
+    drawLines(totals.data, at);
+    view.setLegend(h("span", {}, "both numbers: mean over the whole second pass"), ...markLegend(model.get("pieces")));
+  });
+
+  function drawLines(totals, at) {
+    if (rows.length !== n()) {
+      const measure = () => ({ bar: h("span", { class: "lv-bar" }), value: h("span", { class: "lv-value" }) });
+      rows = model.get("names").map((_, i) => {
+        const row = { name: h("span", { class: "lv-what" }), measures: [measure(), measure()] };
+        row.node = h(
+          "div",
+          { class: "lv-line-of", role: "option", id: `${prefix}-${i}`, "data-index": i },
+          row.name,
+          row.measures.map(({ bar, value }) => h("span", { class: "lv-track" }, bar, value)),
+        );
+        return row;
+      });
+      list.replaceChildren(
+        h(
+          "div",
+          { class: "lv-heads", role: "presentation" },
+          h("span", {}),
+          h("span", { class: "lv-score-of" }),
+          h("span", {}, "right next token"),
+        ),
+        ...rows.map(({ node }) => node),
+      );
+    }
+    setText(list.querySelector(".lv-score-of"), `${model.get("reader")}’s induction score`);
+    const full = [1, Math.max(0.1, ...rows.map((_, i) => totals[2 * i + 1] || 0))];
+    rows.forEach((row, i) => {
+      setText(row.name, model.get("names")[i]);
+      row.measures.forEach(({ bar, value }, k) => {
+        const v = totals[2 * i + k];
+        bar.style.width = `${100 * clamp((v || 0) / full[k])}%`;
+        value.style.left = bar.style.width;
+        setText(value, Number.isNaN(v) ? "…" : k ? percent(v) : v.toFixed(2));
+      });
+      row.node.setAttribute("aria-selected", String(i === at));
+    });
+    list.setAttribute("aria-activedescendant", rows[at].node.id);
+  }
+}
+
+function drawArt(art, width, model, [back, looks, next], cut) {
+  const [writer, reader] = [model.get("writer"), model.get("reader")];
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, 12));
+  const x = { a: 0.11 * width, b: 0.4 * width, gap: 0.565 * width, again: 0.73 * width };
+  const y = { token: HEIGHT - 26, write: 246, tag: 192, boxes: 112, arc: 88, top: 40 };
+  const known = !Number.isNaN(looks);
+  const off = cut === "writer";
+  const thick = (w) => 1.5 + 9 * clamp(w || 0);
+  const nodes = [];
+  const word = (text, at, up, more = {}) =>
+    nodes.push(s("text", { x: at, y: up, "text-anchor": "middle", ...more }, text));
+  const stream = (at, to) => nodes.push(s("line", { x1: at, x2: at, y1: y.token - 20, y2: to, class: "lv-stream" }));
+  const cross = (at, up) =>
+    nodes.push(s("path", { d: `M${at - 10} ${up - 10}l20 20m0 -20l-20 20`, class: "lv-cross" }));
+  const arrow = (d, end, wide, classes) => {
+    nodes.push(s("path", { d, class: `lv-flow ${classes}`, "stroke-width": wide }));
+    if (!classes.includes("lv-gone"))
+      nodes.push(s("path", { d: `M${end[0]} ${end[1]}l-15 -8v16z`, class: `lv-tip ${classes}` }));
+  };
+  const box = (at, up, wide, label, classes = "") => {
+    nodes.push(s("rect", { x: at - wide / 2, y: up - 17, width: wide, height: 34, rx: 7, class: `lv-box ${classes}` }));
+    word(label, at, up + 6, { class: classes });
+  };
+  const chip = (piece, at) => {
+    const wide = Math.min(0.22 * width, 26 + 11 * [...piece].length);
+    nodes.push(s("rect", { x: at - wide / 2, y: y.token - 20, width: wide, height: 38, rx: 7, class: "lv-box" }));
+    nodes.push(pieceText(piece, { anchor: "middle", x: at, y: y.token + 6 }));
+  };
+
+  // the streams of the three tokens
+  stream(x.a, y.write + 20);
+  stream(x.b, y.tag + 18);
+  stream(x.again, y.tag + 18);
+  word("…", x.gap, y.token + 6);
+
+  // the first head: from A, a token back, into B's stream
+  const gone = off ? "lv-gone" : "";
+  arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
+  word(`${writer} ${off ? "off" : `looks back: ${known ? back.toFixed(2) : "…"}`}`, (x.a + x.b) / 2, y.write - 14, {
+    class: "lv-strong",
+  });
+  if (off) cross((x.a + x.b) / 2, y.write);
+  const tag = (piece, at) => {
+    const wide = Math.min(0.27 * width, 64 + 11 * [...piece].length);
+    nodes.push(
+      s("rect", { x: at - wide / 2, y: y.tag - 17, width: wide, height: 34, rx: 17, class: `lv-tag ${gone}` }),
+    );
+    const text = pieceText(piece, { anchor: "middle", x: at, y: y.tag + 6, class: gone });
+    text.prepend(s("tspan", { class: "lv-after" }, "after "));
+    nodes.push(text);
+  };
+  tag(a, x.b);
+  tag(before, x.again);
+
+  // what the second head makes of it: key and value at B, query at the second A
+  const [value, key, query] = [x.b - 58, x.b + 58, x.again];
+  for (const [letter, from, to] of [
+    ["v", x.b, value],
+    ["k", x.b, key],
+    ["q", x.again, query],
+  ]) {
+    const lost = off || cut === letter;
+    const [up, down] = [y.boxes + 18, y.tag - 18];
+    nodes.push(s("path", { d: `M${from} ${down}L${to} ${up}`, class: `lv-path ${lost ? "lv-gone" : ""}` }));
+    if (cut === letter) cross((from + to) / 2, (up + down) / 2);
+  }
+  box(value, y.boxes, 84, "value");
+  box(key, y.boxes, 84, "key", "lv-strong");
+  box(query, y.boxes, 92, "query", "lv-strong");
+
+  // the second head looks from the second A to B, and takes B's value along
+  arrow(
+    `M${key} ${y.boxes - 18}C${key} ${y.top} ${query} ${y.top} ${query + 62} ${y.arc - 26}H${0.84 * width}`,
+    [0.84 * width + 8, y.arc - 26],
+    known ? thick(looks) : 1.5,
+    "lv-second",
+  );
+  word(`${reader} looks here: ${known ? looks.toFixed(2) : "…"}`, (key + query) / 2, y.top - 18, {
+    class: "lv-strong",
+  });
+  word("next:", 0.925 * width, y.arc - 40, { class: "lv-quiet" });
+  nodes.push(pieceText(b, { anchor: "middle", x: 0.925 * width, y: y.arc - 14 }));
+  word(known ? percent(next) : "…", 0.925 * width, y.arc + 12, { class: "lv-strong" });
+
+  chip(a, x.a);
+  chip(b, x.b);
+  chip(a, x.again);
+  word("first pass", (x.a + x.b) / 2, y.token + 6, { class: "lv-quiet" });
+  word("second pass", Math.min(0.9 * width, x.again + 0.15 * width), y.token + 6, { class: "lv-quiet" });
+  setAttributes(art, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
+  art.replaceChildren(...nodes);
+}
