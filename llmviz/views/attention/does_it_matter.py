@@ -246,6 +246,6 @@ class DoesItMatter(Experiment):
         )
 
 
-def percent_of(share: float) -> str:
+def percent_of(share: float | np.floating) -> str:
     """ "73 %", "−4 %"."""
     return f"{100 * share:.0f} %"
