@@ -15,6 +15,7 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,16 +38,19 @@ class LogitParts:
     total: float  # the sum of them all
 
 
-def direction_of(trace: Trace, token: int, *, against: int | None = None, position: int = -1) -> np.ndarray:
+def direction_of(
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
+) -> np.ndarray:
     """The direction [d_model] in the stream that counts for a token's logit after `position`.
 
     logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
-    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token.
+    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token, or
+    over the mean of all logits.
     """
     W_U = trace.model.weights.W_U
     column = W_U[:, token].astype(np.float64)
     if against is not None:
-        column = column - W_U[:, against]
+        column = column - (W_U.mean(axis=1) if against == "mean" else W_U[:, against])
     return column * _held_norm(trace, position)
 
 
@@ -60,13 +64,13 @@ def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | f
 
 
 def direct_attribution(
-    trace: Trace, token: int, *, against: int | None = None, position: int = -1
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> LogitParts:
     """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
 
-    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token: what
-    all logits share moves no probability, and drops out. ValueError where blocks replace the stream or something in it
-    was set or added by hand, since the stream is no sum of theirs then.
+    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token, or over
+    the mean of all logits: what all logits share moves no probability, and drops out. ValueError where blocks replace
+    the stream or something in it was set or added by hand, since the stream is no sum of theirs then.
     """
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
@@ -121,12 +125,17 @@ def head_writes(
 
 
 def head_attribution(
-    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
-) -> Float[np.ndarray, " n_heads"]:
-    """How much each head of one layer adds, directly, to a token's logit: they sum to the attention's part."""
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
+) -> Float[np.ndarray, "n_layers n_heads"]:
+    """How much each head adds, directly, to a token's logit: those of a layer sum to its attention's part."""
     direction = direction_of(trace, token, against=against, position=position)
-    heads = range(trace.model.config.n_heads)
-    return np.array([head_writes(trace, layer, head, position=position) @ direction for head in heads])
+    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
+    return np.array(
+        [
+            [head_writes(trace, layer, head, position=position) @ direction for head in heads]
+            for layer in layers
+        ]
+    )
 
 
 def head_says(

@@ -150,9 +150,15 @@ def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
 def test_the_heads_sum_to_the_attentions_part(tiny_model):
     trace = tiny_model.trace(TEXT)
     parts = experiments.direct_attribution(trace, 9, against=4)
-    for layer in range(tiny_model.config.n_layers):
-        heads = experiments.head_attribution(trace, layer, 9, against=4)
-        assert heads.sum() == pytest.approx(parts.attention[layer], rel=1e-3, abs=1e-4)
+    heads = experiments.head_attribution(trace, 9, against=4)
+    assert heads.shape == (tiny_model.config.n_layers, tiny_model.config.n_heads)
+    np.testing.assert_allclose(heads.sum(axis=1), parts.attention, rtol=1e-3, atol=1e-4)
+
+
+def test_against_the_mean_the_parts_sum_to_the_lead_over_all(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9, against="mean")
+    assert parts.total == pytest.approx(trace.logits[9] - trace.logits.astype(float).mean(), abs=1e-4)
 
 
 def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model):

@@ -52,6 +52,8 @@ EXPLORERS = {
     "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
     "does it matter": lambda model: attention.DoesItMatter(model),
     "induction": lambda model: attention.Induction(model, n=8),
+    "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
+    "what a head says": lambda model: attention.WhatAHeadSays(views.Prompt(model, TEXT)),
     "cost": lambda model: attention.Cost(model, lengths=(8,)),
     "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
     "dial": lambda model: position.DialExplorer(model.trace(TEXT)),

@@ -21,6 +21,8 @@ OTHER_WRITERS = (
     (1, 2),
 )  # the early heads that look most at the token before, beside the writer
 
+BREAKERS = ((1, 4), (1, 5), (1, 3), (0, 8))  # zeroed, these early heads cost every text much
+
 
 @lru_cache(maxsize=len(ROWS))
 def repeated(model, seed: int):
@@ -114,16 +116,63 @@ def reader_off(model, rows=ROWS) -> Measured:
     )
 
 
-def every_early_head_off(model, rows=ROWS) -> Measured:
-    """The largest loss of the reader's score that any single head before its layer brings, but the writer."""
+def no_early_head_costs_more(model, rows=ROWS) -> Measured:
+    """What the worst of all other heads before the reader's layer costs its score, against what the writer costs it."""
 
-    def largest_loss(trace) -> float:
+    def worst(trace) -> float:
         n_heads = trace.model.config.n_heads
         heads = [(layer, head) for layer in reversed(range(READER[0])) for head in range(n_heads)]
-        return max(score(trace) - score(off(trace, one)) for one in heads if one != WRITER)
+        lost = {one: score(trace) - score(off(trace, one)) for one in heads}
+        writer = lost.pop(WRITER)
+        return max(lost.values()) / writer
 
-    says = "No other early head matters half as much for L18·H6"
-    return over_rows(model, says, "of its score lost", lambda v: v < 0.3, largest_loss, rows)
+    says = "Of all earlier heads, L16·H0 off costs L18·H6's score most"
+    return over_rows(model, says, "of what L16·H0 costs", lambda v: v < 1, worst, rows)
+
+
+def breakers_off(model, rows=ROWS) -> Measured:
+    """Heads of the first two layers whose zeroing can break copying as well: the worst of them."""
+    says = "Zeroing one of four heads of the layers 0 and 1 can cost the copying as much"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v < 0.5,
+        lambda t: min(copied(off(t, one)) for one in BREAKERS) / copied(t),
+        rows,
+    )
+
+
+def breakers_path(model, rows=ROWS) -> Measured:
+    says = "But the reader's keys do not read them"
+    return over_rows(
+        model,
+        says,
+        "(score, the worst of four)",
+        lambda v: v > 0.8,
+        lambda t: min(score(cut(t, "k", writer=one)) for one in BREAKERS),
+        rows,
+    )
+
+
+def bits_lost(model, head, texts=TEXTS) -> dict[str, float]:
+    """Mean surprise of the tokens of ordinary texts, with one head off, beyond what it is."""
+    traces = {name: model.trace(text) for name, text in texts.items()}
+    return {
+        name: float(experiments.surprisal(off(trace, head)).mean() - experiments.surprisal(trace).mean())
+        for name, trace in traces.items()
+    }
+
+
+def writer_on_ordinary_texts(model) -> Measured:
+    says = "On ordinary texts L16·H0 off costs next to nothing"
+    return Measured(says, bits_lost(model, WRITER), "bits a token", lambda v: v < 0.1)
+
+
+def breaker_on_ordinary_texts(model) -> Measured:
+    """The control: L1·H4."""
+    says = "A head that breaks copying by breaking everything costs more"
+    return Measured(says, bits_lost(model, BREAKERS[0]), "bits a token", lambda v: v > 0.2)
 
 
 def other_previous_token_heads_off(model, rows=ROWS) -> Measured:
@@ -636,9 +685,7 @@ def it_sums_up(model) -> Measured:
         trace = model.trace(text)
         token = int(trace.logits.argmax())
         parts = experiments.direct_attribution(trace, token)
-        heads = sum(
-            experiments.head_attribution(trace, layer, token).sum() for layer in range(model.config.n_layers)
-        )
+        heads = experiments.head_attribution(trace, token).sum()
         return abs(float(parts.embedding + heads + parts.ffn.sum() - trace.logits[token]))
 
     values = {name: error(text) for name, text in TEXTS.items()}
@@ -669,7 +716,11 @@ CONCLUSIONS = (
     writer_mean,
     writer_off_score,
     reader_off,
-    every_early_head_off,
+    no_early_head_costs_more,
+    breakers_off,
+    breakers_path,
+    writer_on_ordinary_texts,
+    breaker_on_ordinary_texts,
     other_previous_token_heads_off,
     path_k,
     path_q,
@@ -765,9 +816,17 @@ def test_other_previous_token_heads_matter_little_singly(model):
 
 
 @pytest.mark.slow
-def test_no_other_early_head_matters_half_as_much(model):
+def test_no_other_early_head_costs_the_reader_more(model):
     """One row: all of them take minutes."""
-    assert every_early_head_off(model, {"row 0": 0}).highest < 0.3
+    assert no_early_head_costs_more(model, {"row 0": 0}).highest < 1
+
+
+def test_other_heads_break_more_than_copying(model):
+    assert breakers_off(model, FEW).highest < 0.5
+    assert breakers_path(model, FEW).lowest > 0.8
+    few = {name: text for name, text in TEXTS.items() if name != "a long story"}
+    writer, breaker = (np.median([*bits_lost(model, head, few).values()]) for head in (WRITER, BREAKERS[0]))
+    assert writer < 0.05 < 0.2 < breaker
 
 
 def test_the_path_goes_through_the_keys(model):

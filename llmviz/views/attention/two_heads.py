@@ -151,7 +151,7 @@ class TwoHeads(Experiment):
         self.writer = writer
         self.seed = seed_box(seed)
         self.new_row = button("new row")
-        self.readers = choice([], None, "Copying head", "min(340px, 98%)")
+        self.readers = choice([], None, "Copying head", "min(430px, 98%)")
         self.strip = TokenStrip([], stage="attention", quantity="probability before it came")
         self.grid = empty_grid(config, kind="signed", measure="change of the induction score")
         self.found = Told()
@@ -322,9 +322,9 @@ class TwoHeads(Experiment):
                 writer=head_name(*writer),
                 reader=head_name(*self.reader),
                 selected=min(self.pair.selected, len(found) - 1),
-                caption=f"{head_name(*self.reader)} reads in its keys what {head_name(*writer)} wrote? Click a "
-                "line to take something away. (K-composition: Elhage et al. 2021; with induction heads: Olsson et al. "
-                "2022)",
+                caption=f"What {head_name(*self.reader)} reads of what {head_name(*writer)} writes. Choose a line to "
+                "take something away. Reading it in the keys is K-composition (Elhage et al. 2021; in induction heads: "
+                "Olsson et al. 2022)",
             )
             self._draw_here()
             self.pair.layout.display = ""

@@ -10,7 +10,7 @@ from llmviz.model import Trace
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, by_the_reader, lines, percent
+from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, Text, by_the_reader, lines, percent
 from llmviz.views.kit.pieces import isolated, visible_label
 from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
@@ -30,8 +30,9 @@ class SignedBars(Picture):
     _data = ("titles", "labels", "values")
     _by_page = ()
 
-    titles = Labels()
+    titles = traitlets.List(Text()).tag(sync=True)
     labels = Labels()
+    words = traitlets.Bool(False).tag(sync=True)  # the labels are words, no pieces
     values = Floats(ndim=(2,))
     limit = traitlets.Float(1.0).tag(sync=True)
 
@@ -43,7 +44,7 @@ class SignedBars(Picture):
         for i, (title, values) in enumerate(zip(self.titles, self.values)):
             labels = map(visible_label, self.labels[i * n : (i + 1) * n])
             rows = [[label, "" if np.isnan(v) else f"{v:+.2f}"] for label, v in zip(labels, values)]
-            found.append(f"{visible_label(title)}\n{lines(rows)}")
+            found.append(f"{title}\n{lines(rows)}")
         return "\n\n".join(found)
 
 
@@ -51,9 +52,11 @@ class WhatAHeadSays(Explorer):
     """What a head would add to every token's logit when it looks at a token, and what all heads do add to the answer.
 
     Above `experiments.head_says`: the head's value at the token clicked, through W_O and the output table, as if it
-    gave all its weight to that token. Beside it two controls: the same head at the token that it looks
-    at least (the first left out where it can be), and another head of the layer, drawn at random, at the same token. Below, what every head and FFN adds, directly, to the logit of the token that is
-    likeliest after the query: with the embedding they sum to the logit (`experiments.direct_attribution`).
+    gave all its weight to that token. Beside it two controls: the same head at the token that it looks at least (the
+    first left out where it can be, since heads rest on it), and another head of the layer, drawn at random, at the
+    same token. Below, what every head and FFN adds, directly, to the logit of the token that is likeliest after the
+    query (`experiments.direct_attribution`), beyond what it adds to all tokens on average: with the embedding and that
+    average they sum to the logit.
 
     `at`: the token to begin with, a position; if None, the one that the head looks at most, the first left out. `query`
     is the token that looks, the last at first.
@@ -74,7 +77,7 @@ class WhatAHeadSays(Explorer):
         self.query = slider(0, "Looking from token", 0, stage="attention")
         self.strip = TokenStrip([], stage="attention")
         self.said = SignedBars(stage="attention")
-        self.parts = SignedBars(stage="attention")
+        self.parts = SignedBars(stage="attention", words=True)
         self.about, self.told = Told(), Told()
         self._at, self._from = at, query
         super().__init__(
@@ -142,7 +145,7 @@ class WhatAHeadSays(Explorer):
         for which, at in spoken:
             said = experiments.head_says(trace, *which, at, position=query)
             up, down = top(said, N_PUSHED), top(-said, N_PUSHED)
-            titles.append(f"{head_name(*which)} at {pieces[at]}")
+            titles.append(f"{head_name(*which)} at {isolated(pieces[at])}")
             labels += ["pushed up", *self._pieces(up), "pushed down", *self._pieces(down)]
             values.append([np.nan, *said[up], np.nan, *said[down]])
         self.said.change(
@@ -167,20 +170,16 @@ class WhatAHeadSays(Explorer):
     def _sum_up(self) -> None:
         """Every part of the answer's logit, the strongest with a bar of their own."""
         trace, query = self.trace, self.query.value
-        layers = range(len(trace.blocks))
         logits = trace.logits_at(query)
         answer = int(logits.argmax())
         try:
-            whole = experiments.direct_attribution(trace, answer, position=query)
+            whole = experiments.direct_attribution(trace, answer, against="mean", position=query)
         except ValueError as error:  # with edits that break the sum
             self.told.say(str(error))
             return
-        heads = {
-            head_name(layer, head): float(part)
-            for layer in layers
-            for head, part in enumerate(experiments.head_attribution(trace, layer, answer, position=query))
-        }
-        ffns = {f"FFN {layer}": float(whole.ffn[layer]) for layer in layers}
+        of_heads = experiments.head_attribution(trace, answer, against="mean", position=query)
+        heads = {head_name(*place): float(part) for place, part in np.ndenumerate(of_heads)}
+        ffns = {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)}
         both = heads | ffns
         name = head_name(self.layer.value, self.head.value)
         shown = sorted(both, key=lambda one: -abs(both[one]))[:N_PARTS]
@@ -189,21 +188,23 @@ class WhatAHeadSays(Explorer):
             f"the other {len(heads.keys() - shown)} heads": sum(heads[one] for one in heads.keys() - shown),
             f"the other {len(ffns.keys() - shown)} FFNs": sum(ffns[one] for one in ffns.keys() - shown),
             "the embedding": whole.embedding,
+            "what every token gets": float(logits.mean(dtype=np.float64)),
         }
         total = sum(both[one] for one in shown) + sum(rest.values())
         values = [*(both[one] for one in shown), *rest.values(), np.nan, total]
         piece = isolated(self._pieces([answer])[0])
         self.parts.change(
-            titles=[f"logit of {self._pieces([answer])[0]}"],
+            titles=[f"logit of {piece}"],
             labels=[*shown, *rest, "together", "the logit"],
             values=[values],
             limit=float(np.nanmax(np.abs(values))) or 1.0,
             caption=f"What each part adds, directly, to the logit of {piece}, the likeliest token after "
-            f"{isolated(trace.pieces[query])}: the {N_PARTS} strongest heads and FFNs, and {name}",
+            f"{isolated(trace.pieces[query])}, beyond what it adds to all tokens on average",
         )
         place = sorted(heads, key=lambda one: -heads[one]).index(name) + 1
         self.told.say(
-            f"All {len(heads)} heads, {len(ffns)} FFNs and the embedding sum to {total:.4f}; the model's own logit of "
+            f"All {len(heads)} heads, {len(ffns)} FFNs, the embedding and the mean of all logits sum to {total:.4f}; "
+            f"the model's own logit of "
             f"{piece} is {logits[answer]:.4f}, its probability {percent(ops.softmax(logits)[answer])}. {name} adds "
             f"{heads[name]:+.2f}, rank {place} of the heads."
         )

@@ -17,7 +17,7 @@ import {
   uid,
 } from "./kit.js";
 
-const HEIGHT = 372;
+const HEIGHT = 352;
 
 export function render({ model, el }) {
   const view = frame(model, el, "head_pair");
@@ -91,12 +91,14 @@ export function render({ model, el }) {
 
 function drawArt(art, width, model, [back, looks, next], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
-  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, 12));
-  const x = { a: 0.11 * width, b: 0.4 * width, gap: 0.565 * width, again: 0.73 * width };
-  const y = { token: HEIGHT - 26, write: 246, tag: 192, boxes: 112, arc: 88, top: 40 };
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 800 ? 9 : 13));
+  const x = { a: 0.1 * width, b: 0.36 * width, gap: 0.52 * width, again: 0.68 * width, next: 0.93 * width };
+  const y = { token: HEIGHT - 46, write: 228, tag: 182, boxes: 104, top: 34 };
   const known = !Number.isNaN(looks);
   const off = cut === "writer";
   const thick = (w) => 1.5 + 9 * clamp(w || 0);
+  const looksBack = (name, weight) =>
+    `${name}${width < 800 ? ":" : " looks back:"} ${weight === false ? "…" : weight.toFixed(2)}`;
   const nodes = [];
   const word = (text, at, up, more = {}) =>
     nodes.push(s("text", { x: at, y: up, "text-anchor": "middle", ...more }, text));
@@ -119,17 +121,15 @@ function drawArt(art, width, model, [back, looks, next], cut) {
   };
 
   // the streams of the three tokens
-  stream(x.a, y.write + 20);
-  stream(x.b, y.tag + 18);
-  stream(x.again, y.tag + 18);
+  stream(x.a, y.write - 6);
+  stream(x.b, y.tag);
+  stream(x.again, y.boxes);
   word("…", x.gap, y.token + 6);
 
   // the first head: from A, a token back, into B's stream
   const gone = off ? "lv-gone" : "";
   arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
-  word(`${writer} ${off ? "off" : `looks back: ${known ? back.toFixed(2) : "…"}`}`, (x.a + x.b) / 2, y.write - 14, {
-    class: "lv-strong",
-  });
+  word(off ? `${writer} off` : looksBack(writer, known && back), (x.a + x.b) / 2, y.write - 14, { class: "lv-strong" });
   if (off) cross((x.a + x.b) / 2, y.write);
   const tag = (piece, at) => {
     const wide = Math.min(0.27 * width, 64 + 11 * [...piece].length);
@@ -140,44 +140,50 @@ function drawArt(art, width, model, [back, looks, next], cut) {
     text.prepend(s("tspan", { class: "lv-after" }, "after "));
     nodes.push(text);
   };
-  tag(a, x.b);
-  tag(before, x.again);
 
   // what the second head makes of it: key and value at B, query at the second A
   const [value, key, query] = [x.b - 58, x.b + 58, x.again];
-  for (const [letter, from, to] of [
+  const forks = [
     ["v", x.b, value],
     ["k", x.b, key],
     ["q", x.again, query],
-  ]) {
+  ];
+  for (const [letter, from, to] of forks) {
     const lost = off || cut === letter;
     const [up, down] = [y.boxes + 18, y.tag - 18];
+    nodes.push(s("path", { d: `M${from} ${y.tag}L${to} ${up}`, class: "lv-stream" }));
     nodes.push(s("path", { d: `M${from} ${down}L${to} ${up}`, class: `lv-path ${lost ? "lv-gone" : ""}` }));
     if (cut === letter) cross((from + to) / 2, (up + down) / 2);
   }
+  const ask = 84 + 11 * [...a].length;
   box(value, y.boxes, 84, "value");
   box(key, y.boxes, 84, "key", "lv-strong");
-  box(query, y.boxes, 92, "query", "lv-strong");
+  box(query, y.boxes, ask, "", "lv-strong");
+  const asked = pieceText(a, { anchor: "middle", x: query, y: y.boxes + 6 });
+  asked.prepend(s("tspan", { class: "lv-after lv-strong" }, "after "));
+  asked.append("?");
+  nodes.push(asked);
+  word("query", query + ask / 2 - 22, y.boxes - 25, { class: "lv-quiet" });
+  tag(a, x.b);
+  tag(before, x.again);
 
-  // the second head looks from the second A to B, and takes B's value along
-  arrow(
-    `M${key} ${y.boxes - 18}C${key} ${y.top} ${query} ${y.top} ${query + 62} ${y.arc - 26}H${0.84 * width}`,
-    [0.84 * width + 8, y.arc - 26],
-    known ? thick(looks) : 1.5,
-    "lv-second",
+  // the second head looks from the second A to B's key, and B's value tells what comes next
+  const wide = known ? thick(looks) : 1.5;
+  const turn = `C${key} ${y.top} ${query} ${y.top}`;
+  nodes.push(
+    s("path", { d: `M${key} ${y.boxes - 18}${turn} ${query} ${y.boxes - 18}`, class: "lv-flow", "stroke-width": wide }),
   );
-  word(`${reader} looks here: ${known ? looks.toFixed(2) : "…"}`, (key + query) / 2, y.top - 18, {
-    class: "lv-strong",
-  });
-  word("next:", 0.925 * width, y.arc - 40, { class: "lv-quiet" });
-  nodes.push(pieceText(b, { anchor: "middle", x: 0.925 * width, y: y.arc - 14 }));
-  word(known ? percent(next) : "…", 0.925 * width, y.arc + 12, { class: "lv-strong" });
+  word(looksBack(reader, known && looks), (key + query) / 2, y.top, { class: "lv-strong" });
+  arrow(`M${query + ask / 2} ${y.boxes}H${x.next - 58}`, [x.next - 46, y.boxes], wide, "lv-second");
+  word("next:", x.next, y.boxes - 22, { class: "lv-quiet" });
+  nodes.push(pieceText(b, { anchor: "middle", x: x.next, y: y.boxes + 5 }));
+  word(known ? percent(next) : "…", x.next, y.boxes + 31, { class: "lv-strong" });
 
   chip(a, x.a);
   chip(b, x.b);
   chip(a, x.again);
-  word("first pass", (x.a + x.b) / 2, y.token + 6, { class: "lv-quiet" });
-  word("second pass", Math.min(0.9 * width, x.again + 0.15 * width), y.token + 6, { class: "lv-quiet" });
+  word("first pass", (x.a + x.b) / 2, y.token + 40, { class: "lv-quiet" });
+  word("second pass", x.again, y.token + 40, { class: "lv-quiet" });
   setAttributes(art, { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}` });
   art.replaceChildren(...nodes);
 }

@@ -6,21 +6,17 @@ export function render({ model, el }) {
   const view = frame(model, el, "signed_bars");
   const panels = h("div", { class: "lv-panels", role: "group", tabindex: "0" });
   view.body.append(panels);
-  const label = (text) => {
-    const words = !text.includes("\x01") && text.includes(" ");
-    return h("bdi", { class: words ? "lv-words" : "lv-piece" }, pieceNodes(text));
-  };
-
   return view.start(() => {
     const [values, titles, labels] = [floats(model.get("values")), model.get("titles"), model.get("labels")];
     if (!values || titles.length !== values.shape[0] || labels.length !== values.data.length) return;
     const [n, limit] = [values.shape[1], model.get("limit")];
+    panels.classList.toggle("lv-words", model.get("words"));
     panels.replaceChildren(
       ...titles.map((title, p) =>
         h(
           "div",
           { class: "lv-panel" },
-          h("div", { class: "lv-title" }, pieceNodes(title)),
+          h("div", { class: "lv-title" }, title),
           ...Array.from({ length: n }, (_, i) => {
             const [v, name] = [values.data[p * n + i], labels[p * n + i]];
             if (Number.isNaN(v)) return h("div", { class: "lv-between" }, pieceNodes(name));
@@ -29,7 +25,7 @@ export function render({ model, el }) {
             return h(
               "div",
               { class: "lv-signed" },
-              h("span", { class: "lv-of" }, label(name)),
+              h("bdi", { class: `lv-of ${model.get("words") ? "" : "lv-piece"}` }, pieceNodes(name)),
               h("span", { class: "lv-zero" }, h("span", { class: v < 0 ? "lv-down" : "lv-up", style: place })),
               h("span", { class: "lv-number" }, minus(`${v < 0 ? "" : "+"}${v.toFixed(2)}`)),
             );
@@ -37,6 +33,6 @@ export function render({ model, el }) {
         ),
       ),
     );
-    view.setLegend(...markLegend([...labels, ...titles]));
+    view.setLegend(...markLegend(labels));
   });
 }
