@@ -224,7 +224,331 @@ def path_k_of_others(model, rows=ROWS) -> Measured:
 def feeds_others(model, rows=ROWS) -> Measured:
     """Of the eight strongest induction heads after the writer, those that lose more than half of their score."""
 
-    def lost(model, noun: str, heads, z) -> float:
+    def lost(trace) -> float:
+        heads = copiers(trace, 8)
+        return float(sum(score(cut(trace, "k", readers=[one]), one) < score(trace, one) / 2 for one in heads))
+
+    says = "L16·H0 feeds most of the eight strongest induction heads by their keys"
+    return over_rows(model, says, "of 8", lambda v: v >= 5, lost, rows)
+
+
+def all_paths_k(model, rows=ROWS) -> Measured:
+    says = "Cut into the keys of the 20 strongest together, and nothing is copied"
+    return over_rows(
+        model, says, "% right", lambda v: v < 1, lambda t: copied(cut(t, "k", readers=copiers(t, 20))), rows
+    )
+
+
+def all_paths_v(model, rows=ROWS) -> Measured:
+    says = "Cut into their values instead, and most of the copying is left"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v > 0.6,
+        lambda t: copied(cut(t, "v", readers=copiers(t, 20))) / copied(t),
+        rows,
+    )
+
+
+# --- swap instead of switch off: was or were? ---
+
+SINGULAR = [
+    "cat",
+    "dog",
+    "car",
+    "king",
+    "chair",
+    "child",
+    "house",
+    "teacher",
+    "bird",
+    "doctor",
+    "book",
+    "tree",
+    "boy",
+    "horse",
+    "ship",
+]
+PLURAL = [
+    "cats",
+    "dogs",
+    "cars",
+    "kings",
+    "chairs",
+    "children",
+    "houses",
+    "teachers",
+    "birds",
+    "doctors",
+    "books",
+    "trees",
+    "boys",
+    "horses",
+    "ships",
+]
+OTHER_NUMBER = dict(zip(SINGULAR + PLURAL, PLURAL + SINGULAR))
+SPEAKER, LOOKER = (
+    (26, 0),
+    (13, 8),
+)  # the head that says the verb's number; the one that looks most at the noun
+
+
+@lru_cache(maxsize=len(OTHER_NUMBER))
+def about(model, noun: str):
+    return model.trace(f"The {noun} that I saw yesterday")
+
+
+def right_lead(trace, noun: str) -> float:
+    """The logit of the verb that fits the noun, minus that of the other."""
+    was, were = (trace.model.tokenizer.encode(verb)[0] for verb in (" was", " were"))
+    lead = float(trace.logits[was] - trace.logits[were])
+    return lead if noun in SINGULAR else -lead
+
+
+@lru_cache(maxsize=len(OTHER_NUMBER))
+def brought(model, noun: str) -> np.ndarray:
+    """What all heads hand over to the last token."""
+    return experiments.handed_over(about(model, noun))
+
+
+def with_head(model, noun: str, z: np.ndarray, *heads):
+    return model.trace(about(model, noun).tokens, experiments.swapped(z, heads))
+
+
+def swapped(model, noun: str, head=SPEAKER):
+    return with_head(model, noun, brought(model, OTHER_NUMBER[noun]), head)
+
+
+def over_nouns(says: str, unit: str, agrees, measure, nouns) -> Measured:
+    return Measured(says, {noun: measure(noun) for noun in nouns}, unit, agrees)
+
+
+def verb_fits(model) -> Measured:
+    says = "The verb that fits the noun leads"
+    return over_nouns(
+        says, "(lead)", lambda v: v > 0, lambda noun: right_lead(about(model, noun), noun), OTHER_NUMBER
+    )
+
+
+def swap_singular(model, nouns=SINGULAR) -> Measured:
+    """L26·H0's output at the last token, from the same sentence with the plural."""
+    says = "Swapped at L26·H0 alone, a singular noun gets “were”"
+    return over_nouns(
+        says, "(lead)", lambda v: v < 0, lambda noun: right_lead(swapped(model, noun), noun), nouns
+    )
+
+
+def swap_plural(model, nouns=PLURAL) -> Measured:
+    says = "Swapped at L26·H0 alone, most plural nouns get “was”"
+    return over_nouns(
+        says, "(lead)", lambda v: v < 0, lambda noun: right_lead(swapped(model, noun), noun), nouns
+    )
+
+
+def swap_elsewhere(model) -> Measured:
+    """The control: the head that looks most at the noun."""
+    says = "Swapped at L13·H8, which looks most at the noun, next to nothing changes"
+    return over_nouns(
+        says,
+        "of the lead lost",
+        lambda v: v < 0.15,
+        lambda noun: (
+            1 - right_lead(swapped(model, noun, LOOKER), noun) / right_lead(about(model, noun), noun)
+        ),
+        OTHER_NUMBER,
+    )
+
+
+def swap_everywhere_else(model, nouns=OTHER_NUMBER) -> Measured:
+    """The largest loss of the lead that a swap at any head but L26·H0 brings, as a share of that head's."""
+
+    def largest(noun: str) -> float:
+        lead = right_lead(about(model, noun), noun)
+        config = model.config
+        lost = np.array(
+            [
+                [
+                    lead - right_lead(swapped(model, noun, (layer, head)), noun)
+                    for head in range(config.n_heads)
+                ]
+                for layer in reversed(range(config.n_layers))
+            ]
+        )[::-1]
+        speaker = lost[SPEAKER]
+        lost[SPEAKER] = -np.inf
+        return float(lost.max() / speaker)
+
+    says = "No other single head carries as much of the number as L26·H0"
+    return over_nouns(says, "of its effect", lambda v: v < 0.75, largest, nouns)
+
+
+def zeroed_singular(model) -> Measured:
+    says = "Switched off, L26·H0 leaves a singular noun its “was”"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: v > 0,
+        lambda noun: right_lead(off(about(model, noun), SPEAKER), noun),
+        SINGULAR,
+    )
+
+
+def zeroed_plural(model) -> Measured:
+    says = "Switched off, it turns most plural nouns to “was”"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: v < 0,
+        lambda noun: right_lead(off(about(model, noun), SPEAKER), noun),
+        PLURAL,
+    )
+
+
+def mean_plural(model) -> Measured:
+    """In place of what it hands over, the mean of that over other texts."""
+    mean = np.mean([experiments.handed_over(model.trace(text)) for text in TEXTS.values()], axis=0)
+    says = "Held at its mean over other texts, it leaves most plural nouns their “were”, with a small lead"
+    return over_nouns(
+        says,
+        "(lead)",
+        lambda v: 0 < v < 1.5,
+        lambda noun: right_lead(with_head(model, noun, mean, SPEAKER), noun),
+        PLURAL,
+    )
+
+
+# --- where one head looks ---
+
+
+def from_verb_to_noun(model) -> Measured:
+    """L13·H8, from the verb: "The X that I saw yesterday was sleeping"."""
+
+    def weight(noun: str) -> float:
+        verb = " was" if noun in SINGULAR else " were"
+        trace = model.trace([*about(model, noun).tokens, *model.tokenizer.encode(verb + " sleeping")])
+        return float(experiments.weights_from(trace, 6)[*LOOKER, 1])
+
+    return over_nouns(
+        "L13·H8 looks from the verb to its noun", "of its weight", lambda v: v > 0.9, weight, OTHER_NUMBER
+    )
+
+
+# --- a place to rest ---
+
+LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+WORDS = (" the", " cat", " yesterday", " Paris", " dog", " and", " of", "\n", " blue", " house")
+
+
+@lru_cache(maxsize=len(LONG))
+def resting(model, name: str) -> np.ndarray:
+    """How many heads give the first token more than half, from each of 512 tokens: no token sees what follows it."""
+    trace = model.trace(model.tokenizer.encode(LONG[name][:6000])[:512])
+    return (experiments.to_first(trace) > 0.5).sum(axis=(0, 1))
+
+
+def rest_over_the_length(model) -> Measured:
+    values = {f"{name}, token {n}": float(resting(model, name)[n - 1]) for n in LENGTHS for name in LONG}
+    return Measured("Heads that give the first token over half", values, "of 270 heads", lambda v: v > 135)
+
+
+def rest_early(model, texts=LONG) -> Measured:
+    values = {name: float(resting(model, name)[7]) for name in texts}
+    return Measured(
+        "From token 8 most heads rest on the first token", values, "of 270 heads", lambda v: v > 135
+    )
+
+
+def rest_late(model, texts=LONG) -> Measured:
+    values = {name: float(resting(model, name)[511]) for name in texts}
+    return Measured("From token 512 fewer than four in ten do", values, "of 270 heads", lambda v: v < 108)
+
+
+def first_value_is_short(model) -> Measured:
+    """The length of the first token's value, against the median of the others."""
+
+    def ratio(text: str) -> float:
+        lengths = experiments.value_lengths(model.trace(text))
+        return float(lengths[0] / np.median(lengths[1:]))
+
+    values = {name: ratio(text) for name, text in TEXTS.items()}
+    return Measured("The first token's value is short", values, "of the median one", lambda v: v < 0.35)
+
+
+def seven_times(model, word: str, first: str = "") -> np.ndarray:
+    encode = model.tokenizer.encode
+    return experiments.value_lengths(
+        model.trace([*(encode(first) if first else encode(word)), *encode(word) * 6])
+    )
+
+
+def the_same_are_all_sinks(model) -> Measured:
+    """A word seven times: its longest value, against the shortest of the six after another first token."""
+    values = {
+        word: seven_times(model, word).max() / seven_times(model, word, "The")[1:].min() for word in WORDS
+    }
+    return Measured(
+        "Seven times the same word: all are sinks", values, "of an ordinary value", lambda v: v < 0.5
+    )
+
+
+def another_first_is_the_sink(model) -> Measured:
+    """“Paris” and the same word six times: the value of “Paris”, against the shortest of the six."""
+    lengths = {word: seven_times(model, word, "Paris") for word in WORDS}
+    values = {word: one[0] / one[1:].min() for word, one in lengths.items()}
+    return Measured(
+        "After another first token only that one is", values, "of the shortest other", lambda v: v < 0.6
+    )
+
+
+FOREIGN = (
+    "Der Hund schläft unter dem Tisch.",
+    "Wir gehen morgen in die Stadt.",
+    "Ich habe das Buch nicht gelesen.",
+    "Die Kinder spielen im Garten.",
+    "Le train arrive à huit heures.",
+    "Je ne sais pas où il habite.",
+    "La petite fille mange une pomme.",
+    "El perro duerme debajo de la mesa.",
+    "Mañana vamos a la ciudad.",
+    "Il gatto dorme sul divano.",
+)
+ENGLISH = (
+    "The dog sleeps under the table.",
+    "Tomorrow we are going to town.",
+    "I have not read the book.",
+    "The children play in the garden.",
+    "The train arrives at eight o'clock.",
+    "I don't know where he lives.",
+    "The little girl eats an apple.",
+    "It was cold and it rained all day.",
+    "She opened the window and looked out.",
+    "Nobody knows why the shop is closed.",
+)
+
+
+def wakes(model, says: str, texts, agrees) -> Measured:
+    values = {text: float(experiments.awake(model.trace(text))[15, 3]) for text in texts}
+    return Measured(says, values, "of its weight on no sink", agrees)
+
+
+def wakes_on_other_languages(model) -> Measured:
+    return wakes(model, "L15·H3 wakes on German, French, Spanish, Italian", FOREIGN, lambda v: v > 0.65)
+
+
+def sleeps_on_english(model) -> Measured:
+    return wakes(model, "L15·H3 mostly rests on plain English", ENGLISH, lambda v: v < 0.4)
+
+
+# --- looking hard is a hint ---
+
+
+def lookers(model, noun: str) -> list[tuple[int, int]]:
+    """The three heads that look hardest from the last token to the noun."""
+    return experiments.strongest(experiments.weights_from(about(model, noun), -1)[..., 1], 3)
+
+
+def lost(model, noun: str, heads, z) -> float:
     """Of the lead, with these heads handing over `z` at the last token, in %."""
     lead = right_lead(about(model, noun), noun)
     return 100 * (1 - right_lead(with_head(model, noun, z, *heads), noun) / lead)
@@ -274,7 +598,9 @@ def lookers_swapped(model) -> Measured:
         partner = about(model, OTHER_NUMBER[noun])
         lead, there = right_lead(about(model, noun), noun), right_lead(partner, noun)
         return (
-            lost(model, noun, lookers(model, noun), brought(model, OTHER_NUMBER[noun])) * lead / (lead - there)
+            lost(model, noun, lookers(model, noun), brought(model, OTHER_NUMBER[noun]))
+            * lead
+            / (lead - there)
         )
 
     says = "The three that look hardest swapped: how far depends on the noun"
