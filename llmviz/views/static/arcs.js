@@ -15,6 +15,7 @@ import {
   quoted,
   s,
   scaleLegend,
+  scrollHint,
   selectChip,
   setAttributes,
   tooLong,
@@ -191,6 +192,7 @@ export function render({ model, el }) {
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       ...[tooLong(pieces.length)].filter(Boolean).map((text) => h("b", {}, text)),
+      ...scrollHint(view, width),
       h("span", {}, "thicker arc = larger weight"),
       ...(one === null ? [] : [scaleLegend(scale, "shade = weight")]),
       h("span", {}, one === null ? left : `${left}: ${percent(chosen.rest)} in all`),

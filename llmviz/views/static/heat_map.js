@@ -21,6 +21,7 @@ import {
   quoted,
   s,
   scaleLegend,
+  scrollHint,
   setAttributes,
   shorten,
   sizeCanvas,
@@ -307,8 +308,11 @@ export function render({ model, el }) {
       const note = now.quantity || { weight: "weight", prob: "probability", signed: "value" }[now.kind];
       view.setLegend(
         ...cut.map((text) => h("b", {}, text)),
+        ...scrollHint(view, width),
         scaleLegend(scale, note),
-        ...(blank ? [h("span", {}, "blank: masked")] : []),
+        ...(blank
+          ? [h("span", {}, `blank: ${now.row_axis.startsWith("from") ? "masked" : "nothing to measure"}`)]
+          : []),
         ...(beyond ? [h("span", {}, `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`)] : []),
         ...markLegend([...rowLabels, ...colLabels]),
       );

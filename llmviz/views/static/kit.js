@@ -520,6 +520,10 @@ export const setText = (node, text) => {
   if (node.textContent !== text) node.textContent = text;
 };
 
+/** For the legend of a picture `width` wide: how to see the rest of it, where it is wider than its place. */
+export const scrollHint = (view, width) =>
+  width > view.width() + 8 ? [h("b", {}, "wider than its place: scroll sideways")] : [];
+
 export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 export const tooLong = (n, what = "tokens") =>
   n > KIT.maxTokens ? `The first ${count(KIT.maxTokens)} of ${count(n)} ${what} are drawn.` : "";

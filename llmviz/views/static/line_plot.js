@@ -288,12 +288,17 @@ export function render({ model, el }) {
         { x: 15, y: middle, "text-anchor": "middle", class: "lv-quiet", transform: `rotate(-90 15 ${middle})` },
         model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""),
       ),
-      ...model
-        .get("marks")
-        .flatMap(([where, text]) => [
-          s("line", { x1: at(where), x2: at(where), y1: TOP, y2: BOTTOM, class: "lv-markline" }),
-          s("text", { x: at(where) + 7, y: TOP + 13, class: "lv-quiet" }, text),
-        ]),
+      ...model.get("marks").flatMap(([where, text]) => {
+        const [px, before] = [at(where), at(where) > 0.75 * width];
+        return [
+          s("line", { x1: px, x2: px, y1: TOP, y2: BOTTOM, class: "lv-markline" }),
+          s(
+            "text",
+            { x: px + (before ? -7 : 7), y: TOP + 13, "text-anchor": before ? "end" : "start", class: "lv-quiet" },
+            text,
+          ),
+        ];
+      }),
     );
     const runs = [];
     for (let i = 0; i < n;) {
