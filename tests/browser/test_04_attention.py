@@ -33,6 +33,8 @@ def lab(open_lab):
             show.first.scroll_into_view_if_needed()
             show.first.click()
             lab.page.wait_for_timeout(300)
+        button(lab, "exchange the two").click()  # the page begins with the plural
+        expect(sentence(lab)).to_have_value(CAT)
         yield lab
 
 

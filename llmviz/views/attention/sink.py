@@ -34,6 +34,7 @@ class Sink(Explorer):
         axis = {"stage": "attention", "x_axis": "token number", "log_x": True}
         self.from_token = slider(1, "From token number", self.n, stage="attention", first=1)
         self.counts = LinePlot(
+            unit="rank",  # whole numbers
             names=["heads"],
             y_max=float(self.model.config.n_layers * self.model.config.n_heads),
             caption="Heads that give the first token more than half of their attention",
