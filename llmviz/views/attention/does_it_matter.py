@@ -218,17 +218,18 @@ class DoesItMatter(Experiment):
     def _each(self) -> Steps:
         run, other = self.runs
         base, there = self.lead(run), self.lead(other)
-        self.effect = np.zeros_like(self.weights)
+        effect = np.zeros_like(self.weights)
         swaps = experiments.each_head_swapped(
             self.model, run.tokens, experiments.handed_over(other), self.lead
         )
         for done, (layer, head, lead) in enumerate(swaps, start=1):
-            self.effect[layer, head] = (base - lead) / (base - there)
-            yield done / self.effect.size
-        carry, look = experiments.strongest(self.effect, 3), experiments.strongest(self.weights, 3)
+            effect[layer, head] = (base - lead) / (base - there)
+            yield done / effect.size
+        self.effect = effect
+        carry, look = experiments.strongest(effect, 3), experiments.strongest(self.weights, 3)
         with self.quietly():
             self.effects.change(
-                values=four_axes(self.effect),
+                values=four_axes(effect),
                 limit=1.0,
                 selected=list(carry[0]),
                 chosen=[list(one) for one in look],
@@ -237,12 +238,12 @@ class DoesItMatter(Experiment):
             )
         self.effects.layout.display = ""
         told = [
-            f"{head_name(*one)} {percent_of(self.effect[one])} (weight {self.weights[one]:.2f})"
+            f"{head_name(*one)} {percent_of(effect[one])} (weight {self.weights[one]:.2f})"
             for one in (*carry, *look)
         ]
         self.effect_told.say(
             f"Furthest: {', '.join(told[:3])}. Looking hardest: {', '.join(told[3:])}. "
-            f"More than 5 %: {(self.effect > 0.05).sum()} of {self.effect.size} heads."
+            f"More than 5 %: {(effect > 0.05).sum()} of {effect.size} heads."
         )
 
 
