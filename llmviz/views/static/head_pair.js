@@ -91,7 +91,7 @@ export function render({ model, el }) {
 
 function drawArt(art, width, model, [back, looks, next], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
-  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 7 : width < 800 ? 9 : 13));
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
   const x = {
     a: Math.max(70, 0.1 * width),
     b: 0.36 * width,
