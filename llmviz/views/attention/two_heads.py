@@ -116,9 +116,9 @@ def conditions(
     yield Condition("as it is", "", Edits())
     yield Condition(f"{head_name(*writer)} off", "writer", Edits(head={writer: 0}))
     for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
-        path = f"only its path into {head_name(*reader)}'s {name} cut"
+        path = f"only its path into the {name} cut"
         yield Condition(path, into, experiments.cut_path(trace, writer, reader, into))
-    yield Condition(f"control: {head_name(*other)}, drawn at random, off", "other", Edits(head={other: 0}))
+    yield Condition(f"a random head, {head_name(*other)}, off", "other", Edits(head={other: 0}))
 
 
 class TwoHeads(Experiment):

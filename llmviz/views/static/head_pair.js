@@ -91,8 +91,14 @@ export function render({ model, el }) {
 
 function drawArt(art, width, model, [back, looks, next], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
-  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 800 ? 9 : 13));
-  const x = { a: 0.1 * width, b: 0.36 * width, gap: 0.52 * width, again: 0.68 * width, next: 0.93 * width };
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
+  const x = {
+    a: Math.max(70, 0.1 * width),
+    b: 0.36 * width,
+    gap: 0.52 * width,
+    again: 0.68 * width,
+    next: 0.93 * width,
+  };
   const y = { token: HEIGHT - 46, write: 228, tag: 182, boxes: 104, top: 34 };
   const known = !Number.isNaN(looks);
   const off = cut === "writer";
@@ -142,7 +148,8 @@ function drawArt(art, width, model, [back, looks, next], cut) {
   };
 
   // what the second head makes of it: key and value at B, query at the second A
-  const [value, key, query] = [x.b - 58, x.b + 58, x.again];
+  const fork = width < 700 ? 42 : 58;
+  const [value, key, query] = [x.b - fork, x.b + fork, x.again];
   const forks = [
     ["v", x.b, value],
     ["k", x.b, key],
@@ -156,8 +163,8 @@ function drawArt(art, width, model, [back, looks, next], cut) {
     if (cut === letter) cross((from + to) / 2, (up + down) / 2);
   }
   const ask = 84 + 11 * [...a].length;
-  box(value, y.boxes, 84, "value");
-  box(key, y.boxes, 84, "key", "lv-strong");
+  box(value, y.boxes, 1.4 * fork, "value");
+  box(key, y.boxes, 1.4 * fork, "key", "lv-strong");
   box(query, y.boxes, ask, "", "lv-strong");
   const asked = pieceText(a, { anchor: "middle", x: query, y: y.boxes + 6 });
   asked.prepend(s("tspan", { class: "lv-after lv-strong" }, "after "));
