@@ -3,6 +3,8 @@
     direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
     logit lens           the guess that the model would make at each depth
     switching off        one FFN or attention block at a time at zero
+    swapping             what heads hand over, taken from another run or from the mean of many (activation patching)
+    path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
     causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
@@ -11,14 +13,16 @@ Nothing here computes a stage: all of it runs the model with `Edits`, or reads a
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import ops
-from llmviz.edits import Edits, index_of
+from llmviz import attention, ops
+from llmviz.edits import Edits, index_of, put
 from llmviz.model import Model, Trace
 from llmviz.position import rotate, rotation_angles
 
@@ -36,30 +40,39 @@ class LogitParts:
     total: float  # the sum of them all
 
 
-def direction_of(trace: Trace, token: int, *, against: int | None = None, position: int = -1) -> np.ndarray:
+def direction_of(
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
+) -> np.ndarray:
     """The direction [d_model] in the stream that counts for a token's logit after `position`.
 
     logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
-    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token.
+    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token, or
+    over the mean of all logits.
     """
-    model, position = trace.model, index_of("position", position, len(trace.tokens))
-    column = model.weights.W_U[:, token].astype(np.float64)
+    W_U = trace.model.weights.W_U
+    column = W_U[:, token].astype(np.float64)
     if against is not None:
-        column = column - model.weights.W_U[:, against]
+        column = column - (W_U.mean(axis=1) if against == "mean" else W_U[:, against])
+    return column * _held_norm(trace, position)
+
+
+def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | float:
+    """By what the final norm multiplies the stream after `position` in this run."""
+    model, position = trace.model, index_of("position", position, len(trace.tokens))
     if not trace.edits.norm:
-        return column
+        return 1.0
     x = trace.blocks[-1].resid_post[position].astype(np.float64)
-    return column * model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
+    return model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
 
 
 def direct_attribution(
-    trace: Trace, token: int, *, against: int | None = None, position: int = -1
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> LogitParts:
     """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
 
-    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token: what
-    all logits share moves no probability, and drops out. ValueError where blocks replace the stream or something in it
-    was set or added by hand, since the stream is no sum of theirs then.
+    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token, or over
+    the mean of all logits: what all logits share moves no probability, and drops out. ValueError where blocks replace
+    the stream or something in it was set or added by hand, since the stream is no sum of theirs then.
     """
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
@@ -88,6 +101,62 @@ def neuron_attribution(
     position = index_of("position", position, len(trace.tokens))
     hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
+
+
+def head_writes(
+    trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
+) -> Float[np.ndarray, " d_model"]:
+    """What one head adds to the stream at `position`; with `source`, the part of it that comes from that token.
+
+    The parts from all tokens, weight * v @ W_O, sum to the whole. ValueError where `Edits.at` changes that sum itself,
+    and for a layer, head or token that is not there.
+    """
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    index_of("head", head, trace.model.config.n_heads, negative=False)
+    if ("attention_out", layer) in trace.edits.at or (source is not None and ("z", layer) in trace.edits.at):
+        raise ValueError(f"with these edits the attention of layer {layer} is no sum of what its heads write")
+    position = index_of("position", position, len(trace.tokens))
+    run = trace.blocks[layer].attention_at(position)
+    z = run.z[head, 0]
+    if source is not None:
+        source = index_of("source", source, len(trace.tokens))
+        weight = run.pattern[head, 0, source] if source < run.pattern.shape[-1] else 0  # else masked
+        handed_over = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
+        z = trace.edits.head.get((layer, head), 1) * weight * handed_over
+    return trace.edits.attention.get(layer, 1) * (z @ trace.model.weights.layers[layer].W_O[head])
+
+
+def head_attribution(
+    trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
+) -> Float[np.ndarray, "n_layers n_heads"]:
+    """How much each head adds, directly, to a token's logit: those of a layer sum to its attention's part."""
+    direction = direction_of(trace, token, against=against, position=position)
+    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
+    return np.array(
+        [
+            [head_writes(trace, layer, head, position=position) @ direction for head in heads]
+            for layer in layers
+        ]
+    )
+
+
+def head_says(
+    trace: Trace, layer: int, head: int, source: int, *, position: int = -1
+) -> Float[np.ndarray, " n_vocab"]:
+    """What a head would add, directly, to every logit after `position` if it gave all its weight to `source`.
+
+    Its value there through W_O and the output table. The final norm is taken as in `direct_attribution`: its weight,
+    and the number by which it divides in this run at `position`, held as it was. Times the weight that the head gives
+    to `source` it is what the head does add from there.
+    """
+    model = trace.model
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    source = index_of("source", source, len(trace.tokens))
+    value = trace.blocks[layer].v[
+        model.config.kv_head_of(index_of("head", head, model.config.n_heads, negative=False))
+    ]
+    written = value[source] @ model.weights.layers[layer].W_O[head]
+    return (written * _held_norm(trace, position)).astype(np.float32) @ model.weights.W_U
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +288,61 @@ def switched_off(
     return values
 
 
+def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
+    """Edits that keep what one head writes from one other head that reads it (path patching; Wang et al. 2022).
+
+    writer, reader: (layer, head), the writer in an earlier layer. into: "q", "k" or "v" of the reader, whose layer
+    reads the stream without the writer's part for that alone, at all tokens. All else stays: what the writer gives to
+    any other head, to FFNs and to the layers between. Query heads that share a key/value head share its k and v, so the
+    cut is made where heads are apart: in the reader's scores (q, k) or z (v). Only for the text of `trace`, and one cut
+    a reader; cuts of several readers go one after the other, each on the trace with the cuts before.
+    """
+    (earlier, from_head), (layer, head) = writer, reader
+    if into not in ("q", "k", "v"):
+        raise ValueError(f'into must be "q", "k" or "v", got {into!r}')
+    if not 0 <= earlier < layer < len(trace.blocks):
+        raise ValueError(f"layer {layer} reads nothing that a head of layer {earlier} has written")
+    for one in (from_head, head):
+        index_of("head", one, trace.model.config.n_heads, negative=False)
+    block, factor = trace.blocks[layer], trace.edits.attention.get(earlier, 1)
+    z = trace.blocks[earlier].attention.z[from_head]
+    written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
+    without = _also(trace.edits, "resid_pre", layer, lambda x: x - written)
+    for name in {"q", "k", "v"} - {into}:
+        kept = getattr(block, name)
+        without = _also(without, name, layer, lambda _, kept=kept: kept)
+    name = "z" if into == "v" else "scores"
+    cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
+
+    def put_in(array: np.ndarray) -> np.ndarray:
+        array[head] = cut
+        return array
+
+    return _also(trace.edits, name, layer, put_in)
+
+
+def _also(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
+    there = edits.at.get((name, layer), ())
+    there = there if isinstance(there, Sequence) else (there,)
+    return replace(edits, at={**edits.at, (name, layer): (*there, function)})
+
+
+def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """`attention.induction_score` of all heads; NaN where no token of the text comes twice."""
+    return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
+
+
+def copying(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
+    """The mean probability of the right next token in the second pass of a row of tokens that comes twice.
+
+    Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.
+    """
+    if len(row) < 2:
+        raise ValueError("a row to copy has two tokens or more")
+    trace = model.trace([*row, *row], edits)
+    return float(token_probs(trace, last=len(row) - 1).mean())
+
+
 @dataclass(frozen=True, eq=False)
 class Disturbed:
     """One draw of noise on the embeddings of some tokens."""
@@ -341,6 +465,114 @@ def random_heads(
     others = [one for one in np.ndindex(*shape) if one not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
     return [others[i] for i in picked]
+
+
+def random_tokens(model: Model, n: int, seed: int) -> list[int]:
+    """n different tokens, none of the very rare and none of the special ones."""
+    n_vocab = model.config.n_vocab
+    pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
+    return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
+
+
+def handed_over(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+    """z of every head at one token: the mixed values that it hands over there."""
+    position = index_of("position", position, len(trace.tokens))
+    return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
+
+
+def swapped(
+    z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
+) -> Edits:
+    """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
+
+    z: `handed_over` of another run, the mean of many, or zeros.
+    """
+    at = {}
+    for layer, head in heads:
+        at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
+    return Edits(at=at)
+
+
+def each_head_swapped(
+    model: Model,
+    tokens: Sequence[int],
+    z: Float[np.ndarray, "n_layers n_heads d_head"],
+    measure: Callable[[Trace], float],
+) -> Iterator[tuple[int, int, float]]:
+    """Each head alone `swapped` at the last token: yields its layer, its number, and what `measure` says of that run.
+
+    The last layer first, since a run takes over all layers before its edit.
+    """
+    model.trace(tokens)  # so that there is something to take over
+    for layer, head in reversed(list(np.ndindex(z.shape[:2]))):
+        yield layer, head, _measured(model, tokens, swapped(z, [(layer, head)]), measure)
+
+
+MAP_SIZE = (
+    32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """All heads of one run, small enough to draw."""
+
+    maps: Float[np.ndarray, "n_layers n_heads size size"]  # NaN where masked
+    step: int  # tokens along one side of a cell
+    scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
+
+
+@functools.lru_cache(maxsize=2)  # the same sentence, with its first token and without
+def overview(trace: Trace, hide_first: bool = False) -> Overview:
+    """Every head's pattern, as a small map, and its measured behaviours."""
+    config, seq = trace.model.config, len(trace.tokens)
+    step = -(-seq // MAP_SIZE)
+    size = -(-seq // step)
+    maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
+    scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
+    future = attention.future_mask(seq, seq) & trace.edits.causal_mask
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.patterns()
+        scores[:, layer] = attention.behaviours(pattern, trace.tokens)
+        drawn = attention.without_first_token(pattern) if hide_first else pattern
+        maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
+    return Overview(maps, step, scores)
+
+
+def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
+    """The largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    if step == 1:
+        return pattern
+    seq = pattern.shape[-1]
+    size = -(-seq // step)
+    room = ((0, 0), (0, size * step - seq), (0, size * step - seq))
+    padded = np.pad(pattern, room, constant_values=np.nan).reshape(-1, size, step, size, step)
+    return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)
+
+
+def to_first(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
+    """What every head gives to the first token, from each token."""
+    return np.stack([block.patterns()[..., 0] for block in trace.blocks])
+
+
+def value_lengths(trace: Trace) -> Float[np.ndarray, " seq"]:
+    """How long each token's value is, the mean over all layers and heads: sinks have short ones."""
+    return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
+
+
+def awake(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """How awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
+
+    A sink is the first token, and any whose value in that head is less than half as long as the median one.
+    """
+    found = []
+    for block in trace.blocks:
+        lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
+        sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
+        sink[:, 0] = True
+        rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
+        found.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
+    return np.array(found, np.float32)
 
 
 def parameters(model: Model) -> dict[str, int]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from llmviz import Edits, Sampler, experiments, ops
+from llmviz import Edits, Sampler, experiments, ops, position
 from llmviz.edits import add, scale
 
 TEXT = "the cat sat on the dog"
@@ -99,6 +99,155 @@ def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
     assert neurons.shape == (80,)
     parts = experiments.direct_attribution(trace, 9, against=4)
     assert neurons.sum() == pytest.approx(parts.ffn[1], rel=1e-3, abs=1e-4)
+
+
+# --- one head: what it writes, what it says, and who reads it ---
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0.5}, attention={1: -2.0})])
+def test_what_the_heads_write_is_what_attention_adds(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    block = trace.blocks[1]
+    for place in (2, -1):
+        heads = [
+            experiments.head_writes(trace, 1, head, position=place)
+            for head in range(tiny_model.config.n_heads)
+        ]
+        added = block.resid_mid[place] - block.resid_pre[place]
+        np.testing.assert_allclose(np.sum(heads, axis=0), added, atol=1e-4)
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0.5}, attention={1: -2.0})])
+def test_what_a_head_writes_comes_from_each_token_by_its_weight(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    a, W_O = trace.blocks[1].attention, tiny_model.weights.layers[1].W_O
+    shared = tiny_model.config.n_heads // tiny_model.config.n_kv_heads
+    for head in (0, 2):
+        factor = edits.head.get((1, head), 1) * edits.attention.get(1, 1)
+        parts = [experiments.head_writes(trace, 1, head, position=3, source=at) for at in range(5)]
+        np.testing.assert_allclose(
+            parts[2], factor * a.pattern[head, 3, 2] * (W_O[head].T @ a.v[head // shared, 2]), atol=1e-5
+        )
+        np.testing.assert_allclose(
+            sum(parts), experiments.head_writes(trace, 1, head, position=3), rtol=1e-3, atol=1e-5
+        )
+        assert not parts[4].any()  # masked
+
+
+def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
+    for name in ("z", "attention_out"):
+        trace = tiny_model.trace(TEXT, Edits(at={(name, 1): scale(2.0)}))
+        with pytest.raises(ValueError, match="no sum of what its heads write"):
+            experiments.head_writes(trace, 1, 0, source=0)
+    trace = tiny_model.trace(TEXT)
+    for place, what in (((9, 0), "layer 9"), ((1, 99), "head 99"), ((1, -1), "head -1")):
+        with pytest.raises(ValueError, match=f"no {what}"):
+            experiments.head_writes(trace, *place)
+        with pytest.raises(ValueError, match=f"no {what}"):
+            experiments.head_says(trace, *place, 0)
+
+
+def test_the_heads_sum_to_the_attentions_part(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9, against=4)
+    heads = experiments.head_attribution(trace, 9, against=4)
+    assert heads.shape == (tiny_model.config.n_layers, tiny_model.config.n_heads)
+    np.testing.assert_allclose(heads.sum(axis=1), parts.attention, rtol=1e-3, atol=1e-4)
+
+
+def test_against_the_mean_the_parts_sum_to_the_lead_over_all(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    parts = experiments.direct_attribution(trace, 9, against="mean")
+    assert parts.total == pytest.approx(trace.logits[9] - trace.logits.astype(float).mean(), abs=1e-4)
+
+
+def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    says = experiments.head_says(trace, 1, 2, 1)
+    weight = trace.blocks[1].attention.pattern[2, -1, 1]
+    written = experiments.head_writes(trace, 1, 2, source=1) / weight
+    assert says.shape == (tiny_model.config.n_vocab,)
+    for token in (0, 9, 100):
+        assert says[token] == pytest.approx(
+            written @ experiments.direction_of(trace, token), rel=1e-3, abs=1e-4
+        )
+    doubled = experiments.head_says(trace, 1, 2, 1, position=0) / says  # another divisor, the same directions
+    np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
+
+
+@pytest.mark.parametrize("into", ["q", "k", "v"])
+def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, into):
+    """By hand: the stream without the writer's part, normed, projected, turned."""
+    clean = tiny_model.trace(TEXT)
+    config, w = tiny_model.config, tiny_model.weights.layers[2]
+    run = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (2, 3), into))
+    before, after = clean.blocks[2].attention, run.blocks[2].attention
+
+    def head_input(x, W):
+        return x / np.sqrt((x * x).mean(axis=1, keepdims=True) + config.norm_eps) * w.attention_norm @ W
+
+    x = clean.blocks[2].resid_pre
+    less = x - clean.blocks[0].attention.z[1] @ tiny_model.weights.layers[0].W_O[1]
+    shared = 3 // (config.n_heads // config.n_kv_heads)
+    angles = position.rotation_angles(np.arange(len(x)), config.d_head, base=config.rope_base)
+    q = position.rotate(head_input(less if into == "q" else x, w.W_Q[3]), angles)
+    k = position.rotate(head_input(less if into == "k" else x, w.W_K[shared]), angles)
+    v = head_input(less if into == "v" else x, w.W_V[shared])
+    scores = np.where(np.tri(len(x), dtype=bool), q @ k.T / np.sqrt(config.d_head), -np.inf)
+    np.testing.assert_allclose(after.scores[3], scores, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(after.z[3], ops.softmax(scores) @ v, rtol=1e-3, atol=1e-4)
+    assert np.abs(after.z[3] - before.z[3]).max() > 1e-3
+    np.testing.assert_array_equal(run.blocks[2].resid_pre, x)
+    for head in {0, 1, 2}:  # head 2 shares k and v with head 3
+        np.testing.assert_array_equal(after.z[head], before.z[head])
+
+
+def test_cuts_of_several_readers_go_one_after_the_other(tiny_model):
+    clean = tiny_model.trace(TEXT)
+    first = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 3)))
+    both = tiny_model.trace(TEXT, experiments.cut_path(first, (0, 1), (1, 0), "q"))
+    np.testing.assert_array_equal(both.blocks[1].attention.scores[3], first.blocks[1].attention.scores[3])
+    alone = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 0), "q"))
+    np.testing.assert_array_equal(both.blocks[1].attention.scores[0], alone.blocks[1].attention.scores[0])
+
+
+def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
+    off = tiny_model.trace(TEXT, Edits(head={(0, 1): 0}))
+    cut = tiny_model.trace(TEXT, experiments.cut_path(off, (0, 1), (2, 3)))
+    np.testing.assert_allclose(cut.logits, off.logits, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (((1, 0), (1, 1)), "layer 1 reads nothing"),
+        (((2, 0), (1, 1)), "layer 1 reads nothing"),
+        (((0, 0), (3, 1)), "layer 3 reads nothing"),
+        (((0, 99), (1, 1)), "no head 99"),
+        (((0, 0), (1, 1), "x"), 'into must be "q"'),
+    ],
+)
+def test_a_path_that_is_not_there_is_told(tiny_model, arguments, told):
+    with pytest.raises(ValueError, match=told):
+        experiments.cut_path(tiny_model.trace(TEXT), *arguments)
+
+
+def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
+    row = [9, 4, 100, 31]
+    probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
+    assert experiments.copying(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
+    edits = Edits(ffn={1: 0})
+    assert experiments.copying(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
+    with pytest.raises(ValueError, match="two tokens or more"):
+        experiments.copying(tiny_model, [9])
+
+
+def test_induction_scores_are_the_weight_on_what_followed(tiny_model):
+    trace = tiny_model.trace([9, 4, 100, 9, 4])
+    scores = experiments.induction_scores(trace)
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.attention.pattern
+        np.testing.assert_allclose(scores[layer], (pattern[:, 3, 1] + pattern[:, 4, 2]) / 2, rtol=1e-5)
 
 
 # --- the lens, probability and loss ---

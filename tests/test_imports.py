@@ -30,7 +30,13 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
-    "experiments": {"ops", "edits", "model", "position"},  # runs the model; turns hands back
+    "experiments": {
+        "ops",
+        "edits",
+        "model",
+        "attention",
+        "position",
+    },  # runs the model and measures; turns hands back
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }

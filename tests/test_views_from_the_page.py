@@ -51,8 +51,12 @@ EXPLORERS = {
     "sink": lambda model: attention.Sink(model.trace(TEXT)),
     "finder": lambda model: attention.HeadFinder(model.trace(TEXT)),
     "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
-    "does it matter": lambda model: attention.DoesItMatter(model),
+    "does it matter": lambda model: attention.DoesItMatter(
+        views.Prompt(model, "The cat sat on the dog"), "The dog sat on the cat"
+    ),
     "induction": lambda model: attention.Induction(model, n=8),
+    "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
+    "what a head says": lambda model: attention.WhatAHeadSays(views.Prompt(model, TEXT)),
     "cost": lambda model: attention.Cost(model, lengths=(8,)),
     "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
     "dial": lambda model: position.DialExplorer(model.trace(TEXT)),

@@ -123,6 +123,7 @@ def position(lab: Lab) -> None:
 
 
 def attention(lab: Lab) -> None:
+    show_what_answers(lab, 2)
     save(drawn(lab, "head_grid"), "04_attention")
 
 

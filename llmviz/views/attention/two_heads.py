@@ -1,0 +1,341 @@
+"""Two heads make one skill: the key of the one reads what the other has written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import traitlets
+
+from llmviz import Edits, attention, experiments
+from llmviz.model import Model, Trace
+from llmviz.views.attention.head_grid import empty_grid, four_axes
+from llmviz.views.attention.heads import head_name
+from llmviz.views.kit.background import Background, Experiment, Steps
+from llmviz.views.kit.controls import Told, button, choice, row, seed_box
+from llmviz.views.kit.picture import (
+    Floats,
+    Picture,
+    Pieces,
+    Text,
+    by_the_reader,
+    lines,
+    one_at_a_time,
+    percent,
+)
+from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.token_strip import TokenStrip
+
+N_READERS = 8  # induction heads to choose from
+
+
+class HeadPair(Picture):
+    """Two heads over three tokens: A B … A. What the first writes at B, the second reads when it looks for A again.
+
+    `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
+    away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
+    `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
+    whole second pass. `here` [n_conditions, 3]: the writer's weight from B to A, the reader's from the second A to B,
+    and the probability of B after the second A. NaN until it is measured. `selected` is the condition drawn.
+    """
+
+    _static = "head_pair"
+    _data = ("pieces", "names", "totals", "here", "selected")
+
+    pieces = Pieces()
+    writer = Text("")
+    reader = Text("")
+    names = traitlets.List(Text()).tag(sync=True)
+    cuts = traitlets.List(traitlets.Enum(("", "writer", "k", "q", "v", "other"))).tag(sync=True)
+    totals = Floats(ndim=(2,))
+    here = Floats(ndim=(2,))
+    selected = traitlets.Int(0).tag(sync=True)
+
+    def text(self) -> str:
+        """A line a condition: score and probability over the row, then what the drawing shows."""
+        if self.totals is None:
+            return "no heads yet"
+        a, b = (visible(piece) for piece in self.pieces[:2])
+        rows = [
+            [
+                "",
+                f"{self.reader}'s induction score",
+                "right next token",
+                f"{self.writer}: {b} → {a}",
+                f"{self.reader}: second {a} → {b}",
+                f"{b} comes next",
+            ]
+        ]
+        for name, cut, total, here in zip(self.names, self.cuts, self.totals, self.here):
+            back = "off" if cut == "writer" else here[0]
+            numbers = (total[0], percent(total[1]), back, here[1], percent(here[2]))
+            rows.append(
+                [
+                    name,
+                    *(
+                        "…" if np.isnan(total[0]) else one if isinstance(one, str) else f"{one:.2f}"
+                        for one in numbers
+                    ),
+                ]
+            )
+        return lines(rows)
+
+    def headline(self) -> str:
+        """What is drawn, and its two numbers."""
+        if self.totals is None:
+            return "no heads yet"
+        score, right = self.totals[self.selected]
+        told = (
+            "being measured"
+            if np.isnan(score)
+            else f"induction score {score:.2f}, right next token {percent(right)}"
+        )
+        return f"{self.writer} writes, {self.reader} reads; {self.names[self.selected]}: {told}"
+
+    @traitlets.validate("selected")
+    def _a_condition(self, proposal):
+        if not 0 <= proposal["value"] < len(self.names):
+            raise traitlets.TraitError(f"selected is a condition from 0 to {len(self.names) - 1}")
+        return proposal["value"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that is taken away, and how: `cut` as `HeadPair` draws it."""
+
+    name: str
+    cut: str
+    edits: Edits
+
+
+def conditions(
+    trace: Trace, writer: tuple[int, int], reader: tuple[int, int], other: tuple[int, int]
+) -> Iterator[Condition]:
+    """As it is; the writer off; the three paths from the writer into the reader, each cut alone; another head off."""
+    yield Condition("as it is", "", Edits())
+    yield Condition(f"{head_name(*writer)} off", "writer", Edits(head={writer: 0}))
+    for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
+        path = f"only its path into the {name} cut"
+        yield Condition(path, into, experiments.cut_path(trace, writer, reader, into))
+    yield Condition(f"a random head, {head_name(*other)}, off", "other", Edits(head={other: 0}))
+
+
+class TwoHeads(Experiment):
+    """Which head, taken away, breaks a copying head? And how do the two work together?
+
+    A row of random tokens comes twice; the reader (`reader`) is an induction head, which looks from a token in the
+    second pass to the one that followed it in the first. Each head of the layers before it is switched off alone; a
+    click on one in the grid makes it the writer, and the diagram shows what becomes of the reader when the writer, or
+    only one path from it into the reader, is taken away. That a head reads in its *keys* what an earlier head wrote is
+    called K-composition (Elhage et al. 2021, "A Mathematical Framework for Transformer Circuits"); the pair of a
+    previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
+
+    The diagram waits until a writer is chosen, by the reader of the page or by `writer`. `effect`
+    [n_layers, n_heads] is the change of the reader's induction score, NaN where it is not measured.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        n: int = 25,
+        seed: int = 0,
+        reader: tuple[int, int] = (18, 6),
+        writer: tuple[int, int] | None = None,
+    ):
+        super().__init__("Switch off every earlier head, one at a time")
+        self.model, self._n, self._paths = model, n, Background(self)
+        config = model.config
+        self.reader = min(reader[0], config.n_layers - 1), min(reader[1], config.n_heads - 1)
+        self.writer = writer
+        self.seed = seed_box(seed)
+        self.new_row = button("new row")
+        self.readers = choice([], None, "Copying head", "min(430px, 98%)")
+        self.strip = TokenStrip([], stage="attention", quantity="probability before it came")
+        self.grid = empty_grid(config, kind="signed", measure="change of the induction score")
+        self.found = Told()
+        self.pair = HeadPair(stage="attention")
+        self.grid.layout.display = self.pair.layout.display = "none"
+        self.children = (
+            row(self.readers, self.seed, self.new_row),
+            self.strip,
+            self.told,
+            row(*self.buttons, self.progress),
+            self.grid,
+            self.found,
+            self.pair,
+        )
+        self.new_row.on_click(self._another_row)
+        self.seed.observe(self._draw_row, "value")
+        self.readers.observe(self._pick_reader, "value")
+        self.strip.observe(self._pick_token, "selected")
+        self.grid.observe(self._pick_writer, "selected")
+        self.buttons[0].on_click(lambda _: self.start(self._each_off(), self.buttons[0]))
+        self._draw_row()
+
+    # --- the row and the copying head ---
+
+    @one_at_a_time
+    def _another_row(self, _button=None) -> None:
+        self.seed.value = (self.seed.value + 1) % self.seed.max
+
+    @one_at_a_time
+    def _draw_row(self, _change=None) -> None:
+        self.row = experiments.random_tokens(self.model, self._n, self.seed.value)
+        self.trace = self.model.trace(self.row * 2)
+        self.scores = experiments.induction_scores(self.trace)
+        right = experiments.token_probs(self.trace)
+        first, second = right[: self._n - 1], right[self._n :]
+        self._token = int(np.argsort(second)[len(second) // 2]) + 1  # neither the best nor the worst of them
+        with self.quietly():
+            best = experiments.strongest(self.scores, N_READERS)
+            self.readers.options = [
+                (f"{head_name(*one)}, induction score {self.scores[one]:.2f}", one)
+                for one in dict.fromkeys([self.reader, *best])
+            ]
+            self.readers.value = self.reader
+            self.strip.change(
+                pieces=self.model.tokenizer.pieces(self.row),
+                weights=np.r_[np.nan, second],
+                selected=self._token,
+                caption="The row's second pass. Shade: the probability that each token had before it came",
+            )
+        self.told.say(
+            f"{self._n} random tokens, then the same {self._n} again. Right next token, mean probability: first pass "
+            f"{percent(first.mean())}, second pass {percent(second.mean())}."
+        )
+        self._new_pair()
+
+    @by_the_reader
+    def _pick_reader(self, change) -> None:
+        if change["new"] is not None:
+            self.reader = change["new"]
+            self._new_pair()
+
+    def _new_pair(self) -> None:
+        """What was found for another row or another copying head goes."""
+        self.stop()
+        if self.writer and self.writer[0] >= self.reader[0]:
+            self.writer = None
+        self.effect = np.full(self.scores.shape, np.nan, np.float32)
+        self.grid.layout.display = "none"
+        with self.quietly():
+            self.grid.change(selected=list(self.writer or self.reader), chosen=[list(self.reader)])
+        self.found.say("" if self.reader[0] else "No layer comes before this head's.")
+        self.buttons[0].disabled = not self.reader[0]
+        self._measure_pair()
+
+    # --- which head, taken away, breaks it? ---
+
+    def _score(self, trace: Trace) -> float:
+        layer, head = self.reader
+        pattern = trace.blocks[layer].patterns(slice(head, head + 1))
+        return float(attention.induction_score(pattern, trace.tokens)[0])
+
+    def _each_off(self) -> Steps:
+        before, n_heads = self._score(self.trace), self.model.config.n_heads
+        name, total = head_name(*self.reader), self.reader[0] * n_heads
+        self.effect = np.full(self.scores.shape, np.nan, np.float32)
+        self.found.say()
+        done = 0
+        for layer in reversed(
+            range(self.reader[0])
+        ):  # the last first: a run takes over all layers before its edit
+            for head in range(n_heads):
+                try:
+                    run = self.model.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
+                    self.effect[layer, head] = self._score(run) - before
+                except FloatingPointError:
+                    pass  # no number, so it stays blank
+                done += 1
+                yield done / total
+            self.grid.change(
+                values=four_axes(self.effect),
+                limit=1.0,
+                caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; heads "
+                "after it (blank) cannot change it. Dashed: the head itself. Click a head to see the two together",
+            )
+            self.grid.layout.display = ""
+        worst = experiments.strongest(-self.effect, 3)
+        others = np.delete(
+            np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)
+        )
+        self.found.say(
+            f"Without {head_name(*worst[0])}, {name}'s induction score goes from {before:.2f} to "
+            f"{before + self.effect[worst[0]]:.2f}. Then come "
+            + " and ".join(f"{head_name(*one)} ({self.effect[one]:+.2f})" for one in worst[1:])
+            + f"; the median change by the other {len(others)} heads is {np.nanmedian(others):.3f}."
+        )
+        if self.writer is None:
+            self.writer = worst[0]
+            with self.quietly():
+                self.grid.selected = list(self.writer)
+            for _ in self._each_condition():
+                yield 1.0
+
+    # --- the two together ---
+
+    @by_the_reader
+    def _pick_writer(self, change) -> None:
+        writer = tuple(change["new"])
+        if writer[0] < self.reader[0]:
+            self.writer = writer
+            self._measure_pair()
+
+    @by_the_reader
+    def _pick_token(self, change) -> None:
+        if change["new"] is not None:
+            self._token = max(1, change["new"])
+            self._draw_here()
+
+    def _measure_pair(self) -> None:
+        self._paths.stop()
+        if self.writer is None:
+            self.pair.layout.display = "none"
+            return
+        self._paths.start(self._each_condition())
+
+    def _each_condition(self) -> Steps:
+        writer, n = self.writer, self._n
+        shape = self.reader[0], self.model.config.n_heads
+        other = experiments.random_heads(shape, 1, [writer], self.seed.value) or [writer]
+        found = list(conditions(self.trace, writer, self.reader, other[0]))
+        yield 0.001
+        self._looks = np.full((len(found), 3, n - 1), np.nan, np.float32)
+        totals = np.full((len(found), 2), np.nan, np.float32)
+        at = np.arange(n - 1)  # of A in the row; B follows it
+        for i, condition in enumerate(found):
+            if self.writer != writer:  # the reader has clicked another head meanwhile
+                return
+            run = self.model.trace(self.trace.tokens, condition.edits)
+            written, read = (
+                run.blocks[layer].patterns(slice(head, head + 1))[0] for layer, head in (writer, self.reader)
+            )
+            right = experiments.token_probs(run, last=n - 1)
+            self._looks[i] = written[at + 1, at], read[n + at, at + 1], right
+            totals[i] = self._score(run), right.mean()
+            self.pair.change(
+                names=[one.name for one in found],
+                cuts=[one.cut for one in found],
+                totals=totals,
+                writer=head_name(*writer),
+                reader=head_name(*self.reader),
+                selected=min(self.pair.selected, len(found) - 1),
+                caption=f"What {head_name(*self.reader)} reads of what {head_name(*writer)} writes. Choose a line to "
+                "take something away. Reading it in the keys is K-composition (Elhage et al. 2021; in induction heads: "
+                "Olsson et al. 2022)",
+            )
+            self._draw_here()
+            self.pair.layout.display = ""
+            yield 0.001
+
+    def _draw_here(self) -> None:
+        """The three tokens of the drawing, and their own numbers."""
+        if self.writer is None or self.pair.totals is None:
+            return
+        a, b = self.row[self._token - 1], self.row[self._token]
+        before = self.row[self._token - 2]
+        self.pair.change(
+            pieces=self.model.tokenizer.pieces([a, b, before]), here=self._looks[:, :, self._token - 1]
+        )
