@@ -413,7 +413,7 @@ def mean_plural(model) -> Measured:
 # --- where one head looks ---
 
 
-def from_verb_to_noun(model) -> Measured:
+def from_verb_to_noun(model, nouns=OTHER_NUMBER) -> Measured:
     """L13·H8, from the verb: "The X that I saw yesterday was sleeping"."""
 
     def weight(noun: str) -> float:
@@ -422,7 +422,7 @@ def from_verb_to_noun(model) -> Measured:
         return float(experiments.weights_from(trace, 6)[*LOOKER, 1])
 
     return over_nouns(
-        "L13·H8 looks from the verb to its noun", "of its weight", lambda v: v > 0.9, weight, OTHER_NUMBER
+        "L13·H8 looks from the verb to its noun", "of its weight", lambda v: v > 0.9, weight, nouns
     )
 
 
@@ -551,25 +551,25 @@ def nothing(model) -> np.ndarray:
     return np.zeros((config.n_layers, config.n_heads, config.d_head), np.float32)
 
 
-def lookers_off_singular(model) -> Measured:
+def lookers_off_singular(model, nouns=SINGULAR) -> Measured:
     says = "The three that look hardest off: a singular noun's “was” loses some of its lead"
     return over_nouns(
         says,
         "% lost",
         lambda v: 0 < v < 60,
         lambda noun: lost(model, noun, lookers(model, noun), nothing(model)),
-        SINGULAR,
+        nouns,
     )
 
 
-def lookers_off_plural(model) -> Measured:
+def lookers_off_plural(model, nouns=PLURAL) -> Measured:
     says = "The three that look hardest off: a plural noun's “were” loses most of its lead"
     return over_nouns(
         says,
         "% lost",
         lambda v: v > 75,
         lambda noun: lost(model, noun, lookers(model, noun), nothing(model)),
-        PLURAL,
+        nouns,
     )
 
 
@@ -583,7 +583,7 @@ def random_off(model, nouns=OTHER_NUMBER) -> Measured:
     return over_nouns("Three random heads off cost little", "% lost", lambda v: v < 12, worst, nouns)
 
 
-def lookers_swapped(model) -> Measured:
+def lookers_swapped(model, nouns=OTHER_NUMBER) -> Measured:
     """Of the way to the lead in the partner's sentence."""
 
     def way(noun: str) -> float:
@@ -596,7 +596,7 @@ def lookers_swapped(model) -> Measured:
         )
 
     says = "The three that look hardest swapped: how far depends on the noun"
-    return over_nouns(says, "% of the way", lambda v: v > 40, way, OTHER_NUMBER)
+    return over_nouns(says, "% of the way", lambda v: v > 40, way, nouns)
 
 
 def was_needs_nobody(model) -> Measured:
@@ -745,7 +745,7 @@ FEW = {name: ROWS[name] for name in ("row 1", "row 7")}  # the extremes of most 
 
 
 def test_the_pages_head_looks_from_the_verb_to_its_noun(model):
-    assert from_verb_to_noun(model).lowest > 0.925
+    assert from_verb_to_noun(model, ("cat", "cats", "king", "boys", "horse", "houses")).lowest > 0.925
 
 
 def test_many_heads_rest_in_short_texts_and_few_in_long_ones(model):
@@ -778,12 +778,14 @@ def test_a_head_that_wakes_on_other_languages(model):
 
 
 def test_looking_hard_is_a_hint(model):
-    singular, plural = lookers_off_singular(model), lookers_off_plural(model)
+    """The extremes: all nouns take longer."""
+    singular = lookers_off_singular(model, ("car", "cat", "chair"))
+    plural = lookers_off_plural(model, ("ships", "cats", "boys"))
     assert singular.lowest < 5
     assert 45 < singular.highest < 55
     assert plural.lowest > 75
-    assert random_off(model, ("cat", "ship", "cats", "books")).highest < 20
-    swapped_too = lookers_swapped(model)
+    assert random_off(model, ("cats", "books")).highest < 20
+    swapped_too = lookers_swapped(model, ("car", "cats", "book"))
     assert swapped_too.lowest < 15
     assert swapped_too.highest > 75
     assert was_needs_nobody(model).agree == 10
