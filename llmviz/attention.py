@@ -133,6 +133,27 @@ def without_first_token(
 # What a head does, measured on its pattern. Each gives one number a head, from 0 (never) to 1 (always): the mean,
 # over the queries where it could happen, of the weight on the key in question; NaN where it never could.
 
+BEHAVIOURS = {
+    "previous token": "mean weight on the token just before",
+    "first token": "mean weight on the very first token, over all later ones",
+    "duplicate": "mean weight on earlier copies of the query's own token, where there are any",
+    "induction": "mean weight on the tokens that followed earlier copies of the query's token, where there are any",
+}
+
+
+def behaviours(
+    pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
+) -> Float[np.ndarray, "4 n_heads"]:
+    """The four measures of `BEHAVIOURS`, a row each."""
+    return np.stack(
+        [
+            previous_token_score(pattern),
+            first_token_score(pattern),
+            duplicate_token_score(pattern, tokens),
+            induction_score(pattern, tokens),
+        ]
+    )
+
 
 def previous_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np.ndarray, " n_heads"]:
     """Mean weight on the token just before."""

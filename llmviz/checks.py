@@ -6,6 +6,8 @@ wrong answer; an unfinished stub is told apart from a wrong one.
 """
 
 import copy
+import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -51,7 +53,9 @@ def compare(
             past = "; it reaches past an end: look at its first and last step" * isinstance(error, IndexError)
             return Verdict(False, f"for {_short(case)} it raised {type(error).__name__}: {error}{past}")
         if got is None or got is Ellipsis:
-            return Verdict(None, "not attempted yet")
+            if got is Ellipsis or _is_stub(attempt):
+                return Verdict(None, "not attempted yet")
+            return Verdict(False, "it returns nothing: end it with a line `return …`")
         wanted = formula(*_copies(case))
         if _alike(got, wanted):
             continue
@@ -64,6 +68,16 @@ def compare(
             False, f"for {_short(case)} it should give {_short(wanted)}, yours gives {_short(got)}"
         )
     return Verdict(True, praise)
+
+
+# What a function compiles to whose body is "..." alone, or a docstring and "...".
+STUBS = {compile(f"def stub(): {body}", "", "exec").co_consts[0].co_code for body in ("...", "'docstring'")}
+
+
+def _is_stub(attempt: Callable) -> bool:
+    """Whether nothing has been written into a function. What cannot be looked into counts as a stub."""
+    code = getattr(inspect.unwrap(attempt), "__code__", None)
+    return code is None or code.co_code in STUBS
 
 
 def _copies(case: tuple) -> tuple:
@@ -582,6 +596,7 @@ def softmax_rows(attempt: Callable) -> Verdict:
     cases = [(plain,), (masked,), (np.array([[1000.0, 999.0, 998.0], [0.0, 0.0, -1000.0]]),)]
 
     def quietly(function):
+        @functools.wraps(function)
         def quiet(scores):
             with np.errstate(all="ignore"):
                 return function(scores)

@@ -2,15 +2,18 @@
 
     direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
     logit lens           the guess that the model would make at each depth
-    switching off        one FFN or attention block at a time at zero
+    switching off        one head at a time at zero, or a part at one token only
+    swapping             what heads hand over, taken from another run or from the mean of many (activation patching)
     path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
-    causal tracing       noise on some tokens, then the undisturbed stream put back at one place (Meng et al. 2022)
+    swapping             a part does what it does in the run over another text (Meng et al. 2022, Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
+    turning back         one head's queries and keys, and where it would look, without RoPE
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -19,10 +22,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import attention, ops
-from llmviz.edits import Edits, index_of
+from llmviz.edits import Edits, index_of, put, scale
 from llmviz.model import Model, Trace
+from llmviz.position import rotate, rotation_angles
 
-PARTS = ("ffn", "attention")
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
 
 
@@ -242,18 +245,6 @@ def loss(trace: Trace) -> float:
     return float(-token_logprobs(trace).mean()) if len(trace.tokens) > 1 else float("nan")
 
 
-def each_off(
-    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
-) -> Iterator[tuple[str, int, float]]:
-    """Each FFN and each attention block off in turn: yields its kind, its layer, and what `measure` says of that run.
-
-    NaN where the numbers overflow. Layer by layer, since a run takes over all layers before its edit from the last one.
-    """
-    for layer in range(model.config.n_layers):
-        for part in PARTS:
-            yield part, layer, _measured(model, tokens, Edits(**{part: {layer: 0.0}}), measure)
-
-
 def each_head_off(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
 ) -> Iterator[tuple[int, int, float]]:
@@ -272,16 +263,6 @@ def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callab
         return measure(model.trace(tokens, edits))
     except FloatingPointError:
         return float("nan")
-
-
-def switched_off(
-    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
-) -> Float[np.ndarray, "2 n_layers"]:
-    """`each_off` as one array: row 0 the FFNs, row 1 the attention blocks."""
-    values = np.full((len(PARTS), model.config.n_layers), np.nan, np.float32)
-    for part, layer, value in each_off(model, tokens, measure):
-        values[PARTS.index(part), layer] = value
-    return values
 
 
 def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
@@ -340,40 +321,82 @@ def copying(model: Model, row: Sequence[int], edits: Edits | None = None) -> flo
 
 
 @dataclass(frozen=True, eq=False)
-class Disturbed:
-    """One draw of noise on the embeddings of some tokens."""
+class Pair:
+    """The run over a text, and that over its twin: the same tokens but for the one at `subject`."""
 
-    clean: Trace
-    resid: dict[tuple[int, int], np.ndarray]  # as `Edits` takes it
-    probability: float  # of the answer, with the noise
+    trace: Trace
+    other: Trace
+    subject: int
+
+    @property
+    def answers(self) -> list[int]:
+        """The likeliest next token of each."""
+        return [int(run.logits.argmax()) for run in (self.trace, self.other)]
+
+    def shares(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
+        """The probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
+        model, tokens = self.trace.model, self.trace.tokens
+        model.trace(tokens)  # kept for reuse: the layers before the edits are taken from it
+        try:
+            return ops.softmax(model.trace(tokens, edits).logits)[self.answers]
+        except FloatingPointError:
+            return np.full(2, np.nan, np.float32)
 
 
-def disturb(
-    model: Model, tokens: Sequence[int], answer: int, subject: Sequence[int], *, strength: float, seed: int
-) -> Disturbed:
-    """Add noise to the embeddings at the positions in `subject`: normal, `strength` times the spread of all of W_E."""
-    clean = model.trace(tokens)
-    subject = [index_of("position", at, len(clean.tokens)) for at in subject]
-    rng = np.random.default_rng(seed)
-    spread = float(model.weights.W_E.std())
-    noise = rng.normal(0, strength * spread, (len(subject), model.config.d_model)).astype(np.float32)
-    resid = {(0, at): clean.blocks[0].resid_pre[at] + one for at, one in zip(subject, noise)}
-    return Disturbed(clean, resid, probability(model.trace(tokens, Edits(resid=resid)), answer))
+def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = -2) -> Pair:
+    """A text and its twin with the token `other` in the place of the one at `subject`."""
+    trace = model.trace(text)
+    subject = index_of("position", subject, len(trace.tokens))
+    return Pair(trace, model.trace([*trace.tokens[:subject], other, *trace.tokens[subject + 1 :]]), subject)
 
 
-def restored(
-    model: Model, disturbed: Disturbed, answer: int, subject: Sequence[int]
-) -> Iterator[tuple[int, int, float]]:
-    """Causal tracing (Meng et al. 2022): at one layer and position at a time, put the undisturbed stream back.
+def off_at(array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+    """Edits by which a part adds nothing at one token. array: "ffn_out", "attention_out", or "z" for a head."""
+    return Edits(at={(array, layer): scale(0, positions=position, head=head) for layer in layers})
 
-    Yields layer, position and the answer's probability. Positions before the subject saw no noise and are left out.
+
+def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+    """The same, but the part does at that token what it does there in the twin's run (activation patching)."""
+
+    def does(layer: int) -> np.ndarray:
+        block = pair.other.blocks[layer]
+        if array == "ffn_out":
+            return block.ffn_at(slice(position, position + 1)).out[0]
+        run = block.attention_at(position)
+        return run.out[0] if head is None else run.z[head, 0]
+
+    return Edits(at={(array, layer): put(does(layer), positions=position, head=head) for layer in layers})
+
+
+def blind(layers: Iterable[int], query: int, key: int) -> Edits:
+    """Edits by which one token sees another no more, in some layers (attention knockout; Geva et al. 2023)."""
+
+    def hide(scores: np.ndarray) -> np.ndarray:
+        scores = scores.copy()
+        scores[:, query, key] = -np.inf
+        return scores
+
+    return Edits(at={("scores", layer): hide for layer in layers})
+
+
+def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
+    """Edits by which the stream at these tokens, before a layer, is that of the twin's run (Meng et al. 2022)."""
+    return Edits(resid={(layer, at): pair.other.blocks[layer].resid_pre[at] for at in positions})
+
+
+def mover(pair: Pair) -> tuple[int, int]:
+    """The head (layer, head) that adds most, directly, to the answer's logit out of what it reads at the subject.
+
+    Of all layers but the first and the last: with something before it to read, and an FFN of a later layer after it.
     """
-    clean = disturbed.clean
-    subject = [index_of("position", at, len(clean.tokens)) for at in subject]
-    for layer, block in enumerate(clean.blocks):
-        for position in range(min(subject), len(clean.tokens)):
-            resid = disturbed.resid | {(layer, position): block.resid_pre[position]}
-            yield layer, position, probability(model.trace(clean.tokens, Edits(resid=resid)), answer)
+    trace, config = pair.trace, pair.trace.model.config
+    direction = direction_of(trace, pair.answers[0], against="mean")
+    adds = {
+        (layer, head): head_writes(trace, layer, head, source=pair.subject) @ direction
+        for layer in range(1, config.n_layers - 1)
+        for head in range(config.n_heads)
+    }
+    return max(adds, key=adds.get)
 
 
 def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
@@ -384,6 +407,31 @@ def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
             for x in (trace.blocks[0].resid_pre, *(b.resid_post for b in trace.blocks))
         ]
     )
+
+
+def before_rope(
+    trace: Trace, layer: int, head: int
+) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
+    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
+    config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
+    q, k = block.q[head], block.k[config.kv_head_of(head)]
+    if not edits.rope:
+        return q, k
+    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
+    back = -rotation_angles(places, config.d_head, base=config.rope_base)
+    return rotate(q, back), rotate(k, back)
+
+
+def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
+    """Where one head of an unedited run would look, if RoPE turned nothing in its layer; NaN where masked.
+
+    All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
+    """
+    config, places = trace.model.config, np.arange(len(trace.tokens))
+    back = -rotation_angles(places, config.d_head, base=config.rope_base)
+    edits = Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k")})
+    pattern = trace.model.trace(trace.tokens, edits).blocks[layer].patterns(slice(head, head + 1))[0]
+    return np.where(np.tri(len(places), dtype=bool), pattern, np.nan)
 
 
 def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
@@ -421,6 +469,114 @@ def random_heads(
     others = [one for one in np.ndindex(*shape) if one not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
     return [others[i] for i in picked]
+
+
+def random_tokens(model: Model, n: int, seed: int) -> list[int]:
+    """n different tokens, none of the very rare and none of the special ones."""
+    n_vocab = model.config.n_vocab
+    pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
+    return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
+
+
+def handed_over(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+    """z of every head at one token: the mixed values that it hands over there."""
+    position = index_of("position", position, len(trace.tokens))
+    return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
+
+
+def swapped(
+    z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
+) -> Edits:
+    """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
+
+    z: `handed_over` of another run, the mean of many, or zeros.
+    """
+    at = {}
+    for layer, head in heads:
+        at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
+    return Edits(at=at)
+
+
+def each_head_swapped(
+    model: Model,
+    tokens: Sequence[int],
+    z: Float[np.ndarray, "n_layers n_heads d_head"],
+    measure: Callable[[Trace], float],
+) -> Iterator[tuple[int, int, float]]:
+    """Each head alone `swapped` at the last token: yields its layer, its number, and what `measure` says of that run.
+
+    The last layer first, since a run takes over all layers before its edit.
+    """
+    model.trace(tokens)  # so that there is something to take over
+    for layer, head in reversed(list(np.ndindex(z.shape[:2]))):
+        yield layer, head, _measured(model, tokens, swapped(z, [(layer, head)]), measure)
+
+
+MAP_SIZE = (
+    32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """All heads of one run, small enough to draw."""
+
+    maps: Float[np.ndarray, "n_layers n_heads size size"]  # NaN where masked
+    step: int  # tokens along one side of a cell
+    scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
+
+
+@functools.lru_cache(maxsize=2)  # the same sentence, with its first token and without
+def overview(trace: Trace, hide_first: bool = False) -> Overview:
+    """Every head's pattern, as a small map, and its measured behaviours."""
+    config, seq = trace.model.config, len(trace.tokens)
+    step = -(-seq // MAP_SIZE)
+    size = -(-seq // step)
+    maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
+    scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
+    future = attention.future_mask(seq, seq) & trace.edits.causal_mask
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.patterns()
+        scores[:, layer] = attention.behaviours(pattern, trace.tokens)
+        drawn = attention.without_first_token(pattern) if hide_first else pattern
+        maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
+    return Overview(maps, step, scores)
+
+
+def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
+    """The largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    if step == 1:
+        return pattern
+    seq = pattern.shape[-1]
+    size = -(-seq // step)
+    room = ((0, 0), (0, size * step - seq), (0, size * step - seq))
+    padded = np.pad(pattern, room, constant_values=np.nan).reshape(-1, size, step, size, step)
+    return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)
+
+
+def to_first(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
+    """What every head gives to the first token, from each token."""
+    return np.stack([block.patterns()[..., 0] for block in trace.blocks])
+
+
+def value_lengths(trace: Trace) -> Float[np.ndarray, " seq"]:
+    """How long each token's value is, the mean over all layers and heads: sinks have short ones."""
+    return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
+
+
+def awake(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """How awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
+
+    A sink is the first token, and any whose value in that head is less than half as long as the median one.
+    """
+    found = []
+    for block in trace.blocks:
+        lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
+        sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
+        sink[:, 0] = True
+        rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
+        found.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
+    return np.array(found, np.float32)
 
 
 def parameters(model: Model) -> dict[str, int]:

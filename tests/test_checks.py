@@ -472,3 +472,17 @@ def test_ffn_mistakes_are_named(check, wrong, hint):
 @pytest.mark.parametrize("stub", [lambda *_: None, lambda *_: ...])
 def test_ffn_stubs_are_not_attempted_yet(check, stub):
     assert check(stub).passed is None
+
+
+def test_a_function_that_forgets_its_return_is_told_so():
+    def computes(scores):
+        """And says nothing."""
+        scores + 1
+
+    def stub(scores):
+        """[seq, seq] in, [seq, seq] out."""
+        ...
+
+    for check in (checks.causal_mask, checks.softmax_rows):  # the second one wraps what it is given
+        assert check(stub).passed is None
+        assert "returns nothing" in check(computes).message

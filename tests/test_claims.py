@@ -7,7 +7,7 @@ Margins are wide enough for rounding and narrow enough that a broken step would 
 import numpy as np
 import pytest
 
-from llmviz import Edits, Sampler, attention, experiments, ops, sampling
+from llmviz import Edits, Sampler, ops, sampling
 
 CAT = "The cat that I saw yesterday was sleeping"
 FRANCE = "The capital of France is"
@@ -100,107 +100,6 @@ def test_without_rope_paris_is_less_likely_but_still_first(model):
     paris = one_token(model, " Paris")
     assert probability(trace, paris) == pytest.approx(0.27, abs=0.03)  # 0.77 with RoPE
     assert rank(trace.logits, paris) == 1
-
-
-# 4 Attention
-
-
-def heads_from_was(model) -> tuple[list[str], np.ndarray]:
-    """The pieces, and each head's weights from "was": [n_layers n_heads kv_seq]."""
-    trace = model.trace(CAT)
-    was = trace.pieces.index(" was")
-    return trace.pieces, np.stack([block.attention.pattern[:, was] for block in trace.blocks])
-
-
-def test_a_few_heads_look_from_was_to_cat(model):
-    pieces, weights = heads_from_was(model)
-    cat, yesterday = pieces.index(" cat"), pieces.index(" yesterday")
-    assert weights[13, 8, cat] == pytest.approx(0.93, abs=0.02)
-    assert weights[13, 8, yesterday] < 0.01
-    assert weights[13, 6, cat] == pytest.approx(0.76, abs=0.02)
-    assert weights[21, 7, cat] == pytest.approx(0.61, abs=0.02)
-    strongest = np.argsort(-weights[..., cat].ravel())[:3]
-    assert {divmod(int(head), model.config.n_heads) for head in strongest} == {(13, 8), (13, 6), (21, 7)}
-
-
-def test_the_mean_over_all_heads_hides_them(model):
-    pieces, weights = heads_from_was(model)
-    mean = weights.mean(axis=(0, 1))
-    assert len(weights.reshape(-1, len(pieces))) == 270
-    assert mean[0] == pytest.approx(0.60, abs=0.02)
-    assert mean[pieces.index(" yesterday")] == pytest.approx(0.074, abs=0.005)
-    assert mean[pieces.index(" cat")] == pytest.approx(0.056, abs=0.005)
-
-
-def test_most_heads_give_over_half_to_the_first_token(model):
-    last = np.stack([block.attention.pattern[:, -1, 0] for block in model.trace(CAT).blocks])
-    assert (last > 0.5).mean() == pytest.approx(0.64, abs=0.03)
-
-
-def test_zeroing_the_cat_heads_barely_moves_was_or_were(model):
-    text = "The cat that I saw yesterday"
-    was, were = one_token(model, " was"), one_token(model, " were")
-    off = Edits(head={(13, 8): 0, (13, 6): 0, (21, 7): 0})
-    gap, gap_off = (
-        trace.logits[was] - trace.logits[were] for trace in (model.trace(text), model.trace(text, off))
-    )
-    assert gap > 2
-    assert abs(gap - gap_off) < 0.5
-
-
-def test_names(model):
-    trace = model.trace("When Mary and John went to the store, John gave a drink to")
-    assert probability(trace, one_token(model, " Mary")) == pytest.approx(0.92, abs=0.02)
-
-
-@pytest.fixture(scope="module")
-def repeated() -> list[list[int]]:
-    """Four draws of 25 random tokens, twice each. How well a second half is copied depends on the draw (0.2 to 0.6
-    for tokens as frequent as these, less for rarer ones); that it is copied, and by which heads, does not."""
-    draws = [
-        np.random.default_rng(seed).choice(np.arange(1_000, 10_000), 25, replace=False) for seed in range(4)
-    ]
-    return [draw.tolist() * 2 for draw in draws]
-
-
-def right_next(model, ids: list[int], edits: Edits | None = None) -> tuple[float, float]:
-    """Mean probability of the right next token: in the first half, and in the second."""
-    probs = experiments.token_probs(model.trace(ids, edits))
-    half = len(ids) // 2
-    return float(probs[: half - 1].mean()), float(probs[half:].mean())
-
-
-def induction_heads(model, ids: list[int], n: int) -> list[tuple[int, int]]:
-    """(layer, head) of the n heads with the largest induction score."""
-    blocks = model.trace(ids).blocks
-    scores = np.stack([attention.induction_score(block.attention.pattern, ids) for block in blocks])
-    return [divmod(int(i), model.config.n_heads) for i in np.argsort(-scores.ravel())[:n]]
-
-
-def test_repeated_nonsense_is_copied(model, repeated):
-    first, second = np.transpose([right_next(model, ids) for ids in repeated])
-    assert first.max() < 1e-3
-    assert second.mean() > 0.3
-    assert second.min() > 0.15
-
-
-def test_without_eight_induction_heads_nothing_is_copied(model, repeated):
-    for ids in repeated:
-        heads = induction_heads(model, ids, 8)
-        assert all(15 <= layer <= 24 for layer, _ in heads)
-        assert right_next(model, ids, Edits(head=dict.fromkeys(heads, 0)))[1] < 0.01
-
-
-def test_without_eight_other_heads_it_is_copied_still(model, repeated):
-    left = []
-    for seed, ids in enumerate(repeated):
-        strongest = set(induction_heads(model, ids, 8))
-        others = [
-            (layer, head) for layer in range(10, 28) for head in range(9) if (layer, head) not in strongest
-        ]
-        picked = np.random.default_rng(seed).choice(len(others), 8, replace=False)
-        left.append(right_next(model, ids, Edits(head={others[i]: 0 for i in picked}))[1])
-    assert np.mean(left) > 0.2
 
 
 # 5 FFN

@@ -84,12 +84,6 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
         ):
             with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to {seq - 1}"):
                 run(trace, 1, position=place)
-    one, other = (
-        experiments.disturb(tiny_model, trace.tokens, 9, [at], strength=3.0, seed=4) for at in (-2, seq - 2)
-    )
-    assert one.probability == other.probability
-    back = [list(experiments.restored(tiny_model, one, 9, [at])) for at in (-2, seq - 2)]
-    assert back[0] == back[1]
 
 
 @pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(neuron={(1, 3): 4.0})])
@@ -317,22 +311,6 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
 # --- switching off ---
 
 
-def test_each_block_is_off_once_and_alone(tiny_model):
-    tokens = tiny_model.tokens_of(TEXT)
-    seen = []
-    values = experiments.switched_off(
-        tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3])
-    )
-    assert [(dict(one.ffn), dict(one.attention)) for one in seen] == [
-        edits for layer in range(3) for edits in (({layer: 0.0}, {}), ({}, {layer: 0.0}))
-    ]
-    tiny_model.forget()
-    for part, row in zip(experiments.PARTS, values):
-        for layer in range(3):
-            alone = tiny_model.trace(tokens, Edits(**{part: {layer: 0.0}}))
-            assert row[layer] == pytest.approx(alone.logits[3], abs=1e-4)
-
-
 def test_each_head_is_off_once_and_alone_and_the_rest_waits(tiny_model):
     tokens = tiny_model.tokens_of(TEXT)
     seen = []
@@ -353,36 +331,7 @@ def test_a_run_that_overflows_has_no_value(tiny_model):
     def overflows(trace):
         raise FloatingPointError
 
-    assert np.isnan(experiments.switched_off(tiny_model, [5, 6], overflows)).all()
     assert all(np.isnan(value) for *_, value in experiments.each_head_off(tiny_model, [5, 6], overflows))
-
-
-# --- causal tracing ---
-
-
-def test_noise_touches_the_subject_only_and_putting_all_of_it_back_undoes_it(tiny_model):
-    tokens = tiny_model.tokens_of(TEXT)
-    one = experiments.disturb(tiny_model, tokens, 9, [2], strength=3.0, seed=4)
-    assert set(one.resid) == {(0, 2)}
-    noise = one.resid[0, 2] - one.clean.blocks[0].resid_pre[2]
-    assert noise.std() == pytest.approx(3 * tiny_model.weights.W_E.std(), rel=0.4)
-    whole = experiments.probability(one.clean, 9)
-    assert abs(one.probability - whole) > 1e-4 * whole
-    back = {(layer, at): value for layer, at, value in experiments.restored(tiny_model, one, 9, [2])}
-    assert list(back) == [(layer, at) for layer in range(3) for at in range(2, len(tokens))]
-    assert back[0, 2] == pytest.approx(whole, rel=1e-4)
-    edits = Edits(resid={**one.resid, (2, 3): one.clean.blocks[2].resid_pre[3]})
-    by_hand = ops.softmax(tiny_model.trace(tokens, edits).logits)[9]
-    assert back[2, 3] == pytest.approx(by_hand, rel=1e-4)
-
-
-def test_the_same_seed_is_the_same_noise(tiny_model):
-    draws = [
-        experiments.disturb(tiny_model, [5, 6, 7], 9, [1], strength=3.0, seed=seed).resid[0, 1]
-        for seed in (0, 0, 1)
-    ]
-    np.testing.assert_array_equal(draws[0], draws[1])
-    assert not np.array_equal(draws[0], draws[2])
 
 
 # --- comparing and counting ---
@@ -436,3 +385,45 @@ def test_choosing_shares_the_probability_among_the_options_alone(model):
     )
     with pytest.raises(ValueError, match="must be one token"):
         experiments.choose(model, "Hi", ["strawberry"])
+
+
+# --- turning back ---
+
+
+@pytest.mark.parametrize(
+    "edits", [Edits(), Edits(rope=False), Edits(position_scale=0.5, position_shift=40.0)]
+)
+def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
+    trace = tiny_model.trace("The cat sat on the cat", edits)
+    config = tiny_model.config
+    for layer, block in enumerate(trace.blocks):
+        w = tiny_model.weights.layers[layer]
+        x = ops.rms_norm(block.resid_pre, w.attention_norm, eps=config.norm_eps)
+        for head in range(config.n_heads):
+            q, k = experiments.before_rope(trace, layer, head)
+            np.testing.assert_allclose(q, x @ w.W_Q[head], rtol=1e-3, atol=1e-4)
+            shared = head * config.n_kv_heads // config.n_heads
+            np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
+
+
+def test_an_unturned_head_by_its_own_scores(tiny_model):
+    trace, config = tiny_model.trace(TEXT), tiny_model.config
+    for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
+        q, k = experiments.before_rope(trace, layer, head)
+        found = experiments.unturned_pattern(trace, layer, head)
+        for at in range(len(q)):
+            grown = [math.exp(q[at] @ k[to] / math.sqrt(config.d_head)) for to in range(at + 1)]
+            np.testing.assert_allclose(found[at, : at + 1], np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(found[at, at + 1 :]).all()
+        own = trace.blocks[layer].attention.pattern[head]
+        assert not np.allclose(np.nan_to_num(found), own, atol=1e-3)
+
+
+def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
+    tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
+    found = experiments.surprisal(tiny_model.trace(tokens), last=3)
+    for i, bits in enumerate(found):
+        start = tokens[: len(tokens) - 3 + i]
+        logits = tiny_model.trace(start).logits.astype(float)
+        right = logits[tokens[len(start)]]
+        assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)

@@ -35,7 +35,8 @@ MAY_KNOW = {
         "edits",
         "model",
         "attention",
-    },  # runs the model and measures patterns, composes nothing
+        "position",
+    },  # runs the model and measures; turns hands back
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
@@ -108,8 +109,9 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    composing = [name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1]
-    assert composing == ["model"]
+    """Experiments measure a run in the stages' own terms; they make none."""
+    composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
+    assert composing == {"model", "experiments"}
 
 
 def test_the_checks_know_numpy_only():

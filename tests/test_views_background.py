@@ -8,8 +8,7 @@ import pytest
 from llmviz.views import attention, position
 from llmviz.views.kit.background import Background, Experiment
 from llmviz.views.kit.picture import Explorer
-
-TEXT = "The cat sat on the mat"
+from llmviz.views.kit.text_box import Prompt
 
 
 def counting(seen: list, n: int = 100):
@@ -121,10 +120,7 @@ def test_what_runs_in_a_view_that_is_closed_ends_first():
 
 @pytest.fixture
 def matter(tiny_model):
-    view = attention.DoesItMatter(tiny_model)
-    view.box.box.value = TEXT
-    view.answer.value, view.other.value = " the", "s"
-    return view
+    return attention.DoesItMatter(Prompt(tiny_model, "The cat sat on the dog"), "The dog sat on the cat")
 
 
 def begun(view, done) -> None:
@@ -144,13 +140,13 @@ def begun(view, done) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda view: setattr(view.box.box, "value", "The dog ran"),
-        lambda view: setattr(view.answer, "value", " a"),
-        lambda view: setattr(view.preset, "value", 1),
+        lambda view: setattr(view.prompt.box, "value", "The dog ran"),
+        lambda view: setattr(view.partner.box, "value", "The man sat on the cat"),
+        lambda view: view.exchange.click(),
         lambda view: view.buttons[0].click(),
         lambda view: view.close(),
     ],
-    ids=["text", "answer", "preset", "second press", "close"],
+    ids=["text", "partner", "exchange", "second press", "close"],
 )
 def test_what_is_asked_anew_ends_the_runs_of_all_heads(matter, change):
     begun(matter, lambda: change(matter))
@@ -158,8 +154,8 @@ def test_what_is_asked_anew_ends_the_runs_of_all_heads(matter, change):
 
 
 def test_the_page_answers_while_all_heads_are_run(matter):
-    begun(matter, lambda: (setattr(matter.scale, "value", 2.0), matter.none.click()))
-    assert matter.lead == matter.lead_before
+    begun(matter, lambda: (matter.top[0].click(), matter.choose([])))
+    assert matter.leads[0, 1] == matter.leads[0, 0]
     assert matter._work.busy or hasattr(matter, "effect")
 
 

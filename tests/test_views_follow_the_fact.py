@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments
+from llmviz.experiments import blind, mover, off_at, put_in, swap_at
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, blind, mover, off, put_in, steps, swap, twin
+from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, spans
 
 
@@ -36,8 +37,8 @@ def test_a_swap_of_everything_at_the_subject_is_the_twin(fact, tiny_model):
 def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array):
     pair, name = fact.trace, array.partition("_")[0]
     for edits, wanted in (
-        (off(array, [1], pair.subject), 0),
-        (swap(pair, array, [1], pair.subject), getattr(pair.other.blocks[1], name).out[pair.subject]),
+        (off_at(array, [1], pair.subject), 0),
+        (swap_at(pair, array, [1], pair.subject), getattr(pair.other.blocks[1], name).out[pair.subject]),
     ):
         run = tiny_model.trace(pair.trace.tokens, edits)
         out = getattr(run.blocks[1], name).out
@@ -47,7 +48,7 @@ def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array)
 
 def test_a_swapped_head_hands_over_what_it_does_in_the_twin(fact, tiny_model):
     pair, last = fact.trace, len(fact.trace.trace.tokens) - 1
-    run = tiny_model.trace(pair.trace.tokens, swap(pair, "z", [1], last, head=2))
+    run = tiny_model.trace(pair.trace.tokens, swap_at(pair, "z", [1], last, head=2))
     np.testing.assert_allclose(
         run.blocks[1].attention.z[2, last], pair.other.blocks[1].attention.z[2, last], atol=1e-5
     )
@@ -192,7 +193,7 @@ def test_ten_countries(tiny_model):
     one = pictures.TenCountries(tiny_model)
     finish(one)
     at = list(CAPITALS).index("Japan")
-    pair = pictures.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
+    pair = experiments.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
     np.testing.assert_allclose([one.off.values[at, 0], one.swap.values[at, 0]], pair.shares(), rtol=1e-4)
     step = steps(pair)[3]
     assert one.off.values[at, 7] == pytest.approx(pair.shares(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)

@@ -6,6 +6,7 @@ import pytest
 from widget_tree import inside
 
 from llmviz import views
+from llmviz.attention import previous_token_score
 from llmviz.views import attention, embeddings, ffn, position, sampling
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.kit.picture import Picture
@@ -50,7 +51,9 @@ EXPLORERS = {
     "sink": lambda model: attention.Sink(model.trace(TEXT)),
     "finder": lambda model: attention.HeadFinder(model.trace(TEXT)),
     "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
-    "does it matter": lambda model: attention.DoesItMatter(model),
+    "does it matter": lambda model: attention.DoesItMatter(
+        views.Prompt(model, "The cat sat on the dog"), "The dog sat on the cat"
+    ),
     "induction": lambda model: attention.Induction(model, n=8),
     "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
     "what a head says": lambda model: attention.WhatAHeadSays(views.Prompt(model, TEXT)),
@@ -58,8 +61,11 @@ EXPLORERS = {
     "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
     "dial": lambda model: position.DialExplorer(model.trace(TEXT)),
     "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
-    "positions": lambda model: position.PositionSwitches(model, TEXT),
-    "swap": lambda model: position.SwapWords(model, TEXT),
+    "clocks": lambda model: position.Clocks(model.trace(TEXT)),
+    "shuffled": lambda model: position.ShuffledHead(model.trace(TEXT)),
+    "one back": lambda model: position.OneBack(model.trace(TEXT), previous_token_score),
+    "positions": lambda model: position.PositionSwitches(model.trace(TEXT)),
+    "swap": lambda model: position.SwapWords(model.trace(TEXT)),
     "long": lambda model: position.LongText(model, TEXT * 10),
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),

@@ -118,10 +118,12 @@ def embeddings(lab: Lab) -> None:
 
 
 def position(lab: Lab) -> None:
-    save(drawn(lab, "rope_dial"), "03_position")
+    show_what_answers(lab, 3)
+    save(drawn(lab, "rope_dial", 1), "03_position")
 
 
 def attention(lab: Lab) -> None:
+    show_what_answers(lab, 2)
     save(drawn(lab, "head_grid"), "04_attention")
 
 

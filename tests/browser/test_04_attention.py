@@ -10,20 +10,32 @@ from typed_texts import BY_KEYS
 from llmviz.views.kit import text_box
 
 CAT = "The cat that I saw yesterday was sleeping"
+CATS = "The cats that I saw yesterday were sleeping"
 # The pictures of a kind, in the order in which they stand.
-GRIDS = {"atlas": 0, "sink": 1, "finder": 2, "matter": 3, "induction": 5}
-STRIPS = {"by hand": 0, "sink": 1, "from": 2, "to": 3, "matter": 4}
-MAPS = {"atlas": 0, "sink": 1, "ranking": 2, "finder": 3}
+ARCS = {"first": 0, "atlas": 1, "wake": 2}
+GRIDS = {"atlas": 0, "finder": 1, "sink": 2, "matter": 3, "swaps": 4}
+STRIPS = {"by hand": 0, "from": 1, "to": 2}
+MAPS = {"atlas": 0, "ranking": 1, "finder": 2, "leads": 3}
+LINES = {"counts": 0, "lengths": 1, "copies": 2}
 THREE_LAYERS = """
 from dataclasses import replace
-of_three = replace(config, n_layers=3)
+of_three = replace(model.config, n_layers=3)
 short = llmviz.model.Model(replace(model.weights, config=of_three, layers=model.weights.layers[:3]))
 """
 
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    yield from visit(open_lab("04_attention"))
+    for lab in visit(open_lab("04_attention")):
+        lab.command("notebook:expand-all-headings")
+        show = lab.page.get_by_role("button", name="Show me")
+        while show.count():
+            show.first.scroll_into_view_if_needed()
+            show.first.click()
+            lab.page.wait_for_timeout(300)
+        button(lab, "exchange the two").click()  # the page begins with the plural
+        expect(sentence(lab)).to_have_value(CAT)
+        yield lab
 
 
 def picture(lab, name, nth=0):
@@ -53,12 +65,18 @@ def button(lab, name):
 
 def sentence(lab):
     return lab.page.get_by_placeholder(
-        "Your sentence (Enter runs the model)"
-    ).first  # it stands with each picture
+        "Your sentence: all pictures here follow it (Enter runs the model)"
+    ).first
+
+
+def partner(lab):
+    return lab.page.get_by_placeholder(
+        "Its partner: another word, and what becomes of the word that depends on it"
+    )
 
 
 def say(lab, text):
-    """Type a sentence into the box on top."""
+    """Type a sentence into the page's box."""
     sentence(lab).fill(text)
     sentence(lab).press("Enter")
 
@@ -68,7 +86,8 @@ def report(name, milliseconds):
 
 
 def test_one_head_is_taken_apart(lab):
-    steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture", 1)
+    expect(picture(lab, "arcs", ARCS["first"]).locator(".lv-readout")).to_contain_text("93.3 %")
+    steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
     steps.locator(".lv-step-row").nth(0).locator(".lv-step").nth(3).click()
@@ -76,16 +95,11 @@ def test_one_head_is_taken_apart(lab):
     expect(products.locator(".lv-caption")).to_contain_text("The")
     lab.page.keyboard.press("ArrowDown")
     expect(chosen).to_contain_text("cat")
-    lab.page.keyboard.press("ArrowLeft")
-    lab.page.keyboard.press("ArrowLeft")
-    expect(steps.locator(".lv-explain")).to_contain_text("q · k / √d_head")  # an open explanation follows
     lab.page.keyboard.press("Escape")
     expect(steps.locator(".lv-explain")).to_be_hidden()
-    for name in ("Layer", "Head", "Query token"):
-        times = lab.latencies(
-            slider(lab, name), ["ArrowLeft", "ArrowRight"] * 2, lab.picture("vector_picture")
-        )
-        report(f"key on the {name.lower()} slider to changed q, k and v", times)
+    for name in ("Layer", "Head"):
+        times = lab.latencies(slider(lab, name), ["ArrowLeft", "ArrowRight"] * 2, products)
+        report(f"key on the {name.lower()} slider to changed products", times)
     strip = picture(lab, "token_strip", STRIPS["by hand"])
     report("key on the query strip to changed steps", lab.latencies(keys_of(strip), ["ArrowLeft"] * 4, steps))
     strip.locator(".lv-chip").nth(6).click()
@@ -99,26 +113,18 @@ def test_one_head_is_taken_apart(lab):
 
 
 def test_the_atlas_opens_a_head(lab):
-    atlas, large, arcs = grid(lab, "atlas"), picture(lab, "heat_map", MAPS["atlas"]), picture(lab, "arcs")
-    keys = keys_of(atlas)
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 13, head 8")
+    atlas, large = grid(lab, "atlas"), picture(lab, "heat_map", MAPS["atlas"])
+    arcs, keys = picture(lab, "arcs", ARCS["atlas"]), keys_of(atlas)
+    expect(large.locator(".lv-caption")).to_contain_text("L13·H8")
     keys.focus()
     lab.page.keyboard.press("ArrowUp")
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 13, head 7")
-    expect(arcs.locator(".lv-caption")).to_contain_text("layer 13, head 7")
+    expect(large.locator(".lv-caption")).to_contain_text("L13·H7")
+    expect(arcs.locator(".lv-caption")).to_contain_text("L13·H7")
     expect(atlas.locator(".lv-readout")).to_contain_text("key/value head 2")
-    lab.page.keyboard.press("Home")
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 0, head 7")
     box = atlas.locator(".lv-plot canvas").bounding_box()
     lab.page.mouse.click(box["x"] + box["width"] * 21.4 / 30, box["y"] + 4)
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 21, head 0")
-    report(
-        "key on the atlas to the head's large map",
-        lab.latencies(keys, ["ArrowRight", "ArrowLeft"] * 3, large),
-    )
-    report(
-        "key on a slider to the large map", lab.latencies(slider(lab, "Layer", 1), ["ArrowLeft"] * 4, large)
-    )
+    expect(large.locator(".lv-caption")).to_contain_text("L21·H0")
+    report("key on the atlas to the large map", lab.latencies(keys, ["ArrowRight", "ArrowLeft"] * 3, large))
     hide = lab.page.get_by_label("hide the first token and renormalise").first
     hide.check()
     expect(atlas.locator(".lv-caption")).to_contain_text("the first token hidden")
@@ -127,34 +133,31 @@ def test_the_atlas_opens_a_head(lab):
 
 
 @pytest.mark.parametrize(
-    ("n", "text"), [(12, "The cat that I saw yesterday was sleeping on my new bed"), (64, None)]
+    ("n", "text"), [(12, CAT + " on my new bed"), (64, "one two three four five six seven eight " * 8)]
 )
 def test_how_soon_the_atlas_shows(lab, n, text):
     """From Enter to the painted atlas, the model's run and every other picture of the page included."""
-    sentence(lab).fill(text or "one two three four five six seven eight " * 8)
-    times = lab.latencies(sentence(lab), ["Enter"], grid(lab, "atlas"), wait=3)
+    sentence(lab).fill(text)
+    times = lab.latencies(sentence(lab), ["Enter"], grid(lab, "atlas"), wait=6)
     expect(grid(lab, "atlas").locator(".lv-caption")).to_contain_text("tokens")
     print(f"\n{n} tokens, Enter to the atlas: {times[0]:.0f} ms")
     say(lab, CAT)
     expect(picture(lab, "score_steps").locator(".lv-step-row")).to_have_count(8)
 
 
-def test_the_sink_follows_the_token_and_the_head(lab):
-    strip = picture(lab, "token_strip", STRIPS["sink"])
-    strip.locator(".lv-chip").nth(6).click()
-    expect(grid(lab, "sink").locator(".lv-caption")).to_contain_text("was")
-    keys_of(grid(lab, "sink")).focus()
-    lab.page.keyboard.press("ArrowRight")
-    rows = picture(lab, "heat_map", MAPS["sink"])
-    expect(rows.locator(".lv-caption")).to_contain_text("layer 14")
-    report(
-        "key on the strip to the sink's grid",
-        lab.latencies(keys_of(strip), ["ArrowLeft"] * 4, grid(lab, "sink")),
-    )
-    curve = picture(lab, "line_plot")
-    keys_of(curve).focus()
+def test_the_sink_over_the_length(lab):
+    told = lab.page.locator("[role=status]", has_text="give more than half to the first token")
+    expect(told).to_contain_text("From token 8", timeout=30_000)
+    counts = picture(lab, "line_plot", LINES["counts"])
+    keys_of(counts).focus()
     lab.page.keyboard.press("End")
-    expect(curve.locator(".lv-readout")).to_contain_text("layer 29")
+    expect(told).to_contain_text("From token 512")
+    expect(grid(lab, "sink").locator(".lv-caption")).to_contain_text("From token 512")
+    expect(picture(lab, "line_plot", LINES["lengths"]).locator(".lv-readout")).to_contain_text("512")
+    handle = slider(lab, "From token number")
+    report(
+        "key on the slider to the sink's grid", lab.latencies(handle, ["ArrowLeft"] * 4, grid(lab, "sink"))
+    )
 
 
 def test_heads_are_found_by_tokens_and_by_behaviour(lab):
@@ -163,14 +166,11 @@ def test_heads_are_found_by_tokens_and_by_behaviour(lab):
     target = picture(lab, "token_strip", STRIPS["to"])
     source.locator(".lv-chip").nth(6).click()
     target.locator(".lv-chip").nth(1).click()
-    expect(table).to_contain_text("layer 13, head 8")
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 13, head 8")
+    expect(table).to_contain_text("L13·H8")
+    expect(large.locator(".lv-caption")).to_contain_text("L13·H8")
     keys_of(table).focus()
     lab.page.keyboard.press("ArrowDown")
-    expect(large.locator(".lv-caption")).to_contain_text("Layer 13, head 6")
-    report(
-        "key on “to” to the ranking", lab.latencies(keys_of(target), ["ArrowRight", "ArrowLeft"] * 2, table)
-    )
+    expect(large.locator(".lv-caption")).to_contain_text("L13·H6")
     by = lab.page.get_by_label("Rank by")
     by.select_option("induction")
     expect(lab.page.get_by_text("no token comes twice")).to_be_visible()
@@ -183,44 +183,44 @@ def test_a_text_that_wakes_a_head_is_found(lab):
     button(lab, "Search 24 texts").click()
     found = lab.page.get_by_label("Most awake first")
     expect(found).to_be_visible(timeout=200_000)
-    expect(picture(lab, "arcs", 1).locator(".lv-chip").nth(3)).to_be_visible()
-    tokens = picture(lab, "arcs", 1).locator(".lv-chips")
-    before = tokens.inner_text()
+    tokens = picture(lab, "arcs", ARCS["wake"]).locator(".lv-chips")
+    expect(tokens).to_contain_text("Kat")
     found.focus()
     lab.page.keyboard.press("ArrowDown")
-    expect(tokens).not_to_have_text(before, use_inner_text=True)
+    expect(tokens).to_contain_text("chat")
 
 
-def test_heads_are_turned_down_and_chosen(lab):
-    bars = picture(lab, "next_token_bars")
-    lead = lab.page.locator("[role=status]", has_text="Its lead over")
-    expect(lead).to_contain_text("4.83 → 4.25: that hardly matters")
-    report(
-        "key on the head slider to new bars",
-        lab.latencies(slider(lab, "Chosen heads"), ["ArrowRight"] * 5, bars),
-    )
-    lab.page.keyboard.press("Home")
-    button(lab, "the cats: were or was?").click()
-    expect(lead).to_contain_text("the answer has turned")
-    keys_of(grid(lab, "matter")).focus()
-    expect(grid(lab, "matter").locator(".lv-readout")).to_contain_text("layer 26, head 0")
-    lab.page.keyboard.press(" ")
-    expect(grid(lab, "matter").locator(".lv-readout")).to_contain_text("not chosen")
-    expect(bars.locator(".lv-caption")).to_contain_text("no head is chosen")
-    lab.page.keyboard.press(" ")
-    expect(lead).to_contain_text("the answer has turned")
-    button(lab, "Mary or John?").click()
-    expect(lead).to_contain_text("Mary")
+def test_heads_are_swapped_and_the_sentences_exchanged(lab):
+    told = lab.page.locator("[role=status]", has_text="of the way to the partner's")
+    expect(told).to_contain_text("16 % of the way", timeout=30_000)
+    table, bars = picture(lab, "heat_map", MAPS["leads"]), picture(lab, "next_token_bars")
+    keys_of(table).focus()
+    lab.page.keyboard.press("End")
+    expect(bars.locator(".lv-caption")).to_contain_text("swapped")
+    button(lab, "the one that looks hardest").click()
+    expect(bars.locator(".lv-caption")).to_contain_text("L13·H8: swapped")
+    button(lab, "exchange the two").click()
+    expect(sentence(lab)).to_have_value(CATS)
+    expect(grid(lab, "matter").locator(".lv-caption")).to_contain_text("cats")
+    partner(lab).fill("Hello")
+    partner(lab).press("Enter")
+    expect(lab.page.get_by_text("equally long and differ at two")).to_be_visible()
+    expect(table).to_be_hidden()
+    partner(lab).fill(CATS)
+    partner(lab).press("Enter")
+    say(lab, CAT)
+    expect(told).to_contain_text("16 % of the way", timeout=30_000)
 
 
 def test_nonsense_is_copied(lab):
-    curves = picture(lab, "line_plot", 1)
+    curves = picture(lab, "line_plot", LINES["copies"])
     keys_of(curves).focus()
     lab.page.keyboard.press("End")
     expect(curves.locator(".lv-readout")).to_contain_text("strongest induction heads off")
-    handle = slider(lab, "Heads off")
-    times = lab.latencies(handle, ["ArrowLeft"], curves, wait=1)
-    report("key on “Heads off” to new curves", times)
+    report(
+        "key on “Heads off” to new curves",
+        lab.latencies(slider(lab, "Heads off"), ["ArrowLeft"], curves, wait=1),
+    )
     expect(curves.locator(".lv-legend")).to_contain_text("the 7 strongest")
 
 
@@ -240,7 +240,7 @@ def test_whatever_is_typed(lab, model, text):
     if reading.tokens:
         caption = grid(lab, "atlas").locator(".lv-caption")
         n = len(reading.tokens)
-        expect(caption).to_contain_text("one token" if n == 1 else f"on your {n} tokens")
+        expect(caption).to_contain_text("one token" if n == 1 else f"on your {n} tokens", timeout=30_000)
     if reading.told:
         expect(lab.page.get_by_text(reading.told[-40:]).first).to_be_visible()
     assert lab.errors() == []
@@ -248,16 +248,15 @@ def test_whatever_is_typed(lab, model, text):
     assert lab.page.evaluate("window.hacked") is None
 
 
-def test_every_head_is_switched_off_in_turn(lab):
-    """With the first three layers as the model: 27 heads are off sooner than 270, and the same things happen."""
-    lab.run_code(THREE_LAYERS + "pictures.DoesItMatter(short)")
-    button(lab, "Switch off every head, one at a time").last.click()
-    expect(lab.page.get_by_text("correlate by")).to_be_visible(timeout=60_000)
-    expect(lab.page.get_by_text("Needed most for")).to_contain_text("was”⁩: layer")
+def test_every_head_is_swapped_in_turn(lab):
+    """With the first three layers as the model: 27 heads are swapped sooner than 270, and the same things happen."""
+    lab.run_code(THREE_LAYERS + f"pictures.DoesItMatter(views.Prompt(short, {CAT!r}), {CATS!r})")
+    button(lab, "Swap each head alone").last.click()
+    expect(lab.page.get_by_text("Looking hardest:").last).to_be_visible(timeout=60_000)
     effects = lab.page.locator("figure.lv-head_grid").last
-    expect(effects.locator(".lv-caption")).to_contain_text("when this one head is off")
+    expect(effects.locator(".lv-caption")).to_contain_text("Each head alone swapped")
     keys_of(effects).press("End")
-    expect(effects.locator(".lv-readout")).to_contain_text("layer 2, head")
+    expect(effects.locator(".lv-readout")).to_contain_text("L2·H")
 
 
 def test_costs_are_measured(lab):
@@ -272,14 +271,15 @@ def test_under_voila_in_dark(browser, voila_server):
     page = Lab(browser, voila_server)
     try:
         page.open("04_attention")
-        page.picture("score_steps").wait_for(timeout=120_000)
+        page.page.get_by_role("button", name="Show me").nth(2).wait_for(timeout=120_000)
         page.settle()
+        page.page.get_by_role("button", name="Show me").nth(2).click()  # "All heads at a glance"
         atlas = grid(page, "atlas")
         atlas.scroll_into_view_if_needed()
         expect(atlas).to_have_attribute("data-lv-theme", "dark")
         keys_of(atlas).focus()
         page.page.keyboard.press("ArrowUp")
-        expect(picture(page, "heat_map").locator(".lv-caption")).to_contain_text("Layer 13, head 7")
+        expect(picture(page, "heat_map").locator(".lv-caption")).to_contain_text("L13·H7")
         assert page.page.get_by_text("Traceback").count() == 0
         assert page.console == []
         assert page.outside == []

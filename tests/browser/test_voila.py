@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.mark.parametrize("name", ["00_the_loop", "03_position", "05_ffn"])
+@pytest.mark.parametrize("name", ["00_the_loop", "05_ffn"])
 def test_a_notebook_as_a_dark_page(open_voila, name):
     lab = open_voila(name)
     assert lab.errors() == []

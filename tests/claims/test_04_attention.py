@@ -7,9 +7,8 @@ import pytest
 
 from llmviz import Edits, attention, experiments
 from llmviz.edits import put
-from llmviz.views.attention import random_tokens
 from tests.claims import Measured
-from tests.claims.texts import TEXTS
+from tests.claims.texts import LONG, TEXTS
 
 # --- two heads make one skill: nonsense rows, repeated ---
 
@@ -27,7 +26,7 @@ BREAKERS = ((1, 4), (1, 5), (1, 3), (0, 8))  # zeroed, these early heads cost ev
 
 @lru_cache(maxsize=len(ROWS))
 def repeated(model, seed: int):
-    return model.trace(random_tokens(model, N, seed) * 2)
+    return model.trace(experiments.random_tokens(model, N, seed) * 2)
 
 
 def copied(trace) -> float:
@@ -117,12 +116,12 @@ def reader_off(model, rows=ROWS) -> Measured:
     )
 
 
-def no_early_head_costs_more(model, rows=ROWS) -> Measured:
+def no_early_head_costs_more(model, rows=ROWS, layers=range(READER[0])) -> Measured:
     """What the worst of all other heads before the reader's layer costs its score, against what the writer costs it."""
 
     def worst(trace) -> float:
         n_heads = trace.model.config.n_heads
-        heads = [(layer, head) for layer in reversed(range(READER[0])) for head in range(n_heads)]
+        heads = [(layer, head) for layer in reversed(layers) for head in range(n_heads)]
         lost = {one: score(trace) - score(off(trace, one)) for one in heads}
         writer = lost.pop(WRITER)
         return max(lost.values()) / writer
@@ -307,17 +306,18 @@ def right_lead(trace, noun: str) -> float:
     return lead if noun in SINGULAR else -lead
 
 
-def put_in(trace, layer: int, head: int, z: np.ndarray):
-    """What one head hands over to the last token, replaced."""
-    return trace.model.trace(trace.tokens, Edits(at={("z", layer): put(z, positions=-1, head=head)}))
+@lru_cache(maxsize=len(OTHER_NUMBER))
+def brought(model, noun: str) -> np.ndarray:
+    """What all heads hand over to the last token."""
+    return experiments.handed_over(about(model, noun))
 
 
-def handed_over(trace, layer: int, head: int) -> np.ndarray:
-    return trace.blocks[layer].attention_at(-1).z[head, 0]
+def with_head(model, noun: str, z: np.ndarray, *heads):
+    return model.trace(about(model, noun).tokens, experiments.swapped(z, heads))
 
 
 def swapped(model, noun: str, head=SPEAKER):
-    return put_in(about(model, noun), *head, handed_over(about(model, OTHER_NUMBER[noun]), *head))
+    return with_head(model, noun, brought(model, OTHER_NUMBER[noun]), head)
 
 
 def over_nouns(says: str, unit: str, agrees, measure, nouns) -> Measured:
@@ -360,24 +360,16 @@ def swap_elsewhere(model) -> Measured:
     )
 
 
-def swap_everywhere_else(model, nouns=OTHER_NUMBER) -> Measured:
+def swap_everywhere_else(model, nouns=OTHER_NUMBER, layers=None) -> Measured:
     """The largest loss of the lead that a swap at any head but L26·H0 brings, as a share of that head's."""
 
     def largest(noun: str) -> float:
         lead = right_lead(about(model, noun), noun)
-        config = model.config
-        lost = np.array(
-            [
-                [
-                    lead - right_lead(swapped(model, noun, (layer, head)), noun)
-                    for head in range(config.n_heads)
-                ]
-                for layer in reversed(range(config.n_layers))
-            ]
-        )[::-1]
-        speaker = lost[SPEAKER]
-        lost[SPEAKER] = -np.inf
-        return float(lost.max() / speaker)
+        some = range(model.config.n_layers) if layers is None else layers
+        heads = [(layer, head) for layer in reversed(some) for head in range(model.config.n_heads)]
+        lost = {one: lead - right_lead(swapped(model, noun, one), noun) for one in heads}
+        speaker = lost.pop(SPEAKER)
+        return max(lost.values()) / speaker
 
     says = "No other single head carries as much of the number as L26·H0"
     return over_nouns(says, "of its effect", lambda v: v < 0.75, largest, nouns)
@@ -407,15 +399,213 @@ def zeroed_plural(model) -> Measured:
 
 def mean_plural(model) -> Measured:
     """In place of what it hands over, the mean of that over other texts."""
-    mean = np.mean([handed_over(model.trace(text), *SPEAKER) for text in TEXTS.values()], axis=0)
+    mean = np.mean([experiments.handed_over(model.trace(text)) for text in TEXTS.values()], axis=0)
     says = "Held at its mean over other texts, it leaves most plural nouns their “were”, with a small lead"
     return over_nouns(
         says,
         "(lead)",
         lambda v: 0 < v < 1.5,
-        lambda noun: right_lead(put_in(about(model, noun), *SPEAKER, mean), noun),
+        lambda noun: right_lead(with_head(model, noun, mean, SPEAKER), noun),
         PLURAL,
     )
+
+
+# --- where one head looks ---
+
+
+def from_verb_to_noun(model, nouns=OTHER_NUMBER) -> Measured:
+    """L13·H8, from the verb: "The X that I saw yesterday was sleeping"."""
+
+    def weight(noun: str) -> float:
+        verb = " was" if noun in SINGULAR else " were"
+        trace = model.trace([*about(model, noun).tokens, *model.tokenizer.encode(verb + " sleeping")])
+        return float(experiments.weights_from(trace, 6)[*LOOKER, 1])
+
+    return over_nouns(
+        "L13·H8 looks from the verb to its noun", "of its weight", lambda v: v > 0.9, weight, nouns
+    )
+
+
+# --- a place to rest ---
+
+LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+WORDS = (" the", " cat", " yesterday", " Paris", " dog", " and", " of", "\n", " blue", " house")
+
+
+@lru_cache(maxsize=len(LONG))
+def resting(model, name: str) -> np.ndarray:
+    """How many heads give the first token more than half, from each of 512 tokens: no token sees what follows it."""
+    trace = model.trace(model.tokenizer.encode(LONG[name][:6000])[:512])
+    return (experiments.to_first(trace) > 0.5).sum(axis=(0, 1))
+
+
+def rest_over_the_length(model) -> Measured:
+    values = {f"{name}, token {n}": float(resting(model, name)[n - 1]) for n in LENGTHS for name in LONG}
+    return Measured("Heads that give the first token over half", values, "of 270 heads", lambda v: v > 135)
+
+
+def rest_early(model, texts=LONG) -> Measured:
+    values = {name: float(resting(model, name)[7]) for name in texts}
+    return Measured(
+        "From token 8 most heads rest on the first token", values, "of 270 heads", lambda v: v > 135
+    )
+
+
+def rest_late(model, texts=LONG) -> Measured:
+    values = {name: float(resting(model, name)[511]) for name in texts}
+    return Measured("From token 512 fewer than four in ten do", values, "of 270 heads", lambda v: v < 108)
+
+
+def first_value_is_short(model) -> Measured:
+    """The length of the first token's value, against the median of the others."""
+
+    def ratio(text: str) -> float:
+        lengths = experiments.value_lengths(model.trace(text))
+        return float(lengths[0] / np.median(lengths[1:]))
+
+    values = {name: ratio(text) for name, text in TEXTS.items()}
+    return Measured("The first token's value is short", values, "of the median one", lambda v: v < 0.35)
+
+
+def seven_times(model, word: str, first: str = "") -> np.ndarray:
+    encode = model.tokenizer.encode
+    return experiments.value_lengths(
+        model.trace([*(encode(first) if first else encode(word)), *encode(word) * 6])
+    )
+
+
+def the_same_are_all_sinks(model) -> Measured:
+    """A word seven times: its longest value, against the shortest of the six after another first token."""
+    values = {
+        word: seven_times(model, word).max() / seven_times(model, word, "The")[1:].min() for word in WORDS
+    }
+    return Measured(
+        "Seven times the same word: all are sinks", values, "of an ordinary value", lambda v: v < 0.5
+    )
+
+
+def another_first_is_the_sink(model) -> Measured:
+    """“Paris” and the same word six times: the value of “Paris”, against the shortest of the six."""
+    lengths = {word: seven_times(model, word, "Paris") for word in WORDS}
+    values = {word: one[0] / one[1:].min() for word, one in lengths.items()}
+    return Measured(
+        "After another first token only that one is", values, "of the shortest other", lambda v: v < 0.6
+    )
+
+
+FOREIGN = (
+    "Der Hund schläft unter dem Tisch.",
+    "Wir gehen morgen in die Stadt.",
+    "Ich habe das Buch nicht gelesen.",
+    "Die Kinder spielen im Garten.",
+    "Le train arrive à huit heures.",
+    "Je ne sais pas où il habite.",
+    "La petite fille mange une pomme.",
+    "El perro duerme debajo de la mesa.",
+    "Mañana vamos a la ciudad.",
+    "Il gatto dorme sul divano.",
+)
+ENGLISH = (
+    "The dog sleeps under the table.",
+    "Tomorrow we are going to town.",
+    "I have not read the book.",
+    "The children play in the garden.",
+    "The train arrives at eight o'clock.",
+    "I don't know where he lives.",
+    "The little girl eats an apple.",
+    "It was cold and it rained all day.",
+    "She opened the window and looked out.",
+    "Nobody knows why the shop is closed.",
+)
+
+
+def wakes(model, says: str, texts, agrees) -> Measured:
+    values = {text: float(experiments.awake(model.trace(text))[15, 3]) for text in texts}
+    return Measured(says, values, "of its weight on no sink", agrees)
+
+
+def wakes_on_other_languages(model) -> Measured:
+    return wakes(model, "L15·H3 wakes on German, French, Spanish, Italian", FOREIGN, lambda v: v > 0.65)
+
+
+def sleeps_on_english(model) -> Measured:
+    return wakes(model, "L15·H3 mostly rests on plain English", ENGLISH, lambda v: v < 0.4)
+
+
+# --- looking hard is a hint ---
+
+
+def lookers(model, noun: str) -> list[tuple[int, int]]:
+    """The three heads that look hardest from the last token to the noun."""
+    return experiments.strongest(experiments.weights_from(about(model, noun), -1)[..., 1], 3)
+
+
+def lost(model, noun: str, heads, z) -> float:
+    """Of the lead, with these heads handing over `z` at the last token, in %."""
+    lead = right_lead(about(model, noun), noun)
+    return 100 * (1 - right_lead(with_head(model, noun, z, *heads), noun) / lead)
+
+
+def nothing(model) -> np.ndarray:
+    config = model.config
+    return np.zeros((config.n_layers, config.n_heads, config.d_head), np.float32)
+
+
+def lookers_off_singular(model, nouns=SINGULAR) -> Measured:
+    says = "The three that look hardest off: a singular noun's “was” loses some of its lead"
+    return over_nouns(
+        says,
+        "% lost",
+        lambda v: 0 < v < 60,
+        lambda noun: lost(model, noun, lookers(model, noun), nothing(model)),
+        nouns,
+    )
+
+
+def lookers_off_plural(model, nouns=PLURAL) -> Measured:
+    says = "The three that look hardest off: a plural noun's “were” loses most of its lead"
+    return over_nouns(
+        says,
+        "% lost",
+        lambda v: v > 75,
+        lambda noun: lost(model, noun, lookers(model, noun), nothing(model)),
+        nouns,
+    )
+
+
+def random_off(model, nouns=OTHER_NUMBER) -> Measured:
+    """The control: the worst of five draws of three other heads."""
+
+    def worst(noun: str) -> float:
+        draws = [experiments.random_heads((30, 9), 3, lookers(model, noun), seed) for seed in range(5)]
+        return max(lost(model, noun, heads, nothing(model)) for heads in draws)
+
+    return over_nouns("Three random heads off cost little", "% lost", lambda v: v < 12, worst, nouns)
+
+
+def lookers_swapped(model, nouns=OTHER_NUMBER) -> Measured:
+    """Of the way to the lead in the partner's sentence."""
+
+    def way(noun: str) -> float:
+        partner = about(model, OTHER_NUMBER[noun])
+        lead, there = right_lead(about(model, noun), noun), right_lead(partner, noun)
+        return (
+            lost(model, noun, lookers(model, noun), brought(model, OTHER_NUMBER[noun]))
+            * lead
+            / (lead - there)
+        )
+
+    says = "The three that look hardest swapped: how far depends on the noun"
+    return over_nouns(says, "% of the way", lambda v: v > 40, way, nouns)
+
+
+def was_needs_nobody(model) -> Measured:
+    """After the first word alone."""
+    values = {
+        word: right_lead(model.trace(word), "cat")
+        for word in ("The", "A", "My", "Your", "This", "That", "Her", "Our", "Every", "Some")
+    }
+    return Measured("“was” leads after one word alone", values, "(lead)", lambda v: v > 0)
 
 
 # --- what a head says ---
@@ -482,7 +672,7 @@ def others_say_less(model, nouns=SINGULAR) -> Measured:
     return over_nouns(says, "other heads", lambda v: v == 0, more, nouns)
 
 
-def it_sums_up(model) -> Measured:
+def it_sums_up(model, texts=TEXTS) -> Measured:
     """Embedding, every head and every FFN, against the logit of the likeliest token."""
 
     def error(text: str) -> float:
@@ -499,6 +689,20 @@ def it_sums_up(model) -> Measured:
 
 
 CONCLUSIONS = (
+    from_verb_to_noun,
+    rest_over_the_length,
+    rest_early,
+    rest_late,
+    first_value_is_short,
+    the_same_are_all_sinks,
+    another_first_is_the_sink,
+    wakes_on_other_languages,
+    sleeps_on_english,
+    lookers_off_singular,
+    lookers_off_plural,
+    random_off,
+    lookers_swapped,
+    was_needs_nobody,
     copies,
     reader_looks,
     writer_off,
@@ -537,7 +741,54 @@ CONCLUSIONS = (
 
 # --- the page's wording, held to the numbers. The whole table takes minutes (`python -m tests.claims 04`) ---
 
-FEW = {name: ROWS[name] for name in ("row 0", "row 1", "row 7")}  # the extremes of most of them
+FEW = {name: ROWS[name] for name in ("row 1", "row 7")}  # the extremes of most of them
+
+
+def test_the_pages_head_looks_from_the_verb_to_its_noun(model):
+    assert from_verb_to_noun(model, ("cat", "cats", "king", "boys", "horse", "houses")).lowest > 0.925
+
+
+def test_many_heads_rest_in_short_texts_and_few_in_long_ones(model):
+    """Three texts: all of them take longer (`python -m tests.claims 04`)."""
+    few = ("a long story", "heapq.py", "formatstrings")
+    early, late = rest_early(model, few), rest_late(model, few)
+    assert early.agree == 2
+    assert late.agree == 3
+    assert early.lowest < 10  # the first two tokens share the part
+
+
+@pytest.mark.slow
+def test_heads_rest_over_the_length_of_ten_texts(model):
+    early, late = rest_early(model), rest_late(model)
+    assert early.agree == 9
+    assert late.agree == 10
+    others = [late.values[name] / early.values[name] for name in LONG if name != "formatstrings"]
+    assert 0.2 < min(others) < max(others) < 0.6
+
+
+def test_what_a_sink_is_no_place_and_no_word(model):
+    assert first_value_is_short(model).agree == 14
+    assert the_same_are_all_sinks(model).agree == 10
+    assert another_first_is_the_sink(model).agree == 10
+
+
+def test_a_head_that_wakes_on_other_languages(model):
+    assert wakes_on_other_languages(model).lowest > 0.65
+    assert sleeps_on_english(model).highest < 0.4
+
+
+def test_looking_hard_is_a_hint(model):
+    """The extremes: all nouns take longer."""
+    singular = lookers_off_singular(model, ("car", "cat", "chair"))
+    plural = lookers_off_plural(model, ("ships", "cats", "boys"))
+    assert singular.lowest < 5
+    assert 45 < singular.highest < 55
+    assert plural.lowest > 75
+    assert random_off(model, ("cats", "books")).highest < 20
+    swapped_too = lookers_swapped(model, ("car", "cats", "book"))
+    assert swapped_too.lowest < 15
+    assert swapped_too.highest > 75
+    assert was_needs_nobody(model).agree == 10
 
 
 def test_a_nonsense_row_is_copied_by_induction_heads(model):
@@ -562,14 +813,14 @@ def test_other_previous_token_heads_matter_little_singly(model):
 
 @pytest.mark.slow
 def test_no_other_early_head_costs_the_reader_more(model):
-    """One row: all of them take minutes."""
-    assert no_early_head_costs_more(model, {"row 0": 0}).highest < 1
+    """One row, and the layers in which a head costs it anything."""
+    assert no_early_head_costs_more(model, {"row 0": 0}, (0, 1, 16, 17)).highest < 1
 
 
 def test_other_heads_break_more_than_copying(model):
     assert breakers_off(model, FEW).highest < 0.5
     assert breakers_path(model, FEW).lowest > 0.8
-    few = {name: text for name, text in TEXTS.items() if name != "a long story"}
+    few = {name: text for name, text in TEXTS.items() if len(text) < 200}
     writer, breaker = (np.median([*bits_lost(model, head, few).values()]) for head in (WRITER, BREAKERS[0]))
     assert writer < 0.05 < 0.2 < breaker
 
@@ -583,11 +834,10 @@ def test_the_path_goes_through_the_keys(model):
 
 @pytest.mark.slow
 def test_the_writer_feeds_most_copying_heads(model):
-    two = {name: ROWS[name] for name in ("row 0", "row 7")}
-    fed = feeds_others(model, two)
-    assert fed.lowest == fed.highest == 6
-    assert all_paths_k(model, two).highest < 0.2
-    assert all_paths_v(model, two).lowest > 0.75
+    one = {"row 7": ROWS["row 7"]}
+    assert feeds_others(model, one).highest == 6
+    assert all_paths_k(model, one).highest < 0.2
+    assert all_paths_v(model, one).lowest > 0.75
 
 
 def test_the_verb_that_fits_leads(model):
@@ -602,8 +852,8 @@ def test_a_swap_at_one_head_turns_the_verb(model):
 
 @pytest.mark.slow
 def test_no_other_head_carries_as_much_of_the_number(model):
-    """One noun of each number: all of them take minutes."""
-    assert swap_everywhere_else(model, ("cat", "cats")).highest < 0.75
+    """One noun, and the layers in which a swap does anything."""
+    assert swap_everywhere_else(model, ("cats",), (13, 21, 25, 26, 27)).highest < 0.75
 
 
 def test_zeroing_and_the_mean_are_other_tests(model):
@@ -621,4 +871,5 @@ def test_on_plurals_the_head_says_were_and_on_singulars_nothing_like_was(model):
 
 
 def test_heads_and_ffns_sum_to_the_logit(model):
-    assert it_sums_up(model).highest < 1e-3
+    few = {name: TEXTS[name] for name in ("a fact", "code", "French", "the same word")}
+    assert it_sums_up(model, few).highest < 1e-3

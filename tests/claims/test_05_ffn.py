@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments
-from llmviz.views.ffn.fact import CAPITALS, Pair, measured, mover, off, pair_of, put_in, steps
+from llmviz.experiments import Pair, mover, off_at, pair_of, put_in
+from llmviz.views.ffn.fact import CAPITALS, measured, steps
 from llmviz.views.ffn.follow_the_fact import pairs
 from llmviz.views.ffn.population import STORY, agreement
 from llmviz.views.ffn.who_writes import doubled, enough_for_half, gates_below_zero
@@ -180,7 +181,9 @@ def three_ffns_off(model) -> Measured:
     """Of 5–7, 8–10, 11–13 and 13–15 the one that costs most."""
     values = {
         name: 100
-        * min(float(pair.shares(off("ffn_out", range(at, at + 3), pair.subject))[0]) for at in (5, 8, 11, 13))
+        * min(
+            float(pair.shares(off_at("ffn_out", range(at, at + 3), pair.subject))[0]) for at in (5, 8, 11, 13)
+        )
         / _own(pair)
         for name, pair in _pairs(model).items()
     }
@@ -449,7 +452,7 @@ def test_the_last_ffns_say_it(model):
 
 def test_ffn_eleven_is_needed_at_the_first_token(model):
     pair = _pairs(model)["France"]
-    at = {position: pair.shares(off("ffn_out", [11], position))[0] for position in (0, pair.subject)}
+    at = {position: pair.shares(off_at("ffn_out", [11], position))[0] for position in (0, pair.subject)}
     assert at[0] < 0.01 < 0.7 < at[pair.subject]
 
 

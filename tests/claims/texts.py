@@ -1,5 +1,12 @@
 """Texts of different kinds and lengths on which conclusions are tried. None of them stands on a page as its example."""
 
+import heapq
+import inspect
+import json.decoder
+from pydoc_data.topics import topics
+
+from llmviz.views.kit.picture import STATIC
+
 TEXTS = {
     "a short start": "My favourite colour is",
     "a fact": "The largest planet of the solar system is",
@@ -27,4 +34,14 @@ TEXTS = {
     "the case, and put on his coat to look after the aerial. Outside the air was strangely still. There was no "
     "wind, no sound of the sea, and where the lights of the village should have been there was nothing at all. "
     "He stood at the rail for a long time. Then, far below, somebody knocked at the door of the",
+}
+
+# Ten texts of more than 512 tokens: fiction, a mixture, code, and chapters that every Python brings along.
+CHAPTERS = ("operator-summary", "objects", "debugger", "specialnames", "naming", "formatstrings")
+LONG = {
+    "a long story": (STATIC / "a_long_story.txt").read_text("utf-8"),
+    "many short texts": "\n\n".join(TEXTS.values()),
+    "heapq.py": inspect.getsource(heapq),
+    "json/decoder.py": inspect.getsource(json.decoder),
+    **{chapter: topics[chapter] for chapter in CHAPTERS},
 }

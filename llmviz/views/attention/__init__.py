@@ -1,13 +1,11 @@
 """Pictures of stage 4: one head taken apart, all heads at once, a finder, and experiments that switch heads off."""
 
 from llmviz.views.attention.by_hand import HeadByHand
-from llmviz.views.attention.claims import claims
 from llmviz.views.attention.cost import Cost
 from llmviz.views.attention.does_it_matter import DoesItMatter
 from llmviz.views.attention.finder import HeadFinder
 from llmviz.views.attention.head_explorer import HeadExplorer
-from llmviz.views.attention.heads import overview
-from llmviz.views.attention.induction import Induction, random_tokens
+from llmviz.views.attention.induction import Induction
 from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads
 from llmviz.views.attention.wake_up import WakeUp
@@ -24,7 +22,4 @@ __all__ = [
     "TwoHeads",
     "WakeUp",
     "WhatAHeadSays",
-    "claims",
-    "overview",
-    "random_tokens",
 ]

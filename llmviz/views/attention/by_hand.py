@@ -11,7 +11,6 @@ from llmviz.model import BlockTrace, Trace
 from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
-from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, checkbox, row, slider
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
@@ -22,9 +21,9 @@ from llmviz.views.provenance import Explanation, Operand
 
 
 class HeadByHand(Explorer):
-    """One head, one query, taken apart: q, k and v, products, scores, shares, values, and what the head adds.
+    """One head, one query, taken apart in four pictures: products, shares, values, and what the head adds.
 
-    Sliders for layer, head and query; the strip chooses the query, too. A click on a line of the table chooses the key
+    Sliders for layer and head; the strip chooses the query. A click on a line of the table chooses the key
     whose products are shown. Two switches leave out the division by √d_head or the mask in this one layer.
     """
 
@@ -32,19 +31,16 @@ class HeadByHand(Explorer):
         config = trace_of(source).model.config
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.query = slider(0, "Query token", 0, stage="attention")
         self.no_scale = checkbox(f"without ÷ √{config.d_head}")
         self.no_mask = checkbox("without the mask")
         self.strip = TokenStrip([], stage="attention", caption="From which token? (the query)")
         of_head, of_model = np.zeros((3, config.d_head)), np.zeros((3, config.d_model))
-        self.vectors = VectorPicture(of_head, index_name="number", stage="attention")
         self.products = VectorPicture(of_head, index_name="number", stage="attention")
         self.product_told = Told()
         self.steps = ScoreSteps(stage="attention")
         self.values = VectorPicture(of_head, index_name="number", stage="attention")
         self.stream = VectorPicture(of_model, index_name="dimension", stage="attention")
         self.stream_told = Told()
-        self.vectors.provenance = self._explain_vector
         self.products.provenance = self._explain_product
         self.steps.provenance = self._explain_step
         self.values.provenance = self._explain_value
@@ -52,10 +48,8 @@ class HeadByHand(Explorer):
         self._wanted, self._query, self._key = query, 0, None
         super().__init__(
             [
-                row(self.layer, self.head, self.query),
-                row(self.no_scale, self.no_mask),
+                row(self.layer, self.head, self.no_scale, self.no_mask),
                 self.strip,
-                self.vectors,
                 self.products,
                 self.product_told,
                 self.steps,
@@ -67,7 +61,6 @@ class HeadByHand(Explorer):
         self.follow(source, self.show)
         for control in (self.layer, self.head, self.no_scale, self.no_mask):
             control.observe(self._draw, "value")
-        self.query.observe(self._pick_query, "value")
         self.strip.observe(self._pick_query, "selected")
         self.steps.observe(self._pick_key, "selected")
 
@@ -117,15 +110,7 @@ class HeadByHand(Explorer):
         self._scores[:seen], self._weights[:seen] = self._row.scores[head, 0], self._row.pattern[head, 0]
         self._raw = raw_scores(block, head, query)
         self._shared = trace.model.config.kv_head_of(head)
-        name = head_name(layer, head)
         piece = isolated(trace.pieces[query])
-        self.vectors.change(
-            values=np.stack(
-                [block.q[head, query], block.k[self._shared, query], block.v[self._shared, query]]
-            ),
-            labels=["query q", "key k", "value v"],
-            caption=f"1 · What {name} makes of {piece}: what it looks for, what it offers, what it would hand over",
-        )
         self._draw_products()
         self.steps.change(
             pieces=trace.pieces,
@@ -135,14 +120,12 @@ class HeadByHand(Explorer):
             weights=self._weights,
             scaled=tempted.edits.score_scale,
             selected=self.key,
-            caption=f"3 · From products to shares: {piece} looks at every key; {name}",
+            caption=f"2 · From products to shares: {piece} and every key",
         )
         strip = {"weights": self._weights, "selected": query}
         if self.strip.pieces != trace.pieces:
             strip = {"pieces": trace.pieces, "ids": trace.tokens} | strip
         self.strip.change(**strip)
-        self.query.max = min(len(trace.tokens), theme.MAX_TOKENS) - 1
-        self.query.value = query
         self._draw_values()
         self._draw_stream()
 
@@ -156,10 +139,11 @@ class HeadByHand(Explorer):
         block = trace.blocks[self.layer.value]
         q, k = block.q[head, query], block.k[self._shared, key]
         of_query, of_key = isolated(trace.pieces[query]), isolated(trace.pieces[key])
+        name = head_name(self.layer.value, head)
         self.products.change(
             values=np.stack([q, k, q * k]),
             labels=["query q", "key k", "q × k"],
-            caption=f"2 · {of_query} asks (q), {of_key} offers (k): their {len(q)} products, added up, are q · k",
+            caption=f"1 · {name}: {of_query} asks (q), {of_key} offers (k). Their {len(q)} products add up to q · k",
         )
         raw, score, weight = self._raw[key], self._scores[key], self._weights[key]
         root = f"√{len(q)} = {np.sqrt(len(q)):.3g}"
@@ -184,7 +168,7 @@ class HeadByHand(Explorer):
         self.values.change(
             values=np.stack([*rows, self._row.z[head, 0]]),
             labels=[*labels, "sum: z"],
-            caption="4 · The values, each times its share, added up: what this head carries over",
+            caption="3 · The values, each times its share, added up: what this head carries over",
         )
 
     def _draw_stream(self) -> None:
@@ -196,7 +180,7 @@ class HeadByHand(Explorer):
         self.stream.change(
             values=self._adds,
             labels=["stream before", "this head adds", f"all {len(W_O)} heads add"],
-            caption="5 · z times W_O, added to the residual stream of the query",
+            caption="4 · z times W_O, added to the residual stream of the query",
         )
         lengths = np.linalg.norm(self._adds, axis=1)
         self.stream_told.say(
@@ -205,25 +189,6 @@ class HeadByHand(Explorer):
         )
 
     # where the numbers come from
-
-    def _explain_vector(self, which: int, i: int) -> Explanation:
-        trace, layer, query = self.shown, self.layer.value, self._query
-        if which == 0:
-            return turned_number(trace, layer, self.head.value, query, "q", i)
-        if which == 1:
-            return turned_number(trace, layer, self._shared, query, "k", i)
-        x, source = read_by_heads(trace, layer, query)
-        column = trace.model.weights.layers[layer].W_V[self._shared][:, i]
-        return Explanation(
-            f"Number {i} of the value of {isolated(trace.pieces[query])}",
-            "v = norm(stream) · W_V; RoPE turns no value",
-            [
-                Operand("x", x, source),
-                Operand("column", column, f"model.weights.layers[{layer}].W_V[{self._shared}][:, {i}]"),
-            ],
-            "x @ column",
-            trace.blocks[layer].v[self._shared, query, i],
-        )
 
     def _explain_product(self, which: int, i: int) -> Explanation:
         trace, layer, head = self.shown, self.layer.value, self.head.value

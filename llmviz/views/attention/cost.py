@@ -63,7 +63,7 @@ class Cost(Experiment):
         c = self.model.config
         block = self.model.trace([0]).blocks[0]  # one token
         kept = c.n_layers * (block.k.nbytes + block.v.nbytes)
-        kb, mb = kept / 1024, kept * c.n_ctx / 2**20
+        kb, mb = kept / 1e3, kept * c.n_ctx / 1e6
         times = c.group_size
         return [
             f"Memory a token: keys and values of {c.n_layers} layers × {c.n_kv_heads} heads × {c.d_head} numbers are "
@@ -88,14 +88,18 @@ class Cost(Experiment):
     def _cost_at(self, ids: list[int]) -> tuple[float, float, float]:
         """Seconds for one more token with the cache, without it, and of the latter for scores, softmax and mixing."""
         model = self.model
-        model.forget()
-        without = seconds(lambda: model.trace(ids))  # nothing is kept: all tokens run again for the next one
+        without = min(seconds(lambda: self._from_nothing(ids)) for _ in range(3))
         block = model.trace(ids).blocks[0]
         q, k, v = block.q, block.k, block.v
-        quadratic = len(model.weights.layers) * min(seconds(lambda: _look_and_mix(q, k, v)) for _ in range(2))
+        quadratic = len(model.weights.layers) * min(seconds(lambda: _look_and_mix(q, k, v)) for _ in range(3))
         steps = model.generate(ids, max_new_tokens=4)
         next(steps)  # its logits are those of the trace
         return min(seconds(lambda: next(steps, None)) for _ in range(3)), without, quadratic
+
+    def _from_nothing(self, ids: list[int]) -> None:
+        """Nothing is kept: all tokens run again for the next one."""
+        self.model.forget()
+        self.model.trace(ids)
 
     def _show(self, timing: Timing) -> None:
         x = np.array(timing.lengths, np.float32)

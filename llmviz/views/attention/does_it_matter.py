@@ -1,270 +1,252 @@
-"""Heads turned down or up, and what the model says then."""
+"""Heads switched off, set to a mean, or swapped with another sentence's, and what the model says then."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 
-from llmviz import Edits, experiments, ops
-from llmviz.model import Model, Trace
+from llmviz import experiments, ops
+from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name
-from llmviz.views.kit.background import Experiment, Steps
-from llmviz.views.kit.controls import Told, button, row, slider
+from llmviz.views.attention.wake_up import SENTENCES
+from llmviz.views.kit.background import Background, Experiment, Steps
+from llmviz.views.kit.controls import Told, button, row, wide
+from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.token_strip import TokenStrip
 
-
-@dataclass(frozen=True)
-class Preset:
-    """A text whose next token tests something: the right answer against another one, and the token that tells."""
-
-    name: str
-    text: str
-    answer: str
-    other: str
-    key: str  # the piece that heads should look at
-    n: int  # how many of the heads that look at it most are chosen at first
-
-
-PRESETS = (
-    Preset("the cat: was or were?", "The cat that I saw yesterday", " was", " were", " cat", 3),
-    Preset("the cats: were or was?", "The cats that I saw yesterday", " were", " was", " cats", 1),
-    Preset("the keys: are or is?", "The keys to the old cabinet", " are", " is", " keys", 1),
-    Preset(
-        "Mary or John?",
-        "When Mary and John went to the store, John gave a drink to",
-        " Mary",
-        " John",
-        " Mary",
-        1,
-    ),
-)
+WAYS = ("as it is", "off", "mean", "swapped")
+N_DRAWS = 3  # of random heads
 
 
 class DoesItMatter(Experiment):
-    """Turn chosen heads down or up, from 0 to 2, and see what the model would say next.
+    """Two sentences that differ in a word, and in a later one that depends on it: which heads bring the news?
 
-    The lead of an answer is its logit minus the other answer's: how much the model prefers it. `lead_before` and
-    `lead` hold it as the model is, and as the slider has it.
+    Chosen heads, and as many at random, hand over nothing, their mean over other texts, or what they hand over in the
+    other sentence; always at the one token before the later word. `leads` [4, 4]: how far the first sentence's word is
+    then ahead of the other's (difference of the logits), a row each for the first sentence with the chosen heads and
+    with random ones, and for the second; a column each of `WAYS`.
     """
 
-    def __init__(self, model: Model, *, preset: int = 0):
-        super().__init__("Switch off every head, one at a time")
-        config = model.config
-        self.model = model
-        self.preset = ipywidgets.ToggleButtons(
-            options=[(one.name, i) for i, one in enumerate(PRESETS)], value=preset
+    def __init__(self, prompt: Prompt, partner: str):
+        super().__init__("Swap each head alone")
+        self.model, self.prompt = prompt.language_model, prompt
+        label = "Its partner: another word, and what becomes of the word that depends on it"
+        self.partner = Prompt(self.model, partner, label=label)
+        self.exchange = button("exchange the two")
+        self.grid = empty_grid(self.model.config, toggles=True)
+        self.top = [button("the one that looks hardest"), button("the three that look hardest")]
+        self.table = HeatMap(
+            np.full((4, 4), np.nan),
+            [""] * 4,
+            WAYS,
+            kind="signed",
+            row_axis="sentence",
+            col_axis="what the heads hand over",
+            quantity="lead",
+            numbers="always",
+            selected=[0, 1],
         )
-        self.preset.style.button_width = "auto"
-        self.box = Prompt(model, "", label="Text, up to the token to be guessed (Enter runs)")
-        self.answer = ipywidgets.Text(
-            "", description="Answer", continuous_update=False, layout={"width": "190px"}
-        )
-        self.other = ipywidgets.Text(
-            "", description="against", continuous_update=False, layout={"width": "190px"}
-        )
-        self.strip = TokenStrip(
-            [], stage="attention", caption="Which token should the heads look at? (from the last token)"
-        )
-        self.grid = empty_grid(config, toggles=True)
-        self.top = [button(f"strongest {n}") for n in (1, 3, 8)]
-        self.random = button("as many others, at random")
-        self.none = button("none")
-        self.scale = slider(0.0, "Chosen heads × ", 2.0, step=0.05, stage="attention")
-        self.bars = empty_bars(model, n=min(10, config.n_vocab), before_label="as the model is")
-        self.effects = empty_grid(config, kind="signed", measure="change of the lead")
-        self.effects.layout.display = "none"
+        self.bars = empty_bars(self.model, n=min(8, self.model.config.n_vocab), before_label="as it is")
+        self.effects = empty_grid(self.model.config, kind="signed", measure="share of the way")
         self.effect_told = Told()
-        self._seed = 0
-        self.children = (
-            self.preset,
-            self.box,
-            row(self.answer, self.other),
-            self.strip,
-            self.grid,
-            row(*self.top, self.random, self.none),
-            self.scale,
-            self.told,
-            self.bars,
-            row(*self.buttons, self.progress),
-            self.effects,
-            self.effect_told,
+        self._filling, self._means = Background(self), None
+        self.shown = ipywidgets.VBox(
+            [
+                self.grid,
+                row(*self.top),
+                row(wide(self.table, 520), wide(self.bars, 420)),
+                self.told,
+                row(*self.buttons, self.progress),
+                self.effects,
+                self.effect_told,
+            ]
         )
-        self.box.observe(self._new_text, "trace")
-        self.strip.observe(self._look, "selected")
-        self.preset.observe(self._set, "value")
+        self.misfit = Told()
+        self.children = (row(self.partner, self.exchange), self.misfit, self.shown)
+        self.follow(prompt, self.show)
+        self.partner.observe(self._pair_up, "trace")
+        self.exchange.on_click(self._exchange)
         self.grid.observe(self.run, "chosen")
-        self.scale.observe(self.run, "value")
-        for box in (self.answer, self.other):
-            box.observe(self._new_answer, "value")
-        for one, n in zip(self.top, (1, 3, 8)):
-            one.on_click(lambda _, n=n: self.choose(experiments.strongest(self._weights, n)))
-        self.random.on_click(self._choose_random)
-        self.none.on_click(lambda _: self.choose([]))
-        self.buttons[0].on_click(self.switch_each_off)
-        self._set()
+        self.table.observe(self._tell, "selected")
+        self.effects.observe(self._choose_one, "selected")
+        for one, n in zip(self.top, (1, 3)):
+            one.on_click(lambda _, n=n: self.choose(experiments.strongest(self.weights, n)))
+        self.buttons[0].on_click(self.swap_each)
 
     def choose(self, heads: Iterable[Sequence[int]]) -> None:
         """Choose these heads (layer, head) and no others."""
         self.grid.chosen = [list(one) for one in heads]
 
-    def _choose_random(self, _button) -> None:
-        self._seed += 1
-        besides = experiments.strongest(self._weights, 20)
-        self.choose(
-            experiments.random_heads(self._weights.shape, max(1, len(self.grid.chosen)), besides, self._seed)
-        )
+    @by_the_reader
+    def _choose_one(self, change) -> None:
+        self.choose([change["new"]])
 
-    @one_at_a_time
-    def _set(self, _change=None) -> None:
-        preset = PRESETS[self.preset.value]
+    def _exchange(self, _button) -> None:
+        texts = self.partner.box.value, self.prompt.box.value
         with self.quietly():
-            self.box.box.value = preset.text
-            self.answer.value, self.other.value = preset.answer, preset.other
-            pieces = self.trace.pieces
-            self.strip.selected = pieces.index(preset.key) if preset.key in pieces else 0
-            best = experiments.strongest(self._weights, preset.n)
-            self.grid.selected = list(best[0])
-            self.choose(best)
-        self.run()
+            self.prompt.box.value, self.partner.box.value = texts
+        self._pair_up()
 
-    @property
-    def trace(self) -> Trace:
-        return self.box.trace
+    def show(self, _trace: Trace) -> None:
+        """Another sentence."""
+        self._pair_up()
 
-    @one_at_a_time
-    def _new_text(self, _change=None) -> None:
+    @by_the_reader
+    def _pair_up(self, _change=None) -> None:
+        """Find the word that is exchanged and the one that depends on it: where the two first and last differ."""
         self.stop()
-        self.probs_before = ops.softmax(self.trace.logits)
-        self.strip.change(
-            pieces=self.trace.pieces, ids=self.trace.tokens, selected=min(1, len(self.trace.tokens) - 1)
-        )
+        self._filling.stop()
+        one, other = self.prompt.trace.tokens, self.partner.trace.tokens
+        apart = [i for i, (a, b) in enumerate(zip(one, other)) if a != b]
+        fits = len(one) == len(other) and len(apart) > 1
+        self.shown.layout.display = "" if fits else "none"
         self.effects.layout.display = "none"
-        self.effect_told.say("")
-        self._look()
-        self.run()
-
-    @one_at_a_time
-    def _look(self, _change=None) -> None:
-        key = self.strip.selected
-        if key is None:
-            return
-        self._key = key
-        self._weights = experiments.weights_from(self.trace, len(self.trace.tokens) - 1)[..., key]
-        last, looked_at = (isolated(self.trace.pieces[i]) for i in (-1, key))
-        self.grid.change(
-            values=four_axes(self._weights),
-            caption=f"Every head's weight from the last token, {last}, to {looked_at}. Click heads to choose them "
-            "(dashed)",
+        self.effect_told.say()
+        sizes = f"Tokens in your text: {len(one)}, in its partner: {len(other)}; places that differ: {len(apart)}."
+        wanted = (
+            "They should be equally long and differ at two: the word that is exchanged, and a later one that"
         )
-
-    def _token(self, box: ipywidgets.Text) -> int | None:
-        """The first token of what is typed as an answer."""
-        try:
-            ids = self.model.tokenizer.encode(box.value)
-        except ValueError:
-            return None
-        return ids[0] if ids else None
-
-    def _lead(self, logits: np.ndarray) -> float:
-        a, b = self._token(self.answer), self._token(self.other)
-        return float(logits[a] - logits[b]) if None not in (a, b) else np.nan
-
-    @one_at_a_time
-    def _new_answer(self, _change=None) -> None:
-        self.stop()
+        self.misfit.say("" if fits else f"{sizes} {wanted} depends on it.")
+        if not fits:
+            return
+        first, last = apart[0], apart[-1]
+        self.answers = one[last], other[last]
+        self.runs = [self.model.trace(tokens[:last]) for tokens in (one, other)]
+        self.key = isolated(self.prompt.trace.pieces[first])
+        self.weights = experiments.weights_from(self.runs[0], -1)[..., first]
+        best = experiments.strongest(self.weights, 3)
+        here = isolated(self.runs[0].pieces[-1])
+        words = [visible(run.pieces[first]) for run in self.runs]
+        names = [f"{word}, {heads}" for word in words for heads in ("these heads", "random")]
+        with self.quietly():
+            self.grid.change(
+                values=four_axes(self.weights),
+                selected=list(best[0]),
+                chosen=[list(one) for one in best],
+                caption=f"Every head's weight from {here} to {self.key}. Click heads to choose them (dashed)",
+            )
+            self.table.change(
+                values=np.full((4, 4), np.nan),
+                row_labels=names,
+                caption=f"Lead of {self._word(0)} over {self._word(1)} (difference of the logits; below zero "
+                f"{self._word(1)} leads). Click a number: the bars show its run",
+            )
         self.run()
+
+    def _word(self, which: int) -> str:
+        return isolated(self.model.tokenizer.pieces([self.answers[which]])[0])
+
+    def lead(self, run: Trace) -> float:
+        """How far the first sentence's word is ahead of the other's."""
+        return float(run.logits[self.answers[0]] - run.logits[self.answers[1]])
 
     @by_the_reader
     def run(self, _change=None) -> None:
-        """Run the model with the chosen heads scaled; the layers before them are taken from the run as it is."""
-        heads = [tuple(one) for one in self.grid.chosen]
-        try:
-            self.after = self.model.trace(
-                self.trace.tokens, Edits(head=dict.fromkeys(heads, self.scale.value))
-            )
-        except (ValueError, FloatingPointError) as error:
-            self.told.say(str(error))
+        """Run both sentences with the chosen heads changed, and then with as many random ones."""
+        self._filling.start(self._fill())
+
+    def _fill(self) -> Steps:
+        if self._means is None:
+            over = []
+            for text in SENTENCES:
+                over.append(experiments.handed_over(self.model.trace(text)))
+                yield 0.001
+            self._means = np.mean(over, axis=0)
+        chosen = [tuple(one) for one in self.grid.chosen]
+        draws = [experiments.random_heads(self.weights.shape, len(chosen), chosen, i) for i in range(N_DRAWS)]
+        handed = [experiments.handed_over(run) for run in self.runs]
+        self.leads, self.probs = np.full((4, 4), np.nan), {}
+        for place, some in ((0, [chosen]), (2, [chosen]), (1, draws), (3, draws)):
+            run, swap = self.runs[place // 2], handed[1 - place // 2]
+            for way, z in enumerate((None, np.zeros_like(swap), self._means, swap)):
+                after = [run if z is None else self._with(run, z, heads) for heads in some]
+                self.leads[place, way] = np.mean([self.lead(one) for one in after])
+                self.probs[place, way] = np.mean(
+                    [ops.softmax(one.logits.astype(float)) for one in after], axis=0
+                )
+                if place % 2:
+                    yield 0.001
+            if place != 1:
+                self._draw()
+        self._tell()
+
+    def _with(self, run: Trace, z: np.ndarray, heads: list[tuple[int, int]]) -> Trace:
+        return self.model.trace(run.tokens, experiments.swapped(z, heads))
+
+    def _draw(self) -> None:
+        with self.quietly():
+            self.table.change(values=self.leads)
+        self._tell()
+
+    @by_the_reader
+    def _tell(self, _change=None) -> None:
+        at = tuple(self.table.selected or (0, 1))
+        if at not in self.probs:
             return
-        probs = ops.softmax(self.after.logits)
-        name = ", ".join(head_name(*one) for one in heads[:8]) + (" …" if len(heads) > 8 else "")
-        with self.bars.hold_sync():  # one message
-            self.bars.show(probs, before=self.probs_before)
-            self.bars.caption = (
-                f"The next token with {name} × {self.scale.value:g}"
-                if heads
-                else "The next token; no head is chosen"
-            )
-        self.lead_before, self.lead = self._lead(self.trace.logits), self._lead(self.after.logits)
-        if np.isnan(self.lead):
-            self.told.say("Type an answer and another one to compare it with, each with a space in front.")
-            return
-        a, b = self._token(self.answer), self._token(self.other)
-        answer, other = (isolated(self.model.tokenizer.pieces([one])[0]) for one in (a, b))
-        change = self.lead - self.lead_before
-        verdict = (
-            "the answer has turned"
-            if self.lead * self.lead_before < 0
-            else "that hardly matters"
-            if abs(change) < 0.15 * abs(self.lead_before)
-            else "that matters, but the answer stands"
+        place, way = at
+        before, after = self.probs[place // 2 * 2, 0], self.probs[at]
+        heads = ", ".join(head_name(*one) for one in self.grid.chosen[:8]) or "no head"
+        whose = f"{len(self.grid.chosen)} random heads ({N_DRAWS} draws)" if place % 2 else heads
+        self.bars.show(after, before=before)
+        self.bars.caption = f"The next token, {whose}: {WAYS[way]}"
+        (one, other), leads = self.answers, self.leads
+        alone = self.lead(self.model.trace(self.runs[0].tokens[:1]))
+        way_there = (
+            (leads[0, 0] - leads[0, 3]) / (leads[0, 0] - leads[2, 0])
+            if leads[0, 0] != leads[2, 0]
+            else np.nan
         )
         self.told.say(
-            f"Logit of {answer}: {self.trace.logits[a]:.2f} → {self.after.logits[a]:.2f}; its probability: "
-            f"{percent(self.probs_before[a])} → {percent(probs[a])}.",
-            f"Its lead over {other} (difference of the logits): {self.lead_before:.2f} → {self.lead:.2f}"
-            + (f": {verdict}." if heads else "."),
+            f"{heads}. Swapped, they take the lead {percent_of(way_there)} of the way to the partner's; off, it goes "
+            f"from {leads[0, 0]:.2f} to {leads[0, 1]:.2f}.",
+            f"In the chosen run: {self._word(0)} {percent(before[one])} → {percent(after[one])}, {self._word(1)} "
+            f"{percent(before[other])} → {percent(after[other])}.",
+            f"After the first token alone, {isolated(self.runs[0].pieces[0])}, the lead is {alone:.2f}.",
         )
 
     @one_at_a_time
-    def switch_each_off(self, _button=None) -> None:
-        """For every head alone: by how much the answer's lead changes when it is off. [n_layers, n_heads]"""
-        a, b = self._token(self.answer), self._token(self.other)
-        if None in (a, b):
-            self.effect_told.say("Type an answer and another one first.")
-            return
-        self.start(self._each_off(), self.buttons[0])
+    def swap_each(self, _button=None) -> None:
+        """For every head alone: how much of the way to the partner's lead its swap goes. [n_layers, n_heads]"""
+        self.start(self._each(), self.buttons[0])
 
-    def _each_off(self) -> Steps:
-        base = self._lead(self.trace.logits)
-        effect = np.zeros_like(self._weights)
-        leads = experiments.each_head_off(self.model, self.trace.tokens, lambda run: self._lead(run.logits))
-        for done, (layer, head, lead) in enumerate(leads, start=1):
-            effect[layer, head] = lead - base
+    def _each(self) -> Steps:
+        run, other = self.runs
+        base, there = self.lead(run), self.lead(other)
+        effect = np.zeros_like(self.weights)
+        swaps = experiments.each_head_swapped(
+            self.model, run.tokens, experiments.handed_over(other), self.lead
+        )
+        for done, (layer, head, lead) in enumerate(swaps, start=1):
+            effect[layer, head] = (base - lead) / (base - there)
             yield done / effect.size
         self.effect = effect
-        limit = float(f"{np.abs(effect).max() or 1:.2g}")
-        needed, looked = experiments.strongest(-effect, 3), experiments.strongest(self._weights, 3)
-        answer, key = self.answer.value, self.trace.pieces[self._key]
-        self.effects.change(
-            values=four_axes(effect),
-            limit=limit,
-            selected=list(needed[0]),
-            chosen=[list(one) for one in looked],
-            caption=f"How the lead of {isolated(answer)} changes when this one head is off. Dashed: the three that "
-            f"look most at {isolated(key)}",
-        )
+        carry, look = experiments.strongest(effect, 3), experiments.strongest(self.weights, 3)
+        with self.quietly():
+            self.effects.change(
+                values=four_axes(effect),
+                limit=1.0,
+                selected=list(carry[0]),
+                chosen=[list(one) for one in look],
+                caption="Each head alone swapped: how much of the way to the partner's lead it goes. Dashed: the three "
+                f"that look hardest at {self.key}. Click one to choose it above",
+            )
         self.effects.layout.display = ""
         told = [
-            f"{head_name(*one)}: {effect[one]:+.2f} (weight {self._weights[one]:.2f})"
-            for one in (*looked, *needed)
+            f"{head_name(*one)} {percent_of(effect[one])} (weight {self.weights[one]:.2f})"
+            for one in (*carry, *look)
         ]
-        related = ""
-        if np.ptp(self._weights) and np.ptp(np.abs(effect)):
-            r = np.corrcoef(self._weights.ravel(), np.abs(effect).ravel())[0, 1]
-            related = (
-                f"Over all {effect.size} heads, weight and size of the effect correlate by {r:.2f} (1 would be: "
-                "the weight tells it all, 0: it tells nothing)."
-            )
         self.effect_told.say(
-            f"Looking most at {isolated(key)}: {'; '.join(told[:3])}.",
-            f"Needed most for {isolated(answer)}: {'; '.join(told[3:])}.",
-            related,
+            f"Furthest: {', '.join(told[:3])}. Looking hardest: {', '.join(told[3:])}. "
+            f"More than 5 %: {(effect > 0.05).sum()} of {effect.size} heads."
         )
+
+
+def percent_of(share: float | np.floating) -> str:
+    """ "73 %", "−4 %"."""
+    return f"{100 * share:.0f} %"

@@ -6,19 +6,11 @@ import functools
 
 import numpy as np
 
-from llmviz import experiments
+from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_explorer import shown_weight
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import (
-    BEHAVIOURS,
-    behaviours,
-    first_hidden,
-    head_name,
-    head_pattern,
-    overview,
-)
-from llmviz.views.attention.induction import random_tokens
+from llmviz.views.attention.heads import first_hidden, head_name, head_pattern
 from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
@@ -40,12 +32,12 @@ class HeadFinder(Explorer):
         self.model = trace_of(source).model
         self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
         self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
-        self.by = choice([self.BY_WEIGHT, *BEHAVIOURS], self.BY_WEIGHT, "Rank by")
+        self.by = choice([self.BY_WEIGHT, *attention.BEHAVIOURS], self.BY_WEIGHT, "Rank by")
         self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
         self.grid = empty_grid(self.model.config)
-        names = ["weight", "first hidden", *BEHAVIOURS]
+        names = ["weight", "first hidden", *attention.BEHAVIOURS]
         self.table = wide(
             HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520
         )
@@ -88,20 +80,22 @@ class HeadFinder(Explorer):
     @functools.cached_property
     def probe(self) -> np.ndarray:
         """The behaviours measured on random tokens that come twice: [4, n_layers, n_heads]."""
-        ids = random_tokens(self.model, 25, seed=0) * 2
-        return np.stack([behaviours(block.patterns(), ids) for block in self.model.trace(ids).blocks], axis=1)
+        ids = experiments.random_tokens(self.model, 25, seed=0) * 2
+        return np.stack(
+            [attention.behaviours(block.patterns(), ids) for block in self.model.trace(ids).blocks], axis=1
+        )
 
     @one_at_a_time
     def _rank(self, _change=None) -> None:
         trace, query, key = self.trace, self._query, self._key
         weights = experiments.weights_from(trace, query)
         hidden = first_hidden(weights)
-        scores = self.probe if self.measured_on.value == self.PROBE else overview(trace).scores
+        scores = self.probe if self.measured_on.value == self.PROBE else experiments.overview(trace).scores
         by_weight = self.by.value == self.BY_WEIGHT
         if by_weight:
             ranked = (hidden if self.hide_first.value else weights)[..., key]
         else:
-            ranked = scores[list(BEHAVIOURS).index(self.by.value)]
+            ranked = scores[list(attention.BEHAVIOURS).index(self.by.value)]
         self.ranking = experiments.strongest(ranked, N_RANKED)
         columns = [weights[..., key], hidden[..., key], *scores]
         names = [head_name(*one) for one in self.ranking]
@@ -139,7 +133,8 @@ class HeadFinder(Explorer):
             elif nothing:
                 told = "There is nothing to rank: the first token is hidden."
         else:
-            told = f"{self.by.value.capitalize()}: {BEHAVIOURS[self.by.value]}; measured on {self.measured_on.value}."
+            name = self.by.value
+            told = f"{name.capitalize()}: {attention.BEHAVIOURS[name]}; measured on {self.measured_on.value}."
             if nothing:
                 told += " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
         self.definition.say(told)
@@ -159,7 +154,7 @@ class HeadFinder(Explorer):
             row_labels=self.trace.pieces,
             col_labels=self.trace.pieces,
             selected=[self._query, self._key],
-            caption=f"{head_name(layer, head)}{hidden}".capitalize(),
+            caption=f"{head_name(layer, head)}{hidden}",
         )
 
     def _explain(self, query: int, key: int) -> Explanation:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmviz import attention
+from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import empty_grid
-from llmviz.views.attention.heads import BEHAVIOURS, head_name, head_pattern, overview
+from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
 from llmviz.views.kit.heat_map import HeatMap
@@ -82,7 +82,7 @@ class HeadExplorer(Explorer):
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:
-        seen = overview(self.trace, self.hide_first.value)
+        seen = experiments.overview(self.trace, self.hide_first.value)
         n = len(self.trace.tokens)
         note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
@@ -92,7 +92,7 @@ class HeadExplorer(Explorer):
             self.grid.change(
                 values=seen.maps,
                 scores=seen.scores,
-                score_names=list(BEHAVIOURS),
+                score_names=list(attention.BEHAVIOURS),
                 selected=[self.layer.value, self.head.value],
                 caption=f"All {heads} heads on your {tokens}{hidden}. Click one, or use the arrow keys{note}",
             )
@@ -110,7 +110,7 @@ class HeadExplorer(Explorer):
                 row_labels=trace.pieces,
                 col_labels=trace.pieces,
                 selected=[query, _heaviest(weights[query])],
-                caption=f"{name}{hidden}".capitalize(),
+                caption=f"{name}{hidden}",
             )
             arcs = {"weights": weights, "selected": query}
             if self.arcs.pieces != trace.pieces:
@@ -121,11 +121,13 @@ class HeadExplorer(Explorer):
     def _tell(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         to_first = trace.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
-        scores = overview(trace, self.hide_first.value).scores[:, layer, head]
+        scores = experiments.overview(trace, self.hide_first.value).scores[:, layer, head]
         group = trace.model.config.group_size
         first = head // group * group
         shared = [str(one) for one in range(first, first + group) if one != head]
-        measured = ", ".join(f"{name} {v:.2f}" for name, v in zip(BEHAVIOURS, scores) if not np.isnan(v))
+        measured = ", ".join(
+            f"{name} {v:.2f}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)
+        )
         self.told.say(
             f"Measured on this sentence: {measured}." if measured else "",
             f"From {isolated(trace.pieces[query])} it gives {percent(to_first)} to the first token.",

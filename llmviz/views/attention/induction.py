@@ -7,20 +7,12 @@ import numpy as np
 from llmviz import Edits, attention, experiments
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import BEHAVIOURS
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 
 N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
-
-
-def random_tokens(model: Model, n: int, seed: int) -> list[int]:
-    """n different tokens, none of the very rare and none of the special ones."""
-    n_vocab = model.config.n_vocab
-    pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
-    return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
 
 
 class Induction(Explorer):
@@ -57,11 +49,9 @@ class Induction(Explorer):
         """The model as it is, at once; then with heads off, beside everything else."""
         self._work.stop()
         n = self.n.value
-        tokens = random_tokens(self.model, n, self.seed.value) * 2
+        tokens = experiments.random_tokens(self.model, n, self.seed.value) * 2
         trace = self.model.trace(tokens)
-        self.scores = np.stack(
-            [attention.induction_score(block.patterns(), tokens) for block in trace.blocks]
-        )
+        self.scores = experiments.induction_scores(trace)
         self.strongest = experiments.strongest(self.scores, self.off.value)
         right = experiments.token_probs(trace)
         self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())
@@ -80,7 +70,7 @@ class Induction(Explorer):
             values=four_axes(self.scores),
             selected=list(self.strongest[0]) if self.strongest else [0, 0],
             chosen=[list(one) for one in self.strongest],
-            caption=f"Induction score: {BEHAVIOURS['induction']}. Dashed: the heads switched off",
+            caption=f"Induction score: {attention.BEHAVIOURS['induction']}. Dashed: the heads switched off",
         )
         if self.strongest:
             self._work.start(self._switch_off(tokens, right))

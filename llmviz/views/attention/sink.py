@@ -1,95 +1,107 @@
-"""How much goes to the first token."""
+"""How many heads rest on the first token, as the text gets longer."""
 
 from __future__ import annotations
 
 import numpy as np
+import traitlets
 
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.heads import first_hidden, head_name, overview
-from llmviz.views.kit.controls import Told
-from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.background import Background, Steps
+from llmviz.views.kit.controls import Told, row, slider, wide
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, percent
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
-from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.text_box import Prompt, trace_of
+from llmviz.views.kit.theme import MAX_TOKENS
+
+STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
 
 class Sink(Explorer):
-    """How much goes to the first token: by head, by layer, and what a mean over all heads makes of it."""
+    """How many heads give the first token more than half of their attention, from each token of a long text.
 
-    def __init__(self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1):
-        config = trace_of(source).model.config
-        self.strip = TokenStrip([], stage="attention", caption="From which token?")
-        self.grid = empty_grid(
-            config,
-            measure="share of the first token",
-            selected=[min(layer, config.n_layers - 1), min(head, config.n_heads - 1)],
+    The text is the reader's, and then a story goes on until there are 512 tokens: `trace` is the run over both. No
+    token sees what follows it, so the reader's own tokens do what they do without the story.
+    """
+
+    trace = traitlets.Instance(Trace)
+
+    def __init__(self, source: Prompt | Trace):
+        self.model = trace_of(source).model
+        self.n = min(MAX_TOKENS, self.model.config.n_ctx)
+        axis = {"stage": "attention", "x_axis": "token number", "log_x": True}
+        self.from_token = slider(1, "From token number", self.n, stage="attention", first=1)
+        self.counts = LinePlot(
+            unit="rank",  # whole numbers
+            names=["heads"],
+            y_max=float(self.model.config.n_layers * self.model.config.n_heads),
+            caption="Heads that give the first token more than half of their attention",
+            **axis,
         )
-        self.curves = LinePlot(
-            x=np.arange(config.n_layers),
-            values=np.zeros((2, config.n_layers)),
-            names=["on the first token", "on the token just before"],
-            x_axis="layer",
-            unit="share",
-            y_max=1.0,
-            stage="attention",
-            caption="Mean weight over the heads of each layer and all tokens after the first",
+        self.lengths = LinePlot(
+            names=["length"],
+            caption="How long each token's value is (mean over all layers and heads)",
+            **axis,
         )
-        self.rows = HeatMap([[1.0]], ["…"], kind="weight", row_axis="whose weights", caption="")
+        self.grid = empty_grid(self.model.config, measure="share of the first token")
         self.told = Told()
-        self._wanted = query
-        super().__init__([self.strip, self.grid, self.told, self.curves, self.rows])
+        self._work = Background(self)
+        super().__init__([self.from_token, row(wide(self.counts), wide(self.lengths)), self.told, self.grid])
         self.follow(source, self.show)
-        self.strip.observe(self._pick, "selected")
-        self.grid.observe(self._draw_rows, "selected")
+        self.from_token.observe(self._draw, "value")
+        for plot in (self.counts, self.lengths):
+            plot.observe(self._pick, "selected")
 
-    def show(self, trace: Trace) -> None:
+    def show(self, own: Trace) -> None:
+        """Another text; the long run waits until everything else shows it."""
+        if self.trait_has_value("trace"):
+            self._work.start(self._run(own))
+        else:
+            for _ in self._run(own):
+                pass
+
+    def _run(self, own: Trace) -> Steps:
+        yield 0.01
+        story = self.model.tokenizer.encode(" " + STORY)
+        trace = self.model.trace([*own.tokens, *story][: self.n])
+        self._first, self._lengths = experiments.to_first(trace), experiments.value_lengths(trace)
+        self._own = len(own.tokens)
+        marks = [[self._own, "end of your text"]] if self._own < len(trace.tokens) else []
+        along = {"x": np.arange(1, len(trace.tokens) + 1), "marks": marks}
         self.trace = trace
-        self._query = clip_position(self._wanted, len(trace.tokens))
-        scores = overview(trace).scores
         with self.quietly():
-            self.strip.change(pieces=trace.pieces, ids=trace.tokens, selected=self._query)
-        means = np.stack([scores[1].mean(axis=1), scores[0].mean(axis=1)])
-        self.curves.change(values=means)
+            self.counts.change(values=(self._first > 0.5).sum(axis=(0, 1))[None], **along)
+            self.lengths.change(values=self._lengths[None], **along)
+            self.from_token.max = len(trace.tokens)
+            self.from_token.value = self._own
         self._draw()
 
     @by_the_reader
     def _pick(self, change) -> None:
         if change["new"] is not None:
-            self._query = self._wanted = change["new"]
-            self._draw()
+            self.from_token.value = change["new"] + 1
 
-    def _draw(self) -> None:
-        trace = self.trace
-        self._weights = experiments.weights_from(trace, self._query)
-        first = self._weights[..., 0]
-        piece = isolated(trace.pieces[self._query])
+    @by_the_reader
+    def _draw(self, _change=None) -> None:
+        at = min(self.from_token.value, len(self.trace.tokens)) - 1
+        here, first = isolated(self.trace.pieces[at]), self._first[..., at]
+        with self.quietly():
+            for plot in (self.counts, self.lengths):
+                plot.selected = at
         self.grid.change(
             values=four_axes(first),
-            caption=f"From {piece}: the share that each head gives to the first token",
+            caption=f"From token {at + 1}, {here}: each head's share for the first token",
         )
-        heavy = int((first > 0.5).sum())
+        n, own = int((first > 0.5).sum()), self._lengths[: at + 1]
+        short = np.flatnonzero(own < np.median(self._lengths) / 2)
+        named = ", ".join(f"{isolated(self.trace.pieces[i])} ({i + 1})" for i in short[:8])
+        more = f" and {len(short) - 8} more" if len(short) > 8 else ""
         self.told.say(
-            f"From {piece}, {heavy} of {first.size} heads ({percent(heavy / first.size)}) give more than half to the "
-            f"first token, {isolated(trace.pieces[0])}; the mean over all heads is {percent(first.mean())}."
-            if self._query
-            else f"{piece} is the first token: it can look at itself only, so every head gives it everything."
-        )
-        self._draw_rows()
-
-    @one_at_a_time
-    def _draw_rows(self, _change=None) -> None:
-        layer, head = self.grid.selected
-        mean, one = self._weights.mean(axis=(0, 1)), self._weights[layer, head]
-        hidden = first_hidden(np.stack([mean, one]))
-        name = head_name(layer, head)
-        self.rows.change(
-            values=np.stack([mean, hidden[0], one, hidden[1]]),
-            row_labels=["mean of all heads", "… first hidden", name, "… first hidden"],
-            col_labels=self.trace.pieces,
-            caption=f"From {isolated(self.trace.pieces[self._query])}: the mean of all heads beside {name}, as they "
-            "are and with the first token hidden and the rest renormalised",
+            f"From token {at + 1}, {here}, {n} of {first.size} heads give more than half to the first token; the mean "
+            f"over all heads is {percent(first.mean())}.",
+            f"Up to here these values are less than half as long as the median one: {named}{more}."
+            if named
+            else "",
         )

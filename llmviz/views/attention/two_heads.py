@@ -11,7 +11,7 @@ import traitlets
 from llmviz import Edits, attention, experiments
 from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
-from llmviz.views.attention.induction import random_tokens
+from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.background import Background, Experiment, Steps
 from llmviz.views.kit.controls import Told, button, choice, row, seed_box
 from llmviz.views.kit.picture import (
@@ -28,11 +28,6 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_READERS = 8  # induction heads to choose from
-
-
-def short_name(layer: int, head: int) -> str:
-    """ "L16·H0"."""
-    return f"L{layer}·H{head}"
 
 
 class HeadPair(Picture):
@@ -119,11 +114,11 @@ def conditions(
 ) -> Iterator[Condition]:
     """As it is; the writer off; the three paths from the writer into the reader, each cut alone; another head off."""
     yield Condition("as it is", "", Edits())
-    yield Condition(f"{short_name(*writer)} off", "writer", Edits(head={writer: 0}))
+    yield Condition(f"{head_name(*writer)} off", "writer", Edits(head={writer: 0}))
     for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
-        path = f"only its path into {short_name(*reader)}'s {name} cut"
+        path = f"only its path into the {name} cut"
         yield Condition(path, into, experiments.cut_path(trace, writer, reader, into))
-    yield Condition(f"control: {short_name(*other)}, drawn at random, off", "other", Edits(head={other: 0}))
+    yield Condition(f"a random head, {head_name(*other)}, off", "other", Edits(head={other: 0}))
 
 
 class TwoHeads(Experiment):
@@ -187,7 +182,7 @@ class TwoHeads(Experiment):
 
     @one_at_a_time
     def _draw_row(self, _change=None) -> None:
-        self.row = random_tokens(self.model, self._n, self.seed.value)
+        self.row = experiments.random_tokens(self.model, self._n, self.seed.value)
         self.trace = self.model.trace(self.row * 2)
         self.scores = experiments.induction_scores(self.trace)
         right = experiments.token_probs(self.trace)
@@ -196,7 +191,7 @@ class TwoHeads(Experiment):
         with self.quietly():
             best = experiments.strongest(self.scores, N_READERS)
             self.readers.options = [
-                (f"{short_name(*one)}, induction score {self.scores[one]:.2f}", one)
+                (f"{head_name(*one)}, induction score {self.scores[one]:.2f}", one)
                 for one in dict.fromkeys([self.reader, *best])
             ]
             self.readers.value = self.reader
@@ -240,7 +235,7 @@ class TwoHeads(Experiment):
 
     def _each_off(self) -> Steps:
         before, n_heads = self._score(self.trace), self.model.config.n_heads
-        name, total = short_name(*self.reader), self.reader[0] * n_heads
+        name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
         done = 0
@@ -267,9 +262,9 @@ class TwoHeads(Experiment):
             np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)
         )
         self.found.say(
-            f"Without {short_name(*worst[0])}, {name}'s induction score goes from {before:.2f} to "
+            f"Without {head_name(*worst[0])}, {name}'s induction score goes from {before:.2f} to "
             f"{before + self.effect[worst[0]]:.2f}. Then come "
-            + " and ".join(f"{short_name(*one)} ({self.effect[one]:+.2f})" for one in worst[1:])
+            + " and ".join(f"{head_name(*one)} ({self.effect[one]:+.2f})" for one in worst[1:])
             + f"; the median change by the other {len(others)} heads is {np.nanmedian(others):.3f}."
         )
         if self.writer is None:
@@ -324,10 +319,10 @@ class TwoHeads(Experiment):
                 names=[one.name for one in found],
                 cuts=[one.cut for one in found],
                 totals=totals,
-                writer=short_name(*writer),
-                reader=short_name(*self.reader),
+                writer=head_name(*writer),
+                reader=head_name(*self.reader),
                 selected=min(self.pair.selected, len(found) - 1),
-                caption=f"What {short_name(*self.reader)} reads of what {short_name(*writer)} writes. Choose a line to "
+                caption=f"What {head_name(*self.reader)} reads of what {head_name(*writer)} writes. Choose a line to "
                 "take something away. Reading it in the keys is K-composition (Elhage et al. 2021; in induction heads: "
                 "Olsson et al. 2022)",
             )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import ipywidgets
 import numpy as np
 
-from llmviz import attention
+from llmviz import experiments
 from llmviz.model import Model
 from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
@@ -46,13 +46,12 @@ SENTENCES = (
 
 
 class WakeUp(Experiment):
-    """Most heads rest on the first token most of the time. Search a small set of texts for one that wakes a head.
+    """Search a small set of texts for one that wakes a head. How awake it is, `experiments.awake` says.
 
-    How awake a head is on a text: the mean weight, over all tokens after the first, that is not on the first token.
     `awake` is [n_texts, n_layers, n_heads]; None before the search.
     """
 
-    def __init__(self, model: Model, *, layer: int = 13, head: int = 8, sentences: Sequence[str] = SENTENCES):
+    def __init__(self, model: Model, *, layer: int = 15, head: int = 3, sentences: Sequence[str] = SENTENCES):
         super().__init__(f"Search {len(sentences)} texts")
         config = model.config
         self.model, self.sentences, self.awake = model, list(sentences), None
@@ -82,8 +81,7 @@ class WakeUp(Experiment):
     def _search(self) -> Steps:
         measured = []
         for sentence in self.sentences:
-            trace = self.model.trace(sentence)
-            measured.append([1 - attention.first_token_score(block.patterns()) for block in trace.blocks])
+            measured.append(experiments.awake(self.model.trace(sentence)))
             yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
         self.found.layout.display = ""
@@ -108,8 +106,8 @@ class WakeUp(Experiment):
         )
         name = head_name(self.layer.value, self.head.value)
         self.told.say(
-            f"{name.capitalize()} puts between {low:.2f} and {high:.2f} of its weight on other tokens than the first: "
-            f"{manner}."
+            f"{name} puts between {low:.2f} and {high:.2f} of its weight on tokens that are no sinks: {manner}.",
+            "A sink is the first token, and each whose value in this head is less than half as long as the median one.",
         )
         self._draw()
 
@@ -121,7 +119,7 @@ class WakeUp(Experiment):
         weights = head_pattern(trace, self.layer.value, self.head.value)
         outside = np.nan_to_num(weights[:, 1:]).max(axis=1)
         best = int(outside.argmax())
-        name = head_name(self.layer.value, self.head.value).capitalize()
+        name = head_name(self.layer.value, self.head.value)
         self.arcs.change(
             pieces=trace.pieces,
             weights=weights,

@@ -7,7 +7,7 @@ import traitlets
 
 from llmviz import experiments, ops
 from llmviz.model import Trace
-from llmviz.views.attention.two_heads import short_name
+from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, Text, by_the_reader, lines, percent
@@ -125,7 +125,7 @@ class WhatAHeadSays(Explorer):
         order = [*beside.tolist(), 0]
         source = order[0] if self._at is None else clip_position(self._at, query + 1)
         other = next((at for at in reversed(order[:-1]) if at != source), 0)
-        name, pieces = short_name(layer, head), trace.pieces
+        name, pieces = head_name(layer, head), trace.pieces
         with self.quietly():
             self.strip.change(
                 pieces=pieces,
@@ -145,7 +145,7 @@ class WhatAHeadSays(Explorer):
         for which, at in spoken:
             said = experiments.head_says(trace, *which, at, position=query)
             up, down = top(said, N_PUSHED), top(-said, N_PUSHED)
-            titles.append(f"{short_name(*which)} at {isolated(pieces[at])}")
+            titles.append(f"{head_name(*which)} at {isolated(pieces[at])}")
             labels += ["pushed up", *self._pieces(up), "pushed down", *self._pieces(down)]
             values.append([np.nan, *said[up], np.nan, *said[down]])
         self.said.change(
@@ -178,10 +178,10 @@ class WhatAHeadSays(Explorer):
             self.told.say(str(error))
             return
         of_heads = experiments.head_attribution(trace, answer, against="mean", position=query)
-        heads = {short_name(*place): float(part) for place, part in np.ndenumerate(of_heads)}
+        heads = {head_name(*place): float(part) for place, part in np.ndenumerate(of_heads)}
         ffns = {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)}
         both = heads | ffns
-        name = short_name(self.layer.value, self.head.value)
+        name = head_name(self.layer.value, self.head.value)
         shown = sorted(both, key=lambda one: -abs(both[one]))[:N_PARTS]
         shown += [] if name in shown else [name]
         rest = {

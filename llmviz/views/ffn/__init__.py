@@ -1,7 +1,7 @@
 """Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
 
 from llmviz.views.ffn.by_hand import FFNByHand
-from llmviz.views.ffn.fact import Fact, Pair, mover, pair_of, place_of_answer, share
+from llmviz.views.ffn.fact import Fact, place_of_answer, share
 from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, last_layer, taken_over
 from llmviz.views.ffn.logit_lens import LensGrid
 from llmviz.views.ffn.population import Population, agreement
@@ -22,7 +22,6 @@ __all__ = [
     "FollowTheFact",
     "LensGrid",
     "LogitTakenApart",
-    "Pair",
     "Population",
     "PutIn",
     "StreamNorms",
@@ -34,8 +33,6 @@ __all__ = [
     "gates_below_zero",
     "half_of_the_writing",
     "last_layer",
-    "mover",
-    "pair_of",
     "parameter_shares",
     "place_of_answer",
     "share",

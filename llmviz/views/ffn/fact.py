@@ -1,14 +1,12 @@
 """A text that asks for a fact and its twin with another subject: what is taken away, or taken from the twin.
 
-    off     a part adds nothing, at one token only: what needs it breaks, whatever it is for
-    swap    the part does at this token what it does in the twin's run: all stays at home but what tells the two apart
-
-(Activation patching; Meng et al. 2022, Geva et al. 2023.)
+off     a part adds nothing, at one token only: what needs it breaks, whatever it is for
+swap    the part does at this token what it does in the twin's run: all stays at home but what tells the two apart
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import ipywidgets
@@ -16,8 +14,9 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments, ops
-from llmviz.edits import Edits, put, scale
-from llmviz.model import Model, Trace
+from llmviz.edits import Edits
+from llmviz.experiments import Pair, blind, mover, off_at, pair_of, put_in, swap_at
+from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
@@ -43,91 +42,14 @@ CAPITALS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """The run over a text, and that over its twin: the same tokens but for the one at `subject`."""
-
-    trace: Trace
-    other: Trace
-    subject: int
-
-    @property
-    def answers(self) -> list[int]:
-        """The likeliest next token of each."""
-        return [int(run.logits.argmax()) for run in (self.trace, self.other)]
-
-    def pieces(self, tokens: Sequence[int]) -> list[str]:
-        """Tokens for a sentence: quoted, without their spaces."""
-        return [quote(piece.strip() or piece) for piece in self.trace.model.tokenizer.pieces(list(tokens))]
-
-    @property
-    def names(self) -> list[str]:
-        """What the two subjects are called."""
-        return self.pieces([run.tokens[self.subject] for run in (self.trace, self.other)])
-
-    def shares(self, edits: Edits | None = None) -> np.ndarray:
-        """The probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
-        try:
-            run = self.trace.model.trace(self.trace.tokens, edits)
-        except FloatingPointError:
-            return np.full(2, np.nan, np.float32)
-        return ops.softmax(run.logits)[self.answers]
+def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
+    """Tokens for a sentence: quoted, without their spaces."""
+    return [quote(piece.strip() or piece) for piece in pair.trace.model.tokenizer.pieces(list(tokens))]
 
 
-def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = -2) -> Pair:
-    """A text and its twin with the token `other` in the place of the one at `subject`."""
-    trace = model.trace(text)
-    subject %= len(trace.tokens)
-    return Pair(trace, model.trace([*trace.tokens[:subject], other, *trace.tokens[subject + 1 :]]), subject)
-
-
-# --- what can be done to the run -------------------------------------------------------------------------------------
-
-
-def off(array: str, layers: Sequence[int], position: int, head: int | None = None) -> Edits:
-    """A part adds nothing at one token. array: "ffn_out", "attention_out", or "z" for a head."""
-    return Edits(at={(array, layer): scale(0, positions=[position], head=head) for layer in layers})
-
-
-def swap(pair: Pair, array: str, layers: Sequence[int], position: int, head: int | None = None) -> Edits:
-    """The part does at this token what it does there in the twin's run."""
-
-    def does(layer: int) -> np.ndarray:
-        block = pair.other.blocks[layer]
-        if array == "ffn_out":
-            return block.ffn_at(slice(position, position + 1)).out[0]
-        run = block.attention_at(position)
-        return run.out[0] if head is None else run.z[head, 0]
-
-    return Edits(at={(array, layer): put(does(layer), positions=[position], head=head) for layer in layers})
-
-
-def blind(layers: Sequence[int], query: int, key: int) -> Edits:
-    """One token sees another no more, in some layers (attention knockout; Geva et al. 2023)."""
-
-    def hide(scores: np.ndarray) -> np.ndarray:
-        scores = scores.copy()
-        scores[:, query, key] = -np.inf
-        return scores
-
-    return Edits(at={("scores", layer): hide for layer in layers})
-
-
-def put_in(pair: Pair, layer: int, positions: Sequence[int]) -> Edits:
-    """Before a layer, the stream at these tokens is that of the twin's run."""
-    return Edits(resid={(layer, at): pair.other.blocks[layer].resid_pre[at] for at in positions})
-
-
-def mover(pair: Pair) -> tuple[int, int]:
-    """The head that adds most, directly, to the answer's logit out of what it reads at the subject."""
-    trace, config = pair.trace, pair.trace.model.config
-    direction = experiments.direction_of(trace, pair.answers[0], against="mean")
-    adds = {
-        (layer, head): experiments.head_writes(trace, layer, head, source=pair.subject) @ direction
-        for layer in range(1, config.n_layers - 1)  # with FFNs after it
-        for head in range(config.n_heads)
-    }
-    return max(adds, key=adds.get)
+def subjects(pair: Pair) -> list[str]:
+    """What the subjects of a text and its twin are called."""
+    return named(pair, [run.tokens[pair.subject] for run in (pair.trace, pair.other)])
 
 
 # --- the four steps --------------------------------------------------------------------------------------------------
@@ -158,10 +80,10 @@ def steps(
     first, end = early or (n // 6, n // 2)
     layer, number = head or mover(pair)
     subject, last = pair.subject, len(pair.trace.tokens) - 1
-    here = pair.names[0]
-    final = pair.pieces([pair.trace.tokens[last]])[0]
+    here = subjects(pair)[0]
+    final = named(pair, [pair.trace.tokens[last]])[0]
     beside = subject - 1 if subject else last  # what the last token does not see, as a control
-    seen_beside = pair.pieces([pair.trace.tokens[beside]])[0]
+    seen_beside = named(pair, [pair.trace.tokens[beside]])[0]
     early_on, before, after = range(first, end + 1), range(layer), range(layer + 1, n)
     randoms = experiments.random_heads((n, pair.trace.model.config.n_heads), N_RANDOM, [(layer, number)], 0)
     randoms = sorted(
@@ -169,13 +91,13 @@ def steps(
     )  # the last layer first: a run takes over all layers before its edit
 
     def both(array: str, layers: Sequence[int], at: int, head: int | None = None) -> list[list[Edits]]:
-        return [[off(array, layers, at, head)], [swap(pair, array, layers, at, head)]]
+        return [[off_at(array, layers, at, head)], [swap_at(pair, array, layers, at, head)]]
 
     ffns, attention = both("ffn_out", early_on, subject), both("attention_out", early_on, subject)
     one = both("z", [layer], last, number)
     others = [[both("z", [at], last, h)[k][0] for at, h in randoms] for k in (0, 1)]
     late, late_control = both("ffn_out", after, last), both("ffn_out", after, subject)
-    word = [swap(pair, "ffn_out", [0], subject)]
+    word = [swap_at(pair, "ffn_out", [0], subject)]
     told = f"FFNs {_span(first, end)} at {here}"
     moved = f"what {final} sees of {here} before layer {layer}"
     said = f"FFNs {_span(layer + 1, n - 1)} at {final}"
@@ -322,12 +244,10 @@ class Fact(Explorer):
         shown = [
             percent(ops.softmax(run.logits)[a]) for run, a in zip((pair.trace, pair.other), (own, other))
         ]
-        pieces = pair.pieces([own, other])
+        pieces = named(pair, [own, other])
         same = " Both go on alike: choose a word that the model answers otherwise." if own == other else ""
-        self._set(
-            pair,
-            f"With {pair.names[0]}: {pieces[0]} {shown[0]}. With {pair.names[1]}: {pieces[1]} {shown[1]}.{same}",
-        )
+        told = [f"With {name}: {piece} {p}." for name, piece, p in zip(subjects(pair), pieces, shown)]
+        self._set(pair, " ".join(told) + same)
 
     def _set(self, pair: Pair | None, told: str) -> None:
         self.told.say(told)

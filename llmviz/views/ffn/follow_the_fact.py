@@ -8,8 +8,9 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
+from llmviz.experiments import Pair, pair_of, put_in
 from llmviz.model import Model
-from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, Fact, Pair, Step, measured, pair_of, put_in, steps, twin
+from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, Fact, Step, measured, named, steps, subjects, twin
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.background import Experiment
@@ -124,7 +125,7 @@ def probability_of_twin(pair: Pair) -> float:
 
 def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[str]:
     """What a step has shown, in words; found [4, 2] as `measured` gives it, whole [2]."""
-    own, other = pair.pieces(pair.answers)
+    own, other = named(pair, pair.answers)
     gone, kept, mine, theirs = found[0, 0], found[1, 0], found[2], found[3]
     return [
         f"{step.name[0].upper()}{step.name[1:]}: off, {own} has {percent(gone)} instead of {percent(whole[0])} "
@@ -179,22 +180,23 @@ class PutIn(Experiment):
         twins = [pair, *([second] if second else [])]
         last, n = len(pair.trace.tokens) - 1, len(pair.trace.blocks)
         own = pair.answers[0]
-        places = list(zip((pair.subject, last), (pair.names[0], pair.pieces([pair.trace.tokens[last]])[0])))
-        names = [f"into the text with {one.names[1]}, at {name}" for one in twins for _, name in places]
+        places = list(
+            zip((pair.subject, last), (subjects(pair)[0], named(pair, [pair.trace.tokens[last]])[0]))
+        )
+        names = [f"into the text with {subjects(one)[1]}, at {name}" for one in twins for _, name in places]
         values = np.full((len(names), n), np.nan, np.float32)
         self.plot.layout.display = ""
         for k in range(len(names)):
             one, (place, _) = twins[k // 2], places[k % 2]
             back = Pair(one.other, pair.trace, pair.subject)
-            for layer in reversed(range(n)):  # a run takes over all layers before its edit
-                run = pair.trace.model.trace(one.other.tokens, put_in(back, layer, [place]))
-                values[k, layer] = experiments.probability(run, own)
+            for layer in reversed(range(n)):
+                values[k, layer] = back.shares(put_in(back, layer, [place]))[1]
                 if layer % 3 == 0:
                     self.plot.change(
                         values=values,
                         names=names,
-                        caption=f"Probability of {pair.pieces([own])[0]} in the twins' runs, with the stream of "
-                        f"{pair.names[0]}'s run put in at one token",
+                        caption=f"Probability of {named(pair, [own])[0]} in the twins' runs, with the stream of "
+                        f"{subjects(pair)[0]}'s run put in at one token",
                     )
                 yield (k + 1 - layer / n) / len(names)
         whole = experiments.probability(pair.trace, own)
@@ -217,8 +219,9 @@ def last_layer(pair: Pair | None) -> int:
         raise ValueError(NO_PAIR)
     back, own = Pair(pair.other, pair.trace, pair.subject), pair.answers[0]
     for layer in reversed(range(len(pair.trace.blocks))):
-        run = pair.trace.model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
-        if experiments.probability(run, own) > HALF * experiments.probability(pair.trace, own):
+        if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * experiments.probability(
+            pair.trace, own
+        ):
             return layer
     return -1
 

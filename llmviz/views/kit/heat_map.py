@@ -94,7 +94,8 @@ class HeatMap(Scaled):
             names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
             told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
         if blank.any():
-            told.append(f"{blank.sum()} cells are blank (masked)")
+            why = "masked" if self.row_axis.startswith("from") else "nothing to measure"
+            told.append(f"{blank.sum()} cells are blank ({why})")
         return "; ".join(told)
 
     @traitlets.validate("values")

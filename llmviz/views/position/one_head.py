@@ -4,101 +4,165 @@ from __future__ import annotations
 
 import ipywidgets
 import numpy as np
-from jaxtyping import Float
 
-from llmviz import position
+from llmviz import experiments, position
 from llmviz.model import Trace
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import Told, button, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
-from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.text_box import clip_position
-from llmviz.views.position.numbers import DISTANCES, OTHER_BASE, before_rope, digits
-from llmviz.views.position.rope_dial import RopeDial
+from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
+from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
-ALL = "all"  # in a choice of tokens: the mean over all of them
 FURTHEST = 200  # of the sliders for a single place
+DISTANCES = np.arange(2_001)
+
+
+def periods(config) -> np.ndarray:
+    """Tokens for one full turn of each hand, [n_pairs]."""
+    return 2 * np.pi / position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
+
+
+class Clocks(Explorer):
+    """One real query as clock hands: as the head computed it, and turned by RoPE for a place that a slider chooses."""
+
+    def __init__(self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, furthest: int = 2_000):
+        config = trace_of(source).model.config
+        self._head = min(layer, config.n_layers - 1), min(head, config.n_heads - 1)
+        here = len(trace_of(source).tokens) - 1
+        self.place = slider(here, "The token stands at", furthest, stage="position")
+        self.dial = RopeDial(
+            stage="position",
+            periods=periods(config),
+            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first",
+        )
+        self.told = Told()
+        super().__init__([self.place, self.dial, self.told])
+        self.follow(source, self._new_text)
+        self.place.observe(self._show, "value")
+
+    @one_at_a_time
+    def _new_text(self, trace: Trace) -> None:
+        self.trace = trace
+        self._query = experiments.before_rope(trace, *self._head)[0][-1:]
+        self._show()
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        config, place = self.trace.model.config, self.place.value
+        angles = position.rotation_angles(np.array([place]), config.d_head, base=config.rope_base)
+        self.dial.change(
+            q_hands=position.rotate(self._query, angles).reshape(-1, 2),
+            k_hands=self._query.reshape(-1, 2),
+            turns=angles[0] / (2 * np.pi),
+            q_name=[self.trace.pieces[-1]],
+            q_position=place,
+        )
+        around = int((angles[0] >= 2 * np.pi).sum())
+        still = int((np.degrees(angles[0]) < 10).sum())
+        self.told.say(
+            f"At position {place:,}, {around} of {angles.size} hands have been all the way round, the fastest "
+            f"{angles[0, 0] / (2 * np.pi):.0f} times; {still} have not moved by 10 degrees yet."
+        )
 
 
 class OneHead(Explorer):
     """Sliders for layer and head, and a choice of the query's and the key's token."""
 
-    def __init__(
-        self, trace: Trace, layer: int, head: int, query: int | str, key: int | str, *, averages: bool
-    ):
-        self.trace = trace
-        config, seq = trace.model.config, len(trace.tokens)
+    def __init__(self, source: Prompt | Trace, layer: int, head: int, query: int, key: int):
+        config = trace_of(source).model.config
         self.layer = slider(min(layer, config.n_layers - 1), "Layer", config.n_layers - 1, stage="position")
         self.head = slider(min(head, config.n_heads - 1), "Head", config.n_heads - 1, stage="position")
-        named = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(trace.pieces[: theme.MAX_TOKENS])]
-        every = [("all tokens, averaged", ALL)] if averages else []
-        self.query = choice([*every, *named], _clipped(query, seq), "Query of")
-        self.key = choice([*every, *named], _clipped(key, seq), "Key of")
+        self.query, self.key = choice([], None, "Query of"), choice([], None, "Key of")
+        self.told, self._wanted = Told(), (query, key)
         super().__init__()
 
     def controls(self) -> list[ipywidgets.Widget]:
         return [row(self.layer, self.head), row(self.query, self.key)]
 
-    def q_and_k(self) -> tuple[Float[np.ndarray, " d_head"], Float[np.ndarray, " d_head"]]:
-        """The chosen query and key before RoPE. A mean leaves out the first token, which is unlike all others."""
-        q, k = before_rope(self.trace, self.layer.value, self.head.value)
-        rest = slice(1 if len(q) > 1 else 0, None)
-        chosen = ((q, self.query.value), (k, self.key.value))
-        q, k = (one[rest].mean(axis=0) if at == ALL else one[at] for one, at in chosen)
-        return q, k
+    @one_at_a_time
+    def _new_text(self, trace: Trace) -> None:
+        self.trace = trace
+        pieces = trace.pieces[: theme.MAX_TOKENS]
+        with self.quietly():
+            for one, wanted in zip((self.query, self.key), self._wanted):
+                one.options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces)]
+                one.value = clip_position(wanted, len(pieces))
+        self._go_home()
+
+    def q_and_k(self) -> np.ndarray:
+        """The chosen query and key before RoPE, [2, d_head]."""
+        q, k = experiments.before_rope(self.trace, self.layer.value, self.head.value)
+        return np.stack([q[self.query.value], k[self.key.value]])
+
+    @property
+    def name(self) -> str:
+        return f"L{self.layer.value}·H{self.head.value}"
 
 
 class DialExplorer(OneHead):
     """RoPE's clocks for one real query and one real key, with sliders for where the two stand."""
 
-    def __init__(self, trace: Trace, *, layer: int = 13, head: int = 8, query: int = -2, key: int = 1):
-        super().__init__(trace, layer, head, query, key, averages=False)
-        self.q_place = slider(min(self.query.value, FURTHEST), "Query stands at", FURTHEST, stage="position")
-        self.k_place = slider(min(self.key.value, FURTHEST), "Key stands at", FURTHEST, stage="position")
+    def __init__(
+        self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, query: int = -1, key: int = -2
+    ):
+        super().__init__(source, layer, head, query, key)
+        self.q_place = slider(0, "Query stands at", FURTHEST, stage="position")
+        self.k_place = slider(0, "Key stands at", FURTHEST, stage="position")
         self.both = slider(0, "Move both by", 1_000, stage="position")
         self.home = button("back to where they stand in the text")
-        config = trace.model.config
-        speeds = position.rotation_angles(np.array([1.0]), config.d_head, base=config.rope_base)[0]
+        config = trace_of(source).model.config
         self.dial = RopeDial(
             stage="position",
             caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first",
-            periods=2 * np.pi / speeds,
+            periods=periods(config),
             provenance=self._explain,
         )
-        self.told = Told()
         self.children = [
             *self.controls(),
             row(self.q_place, self.k_place, self.both, self.home),
             self.dial,
             self.told,
         ]
+        self.follow(source, self._new_text)
         for one in (self.layer, self.head, self.q_place, self.k_place, self.both):
             one.observe(self._show, "value")
         for one in (self.query, self.key):
-            one.observe(self._go_home, "value")
-        self.home.on_click(self._go_home)
-        self._show()
+            one.observe(self._home_again, "value")
+        self.home.on_click(self._home_again)
+
+    @by_the_reader
+    def _home_again(self, _=None) -> None:
+        self._go_home()
 
     @one_at_a_time
-    def _go_home(self, _=None) -> None:
+    def _go_home(self) -> None:
         with self.quietly():
             self.q_place.value = min(self.query.value, FURTHEST)
             self.k_place.value = min(self.key.value, FURTHEST)
             self.both.value = 0
         self._show()
 
+    def _turned_to(self, *places: int) -> np.ndarray:
+        """Query and key, each turned for its place, [2, d_head]."""
+        config = self.trace.model.config
+        angles = position.rotation_angles(np.array(places), config.d_head, base=config.rope_base)
+        return position.rotate(self.q_and_k(), angles)
+
+    def score_at(self, q_place: int, k_place: int) -> float:
+        """The score, if the chosen query and key stood there."""
+        return float(position.pair_scores(*self._turned_to(q_place, k_place)).sum())
+
     @by_the_reader
     def _show(self, _change=None) -> None:
-        config, seq = self.trace.model.config, len(self.trace.tokens)
-        q, k = self.q_and_k()
-        places = np.array([self.q_place.value, self.k_place.value]) + self.both.value
-        angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
-        self._turned = position.rotate(np.stack([q, k]), angles)
+        config, places = self.trace.model.config, (self.q_place.value, self.k_place.value)
+        at = [place + self.both.value for place in places]
+        self._turned = self._turned_to(*at)
         hands = self._turned.reshape(2, -1, 2)
         parts = position.pair_scores(*self._turned)
-        lengths = np.linalg.norm(np.stack([q, k]).reshape(2, -1, 2), axis=-1)
+        lengths = np.linalg.norm(hands, axis=-1)
         self.dial.change(
             q_hands=hands[0],
             k_hands=hands[1],
@@ -109,21 +173,17 @@ class DialExplorer(OneHead):
             score=float(parts.sum()),
             q_name=[self.trace.pieces[self.query.value]],
             k_name=[self.trace.pieces[self.key.value]],
-            q_position=int(places[0]),
-            k_position=int(places[1]),
+            q_position=at[0],
+            k_position=at[1],
         )
-        at_home = (self.q_place.value, self.k_place.value) == (self.query.value, self.key.value)
-        distance = int(places[0] - places[1])
-        told = f"The {len(parts)} bars add up to {digits(parts.sum())}."
-        if at_home and not self.both.value and self.key.value <= self.query.value < seq:
-            one = self.trace.blocks[self.layer.value].attention_at(self.query.value)
-            own = one.scores[self.head.value, 0, self.key.value]
-            told += (
-                f" They stand where they do in your text; the score the model used there is {digits(own)}."
-            )
-        if distance < 0:
-            told += " The key stands after the query: the model would mask this score."
-        self.told.say(told)
+        score, distance = float(parts.sum()), at[0] - at[1]
+        one_on, still = self.score_at(at[0] + 1, at[1]) - score, self.score_at(*places) - score
+        both = f" Moving both by {self.both.value:,} has changed it by {abs(still):.3f}."
+        self.told.say(
+            f"{self.name}: the {len(parts)} bars add up to {digits(score)}. One place further on, the query alone "
+            f"would change that by {digits(one_on)}.{both if self.both.value else ''}",
+            "The key stands after the query: the model would mask this score." if distance < 0 else "",
+        )
 
     def _explain(self, pair: int) -> Explanation:
         q, k = self._turned[:, 2 * pair : 2 * pair + 2]
@@ -141,12 +201,12 @@ class DialExplorer(OneHead):
 
 
 class ScoreByDistance(OneHead):
-    """The score of one query and one key of a head as a curve over the distance between them, for two bases."""
+    """The score of one query over the distance, for a chosen key and for that of the first token."""
 
     def __init__(
-        self, trace: Trace, *, layer: int = 13, head: int = 8, query: int | str = -2, key: int | str = 1
+        self, source: Prompt | Trace, *, layer: int = 13, head: int = 8, query: int = -1, key: int = 3
     ):
-        super().__init__(trace, layer, head, query, key, averages=True)
+        super().__init__(source, layer, head, query, key)
         self.lines = LinePlot(
             x_axis="distance in tokens, key before query",
             y_axis="score",
@@ -155,31 +215,25 @@ class ScoreByDistance(OneHead):
             y_min=None,
             caption="The score, if the same query stood further and further behind the same key",
         )
-        self.told = Told()
         self.children = [*self.controls(), self.lines, self.told]
+        self.follow(source, self._new_text)
         for one in (self.layer, self.head, self.query, self.key):
             one.observe(self._show, "value")
+
+    def _go_home(self) -> None:
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _show(self, _change=None) -> None:
-        q, k = self.q_and_k()
-        bases = (self.trace.model.config.rope_base, OTHER_BASE)
-        values = np.stack([position.score_by_distance(q, k, DISTANCES, base=base) for base in bases])
-        names = [f"base {base:,.0f}{' (this model)' if i == 0 else ''}" for i, base in enumerate(bases)]
-        self.lines.change(x=DISTANCES, values=values, names=names)
-        own, other = values
-        best = int(own.argmax())
-        far = [100, 1_000]
+        base, (q, k) = self.trace.model.config.rope_base, self.q_and_k()
+        first = experiments.before_rope(self.trace, self.layer.value, self.head.value)[1][0]
+        curves = np.stack([position.score_by_distance(q, key, DISTANCES, base=base) for key in (k, first)])
+        names = [f"key of {visible(self.trace.pieces[at])} ({at})" for at in (self.key.value, 0)]
+        self.lines.change(x=DISTANCES, values=curves, names=names)
+        own = curves[0]
         self.told.say(
-            f"Layer {self.layer.value}, head {self.head.value}: the score is highest at distance {best:,} "
-            f"({digits(own[best])}); at distance 1 it is {digits(own[1])}, at {far[0]} {digits(own[far[0]])}, "
-            f"at {far[1]:,} {digits(own[far[1]])}.",
-            f"With base {bases[1]:,.0f} all hands but the first would turn faster: at {far[0]} the score would be "
-            f"{digits(other[far[0]])}, at {far[1]:,} {digits(other[far[1]])}.",
+            f"{self.name}, key of {isolated(self.trace.pieces[self.key.value])}: highest at distance "
+            f"{int(own.argmax()):,} ({digits(own.max())}); at 1 it is {digits(own[1])}, at 100 {digits(own[100])}, at "
+            f"1,000 {digits(own[1_000])}. Key of the first token: {digits(curves[1, 1])} at 1, "
+            f"{digits(curves[1, 1_000])} at 1,000."
         )
-
-
-def _clipped(at: int | str, seq: int) -> int | str:
-    """`clip_position` among the tokens that are drawn; or ALL."""
-    return ALL if at == ALL else clip_position(at, min(seq, theme.MAX_TOKENS))

@@ -8,21 +8,33 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.model import Edits, Model
+from llmviz.model import Edits, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, choice, row, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.position.heaps import TOO_SHORT, places_to_swap, swapped
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),
     "RoPE off": Edits(rope=False),
     "RoPE off, mask off": Edits(rope=False, causal_mask=False),
 }
+
+
+def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
+    """In how many layers, without RoPE, attention hands something else to the last token when these two change places;
+    0 where the text is too short."""
+    places = places_to_swap(trace.pieces, first, second)
+    if not places:
+        return 0
+    orders = (list(trace.tokens), swapped(trace.tokens, places))
+    changes = experiments.relative_change(*(trace.model.trace(one, Edits(rope=False)) for one in orders))
+    return int((changes > 1e-4).sum())
 
 
 class SwapWords(Explorer):
@@ -32,14 +44,12 @@ class SwapWords(Explorer):
     without RoPE and causal mask. Bars: the next token before and after the swap.
     """
 
-    def __init__(self, model: Model, text: str, *, first: int | str = 0, second: int | str = 1):
-        self._model, self._wanted = model, (first, second)
-        self.box = Prompt(model, text)
+    def __init__(self, source: Prompt | Trace, *, first: str = "", second: str = ""):
+        model, self._wanted = trace_of(source).model, (first, second)
         self.first, self.second = choice([], None, "Swap"), choice([], None, "with")
         self.told = Told()
-        self.before = TokenStrip([], highlight_name="to be swapped", stage="position", caption="Your text")
         self.after = TokenStrip(
-            [], highlight_name="swapped", stage="position", caption="The same tokens, two of them swapped"
+            [], highlight_name="swapped", stage="position", caption="Your text, two tokens swapped"
         )
         self.lines = LinePlot(
             x_axis="layer",
@@ -59,49 +69,41 @@ class SwapWords(Explorer):
             for name in ("the model as it is", "RoPE off")
         }
         self.pictures = ipywidgets.VBox(
-            [self.before, self.after, self.lines, self.told, row(*self.bars.values())]
+            [
+                row(self.first, self.second),
+                self.after,
+                self.lines,
+                row(*self.bars.values()),
+            ]
         )
-        super().__init__([self.box, row(self.first, self.second), self.pictures])
-        self.box.observe(self._new_text, "tokens")
+        super().__init__([self.pictures, self.told])
+        self.follow(source, self._new_text)
         for one in (self.first, self.second):
             one.observe(self._show, "value")
-        self._new_text()
 
     @one_at_a_time
-    def _new_text(self, _change=None) -> None:
-        pieces = self._model.tokenizer.pieces(self.box.tokens)
-        options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces[:-1])]
-        places = [
-            at if isinstance(at, int) else pieces.index(at) if at in pieces[:-1] else None
-            for at in self._wanted
-        ]
-        if None in places or max(places) >= len(options):
-            places = [0, 1]
+    def _new_text(self, trace: Trace) -> None:
+        self.trace = trace
+        places = places_to_swap(trace.pieces, *self._wanted)
+        self.pictures.layout.display = "" if places else "none"
+        if not places:
+            self.told.say(TOO_SHORT)
+            return
         with self.quietly():
             for one, at in zip((self.first, self.second), places):
-                one.options = options
-                one.value = at if at < len(options) else None
+                one.options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(trace.pieces[:-1])]
+                one.value = at
         self._show()
 
     @by_the_reader
     def _show(self, _change=None) -> None:
-        tokens, places = list(self.box.tokens), [self.first.value, self.second.value]
-        ready = len(tokens) >= 3 and None not in places
-        self.pictures.layout.display = "" if ready else "none"
-        if not ready:
-            if tokens:
-                self.box.say(
-                    "A swap needs at least three tokens: two that change places, and a last one that looks."
-                )
-            return
-        swapped = list(tokens)
-        swapped[places[0]], swapped[places[1]] = tokens[places[1]], tokens[places[0]]
-        for strip, ids in ((self.before, tokens), (self.after, swapped)):
-            strip.change(pieces=self._model.tokenizer.pieces(ids), ids=ids, highlight=places)
+        model, places = self.trace.model, (self.first.value, self.second.value)
+        orders = [list(self.trace.tokens), swapped(self.trace.tokens, places)]
+        self.after.change(pieces=model.tokenizer.pieces(orders[1]), ids=orders[1], highlight=places)
         changes, guesses = [], []
         for name, edits in ORDER_SETTINGS.items():
             try:
-                one, other = self._model.trace(tokens, edits), self._model.trace(swapped, edits)
+                one, other = (model.trace(tokens, edits) for tokens in orders)
             except FloatingPointError as error:
                 self.told.say(str(error).capitalize())
                 return
@@ -112,7 +114,7 @@ class SwapWords(Explorer):
                 self.bars[name].show(after, before=before)
         n_layers = len(changes[0])
         self.lines.change(x=np.arange(n_layers), values=np.stack(changes), names=[*ORDER_SETTINGS])
-        self.told.say(*self._verdict([tokens[place] for place in places], changes, guesses))
+        self.told.say(*self._verdict([orders[0][place] for place in places], changes, guesses))
 
     def _verdict(self, pair, changes, guesses) -> Iterator[str]:
         if pair[0] == pair[1]:
@@ -121,7 +123,7 @@ class SwapWords(Explorer):
         _, off, blind = changes
         shifts = [experiments.moved(before, after) for before, after in guesses]
         yield (
-            f"Without RoPE, layer 0: the swap changes the last token's attention output by {percent(off[0])}"
+            f"RoPE off, layer 0: the swap changes the last token's attention output by {percent(off[0])}"
             f" of its length{', nothing but rounding' if off[0] < 1e-5 else ''}. Layer 1: by {percent(off[1])}; "
             f"the last layer: by {percent(off[-1])}. In the end {percent(shifts[1])} of the next token's probability "
             f"moved (with RoPE: {percent(shifts[0])})."
@@ -136,5 +138,5 @@ class SwapWords(Explorer):
             with_rope, without = (
                 f"{percent(before[token])} → {percent(after[token])}" for before, after in guesses[:2]
             )
-            piece = isolated(self._model.tokenizer.pieces([token])[0])
+            piece = isolated(self.trace.model.tokenizer.pieces([token])[0])
             yield f"{piece} as the next token: {with_rope} with RoPE, {without} without."

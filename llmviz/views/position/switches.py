@@ -8,14 +8,15 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.model import Edits, Model
+from llmviz.model import Edits, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Experiment, Steps, write_into
-from llmviz.views.kit.controls import row, slider
+from llmviz.views.kit.controls import Told, row, slider
+from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 
 SETTINGS: Mapping[str, Edits] = {
@@ -28,88 +29,130 @@ SETTINGS: Mapping[str, Edits] = {
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
 N_WRITTEN = 30
+N_SURPRISING = 64  # tokens of a text, at most, whose surprise is measured
+
+
+def likeliest(trace: Trace) -> str:
+    """ "“·dog” (28.3 %)": the likeliest next token."""
+    best = int(trace.logits.argmax())
+    return (
+        f"{quote(trace.model.tokenizer.pieces([best])[0])} ({percent(experiments.probability(trace, best))})"
+    )
 
 
 class PositionSwitches(Experiment):
     """RoPE off, positions equal, stretched or moved in every layer of the real model: what that does to the next
-    token, and to 30 tokens written with each setting (always the likeliest token)."""
+    token, to the surprise at the text itself, and to 30 tokens written with each setting (always the likeliest)."""
 
-    def __init__(self, model: Model, text: str, *, setting: str = "RoPE off"):
+    def __init__(self, source: Prompt | Trace, *, setting: str = "RoPE off"):
         super().__init__(f"Write {N_WRITTEN} tokens with each setting")
-        self._model = model
-        self.box = Prompt(model, text)
+        model = trace_of(source).model
         self.presets = ipywidgets.ToggleButtons(
-            options=list(SETTINGS), value=None, style={"button_width": "auto"}, tooltips=[*SETTINGS]
+            options=list(SETTINGS), value=setting, style={"button_width": "auto"}, tooltips=[*SETTINGS]
         )
-        self.rope = ipywidgets.Checkbox(True, description="RoPE on", indent=False, layout={"width": "auto"})
         self.scale = slider(1.0, "Positions times", 8.0, step=0.25, stage="position")
-        self.shift = slider(0, "plus", 2_000, step=50, stage="position")
         self.bars = empty_bars(
             model,
-            n=10,
+            n=8,
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",
+        )
+        middle = model.config.n_layers // 2
+        self._measured = {
+            "as it is": Edits(),
+            "RoPE off": SETTINGS["RoPE off"],
+            "× 2": SETTINGS["stretched × 2"],
+            "× 4": SETTINGS["stretched × 4"],
+            "× ½": SETTINGS["squeezed to half"],
+            "+ 1,000": SETTINGS["moved by 1,000"],
+            "FFN off": Edits(ffn={middle: 0.0}),
+            "heads off": Edits(attention={middle: 0.0}),
+        }
+        self.surprise = LinePlot(
+            x_axis="",
+            y_axis="surprise, bits a token",
+            bars=True,
+            unit="bits",
+            stage="position",
+            caption="How surprising a token of your text is, on average; on the right, to compare, "
+            f"FFN or all heads of layer {middle} off",
         )
         [self.write] = self.buttons
         self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"
         self.strips = {name: TokenStrip([], caption=name, stage="position") for name in SETTINGS}
         self.written = ipywidgets.VBox([])
+        self.scored = Told()
         self.children = (
-            self.box,
             self.presets,
-            row(self.rope, self.scale, self.shift),
+            self.scale,
             self.told,
             self.bars,
+            self.surprise,
+            self.scored,
             row(self.write, self.progress),
             self.written,
         )
-        self.box.observe(self._new_text, "tokens")
+        self.follow(source, self._new_text)
         self.presets.observe(self._preset, "value")
-        for one in (self.rope, self.scale, self.shift):
-            one.observe(self._moved, "value")
+        self.scale.observe(self._moved, "value")
         self.write.on_click(lambda _: self.start(self._write(), self.write))
-        self.presets.value = setting
 
     @property
     def edits(self) -> Edits:
-        return Edits(
-            rope=self.rope.value,
-            position_scale=float(self.scale.value),
-            position_shift=float(self.shift.value),
-        )
+        """The preset; without one, what the slider says."""
+        name = self.presets.value
+        return Edits(position_scale=float(self.scale.value)) if name is None else SETTINGS[name]
 
     @by_the_reader
     def _preset(self, change) -> None:
-        if change["new"] is None:
-            return
-        edits = SETTINGS[change["new"]]
-        with self.quietly():
-            self.rope.value, self.scale.value = edits.rope, edits.position_scale
-            self.shift.value = int(edits.position_shift)
-        self._show()
+        if change["new"] is not None:
+            with self.quietly():
+                self.scale.value = SETTINGS[change["new"]].position_scale
+            self._show()
 
     @by_the_reader
-    def _moved(self, _change=None) -> None:
+    def _moved(self, change) -> None:
+        edits = Edits(position_scale=float(change["new"]))
         with self.quietly():
-            self.presets.value = next((name for name, edits in SETTINGS.items() if edits == self.edits), None)
+            self.presets.value = next((name for name, one in SETTINGS.items() if one == edits), None)
         self._show()
 
     @one_at_a_time
-    def _new_text(self, _change=None) -> None:
+    def _new_text(self, trace: Trace) -> None:
         self.stop()
-        self.written.children = ()
+        self.trace, self.written.children = trace, ()
         self._show()
+        self._measure()
 
     @one_at_a_time
-    def _show(self) -> None:
-        self.bars.layout.visibility = "visible" if self.box.tokens else "hidden"
-        self.write.disabled = not self.box.tokens
-        if not self.box.tokens:
-            self.told.say("")
+    def _measure(self) -> None:
+        """The mean surprise at the text with each setting, and with an ordinary part off."""
+        model, tokens = self.trace.model, list(self.trace.tokens)[:N_SURPRISING]
+        self.surprise.layout.display = "" if len(tokens) > 1 else "none"
+        if len(tokens) < 2:
+            self.scored.say(
+                "The first token has nothing before it, so its surprise cannot be measured. Write one more."
+            )
             return
-        before = Sampler().probs(self.box.trace.logits)
+        values = []
+        for edits in self._measured.values():
+            try:
+                values.append(float(experiments.surprisal(model.trace(tokens, edits)).mean()))
+            except FloatingPointError:
+                values.append(float("nan"))
+        self.surprise.change(labels=[*self._measured], values=[values], names=["mean surprise"])
+        self.scored.say(
+            f"Surprise is 0 bits for a token that was certain, 1 bit for one that had half of the probability, and one "
+            f"bit more for each halving. Blind guessing among all {model.config.n_vocab:,} tokens would be "
+            f"{np.log2(model.config.n_vocab):.1f} bits.",
+            f"Measured on the first {N_SURPRISING} tokens." if len(self.trace.tokens) > N_SURPRISING else "",
+        )
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        before = Sampler().probs(self.trace.logits)
         try:
-            after = Sampler().probs(self._model.trace(self.box.tokens, self.edits).logits)
+            after = Sampler().probs(self.trace.model.trace(self.trace.tokens, self.edits).logits)
         except FloatingPointError as error:
             self.bars.show(before, before=None)
             self.told.say(f"{str(error).capitalize()}. The bars show the model as it is.")
@@ -120,26 +163,24 @@ class PositionSwitches(Experiment):
     def _verdict(self, before: np.ndarray, after: np.ndarray) -> str:
         if self.edits == Edits():
             return "This is the model as it was trained: positions 0, 1, 2 …"
-        if not self.edits.rope and self.edits != Edits(rope=False):
-            unused = "RoPE is off, so nothing reads these positions. "
-        else:
-            unused = ""
         first, now = int(before.argmax()), int(after.argmax())
-        named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
+        named = {token: quote(self.trace.model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])} and has {percent(after[first])}"
         told += "." if now == first else f"; the likeliest is {named[now]} now, with {percent(after[now])}."
         share = percent(experiments.moved(before, after))
-        return f"{unused}{told} In all, {share} of the probability moved to other tokens."
+        return f"{told} In all, {share} of the probability moved to other tokens."
 
     def _write(self) -> Steps:
         """One strip a setting, filled token by token, one setting after the other."""
-        tokens = self.box.tokens
+        tokens = list(self.trace.tokens)
         for strip in self.strips.values():
             strip.change(pieces=[])
         self.written.children = tuple(self.strips.values())
         for done, (name, strip) in enumerate(self.strips.items()):
             try:
-                for written in write_into(strip, self._model, tokens, N_WRITTEN, SETTINGS[name], ids=False):
+                for written in write_into(
+                    strip, self.trace.model, tokens, N_WRITTEN, SETTINGS[name], ids=False
+                ):
                     yield (done + len(written) / N_WRITTEN) / len(SETTINGS)
             except FloatingPointError as error:
                 self.told.say(f"{name}: {error}")

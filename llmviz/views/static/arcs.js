@@ -20,6 +20,7 @@ import {
   quoted,
   s,
   scaleLegend,
+  scrollHint,
   selectChip,
   setAttributes,
   shadeChip,
@@ -183,6 +184,7 @@ export function render({ model, el }) {
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       tooLong(pieces.length),
+      scrollHint(view, width),
       "thicker arc = larger weight",
       one !== null && scaleLegend(scale, "shade = weight"),
       one === null ? left : `${left}: ${percent(chosen.rest)} in all`,

@@ -34,10 +34,10 @@ export function render({ model, el }) {
     h(
       "div",
       { class: "lv-side" },
-      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "The text, in parts"), text),
-      h("div", { class: "lv-half" }, h("div", { class: "lv-head" }, "How many parts the text has"), curve),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "The text, in parts"), text),
+      h("div", { class: "lv-half" }, h("div", { class: "lv-head lv-aside" }, "How many parts the text has"), curve),
     ),
-    h("div", { class: "lv-head" }, "Learned so far, in order (number: how often the pair stood in the text)"),
+    h("div", { class: "lv-head lv-aside" }, "Learned so far, in order (number: how often the pair stood in the text)"),
     vocabulary,
   );
 

@@ -36,7 +36,7 @@ export function render({ model, el }) {
     if (!where || !grid) return view.note("");
     const [layer, head] = where;
     const at = layer * grid.heads + head;
-    const parts = [`layer ${layer}, head ${head}`];
+    const parts = [`L${layer}·H${head}`];
     if (grid.group > 1) parts[0] += ` (key/value head ${Math.floor(head / grid.group)})`;
     if (single()) {
       const value = grid.values[at];

@@ -5,7 +5,9 @@ import {
   floats,
   frame,
   h,
-  indexAt,
+  indexUnder,
+  keyed,
+  listKeys,
   markLegend,
   onKeys,
   percent,
@@ -22,23 +24,18 @@ const HEIGHT = 352;
 export function render({ model, el }) {
   const view = frame(model, el, "head_pair");
   const art = s("svg", { class: "lv-art", role: "img" });
-  const list = h("div", { class: "lv-lines", role: "listbox", tabindex: "0", "aria-label": "what is taken away" });
+  const list = keyed("listbox", "lv-lines", "what is taken away");
   view.body.append(h("div", { class: "lv-plot" }, art), list);
   const prefix = uid();
   let rows = [];
 
   const n = () => model.get("names").length;
-  const select = (i) => i >= 0 && i < n() && view.set({ selected: i });
-  list.addEventListener("click", (event) => {
-    const i = indexAt(event, ".lv-line-of");
-    if (i !== null) select(i);
-  });
-  onKeys(list, {
-    ArrowDown: () => select(model.get("selected") + 1),
-    ArrowUp: () => select(model.get("selected") - 1),
-    Home: () => select(0),
-    End: () => select(n() - 1),
-  });
+  const select = (i) => i >= 0 && i < n() && view.select(i);
+  list.addEventListener("click", (event) => select(indexUnder(event)));
+  onKeys(
+    list,
+    listKeys(select, () => model.get("selected"), n, ["ArrowUp", "ArrowDown"]),
+  );
 
   return view.start(() => {
     const [totals, here] = [floats(model.get("totals")), floats(model.get("here"))];
@@ -46,7 +43,7 @@ export function render({ model, el }) {
     const at = model.get("selected");
     drawArt(art, Math.max(560, view.width()), model, here.data.slice(3 * at, 3 * at + 3), model.get("cuts")[at]);
     drawLines(totals.data, at);
-    view.setLegend(h("span", {}, "both numbers: mean over the whole second pass"), ...markLegend(model.get("pieces")));
+    view.setLegend("both numbers: mean over the whole second pass", ...markLegend(model.get("pieces")));
   });
 
   function drawLines(totals, at) {
@@ -91,8 +88,14 @@ export function render({ model, el }) {
 
 function drawArt(art, width, model, [back, looks, next], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
-  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 800 ? 9 : 13));
-  const x = { a: 0.1 * width, b: 0.36 * width, gap: 0.52 * width, again: 0.68 * width, next: 0.93 * width };
+  const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
+  const x = {
+    a: Math.max(70, 0.1 * width),
+    b: 0.36 * width,
+    gap: 0.52 * width,
+    again: 0.68 * width,
+    next: 0.93 * width,
+  };
   const y = { token: HEIGHT - 46, write: 228, tag: 182, boxes: 104, top: 34 };
   const known = !Number.isNaN(looks);
   const off = cut === "writer";
@@ -142,7 +145,8 @@ function drawArt(art, width, model, [back, looks, next], cut) {
   };
 
   // what the second head makes of it: key and value at B, query at the second A
-  const [value, key, query] = [x.b - 58, x.b + 58, x.again];
+  const fork = width < 700 ? 42 : 58;
+  const [value, key, query] = [x.b - fork, x.b + fork, x.again];
   const forks = [
     ["v", x.b, value],
     ["k", x.b, key],
@@ -156,8 +160,8 @@ function drawArt(art, width, model, [back, looks, next], cut) {
     if (cut === letter) cross((from + to) / 2, (up + down) / 2);
   }
   const ask = 84 + 11 * [...a].length;
-  box(value, y.boxes, 84, "value");
-  box(key, y.boxes, 84, "key", "lv-strong");
+  box(value, y.boxes, 1.4 * fork, "value");
+  box(key, y.boxes, 1.4 * fork, "key", "lv-strong");
   box(query, y.boxes, ask, "", "lv-strong");
   const asked = pieceText(a, { anchor: "middle", x: query, y: y.boxes + 6 });
   asked.prepend(s("tspan", { class: "lv-after lv-strong" }, "after "));

@@ -1565,7 +1565,7 @@ export function render({ model, el }) {
   const parts = SCENES.map((scene, i) =>
     h(
       "div",
-      { class: "lv-j-scene", style: placed(scene, i) },
+      { class: "lv-j-scene lv-aside", style: placed(scene, i) },
       h("span", { class: "lv-j-name" }, String(i + 1), h("span", {}, ` ${scene.name}`)),
       h("i"),
       h("u"),

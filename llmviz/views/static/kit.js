@@ -589,6 +589,10 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   return { list, show };
 }
 
+/** For the legend of a picture `width` wide: how to see the rest of it, where it is wider than its place. */
+export const scrollHint = (view, width) =>
+  width > view.width() + 8 && h("b", {}, "wider than its place: scroll sideways");
+
 export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 /** For the legend; null where all of them are drawn. */
 export const tooLong = (n, what = "tokens") =>

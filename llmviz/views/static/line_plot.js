@@ -271,12 +271,13 @@ export function render({ model, el }) {
       axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""), "middle", {
         transform: `rotate(-90 15 ${middle})`,
       }),
-      ...model
-        .get("marks")
-        .flatMap(([where, text]) => [
-          s("line", { x1: at(where), x2: at(where), y1: TOP, y2: BOTTOM, class: "lv-markline" }),
-          axisText(at(where) + 7, TOP + 13, text, "start"),
-        ]),
+      ...model.get("marks").flatMap(([where, text]) => {
+        const [px, before] = [at(where), at(where) > 0.75 * width];
+        return [
+          s("line", { x1: px, x2: px, y1: TOP, y2: BOTTOM, class: "lv-markline" }),
+          axisText(px + (before ? -7 : 7), TOP + 13, text, before ? "end" : "start"),
+        ];
+      }),
     );
     const runs = [];
     for (let i = 0; i < n;) {

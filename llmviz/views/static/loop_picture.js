@@ -15,7 +15,7 @@ export function render({ model, el }) {
   const arrow = (phase, label, head) =>
     h(
       "div",
-      { class: `lv-way lv-way-${phase}`, "data-phase": phase },
+      { class: `lv-way lv-aside lv-way-${phase}`, style: `grid-area:way-${phase}`, "data-phase": phase },
       h("span", { class: "lv-rail" }),
       h("span", { class: "lv-head", "aria-hidden": "true" }, head),
       h("span", { class: "lv-tag" }, label),
@@ -23,7 +23,7 @@ export function render({ model, el }) {
   const box = (name, phases, title, ...inner) =>
     h(
       "div",
-      { class: `lv-box lv-box-${name}`, "data-phase": phases },
+      { class: `lv-box lv-box-${name}`, style: `grid-area:box-${name}`, "data-phase": phases },
       h("div", { class: "lv-box-title" }, title),
       ...inner,
     );
@@ -35,7 +35,7 @@ export function render({ model, el }) {
     text,
     arrow("read", "1 read", "▼"),
     arrow("append", "4 append", "▲"),
-    box("model", "read", "Model", h("div", { class: "lv-small" }, "reads every token of the text")),
+    box("model", "read", "Model", h("div", { class: "lv-small lv-aside" }, "reads every token of the text")),
     arrow("guess", "2 guess", "▶"),
     box("guess", "guess", "Probabilities", guesses),
     arrow("pick", "3 pick", "▶"),
@@ -97,7 +97,7 @@ export function render({ model, el }) {
         ),
         h(
           "div",
-          { class: "lv-small" },
+          { class: "lv-small lv-aside" },
           rows.length ? "… and one for every other token" : "one for every token of the vocabulary",
         ),
       );
@@ -110,7 +110,7 @@ export function render({ model, el }) {
       drawn.picked = picked;
       pick.replaceChildren(
         picked === null
-          ? h("div", { class: "lv-small" }, "one token, by chance")
+          ? h("div", { class: "lv-small lv-aside" }, "one token, by chance")
           : h("bdi", { class: "lv-token lv-piece lv-written" }, pieceNodes(picked)),
       );
     }

@@ -66,7 +66,7 @@ export function render({ model, el }) {
       byte += bytes;
     }
     tags = Array.from({ length: Math.max(0, n - 1) }, (_, i) => {
-      const node = h("div", { class: "lv-tag" });
+      const node = h("div", { class: "lv-tag lv-aside" });
       place(node, (i + 1) * column - 26, ground + 6, 52, 24);
       children.push(node);
       return node;

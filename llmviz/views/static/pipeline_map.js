@@ -25,7 +25,7 @@ export function render({ model, el }) {
 
   const make = (stage, i) => {
     const [file, here] = [model.get("notebooks")[stage], model.get("here") === stage];
-    const inner = [h("span", { class: "lv-name" }, model.get("names")[i]), h("span", { class: "lv-shape" })];
+    const inner = [h("span", { class: "lv-name" }, model.get("names")[i]), h("span", { class: "lv-shape lv-aside" })];
     const attributes = { class: "lv-stage", style: `--lv-of:var(--lv-${stage})` };
     if (!model.get("links"))
       return h("button", { ...attributes, type: "button", onclick: () => view.set({ picked: stage }) }, ...inner);
@@ -33,7 +33,7 @@ export function render({ model, el }) {
     return notebookLink(model, attributes, file, ...inner);
   };
   const brace = (name, words) =>
-    h("span", { class: `lv-over lv-${name}` }, h("span", {}, words), h("span", { class: "lv-brace" }));
+    h("span", { class: `lv-over lv-aside lv-${name}` }, h("span", {}, words), h("span", { class: "lv-brace" }));
   const layOut = () => {
     boxes = KIT.stages.map(make);
     const cells = boxes.flatMap((box, i) => [
@@ -48,7 +48,7 @@ export function render({ model, el }) {
       ...cells.filter(Boolean),
       h(
         "span",
-        { class: "lv-return" },
+        { class: "lv-return lv-aside" },
         h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▲"),
         loop ? notebookLink(model, { class: "lv-words" }, loop, words) : h("span", { class: "lv-words" }, words),
       ),

@@ -82,7 +82,7 @@ export function render({ model, el }) {
       { class: "lv-quantity" },
       typed,
       unit ? h("span", {}, unit) : null,
-      slid ? h("span", { class: "lv-slide" }, short(low), slid, short(high)) : null,
+      slid ? h("span", { class: "lv-slide lv-aside" }, short(low), slid, short(high)) : null,
     );
   };
   const short = (v) => minus(String(Number(v.toPrecision(4))));

@@ -1,4 +1,5 @@
-// RoPE's pairs of one query and one key as clocks with two hands each. Python turned the hands; here they are drawn.
+// RoPE's pairs of one query and one key as clocks with two hands each, or those of a query alone, turned and not.
+// Python turned the hands; here they are drawn.
 
 import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, s } from "./kit.js";
 
@@ -33,14 +34,21 @@ export function render({ model, el }) {
   const signed = (v) => (v > 0 ? "+" : "") + number(v);
   const turn = (period) =>
     period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
+  const arrays = () => ["q_hands", "k_hands", "parts", "turns", "periods"].map((name) => floats(model.get(name)));
+  const turned = (turns) => {
+    const [amount, unit] = turns < 1 ? [360 * turns, "°"] : [turns, " turns"];
+    return amount.toFixed(amount < 10 ? 1 : 0) + unit;
+  };
   const tell = (index) => {
-    const [q, k, parts, periods] = ["q_hands", "k_hands", "parts", "periods"].map((name) => floats(model.get(name)));
-    if (!parts || index < 0 || index >= parts.data.length)
-      return view.note("Point at a clock, or go to one with the arrow keys.");
+    const [q, k, parts, turns, periods] = arrays();
+    if (!q || index < 0 || index >= q.shape[0]) return view.note("Point at a clock, or go to one with the arrow keys.");
     let between = Math.abs(degrees(pair(q, index)) - degrees(pair(k, index)));
     if (between > 180) between = 360 - between;
+    const outcome = parts
+      ? `hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`
+      : `turned by ${turned(turns.data[index])} so far`;
     view.note(
-      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`,
+      `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · ${outcome}`,
     );
   };
   const indexOf = (event) => {
@@ -73,6 +81,8 @@ export function render({ model, el }) {
   function makeClock(i) {
     const one = {
       face: s("circle", { class: "lv-clock" }),
+      kWay: s("line", { class: "lv-way lv-way-k" }),
+      qWay: s("line", { class: "lv-way lv-way-q" }),
       k: s("line", { class: "lv-hand-k" }),
       q: s("line", { class: "lv-hand-q" }),
       hub: s("circle", { class: "lv-hub", r: 2.2 }),
@@ -81,7 +91,7 @@ export function render({ model, el }) {
       name: s("text", { class: "lv-quiet", "text-anchor": "middle" }),
       part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
     };
-    one.node = s("g", { "data-index": i }, one.face, one.k, one.q, one.hub, one.axis, one.bar, one.name, one.part);
+    one.node = s("g", { "data-index": i }, ...Object.values(one));
     return one;
   }
   const put = (node, values) => {
@@ -89,16 +99,18 @@ export function render({ model, el }) {
   };
 
   return view.start(() => {
-    const [q, k, parts, periods] = ["q_hands", "k_hands", "parts", "periods"].map((name) => floats(model.get(name)));
-    const n = parts?.data.length ?? 0;
+    const [q, k, parts, turns, periods] = arrays();
+    const below = parts ?? turns;
+    const n = below?.data.length ?? 0;
     if (!n || !q || !k || q.shape[0] !== n || k.shape[0] !== n) return; // more traits are on their way
     const width = Math.max(300, view.width());
-    const columns = Math.min(n, width >= 760 ? 16 : width >= 440 ? 8 : 4);
+    const rows = Math.ceil(n / clamp(Math.floor(width / 84), 2, 16)); // so that "438,000" has room over a clock
+    const columns = Math.ceil(n / rows);
     const w = width / columns;
-    const r = Math.min(0.43 * w, 34);
-    const hgt = 2 * r + 72;
+    const r = Math.min(0.43 * w, 38);
+    const hgt = 2 * r + (parts ? 72 : 54);
     layout = { columns, w, h: hgt };
-    const height = Math.ceil(n / columns) * hgt;
+    const height = rows * hgt;
     put(svg, { width, height });
     Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
     if (clocks.length !== n) {
@@ -112,29 +124,33 @@ export function render({ model, el }) {
     clocks.forEach((one, i) => {
       const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
       put(one.face, { cx, cy, r, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
-      for (const [line, hands, most] of [
-        [one.q, q, qMax],
-        [one.k, k, kMax],
+      for (const [way, line, hands, most] of [
+        [one.qWay, one.q, q, qMax],
+        [one.kWay, one.k, k, kMax],
       ]) {
         const [a, b] = pair(hands, i);
-        const by = ((r - 3) * Math.sqrt(Math.hypot(a, b) / most)) / Math.max(1e-9, Math.hypot(a, b));
-        put(line, { x1: cx, y1: cy, x2: cx + a * by, y2: cy + b * by });
+        const length = Math.max(1e-9, Math.hypot(a, b));
+        const to = (reach) => ({ x1: cx, y1: cy, x2: cx + (a / length) * reach, y2: cy + (b / length) * reach });
+        put(way, to(r - 1));
+        put(line, to((r - 3) * Math.sqrt(length / most)));
       }
       put(one.hub, { cx, cy });
       const y = cy + r + 8;
-      const part = clamp(parts.data[i] / limit, -1, 1);
-      const reach = Math.abs(part) * (w / 2 - 5);
-      put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
-      put(one.bar, {
-        x: part < 0 ? cx - reach : cx,
-        y,
-        width: Math.max(0.01, reach),
-        fill: scale.css(part < 0 ? -0.66 : 0.66),
-      });
+      if (parts) {
+        const part = clamp(parts.data[i] / limit, -1, 1);
+        const reach = Math.abs(part) * (w / 2 - 5);
+        put(one.axis, { x1: cx, x2: cx, y1: y - 3, y2: y + 12 });
+        put(one.bar, {
+          x: part < 0 ? cx - reach : cx,
+          y,
+          width: Math.max(0.01, reach),
+          fill: scale.css(part < 0 ? -0.66 : 0.66),
+        });
+      }
       const label = turn(periods.data[i]);
       put(one.name, { x: cx, y: cy - r - 7 });
-      put(one.part, { x: cx, y: y + 27 });
-      const told = `${parts.data[i] > 0 ? "+" : ""}${parts.data[i].toFixed(2)}`;
+      put(one.part, { x: cx, y: y + (parts ? 27 : 9) });
+      const told = parts ? `${parts.data[i] > 0 ? "+" : ""}${parts.data[i].toFixed(2)}` : turned(turns.data[i]);
       if (one.name.textContent !== label) one.name.textContent = label;
       if (one.part.textContent !== minus(told)) one.part.textContent = minus(told);
     });
@@ -145,12 +161,17 @@ export function render({ model, el }) {
         h("bdi", { class: "lv-piece" }, pieceNodes(model.get(`${name}_name`)[0] ?? "")),
         ` at ${count(model.get(`${name}_position`))}`,
       );
-    const kept = String(model.get("score"));
     sum.replaceChildren(
-      h("b", {}, `score ${minus((model.get("score") > 0 ? "+" : "") + Number(kept).toFixed(2))}`),
+      ...(parts
+        ? [h("b", {}, `score ${minus((model.get("score") > 0 ? "+" : "") + model.get("score").toFixed(2))}`)]
+        : []),
       h("span", {}, "query ", at("q")),
-      h("span", {}, "key ", at("k")),
-      h("span", {}, `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`),
+      ...(parts
+        ? [
+            h("span", {}, "key ", at("k")),
+            h("span", {}, `distance ${minus(String(model.get("q_position") - model.get("k_position")))}`),
+          ]
+        : []),
     );
     const key = (kind, text) =>
       h(
@@ -164,11 +185,17 @@ export function render({ model, el }) {
         text,
       );
     view.setLegend(
-      key("q", "hand of the query"),
-      key("k", "hand of the key"),
+      key("q", parts ? "hand of the query" : "hand of the query, turned"),
+      key("k", parts ? "hand of the key" : "before RoPE"),
       h("span", {}, "above: tokens for one full turn"),
-      h("span", {}, `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`),
-      h("span", {}, "length of a hand: square-root scale"),
+      h(
+        "span",
+        {},
+        parts
+          ? `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`
+          : "below: how far it has turned",
+      ),
+      h("span", {}, "thick part of a hand: its length, on a square-root scale"),
     );
     tell(current());
   });

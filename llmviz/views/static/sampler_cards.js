@@ -60,7 +60,7 @@ export function render({ model, el }) {
         h("b", { class: "lv-title" }, spec.name),
         parts.knob,
       ),
-      h("div", { class: "lv-hint" }, spec.says),
+      h("div", { class: "lv-hint lv-aside" }, spec.says),
       h("div", { class: "lv-set" }, parts.slider, parts.value),
       parts.shape,
       h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept),
@@ -114,8 +114,8 @@ export function render({ model, el }) {
     });
     cards[name] = { node, spec, ...parts };
   }
-  const start = h("div", { class: "lv-cap" });
-  const end = h("div", { class: "lv-cap" }, "draw one");
+  const start = h("div", { class: "lv-cap lv-aside" });
+  const end = h("div", { class: "lv-cap lv-aside" }, "draw one");
   const arrow = () => h("span", { class: "lv-arrow", "aria-hidden": "true" }, "▸");
 
   function arrange(order) {

@@ -23,7 +23,7 @@ import {
 
 export function render({ model, el }) {
   const view = frame(model, el, "score_steps");
-  const head = h("div", { class: "lv-steps-head", "aria-hidden": "true" });
+  const head = h("div", { class: "lv-steps-head lv-aside", "aria-hidden": "true" });
   const list = keyed("listbox", "lv-steps", "keys: up and down move, left and right change the step");
   view.body.append(head, list);
   const rows = [];

@@ -61,12 +61,12 @@ export function render({ model, el }) {
     const cells = [
       h("span", {}),
       ...HEADS.map(([name, how]) =>
-        h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", {}, how)),
+        h("span", { class: "lv-top", role: "columnheader" }, h("b", {}, name), h("span", { class: "lv-aside" }, how)),
       ),
     ];
     pieces.forEach((piece, row) => {
       if (row && ranks[row] > ranks[row - 1] + 1)
-        cells.push(h("span", { class: "lv-skip" }, `⋮ ${count(ranks[row] - ranks[row - 1] - 1)} more`));
+        cells.push(h("span", { class: "lv-skip lv-aside" }, `⋮ ${count(ranks[row] - ranks[row - 1] - 1)} more`));
       cells.push(h("span", { class: "lv-label" }, h("bdi", { class: "lv-piece" }, pieceNodes(shorten(piece, 14)))));
       for (const col of [0, 1, 2]) {
         const chosen = cell()?.[0] === row && cell()?.[1] === col;

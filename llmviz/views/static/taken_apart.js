@@ -63,7 +63,7 @@ export function render({ model, el }) {
           label || rows[r].name !== "tokens"
             ? h("bdi", { class: "lv-piece" }, pieceNodes(label))
             : h("span", { class: "lv-piece" }, "part"),
-          small ? h("span", { class: "lv-id" }, small) : null,
+          small ? h("span", { class: "lv-id lv-aside" }, small) : null,
         );
       const old = cells; // most keys change the end of a text: the cells before it stay
       const same = (one, r, i) =>
@@ -75,7 +75,11 @@ export function render({ model, el }) {
             h(
               "div",
               { role: "row", class: "lv-line0" },
-              h("div", { class: "lv-name", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` }, name),
+              h(
+                "div",
+                { class: "lv-name lv-aside", role: "rowheader", style: `grid-row:${r + 1};grid-column:1` },
+                name,
+              ),
               cells[r],
             ),
           ),

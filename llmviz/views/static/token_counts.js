@@ -19,7 +19,7 @@ export function render({ model, el }) {
       row.ghost.hidden = !before;
       row.ghost.style.width = `${(100 * was) / full}%`;
       row.value.style.left = `${(100 * Math.max(n, was)) / full}%`;
-      if (!row.value.firstChild) row.value.append(h("b"), " ", h("span", { class: "lv-quiet" }));
+      if (!row.value.firstChild) row.value.append(h("b"), " ", h("span", { class: "lv-aside" }));
       setText(row.value.firstChild, count(n));
       setText(row.value.lastChild, notes[i] ?? "");
     });

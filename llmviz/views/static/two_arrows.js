@@ -114,7 +114,7 @@ export function render({ model, el }) {
         h(
           "tr",
           {},
-          ["", "the two rows", ...(tip ? ["b as dragged"] : [])].map((t) => h("th", {}, t)),
+          ["", "the two rows", ...(tip ? ["b as dragged"] : [])].map((t) => h("th", { class: "lv-aside" }, t)),
         ),
       ),
       h(

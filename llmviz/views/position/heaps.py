@@ -1,0 +1,145 @@
+"""The same tokens in another order: one heap of vectors, and a head that cannot tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from llmviz.model import Edits, Trace
+from llmviz.sampling import Sampler
+from llmviz.views.kit.controls import Told, button, checkbox, row, slider
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.text_box import Prompt, trace_of
+from llmviz.views.kit.token_strip import TokenStrip
+
+N_SHUFFLED = 64  # tokens of a text, at most
+TOO_SHORT = "This needs at least three tokens: two that change places, and a last one that looks."
+
+
+def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int, int] | None:
+    """Where two pieces stand in a text, before its last token; where it lacks one, the first two neighbours that
+    differ, or the first two tokens. None for texts of fewer than three tokens."""
+    before = list(pieces[:-1])
+    if len(before) < 2:
+        return None
+    if first in before and second in before:
+        return before.index(first), before.index(second)
+    at = next((i for i in range(len(before) - 1) if before[i] != before[i + 1]), 0)
+    return at, at + 1
+
+
+def named(trace: Trace, first: str, second: str) -> str:
+    """ "·dog and ·cat", or whatever two tokens of this text change places."""
+    places = places_to_swap(trace.pieces, first, second)
+    return " and ".join(isolated(trace.pieces[at]) for at in places) if places else "two tokens"
+
+
+def swapped(tokens: list[int], places: tuple[int, int]) -> list[int]:
+    """The same tokens, two of them in each other's place."""
+    one, other = places
+    tokens = list(tokens)
+    tokens[one], tokens[other] = tokens[other], tokens[one]
+    return tokens
+
+
+def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
+    """A text, the same with two tokens swapped, and both as a heap; and what the model would say after each."""
+    told, places = Told(), places_to_swap(trace.pieces, first, second)
+    if not places:
+        told.say(TOO_SHORT)
+        return Explorer([told])
+    tokenizer = trace.model.tokenizer
+    orders = [list(trace.tokens), swapped(trace.tokens, places)]
+    heaps = [sorted(tokens) for tokens in orders]
+    captions = [
+        "Your text",
+        "Two tokens swapped",
+        "The heap of both: the same rows of the table, sorted by id",
+    ]
+    if heaps[0] != heaps[1]:
+        raise ValueError("a swap leaves no other heap")
+    strips = [
+        TokenStrip(
+            tokenizer.pieces(ids),
+            ids,
+            caption=caption,
+            highlight=marks,
+            highlight_name="changed places",
+            stage="position",
+        )
+        for ids, caption, marks in zip([*orders, heaps[0]], captions, [places, places, ()])
+    ]
+    for name, tokens in zip(("As it stands", "Swapped"), orders):
+        probs = Sampler().probs(trace.model.trace(tokens).logits)
+        words = (f"{isolated(trace.pieces[at])} {percent(probs[trace.tokens[at]])}" for at in places)
+        told.sentences = [*told.sentences, f"{name}, the next token is {', '.join(words)}."]
+    return Explorer([*strips, told])
+
+
+class ShuffledHead(Explorer):
+    """What one head of the first layer hands to the last token: the text in its order, and shuffled; without RoPE or
+    with it."""
+
+    def __init__(self, source: Prompt | Trace, *, head: int = 3):
+        n_heads = trace_of(source).model.config.n_heads
+        self.head = slider(head, "Head of layer 0", n_heads - 1, stage="position")
+        self.rope = checkbox("RoPE on")
+        self.again = button("shuffle again")
+        self.told, self._seed = Told(), 0
+        self.changes: dict[
+            bool, float
+        ] = {}  # without RoPE and with it: |difference| / |what was handed over|
+        self.strips = [
+            TokenStrip(
+                [],
+                caption=caption,
+                quantity="share that the last token gives it",
+                highlight_name="the last token",
+                stage="position",
+            )
+            for caption in ("In order: what the last token looks at", "Shuffled, all but the last")
+        ]
+        super().__init__([row(self.head, self.rope, self.again), *self.strips, self.told])
+        self.follow(source, self._new_text)
+        for one in (self.head, self.rope):
+            one.observe(self._show, "value")
+        self.again.on_click(self._shuffle)
+
+    @one_at_a_time
+    def _new_text(self, trace: Trace) -> None:
+        self.trace = trace
+        self._show()
+
+    @one_at_a_time
+    def _shuffle(self, _) -> None:
+        self._seed += 1
+        self._show()
+
+    def _run(self, tokens: list[int], *, rope: bool):
+        """Pattern [seq] and z [d_head] of the head's last query."""
+        one = self.trace.model.trace(tokens, Edits(rope=rope)).blocks[0].attention_at(-1)
+        return one.pattern[self.head.value, 0], one.z[self.head.value, 0]
+
+    @one_at_a_time
+    def _show(self, _change=None) -> None:
+        model, tokens = self.trace.model, list(self.trace.tokens)[:N_SHUFFLED]
+        order = np.random.default_rng(self._seed).permutation(len(tokens) - 1)
+        if (order == np.arange(len(order))).all():
+            order = order[::-1]  # of few tokens, chance may leave all where they are
+        shuffled = [*(tokens[i] for i in order), tokens[-1]]
+        for rope in (not self.rope.value, self.rope.value):  # what is shown comes last
+            (own, z), (other, moved) = (self._run(some, rope=rope) for some in (tokens, shuffled))
+            self.changes[rope] = float(np.linalg.norm(moved - z) / np.linalg.norm(z))
+        for strip, ids, weights in zip(self.strips, (tokens, shuffled), (own, other)):
+            strip.change(pieces=model.tokenizer.pieces(ids), weights=weights, highlight=[len(ids) - 1])
+        off, on = (percent(self.changes[rope]) for rope in (False, True))
+        self.told.say(
+            f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
+            f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}, by {on} with RoPE.",
+            "" if len(tokens) > 2 else "Here is nothing to shuffle: that takes two tokens before the last.",
+            f"Only the first {N_SHUFFLED} tokens are used here."
+            if len(self.trace.tokens) > N_SHUFFLED
+            else "",
+        )

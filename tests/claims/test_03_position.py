@@ -1,0 +1,363 @@
+"""What notebook 03 says, over many texts."""
+
+import functools
+
+import numpy as np
+
+from llmviz import Edits, Sampler, attention, experiments, position
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+AS_IT_IS, OFF = Edits(), Edits(rope=False)
+USED = 60  # tokens of a text, where a text is run many times
+PAIRS = (
+    ("dog", "cat"),
+    ("horse", "cow"),
+    ("house", "car"),
+    ("book", "pen"),
+    ("ball", "kite"),
+    ("son", "daughter"),
+)
+NAMES = (("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy"))
+# As the page's own: who has what is said by the order alone.
+OWNERS = {
+    f"{a}, {b}, {x}, {y}": (f"{a} has a {x} and {b} has a {y}. {a} has a", f" {x}", f" {y}")
+    for a, b in NAMES
+    for x, y in PAIRS
+}
+
+
+FEW = {
+    name: TEXTS[name] for name in ("a fact", "a dialogue", "code", "French", "the same word")
+}  # for quick tests
+
+
+def one_head_and_the_order(model, texts=TEXTS, *, rope: bool) -> Measured:
+    """The most that any head of layer 0 changes in what it hands to the last token: all others shuffled, five times."""
+    rng, edits = np.random.default_rng(0), Edits(rope=rope)
+
+    def change(text: str) -> float:
+        tokens = model.tokenizer.encode(text)[:USED]
+        runs = [tokens, *([*rng.permutation(tokens[:-1]).tolist(), tokens[-1]] for _ in range(5))]
+        own, *shuffled = (model.trace(run, edits).blocks[0].attention.z[:, -1] for run in runs)
+        changes = [np.linalg.norm(z - own, axis=1) / np.linalg.norm(own, axis=1) for z in shuffled]
+        return 100 * float(np.median(changes, axis=0).max() if rope else np.max(changes))
+
+    says = "changes the most order-minding head" if rope else "changes no head"
+    return Measured(
+        f"Layer 0, {'with' if rope else 'without'} RoPE: shuffling {says}",
+        {name: change(text) for name, text in texts.items()},
+        "% of what is handed over",
+        (lambda v: v > 10) if rope else (lambda v: v < 0.001),
+    )
+
+
+def without_rope_a_head_sees_no_order(model, texts=TEXTS) -> Measured:
+    return one_head_and_the_order(model, texts, rope=False)
+
+
+def with_rope_a_head_sees_the_order(model, texts=TEXTS) -> Measured:
+    return one_head_and_the_order(model, texts, rope=True)
+
+
+def moved_scores(model, places: tuple[int, int]) -> dict[str, float]:
+    """Median over all heads: by how much the score of the last token and the one before changes, if query and key
+    stand so many places further on."""
+    config = model.config
+
+    def change(text: str) -> float:
+        trace = model.trace(model.tokenizer.encode(text)[:USED])
+        changes = []
+        for layer, head in np.ndindex(config.n_layers, config.n_heads):
+            q, k = (x[at] for x, at in zip(experiments.before_rope(trace, layer, head), (-1, -2)))
+            at = np.array([len(trace.tokens) - 1, len(trace.tokens) - 2])
+            scores = []
+            for shift in ((0, 0), places):
+                angles = position.rotation_angles(at + shift, config.d_head, base=config.rope_base)
+                scores.append(position.pair_scores(*position.rotate(np.stack([q, k]), angles)).sum())
+            changes.append(abs(scores[1] - scores[0]))
+        return float(max(changes) if places[0] == places[1] else np.median(changes))
+
+    return {name: change(text) for name, text in TEXTS.items()}
+
+
+def both_moved(model) -> Measured:
+    says = "Query and key both moved by 1,000: the largest change of a score, of all heads"
+    return Measured(says, moved_scores(model, (1_000, 1_000)), "", lambda v: v < 1e-5)
+
+
+def one_moved(model) -> Measured:
+    says = "The query alone moved by one: the median change of a score, of all heads"
+    return Measured(says, moved_scores(model, (1, 0)), "", lambda v: v > 0.005)
+
+
+def text_moved(model) -> Measured:
+    values = {name: 100 * moved(model, text, Edits(position_shift=1_000.0)) for name, text in TEXTS.items()}
+    return Measured("The whole text moved by 1,000: the guess stays", values, "% moved", lambda v: v < 0.001)
+
+
+def few_heads_look_one_back(model) -> Measured:
+    values = {name: float((previous(model, text) > 0.5).sum()) for name, text in TEXTS.items()}
+    return Measured("Few heads give the token before most", values, "heads of 270", lambda v: v <= 5)
+
+
+def head_sixteen_zero_looks_one_back(model) -> Measured:
+    values = {name: 100 * previous(model, text)[16, 0] for name, text in TEXTS.items()}
+    says = "L16·H0 gives the token before most of its attention"
+    return Measured(says, values, "% of its attention", lambda v: v > 70)
+
+
+def it_is_the_strongest(model) -> Measured:
+    """Its place among all heads."""
+    values = {}
+    for name, text in TEXTS.items():
+        shares = previous(model, text)
+        values[name] = 1.0 + (shares > shares[16, 0]).sum()
+    return Measured("No head looks one back more than L16·H0", values, "(its place)", lambda v: v == 1)
+
+
+def its_clocks_do_it(model) -> Measured:
+    """Its share for the token before, its own hands not turned, against an even share for all that it sees."""
+    values = {}
+    for name, text in TEXTS.items():
+        pattern = experiments.unturned_pattern(model.trace(text), 16, 0)
+        even = np.mean(1 / np.arange(2, len(pattern) + 1))
+        values[name] = np.diagonal(pattern, -1).mean() / even
+    says = "Its hands not turned, L16·H0 gives the token before less than an even share"
+    return Measured(says, values, "times an even share", lambda v: v < 1)
+
+
+@functools.cache
+def surprise(model, tokens: tuple[int, ...], edits: Edits = AS_IT_IS) -> float:
+    return float(experiments.surprisal(model.trace(tokens, edits)).mean())
+
+
+def short(model, texts=TEXTS) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(model.tokenizer.encode(text)[:USED]) for name, text in texts.items()}
+
+
+def rope_off_costs(model) -> Measured:
+    values = {name: surprise(model, ids, OFF) - surprise(model, ids) for name, ids in short(model).items()}
+    return Measured("RoPE off: each token surprises more", values, "bits more", lambda v: v > 0.4)
+
+
+def stretched_costs(model, texts, by: float, than: Edits) -> dict[str, float]:
+    stretched = Edits(position_scale=by)
+    return {
+        name: surprise(model, ids, stretched) - surprise(model, ids, than)
+        for name, ids in short(model, texts).items()
+    }
+
+
+def wrong_places_are_worse_than_none(model, texts=TEXTS) -> Measured:
+    says = "Stretched by four, each token surprises more than with RoPE off"
+    return Measured(says, stretched_costs(model, texts, 4.0, OFF), "bits more", lambda v: v > 0)
+
+
+def stretched_by_two(model, texts=TEXTS) -> Measured:
+    says = "Stretched by two costs little"
+    return Measured(says, stretched_costs(model, texts, 2.0, AS_IT_IS), "bits more", lambda v: v < 0.7)
+
+
+def other_parts_cost(model, texts=TEXTS) -> Measured:
+    """The control, taken away alone: the mean over FFN and attention of the layers 10, 13, 16, 19."""
+    parts = [Edits(**{part: {layer: 0}}) for part in ("ffn", "attention") for layer in (10, 13, 16, 19)]
+    values = {
+        name: np.mean([surprise(model, ids, edits) for edits in parts]) - surprise(model, ids)
+        for name, ids in short(model, texts).items()
+    }
+    return Measured("Another part of the middle off costs less", values, "bits more", lambda v: v < 0.4)
+
+
+def two_tokens_know_less(model, texts=TEXTS) -> Measured:
+    """Surprise where only the last two tokens are known, less that of the whole text without RoPE."""
+    values = {}
+    for name, ids in short(model, texts).items():
+        last = [
+            experiments.surprisal(model.trace(ids[max(0, i - 2) : i + 1]), last=1)[0]
+            for i in range(1, len(ids))
+        ]
+        values[name] = np.mean(last) - surprise(model, ids, OFF)
+    says = "Without RoPE the whole text is worth more than its last two tokens with it"
+    return Measured(says, values, "bits", lambda v: v > 0)
+
+
+def swap_turns_the_answer(model) -> Measured:
+    """By how much the swap changes the odds of the two answers; 1 bit: twice as likely against the other."""
+    values = {name: odds(model, *one)[0] - odds(model, *one)[1] for name, one in OWNERS.items()}
+    return Measured("The two swapped, the other answer gains", values, "bits", lambda v: v > 1)
+
+
+def the_right_one_leads(model) -> Measured:
+    values = {name: min(odds(model, *one) * [1, -1]) for name, one in OWNERS.items()}
+    return Measured("Before and after the swap, the right one leads", values, "bits", lambda v: v > 0)
+
+
+def without_rope_it_hardly_turns(model) -> Measured:
+    """The share of the change of odds that is left without RoPE; below zero: it turns the wrong way."""
+    values = {}
+    for name, one in OWNERS.items():
+        (a, b), (c, d) = odds(model, *one), odds(model, *one, OFF)
+        values[name] = 100 * (c - d) / (a - b)
+    return Measured("Without RoPE less than half of that is left", values, "% of it", lambda v: v < 50)
+
+
+@functools.cache
+def swaps(model, few: bool = False) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The first two tokens that differ change places: relative change of what attention hands to the last, by layer."""
+    found = {}
+    for name, ids in short(model, FEW if few else TEXTS).items():
+        if (at := next((i for i in range(len(ids) - 2) if ids[i] != ids[i + 1]), None)) is None:
+            continue  # always the same token
+        other = [*ids[:at], ids[at + 1], ids[at], *ids[at + 2 :]]
+        found[name] = [
+            experiments.relative_change(model.trace(ids, edits), model.trace(other, edits))
+            for edits in (Edits(), OFF, Edits(rope=False, causal_mask=False))
+        ]
+    return found
+
+
+def first_layer_sees_no_swap(model, few: bool = False) -> Measured:
+    values = {name: 100 * change[1][0] for name, change in swaps(model, few).items()}
+    return Measured("RoPE off: layer 0 sees nothing of a swap", values, "% changed", lambda v: v < 0.001)
+
+
+def later_layers_do(model, few: bool = False) -> Measured:
+    """The least of all later layers."""
+    values = {name: 100 * change[1][1:].min() for name, change in swaps(model, few).items()}
+    return Measured("RoPE off: every later layer does", values, "% changed", lambda v: v > 0.1)
+
+
+def without_the_mask_none_does(model, few: bool = False) -> Measured:
+    values = {name: 100 * change[2].max() for name, change in swaps(model, few).items()}
+    return Measured("RoPE and mask off: no layer does", values, "% changed", lambda v: v < 0.1)
+
+
+def lower_far_away(model, keys: slice) -> dict[str, float]:
+    """Of how many heads the score of a usual query and a usual key is lower at distance 1,000 than at 1."""
+    config, near_and_far = model.config, np.array([1, 1_000])
+
+    def falls(trace, layer: int, head: int) -> bool:
+        q, k = experiments.before_rope(trace, layer, head)
+        near, far = position.score_by_distance(
+            q[1:].mean(axis=0), k[keys].mean(axis=0), near_and_far, base=config.rope_base
+        )
+        return far < near
+
+    heads = [*np.ndindex(config.n_layers, config.n_heads)]
+    traces = {name: model.trace(ids) for name, ids in short(model).items()}
+    return {name: float(sum(falls(trace, *head) for head in heads)) for name, trace in traces.items()}
+
+
+def scores_fall_for_words(model) -> Measured:
+    values = lower_far_away(model, slice(1, None))
+    return Measured("Scores fall for keys but the first", values, "heads of 270", lambda v: v > 243)
+
+
+def scores_of_the_first_token_often_stay(model) -> Measured:
+    values = lower_far_away(model, slice(1))
+    return Measured("For the first token fewer do", values, "heads of 270", lambda v: v < 200)
+
+
+def moved(model, text: str, edits: Edits) -> float:
+    return experiments.moved(*(Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits)))
+
+
+@functools.cache
+def previous(model, text: str) -> np.ndarray:
+    """What each head gives to the token before, [n_layers n_heads]."""
+    return np.stack([attention.previous_token_score(b.patterns()) for b in model.trace(text).blocks])
+
+
+@functools.cache
+def odds(model, text: str, one: str, other: str, edits: Edits = AS_IT_IS) -> np.ndarray:
+    """log2 of the odds of one against the other as the next token: as it stands, and with the two swapped."""
+    ids = model.tokenizer.encode(text)
+    (a,), (b,) = (model.tokenizer.encode(word) for word in (one, other))
+    swapped = [b if token == a else a if token == b else token for token in ids]
+    logits = [model.trace(tokens, edits).logits for tokens in (ids, swapped)]
+    return np.array([(x[a] - x[b]) / np.log(2) for x in logits])
+
+
+CONCLUSIONS = (
+    without_rope_a_head_sees_no_order,
+    with_rope_a_head_sees_the_order,
+    both_moved,
+    one_moved,
+    text_moved,
+    few_heads_look_one_back,
+    head_sixteen_zero_looks_one_back,
+    it_is_the_strongest,
+    its_clocks_do_it,
+    rope_off_costs,
+    wrong_places_are_worse_than_none,
+    stretched_by_two,
+    other_parts_cost,
+    two_tokens_know_less,
+    the_right_one_leads,
+    swap_turns_the_answer,
+    without_rope_it_hardly_turns,
+    first_layer_sees_no_swap,
+    later_layers_do,
+    without_the_mask_none_does,
+    scores_fall_for_words,
+    scores_of_the_first_token_often_stay,
+)
+
+
+# --- the page's wording, held to the numbers ---
+
+
+def test_one_head_without_rope_sees_a_heap(model):
+    assert without_rope_a_head_sees_no_order(model, FEW).agree == len(FEW)
+    assert with_rope_a_head_sees_the_order(model, FEW).agree == len(FEW) - 1
+
+
+def test_only_the_distance_counts(model):
+    assert both_moved(model).agree == text_moved(model).agree == len(TEXTS)
+    alone = one_moved(model)
+    assert alone.agree == len(TEXTS)
+    assert alone.highest < 0.235
+
+
+def test_a_previous_token_head(model):
+    few = few_heads_look_one_back(model)
+    assert few.agree == 14
+    assert (few.lowest, few.highest) == (4, 16)
+    assert head_sixteen_zero_looks_one_back(model).agree == it_is_the_strongest(model).agree == 14
+    assert its_clocks_do_it(model).agree == 14
+
+
+def test_rope_off_costs_more_than_another_part(model):
+    off, others = rope_off_costs(model), other_parts_cost(model, FEW)
+    assert off.agree == 13
+    assert 3 < off.highest < 3.2
+    assert off.values["the same word"] < 0 < off.values["a short start"] < 0.25
+    assert others.agree == len(FEW)
+    assert two_tokens_know_less(model, {name: FEW[name] for name in ("a fact", "the same word")}).agree == 2
+    assert wrong_places_are_worse_than_none(model, FEW).agree == len(FEW)
+    assert stretched_by_two(model, FEW).agree == len(FEW)
+
+
+def test_who_has_what_is_told_by_the_order(model):
+    assert the_right_one_leads(model).agree == 16
+    turned = swap_turns_the_answer(model)
+    assert turned.agree == len(OWNERS) == 18
+    assert turned.lowest > 1.95
+    assert turned.highest < 6.65
+    left = without_rope_it_hardly_turns(model)
+    assert left.agree == 17
+    assert left.values["Tom, Anna, dog, cat"] < 0
+
+
+def test_the_mask_tells_the_order(model):
+    for conclusion in (first_layer_sees_no_swap, later_layers_do, without_the_mask_none_does):
+        assert conclusion(model, few=True).agree == len(FEW)
+
+
+def test_scores_fall_for_words_and_less_often_for_the_first_token(model):
+    words, first = scores_fall_for_words(model), scores_of_the_first_token_often_stay(model)
+    assert words.agree == 14
+    assert 185 < words.values["the same word"] < 200
+    assert first.agree == 15
+    assert (first.lowest, first.highest) == (161, 184)
