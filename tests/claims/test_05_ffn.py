@@ -328,6 +328,10 @@ def last_ffns_swapped(model) -> Measured:
     return _taken(model, _edit(4, 2), says, lambda v: v < 30)
 
 
+def last_ffns_swapped_kept(model) -> Measured:
+    return _kept(model, _edit(4, 2), "… and more than half of the capital itself goes", lambda v: v < 50)
+
+
 def some_argue_against(model) -> Measured:
     """The lowest of what FFNs 24 to 29 add directly to the capital's logit, beyond the mean of all tokens."""
     values = {
@@ -374,6 +378,7 @@ CONCLUSIONS = (
     last_ffns_off,
     last_ffns_off_control,
     last_ffns_swapped,
+    last_ffns_swapped_kept,
     some_argue_against,
 )
 
@@ -447,6 +452,7 @@ def test_random_heads_carry_nothing(model):
 def test_the_last_ffns_say_it(model):
     assert last_ffns_off(model).agree == last_ffns_off_control(model).agree == 10
     assert last_ffns_swapped(model).highest < 22
+    assert last_ffns_swapped_kept(model).agree == 9
     assert some_argue_against(model).agree == 8
 
 

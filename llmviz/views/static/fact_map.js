@@ -4,8 +4,9 @@ import { axisText, frame, h, markLegend, pieceText, plotIn, s, shorten, signKey,
 
 const MEANING = {
   carries: "swapped, the twin's answer comes: it carries which of the two",
-  needed: "off, the answer is lost; swapped, the twin's does not come: needed by both alike",
-  neither: "neither",
+  needed:
+    "off, the answer is lost; swapped, the twin's does not come: needed, but not what brings the one or the other",
+  neither: "off, the answer stays; swapped, the twin's does not come",
 };
 
 export function render({ model, el }) {
