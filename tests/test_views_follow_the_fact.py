@@ -8,7 +8,7 @@ import pytest
 from llmviz import Edits, experiments
 from llmviz.experiments import blind, mover, off_at, put_in, swap_at
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, steps, twin
+from llmviz.views.ffn.fact import ALIKE, CAPITALS, NO_PAIR, steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, spans
 
 
@@ -115,6 +115,16 @@ def test_a_single_token_has_no_subject(fact, prompt):
         pictures.share(fact.trace, 1, 0)
     with pytest.raises(ValueError, match="subject"):
         pictures.last_layer(fact.trace)
+
+
+def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
+    fact.word.value = fact.trace.trace.pieces[fact.trace.subject].strip()  # its own word
+    one = pictures.FollowTheFact(fact, 3)
+    finish(one)
+    assert repr(one.told) == ALIKE
+    assert not fact.found
+    with pytest.raises(ValueError, match="alike"):
+        pictures.share(fact.trace, 3, 2)
 
 
 # --- the steps ---

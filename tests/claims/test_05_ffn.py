@@ -343,6 +343,50 @@ def some_argue_against(model) -> Measured:
     return Measured("Among the last FFNs one argues against the capital", values, "logit", lambda v: v < 0)
 
 
+CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
+
+
+@functools.cache
+def _other_question(model, question: str) -> dict[str, tuple[float, float, float]]:
+    """Per cent of the answer left with FFNs 5–15 off, per cent of the twin's at home with head 4 of layer 23 swapped,
+    and whether that head is the mover. Countries with the same answer as their twin are left out."""
+    names, found = list(CAPITALS), {}
+    for name, following in zip(names, [*names[1:], names[0]]):
+        tokens, other = model.tokens_of(question.format(name)), model.tokens_of(f" {following}")[0]
+        pair = pair_of(model, tokens, other, tokens.index(model.tokens_of(f" {name}")[0]))
+        if pair.answers[0] != pair.answers[1]:
+            listed = steps(pair, head=(23, 4))
+            kept = float(pair.shares(listed[0].off[0][1][0])[0]) / _own(pair)
+            taken = float(pair.shares(listed[2].swap[0][1][0])[1]) / _twins(pair)
+            found[name] = (100 * kept, 100 * taken, float(mover(pair) == (23, 4)))
+    return found
+
+
+def _other(model, question: str, column: int, says: str, unit: str, agrees) -> Measured:
+    values = {name: row[column] for name, row in _other_question(model, question).items()}
+    return Measured(f"“{question}”: {says}", values, unit, agrees)
+
+
+def called_ffns_off(model) -> Measured:
+    says, unit = "FFNs 5 to 15 off at the country: it is lost", "% of the answer left"
+    return _other(model, CALLED, 0, says, unit, lambda v: v < 50)
+
+
+def called_head_swapped(model) -> Measured:
+    says, unit = "head 4 of layer 23 swapped: the twin's comes", "% of the twin's at home"
+    return _other(model, CALLED, 1, says, unit, lambda v: v > 50)
+
+
+def speak_ffns_off(model) -> Measured:
+    says, unit = "FFNs 5 to 15 off at the country: it is lost", "% of the answer left"
+    return _other(model, SPEAK, 0, says, unit, lambda v: v < 50)
+
+
+def speak_head_swapped(model) -> Measured:
+    says, unit = "head 4 of layer 23 swapped: the twin's comes", "% of the twin's at home"
+    return _other(model, SPEAK, 1, says, unit, lambda v: v > 50)
+
+
 CONCLUSIONS = (
     below_zero_early,
     below_zero_late,
@@ -380,6 +424,10 @@ CONCLUSIONS = (
     last_ffns_swapped,
     last_ffns_swapped_kept,
     some_argue_against,
+    called_ffns_off,
+    called_head_swapped,
+    speak_ffns_off,
+    speak_head_swapped,
 )
 
 
@@ -454,6 +502,14 @@ def test_the_last_ffns_say_it(model):
     assert last_ffns_swapped(model).highest < 22
     assert last_ffns_swapped_kept(model).agree == 9
     assert some_argue_against(model).agree == 8
+
+
+@pytest.mark.slow
+def test_other_wordings_go_partly_the_same_way(model):
+    assert (called_head_swapped(model).agree, len(called_head_swapped(model).values)) == (5, 10)
+    assert (speak_head_swapped(model).agree, len(speak_head_swapped(model).values)) == (6, 7)
+    assert called_ffns_off(model).agree == 8
+    assert speak_ffns_off(model).agree == 4
 
 
 def test_ffn_eleven_is_needed_at_the_first_token(model):

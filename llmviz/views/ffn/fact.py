@@ -26,6 +26,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 
 N_RANDOM = 10  # heads, as a control
 NO_PAIR = "Choose a subject that stands before the last token."
+ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
 
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45 % or more.
 CAPITALS = {
@@ -45,6 +46,11 @@ CAPITALS = {
 def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
     """Tokens for a sentence: quoted, without their spaces."""
     return [quote(piece.strip() or piece) for piece in pair.trace.model.tokenizer.pieces(list(tokens))]
+
+
+def nothing_to_follow(pair: Pair | None) -> str | None:
+    """Why there is no fact to follow, or None."""
+    return NO_PAIR if pair is None else ALIKE if pair.answers[0] == pair.answers[1] else None
 
 
 def subjects(pair: Pair) -> list[str]:
@@ -153,8 +159,8 @@ def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 its control. Rounded, for a
     sentence. ValueError without a pair.
     """
-    if pair is None:
-        raise ValueError(NO_PAIR)
+    if (problem := nothing_to_follow(pair)) is not None:
+        raise ValueError(problem)
     step = steps(pair)[number - 1]
     return round(100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer]), 2)
 
@@ -245,7 +251,7 @@ class Fact(Explorer):
             percent(ops.softmax(run.logits)[a]) for run, a in zip((pair.trace, pair.other), (own, other))
         ]
         pieces = named(pair, [own, other])
-        same = " Both go on alike: choose a word that the model answers otherwise." if own == other else ""
+        same = f" {ALIKE}" if own == other else ""
         told = [f"With {name}: {piece} {p}." for name, piece, p in zip(subjects(pair), pieces, shown)]
         self._set(pair, " ".join(told) + same)
 

@@ -10,7 +10,18 @@ import numpy as np
 from llmviz import experiments
 from llmviz.experiments import Pair, pair_of, put_in
 from llmviz.model import Model
-from llmviz.views.ffn.fact import CAPITALS, NO_PAIR, Fact, Step, measured, named, steps, subjects, twin
+from llmviz.views.ffn.fact import (
+    CAPITALS,
+    NO_PAIR,
+    Fact,
+    Step,
+    measured,
+    named,
+    nothing_to_follow,
+    steps,
+    subjects,
+    twin,
+)
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.background import Experiment
@@ -70,13 +81,13 @@ class FollowTheFact(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.table.layout.display = "none"
-        self.told.say("" if self._fact.trace else NO_PAIR)
+        self.told.say(nothing_to_follow(self._fact.trace) or "")
         self._draw_map()
 
     def work(self) -> Iterator[float]:
         """One run for each switch; the table fills from above."""
         fact, pair = self._fact, self._fact.trace
-        if pair is None:
+        if nothing_to_follow(pair) is not None:
             return
         whole, own = pair.shares(), pair.answers
         listed = steps(pair, early=self.layers.value)
