@@ -479,6 +479,10 @@ def test_what_moves_early_is_shared(model):
     assert last_swapped_early(model).highest < 2.5
     assert country_swapped_early(model).agree == 9
     assert last_swapped_late(model).agree == 10
+
+
+@pytest.mark.slow
+def test_a_twin_of_another_kind_parts_earlier(model):
     assert into_dinner_early(model).agree == into_dinner_late(model).agree == 10
 
 
