@@ -16,7 +16,12 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 PLOTTING = {"matplotlib", "plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
-NEW_FORM = {"00_the_loop", "01_tokenization", "02_embeddings", "06_sampling"}  # a core with folds; the others are to follow
+NEW_FORM = {
+    "00_the_loop",
+    "01_tokenization",
+    "02_embeddings",
+    "06_sampling",
+}  # a core with folds; the others are to follow
 
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
 ASK = """

@@ -6,7 +6,7 @@ const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
   top_p: { name: "top-p", says: "until they hold p", low: 0.01, high: 1, step: 0.01, digits: 2 },
-  min_p: { name: "min-p", says: "p times the likeliest, or more", low: 0, high: 1, step: 0.01, digits: 2 },
+  min_p: { name: "min-p", says: "from p × the likeliest on", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
 export function render({ model, el }) {
@@ -60,20 +60,9 @@ export function render({ model, el }) {
         h("b", { class: "lv-title" }, spec.name),
         parts.knob,
       ),
-      h(
-        "div",
-        {},
-        h("div", { class: "lv-hint" }, spec.says),
-        h("div", { class: "lv-set" }, parts.slider, parts.value),
-      ),
+      h("div", {}, h("div", { class: "lv-hint" }, spec.says), h("div", { class: "lv-set" }, parts.slider, parts.value)),
       parts.shape,
-      h(
-        "div",
-        {},
-        h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept),
-        parts.says,
-        parts.cuts,
-      ),
+      h("div", {}, h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept), parts.says, parts.cuts),
     );
     node.addEventListener("keydown", (event) => {
       // the slider and the switch keep their own keys
