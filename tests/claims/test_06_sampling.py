@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 
 from llmviz import Sampler, ops, sampling
 from llmviz.views.sampling import CAPITALS, SUMS
@@ -35,6 +36,7 @@ QUESTIONS = (
     "Tell me a joke.",
 )
 LIMIT = 300  # tokens of an answer
+ALL = tuple(TWENTY)
 
 
 # --- temperature ---
@@ -160,44 +162,44 @@ def the_order_counts(model) -> Measured:
 # --- the loop ---
 
 
-def first_choices(model, n: int = 40) -> Measured:
+def first_choices(model, names=ALL, n: int = 40) -> Measured:
     """Of n tokens written at temperature 1 from one seed."""
     values = {
         name: 100 * float(np.mean([step.token == step.logits.argmax() for step in steps]))
-        for name, steps in written(model, 1, n).items()
+        for name, steps in written(model, 1, n, names).items()
     }
     says = "At temperature 1 the dart hits the first choice"
     return Measured(says, values, "% of the tokens", lambda v: v < 50)
 
 
-def greedy_repeats(model, n: int = 80) -> Measured:
-    return repeats(model, 0, n, "Greedy writing repeats what it said")
+def greedy_repeats(model, names=ALL, n: int = 80) -> Measured:
+    return repeats(model, 0, n, names, "Greedy writing repeats what it said")
 
 
-def drawn_repeats(model, n: int = 80) -> Measured:
-    return repeats(model, 1, n, "Drawn at temperature 1: the control")
+def drawn_repeats(model, names=ALL, n: int = 80) -> Measured:
+    return repeats(model, 1, n, names, "Drawn at temperature 1: the control")
 
 
-def repeats(model, temperature: float, n: int, says: str) -> Measured:
+def repeats(model, temperature: float, n: int, names, says: str) -> Measured:
     values = {}
-    for name, steps in written(model, temperature, n).items():
+    for name, steps in written(model, temperature, n, names).items():
         text = [*model.tokenizer.encode(TWENTY[name]), *(step.token for step in steps)]
         values[name] = 100 * float(sampling.repeated(text)[-len(steps) :].mean())
     return Measured(f"{says} ({n} tokens)", values, "% repetition", lambda v: v >= 25)
 
 
-def greedy_ends(model, n: int = 80) -> Measured:
-    values = {name: float(len(steps)) for name, steps in written(model, 0, n).items()}
+def greedy_ends(model, names=ALL, n: int = 80) -> Measured:
+    values = {name: float(len(steps)) for name, steps in written(model, 0, n, names).items()}
     return Measured(f"Or it comes to an end token before ({n} tokens)", values, "tokens", lambda v: v < n)
 
 
-def surer_of_the_same_again(model, n: int = 80) -> Measured:
+def surer_of_the_same_again(model, names=ALL, n: int = 80) -> Measured:
     """For texts where greedy writing repeats itself: by how much the same tokens gain from the first time to the last.
 
     A token counts where it stands behind the same three tokens both times.
     """
     values = {}
-    for name, steps in written(model, 0, n).items():
+    for name, steps in written(model, 0, n, names).items():
         probs = [float(ops.softmax(step.logits)[step.token]) for step in steps]
         seen, gains = {}, []
         for i in range(3, len(steps)):
@@ -254,15 +256,20 @@ def no_end_on_the_way(model, questions=QUESTIONS) -> Measured:
 
 
 def past_the_end(model, questions=QUESTIONS) -> Measured:
-    """How many of the 20 tokens behind the first end token are end tokens."""
+    """Behind which token after its end token the model opens a message of the user; 99 if not within 40."""
     end, values = model.tokenizer.eos_token, {}
+    opening = [model.tokenizer.special_tokens["<|im_start|>"], *model.tokenizer.encode("user")]
     for question, steps in chats(model, questions).items():
-        text, ends = [*asked(model, question), *(step.token for step in steps)], 0
-        for _ in range(20):
-            text.append(next(greedy(model, text, 1)).token)
-            ends += text[-1] == end
-        values[question] = float(ends)
-    return Measured("Behind its end token the model goes on", values, "end tokens more", lambda v: v < 20)
+        if steps[-1].token != end:
+            continue
+        text = [*asked(model, question), *(step.token for step in steps)]
+        past: list[int] = []
+        while len(past) < 40:
+            past += [step.token for step in greedy(model, [*text, *past], 40 - len(past))]
+        begins = [i for i in range(40) if past[i : i + len(opening)] == opening]
+        values[question] = float(begins[0] if begins else 99)
+    says = "Behind its end token the model opens a message of the user"
+    return Measured(says, values, "tokens later", lambda v: v < 40)
 
 
 # --- what they share ---
@@ -294,9 +301,9 @@ def greedy(model, prompt, n: int):
 
 
 @functools.cache
-def written(model, temperature: float, n: int) -> dict[str, list]:
+def written(model, temperature: float, n: int, names: tuple[str, ...]) -> dict[str, list]:
     sampler = Sampler(temperature=temperature)
-    return {name: list(model.generate(text, n, sampler, seed=1)) for name, text in TWENTY.items()}
+    return {name: list(model.generate(TWENTY[name], n, sampler, seed=1)) for name in names}
 
 
 def asked(model, question: str) -> list[int]:
@@ -336,3 +343,89 @@ CONCLUSIONS = (
     no_end_on_the_way,
     past_the_end,
 )
+
+
+# --- the page's wording, held to the numbers ---
+
+
+def test_a_temperature_is_narrow_or_wide(model):
+    assert narrow(model).agree == plain(model).agree == wide(model).agree == 20
+    assert (wide(model).lowest, wide(model).highest) == (
+        pytest.approx(3_180, rel=0.02),
+        pytest.approx(21_089, rel=0.02),
+    )
+    assert outside_fifty(model).agree == 20
+    assert outside_fifty_wide(model).agree == 18
+    assert outside_fifty_wide(model).lowest > 35
+
+
+def test_narrow_is_not_right(model):
+    assert right_capitals(model).agree == 8
+    assert right_sums(model).agree == 1
+    takes, gives = narrow_takes_from_the_right(model), narrow_gives_to_the_right(model)
+    assert takes.agree == len(takes.values) == 11
+    assert takes.highest < 0.155
+    assert gives.agree == len(gives.values) == 9
+    assert gives.lowest > 1.25
+    assert gives.highest < 2.65
+
+
+def test_logits_have_no_zero(model):
+    above = above_zero(model)
+    assert above.lowest < 2.5
+    assert above.highest > 99.5
+    assert above.agree == 10
+
+
+def test_filters(model):
+    top_p, min_p, top_k = kept_by_top_p(model), kept_by_min_p(model), cut_by_top_k(model)
+    assert top_p.agree == min_p.agree == top_k.agree == 20
+    assert top_p.lowest == min_p.lowest == 1
+    assert top_p.highest > 1_000
+    assert min_p.highest > 60
+    assert top_k.lowest < 0.1
+    assert top_k.highest > 48
+
+
+def test_the_order_of_the_chain_counts(model):
+    assert hot_top_p(model).agree == hot_min_p(model).agree == the_order_counts(model).agree == 20
+
+
+@pytest.mark.slow
+def test_first_choices_at_temperature_one(model):
+    """Three texts, the two extremes among them: the whole table takes minutes."""
+    few = first_choices(model, ("Spanish", "code", "markup")).values
+    assert few["Spanish"] == pytest.approx(15, abs=1)
+    assert few["markup"] == pytest.approx(60, abs=1)
+
+
+@pytest.mark.slow
+def test_greedy_runs_in_circles_and_grows_surer(model):
+    """Five texts, the extremes among them, and one that ends."""
+    names = ("a story", "a question", "a long story", "a list", "a chat")
+    greedy, drawn = greedy_repeats(model, names), drawn_repeats(model, names)
+    assert greedy.agree == 3
+    assert 88 < greedy.highest < 89.5
+    assert drawn.highest < 14
+    assert greedy_ends(model, names).agree == 2
+    surer = surer_of_the_same_again(model, names)
+    assert surer.agree == len(surer.values) == 4
+    assert surer.lowest > 8.5
+    assert surer.highest < 63
+
+
+@pytest.mark.slow
+def test_a_text_is_expected_behind_itself(model):
+    assert twice_is_expected(model).agree == 14
+
+
+@pytest.mark.slow
+def test_a_chat_ends_by_a_token_and_a_program(model):
+    """The short answers only."""
+    few = (*QUESTIONS[:4], QUESTIONS[-1])
+    ends = answers_end(model, few)
+    assert ends.agree == 5
+    assert ends.lowest == 8
+    assert no_end_on_the_way(model, few).agree == 5
+    assert bare_questions_end_at_once(model).agree == 8
+    assert past_the_end(model, few).agree == 5
