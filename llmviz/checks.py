@@ -866,14 +866,19 @@ def temperature(attempt: Callable) -> Verdict:
     cases = [
         (np.array([1.0, 3.0, 0.0]), 1.0),
         (np.array([1.0, 3.0, 0.0]), 0.5),
-        (np.array([900.0, 901.0]), 2.0),
+        (np.array([9000.0, 9001.0]), 2.0),  # e to the 4,500 is more than a number can hold
     ]
     mistakes = [
         Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
         Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
         Mistake(lambda x, t: np.exp(x / t), "the powers do not add up to 1 yet: divide by their sum"),
+        Mistake(
+            lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
+            "right for small logits; large ones overflow: subtract the largest logit from all of them first",
+        ),
     ]
-    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
 
 
 def nucleus(attempt: Callable) -> Verdict:

@@ -399,6 +399,7 @@ def test_temperature():
     assert checks.temperature(right).passed
     assert "temperature out" in checks.temperature(lambda x, t: right(x, 1)).message
     assert "divide" in checks.temperature(lambda x, t: right(x, 1 / t)).message
+    assert "overflow" in checks.temperature(lambda x, t: np.exp(x / t) / np.exp(x / t).sum()).message
     assert checks.temperature(lambda x, t: ...).passed is None
 
 

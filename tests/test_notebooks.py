@@ -16,8 +16,16 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 PLOTTING = {"matplotlib", "plotly", "seaborn", "bokeh", "altair", "anywidget", "pylab"}
-# A core with folds; the others are to follow.
-NEW_FORM = {"00_the_loop", "01_tokenization", "02_embeddings", "03_position", "04_attention", "05_ffn"}
+# A core with folds.
+NEW_FORM = {
+    "00_the_loop",
+    "01_tokenization",
+    "02_embeddings",
+    "03_position",
+    "04_attention",
+    "05_ffn",
+    "06_sampling",
+}
 
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
 ASK = """

@@ -99,7 +99,7 @@ def test_the_three_steps_are_softmax(tiny_model):
 
 def test_cards_say_what_they_keep_and_cut(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
-    chain.cards.change(on=["temperature", "top_k"], settings={**chain.cards.settings, "top_k": 3})
+    chain.cards.change(on=["top_k"], settings={**chain.cards.settings, "top_k": 3})
     probs = np.sort(Sampler().probs(chain.prompt.trace.logits))[::-1]
     assert chain.cards.left["top_k"]["kept"] == 3
     assert chain.cards.left["top_k"]["cut"] == pytest.approx(1 - probs[:3].sum(), abs=1e-5)
@@ -243,11 +243,13 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
     assert len(written(loop)) == 1
 
 
-def test_the_perplexity_is_that_of_the_written_tokens(loop, tiny_model):
+def test_first_choices_are_told_and_foretold(loop, tiny_model):
     loop.turn(5)
-    logits = tiny_model.trace(loop.tokens).lens(tiny_model.config.n_layers - 1)
-    bits = sampling.surprise(logits, loop.tokens)[len(loop.prompt.tokens) - 1 :]
-    assert f"perplexity of {2 ** bits.mean():,.1f} so far" in repr(loop.told)
+    n = len(loop.prompt.tokens)
+    guesses = tiny_model.trace(loop.tokens).all_logits()[n - 1 : -1].argmax(axis=1)
+    first = int((guesses == loop.tokens[n:]).sum())
+    assert f"{first} of them the model’s first choice" in repr(loop.told)
+    assert pictures.first_choices(loop.prompt.trace, 5) == first
 
 
 def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
@@ -274,7 +276,8 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
     loop.write.click()
     assert written(loop) == [tiny_model.tokenizer.eos_token]
-    assert "the loop ends here" in repr(loop.told)
+    assert "the program ends the loop here" in repr(loop.told)
+    assert pictures.first_choices(loop.prompt.trace, 9) <= 1
     assert loop.step.disabled
     loop.back.click()
     assert not loop.step.disabled
@@ -312,6 +315,10 @@ def test_two_sides_from_one_seed(tiny_model):
     assert writing.texts[1].pieces[len(writing.prompt.tokens) :] == want
     assert "top-p 0.5" in writing.texts[1].caption
     assert list(writing.texts[0].pieces) == left
+    writing.temperatures[0].value = 0
+    text = writing.texts[0]
+    share = len(text.again) / len(text.written)
+    assert writing.repetition(writing.prompt.trace) == pytest.approx(share)
 
 
 def test_both_sides_come_token_by_token(tiny_model):
@@ -388,7 +395,8 @@ def test_the_end_token_comes_where_the_answer_ends(model):
     chat = pictures.ChatEnd(Prompt(model, "Name three animals."), n=40)
     for text, told in zip(chat.texts, chat.told):
         ended = text.pieces[-1] == "<|im_end|>"
-        assert ended == ("chose its end token" in repr(told))
+        assert ended == ("the last one is the end token" in repr(told))
+    assert chat.length(chat.prompt.trace) == len(chat.texts[0].written)
     asked = model.tokenizer.encode_chat([{"role": "user", "content": "Name three animals."}])
     assert chat.texts[0].n_prompt == len(asked)
     own = [
@@ -409,7 +417,32 @@ def test_without_a_template_the_bare_question_is_still_answered(tiny_model, monk
     assert "has no chat template" in repr(chat.told[0])
     assert chat.texts[0].pieces == []
     assert len(chat.texts[1].pieces) > len(chat.prompt.tokens)
-    assert "It stopped after" in repr(chat.told[1])
+    assert "The program stopped after" in repr(chat.told[1])
+
+
+def test_the_program_may_go_on_after_the_end_token(tiny_model, monkeypatch):
+    prompt = Prompt(tiny_model, TEXT)
+    first = int(prompt.trace.logits.argmax())
+    monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", first)
+    chat = pictures.ChatEnd(prompt, n=5)
+    bare = chat.texts[1]
+    assert [one.token for one in bare.written] == [first]
+    chat.past.value = True
+    tokens = list(prompt.tokens)
+    for _ in range(5):
+        tokens.append(int(tiny_model.trace(tokens).logits.argmax()))
+    assert bare.tokens == tokens
+    assert f"{tokens[-5:].count(first)} of them end tokens" in repr(chat.told[1])
+
+
+def test_the_share_of_the_right_token_at_each_temperature(tiny_model):
+    plot = pictures.right_by_temperature(tiny_model, {"one": {TEXT: "a"}, "two": {TEXT: "a", "b": "c"}})
+    probs = [
+        sampling.with_temperature(tiny_model.trace(text).logits, 0.5)[tiny_model.tokenizer.encode(right)[0]]
+        for text, right in ((TEXT, "a"), ("b", "c"))
+    ]
+    np.testing.assert_allclose(plot.values[:, 5], [probs[0], np.mean(probs)], rtol=1e-5)
+    assert plot.x[5] == 0.5
 
 
 ODD = [

@@ -1,5 +1,6 @@
 """Notebook 06 in a real JupyterLab: each interaction by mouse and by keyboard."""
 
+import itertools
 import re
 from statistics import median
 
@@ -12,8 +13,29 @@ SLOW = 120_000  # milliseconds that writing may take on a machine that does othe
 
 
 @pytest.fixture(scope="module")
-def lab(open_lab):
+def before_guessing(open_lab):
     yield from visit(open_lab("06_sampling"))
+
+
+@pytest.fixture(scope="module")
+def lab(before_guessing):
+    """All guesses made, all folds open."""
+    before_guessing.command("notebook:expand-all-headings")
+    give_up_all(before_guessing)
+    return before_guessing
+
+
+def give_up_all(lab):
+    show = lab.page.get_by_role("button", name="Show me")
+    for _ in range(show.count()):
+        show.first.scroll_into_view_if_needed()
+        show.first.press("Enter")
+    lab.settle()
+
+
+def test_no_picture_is_open_before_a_guess(before_guessing):
+    assert before_guessing.page.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
+    assert before_guessing.page.get_by_role("button", name="Show me").count() >= 7
 
 
 def drawn(lab, name, nth=0):
@@ -27,6 +49,11 @@ def drawn(lab, name, nth=0):
 def controls(lab, picture):
     """The whole output that a picture stands in, with its controls."""
     return picture.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
+
+
+def knobs(box):
+    """The handles of the explorer's sliders; that of the guess card is another kind."""
+    return box.locator(".noUi-handle")
 
 
 def readout(picture):
@@ -44,10 +71,10 @@ def close_panel(lab, picture):
     expect(picture.locator(".lv-explain")).to_be_hidden()
 
 
-def test_the_temperature_is_the_first_slider_and_moves_the_bars(lab, record_property):
+def test_the_temperature_moves_the_bars(lab, record_property):
     bars = drawn(lab, "next_token_bars")
-    slider = lab.page.get_by_role("slider").first
     box = controls(lab, bars)
+    slider = knobs(box).first
     value = bars.locator(".lv-value").first
     before = value.text_content()  # also where JupyterLab has not laid it out yet
     times = lab.latencies(slider, ["ArrowRight"] * 15 + ["ArrowLeft"] * 15, bars)
@@ -87,16 +114,19 @@ def test_the_three_steps_explain_themselves(lab):
 
 def test_a_typed_text_reaches_the_bars(lab):
     bars = drawn(lab, "next_token_bars")
-    box = controls(lab, bars).locator("textarea")
+    box = controls(lab, bars).locator("input[type=text]").first
     old, labels = box.input_value(), bars.locator(".lv-label")
     before = labels.first.text_content()
     box.fill("The capital of France is")
+    box.press("Enter")
     expect(labels.first).to_contain_text("Paris")
     for text in BY_KEYS:
         box.fill(text)
-        expect(lab.page.get_by_text("needs at least one token")).to_have_count(0 if text else 1)
+        box.press("Enter")
+        expect(controls(lab, bars).get_by_text("needs at least one token")).to_have_count(0 if text else 1)
         lab.settle()
     box.fill(old)
+    box.press("Enter")
     expect(labels.first).to_have_text(before)
 
 
@@ -158,14 +188,14 @@ def test_draws_and_seed(lab, record_property):
     bars = drawn(lab, "next_token_bars", 2)
     box = controls(lab, bars)
     first = bars.locator(".lv-bars").text_content()
-    seed = box.locator("input[type=number]")
+    seed = box.locator("input[type=number]:enabled")
     seed.fill("2")
     seed.press("Enter")
     expect(bars.locator(".lv-bars")).not_to_have_text(first)
     seed.fill("1")
     seed.press("Enter")
     expect(bars.locator(".lv-bars")).to_have_text(first)
-    times = lab.latencies(box.get_by_role("slider").last, ["ArrowLeft"] * 4 + ["ArrowRight"] * 4, bars)
+    times = lab.latencies(knobs(box).nth(1), ["ArrowLeft"] * 4 + ["ArrowRight"] * 4, bars)
     milliseconds(record_property, "200 draws, key to changed bars", times)
 
 
@@ -180,6 +210,9 @@ def test_surprise_of_the_reader_s_sentence(lab):
     box.press("Enter")
     expect(strip.locator(".lv-chip").first).to_contain_text("Hello")
     expect(controls(lab, strip).get_by_text("perplexity")).to_be_visible()
+    box.fill("On a rainy day I like to")
+    box.press("Enter")
+    expect(strip.locator(".lv-chip")).to_have_count(7)
 
 
 def loop(lab):
@@ -198,7 +231,7 @@ def test_the_loop_steps_and_goes_back(lab, record_property):
     times = lab.latencies(button("step"), ["Enter"] * 6, text, wait=0.6)
     milliseconds(record_property, "step, key to the new token", times)
     expect(chips).to_have_count(n + 6)
-    expect(controls(lab, text).get_by_text("with a perplexity of")).to_be_visible()
+    expect(controls(lab, text).get_by_text("the model’s first choice")).to_be_visible()
     last = chips.last.text_content()
     button("back").click()
     expect(chips).to_have_count(n + 5)
@@ -263,12 +296,12 @@ def test_two_sides_and_their_repetition(lab):
     greedy, drawn_side = drawn(lab, "written_text", 1), lab.picture("written_text", 2)
     box = controls(lab, greedy)
     expect(greedy.locator(".lv-again").first).to_be_attached(timeout=SLOW)
-    slider = box.get_by_role("slider").nth(2)  # each side has its temperature and its top-p
+    slider = knobs(box).nth(2)  # each side has its temperature and its top-p
     slider.focus()
     lab.page.keyboard.press("Home")  # temperature 0 on both sides: the same text
     box.get_by_role("button", name="write").click()
-    expect(drawn_side.locator(".lv-chip")).to_have_count(42, timeout=SLOW)
-    expect(greedy.locator(".lv-chip")).to_have_count(42, timeout=SLOW)
+    expect(drawn_side.locator(".lv-chip")).to_have_count(47, timeout=SLOW)
+    expect(greedy.locator(".lv-chip")).to_have_count(47, timeout=SLOW)
     assert greedy.locator(".lv-chips").text_content() == drawn_side.locator(".lv-chips").text_content()
 
 
@@ -292,7 +325,7 @@ def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
     tokens.nth(1).click()
     expect(tree.locator(".lv-explain")).to_be_visible()
     close_panel(lab, tree)
-    slider = box.get_by_role("slider").first
+    slider = knobs(box).first
     slider.focus()
     lab.page.keyboard.press("Home")
     expect(tokens).to_have_count(7, timeout=SLOW)  # the text and one stem
@@ -303,9 +336,9 @@ def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
 
 
 def test_with_and_without_the_template(lab):
-    with_it, without = drawn(lab, "written_text", 3), lab.picture("written_text", 4)
+    with_it, without = drawn(lab, "written_text", 5), lab.picture("written_text", 6)
     box = controls(lab, with_it)
-    expect(box.get_by_text("It stopped after")).to_have_count(2, timeout=SLOW)
+    expect(box.get_by_text("The program stopped after")).to_have_count(2, timeout=SLOW)
     expect(with_it.locator(".lv-highlight").first).to_contain_text("im_start")
     expect(without.locator(".lv-highlight")).to_have_count(0)
     with_it.locator(".lv-chip").last.hover()
@@ -313,11 +346,16 @@ def test_with_and_without_the_template(lab):
     with_it.locator(".lv-row").nth(1).click()
     expect(with_it.locator(".lv-explain")).to_contain_text("softmax")
     close_panel(lab, with_it)
+    ends = with_it.locator(".lv-chip", has_text="im_end").count()
+    box.get_by_role("checkbox").check()
+    expect(box.get_by_text("but at its limit")).to_have_count(2, timeout=SLOW)
+    assert with_it.locator(".lv-chip", has_text="im_end").count() > ends
+    box.get_by_role("checkbox").uncheck()
     question = box.locator("input[type=text]")
     question.fill("Say <i>hello</i>.")
     question.press("Enter")
     expect(without.locator(".lv-own").first).to_contain_text("Say")
-    expect(box.get_by_text("It stopped after")).to_have_count(2, timeout=SLOW)
+    expect(box.get_by_text("The program stopped after")).to_have_count(2, timeout=SLOW)
 
 
 @pytest.mark.parametrize(
@@ -342,6 +380,7 @@ def test_under_voila_in_dark(browser, voila_server):
     page = Lab(browser, voila_server)
     try:
         page.open("06_sampling")
+        give_up_all(page)
         cards = drawn(page, "sampler_cards")
         expect(cards).to_have_attribute("data-lv-theme", "dark")
         cards.locator("[data-name=top_p]").focus()
@@ -362,3 +401,18 @@ def test_under_voila_in_dark(browser, voila_server):
 
 def controls_in_voila(picture):
     return picture.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][1]")
+
+
+def test_the_cards_stand_below_each_other_where_there_is_no_room(lab):
+    cards = drawn(lab, "sampler_cards")
+    lab.page.set_viewport_size({"width": 900, "height": 1000})
+    lab.settle()
+    boxes = [one.bounding_box() for one in cards.locator(".lv-step").all()]
+    for above, below in itertools.pairwise(boxes):
+        assert below["x"] == above["x"]
+        assert below["y"] > above["y"] + above["height"] - 1
+    assert cards.locator(".lv-body").evaluate("body => body.scrollWidth <= body.clientWidth")
+    lab.page.set_viewport_size({"width": 1400, "height": 1000})
+    lab.settle()
+    boxes = [one.bounding_box() for one in cards.locator(".lv-step").all()]
+    assert len({box["y"] for box in boxes}) == 1

@@ -3,14 +3,17 @@
 from llmviz.views.sampling.chat_end import ChatEnd
 from llmviz.views.sampling.continuation_tree import Continuations
 from llmviz.views.sampling.draws import Draws
+from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS, right_by_temperature
 from llmviz.views.sampling.sampler_cards import SamplerChain
 from llmviz.views.sampling.softmax_steps import softmax_steps
-from llmviz.views.sampling.step_by_step import StepByStep
+from llmviz.views.sampling.step_by_step import StepByStep, first_choices
 from llmviz.views.sampling.surprise import Surprise
 from llmviz.views.sampling.temperature import TemperatureExplorer
 from llmviz.views.sampling.writing import Writing
 
 __all__ = [
+    "CAPITALS",
+    "SUMS",
     "ChatEnd",
     "Continuations",
     "Draws",
@@ -19,5 +22,7 @@ __all__ = [
     "Surprise",
     "TemperatureExplorer",
     "Writing",
+    "first_choices",
+    "right_by_temperature",
     "softmax_steps",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from llmviz import ops
-from llmviz.model import Step
+from llmviz.model import Step, Trace
 from llmviz.sampling import Sampler
+from llmviz.views.kit.controls import checkbox
 from llmviz.views.kit.picture import one_at_a_time, percent
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.sampling.side_by_side import SideBySide
@@ -14,15 +15,19 @@ from llmviz.views.sampling.written_text import WrittenText, place
 
 CAPTIONS = (
     "With the chat template (dashed: what it adds)",
-    "Without it: the same weights, the bare question",
+    "Without it: the same model, the bare question",
 )
 
 
 class ChatEnd(SideBySide):
-    """A question with and without the chat template: what is written, and the end token's probability at each place."""
+    """A question with and without the chat template: what is written, and the end token's probability at each place.
 
-    def __init__(self, question: Prompt, n: int = 40):
+    `past`: whether the program goes on after an end token. `n`: the most tokens that it writes.
+    """
+
+    def __init__(self, question: Prompt, n: int = 60):
         self._n = n
+        self.past = checkbox("go on after the end token")
         label = "probability that the end token comes here"
         super().__init__(
             question,
@@ -30,7 +35,14 @@ class ChatEnd(SideBySide):
                 WrittenText(question.language_model, scale="weight", shade_label=label, caption=caption)
                 for caption in CAPTIONS
             ],
+            above=[self.past],
         )
+        self.past.observe(self.draw, "value")
+
+    def length(self, question: Trace) -> int:
+        """How many tokens the answer to a question has, its end token counted; n if there is none before."""
+        chat, _ = self._templated(question.tokens)
+        return sum(1 for _ in self.prompt.language_model.generate(chat, self._n, Sampler(temperature=0)))
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
@@ -45,7 +57,7 @@ class ChatEnd(SideBySide):
             chat, added = [], []
         for text, prompt, marked in zip(self.texts, (chat, bare), (added, [])):
             text.show(prompt, marked=marked)
-        self.write([Sampler(temperature=0)] * 2, self._n)
+        self.write([Sampler(temperature=0)] * 2, self._n, past=self.past.value)
 
     def _templated(self, question: list[int]) -> tuple[list[int], list[int]]:
         """The question in its template, as ids; and the places of what the template adds."""
@@ -68,7 +80,15 @@ class ChatEnd(SideBySide):
     def finished(self) -> None:
         for told, text in zip(self.told, self.texts):
             if places := text.places:
-                ended = places[-1].token == self.prompt.language_model.tokenizer.eos_token
-                why = "it chose its end token" if ended else f"{self._n} tokens are the limit here"
+                ends = sum(one.token == self.prompt.language_model.tokenizer.eos_token for one in places)
                 n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
-                told.say(f"It stopped after {n}: {why}.")
+                told.say(
+                    f"{n}, {ends} of them end tokens. The program did not stop at those, but at its limit."
+                    if self.past.value
+                    else f"The program stopped after {n}: "
+                    + (
+                        "the last one is the end token."
+                        if ends
+                        else "that is its limit, and no end token came."
+                    )
+                )

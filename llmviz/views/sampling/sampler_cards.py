@@ -47,7 +47,7 @@ class SamplerCards(Picture):
     _data = ("order", "on", "settings", "left")
 
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
-    on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_k", "top_p"]).tag(sync=True)
+    on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
     settings = traitlets.Dict(
         per_key_traits={
             "temperature": traitlets.Float(min=0, max=3),
@@ -55,7 +55,7 @@ class SamplerCards(Picture):
             "top_p": traitlets.Float(min=0.01, max=1),
             "min_p": traitlets.Float(min=0, max=1),
         },
-        default_value={"temperature": 1.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
+        default_value={"temperature": 2.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
     ).tag(sync=True)
     left = traitlets.Dict().tag(sync=True)
     shapes = Floats(ndim=(2,))

@@ -49,20 +49,28 @@ class SideBySide(Explorer):
     def finished(self) -> None:
         """Both texts are at their end."""
 
-    def write(self, samplers: Sequence[Sampler], n: int, seed: int | None = None) -> None:
-        """Write n tokens after each prompt; one that is empty gets none."""
-        self._work.start(self._write(samplers, n, seed))
+    def write(
+        self, samplers: Sequence[Sampler], n: int, seed: int | None = None, *, past: bool = False
+    ) -> None:
+        """Write n tokens after each prompt; one that is empty gets none. past: the end token does not end it."""
+        self._work.start(self._write(samplers, n, seed, past))
 
-    def _write(self, samplers: Sequence[Sampler], n: int, seed: int | None) -> Iterator[float]:
+    def _write(self, samplers: Sequence[Sampler], n: int, seed: int | None, past: bool) -> Iterator[float]:
         yield 0.05  # while a slider is moving, only its last place is worth a text
-        generate = self.prompt.language_model.generate
-        sides = [
-            generate(text.prompt, n, one, seed) if text.prompt else ()
-            for text, one in zip(self.texts, samplers)
-        ]
+        sides = [self._steps(text, one, n, seed, past) for text, one in zip(self.texts, samplers)]
         for steps in zip_longest(*sides):
             for side, step in enumerate(steps):
                 if step is not None:
                     self.wrote(side, step)
             yield 0.005
         self.finished()
+
+    def _steps(
+        self, text: WrittenText, sampler: Sampler, n: int, seed: int | None, past: bool
+    ) -> Iterator[Step]:
+        generate = self.prompt.language_model.generate
+        while text.prompt and len(text.places) < n:
+            before = len(text.places)
+            yield from generate(text.tokens, n - before, sampler, seed)
+            if not past or len(text.places) == before:  # the end, or no room for more
+                return

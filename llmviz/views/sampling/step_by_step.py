@@ -8,6 +8,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import sampling
+from llmviz.model import Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider
@@ -90,7 +91,7 @@ class StepByStep(Explorer):
 
     def _turn(self) -> None:
         if self._open():
-            rng = np.random.default_rng([self.seed.value, len(self.text.written)])
+            rng = _dart(self.seed.value, len(self.text.written))
             self._append(sampling.draw(self._sampler.probs(self.trace.logits), rng))
 
     @one_at_a_time
@@ -141,7 +142,7 @@ class StepByStep(Explorer):
         self.text.show(self.prompt.trace.tokens, [*places, *ahead])
         told = self.text.how_sure()
         if self._ended():
-            told += " It chose its end token: the loop ends here."
+            told += " The last one is the end token: the program ends the loop here."
         elif not self._open():
             told += f" {self._most} tokens are as many as there is room for: go back, or start again."
         self.told.say(told)
@@ -152,3 +153,20 @@ class StepByStep(Explorer):
         self.step.disabled = self.write.disabled = not self._open() or self._work.busy
         self.stop.disabled = not self._work.busy
         self.back.disabled = not self.text.written
+
+
+def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
+    """How often the darts of n turns at temperature 1, or of those to the end token, hit the likeliest token."""
+    first = 0
+    for i in range(n):
+        token = sampling.draw(Sampler().probs(trace.logits), _dart(seed, i))
+        first += token == int(trace.logits.argmax())
+        if token == trace.model.tokenizer.eos_token:
+            break
+        trace = trace.model.trace([*trace.tokens, token])
+    return first
+
+
+def _dart(seed: int, i: int) -> np.random.Generator:
+    """Of the i-th place that is written."""
+    return np.random.default_rng([seed, i])

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from llmviz.model import Step
+from collections.abc import Sequence
+
+from llmviz import sampling
+from llmviz.model import Step, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import button, row, seed_box, slider
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.sampling.side_by_side import SideBySide
-from llmviz.views.sampling.written_text import WrittenText, place
+from llmviz.views.sampling.written_text import RUN, WrittenText, place
 
 
 class Writing(SideBySide):
     """Two continuations of one text from the same seed, each with its own temperature and top-p, token by token."""
 
-    def __init__(self, prompt: Prompt, n: int = 40):
+    def __init__(
+        self,
+        prompt: Prompt,
+        n: int = 40,
+        *,
+        temperatures: Sequence[float] = (0.0, 1.0),
+        top_ps: Sequence[float] = (1.0, 1.0),
+    ):
         self._n = n
         self.seed = seed_box()
         self.again = button("write", "both sides again, from the same seed", "primary")
         self.temperatures = [
-            slider(value, "Temperature", 2.0, stage="sampling", step=0.05) for value in (0.0, 1.0)
+            slider(value, "Temperature", 2.0, stage="sampling", step=0.05) for value in temperatures
         ]
         self.top_ps = [
-            slider(1.0, "Top-p (1: off)", 1.0, stage="sampling", first=0.05, step=0.05)
-            for _ in self.temperatures
+            slider(value, "Top-p (1: off)", 1.0, stage="sampling", first=0.05, step=0.05) for value in top_ps
         ]
         texts = [
             WrittenText(prompt.language_model, shade_label="the probability the model gave it")
@@ -44,6 +53,12 @@ class Writing(SideBySide):
             text.caption = f"From seed {self.seed.value}: {_told(sampler)}"
             text.show(self.prompt.trace.tokens)
         self.write(self._samplers, self._n, self.seed.value)
+
+    def repetition(self, trace: Trace) -> float:
+        """The share of a greedy continuation that stands in a run of tokens which stood there before."""
+        greedy = trace.model.generate(trace.tokens, self._n, Sampler(temperature=0))
+        tokens = [*trace.tokens, *(step.token for step in greedy)]
+        return float(sampling.repeated(tokens, run=RUN)[len(trace.tokens) :].mean())
 
     def wrote(self, side: int, step: Step) -> None:
         text = self.texts[side]

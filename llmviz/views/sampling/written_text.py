@@ -138,13 +138,13 @@ class WrittenText(Picture):
         )
 
     def how_sure(self) -> str:
-        """How sure the model was of what was written (the prompt was not its choice), and how much is repetition."""
+        """How often the model's first choice was written (the prompt was not its choice), and what is repetition."""
         probs = np.array([one.probability for one in self.written])
         if not probs.size:
             return "Nothing is written yet."
-        bits = -np.log2(np.maximum(probs, 1e-45))
+        first = sum(one.rivals[0] == one.token for one in self.written)
         n = "1 token" if probs.size == 1 else f"{probs.size} tokens"
-        told = f"{n} written, with a perplexity of {2 ** bits.mean():,.1f} so far."
+        told = f"{n} written, {first} of them the model’s first choice."
         if self.again:
             repeats = np.isin(np.arange(probs.size) + len(self.prompt), self.again)
             told += f" Repetition: {percent(repeats.mean())}"

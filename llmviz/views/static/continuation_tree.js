@@ -160,11 +160,12 @@ export function render({ model, el }) {
         ),
       );
     }
-    plot.replaceChildren(s("svg", { role: "presentation" }, ribbons, tokens));
-    sizePlot(plot, width, height);
+    const scale = clamp(view.width() / width, 0.7, 1); // smaller where it is too wide; still too wide, it scrolls
+    plot.replaceChildren(s("svg", { role: "presentation", viewBox: `0 0 ${width} ${height}` }, ribbons, tokens));
+    sizePlot(plot, width * scale, height * scale);
     view.setLegend(nodes.length > 0 && `width of a branch: its share of ${n} continuations`, ...markLegend(pieces));
     for (const node of nodes)
-      Object.assign(node, { left: left[node.depth], right: left[node.depth] + wide[node.index] });
+      Object.assign(node, { left: scale * left[node.depth], right: scale * (left[node.depth] + wide[node.index]) });
     const chosen = model.get("selected");
     if (chosen !== null && chosen !== shown && nodes[chosen])
       reveal(view.body, nodes[chosen].left, nodes[chosen].right, 12); // on a narrow page

@@ -6,7 +6,7 @@ const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
   top_p: { name: "top-p", says: "until they hold p", low: 0.01, high: 1, step: 0.01, digits: 2 },
-  min_p: { name: "min-p", says: "p times the likeliest, or more", low: 0, high: 1, step: 0.01, digits: 2 },
+  min_p: { name: "min-p", says: "from p × the likeliest on", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
 export function render({ model, el }) {
@@ -60,19 +60,23 @@ export function render({ model, el }) {
         h("b", { class: "lv-title" }, spec.name),
         parts.knob,
       ),
-      h("div", { class: "lv-hint lv-aside" }, spec.says),
-      h("div", { class: "lv-set" }, parts.slider, parts.value),
+      h(
+        "div",
+        {},
+        h("div", { class: "lv-hint lv-aside" }, spec.says),
+        h("div", { class: "lv-set" }, parts.slider, parts.value),
+      ),
       parts.shape,
-      h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept),
-      parts.says,
-      parts.cuts,
+      h("div", {}, h("div", { class: "lv-mass", "aria-hidden": "true" }, parts.kept), parts.says, parts.cuts),
     );
     node.addEventListener("keydown", (event) => {
       // the slider and the switch keep their own keys
       if (event.target !== node || event.altKey || event.metaKey) return;
       const act = {
         ArrowLeft: () => move(name, place(name) - 1),
+        ArrowUp: () => move(name, place(name) - 1),
         ArrowRight: () => move(name, place(name) + 1),
+        ArrowDown: () => move(name, place(name) + 1),
         Home: () => move(name, 0),
         End: () => move(name, 3),
         Enter: () => flip(name),
@@ -188,7 +192,7 @@ export function render({ model, el }) {
       );
     });
     view.setLegend(
-      "drag a card, or focus it and press ← →",
+      "drag a card, or focus it and press an arrow key",
       "small bars: the 24 likeliest after this card",
       h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"),
       h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"),
