@@ -16,7 +16,7 @@ from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
-FURTHEST = 200  # of the sliders for a single place
+FURTHEST = 200  # of the sliders for a single place, at least
 DISTANCES = np.arange(2_001)
 
 
@@ -31,12 +31,12 @@ class Clocks(Explorer):
     def __init__(self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, furthest: int = 2_000):
         config = trace_of(source).model.config
         self._head = min(layer, config.n_layers - 1), min(head, config.n_heads - 1)
-        here = len(trace_of(source).tokens) - 1
-        self.place = slider(here, "The token stands at", furthest, stage="position")
+        self.place = slider(0, "The token stands at", furthest, stage="position")
         self.dial = RopeDial(
             stage="position",
             periods=periods(config),
-            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first",
+            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first; "
+            "large: the one you click",
         )
         self.told = Told()
         super().__init__([self.place, self.dial, self.told])
@@ -47,9 +47,11 @@ class Clocks(Explorer):
     def _new_text(self, trace: Trace) -> None:
         self.trace = trace
         self._query = experiments.before_rope(trace, *self._head)[0][-1:]
+        with self.quietly():
+            self.place.value = len(trace.tokens) - 1
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _show(self, _change=None) -> None:
         config, place = self.trace.model.config, self.place.value
         angles = position.rotation_angles(np.array([place]), config.d_head, base=config.rope_base)
@@ -116,7 +118,8 @@ class DialExplorer(OneHead):
         config = trace_of(source).model.config
         self.dial = RopeDial(
             stage="position",
-            caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first",
+            caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first; "
+            "large: the one you click",
             periods=periods(config),
             provenance=self._explain,
         )
@@ -140,8 +143,9 @@ class DialExplorer(OneHead):
     @one_at_a_time
     def _go_home(self) -> None:
         with self.quietly():
-            self.q_place.value = min(self.query.value, FURTHEST)
-            self.k_place.value = min(self.key.value, FURTHEST)
+            for place, token in ((self.q_place, self.query), (self.k_place, self.key)):
+                place.max = max(FURTHEST, len(token.options) - 1)
+                place.value = token.value
             self.both.value = 0
         self._show()
 
