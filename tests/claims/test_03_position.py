@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+import pytest
 
 from llmviz import Edits, Sampler, attention, experiments, position
 from tests.claims import Measured
@@ -179,8 +180,8 @@ def slow_hands_matter(model, texts=TEXTS) -> Measured:
     return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
 
 
-def slow_hands_matter_far_away(model) -> Measured:
-    texts = {name: model.tokenizer.decode(model.tokenizer.encode(text)[:512]) for name, text in LONG.items()}
+def slow_hands_matter_far_away(model, texts=LONG) -> Measured:
+    texts = {name: model.tokenizer.decode(model.tokenizer.encode(text)[:512]) for name, text in texts.items()}
     says = "The same in texts of 512 tokens"
     return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
 
@@ -250,6 +251,15 @@ def it_is_ffn_eleven(model, texts=TEXTS) -> Measured:
         costs = [surprise(model, ids, block) for block in BLOCKS]
         values[name] = 1.0 + (np.array(costs) > costs[1]).sum()
     return Measured("The worst block is the FFN of layer 11", values, "(its place)", lambda v: v == 1)
+
+
+def all_attention_off_costs(model, texts=TEXTS) -> Measured:
+    """The control as wide as RoPE itself: in all layers."""
+    off = Edits(attention=dict.fromkeys(range(model.config.n_layers), 0))
+    values = {
+        name: surprise(model, ids, off) - surprise(model, ids) for name, ids in short(model, texts).items()
+    }
+    return Measured("All attention off costs far more", values, "bits more", lambda v: v > 7)
 
 
 def three_tokens_know_less(model, texts=TEXTS) -> Measured:
@@ -386,7 +396,7 @@ def scores_of_strangers_fall_by_chance(model) -> Measured:
     """The control: a query, and the key of a head ten layers on."""
     values = lower_far_away(model, slice(1, None), layers_on=10)
     return Measured(
-        "With another head's key half of them fall", values, "heads of 270", lambda v: 110 < v < 160
+        "With another head's key half of them fall", values, "heads of 270", lambda v: 115 <= v <= 134
     )
 
 
@@ -432,6 +442,7 @@ CONCLUSIONS = (
     most_blocks_cost_less,
     the_worst_block_costs_more,
     it_is_ffn_eleven,
+    all_attention_off_costs,
     three_tokens_know_less,
     the_right_one_leads,
     the_second_owner_is_told_wrong,
@@ -472,15 +483,45 @@ def test_a_previous_token_head(model):
     assert its_clocks_do_it(model).agree == 14
 
 
-def test_rope_off_costs_more_than_another_part(model):
-    off, others = rope_off_costs(model), other_parts_cost(model, FEW)
+def test_rope_off_costs_and_all_attention_off_costs_more(model):
+    off = rope_off_costs(model)
     assert off.agree == 13
     assert 3 < off.highest < 3.2
     assert off.values["the same word"] < 0 < off.values["a short start"] < 0.25
-    assert others.agree == len(FEW)
-    assert two_tokens_know_less(model, {name: FEW[name] for name in ("a fact", "the same word")}).agree == 2
+    assert 7 < all_attention_off_costs(model, FEW).values["French"] < 13.4
+    assert three_tokens_know_less(model, {name: FEW[name] for name in ("a fact", "the same word")}).agree == 2
+
+
+def test_most_blocks_cost_less_than_rope_and_one_costs_more(model):
+    texts = {name: FEW[name] for name in ("a fact", "French", "the same word")}
+    less, worst = most_blocks_cost_less(model, texts), the_worst_block_costs_more(model, texts)
+    assert less.agree == 2
+    assert less.highest <= 19
+    assert worst.agree == it_is_ffn_eleven(model, texts).agree == len(texts)
+    assert 0.3 < worst.lowest < worst.highest < 8.25
+
+
+def test_places_wrong_by_four_are_worse_than_none_by_two_better(model):
     assert wrong_places_are_worse_than_none(model, FEW).agree == len(FEW)
-    assert stretched_by_two(model, FEW).agree == len(FEW)
+    assert (
+        stretched_by_two(model, FEW).agree == a_little_wrong_is_better_than_none(model, FEW).agree == len(FEW)
+    )
+    half = so_is_half(model, FEW)
+    assert half.agree == len(FEW) - 1
+    assert half.values["the same word"] > 0
+
+
+def test_slow_hands_count_only_in_long_texts(model):
+    fast, slow = fast_hands_matter(model, FEW), slow_hands_matter(model, FEW)
+    assert fast.agree == len(FEW) - 1
+    assert slow.agree == 0
+
+
+@pytest.mark.slow
+def test_what_takes_long(model):
+    assert another_token_leads(model).agree == 12
+    assert scores_of_strangers_fall_by_chance(model).agree == len(TEXTS)
+    assert slow_hands_matter_far_away(model, {"a long story": LONG["a long story"]}).lowest > 0.45
 
 
 def test_who_has_what_is_told_by_the_order(model):
@@ -489,6 +530,8 @@ def test_who_has_what_is_told_by_the_order(model):
     assert turned.agree == len(OWNERS) == 18
     assert turned.lowest > 1.95
     assert turned.highest < 6.65
+    assert the_second_owner_is_told_wrong(model).agree == 2
+    assert the_second_owner_is_turned(model).agree == 3
     left = without_rope_it_hardly_turns(model)
     assert left.agree == 17
     assert left.values["Tom, Anna, dog, cat"] < 0
@@ -497,6 +540,8 @@ def test_who_has_what_is_told_by_the_order(model):
 def test_the_mask_tells_the_order(model):
     for conclusion in (first_layer_sees_no_swap, later_layers_do, without_the_mask_none_does):
         assert conclusion(model, few=True).agree == len(FEW)
+    for conclusion in (the_swapped_and_all_between_change, no_other_changes):
+        assert conclusion(model, few=True).agree == len(first_layer_after(model, few=True)) > 3
 
 
 def test_scores_fall_for_words_and_less_often_for_the_first_token(model):

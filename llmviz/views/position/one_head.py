@@ -159,10 +159,15 @@ class DialExplorer(OneHead):
         """The score, if the chosen query and key stood there."""
         return float(position.pair_scores(*self._turned_to(q_place, k_place)).sum())
 
+    def moved_on(self, by: int) -> float:
+        """By how much the score changes, if query and key both move on from where they stand."""
+        q, k = self.q_place.value, self.k_place.value
+        return self.score_at(q + by, k + by) - self.score_at(q, k)
+
     @by_the_reader
     def _show(self, _change=None) -> None:
-        config, places = self.trace.model.config, (self.q_place.value, self.k_place.value)
-        at = [place + self.both.value for place in places]
+        config, both = self.trace.model.config, self.both.value
+        at = [place.value + both for place in (self.q_place, self.k_place)]
         self._turned = self._turned_to(*at)
         hands = self._turned.reshape(2, -1, 2)
         parts = position.pair_scores(*self._turned)
@@ -181,11 +186,11 @@ class DialExplorer(OneHead):
             k_position=at[1],
         )
         score, distance = float(parts.sum()), at[0] - at[1]
-        one_on, still = self.score_at(at[0] + 1, at[1]) - score, self.score_at(*places) - score
-        both = f" Moving both by {self.both.value:,} has changed it by {abs(still):.3f}."
+        one_on = self.score_at(at[0] + 1, at[1]) - score
+        still = f" Moving both by {both:,} has changed it by {abs(self.moved_on(both)):.3f}."
         self.told.say(
             f"{self.name}: the {len(parts)} bars add up to {digits(score)}. One place further on, the query alone "
-            f"would change that by {digits(one_on)}.{both if self.both.value else ''}",
+            f"would change that by {digits(one_on)}.{still if both else ''}",
             "The key stands after the query: the model would mask this score." if distance < 0 else "",
         )
 
