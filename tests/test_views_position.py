@@ -341,9 +341,9 @@ def test_surprise_is_measured_with_each_setting_and_with_other_parts_off(switche
     blocks = {
         (part, layer): experiments.surprisal(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
         for part in ("ffn", "attention")
-        for layer in range(10, 20)
+        for layer in (11, 13, 15, 17, 19)
     }
-    assert shown["block off: mean"] == pytest.approx(np.mean([*blocks.values()]), rel=1e-4)
+    assert shown["block off"] == pytest.approx(np.mean([*blocks.values()]), rel=1e-4)
     assert shown["worst"] == pytest.approx(blocks["ffn", 11], rel=1e-4)
     assert "single blocks is the FFN of layer 11" in told(switches.scored)
     assert shown["+ 1,000"] == pytest.approx(shown["as it is"], abs=1e-3)

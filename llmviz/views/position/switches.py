@@ -56,12 +56,13 @@ class PositionSwitches(Experiment):
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",
         )
-        # the control: FFN and attention of the middle third, each off alone
-        layers = range(model.config.n_layers // 3, 2 * model.config.n_layers // 3)
+        # The control: FFN and attention of every second layer of the middle third, each off alone. Last layers first:
+        # each run takes over from the one before it what lies below both.
+        third = model.config.n_layers // 3
         self._blocks = {
             f"{name} of layer {layer}": Edits(**{part: {layer: 0.0}})
+            for layer in range(2 * third - 1, third - 1, -2)
             for part, name in (("ffn", "FFN"), ("attention", "attention"))
-            for layer in layers
         }
         self._measured = {
             "as it is": Edits(),
@@ -78,8 +79,7 @@ class PositionSwitches(Experiment):
             unit="bits",
             stage="position",
             caption=f"How surprising a token of your text is, on average; on the right, to compare, the model with one "
-            f"of {len(self._blocks)} blocks off, FFN or attention of the layers {layers[0]} to {layers[-1]}: "
-            "their mean, and the worst",
+            f"of {len(self._blocks)} blocks of the middle off, FFN or attention: their mean, and the worst",
         )
         [self.write] = self.buttons
         self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"
@@ -125,8 +125,8 @@ class PositionSwitches(Experiment):
     def _new_text(self, trace: Trace) -> None:
         self.stop()
         self.trace, self.written.children = trace, ()
-        self._show()
         self._measure()
+        self._show()  # last, so that the page's guess card finds this run
 
     @one_at_a_time
     def _measure(self) -> None:
@@ -141,7 +141,7 @@ class PositionSwitches(Experiment):
         values = {name: self._surprise(tokens, edits) for name, edits in self._measured.items()}
         blocks = np.array([self._surprise(tokens, edits) for edits in self._blocks.values()])
         self.surprise.change(
-            labels=[*values, "block off: mean", "worst"],
+            labels=[*values, "block off", "worst"],
             values=[[*values.values(), blocks.mean(), blocks.max()]],
             names=["mean surprise"],
         )
