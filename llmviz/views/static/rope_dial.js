@@ -8,7 +8,7 @@ export function render({ model, el }) {
   const sum = h("div", { class: "lv-dial-sum" });
   const large = makeFace();
   const between = s("path", { class: "lv-dial-angle" });
-  const apart = s("text", { class: "lv-dial-part", "text-anchor": "middle", x: 80, y: 172 });
+  const apart = s("text", { "text-anchor": "middle", x: 80, y: 172 });
   const head = h(
     "div",
     { class: "lv-dial-head", "aria-hidden": "true" },
