@@ -133,6 +133,17 @@ def test_another_token_stands_where_it_does_in_the_text(dial, cat):
     assert dial.dial.score == pytest.approx(cat.blocks[13].attention.scores[8, 4, 1], abs=1e-3)
 
 
+@pytest.mark.parametrize("seq", [8, 350])
+def test_tokens_stand_where_they_do_in_a_text_of_any_length(model, seq):
+    prompt = views.Prompt(model, CAT)
+    dial = pictures.DialExplorer(prompt)
+    for n in (350, seq):
+        prompt.box.value = " parrot" * n
+        assert (dial.dial.q_position, dial.dial.k_position) == (n - 1, n - 2)
+        own = prompt.trace.blocks[16].attention.scores[0, n - 1, n - 2]
+        assert dial.dial.score == pytest.approx(own, abs=5e-3)
+
+
 def test_layers_and_heads_can_be_chosen(dial, cat):
     dial.layer.value, dial.head.value = 16, 0
     assert dial.dial.score == pytest.approx(cat.blocks[16].attention.scores[0, 6, 1], abs=1e-3)
@@ -159,7 +170,7 @@ def test_the_dial_says_every_pair_as_text(dial):
 def test_a_single_query_turns_with_its_place(cat):
     clocks = pictures.Clocks(cat)
     own = cat.blocks[16].q[0, -1].reshape(-1, 2)
-    assert clocks.place.value == 7
+    assert clocks.place.value == clocks.dial.q_position == 7
     np.testing.assert_allclose(clocks.dial.q_hands, own, atol=1e-4)
     clocks.place.value = 0
     np.testing.assert_array_equal(clocks.dial.q_hands, clocks.dial.k_hands)
@@ -184,6 +195,7 @@ def test_the_pictures_follow_the_box_to_any_text(tiny_model, text):
     for values in (dial.dial.parts, curves.lines.values, clocks.dial.q_hands):
         assert np.isfinite(values).all()
     assert (back.pictures.layout.display == "none") == (seq < 2)
+    assert clocks.place.value == seq - 1
     assert alone.changes[False] < 1e-5
     for shown in (dial, curves, clocks, alone, back):
         repr(shown)
@@ -233,6 +245,23 @@ def test_few_tokens_are_shuffled_too(tiny_model):
         assert alone.changes[True] > 1e-5
         alone.again.click()
     assert "nothing to shuffle" in told(pictures.ShuffledHead(tiny_model.trace([5, 6]), head=0).told)
+
+
+def test_of_a_long_text_the_beginning_is_used(tiny_model):
+    text = "the cat sat on the mat and the dog ran to the man " * 20
+    trace = tiny_model.trace(tiny_model.tokenizer.encode(text)[:100])
+    short = tiny_model.trace(trace.tokens[:64])
+    heaps = pictures.two_heaps(trace, " cat", " mat")
+    swap = pictures.SwapWords(trace, first=" cat", second=" mat")
+    back = pictures.OneBack(trace, attention.previous_token_score)
+    for said in (heaps.children[-1], swap.told, back.told):
+        assert "Only the first 64 tokens are used here." in told(said)
+    assert len(heaps.children[0].pieces) == len(swap.after.pieces) == len(back.arcs[0].pieces) == 64
+    shares = pictures.shares_one_back(short, attention.previous_token_score)
+    np.testing.assert_allclose(back.map.values, shares, atol=1e-5)
+    assert pictures.n_layers_that_notice(trace, " cat", " mat") == pictures.n_layers_that_notice(
+        short, " cat", " mat"
+    )
 
 
 # --- a head that looks one back ---
@@ -305,11 +334,18 @@ def test_surprise_is_measured_with_each_setting_and_with_other_parts_off(switche
     for name, edits in {
         "as it is": Edits(),
         "× 4": Edits(position_scale=4.0),
-        "FFN off": Edits(ffn={15: 0}),
     }.items():
         assert shown[name] == pytest.approx(
             experiments.surprisal(model.trace(tokens, edits)).mean(), rel=1e-4
         )
+    blocks = {
+        (part, layer): experiments.surprisal(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
+        for part in ("ffn", "attention")
+        for layer in (11, 13, 15, 17, 19)
+    }
+    assert shown["block off"] == pytest.approx(np.mean([*blocks.values()]), rel=1e-4)
+    assert shown["worst"] == pytest.approx(blocks["ffn", 11], rel=1e-4)
+    assert "single blocks is the FFN of layer 11" in told(switches.scored)
     assert shown["+ 1,000"] == pytest.approx(shown["as it is"], abs=1e-3)
     assert "15.6 bits" in told(switches.scored)
 
@@ -336,7 +372,7 @@ def test_it_writes_with_each_setting(model, monkeypatch):
     assert switches.strips["stretched × 2"].pieces == [step.piece for step in steps]
     texts = {name: strip.pieces for name, strip in switches.strips.items()}
     assert texts["moved by 1,000"] == texts["as it is"]
-    assert texts["all at one place"] == texts["RoPE off"] != texts["as it is"]
+    assert texts["RoPE off"] != texts["as it is"]
 
 
 def test_a_new_text_ends_what_is_being_written(model):
@@ -371,6 +407,7 @@ def test_the_lines_and_bars_of_a_swap_are_the_models_own(model):
     before, after = (
         Sampler().probs(model.trace(tokens, Edits(rope=False)).logits) for tokens in (ids, other)
     )
+    assert swap.bars["RoPE off"].axis_max == swap.bars["the model as it is"].axis_max
     bars = swap.bars["RoPE off"]
     np.testing.assert_allclose(bars.probs, after[bars.ids], rtol=1e-4)
     np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)

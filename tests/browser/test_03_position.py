@@ -105,6 +105,7 @@ def test_the_clocks_by_mouse_and_keys(lab):
     plot = dial.locator(".lv-plot")
     plot.click(position={"x": 30, "y": 60})
     expect(dial.locator(".lv-readout")).to_contain_text("pair 0 (numbers 0 and 1)")
+    expect(dial.locator(".lv-dial-head")).to_contain_text("pair 0: ")
     expect(dial.locator(".lv-explain")).to_contain_text("q @ k / np.sqrt(d_head)")
     plot.press("ArrowRight")
     expect(dial.locator(".lv-explain")).to_contain_text("What pair 1 adds")
@@ -157,7 +158,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
     box.get_by_role("button", name="stretched × 4").click()
     expect(bars.locator(".lv-piece").first).to_have_text("·a")
     slider("Positions times", bars).press("Home")
-    expect(box.get_by_role("button", name="all at one place")).to_have_class(re.compile("mod-active"))
+    expect(box.get_by_role("button", name="stretched × 4")).not_to_have_class(re.compile("mod-active"))
     typed = box.get_by_placeholder("Your text (Enter runs the model)").first
     typed.fill("<script>window.hacked = 1</script>")
     typed.press("Enter")
@@ -169,7 +170,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
     typed.press("Enter")
     box.get_by_role("button", name="Write 30 tokens").click()
     strips = box.locator("figure.lv-token_strip")
-    expect(strips).to_have_count(7)
+    expect(strips).to_have_count(6)
     expect(strips.nth(1).locator(".lv-chip").first).to_be_visible(timeout=60_000)  # the first is done
     expect(strips.first.locator(".lv-chip").first).to_have_text("·Paris")
     typed.fill("Tom has a dog and Anna has a cat. Tom has a")

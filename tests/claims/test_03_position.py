@@ -3,10 +3,11 @@
 import functools
 
 import numpy as np
+import pytest
 
 from llmviz import Edits, Sampler, attention, experiments, position
 from tests.claims import Measured
-from tests.claims.texts import TEXTS
+from tests.claims.texts import LONG, TEXTS
 
 AS_IT_IS, OFF = Edits(), Edits(rope=False)
 USED = 60  # tokens of a text, where a text is run many times
@@ -19,12 +20,23 @@ PAIRS = (
     ("son", "daughter"),
 )
 NAMES = (("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy"))
-# As the page's own: who has what is said by the order alone.
-OWNERS = {
-    f"{a}, {b}, {x}, {y}": (f"{a} has a {x} and {b} has a {y}. {a} has a", f" {x}", f" {y}")
-    for a, b in NAMES
-    for x, y in PAIRS
-}
+
+
+def owners(asked: int) -> dict[str, tuple[str, str, str]]:
+    """As the page's own: who has what is said by the order alone. The text asks for the first or the second person;
+    then the right answer and the other."""
+    return {
+        f"{a}, {b}, {x}, {y}": (
+            f"{a} has a {x} and {b} has a {y}. {(a, b)[asked]} has a",
+            *[f" {x}", f" {y}"][:: -1 if asked else 1],
+        )
+        for a, b in NAMES
+        for x, y in PAIRS
+    }
+
+
+OWNERS = owners(0)
+BLOCKS = [Edits(**{part: {layer: 0}}) for part in ("ffn", "attention") for layer in range(10, 20)]
 
 
 FEW = {
@@ -127,6 +139,53 @@ def its_clocks_do_it(model) -> Measured:
     return Measured(says, values, "times an even share", lambda v: v < 1)
 
 
+def another_token_leads(model) -> Measured:
+    values = {
+        name: float(model.trace(text).logits.argmax() != model.trace(text, OFF).logits.argmax())
+        for name, text in TEXTS.items()
+    }
+    return Measured("RoPE off: another token comes first", values, "(1: it does)", lambda v: v == 1)
+
+
+def not_turned(model, texts, pairs: slice) -> dict[str, float]:
+    """What it costs, in bits a token, not to turn these pairs in any head."""
+    config = model.config
+
+    def cost(text: str) -> float:
+        ids = tuple(model.tokenizer.encode(text))
+        back = np.zeros((len(ids), config.d_head // 2))
+        back[:, pairs] = -position.rotation_angles(np.arange(len(ids)), config.d_head, base=config.rope_base)[
+            :, pairs
+        ]
+        still = {
+            (name, layer): lambda x: position.rotate(x, back)
+            for name in ("q", "k")
+            for layer in range(config.n_layers)
+        }
+        costs = experiments.surprisal(model.trace(ids, Edits(at=still))).mean() - surprise(model, ids)
+        model.forget()
+        return float(costs)
+
+    return {name: cost(text) for name, text in texts.items()}
+
+
+def fast_hands_matter(model, texts=TEXTS) -> Measured:
+    says = "The 8 fastest hands not turned: each token surprises more"
+    return Measured(says, not_turned(model, texts, slice(8)), "bits more", lambda v: v > 0.15)
+
+
+def slow_hands_matter(model, texts=TEXTS) -> Measured:
+    """Often said: slow hands tell near from far. At these lengths nothing shows of it."""
+    says = "The 20 slowest hands not turned: each token surprises more"
+    return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
+
+
+def slow_hands_matter_far_away(model, texts=LONG) -> Measured:
+    texts = {name: model.tokenizer.decode(model.tokenizer.encode(text)[:512]) for name, text in texts.items()}
+    says = "The same in texts of 512 tokens"
+    return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
+
+
 @functools.cache
 def surprise(model, tokens: tuple[int, ...], edits: Edits = AS_IT_IS) -> float:
     return float(experiments.surprisal(model.trace(tokens, edits)).mean())
@@ -159,26 +218,60 @@ def stretched_by_two(model, texts=TEXTS) -> Measured:
     return Measured(says, stretched_costs(model, texts, 2.0, AS_IT_IS), "bits more", lambda v: v < 0.7)
 
 
-def other_parts_cost(model, texts=TEXTS) -> Measured:
-    """The control, taken away alone: the mean over FFN and attention of the layers 10, 13, 16, 19."""
-    parts = [Edits(**{part: {layer: 0}}) for part in ("ffn", "attention") for layer in (10, 13, 16, 19)]
+def a_little_wrong_is_better_than_none(model, texts=TEXTS, *, by: float = 2.0) -> Measured:
+    says = f"Places times {by:g}, each token surprises less than with RoPE off"
+    return Measured(says, stretched_costs(model, texts, by, OFF), "bits more", lambda v: v < -0.005)
+
+
+def so_is_half(model, texts=TEXTS) -> Measured:
+    return a_little_wrong_is_better_than_none(model, texts, by=0.5)
+
+
+def most_blocks_cost_less(model, texts=TEXTS) -> Measured:
+    """The control: how many of the middle's 20 FFN and attention blocks cost less than RoPE off, each off alone."""
     values = {
-        name: np.mean([surprise(model, ids, edits) for edits in parts]) - surprise(model, ids)
+        name: float(sum(surprise(model, ids, block) < surprise(model, ids, OFF) for block in BLOCKS))
         for name, ids in short(model, texts).items()
     }
-    return Measured("Another part of the middle off costs less", values, "bits more", lambda v: v < 0.4)
+    return Measured("Most single blocks cost less than RoPE", values, "of 20 blocks", lambda v: v >= 17)
 
 
-def two_tokens_know_less(model, texts=TEXTS) -> Measured:
-    """Surprise where only the last two tokens are known, less that of the whole text without RoPE."""
+def the_worst_block_costs_more(model, texts=TEXTS) -> Measured:
+    values = {
+        name: max(surprise(model, ids, block) for block in BLOCKS) - surprise(model, ids, OFF)
+        for name, ids in short(model, texts).items()
+    }
+    return Measured("The worst single block costs more than RoPE", values, "bits more", lambda v: v > 0)
+
+
+def it_is_ffn_eleven(model, texts=TEXTS) -> Measured:
+    """Its place among the blocks."""
+    values = {}
+    for name, ids in short(model, texts).items():
+        costs = [surprise(model, ids, block) for block in BLOCKS]
+        values[name] = 1.0 + (np.array(costs) > costs[1]).sum()
+    return Measured("The worst block is the FFN of layer 11", values, "(its place)", lambda v: v == 1)
+
+
+def all_attention_off_costs(model, texts=TEXTS) -> Measured:
+    """The control as wide as RoPE itself: in all layers."""
+    off = Edits(attention=dict.fromkeys(range(model.config.n_layers), 0))
+    values = {
+        name: surprise(model, ids, off) - surprise(model, ids) for name, ids in short(model, texts).items()
+    }
+    return Measured("All attention off costs far more", values, "bits more", lambda v: v > 7)
+
+
+def three_tokens_know_less(model, texts=TEXTS) -> Measured:
+    """Surprise where only the last three tokens are known, less that of the whole text without RoPE."""
     values = {}
     for name, ids in short(model, texts).items():
         last = [
-            experiments.surprisal(model.trace(ids[max(0, i - 2) : i + 1]), last=1)[0]
+            experiments.surprisal(model.trace(ids[max(0, i - 3) : i + 1]), last=1)[0]
             for i in range(1, len(ids))
         ]
         values[name] = np.mean(last) - surprise(model, ids, OFF)
-    says = "Without RoPE the whole text is worth more than its last two tokens with it"
+    says = "Without RoPE the whole text is worth more than its last three tokens with it"
     return Measured(says, values, "bits", lambda v: v > 0)
 
 
@@ -191,6 +284,18 @@ def swap_turns_the_answer(model) -> Measured:
 def the_right_one_leads(model) -> Measured:
     values = {name: min(odds(model, *one) * [1, -1]) for name, one in OWNERS.items()}
     return Measured("Before and after the swap, the right one leads", values, "bits", lambda v: v > 0)
+
+
+def the_second_owner_is_told_wrong(model) -> Measured:
+    """The same sentences, asking for the second person: does the right one lead, before and after the swap?"""
+    values = {name: min(odds(model, *one) * [1, -1]) for name, one in owners(1).items()}
+    return Measured("Asked for the second person, the right one leads", values, "bits", lambda v: v > 0)
+
+
+def the_second_owner_is_turned(model) -> Measured:
+    values = {name: odds(model, *one)[0] - odds(model, *one)[1] for name, one in owners(1).items()}
+    says = "Asked for the second person, the other answer gains by the swap"
+    return Measured(says, values, "bits", lambda v: v > 0)
 
 
 def without_rope_it_hardly_turns(model) -> Measured:
@@ -233,12 +338,40 @@ def without_the_mask_none_does(model, few: bool = False) -> Measured:
     return Measured("RoPE and mask off: no layer does", values, "% changed", lambda v: v < 0.1)
 
 
-def lower_far_away(model, keys: slice) -> dict[str, float]:
-    """Of how many heads the score of a usual query and a usual key is lower at distance 1,000 than at 1."""
+@functools.cache
+def first_layer_after(model, few: bool = False) -> dict[str, np.ndarray]:
+    """RoPE off, the tokens 1 and 3 swapped: relative change of attention's output in layer 0, by token."""
+    found = {}
+    for name, ids in short(model, FEW if few else TEXTS).items():
+        if len(ids) > 4 and ids[1] != ids[3]:
+            other = [ids[0], ids[3], ids[2], ids[1], *ids[4:]]
+            a, b = (model.trace(tokens, OFF).blocks[0].attention.out for tokens in (ids, other))
+            found[name] = np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)
+    return found
+
+
+def the_swapped_and_all_between_change(model, few: bool = False) -> Measured:
+    """The least of the three."""
+    values = {name: 100 * change[1:4].min() for name, change in first_layer_after(model, few).items()}
+    return Measured("RoPE off, layer 0: the two and the one between change", values, "%", lambda v: v > 1)
+
+
+def no_other_changes(model, few: bool = False) -> Measured:
+    values = {
+        name: 100 * change[[0, *range(4, len(change))]].max()
+        for name, change in first_layer_after(model, few).items()
+    }
+    return Measured("RoPE off, layer 0: no other does", values, "%", lambda v: v < 0.001)
+
+
+def lower_far_away(model, keys: slice, *, layers_on: int = 0) -> dict[str, float]:
+    """Of how many heads the score of a usual query and a usual key is lower at distance 1,000 than at 1; the key from
+    the head that is so many layers further on."""
     config, near_and_far = model.config, np.array([1, 1_000])
 
     def falls(trace, layer: int, head: int) -> bool:
-        q, k = experiments.before_rope(trace, layer, head)
+        q, _ = experiments.before_rope(trace, layer, head)
+        _, k = experiments.before_rope(trace, (layer + layers_on) % config.n_layers, head)
         near, far = position.score_by_distance(
             q[1:].mean(axis=0), k[keys].mean(axis=0), near_and_far, base=config.rope_base
         )
@@ -257,6 +390,14 @@ def scores_fall_for_words(model) -> Measured:
 def scores_of_the_first_token_often_stay(model) -> Measured:
     values = lower_far_away(model, slice(1))
     return Measured("For the first token fewer do", values, "heads of 270", lambda v: v < 200)
+
+
+def scores_of_strangers_fall_by_chance(model) -> Measured:
+    """The control: a query, and the key of a head ten layers on."""
+    values = lower_far_away(model, slice(1, None), layers_on=10)
+    return Measured(
+        "With another head's key half of them fall", values, "heads of 270", lambda v: 115 <= v <= 134
+    )
 
 
 def moved(model, text: str, edits: Edits) -> float:
@@ -289,19 +430,33 @@ CONCLUSIONS = (
     head_sixteen_zero_looks_one_back,
     it_is_the_strongest,
     its_clocks_do_it,
+    fast_hands_matter,
+    slow_hands_matter,
+    slow_hands_matter_far_away,
+    another_token_leads,
     rope_off_costs,
     wrong_places_are_worse_than_none,
     stretched_by_two,
-    other_parts_cost,
-    two_tokens_know_less,
+    a_little_wrong_is_better_than_none,
+    so_is_half,
+    most_blocks_cost_less,
+    the_worst_block_costs_more,
+    it_is_ffn_eleven,
+    all_attention_off_costs,
+    three_tokens_know_less,
     the_right_one_leads,
+    the_second_owner_is_told_wrong,
+    the_second_owner_is_turned,
     swap_turns_the_answer,
     without_rope_it_hardly_turns,
+    the_swapped_and_all_between_change,
+    no_other_changes,
     first_layer_sees_no_swap,
     later_layers_do,
     without_the_mask_none_does,
     scores_fall_for_words,
     scores_of_the_first_token_often_stay,
+    scores_of_strangers_fall_by_chance,
 )
 
 
@@ -328,15 +483,45 @@ def test_a_previous_token_head(model):
     assert its_clocks_do_it(model).agree == 14
 
 
-def test_rope_off_costs_more_than_another_part(model):
-    off, others = rope_off_costs(model), other_parts_cost(model, FEW)
+def test_rope_off_costs_and_all_attention_off_costs_more(model):
+    off = rope_off_costs(model)
     assert off.agree == 13
     assert 3 < off.highest < 3.2
     assert off.values["the same word"] < 0 < off.values["a short start"] < 0.25
-    assert others.agree == len(FEW)
-    assert two_tokens_know_less(model, {name: FEW[name] for name in ("a fact", "the same word")}).agree == 2
+    assert 7 < all_attention_off_costs(model, FEW).values["French"] < 13.4
+    assert three_tokens_know_less(model, {name: FEW[name] for name in ("a fact", "the same word")}).agree == 2
+
+
+def test_most_blocks_cost_less_than_rope_and_one_costs_more(model):
+    texts = {name: FEW[name] for name in ("a fact", "French", "the same word")}
+    less, worst = most_blocks_cost_less(model, texts), the_worst_block_costs_more(model, texts)
+    assert less.agree == 2
+    assert less.highest <= 19
+    assert worst.agree == it_is_ffn_eleven(model, texts).agree == len(texts)
+    assert 0.3 < worst.lowest < worst.highest < 8.25
+
+
+def test_places_wrong_by_four_are_worse_than_none_by_two_better(model):
     assert wrong_places_are_worse_than_none(model, FEW).agree == len(FEW)
-    assert stretched_by_two(model, FEW).agree == len(FEW)
+    assert (
+        stretched_by_two(model, FEW).agree == a_little_wrong_is_better_than_none(model, FEW).agree == len(FEW)
+    )
+    half = so_is_half(model, FEW)
+    assert half.agree == len(FEW) - 1
+    assert half.values["the same word"] > 0
+
+
+def test_slow_hands_count_only_in_long_texts(model):
+    fast, slow = fast_hands_matter(model, FEW), slow_hands_matter(model, FEW)
+    assert fast.agree == len(FEW) - 1
+    assert slow.agree == 0
+
+
+@pytest.mark.slow
+def test_what_takes_long(model):
+    assert another_token_leads(model).agree == 12
+    assert scores_of_strangers_fall_by_chance(model).agree == len(TEXTS)
+    assert slow_hands_matter_far_away(model, {"a long story": LONG["a long story"]}).lowest > 0.45
 
 
 def test_who_has_what_is_told_by_the_order(model):
@@ -345,6 +530,8 @@ def test_who_has_what_is_told_by_the_order(model):
     assert turned.agree == len(OWNERS) == 18
     assert turned.lowest > 1.95
     assert turned.highest < 6.65
+    assert the_second_owner_is_told_wrong(model).agree == 2
+    assert the_second_owner_is_turned(model).agree == 3
     left = without_rope_it_hardly_turns(model)
     assert left.agree == 17
     assert left.values["Tom, Anna, dog, cat"] < 0
@@ -353,6 +540,8 @@ def test_who_has_what_is_told_by_the_order(model):
 def test_the_mask_tells_the_order(model):
     for conclusion in (first_layer_sees_no_swap, later_layers_do, without_the_mask_none_does):
         assert conclusion(model, few=True).agree == len(FEW)
+    for conclusion in (the_swapped_and_all_between_change, no_other_changes):
+        assert conclusion(model, few=True).agree == len(first_layer_after(model, few=True)) > 3
 
 
 def test_scores_fall_for_words_and_less_often_for_the_first_token(model):

@@ -71,6 +71,9 @@ def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
 def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:
     """A picture, or a column of them, that shares a row as long as it keeps `basis` pixels."""
     widget.layout.flex, widget.layout.min_width = f"1 1 {basis}px", "0"
+    widget.layout.margin = (
+        "0"  # the row keeps them apart, so that one that wraps stands right under the first
+    )
     return widget
 
 

@@ -14,8 +14,18 @@ from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 
-N_SHUFFLED = 64  # tokens of a text, at most
+N_USED = 64  # tokens of a text, at most, in the pictures of this page that take several runs
 TOO_SHORT = "This needs at least three tokens: two that change places, and a last one that looks."
+
+
+def beginning(trace: Trace) -> Trace:
+    """The run over a text, or over its first `N_USED` tokens."""
+    return trace.model.trace(trace.tokens[:N_USED], trace.edits) if len(trace.tokens) > N_USED else trace
+
+
+def cut(trace: Trace) -> str:
+    """A sentence for a text of which only the beginning is used."""
+    return f"Only the first {N_USED} tokens are used here." if len(trace.tokens) > N_USED else ""
 
 
 def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int, int] | None:
@@ -32,7 +42,7 @@ def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int,
 
 def named(trace: Trace, first: str, second: str) -> str:
     """ "·dog and ·cat", or whatever two tokens of this text change places."""
-    places = places_to_swap(trace.pieces, first, second)
+    places = places_to_swap(trace.pieces[:N_USED], first, second)
     return " and ".join(isolated(trace.pieces[at]) for at in places) if places else "two tokens"
 
 
@@ -46,6 +56,7 @@ def swapped(tokens: list[int], places: tuple[int, int]) -> list[int]:
 
 def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
     """A text, the same with two tokens swapped, and both as a heap; and what the model would say after each."""
+    shortened, trace = cut(trace), beginning(trace)
     told, places = Told(), places_to_swap(trace.pieces, first, second)
     if not places:
         told.say(TOO_SHORT)
@@ -75,6 +86,7 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
         probs = Sampler().probs(trace.model.trace(tokens).logits)
         words = (f"{isolated(trace.pieces[at])} {percent(probs[trace.tokens[at]])}" for at in places)
         told.sentences = [*told.sentences, f"{name}, the next token is {', '.join(words)}."]
+    told.say(*told.sentences, shortened)
     return Explorer([*strips, told])
 
 
@@ -124,7 +136,7 @@ class ShuffledHead(Explorer):
 
     @one_at_a_time
     def _show(self, _change=None) -> None:
-        model, tokens = self.trace.model, list(self.trace.tokens)[:N_SHUFFLED]
+        model, tokens = self.trace.model, list(self.trace.tokens)[:N_USED]
         order = np.random.default_rng(self._seed).permutation(len(tokens) - 1)
         if (order == np.arange(len(order))).all():
             order = order[::-1]  # of few tokens, chance may leave all where they are
@@ -139,7 +151,5 @@ class ShuffledHead(Explorer):
             f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
             f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}, by {on} with RoPE.",
             "" if len(tokens) > 2 else "Here is nothing to shuffle: that takes two tokens before the last.",
-            f"Only the first {N_SHUFFLED} tokens are used here."
-            if len(self.trace.tokens) > N_SHUFFLED
-            else "",
+            cut(self.trace),
         )

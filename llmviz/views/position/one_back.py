@@ -11,17 +11,19 @@ from jaxtyping import Float
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.kit.arcs import Arcs
-from llmviz.views.kit.controls import Told, row, wide
+from llmviz.views.kit.controls import Told
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.text_box import Prompt
+from llmviz.views.position.heaps import beginning, cut
 
 
 def shares_one_back(
     trace: Trace, share: Callable[[np.ndarray], np.ndarray]
 ) -> Float[np.ndarray, "n_heads n_layers"]:
-    """What each head gives to the token before: `share` of the patterns [n_heads seq seq] of each layer."""
-    return np.stack([share(block.patterns()) for block in trace.blocks], axis=1)
+    """What each head gives to the token before: `share` of the patterns [n_heads seq seq] of each layer, of the
+    beginning of the text where that is long."""
+    return np.stack([share(block.patterns()) for block in beginning(trace).blocks], axis=1)
 
 
 class OneBack(Explorer):
@@ -45,20 +47,20 @@ class OneBack(Explorer):
         )
         self.arcs = [Arcs([], np.zeros((0, 0)), threshold=0.1, stage="position") for _ in range(2)]
         self.told = Told()
-        self.pictures = ipywidgets.VBox([self.map, row(*(wide(one, 640) for one in self.arcs))])
+        self.pictures = ipywidgets.VBox([self.map, *self.arcs])  # token under token
         super().__init__([self.pictures, self.told])
         self.follow(source, self._new_text)
         self.map.observe(self._show, "selected")
 
     @one_at_a_time
     def _new_text(self, trace: Trace) -> None:
-        self.trace = trace
+        self.trace, self._cut = beginning(trace), cut(trace)
         alone = len(trace.tokens) < 2
         self.pictures.layout.display = "none" if alone else ""
         if alone:
             self.told.say("A single token has no token before it. Write one more.")
             return
-        self.shares = shares_one_back(trace, self._share)
+        self.shares = shares_one_back(self.trace, self._share)
         n_heads, n_layers = self.shares.shape
         self.map.change(
             values=self.shares,
@@ -85,4 +87,5 @@ class OneBack(Explorer):
             f"turned, {percent(np.diagonal(unturned, -1).mean())}. A head that looks at everything alike would give "
             f"{percent(np.mean(1 / np.arange(2, n + 1)))}.",
             f"Of {self.shares.size} heads, {(self.shares > 0.5).sum()} give it more than half.",
+            self._cut,
         )

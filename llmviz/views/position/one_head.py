@@ -16,7 +16,7 @@ from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
-FURTHEST = 200  # of the sliders for a single place
+FURTHEST = 200  # of the sliders for a single place, at least
 DISTANCES = np.arange(2_001)
 
 
@@ -31,12 +31,12 @@ class Clocks(Explorer):
     def __init__(self, source: Prompt | Trace, *, layer: int = 16, head: int = 0, furthest: int = 2_000):
         config = trace_of(source).model.config
         self._head = min(layer, config.n_layers - 1), min(head, config.n_heads - 1)
-        here = len(trace_of(source).tokens) - 1
-        self.place = slider(here, "The token stands at", furthest, stage="position")
+        self.place = slider(0, "The token stands at", furthest, stage="position")
         self.dial = RopeDial(
             stage="position",
             periods=periods(config),
-            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first",
+            caption=f"The {config.d_head // 2} pairs of your last token's query as clock hands, fast ones first; "
+            "large: the one you click",
         )
         self.told = Told()
         super().__init__([self.place, self.dial, self.told])
@@ -47,9 +47,11 @@ class Clocks(Explorer):
     def _new_text(self, trace: Trace) -> None:
         self.trace = trace
         self._query = experiments.before_rope(trace, *self._head)[0][-1:]
+        with self.quietly():
+            self.place.value = len(trace.tokens) - 1
         self._show()
 
-    @one_at_a_time
+    @by_the_reader
     def _show(self, _change=None) -> None:
         config, place = self.trace.model.config, self.place.value
         angles = position.rotation_angles(np.array([place]), config.d_head, base=config.rope_base)
@@ -116,7 +118,8 @@ class DialExplorer(OneHead):
         config = trace_of(source).model.config
         self.dial = RopeDial(
             stage="position",
-            caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first",
+            caption=f"The {config.d_head // 2} pairs of one query and one key as clock hands, fast ones first; "
+            "large: the one you click",
             periods=periods(config),
             provenance=self._explain,
         )
@@ -140,8 +143,9 @@ class DialExplorer(OneHead):
     @one_at_a_time
     def _go_home(self) -> None:
         with self.quietly():
-            self.q_place.value = min(self.query.value, FURTHEST)
-            self.k_place.value = min(self.key.value, FURTHEST)
+            for place, token in ((self.q_place, self.query), (self.k_place, self.key)):
+                place.max = max(FURTHEST, len(token.options) - 1)
+                place.value = token.value
             self.both.value = 0
         self._show()
 
@@ -155,10 +159,15 @@ class DialExplorer(OneHead):
         """The score, if the chosen query and key stood there."""
         return float(position.pair_scores(*self._turned_to(q_place, k_place)).sum())
 
+    def moved_on(self, by: int) -> float:
+        """By how much the score changes, if query and key both move on from where they stand."""
+        q, k = self.q_place.value, self.k_place.value
+        return self.score_at(q + by, k + by) - self.score_at(q, k)
+
     @by_the_reader
     def _show(self, _change=None) -> None:
-        config, places = self.trace.model.config, (self.q_place.value, self.k_place.value)
-        at = [place + self.both.value for place in places]
+        config, both = self.trace.model.config, self.both.value
+        at = [place.value + both for place in (self.q_place, self.k_place)]
         self._turned = self._turned_to(*at)
         hands = self._turned.reshape(2, -1, 2)
         parts = position.pair_scores(*self._turned)
@@ -177,11 +186,11 @@ class DialExplorer(OneHead):
             k_position=at[1],
         )
         score, distance = float(parts.sum()), at[0] - at[1]
-        one_on, still = self.score_at(at[0] + 1, at[1]) - score, self.score_at(*places) - score
-        both = f" Moving both by {self.both.value:,} has changed it by {abs(still):.3f}."
+        one_on = self.score_at(at[0] + 1, at[1]) - score
+        still = f" Moving both by {both:,} has changed it by {abs(self.moved_on(both)):.3f}."
         self.told.say(
             f"{self.name}: the {len(parts)} bars add up to {digits(score)}. One place further on, the query alone "
-            f"would change that by {digits(one_on)}.{both if self.both.value else ''}",
+            f"would change that by {digits(one_on)}.{still if both else ''}",
             "The key stands after the query: the model would mask this score." if distance < 0 else "",
         )
 

@@ -17,7 +17,7 @@ from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, per
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.position.heaps import TOO_SHORT, places_to_swap, swapped
+from llmviz.views.position.heaps import TOO_SHORT, beginning, cut, places_to_swap, swapped
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),
@@ -29,6 +29,7 @@ ORDER_SETTINGS: Mapping[str, Edits] = {
 def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
     """In how many layers, without RoPE, attention hands something else to the last token when these two change places;
     0 where the text is too short."""
+    trace = beginning(trace)
     places = places_to_swap(trace.pieces, first, second)
     if not places:
         return 0
@@ -83,15 +84,17 @@ class SwapWords(Explorer):
 
     @one_at_a_time
     def _new_text(self, trace: Trace) -> None:
-        self.trace = trace
-        places = places_to_swap(trace.pieces, *self._wanted)
+        self.trace, self._cut = beginning(trace), cut(trace)
+        places = places_to_swap(self.trace.pieces, *self._wanted)
         self.pictures.layout.display = "" if places else "none"
         if not places:
             self.told.say(TOO_SHORT)
             return
         with self.quietly():
             for one, at in zip((self.first, self.second), places):
-                one.options = [(f"{visible(piece)}  ({i})", i) for i, piece in enumerate(trace.pieces[:-1])]
+                one.options = [
+                    (f"{visible(piece)}  ({i})", i) for i, piece in enumerate(self.trace.pieces[:-1])
+                ]
                 one.value = at
         self._show()
 
@@ -112,9 +115,12 @@ class SwapWords(Explorer):
             guesses.append((before, after))
             if name in self.bars:
                 self.bars[name].show(after, before=before)
+        most = max(one.axis_max for one in self.bars.values())
+        for one in self.bars.values():
+            one.axis_max = most
         n_layers = len(changes[0])
         self.lines.change(x=np.arange(n_layers), values=np.stack(changes), names=[*ORDER_SETTINGS])
-        self.told.say(*self._verdict([orders[0][place] for place in places], changes, guesses))
+        self.told.say(*self._verdict([orders[0][place] for place in places], changes, guesses), self._cut)
 
     def _verdict(self, pair, changes, guesses) -> Iterator[str]:
         if pair[0] == pair[1]:

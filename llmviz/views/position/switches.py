@@ -18,18 +18,17 @@ from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.position.heaps import N_USED
 
 SETTINGS: Mapping[str, Edits] = {
     "as it is": Edits(),
     "RoPE off": Edits(rope=False),
-    "all at one place": Edits(position_scale=0.0),
     "stretched × 2": Edits(position_scale=2.0),
     "stretched × 4": Edits(position_scale=4.0),
     "squeezed to half": Edits(position_scale=0.5),
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
 N_WRITTEN = 30
-N_SURPRISING = 64  # tokens of a text, at most, whose surprise is measured
 
 
 def likeliest(trace: Trace) -> str:
@@ -57,7 +56,14 @@ class PositionSwitches(Experiment):
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",
         )
-        middle = model.config.n_layers // 2
+        # The control: FFN and attention of every second layer of the middle third, each off alone. Last layers first:
+        # each run takes over from the one before it what lies below both.
+        third = model.config.n_layers // 3
+        self._blocks = {
+            f"{name} of layer {layer}": Edits(**{part: {layer: 0.0}})
+            for layer in range(2 * third - 1, third - 1, -2)
+            for part, name in (("ffn", "FFN"), ("attention", "attention"))
+        }
         self._measured = {
             "as it is": Edits(),
             "RoPE off": SETTINGS["RoPE off"],
@@ -65,8 +71,6 @@ class PositionSwitches(Experiment):
             "× 4": SETTINGS["stretched × 4"],
             "× ½": SETTINGS["squeezed to half"],
             "+ 1,000": SETTINGS["moved by 1,000"],
-            "FFN off": Edits(ffn={middle: 0.0}),
-            "heads off": Edits(attention={middle: 0.0}),
         }
         self.surprise = LinePlot(
             x_axis="",
@@ -74,8 +78,8 @@ class PositionSwitches(Experiment):
             bars=True,
             unit="bits",
             stage="position",
-            caption="How surprising a token of your text is, on average; on the right, to compare, "
-            f"FFN or all heads of layer {middle} off",
+            caption=f"How surprising a token of your text is, on average; on the right, to compare, the model with one "
+            f"of {len(self._blocks)} blocks of the middle off, FFN or attention: their mean, and the worst",
         )
         [self.write] = self.buttons
         self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"
@@ -121,32 +125,41 @@ class PositionSwitches(Experiment):
     def _new_text(self, trace: Trace) -> None:
         self.stop()
         self.trace, self.written.children = trace, ()
-        self._show()
         self._measure()
+        self._show()  # last, so that the page's guess card finds this run
 
     @one_at_a_time
     def _measure(self) -> None:
-        """The mean surprise at the text with each setting, and with an ordinary part off."""
-        model, tokens = self.trace.model, list(self.trace.tokens)[:N_SURPRISING]
+        """The mean surprise at the text with each setting, and with each of some ordinary blocks off."""
+        tokens = list(self.trace.tokens)[:N_USED]
         self.surprise.layout.display = "" if len(tokens) > 1 else "none"
         if len(tokens) < 2:
             self.scored.say(
                 "The first token has nothing before it, so its surprise cannot be measured. Write one more."
             )
             return
-        values = []
-        for edits in self._measured.values():
-            try:
-                values.append(float(experiments.surprisal(model.trace(tokens, edits)).mean()))
-            except FloatingPointError:
-                values.append(float("nan"))
-        self.surprise.change(labels=[*self._measured], values=[values], names=["mean surprise"])
-        self.scored.say(
-            f"Surprise is 0 bits for a token that was certain, 1 bit for one that had half of the probability, and one "
-            f"bit more for each halving. Blind guessing among all {model.config.n_vocab:,} tokens would be "
-            f"{np.log2(model.config.n_vocab):.1f} bits.",
-            f"Measured on the first {N_SURPRISING} tokens." if len(self.trace.tokens) > N_SURPRISING else "",
+        values = {name: self._surprise(tokens, edits) for name, edits in self._measured.items()}
+        blocks = np.array([self._surprise(tokens, edits) for edits in self._blocks.values()])
+        self.surprise.change(
+            labels=[*values, "block off", "worst"],
+            values=[[*values.values(), blocks.mean(), blocks.max()]],
+            names=["mean surprise"],
         )
+        n_vocab = self.trace.model.config.n_vocab
+        self.scored.say(
+            f"The worst of the {len(blocks)} single blocks is the {[*self._blocks][blocks.argmax()]}; "
+            f"{(blocks < values['RoPE off']).sum()} of them cost less than RoPE off.",
+            f"Surprise is 0 bits for a token that was certain, 1 bit for one that had half of the probability, and one "
+            f"bit more for each halving. Blind guessing among all {n_vocab:,} tokens would be "
+            f"{np.log2(n_vocab):.1f} bits.",
+            f"Measured on the first {N_USED} tokens." if len(self.trace.tokens) > N_USED else "",
+        )
+
+    def _surprise(self, tokens: list[int], edits: Edits) -> float:
+        try:
+            return float(experiments.surprisal(self.trace.model.trace(tokens, edits)).mean())
+        except FloatingPointError:
+            return float("nan")
 
     @one_at_a_time
     def _show(self, _change=None) -> None:

@@ -136,9 +136,10 @@ export function render({ model, el }) {
       const old = chips;
       chips = pieces.slice(0, KIT.maxTokens).map((piece, i) => chip(piece, ids?.[i], i));
       putChips(list, old, chips);
-      view.root.classList.toggle("lv-many", chips.length > 64);
       cursor = null;
     }
+    view.root.classList.remove("lv-many"); // small chips where large ones don't fit
+    view.root.classList.toggle("lv-many", list.scrollWidth > view.body.clientWidth);
     if (model.get("weights") !== drawn.weights || selected !== drawn.selected) cursor = null;
     drawn = { pieces, ids, selected, weights: model.get("weights") };
     weights = floats(drawn.weights);

@@ -5,7 +5,16 @@ import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, piec
 
 export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
-  const sum = h("div", { class: "lv-dial-sum", "aria-hidden": "true" });
+  const sum = h("div", { class: "lv-dial-sum" });
+  const large = makeFace();
+  const between = s("path", { class: "lv-dial-angle" });
+  const apart = s("text", { "text-anchor": "middle", x: 80, y: 172 });
+  const head = h(
+    "div",
+    { class: "lv-dial-head", "aria-hidden": "true" },
+    s("svg", { width: 160, height: 180 }, ...Object.values(large), between, apart),
+    sum,
+  );
   const dials = s("g", {});
   const svg = s("svg", { "aria-hidden": "true" }, dials);
   const plot = h(
@@ -18,19 +27,25 @@ export function render({ model, el }) {
     },
     svg,
   );
-  view.body.append(sum, plot);
+  view.body.append(head, plot);
   let clocks = [];
   let layout = null;
 
-  const current = () => model.get("selected") ?? -1;
+  const current = () => model.get("selected") ?? 0;
   const select = (index, ask = false) => {
     if (!clocks.length) return;
     const to = clamp(index, 0, clocks.length - 1);
     view.set({ selected: to });
     ask ? view.ask(to) : view.follow(to);
   };
-  const degrees = ([a, b]) => (Math.atan2(b, a) * 180) / Math.PI;
+  const radians = ([a, b]) => Math.atan2(b, a);
   const pair = (hands, i) => [hands.data[2 * i], hands.data[2 * i + 1]];
+  /** From the key's hand to the query's, the short way. */
+  const angle = (q, k, i) => {
+    const way = radians(pair(q, i)) - radians(pair(k, i));
+    return Math.atan2(Math.sin(way), Math.cos(way));
+  };
+  const wide = (radian) => `${Math.round((Math.abs(radian) * 180) / Math.PI)}°`;
   const signed = (v) => (v > 0 ? "+" : "") + number(v);
   const turn = (period) =>
     period >= 1000 ? count(Math.round(Number(period.toPrecision(3)))) : String(Number(period.toPrecision(2)));
@@ -42,10 +57,8 @@ export function render({ model, el }) {
   const tell = (index) => {
     const [q, k, parts, turns, periods] = arrays();
     if (!q || index < 0 || index >= q.shape[0]) return view.note("Point at a clock, or go to one with the arrow keys.");
-    let between = Math.abs(degrees(pair(q, index)) - degrees(pair(k, index)));
-    if (between > 180) between = 360 - between;
     const outcome = parts
-      ? `hands ${Math.round(between)}° apart · adds ${signed(parts.data[index])} to the score`
+      ? `hands ${wide(angle(q, k, index))} apart · adds ${signed(parts.data[index])} to the score`
       : `turned by ${turned(turns.data[index])} so far`;
     view.note(
       `pair ${index} (numbers ${2 * index} and ${2 * index + 1}) · one full turn every ${turn(periods.data[index])} tokens · ${outcome}`,
@@ -78,18 +91,24 @@ export function render({ model, el }) {
     Enter: () => select(current(), true),
   });
 
-  function makeClock(i) {
-    const one = {
+  function makeFace() {
+    return {
       face: s("circle", { class: "lv-clock" }),
       kWay: s("line", { class: "lv-way lv-way-k" }),
       qWay: s("line", { class: "lv-way lv-way-q" }),
       k: s("line", { class: "lv-hand-k" }),
       q: s("line", { class: "lv-hand-q" }),
       hub: s("circle", { class: "lv-hub", r: 2.2 }),
+    };
+  }
+  function makeClock(i) {
+    const one = {
+      ...makeFace(),
       axis: s("line", { class: "lv-dial-axis" }),
       bar: s("rect", { height: 9 }),
       name: s("text", { class: "lv-quiet", "text-anchor": "middle" }),
       part: s("text", { class: "lv-dial-part", "text-anchor": "middle" }),
+      cut: s("path", { class: "lv-dial-cut" }), // across a bar that is longer than there is room
     };
     one.node = s("g", { "data-index": i }, ...Object.values(one));
     return one;
@@ -121,9 +140,8 @@ export function render({ model, el }) {
     const longest = (hands) => Math.max(1e-9, ...Array.from({ length: n }, (_, i) => Math.hypot(...pair(hands, i))));
     const [qMax, kMax] = [longest(q), longest(k)];
     const limit = model.get("limit") || 1;
-    clocks.forEach((one, i) => {
-      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
-      put(one.face, { cx, cy, r, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
+    const drawFace = (one, i, cx, cy, radius) => {
+      put(one.face, { cx, cy, r: radius, class: i === current() ? "lv-clock lv-clock-on" : "lv-clock" });
       for (const [way, line, hands, most] of [
         [one.qWay, one.q, q, qMax],
         [one.kWay, one.k, k, kMax],
@@ -131,10 +149,20 @@ export function render({ model, el }) {
         const [a, b] = pair(hands, i);
         const length = Math.max(1e-9, Math.hypot(a, b));
         const to = (reach) => ({ x1: cx, y1: cy, x2: cx + (a / length) * reach, y2: cy + (b / length) * reach });
-        put(way, to(r - 1));
-        put(line, to((r - 3) * Math.sqrt(length / most)));
+        put(way, to(radius - 1));
+        put(line, to((radius - 3) * Math.sqrt(length / most)));
       }
       put(one.hub, { cx, cy });
+    };
+    const chosen = Math.min(current(), n - 1);
+    drawFace(large, chosen, 80, 78, 74);
+    const [gap, from] = [angle(q, k, chosen), radians(pair(k, chosen))];
+    const on = (way) => `${80 + 30 * Math.cos(way)} ${78 + 30 * Math.sin(way)}`;
+    put(between, { d: `M${on(from)}A30 30 0 0 ${gap > 0 ? 1 : 0} ${on(from + gap)}` });
+    apart.textContent = `pair ${chosen}: ${parts ? `${wide(gap)} apart` : turned(turns.data[chosen])}`;
+    clocks.forEach((one, i) => {
+      const [cx, cy] = [(i % columns) * w + w / 2, Math.floor(i / columns) * hgt + r + 22];
+      drawFace(one, i, cx, cy, r);
       const y = cy + r + 8;
       if (parts) {
         const part = clamp(parts.data[i] / limit, -1, 1);
@@ -146,6 +174,8 @@ export function render({ model, el }) {
           width: Math.max(0.01, reach),
           fill: scale.css(part < 0 ? -0.66 : 0.66),
         });
+        const x = cx + Math.sign(part) * (reach - 9);
+        put(one.cut, { d: Math.abs(parts.data[i]) > limit ? `M${x - 4} ${y + 11}l5 -13m4 0l-5 13` : "" });
       }
       const label = turn(periods.data[i]);
       put(one.name, { x: cx, y: cy - r - 7 });
@@ -192,7 +222,7 @@ export function render({ model, el }) {
         "span",
         {},
         parts
-          ? `below: what the pair adds to the score (bars end at ±${Number(limit.toPrecision(2))})`
+          ? `below: what the pair adds to the score (a bar cut by two strokes is longer than ±${Number(limit.toPrecision(2))})`
           : "below: how far it has turned",
       ),
       h("span", {}, "thick part of a hand: its length, on a square-root scale"),
