@@ -418,7 +418,7 @@ def test_heads_that_may_not_look_at_the_noun(matter, model):
 
     run = matter.runs[0]
     by_all = model.trace(run.tokens, Edits(at={("pattern", layer): hidden for layer in range(30)}))
-    assert f"may look at “·cat” from there: {matter.lead(by_all):.2f}" in plain(matter.told)
+    assert f"may look at “·cat” from there, the lead is {matter.lead(by_all):.2f}" in plain(matter.told)
     assert experiments.weights_from(by_all, -1)[..., 1].max() == 0
     matter.choose([(13, 8)])
     alone = model.trace(run.tokens, Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)}))

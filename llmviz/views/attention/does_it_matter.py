@@ -20,17 +20,17 @@ from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 
-WAYS = ("as it is", "may not look at it", "off", "mean", "swapped")
+WAYS = ("as it is", "no look", "off", "mean", "swapped")
 N_DRAWS = 3  # of random heads
 
 
 class DoesItMatter(Experiment):
     """Two sentences that differ in a word, and in a later one that depends on it: which heads bring the news?
 
-    At the one token before the later word, chosen heads, and as many at random, may not look at the first one, or they
-    hand over nothing, their mean over other texts, or what they hand over in the other sentence. `leads` [2, 5]: how
-    far the sentence's word is then ahead of the other's (difference of the logits), a row for the chosen heads and one
-    for the random ones, a column each of `WAYS`.
+    At the one token before the later word, chosen heads, and as many at random, may not look at the first one ("no
+    look"), or they hand over nothing, their mean over other texts, or what they hand over in the other sentence.
+    `leads` [2, 5]: how far the sentence's word is then ahead of the other's (difference of the logits), a row for the
+    chosen heads and one for the random ones, a column each of `WAYS`.
     """
 
     def __init__(self, prompt: Prompt, partner: str):
@@ -43,7 +43,7 @@ class DoesItMatter(Experiment):
         self.top = [button("the one that looks hardest"), button("the three that look hardest")]
         self.table = HeatMap(
             np.full((2, len(WAYS)), np.nan),
-            ("these heads", "random heads"),
+            ("chosen", "random"),
             WAYS,
             kind="signed",
             row_axis="heads",
@@ -176,7 +176,7 @@ class DoesItMatter(Experiment):
         run = self.runs[0]
         if way == "as it is":
             return run
-        if way == "may not look at it":
+        if way == "no look":
             return self.model.trace(run.tokens, experiments.looking_elsewhere(heads, [self._first]))
         z = {"off": np.zeros_like(swap), "mean": self._means, "swapped": swap}[way]
         return self.model.trace(run.tokens, experiments.swapped(z, heads))
@@ -203,7 +203,8 @@ class DoesItMatter(Experiment):
         self.told.say(
             f"{heads}. Swapped, they take the lead {percent_of(way_there)} of the way to the partner's; off, it goes "
             f"from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
-            f"None of all {self.weights.size} heads may look at {self.key} from there: {self._unseen:.2f}.",
+            f"If none of the {self.weights.size} heads may look at {self.key} from there, the lead is "
+            f"{self._unseen:.2f}.",
             f"In the chosen run: {self._word(0)} {percent(before[one])} → {percent(after[one])}, {self._word(1)} "
             f"{percent(before[other])} → {percent(after[other])}.",
         )
