@@ -43,10 +43,13 @@ def test_each_earlier_head_is_off_alone_and_the_worst_becomes_the_writer(page):
 
 def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
     page.grid.selected = [0, 2]
-    assert page.pair.cuts == ["", "writer", "k", "q", "v", "other"]
+    assert page.pair.cuts == ["", "writer", "k", "q", "v", "k", "other"]
     clean = page.model.trace(page.row * 2)
     runs = [None, Edits(head={(0, 2): 0})] + [experiments.cut_path(clean, (0, 2), READER, x) for x in "kqv"]
-    for edits, (found, right) in zip(runs, page.pair.totals):
+    many = clean
+    for one in (one for _, one in page.readers.options if one[0] > 0):
+        many = page.model.trace(page.row * 2, experiments.cut_path(many, (0, 2), one, "k"))
+    for edits, (found, right) in zip([*runs, many.edits], page.pair.totals):
         assert found == pytest.approx(score(page, edits), abs=1e-5)
         assert right == pytest.approx(experiments.copying(page.model, page.row, edits), rel=1e-4)
     page.strip.selected = 3

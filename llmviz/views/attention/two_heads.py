@@ -112,14 +112,24 @@ class Condition:
 
 
 def conditions(
-    trace: Trace, writer: tuple[int, int], reader: tuple[int, int], others: list[tuple[int, int]]
+    trace: Trace,
+    writer: tuple[int, int],
+    reader: tuple[int, int],
+    readers: list[tuple[int, int]],
+    others: list[tuple[int, int]],
 ) -> Iterator[Condition]:
-    """As it is; the writer off; the three paths from the writer into the reader, each cut alone; one of others off."""
+    """As it is; the writer off; its three paths into the reader, each cut alone; those into the keys of all `readers`
+    cut together; one of others off.
+    """
     yield Condition("as it is", "", (Edits(),))
     yield Condition(f"{head_name(*writer)} off", "writer", (Edits(head={writer: 0}),))
     for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
         path = f"only its path into the {name} cut"
         yield Condition(path, into, (experiments.cut_path(trace, writer, reader, into),))
+    run = trace
+    for one in readers:
+        run = trace.model.trace(trace.tokens, experiments.cut_path(run, writer, one, "k"))
+    yield Condition(f"its paths into the keys of all copying heads cut ({len(readers)})", "k", (run.edits,))
     off = tuple(Edits(head={one: 0}) for one in others)
     yield Condition(f"a random head off (mean of {len(off)} draws)", "other", off)
 
@@ -308,7 +318,8 @@ class TwoHeads(Experiment):
         writer, n = self.writer, self._n
         shape = self.reader[0], self.model.config.n_heads
         others = experiments.random_heads(shape, N_DRAWS, [writer], self.seed.value) or [writer]
-        found = list(conditions(self.trace, writer, self.reader, others))
+        readers = [one for _, one in self.readers.options if one[0] > writer[0]]
+        found = list(conditions(self.trace, writer, self.reader, readers, others))
         yield 0.001
         self._looks = np.full((len(found), 4, n - 1), np.nan, np.float32)
         totals = np.full((len(found), 2), np.nan, np.float32)
@@ -343,8 +354,7 @@ class TwoHeads(Experiment):
         """The name of what is cut is said when it is cut, no sooner."""
         at_keys = self.pair.cuts[self.pair.selected] == "k"
         self.pair.caption = f"What {self.pair.reader} reads of what {self.pair.writer} writes. " + (
-            "Reading it in the keys is called K-composition (Elhage et al. 2021; in induction heads: Olsson et al. "
-            "2022)"
+            "Reading in the keys is called K-composition (Elhage et al. 2021)"
             if at_keys
             else "Choose a line to take something away"
         )
