@@ -497,6 +497,28 @@ def swapped(
     return Edits(at=at)
 
 
+def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
+    """Edits under which these heads (layer, head), at one token, may not look at the tokens `sources`.
+
+    Their weights there are zero, and the others scaled up to sum to one (attention knockout; Geva et al. 2023). A head
+    that has nothing else to look at hands over nothing.
+    """
+    of_layer: dict[int, list[int]] = {}
+    for layer, head in heads:
+        of_layer.setdefault(layer, []).append(head)
+
+    def hide(pattern: np.ndarray, some: list[int]) -> np.ndarray:
+        row = pattern[some, position]
+        row[:, list(sources)] = 0
+        total = row.sum(axis=-1, keepdims=True)
+        pattern[some, position] = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
+        return pattern
+
+    return Edits(
+        at={("pattern", layer): functools.partial(hide, some=some) for layer, some in of_layer.items()}
+    )
+
+
 def each_head_swapped(
     model: Model,
     tokens: Sequence[int],

@@ -427,3 +427,14 @@ def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
         logits = tiny_model.trace(start).logits.astype(float)
         right = logits[tokens[len(start)]]
         assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)
+
+
+def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
+    tokens = tiny_model.tokens_of("the cat sat")[:3]
+    run = tiny_model.trace(tokens, experiments.looking_elsewhere([(1, 2)], [0, 1, 2]))
+    assert not run.blocks[1].attention.z[2, -1].any()
+    run = tiny_model.trace(tokens, experiments.looking_elsewhere([(1, 2)], [1]))
+    before = tiny_model.trace(tokens).blocks[1].attention.pattern
+    expected = before[2, -1] * [1, 0, 1] / (1 - before[2, -1, 1])
+    np.testing.assert_allclose(run.blocks[1].attention.pattern[2, -1], expected, rtol=1e-4)
+    np.testing.assert_array_equal(run.blocks[1].attention.pattern[1], before[1])

@@ -155,7 +155,7 @@ def test_what_is_asked_anew_ends_the_runs_of_all_heads(matter, change):
 
 def test_the_page_answers_while_all_heads_are_run(matter):
     begun(matter, lambda: (matter.top[0].click(), matter.choose([])))
-    assert matter.leads[0, 1] == matter.leads[0, 0]
+    assert matter.leads[0, 1] == pytest.approx(matter.leads[0, 0], abs=1e-4)
     assert matter._work.busy or hasattr(matter, "effect")
 
 

@@ -43,10 +43,13 @@ def test_each_earlier_head_is_off_alone_and_the_worst_becomes_the_writer(page):
 
 def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
     page.grid.selected = [0, 2]
-    assert page.pair.cuts == ["", "writer", "k", "q", "v", "other"]
+    assert page.pair.cuts == ["", "writer", "k", "q", "v", "k", "other"]
     clean = page.model.trace(page.row * 2)
     runs = [None, Edits(head={(0, 2): 0})] + [experiments.cut_path(clean, (0, 2), READER, x) for x in "kqv"]
-    for edits, (found, right) in zip(runs, page.pair.totals):
+    many = clean
+    for one in (one for _, one in page.readers.options if one[0] > 0):
+        many = page.model.trace(page.row * 2, experiments.cut_path(many, (0, 2), one, "k"))
+    for edits, (found, right) in zip([*runs, many.edits], page.pair.totals):
         assert found == pytest.approx(score(page, edits), abs=1e-5)
         assert right == pytest.approx(experiments.copying(page.model, page.row, edits), rel=1e-4)
     page.strip.selected = 3
@@ -54,7 +57,22 @@ def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
     assert page.pair.pieces == [a, b, before]
     written, read = (clean.blocks[i].attention.pattern[head] for i, head in ((0, 2), READER))
     right = experiments.token_probs(clean)[N + 2]
-    np.testing.assert_allclose(page.pair.here[0], [written[3, 2], read[N + 2, 3], right], rtol=1e-4)
+    expected = [written[3, 2], read[N + 2, 3], right, written[N + 2, N + 1]]
+    np.testing.assert_allclose(page.pair.here[0], expected, rtol=1e-4)
+
+
+def test_the_random_head_is_the_mean_of_three(page):
+    page.grid.selected = [0, 2]
+    others = experiments.random_heads((READER[0], page.model.config.n_heads), 3, [(0, 2)], page.seed.value)
+    found = [score(page, Edits(head={one: 0})) for one in others]
+    assert page.pair.totals[-1, 0] == pytest.approx(np.mean(found), abs=1e-5)
+
+
+def test_what_is_cut_has_its_name_when_it_is_cut(page):
+    page.grid.selected = [0, 2]
+    assert "K-composition" not in page.pair.caption
+    page.pair.selected = page.pair.cuts.index("k")
+    assert "K-composition" in page.pair.caption
 
 
 def test_a_later_head_is_no_writer(page):
@@ -68,6 +86,10 @@ def test_another_row_takes_the_results_away_and_keeps_the_writer(page):
     page.new_row.click()
     assert page.row != row
     assert not np.array_equal(before, page.pair.totals)
+    page.buttons[0].click()
+    assert page.writer == np.unravel_index(
+        np.nanargmin(page.effect), page.effect.shape
+    )  # what is told is drawn
     page.readers.value = next(one for _, one in page.readers.options if one != READER)
     assert page.grid.layout.display == "none"
 
@@ -89,6 +111,13 @@ def test_a_head_says_its_value_through_the_output_table(tiny_model):
     assert page.said.titles[1].startswith("L1·H2 at")
     assert not page.said.titles[2].startswith("L1·H2 at")
     np.testing.assert_allclose(page.strip.weights, prompt.trace.blocks[1].attention.pattern[2, -1], rtol=1e-4)
+
+
+def test_heads_share_one_scale_and_one_token_has_no_control(tiny_model):
+    page = WhatAHeadSays(views.Prompt(tiny_model, TEXT), layer=1, head=2)
+    assert page.said.limit == max(3, np.nanmax(np.abs(page.said.values)))
+    page = WhatAHeadSays(views.Prompt(tiny_model, "a"), layer=1, head=2)
+    assert len(page.said.titles) == 2  # another head, but no other token
 
 
 @pytest.mark.parametrize("text", [TEXT, "a"])

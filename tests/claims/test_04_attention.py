@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, attention, experiments
-from llmviz.edits import put
+from llmviz.edits import put, scale
 from tests.claims import Measured
 from tests.claims.texts import LONG, TEXTS
 
@@ -230,6 +230,36 @@ def feeds_others(model, rows=ROWS) -> Measured:
 
     says = "L16·H0 feeds most of the eight strongest induction heads by their keys"
     return over_rows(model, says, "of 8", lambda v: v >= 5, lost, rows)
+
+
+def others_lose_their_source(model, rows=ROWS) -> Measured:
+    """The writer off: what is left of the next three copying heads, the best of them."""
+
+    def left(trace) -> float:
+        without = off(trace, WRITER)
+        return max(score(without, one) / score(trace, one) for one in copiers(trace, 4) if one != READER)
+
+    says = "Without L16·H0 the next three copying heads look there no more, or hardly"
+    return over_rows(model, says, "of the score left, the best of three", lambda v: v < 0.25, left, rows)
+
+
+def reader_path_copies(model, rows=ROWS) -> Measured:
+    says = "Only its path into L18·H6's keys cut: a part of the copying is left"
+    return over_rows(
+        model,
+        says,
+        "of the probability left",
+        lambda v: v > 0.2,
+        lambda t: copied(cut(t, "k")) / copied(t),
+        rows,
+    )
+
+
+def path_costs_more_than_off(model, rows=ROWS) -> Measured:
+    says = "And its score falls lower than with L16·H0 off altogether"
+    return over_rows(
+        model, says, "(score)", lambda v: v > 0, lambda t: score(off(t, WRITER)) - score(cut(t, "k")), rows
+    )
 
 
 def all_paths_k(model, rows=ROWS) -> Measured:
@@ -467,30 +497,60 @@ def first_value_is_short(model) -> Measured:
     return Measured("The first token's value is short", values, "of the median one", lambda v: v < 0.35)
 
 
-def seven_times(model, word: str, first: str = "") -> np.ndarray:
-    encode = model.tokenizer.encode
-    return experiments.value_lengths(
-        model.trace([*(encode(first) if first else encode(word)), *encode(word) * 6])
-    )
+def only_itself(model, texts=TEXTS) -> Measured:
+    """A text's seventh token, made to see only itself, in every head: the length of its value against the median."""
 
+    def alone(pattern: np.ndarray) -> np.ndarray:
+        pattern[:, 6] = np.arange(pattern.shape[-1]) == 6
+        return pattern
 
-def the_same_are_all_sinks(model) -> Measured:
-    """A word seven times: its longest value, against the shortest of the six after another first token."""
+    edits = Edits(at={("pattern", layer): alone for layer in range(model.config.n_layers)})
+    runs = {name: model.trace(text) for name, text in texts.items() if name != "the same word"}
     values = {
-        word: seven_times(model, word).max() / seven_times(model, word, "The")[1:].min() for word in WORDS
+        name: experiments.value_lengths(model.trace(run.tokens, edits))[6]
+        / np.median(experiments.value_lengths(run))
+        for name, run in runs.items()
+        if len(run.tokens) > 8
     }
     return Measured(
-        "Seven times the same word: all are sinks", values, "of an ordinary value", lambda v: v < 0.5
+        "A token that sees only itself has a short value", values, "of the median one", lambda v: v < 0.5
     )
 
 
 def another_first_is_the_sink(model) -> Measured:
     """“Paris” and the same word six times: the value of “Paris”, against the shortest of the six."""
-    lengths = {word: seven_times(model, word, "Paris") for word in WORDS}
+    encode = model.tokenizer.encode
+    lengths = {
+        word: experiments.value_lengths(model.trace([*encode("Paris"), *encode(word) * 6])) for word in WORDS
+    }
     values = {word: one[0] / one[1:].min() for word, one in lengths.items()}
     return Measured(
         "After another first token only that one is", values, "of the shortest other", lambda v: v < 0.6
     )
+
+
+def value_at_zero(model, at: int, texts=TEXTS) -> dict[str, float]:
+    """Bits a token lost when one token hands over nothing, in every head."""
+    off = Edits(at={("v", layer): scale(0, positions=at) for layer in range(model.config.n_layers)})
+    found = {}
+    for name, text in texts.items():
+        trace = model.trace(text)
+        if len(trace.tokens) > 8:
+            more = experiments.surprisal(model.trace(trace.tokens, off)) - experiments.surprisal(trace)
+            found[name] = float(np.delete(more, max(0, at - 1)).mean())  # what comes next to it, not itself
+    return found
+
+
+def first_value_matters(model) -> Measured:
+    says = "The first token's values at zero cost every later token"
+    return Measured(says, value_at_zero(model, 0), "bits a token", lambda v: v > 0.5)
+
+
+def third_value_matters_less(model) -> Measured:
+    """The control."""
+    first, third = value_at_zero(model, 0), value_at_zero(model, 2)
+    values = {name: third[name] - first[name] for name in first}
+    return Measured("The third token's cost less", values, "bits beyond the first's", lambda v: v < 0)
 
 
 FOREIGN = (
@@ -518,6 +578,19 @@ ENGLISH = (
     "Nobody knows why the shop is closed.",
 )
 
+MADE_UP = (
+    "The sklorp glabbered the fintish.",
+    "Trouvine mesk glorat den plimmer.",
+    "Blorken smith ganda roplite varn.",
+    "Zin the mofter plagged a wirb.",
+    "A brindlet quorped under the stavvy mool.",
+    "She wimbled the trogget and snafted.",
+    "Nobody plerks why the dorfle is grunted.",
+    "My little zoob drimmed a flarnet.",
+    "Tomorrow we are gribbing to vlossen.",
+    "It was nurdy and it sploffed all day.",
+)
+
 
 def wakes(model, says: str, texts, agrees) -> Measured:
     values = {text: float(experiments.awake(model.trace(text))[15, 3]) for text in texts}
@@ -530,6 +603,11 @@ def wakes_on_other_languages(model) -> Measured:
 
 def sleeps_on_english(model) -> Measured:
     return wakes(model, "L15·H3 mostly rests on plain English", ENGLISH, lambda v: v < 0.4)
+
+
+def wakes_on_made_up_words(model) -> Measured:
+    """The control that a finding "other languages" would have to pass."""
+    return wakes(model, "L15·H3 wakes on made-up words, too", MADE_UP, lambda v: v > 0.4)
 
 
 # --- looking hard is a hint ---
@@ -599,12 +677,38 @@ def lookers_swapped(model, nouns=OTHER_NUMBER) -> Measured:
     return over_nouns(says, "% of the way", lambda v: v > 40, way, nouns)
 
 
-def was_needs_nobody(model) -> Measured:
-    """After the first word alone."""
-    values = {
-        word: right_lead(model.trace(word), "cat")
-        for word in ("The", "A", "My", "Your", "This", "That", "Her", "Our", "Every", "Some")
-    }
+def unseen(model, noun: str, sources, heads=None) -> float:
+    """Of the lead, in %, when the last token may not look at these tokens (in any head, if none are named)."""
+    config = model.config
+    some = np.ndindex(config.n_layers, config.n_heads) if heads is None else heads
+    trace, edits = about(model, noun), experiments.looking_elsewhere(some, sources)
+    lead = right_lead(trace, noun)
+    return 100 * (1 - right_lead(model.trace(trace.tokens, edits), noun) / lead)
+
+
+def noun_unseen(model, nouns=OTHER_NUMBER) -> Measured:
+    says = "No head may look at the noun from the last token: most of the lead is left"
+    return over_nouns(says, "% lost", lambda v: v < 40, lambda noun: unseen(model, noun, [1]), nouns)
+
+
+def noun_unseen_by_the_lookers(model, nouns=OTHER_NUMBER) -> Measured:
+    says = "The three that look hardest at it may not: most of the lead is left"
+    return over_nouns(
+        says, "% lost", lambda v: v < 40, lambda noun: unseen(model, noun, [1], lookers(model, noun)), nouns
+    )
+
+
+def words_between_unseen(model, nouns=PLURAL) -> Measured:
+    says = "Neither at the noun nor at “that I saw”: “was” takes the lead from “were”"
+    return over_nouns(
+        says, "% lost", lambda v: v > 100, lambda noun: unseen(model, noun, [1, 2, 3, 4]), nouns
+    )
+
+
+def was_leads_after_one_word(model) -> Measured:
+    """After the first word alone, and be it a plural."""
+    words = "The", "A", "My", "Every", "These", "Two", "Many", "People", "They", "Cats"
+    values = {word: right_lead(model.trace(word), "cat") for word in words}
     return Measured("“was” leads after one word alone", values, "(lead)", lambda v: v > 0)
 
 
@@ -629,6 +733,17 @@ def pushes_were(model) -> Measured:
     were = model.tokenizer.encode(" were")[0]
     says = "At a plural noun L26·H0 pushes “were” among its first three"
     return over_nouns(says, "(rank)", lambda v: v <= 3, lambda noun: rank(says_of(model, noun), were), PLURAL)
+
+
+def pushes_were_at_that(model) -> Measured:
+    """One token later the number stands there, too."""
+    were = model.tokenizer.encode(" were")[0]
+
+    def place(noun: str) -> float:
+        return rank(experiments.head_says(about(model, noun), *SPEAKER, 2), were)
+
+    says = "At the “that” after a plural noun L26·H0 pushes “were”, too"
+    return over_nouns(says, "(rank)", lambda v: v <= 5, place, PLURAL)
 
 
 def pushes_was(model) -> Measured:
@@ -694,15 +809,21 @@ CONCLUSIONS = (
     rest_early,
     rest_late,
     first_value_is_short,
-    the_same_are_all_sinks,
+    only_itself,
     another_first_is_the_sink,
+    first_value_matters,
+    third_value_matters_less,
     wakes_on_other_languages,
     sleeps_on_english,
+    wakes_on_made_up_words,
     lookers_off_singular,
     lookers_off_plural,
     random_off,
     lookers_swapped,
-    was_needs_nobody,
+    noun_unseen,
+    noun_unseen_by_the_lookers,
+    words_between_unseen,
+    was_leads_after_one_word,
     copies,
     reader_looks,
     writer_off,
@@ -720,6 +841,9 @@ CONCLUSIONS = (
     path_q,
     path_v,
     path_k_of_others,
+    others_lose_their_source,
+    reader_path_copies,
+    path_costs_more_than_off,
     feeds_others,
     all_paths_k,
     all_paths_v,
@@ -732,6 +856,7 @@ CONCLUSIONS = (
     zeroed_plural,
     mean_plural,
     pushes_were,
+    pushes_were_at_that,
     pushes_was,
     number_said,
     others_say_less,
@@ -768,13 +893,21 @@ def test_heads_rest_over_the_length_of_ten_texts(model):
 
 def test_what_a_sink_is_no_place_and_no_word(model):
     assert first_value_is_short(model).agree == 14
-    assert the_same_are_all_sinks(model).agree == 10
+    assert only_itself(model).highest < 0.5
     assert another_first_is_the_sink(model).agree == 10
+
+
+def test_the_first_tokens_values_are_short_but_not_nothing(model):
+    few = {name: TEXTS[name] for name in ("a story", "French", "code")}
+    first, third = value_at_zero(model, 0, few), value_at_zero(model, 2, few)
+    assert min(first.values()) > 0.5
+    assert all(third[name] < first[name] for name in few)
 
 
 def test_a_head_that_wakes_on_other_languages(model):
     assert wakes_on_other_languages(model).lowest > 0.65
     assert sleeps_on_english(model).highest < 0.4
+    assert wakes_on_made_up_words(model).lowest > 0.45
 
 
 def test_looking_hard_is_a_hint(model):
@@ -788,7 +921,13 @@ def test_looking_hard_is_a_hint(model):
     swapped_too = lookers_swapped(model, ("car", "cats", "book"))
     assert swapped_too.lowest < 15
     assert swapped_too.highest > 75
-    assert was_needs_nobody(model).agree == 10
+
+
+def test_the_number_reaches_the_last_token_without_a_look_at_the_noun(model):
+    assert noun_unseen(model, ("boy", "boys", "cats")).highest < 40
+    assert noun_unseen_by_the_lookers(model, ("boy", "boys", "cats")).highest < 45
+    assert words_between_unseen(model, ("trees", "boys")).agree == 2
+    assert was_leads_after_one_word(model).agree == 10
 
 
 def test_a_nonsense_row_is_copied_by_induction_heads(model):
@@ -836,6 +975,9 @@ def test_the_path_goes_through_the_keys(model):
 def test_the_writer_feeds_most_copying_heads(model):
     one = {"row 7": ROWS["row 7"]}
     assert feeds_others(model, one).highest == 6
+    assert others_lose_their_source(model, one).highest < 0.25
+    assert reader_path_copies(model, one).lowest > 0.25
+    assert path_costs_more_than_off(model, one).lowest > 0.15
     assert all_paths_k(model, one).highest < 0.2
     assert all_paths_v(model, one).lowest > 0.75
 
@@ -866,6 +1008,7 @@ def test_zeroing_and_the_mean_are_other_tests(model):
 def test_on_plurals_the_head_says_were_and_on_singulars_nothing_like_was(model):
     assert pushes_were(model).highest <= 3
     assert pushes_was(model).agree == 0
+    assert pushes_were_at_that(model).highest <= 4
     assert number_said(model).lowest > 3
     assert others_say_less(model).agree == 15
 

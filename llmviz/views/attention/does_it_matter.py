@@ -17,20 +17,20 @@ from llmviz.views.kit.controls import Told, button, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
-from llmviz.views.kit.pieces import isolated, visible
+from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 
-WAYS = ("as it is", "off", "mean", "swapped")
+WAYS = ("as it is", "no look", "off", "mean", "swapped")
 N_DRAWS = 3  # of random heads
 
 
 class DoesItMatter(Experiment):
     """Two sentences that differ in a word, and in a later one that depends on it: which heads bring the news?
 
-    Chosen heads, and as many at random, hand over nothing, their mean over other texts, or what they hand over in the
-    other sentence; always at the one token before the later word. `leads` [4, 4]: how far the first sentence's word is
-    then ahead of the other's (difference of the logits), a row each for the first sentence with the chosen heads and
-    with random ones, and for the second; a column each of `WAYS`.
+    At the one token before the later word, chosen heads, and as many at random, may not look at the first one ("no
+    look"), or they hand over nothing, their mean over other texts, or what they hand over in the other sentence.
+    `leads` [2, 5]: how far the sentence's word is then ahead of the other's (difference of the logits), a row for the
+    chosen heads and one for the random ones, a column each of `WAYS`.
     """
 
     def __init__(self, prompt: Prompt, partner: str):
@@ -42,15 +42,15 @@ class DoesItMatter(Experiment):
         self.grid = empty_grid(self.model.config, toggles=True)
         self.top = [button("the one that looks hardest"), button("the three that look hardest")]
         self.table = HeatMap(
-            np.full((4, 4), np.nan),
-            [""] * 4,
+            np.full((2, len(WAYS)), np.nan),
+            ("chosen", "random"),
             WAYS,
             kind="signed",
-            row_axis="sentence",
-            col_axis="what the heads hand over",
+            row_axis="heads",
+            col_axis="what they do",
             quantity="lead",
             numbers="always",
-            selected=[0, 1],
+            selected=[0, 2],
         )
         self.bars = empty_bars(self.model, n=min(8, self.model.config.n_vocab), before_label="as it is")
         self.effects = empty_grid(self.model.config, kind="signed", measure="share of the way")
@@ -118,12 +118,10 @@ class DoesItMatter(Experiment):
         first, last = apart[0], apart[-1]
         self.answers = one[last], other[last]
         self.runs = [self.model.trace(tokens[:last]) for tokens in (one, other)]
-        self.key = isolated(self.prompt.trace.pieces[first])
+        self.key, self._first = isolated(self.prompt.trace.pieces[first]), first
         self.weights = experiments.weights_from(self.runs[0], -1)[..., first]
         best = experiments.strongest(self.weights, 3)
         here = isolated(self.runs[0].pieces[-1])
-        words = [visible(run.pieces[first]) for run in self.runs]
-        names = [f"{word}, {heads}" for word in words for heads in ("these heads", "random")]
         with self.quietly():
             self.grid.change(
                 values=four_axes(self.weights),
@@ -132,8 +130,7 @@ class DoesItMatter(Experiment):
                 caption=f"Every head's weight from {here} to {self.key}. Click heads to choose them (dashed)",
             )
             self.table.change(
-                values=np.full((4, 4), np.nan),
-                row_labels=names,
+                values=np.full((2, len(WAYS)), np.nan),
                 caption=f"Lead of {self._word(0)} over {self._word(1)} (difference of the logits; below zero "
                 f"{self._word(1)} leads). Click a number: the bars show its run",
             )
@@ -148,7 +145,7 @@ class DoesItMatter(Experiment):
 
     @by_the_reader
     def run(self, _change=None) -> None:
-        """Run both sentences with the chosen heads changed, and then with as many random ones."""
+        """Run the sentence with the chosen heads changed, and then with as many random ones."""
         self._filling.start(self._fill())
 
     def _fill(self) -> Steps:
@@ -160,23 +157,28 @@ class DoesItMatter(Experiment):
             self._means = np.mean(over, axis=0)
         chosen = [tuple(one) for one in self.grid.chosen]
         draws = [experiments.random_heads(self.weights.shape, len(chosen), chosen, i) for i in range(N_DRAWS)]
-        handed = [experiments.handed_over(run) for run in self.runs]
-        self.leads, self.probs = np.full((4, 4), np.nan), {}
-        for place, some in ((0, [chosen]), (2, [chosen]), (1, draws), (3, draws)):
-            run, swap = self.runs[place // 2], handed[1 - place // 2]
-            for way, z in enumerate((None, np.zeros_like(swap), self._means, swap)):
-                after = [run if z is None else self._with(run, z, heads) for heads in some]
+        run, swap = self.runs[0], experiments.handed_over(self.runs[1])
+        everyone = experiments.looking_elsewhere(np.ndindex(*self.weights.shape), [self._first])
+        self._unseen = self.lead(self.model.trace(run.tokens, everyone))
+        self.leads, self.probs = np.full((2, len(WAYS)), np.nan), {}
+        for place, some in enumerate(([chosen], draws)):
+            for way in range(len(WAYS)):
+                after = [self._changed(WAYS[way], heads, swap) for heads in some]
                 self.leads[place, way] = np.mean([self.lead(one) for one in after])
                 self.probs[place, way] = np.mean(
                     [ops.softmax(one.logits.astype(float)) for one in after], axis=0
                 )
-                if place % 2:
+                if place:
                     yield 0.001
-            if place != 1:
-                self._draw()
-        self._tell()
+            self._draw()
 
-    def _with(self, run: Trace, z: np.ndarray, heads: list[tuple[int, int]]) -> Trace:
+    def _changed(self, way: str, heads: list[tuple[int, int]], swap: np.ndarray) -> Trace:
+        run = self.runs[0]
+        if way == "as it is":
+            return run
+        if way == "no look":
+            return self.model.trace(run.tokens, experiments.looking_elsewhere(heads, [self._first]))
+        z = {"off": np.zeros_like(swap), "mean": self._means, "swapped": swap}[way]
         return self.model.trace(run.tokens, experiments.swapped(z, heads))
 
     def _draw(self) -> None:
@@ -186,28 +188,25 @@ class DoesItMatter(Experiment):
 
     @by_the_reader
     def _tell(self, _change=None) -> None:
-        at = tuple(self.table.selected or (0, 1))
+        at = tuple(self.table.selected or (0, 2))
         if at not in self.probs:
             return
         place, way = at
-        before, after = self.probs[place // 2 * 2, 0], self.probs[at]
+        before, after = self.probs[0, 0], self.probs[at]
         heads = ", ".join(head_name(*one) for one in self.grid.chosen[:8]) or "no head"
-        whose = f"{len(self.grid.chosen)} random heads ({N_DRAWS} draws)" if place % 2 else heads
+        whose = f"{len(self.grid.chosen)} random heads ({N_DRAWS} draws)" if place else heads
         self.bars.show(after, before=before)
         self.bars.caption = f"The next token, {whose}: {WAYS[way]}"
         (one, other), leads = self.answers, self.leads
-        alone = self.lead(self.model.trace(self.runs[0].tokens[:1]))
-        way_there = (
-            (leads[0, 0] - leads[0, 3]) / (leads[0, 0] - leads[2, 0])
-            if leads[0, 0] != leads[2, 0]
-            else np.nan
-        )
+        there = self.lead(self.runs[1])
+        way_there = (leads[0, 0] - leads[0, -1]) / (leads[0, 0] - there) if leads[0, 0] != there else np.nan
         self.told.say(
             f"{heads}. Swapped, they take the lead {percent_of(way_there)} of the way to the partner's; off, it goes "
-            f"from {leads[0, 0]:.2f} to {leads[0, 1]:.2f}.",
+            f"from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
+            f"If none of the {self.weights.size} heads may look at {self.key} from there, the lead is "
+            f"{self._unseen:.2f}.",
             f"In the chosen run: {self._word(0)} {percent(before[one])} → {percent(after[one])}, {self._word(1)} "
             f"{percent(before[other])} → {percent(after[other])}.",
-            f"After the first token alone, {isolated(self.runs[0].pieces[0])}, the lead is {alone:.2f}.",
         )
 
     @one_at_a_time

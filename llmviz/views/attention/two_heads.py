@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import traitlets
@@ -28,6 +28,7 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_READERS = 8  # induction heads to choose from
+N_DRAWS = 3  # of a random head
 
 
 class HeadPair(Picture):
@@ -36,8 +37,9 @@ class HeadPair(Picture):
     `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
     away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
     `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
-    whole second pass. `here` [n_conditions, 3]: the writer's weight from B to A, the reader's from the second A to B,
-    and the probability of B after the second A. NaN until it is measured. `selected` is the condition drawn.
+    whole second pass. `here` [n_conditions, 4]: the writer's weight from B to A, the reader's from the second A to B,
+    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN until
+    it is measured. `selected` is the condition drawn.
     """
 
     _static = "head_pair"
@@ -102,23 +104,34 @@ class HeadPair(Picture):
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that is taken away, and how: `cut` as `HeadPair` draws it."""
+    """Something that is taken away, and how: `cut` as `HeadPair` draws it. Of several runs the mean is shown."""
 
     name: str
     cut: str
-    edits: Edits
+    runs: tuple[Edits, ...]
 
 
 def conditions(
-    trace: Trace, writer: tuple[int, int], reader: tuple[int, int], other: tuple[int, int]
+    trace: Trace,
+    writer: tuple[int, int],
+    reader: tuple[int, int],
+    readers: list[tuple[int, int]],
+    others: list[tuple[int, int]],
 ) -> Iterator[Condition]:
-    """As it is; the writer off; the three paths from the writer into the reader, each cut alone; another head off."""
-    yield Condition("as it is", "", Edits())
-    yield Condition(f"{head_name(*writer)} off", "writer", Edits(head={writer: 0}))
+    """As it is; the writer off; its three paths into the reader, each cut alone; those into the keys of all `readers`
+    cut together; one of others off.
+    """
+    yield Condition("as it is", "", (Edits(),))
+    yield Condition(f"{head_name(*writer)} off", "writer", (Edits(head={writer: 0}),))
     for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
         path = f"only its path into the {name} cut"
-        yield Condition(path, into, experiments.cut_path(trace, writer, reader, into))
-    yield Condition(f"a random head, {head_name(*other)}, off", "other", Edits(head={other: 0}))
+        yield Condition(path, into, (experiments.cut_path(trace, writer, reader, into),))
+    run = trace
+    for one in readers:
+        run = trace.model.trace(trace.tokens, experiments.cut_path(run, writer, one, "k"))
+    yield Condition(f"its paths into the keys of all copying heads cut ({len(readers)})", "k", (run.edits,))
+    off = tuple(Edits(head={one: 0}) for one in others)
+    yield Condition(f"a random head off (mean of {len(off)} draws)", "other", off)
 
 
 class TwoHeads(Experiment):
@@ -166,6 +179,7 @@ class TwoHeads(Experiment):
             self.found,
             self.pair,
         )
+        self.pair.observe(self._caption, "selected")
         self.new_row.on_click(self._another_row)
         self.seed.observe(self._draw_row, "value")
         self.readers.observe(self._pick_reader, "value")
@@ -234,7 +248,11 @@ class TwoHeads(Experiment):
         return float(attention.induction_score(pattern, trace.tokens)[0])
 
     def _each_off(self) -> Steps:
-        before, n_heads = self._score(self.trace), self.model.config.n_heads
+        before, n_heads, chosen = self._score(self.trace), self.model.config.n_heads, self.writer
+        layers = self.reader[0] + 1  # no later layer can change what the reader does
+        weights = self.model.weights
+        config = replace(weights.config, n_layers=layers)
+        short = Model(replace(weights, config=config, layers=weights.layers[:layers]))
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
@@ -244,7 +262,7 @@ class TwoHeads(Experiment):
         ):  # the last first: a run takes over all layers before its edit
             for head in range(n_heads):
                 try:
-                    run = self.model.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
+                    run = short.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
                     self.effect[layer, head] = self._score(run) - before
                 except FloatingPointError:
                     pass  # no number, so it stays blank
@@ -253,8 +271,8 @@ class TwoHeads(Experiment):
             self.grid.change(
                 values=four_axes(self.effect),
                 limit=1.0,
-                caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; heads "
-                "after it (blank) cannot change it. Dashed: the head itself. Click a head to see the two together",
+                caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; blank: not "
+                "tried yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
             )
             self.grid.layout.display = ""
         worst = experiments.strongest(-self.effect, 3)
@@ -267,7 +285,7 @@ class TwoHeads(Experiment):
             + " and ".join(f"{head_name(*one)} ({self.effect[one]:+.2f})" for one in worst[1:])
             + f"; the median change by the other {len(others)} heads is {np.nanmedian(others):.3f}."
         )
-        if self.writer is None:
+        if self.writer == chosen:  # the reader has clicked none meanwhile
             self.writer = worst[0]
             with self.quietly():
                 self.grid.selected = list(self.writer)
@@ -299,36 +317,47 @@ class TwoHeads(Experiment):
     def _each_condition(self) -> Steps:
         writer, n = self.writer, self._n
         shape = self.reader[0], self.model.config.n_heads
-        other = experiments.random_heads(shape, 1, [writer], self.seed.value) or [writer]
-        found = list(conditions(self.trace, writer, self.reader, other[0]))
+        others = experiments.random_heads(shape, N_DRAWS, [writer], self.seed.value) or [writer]
+        readers = [one for _, one in self.readers.options if one[0] > writer[0]]
+        found = list(conditions(self.trace, writer, self.reader, readers, others))
         yield 0.001
-        self._looks = np.full((len(found), 3, n - 1), np.nan, np.float32)
+        self._looks = np.full((len(found), 4, n - 1), np.nan, np.float32)
         totals = np.full((len(found), 2), np.nan, np.float32)
         at = np.arange(n - 1)  # of A in the row; B follows it
         for i, condition in enumerate(found):
             if self.writer != writer:  # the reader has clicked another head meanwhile
                 return
-            run = self.model.trace(self.trace.tokens, condition.edits)
-            written, read = (
-                run.blocks[layer].patterns(slice(head, head + 1))[0] for layer, head in (writer, self.reader)
-            )
-            right = experiments.token_probs(run, last=n - 1)
-            self._looks[i] = written[at + 1, at], read[n + at, at + 1], right
-            totals[i] = self._score(run), right.mean()
+            looks, scores = [], []
+            for edits in condition.runs:
+                run = self.model.trace(self.trace.tokens, edits)
+                written, read = (
+                    run.blocks[layer].patterns(slice(head, head + 1))[0]
+                    for layer, head in (writer, self.reader)
+                )
+                right = experiments.token_probs(run, last=n - 1)
+                looks.append([written[at + 1, at], read[n + at, at + 1], right, written[n + at, n + at - 1]])
+                scores.append([self._score(run), right.mean()])
+            self._looks[i], totals[i] = np.mean(looks, axis=0), np.mean(scores, axis=0)
             self.pair.change(
                 names=[one.name for one in found],
                 cuts=[one.cut for one in found],
                 totals=totals,
                 writer=head_name(*writer),
                 reader=head_name(*self.reader),
-                selected=min(self.pair.selected, len(found) - 1),
-                caption=f"What {head_name(*self.reader)} reads of what {head_name(*writer)} writes. Choose a line to "
-                "take something away. Reading it in the keys is K-composition (Elhage et al. 2021; in induction heads: "
-                "Olsson et al. 2022)",
             )
+            self._caption()
             self._draw_here()
             self.pair.layout.display = ""
             yield 0.001
+
+    def _caption(self, _change=None) -> None:
+        """The name of what is cut is said when it is cut, no sooner."""
+        at_keys = self.pair.cuts[self.pair.selected] == "k"
+        self.pair.caption = f"What {self.pair.reader} reads of what {self.pair.writer} writes. " + (
+            "Reading in the keys is called K-composition (Elhage et al. 2021)"
+            if at_keys
+            else "Choose a line to take something away"
+        )
 
     def _draw_here(self) -> None:
         """The three tokens of the drawing, and their own numbers."""

@@ -17,6 +17,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 
 N_PUSHED = 6  # tokens each way
 N_PARTS = 10  # heads and FFNs with a bar of their own
+FULL = 3.0  # logits of a full bar, for all heads, unless one says more
 
 
 class SignedBars(Picture):
@@ -58,8 +59,8 @@ class WhatAHeadSays(Explorer):
     query (`experiments.direct_attribution`), beyond what it adds to all tokens on average: with the embedding and that
     average they sum to the logit.
 
-    `at`: the token to begin with, a position; if None, the one that the head looks at most, the first left out. `query`
-    is the token that looks, the last at first.
+    `at`: the token to begin with, a position; if None, and after another text, the one that the head looks at most, the
+    first left out. `query` is the token that looks, the last at first.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class WhatAHeadSays(Explorer):
         config = trace_of(source).model.config
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
         self.head = slider(head, "Head", config.n_heads - 1, stage="attention")
-        self.query = slider(0, "Looking from token", 0, stage="attention")
+        self.query = slider(0, "Looking from position", 0, stage="attention")
         self.strip = TokenStrip([], stage="attention")
         self.said = SignedBars(stage="attention")
         self.parts = SignedBars(stage="attention", words=True)
@@ -90,6 +91,8 @@ class WhatAHeadSays(Explorer):
         self.query.observe(self._another_query, "value")
 
     def show(self, trace: Trace) -> None:
+        if hasattr(self, "trace"):
+            self._at = None
         self.trace = trace
         with self.quietly():
             self.query.max = len(trace.tokens) - 1
@@ -138,7 +141,7 @@ class WhatAHeadSays(Explorer):
         others = experiments.random_heads((1, n_heads), 1, [(0, head)], seed=layer)
         spoken = [
             ((layer, head), source),
-            ((layer, head), other),
+            *([((layer, head), other)] if other != source else []),
             ((layer, [*others, (0, head)][0][1]), source),
         ]
         titles, labels, values = [], [], []
@@ -152,9 +155,10 @@ class WhatAHeadSays(Explorer):
             titles=titles,
             labels=labels,
             values=values,
-            limit=float(np.nanmax(np.abs(values))) or 1.0,
+            limit=max(FULL, float(np.nanmax(np.abs(values)))),
             caption=f"What {name} would add to the logits if it looked at {isolated(pieces[source])} alone; beside it "
-            "the same head at the token it looks at least, and another head of its layer at the same one",
+            + ("the same head at the token it looks at least, and " if other != source else "")
+            + f"another head of its layer at the same one. A full bar is {FULL:.0f} logits, or the longest of these",
         )
         answer = int(trace.logits_at(query).argmax())
         full = experiments.head_says(trace, layer, head, source, position=query)[answer]

@@ -41,7 +41,7 @@ export function render({ model, el }) {
     const [totals, here] = [floats(model.get("totals")), floats(model.get("here"))];
     if (!totals || !here || here.shape[0] !== n() || totals.shape[0] !== n()) return;
     const at = model.get("selected");
-    drawArt(art, Math.max(560, view.width()), model, here.data.slice(3 * at, 3 * at + 3), model.get("cuts")[at]);
+    drawArt(art, Math.max(560, view.width()), model, here.data.slice(4 * at, 4 * at + 4), model.get("cuts")[at]);
     drawLines(totals.data, at);
     view.setLegend("both numbers: mean over the whole second pass", ...markLegend(model.get("pieces")));
   });
@@ -86,7 +86,7 @@ export function render({ model, el }) {
   }
 }
 
-function drawArt(art, width, model, [back, looks, next], cut) {
+function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   const [writer, reader] = [model.get("writer"), model.get("reader")];
   const [a, b, before] = model.get("pieces").map((piece) => shorten(piece, width < 700 ? 8 : width < 800 ? 9 : 13));
   const x = {
@@ -113,9 +113,9 @@ function drawArt(art, width, model, [back, looks, next], cut) {
     if (!classes.includes("lv-gone"))
       nodes.push(s("path", { d: `M${end[0]} ${end[1]}l-15 -8v16z`, class: `lv-tip ${classes}` }));
   };
-  const box = (at, up, wide, label, classes = "") => {
-    nodes.push(s("rect", { x: at - wide / 2, y: up - 17, width: wide, height: 34, rx: 7, class: `lv-box ${classes}` }));
-    word(label, at, up + 6, { class: classes });
+  const box = (at, up, wide, label) => {
+    nodes.push(s("rect", { x: at - wide / 2, y: up - 17, width: wide, height: 34, rx: 7, class: "lv-box" }));
+    word(label, at, up + 6);
   };
   const chip = (piece, at) => {
     const wide = Math.min(0.22 * width, 26 + 11 * [...piece].length);
@@ -134,11 +134,14 @@ function drawArt(art, width, model, [back, looks, next], cut) {
   arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
   word(off ? `${writer} off` : looksBack(writer, known && back), (x.a + x.b) / 2, y.write - 14, { class: "lv-strong" });
   if (off) cross((x.a + x.b) / 2, y.write);
-  const tag = (piece, at) => {
-    const wide = Math.min(0.27 * width, 64 + 11 * [...piece].length);
-    nodes.push(
-      s("rect", { x: at - wide / 2, y: y.tag - 17, width: wide, height: 34, rx: 17, class: `lv-tag ${gone}` }),
-    );
+  // what it wrote, as strong as it looked back; in words only where that token had most of its weight
+  const tag = (piece, at, weight) => {
+    const tells = weight > 0.5;
+    const wide = tells ? Math.min(0.27 * width, 64 + 11 * [...piece].length) : 26 + 9 * `${writer} wrote`.length;
+    const pill = { x: at - wide / 2, y: y.tag - 17, width: wide, height: 34, rx: 17 };
+    nodes.push(s("rect", { ...pill, class: "lv-box" }));
+    nodes.push(s("rect", { ...pill, class: `lv-tag ${gone}`, ...(off ? {} : { opacity: clamp(weight || 0) }) }));
+    if (!tells) return word(`${writer} wrote`, at, y.tag + 6, { class: gone });
     const text = pieceText(piece, { anchor: "middle", x: at, y: y.tag + 6, class: gone });
     text.prepend(s("tspan", { class: "lv-after" }, "after "));
     nodes.push(text);
@@ -159,17 +162,12 @@ function drawArt(art, width, model, [back, looks, next], cut) {
     nodes.push(s("path", { d: `M${from} ${down}L${to} ${up}`, class: `lv-path ${lost ? "lv-gone" : ""}` }));
     if (cut === letter) cross((from + to) / 2, (up + down) / 2);
   }
-  const ask = 84 + 11 * [...a].length;
+  const ask = 1.4 * fork;
   box(value, y.boxes, 1.4 * fork, "value");
-  box(key, y.boxes, 1.4 * fork, "key", "lv-strong");
-  box(query, y.boxes, ask, "", "lv-strong");
-  const asked = pieceText(a, { anchor: "middle", x: query, y: y.boxes + 6 });
-  asked.prepend(s("tspan", { class: "lv-after lv-strong" }, "after "));
-  asked.append("?");
-  nodes.push(asked);
-  word("query", query + ask / 2 - 22, y.boxes - 25, { class: "lv-quiet" });
-  tag(a, x.b);
-  tag(before, x.again);
+  box(key, y.boxes, 1.4 * fork, "key");
+  box(query, y.boxes, ask, "query");
+  tag(a, x.b, back);
+  tag(before, x.again, backAgain);
 
   // the second head looks from the second A to B's key, and B's value tells what comes next
   const wide = known ? thick(looks) : 1.5;
