@@ -157,9 +157,8 @@ class StepByStep(Explorer):
 
 def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
     """How often the darts of n turns at temperature 1, or of those to the end token, hit the likeliest token."""
-    return sum(
-        step.token == step.logits.argmax() for step in trace.model.generate(trace.tokens, n, seed=seed)
-    )
+    written = trace.model.generate(trace.tokens, n, seed=seed)
+    return int(sum(step.token == step.logits.argmax() for step in written))
 
 
 def _dart(seed: int, i: int) -> np.random.Generator:
