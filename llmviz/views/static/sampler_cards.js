@@ -175,7 +175,7 @@ export function render({ model, el }) {
       card.cuts.textContent = !told
         ? ""
         : name !== "temperature"
-          ? `cuts ${percent(told.cut)} of the probability`
+          ? `cuts ${percent(told.cut)}`
           : settings[name]
             ? "cuts nothing"
             : "all on the likeliest";
@@ -203,8 +203,8 @@ export function render({ model, el }) {
     view.setLegend(
       "drag a card, or focus it and press an arrow key",
       "small bars: the 24 likeliest after this card",
-      h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"),
-      h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"),
+      h("span", {}, h("i", { class: "lv-key lv-kept" }), " probability kept"),
+      h("span", {}, h("i", { class: "lv-key lv-cut" }), " probability cut"),
     );
   });
 }
