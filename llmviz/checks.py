@@ -856,6 +856,20 @@ def neuron_contribution(attempt: Callable) -> Verdict:
 # --- 06 sampling
 
 
+def _those_that_explain(
+    attempt: Callable, cases: Sequence[tuple], mistakes: Sequence[Mistake]
+) -> list[Mistake]:
+    """The mistakes that give what `attempt` gives, for all cases in which both give something."""
+
+    def explains(mistake: Mistake, case: tuple) -> bool:
+        try:
+            return _alike(attempt(*_copies(case)), mistake.formula(*_copies(case)))
+        except Exception:  # this case tells nothing
+            return True
+
+    return [mistake for mistake in mistakes if all(explains(mistake, case) for case in cases)]
+
+
 def temperature(attempt: Callable) -> Verdict:
     """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
 
@@ -871,13 +885,17 @@ def temperature(attempt: Callable) -> Verdict:
     mistakes = [
         Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
         Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
-        Mistake(lambda x, t: np.exp(x / t), "the powers do not add up to 1 yet: divide by their sum"),
+        *(
+            Mistake(powers, "the powers do not add up to 1 yet: divide by their sum")
+            for powers in (lambda x, t: np.exp(x / t), lambda x, t: np.exp((x - x.max()) / t))
+        ),
         Mistake(
             lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
             "right for small logits; large ones overflow: subtract the largest logit from all of them first",
         ),
     ]
     with np.errstate(over="ignore", invalid="ignore"):
+        mistakes = _those_that_explain(attempt, cases, mistakes)
         return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
 
 
@@ -893,6 +911,10 @@ def nucleus(attempt: Callable) -> Verdict:
             held += probs[i]
         return kept / kept.sum() if rescale else kept
 
+    def scaled(probs, kept):
+        with np.errstate(invalid="ignore"):  # where nothing is kept
+            return np.where(kept, probs, 0) / probs[kept].sum()
+
     cases = [
         (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
         (np.array([0.6, 0.4]), 0.5),
@@ -905,7 +927,18 @@ def nucleus(attempt: Callable) -> Verdict:
         Mistake(
             lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
         ),
+        Mistake(
+            lambda q, p: scaled(q, q >= p * q.max()),
+            "that is min-p: add up the shares, the likeliest first, until they hold p",
+        ),
+        Mistake(
+            lambda q, p: scaled(q, q >= p), "p is no limit for a single share: the kept ones hold it together"
+        ),
+        Mistake(
+            lambda q, p: scaled(q, np.cumsum(q) - q < p), "the likeliest come first: sort before you add up"
+        ),
     ]
+    mistakes = _those_that_explain(attempt, cases, mistakes)
     return compare(attempt, cases, keep, mistakes, "right: the nucleus")
 
 
@@ -922,5 +955,19 @@ def dart(attempt: Callable) -> Verdict:
 
     probs = np.array([0.2, 0.5, 0.3])
     cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
-    mistakes = [Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u")]
+    order = np.argsort(-probs)
+    mistakes = [
+        Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u"),
+        Mistake(lambda q, u: formula(q, u) + 1, "one too high: the first token has the index 0"),
+        Mistake(lambda q, u: formula(q, u) - 1, "one too low: the first token has the index 0"),
+        Mistake(
+            lambda q, u: int(order[formula(q[order], u)]),
+            "lay the shares on the line in the order of the tokens, without sorting them",
+        ),
+        Mistake(
+            lambda q, u: formula(q[order], u),
+            "that is a place among the sorted shares, not the index of a token",
+        ),
+    ]
+    mistakes = _those_that_explain(attempt, cases, mistakes)
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

@@ -400,6 +400,7 @@ def test_temperature():
     assert "temperature out" in checks.temperature(lambda x, t: right(x, 1)).message
     assert "divide" in checks.temperature(lambda x, t: right(x, 1 / t)).message
     assert "overflow" in checks.temperature(lambda x, t: np.exp(x / t) / np.exp(x / t).sum()).message
+    assert "their sum" in checks.temperature(lambda x, t: np.exp((x - x.max()) / t)).message
     assert checks.temperature(lambda x, t: ...).passed is None
 
 
@@ -415,11 +416,37 @@ def test_nucleus():
     assert "scale" in checks.nucleus(lambda q, p: right(q, p) * q[right(q, p) > 0].sum()).message
     assert checks.nucleus(lambda q, p: q).passed is False
 
+    def scaled(probs, kept):
+        return np.where(kept, probs, 0) / probs[kept].sum()
+
+    assert "min-p" in checks.nucleus(lambda q, p: scaled(q, q >= p * q.max())).message
+    assert "sort" in checks.nucleus(lambda q, p: scaled(q, np.cumsum(q) - q < p)).message
+    with np.errstate(invalid="ignore"):
+        assert "single share" in checks.nucleus(lambda q, p: scaled(q, q >= p)).message
+
 
 def test_dart():
     assert checks.dart(lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right"))).passed
     assert "dart" in checks.dart(lambda q, u: int(q.argmax())).message
     assert checks.dart(lambda q, u: None).passed is None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "hint"),
+    [
+        (lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right")) + 1, "one too high"),
+        (
+            lambda q, u: int(np.argsort(-q)[np.searchsorted(np.cumsum(np.sort(q)[::-1]), u)]),
+            "without sorting",
+        ),
+        (
+            lambda q, u: int(100 * u) % 3,
+            "it should give 0, yours gives 1",
+        ),  # no mistake that explains all cases
+    ],
+)
+def test_a_hint_names_only_a_mistake_that_explains_all_cases(attempt, hint):
+    assert hint in checks.dart(attempt).message
 
 
 # --- 05 ffn

@@ -181,7 +181,7 @@ def written(loop):
 
 def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_model):
     probs = Sampler().probs(tiny_model.trace(TEXT).logits)
-    dart = sampling.draw(probs, np.random.default_rng([1, 0]))
+    dart = sampling.draw(probs, np.random.default_rng(1))
     loop.step.click()
     assert written(loop) == [dart]
     assert loop.text.weights[-1] == pytest.approx(probs[dart], rel=1e-4)
@@ -250,6 +250,13 @@ def test_first_choices_are_told_and_foretold(loop, tiny_model):
     first = int((guesses == loop.tokens[n:]).sum())
     assert f"{first} of them the model’s first choice" in repr(loop.told)
     assert pictures.first_choices(loop.prompt.trace, 5) == first
+
+
+def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
+    loop.turn(3)
+    loop.back.click()
+    loop.turn(3)
+    assert written(loop) == [step.token for step in tiny_model.generate(TEXT, 5, seed=1)]
 
 
 def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler, ops, sampling
-from llmviz.views.sampling import CAPITALS, SUMS
+from llmviz.views.sampling import CAPITALS, SPACED_SUMS, SUMS
 from tests.claims import Measured
-from tests.claims.texts import TEXTS
+from tests.claims.texts import LONG, TEXTS
 
 TWENTY = {
     **TEXTS,
@@ -35,7 +35,26 @@ QUESTIONS = (
     "Name a planet.",
     "Tell me a joke.",
 )
+MORE_CAPITALS = {
+    f"The capital of {country} is": f" {city}"
+    for country, city in (
+        ("Australia", "Canberra"),
+        ("Peru", "Lima"),
+        ("Turkey", "Ankara"),
+        ("Canada", "Ottawa"),
+        ("Brazil", "Brasília"),
+        ("India", "New Delhi"),
+        ("Kenya", "Nairobi"),
+        ("Norway", "Oslo"),
+        ("Sweden", "Stockholm"),
+        ("Chile", "Santiago"),
+        ("Cuba", "Havana"),
+        ("Portugal", "Lisbon"),
+    )
+}
 LIMIT = 300  # tokens of an answer
+LENGTH = 80  # tokens of what is written on
+SEEDS = (1, 2, 3)
 ALL = tuple(TWENTY)
 
 
@@ -78,37 +97,29 @@ def outside_fifty_wide(model) -> Measured:
 
 
 def right_capitals(model) -> Measured:
-    values = {country: float(first) for country, (first, _) in answers(model)[0].items()}
-    return Measured("Temperature 0 gets the capital right", values, "(1: right)", bool)
+    return right_first(model, "Temperature 0 gets the capital right", CAPITALS)
 
 
 def right_sums(model) -> Measured:
-    values = {name: float(first) for name, (first, _) in answers(model)[1].items()}
-    return Measured("Temperature 0 gets the sum right", values, "(1: right)", bool)
+    return right_first(model, "Temperature 0 gets the sum right", SUMS)
+
+
+def right_spaced_sums(model) -> Measured:
+    """The control: the same sums with one space in front."""
+    return right_first(model, "The same with a space in front of the sum", SPACED_SUMS)
+
+
+def right_first(model, says: str, questions) -> Measured:
+    values = {text: float(first) for text, (first, _) in answers(model, questions).items()}
+    return Measured(says, values, "(1: right)", bool)
 
 
 def narrow_takes_from_the_right(model) -> Measured:
     """Where another token comes first: the share of the right one at 0.2, for each 1 % that it had at 1."""
-    values = {
-        name: shares[0.2] / shares[1]
-        for kind in answers(model)
-        for name, (first, shares) in kind.items()
-        if not first
-    }
+    asked = answers(model, CAPITALS | MORE_CAPITALS | SUMS)
+    values = {text: shares[0.2] / shares[1] for text, (first, shares) in asked.items() if not first}
     says = "Where it is wrong, temperature 0.2 takes from the right token"
     return Measured(says, values, "of its share at 1", lambda v: v < 1)
-
-
-def narrow_gives_to_the_right(model) -> Measured:
-    """The control: the same where the right token comes first."""
-    values = {
-        name: shares[0.2] / shares[1]
-        for kind in answers(model)
-        for name, (first, shares) in kind.items()
-        if first
-    }
-    says = "Where it is right, temperature 0.2 gives to the right token"
-    return Measured(says, values, "of its share at 1", lambda v: v > 1)
 
 
 # --- logits ---
@@ -159,70 +170,97 @@ def the_order_counts(model) -> Measured:
     return Measured("Top-p behind temperature 2, against in front of it", values, "times", lambda v: v > 18)
 
 
+def the_order_of_top_k(model) -> Measured:
+    """The control: the largest difference that it makes to a share whether top-k 50 comes first or temperature 2."""
+    steps = [("temperature", 2.0), ("top_k", 50)]
+    values = {
+        name: float(
+            np.abs(np.subtract(*(sampling.chain(one, way)[-1].probs for way in (steps, steps[::-1])))).max()
+        )
+        for name, one in logits(model).items()
+    }
+    return Measured("Top-k behind temperature 2, or in front of it", values, "of a share", lambda v: v < 1e-6)
+
+
 # --- the loop ---
 
 
-def first_choices(model, names=ALL, n: int = 40) -> Measured:
-    """Of n tokens written at temperature 1 from one seed."""
+def first_choices(model, names=ALL, seeds=SEEDS, n: int = 40) -> Measured:
+    """Of n tokens written at temperature 1."""
     values = {
-        name: 100 * float(np.mean([step.token == step.logits.argmax() for step in steps]))
-        for name, steps in written(model, 1, n, names).items()
+        f"{name}, seed {seed}": 100
+        * float(np.mean([step.token == step.logits.argmax() for step in steps[:n]]))
+        for name in names
+        for seed in seeds
+        for steps in [written(model, 1, name, seed)]
     }
     says = "At temperature 1 the dart hits the first choice"
     return Measured(says, values, "% of the tokens", lambda v: v < 50)
 
 
-def greedy_repeats(model, names=ALL, n: int = 80) -> Measured:
-    return repeats(model, 0, n, names, "Greedy writing repeats what it said")
+def greedy_repeats(model, names=ALL) -> Measured:
+    return repeats(model, 0, names, (1,), "Greedy writing repeats what it said")
 
 
-def drawn_repeats(model, names=ALL, n: int = 80) -> Measured:
-    return repeats(model, 1, n, names, "Drawn at temperature 1: the control")
+def drawn_repeats(model, names=ALL, seeds=SEEDS) -> Measured:
+    return repeats(model, 1, names, seeds, "Drawn at temperature 1: the control")
 
 
-def repeats(model, temperature: float, n: int, names, says: str) -> Measured:
+def repeats(model, temperature: float, names, seeds, says: str) -> Measured:
     values = {}
-    for name, steps in written(model, temperature, n, names).items():
-        text = [*model.tokenizer.encode(TWENTY[name]), *(step.token for step in steps)]
-        values[name] = 100 * float(sampling.repeated(text)[-len(steps) :].mean())
-    return Measured(f"{says} ({n} tokens)", values, "% repetition", lambda v: v >= 25)
+    for name in names:
+        for seed in seeds:
+            steps = written(model, temperature, name, seed)
+            text = [*model.tokenizer.encode(TWENTY[name]), *(step.token for step in steps)]
+            values[f"{name}, seed {seed}"] = 100 * float(sampling.repeated(text)[-len(steps) :].mean())
+    return Measured(f"{says} ({LENGTH} tokens)", values, "% repetition", lambda v: v >= 25)
 
 
-def greedy_ends(model, names=ALL, n: int = 80) -> Measured:
-    values = {name: float(len(steps)) for name, steps in written(model, 0, n, names).items()}
-    return Measured(f"Or it comes to an end token before ({n} tokens)", values, "tokens", lambda v: v < n)
+def greedy_ends(model, names=ALL) -> Measured:
+    values = {name: float(len(written(model, 0, name))) for name in names}
+    return Measured("Or it comes to an end token before", values, "tokens", lambda v: v < LENGTH)
 
 
-def surer_of_the_same_again(model, names=ALL, n: int = 80) -> Measured:
-    """For texts where greedy writing repeats itself: by how much the same tokens gain from the first time to the last.
+def copies_make_sure(model, names=ALL) -> Measured:
+    """Where greedy writing comes back to the same four tokens: the last of them, in the last turn of the circle.
 
-    A token counts where it stands behind the same three tokens both times.
+    Its mean probability there, less that with other text of the same length in place of all that stood before this
+    turn (the control). A turn begins behind the last place where its last four tokens stood before.
     """
-    values = {}
-    for name, steps in written(model, 0, n, names).items():
-        probs = [float(ops.softmax(step.logits)[step.token]) for step in steps]
-        seen, gains = {}, []
-        for i in range(3, len(steps)):
-            here = tuple(step.token for step in steps[i - 3 : i + 1])
-            first = seen.setdefault(here, i)
-            if first < i:
-                gains.append(probs[i] - probs[first])
-        if len(gains) >= 5:
-            values[name] = 100 * float(np.mean(gains))
-    says = "What stood there before is more probable the second time"
+    values, other = {}, model.tokenizer.encode(LONG["a long story"])
+    for name in names:
+        steps = written(model, 0, name)
+        tokens, latest, back = [step.token for step in steps], {}, {}
+        for i in range(3, len(tokens)):
+            here = tuple(tokens[i - 3 : i + 1])
+            if here in latest:
+                back[i] = i - latest[here]
+            latest[here] = i
+        if not back:
+            continue
+        last = max(back)
+        start = last + 1 - max(back[last], 4)
+        places = [i for i in back if start + 3 <= i <= last]
+        before = len(model.tokenizer.encode(TWENTY[name])) + start
+        logits = model.trace([*other[:before], *tokens[start : last + 1]]).all_logits()
+        gained = [
+            ops.softmax(steps[i].logits)[tokens[i]] - ops.softmax(logits[before + i - start - 1])[tokens[i]]
+            for i in places
+        ]
+        values[name] = 100 * float(np.mean(gained))
+    says = "In a circle a token is likelier for the copies before it"
     return Measured(says, values, "percentage points more", lambda v: v > 0)
 
 
-def twice_is_expected(model) -> Measured:
-    """Mean surprise of a text behind itself, less that behind another text (the control), in bits a token."""
+def twice_is_expected(model, join: str = ". ") -> Measured:
+    """Typed twice into the box: mean surprise of the second copy, less that behind another text (the control)."""
     names, values = list(TEXTS), {}
     for name, other in zip(names, [*names[1:], names[0]]):
-        tokens = model.tokenizer.encode("\n\n" + TEXTS[name])
+        first, another = (" ".join(TEXTS[one].split()) for one in (name, other))
+        n = len(model.tokenizer.encode(join + first))
         mean = [
-            float(bits[-len(tokens) :].mean())
-            for before in (TEXTS[name], TEXTS[other])
-            for text in [[*model.tokenizer.encode(before), *tokens]]
-            for bits in [sampling.surprise(model.trace(text).all_logits(), text)]
+            float(sampling.surprise(model.trace(text).all_logits(), text)[-n:].mean())
+            for text in (model.tokenizer.encode(before + join + first) for before in (first, another))
         ]
         values[name] = mean[0] - mean[1]
     return Measured("A text is expected behind itself", values, "bits a token", lambda v: v < 0)
@@ -284,16 +322,15 @@ def spread(model, temperature: float) -> dict[str, np.ndarray]:
     return {name: Sampler(temperature=temperature).probs(one) for name, one in logits(model).items()}
 
 
-@functools.cache
-def answers(model) -> tuple[dict, dict]:
-    """Capitals and sums: whether the right token comes first, and its share at some temperatures."""
+def answers(model, questions) -> dict[str, tuple[bool, dict[float, float]]]:
+    """For each question whether the right token comes first, and its share at two temperatures."""
 
     def ask(text: str, right: str) -> tuple[bool, dict[float, float]]:
         (token, *_), logits = model.tokenizer.encode(right), model.trace(text).logits
         shares = {t: float(Sampler(temperature=t).probs(logits)[token]) for t in (0.2, 1)}
         return int(logits.argmax()) == token, shares
 
-    return tuple({text: ask(text, right) for text, right in kind.items()} for kind in (CAPITALS, SUMS))
+    return {text: ask(text, right) for text, right in questions.items()}
 
 
 def greedy(model, prompt, n: int):
@@ -301,9 +338,8 @@ def greedy(model, prompt, n: int):
 
 
 @functools.cache
-def written(model, temperature: float, n: int, names: tuple[str, ...]) -> dict[str, list]:
-    sampler = Sampler(temperature=temperature)
-    return {name: list(model.generate(TWENTY[name], n, sampler, seed=1)) for name in names}
+def written(model, temperature: float, name: str, seed: int = 1) -> list:
+    return list(model.generate(TWENTY[name], LENGTH, Sampler(temperature=temperature), seed=seed))
 
 
 def asked(model, question: str) -> list[int]:
@@ -323,8 +359,8 @@ CONCLUSIONS = (
     outside_fifty_wide,
     right_capitals,
     right_sums,
+    right_spaced_sums,
     narrow_takes_from_the_right,
-    narrow_gives_to_the_right,
     above_zero,
     kept_by_top_p,
     kept_by_min_p,
@@ -332,11 +368,12 @@ CONCLUSIONS = (
     hot_top_p,
     hot_min_p,
     the_order_counts,
+    the_order_of_top_k,
     first_choices,
     greedy_repeats,
     drawn_repeats,
     greedy_ends,
-    surer_of_the_same_again,
+    copies_make_sure,
     twice_is_expected,
     answers_end,
     bare_questions_end_at_once,
@@ -362,12 +399,13 @@ def test_a_temperature_is_narrow_or_wide(model):
 def test_narrow_is_not_right(model):
     assert right_capitals(model).agree == 8
     assert right_sums(model).agree == 1
-    takes, gives = narrow_takes_from_the_right(model), narrow_gives_to_the_right(model)
-    assert takes.agree == len(takes.values) == 11
-    assert takes.highest < 0.155
-    assert gives.agree == len(gives.values) == 9
-    assert gives.lowest > 1.25
-    assert gives.highest < 2.65
+    assert right_spaced_sums(model).agree == 10
+    takes = narrow_takes_from_the_right(model)
+    assert (takes.agree, len(takes.values)) == (13, 15)
+    assert {text for text, gain in takes.values.items() if gain > 1} == {
+        "The capital of Australia is",
+        "The capital of Peru is",
+    }
 
 
 def test_logits_have_no_zero(model):
@@ -389,29 +427,31 @@ def test_filters(model):
 
 def test_the_order_of_the_chain_counts(model):
     assert hot_top_p(model).agree == hot_min_p(model).agree == the_order_counts(model).agree == 20
+    assert the_order_of_top_k(model).agree == 20
 
 
 @pytest.mark.slow
 def test_first_choices_at_temperature_one(model):
-    """Three texts, the two extremes among them: the whole table takes minutes."""
-    few = first_choices(model, ("Spanish", "code", "markup")).values
-    assert few["Spanish"] == pytest.approx(15, abs=1)
-    assert few["markup"] == pytest.approx(60, abs=1)
+    """One text and seed at each end: the whole table takes minutes."""
+    few = first_choices(model, ("Spanish",), (1,)).values | first_choices(model, ("science",), (3,)).values
+    assert few["Spanish, seed 1"] == pytest.approx(15, abs=1)
+    assert few["science, seed 3"] == pytest.approx(70, abs=1)
 
 
 @pytest.mark.slow
 def test_greedy_runs_in_circles_and_grows_surer(model):
     """Five texts, the extremes among them, and one that ends."""
     names = ("a story", "a question", "a long story", "a list", "a chat")
-    greedy, drawn = greedy_repeats(model, names), drawn_repeats(model, names)
+    greedy, drawn = greedy_repeats(model, names), drawn_repeats(model, ("a list",), (2, 3))
     assert greedy.agree == 3
     assert 88 < greedy.highest < 89.5
-    assert drawn.highest < 14
+    assert drawn.agree == 1
+    assert 52 < drawn.highest < 54
+    assert drawn.lowest < 15
     assert greedy_ends(model, names).agree == 2
-    surer = surer_of_the_same_again(model, names)
-    assert surer.agree == len(surer.values) == 4
-    assert surer.lowest > 8.5
-    assert surer.highest < 63
+    copies = copies_make_sure(model, names)
+    assert copies.agree == len(copies.values) == 4
+    assert copies.lowest > 40
 
 
 @pytest.mark.slow

@@ -3,16 +3,17 @@
 from llmviz.views.sampling.chat_end import ChatEnd
 from llmviz.views.sampling.continuation_tree import Continuations
 from llmviz.views.sampling.draws import Draws
-from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS, right_by_temperature
+from llmviz.views.sampling.right_by_temperature import CAPITALS, SPACED_SUMS, SUMS, right_by_temperature
 from llmviz.views.sampling.sampler_cards import SamplerChain
 from llmviz.views.sampling.softmax_steps import softmax_steps
 from llmviz.views.sampling.step_by_step import StepByStep, first_choices
-from llmviz.views.sampling.surprise import Surprise
+from llmviz.views.sampling.surprise import Surprise, largest_surprise
 from llmviz.views.sampling.temperature import TemperatureExplorer
 from llmviz.views.sampling.writing import Writing
 
 __all__ = [
     "CAPITALS",
+    "SPACED_SUMS",
     "SUMS",
     "ChatEnd",
     "Continuations",
@@ -23,6 +24,7 @@ __all__ = [
     "TemperatureExplorer",
     "Writing",
     "first_choices",
+    "largest_surprise",
     "right_by_temperature",
     "softmax_steps",
 ]

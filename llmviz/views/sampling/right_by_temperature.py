@@ -27,6 +27,7 @@ SUMS = {
     f"{a} + {b} = ": str(a + b)
     for a, b in ((1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (2, 6), (1, 7), (3, 6), (4, 4), (2, 1))
 }
+SPACED_SUMS = {f" {text}": right for text, right in SUMS.items()}
 
 
 def right_by_temperature(model: Model, kinds: Mapping[str, Mapping[str, str]]) -> LinePlot:

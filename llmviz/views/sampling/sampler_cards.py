@@ -39,7 +39,8 @@ class SamplerCards(Picture):
 
     `order`: all names of `STEPS`, first to last. `on`: those that work. `settings`: a number for each. What a card
     does is put there by whoever runs the chain: `left` {name: kept, cut, bits, bits_before} for those that are on,
-    and `shapes` [4, n], the likeliest probabilities after each card, in the cards' order.
+    and `shapes` [4, n], the likeliest probabilities after each card, in the cards' order. Both hold for `told_for`
+    [order, on, settings]; until they are those of the cards, the page dims them.
     """
 
     _static = "sampler_cards"
@@ -58,6 +59,7 @@ class SamplerCards(Picture):
         default_value={"temperature": 2.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
     ).tag(sync=True)
     left = traitlets.Dict().tag(sync=True)
+    told_for = traitlets.List().tag(sync=True)
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
@@ -122,7 +124,8 @@ class SamplerChain(Explorer):
                     "bits": sampling.entropy(now),
                     "bits_before": sampling.entropy(before),
                 }
-        self.cards.change(left=left, shapes=shapes)
+        cards = self.cards
+        cards.change(left=left, shapes=shapes, told_for=[cards.order, cards.on, cards.settings])
         self.bars.show(now, before=plain if steps else None)
 
     @one_at_a_time

@@ -21,8 +21,8 @@ from llmviz.views.sampling.written_text import Place, WrittenText, place
 class StepByStep(Explorer):
     """The loop in the reader's hands: step, back, another token, auto-run, stop.
 
-    The dart for each place of the text comes from the seed and the place alone: going back and stepping again draws
-    the same token, as long as the probabilities are the same.
+    The seed decides all darts, as in `Model.generate`: which token a place gets hangs on it and on the probabilities
+    alone, so going back and stepping again draws the same one.
     """
 
     def __init__(self, prompt: Prompt, *, temperature: float = 1.0, seed: int = 1):
@@ -157,16 +157,12 @@ class StepByStep(Explorer):
 
 def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
     """How often the darts of n turns at temperature 1, or of those to the end token, hit the likeliest token."""
-    first = 0
-    for i in range(n):
-        token = sampling.draw(Sampler().probs(trace.logits), _dart(seed, i))
-        first += token == int(trace.logits.argmax())
-        if token == trace.model.tokenizer.eos_token:
-            break
-        trace = trace.model.trace([*trace.tokens, token])
-    return first
+    written = trace.model.generate(trace.tokens, n, seed=seed)
+    return int(sum(step.token == step.logits.argmax() for step in written))
 
 
 def _dart(seed: int, i: int) -> np.random.Generator:
-    """Of the i-th place that is written."""
-    return np.random.default_rng([seed, i])
+    """As `Model.generate` has it when it draws the i-th token, from 0."""
+    rng = np.random.default_rng(seed)
+    rng.random(i)
+    return rng

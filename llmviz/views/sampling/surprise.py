@@ -16,6 +16,13 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
 
 
+def largest_surprise(trace: Trace) -> float:
+    """The largest surprise in a text, in bits. ValueError for a single token."""
+    if len(trace.tokens) < 2:
+        raise ValueError("one token only, so nothing was guessed")
+    return float(sampling.surprise(trace.all_logits(), trace.tokens).max())
+
+
 class Surprise(Explorer):
     """The reader's own text, each token shaded by the probability the model gave it, with its rivals and the loss."""
 

@@ -46,7 +46,8 @@ class TemperatureExplorer(Explorer):
         probs = sampling.with_temperature(logits, temperature)
         self.bars.show(probs, before=Sampler().probs(logits) if temperature != 1 else None)
         bits, most = sampling.entropy(probs), np.log2(len(probs))
-        told = f"Entropy {bits:.1f} bits: as unsure as a choice among {2**bits:,.0f} equally likely tokens."
+        n = f"{2**bits:,.{1 if bits < 3 else 0}f}"
+        told = f"Entropy {bits:.1f} bits: as unsure as a choice among {n} equally likely tokens."
         if temperature == 0:
             told = "Entropy 0.0 bits, no doubt left: the likeliest token gets everything."
         elif bits > most - 0.5:

@@ -19,12 +19,15 @@ export function render({ model, el }) {
   view.body.append(line);
   const cards = {};
 
+  let moved = ""; // the order that the line below speaks of
+
   const place = (name) => model.get("order").indexOf(name);
   const on = (name) => model.get("on").includes(name);
   const move = (name, to) => {
     const order = model.get("order").filter((one) => one !== name);
     order.splice(clamp(to, 0, order.length), 0, name);
     if (order.join() === model.get("order").join()) return;
+    moved = order.join();
     view.set({ order });
     view.note(`${CARDS[name].name} is now card ${place(name) + 1} of ${order.length}`);
   };
@@ -148,6 +151,12 @@ export function render({ model, el }) {
     const n = model.get("n_vocab");
     start.textContent = `${count(n)} probabilities`;
     arrange(order);
+    if (moved && order.join() !== moved) {
+      moved = "";
+      view.note("");
+    }
+    const asked = JSON.stringify([order, model.get("on"), settings]);
+    line.classList.toggle("lv-waiting", asked !== JSON.stringify(model.get("told_for")));
     order.forEach((name, i) => {
       const card = cards[name];
       const told = left[name];
@@ -166,7 +175,7 @@ export function render({ model, el }) {
       card.cuts.textContent = !told
         ? ""
         : name !== "temperature"
-          ? `cuts ${percent(told.cut)} of the mass`
+          ? `cuts ${percent(told.cut)}`
           : settings[name]
             ? "cuts nothing"
             : "all on the likeliest";
@@ -194,8 +203,8 @@ export function render({ model, el }) {
     view.setLegend(
       "drag a card, or focus it and press an arrow key",
       "small bars: the 24 likeliest after this card",
-      h("span", {}, h("i", { class: "lv-key lv-kept" }), " kept"),
-      h("span", {}, h("i", { class: "lv-key lv-cut" }), " cut"),
+      h("span", {}, h("i", { class: "lv-key lv-kept" }), " probability kept"),
+      h("span", {}, h("i", { class: "lv-key lv-cut" }), " probability cut"),
     );
   });
 }
