@@ -122,7 +122,7 @@ def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
     for one in (pictures.FollowTheFact(fact, 3), pictures.PutIn(fact)):
         finish(one)
         assert repr(one.told) == ALIKE
-    assert repr(pictures.WhatTheMoverSays(fact)._place.children[0]) == ALIKE
+    assert repr(pictures.WhatTheMoverSays(fact).told) == ALIKE
     assert not fact.found
     for ask in (lambda pair: pictures.share(pair, 3, 2), pictures.last_layer, pictures.place_of_answer):
         with pytest.raises(ValueError, match="alike"):
@@ -133,10 +133,11 @@ def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     one = pictures.WhatTheMoverSays(fact)
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
         change()
-        shown = one._place.children[0]
-        assert (shown.layer.value, shown.head.value) == mover(fact.trace)
-        assert shown.strip.selected == fact.trace.subject
-        assert shown.strip.pieces == fact.trace.trace.pieces
+        assert (one.says.layer.value, one.says.head.value) == mover(fact.trace)
+        assert one.says.strip.selected == fact.trace.subject
+        assert one.says.strip.pieces == fact.trace.trace.pieces
+        layer, head = mover(fact.trace)
+        assert one.says.said.titles[0].startswith(f"L{layer}·H{head} at ")
     said = experiments.head_says(fact.trace.trace, *mover(fact.trace), fact.trace.subject)
     place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
     assert pictures.place_of_answer(fact.trace) == place

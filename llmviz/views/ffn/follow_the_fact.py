@@ -28,7 +28,6 @@ from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.lifetime import replace_children
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.predict import Question
@@ -66,7 +65,7 @@ class FollowTheFact(Experiment):
             layout={"width": "min(430px, 98%)"},
         )
         shared = {
-            "row_axis": "",
+            "row_axis": "run",
             "col_axis": "next token",
             "kind": "prob",
             "numbers": "always",
@@ -154,20 +153,20 @@ class WhatTheMoverSays(Explorer):
     """What the head of the third step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
     def __init__(self, fact: Fact):
-        self._place = ipywidgets.VBox()
-        super().__init__([self._place])
+        self.told, self.says = Told(), WhatAHeadSays(fact.prompt.trace)
+        super().__init__([self.told, self.says])
         fact.lead(self, self.show)
 
     @one_at_a_time
     def show(self, pair: Pair | None) -> None:
         """Another pair may have another head."""
-        if (problem := nothing_to_follow(pair)) is not None:
-            told = Told()
-            told.say(problem)
-            replace_children(self._place, told)
-            return
-        layer, head = experiments.mover(pair)
-        replace_children(self._place, WhatAHeadSays(pair.trace, layer=layer, head=head, at=pair.subject))
+        problem = nothing_to_follow(pair)
+        self.told.say(problem or "")
+        self.says.layout.display = "none" if problem else ""
+        if pair and not problem:
+            self.says.show(pair.trace)
+            self.says.layer.value, self.says.head.value = experiments.mover(pair)
+            self.says.strip.selected = pair.subject
 
 
 class PutIn(Experiment):
@@ -287,16 +286,17 @@ class TenCountries(Experiment):
             stage="ffn",
         )
         countries, parts = list(CAPITALS), ["FFNs", "early sight", "head", "last FFNs"]
-        columns = [
-            ["as it is", *(name for part in parts for name in (part, beside))]
-            for beside in ("control", "another")
-        ]
+        beside = (
+            ["FFNs at “of”", "sight of “of”", "a random head", "FFNs before"],
+            ["FFN 0", "the country", "a random head", "FFNs before"],
+        )
+        columns = [["as it is", *(name for both in zip(parts, names) for name in both)] for names in beside]
         blank = np.full((len(countries), len(columns[0])), np.nan, np.float32)
         shared = {
             "kind": "prob",
             "numbers": "always",
             "row_axis": "capital of",
-            "col_axis": "",
+            "col_axis": "part",
             "stage": "ffn",
         }
         self.off = HeatMap(
