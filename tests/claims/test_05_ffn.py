@@ -180,9 +180,9 @@ def _taken(model, edits, says: str, agrees) -> Measured:
     return Measured(says, values, "% of what the twin's capital has at home", agrees)
 
 
-def _edit(number: int, row: int):
+def _edit(number: int, row: int, head: tuple[int, int] | None = (23, 4)):
     def of(pair: Pair) -> Edits:
-        step = steps(pair, head=(23, 4))[number - 1]
+        step = steps(pair, head=head)[number - 1]
         return (*step.off, *step.swap)[row][1][0]
 
     return of
@@ -472,6 +472,20 @@ def speak_head_swapped(model) -> Measured:
     return _other(model, SPEAK, 1, says, unit, lambda v: v > 50)
 
 
+OPPOSITES = ("hot", "big", "up", "left", "good", "day", "old", "black", "open", "before", "north", "war")
+
+
+def mover_of_opposites(model) -> Measured:
+    """No countries: each word with the next as its twin, and the head that adds most for this very pair."""
+    values = {}
+    for word, following in zip(OPPOSITES, [*OPPOSITES[1:], OPPOSITES[0]]):
+        pair = pair_of(model, f"The opposite of {word} is", model.tokens_of(f" {following}")[0])
+        if pair.answers[0] != pair.answers[1]:
+            values[word] = 100 * float(pair.shares(_edit(3, 2, head=None)(pair))[1]) / _twins(pair)
+    says = "“The opposite of … is”: the head that adds most, swapped, does not bring the twin's answer"
+    return Measured(says, values, "% of the twin's at home", lambda v: v < 50)
+
+
 CONCLUSIONS = (
     below_zero_early,
     below_zero_late,
@@ -518,6 +532,7 @@ CONCLUSIONS = (
     called_head_swapped,
     speak_ffns_off,
     speak_head_swapped,
+    mover_of_opposites,
 )
 
 
@@ -624,6 +639,13 @@ def test_other_wordings_go_partly_the_same_way(model):
     assert (speak_head_swapped(model).agree, len(speak_head_swapped(model).values)) == (6, 7)
     assert called_ffns_off(model).agree == 8
     assert speak_ffns_off(model).agree == 4
+
+
+@pytest.mark.slow
+def test_one_head_is_a_finding_about_countries(model):
+    found = mover_of_opposites(model)
+    assert len(found.values) == 12
+    assert found.highest < 9
 
 
 def test_ffn_eleven_is_needed_at_the_first_token(model):
