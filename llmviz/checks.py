@@ -796,6 +796,18 @@ def swiglu(attempt: Callable) -> Verdict:
                 "up is missing: multiply silu(x @ W_gate) by x @ W_up",
             ),
             Mistake(
+                lambda x, gate, up, down: _bend(x @ up) @ down,
+                "the gate is missing: multiply silu(x @ W_gate) by x @ W_up",
+            ),
+            Mistake(
+                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: 1 / (1 + np.exp(-v))),
+                "that is the logistic curve around the gate; silu is the gate times it",
+            ),
+            Mistake(
+                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: np.maximum(v, 0)),
+                "that is relu around the gate; silu is x / (1 + e^(−x))",
+            ),
+            Mistake(
                 lambda x, gate, up, down: _bend((x @ gate) * (x @ up)) @ down,
                 "silu comes first, around the gate alone, and then the product with up",
             ),
@@ -829,6 +841,10 @@ def neuron_contribution(attempt: Callable) -> Verdict:
             Mistake(
                 lambda hidden, down, direction, i: float(down[i] @ direction),
                 "that is for a neuron that fires with 1; multiply by how strongly it fires, hidden[i]",
+            ),
+            Mistake(
+                lambda hidden, down, direction, i: abs(along(hidden, down, direction, i)),
+                "the sign is lost: a neuron can push the other way",
             ),
             Mistake(
                 lambda hidden, down, direction, i: float(hidden @ down @ direction),

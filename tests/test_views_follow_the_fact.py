@@ -119,12 +119,28 @@ def test_a_single_token_has_no_subject(fact, prompt):
 
 def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
     fact.word.value = fact.trace.trace.pieces[fact.trace.subject].strip()  # its own word
-    one = pictures.FollowTheFact(fact, 3)
-    finish(one)
-    assert repr(one.told) == ALIKE
+    for one in (pictures.FollowTheFact(fact, 3), pictures.PutIn(fact)):
+        finish(one)
+        assert repr(one.told) == ALIKE
+    assert repr(pictures.WhatTheMoverSays(fact).told) == ALIKE
     assert not fact.found
-    with pytest.raises(ValueError, match="alike"):
-        pictures.share(fact.trace, 3, 2)
+    for ask in (lambda pair: pictures.share(pair, 3, 2), pictures.last_layer, pictures.place_of_answer):
+        with pytest.raises(ValueError, match="alike"):
+            ask(fact.trace)
+
+
+def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
+    one = pictures.WhatTheMoverSays(fact)
+    for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
+        change()
+        assert (one.says.layer.value, one.says.head.value) == mover(fact.trace)
+        assert one.says.strip.selected == fact.trace.subject
+        assert one.says.strip.pieces == fact.trace.trace.pieces
+        layer, head = mover(fact.trace)
+        assert one.says.said.titles[0].startswith(f"L{layer}·H{head} at ")
+    said = experiments.head_says(fact.trace.trace, *mover(fact.trace), fact.trace.subject)
+    place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
+    assert pictures.place_of_answer(fact.trace) == place
 
 
 # --- the steps ---
@@ -177,6 +193,8 @@ def test_what_a_step_shows():
     found[0, 0], found[2] = 0.1, [0.1, 0.7]
     assert carries(found, whole, 0.9) == "carries"
     found[2] = [0.7, 0.1]
+    assert carries(found, whole, 0.9) == "unclear"  # its control is lost as well
+    found[1, 0] = 0.5
     assert carries(found, whole, 0.9) == "needed"
     found[0, 0] = 0.7
     assert carries(found, whole, 0.9) == "neither"
@@ -201,7 +219,8 @@ def test_put_in_at_every_depth(fact, tiny_model):
 
 def test_ten_countries(tiny_model):
     one = pictures.TenCountries(tiny_model)
-    finish(one)
+    assert not one.told.sentences  # nothing runs before the reader asks
+    one.card.committed = True
     at = list(CAPITALS).index("Japan")
     pair = experiments.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
     np.testing.assert_allclose([one.off.values[at, 0], one.swap.values[at, 0]], pair.shares(), rtol=1e-4)
@@ -209,6 +228,19 @@ def test_ten_countries(tiny_model):
     assert one.off.values[at, 7] == pytest.approx(pair.shares(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)
     assert one.swap.values[at, 7] == pytest.approx(pair.shares(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9)
     assert "of 10" in repr(one.told)
+    twins = np.roll(one.off.values[:, 0], -1)
+    assert one.card.answer == (one.swap.values[:, 5] > 0.5 * twins).sum()
+
+
+def test_stopped_before_the_end_the_question_of_the_ten_is_open_again(tiny_model):
+    async def stop():
+        one = pictures.TenCountries(tiny_model)
+        one.card.committed = True
+        await asyncio.sleep(0.01)
+        one.buttons[0].click()
+        assert not one.card.committed
+
+    asyncio.run(stop())
 
 
 def test_what_is_said_of_all_countries():

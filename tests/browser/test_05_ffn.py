@@ -110,7 +110,7 @@ def test_the_twins_stream_is_put_in_and_stopped(lab):
     ("question", "number"),
     [
         ("FFNs 5 to 15 are off", 1),
-        ("Which answer comes first", 2),
+        ("Which of the two answers comes first", 2),
         ("Only this head is swapped", 3),
         ("Only the FFNs after the head", 4),
     ],
@@ -132,10 +132,16 @@ def test_each_step_adds_to_the_map(lab, question, number):
 
 
 def test_ten_countries_by_a_button_that_stops(lab):
-    _, output = shown(lab, "For how many of ten", "predict")
-    output.get_by_role("button", name="Run on ten countries").click()
+    asked = card(lab, "For how many of ten")
+    output = lab.page.locator(".jp-OutputArea-output").filter(has=asked)
+    asked.scroll_into_view_if_needed()
+    expect(
+        output.get_by_role("button", name="Run on ten countries")
+    ).to_be_visible()  # not before it is asked for
+    asked.get_by_role("button", name="Show me").click()
     output.get_by_role("button", name="stop").click()
     expect(output.get_by_role("button", name="Run on ten countries")).to_be_visible()
+    expect(asked.get_by_role("button", name="Show me")).to_be_visible()
 
 
 def test_another_subject_and_another_text_reach_every_picture(lab):
@@ -150,6 +156,8 @@ def test_another_subject_and_another_text_reach_every_picture(lab):
     strip, output = shown(lab, "Only this head is swapped", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
     expect(output.get_by_text("With “Greece”")).to_be_visible(timeout=30_000)
+    said, _ = shown(lab, "Suppose this head looks", "signed_bars")
+    expect(said).to_contain_text("·Greece", timeout=30_000)
     assert lab.page.title() != "taken"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments
+from llmviz.edits import put
 from llmviz.experiments import Pair, mover, off_at, pair_of, put_in
 from llmviz.views.ffn.fact import CAPITALS, measured, steps
 from llmviz.views.ffn.follow_the_fact import pairs
@@ -103,16 +104,35 @@ def _halves(model, name: str) -> np.ndarray:
     return enough_for_half(model.trace(TEXTS[name]))
 
 
-def neurons_that_agree(model, layers=range(0, 30, 3)) -> Measured:
-    """Over two long texts and some layers."""
-    values = {}
+@functools.cache
+def _agreements(model) -> dict[str, tuple[float, float]]:
+    """Of each layer's neurons, per cent that agree better, and that disagree more, than the best by chance: on two
+    texts, at two lengths."""
+    found = {}
     for name, text in (("story", STORY), ("fifteen texts", "\n\n".join(TEXTS.values()))):
-        trace = model.trace(model.tokenizer.encode(text)[:512])
-        for layer in layers:
-            found = agreement(trace, layer)
-            values[f"{name}, layer {layer}"] = 100 * float((found[0] > found[1:].max()).mean())
+        for n in (128, 512):
+            trace = model.trace(model.tokenizer.encode(text)[:n])
+            for layer in range(model.config.n_layers):
+                own, *dealt = agreement(trace, layer)
+                best = np.max(dealt)
+                found[f"{name}, {n} tokens, layer {layer}"] = (
+                    100 * float((own > best).mean()),
+                    100 * float((own < -best).mean()),
+                )
+    return found
+
+
+def neurons_that_agree(model) -> Measured:
+    """The longer the text, the less chance reaches: at two lengths."""
+    values = {name: agree for name, (agree, _) in _agreements(model).items()}
     says = "Few neurons push what comes next where they fire, better than the best by chance"
     return Measured(says, values, "% of the neurons", lambda v: v < 10)
+
+
+def more_disagree_in_the_end(model) -> Measured:
+    found = _agreements(model).items()
+    values = {name: disagree - agree for name, (agree, disagree) in found if name.endswith("layer 29")}
+    return Measured("In the last layer more of them disagree", values, "% more", lambda v: v > 0)
 
 
 def parts_sum_up(model) -> Measured:
@@ -160,9 +180,9 @@ def _taken(model, edits, says: str, agrees) -> Measured:
     return Measured(says, values, "% of what the twin's capital has at home", agrees)
 
 
-def _edit(number: int, row: int):
+def _edit(number: int, row: int, head: tuple[int, int] | None = (23, 4)):
     def of(pair: Pair) -> Edits:
-        step = steps(pair, head=(23, 4))[number - 1]
+        step = steps(pair, head=head)[number - 1]
         return (*step.off, *step.swap)[row][1][0]
 
     return of
@@ -173,8 +193,7 @@ def ffns_off(model) -> Measured:
 
 
 def ffns_off_control(model) -> Measured:
-    says = "The attention of the same layers off there: more than half of it is left"
-    return _kept(model, _edit(1, 1), says, lambda v: v > 50)
+    return _kept(model, _edit(1, 1), "… off at “of” instead: it is lost as well", lambda v: v < 50)
 
 
 def three_ffns_off(model) -> Measured:
@@ -191,14 +210,65 @@ def three_ffns_off(model) -> Measured:
     return Measured(says, values, "% of the capital's probability left", lambda v: v > 33)
 
 
+@functools.cache
+def _every_pair(model) -> dict[str, dict[str, float]]:
+    """All 90 ordered pairs of the ten countries: per cent of the own capital left, and of what the twin's has at home
+    that it gets, with a part as in the twin's run."""
+    runs = {name: model.trace(f"The capital of {name} is") for name in CAPITALS}
+    found = {}
+    for name, run in runs.items():
+        for twin, other in runs.items():
+            if twin == name:
+                continue
+            pair = Pair(run, other, 3)
+            row = {}
+            for part, (number, edit) in {
+                "ffns": (1, 2),
+                "early": (2, 2),
+                "head": (3, 2),
+                "last": (4, 2),
+            }.items():
+                own, theirs = pair.shares(_edit(number, edit)(pair))
+                row[f"{part} own"], row[part] = 100 * own / _own(pair), 100 * theirs / _twins(pair)
+            found[f"{name}, as {twin}"] = row
+    return found
+
+
+def _over_pairs(model, column: str, says: str, agrees) -> Measured:
+    values = {name: float(row[column]) for name, row in _every_pair(model).items()}
+    unit = (
+        "% of the capital's probability left"
+        if column.endswith("own")
+        else "% of what the twin's has at home"
+    )
+    return Measured(f"All pairs: {says}", values, unit, agrees)
+
+
 def ffns_swapped(model) -> Measured:
-    says = "FFNs 5 to 15 there as in the twin's run: the twin's capital does not come"
-    return _taken(model, _edit(1, 2), says, lambda v: v < 20)
+    says = "FFNs 5 to 15 as in the twin's run: less than half of the twin's capital comes"
+    return _over_pairs(model, "ffns", says, lambda v: v < 50)
+
+
+def ffns_swapped_little(model) -> Measured:
+    return _over_pairs(model, "ffns", "… less than a tenth of it", lambda v: v < 10)
 
 
 def ffns_swapped_kept(model) -> Measured:
-    says = "FFNs 5 to 15 there as in the twin's run: more than half of the capital stays"
-    return _kept(model, _edit(1, 2), says, lambda v: v > 50)
+    return _over_pairs(model, "ffns own", "… more than half of the own capital stays", lambda v: v > 50)
+
+
+def ffns_of_the_others(model) -> Measured:
+    """The mean of what the same FFNs write for the nine other countries."""
+
+    def edits(pair: Pair) -> Edits:
+        own = pair.trace.tokens[pair.subject]
+        others = [p.trace for p in _pairs(model).values() if p.trace.tokens[p.subject] != own]
+        here = slice(pair.subject, pair.subject + 1)
+        means = {k: np.mean([t.blocks[k].ffn_at(here).out[0] for t in others], axis=0) for k in range(5, 16)}
+        return Edits(at={("ffn_out", k): put(mean, positions=pair.subject) for k, mean in means.items()})
+
+    says = "FFNs 5 to 15 there write the mean of the other nine: more than half of the capital stays"
+    return _kept(model, edits, says, lambda v: v > 50)
 
 
 def first_ffn_swapped(model) -> Measured:
@@ -217,8 +287,12 @@ def blind_early_control(model) -> Measured:
 
 
 def last_swapped_early(model) -> Measured:
-    says = "The last token as in the twin's run, before layer 23: the twin's capital does not come"
-    return _taken(model, _edit(2, 2), says, lambda v: v < 10)
+    says = "the last token as in the twin's run, before layer 23: the twin's capital does not come"
+    return _over_pairs(model, "early", says, lambda v: v < 10)
+
+
+def last_swapped_early_kept(model) -> Measured:
+    return _over_pairs(model, "early own", "… more than half of the own one stays", lambda v: v > 50)
 
 
 def country_swapped_early(model) -> Measured:
@@ -231,26 +305,25 @@ def last_swapped_late(model) -> Measured:
     return _taken(model, lambda pair: put_in(pair, 24, [len(pair.trace.tokens) - 1]), says, lambda v: v > 50)
 
 
-def into_dinner(model, layer: int, says: str, agrees) -> Measured:
-    """The country's stream put into the run of "The capital of dinner is", at its own token."""
-    dinner = model.tokens_of(" dinner")[0]
-
-    def brings(pair: Pair) -> float:
-        back = pair_of(model, pair.trace.tokens, dinner)
-        back = Pair(back.other, pair.trace, back.subject)
-        run = model.trace(back.trace.tokens, put_in(back, layer, [back.subject]))
-        return 100 * experiments.probability(run, pair.answers[0]) / _own(pair)
-
-    values = {name: brings(pair) for name, pair in _pairs(model).items()}
-    return Measured(says, values, "% of the capital's probability", agrees)
+def _as_for(model, words: tuple[str, ...], says: str, agrees) -> Measured:
+    """The last token, before layer 23, as in the run of a text with another kind of word in the country's place."""
+    values = {}
+    for word in words:
+        other = model.trace(f"The capital of {word} is")
+        for name, one in _pairs(model).items():
+            pair = Pair(one.trace, other, 3)
+            values[f"{name}, as {word}"] = 100 * float(pair.shares(put_in(pair, 23, [4]))[0]) / _own(pair)
+    return Measured(says, values, "% of the capital's probability left", agrees)
 
 
-def into_dinner_early(model) -> Measured:
-    return into_dinner(model, 5, "Put into “dinner” before layer 5, the capital comes", lambda v: v > 50)
+def early_as_for_places(model) -> Measured:
+    says = "The last token as for a place that is no country, before layer 23: more than half stays"
+    return _as_for(model, ("Texas", "London", "Paris"), says, lambda v: v > 50)
 
 
-def into_dinner_late(model) -> Measured:
-    return into_dinner(model, 23, "… before layer 23, it does not", lambda v: v < 20)
+def early_as_for_things(model) -> Measured:
+    says = "… as for a thing: less than half stays"
+    return _as_for(model, ("dinner", "music", "water", "science"), says, lambda v: v < 50)
 
 
 def the_same_head(model) -> Measured:
@@ -271,11 +344,13 @@ def head_off(model) -> Measured:
 
 
 def head_swapped(model) -> Measured:
-    return _taken(model, _edit(3, 2), "As in the twin's run: the twin's capital comes", lambda v: v > 50)
+    return _over_pairs(
+        model, "head", "the head as in the twin's run: more than half of the twin's comes", lambda v: v > 50
+    )
 
 
 def head_swapped_kept(model) -> Measured:
-    return _kept(model, _edit(3, 2), "As in the twin's run: the capital goes", lambda v: v < 20)
+    return _over_pairs(model, "head own", "… and the own one goes", lambda v: v < 20)
 
 
 @functools.cache
@@ -304,13 +379,20 @@ def random_heads_swapped(model) -> Measured:
 
 def what_it_says(model) -> Measured:
     """The capital's place among all tokens in what the head says at the country."""
-    values = {}
-    for name, pair in _pairs(model).items():
-        said = experiments.head_says(pair.trace, 23, 4, pair.subject)
-        values[name] = 1 + float((said > said[pair.answers[0]]).sum())
+    values = {name: _place(pair.trace, pair) for name, pair in _pairs(model).items()}
     return Measured(
         "The capital is among the 20 tokens that it pushes most there", values, "(place)", lambda v: v <= 20
     )
+
+
+def what_it_says_of_another(model) -> Measured:
+    values = {name: _place(pair.other, pair) for name, pair in _pairs(model).items()}
+    return Measured("At the next country it is not", values, "(place)", lambda v: v > 20)
+
+
+def _place(run, pair: Pair) -> float:
+    said = experiments.head_says(run, 23, 4, pair.subject)
+    return 1 + float((said > said[pair.answers[0]]).sum())
 
 
 def last_ffns_off(model) -> Measured:
@@ -320,16 +402,19 @@ def last_ffns_off(model) -> Measured:
 
 
 def last_ffns_off_control(model) -> Measured:
-    return _kept(model, _edit(4, 1), "… off at the country instead: nothing is lost", lambda v: v > 90)
+    return _kept(
+        model, _edit(4, 1), "… the six before the head, 17 to 22, off: lost as well", lambda v: v < 50
+    )
 
 
 def last_ffns_swapped(model) -> Measured:
-    says = "FFNs 24 to 29 there as in the twin's run: the twin's capital does not come"
-    return _taken(model, _edit(4, 2), says, lambda v: v < 30)
+    says = "FFNs 24 to 29 as in the twin's run: less than half of the twin's comes"
+    return _over_pairs(model, "last", says, lambda v: v < 50)
 
 
 def last_ffns_swapped_kept(model) -> Measured:
-    return _kept(model, _edit(4, 2), "… and more than half of the capital itself goes", lambda v: v < 50)
+    says = "… and more than half of the own one goes"
+    return _over_pairs(model, "last own", says, lambda v: v < 50)
 
 
 def some_argue_against(model) -> Measured:
@@ -387,6 +472,20 @@ def speak_head_swapped(model) -> Measured:
     return _other(model, SPEAK, 1, says, unit, lambda v: v > 50)
 
 
+OPPOSITES = ("hot", "big", "up", "left", "good", "day", "old", "black", "open", "before", "north", "war")
+
+
+def mover_of_opposites(model) -> Measured:
+    """No countries: each word with the next as its twin, and the head that adds most for this very pair."""
+    values = {}
+    for word, following in zip(OPPOSITES, [*OPPOSITES[1:], OPPOSITES[0]]):
+        pair = pair_of(model, f"The opposite of {word} is", model.tokens_of(f" {following}")[0])
+        if pair.answers[0] != pair.answers[1]:
+            values[word] = 100 * float(pair.shares(_edit(3, 2, head=None)(pair))[1]) / _twins(pair)
+    says = "“The opposite of … is”: the head that adds most, swapped, does not bring the twin's answer"
+    return Measured(says, values, "% of the twin's at home", lambda v: v < 50)
+
+
 CONCLUSIONS = (
     below_zero_early,
     below_zero_late,
@@ -397,20 +496,24 @@ CONCLUSIONS = (
     concentrated_middle,
     concentrated_later,
     neurons_that_agree,
+    more_disagree_in_the_end,
     parts_sum_up,
     ffns_off,
     ffns_off_control,
     three_ffns_off,
     ffns_swapped,
+    ffns_swapped_little,
     ffns_swapped_kept,
+    ffns_of_the_others,
     first_ffn_swapped,
     blind_early,
     blind_early_control,
     last_swapped_early,
+    last_swapped_early_kept,
     country_swapped_early,
     last_swapped_late,
-    into_dinner_early,
-    into_dinner_late,
+    early_as_for_places,
+    early_as_for_things,
     the_same_head,
     it_looks_at_the_country,
     head_off,
@@ -419,6 +522,7 @@ CONCLUSIONS = (
     random_heads_off,
     random_heads_swapped,
     what_it_says,
+    what_it_says_of_another,
     last_ffns_off,
     last_ffns_off_control,
     last_ffns_swapped,
@@ -428,6 +532,7 @@ CONCLUSIONS = (
     called_head_swapped,
     speak_ffns_off,
     speak_head_swapped,
+    mover_of_opposites,
 )
 
 
@@ -453,19 +558,41 @@ def test_few_neurons_only_in_the_first_layer(model):
 
 @pytest.mark.slow
 def test_few_neurons_push_what_comes_next(model):
-    assert neurons_that_agree(model, layers=(9, 27)).highest < 2.3
+    values = neurons_that_agree(model).values
+    assert max(values.values()) < 6.15
+    assert max(value for name, value in values.items() if "128 tokens" in name) < 1.55
+    assert more_disagree_in_the_end(model).agree == 4
 
 
 def test_the_parts_sum_to_the_logit(model):
     assert parts_sum_up(model).highest < 1e-4
 
 
-def test_ffns_at_the_country_are_needed_but_do_not_tell_which(model):
+def test_what_ffns_at_the_country_add_is_mostly_common(model):
     assert ffns_off(model).highest < 3
-    assert ffns_off_control(model).agree == 8
-    assert ffns_swapped(model).highest < 8
-    assert ffns_swapped_kept(model).agree == 8
+    assert ffns_off_control(model).highest < 7
     assert first_ffn_swapped(model).lowest > 95
+
+
+@pytest.mark.slow
+def test_swapped_between_all_pairs(model):
+    brought, little, kept = (one(model) for one in (ffns_swapped, ffns_swapped_little, ffns_swapped_kept))
+    assert len(brought.values) == 90
+    assert [name for name, v in brought.values.items() if not brought.agrees(v)] == ["Germany, as France"]
+    more = [name for name, v in little.values.items() if not little.agrees(v)]
+    assert len(more) == 13
+    assert all(name.endswith(("as France", "as England")) for name in more)
+    assert kept.agree == 68
+    assert ffns_of_the_others(model).agree == 10
+    assert last_swapped_early(model).highest < 9
+    assert last_swapped_early_kept(model).agree == 85
+    head = head_swapped(model)
+    assert head.agree == 67
+    assert not any(head.agrees(v) for name, v in head.values.items() if name.endswith("as Kenya"))
+    assert sum(head.agrees(v) for name, v in head.values.items() if name.startswith("Hungary")) == 1
+    assert head_swapped_kept(model).highest < 8
+    assert last_ffns_swapped(model).highest < 35
+    assert last_ffns_swapped_kept(model).agree == 85
 
 
 @pytest.mark.slow
@@ -476,23 +603,22 @@ def test_any_three_ffns_there_can_go(model):
 def test_what_moves_early_is_shared(model):
     assert blind_early(model).agree == 10
     assert blind_early_control(model).agree == 9  # so that test alone says little
-    assert last_swapped_early(model).highest < 2.5
     assert country_swapped_early(model).agree == 9
     assert last_swapped_late(model).agree == 10
 
 
 @pytest.mark.slow
-def test_a_twin_of_another_kind_parts_earlier(model):
-    assert into_dinner_early(model).agree == into_dinner_late(model).agree == 10
+def test_what_moves_early_is_not_shared_by_things(model):
+    assert early_as_for_places(model).agree == 19
+    assert early_as_for_things(model).highest < 30
 
 
 def test_one_head_carries_which_country(model):
     assert the_same_head(model).agree == 10
     assert it_looks_at_the_country(model).lowest > 89
-    assert head_off(model).agree == head_swapped_kept(model).agree == 10
-    swapped = head_swapped(model)
-    assert {name for name, v in swapped.values.items() if not swapped.agrees(v)} == {"Portugal", "Hungary"}
+    assert head_off(model).agree == 10
     assert what_it_says(model).agree == 10
+    assert what_it_says_of_another(model).lowest >= 2425
 
 
 @pytest.mark.slow
@@ -502,9 +628,8 @@ def test_random_heads_carry_nothing(model):
 
 
 def test_the_last_ffns_say_it(model):
-    assert last_ffns_off(model).agree == last_ffns_off_control(model).agree == 10
-    assert last_ffns_swapped(model).highest < 22
-    assert last_ffns_swapped_kept(model).agree == 9
+    assert last_ffns_off(model).agree == 10
+    assert last_ffns_off_control(model).highest < 5
     assert some_argue_against(model).agree == 8
 
 
@@ -514,6 +639,13 @@ def test_other_wordings_go_partly_the_same_way(model):
     assert (speak_head_swapped(model).agree, len(speak_head_swapped(model).values)) == (6, 7)
     assert called_ffns_off(model).agree == 8
     assert speak_ffns_off(model).agree == 4
+
+
+@pytest.mark.slow
+def test_one_head_is_a_finding_about_countries(model):
+    found = mover_of_opposites(model)
+    assert len(found.values) == 12
+    assert found.highest < 9
 
 
 def test_ffn_eleven_is_needed_at_the_first_token(model):

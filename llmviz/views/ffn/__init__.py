@@ -2,7 +2,7 @@
 
 from llmviz.views.ffn.by_hand import FFNByHand
 from llmviz.views.ffn.fact import Fact, place_of_answer, share
-from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, last_layer, taken_over
+from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, WhatTheMoverSays, last_layer
 from llmviz.views.ffn.logit_lens import LensGrid
 from llmviz.views.ffn.population import Population, agreement
 from llmviz.views.ffn.residual_stream import StreamNorms, parameter_shares
@@ -26,6 +26,7 @@ __all__ = [
     "PutIn",
     "StreamNorms",
     "TenCountries",
+    "WhatTheMoverSays",
     "agreement",
     "doubled",
     "enough_for_half",
@@ -36,6 +37,5 @@ __all__ = [
     "parameter_shares",
     "place_of_answer",
     "share",
-    "taken_over",
     "twice_the_vector",
 ]

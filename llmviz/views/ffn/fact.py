@@ -53,6 +53,13 @@ def nothing_to_follow(pair: Pair | None) -> str | None:
     return NO_PAIR if pair is None else ALIKE if pair.answers[0] == pair.answers[1] else None
 
 
+def followed(pair: Pair | None) -> Pair:
+    """The pair itself; ValueError where there is no fact to follow."""
+    if (problem := nothing_to_follow(pair)) is not None:
+        raise ValueError(problem)
+    return pair
+
+
 def subjects(pair: Pair) -> list[str]:
     """What the subjects of a text and its twin are called."""
     return named(pair, [run.tokens[pair.subject] for run in (pair.trace, pair.other)])
@@ -65,7 +72,7 @@ Row = tuple[str, list[Edits]]  # a name, and one edit or several of which the st
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """What a step does to the run: a part and its control off, the same swapped, and where it stands on the map."""
+    """What a step does to the run: a part and its control off, it and another swapped, and its place on the map."""
 
     name: str
     at: int  # the token
@@ -88,7 +95,7 @@ def steps(
     subject, last = pair.subject, len(pair.trace.tokens) - 1
     here = subjects(pair)[0]
     final = named(pair, [pair.trace.tokens[last]])[0]
-    beside = subject - 1 if subject else last  # what the last token does not see, as a control
+    beside = subject - 1 if subject else last  # another token, as a control
     seen_beside = named(pair, [pair.trace.tokens[beside]])[0]
     early_on, before, after = range(first, end + 1), range(layer), range(layer + 1, n)
     randoms = experiments.random_heads((n, pair.trace.model.config.n_heads), N_RANDOM, [(layer, number)], 0)
@@ -99,10 +106,11 @@ def steps(
     def both(array: str, layers: Sequence[int], at: int, head: int | None = None) -> list[list[Edits]]:
         return [[off_at(array, layers, at, head)], [swap_at(pair, array, layers, at, head)]]
 
-    ffns, attention = both("ffn_out", early_on, subject), both("attention_out", early_on, subject)
+    ffns, ffns_beside = both("ffn_out", early_on, subject), off_at("ffn_out", early_on, beside)
     one = both("z", [layer], last, number)
     others = [[both("z", [at], last, h)[k][0] for at, h in randoms] for k in (0, 1)]
-    late, late_control = both("ffn_out", after, last), both("ffn_out", after, subject)
+    ahead = range(max(0, layer - len(after)), layer)  # as many FFNs, before the head
+    late, late_control = both("ffn_out", after, last), both("ffn_out", ahead, last)
     word = [swap_at(pair, "ffn_out", [0], subject)]
     told = f"FFNs {_span(first, end)} at {here}"
     moved = f"what {final} sees of {here} before layer {layer}"
@@ -114,8 +122,8 @@ def steps(
             subject,
             None,
             (first, end),
-            ((told, ffns[0]), ("control: attention of the same layers there", attention[0])),
-            ((told, ffns[1]), ("control: FFN 0 there", word)),
+            ((told, ffns[0]), (f"control: the same at {seen_beside}", [ffns_beside])),
+            ((told, ffns[1]), ("to compare: FFN 0 there", word)),
         ),
         Step(
             moved,
@@ -131,7 +139,7 @@ def steps(
             ),
             (
                 (f"{final}, as it stands before layer {layer}", [put_in(pair, layer, [last])]),
-                (f"control: {here}, as it stands there", [put_in(pair, layer, [subject])]),
+                (f"to compare: {here}, as it stands there", [put_in(pair, layer, [subject])]),
             ),
         ),
         Step(
@@ -147,8 +155,8 @@ def steps(
             last,
             None,
             (layer + 1, n - 1),
-            ((said, late[0]), (f"control: the same FFNs at {here}", late_control[0])),
-            ((said, late[1]), (f"control: the same FFNs at {here}", late_control[1])),
+            ((said, late[0]), (f"control: FFNs {_span(ahead[0], ahead[-1])} there", late_control[0])),
+            ((said, late[1]), (f"control: FFNs {_span(ahead[0], ahead[-1])} there", late_control[1])),
         ),
     ]
 
@@ -156,21 +164,17 @@ def steps(
 def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     """The probability, in per cent, of the text's answer (0) or the twin's (1) in the first edit of a step's row.
 
-    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 its control. Rounded, for a
-    sentence. ValueError without a pair.
+    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 another. Rounded, for a
+    sentence. ValueError without a fact to follow.
     """
-    if (problem := nothing_to_follow(pair)) is not None:
-        raise ValueError(problem)
-    step = steps(pair)[number - 1]
+    step = steps(followed(pair))[number - 1]
     return round(100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer]), 2)
 
 
-def place_of_answer(pair: Pair | None, layer: int, head: int) -> int:
-    """The answer's place, 1 the first, among all tokens in what a head pushes up at the subject. ValueError without a
-    pair."""
-    if pair is None:
-        raise ValueError(NO_PAIR)
-    said = experiments.head_says(pair.trace, layer, head, pair.subject)
+def place_of_answer(pair: Pair | None) -> int:
+    """The answer's place, 1 the first, among all tokens in what the `mover` pushes up at the subject. ValueError
+    without a fact to follow."""
+    said = experiments.head_says(followed(pair).trace, *mover(pair), pair.subject)
     return 1 + int((said > said[pair.answers[0]]).sum())
 
 
@@ -179,7 +183,7 @@ def _span(first: int, last: int) -> str:
 
 
 def measured(pair: Pair, step: Step) -> Iterator[np.ndarray]:
-    """[4, 2]: both answers' probability, the part off, its control off, the part swapped, its control swapped.
+    """[4, 2]: both answers' probability, the part off, its control off, the part swapped, another swapped.
 
     Where a row has several edits, the one that takes most from the answer counts (off), or gives the other most (swap).
     Yields after every run, the rows to come NaN.
@@ -210,7 +214,7 @@ class Fact(Explorer):
 
     def __init__(self, prompt: Prompt, word: str = "Germany"):
         self.prompt = prompt
-        self.strip = TokenStrip([], stage="ffn", caption="Click the subject, one token before the last")
+        self.strip = TokenStrip([], stage="ffn", caption="Click the subject: any token but the last")
         self.word = ipywidgets.Text(
             word,
             description="The twin has in its place",

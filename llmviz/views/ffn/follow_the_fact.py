@@ -10,11 +10,12 @@ import numpy as np
 from llmviz import experiments
 from llmviz.experiments import Pair, pair_of, put_in
 from llmviz.model import Model
+from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 from llmviz.views.ffn.fact import (
     CAPITALS,
-    NO_PAIR,
     Fact,
     Step,
+    followed,
     measured,
     named,
     nothing_to_follow,
@@ -25,25 +26,27 @@ from llmviz.views.ffn.fact import (
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.background import Experiment
-from llmviz.views.kit.controls import row
+from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.predict import Question
 
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
-ROWS = ["as it is", "part off", "control off", "part swapped", "control swapped"]
+ROWS = ["as it is", "part off", "control off", "part swapped", "another swapped"]
 UNKNOWN = (
-    "Not known from these tests: what the FFNs of step 1 write that both texts share; where on the way the subject "
+    "Not known from these tests: what the FFNs of step 1 are for; where on the way the subject "
     "turns into the answer; whether other texts go the same way."
 )
 
 
 def carries(found: np.ndarray, whole: np.ndarray, other: float) -> str:
-    """ "carries" what tells the texts apart, is "needed" for either, or "neither". whole [2], and the twin's own
-    probability of its answer."""
+    """ "carries" what tells the texts apart, is "needed", or "neither"; "unclear" where its control off loses the
+    answer as well. whole [2], and the twin's own probability of its answer."""
     if found[2, 1] > HALF * other:
         return "carries"
-    return "neither" if found[0, 0] >= HALF * whole[0] else "needed"
+    lost, control_lost = found[:2, 0] < HALF * whole[0]
+    return "neither" if not lost else "unclear" if control_lost else "needed"
 
 
 class FollowTheFact(Experiment):
@@ -62,7 +65,7 @@ class FollowTheFact(Experiment):
             layout={"width": "min(430px, 98%)"},
         )
         shared = {
-            "row_axis": "",
+            "row_axis": "run",
             "col_axis": "next token",
             "kind": "prob",
             "numbers": "always",
@@ -146,6 +149,26 @@ def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[s
     ]
 
 
+class WhatTheMoverSays(Explorer):
+    """What the head of the third step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
+
+    def __init__(self, fact: Fact):
+        self.told, self.says = Told(), WhatAHeadSays(fact.prompt.trace)
+        super().__init__([self.told, self.says])
+        fact.lead(self, self.show)
+
+    @one_at_a_time
+    def show(self, pair: Pair | None) -> None:
+        """Another pair may have another head."""
+        problem = nothing_to_follow(pair)
+        self.told.say(problem or "")
+        self.says.layout.display = "none" if problem else ""
+        if pair and not problem:
+            self.says.show(pair.trace)
+            self.says.layer.value, self.says.head.value = experiments.mover(pair)
+            self.says.strip.selected = pair.subject
+
+
 class PutIn(Experiment):
     """The twin's run, and at one depth the text's own stream put in at one token: from where does its answer follow?
 
@@ -180,12 +203,12 @@ class PutIn(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.plot.layout.display = "none"
-        self.told.say("" if self._fact.trace else NO_PAIR)
+        self.told.say(nothing_to_follow(self._fact.trace) or "")
 
     def work(self) -> Iterator[float]:
         """Two runs a layer and twin."""
         pair = self._fact.trace
-        if pair is None:
+        if nothing_to_follow(pair) is not None:
             return
         second, why = twin(pair.trace, pair.subject, self.word.value)
         twins = [pair, *([second] if second else [])]
@@ -225,22 +248,15 @@ class PutIn(Experiment):
 
 def last_layer(pair: Pair | None) -> int:
     """The last layer before which the subject's vector, put into the twin's run, brings more than half of the text's
-    answer; −1 if none does. ValueError without a pair."""
-    if pair is None:
-        raise ValueError(NO_PAIR)
-    back, own = Pair(pair.other, pair.trace, pair.subject), pair.answers[0]
+    answer; −1 if none does. ValueError without a fact to follow."""
+    own = followed(pair).answers[0]
+    back = Pair(pair.other, pair.trace, pair.subject)
     for layer in reversed(range(len(pair.trace.blocks))):
         if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * experiments.probability(
             pair.trace, own
         ):
             return layer
     return -1
-
-
-def taken_over(model: Model) -> int:
-    """For how many of the ten countries the head, swapped, brings more than half of the next country's capital."""
-    found = ((pair, steps(pair)[2].swap[0][1][0]) for pair in pairs(model))
-    return sum(bool(pair.shares(edits)[1] > HALF * probability_of_twin(pair)) for pair, edits in found)
 
 
 def spans(layers_found: np.ndarray) -> str:
@@ -254,37 +270,64 @@ def spans(layers_found: np.ndarray) -> str:
 
 
 class TenCountries(Experiment):
-    """The four steps for ten countries, each with the next one as its twin: what is lost, and what is taken over."""
+    """First a guess, then the four steps for ten countries, each with the next one as its twin: what is lost, and
+    what is taken over."""
 
     def __init__(self, model: Model):
         super().__init__("Run on ten countries")
         self._model = model
+        self.card = Question(
+            "For how many of ten does swapping one head bring the next country's capital (more than half as likely "
+            "as at home)?",
+            answer=None,
+            unit="countries",
+            low=0,
+            high=10,
+            stage="ffn",
+        )
         countries, parts = list(CAPITALS), ["FFNs", "early sight", "head", "last FFNs"]
-        columns = ["as it is", *(name for part in parts for name in (part, "control"))]
-        blank = np.full((len(countries), len(columns)), np.nan, np.float32)
+        beside = (
+            ["FFNs at “of”", "sight of “of”", "a random head", "FFNs before"],
+            ["FFN 0", "the country", "a random head", "FFNs before"],
+        )
+        columns = [["as it is", *(name for both in zip(parts, names) for name in both)] for names in beside]
+        blank = np.full((len(countries), len(columns[0])), np.nan, np.float32)
         shared = {
             "kind": "prob",
             "numbers": "always",
             "row_axis": "capital of",
-            "col_axis": "",
+            "col_axis": "part",
             "stage": "ffn",
         }
         self.off = HeatMap(
-            blank, countries, columns, caption="Probability of the capital, a part off", **shared
+            blank, countries, columns[0], caption="Probability of the capital, a part off", **shared
         )
         self.swap = HeatMap(
             blank,
             countries,
-            columns,
+            columns[1],
             caption="Probability of the next country's capital, a part as in that country's run",
             **shared,
         )
-        self.children = (row(*self.buttons, self.progress), self.off, self.swap, self.told)
+        self.children = (self.card, row(*self.buttons, self.progress), self.off, self.swap, self.told)
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
+        self.card.observe(self._begin, "committed")
         for one in (self.off, self.swap):
             one.layout.display = "none"
 
+    def _begin(self, change) -> None:
+        if change["new"] and not self.told.sentences and not self._work.busy:
+            self.start(self.work(), self.buttons[0])
+
     def work(self) -> Iterator[float]:
+        """The runs that a guess waits for; stopped in between, they leave the question open again."""
+        try:
+            yield from self._run()
+        finally:
+            if self.card.committed and not self.told.sentences:
+                self.card.ask_again()
+
+    def _run(self) -> Iterator[float]:
         """About forty runs a country."""
         lost, taken = (np.full(self.off.values.shape, np.nan, np.float32) for _ in range(2))
         heads = []
@@ -301,6 +344,7 @@ class TenCountries(Experiment):
             self.off.change(values=lost)
             self.swap.change(values=taken)
         self.told.say(*agree(lost, taken, heads))
+        self.card.tell(int(took(lost, taken)[2]))
 
 
 def pairs(model: Model) -> Iterator[Pair]:
@@ -310,16 +354,20 @@ def pairs(model: Model) -> Iterator[Pair]:
         yield pair_of(model, f"The capital of {name} is", model.tokens_of(f" {following}")[0])
 
 
+def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """[4]: for how many countries each part, swapped, brings more than half of the next one's capital; [countries, 9]
+    each."""
+    return (taken[:, 1::2] > HALF * np.roll(lost[:, :1], -1, axis=0)).sum(axis=0)
+
+
 def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
     """For how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
-    n, twins = len(lost), np.roll(lost[:, 0], -1)
-    told = []
+    n, told = len(lost), []
     for k, part in enumerate(("The FFNs at the country", "The early sight", "The head", "The last FFNs")):
         needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
-        took = (taken[:, 1 + 2 * k] > HALF * twins).sum()
         told.append(
             f"{part}: off, more than half is lost for {needed} of {n} (its control: {control}). "
-            f"As in the next country's run, it brings that country's capital for {took}."
+            f"As in the next country's run, it brings that country's capital for {took(lost, taken)[k]}."
         )
     same = len(set(heads))
     return [*told, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]

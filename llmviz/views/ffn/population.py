@@ -12,7 +12,7 @@ from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 
 N_SHOWN = 8  # neurons with a row of their own
-N_PLACES, N_PUSHED = 3, 3
+N_PLACES, N_PUSHED = 2, 2
 SHUFFLES = 5
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
@@ -85,6 +85,10 @@ class Population(Explorer):
             caption=f"Agreement of what wakes each neuron of layer {layer} with what it pushes (1: perfect, 0: none)",
         )
         best = by_chance[:, 0].max()
+        if len(trace.tokens) < 4:
+            self.told.say("This text is too short: an agreement takes four tokens at least.")
+            self._tell()
+            return
         self.told.say(
             f"{(found[0] > best).sum():,} of {found.shape[1]:,} neurons agree better than the best of "
             f"{SHUFFLES} × {found.shape[1]:,} by chance ({best:.2f}); {(found[0] < -best).sum():,} disagree as much. "

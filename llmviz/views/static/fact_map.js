@@ -3,10 +3,10 @@
 import { axisText, frame, h, markLegend, pieceText, plotIn, s, shorten, signKey, sizePlot } from "./kit.js";
 
 const MEANING = {
-  carries: "swapped, the twin's answer comes: it carries which of the two",
-  needed:
-    "off, the answer is lost; swapped, the twin's does not come: needed, but not what brings the one or the other",
-  neither: "off, the answer stays; swapped, the twin's does not come",
+  carries: "swapped, it brings more than half of the twin's answer: it carries which of the two",
+  needed: "swapped, it brings less than half; off, more than half of the answer is lost, with its control off less",
+  unclear: "swapped, it brings less than half; off, the answer is lost, but so it is with the control off",
+  neither: "swapped, it brings less than half; off, at least half of the answer stays",
 };
 
 export function render({ model, el }) {
