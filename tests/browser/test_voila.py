@@ -10,11 +10,13 @@ def test_a_notebook_as_a_dark_page(open_voila, name):
     assert lab.errors() == []
     assert lab.console == []
     assert lab.outside == []
-    expect(lab.picture("pipeline_map")).to_be_visible()
     expect(lab.page.locator("figure.llmviz[data-lv-theme=dark]").nth(2)).to_be_attached()
     # One that is hidden until something is chosen is drawn once it is shown.
     expect(lab.page.locator("figure.llmviz:not([data-lv-theme=dark]):visible")).to_have_count(0)
-    # The map's links lead to the other pages.
+
+
+def test_the_maps_links_lead_to_the_other_pages(open_voila):
+    lab = open_voila("00_the_loop")
     link = lab.picture("pipeline_map").get_by_role("link").first
     file = link.get_attribute("href")
     link.click()
