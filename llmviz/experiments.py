@@ -240,11 +240,6 @@ def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, "
     return np.exp(token_logprobs(trace, last=last))
 
 
-def loss(trace: Trace) -> float:
-    """Mean surprise, −ln(probability), of each token of the text but the first. NaN for a single token."""
-    return float(-token_logprobs(trace).mean()) if len(trace.tokens) > 1 else float("nan")
-
-
 def each_head_off(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
 ) -> Iterator[tuple[int, int, float]]:

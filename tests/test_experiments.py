@@ -278,16 +278,6 @@ def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch)
     np.testing.assert_allclose(parts.last, whole.last, rtol=1e-4, atol=1e-5)
 
 
-def test_loss_is_the_mean_surprise_of_each_next_token(tiny_model):
-    tokens = tiny_model.tokens_of(TEXT)
-    surprise = [
-        -math.log(float(Sampler().probs(tiny_model.trace(tokens[:n]).logits)[tokens[n]]))
-        for n in range(1, len(tokens))
-    ]
-    assert experiments.loss(tiny_model.trace(tokens)) == pytest.approx(np.mean(surprise), rel=1e-4)
-    assert math.isnan(experiments.loss(tiny_model.trace([5])))
-
-
 @pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(norm=False)])
 def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, edits, monkeypatch):
     tokens = tiny_model.tokens_of(TEXT)
