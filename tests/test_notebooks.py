@@ -178,6 +178,14 @@ def _cell_problems(cell, following) -> list[str]:
     return problems
 
 
+def test_some_figures_are_drawn_by_hand():
+    """matplotlib is among the packages for that: a heat map is no magic."""
+    assert {path.stem for path in NOTEBOOKS if "plt.show()" in path.read_text("utf-8")} >= {
+        "03_position",
+        "04_attention",
+    }
+
+
 def run_problems(notebook) -> list[str]:
     """Every exception and warning of a run: in outputs, and in what the widgets show."""
     problems = []
