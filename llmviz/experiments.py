@@ -3,9 +3,9 @@
     direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
     logit lens           the guess that the model would make at each depth
     switching off        one head at a time at zero, or a part at one token only
-    swapping             what heads hand over, taken from another run or from the mean of many (activation patching)
+    swapping             what a part adds, taken from another run or from the mean of many (activation patching)
     path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
-    swapping             a part does what it does in the run over another text (Meng et al. 2022, Geva et al. 2023)
+    knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
 
@@ -14,7 +14,7 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -247,10 +247,19 @@ def each_head_off(
 
     NaN where the numbers overflow. The last layer first, since a run takes over all layers before its edit.
     """
+    return _each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure)
+
+
+def _each_head(
+    model: Model,
+    tokens: Sequence[int],
+    edits: Callable[[tuple[int, int]], Edits],
+    measure: Callable[[Trace], float],
+) -> Iterator[tuple[int, int, float]]:
     model.trace(tokens)  # so that there is something to take over
     for layer in reversed(range(model.config.n_layers)):
         for head in range(model.config.n_heads):
-            yield layer, head, _measured(model, tokens, Edits(head={(layer, head): 0.0}), measure)
+            yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
 
 
 def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callable[[Trace], float]) -> float:
@@ -286,11 +295,11 @@ def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], int
     name = "z" if into == "v" else "scores"
     cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
 
-    def put_in(array: np.ndarray) -> np.ndarray:
+    def in_its_place(array: np.ndarray) -> np.ndarray:
         array[head] = cut
         return array
 
-    return _also(trace.edits, name, layer, put_in)
+    return _also(trace.edits, name, layer, in_its_place)
 
 
 def _also(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
@@ -364,14 +373,8 @@ def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: 
 
 
 def blind(layers: Iterable[int], query: int, key: int) -> Edits:
-    """Edits by which one token sees another no more, in some layers (attention knockout; Geva et al. 2023)."""
-
-    def hide(scores: np.ndarray) -> np.ndarray:
-        scores = scores.copy()
-        scores[:, query, key] = -np.inf
-        return scores
-
-    return Edits(at={("scores", layer): hide for layer in layers})
+    """Edits by which one token sees another no more, in all heads of some layers; see `looking_elsewhere`."""
+    return _knocked_out(dict.fromkeys(layers, slice(None)), [key], query)
 
 
 def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
@@ -502,7 +505,11 @@ def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], 
     for layer, head in heads:
         of_layer.setdefault(layer, []).append(head)
 
-    def hide(pattern: np.ndarray, some: list[int]) -> np.ndarray:
+    return _knocked_out(of_layer, sources, position)
+
+
+def _knocked_out(of_layer: Mapping[int, list[int] | slice], sources: Sequence[int], position: int) -> Edits:
+    def hide(pattern: np.ndarray, some: list[int] | slice) -> np.ndarray:
         row = pattern[some, position]
         row[:, list(sources)] = 0
         total = row.sum(axis=-1, keepdims=True)
@@ -524,14 +531,11 @@ def each_head_swapped(
 
     The last layer first, since a run takes over all layers before its edit.
     """
-    model.trace(tokens)  # so that there is something to take over
-    for layer, head in reversed(list(np.ndindex(z.shape[:2]))):
-        yield layer, head, _measured(model, tokens, swapped(z, [(layer, head)]), measure)
+    return _each_head(model, tokens, lambda one: swapped(z, [one]), measure)
 
 
-MAP_SIZE = (
-    32  # cells along one side of a small map; longer texts show the largest weight of each block of cells
-)
+# Cells along one side of a small map; longer texts show the largest weight of each block of cells.
+MAP_SIZE = 32
 
 
 @dataclass(frozen=True, eq=False)
