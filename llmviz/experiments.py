@@ -241,13 +241,14 @@ def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, "
 
 
 def each_head_off(
-    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float]
+    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], *, before: int | None = None
 ) -> Iterator[tuple[int, int, float]]:
     """Each attention head off in turn: yields its layer, its number, and what `measure` says of that run.
 
-    NaN where the numbers overflow. The last layer first, since a run takes over all layers before its edit.
+    before: only heads of the layers before this one. NaN where the numbers overflow. The last layer first, since a run
+    takes over all layers before its edit.
     """
-    return _each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure)
+    return _each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure, before)
 
 
 def _each_head(
@@ -255,9 +256,10 @@ def _each_head(
     tokens: Sequence[int],
     edits: Callable[[tuple[int, int]], Edits],
     measure: Callable[[Trace], float],
+    before: int | None = None,
 ) -> Iterator[tuple[int, int, float]]:
     model.trace(tokens)  # so that there is something to take over
-    for layer in reversed(range(model.config.n_layers)):
+    for layer in reversed(range(model.config.n_layers if before is None else before)):
         for head in range(model.config.n_heads):
             yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
 

@@ -256,25 +256,19 @@ class TwoHeads(Experiment):
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
-        done = 0
-        for layer in reversed(
-            range(self.reader[0])
-        ):  # the last first: a run takes over all layers before its edit
-            for head in range(n_heads):
-                try:
-                    run = short.trace(self.trace.tokens, Edits(head={(layer, head): 0}))
-                    self.effect[layer, head] = self._score(run) - before
-                except FloatingPointError:
-                    pass  # no number, so it stays blank
-                done += 1
-                yield done / total
-            self.grid.change(
-                values=four_axes(self.effect),
-                limit=1.0,
-                caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; blank: not "
-                "tried yet, or too late to change it. Dashed: the head itself. Click a head to see the two together",
-            )
-            self.grid.layout.display = ""
+        runs = experiments.each_head_off(short, self.trace.tokens, self._score, before=self.reader[0])
+        for done, (layer, head, score) in enumerate(runs, 1):
+            self.effect[layer, head] = score - before
+            if head == n_heads - 1:  # a layer is done
+                self.grid.change(
+                    values=four_axes(self.effect),
+                    limit=1.0,
+                    caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; blank: "
+                    "not tried yet, or too late to change it. Dashed: the head itself. Click a head to see the two "
+                    "together",
+                )
+                self.grid.layout.display = ""
+            yield done / total
         worst = experiments.strongest(-self.effect, 3)
         others = np.delete(
             np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)

@@ -82,11 +82,12 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
         )
         for ids, caption, marks in zip([*orders, heaps[0]], captions, [places, places, ()])
     ]
+    sentences = []
     for name, tokens in zip(("As it stands", "Swapped"), orders):
         probs = Sampler().probs(trace.model.trace(tokens).logits)
         words = (f"{isolated(trace.pieces[at])} {percent(probs[trace.tokens[at]])}" for at in places)
-        told.sentences = [*told.sentences, f"{name}, the next token is {', '.join(words)}."]
-    told.say(*told.sentences, shortened)
+        sentences.append(f"{name}, the next token is {', '.join(words)}.")
+    told.say(*sentences, shortened)
     return Explorer([*strips, told])
 
 
