@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from llmviz.ops import linear, softmax, tells_shapes, unchanged
+from llmviz.ops import linear, linear_backward, softmax, tells_shapes, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,28 @@ def project(
     heads, d_model, d_head = W.shape
     side_by_side = W.transpose(1, 0, 2).reshape(d_model, heads * d_head)
     return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
+
+
+def project_backward(
+    d_heads: Float[np.ndarray, "heads seq d_head"], W: Float[np.ndarray, "heads d_model d_head"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """d_x = Σ over heads of d_heads[h] @ W[h]ᵀ."""
+    heads, d_model, d_head = W.shape
+    return linear_backward(beside(d_heads), W.transpose(1, 0, 2).reshape(d_model, heads * d_head))
+
+
+def project_gradient(
+    d_heads: Float[np.ndarray, "heads seq d_head"], x: Float[np.ndarray, "seq d_model"]
+) -> Float[np.ndarray, "heads d_model d_head"]:
+    """d_W[h] = xᵀ d_heads[h], laid out in memory as W_Q, W_K and W_V are."""
+    heads, _, d_head = d_heads.shape
+    return (beside(d_heads).T @ x).reshape(heads, d_head, -1).transpose(0, 2, 1)
+
+
+def beside(heads: Float[np.ndarray, "heads seq d_head"]) -> Float[np.ndarray, "seq heads*d_head"]:
+    """The heads' vectors of each token in one row."""
+    n_heads, seq, d_head = heads.shape
+    return heads.transpose(1, 0, 2).reshape(seq, n_heads * d_head)
 
 
 @tells_shapes
@@ -91,6 +113,25 @@ def attention_scores(
     return (grouped @ k.transpose(0, 2, 1)).reshape(n_heads, seq, kv_seq)
 
 
+def attention_scores_backward(
+    d_scores: Float[np.ndarray, "n_heads seq kv_seq"],
+    q: Float[np.ndarray, "n_heads seq d_head"],
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    *,
+    scale: bool = True,
+) -> tuple[Float[np.ndarray, "n_heads seq d_head"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
+    """d_q = d_scores k / √d_head,  d_k = d_scoresᵀ q / √d_head, summed over the query heads that share a key head.
+
+    d_scores is 0 where the future was masked: the pattern there is 0 whatever the score.
+    """
+    n_kv_heads, kv_seq, d_head = k.shape
+    if scale:
+        d_scores = d_scores / np.sqrt(d_head, dtype=q.dtype)
+    grouped = d_scores.reshape(n_kv_heads, -1, kv_seq)
+    d_k = grouped.transpose(0, 2, 1) @ q.reshape(n_kv_heads, -1, d_head)
+    return (grouped @ k).reshape(q.shape), d_k
+
+
 def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
     """True where a query would look at a later token. The queries are the last `seq` of the `kv_seq` tokens."""
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
@@ -107,13 +148,41 @@ def mix(
     return (grouped @ v).reshape(n_heads, seq, d_head)
 
 
+def mix_backward(
+    d_z: Float[np.ndarray, "n_heads seq d_head"],
+    pattern: Float[np.ndarray, "n_heads seq kv_seq"],
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+) -> tuple[Float[np.ndarray, "n_heads seq kv_seq"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
+    """d_pattern = d_z · v,  d_v = patternᵀ d_z, summed over the query heads that share a value head."""
+    n_kv_heads, kv_seq, d_head = v.shape
+    grouped = d_z.reshape(n_kv_heads, -1, d_head)
+    d_v = pattern.reshape(n_kv_heads, -1, kv_seq).transpose(0, 2, 1) @ grouped
+    return (grouped @ v.transpose(0, 2, 1)).reshape(pattern.shape), d_v
+
+
 @tells_shapes
 def output(
     z: Float[np.ndarray, "n_heads seq d_head"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:
     """Σ over heads of z[h] @ W_O[h], as one product of the heads side by side."""
-    n_heads, seq, d_head = z.shape
-    return linear(z.transpose(1, 0, 2).reshape(seq, n_heads * d_head), W_O.reshape(n_heads * d_head, -1))
+    return linear(beside(z), W_O.reshape(-1, W_O.shape[-1]))
+
+
+def output_backward(
+    d_out: Float[np.ndarray, "seq d_model"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
+) -> Float[np.ndarray, "n_heads seq d_head"]:
+    """d_z[h] = d_out W_O[h]ᵀ."""
+    n_heads, d_head, d_model = W_O.shape
+    d_z = linear_backward(d_out, W_O.reshape(n_heads * d_head, d_model))
+    return d_z.reshape(len(d_out), n_heads, d_head).transpose(1, 0, 2)
+
+
+def output_gradient(
+    d_out: Float[np.ndarray, "seq d_model"], z: Float[np.ndarray, "n_heads seq d_head"]
+) -> Float[np.ndarray, "n_heads d_head d_model"]:
+    """d_W_O[h] = z[h]ᵀ d_out, laid out in memory as W_O is."""
+    n_heads, _, d_head = z.shape
+    return (d_out.T @ beside(z)).T.reshape(n_heads, d_head, -1)
 
 
 def without_first_token(

@@ -26,12 +26,38 @@ def embed(
     return W_E[np.asarray(tokens, dtype=np.int64)]
 
 
+def embed_gradient(
+    d_rows: Float[np.ndarray, "seq d_model"], tokens: Sequence[int] | Int[np.ndarray, " seq"], n_vocab: int
+) -> Float[np.ndarray, "n_vocab d_model"]:
+    """d_W_E: to each token's row what all its places in the text want; zero where a token doesn't stand."""
+    tokens = np.asarray(tokens, np.int64)
+    order = np.argsort(tokens, kind="stable")
+    used, starts = np.unique(tokens[order], return_index=True)
+    d_W_E = np.zeros((n_vocab, d_rows.shape[1]), d_rows.dtype)
+    d_W_E[used] = np.add.reduceat(d_rows[order], starts)
+    return d_W_E
+
+
 @tells_shapes
 def unembed(
     x: Float[np.ndarray, "seq d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
 ) -> Float[np.ndarray, "seq n_vocab"]:
     """Logits: how well each (normed) vector fits each token of the vocabulary."""
     return x @ W_U
+
+
+def unembed_backward(
+    d_logits: Float[np.ndarray, "seq n_vocab"], W_U: Float[np.ndarray, "d_model n_vocab"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """d_x = d_logits W_Uᵀ: towards the columns of the tokens that should score more, away from the others."""
+    return d_logits @ W_U.T
+
+
+def unembed_gradient(
+    d_logits: Float[np.ndarray, "seq n_vocab"], x: Float[np.ndarray, "seq d_model"]
+) -> Float[np.ndarray, "d_model n_vocab"]:
+    """d_W_U = xᵀ d_logits, laid out as the transpose of W_E is."""
+    return (d_logits.T @ x).T
 
 
 def cosine_similarity(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.ops import linear, silu, tells_shapes, unchanged
+from llmviz.ops import linear, linear_backward, silu, silu_backward, tells_shapes, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,40 @@ def swiglu(
     up = linear(x, W_up)
     hidden = edit("hidden", silu(gate) * up)
     return FFNTrace(gate, up, hidden, edit("ffn_out", linear(hidden, W_down)))
+
+
+@dataclass(frozen=True, eq=False)
+class FFNBackward:
+    """How the loss changes with each array of one feed-forward layer. The gradient of a matrix is
+    `ops.linear_gradient` of what came out of it and what went in: W_gate's of gate and x, W_down's of d_out and hidden.
+    """
+
+    gate: Float[np.ndarray, "seq d_ff"]
+    up: Float[np.ndarray, "seq d_ff"]
+    x: Float[np.ndarray, "seq d_model"]
+
+
+def swiglu_backward(
+    d_out: Float[np.ndarray, "seq d_model"],
+    trace: FFNTrace,
+    W_gate: Float[np.ndarray, "d_model d_ff"],
+    W_up: Float[np.ndarray, "d_model d_ff"],
+    W_down: Float[np.ndarray, "d_ff d_model"],
+) -> FFNBackward:
+    """d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
+    d_x = d_gate W_gateᵀ + d_up W_upᵀ.
+    """
+    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), trace.gate, trace.up)
+    return FFNBackward(d_gate, d_up, linear_backward(d_gate, W_gate) + linear_backward(d_up, W_up))
+
+
+def gated_backward(
+    d_hidden: Float[np.ndarray, "seq d_ff"],
+    gate: Float[np.ndarray, "seq d_ff"],
+    up: Float[np.ndarray, "seq d_ff"],
+) -> tuple[Float[np.ndarray, "seq d_ff"], Float[np.ndarray, "seq d_ff"]]:
+    """From hidden = silu(gate) * up back to (d_gate, d_up): a product, so each gets the other's value."""
+    return silu_backward(d_hidden * up, gate), d_hidden * silu(gate)
 
 
 def neuron_contributions(

@@ -3,6 +3,9 @@
 softmax(x)_i  = exp(x_i) / sum_j exp(x_j)           scores become shares that sum to one
 rms_norm(x)   = weight * x / sqrt(mean(x²) + eps)   the same direction, a standard length
 silu(x)       = x / (1 + exp(-x))                   a soft "pass if positive"
+
+Each goes backwards as well, for training: `…_backward` takes how the loss changes with what a function gave (d_out)
+and gives how it changes with what came in; `…_gradient` gives how it changes with what was learned.
 """
 
 import functools
@@ -65,6 +68,15 @@ def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
     return shares
 
 
+def softmax_backward(
+    d_shares: Float[np.ndarray, "*axes n"], shares: Float[np.ndarray, "*axes n"]
+) -> Float[np.ndarray, "*axes n"]:
+    """d_x_i = shares_i * (d_i - sum_j d_j shares_j): a share that grows takes from all others."""
+    d_x = d_shares - np.einsum("...n,...n->...", d_shares, shares)[..., None]
+    d_x *= shares
+    return d_x
+
+
 @tells_shapes
 def rms_norm(
     x: Float[np.ndarray, "*axes d_model"], weight: Float[np.ndarray, " d_model"], *, eps: float
@@ -72,6 +84,23 @@ def rms_norm(
     """Rescale every vector to a root-mean-square of one, then by a learned weight (Zhang & Sennrich 2019)."""
     mean_square = np.square(x).mean(axis=-1, keepdims=True)
     return x / np.sqrt(mean_square + np.float32(eps)) * weight
+
+
+def rms_norm_backward(
+    d_out: Float[np.ndarray, "*axes d_model"],
+    x: Float[np.ndarray, "*axes d_model"],
+    weight: Float[np.ndarray, " d_model"],
+    *,
+    eps: float,
+) -> tuple[Float[np.ndarray, "*axes d_model"], Float[np.ndarray, " d_model"]]:
+    """d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n, with g = d_out * weight, n = x / r, r = sqrt(mean(x²) + eps).
+
+    What points along x is taken away: the norm undoes it.
+    """
+    r = np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + np.float32(eps))
+    n, g = x / r, d_out * weight
+    d_x = (g - n * (g * n).mean(axis=-1, keepdims=True)) / r
+    return d_x, (d_out * n).reshape(-1, len(weight)).sum(axis=0)
 
 
 def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
@@ -83,6 +112,14 @@ def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     return half + half * np.tanh(half)
 
 
+def silu_backward(
+    d_out: Float[np.ndarray, "*axes"], x: Float[np.ndarray, "*axes"]
+) -> Float[np.ndarray, "*axes"]:
+    """d_x = d_out * s * (1 + x (1 - s)), with s the logistic sigmoid of x."""
+    s = np.float32(0.5) * (1 + np.tanh(x * np.float32(0.5)))
+    return d_out * s * (1 + x * (1 - s))
+
+
 def linear(
     x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_out"]:
@@ -92,3 +129,17 @@ def linear(
     stored matrix stands on the left; for many rows the plain order wins.
     """
     return (W.T @ x.T).T if len(x) <= 64 else x @ W
+
+
+def linear_backward(
+    d_out: Float[np.ndarray, "seq d_out"], W: Float[np.ndarray, "d_in d_out"]
+) -> Float[np.ndarray, "seq d_in"]:
+    """d_x = d_out Wᵀ: each input is blamed for the outputs that it went into, as strongly as it did."""
+    return linear(d_out, W.T)
+
+
+def linear_gradient(
+    d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]
+) -> Float[np.ndarray, "d_in d_out"]:
+    """d_W = xᵀ d_out, summed over the tokens; laid out in memory as the matrices are."""
+    return (d_out.T @ x).T

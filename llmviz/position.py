@@ -56,6 +56,16 @@ def rotate(
     return turned
 
 
+def rotate_backward(
+    d_turned: Float[np.ndarray, "*heads seq d_head"],
+    angles: Float[np.ndarray, "seq n_pairs"],
+    *,
+    layout: Layout = "adjacent",
+) -> Float[np.ndarray, "*heads seq d_head"]:
+    """Turn back by the same angle: the transpose of a rotation is its inverse."""
+    return rotate(d_turned, -angles, layout=layout)
+
+
 def pair_slices(d_head: int, layout: Layout) -> tuple[slice, slice]:
     """Where the first and the second number of each pair lie in a vector."""
     if layout == "adjacent":
