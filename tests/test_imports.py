@@ -37,6 +37,18 @@ MAY_KNOW = {
         "attention",
         "position",
     },  # runs the model and measures; turns hands back
+    # the stages backwards, composed
+    "training": {
+        "ops",
+        "weights",
+        "threads",
+        "model",
+        "tokenization",
+        "embeddings",
+        "position",
+        "attention",
+        "ffn",
+    },
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
@@ -44,7 +56,7 @@ KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "edits", "experiments", "ops", "tokenization", "sampling"}
+ANY_VIEW = {"", "model", "training", "edits", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, and the map that leads through all stages.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
 
@@ -109,9 +121,9 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """Experiments measure a run in the stages' own terms; they make none."""
+    """And training, backwards. Experiments measure a run in the stages' own terms; they make none."""
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "experiments"}
+    assert composing == {"model", "training", "experiments"}
 
 
 def test_the_checks_know_numpy_only():

@@ -1,0 +1,545 @@
+"""The stages backwards: how a model learns.
+
+    forward     the text goes through the model; each token's surprise says how wrong the guess before it was
+    backward    from the surprise back through every stage: how does it change with each number? (the chain rule;
+                Rumelhart, Hinton & Williams 1986)
+    step        every number moves a little, against its gradient (Adam; Kingma & Ba 2014)
+
+    pretrain    from noise, on a text                   finetune    a few numbers beside those of a finished model
+
+Several texts of one length are trained side by side: their tokens are rows like any others, and in attention, where a
+token must see its own text only, each text has heads of its own.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from llmviz import attention, embeddings, ffn, ops, position, tokenization
+from llmviz.model import Model
+from llmviz.threads import share_cores
+from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weights, stored
+
+TOKENS_A_STEP = 1024
+LONGEST = 1024  # tokens of one conversation
+HELD_OUT = 0.1  # the last tenth of a text is never trained on
+MEASURE_EVERY = 20  # steps
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A change of a matrix in few numbers: W + down @ up (LoRA; Hu et al. 2021)."""
+
+    down: Float[np.ndarray, "d_in rank"]
+    up: Float[np.ndarray, "rank d_out"]
+
+    def forward(self, x: Float[np.ndarray, "seq d_in"]) -> Float[np.ndarray, "seq d_out"]:
+        """What the change adds to x @ W."""
+        return (x @ self.down) @ self.up
+
+    def backward(self, d_out: Float[np.ndarray, "seq d_out"]) -> Float[np.ndarray, "seq d_in"]:
+        """What it adds to d_out @ Wᵀ."""
+        return (d_out @ self.up.T) @ self.down.T
+
+    def gradient(self, d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]) -> "LowRank":
+        """d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
+        return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
+
+
+Update = Mapping[tuple[int, str], LowRank]  # by layer and the name of the matrix: W_gate, W_up, W_down
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a training stands after a step; step 0 is before the first."""
+
+    step: int
+    seconds: float  # of work, pauses left out
+    loss: float  # nats a token: of this step's texts; in fine-tuning, the mean of what each conversation cost last
+    held_out: float | None  # the same on the part of the text that is never trained on, measured now and then
+    start: Model = field(repr=False)
+    update: Update | None = field(repr=False, default=None)  # what fine-tuning has changed so far
+
+    @cached_property
+    def model(self) -> Model:
+        """The model as it is now, for everything that a model is for. Later steps do not change it."""
+        return self.start if self.update is None else updated(self.start, self.update)
+
+
+# --- backwards -------------------------------------------------------------------------------------------------------
+
+
+def loss_and_gradients(
+    model: Model,
+    tokens: str | Sequence[int] | Int[np.ndarray, " seq"],
+    counted: Sequence[bool] | Bool[np.ndarray, " seq"] | None = None,
+) -> tuple[float, Weights]:
+    """The mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
+
+    counted: which tokens count; the first has no guess before it and never does. The gradients have the fields and
+    shapes of the model's weights; where one table serves both ends, W_E holds the sum and W_U is its transpose.
+    ValueError where no token counts.
+    """
+    tokens = model.tokens_of(tokens)
+    counted = np.ones(len(tokens), bool) if counted is None else np.asarray(counted, bool)
+    if counted.shape != (len(tokens),):
+        raise ValueError(f"counted marks each of the {len(tokens)} tokens; got {len(counted)} marks")
+    if not counted[1:].any():
+        raise ValueError("no token counts: a loss needs at least one token that another stands before")
+    return _loss_and_gradients(model.weights, np.array([tokens]), counted[None])
+
+
+def input_gradients(
+    model: Model, tokens: Sequence[int], d_logits: Float[np.ndarray, " n_vocab"]
+) -> Float[np.ndarray, "seq d_model"]:
+    """How d_logits · logits, after the last token, changes with each token's embedding."""
+    weights = model.weights
+    x, kept = _forward(weights, np.array([tokens]))
+    normed = ops.rms_norm(x[-1:], weights.final_norm, eps=weights.config.norm_eps)
+    d_x = np.zeros_like(x)
+    d_normed = embeddings.unembed_backward(d_logits[None].astype(normed.dtype), weights.W_U)
+    d_x[-1:], _ = ops.rms_norm_backward(d_normed, x[-1:], weights.final_norm, eps=weights.config.norm_eps)
+    for layer in reversed(kept):
+        d_x = _block_backward(d_x, layer, weights.config).x
+    return d_x
+
+
+def surprise_and_gradient(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"]]:
+    """Of each guess: the surprise at its token in nats, and d_logits = probs - (1 for that token, 0 for the others)."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    rows = np.arange(len(tokens))
+    at_tokens = shifted[rows, tokens]
+    np.exp(shifted, out=shifted)
+    total = shifted.sum(axis=-1)
+    shifted /= total[:, None]
+    shifted[rows, tokens] -= 1
+    return np.log(total) - at_tokens, shifted
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """What one layer's way forward leaves for the way back. In q, k, v, pattern each text has heads of its own."""
+
+    w: LayerWeights
+    x: Float[np.ndarray, "rows d_model"]
+    normed: Float[np.ndarray, "rows d_model"]
+    angles: Float[np.ndarray, "seq n_pairs"]
+    q: Float[np.ndarray, "texts_and_heads seq d_head"]
+    k: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
+    v: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
+    pattern: Float[np.ndarray, "texts_and_heads seq seq"]
+    z: Float[np.ndarray, "n_heads rows d_head"]
+    mid: Float[np.ndarray, "rows d_model"]
+    mid_normed: Float[np.ndarray, "rows d_model"]
+    ffn: ffn.FFNTrace
+    update: Mapping[str, LowRank]
+
+
+@dataclass(frozen=True, eq=False)
+class _LayerBackward:
+    """How the loss changes with what a layer computed; q and k before they are turned."""
+
+    x: Float[np.ndarray, "rows d_model"]
+    attention_norm: Float[np.ndarray, " d_model"]
+    q: Float[np.ndarray, "n_heads rows d_head"]
+    k: Float[np.ndarray, "n_kv_heads rows d_head"]
+    v: Float[np.ndarray, "n_kv_heads rows d_head"]
+    mid: Float[np.ndarray, "rows d_model"]  # also of attention's out, since mid = x + out
+    ffn_norm: Float[np.ndarray, " d_model"]
+    gate: Float[np.ndarray, "rows d_ff"]
+    up: Float[np.ndarray, "rows d_ff"]
+    out: Float[np.ndarray, "rows d_model"]  # of the FFN's out
+
+
+def _loss_and_gradients(
+    weights: Weights, tokens: Int[np.ndarray, "texts seq"], counted: Bool[np.ndarray, "texts seq"]
+) -> tuple[float, Weights]:
+    eps, tied = weights.config.norm_eps, np.may_share_memory(weights.W_E, weights.W_U)
+    x, kept = _forward(weights, tokens)
+    d_x, loss, d_logits, normed, rows = _from_the_loss(weights, x, tokens, counted)
+    d_W_U = embeddings.unembed_gradient(d_logits, normed)
+    del d_logits
+    d_rows, d_final_norm = ops.rms_norm_backward(d_x, x[rows], weights.final_norm, eps=eps)
+    d_x = np.zeros_like(x)
+    d_x[rows] = d_rows
+    layers = []
+    for layer in reversed(kept):
+        back = _block_backward(d_x, layer, weights.config)
+        layers.append(_layer_gradients(layer, back))
+        d_x = back.x
+    d_W_E = embeddings.embed_gradient(d_x, tokens.ravel(), len(weights.W_E))
+    if tied:
+        d_W_E += d_W_U.T
+        d_W_U = d_W_E.T
+    gradients = replace(
+        weights, W_E=d_W_E, layers=tuple(reversed(layers)), final_norm=d_final_norm, W_U=d_W_U
+    )
+    return loss, gradients
+
+
+def _from_the_loss(weights, x, tokens, counted):
+    """d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
+    rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
+    wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
+    normed = ops.rms_norm(x[rows], weights.final_norm, eps=weights.config.norm_eps)
+    surprises, d_logits = surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
+    d_logits /= len(rows)
+    return (
+        embeddings.unembed_backward(d_logits, weights.W_U),
+        float(surprises.mean(dtype=np.float64)),
+        d_logits,
+        normed,
+        rows,
+    )
+
+
+def _forward(
+    weights: Weights,
+    tokens: Int[np.ndarray, "texts seq"],
+    *,
+    x: Float[np.ndarray, "rows d_model"] | None = None,
+    layers: range | None = None,
+    update: Update | None = None,
+) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
+    """All layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
+    config = weights.config
+    texts, seq = tokens.shape
+    x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
+    angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
+    kept = []
+    for layer in layers or range(config.n_layers):
+        changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
+        kept.append(_block(weights.layers[layer], config, x, texts, angles, changed))
+        x = kept[-1].mid + kept[-1].ffn.out
+    return x, kept
+
+
+def _block(w, config, x, texts, angles, update) -> _Layer:
+    share_cores()
+    normed = ops.rms_norm(x, w.attention_norm, eps=config.norm_eps)
+    q, k, v = (_own_heads(attention.project(normed, W), texts) for W in (w.W_Q, w.W_K, w.W_V))
+    q, k = position.rotate(q, angles), position.rotate(k, angles)
+    scores = attention.attention_scores(q, k)
+    np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))
+    pattern = ops.softmax(scores)
+    z = _own_rows(attention.mix(pattern, v), texts)
+    mid = x + attention.output(z, w.W_O)
+    mid_normed = ops.rms_norm(mid, w.ffn_norm, eps=config.norm_eps)
+    if update:
+        trace = _low_rank_ffn(mid_normed, w, update)
+    else:
+        trace = ffn.swiglu(mid_normed, w.W_gate, w.W_up, w.W_down)
+    return _Layer(w, x, normed, angles, q, k, v, pattern, z, mid, mid_normed, trace, update)
+
+
+def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
+    share_cores()
+    w, eps, texts, d_out = layer.w, config.norm_eps, len(layer.q) // config.n_heads, d_x
+    if layer.update:
+        back = _low_rank_ffn_backward(d_out, layer)
+    else:
+        back = ffn.swiglu_backward(d_out, layer.ffn, w.W_gate, w.W_up, w.W_down)
+    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, layer.mid, w.ffn_norm, eps=eps)
+    d_mid += d_out
+    d_z = _own_heads(attention.output_backward(d_mid, w.W_O), texts)
+    d_pattern, d_v = attention.mix_backward(d_z, layer.pattern, layer.v)
+    d_scores = ops.softmax_backward(d_pattern, layer.pattern)
+    d_q, d_k = attention.attention_scores_backward(d_scores, layer.q, layer.k)
+    d_q, d_k = (position.rotate_backward(d, layer.angles) for d in (d_q, d_k))
+    d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
+    d_normed = attention.project_backward(d_q, w.W_Q)
+    d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
+    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, layer.x, w.attention_norm, eps=eps)
+    d_x += d_mid
+    return _LayerBackward(d_x, d_attention_norm, d_q, d_k, d_v, d_mid, d_ffn_norm, back.gate, back.up, d_out)
+
+
+def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
+    """Each matrix's gradient: what came in, times what should change in what came out."""
+    return LayerWeights(
+        attention_norm=back.attention_norm,
+        W_Q=attention.project_gradient(back.q, layer.normed),
+        W_K=attention.project_gradient(back.k, layer.normed),
+        W_V=attention.project_gradient(back.v, layer.normed),
+        W_O=attention.output_gradient(back.mid, layer.z),
+        ffn_norm=back.ffn_norm,
+        W_gate=ops.linear_gradient(back.gate, layer.mid_normed),
+        W_up=ops.linear_gradient(back.up, layer.mid_normed),
+        W_down=ops.linear_gradient(back.out, layer.ffn.hidden),
+    )
+
+
+def _own_heads(x: Float[np.ndarray, "heads rows d_head"], texts: int) -> np.ndarray:
+    """[heads, texts * seq, d_head] -> [texts * heads, seq, d_head]: query heads stay beside their key head's others."""
+    heads, rows, d_head = x.shape
+    return x.reshape(heads, texts, rows // texts, d_head).swapaxes(0, 1).reshape(texts * heads, -1, d_head)
+
+
+def _own_rows(x: Float[np.ndarray, "texts_and_heads seq d_head"], texts: int) -> np.ndarray:
+    """And back."""
+    n, seq, d_head = x.shape
+    return x.reshape(texts, n // texts, seq, d_head).swapaxes(0, 1).reshape(n // texts, texts * seq, d_head)
+
+
+class Adam:
+    """Moves numbers against their gradient, each by about `lr` where the gradient is steady (Kingma & Ba 2014).
+
+    Divides the mean gradient by its usual size, so that one lr fits all; the means forget within some 10 and 100 steps.
+    """
+
+    def __init__(self, n: int, betas: tuple[float, float] = (0.9, 0.99)):
+        self.betas, self.t = betas, 0
+        self.mean, self.square = np.zeros((2, n), np.float32)
+
+    def step(
+        self, numbers: Float[np.ndarray, " n"], gradient: Float[np.ndarray, " n"], lr: float
+    ) -> Float[np.ndarray, " n"]:
+        """The numbers after one step, as a new array."""
+        self.t += 1
+        for kept, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
+            kept *= np.float32(beta)
+            kept += np.float32(1 - beta) * new
+        steady, usual = (1 - beta**self.t for beta in self.betas)  # the means began at zero
+        size = np.sqrt(self.square / np.float32(usual)) + np.float32(1e-8)
+        return numbers - np.float32(lr / steady) * self.mean / size
+
+
+# --- from noise ------------------------------------------------------------------------------------------------------
+
+
+def pretrain(
+    text: str,
+    config: Config,
+    *,
+    seconds: float = 60,
+    steps: int | None = None,
+    seed: int = 0,
+    vocabulary: int = 512,
+    lr: float = 4e-3,
+) -> Iterator[Progress]:
+    """Train a model of these sizes from noise on a text: its own tokens first (BPE), then 1,024 of them a step.
+
+    Ends after `steps`, or after `seconds` of work where no steps are given; the same seed and steps give the same
+    model. config.n_vocab is taken from the vocabulary. The last tenth of the text is held out. Yields a `Progress`
+    before the first step and after each; stop by taking no more. ValueError for a text that is too short and for sizes
+    that don't fit together; FloatingPointError where the loss runs away.
+    """
+    _positive(lr=lr, seconds=seconds, vocabulary=vocabulary)
+    lists = tokenization.train_vocabulary(text, vocabulary)
+    config = replace(config, n_vocab=len(lists["tokens"]))
+    model = Model(random_weights(config, seed, vocabulary=lists))
+    tokens = np.array(model.tokenizer.encode(text))
+    n_held_out = int(len(tokens) * HELD_OUT)
+    if n_held_out < 10:
+        raise ValueError(
+            f"the text gives {len(tokens)} tokens; training needs at least {10 / HELD_OUT:.0f}, and some "
+            "100,000 letters to learn words"
+        )
+    return _pretrain(model, tokens[:-n_held_out], tokens[-n_held_out:], seconds, steps, seed, lr)
+
+
+def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Progress]:
+    config, lists = model.config, model.weights.vocabulary
+    rng = np.random.default_rng(seed)
+    length = min(config.n_ctx, len(held_out) - 1)
+    texts = max(1, TOKENS_A_STEP // length)
+    flat = np.concatenate([array.ravel() for array in stored(model.weights).values()])
+    adam = Adam(len(flat))
+    control = _windows(held_out, np.linspace(0, len(held_out) - length, 4 * texts).astype(int), length)
+    measured, step, worked = _loss(model.weights, control), 0, 0.0
+    yield Progress(0, worked, measured, measured, model)
+    while step < steps if steps is not None else worked < seconds:
+        began = time.perf_counter()
+        done = step / steps if steps is not None else worked / seconds
+        step += 1
+        batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
+        loss, gradients = _loss_and_gradients(model.weights, batch, np.ones(batch.shape, bool))
+        _not_astray(loss, math.log(config.n_vocab), step, lr)
+        gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
+        gradient *= min(1.0, 1 / float(np.linalg.norm(gradient)))  # one odd batch must not throw it
+        flat = adam.step(flat, gradient, lr * min(1, step / 20) * (1 - 0.9 * done))
+        model = Model(from_flat(flat, config, lists))
+        if step % MEASURE_EVERY == 0:
+            measured = _loss(model.weights, control)
+        worked += time.perf_counter() - began
+        yield Progress(step, worked, loss, measured, model)
+
+
+def _windows(
+    tokens: Int[np.ndarray, " n"], starts: Int[np.ndarray, " texts"], length: int
+) -> Int[np.ndarray, "texts length"]:
+    return tokens[starts[:, None] + np.arange(length)]
+
+
+def _loss(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> float:
+    x, _ = _forward(weights, tokens)
+    return _from_the_loss(weights, x, tokens, np.ones(tokens.shape, bool))[1]
+
+
+# --- a finished model, a little further ------------------------------------------------------------------------------
+
+
+def finetune(
+    model: Model,
+    conversations: Sequence[Sequence[Mapping[str, str]]],
+    *,
+    steps: int = 32,
+    rank: int = 8,
+    layers: Sequence[int] | None = None,
+    lr: float = 3e-3,
+    seed: int = 0,
+) -> Iterator[Progress]:
+    """Teach a chat model by example: low-rank changes of the FFN matrices of some layers (LoRA; Hu et al. 2021).
+
+    conversations: messages as for `encode_chat`; only the assistant's tokens count. One of them a step, each once a
+    round. layers: the last third, if not given. The model's own numbers stay as they are: `Progress.update` is all
+    that is learned, and `Progress.model` shares everything else. ValueError for a conversation that has no answer or
+    more than 1,024 tokens; FloatingPointError where the loss runs away.
+    """
+    _positive(steps=steps, rank=rank, lr=lr)
+    n_layers = model.config.n_layers
+    layers = range(n_layers - max(1, n_layers // 3), n_layers) if layers is None else sorted(set(layers))
+    if not layers or not 0 <= layers[0] <= layers[-1] < n_layers:
+        raise ValueError(f"layers are some of 0 to {n_layers - 1}; got {list(layers)}")
+    if not conversations:
+        raise ValueError("there is no conversation to learn from; give at least one question with its answer")
+    lessons = [_lesson(model, number, messages) for number, messages in enumerate(conversations, 1)]
+    return _finetune(model, lessons, steps, rank, list(layers), lr, seed)
+
+
+def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray]:
+    """A conversation's tokens, and which of them the assistant said."""
+    tokens = np.array(model.tokenizer.encode_chat(messages, add_reply=False))
+    said = np.zeros(len(tokens), bool)
+    encode = model.tokenizer.encode
+    for i, message in enumerate(messages):
+        if message["role"] == "assistant" and message["content"].strip():
+            end = len(model.tokenizer.encode_chat(messages[: i + 1], add_reply=False))
+            whole = encode(f"assistant\n{message['content']}")
+            last = (
+                end - len(encode("\n")) - 1
+            )  # the token that ends the answer; it counts, the line break doesn't
+            said[last - len(whole) + len(encode("assistant\n")) : last + 1] = True
+    if not said.any():
+        raise ValueError(
+            f"conversation {number} has no answer: its messages need one of the role 'assistant'"
+        )
+    if len(tokens) > LONGEST:
+        raise ValueError(f"conversation {number} has {len(tokens)} tokens; it can have {LONGEST} at most")
+    return tokens[None], said[None]
+
+
+def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progress]:
+    weights, config, rng = model.weights, model.config, np.random.default_rng(seed)
+    update = {
+        (layer, name): _no_change(getattr(weights.layers[layer], name), rank, rng)
+        for layer in layers
+        for name in CHANGED
+    }
+    adam, order, costs = Adam(len(_flat(update))), [], {}
+    running = range(layers[0], config.n_layers)
+    # the layers below stay as they are, and so does what they make of each conversation
+    streams = [_forward(weights, tokens, layers=range(layers[0]))[0] for tokens, _ in lessons]
+    worked = 0.0
+    for step in range(1, steps + 1):
+        began = time.perf_counter()
+        order = order or rng.permutation(len(lessons)).tolist()
+        which = order.pop()
+        tokens, said = lessons[which]
+        x, kept = _forward(weights, tokens, x=streams[which], layers=running, update=update)
+        d_normed, costs[which], _, _, rows = _from_the_loss(weights, x, tokens, said)
+        _not_astray(costs[which], math.log(config.n_vocab), step, lr)
+        d_x = np.zeros_like(x)
+        d_x[rows], _ = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=config.norm_eps)
+        gradient = {}
+        for number, layer in zip(reversed(running), reversed(kept)):
+            back = _block_backward(d_x, layer, config)
+            for name, low in layer.update.items():
+                gradient[number, name] = low.gradient(*_around(name, layer, back))
+            d_x = back.x
+        along = _flat({key: gradient[key] for key in update})
+        update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
+        worked += time.perf_counter() - began
+        yield Progress(step, worked, float(np.mean(list(costs.values()))), None, model, update)
+
+
+CHANGED = ("W_gate", "W_up", "W_down")
+
+
+def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
+    """How the loss changes with what a matrix of the FFN gave, and what it got."""
+    given = {"W_gate": back.gate, "W_up": back.up, "W_down": back.out}[name]
+    return given, layer.ffn.hidden if name == "W_down" else layer.mid_normed
+
+
+def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
+    """Where fine-tuning begins: random directions to read, nothing written yet."""
+    d_in, d_out = W.shape
+    down = rng.normal(size=(d_in, rank)) / np.sqrt(d_in)
+    return LowRank(down.astype(np.float32), np.zeros((rank, d_out), np.float32))
+
+
+def _flat(update: Update) -> Float[np.ndarray, " n"]:
+    return np.concatenate([part.ravel() for low in update.values() for part in (low.down, low.up)])
+
+
+def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
+    """The numbers of `flat`, in the shapes of `update`."""
+    parts = [part for low in update.values() for part in (low.down, low.up)]
+    cut = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
+    parts = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
+    return {key: LowRank(next(parts), next(parts)) for key in update}
+
+
+def _low_rank_ffn(x: Float[np.ndarray, "rows d_model"], w: LayerWeights, low: Mapping[str, LowRank]):
+    """`ffn.swiglu` with W + down @ up in place of each W, which is never formed."""
+    gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
+    up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
+    hidden = ops.silu(gate) * up
+    return ffn.FFNTrace(gate, up, hidden, ops.linear(hidden, w.W_down) + low["W_down"].forward(hidden))
+
+
+def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Layer) -> ffn.FFNBackward:
+    w, low = layer.w, layer.update
+    d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
+    d_gate, d_up = ffn.gated_backward(d_hidden, layer.ffn.gate, layer.ffn.up)
+    d_x = ops.linear_backward(d_gate, w.W_gate) + low["W_gate"].backward(d_gate)
+    return ffn.FFNBackward(d_gate, d_up, d_x + ops.linear_backward(d_up, w.W_up) + low["W_up"].backward(d_up))
+
+
+def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
+    """The model with `amount` times the update added: 0 is the model as it was, 1 as it was trained.
+
+    Only the matrices that change are new: 3.5 MB each, with the default model.
+    """
+    layers = list(model.weights.layers)
+    for (layer, name), low in update.items():
+        W = getattr(layers[layer], name)
+        changed = low.up.T @ (np.float32(amount) * low.down.T)  # in the order in which matrices lie in memory
+        changed += W.T
+        layers[layer] = replace(layers[layer], **{name: changed.T})
+    new = Model(replace(model.weights, layers=tuple(layers)))
+    vars(new)["tokenizer"] = model.tokenizer  # the same: a second one would be 28 MB
+    return new
+
+
+def _positive(**numbers: float) -> None:
+    for name, number in numbers.items():
+        if not 0 < number < math.inf:
+            raise ValueError(f"{name} must be more than 0, got {number}")
+
+
+def _not_astray(loss: float, knowing_nothing: float, step: int, lr: float) -> None:
+    """FloatingPointError once the guesses are worse than those of a model that knows nothing, or are none."""
+    if not loss < 2 * knowing_nothing:  # NaN lands here as well
+        raise FloatingPointError(
+            f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, where equal chances for all "
+            f"tokens give {knowing_nothing:.1f}. With lr={lr:g} each step overshoots; try lr=3e-3 or less."
+        )
