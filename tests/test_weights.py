@@ -3,11 +3,13 @@
 import errno
 import hashlib
 import json
+import math
 import os
 import random
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gguf
@@ -17,7 +19,7 @@ import tiny_gguf
 from tiny_gguf import VARIANTS, Tiny, variant
 
 import llmviz
-from llmviz import download, weights
+from llmviz import download, tokenization, weights
 
 SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer"
 
@@ -636,3 +638,124 @@ def test_a_path_may_start_with_a_tilde(path, cache, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(path.parent))
     monkeypatch.setenv("LLMVIZ_HOME", str(cache))
     assert llmviz.load(f"~/{path.name}", progress=False).config.d_model == 32
+
+
+# Weights from noise, in one array
+
+
+SIZES = weights.Config(
+    n_layers=3,
+    n_heads=6,
+    n_kv_heads=2,
+    d_model=48,
+    d_head=10,
+    d_ff=80,
+    n_vocab=257,
+    n_ctx=64,
+    rope_base=10_000.0,
+    norm_eps=1e-5,
+)
+VOCABULARY = tokenization.train_vocabulary("")
+
+
+def test_the_number_of_parameters_by_formula_is_the_number_of_numbers(tiny_path, cache):
+    for name in ("full", "single"):
+        w = load(tiny_path(name), cache)
+        assert w.config.n_parameters == sum(
+            array.size for array in tiny_gguf.tensors(VARIANTS[name]).values()
+        )
+    shapes = weights.tensor_shapes(SIZES, tied=True)  # d_model is not n_heads * d_head here
+    assert SIZES.n_parameters == sum(math.prod(shape) for shape in shapes.values())
+
+
+def test_random_weights_have_the_shapes_of_the_formulas():
+    w = weights.random_weights(SIZES, vocabulary=VOCABULARY)
+    found = named(w)
+    assert {name: array.shape for name, array in found.items()} == weights.tensor_shapes(SIZES, tied=False)
+    assert all(array.dtype == np.float32 for array in found.values())
+    np.testing.assert_array_equal(w.W_U, w.W_E.T)
+    assert w.config == SIZES
+    assert w.vocabulary == VOCABULARY
+
+
+def test_random_weights_are_noise_of_the_published_size():
+    for name, array in named(weights.random_weights(SIZES, vocabulary=VOCABULARY)).items():
+        if name.endswith("norm.weight"):
+            assert (array == 1).all()
+            continue
+        writes = name.endswith(("attn_output.weight", "ffn_down.weight"))
+        assert array.std() == pytest.approx(0.02 / math.sqrt(6) if writes else 0.02, rel=0.05), name
+        assert abs(array.mean()) < 5 * array.std() / math.sqrt(array.size)
+
+
+def test_a_seed_gives_the_same_numbers_and_another_seed_others():
+    first, again, other = (
+        np.concatenate(
+            [a.ravel() for a in named(weights.random_weights(SIZES, seed, vocabulary=VOCABULARY)).values()]
+        )
+        for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.isclose(first, other).all()
+
+
+def test_the_weights_are_views_of_the_flat_array():
+    flat = np.arange(SIZES.n_parameters, dtype=np.float32)
+    w = weights.from_flat(flat, SIZES, VOCABULARY)
+    arrays = weights.stored(w)
+    assert {name: a.shape for name, a in arrays.items()} == weights.tensor_shapes(SIZES, tied=True)
+    np.testing.assert_array_equal(np.concatenate([a.ravel() for a in arrays.values()]), flat)
+    flat *= 0
+    for name, array in (arrays | named(w)).items():
+        assert not array.any(), name
+    for array in arrays.values():
+        array += 1  # and from the arrays to the flat one
+    assert (flat == 1).all()
+
+
+def test_random_weights_lie_in_one_array():
+    w = weights.random_weights(SIZES, vocabulary=VOCABULARY)
+    (flat,) = {
+        id(a.base): a.base for a in (w.W_E, w.W_U, w.final_norm, w.layers[2].W_O, w.layers[0].W_K)
+    }.values()
+    assert flat.shape == (SIZES.n_parameters,)
+    np.testing.assert_array_equal(np.concatenate([a.ravel() for a in weights.stored(w).values()]), flat)
+
+
+@pytest.mark.parametrize("name", ["full", "grouped", "one_head"])
+def test_stored_names_the_arrays_as_the_file_does(tiny_path, cache, name):
+    w = load(tiny_path(name), cache)
+    found, written = weights.stored(w), tiny_gguf.tensors(VARIANTS[name])
+    assert list(found) == list(weights.tensor_shapes(w.config, tied=VARIANTS[name].tied))
+    for key, values in written.items():
+        np.testing.assert_array_equal(found[key], values, err_msg=key)
+        assert np.shares_memory(found[key], found[key].base)
+    assert np.shares_memory(found["blk.0.attn_q.weight"], w.layers[0].W_Q)
+    assert np.shares_memory(found["blk.0.attn_output.weight"], w.layers[0].W_O)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n_vocab": 300}, "the vocabulary has 257 tokens where n_vocab is 300"),
+        ({"n_kv_heads": 4}, "6 query heads cannot share 4 key/value heads"),
+        ({"d_head": 7}, "d_head must be even"),
+        ({"n_layers": 0}, "n_layers must be a whole number, 1 or more; got 0"),
+        ({"d_ff": -1}, "d_ff must be a whole number, 1 or more; got -1"),
+        ({"d_model": 9.5}, "d_model must be a whole number, 1 or more; got 9.5"),
+    ],
+)
+def test_sizes_that_cannot_be(changes, said):
+    # a number of the wrong type gets past beartype only where nothing checks it, as on a reader's machine
+    config = replace(SIZES, **{k: v for k, v in changes.items() if isinstance(v, int)})
+    for key, value in changes.items():
+        object.__setattr__(config, key, value)
+    with pytest.raises(ValueError, match=said):
+        weights.random_weights(config, vocabulary=VOCABULARY)
+    with pytest.raises(ValueError, match=said):
+        weights.from_flat(np.zeros(10, np.float32), config, VOCABULARY)
+
+
+def test_a_flat_array_of_another_length():
+    with pytest.raises(ValueError, match=f"{SIZES.n_parameters:,} numbers; got 10"):
+        weights.from_flat(np.zeros(10, np.float32), SIZES, VOCABULARY)
