@@ -6,7 +6,6 @@ wrong answer; an unfinished stub is told apart from a wrong one.
 """
 
 import copy
-import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
@@ -35,6 +34,7 @@ class Mistake:
     hint: str
 
 
+@np.errstate(all="ignore")  # what overflows is compared like everything else
 def compare(
     attempt: Callable,
     cases: Sequence[tuple],
@@ -44,7 +44,8 @@ def compare(
 ) -> Verdict:
     """Run `attempt` and `formula` on every case (a tuple of arguments) and say where they part.
 
-    Numbers and arrays are compared to 1e-4, relative and absolute; everything else by equality.
+    A mistake is named only if it gives what `attempt` gives in every case in which both give something. Numbers and
+    arrays are compared to 1e-4, relative and absolute; everything else by equality.
     """
     for case in cases:
         try:
@@ -60,7 +61,7 @@ def compare(
         if _alike(got, wanted):
             continue
         for mistake in mistakes:
-            if _alike(got, mistake.formula(*_copies(case))):
+            if all(_explains(mistake, attempt, one) for one in cases):
                 return Verdict(False, mistake.hint)
         if isinstance(wanted, np.ndarray | float | np.floating) and _shape(got) != np.shape(wanted):
             return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {_shape(got)}")
@@ -68,6 +69,13 @@ def compare(
             False, f"for {_short(case)} it should give {_short(wanted)}, yours gives {_short(got)}"
         )
     return Verdict(True, praise)
+
+
+def _explains(mistake: Mistake, attempt: Callable, case: tuple) -> bool:
+    try:
+        return _alike(attempt(*_copies(case)), mistake.formula(*_copies(case)))
+    except Exception:  # this case tells nothing
+        return True
 
 
 # What a function compiles to whose body is "..." alone, or a docstring and "...".
@@ -595,14 +603,6 @@ def softmax_rows(attempt: Callable) -> Verdict:
     masked = np.where(np.tri(4, dtype=bool), rng.normal(size=(4, 4)).round(2), -np.inf)
     cases = [(plain,), (masked,), (np.array([[1000.0, 999.0, 998.0], [0.0, 0.0, -1000.0]]),)]
 
-    def quietly(function):
-        @functools.wraps(function)
-        def quiet(scores):
-            with np.errstate(all="ignore"):
-                return function(scores)
-
-        return quiet
-
     def exact(scores):
         rows = []
         for row in scores:
@@ -611,29 +611,34 @@ def softmax_rows(attempt: Callable) -> Verdict:
         return np.array(rows)
 
     return compare(
-        quietly(attempt),
+        attempt,
         cases,
         exact,
         [
             Mistake(
-                quietly(lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)),
+                lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
                 "right for small scores, but e^1000 is too large for the computer; take off the row's largest first",
             ),
-            Mistake(
-                quietly(lambda s: np.exp(s) / np.exp(s).sum(axis=0)),
-                "those are columns that sum to one; sum along each row: axis=1, keepdims=True",
+            *(
+                Mistake(
+                    columns, "those are columns that sum to one; sum along each row: axis=1, keepdims=True"
+                )
+                for columns in (lambda s: np.exp(s) / np.exp(s).sum(axis=0), lambda s: exact(s.T).T)
             ),
-            Mistake(
-                quietly(lambda s: np.exp(s) / np.exp(s).sum()),
-                "the whole table sums to one; every row should: axis=1, keepdims=True",
+            *(
+                Mistake(table, "the whole table sums to one; every row should: axis=1, keepdims=True")
+                for table in (
+                    lambda s: np.exp(s) / np.exp(s).sum(),
+                    lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(),
+                )
             ),
-            Mistake(quietly(np.exp), "all positive now; divide each row by its sum"),
+            Mistake(np.exp, "all positive now; divide each row by its sum"),
             Mistake(
-                quietly(lambda s: np.exp(s - s.max(axis=1, keepdims=True))),
+                lambda s: np.exp(s - s.max(axis=1, keepdims=True)),
                 "all positive now; divide each row by its sum",
             ),
             Mistake(
-                quietly(lambda s: s / s.sum(axis=1, keepdims=True)),
+                lambda s: s / s.sum(axis=1, keepdims=True),
                 "the rows sum to one, but shares must be positive: raise e to the scores first (np.exp)",
             ),
         ],
@@ -872,20 +877,6 @@ def neuron_contribution(attempt: Callable) -> Verdict:
 # --- 06 sampling
 
 
-def _those_that_explain(
-    attempt: Callable, cases: Sequence[tuple], mistakes: Sequence[Mistake]
-) -> list[Mistake]:
-    """The mistakes that give what `attempt` gives, for all cases in which both give something."""
-
-    def explains(mistake: Mistake, case: tuple) -> bool:
-        try:
-            return _alike(attempt(*_copies(case)), mistake.formula(*_copies(case)))
-        except Exception:  # this case tells nothing
-            return True
-
-    return [mistake for mistake in mistakes if all(explains(mistake, case) for case in cases)]
-
-
 def temperature(attempt: Callable) -> Verdict:
     """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
 
@@ -910,9 +901,7 @@ def temperature(attempt: Callable) -> Verdict:
             "right for small logits; large ones overflow: subtract the largest logit from all of them first",
         ),
     ]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mistakes = _those_that_explain(attempt, cases, mistakes)
-        return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
+    return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
 
 
 def nucleus(attempt: Callable) -> Verdict:
@@ -928,8 +917,7 @@ def nucleus(attempt: Callable) -> Verdict:
         return kept / kept.sum() if rescale else kept
 
     def scaled(probs, kept):
-        with np.errstate(invalid="ignore"):  # where nothing is kept
-            return np.where(kept, probs, 0) / probs[kept].sum()
+        return np.where(kept, probs, 0) / probs[kept].sum()
 
     cases = [
         (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
@@ -954,7 +942,6 @@ def nucleus(attempt: Callable) -> Verdict:
             lambda q, p: scaled(q, np.cumsum(q) - q < p), "the likeliest come first: sort before you add up"
         ),
     ]
-    mistakes = _those_that_explain(attempt, cases, mistakes)
     return compare(attempt, cases, keep, mistakes, "right: the nucleus")
 
 
@@ -985,5 +972,4 @@ def dart(attempt: Callable) -> Verdict:
             "that is a place among the sorted shares, not the index of a token",
         ),
     ]
-    mistakes = _those_that_explain(attempt, cases, mistakes)
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

@@ -27,6 +27,11 @@ def glue_one_right_half_stays(parts, pair):
     return result
 
 
+def glue_and_lose_the_last(parts, pair):
+    glued = glue_by_text(parts, pair)
+    return glued if glued[-1:] == ["".join(pair)] else glued[:-1]
+
+
 def glue_in_place(parts, pair):
     for i in reversed(range(len(parts) - 1)):
         if (parts[i], parts[i + 1]) == pair:
@@ -67,7 +72,7 @@ def test_tokenization_right_answers_pass(check, right):
             "it should give",
         ),
         (checks.merge, glue_one_right_half_stays, "right half"),
-        (checks.merge, lambda parts, pair: glue_by_text(parts, pair)[:-1], "got lost"),
+        (checks.merge, glue_and_lose_the_last, "got lost"),
         (checks.merge, lambda parts, pair: "".join(glue_by_text(parts, pair)), "one text"),
         (
             checks.merge,
@@ -318,11 +323,11 @@ def head_by_numpy(q, k, v):
     return softmax_by_numpy(mask_by_where(q @ k.T / np.sqrt(q.shape[1]))) @ v
 
 
-def induction_by_numpy(pattern, tokens, shift=1):
+def induction_by_numpy(pattern, tokens, shift=1, mean=lambda weight, again: weight[again].mean()):
     ids = np.array(tokens)
     copies = (ids[:, None] == ids) & np.tri(len(ids), k=-1, dtype=bool)
     weight = (pattern * np.roll(copies, shift, axis=1)).sum(axis=1)
-    return weight[copies.any(axis=1)].mean()
+    return mean(weight, copies.any(axis=1))
 
 
 @pytest.mark.parametrize(
@@ -369,8 +374,16 @@ def test_attention_right_answers_pass(check, right):
         (checks.head_output, lambda q, k, v: head_by_numpy(k, q, v), "changed places"),
         (checks.head_output, lambda q, k, v: head_by_numpy(q, k, k), "mix the keys"),
         (checks.induction_score, lambda p, t: induction_by_numpy(p, t, shift=0), "one token further"),
-        (checks.induction_score, lambda p, t: induction_by_numpy(p, t) * 3 / len(t), "not over all"),
-        (checks.induction_score, lambda p, t: induction_by_numpy(p, t) * 3, "the sum over"),
+        (
+            checks.induction_score,
+            lambda p, t: induction_by_numpy(p, t, mean=lambda w, _: w.mean()),
+            "not over all",
+        ),
+        (
+            checks.induction_score,
+            lambda p, t: induction_by_numpy(p, t, mean=lambda w, _: w.sum()),
+            "the sum over",
+        ),
         (checks.induction_score, lambda p, t: "high", "should"),
     ],
 )
@@ -447,6 +460,22 @@ def test_dart():
 )
 def test_a_hint_names_only_a_mistake_that_explains_all_cases(attempt, hint):
     assert hint in checks.dart(attempt).message
+
+
+@pytest.mark.parametrize(
+    ("check", "wrong"),
+    [
+        (checks.count_pairs, lambda parts: dict.fromkeys(pairwise(parts), 1) if "c" in parts else {}),
+        (checks.merge, lambda parts, pair: parts if len(parts) == 6 else []),
+        (checks.cosine, lambda a, b: a @ b if len(a) == 3 else 0.0),
+        (checks.nearest_token, lambda vector, table: (table @ vector).argmax() if len(table) == 12 else 0),
+        (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, -angle) if angle == 0.5 else (a, b)),
+        (checks.softmax_rows, lambda s: np.exp(s) if np.isfinite(s).all() else 0 * s),
+        (checks.head_output, lambda q, k, v: head_by_numpy(q, k, k) if len(q) > 1 else 0 * v),
+    ],
+)
+def test_what_explains_the_first_case_alone_is_not_named(check, wrong):
+    assert "it should give" in check(wrong).message
 
 
 # --- 05 ffn

@@ -86,6 +86,45 @@ def test_a_question_about_the_readers_text(tiny_model):
     )
 
 
+def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
+    prompt, computed, drawn = views.Prompt(tiny_model, "The cat"), [], []
+
+    def draw(trace):
+        drawn.append(trace)
+        return views.TokenStrip(trace.pieces)
+
+    def answer(trace):
+        assert drawn[-1] is trace  # it may be read from the picture
+        computed.append(trace)
+        return len(trace.tokens)
+
+    question = Predict("How many?", answer=answer, about=prompt, then=views.live(prompt, draw))
+    for text in ("The black cat", "The black cat sat"):
+        prompt.box.value = text
+    assert (len(computed), len(drawn)) == (0, 1)
+    question.card.committed = True
+    assert question.card.told == f"It is {len(prompt.trace.tokens)}."
+    question.card.ask_again()
+    question.card.committed = True
+    assert computed == drawn[1:] == [prompt.trace]
+    prompt.box.value = "a"  # an open card and its picture follow the text
+    assert computed[1:] == drawn[2:] == [prompt.trace]
+
+
+def test_a_hidden_picture_that_something_follows_does_not_wait(tiny_model):
+    prompt = views.Prompt(tiny_model, "The cat")
+    followed, hidden = views.kit.picture.Explorer(), views.kit.picture.Explorer()
+    seen = []
+    for view in (followed, hidden):
+        view.follow(prompt, lambda _, view=view: seen.append(view))
+    followed.add_traits(trace=traitlets.Any(prompt.trace))
+    hidden.follow(followed, lambda _: None)
+    followed.layout.display = hidden.layout.display = "none"
+    seen.clear()
+    prompt.box.value = "The black cat"
+    assert seen == [followed]
+
+
 @pytest.mark.parametrize("answer", [1, "b", np.int64(1), lambda: "b"])
 def test_the_answer_is_an_options_index_or_text(answer):
     question = Predict("Which?", ["a", "b"], answer=answer).card

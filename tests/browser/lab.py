@@ -244,6 +244,16 @@ class Lab:
         """Wait until no widget is loading and nothing in the page has changed for a while."""
         self.page.evaluate(QUIET)
 
+    def give_up_all(self) -> None:
+        """Press "Show me" on every guess card that is on the page."""
+        show = self.page.get_by_role("button", name="Show me")
+        while show.count():
+            button = show.first.element_handle()
+            button.scroll_into_view_if_needed()
+            button.press("Enter")
+            button.wait_for_element_state("hidden")  # what is off the screen is repainted a little later
+        self.settle()
+
     # --- what is on the page ---
 
     def picture(self, name: str, nth: int = 0) -> Locator:

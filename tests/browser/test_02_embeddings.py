@@ -24,17 +24,8 @@ BOXES |= {"Words": "token_strip", "One sense": "line_plot"}
 @pytest.fixture(scope="module")
 def lab(open_lab):
     for lab in visit(open_lab("02_embeddings")):
-        show_all(lab)
+        lab.give_up_all()
         yield lab
-
-
-def show_all(lab):
-    """Give up every guess."""
-    show = lab.page.get_by_role("button", name="Show me")
-    while show.count():
-        show.first.scroll_into_view_if_needed()
-        show.first.click()
-        lab.page.wait_for_timeout(300)
 
 
 def box(lab, label):
@@ -369,7 +360,7 @@ def test_a_picture_is_saved_with_its_texts(lab, name):
 
 def test_under_voila_in_dark(open_voila):
     lab = open_voila("02_embeddings")
-    show_all(lab)
+    lab.give_up_all()
     typed = box(lab, "Word")
     near = beside(typed, "nearest_tokens")
     expect(near).to_have_attribute("data-lv-theme", "dark")

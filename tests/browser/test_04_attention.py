@@ -28,11 +28,7 @@ short = llmviz.model.Model(replace(model.weights, config=of_three, layers=model.
 def lab(open_lab):
     for lab in visit(open_lab("04_attention")):
         lab.command("notebook:expand-all-headings")
-        show = lab.page.get_by_role("button", name="Show me")
-        while show.count():
-            show.first.scroll_into_view_if_needed()
-            show.first.click()
-            lab.page.wait_for_timeout(300)
+        lab.give_up_all()
         button(lab, "exchange the two").click()  # the page begins with the plural
         expect(pair(lab)).to_have_value(CAT)
         say(lab, CAT)

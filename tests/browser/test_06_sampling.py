@@ -5,7 +5,7 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import Lab, visit
+from browser.lab import NOTEBOOKS, Lab, visit
 from playwright.sync_api import expect
 from typed_texts import BY_KEYS
 
@@ -21,16 +21,8 @@ def before_guessing(open_lab):
 def lab(before_guessing):
     """All guesses made, all folds open."""
     before_guessing.command("notebook:expand-all-headings")
-    give_up_all(before_guessing)
+    before_guessing.give_up_all()
     return before_guessing
-
-
-def give_up_all(lab):
-    show = lab.page.get_by_role("button", name="Show me")
-    for _ in range(show.count()):
-        show.first.scroll_into_view_if_needed()
-        show.first.press("Enter")
-    lab.settle()
 
 
 def test_no_picture_is_open_before_a_guess(before_guessing):
@@ -383,7 +375,9 @@ def test_under_voila_in_dark(browser, voila_server):
     page = Lab(browser, voila_server)
     try:
         page.open("06_sampling")
-        give_up_all(page)
+        n_cards = (NOTEBOOKS / "06_sampling.ipynb").read_text("utf-8").count("views.Predict(")
+        expect(page.page.get_by_role("button", name="Show me")).to_have_count(n_cards, timeout=SLOW)
+        page.give_up_all()
         cards = drawn(page, "sampler_cards")
         expect(cards).to_have_attribute("data-lv-theme", "dark")
         cards.locator("[data-name=top_p]").focus()

@@ -152,3 +152,20 @@ def test_the_loop_follows_python(lab):
     print(
         f"loop, key to changed picture through Python: median {median(times):.0f} ms, worst {max(times):.0f} ms"
     )
+
+
+def test_a_box_says_that_it_computes(open_lab, lab_server):
+    slow = (
+        "import time\nprompt = views.Prompt(model, 'The cat')\n"
+        "views.live(prompt, lambda run: time.sleep(3) or views.TokenStrip(run.pieces))"
+    )
+    lab_server.write("slow", SETUP, slow)
+    lab = open_lab("slow")
+    lab.run_all()
+    box = lab.page.locator(".lv-text-box input")
+    box.press_sequentially(" sat")
+    expect(lab.page.get_by_text("do not show this text yet")).to_be_visible()
+    box.press("Enter")
+    expect(lab.page.get_by_text("Computing …")).to_be_visible()
+    expect(lab.page.get_by_text("Computing …")).to_be_hidden()
+    expect(lab.page.locator(".lv-chip")).to_have_count(3)

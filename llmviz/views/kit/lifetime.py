@@ -44,12 +44,24 @@ class Closable(traitlets.HasTraits):
             source._followers += 1
 
     def follow(self, source, show: Callable) -> None:
-        """Call `show` with a trace now, and with each later one where the source is a view that has a `trace`."""
+        """Call `show` with a trace now, and with each later one where the source is a view that has a `trace`.
+
+        A hidden view that nothing follows waits until it is on the page, and then shows the last one only.
+        """
         if not isinstance(source, traitlets.HasTraits):
             show(source)
             return
-        show(source.trace)
-        self.watch(source, lambda change: show(change["new"]), "trace")
+        shown = source.trace
+
+        def catch_up(_change) -> None:
+            nonlocal shown
+            if source.trace is not shown and (self.layout.display != "none" or self._followers):
+                shown = source.trace
+                show(shown)
+
+        show(shown)
+        self.watch(source, catch_up, "trace")
+        self.layout.observe(catch_up, "display")
 
     def beside(self, work: Coroutine) -> asyncio.Task | None:
         """Do some work beside everything else, so that buttons are heard; at once where there is no event loop."""

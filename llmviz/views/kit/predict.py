@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from numbers import Real
 
@@ -25,7 +27,7 @@ class Predict(Explorer):
     answer: the value, or a function that computes it, which is called now: what the page does to names later changes
     no answer. An error in it becomes a sentence.
     about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
-    its trace, and follow it.
+    its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
     tell: a sentence about (guess, answer), in place of the usual one; both are numbers, or both texts.
     explain: said after the reveal, whatever the guess was. No score is kept.
     """
@@ -58,13 +60,17 @@ class Predict(Explorer):
             value = self._parts[part]
             return value(*trace) if callable(value) else value
 
-        try:
-            answer = of("answer")
-            if answer is None:
-                raise ValueError("nothing was given")
-        except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            answer = error
+        answer = self._parts["answer"]
+        if callable(answer):
+            answer = functools.cache(functools.partial(self._answer, *trace))
+            if not trace:
+                with contextlib.suppress(Exception):  # said once the reader has committed
+                    answer()
         self.card.ask(of("question"), of("options"), answer=answer, explain=of("explain"))
+
+    def _answer(self, *trace: Trace) -> Value:
+        self._reveal()  # first: it may be read from the picture, which has waited for that
+        return self._parts["answer"](*trace)
 
     def _reveal(self, _change=None) -> None:
         if self.then is not None:
@@ -99,7 +105,7 @@ class Question(Picture):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        answer: Value | Exception | None,
+        answer: Value | Callable[[], Value] | None,
         unit: str = "",
         low: float | None = None,
         high: float | None = None,
@@ -123,10 +129,13 @@ class Question(Picture):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        answer: Value | Exception | None,
+        answer: Value | Callable[[], Value] | None,
         explain: str = "",
     ) -> None:
-        """Another question. An open card stays open, its guess kept where it still fits; else the answer is told."""
+        """Another question. An open card stays open, its guess kept where it still fits; else the answer is told.
+
+        answer: a function is called when the reader has committed.
+        """
         options = _texts(options)
         new = (question, options) != (self.question, self.options)
         self._answer, self._explain_text = answer, explain
@@ -155,6 +164,7 @@ class Question(Picture):
             rows.append("(The answer comes after you commit to a guess, or ask to be shown.)")
         return "\n".join(rows)
 
+    @one_at_a_time
     def _reveal(self, _change=None) -> None:
         if not self.committed:
             self.change(answer=None, answer_text="", told="", explained="")
@@ -165,7 +175,9 @@ class Question(Picture):
         else:
             try:
                 self.change(**self._outcome())
-            except Exception as error:  # an answer of the wrong kind is said, never thrown at a reader
+            except (
+                Exception
+            ) as error:  # whatever a notebook's function raises is said, never thrown at a reader
                 self.change(answer_text="", told=f"The answer could not be computed: {error}", explained="")
 
     def _fits(self, guess: float | None) -> bool:
@@ -175,9 +187,9 @@ class Question(Picture):
         return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 
     def _outcome(self) -> dict:
-        answer = self._answer
-        if isinstance(answer, Exception):
-            raise answer
+        answer = self._answer() if callable(self._answer) else self._answer
+        if answer is None:
+            raise ValueError("nothing was given")
         if self.options is None:
             answer = float(answer)
             shown = answer if np.isfinite(answer) else None

@@ -1,6 +1,7 @@
 // Under a text box: while the text in it is not the one that the pictures show, they are dimmed, and this says so.
 
 const OLD = "These pictures do not show this text yet. Enter, or a click beside the box, runs it.";
+const RUNS = "Computing …"; // where it takes long enough to be read
 
 function render({ model, el }) {
   const told = document.createElement("div");
@@ -10,12 +11,13 @@ function render({ model, el }) {
   let box = null;
   let timer;
 
-  const compare = () => {
+  const compare = (event) => {
+    const runs = event?.type === "change" || box?.localName === "textarea"; // else it waits for Enter
     const stale = box !== null && box.value !== model.get("shown");
     for (const view of document.getElementsByClassName(model.get("followers")))
       view.classList.toggle("lv-stale", stale);
     clearTimeout(timer);
-    if (stale && box.value.trim()) timer = setTimeout(() => (told.textContent = OLD), 500);
+    if (stale && box.value.trim()) timer = setTimeout(() => (told.textContent = runs ? RUNS : OLD), 500);
     else told.textContent = "";
   };
   // The box is a neighbour; it may come to the page after this.
@@ -23,7 +25,7 @@ function render({ model, el }) {
     if (!el.isConnected) return requestAnimationFrame(find);
     box = el.closest(".lv-text-box")?.querySelector("textarea, input") ?? null;
     if (box === null) return requestAnimationFrame(find);
-    box.addEventListener("input", compare);
+    for (const type of ["input", "change"]) box.addEventListener(type, compare);
     return undefined;
   };
   find();
@@ -31,7 +33,7 @@ function render({ model, el }) {
   return () => {
     clearTimeout(timer);
     model.off("change:shown", compare);
-    box?.removeEventListener("input", compare);
+    for (const type of ["input", "change"]) box?.removeEventListener(type, compare);
   };
 }
 
