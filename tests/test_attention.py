@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from finite_differences import assert_slopes
 
-from llmviz import attention
+from llmviz import attention, ops
 from llmviz.weights import Config
 
 HEADS = [(4, 4), (6, 2), (9, 3), (4, 1), (1, 1)]  # query heads, key/value heads
@@ -266,3 +267,78 @@ def test_the_key_head_of_a_query_head_is_the_one_that_moves_its_scores(n_heads, 
         users = np.flatnonzero(moved)
         assert [config.kv_head_of(int(head)) for head in users] == [shared] * config.group_size
         assert (config.kv_head_of(users) == shared).all()
+
+
+# --- backwards -------------------------------------------------------------------------------------------------------
+
+
+def doubles(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_projection_backwards(heads):
+    x, W, d_heads = (
+        doubles(4, D_MODEL),
+        doubles(heads, D_MODEL, D_HEAD, seed=1),
+        doubles(heads, 4, D_HEAD, seed=2),
+    )
+    f = lambda: (d_heads * attention.project(x, W)).sum()  # noqa: E731
+    d_W = attention.project_gradient(d_heads, x)
+    assert_slopes(f, x=(x, attention.project_backward(d_heads, W)), W=(W, d_W))
+    assert d_W.transpose(0, 2, 1).flags.c_contiguous  # as W_Q, W_K and W_V lie
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+@pytest.mark.parametrize("scale", [True, False])
+def test_scores_backwards(n_heads, n_kv_heads, scale):
+    q, k, d_scores = doubles(n_heads, 3, 4), doubles(n_kv_heads, 5, 4, seed=1), doubles(n_heads, 3, 5, seed=2)
+    f = lambda: (d_scores * attention.attention_scores(q, k, scale=scale)).sum()  # noqa: E731
+    d_q, d_k = attention.attention_scores_backward(d_scores, q, k, scale=scale)
+    assert_slopes(f, q=(q, d_q), k=(k, d_k))
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+def test_mixing_backwards(n_heads, n_kv_heads):
+    pattern, v = doubles(n_heads, 3, 5), doubles(n_kv_heads, 5, 4, seed=1)
+    d_z = doubles(n_heads, 3, 4, seed=2)
+    d_pattern, d_v = attention.mix_backward(d_z, pattern, v)
+    f = lambda: (d_z * attention.mix(pattern, v)).sum()  # noqa: E731
+    assert_slopes(f, pattern=(pattern, d_pattern), v=(v, d_v))
+
+
+@pytest.mark.parametrize("n_heads", [1, 4])
+def test_output_backwards(n_heads):
+    z, W_O, d_out = doubles(n_heads, 3, D_HEAD), doubles(n_heads, D_HEAD, 5, seed=1), doubles(3, 5, seed=2)
+    f = lambda: (d_out * attention.output(z, W_O)).sum()  # noqa: E731
+    d_W_O = attention.output_gradient(d_out, z)
+    assert_slopes(f, z=(z, attention.output_backward(d_out, W_O)), W_O=(W_O, d_W_O))
+    assert d_W_O.reshape(-1, 5).T.flags.c_contiguous  # as W_O lies
+
+
+@pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
+def test_all_of_masked_attention_backwards(n_heads, n_kv_heads):
+    """The pieces in a row, through the mask, against nudging q, k and v of `attend` itself."""
+    q, k, v = doubles(n_heads, 4, 4), doubles(n_kv_heads, 4, 4, seed=1), doubles(n_kv_heads, 4, 4, seed=2)
+    W_O, d_out = doubles(n_heads, 4, 5, seed=3), doubles(4, 5, seed=4)
+    trace = attention.attend(q, k, v, W_O)
+    d_pattern, d_v = attention.mix_backward(attention.output_backward(d_out, W_O), trace.pattern, v)
+    d_scores = ops.softmax_backward(d_pattern, trace.pattern)
+    assert not d_scores[:, attention.future_mask(4, 4)].any()
+    d_q, d_k = attention.attention_scores_backward(d_scores, q, k)
+    f = lambda: (d_out * attention.attend(q, k, v, W_O).out).sum()  # noqa: E731
+    assert_slopes(f, q=(q, d_q), k=(k, d_k), v=(v, d_v))
+
+
+def test_backwards_is_float32_as_well():
+    q, k, v, W_O = arrays(6, 2)
+    x, d_out, d_heads = random(5, D_MODEL), random(5, D_MODEL, seed=7), random(6, 5, D_HEAD, seed=8)
+    found = [
+        attention.project_backward(d_heads, W_O.transpose(0, 2, 1)),
+        attention.project_gradient(d_heads, x),
+        *attention.attention_scores_backward(random(6, 5, 5), q, k),
+        *attention.mix_backward(d_heads, random(6, 5, 5), v),
+        attention.output_backward(d_out, W_O),
+        attention.output_gradient(d_out, d_heads),
+    ]
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}

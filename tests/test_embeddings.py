@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from finite_differences import assert_slopes
 
 from llmviz import embeddings
 
@@ -274,3 +275,31 @@ def test_analogies_are_counted_as_one_by_one():
     assert (found.asked, found.right, found.untouched, found.added, found.c_alone) == (12, *counts)
     assert counts[0] > 6
     assert embeddings.score_analogies([], table, word_of).asked == 0
+
+
+@pytest.mark.parametrize("tokens", [[4, 0, 4, 29, 4, 0], [7], [3, 3, 3], np.array([29, 1, 0])])
+def test_the_gradient_of_a_row_is_the_sum_over_its_places(table, tokens):
+    W_E = table.astype(np.float64)
+    d_rows = np.random.default_rng(1).standard_normal((len(tokens), 8))
+    d_W_E = embeddings.embed_gradient(d_rows, tokens, len(W_E))
+    assert_slopes(lambda: (d_rows * embeddings.embed(tokens, W_E)).sum(), W_E=(W_E, d_W_E))
+    assert d_W_E.any(axis=1).sum() == len(set(map(int, tokens)))
+
+
+def test_unembedding_backwards(table):
+    rng = np.random.default_rng(1)
+    x, d_logits, W_U = rng.standard_normal((3, 8)), rng.standard_normal((3, 30)), table.astype(np.float64).T
+    f = lambda: (d_logits * embeddings.unembed(x, W_U)).sum()  # noqa: E731
+    d_x, d_W_U = embeddings.unembed_backward(d_logits, W_U), embeddings.unembed_gradient(d_logits, x)
+    assert_slopes(f, x=(x, d_x), W_U=(W_U, d_W_U))
+    assert d_W_U.T.flags.c_contiguous  # it lies as the transpose of W_E does
+
+
+def test_backwards_is_float32_as_well(table):
+    d_rows, d_logits = table[:3], table[:8] @ table.T
+    found = [
+        embeddings.embed_gradient(d_rows, [2, 2, 5], 30),
+        embeddings.unembed_backward(d_logits, table.T),
+        embeddings.unembed_gradient(d_logits, table[:8]),
+    ]
+    assert [array.dtype for array in found] == [np.float32] * 3

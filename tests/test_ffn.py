@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from finite_differences import assert_slopes
 
-from llmviz import embeddings, ffn
+from llmviz import embeddings, ffn, ops
 
 D_MODEL, D_FF = 6, 10
 
@@ -88,3 +89,31 @@ def test_inputs_are_left_as_they_were():
     for one in given:
         one.flags.writeable = False  # writing to them would raise
     ffn.swiglu(*given, edit=neurons_scaled(np.zeros(D_FF, np.float32)))
+
+
+def test_backwards():
+    x, d_out = random(4, D_MODEL).astype(np.float64), random(4, D_MODEL, seed=5).astype(np.float64)
+    W_gate, W_up, W_down = (W.astype(np.float64) for W in (W_GATE, W_UP, W_DOWN))
+    trace = ffn.swiglu(x, W_gate, W_up, W_down)
+    back = ffn.swiglu_backward(d_out, trace, W_gate, W_up, W_down)
+    f = lambda: (d_out * ffn.swiglu(x, W_gate, W_up, W_down).out).sum()  # noqa: E731
+    assert_slopes(
+        f,
+        x=(x, back.x),
+        W_gate=(W_gate, ops.linear_gradient(back.gate, x)),
+        W_up=(W_up, ops.linear_gradient(back.up, x)),
+        W_down=(W_down, ops.linear_gradient(d_out, trace.hidden)),
+    )
+
+
+def test_a_product_gives_each_factor_what_the_other_is():
+    gate, up, d_hidden = (random(3, 5, seed=seed).astype(np.float64) for seed in (1, 2, 3))
+    d_gate, d_up = ffn.gated_backward(d_hidden, gate, up)
+    f = lambda: (d_hidden * ops.silu(gate) * up).sum()  # noqa: E731
+    assert_slopes(f, gate=(gate, d_gate), up=(up, d_up))
+
+
+def test_backwards_is_float32_as_well():
+    trace = ffn.swiglu(random(4, D_MODEL), W_GATE, W_UP, W_DOWN)
+    back = ffn.swiglu_backward(random(4, D_MODEL, seed=5), trace, W_GATE, W_UP, W_DOWN)
+    assert {array.dtype for array in (back.gate, back.up, back.x)} == {np.dtype(np.float32)}

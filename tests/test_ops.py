@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from finite_differences import assert_slopes
 
 from llmviz import ops
 
@@ -109,3 +110,90 @@ def test_the_input_is_left_as_it_was(call):
     x.flags.writeable = False
     call(x)
     np.testing.assert_array_equal(x, before)
+
+
+# --- backwards -------------------------------------------------------------------------------------------------------
+
+
+def doubles(*shape: int, scale: float = 1.0, seed: int = 0) -> np.ndarray:
+    return scale * np.random.default_rng(seed).standard_normal(shape)
+
+
+@pytest.mark.parametrize("shape", [(5,), (3, 5), (2, 3, 4)])
+def test_softmax_backward(shape):
+    x, d_shares = doubles(*shape), doubles(*shape, seed=1)
+    d_x = ops.softmax_backward(d_shares, ops.softmax(x))
+    assert_slopes(lambda: (d_shares * ops.softmax(x)).sum(), x=(x, d_x))
+
+
+def test_nothing_goes_back_to_a_score_that_is_masked_and_a_share_of_one_cannot_change():
+    x = doubles(4, 4)
+    x[np.triu_indices(4, 1)] = -np.inf
+    d_shares = doubles(4, 4, seed=1)
+    d_x = ops.softmax_backward(d_shares, ops.softmax(x))
+    np.testing.assert_array_equal(d_x[np.triu_indices(4, 1)], 0)
+    assert d_x[0, 0] == 0
+    seen = np.tril_indices(4)
+    visible = x[seen]
+
+    def weighed() -> float:
+        x[seen] = visible
+        return (d_shares * ops.softmax(x)).sum()
+
+    assert_slopes(weighed, scores=(visible, d_x[seen]))
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 6), (2, 3, 6)])
+@pytest.mark.parametrize("eps", [1e-5, 0.5])
+def test_rms_norm_backward(shape, eps):
+    x, weight, d_out = doubles(*shape, scale=2), doubles(6, seed=1), doubles(*shape, seed=2)
+    d_x, d_weight = ops.rms_norm_backward(d_out, x, weight, eps=eps)
+    f = lambda: (d_out * ops.rms_norm(x, weight, eps=eps)).sum()  # noqa: E731
+    assert_slopes(f, x=(x, d_x), weight=(weight, d_weight))
+
+
+def test_a_longer_vector_of_the_same_direction_is_normed_alike_so_nothing_goes_back_along_it():
+    x, d_out = doubles(3, 6, scale=50), doubles(3, 6, seed=2)
+    d_x, _ = ops.rms_norm_backward(d_out, x, np.ones(6), eps=1e-12)
+    np.testing.assert_allclose((d_x * x).sum(axis=-1), 0, rtol=0, atol=1e-9)
+
+
+def test_silu_backward():
+    x, d_out = doubles(4, 5, scale=3), doubles(4, 5, seed=1)
+    assert_slopes(lambda: (d_out * ops.silu(x)).sum(), x=(x, ops.silu_backward(d_out, x)))
+
+
+def test_silu_backward_of_what_is_far_from_zero_is_all_or_nothing():
+    far = np.array([1e30, 200, -200, -1e30], np.float32)
+    with np.errstate(all="raise"):
+        assert ops.silu_backward(np.ones(4, np.float32), far).tolist() == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("rows", [3, 65])  # both orders of the product
+def test_linear_backward_and_gradient(rows):
+    x, W, d_out = doubles(rows, 4), doubles(5, 4, seed=1).T, doubles(rows, 5, seed=2)
+    f = lambda: (d_out * ops.linear(x, W)).sum()  # noqa: E731
+    d_W = ops.linear_gradient(d_out, x)
+    assert_slopes(f, x=(x, ops.linear_backward(d_out, W)), W=(W, d_W))
+    assert d_W.T.flags.c_contiguous  # as the matrices lie
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda d, x: ops.softmax_backward(d, ops.softmax(x)),
+        lambda d, x: ops.rms_norm_backward(d, x, np.ones(4, np.float32), eps=1e-5),
+        lambda d, x: ops.silu_backward(d, x),
+        lambda d, x: ops.linear_backward(d, np.eye(4, dtype=np.float32)),
+        lambda d, x: ops.linear_gradient(d, x),
+    ],
+)
+def test_backwards_is_float32_as_well_and_leaves_what_it_reads(call):
+    d, x = random(3, 4), random(3, 4, seed=1)
+    before = d.copy(), x.copy()
+    d.flags.writeable = x.flags.writeable = False
+    found = call(d, x)
+    assert {array.dtype for array in (found if isinstance(found, tuple) else (found,))} == {
+        np.dtype(np.float32)
+    }
+    np.testing.assert_array_equal((d, x), before)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from finite_differences import assert_slopes
 
 from llmviz import position
 
@@ -113,3 +114,13 @@ def test_sinusoids_a_fixed_distance_apart_have_the_same_dot_product_everywhere()
     encoding = position.sinusoidal_encoding(np.arange(100.0), 64, base=1_000.0)
     dots = [encoding[p] @ encoding[p + 9] for p in (0, 30, 90)]
     np.testing.assert_allclose(dots, dots[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_backwards_turns_back(layout):
+    x = np.random.default_rng(0).standard_normal((2, 3, 8))
+    d_turned = np.random.default_rng(1).standard_normal((2, 3, 8))
+    angles = position.rotation_angles(np.array([0.0, 1.0, 50.0]), 8, base=BASE)
+    d_x = position.rotate_backward(d_turned, angles, layout=layout)
+    assert_slopes(lambda: (d_turned * position.rotate(x, angles, layout=layout)).sum(), x=(x, d_x))
+    assert position.rotate_backward(d_turned.astype(np.float32), angles, layout=layout).dtype == np.float32
