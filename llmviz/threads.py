@@ -12,6 +12,7 @@ itself to be alone; where BLAS cannot be told (Accelerate on a Mac), everything 
 programs fill as well, a process takes one thread.
 """
 
+import contextlib
 import math
 import os
 import stat
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +41,8 @@ class Sharing:
         self._looked = -math.inf
         self._bounds: list[int] = []  # for each BLAS what it takes by itself, or what the reader set
         self._set: list[int] = []  # and what was set here
+        self._holding = 0  # how many are in `one_thread`
+        self._before: list[int] = []  # the numbers of threads before the first of them
 
     def __call__(self) -> None:
         """Tell BLAS how many threads are free now; looks 20 times a second at most.
@@ -50,10 +54,30 @@ class Sharing:
             return
         try:
             self._looked = now
-            if self._libraries:
+            if self._holding:
+                self.others()  # say it all the same
+            elif self._libraries:
                 self._share()
         finally:
             self._lock.release()
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """In here BLAS takes one thread, however many are free: with another number, sums end in other last bits."""
+        with self._lock:
+            if not self._holding:
+                self._before = [blas.get_num_threads() for blas in self._libraries]
+                for blas in self._libraries:
+                    _set_threads(blas, 1)
+            self._holding += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holding -= 1
+                if not self._holding:
+                    for blas, number in zip(self._libraries, self._before):
+                        _set_threads(blas, number)
 
     def others(self) -> int:
         """Say that this process is at work; returns how many others said so within the last second."""
@@ -99,11 +123,15 @@ class Sharing:
             ]
         for blas, number, bound in zip(self._libraries, current, self._bounds):
             if number != (wanted := chosen or min(free, bound)):
-                blas.set_num_threads(wanted)
-                # From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets it, until that lets go.
-                if let_go := getattr(blas, "clear_controlling_thread", None):
-                    let_go()
+                _set_threads(blas, wanted)
         self._set = [blas.get_num_threads() for blas in self._libraries]
+
+
+def _set_threads(blas, number: int) -> None:
+    blas.set_num_threads(number)
+    # From threadpoolctl 3.8 on, OpenBLAS obeys the first thread that sets it, until that lets go.
+    if let_go := getattr(blas, "clear_controlling_thread", None):
+        let_go()
 
 
 def cores() -> int:

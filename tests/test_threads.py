@@ -363,3 +363,34 @@ def test_another_value_of_llmviz_threads_is_told_and_not_used(sharing, monkeypat
 def test_no_value_is_no_choice(monkeypatch):
     monkeypatch.setenv("LLMVIZ_THREADS", "")
     assert chosen_threads() is None
+
+
+def test_held_at_one_thread_whoever_asks_and_then_as_before(sharing):
+    share = sharing(8, 8, 4)
+    share()
+    before = numbers(share)
+    with share.one_thread():
+        assert numbers(share) == [1, 1]
+        share()
+        with share.one_thread():  # two trainings at once
+            share()
+        share()
+        assert numbers(share) == [1, 1]
+    assert numbers(share) == before
+    share()
+    assert numbers(share) == before  # nobody takes the one thread for a bound that a reader set
+
+
+def test_who_holds_one_thread_is_seen_at_work(sharing):
+    share = sharing(8, 8)
+    with share.one_thread():
+        share()
+        places = np.fromfile(share.path, threads.PLACE)
+    assert places["process"][os.getpid() % threads.PLACES] == os.getpid()
+
+
+def test_one_thread_ends_with_an_error_too(sharing):
+    share = sharing(8, 8)
+    with pytest.raises(KeyboardInterrupt), share.one_thread():
+        raise KeyboardInterrupt
+    assert numbers(share) == [8]
