@@ -9,11 +9,15 @@
 
 Several texts of one length are trained side by side: their tokens are rows like any others, and in attention, where a
 token must see its own text only, each text has heads of its own.
+
+A training with one seed is the same to the last bit however busy the machine is: BLAS takes one thread, and a second
+core is for the second half of the texts.
 """
 
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -214,7 +218,7 @@ def _forward(
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
     angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
     kept = []
-    for layer in layers or range(config.n_layers):
+    for layer in range(config.n_layers) if layers is None else layers:
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
         kept.append(_block(weights.layers[layer], config, x, texts, angles, changed))
         x = kept[-1].mid + kept[-1].ffn.out
@@ -331,7 +335,12 @@ def pretrain(
     before the first step and after each; stop by taking no more. ValueError for a text that is too short and for sizes
     that don't fit together; FloatingPointError where the loss runs away.
     """
-    _positive(lr=lr, seconds=seconds, vocabulary=vocabulary)
+    if not isinstance(text, str):
+        raise TypeError(f"training reads a text; got {type(text).__name__}")
+    _positive(lr=lr, seconds=seconds)
+    _whole(vocabulary=vocabulary, steps=1 if steps is None else steps)
+    if config.n_ctx < 2:
+        raise ValueError("n_ctx must be 2 or more: with one token there is no next one to guess")
     lists = tokenization.train_vocabulary(text, vocabulary)
     config = replace(config, n_vocab=len(lists["tokens"]))
     model = Model(random_weights(config, seed, vocabulary=lists))
@@ -353,23 +362,40 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     flat = np.concatenate([array.ravel() for array in stored(model.weights).values()])
     adam = Adam(len(flat))
     control = _windows(held_out, np.linspace(0, len(held_out) - length, 4 * texts).astype(int), length)
-    measured, step, worked = _loss(model.weights, control), 0, 0.0
-    yield Progress(0, worked, measured, measured, model)
-    while step < steps if steps is not None else worked < seconds:
-        began = time.perf_counter()
-        done = step / steps if steps is not None else worked / seconds
-        step += 1
-        batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
-        loss, gradients = _loss_and_gradients(model.weights, batch, np.ones(batch.shape, bool))
-        _not_astray(loss, math.log(config.n_vocab), step, lr)
-        gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
-        gradient *= min(1.0, 1 / float(np.linalg.norm(gradient)))  # one odd batch must not throw it
-        flat = adam.step(flat, gradient, lr * min(1, step / 20) * (1 - 0.9 * done))
-        model = Model(from_flat(flat, config, lists))
-        if step % MEASURE_EVERY == 0:
-            measured = _loss(model.weights, control)
-        worked += time.perf_counter() - began
-        yield Progress(step, worked, loss, measured, model)
+    with ThreadPoolExecutor(2) as pool:
+
+        def over_halves(of, windows: Int[np.ndarray, "texts seq"]):
+            """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
+            halves = [half for half in np.array_split(windows, 2) if len(half)]
+            found = pool.map(lambda half: of(model.weights, half), halves)
+            return sum(one * np.float32(len(half) / len(windows)) for one, half in zip(found, halves))
+
+        with share_cores.one_thread():
+            start = measured = float(over_halves(_loss, control))
+        step, worked = 0, 0.0
+        yield Progress(step, worked, start, measured, model)
+        while step < steps if steps is not None else worked < seconds:
+            began = time.perf_counter()
+            done = step / steps if steps is not None else worked / seconds
+            step += 1
+            batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
+            with share_cores.one_thread():
+                loss, gradient = np.split(over_halves(_flat_gradient, batch), [1])
+                _not_astray(loss := float(loss[0]), start, step, lr)
+                gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
+                flat = adam.step(flat, gradient, lr * min(1, step / 20) * (1 - 0.9 * done))
+                model = Model(from_flat(flat, config, lists))
+                if step % MEASURE_EVERY == 0:
+                    measured = float(over_halves(_loss, control))
+            worked += time.perf_counter() - began
+            yield Progress(step, worked, loss, measured, model)
+
+
+def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Float[np.ndarray, " n"]:
+    """The loss, and behind it the gradient in the order of `from_flat`."""
+    with np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
+        loss, gradients = _loss_and_gradients(weights, tokens, np.ones(tokens.shape, bool))
+    return np.concatenate([[np.float32(loss)], *(array.ravel() for array in stored(gradients).values())])
 
 
 def _windows(
@@ -378,9 +404,15 @@ def _windows(
     return tokens[starts[:, None] + np.arange(length)]
 
 
-def _loss(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> float:
-    x, _ = _forward(weights, tokens)
-    return _from_the_loss(weights, x, tokens, np.ones(tokens.shape, bool))[1]
+def _loss(
+    weights: Weights,
+    tokens: Int[np.ndarray, "texts seq"],
+    counted: Bool[np.ndarray, "texts seq"] | None = None,
+    **forward,
+) -> float:
+    x, _ = _forward(weights, tokens, **forward)
+    counted = np.ones(tokens.shape, bool) if counted is None else counted
+    return _from_the_loss(weights, x, tokens, counted)[1]
 
 
 # --- a finished model, a little further ------------------------------------------------------------------------------
@@ -403,11 +435,16 @@ def finetune(
     that is learned, and `Progress.model` shares everything else. ValueError for a conversation that has no answer or
     more than 1,024 tokens; FloatingPointError where the loss runs away.
     """
-    _positive(steps=steps, rank=rank, lr=lr)
+    _positive(lr=lr)
+    _whole(steps=steps, rank=rank)
     n_layers = model.config.n_layers
     layers = range(n_layers - max(1, n_layers // 3), n_layers) if layers is None else sorted(set(layers))
-    if not layers or not 0 <= layers[0] <= layers[-1] < n_layers:
+    if not layers or not set(layers) <= set(range(n_layers)):
         raise ValueError(f"layers are some of 0 to {n_layers - 1}; got {list(layers)}")
+    if not _is_list(conversations) or not all(_is_list(one) for one in conversations):
+        raise TypeError(
+            "conversations are a list of them, and each is a list of messages, as for encode_chat"
+        )
     if not conversations:
         raise ValueError("there is no conversation to learn from; give at least one question with its answer")
     lessons = [_lesson(model, number, messages) for number, messages in enumerate(conversations, 1)]
@@ -431,8 +468,9 @@ def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray
         raise ValueError(
             f"conversation {number} has no answer: its messages need one of the role 'assistant'"
         )
-    if len(tokens) > LONGEST:
-        raise ValueError(f"conversation {number} has {len(tokens)} tokens; it can have {LONGEST} at most")
+    longest = min(LONGEST, model.config.n_ctx)
+    if len(tokens) > longest:
+        raise ValueError(f"conversation {number} has {len(tokens)} tokens; it can have {longest} at most")
     return tokens[None], said[None]
 
 
@@ -443,31 +481,43 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
         for layer in layers
         for name in CHANGED
     }
-    adam, order, costs = Adam(len(_flat(update))), [], {}
+    adam, order, worked = Adam(len(_flat(update))), [], 0.0
     running = range(layers[0], config.n_layers)
     # the layers below stay as they are, and so does what they make of each conversation
-    streams = [_forward(weights, tokens, layers=range(layers[0]))[0] for tokens, _ in lessons]
-    worked = 0.0
+    with share_cores.one_thread():
+        streams = [_forward(weights, tokens, layers=range(layers[0]))[0] for tokens, _ in lessons]
+        costs = [_loss(weights, *lesson, x=x, layers=running) for lesson, x in zip(lessons, streams)]
+    start = float(np.mean(costs))
+    yield Progress(0, worked, start, None, model, update)
     for step in range(1, steps + 1):
         began = time.perf_counter()
         order = order or rng.permutation(len(lessons)).tolist()
         which = order.pop()
-        tokens, said = lessons[which]
-        x, kept = _forward(weights, tokens, x=streams[which], layers=running, update=update)
-        d_normed, costs[which], _, _, rows = _from_the_loss(weights, x, tokens, said)
-        _not_astray(costs[which], math.log(config.n_vocab), step, lr)
-        d_x = np.zeros_like(x)
-        d_x[rows], _ = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=config.norm_eps)
-        gradient = {}
-        for number, layer in zip(reversed(running), reversed(kept)):
-            back = _block_backward(d_x, layer, config)
-            for name, low in layer.update.items():
-                gradient[number, name] = low.gradient(*_around(name, layer, back))
-            d_x = back.x
-        along = _flat({key: gradient[key] for key in update})
-        update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
+        with share_cores.one_thread(), np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
+            costs[which], gradient = _update_gradient(
+                weights, *lessons[which], streams[which], running, update
+            )
+            _not_astray(float(np.mean(costs)), start, step, lr)
+            along = _flat({key: gradient[key] for key in update})
+            update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
         worked += time.perf_counter() - began
-        yield Progress(step, worked, float(np.mean(list(costs.values()))), None, model, update)
+        yield Progress(step, worked, float(np.mean(costs)), None, model, update)
+
+
+def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, Update]:
+    """A conversation's loss, and how it changes with the numbers of the update; x: the stream before `running`."""
+    config = weights.config
+    x, kept = _forward(weights, tokens, x=x, layers=running, update=update)
+    d_normed, loss, _, _, rows = _from_the_loss(weights, x, tokens, said)
+    d_x = np.zeros_like(x)
+    d_x[rows], _ = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=config.norm_eps)
+    gradient = {}
+    for number, layer in zip(reversed(running), reversed(kept)):
+        back = _block_backward(d_x, layer, config)
+        for name, low in layer.update.items():
+            gradient[number, name] = low.gradient(*_around(name, layer, back))
+        d_x = back.x
+    return loss, gradient
 
 
 CHANGED = ("W_gate", "W_up", "W_down")
@@ -536,10 +586,20 @@ def _positive(**numbers: float) -> None:
             raise ValueError(f"{name} must be more than 0, got {number}")
 
 
-def _not_astray(loss: float, knowing_nothing: float, step: int, lr: float) -> None:
-    """FloatingPointError once the guesses are worse than those of a model that knows nothing, or are none."""
-    if not loss < 2 * knowing_nothing:  # NaN lands here as well
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _whole(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be a whole number, 1 or more, got {number!r}")
+
+
+def _not_astray(loss: float, start: float, step: int, lr: float) -> None:
+    """FloatingPointError once the guesses are clearly worse than before the training, or are none."""
+    if not loss < start + 1:  # NaN lands here as well
         raise FloatingPointError(
-            f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, where equal chances for all "
-            f"tokens give {knowing_nothing:.1f}. With lr={lr:g} each step overshoots; try lr=3e-3 or less."
+            f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, and before the first step it "
+            f"was {start:.1f}. With lr={lr:g} the steps overshoot; try lr={min(3e-3, lr / 10):.1g}."
         )
