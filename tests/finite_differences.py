@@ -1,8 +1,11 @@
 """What every gradient must be: how a number changes when one of the numbers that it depends on is nudged."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
 
 import numpy as np
+
+from llmviz.model import Model
 
 
 def slopes(
@@ -36,3 +39,17 @@ def assert_slopes(f: Callable[[], float], **x_and_gradient: tuple[np.ndarray, np
         expected = slopes(f, x)
         assert np.abs(expected).max() > 1e-3, f"{name} changes nothing, so this tests nothing"
         np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-7, err_msg=name)
+
+
+def in_doubles(model: Model) -> Model:
+    """The same numbers in float64, each its own, to be nudged; tied tables stay one."""
+    layers = tuple(
+        replace(
+            layer, **{field.name: getattr(layer, field.name).astype(np.float64) for field in fields(layer)}
+        )
+        for layer in model.weights.layers
+    )
+    w = model.weights
+    W_E = w.W_E.astype(np.float64)
+    W_U = W_E.T if np.may_share_memory(w.W_E, w.W_U) else w.W_U.astype(np.float64)
+    return Model(replace(w, W_E=W_E, W_U=W_U, layers=layers, final_norm=w.final_norm.astype(np.float64)))
