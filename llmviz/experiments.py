@@ -5,6 +5,7 @@
     switching off        one head at a time at zero, or a part at one token only
     swapping             what a part adds, taken from another run or from the mean of many (activation patching)
     path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
+    what mattered        which tokens an answer rests on: its gradient, and leaving each token out
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
@@ -21,7 +22,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import attention, ops
+from llmviz import attention, ops, training
 from llmviz.edits import Edits, index_of, put, scale
 from llmviz.model import Model, Trace
 from llmviz.position import rotate, rotation_angles
@@ -238,6 +239,57 @@ def surprisal(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """The probability that each token of the text but the first had, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))
+
+
+def saliency(
+    model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
+) -> Float[np.ndarray, " seq"]:
+    """Which tokens mattered for an answer: gradient × input (Shrikumar et al. 2016), in nats.
+
+    How fast ln of the probability of `token` (the likeliest, if not given) as the next one would change if a token's
+    embedding grew: above 0, the token speaks for the answer, below, against it. A slope at the text as it is: it says
+    little of what becomes of the answer without the token; that is `left_out`.
+    """
+    trace = model.trace(text)
+    d_logits = -ops.softmax(trace.logits)
+    d_logits[_answer(trace, token)] += 1
+    gradients = training.input_gradients(model, trace.tokens, d_logits)
+    return (gradients * trace.blocks[0].resid_pre).sum(axis=-1)
+
+
+def left_out(
+    model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
+) -> Iterator[tuple[int, float]]:
+    """Each token left out in turn: yields its position, and how much ln of the answer's probability was higher with it.
+
+    token: the answer; the likeliest after the whole text, if not given. In nats: above 0, the token speaks for the
+    answer. All tokens after it move up by one place. The last first, since a run takes over all before the token.
+    ValueError for a text of one token.
+    """
+    trace = model.trace(text)
+    if len(trace.tokens) < 2:
+        raise ValueError("a text of one token has none that could be left out")
+    return _left_out(trace, _answer(trace, token))
+
+
+def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:
+    whole, tokens = _log_probability(trace.logits, token), trace.tokens
+    for at in reversed(range(len(tokens))):
+        without = trace.model.trace([*tokens[:at], *tokens[at + 1 :]])
+        yield at, whole - _log_probability(without.logits, token)
+
+
+def _answer(trace: Trace, token: int | None) -> int:
+    return (
+        int(trace.logits.argmax())
+        if token is None
+        else index_of("token", token, len(trace.logits), negative=False)
+    )
+
+
+def _log_probability(logits: Float[np.ndarray, " n_vocab"], token: int) -> float:
+    shifted = logits.astype(np.float64) - logits.max()
+    return float(shifted[token] - np.log(np.exp(shifted).sum()))
 
 
 def each_head_off(

@@ -1,12 +1,16 @@
 """Experiments on the model: each against a formula written another way."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_gguf
+from finite_differences import in_doubles
 
 from llmviz import Edits, Sampler, experiments, ops, position
 from llmviz.edits import add, scale
+from llmviz.model import Model
 
 TEXT = "the cat sat on the dog"
 
@@ -428,3 +432,54 @@ def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
     expected = before[2, -1] * [1, 0, 1] / (1 - before[2, -1, 1])
     np.testing.assert_allclose(run.blocks[1].attention.pattern[2, -1], expected, rtol=1e-4)
     np.testing.assert_array_equal(run.blocks[1].attention.pattern[1], before[1])
+
+
+# --- which tokens mattered -------------------------------------------------------------------------------------------
+
+
+def test_saliency_is_how_the_answer_changes_as_an_embedding_grows(tiny_model):
+    """In float64, through the model's own forward: each token's alone, and all together."""
+    model, tokens, h = in_doubles(tiny_model), tiny_gguf.random_ids("grouped", 7), 1e-5
+
+    assert len(set(tokens)) == 7  # so that a row of the table is one place in the text
+
+    def lnp(token: int, factor: float, rows: list[int]) -> float:
+        W_E = model.weights.W_E.copy()
+        W_E[rows] *= factor
+        grown = Model(replace(model.weights, W_E=W_E))
+        return math.log(ops.softmax(grown.trace(tokens).logits)[token])
+
+    likeliest = int(model.trace(tokens).logits.argmax())
+    for token in (None, 5):
+        found, answer = experiments.saliency(model, tokens, token), likeliest if token is None else token
+        assert found.shape == (7,)
+        for i, rows in enumerate([*([token] for token in tokens), tokens]):
+            slope = (lnp(answer, 1 + h, rows) - lnp(answer, 1 - h, rows)) / (2 * h)
+            assert (found[i] if i < 7 else found.sum()) == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
+    tokens = tiny_gguf.random_ids("grouped", 5)
+    logits = tiny_model.trace(tokens).logits
+    answer = int(logits.argmax())
+
+    def lnp(ids: list[int], token: int) -> float:
+        return math.log(ops.softmax(tiny_model.trace(ids).logits.astype(np.float64))[token])
+
+    found = dict(experiments.left_out(tiny_model, tokens))
+    assert list(found) == [4, 3, 2, 1, 0]
+    for at, lost in found.items():
+        rest = tokens[:at] + tokens[at + 1 :]
+        assert lost == pytest.approx(lnp(tokens, answer) - lnp(rest, answer), abs=1e-5)
+    other = dict(experiments.left_out(tiny_model, tokens, 5))
+    assert other[2] == pytest.approx(lnp(tokens, 5) - lnp(tokens[:2] + tokens[3:], 5), abs=1e-5)
+
+
+def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny_model):
+    for run in (experiments.saliency, experiments.left_out):
+        with pytest.raises(ValueError, match="token"):
+            run(tiny_model, [5, 6], 10**6)
+        with pytest.raises(ValueError, match="empty"):
+            run(tiny_model, "")
+    with pytest.raises(ValueError, match="one token"):
+        experiments.left_out(tiny_model, [5])

@@ -34,6 +34,7 @@ MAY_KNOW = {
         "ops",
         "edits",
         "model",
+        "training",
         "attention",
         "position",
     },  # runs the model and measures; turns hands back
