@@ -12,6 +12,8 @@ import pytest
 import tiny_gguf
 
 import llmviz
+from llmviz import training
+from llmviz.weights import stored
 
 HERE = Path(__file__).parent / "reference"
 REFERENCE = np.load(HERE / "default_model.npz")
@@ -124,3 +126,24 @@ def test_tiny_model_equals_transformers_live(load_tiny, tiny_path, name):
                 np.testing.assert_allclose(
                     array, expected[key][layer], rtol=0, atol=2e-5 * scale, err_msg=where
                 )
+
+
+@pytest.mark.slow
+def test_gradients_equal_torch_s_in_float64(model):
+    """Every matrix of the default model; torch's own float32 is further off than ours."""
+    torch = pytest.importorskip("torch", reason="the peers extra is not installed")
+    from reference import torch_llama
+
+    text = "The keys to the old cabinet are on the table, and nobody knows why the cat was asleep there."
+    tokens = model.tokenizer.encode(text)[:20]
+    loss, gradients = training.loss_and_gradients(model, tokens)
+    parameters = {
+        name: torch.tensor(array, dtype=torch.float64, requires_grad=True)
+        for name, array in stored(model.weights).items()
+    }
+    expected = torch_llama.whole_loss(parameters, model.config, torch.tensor([tokens]))
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+    for name, gradient in stored(gradients).items():
+        right = parameters[name].grad.numpy()
+        assert np.linalg.norm(gradient - right) < 1e-4 * np.linalg.norm(right), name

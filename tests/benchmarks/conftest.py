@@ -1,4 +1,4 @@
-"""Figures of speed and memory, llmviz beside `transformers` in one run; nothing here asserts a time.
+"""Figures of speed and memory, llmviz beside `transformers` or plain torch in one run; nothing here asserts a time.
 
     pytest tests/benchmarks -n 0 --jaxtyping-packages=
 
@@ -38,17 +38,17 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """The table: a row each, llmviz, transformers, and how many times as long (or as much) llmviz takes."""
+    """The table: a row each, llmviz, its peer, and how many times as long (or as much) llmviz takes."""
     table: dict[tuple[str, str], dict[str, Figure]] = {}
     for figure in FIGURES:
         table.setdefault((figure.what, figure.unit), {})[figure.side] = figure
     if not table:
         return
-    terminalreporter.section("llmviz beside transformers: median (fastest)")
-    terminalreporter.write_line("| what | unit | llmviz | transformers | ratio |")
+    terminalreporter.section("llmviz beside transformers, or torch where it trains: median (fastest)")
+    terminalreporter.write_line("| what | unit | llmviz | peer | ratio |")
     terminalreporter.write_line("|---|---|---|---|---|")
     for (what, unit), sides in table.items():
-        ours, theirs = sides.get("llmviz"), sides.get("transformers")
+        ours, theirs = sides.get("llmviz"), sides.get("transformers") or sides.get("torch")
         cells = [f"{one.median:.1f} ({one.smallest:.1f})" if one else "–" for one in (ours, theirs)]
         ratio = "–"
         if ours and theirs:
