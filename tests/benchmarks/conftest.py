@@ -85,9 +85,9 @@ def note_memory(note):
 
 @pytest.fixture
 def note_all(note):
-    """`note_all(what, values, unit)`: several measurements of llmviz."""
-    return lambda what, values, unit: note(
-        Figure(what, "llmviz", float(np.median(values)), float(min(values)), unit)
+    """`note_all(what, values, unit, side)`: several measurements, of llmviz if no other side is named."""
+    return lambda what, values, unit, side="llmviz": note(
+        Figure(what, side, float(np.median(values)), float(min(values)), unit)
     )
 
 

@@ -13,7 +13,6 @@ import time
 
 import numpy as np
 import pytest
-from conftest import Figure
 
 from llmviz import training
 from llmviz.weights import Config, stored
@@ -101,7 +100,7 @@ def test_a_step_of_pretraining(measure, manual, side):
 
 
 @both_sides
-def test_bits_a_byte_after_a_minute(note, manual, side):
+def test_bits_a_byte_after_a_minute(note_all, manual, side):
     model, tokens, held_out, bits = manual
     windows = held_out[: len(held_out) // 64 * 64].reshape(-1, 64)
     if side == "torch":
@@ -116,8 +115,8 @@ def test_bits_a_byte_after_a_minute(note, manual, side):
         for now in training.pretrain(MANUAL, SIZES, seconds=SECONDS):
             step = now.step
         loss = training._loss(now.model.weights, windows)
-    note(Figure(f"held out, {SECONDS} s of pretraining", side, loss * bits, loss * bits, "bits a byte"))
-    note(Figure(f"steps in {SECONDS} s of pretraining", side, step, step, "steps"))
+    note_all(f"held out, {SECONDS} s of pretraining", [loss * bits], "bits a byte", side)
+    note_all(f"{SECONDS} s of pretraining", [step], "steps", side)
     assert loss * bits <= 2.0
 
 
