@@ -368,7 +368,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
             halves = [half for half in np.array_split(windows, 2) if len(half)]
             found = pool.map(lambda half: of(model.weights, half), halves)
-            return sum(one * np.float32(len(half) / len(windows)) for one, half in zip(found, halves))
+            return sum(one * (len(half) / len(windows)) for one, half in zip(found, halves))
 
         with share_cores.one_thread():
             start = measured = float(over_halves(_loss, control))
@@ -432,8 +432,10 @@ def finetune(
 
     conversations: messages as for `encode_chat`; only the assistant's tokens count. One of them a step, each once a
     round. layers: the last third, if not given. The model's own numbers stay as they are: `Progress.update` is all
-    that is learned, and `Progress.model` shares everything else. ValueError for a conversation that has no answer or
-    more than 1,024 tokens; FloatingPointError where the loss runs away.
+    that is learned, and `Progress.model` shares everything else. Yields a `Progress` before the first step, with the
+    mean loss of all conversations, and after each. ValueError for a conversation that has no answer, or more tokens
+    than 1,024 or the model's context; TypeError for what is no list of lists; FloatingPointError where the loss runs
+    away.
     """
     _positive(lr=lr)
     _whole(steps=steps, rank=rank)
@@ -499,7 +501,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
             )
             _not_astray(float(np.mean(costs)), start, step, lr)
             along = _flat({key: gradient[key] for key in update})
-            update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
+            update = _like(update, adam.step(_flat(update), along, lr))
         worked += time.perf_counter() - began
         yield Progress(step, worked, float(np.mean(costs)), None, model, update)
 
