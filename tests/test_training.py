@@ -521,8 +521,8 @@ def test_options_that_cannot_be_are_told_at_once(tiny_model, options, words):
         training.finetune(tiny_model, LESSONS, **options)
 
 
-def test_the_default_model_takes_conversations_of_1024_tokens(model):
-    with pytest.raises(ValueError, match="it can have 1024 at most"):
+def test_the_default_model_takes_conversations_of_256_tokens(model):
+    with pytest.raises(ValueError, match="it can have 256 at most"):
         training.finetune(model, [talk(("user", "a"), ("assistant", "the cat " * 2_500))])
 
 

@@ -189,13 +189,15 @@ print(json.dumps([trained - before, peak() - before]))
 """
 
 
-@pytest.mark.parametrize("length", ["eight short answers", "one of 1,000 tokens"])
+@pytest.mark.parametrize("length", ["eight short answers", "one of 250 tokens"])
 def test_memory_of_fine_tuning_above_the_model_s_own(note_memory, model, length):
     conversations = CONVERSATIONS
     if length != "eight short answers":
         question, answer = CONVERSATIONS[0]
-        conversations = [[question, {**answer, "content": " ".join([*PIRATE.values()] * 7)}]]
-        assert 900 < len(model.tokenizer.encode_chat(conversations[0])) < training.LONGEST
+        conversations = [
+            [question, {**answer, "content": " ".join([*PIRATE.values(), *PIRATE.values()][:13])}]
+        ]
+        assert 225 < len(model.tokenizer.encode_chat(conversations[0])) <= training.LONGEST
     run = subprocess.run(
         [sys.executable, "-c", PROBE],
         input=json.dumps(conversations),
