@@ -14,6 +14,7 @@ from llmviz.texts.forms import (
     line_ends,
     plural,
     recipe_fault,
+    recipe_text_fault,
     sentence_ends,
     story_fault,
 )
@@ -121,6 +122,7 @@ SHORT = Form(
     lambda rng: (f"Tell me about {rng.choice(['a cat', 'the sea'])}.", ["It is", "\nWe"]),
     sentence_ends,
     lambda sentence, before, sentences: "an even length" if len(sentence) % 2 == 0 else None,
+    lambda text: None,
 )
 
 
@@ -146,7 +148,7 @@ def test_a_text_does_not_depend_on_the_others(model):
 
 
 def test_who_breaks_a_rule_each_time_is_dropped(model):
-    never = Form(SHORT.plan, SHORT.ends, lambda *_: "never good")
+    never = Form(SHORT.plan, SHORT.ends, lambda *_: "never good", lambda text: None)
     [made] = make_many(model, [0], lambda number: start(model.tokenizer, never, number), at_once=1)
     assert made == Made(0, None, Counter({"never good": write.TRIES}))
 
@@ -202,6 +204,14 @@ def test_lines_of_a_recipe(line, before, rule):
     assert recipe_fault(line, before, [" sweet and apple pie."]) == rule
 
 
+def test_a_whole_recipe():
+    flour, eggs = STEPS + " Mix the flour.", STEPS.replace("flour", "flour\n- 2 eggs") + " Mix the eggs."
+    assert recipe_text_fault(flour) is None
+    assert recipe_text_fault(eggs) == "raw eggs"
+    assert recipe_text_fault(f"{eggs}\n2. Bake it at 400 degrees.") is None
+    assert recipe_text_fault(f"{eggs}\n2. Bake it at 700 degrees.") == "too hot"
+
+
 def test_where_a_sentence_and_a_line_end():
     assert sentence_ends(' "Hello," said Pip.', " The")
     assert sentence_ends(' "Hello!"', "\n\n")
@@ -229,6 +239,6 @@ def test_what_became_of_the_numbers_is_told():
     made.append(Made(4, "c.", Counter()))
     assert chosen(made, {4}) == ["a.", "b."]
     assert told(made, {4}) == (
-        "5 numbers; 1 dropped since 6 sentences in a row broke a rule; 1 left out by reading; 1 said twice; 2 kept. "
-        "Sentences written again, by rule: a 7."
+        "5 numbers; 1 dropped since 6 sentences in a row broke a rule, or the whole text one; 1 left out by reading; "
+        "1 said twice; 2 kept. Broken rules: a 7."
     )
