@@ -35,10 +35,15 @@ TRIES = 6  # for one sentence; then the text is dropped
 
 # Which numbers the texts of this folder are, and which of them were left out by reading: who is eaten, what must not be
 # eaten, what burns, and what could be misread.
-NUMBERS = {"bedtime stories": list(range(180)), "recipes": [*range(180), *range(1000, 1090)]}
+NUMBERS = {  # the holes: what was not ready when the run was ended
+    "bedtime stories": sorted({*range(228)} - {191, 196, 216, 218, *range(220, 227)}),
+    "recipes": sorted(
+        {*range(239), *range(1000, 1122)} - {221, 224, 226, 228, 229, 231, 232, 236, 237, 1113, 1120}
+    ),
+}
 LEFT_OUT = {
-    "bedtime stories": (55, 70, 71, 75, 78, 86, 87, 117, 139),
-    "recipes": (1, 28, 74, 86, 94, 147, 1013, 1056),
+    "bedtime stories": (55, 70, 71, 75, 78, 86, 87, 117, 139, 178, 198, 217),
+    "recipes": (1, 28, 74, 86, 94, 147, 166, 1013, 1056, 1075, 1091, 1100),
 }
 
 
