@@ -50,6 +50,12 @@ MAY_KNOW = {
         "attention",
         "ffn",
     },
+    "texts": set(),
+    "texts.forms": set(),
+    "texts.write": {  # runs many texts side by side
+        *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
+        *("texts", "texts.forms"),
+    },
     "cli": {""},  # the version
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
@@ -122,9 +128,11 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Experiments measure a run in the stages' own terms; they make none."""
+    """And training, backwards. Experiments measure a run in the stages' own terms; they make none. Many texts side by
+    side are one more run.
+    """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "training", "experiments"}
+    assert composing == {"model", "training", "experiments", "texts.write"}
 
 
 def test_the_checks_know_numpy_only():

@@ -1,0 +1,67 @@
+"""Texts to train a small model on: read("bedtime stories"), "recipes", "python manual" or "python source".
+
+The first two lie here, written by the default model (README.md tells how); the others are the reader's own Python's.
+"""
+
+import importlib.util
+from pathlib import Path
+
+WRITTEN = ("bedtime stories", "recipes")  # by the default model, in a file each
+NAMES = (*WRITTEN, "python manual", "python source")
+MODULES = (
+    "random statistics textwrap calendar heapq bisect csv string shutil "
+    "json.decoder json.encoder fractions argparse"
+)
+MAX_LENGTH = 400_000
+
+
+def read(name: str) -> str:
+    """A text of 85,000 to 400,000 characters, its parts separated by blank lines.
+
+    ValueError if there is no such text. FileNotFoundError where this Python lacks its manual or its library's source.
+    """
+    if name in WRITTEN:
+        return path_of(name).read_text("utf-8")
+    if name == "python manual":
+        return _joined(_manual())
+    if name == "python source":
+        return _joined(_source())
+    raise ValueError(f"there is no text {name!r}; the texts are {', '.join(NAMES)}")
+
+
+def path_of(name: str) -> Path:
+    """Where a text that the model wrote lies."""
+    return Path(__file__).parent / f"{name.replace(' ', '_')}.txt"
+
+
+def _manual() -> list[str]:
+    """What help("for") and the like print, one part a topic."""
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise FileNotFoundError(
+            "this Python comes without its manual (the module pydoc_data.topics), so there is nothing to read; "
+            f"take another text, such as {WRITTEN[0]!r}"
+        ) from None
+    return [topics[key] for key in sorted(topics)]
+
+
+def _source() -> list[str]:
+    """The source of some modules of the standard library."""
+    sources = [importlib.util.find_spec(name).loader.get_source(name) for name in MODULES.split()]
+    if None in sources:
+        raise FileNotFoundError(
+            "this Python comes without the source of its standard library, so there is nothing to read; "
+            f"take another text, such as {WRITTEN[0]!r}"
+        )
+    return sources
+
+
+def _joined(parts: list[str]) -> str:
+    """As many of the parts as fit, from the first on."""
+    text = ""
+    for part in parts:
+        if len(text) + len(part) > MAX_LENGTH:
+            break
+        text += part.strip() + "\n\n"
+    return text.rstrip() + "\n"

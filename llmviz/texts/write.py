@@ -1,0 +1,241 @@
+"""Let the chat model write the texts of this folder:  python -m llmviz.texts.write bedtime_stories
+
+The model is small, and left alone with a story it soon turns in circles. So it writes as a child does with a form: the
+script says how each part begins (`Form.plan`, by lists and a random generator), the model goes on by one sentence, or
+one line of a recipe, and a sentence that breaks a rule (`Form.fault`) is written again.
+
+Many texts are written side by side. The rows of the big products are independent, so one pass over the half gigabyte of
+weights serves a token of every text; only attention is each text's own. Text number n is drawn by a random generator
+with the seed n, its form as well as its tokens, so a number names a text.
+"""
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import attention, embeddings, ops, position, sampling
+from llmviz.edits import Edits
+from llmviz.model import Model, feed_forward, load, norm
+from llmviz.sampling import Sampler
+from llmviz.texts import WRITTEN, path_of
+from llmviz.texts.forms import FORMS, Form
+from llmviz.tokenization import Tokenizer
+
+SAMPLER = Sampler(temperature=0.8, min_p=0.05)
+AT_ONCE = 64  # texts side by side
+ROOM = 1024  # tokens that a text may have, its wish included
+TRIES = 6  # for one sentence; then the text is dropped
+
+# Which numbers the texts of this folder are, and which of them were left out by reading: who is eaten, what must not be
+# eaten, what burns, and what could be misread.
+NUMBERS = {  # the holes: what was not ready when the run was ended
+    "bedtime stories": sorted({*range(228)} - {191, 196, 216, 218, *range(220, 227)}),
+    "recipes": sorted(
+        {*range(239), *range(1000, 1122)} - {221, 224, 226, 228, 229, 231, 232, 236, 237, 1113, 1120}
+    ),
+}
+LEFT_OUT = {
+    "bedtime stories": (55, 70, 71, 75, 78, 86, 87, 117, 139, 178, 198, 217),
+    "recipes": (1, 28, 74, 86, 94, 147, 166, 1013, 1056, 1075, 1091, 1100),
+}
+
+
+# --- many texts at once ----------------------------------------------------------------------------------------------
+
+
+class SideBySide:
+    """Keys and values of several texts, each in its place, and one step for all of them."""
+
+    def __init__(self, model: Model, n_texts: int):
+        c = model.config
+        shape = (c.n_layers, n_texts, c.n_kv_heads, ROOM, c.d_head)
+        self.model, self.k, self.v = model, np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+
+    def begin(self, place: int, tokens: list[int]) -> Float[np.ndarray, " n_vocab"]:
+        """Put a text into a place, over what was there; returns the logits after its last token."""
+        trace = self.model.trace(tokens)
+        for layer, block in enumerate(trace.blocks):
+            self.k[layer, place, :, : len(tokens)], self.v[layer, place, :, : len(tokens)] = block.k, block.v
+        return trace.logits
+
+    def step(
+        self, at: Int[np.ndarray, " n_texts"], tokens: Int[np.ndarray, " n_texts"]
+    ) -> Float[np.ndarray, "n_texts n_vocab"]:
+        """One token for each text, at its position there; returns the logits after it.
+
+        What the text had from that position on is forgotten.
+        """
+        c, edits, texts = self.model.config, Edits(), np.arange(len(at))
+        kv_seq = int(at.max()) + 1
+        beyond = np.repeat(np.arange(kv_seq) > at[:, None], c.n_heads, axis=0)[:, None]
+        angles = position.rotation_angles(at, c.d_head, base=c.rope_base)
+        x = embeddings.embed(tokens, self.model.weights.W_E)
+        for layer, w in enumerate(self.model.weights.layers):
+            normed = norm(x, w.attention_norm, c, edits)
+            q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))  # a row is a text here
+            q, k = position.rotate(q, angles), position.rotate(k, angles)
+            self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
+            # To attention, the heads of n texts are n times as many heads.
+            q = q.swapaxes(0, 1).reshape(-1, 1, c.d_head)
+            k, v = (kept[layer].reshape(-1, ROOM, c.d_head)[:, :kv_seq] for kept in (self.k, self.v))
+            scores = attention.attention_scores(q, k)
+            np.copyto(scores, -np.inf, where=beyond)
+            z = attention.mix(ops.softmax(scores), v).reshape(len(at), c.n_heads, c.d_head).swapaxes(0, 1)
+            x = x + attention.output(z, w.W_O)
+            x = x + feed_forward(w, c, x, edits, ops.unchanged).out
+        return self.model.unembed(x)
+
+
+# What a text in the making asks for: a token at a position, and gets the logits after it. In the end it gives what
+# was made.
+Making = Generator[tuple[int, int], Float[np.ndarray, " n_vocab"], "Made"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of one number: a text, or none; and how many sentences broke which rule."""
+
+    number: int
+    text: str | None
+    faults: Counter
+
+
+def make_many(
+    model: Model,
+    numbers: Iterable[int],
+    start: Callable[[int], tuple[list[int], Callable[..., Making]]],
+    *,
+    at_once: int = AT_ONCE,
+) -> Iterator[Made]:
+    """Make the text of each number; they come as they are ready. start(number): the prompt, and the making."""
+    batch, numbers, makings, wanted = SideBySide(model, at_once), iter(numbers), {}, {}
+    while True:
+        for place in sorted(set(range(at_once)) - set(makings)):
+            for number in numbers:
+                prompt, begin = start(number)
+                makings[place] = begin(batch.begin(place, prompt))
+                wanted[place] = next(makings[place])
+                break
+        if not makings:
+            return
+        at, tokens = np.array([wanted[place] if place in makings else (0, 0) for place in range(at_once)]).T
+        logits = batch.step(at, tokens)
+        for place in sorted(makings):
+            try:
+                wanted[place] = makings[place].send(logits[place])
+            except StopIteration as end:
+                del makings[place]
+                yield end.value
+
+
+# --- one text --------------------------------------------------------------------------------------------------------
+
+
+def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Callable[..., Making]]:
+    """The prompt of a text, and what makes it, given the logits after the prompt."""
+    rng = np.random.default_rng(number)
+    wish, plan = form.plan(rng)
+    prompt = tokenizer.encode_chat([{"role": "user", "content": wish}])
+    return prompt, lambda logits: _make(tokenizer, form, number, rng, plan, logits, len(prompt))
+
+
+def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
+    """A token by `SAMPLER`, without a softmax over those that its min_p would cut."""
+    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(SAMPLER.min_p))
+    return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
+
+
+def _make(
+    tokenizer: Tokenizer, form: Form, number: int, rng: np.random.Generator, plan: list[str], logits, at: int
+) -> Making:
+    faults, before, text = Counter(), [], ""
+    for opening in plan:
+        for token in tokenizer.encode(opening):
+            logits = yield at, token
+            at += 1
+        begin, first = at, np.copy(logits)  # the row alone, not all texts' logits
+        for _ in range(TRIES):
+            at, logits, new, sentence = begin, first, [], ""
+            while len(new) < 48:
+                token = draw(logits, rng)
+                piece = "\n\n" if token == tokenizer.eos_token else tokenizer.decode([token])
+                if form.ends(sentence, piece, opening):
+                    break
+                logits = yield at, token
+                at += 1
+                new.append(token)
+                sentence = tokenizer.decode(new)
+            sentence = re.sub(" +", " ", sentence.rstrip())
+            if opening.count('"') % 2 and '"' not in sentence:
+                sentence += '"'  # what an opening begins to say may end without its quotation mark
+            if (rule := form.fault(sentence, text + opening, before)) is None:
+                break
+            faults[rule] += 1
+        else:
+            return Made(number, None, faults)
+        before.append(sentence)
+        text += opening + re.sub("\n+", "\n", sentence)  # no blank lines: they separate texts
+    rule = form.text_fault(text)
+    return Made(
+        number, text if rule is None else None, faults if rule is None else faults + Counter({rule: 1})
+    )
+
+
+# --- a file of them --------------------------------------------------------------------------------------------------
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m llmviz.texts.write",
+        description="Let the default model write the bedtime stories or the recipes again, which takes an hour or so.",
+    )
+    parser.add_argument("name", choices=[name.replace(" ", "_") for name in WRITTEN])
+    parser.add_argument("--first", type=int, help="only the first so many of the numbers; all by default")
+    parser.add_argument("--to", type=Path, help="the file to write; the package's own by default")
+    given = parser.parse_args(argv)
+    name = given.name.replace("_", " ")
+    model = load()
+    made, numbers = [], NUMBERS[name][: given.first]
+    for one in make_many(model, numbers, lambda number: start(model.tokenizer, FORMS[name], number)):
+        made.append(one)
+        print(f"{len(made)} of {len(numbers)}", end="\r", file=sys.stderr)
+    texts = chosen(made, LEFT_OUT[name])
+    to = given.to or path_of(name)
+    unfinished = to.with_name(f"{to.name}.unfinished")
+    unfinished.write_text("\n\n".join(texts) + "\n", "utf-8", newline="\n")
+    unfinished.replace(to)
+    print(f"{to}: {told(made, LEFT_OUT[name])}")
+    return 0
+
+
+def chosen(made: Iterable[Made], left_out: Collection[int]) -> list[str]:
+    """The texts in the order of their numbers, without those left out by reading and without repetitions."""
+    kept = [
+        one.text
+        for one in sorted(made, key=lambda one: one.number)
+        if one.text and one.number not in left_out
+    ]
+    return list(dict.fromkeys(kept))
+
+
+def told(made: Sequence[Made], left_out: Collection[int]) -> str:
+    """What became of the numbers, in words."""
+    texts, kept = sum(one.text is not None for one in made), len(chosen(made, left_out))
+    faults = sum((one.faults for one in made), Counter())
+    rules = ", ".join(f"{rule} {times}" for rule, times in faults.most_common())
+    read = sum(one.number in left_out for one in made if one.text)
+    return (
+        f"{len(made)} numbers; {len(made) - texts} dropped since {TRIES} sentences in a row broke a rule, or the whole "
+        f"text one; {read} left out by reading; {texts - read - kept} said twice; {kept} kept. Broken rules: {rules}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
