@@ -65,7 +65,7 @@ class Progress:
     step: int
     seconds: float  # of work, pauses left out
     loss: float  # nats a token: of this step's texts; in fine-tuning, the mean of what each conversation cost last
-    held_out: float | None  # the same on the part of the text that is never trained on, measured now and then
+    held_out: float | None  # the same on the part that is never trained on, every 20 steps and at the end
     start: Model = field(repr=False)
     update: Update | None = field(repr=False, default=None)  # what fine-tuning has changed so far
 
@@ -385,7 +385,9 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
                 gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
                 flat = adam.step(flat, gradient, lr * min(1, step / 20) * (1 - 0.9 * done))
                 model = Model(from_flat(flat, config, lists))
-                if step % MEASURE_EVERY == 0:
+                worked += time.perf_counter() - began
+                began = time.perf_counter()
+                if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else worked >= seconds):
                     measured = float(over_halves(_loss, control))
             worked += time.perf_counter() - began
             yield Progress(step, worked, loss, measured, model)
