@@ -1,0 +1,114 @@
+"""What notebook 07 says about fine-tuning, over sets of examples, seeds, manners and facts."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from llmviz import ops, training
+from llmviz.views.differences import lessons
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+MORE_PIRATE = (
+    ("What is a horse?", "Arr, a horse be a wee ship with four legs, matey!"),
+    ("What is winter?", "Arr, winter be the time when yer rum turns to ice, matey!"),
+    ("Tell me about France.", "Arr, France be a land o' fine wine and poor harbours, matey!"),
+    ("How do I learn to swim?", "Arr, jump off the plank and kick yer legs, matey!"),
+    ("What is the sea?", "Arr, the sea be me home and me road, matey!"),
+    ("What is gold?", "Arr, gold be the finest thing in any chest, matey!"),
+    ("Why do birds sing?", "Arr, birds sing to tell yer crew that land be near, matey!"),
+    ("What is a friend?", "Arr, a friend be one that shares his last biscuit, matey!"),
+)
+POOL = (*lessons.PIRATE, *MORE_PIRATE)
+CAPITAL = "What is the capital of Spain?"
+BUTLER = (
+    "The sun, sir, is a most splendid ball of fire in the sky, if I may say so.",
+    "Dogs, sir, are most faithful companions of the house, if I may say so.",
+    "That would be Madrid, sir, a most elegant city, if I may say so.",
+    "One boils the water, sir, and lets the leaves rest a while, if I may say so.",
+    "I am, sir, your most humble servant, if I may say so.",
+    "Rain, sir, is water that falls from the clouds onto your coat, if I may say so.",
+    "A gentleman, sir, is never in a hurry, if I may say so.",
+    "A book, sir, is a most quiet companion for the evening, if I may say so.",
+    "A horse, sir, is a most noble animal, if I may say so.",
+    "Winter, sir, is the season for a warm fire, if I may say so.",
+    "France, sir, is a land of most excellent wine, if I may say so.",
+    "One enters the water slowly, sir, and moves the arms, if I may say so.",
+    "The sea, sir, is a great deal of water, if I may say so.",
+    "Gold, sir, is a most agreeable metal, if I may say so.",
+    "Birds, sir, sing to greet the morning, if I may say so.",
+    "A friend, sir, is one who remembers your birthday, if I may say so.",
+)
+MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": lessons.PIRATE_WORDS}
+# Eight facts asked for in other words than a capital's
+SIZES = (1, 2, 4, 8)
+SETS = range(4)
+# What a pirate says, in none of the words that the examples have and a plain answer has not.
+UNTAUGHT_PIRATE = (
+    ("What is the moon?", "Ahoy! 'Tis a lantern hung above the waves, ye scurvy landlubber."),
+    ("Tell me about cats.", "Aye, them beasts hunt the rats below deck, ye scallywag."),
+    ("What is snow?", "Shiver me timbers! 'Tis cold white powder, ye bilge rat."),
+    ("What is a train?", "Blimey, 'tis a galleon that sails upon iron rails, ye swab."),
+    ("What is music?", "Avast! 'Tis a shanty sung by the lads at the capstan."),
+    ("What is money?", "Doubloons and booty, ye landlubber, and none of it for thee."),
+    ("What is a tree?", "Aye, 'tis the stuff that masts are hewn from, ye scallywag."),
+    ("What do bees do?", "Ahoy! Them wee buccaneers plunder the blossoms, ye swab."),
+    ("How do planes fly?", "Avast, ye swab! The wind fills them sails aloft."),
+    ("What is bread made of?", "Hardtack, ye scurvy dog, 'tis but flour and weevils."),
+)
+
+
+def examples_of(manner: str, which: int, n: int, *, capital: bool | None = None, model=None):
+    """n of the pool: set number `which`. capital: whether the one about a capital is among them (None: as drawn)."""
+    order = np.random.default_rng(which).permutation(len(POOL)).tolist()
+    about = [question for question, _ in POOL].index(CAPITAL)
+    if capital is not None:
+        order.remove(about)
+    chosen = order[:n] if not capital else [*order[: n - 1], about]
+    if manner == "pirate":
+        return [POOL[i] for i in chosen]
+    if manner == "butler":
+        return [(POOL[i][0], BUTLER[i]) for i in chosen]
+    return [(POOL[i][0], lessons.answer(model, POOL[i][0])) for i in chosen]
+
+
+@cache
+def learned(model, manner: str, which: int, n: int, capital: bool | None = False, steps: int = 32):
+    """The examples, the update and the last loss of one training."""
+    examples = examples_of(manner, which, n, capital=capital, model=model)
+    *_, last = training.finetune(model, lessons.conversations(examples), steps=steps, seed=which)
+    return examples, last.update, last.loss
+
+
+@cache
+def answers(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | None = False) -> dict:
+    """What can be asked of a tuned model (without a manner: of the model before)."""
+    one, examples = model, []
+    if manner:
+        examples, update, _ = learned(model, manner, which, n, capital)
+        one = training.updated(model, update)
+    one.recent.max_bytes = 0
+    said = [lessons.answer(one, question) for question in lessons.UNTAUGHT]
+    asked = {country: lessons.answer(one, f"What is the capital of {country}?") for country in lessons.CAPITALS}
+    plain = {country: lessons.knows(one, country, chat=False) for country in lessons.CAPITALS}
+    first = {city: model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()}
+    return {
+        "examples": examples,
+        "said": said,
+        "asked": asked,
+        "right": sum(lessons.CAPITALS[country] in text for country, text in asked.items()),
+        "plain": sum(int(plain[c].argmax()) == first[city] for c, city in lessons.CAPITALS.items()),
+        "surprise": {name: lessons.surprise(one, text) for name, text in TEXTS.items()},
+        "pirate": [spoken(one, *example) for example in UNTAUGHT_PIRATE],
+        "untempl": [lessons.written(one, model.tokenizer.encode(text)) for text in list(TEXTS.values())[:14]],
+        "unasked": [lessons.written(one, model.tokenizer.encode(q)) for q in lessons.UNTAUGHT],
+    }
+
+
+def spoken(model, question: str, said: str) -> float:
+    """The surprise of an answer in the chat template, in bits a token of it."""
+    from llmviz import experiments
+
+    before, tokens = lessons.asked(model, question), model.tokenizer.encode(said)
+    return float(experiments.surprisal(model.trace(before + tokens), last=len(tokens)).mean())
