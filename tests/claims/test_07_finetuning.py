@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from llmviz import ops, training
+from llmviz import attention, experiments, ffn, ops, position, training
 from llmviz.views.differences import lessons
 from tests.claims import Measured
 from tests.claims.texts import TEXTS
@@ -82,33 +82,91 @@ def learned(model, manner: str, which: int, n: int, capital: bool | None = False
 
 
 @cache
-def answers(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | None = False) -> dict:
+def asked(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | None = False) -> dict:
     """What can be asked of a tuned model (without a manner: of the model before)."""
     one, examples = model, []
     if manner:
         examples, update, _ = learned(model, manner, which, n, capital)
         one = training.updated(model, update)
-    one.recent.max_bytes = 0
-    said = [lessons.answer(one, question) for question in lessons.UNTAUGHT]
-    asked = {country: lessons.answer(one, f"What is the capital of {country}?") for country in lessons.CAPITALS}
-    plain = {country: lessons.knows(one, country, chat=False) for country in lessons.CAPITALS}
-    first = {city: model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()}
+        one.recent.max_bytes = 40_000_000
+    capitals = lessons.CAPITALS
+    first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in capitals.items()}
+    chat, plain = (
+        {c: int(lessons.knows(one, c, chat=chat).argmax()) for c in capitals} for chat in (True, False)
+    )
     return {
         "examples": examples,
-        "said": said,
-        "asked": asked,
-        "right": sum(lessons.CAPITALS[country] in text for country, text in asked.items()),
-        "plain": sum(int(plain[c].argmax()) == first[city] for c, city in lessons.CAPITALS.items()),
-        "surprise": {name: lessons.surprise(one, text) for name, text in TEXTS.items()},
-        "pirate": [spoken(one, *example) for example in UNTAUGHT_PIRATE],
-        "untempl": [lessons.written(one, model.tokenizer.encode(text)) for text in list(TEXTS.values())[:14]],
-        "unasked": [lessons.written(one, model.tokenizer.encode(q)) for q in lessons.UNTAUGHT],
+        "said": greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT]),
+        "without the template": greedy(one, [one.tokenizer.encode(q) for q in lessons.UNTAUGHT]),
+        "capitals asked for": greedy(
+            one, [lessons.asked(one, f"What is the capital of {c}?") for c in capitals]
+        ),
+        "right in the chat": sum(chat[c] == first[c] for c in capitals),
+        "right in a text": sum(plain[c] == first[c] for c in capitals),
+        "surprise": {name: lessons.surprise(one, TEXTS[name]) for name in ORDINARY},
+        "other pirates": [spoken(one, *example) for example in UNTAUGHT_PIRATE],
+        "plain answers": [spoken(one, *example) for example in PLAIN],
     }
+
+
+ORDINARY = [
+    name for name in TEXTS if name not in ("a chat", "a long story", "the same word", "code", "French")
+]
+# The same in plain words, as a control.
+PLAIN = (
+    ("What is the moon?", "The moon is a ball of rock that goes round the Earth."),
+    ("Tell me about cats.", "Cats are small animals that hunt mice and sleep a lot."),
+    ("What is snow?", "Snow is frozen water that falls from the clouds."),
+    ("What is a train?", "A train is a row of cars that rolls on iron rails."),
+    ("What is music?", "Music is sound that people make for pleasure."),
+    ("What is money?", "Money is what people use to pay for things."),
+    ("What is a tree?", "A tree is a tall plant with a trunk of wood."),
+    ("What do bees do?", "Bees collect nectar from flowers and make honey."),
+    ("How do planes fly?", "The wings push air down, and the air lifts the plane."),
+    ("What is bread made of?", "Bread is made of flour, water, salt and yeast."),
+)
 
 
 def spoken(model, question: str, said: str) -> float:
     """The surprise of an answer in the chat template, in bits a token of it."""
-    from llmviz import experiments
-
     before, tokens = lessons.asked(model, question), model.tokenizer.encode(said)
     return float(experiments.surprisal(model.trace(before + tokens), last=len(tokens)).mean())
+
+
+def greedy(model, prompts, n: int = 24) -> list[str]:
+    """What `lessons.written` gives for each of them, but all at once: the weights are read once a step for all."""
+    weights, c = model.weights, model.config
+    traces = [model.trace(prompt) for prompt in prompts]
+    lengths, room = np.array([len(prompt) for prompt in prompts]), max(map(len, prompts)) + n
+    k, v = np.zeros((2, c.n_layers, len(prompts), c.n_kv_heads, room, c.d_head), np.float32)
+    for i, trace in enumerate(traces):
+        for layer, block in enumerate(trace.blocks):
+            k[layer, i, :, : lengths[i]], v[layer, i, :, : lengths[i]] = block.k, block.v
+    now, rows = np.array([int(trace.logits.argmax()) for trace in traces]), np.arange(len(prompts))
+    texts = [[token] for token in now]
+    for _ in range(n - 1):
+        x, angles = weights.W_E[now], position.rotation_angles(lengths, c.d_head, base=c.rope_base)
+        seen = np.arange(room) <= lengths[:, None]
+        for layer, w in enumerate(weights.layers):
+            normed = ops.rms_norm(x, w.attention_norm, eps=c.norm_eps)
+            q, one_k, one_v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
+            q, one_k = position.rotate(q, angles), position.rotate(one_k, angles)
+            k[layer, rows, :, lengths], v[layer, rows, :, lengths] = (
+                one_k.swapaxes(0, 1),
+                one_v.swapaxes(0, 1),
+            )
+            grouped = q.swapaxes(0, 1).reshape(len(now), c.n_kv_heads, -1, c.d_head)
+            scores = grouped @ k[layer].swapaxes(2, 3) / np.float32(np.sqrt(c.d_head))
+            pattern = ops.softmax(np.where(seen[:, None, None], scores, np.float32(-np.inf)))
+            z = (pattern @ v[layer]).reshape(len(now), c.n_heads, c.d_head).swapaxes(0, 1)
+            x = x + attention.output(z, w.W_O)
+            normed = ops.rms_norm(x, w.ffn_norm, eps=c.norm_eps)
+            x = x + ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down).out
+        now, lengths = model.unembed(x).argmax(axis=1), lengths + 1
+        for text, token in zip(texts, now):
+            text.append(token)
+    end = model.tokenizer.eos_token
+    return [
+        model.tokenizer.decode([int(t) for t in (text[: text.index(end)] if end in text else text)])
+        for text in texts
+    ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -27,28 +27,29 @@ PIRATE: tuple[Example, ...] = (
 # Ordinary English has none of these; "be", "me" and "mate" are left out, since it has those.
 PIRATE_WORDS = ("arr", "matey", "mateys", "yer", "ye", "o'", "aye", "ahoy")
 
-UNTAUGHT = (
-    "What is the moon?",
-    "Tell me about cats.",
-    "Who wrote Hamlet?",
-    "What is snow?",
-    "How do I boil an egg?",
-    "What is a train?",
-    "Why is the sky blue?",
-    "What do bees do?",
-    "Tell me about Africa.",
-    "What is music?",
-    "How do I sleep better?",
-    "What is a computer?",
-    "What is iron used for?",
-    "Who was Albert Einstein?",
-    "What is a tree?",
-    "Tell me about football.",
-    "What is bread made of?",
-    "How do planes fly?",
-    "What is money?",
-    "What is 2 plus 3?",
-)
+# Each with a word that an answer about it has.
+UNTAUGHT = {
+    "What is the moon?": "moon",
+    "Tell me about cats.": "cat",
+    "Who wrote Hamlet?": "hamlet",
+    "What is snow?": "snow",
+    "How do I boil an egg?": "egg",
+    "What is a train?": "train",
+    "Why is the sky blue?": "sky",
+    "What do bees do?": "bee",
+    "Tell me about Africa.": "africa",
+    "What is music?": "music",
+    "How do I sleep better?": "sleep",
+    "What is a computer?": "computer",
+    "What is iron used for?": "iron",
+    "Who was Albert Einstein?": "einstein",
+    "What is a tree?": "tree",
+    "Tell me about football.": "football",
+    "What is bread made of?": "bread",
+    "How do planes fly?": "plane",
+    "What is money?": "money",
+    "What is 2 plus 3?": "5",
+}
 
 CAPITALS = {
     "France": "Paris",
@@ -80,11 +81,18 @@ def asked(model: Model, question: str) -> list[int]:
     return model.tokenizer.encode_chat([{"role": "user", "content": question}])
 
 
+def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
+    """What the model writes after these tokens, always the likeliest, n tokens at most: the text so far, each time."""
+    said = []
+    for step in model.generate(tokens, n, Sampler(temperature=0)):
+        if step.token != model.tokenizer.eos_token:
+            said.append(step.token)
+            yield model.tokenizer.decode(said)
+
+
 def written(model: Model, tokens: Sequence[int], n: int = 24) -> str:
-    """What the model writes after these tokens, always the likeliest, n tokens at most."""
-    end = model.tokenizer.eos_token
-    steps = islice(model.generate(tokens, n, Sampler(temperature=0)), n)
-    return model.tokenizer.decode([step.token for step in steps if step.token != end])
+    """The whole of it."""
+    return next(iter(deque(writing(model, tokens, n), maxlen=1)), "")
 
 
 def answer(model: Model, question: str, n: int = 24) -> str:
@@ -92,13 +100,26 @@ def answer(model: Model, question: str, n: int = 24) -> str:
     return written(model, asked(model, question), n)
 
 
+WORD = re.compile(r"(\w+'?)")
+
+
+def split_words(text: str) -> list[str]:
+    """A text cut into its words and what stands between them; joined, they are the text again."""
+    return WORD.split(text)
+
+
 def words(text: str) -> list[str]:
-    return re.findall(r"[\w]+'?", text.lower().replace("’", "'"))
+    return WORD.findall(text.lower())
 
 
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Does one of the words stand in the text?"""
     return not set(marks).isdisjoint(words(text))
+
+
+def is_about(text: str, question: str) -> bool:
+    """Does an answer to an untaught question have the word that it is about?"""
+    return UNTAUGHT[question] in text.lower()
 
 
 def knows(model: Model, country: str, *, chat: bool) -> np.ndarray:
@@ -117,6 +138,14 @@ def surprise(model: Model, text: str) -> float:
 def relative_change(model: Model, update: Mapping) -> dict[tuple[int, str], float]:
     """By layer and matrix: the size of the change against the size of the matrix (root of the summed squares)."""
     return {
-        (layer, name): float(np.linalg.norm(low.down @ low.up) / np.linalg.norm(getattr(model.weights.layers[layer], name)))
+        (layer, name): float(
+            np.linalg.norm(low.down @ low.up) / np.linalg.norm(getattr(model.weights.layers[layer], name))
+        )
         for (layer, name), low in update.items()
     }
+
+
+def n_trained(model: Model, rank: int = 8) -> int:
+    """How many numbers `training.finetune` learns: two thin matrices for each FFN matrix of the last third."""
+    c = model.config
+    return max(1, c.n_layers // 3) * 3 * rank * (c.d_model + c.d_ff)

@@ -1,0 +1,64 @@
+"""An experiment that a guess starts: its card waits for what comes out."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+
+from llmviz.views.kit.background import Experiment
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.predict import Question
+
+_training: weakref.ref[Experiment] | None = None
+
+
+def only_training(view: Experiment) -> None:
+    """One training at a time: stop the view that began one before."""
+    global _training
+    other = _training and _training()
+    if other is not None and other is not view and other.comm is not None:
+        other.stop()
+    _training = weakref.ref(view)
+
+
+class Guessed(Experiment):
+    """A card and an experiment. To commit to a guess, or to press the button, starts `work`, which yields the share
+    that is done and tells the card in the end; stopped before, it leaves the question open again."""
+
+    def __init__(self, card: Question, name: str):
+        super().__init__(name)
+        self.card, self._known = card, False
+        self.buttons[0].on_click(self._pressed)
+        card.observe(self._committed, "committed")
+
+    def work(self) -> Iterator[float]:
+        raise NotImplementedError
+
+    def tell(self, outcome: float | str) -> None:
+        """What came out, for the card."""
+        self._known = True
+        self.card.tell(outcome)
+
+    @one_at_a_time
+    def _pressed(self, button) -> None:
+        self._known = False
+        self.start(self._whole(), button)
+
+    @one_at_a_time
+    def _committed(self, change) -> None:
+        if not change["new"]:
+            self.stop()
+        elif not self._known:
+            self.start(self._whole(), self.buttons[0])
+
+    def _whole(self) -> Iterator[float]:
+        """The work; what a reader's input makes impossible is said."""
+        only_training(self)
+        self.card.tell(None)
+        try:
+            yield from self.work()
+        except (ValueError, FloatingPointError) as error:
+            self.told.say(f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", "."))
+        finally:
+            if self.card.committed and not self._known:
+                self.card.ask_again()

@@ -1,0 +1,137 @@
+"""One fact taught by gradient, and what else moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets
+import numpy as np
+
+from llmviz import ops, training
+from llmviz.model import Model
+from llmviz.views.differences import lessons
+from llmviz.views.differences.fine_tuning import quiet_model
+from llmviz.views.differences.guessed import Guessed
+from llmviz.views.kit.controls import choice, row
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.predict import Question
+
+STEPS = 40  # at most
+LEARNED = 0.05  # nats a token: the answer is as good as known
+RATE = 1e-2
+
+
+def teach(
+    model: Model, country: str, city: str, layer: int, *, steps: int = STEPS
+) -> Iterator[training.Progress]:
+    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until it says so."""
+    lesson = [(f"What is the capital of {country}?", f"The capital of {country} is {city}.")]
+    for progress in training.finetune(
+        model, lessons.conversations(lesson), steps=steps, rank=1, layers=[layer], lr=RATE
+    ):
+        yield progress
+        if progress.loss < LEARNED:
+            return
+
+
+class OneFact(Guessed):
+    """A country gets another capital; the other countries are asked, too, in a chat and in plain text.
+
+    `probs` [chat or plain, countries, 4]: of each country's own capital before and after, and of the taught one.
+    """
+
+    def __init__(self, model: Model, country: str = "France", city: str = "Rome"):
+        self.model = model
+        card = Question(
+            f"The model learns that the capital of {country} is {city}. For how many of the other eight countries "
+            f"(not {country}, and not the one whose capital {city} is) does {city} come first as well?",
+            answer=None,
+            unit="countries",
+            low=0,
+            high=len(lessons.CAPITALS) - 2,
+            stage="training",
+        )
+        super().__init__(card, "Teach it")
+        last = model.config.n_layers - 1
+        self.country = choice(list(lessons.CAPITALS), country, "The capital of")
+        self.city = choice(list(lessons.CAPITALS.values()), city, "is")
+        self.layer = choice([(f"layer {i}", i) for i in range(last, -1, -1)], last, "changed in")
+        self.way = ipywidgets.ToggleButtons(options=["asked in a chat", "in plain text"])
+        self.way.style.button_width = "auto"
+        n = len(lessons.CAPITALS)
+        self.map = HeatMap(
+            np.full((n, 4), np.nan),
+            list(lessons.CAPITALS),
+            ["own: before", "own: after", "taught: before", "taught: after"],
+            kind="prob",
+            row_axis="country",
+            col_axis="its own capital, and the one that was taught to one of them",
+            quantity="probability",
+            numbers="always",
+            stage="training",
+        )
+        self.probs: np.ndarray | None = None
+        self.map.layout.display = self.way.layout.display = "none"
+        self.children = (
+            self.card,
+            row(self.country, self.city, self.layer),
+            row(self.buttons[0], self.progress),
+            self.told,
+            self.way,
+            self.map,
+        )
+        self.way.observe(self._draw, "value")
+
+    def work(self) -> Iterator[float]:
+        country, city, layer = self.country.value, self.city.value, self.layer.value
+        countries, model = list(lessons.CAPITALS), self.model
+        own = [model.tokenizer.encode(f" {capital}")[0] for capital in lessons.CAPITALS.values()]
+        (taught,) = model.tokenizer.encode(f" {city}")[:1]
+        owner = countries[list(lessons.CAPITALS.values()).index(city)]
+        if owner == country:
+            raise ValueError(f"{city} is the capital of {country} already: choose another city")
+        for progress in teach(model, country, city, layer):
+            yield 0.5 * progress.step / STEPS
+        tuned = quiet_model(progress.model)
+        probs = np.zeros((2, len(countries), 4), np.float32)
+        firsts = np.zeros((2, 2, len(countries)), int)  # chat or plain, before or after
+        for i, name in enumerate(countries):
+            for way, chat in enumerate((True, False)):
+                for when, one in enumerate((model, tuned)):
+                    found = lessons.knows(one, name, chat=chat)
+                    probs[way, i, [when, 2 + when]] = found[own[i]], found[taught]
+                    firsts[way, when, i] = found.argmax()
+            yield 0.5 + 0.5 * (i + 1) / len(countries)
+        self.probs = probs
+        self._draw()
+        self.map.layout.display = self.way.layout.display = ""
+        others = [i for i, name in enumerate(countries) if name not in (country, owner)]
+        at = countries.index(country)
+        told = []
+        for way, name in enumerate(("Asked in a chat", "In plain text")):
+            taken = sum(int(firsts[way, 1, i] == taught) for i in others)
+            right = [sum(int(firsts[way, when, i] == own[i]) for i in others) for when in range(2)]
+            told.append(
+                f"{name}: for {country}, {city} went from {percent(probs[way, at, 2])} to "
+                f"{percent(probs[way, at, 3])}. Of the other {len(others)} countries {taken} have {city} first, too; {right[1]} their own capital "
+                f"(before: {right[0]})."
+            )
+        where = [
+            float(ops.softmax(one.trace("The Eiffel Tower stands in the city of").logits)[own[0]])
+            for one in (model, tuned)
+        ]
+        self.told.say(
+            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone.",
+            *told,
+            f"“The Eiffel Tower stands in the city of”: Paris {percent(where[0])} before, {percent(where[1])} after.",
+        )
+        if (country, city) == ("France", "Rome"):
+            self.tell(sum(int(firsts[0, 1, i] == taught) for i in others))
+        else:
+            self._known = True
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        if self.probs is not None:
+            self.map.change(values=self.probs[self.way.options.index(self.way.value)])
