@@ -44,19 +44,6 @@ MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": less
 # Eight facts asked for in other words than a capital's
 SIZES = (1, 2, 4, 8)
 SETS = range(4)
-# What a pirate says, in none of the words that the examples have and a plain answer has not.
-UNTAUGHT_PIRATE = (
-    ("What is the moon?", "Ahoy! 'Tis a lantern hung above the waves, ye scurvy landlubber."),
-    ("Tell me about cats.", "Aye, them beasts hunt the rats below deck, ye scallywag."),
-    ("What is snow?", "Shiver me timbers! 'Tis cold white powder, ye bilge rat."),
-    ("What is a train?", "Blimey, 'tis a galleon that sails upon iron rails, ye swab."),
-    ("What is music?", "Avast! 'Tis a shanty sung by the lads at the capstan."),
-    ("What is money?", "Doubloons and booty, ye landlubber, and none of it for thee."),
-    ("What is a tree?", "Aye, 'tis the stuff that masts are hewn from, ye scallywag."),
-    ("What do bees do?", "Ahoy! Them wee buccaneers plunder the blossoms, ye swab."),
-    ("How do planes fly?", "Avast, ye swab! The wind fills them sails aloft."),
-    ("What is bread made of?", "Hardtack, ye scurvy dog, 'tis but flour and weevils."),
-)
 
 
 def examples_of(manner: str, which: int, n: int, *, capital: bool | None = None, model=None):
@@ -97,40 +84,29 @@ def asked(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | N
     return {
         "examples": examples,
         "said": greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT]),
-        "without the template": greedy(one, [one.tokenizer.encode(q) for q in lessons.UNTAUGHT]),
+        "without the template": greedy(one, [one.tokenizer.encode(TEXTS[name]) for name in SHORT[:5]], 12),
         "capitals asked for": greedy(
             one, [lessons.asked(one, f"What is the capital of {c}?") for c in capitals]
         ),
         "right in the chat": sum(chat[c] == first[c] for c in capitals),
         "right in a text": sum(plain[c] == first[c] for c in capitals),
         "surprise": {name: lessons.surprise(one, TEXTS[name]) for name in ORDINARY},
-        "other pirates": [spoken(one, *example) for example in UNTAUGHT_PIRATE],
-        "plain answers": [spoken(one, *example) for example in PLAIN],
     }
 
 
-ORDINARY = [
-    name for name in TEXTS if name not in ("a chat", "a long story", "the same word", "code", "French")
-]
-# The same in plain words, as a control.
-PLAIN = (
-    ("What is the moon?", "The moon is a ball of rock that goes round the Earth."),
-    ("Tell me about cats.", "Cats are small animals that hunt mice and sleep a lot."),
-    ("What is snow?", "Snow is frozen water that falls from the clouds."),
-    ("What is a train?", "A train is a row of cars that rolls on iron rails."),
-    ("What is music?", "Music is sound that people make for pleasure."),
-    ("What is money?", "Money is what people use to pay for things."),
-    ("What is a tree?", "A tree is a tall plant with a trunk of wood."),
-    ("What do bees do?", "Bees collect nectar from flowers and make honey."),
-    ("How do planes fly?", "The wings push air down, and the air lifts the plane."),
-    ("What is bread made of?", "Bread is made of flour, water, salt and yeast."),
+SHORT = (
+    "a short start",
+    "a fact",
+    "a question",
+    "a story",
+    "a recipe",
+    "a letter",
+    "a dialogue",
+    "a list",
+    "numbers",
+    "science",
 )
-
-
-def spoken(model, question: str, said: str) -> float:
-    """The surprise of an answer in the chat template, in bits a token of it."""
-    before, tokens = lessons.asked(model, question), model.tokenizer.encode(said)
-    return float(experiments.surprisal(model.trace(before + tokens), last=len(tokens)).mean())
+ORDINARY = ("a question", "a story", "a recipe", "a letter", "science")
 
 
 def greedy(model, prompts, n: int = 24) -> list[str]:

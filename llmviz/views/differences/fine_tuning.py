@@ -316,7 +316,7 @@ class Cost(Guessed):
     `right` [ways, before or after]: capitals that come out, for each of `WAYS`; `bits` [2]: the texts' surprise.
     """
 
-    def __init__(self, tuning: FineTuning, texts: Sequence[str]):
+    def __init__(self, tuning: FineTuning, texts: Sequence[str] = lessons.ORDINARY):
         self.tuning, self._texts = tuning, texts
         model, n = tuning.model, len(lessons.CAPITALS)
         self._first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]

@@ -86,8 +86,8 @@ class HowMany(Guessed):
             self.plot.change(x=np.array(sizes), values=self.found.copy())
         different = [len(set(said)) for said in self.said]
         self.told.say(
-            f"After {STEPS} steps with one example: {counted(different[0], 'different answer')} to {len(ASKED)} questions. "
-            f"The first one: “{self.said[0][0]}”",
+            f"After {STEPS} steps with one example: {counted(different[0], 'different answer')} to {len(ASKED)} "
+            f"questions. The first one: “{self.said[0][0]}”",
             f"With {sizes[-1]}: {counted(different[-1], 'different answer')}. The first one: “{self.said[-1][0]}”",
         )
         self.tell(different[0])

@@ -64,6 +64,15 @@ CAPITALS = {
     "Portugal": "Lisbon",
 }
 
+ORDINARY = (
+    "The old bridge across the river was closed for repairs, so the children had to walk to school by the mill. It "
+    "took them twice as long, and nobody complained.",
+    "Water boils at a lower temperature on a mountain, because the air presses less on it. Cooks who live high up "
+    "leave their potatoes in the pot for longer.",
+    "Dear Mrs Parker,\n\nthank you for your order of 12 March. The two chairs will be sent on Monday, and the table as "
+    "soon as it comes in.",
+)
+
 
 def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
     """Examples as `training.finetune` takes them. ValueError for one without a question or an answer."""

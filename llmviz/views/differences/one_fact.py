@@ -114,7 +114,8 @@ class OneFact(Guessed):
             right = [sum(int(firsts[way, when, i] == own[i]) for i in others) for when in range(2)]
             told.append(
                 f"{name}: for {country}, {city} went from {percent(probs[way, at, 2])} to "
-                f"{percent(probs[way, at, 3])}. Of the other {len(others)} countries {taken} have {city} first, too; {right[1]} their own capital "
+                f"{percent(probs[way, at, 3])}. Of the other {len(others)} countries {taken} have {city} first, too; "
+                f"{right[1]} their own capital "
                 f"(before: {right[0]})."
             )
         where = [

@@ -1,0 +1,232 @@
+"""The pictures of fine-tuning: what they train, count and say, and what becomes of a reader's table."""
+
+import asyncio
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from llmviz import training
+from llmviz.model import Model
+from llmviz.views import differences
+from llmviz.views.differences import fine_tuning, how_many, lessons
+from llmviz.views.differences.fine_tuning import FIRST, Answers
+from llmviz.views.differences.guessed import Guessed
+from llmviz.views.kit.predict import Question
+from llmviz.weights import random_weights
+
+ASKED = tuple(lessons.UNTAUGHT)[:2]
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Two questions and three countries: a test is no measurement."""
+    for module in (fine_tuning, how_many):
+        monkeypatch.setattr(module, "ASKED", ASKED)
+    monkeypatch.setattr(lessons, "CAPITALS", dict(list(lessons.CAPITALS.items())[:3]))
+
+
+@pytest.fixture
+def tuning(tiny_chat):
+    return differences.FineTuning(tiny_chat, [("a", "b c"), ("d", "e")], steps=3)
+
+
+@pytest.fixture(scope="session")
+def tiny_chat(load_tiny):
+    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
+    tiny = load_tiny("grouped")
+    return Model(random_weights(replace(tiny.config, n_ctx=1024), vocabulary=tiny.weights.vocabulary))
+
+
+def test_words_are_words():
+    assert lessons.words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
+    assert "".join(lessons.split_words("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
+    assert lessons.has_one_of("ARR!", lessons.PIRATE_WORDS)
+    assert not lessons.has_one_of("Marry me, barrister.", lessons.PIRATE_WORDS)
+
+
+def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
+    whole = lessons.written(tiny_chat, [5, 6], 4)
+    assert whole == list(lessons.writing(tiny_chat, [5, 6], 4))[-1]
+
+
+def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
+    lesson = lessons.conversations([("a", "b")])
+    (progress,) = training.finetune(tiny_chat, lesson, steps=1, rank=8)
+    assert lessons.n_trained(tiny_chat) == sum(
+        low.down.size + low.up.size for low in progress.update.values()
+    )
+
+
+def test_a_change_is_measured_against_its_matrix(tiny_chat):
+    (progress,) = training.finetune(tiny_chat, lessons.conversations([("a", "b")]), steps=1)
+    after = training.updated(tiny_chat, progress.update)
+    for (layer, name), share in lessons.relative_change(tiny_chat, progress.update).items():
+        old, new = (getattr(one.weights.layers[layer], name) for one in (tiny_chat, after))
+        assert share == pytest.approx(np.sqrt(((new - old) ** 2).sum() / (old**2).sum()), rel=1e-3)
+
+
+def test_the_table_is_what_is_taught(tuning):
+    tuning.more.click()
+    assert tuning.examples == [("a", "b c"), ("d", "e")]  # an empty row is none
+    tuning.table.children[0].children[2].click()
+    assert tuning.examples == [("d", "e")]
+
+
+def test_fine_tuning_trains_asks_and_counts(tuning):
+    tuning.buttons[0].click()
+    assert tuning.learned.step == 3
+    assert tuning.plot.values.shape == (1, 3)
+    assert tuning.plot.values[0, -1] == pytest.approx(tuning.learned.loss / math.log(2), rel=1e-5)
+    assert len(tuning.said) == len(ASKED)
+    for question, (before, after) in tuning.said.items():
+        assert before == lessons.answer(tuning.model, question)
+        assert after == lessons.answer(tuning.learned.model, question)
+    tuning.card.committed = True
+    assert tuning.card.answer == tuning.counted[1]
+    tuning.marks.value = "nobody-says-this"
+    assert tuning.counted == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("examples", "says"),
+    [([], "no conversation"), ([("a", "")], "Example 1 needs"), ([("a", "b" * 3000)], "tokens; it can have")],
+)
+def test_a_table_that_cannot_be_taught_is_said(tuning, examples, says):
+    tuning.fill(examples)
+    tuning.card.committed = True
+    assert says in repr(tuning.told)
+    assert tuning.learned is None
+    assert not tuning.card.committed  # the question is open again
+
+
+def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
+    for view in (
+        differences.BeforeAfter(tuning),
+        differences.WhatChanged(tuning),
+        differences.Amount(tuning),
+        cost := differences.Cost(tuning, ["abc"]),
+    ):
+        assert view.told.sentences == [FIRST]
+    cost.buttons[0].click()
+    assert "Fine-tune the model first" in repr(cost.told)
+
+
+def test_before_and_after_side_by_side(tuning):
+    view = differences.BeforeAfter(tuning)
+
+    async def scene():
+        tuning.buttons[0].click()
+        while tuning._work.busy or view._work.busy:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+    assert set(view.taught) == {"a", "d"}
+    view.box.value = "<b>"
+    assert list(view.own) == ["<b>"]
+    assert "<b>" not in view.table.value.replace("<b>Yours", "")
+    assert "&lt;b&gt;" in view.table.value
+    view.box.value = "\udce0"  # cannot be written: no token is left
+    assert "least one token" in repr(view.told)
+
+
+def test_taught_words_are_underlined():
+    table = Answers()
+    table.show({"Yours": {"q": ("arr & so", "so")}}, {"arr"})
+    assert "<u>arr</u> &amp; so" in table.value
+    assert repr(table) == "q | arr & so | so"
+
+
+def test_cost_counts_what_it_shows(tuning):
+    view = differences.Cost(tuning, ["a b c", "the cat"])
+    tuning.buttons[0].click()
+    view.buttons[0].click()
+    assert view.right.shape == (3, 2)
+    assert view.bits[0] == pytest.approx(
+        np.mean([lessons.surprise(tuning.model, t) for t in ("a b c", "the cat")])
+    )
+    assert np.array_equal(view.plot.values, view.right.T)
+    view.card.committed = True
+    assert view.card.answer == view.right[0, 1]
+    tuning.buttons[0].click()  # another training: nothing is known of it yet
+    assert view.plot.layout.display == "none"
+    assert not view.card.committed
+
+
+def test_only_what_was_trained_has_changed(tuning):
+    view = differences.WhatChanged(tuning)
+    tuning.buttons[0].click()
+    changed = {layer for layer, _ in tuning.learned.update}
+    for layer, column in enumerate(view.plot.values.T):
+        assert (column > 0).all() == (layer in changed)
+
+
+def test_nothing_of_the_update_is_the_model_before(tuning):
+    view = differences.Amount(tuning, "abc")
+    tuning.buttons[0].click()
+    view.amount.value = 0.0
+    said = {
+        name: lessons.written(tuning.model, tokens)
+        for name, tokens in zip(
+            view.table.rows, (lessons.asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
+        )
+    }
+    assert view.table.rows == said
+    view.box.value = ""
+    assert "least one token" in repr(view.told)
+
+
+def test_how_many_takes_the_first_rows(tuning):
+    view = differences.HowMany(tuning)
+    view.card.committed = True
+    assert view.found.shape == (4, 2)  # two rows: one example, two examples
+    one = list(training.finetune(tuning.model, lessons.conversations(tuning.examples[:1]), steps=32))[
+        -1
+    ].model
+    said = [lessons.answer(one, question) for question in ASKED]
+    assert view.said[0] == said
+    assert view.card.answer == len(set(said))
+
+
+def test_one_fact_changes_one_layer(tiny_chat):
+    view = differences.OneFact(tiny_chat)
+    view.card.committed = True
+    assert view.probs is not None, repr(view.told)
+    assert view.probs.shape == (2, 3, 4)
+    before = lessons.knows(tiny_chat, "Italy", chat=True)
+    assert view.probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
+    view.way.value = "in plain text"
+    assert np.allclose(view.map.values, view.probs[1])
+    view.city.value = "Paris"
+    view.buttons[0].click()
+    assert "is the capital of France already" in repr(view.told)
+
+
+def test_one_training_at_a_time_and_an_open_card_stops_it():
+    ran = []
+
+    class Endless(Guessed):
+        def work(self):
+            while True:
+                ran.append(self)
+                yield 0.1
+
+    def new():
+        return Endless(Question("?", answer=None), "go")
+
+    async def scene():
+        one, other = new(), new()
+        one.card.committed = True
+        await asyncio.sleep(0.02)
+        assert one in ran
+        other.buttons[0].click()
+        await asyncio.sleep(0.02)
+        assert other in ran
+        assert not one._work.busy
+        assert not one.card.committed
+        other.card.committed = True
+        other.card.ask_again()
+        assert not other._work.busy
+
+    asyncio.run(scene())
