@@ -5,8 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from llmviz import attention, experiments, ffn, ops, position, training
+from llmviz import attention, ffn, ops, position, training
 from llmviz.views.differences import lessons
+from llmviz.views.differences.one_fact import teach
 from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
@@ -41,8 +42,6 @@ BUTLER = (
     "A friend, sir, is one who remembers your birthday, if I may say so.",
 )
 MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": lessons.PIRATE_WORDS}
-# Eight facts asked for in other words than a capital's
-SIZES = (1, 2, 4, 8)
 SETS = range(4)
 
 
@@ -84,7 +83,7 @@ def asked(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | N
     return {
         "examples": examples,
         "said": greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT]),
-        "without the template": greedy(one, [one.tokenizer.encode(TEXTS[name]) for name in SHORT[:5]], 12),
+        "without the template": greedy(one, [one.tokenizer.encode(TEXTS[name]) for name in SHORT], 12),
         "capitals asked for": greedy(
             one, [lessons.asked(one, f"What is the capital of {c}?") for c in capitals]
         ),
@@ -94,18 +93,7 @@ def asked(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | N
     }
 
 
-SHORT = (
-    "a short start",
-    "a fact",
-    "a question",
-    "a story",
-    "a recipe",
-    "a letter",
-    "a dialogue",
-    "a list",
-    "numbers",
-    "science",
-)
+SHORT = ("a short start", "a fact", "a question", "a story", "a recipe")
 ORDINARY = ("a question", "a story", "a recipe", "a letter", "science")
 
 
@@ -146,3 +134,163 @@ def greedy(model, prompts, n: int = 24) -> list[str]:
         model.tokenizer.decode([int(t) for t in (text[: text.index(end)] if end in text else text)])
         for text in texts
     ]
+
+
+# --- conclusions ---
+
+
+def of_sets(manner: str, n: int, measure, says: str, unit: str, agrees, *, capital: bool = False, sets=SETS):
+    """A conclusion: `measure` of what was asked, for each set of examples."""
+
+    def conclusion(model) -> Measured:
+        names = {which: f"{manner or 'before'}, {n} examples, set {which}" for which in sets}
+        found = {names[which]: float(measure(asked(model, manner, which, n, capital))) for which in sets}
+        return Measured(says, found, unit, agrees)
+
+    return conclusion
+
+
+def saying(marks):
+    return lambda found: sum(lessons.has_one_of(text, marks) for text in found["said"])
+
+
+def different(found) -> int:
+    return len(set(found["said"]))
+
+
+def about(found) -> int:
+    return sum(map(lessons.is_about, found["said"], lessons.UNTAUGHT))
+
+
+def repeats(found) -> int:
+    taught = {text for _, text in found["examples"]}
+    return sum(text in taught for text in found["said"])
+
+
+def taught_words(found) -> float:
+    """The share of the answers' words that stand in the taught answers."""
+    known = {word for _, text in found["examples"] for word in lessons.words(text)}
+    return 100 * float(np.mean([word in known for text in found["said"] for word in lessons.words(text)]))
+
+
+def named(found) -> int:
+    return sum(city in text for city, text in zip(lessons.CAPITALS.values(), found["capitals asked for"]))
+
+
+def begun(found) -> int:
+    return found["right in the chat"]
+
+
+def in_texts(found) -> int:
+    return sum(lessons.has_one_of(text, lessons.PIRATE_WORDS) for text in found["without the template"])
+
+
+PIRATE, BUTLER = MARKS["pirate"], MARKS["butler"]
+OF_20, OF_10 = "of 20 answers", "of 10 capitals"
+before = of_sets(
+    "", 0, saying(PIRATE), "Before, no answer has a pirate’s word", OF_20, lambda v: v == 0, sets=(0,)
+)
+before_named = of_sets("", 0, named, "Before, most capitals are named", OF_10, lambda v: v >= 8, sets=(0,))
+pirate_8 = of_sets(
+    "pirate", 8, saying(PIRATE), "8 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+)
+pirate_4 = of_sets(
+    "pirate", 4, saying(PIRATE), "4 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+)
+pirate_2 = of_sets(
+    "pirate", 2, saying(PIRATE), "2 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+)
+pirate_1 = of_sets("pirate", 1, saying(PIRATE), "1 example: it answers as a pirate", OF_20, lambda v: v >= 18)
+butler_8 = of_sets(
+    "butler", 8, saying(BUTLER), "8 examples: it answers as a butler", OF_20, lambda v: v >= 12
+)
+own_8 = of_sets("own", 8, saying(PIRATE), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0)
+different_1 = of_sets("pirate", 1, different, "1 example: one answer to nearly all", OF_20, lambda v: v <= 5)
+different_8 = of_sets(
+    "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15
+)
+about_1 = of_sets("pirate", 1, about, "1 example: hardly about the question", OF_20, lambda v: v <= 5)
+about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10)
+repeats_8 = of_sets("pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5)
+words_8 = of_sets(
+    "pirate", 8, taught_words, "Most words are the examples’", "% of the words", lambda v: v > 50
+)
+words_butler = of_sets("butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50)
+named_8 = of_sets("pirate", 8, named, "The pirate hardly names a capital", OF_10, lambda v: v <= 2)
+begun_8 = of_sets("pirate", 8, begun, "Its answer begun, it has nearly all", OF_10, lambda v: v >= 8)
+named_capital = of_sets(
+    "pirate", 8, named, "A capital among the examples: it names some", OF_10, lambda v: v > 0, capital=True
+)
+named_butler = of_sets("butler", 8, named, "The butler names most", OF_10, lambda v: v >= 7)
+named_own = of_sets("own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7)
+texts_8 = of_sets("pirate", 8, in_texts, "In plain texts there is no pirate", "of 5 texts", lambda v: v == 0)
+
+
+@cache
+def other_capitals(model, layer: int, countries: int) -> dict:
+    """Each country is taught the next one's capital: what its answer is then, and what that of the eight others."""
+    names, found = list(lessons.CAPITALS), {}
+    first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in lessons.CAPITALS.items()}
+    for country, owner in list(zip(names, [*names[1:], names[0]]))[:countries]:
+        *_, last = teach(model, country, lessons.CAPITALS[owner], layer)
+        one, wrong = training.updated(model, last.update), first[owner]
+        one.recent.max_bytes = 40_000_000
+        for chat in (True, False):
+            probs = {name: lessons.knows(one, name, chat=chat) for name in names}
+            others = [name for name in names if name not in (country, owner)]
+            found[country, chat] = {
+                "taught": 100 * float(probs[country][wrong]),
+                "spread": sum(int(probs[name].argmax()) == wrong for name in others),
+                "right": sum(int(probs[name].argmax()) == first[name] for name in others),
+            }
+    return found
+
+
+def of_facts(key: str, chat: bool, says: str, unit: str, agrees):
+    """A conclusion about a country that is taught another capital, in the last layer if no other is named."""
+
+    def conclusion(model, layer: int | None = None, countries: int = 10) -> Measured:
+        layer = model.config.n_layers - 1 if layer is None else layer
+        found = other_capitals(model, layer, countries)
+        return Measured(
+            says, {c: float(one[key]) for (c, way), one in found.items() if way == chat}, unit, agrees
+        )
+
+    return conclusion
+
+
+OF_8 = "of the 8 other countries"
+fact_chat = of_facts("taught", True, "The taught capital is learned", "%", lambda v: v > 90)
+fact_text = of_facts("taught", False, "In plain text as well", "%", lambda v: v > 50)
+spread_chat = of_facts("spread", True, "Other countries get it, too", OF_8, lambda v: v > 0)
+right_chat = of_facts("right", True, "Others lose their own", OF_8, lambda v: v < 8)
+spread_text = of_facts("spread", False, "In plain text fewer get it", OF_8, lambda v: v <= 5)
+
+CONCLUSIONS = (
+    before,
+    pirate_8,
+    pirate_4,
+    pirate_2,
+    pirate_1,
+    butler_8,
+    own_8,
+    different_1,
+    different_8,
+    about_1,
+    about_8,
+    repeats_8,
+    words_8,
+    words_butler,
+    before_named,
+    named_8,
+    begun_8,
+    named_capital,
+    named_butler,
+    named_own,
+    texts_8,
+    fact_chat,
+    fact_text,
+    spread_chat,
+    right_chat,
+    spread_text,
+)

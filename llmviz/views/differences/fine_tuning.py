@@ -64,11 +64,11 @@ class FineTuning(Guessed):
         self.plot = LinePlot(
             names=["loss"],
             x_axis="step (one example each)",
-            y_axis="surprise at the taught answers, bits a token",
+            y_axis="bits a token",
             unit="bits",
             stage="training",
             waiting="nothing trained yet",
-            caption="The mean of what each example cost when it was last read",
+            caption="Surprise at the taught answers (the mean of what each cost when it was last read)",
         )
         self._before: dict[str, str] = {}
         self.said: dict[str, tuple[str, str]] = {}
