@@ -24,7 +24,7 @@ def few(monkeypatch):
     """Two questions and three countries: a test is no measurement."""
     for module in (fine_tuning, how_many):
         monkeypatch.setattr(module, "ASKED", ASKED)
-    monkeypatch.setattr(lessons, "CAPITALS", dict(list(lessons.CAPITALS.items())[:3]))
+    monkeypatch.setattr(lessons, "CAPITALS", dict(list(lessons.CAPITALS.items())[:5]))
 
 
 @pytest.fixture
@@ -193,11 +193,14 @@ def test_one_fact_changes_one_layer(tiny_chat):
     view = differences.OneFact(tiny_chat)
     view.card.committed = True
     assert view.probs is not None, repr(view.told)
-    assert view.probs.shape == (2, 3, 4)
+    assert view.probs.shape == (2, 5, 4)
     before = lessons.knows(tiny_chat, "Italy", chat=True)
     assert view.probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
     view.way.value = "in plain text"
     assert np.allclose(view.map.values, view.probs[1])
+    view.keep.value = True
+    view.buttons[0].click()
+    assert "were examples, too" in repr(view.told)
     view.city.value = "Paris"
     view.buttons[0].click()
     assert "is the capital of France already" in repr(view.told)

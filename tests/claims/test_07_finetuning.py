@@ -7,7 +7,7 @@ import pytest
 
 from llmviz import attention, ffn, ops, position, training
 from llmviz.views.differences import lessons
-from llmviz.views.differences.one_fact import teach
+from llmviz.views.differences.one_fact import teach, two_others
 from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
@@ -227,17 +227,21 @@ texts_8 = of_sets("pirate", 8, in_texts, "In plain texts there is no pirate", "o
 
 
 @cache
-def other_capitals(model, layer: int, countries: int) -> dict:
-    """Each country is taught the next one's capital: what its answer is then, and what that of the eight others."""
+def other_capitals(model, layer: int, countries: int, rehearsed: bool) -> dict:
+    """Each country is taught the next one's capital: what its answer is then, and what that of the others.
+
+    rehearsed: two of the others, with their own capitals, are examples as well.
+    """
     names, found = list(lessons.CAPITALS), {}
     first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in lessons.CAPITALS.items()}
     for country, owner in list(zip(names, [*names[1:], names[0]]))[:countries]:
-        *_, last = teach(model, country, lessons.CAPITALS[owner], layer)
+        keep = two_others(country, lessons.CAPITALS[owner]) if rehearsed else []
+        *_, last = teach(model, country, lessons.CAPITALS[owner], layer, keep=keep)
         one, wrong = training.updated(model, last.update), first[owner]
         one.recent.max_bytes = 40_000_000
         for chat in (True, False):
             probs = {name: lessons.knows(one, name, chat=chat) for name in names}
-            others = [name for name in names if name not in (country, owner)]
+            others = [name for name in names if name not in (country, owner, *keep)]
             found[country, chat] = {
                 "taught": 100 * float(probs[country][wrong]),
                 "spread": sum(int(probs[name].argmax()) == wrong for name in others),
@@ -246,12 +250,12 @@ def other_capitals(model, layer: int, countries: int) -> dict:
     return found
 
 
-def of_facts(key: str, chat: bool, says: str, unit: str, agrees):
+def of_facts(key: str, chat: bool, says: str, unit: str, agrees, *, rehearsed: bool = False):
     """A conclusion about a country that is taught another capital, in the last layer if no other is named."""
 
     def conclusion(model, layer: int | None = None, countries: int = 10) -> Measured:
         layer = model.config.n_layers - 1 if layer is None else layer
-        found = other_capitals(model, layer, countries)
+        found = other_capitals(model, layer, countries, rehearsed)
         return Measured(
             says, {c: float(one[key]) for (c, way), one in found.items() if way == chat}, unit, agrees
         )
@@ -265,6 +269,15 @@ fact_text = of_facts("taught", False, "In plain text as well", "%", lambda v: v 
 spread_chat = of_facts("spread", True, "Other countries get it, too", OF_8, lambda v: v > 0)
 right_chat = of_facts("right", True, "Others lose their own", OF_8, lambda v: v < 8)
 spread_text = of_facts("spread", False, "In plain text fewer get it", OF_8, lambda v: v <= 5)
+rehearsed_taught = of_facts(
+    "taught", True, "With two others as examples, too: learned", "%", lambda v: v > 80, rehearsed=True
+)
+rehearsed_spread = of_facts(
+    "spread", True, "… and hardly any other gets it", "of the 6 others", lambda v: v <= 1, rehearsed=True
+)
+rehearsed_right = of_facts(
+    "right", True, "… and nearly all have their own", "of the 6 others", lambda v: v >= 5, rehearsed=True
+)
 
 CONCLUSIONS = (
     before,
@@ -293,4 +306,42 @@ CONCLUSIONS = (
     spread_chat,
     right_chat,
     spread_text,
+    rehearsed_taught,
+    rehearsed_spread,
+    rehearsed_right,
 )
+
+
+# --- the page's wording, held to the numbers ---
+
+
+def test_many_answers_at_once_are_the_answers_one_by_one(model):
+    questions = list(lessons.UNTAUGHT)[:2]
+    prompts = [lessons.asked(model, question) for question in questions]
+    assert greedy(model, prompts, 8) == [lessons.written(model, prompt, 8) for prompt in prompts]
+
+
+def test_one_fact_spreads_and_two_more_examples_hold_it(model):
+    """Two countries only; all ten are in the table."""
+    few = {"countries": 2}
+    assert fact_chat(model, **few).lowest > 90
+    assert fact_text(model, **few).lowest > 50
+    assert spread_chat(model, **few).lowest >= 3
+    assert rehearsed_taught(model, countries=1).lowest > 80
+    assert rehearsed_spread(model, countries=1).highest <= 1
+
+
+@pytest.mark.slow
+def test_one_fact_in_all_ten_countries(model):
+    assert fact_chat(model).agree == fact_text(model).agree == 10
+    assert spread_chat(model).lowest >= 3
+    assert spread_text(model).lowest == 0
+    assert rehearsed_spread(model).agree >= 9
+
+
+@pytest.mark.slow
+def test_in_the_earlier_layer_the_text_keeps_its_fact(model):
+    """Five countries: in a chat it is learned, in plain text hardly."""
+    layer = model.config.n_layers // 2
+    assert fact_chat(model, layer, 5).lowest > 85
+    assert fact_text(model, layer, 5).highest < 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import ipywidgets
 import numpy as np
@@ -12,7 +12,7 @@ from llmviz.model import Model
 from llmviz.views.differences import lessons
 from llmviz.views.differences.fine_tuning import quiet_model
 from llmviz.views.differences.guessed import Guessed
-from llmviz.views.kit.controls import choice, row
+from llmviz.views.kit.controls import checkbox, choice, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import one_at_a_time, percent
 from llmviz.views.kit.predict import Question
@@ -23,16 +23,28 @@ RATE = 1e-2
 
 
 def teach(
-    model: Model, country: str, city: str, layer: int, *, steps: int = STEPS
+    model: Model, country: str, city: str, layer: int, *, keep: Sequence[str] = (), steps: int = STEPS
 ) -> Iterator[training.Progress]:
-    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until it says so."""
-    lesson = [(f"What is the capital of {country}?", f"The capital of {country} is {city}.")]
+    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until it says so.
+
+    keep: countries whose own capitals are taught beside it.
+    """
+    facts = [(country, city), *((other, lessons.CAPITALS[other]) for other in keep)]
+    lesson = [(f"What is the capital of {one}?", f"The capital of {one} is {its}.") for one, its in facts]
     for progress in training.finetune(
-        model, lessons.conversations(lesson), steps=steps, rank=1, layers=[layer], lr=RATE
+        model, lessons.conversations(lesson), steps=steps * len(lesson), rank=1, layers=[layer], lr=RATE
     ):
         yield progress
-        if progress.loss < LEARNED:
+        if progress.step >= 2 * len(lesson) and progress.loss < LEARNED:
             return
+
+
+def two_others(country: str, city: str) -> list[str]:
+    """Two countries that are neither of both: those that come three and six places later in the list."""
+    names = list(lessons.CAPITALS)
+    at = names.index(country)
+    order = [names[(at + step) % len(names)] for step in (3, 6, 4, 7)]
+    return [name for name in order if name != country and lessons.CAPITALS[name] != city][:2]
 
 
 class OneFact(Guessed):
@@ -57,6 +69,7 @@ class OneFact(Guessed):
         self.country = choice(list(lessons.CAPITALS), country, "The capital of")
         self.city = choice(list(lessons.CAPITALS.values()), city, "is")
         self.layer = choice([(f"layer {i}", i) for i in range(last, -1, -1)], last, "changed in")
+        self.keep = checkbox("two other countries, with their own capitals, are examples as well")
         self.way = ipywidgets.ToggleButtons(options=["asked in a chat", "in plain text"])
         self.way.style.button_width = "auto"
         n = len(lessons.CAPITALS)
@@ -76,6 +89,7 @@ class OneFact(Guessed):
         self.children = (
             self.card,
             row(self.country, self.city, self.layer),
+            self.keep,
             row(self.buttons[0], self.progress),
             self.told,
             self.way,
@@ -91,8 +105,9 @@ class OneFact(Guessed):
         owner = countries[list(lessons.CAPITALS.values()).index(city)]
         if owner == country:
             raise ValueError(f"{city} is the capital of {country} already: choose another city")
-        for progress in teach(model, country, city, layer):
-            yield 0.5 * progress.step / STEPS
+        keep = two_others(country, city) if self.keep.value else []
+        for progress in teach(model, country, city, layer, keep=keep):
+            yield 0.5 * progress.step / (STEPS * (1 + len(keep)))
         tuned = quiet_model(progress.model)
         probs = np.zeros((2, len(countries), 4), np.float32)
         firsts = np.zeros((2, 2, len(countries)), int)  # chat or plain, before or after
@@ -106,7 +121,7 @@ class OneFact(Guessed):
         self.probs = probs
         self._draw()
         self.map.layout.display = self.way.layout.display = ""
-        others = [i for i, name in enumerate(countries) if name not in (country, owner)]
+        others = [i for i, name in enumerate(countries) if name not in (country, owner, *keep)]
         at = countries.index(country)
         told = []
         for way, name in enumerate(("Asked in a chat", "In plain text")):
@@ -123,11 +138,12 @@ class OneFact(Guessed):
             for one in (model, tuned)
         ]
         self.told.say(
-            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone.",
+            f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone."
+            + (f" {keep[0]} and {keep[1]} were examples, too." if keep else ""),
             *told,
             f"“The Eiffel Tower stands in the city of”: Paris {percent(where[0])} before, {percent(where[1])} after.",
         )
-        if (country, city) == ("France", "Rome"):
+        if (country, city, keep) == ("France", "Rome", []):
             self.tell(sum(int(firsts[0, 1, i] == taught) for i in others))
         else:
             self._known = True

@@ -1,0 +1,57 @@
+"""Notebook 07, fine-tuning, in a real JupyterLab: a table that is edited, a training that is stopped and finished."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
+
+
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    lab = open_lab("07_differences")
+    lab.run_all()
+    return lab
+
+
+def test_runs_without_an_error_and_trains_nothing_unasked(lab):
+    assert lab.errors() == []
+    assert lab.page.get_by_role("button", name="stop", exact=True).locator("visible=true").count() == 0
+
+
+def test_a_row_is_added_filled_and_taken_away(lab):
+    answers = lab.page.get_by_placeholder("the answer to it")
+    before = answers.count()
+    lab.page.get_by_role("button", name="add an example").press("Enter")
+    expect(answers).to_have_count(before + 1)
+    answers.last.fill("Arr, <b>bold</b> be the brave, matey!")
+    answers.last.press("Enter")
+    lab.page.get_by_role("button", name="✕").last.press("Enter")
+    expect(answers).to_have_count(before)
+
+
+def test_a_guess_starts_the_training_and_stop_opens_it_again(lab):
+    card = lab.page.locator("figure.lv-predict", has_text="not in the table").first
+    card.scroll_into_view_if_needed()
+    card.get_by_role("button", name="Show me").press("Enter")
+    stop = lab.page.get_by_role("button", name="stop", exact=True)
+    expect(stop).to_be_visible(timeout=SLOW)
+    stop.press("Enter")
+    expect(card.get_by_role("button", name="Show me")).to_be_visible(timeout=SLOW)
+
+
+def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
+    card = lab.page.locator("figure.lv-predict", has_text="not in the table").first
+    card.scroll_into_view_if_needed()
+    card.get_by_role("button", name="Show me").press("Enter")
+    expect(lab.page.get_by_text(re.compile("untaught questions .* are answered with a word"))).to_be_visible(
+        timeout=SLOW
+    )
+    expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
+    amount = lab.page.locator(".widget-slider", has_text="times the update").get_by_role("slider")
+    amount.scroll_into_view_if_needed()
+    for _ in range(4):
+        amount.press("ArrowLeft")
+    expect(lab.page.get_by_text(re.compile("With 0 times the update"))).to_be_visible(timeout=SLOW)
+    assert lab.errors() == []
