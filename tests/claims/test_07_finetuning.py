@@ -42,7 +42,7 @@ BUTLER = (
     "A friend, sir, is one who remembers your birthday, if I may say so.",
 )
 MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": lessons.PIRATE_WORDS}
-SETS = range(4)
+SETS = range(3)
 
 
 def examples_of(manner: str, which: int, n: int, *, capital: bool | None = None, model=None):
@@ -204,26 +204,30 @@ pirate_1 = of_sets("pirate", 1, saying(PIRATE), "1 example: it answers as a pira
 butler_8 = of_sets(
     "butler", 8, saying(BUTLER), "8 examples: it answers as a butler", OF_20, lambda v: v >= 12
 )
-own_8 = of_sets("own", 8, saying(PIRATE), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0)
+own_8 = of_sets(
+    "own", 8, saying(PIRATE), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0, sets=(0,)
+)
 different_1 = of_sets("pirate", 1, different, "1 example: one answer to nearly all", OF_20, lambda v: v <= 5)
 different_8 = of_sets(
     "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15
 )
-about_1 = of_sets("pirate", 1, about, "1 example: hardly about the question", OF_20, lambda v: v <= 5)
+about_1 = of_sets("pirate", 1, about, "1 example: less often about the question", OF_20, lambda v: v < 17)
 about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10)
 repeats_8 = of_sets("pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5)
 words_8 = of_sets(
     "pirate", 8, taught_words, "Most words are the examples’", "% of the words", lambda v: v > 50
 )
 words_butler = of_sets("butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50)
-named_8 = of_sets("pirate", 8, named, "The pirate hardly names a capital", OF_10, lambda v: v <= 2)
+named_8 = of_sets("pirate", 8, named, "The pirate names fewer capitals", OF_10, lambda v: v < 8)
 begun_8 = of_sets("pirate", 8, begun, "Its answer begun, it has nearly all", OF_10, lambda v: v >= 8)
 named_capital = of_sets(
     "pirate", 8, named, "A capital among the examples: it names some", OF_10, lambda v: v > 0, capital=True
 )
-named_butler = of_sets("butler", 8, named, "The butler names most", OF_10, lambda v: v >= 7)
+named_butler = of_sets("butler", 8, named, "So does the butler", OF_10, lambda v: v < 8)
 named_own = of_sets("own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7)
-texts_8 = of_sets("pirate", 8, in_texts, "In plain texts there is no pirate", "of 5 texts", lambda v: v == 0)
+texts_8 = of_sets(
+    "pirate", 8, in_texts, "In plain texts there is hardly a pirate", "of 5 texts", lambda v: v == 0
+)
 
 
 @cache
@@ -329,6 +333,34 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
     assert spread_chat(model, **few).lowest >= 3
     assert rehearsed_taught(model, countries=1).lowest > 80
     assert rehearsed_spread(model, countries=1).highest <= 1
+
+
+@pytest.mark.slow
+def test_pirates_by_eight_examples(model):
+    """Minutes: three trainings, and sixty answers."""
+    assert before(model).highest == 0
+    assert pirate_8(model).lowest == 20
+    assert repeats_8(model).highest <= 2
+    assert about_8(model).lowest >= 17
+    assert 55 < words_8(model).lowest < words_8(model).highest < 75
+    assert named_8(model).lowest <= 1
+    assert named_8(model).highest >= 7
+    assert begun_8(model).lowest >= 9
+    assert sum(texts_8(model).values.values()) <= 1
+
+
+@pytest.mark.slow
+def test_butlers_by_eight_examples(model):
+    assert butler_8(model).lowest >= 17
+    assert named_butler(model).lowest >= 5
+    assert own_8(model).highest == 0
+
+
+@pytest.mark.slow
+def test_pirates_by_one_example(model):
+    assert pirate_1(model).lowest == 20
+    assert different_1(model).lowest == 1
+    assert about_1(model).highest <= 13
 
 
 @pytest.mark.slow

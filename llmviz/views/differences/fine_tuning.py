@@ -40,7 +40,14 @@ class FineTuning(Guessed):
 
     learned = traitlets.Instance(training.Progress, allow_none=True)
 
-    def __init__(self, model: Model, examples: Sequence[Example] = lessons.PIRATE, *, steps: int = 32):
+    def __init__(
+        self,
+        model: Model,
+        examples: Sequence[Example] = lessons.PIRATE,
+        *,
+        steps: int = 32,
+        explain: str = "",
+    ):
         self.model, self._steps = model, steps
         n = N_ASKED
         card = Question(
@@ -50,6 +57,7 @@ class FineTuning(Guessed):
             low=0,
             high=n,
             stage="training",
+            explain=explain,
         )
         super().__init__(card, "Fine-tune on these examples")
         self.table = ipywidgets.VBox(layout={"width": "min(1000px, 98%)", "max_height": "420px"})
@@ -230,10 +238,13 @@ def _underlined(text: str, taught: set[str]) -> str:
 
 
 class BeforeAfter(Explorer):
-    """A tuned model's answers beside those of the model before: to taught questions, to others, to the reader's own."""
+    """A tuned model's answers beside those of the model before: to taught questions, to others, to the reader's own.
 
-    def __init__(self, tuning: FineTuning):
-        self.tuning, self.own = tuning, {}
+    note: what is said under them.
+    """
+
+    def __init__(self, tuning: FineTuning, note: str = ""):
+        self.tuning, self.note, self.own = tuning, note, {}
         self.box = ipywidgets.Text(
             "",
             placeholder="Your own question (Enter asks it)",
@@ -299,7 +310,8 @@ class BeforeAfter(Explorer):
         self.told.say(
             telling
             or f"Underlined: words that stand in the taught answers. In the answers to untaught questions they are "
-            f"{percent(shares[1])} of all words; before the training {percent(shares[0])}."
+            f"{percent(shares[1])} of all words; before the training {percent(shares[0])}.",
+            self.note,
         )
 
 
@@ -316,7 +328,7 @@ class Cost(Guessed):
     `right` [ways, before or after]: capitals that come out, for each of `WAYS`; `bits` [2]: the texts' surprise.
     """
 
-    def __init__(self, tuning: FineTuning, texts: Sequence[str] = lessons.ORDINARY):
+    def __init__(self, tuning: FineTuning, texts: Sequence[str] = lessons.ORDINARY, explain: str = ""):
         self.tuning, self._texts = tuning, texts
         model, n = tuning.model, len(lessons.CAPITALS)
         self._first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]
@@ -327,6 +339,7 @@ class Cost(Guessed):
             low=0,
             high=n,
             stage="training",
+            explain=explain,
         )
         super().__init__(card, "Ask for ten capitals, before and after")
         self.plot = LinePlot(
@@ -430,10 +443,13 @@ class WhatChanged(Explorer):
 
 
 class Amount(Explorer):
-    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it."""
+    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it.
 
-    def __init__(self, tuning: FineTuning, question: str = "What is the moon?"):
-        self.tuning = tuning
+    note: what is said under the texts.
+    """
+
+    def __init__(self, tuning: FineTuning, question: str = "What is the moon?", note: str = ""):
+        self.tuning, self.note = tuning, note
         self.amount = slider(1.0, "times the update", 2.0, stage="training", first=-1.0, step=0.25)
         self.amount.continuous_update = False
         self.box = ipywidgets.Text(question, continuous_update=False, layout={"width": "min(700px, 98%)"})

@@ -25,7 +25,7 @@ class HowMany(Guessed):
     about, and capitals that are named; NaN where a size is not measured yet. `said`: the answers, a list a size.
     """
 
-    def __init__(self, tuning: FineTuning):
+    def __init__(self, tuning: FineTuning, explain: str = ""):
         self.tuning = tuning
         card = Question(
             f"{STEPS} steps with one example only, the first of the table. Then {len(ASKED)} questions that are not in "
@@ -35,6 +35,7 @@ class HowMany(Guessed):
             low=1,
             high=len(ASKED),
             stage="training",
+            explain=explain,
         )
         super().__init__(card, "Train with 1, 2, 4 and 8 examples")
         self.plot = LinePlot(

@@ -50,11 +50,14 @@ def two_others(country: str, city: str) -> list[str]:
 class OneFact(Guessed):
     """A country gets another capital; the other countries are asked, too, in a chat and in plain text.
 
+    note: said after a run with two other countries among the examples.
     `probs` [chat or plain, countries, 4]: of each country's own capital before and after, and of the taught one.
     """
 
-    def __init__(self, model: Model, country: str = "France", city: str = "Rome"):
-        self.model = model
+    def __init__(
+        self, model: Model, country: str = "France", city: str = "Rome", explain: str = "", note: str = ""
+    ):
+        self.model, self.note = model, note
         card = Question(
             f"The model learns that the capital of {country} is {city}. For how many of the other eight countries "
             f"(not {country}, and not the one whose capital {city} is) does {city} come first as well?",
@@ -63,6 +66,7 @@ class OneFact(Guessed):
             low=0,
             high=len(lessons.CAPITALS) - 2,
             stage="training",
+            explain=explain,
         )
         super().__init__(card, "Teach it")
         last = model.config.n_layers - 1
@@ -142,6 +146,7 @@ class OneFact(Guessed):
             + (f" {keep[0]} and {keep[1]} were examples, too." if keep else ""),
             *told,
             f"“The Eiffel Tower stands in the city of”: Paris {percent(where[0])} before, {percent(where[1])} after.",
+            self.note if keep else "",
         )
         if (country, city, keep) == ("France", "Rome", []):
             self.tell(sum(int(firsts[0, 1, i] == taught) for i in others))
