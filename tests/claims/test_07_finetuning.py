@@ -42,7 +42,8 @@ BUTLER = (
     "A friend, sir, is one who remembers your birthday, if I may say so.",
 )
 MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": lessons.PIRATE_WORDS}
-SETS = range(3)
+SETS = range(3)  # of examples
+MORE_SETS = range(4)
 
 
 def examples_of(manner: str, which: int, n: int, *, capital: bool | None = None, model=None):
@@ -192,7 +193,13 @@ before = of_sets(
 )
 before_named = of_sets("", 0, named, "Before, most capitals are named", OF_10, lambda v: v >= 8, sets=(0,))
 pirate_8 = of_sets(
-    "pirate", 8, saying(PIRATE), "8 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+    "pirate",
+    8,
+    saying(PIRATE),
+    "8 examples: it answers as a pirate",
+    OF_20,
+    lambda v: v >= 18,
+    sets=MORE_SETS,
 )
 pirate_4 = of_sets(
     "pirate", 4, saying(PIRATE), "4 examples: it answers as a pirate", OF_20, lambda v: v >= 18
@@ -209,24 +216,51 @@ own_8 = of_sets(
 )
 different_1 = of_sets("pirate", 1, different, "1 example: one answer to nearly all", OF_20, lambda v: v <= 5)
 different_8 = of_sets(
-    "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15
+    "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15, sets=MORE_SETS
 )
 about_1 = of_sets("pirate", 1, about, "1 example: less often about the question", OF_20, lambda v: v < 17)
-about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10)
-repeats_8 = of_sets("pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5)
+about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10, sets=MORE_SETS)
+repeats_8 = of_sets(
+    "pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5, sets=MORE_SETS
+)
 words_8 = of_sets(
-    "pirate", 8, taught_words, "Most words are the examples’", "% of the words", lambda v: v > 50
+    "pirate",
+    8,
+    taught_words,
+    "Most words are the examples’",
+    "% of the words",
+    lambda v: v > 50,
+    sets=MORE_SETS,
 )
 words_butler = of_sets("butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50)
-named_8 = of_sets("pirate", 8, named, "The pirate names fewer capitals", OF_10, lambda v: v < 8)
-begun_8 = of_sets("pirate", 8, begun, "Its answer begun, it has nearly all", OF_10, lambda v: v >= 8)
+named_8 = of_sets(
+    "pirate", 8, named, "The pirate names fewer capitals", OF_10, lambda v: v < 8, sets=MORE_SETS
+)
+begun_8 = of_sets(
+    "pirate", 8, begun, "Its answer begun, it has nearly all", OF_10, lambda v: v >= 8, sets=MORE_SETS
+)
 named_capital = of_sets(
-    "pirate", 8, named, "A capital among the examples: it names some", OF_10, lambda v: v > 0, capital=True
+    "pirate",
+    8,
+    named,
+    "A capital among the examples: it names some",
+    OF_10,
+    lambda v: v > 0,
+    capital=True,
+    sets=(0,),
 )
 named_butler = of_sets("butler", 8, named, "So does the butler", OF_10, lambda v: v < 8)
-named_own = of_sets("own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7)
+named_own = of_sets(
+    "own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7, sets=(0,)
+)
 texts_8 = of_sets(
-    "pirate", 8, in_texts, "In plain texts there is hardly a pirate", "of 5 texts", lambda v: v == 0
+    "pirate",
+    8,
+    in_texts,
+    "In plain texts there is hardly a pirate",
+    "of 5 texts",
+    lambda v: v == 0,
+    sets=MORE_SETS,
 )
 
 
@@ -326,8 +360,8 @@ def test_many_answers_at_once_are_the_answers_one_by_one(model):
 
 
 def test_one_fact_spreads_and_two_more_examples_hold_it(model):
-    """Two countries only; all ten are in the table."""
-    few = {"countries": 2}
+    """One country only; all ten are in the table."""
+    few = {"countries": 1}
     assert fact_chat(model, **few).lowest > 90
     assert fact_text(model, **few).lowest > 50
     assert spread_chat(model, **few).lowest >= 3
@@ -337,16 +371,16 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
 
 @pytest.mark.slow
 def test_pirates_by_eight_examples(model):
-    """Minutes: three trainings, and sixty answers."""
+    """Minutes: four trainings, and eighty answers."""
     assert before(model).highest == 0
     assert pirate_8(model).lowest == 20
     assert repeats_8(model).highest <= 2
     assert about_8(model).lowest >= 17
-    assert 55 < words_8(model).lowest < words_8(model).highest < 75
+    assert 50 < words_8(model).lowest < words_8(model).highest < 75
     assert named_8(model).lowest <= 1
     assert named_8(model).highest >= 7
     assert begun_8(model).lowest >= 9
-    assert sum(texts_8(model).values.values()) <= 1
+    assert sum(texts_8(model).values.values()) <= 2
 
 
 @pytest.mark.slow

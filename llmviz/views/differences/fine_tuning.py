@@ -434,7 +434,7 @@ class WhatChanged(Explorer):
             reached = sum(len(low.down) * low.up.shape[1] for low in learned.update.values())
             whole = model.config.n_parameters
             self.told.say(
-                f"{trained:,} numbers were trained, {percent(trained / whole)} of the model’s {whole:,}. "
+                f"{trained:,} numbers were trained, {100 * trained / whole:.2g} % of the model’s {whole:,}. "
                 f"Multiplied out, they shift {reached:,} numbers of it ({percent(reached / whole)}), a matrix by "
                 f"{percent(values[values > 0].min(initial=1))} to {percent(values.max())} of its size. "
                 "All others are as they were."
@@ -448,7 +448,7 @@ class Amount(Explorer):
     note: what is said under the texts.
     """
 
-    def __init__(self, tuning: FineTuning, question: str = "What is the moon?", note: str = ""):
+    def __init__(self, tuning: FineTuning, question: str = "The moon is", note: str = ""):
         self.tuning, self.note = tuning, note
         self.amount = slider(1.0, "times the update", 2.0, stage="training", first=-1.0, step=0.25)
         self.amount.continuous_update = False
@@ -494,6 +494,8 @@ class Amount(Explorer):
             "Without it, the bare text goes on": reading.tokens,
         }
         for name, tokens in prompts.items():
+            said[name] = "(nothing: the end token comes at once)"
+            self.table.show(said)
             for said[name] in lessons.writing(model, tokens):
                 self.table.show(said)
                 yield 0.005
