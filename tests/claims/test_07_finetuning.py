@@ -205,11 +205,17 @@ pirate_4 = of_sets(
     "pirate", 4, saying(PIRATE), "4 examples: it answers as a pirate", OF_20, lambda v: v >= 18
 )
 pirate_2 = of_sets(
-    "pirate", 2, saying(PIRATE), "2 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+    "pirate", 2, saying(PIRATE), "2 examples: it answers as a pirate", OF_20, lambda v: v >= 18, sets=(0, 1)
 )
 pirate_1 = of_sets("pirate", 1, saying(PIRATE), "1 example: it answers as a pirate", OF_20, lambda v: v >= 18)
 butler_8 = of_sets(
-    "butler", 8, saying(BUTLER), "8 examples: it answers as a butler", OF_20, lambda v: v >= 12
+    "butler",
+    8,
+    saying(BUTLER),
+    "8 examples: it answers as a butler",
+    OF_20,
+    lambda v: v >= 12,
+    sets=MORE_SETS,
 )
 own_8 = of_sets(
     "own", 8, saying(PIRATE), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0, sets=(0,)
@@ -219,6 +225,10 @@ different_8 = of_sets(
     "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15, sets=MORE_SETS
 )
 about_1 = of_sets("pirate", 1, about, "1 example: less often about the question", OF_20, lambda v: v < 17)
+about_2 = of_sets(
+    "pirate", 2, about, "2: less often about the question", OF_20, lambda v: v < 17, sets=(0, 1)
+)
+about_4 = of_sets("pirate", 4, about, "4: mostly less often about the question", OF_20, lambda v: v < 17)
 about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10, sets=MORE_SETS)
 repeats_8 = of_sets(
     "pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5, sets=MORE_SETS
@@ -232,7 +242,9 @@ words_8 = of_sets(
     lambda v: v > 50,
     sets=MORE_SETS,
 )
-words_butler = of_sets("butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50)
+words_butler = of_sets(
+    "butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50, sets=MORE_SETS
+)
 named_8 = of_sets(
     "pirate", 8, named, "The pirate names fewer capitals", OF_10, lambda v: v < 8, sets=MORE_SETS
 )
@@ -249,7 +261,7 @@ named_capital = of_sets(
     capital=True,
     sets=(0,),
 )
-named_butler = of_sets("butler", 8, named, "So does the butler", OF_10, lambda v: v < 8)
+named_butler = of_sets("butler", 8, named, "So does the butler", OF_10, lambda v: v < 8, sets=MORE_SETS)
 named_own = of_sets(
     "own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7, sets=(0,)
 )
@@ -260,7 +272,7 @@ texts_8 = of_sets(
     "In plain texts there is hardly a pirate",
     "of 5 texts",
     lambda v: v == 0,
-    sets=MORE_SETS,
+    sets=(1, 2, 3),
 )
 
 
@@ -328,6 +340,8 @@ CONCLUSIONS = (
     different_1,
     different_8,
     about_1,
+    about_2,
+    about_4,
     about_8,
     repeats_8,
     words_8,
@@ -394,7 +408,14 @@ def test_butlers_by_eight_examples(model):
 def test_pirates_by_one_example(model):
     assert pirate_1(model).lowest == 20
     assert different_1(model).lowest == 1
+    assert different_1(model).highest == 20
     assert about_1(model).highest <= 13
+
+
+@pytest.mark.slow
+def test_pirates_by_two_and_four_examples(model):
+    assert pirate_2(model).lowest == pirate_4(model).lowest == 20
+    assert about_4(model).lowest <= 6
 
 
 @pytest.mark.slow
