@@ -13,6 +13,7 @@ from llmviz.views import differences
 from llmviz.views.differences import fine_tuning, how_many, lessons
 from llmviz.views.differences.fine_tuning import FIRST, Answers
 from llmviz.views.differences.guessed import Guessed
+from llmviz.views.kit.picture import Explorer
 from llmviz.views.kit.predict import Question
 from llmviz.weights import random_weights
 
@@ -231,5 +232,11 @@ def test_one_training_at_a_time_and_an_open_card_stops_it():
         other.card.committed = True
         other.card.ask_again()
         assert not other._work.busy
+        follower = Explorer()
+        follower.watch(one, print, "comm")
+        one.buttons[0].click()
+        await asyncio.sleep(0.02)
+        one.leave()  # its cell runs again, and somebody still follows it
+        assert not one._work.busy
 
     asyncio.run(scene())

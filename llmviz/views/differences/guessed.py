@@ -39,6 +39,11 @@ class Guessed(Experiment):
         self._known = True
         self.card.tell(outcome)
 
+    def leave(self) -> None:
+        """Its cell runs again: the work ends, also where others still follow this view."""
+        self.stop()
+        super().leave()
+
     @one_at_a_time
     def _pressed(self, button) -> None:
         self._known = False
