@@ -1,6 +1,8 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 
 from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published
+from llmviz.views.differences.rounding import Rounding, distinct
+from llmviz.views.differences.second_model import SecondModel
 from llmviz.views.differences.sizes import KNOBS, SIZES, Sizes, bits_a_byte, small
 
 __all__ = [
@@ -11,7 +13,10 @@ __all__ = [
     "ModelSizes",
     "Parameters",
     "Published",
+    "Rounding",
+    "SecondModel",
     "Sizes",
     "bits_a_byte",
+    "distinct",
     "small",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -75,7 +77,16 @@ def _gpt2(name: str, said: str, n_layers: int, d: int) -> Published:
 
 def _experts(name, said, source, *, n_heads: int, n_vocab: int, n_dense: int, n_experts: int) -> Published:
     """A mixture of experts as in DeepSeek-V3: many small FFNs a layer, and queries, keys, values of low rank."""
-    n_layers, d, d_ff, d_expert, rank_q, rank_kv, d_head, d_turned = 61, 7_168, 18_432, 2_048, 1_536, 512, 128, 64
+    n_layers, d, d_ff, d_expert, rank_q, rank_kv, d_head, d_turned = (
+        61,
+        7_168,
+        18_432,
+        2_048,
+        1_536,
+        512,
+        128,
+        64,
+    )
     config = _config(n_layers, n_heads, n_heads, d, d_head, d_ff, n_vocab, 131_072)
     attention = (
         rank_q * (d + 1 + n_heads * (d_head + d_turned))
@@ -128,12 +139,8 @@ PUBLISHED = (
         "7B",
         "Touvron et al. 2023; config.json of Llama-2-7b-hf",
     ),
-    Published(
-        "Llama 3 8B", _config(32, 32, 8, 4_096, 128, 14_336, 128_256, 8_192), True, "8B", LLAMA_3
-    ),
-    Published(
-        "Llama 3 70B", _config(80, 64, 8, 8_192, 128, 28_672, 128_256, 8_192), True, "70B", LLAMA_3
-    ),
+    Published("Llama 3 8B", _config(32, 32, 8, 4_096, 128, 14_336, 128_256, 8_192), True, "8B", LLAMA_3),
+    Published("Llama 3 70B", _config(80, 64, 8, 8_192, 128, 28_672, 128_256, 8_192), True, "70B", LLAMA_3),
     Published(
         "Llama 3.1 405B", _config(126, 128, 8, 16_384, 128, 53_248, 128_256, 131_072), True, "405B", LLAMA_3
     ),
@@ -267,7 +274,7 @@ class Parameters(Explorer):
         if known.beside:
             off = known.by_formula / known.count - 1
             yield (
-                f"All its numbers: {known.count:,}. The formula is off by {100 * off:+.3g} % of that, since {known.why}."
+                f"All its numbers: {known.count:,}. The formula is off by {100 * off:+.3g} % of that: {known.why}."
             )
 
 
@@ -280,10 +287,8 @@ def memory() -> float | None:
         bytes_ = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows
         return None
-    try:
-        bytes_ = min(bytes_, int(Path("/sys/fs/cgroup/memory.max").read_text()))  # a container may have less
-    except (OSError, ValueError):
-        pass
+    with contextlib.suppress(OSError, ValueError):  # a container may have less
+        bytes_ = min(bytes_, int(Path("/sys/fs/cgroup/memory.max").read_text()))
     return float(bytes_) if bytes_ > 0 else None
 
 
@@ -315,13 +320,8 @@ class ModelSizes(Picture):
 
 def size(n: float) -> str:
     """Bytes for people: "538 MB"; kB = 1,000 bytes."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if n < 1000:
-            break
-        n /= 1000
-    else:
-        unit = "TB"
-    return f"{n:.3g} {unit}"
+    power = min(4, max(0, int(math.log10(max(n, 1)) // 3)))
+    return f"{n / 1000**power:.3g} {('bytes', 'kB', 'MB', 'GB', 'TB')[power]}"
 
 
 class Memory(Explorer):
@@ -329,10 +329,9 @@ class Memory(Explorer):
 
     def __init__(self, model: Model, machine: float | None = None):
         found = machine or memory()
-        models = sorted(
-            [("this model", counted(model)), *((one.name, one.count) for one in PUBLISHED)],
-            key=lambda one: one[1],
-        )
+        mine = counted(model)
+        known = [(one.name, one.count) for one in PUBLISHED if one.count != mine]
+        models = sorted([("this model", mine), *known], key=lambda one: one[1])
         self.sizes = ModelSizes(
             names=[name for name, _ in models],
             counts=[float(count) for _, count in models],
@@ -368,6 +367,6 @@ class Memory(Explorer):
             ""
             if self._known or change
             else "Python does not know here how much memory this machine has: type it. (8 is a guess.)",
-            f"The largest here whose numbers fit into {gb:g} GB: {', '.join(largest)}. Running it needs some more, for the "
-            "keys and values of its text, and for everything else on the machine.",
+            f"The largest here whose numbers fit into {gb:g} GB: {', '.join(largest)}. Running it needs some more, for "
+            "the keys and values of its text, and for everything else on the machine.",
         )

@@ -133,7 +133,9 @@ class Rounding(Experiment):
         for column, bits in enumerate((None, *self.bits)):
             yield done / runs
             model = (
-                self._model if bits is None else experiments.rounded(self._model, bits, table=self.table.value)
+                self._model
+                if bits is None
+                else experiments.rounded(self._model, bits, table=self.table.value)
             )
             right = []
             for i, (text, word) in enumerate(self._facts.items()):

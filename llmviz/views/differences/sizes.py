@@ -22,9 +22,7 @@ from llmviz.weights import Config
 N_WRITTEN = 24  # tokens
 
 
-def small(
-    *, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int = 64, ffn: int = 1
-) -> Config:
+def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int = 64, ffn: int = 1) -> Config:
     """A small model's sizes: two query heads share a key and value head, and the FFN is `ffn` times 8/3 as wide."""
     return Config(
         n_layers=n_layers,
@@ -69,7 +67,7 @@ def bits_a_byte(model: Model, text: str) -> float:
 
 
 class Sizes(Experiment):
-    """First a guess, then a model of each size from noise, on the same text: which is least surprised by the rest of it?
+    """First a guess, then a model of each size from noise, on one text: which is least surprised by the rest of it?
 
     Give `seconds` (of work, for each), or `steps`. `ends` has the last `Progress` of each that is done, without its
     model; `best` is the name of the one with the lowest held-out loss, once all are done.
@@ -188,13 +186,11 @@ class Sizes(Experiment):
     def _sentence(self, name: str, last: Progress, per_nat: float) -> str:
         model = last.model
         tokens = model.tokenizer.encode(self._start)
-        written = [
-            step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)
-        ]
+        written = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
         ms = 1000 * last.seconds / max(1, last.step)
         size = "" if self._unit == "numbers" else f"{model.config.n_parameters:,} numbers, "
         return (
-            f"{name}: {size}{last.step:,} steps of {ms:.0f} ms. Surprise {last.held_out * per_nat:.2f} bits a byte on the "
-            f"held-out text, {last.loss * per_nat:.2f} on its last step's. It writes: "
+            f"{name}: {size}{last.step:,} steps of {ms:.0f} ms. Surprise {last.held_out * per_nat:.2f} bits a byte on "
+            f"the held-out text, {last.loss * per_nat:.2f} on its last step's. It writes: "
             f"“{clean(model.tokenizer.decode([*tokens, *written]))}”"
         )
