@@ -15,10 +15,13 @@ from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import checkbox, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import read
 
+# Written for this project, and under its licence: a text that the model cannot have read.
+STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 N_READ = 128  # tokens of an ordinary text
 N_WRITTEN = 12
 STAYS = "in none of these"
@@ -45,6 +48,7 @@ class Rounding(Experiment):
         texts: Mapping[str, str],
         *,
         bits: tuple[int, ...] = (8, 5, 4, 3, 2),
+        explain: str = "",
     ):
         self._model, self._facts, self.bits = model, dict(facts), bits
         self._texts = {name: model.tokenizer.encode(text)[:N_READ] for name, text in texts.items()}
@@ -54,6 +58,7 @@ class Rounding(Experiment):
             f"Rounded to fewer and fewer bits: at which does “{first}” first stop being the likeliest?",
             [*(f"{n} bits" for n in bits), STAYS],
             answer=None,
+            explain=explain,
             stage="training",
         )
         self.prompt = ipywidgets.Text(
@@ -117,6 +122,7 @@ class Rounding(Experiment):
 
     def _answered(self) -> Iterator[float]:
         self._clear()
+        self.card.tell(None)
         try:
             yield from self._each()
         finally:

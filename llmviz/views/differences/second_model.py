@@ -9,7 +9,7 @@ from pathlib import Path
 import ipywidgets
 
 from llmviz.model import Model
-from llmviz.views.differences.parameters import by_formula, size
+from llmviz.views.differences.parameters import by_formula, counted, size
 from llmviz.views.kit.controls import Told, button, row
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean
@@ -22,7 +22,7 @@ class SecondModel(Explorer):
     """A box for the path of a GGUF file; only its sizes are read, none of its numbers."""
 
     def __init__(self, model: Model):
-        self._config = model.config
+        self._config, self._count = model.config, counted(model)
         self.path = ipywidgets.Text(
             os.environ.get("LLMVIZ_MODEL", ""),
             placeholder="the path of a .gguf file",
@@ -52,10 +52,10 @@ class SecondModel(Explorer):
             return
         mine, theirs = asdict(self._config), asdict(other)
         same = [name for name in SIZES_TOLD if mine[name] == theirs[name]]
-        count, own = by_formula(other, "output.weight" in tensors), by_formula(self._config)
+        count = by_formula(other, "output.weight" in tensors)
         self.told.say(
-            f"{clean(path.name)}: {count:,} numbers by the formula, {count / own:.3g} times as many as this model; its "
-            f"file takes {8 * path.stat().st_size / count:.2g} bits a number.",
+            f"{clean(path.name)}: {count:,} numbers by the formula, {count / self._count:.3g} times as many as this model; "
+            f"its file takes {8 * path.stat().st_size / count:.2g} bits a number.",
             "; ".join(
                 f"{name} {theirs[name]:,} (here {mine[name]:,})" for name in SIZES_TOLD if name not in same
             ),

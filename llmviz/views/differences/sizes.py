@@ -69,8 +69,8 @@ def bits_a_byte(model: Model, text: str) -> float:
 class Sizes(Experiment):
     """First a guess, then a model of each size from noise, on one text: which is least surprised by the rest of it?
 
-    Give `seconds` (of work, for each), or `steps`. `ends` has the last `Progress` of each that is done, without its
-    model; `best` is the name of the one with the lowest held-out loss, once all are done.
+    Give `seconds` (of work, for each), or `steps`. `held_out` has the surprise of each that is done, in bits a byte;
+    `best` is the name of the least surprised, once all are done.
     """
 
     def __init__(
@@ -84,13 +84,14 @@ class Sizes(Experiment):
         seconds: float = 12,
         steps: int | None = None,
         seed: int = 0,
+        explain: str = "",
     ):
         self._text, self._configs, self._start = text, dict(configs), start
         self._budget = {"seconds": seconds, "steps": steps, "seed": seed}
         n, each = len(self._configs), f"{steps:,} steps" if steps else f"{seconds:g} seconds"
         super().__init__(f"Train {n} models, {each} each")
-        self.best, self.ends, self._unit = None, {}, unit
-        self.card = Question(question, [*self._configs], answer=None, stage="training")
+        self.best, self.held_out, self._unit = None, {}, unit
+        self.card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
         self.bars = LinePlot(
             labels=[*self._configs],
             names=["held-out text"],
@@ -121,7 +122,7 @@ class Sizes(Experiment):
 
     def _hide(self) -> None:
         for one in (self.bars, self.curves):
-            one.layout.display = "" if self.ends else "none"
+            one.layout.display = "" if self.held_out else "none"
 
     def _committed(self, change) -> None:
         if not change["new"]:
@@ -132,14 +133,15 @@ class Sizes(Experiment):
     def _begin(self, button) -> None:
         global _busy
         other = _busy() if _busy else None
-        if other is not None and other is not self:
+        if other is not None and other is not self and other.comm is not None:  # not closed
             other.stop()
         _busy = weakref.ref(self)
         self.start(self._answered(), button)
 
     def _answered(self) -> Iterator[float]:
-        self.best, self.ends, self._lines = None, {}, {}
+        self.best, self.held_out, self._lines = None, {}, {}
         self.told.say()
+        self.card.tell(None)
         try:
             yield from self._each()
         except (ValueError, FloatingPointError) as error:
@@ -162,16 +164,13 @@ class Sizes(Experiment):
                         self._draw_curves()
                 done = last.step if self._budget["steps"] else last.seconds
                 yield (number + min(1, done / limit)) / n
-            self.ends[name] = Progress(last.step, last.seconds, last.loss, last.held_out, start=None)
+            self.held_out[name] = last.held_out * per_nat
             told.append(self._sentence(name, last, per_nat))
-            self._values = [
-                self.ends[one].held_out * per_nat if one in self.ends else np.nan for one in self._configs
-            ]
-            self.bars.change(values=[self._values])
+            self.bars.change(values=[[self.held_out.get(one, np.nan) for one in self._configs]])
             self._hide()
             self.told.say(*told)
             yield (number + 1) / n
-        self.best = min(self.ends, key=lambda one: self.ends[one].held_out)
+        self.best = min(self.held_out, key=self.held_out.get)
         self.card.tell([*self._configs].index(self.best))
 
     def _draw_curves(self) -> None:
