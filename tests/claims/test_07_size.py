@@ -6,7 +6,6 @@ from dataclasses import replace
 from pydoc_data.topics import topics
 
 import numpy as np
-import pytest
 
 from llmviz import experiments, training
 from llmviz.model import Model
@@ -19,7 +18,7 @@ from tests.claims.texts import TEXTS
 MANUAL = "\n\n".join(topics.values())
 SEEDS = (0, 1, 2)
 SECONDS, STEPS, KNOB_STEPS = 12, 150, 200  # as on the page
-LARGEST = [*SIZES][-1]
+SMALLEST, *_, LARGEST = SIZES
 
 
 # --- small models side by side ---
@@ -78,7 +77,7 @@ def smallest_in_steps(_model) -> Measured:
     values = {}
     for seed in SEEDS:
         found = in_steps(seed)
-        values[f"seed {seed}"] = found[[*SIZES][0]] - min(found.values())
+        values[f"seed {seed}"] = found[SMALLEST] - min(found.values())
     return Measured(
         f"After {STEPS} steps each, the smallest is the most surprised",
         values,
