@@ -74,8 +74,8 @@ class Rounding(Experiment):
             [word.strip() for word in self._facts.values()],
             columns,
             kind="prob",
-            row_axis="",
-            col_axis="",
+            row_axis="capital",
+            col_axis="rounded to",
             stage="training",
             caption="Probability of the right word; ✓ where it comes first",
         )

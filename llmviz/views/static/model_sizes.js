@@ -98,7 +98,7 @@ export function render({ model, el }) {
           s("line", { x1: px(at_bits[0]), x2: px(at_bits.at(-1)), y1: y, y2: y, class: "lv-span" }),
           ...at_bits.map((size, k) => {
             const mark = SHAPES[k % SHAPES.length](px(size), y);
-            mark.setAttribute("class", !machine || size < room ? "lv-mark lv-fits" : "lv-mark");
+            mark.setAttribute("class", !machine || size < room ? "lv-bits lv-fits" : "lv-bits");
             return mark;
           }),
         ];
@@ -113,7 +113,7 @@ export function render({ model, el }) {
     view.setLegend(
       ...bits.map((one, k) => {
         const mark = SHAPES[k % SHAPES.length](17, 6);
-        mark.setAttribute("class", "lv-mark lv-fits");
+        mark.setAttribute("class", "lv-bits lv-fits");
         return signKey(mark, `${one} bits`);
       }),
       machine > 0 && "filled: there is room for it; empty: there is not",
