@@ -13,7 +13,7 @@ from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.training import Progress
 from llmviz.views.kit.background import Experiment
-from llmviz.views.kit.controls import row
+from llmviz.views.kit.controls import row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import Question
@@ -83,11 +83,10 @@ class Sizes(Experiment):
         start: str = "The ",
         seconds: float = 12,
         steps: int | None = None,
-        seed: int = 0,
         explain: str = "",
     ):
         self._text, self._configs, self._start = text, dict(configs), start
-        self._budget = {"seconds": seconds, "steps": steps, "seed": seed}
+        self._budget = {"seconds": seconds, "steps": steps}
         n, each = len(self._configs), f"{steps:,} steps" if steps else f"{seconds:g} seconds"
         super().__init__(f"Train {n} models, {each} each")
         self.best, self.held_out, self._unit = None, {}, unit
@@ -114,9 +113,10 @@ class Sizes(Experiment):
             caption="The same on the way, measured every 20 steps",
             waiting="Nothing is trained yet.",
         )
+        self.seed = seed_box(0)
         [train] = self.buttons
         train.on_click(lambda button: self._begin(button))
-        self.children = (self.card, row(train, self.progress), self.told, self.bars, self.curves)
+        self.children = (self.card, row(train, self.seed, self.progress), self.told, self.bars, self.curves)
         self.card.observe(self._committed, "committed")
         self._hide()
 
@@ -155,7 +155,7 @@ class Sizes(Experiment):
         limit = self._budget["steps"] or self._budget["seconds"]
         for number, (name, config) in enumerate(self._configs.items()):
             last, points = None, self._lines.setdefault(name, [])
-            for last in training.pretrain(self._text, config, **self._budget):
+            for last in training.pretrain(self._text, config, seed=self.seed.value, **self._budget):
                 if per_nat is None:
                     per_nat = bits_a_byte(last.model, self._text)
                 if last.step % training.MEASURE_EVERY == 0:
