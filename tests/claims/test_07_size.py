@@ -43,8 +43,8 @@ def trained(config, seed: int, steps: int) -> float:
     return last.held_out * bits_a_byte(last.model, MANUAL)
 
 
-def in_time(seed: int) -> dict[str, float]:
-    steps = {name: max(1, round(1000 * SECONDS / milliseconds(config))) for name, config in SIZES.items()}
+def in_time(seed: int, seconds: float = SECONDS) -> dict[str, float]:
+    steps = {name: max(1, round(1000 * seconds / milliseconds(config))) for name, config in SIZES.items()}
     return {name: trained(config, seed, steps[name]) for name, config in SIZES.items()}
 
 
@@ -52,37 +52,49 @@ def in_steps(seed: int) -> dict[str, float]:
     return {name: trained(config, seed, STEPS) for name, config in SIZES.items()}
 
 
-def largest_in_time(_model) -> Measured:
+def largest_in_time(_model, seeds=SEEDS) -> Measured:
     values = {}
-    for seed in SEEDS:
+    for seed in seeds:
         found = in_time(seed)
         best = min(found, key=found.get)
         values[f"seed {seed}: {best} is best"] = found[LARGEST] - found[best]
     says = f"In {SECONDS} s of work each, the largest of five is not the least surprised"
-    return Measured(says, values, "bits a byte more", lambda v: v > 0.1)
+    return Measured(says, values, "bits a byte more", lambda v: v > 0.4)
 
 
-def largest_in_steps(_model) -> Measured:
+def best_of_a_quarter(_model, seeds=SEEDS) -> Measured:
+    """As on a machine that is four times as slow."""
+    values = {}
+    for seed in seeds:
+        best = [min(found, key=found.get) for found in (in_time(seed, SECONDS / 4), in_time(seed))]
+        values[f"seed {seed}: {best[0]}, then {best[1]}"] = (
+            SIZES[best[0]].n_parameters / SIZES[best[1]].n_parameters
+        )
+    says = f"In {SECONDS / 4:g} s a smaller one is the least surprised than in {SECONDS} s"
+    return Measured(says, values, "times as large", lambda v: v < 1)
+
+
+def largest_in_steps(_model, seeds=SEEDS) -> Measured:
     """The control: as many steps for each."""
     values = {}
-    for seed in SEEDS:
+    for seed in seeds:
         found = in_steps(seed)
         best = min((name for name in found if name != LARGEST), key=found.get)
         values[f"seed {seed}, before {best}"] = found[best] - found[LARGEST]
     says = f"After {STEPS} steps each, the largest is the least surprised"
-    return Measured(says, values, "bits a byte less than the next", lambda v: v > 0.1)
+    return Measured(says, values, "bits a byte less than the next", lambda v: v > 0.3)
 
 
-def smallest_in_steps(_model) -> Measured:
+def smallest_in_steps(_model, seeds=SEEDS) -> Measured:
     values = {}
-    for seed in SEEDS:
+    for seed in seeds:
         found = in_steps(seed)
         values[f"seed {seed}"] = found[SMALLEST] - min(found.values())
     return Measured(
         f"After {STEPS} steps each, the smallest is the most surprised",
         values,
         "bits a byte more than the least",
-        lambda v: v > 0.5,
+        lambda v: v > 0.75,
     )
 
 
@@ -196,6 +208,7 @@ def surprise(kind: str):
 
 CONCLUSIONS = [
     largest_in_time,
+    best_of_a_quarter,
     largest_in_steps,
     smallest_in_steps,
     *(one_knob(name) for name in KNOBS if name != "as it is"),
@@ -266,6 +279,15 @@ def test_ordinary_texts_suffer_with_the_capitals(model):
 
 @pytest.mark.slow
 def test_the_largest_wins_by_steps_and_not_by_time(model):
-    assert largest_in_time(model).agree == len(SEEDS)
-    assert largest_in_steps(model).agree == len(SEEDS)
-    assert smallest_in_steps(model).agree == len(SEEDS)
+    """One seed; the whole table takes minutes."""
+    for conclusion in (largest_in_time, largest_in_steps, smallest_in_steps):
+        assert conclusion(model, seeds=(0,)).agree == 1
+
+
+@pytest.mark.slow
+def test_a_knob_is_no_wonder(model):
+    """One seed; more heads, no wider, and a wider model."""
+    heads, plain, width = (
+        trained(KNOBS[name], 1, KNOB_STEPS) for name in ("heads × 2", "as it is", "width × 2")
+    )
+    assert width < plain < heads < plain + 0.1
