@@ -11,6 +11,7 @@ from finite_differences import in_doubles
 from llmviz import Edits, Sampler, experiments, ops, position
 from llmviz.edits import add, scale
 from llmviz.model import Model
+from llmviz.weights import stored
 
 TEXT = "the cat sat on the dog"
 
@@ -483,3 +484,38 @@ def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny
             run(tiny_model, "")
     with pytest.raises(ValueError, match="one token"):
         experiments.left_out(tiny_model, [5])
+# --- fewer bits a number ---
+
+
+def test_each_number_moves_to_the_nearest_of_evenly_spaced_values():
+    W = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
+    for group, moved in zip(W.reshape(-1, 32), experiments.round_numbers(W, 3).reshape(-1, 32)):
+        values = np.linspace(group.min(), group.max(), 8)
+        nearest = values[np.abs(group[:, None] - values).argmin(axis=1)]
+        np.testing.assert_allclose(moved, nearest, atol=1e-6)
+
+
+def test_rounding_again_to_the_same_grid_moves_nothing():
+    W = experiments.round_numbers(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
+    for bits in (4, 8):  # 255 steps are 15 times 17
+        np.testing.assert_allclose(experiments.round_numbers(W, bits), W, atol=1e-6)
+    assert np.abs(experiments.round_numbers(W, 5) - W).max() > 0.01  # 31 steps are no multiple of 15
+
+
+def test_equal_numbers_and_odd_rows_are_rounded_too():
+    assert (experiments.round_numbers(np.ones((2, 32), np.float32), 2) == 1).all()
+    assert len(np.unique(experiments.round_numbers(np.arange(7.0, dtype=np.float32)[None], 1))) == 2
+    with pytest.raises(ValueError, match="at least 1 bit"):
+        experiments.round_numbers(np.ones((1, 4), np.float32), 0)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_a_rounded_model_has_each_matrix_rounded_as_it_is_stored(tiny_model, table):
+    new = experiments.rounded(tiny_model, 3, table=table)
+    old, now = stored(tiny_model.weights), stored(new.weights)
+    for name, W in old.items():
+        end = name in ("token_embd.weight", "output.weight")
+        as_it_was = W.ndim == 1 or (end and not table)
+        expected = W if as_it_was else experiments.round_numbers(np.ascontiguousarray(W), 3)
+        assert np.array_equal(now[name], expected), name
+    assert new.trace(TEXT).logits.shape == (tiny_model.config.n_vocab,)

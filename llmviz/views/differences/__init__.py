@@ -4,5 +4,32 @@ from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, Fine
 from llmviz.views.differences.how_many import HowMany
 from llmviz.views.differences.lessons import n_trained
 from llmviz.views.differences.one_fact import OneFact
+from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published, parts
+from llmviz.views.differences.rounding import STORY, Rounding
+from llmviz.views.differences.second_model import SecondModel
+from llmviz.views.differences.sizes import KNOBS, SIZES, Sizes, bits_a_byte, small
 
-__all__ = ["Amount", "BeforeAfter", "Cost", "FineTuning", "HowMany", "OneFact", "WhatChanged", "n_trained"]
+__all__ = [
+    "KNOBS",
+    "PUBLISHED",
+    "SIZES",
+    "STORY",
+    "Amount",
+    "BeforeAfter",
+    "Cost",
+    "FineTuning",
+    "HowMany",
+    "Memory",
+    "ModelSizes",
+    "OneFact",
+    "Parameters",
+    "Published",
+    "Rounding",
+    "SecondModel",
+    "Sizes",
+    "WhatChanged",
+    "bits_a_byte",
+    "n_trained",
+    "parts",
+    "small",
+]

@@ -1,0 +1,78 @@
+"""Notebook 07, size and configuration, in a real JupyterLab."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+SLOW = 240_000  # milliseconds that a training may take on a machine that does other things as well
+
+
+@pytest.fixture(scope="module")
+def lab(open_lab):
+    lab = open_lab("07_differences")
+    lab.run_all()
+    return lab
+
+
+def card(lab, question):
+    return lab.page.locator("figure.lv-predict", has_text=question)
+
+
+def output_of(lab, answered):
+    return lab.page.locator(".jp-OutputArea-output").filter(has=answered)
+
+
+def test_runs_without_an_error_and_gives_no_answer_away(lab):
+    assert lab.errors() == []
+    assert lab.page.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
+    assert lab.page.get_by_role("button", name=re.compile("^stop$")).count() == 0
+
+
+def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
+    question = card(lab, "Which of the five")
+    question.scroll_into_view_if_needed()
+    question.get_by_role("button", name="Show me").click()
+    output = output_of(lab, question)
+    stop = output.get_by_role("button", name="stop")
+    expect(stop).to_be_visible(timeout=SLOW)
+    expect(output.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
+    expect(output.locator("figure.lv-line_plot .lv-line").first).to_be_visible(timeout=SLOW)
+    stop.click()
+    expect(output.get_by_role("button", name="Train 5 models")).to_be_visible(timeout=SLOW)
+    expect(question.get_by_role("button", name="Show me")).to_be_visible(timeout=SLOW)
+
+
+def test_the_formula_follows_the_sliders(lab):
+    question = card(lab, "Where are most")
+    question.scroll_into_view_if_needed()
+    question.get_by_role("button", name="Show me").click()
+    output = output_of(lab, question)
+    caption = output.locator("figure.lv-line_plot .lv-caption")
+    expect(caption).to_contain_text("134,515,008 numbers")
+    layers = output.locator(".widget-slider", has_text="n_layers").get_by_role("slider")
+    layers.press("ArrowRight")
+    expect(caption).to_contain_text("138,055,104 numbers")  # 3,540,096 a layer
+    output.locator("select").select_option("Llama 3 8B")
+    expect(caption).to_contain_text("8,030,261,248 numbers")
+
+
+def test_models_by_memory_answer_the_keys(lab):
+    question = card(lab, "does Llama 3.1 405B have")
+    question.scroll_into_view_if_needed()
+    question.get_by_role("button", name="Show me").click()
+    picture = output_of(lab, question).locator("figure.lv-model_sizes")
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_attribute("data-lv-theme", re.compile("light|dark"))
+    plot = picture.locator(".lv-plot")
+    plot.press("End")
+    expect(picture.locator(".lv-readout")).to_contain_text("Kimi K2")
+    plot.press("ArrowUp")
+    expect(picture.locator(".lv-readout")).to_contain_text("DeepSeek-V3 · 671,026,4")
+    plot.press("Home")
+    expect(picture.locator(".lv-readout")).to_contain_text("4 bits: 62.2 MB")
+    filled = picture.locator(".lv-fits").count()
+    box = output_of(lab, question).get_by_role("spinbutton", name="Memory in GB")
+    box.fill("0.1")
+    box.press("Enter")
+    expect(picture.locator(".lv-fits")).not_to_have_count(filled)

@@ -1,0 +1,223 @@
+"""Size and configuration (notebook 07): models of several sizes, the formula, memory, rounding, a second file."""
+
+import asyncio
+import os
+
+import numpy as np
+import pytest
+from tiny_gguf import VARIANTS, write
+
+from llmviz import experiments, ops, training
+from llmviz.model import Model
+from llmviz.views import differences as pictures
+from llmviz.views.differences import parameters, sizes
+from llmviz.weights import random_weights, stored
+
+TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
+TWO = {"one": sizes.small(n_layers=1, n_heads=1, d_model=8), "two": sizes.small(n_heads=1, d_model=16)}
+
+
+# --- sizes side by side ---
+
+
+def race(text=TEXT, **more):
+    return pictures.Sizes(text, TWO, "Which?", steps=2, **more)
+
+
+def test_each_model_is_trained_and_the_least_surprised_wins():
+    page = race()
+    assert page.bars.values is None
+    page.seed.value = 3
+    page.buttons[0].click()
+    for name, config in TWO.items():
+        *_, last = training.pretrain(TEXT, config, steps=2, seed=3)
+        factor = len(last.model.tokenizer.encode(TEXT)) / len(TEXT.encode()) / np.log(2)
+        shown = page.bars.values[0, [*TWO].index(name)]
+        assert shown == pytest.approx(last.held_out * factor, rel=1e-5)
+    assert page.best == [*TWO][int(np.argmin(page.bars.values[0]))]
+    assert "2 steps of" in repr(page.told)
+    assert "It writes: “The " in repr(page.told)
+
+
+def test_a_guess_starts_it_and_is_answered_at_the_end():
+    page = race(explain="Because.")
+    page.card.change(guess=0, committed=True)
+    assert page.best in page.card.told
+    assert page.card.explained == "Because."
+
+
+def test_a_question_that_is_opened_again_stops_it_and_stays_open():
+    async def commit_and_take_back():
+        page = race()
+        page.card.change(guess=0, committed=True)
+        await asyncio.sleep(0.05)
+        page.card.ask_again()
+        await asyncio.sleep(0.05)
+        assert not page._work.busy
+        assert page.best is None
+        assert not page.card.committed
+        assert page.buttons[0].description.startswith("Train 2")
+
+    asyncio.run(commit_and_take_back())
+
+
+def test_one_training_at_a_time():
+    async def two():
+        first, second = race(), race()
+        first.buttons[0].click()
+        await asyncio.sleep(0.02)
+        second.buttons[0].click()
+        assert not first._work.busy
+        work = second._work
+        assert work.busy
+        second.close()
+        assert not work.busy
+        third = race()
+        third.buttons[0].click()  # what is closed needs no stop
+        await asyncio.sleep(0.02)
+        third.close()
+
+    asyncio.run(two())
+
+
+@pytest.mark.parametrize("text", ["", "two words"])
+def test_too_little_text_is_said(text):
+    page = race(text)
+    page.card.change(guess=0, committed=True)
+    assert repr(page.told).strip()
+    assert not page.card.committed
+
+
+# --- the formula ---
+
+
+@pytest.mark.parametrize("name", list(pictures.SIZES))
+def test_a_size_is_named_by_the_numbers_that_it_has(name):
+    config = pictures.SIZES[name]
+    lists = {"tokens": [str(i) for i in range(512)], "token_types": [1] * 512}
+    arrays = stored(random_weights(config, vocabulary=lists)).values()
+    assert name == f"{sum(array.size for array in arrays):,}"
+    assert sum(parameters.parts(config).values()) == config.n_parameters
+
+
+def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_model):
+    page = pictures.Parameters(tiny_model)
+    count = sum(array.size for array in stored(tiny_model.weights).values())
+    assert f"{count:,} numbers" in page.bars.caption
+    assert f"array by array: {count:,}." in repr(page.told)
+    page.choice.value = "GPT-2 small"
+    assert page.sliders["n_layers"].value == 12
+    assert "Published: 124M" in repr(page.told)
+    page.sliders["n_layers"].value = 24
+    assert "Published" not in repr(page.told)
+    page.sliders["n_kv_heads"].value = 5
+    assert "12 query heads cannot share 5" in repr(page.told)
+
+
+def as_number(said: str) -> float:
+    """ "671B, of which …" → 671e9."""
+    first = said.split(",")[0]
+    return float(first[:-1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[first[-1]]
+
+
+@pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
+def test_counts_are_those_that_were_published(one):
+    assert one.count == pytest.approx(as_number(one.said), rel=0.04)  # GPT-2 XL is called 1.5B
+    assert bool(one.beside) == bool(one.why)
+    assert one.source
+
+
+# --- memory ---
+
+
+def test_memory_is_bits_times_numbers(tiny_model):
+    page = pictures.Memory(tiny_model, machine=16e9)
+    text = page.sizes.text()
+    assert "Llama 3 8B" in text
+    assert "32.1 GB" in text  # 8,030,261,248 numbers of 4 bytes
+    assert "16 GB" in repr(page.told)
+    page.machine.value = 3
+    assert "at 4 bits SmolLM2 1.7B, at 16 bits Qwen3 0.6B" in repr(page.told)
+
+
+def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
+    monkeypatch.delattr(os, "sysconf")
+    assert parameters.memory() is None
+    assert "type it" in repr(pictures.Memory(tiny_model).told)
+
+
+@pytest.mark.parametrize(
+    ("n", "told"), [(0, "0 bytes"), (999, "999 bytes"), (538e6, "538 MB"), (4.1e15, "4.1e+03 TB")]
+)
+def test_bytes_for_people(n, told):
+    assert parameters.size(n) == told
+
+
+# --- rounding ---
+
+FACTS = {"the cat": " sat", "the dog": " sat"}
+
+
+@pytest.fixture
+def rounding(tiny_model):
+    return pictures.Rounding(tiny_model, FACTS, {"a text": "the cat sat on the dog"}, bits=(8, 1))
+
+
+def test_each_number_of_bits_is_measured(rounding, tiny_model):
+    rounding.card.change(committed=True)
+    model = experiments.rounded(tiny_model, 1)
+    right = []
+    for row, (text, word) in enumerate(FACTS.items()):
+        probs = ops.softmax(model.trace(text).logits)
+        token = tiny_model.tokenizer.encode(word)[0]
+        assert rounding.map.values[row, 2] == pytest.approx(probs[token], rel=1e-4)
+        right.append(bool(probs.argmax() == token))
+    assert rounding.right[1] == right
+    gone = [bits for bits in (8, 1) if not rounding.right[bits][0]]
+    assert rounding.went == (gone[0] if gone else "in none of these")
+    assert str(rounding.went) in rounding.card.told
+    tokens = tiny_model.tokenizer.encode("the cat sat on the dog")
+    assert rounding.lines.values[0, 2] == pytest.approx(
+        experiments.surprisal(model.trace(tokens)).mean(), rel=1e-4
+    )
+
+
+def test_the_table_is_another_question(rounding):
+    rounding.card.change(committed=True)
+    rounding.table.value = True
+    assert rounding.went is None
+    assert not rounding.card.committed
+    assert rounding.map.layout.display == "none"
+
+
+def test_nothing_to_go_on_from(rounding):
+    rounding.prompt.value = ""
+    rounding.buttons[0].click()
+    assert "There is no sentence" in repr(rounding.told)
+
+
+# --- another file ---
+
+
+def test_the_sizes_of_another_file(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.delenv("LLMVIZ_MODEL", raising=False)
+    page = pictures.SecondModel(tiny_model)
+    page.read.click()
+    assert "Type the path" in repr(page)
+    page.path.value = str(tmp_path / "none.gguf")
+    page.read.click()
+    assert "There is no file" in repr(page)
+    (tmp_path / "broken.gguf").write_bytes(b"nothing")
+    page.path.value = str(tmp_path / "broken.gguf")
+    page.read.click()
+    assert "cannot be read as a GGUF file" in repr(page)
+    page.path.value = str(write(tmp_path / "other.gguf", VARIANTS["grouped"]))
+    page.read.click()
+    assert "1 times as many as this model" in repr(page)
+    assert "The same: n_layers" in repr(page)
+
+
+def test_a_model_that_is_made_here_can_be_counted():
+    *_, last = training.pretrain(TEXT, TWO["one"], steps=1)
+    assert isinstance(last.model, Model)
+    assert parameters.counted(last.model) == last.model.config.n_parameters
