@@ -484,6 +484,8 @@ def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny
             run(tiny_model, "")
     with pytest.raises(ValueError, match="one token"):
         experiments.left_out(tiny_model, [5])
+
+
 # --- fewer bits a number ---
 
 
