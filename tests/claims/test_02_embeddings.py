@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from llmviz import embeddings
+from llmviz.views.differences.tried_on import RELATED
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
 from llmviz.views.embeddings.senses import SENSES, alike_by_layer
 from llmviz.views.embeddings.table import without_average, words
@@ -13,14 +14,6 @@ from llmviz.views.embeddings.word_groups import read_groups
 from llmviz.views.embeddings.word_map import at_random, directions_of, share_kept
 from tests.claims import Measured
 
-RELATED = (
-    "king queen, dog puppy, hot cold, Paris France, doctor nurse, car truck, bread butter, red blue, "
-    "teacher student, sun moon, apple banana, cat mouse, summer winter, father mother, salt pepper, piano guitar, "
-    "table chair, river lake, shirt trousers, sword shield, knife fork, boy girl, bird nest, ship sea, book page, "
-    "horse saddle, tea coffee, wolf fox, iron steel, rain snow, milk cheese, pen pencil, sugar honey, window door, "
-    "gold silver, north south, army soldier, farmer crop, hand finger, eye ear, judge court, violin orchestra, "
-    "tree leaf, church priest, bus train, lion tiger, shoe sock, oil gas, lawyer client, flower garden"
-)
 OPPOSITES = (
     "hot cold, big small, good bad, old new, high low, long short, fast slow, hard soft, strong weak, rich poor, "
     "dark light, happy sad, early late, left right, open closed, young old, up down, in out, on off, first last, "

@@ -17,19 +17,23 @@ HEADS = ("People say", "Measured here, now", "So it …")
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim, the numbers that test it, and what follows from just these numbers."""
+    """One claim, the numbers that test it, and what follows from just these numbers; nothing while not measured."""
 
     said: str
-    measured: str
-    verdict: str
+    measured: str = ""
+    verdict: str = ""
 
 
 class Claims(Closable, ipywidgets.HTML):
     """Claims as a table, a line each. `rows` keeps them."""
 
     def __init__(self, rows: Iterable[Claim]):
-        self.rows = tuple(rows)
         super().__init__(layout={"max_width": "980px"})
+        self.show(rows)
+
+    def show(self, rows: Iterable[Claim]) -> None:
+        """Other rows in place of those that are there."""
+        self.rows = tuple(rows)
         cell = "padding:7px 14px 7px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
         head = "".join(f'<th style="{cell}" scope="col">{name}</th>' for name in HEADS)
         lines = [
@@ -42,7 +46,7 @@ class Claims(Closable, ipywidgets.HTML):
         self.value = f'<table style="{size}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
 
     def __repr__(self) -> str:
-        return "\n".join(" | ".join(row) for row in (HEADS, *map(astuple, self.rows)))
+        return "\n".join(" | ".join(row).rstrip(" |") for row in (HEADS, *map(astuple, self.rows)))
 
     def _repr_mimebundle_(self, **_):
         return with_text(self)
