@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from llmviz import experiments, tokenization
+from llmviz.views.differences import sayings
 from llmviz.views.differences.tried_on import ARTICLES
 from llmviz.views.tokenization import letters
 from llmviz.views.tokenization.token_counts import in_list, plain_words
@@ -96,7 +97,7 @@ def capitals_cost_more(model) -> Measured:
 def languages_pay_more(model) -> Measured:
     """Tokens over those of the English sentence, the lower of the two sentences."""
     values = {
-        language: float(min(surcharge(model.tokenizer, language)))
+        language: sayings.surcharge(model, ARTICLES[language])[0]
         for language in ARTICLES
         if language != "English"
     }

@@ -13,7 +13,10 @@ from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.claims import Claim, Claims
 from llmviz.views.kit.controls import row
 
-RULE = "“Holds”: for nine of ten examples or more. “Fails”: for one of ten or fewer."
+RULE = (
+    "“Holds”: for nine of ten examples or more; “fails”: for one of ten or fewer. Before brackets stands a median, in "
+    "them the lowest and the highest."
+)
 
 
 class ClaimsOfTheSeries(Experiment):
@@ -56,10 +59,11 @@ class ClaimsOfTheSeries(Experiment):
 
     def _tell(self, seconds: float) -> None:
         found = Counter(one.verdict.partition(":")[0] for one in self.table.rows if one.verdict)
-        stopped = "" if len(self.numbers) == len(self.said) else "Stopped."
-        counts = ", ".join(f"{name} {n}" for name, n in sorted(found.items(), reverse=True))
+        stopped = "" if len(self.numbers) == len(self.said) else "Stopped. "
+        names = {"holds": "hold", "holds in part": "hold in part", "fails": "fail"}
+        counts = ", ".join(f"{found[name]} {told}" for name, told in names.items())
         self.told.say(
-            f"{stopped} {len(self.numbers)} of {len(self.said)} sayings tried in {seconds:.0f} s on this model: "
-            f"{counts}.".strip(),
+            f"{stopped}{len(self.numbers)} of {len(self.said)} sayings tried in {seconds:.0f} s on this model: "
+            f"{counts}.",
             RULE,
         )
