@@ -36,8 +36,6 @@ def counted(model, name: str, n: int | None = None) -> tuple[int, int]:
         ("analogies", (4, 6)),
         ("looks", (1, 15)),
         ("template", (0, 15)),
-        ("settled", (3, 15)),
-        ("outside", (13, 15)),
         ("half_of_the_writing", (0, 15)),
     ],
 )
@@ -62,12 +60,14 @@ def test_first_examples_of_what_takes_longer(model, name, n, found):
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("picks", (0, 10)),
-        ("shuffled", (0, 15)),
-        ("copies", (10, 10)),
-        ("knocked_out", None),
+        ("picks", (0, 8)),
+        ("outside", (13, 15)),
+        ("settled", (3, 15)),
+        ("shuffled", (0, 8)),
+        ("copies", (8, 8)),
+        ("knocked_out", (5, 8)),
         ("swapped_ffns", (4, 10)),
-        ("twice", (10, 10)),
+        ("twice", (8, 8)),
         ("sure_and_right", (27, 36)),
     ],
 )

@@ -42,8 +42,8 @@ WRITTEN = 10  # tokens that are written behind a text
 READ = 8  # tokens of a text that is run once for each of them
 SPACED = {name: some for name, some in ARTICLES.items() if name != "English" and " " in some[0]}
 KINDS = "capitals,", "small sums,", "sums of two-digit numbers,"
-SHORT = {name: text for name, text in TEXTS.items() if 20 < len(text) < 130}
-EIGHT = dict(islice(SHORT.items(), 8))  # for what runs the model many times
+# For what runs the model many times: short ones, of different kinds.
+EIGHT = dict(islice(((name, text) for name, text in TEXTS.items() if 20 < len(text) < 130), 8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +159,10 @@ def related(model: Model) -> dict[str, tuple[int, list[int]]]:
 def alike(model: Model, words: tuple[int, list[int]]) -> Row:
     """The cosine with the own partner, and the highest and the median one with the partners of other words."""
     W_E = model.weights.W_E
-    own, *others = embeddings.cosine_similarity(W_E[words[0]], W_E[words[1]]).tolist()
+    partners = W_E[words[1]]
+    own, *others = embeddings.cosine_similarity(
+        np.broadcast_to(W_E[words[0]], partners.shape), partners
+    ).tolist()
     return own, max(others), float(np.median(others))
 
 
@@ -179,8 +182,8 @@ def analogies(model: Model, listed: str) -> Row:
 
 def shuffled(model: Model, text: str) -> Row:
     """How much of the next token's probability moves, in %, when all tokens but the last are shuffled: without RoPE,
-    with it, and with neither RoPE nor the causal mask."""
-    tokens = model.tokenizer.encode(text)
+    with it, and with neither RoPE nor the causal mask. At most 20 tokens."""
+    tokens = model.tokenizer.encode(text)[:20]
     other = [*np.random.default_rng(0).permutation(tokens[:-1]).tolist(), tokens[-1]]
     ways = Edits(rope=False), Edits(), Edits(rope=False, causal_mask=False)
     return tuple(
@@ -220,9 +223,9 @@ def knocked_out(model: Model, text: str) -> Row:
 
 
 def copies(model: Model, seed: int) -> Row:
-    """30 random tokens, then the same again: % for the right next token with the eight strongest induction heads off,
+    """20 random tokens, then the same again: % for the right next token with the eight strongest induction heads off,
     with eight others off, and as it is."""
-    tokens = experiments.random_tokens(model, 30, seed)
+    tokens = experiments.random_tokens(model, 20, seed)
     heads = experiments.induction_scores(model.trace(tokens * 2))
     strongest = experiments.strongest(heads, 8)
     others = experiments.random_heads(heads.shape, 8, strongest, seed)
@@ -417,7 +420,7 @@ SAYINGS = (
         "03",
         "Without positions a text is a bag of words.",
         "texts",
-        lambda _: SHORT,
+        lambda _: EIGHT,
         shuffled,
         lambda without, as_it_is, no_mask: without < 1,
         lambda t: (
@@ -442,7 +445,7 @@ SAYINGS = (
         "04",
         "Attention shows what mattered.",
         "texts",
-        lambda _: SHORT,
+        lambda _: EIGHT,
         knocked_out,
         lambda place, of: place == 1,
         lambda t: (
@@ -458,7 +461,7 @@ SAYINGS = (
         copies,
         lambda without, others, as_it_is: without < others / 2,
         lambda t: (
-            f"30 random tokens, repeated: the right next one has {_span(t[2])}. The eight strongest of such heads "
+            f"20 random tokens, repeated: the right next one has {_span(t[2])}. The eight strongest of such heads "
             f"off: {np.median(t[0]):.1f} %; eight random heads off: {np.median(t[1]):.0f} %."
         ),
     ),
