@@ -64,8 +64,8 @@ SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "tra
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
 ANY_VIEW = {"", "model", "training", "edits", "experiments", "ops", "tokenization", "sampling"}
-# Where a number of any stage is from, and the map that leads through all stages.
-VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
+# Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
 
 
 def imported(source: str, module: str, *, is_package: bool = False) -> set[str]:

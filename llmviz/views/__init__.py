@@ -4,6 +4,9 @@ The parts every notebook uses are here; each stage's own pictures are in the pac
 page in `the_loop`, and what all of them are made of in `kit`.
 """
 
+import ipywidgets
+
+from llmviz.model import Model
 from llmviz.views import provenance
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.heat_map import HeatMap
@@ -39,6 +42,7 @@ __all__ = [
     "TextBox",
     "TokenStrip",
     "VectorPicture",
+    "claims_of_the_series",
     "live",
     "print_style",
     "provenance",
@@ -46,3 +50,12 @@ __all__ = [
     "visible",
     "with_box",
 ]
+
+
+def claims_of_the_series(model: Model) -> ipywidgets.VBox:
+    """Which sayings of popular explanations hold in this model: a table that a button fills row by row."""
+    from llmviz.views.differences import (
+        ClaimsOfTheSeries,
+    )  # it knows pictures of all stages: not at each start
+
+    return ClaimsOfTheSeries(model)

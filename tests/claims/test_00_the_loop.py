@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from llmviz import Edits, Sampler, experiments, sampling
+from llmviz import Edits, Sampler, experiments
+from llmviz.views.differences import sayings
 from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
@@ -11,10 +12,7 @@ SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}
 
 
 def hot_is_wide(model) -> Measured:
-    values = {
-        name: 100 * sampling.mass_outside(Sampler(temperature=2).probs(model.trace(text).logits), 20)
-        for name, text in TEXTS.items()
-    }
+    values = {name: sayings.outside(model, text)[0] for name, text in TEXTS.items()}
     return Measured(
         "At temperature 2 most of the probability lies outside the 20 likeliest",
         values,
@@ -87,14 +85,11 @@ def single_heads(model, texts=SHORT) -> Measured:
 
 def the_guess_comes_late(model) -> Measured:
     """The layer after which the token that comes first in the end is first for good, in the logit lens."""
-
-    def settled(text: str) -> float:
-        lens = experiments.logit_lens(model.trace(text), last=1)  # row 0: the input, row l + 1: after layer l
-        wrong = np.flatnonzero(lens.guesses[:, -1] != lens.guesses[-1, -1])
-        return float(wrong.max(initial=-1))
-
-    values = {name: settled(text) for name, text in TEXTS.items()}
-    last = model.config.n_layers - 1
+    last, texts = model.config.n_layers - 1, [*TEXTS.values()]
+    values = {
+        name: last - sayings.settled(model, (text, other))[0]
+        for (name, text), other in zip(TEXTS.items(), [*texts[1:], texts[0]])
+    }
     return Measured("The guess is settled only after the last layer", values, "(layer)", lambda v: v == last)
 
 

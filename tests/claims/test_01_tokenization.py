@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from llmviz import experiments, tokenization
+from llmviz.views.differences import sayings
+from llmviz.views.differences.tried_on import ARTICLES
 from llmviz.views.tokenization import letters
 from llmviz.views.tokenization.token_counts import in_list, plain_words
 from tests.claims import Measured
@@ -20,48 +22,6 @@ WORDS = (
 )  # fmt: skip
 EXAMPLES = (*letters.EXAMPLES, None)  # answered before each question: 2, 1 and 3, or nothing
 KINDS = dict(zip(("count", "spelled out", "in a list", "first", "last"), range(5)))
-
-# Universal Declaration of Human Rights: the first sentence of article 1, and article 3.
-ARTICLES = {
-    "English": (
-        "All human beings are born free and equal in dignity and rights.",
-        "Everyone has the right to life, liberty and security of person.",
-    ),
-    "French": (
-        "Tous les êtres humains naissent libres et égaux en dignité et en droits.",
-        "Tout individu a droit à la vie, à la liberté et à la sûreté de sa personne.",
-    ),
-    "German": (
-        "Alle Menschen sind frei und gleich an Würde und Rechten geboren.",
-        "Jeder hat das Recht auf Leben, Freiheit und Sicherheit der Person.",
-    ),
-    "Spanish": (
-        "Todos los seres humanos nacen libres e iguales en dignidad y derechos.",
-        "Todo individuo tiene derecho a la vida, a la libertad y a la seguridad de su persona.",
-    ),
-    "Turkish": (
-        "Bütün insanlar hür, haysiyet ve haklar bakımından eşit doğarlar.",
-        "Yaşamak, hürriyet ve kişi emniyeti her ferdin hakkıdır.",
-    ),
-    "Russian": (
-        "Все люди рождаются свободными и равными в своем достоинстве и правах.",
-        "Каждый человек имеет право на жизнь, на свободу и на личную неприкосновенность.",
-    ),
-    "Arabic": (
-        "يولد جميع الناس أحراراً متساوين في الكرامة والحقوق.",
-        "لكل فرد الحق في الحياة والحرية وسلامة شخصه.",
-    ),
-    "Hindi": (
-        "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है।",
-        "प्रत्येक व्यक्ति को जीवन, स्वाधीनता और वैयक्तिक सुरक्षा का अधिकार है।",
-    ),
-    "Chinese": ("人人生而自由，在尊严和权利上一律平等。", "人人有权享有生命、自由和人身安全。"),
-    "Korean": (
-        "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.",
-        "모든 사람은 생명과 신체의 자유와 안전에 대한 권리를 가진다.",
-    ),
-    "Amharic": ("የሰው፡ልጅ፡ሁሉ፡ሲወለድ፡ነጻና፡በክብርና፡በመብትም፡እኩልነት፡ያለው፡ነው።",),
-}
 
 
 def spaces_stand_in_front(model) -> Measured:
@@ -137,7 +97,7 @@ def capitals_cost_more(model) -> Measured:
 def languages_pay_more(model) -> Measured:
     """Tokens over those of the English sentence, the lower of the two sentences."""
     values = {
-        language: float(min(surcharge(model.tokenizer, language)))
+        language: sayings.surcharge(model, ARTICLES[language])[0]
         for language in ARTICLES
         if language != "English"
     }

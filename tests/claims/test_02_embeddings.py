@@ -6,21 +6,15 @@ from collections.abc import Callable
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
+from llmviz.views.differences import sayings
+from llmviz.views.differences.tried_on import RELATED
+from llmviz.views.embeddings.analogy_count import FAMILIES
 from llmviz.views.embeddings.senses import SENSES, alike_by_layer
 from llmviz.views.embeddings.table import without_average, words
 from llmviz.views.embeddings.word_groups import read_groups
 from llmviz.views.embeddings.word_map import at_random, directions_of, share_kept
 from tests.claims import Measured
 
-RELATED = (
-    "king queen, dog puppy, hot cold, Paris France, doctor nurse, car truck, bread butter, red blue, "
-    "teacher student, sun moon, apple banana, cat mouse, summer winter, father mother, salt pepper, piano guitar, "
-    "table chair, river lake, shirt trousers, sword shield, knife fork, boy girl, bird nest, ship sea, book page, "
-    "horse saddle, tea coffee, wolf fox, iron steel, rain snow, milk cheese, pen pencil, sugar honey, window door, "
-    "gold silver, north south, army soldier, farmer crop, hand finger, eye ear, judge court, violin orchestra, "
-    "tree leaf, church priest, bus train, lion tiger, shoe sock, oil gas, lawyer client, flower garden"
-)
 OPPOSITES = (
     "hot cold, big small, good bad, old new, high low, long short, fast slow, hard soft, strong weak, rich poor, "
     "dark light, happy sad, early late, left right, open closed, young old, up down, in out, on off, first last, "
@@ -286,32 +280,26 @@ def map_neighbours(model) -> Measured:
     )
 
 
-def right_of_families(model, says: str, what: str) -> Measured:
-    values = {name: share(model, listed, what) for name, listed in FAMILIES.items()}
+def right_of_families(model, says: str, place: int) -> Measured:
+    values = {name: sayings.analogies(model, listed)[place] for name, listed in FAMILIES.items()}
     return Measured(says, values, "% of 182", lambda v: v > 50)
 
 
 def arithmetic(model) -> Measured:
-    return right_of_families(model, "a − b + c is right more often than not", "right")
+    return right_of_families(model, "a − b + c is right more often than not", 0)
 
 
 def a_plus_c(model) -> Measured:
     """A control: nothing subtracted."""
-    return right_of_families(model, "So is a + c", "added")
+    return right_of_families(model, "So is a + c", 1)
 
 
 def c_alone(model) -> Measured:
-    return right_of_families(model, "So is c alone", "c_alone")
+    return right_of_families(model, "So is c alone", 2)
 
 
 def arithmetic_untouched(model) -> Measured:
-    return right_of_families(model, "a − b + c is right with nothing left out", "untouched")
-
-
-def share(model, listed: str, what: str) -> float:
-    """In %."""
-    score = embeddings.score_analogies(pairs_of(listed, model.tokenizer), model.weights.W_E, words(model))
-    return 100 * getattr(score, what) / score.asked
+    return right_of_families(model, "a − b + c is right with nothing left out", 3)
 
 
 @functools.lru_cache(maxsize=1)

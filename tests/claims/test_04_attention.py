@@ -7,6 +7,7 @@ import pytest
 
 from llmviz import Edits, attention, experiments
 from llmviz.edits import put, scale
+from llmviz.views.differences.tried_on import SINGULAR
 from tests.claims import Measured
 from tests.claims.texts import LONG, TEXTS
 
@@ -283,23 +284,6 @@ def all_paths_v(model, rows=ROWS) -> Measured:
 
 # --- swap instead of switch off: was or were? ---
 
-SINGULAR = [
-    "cat",
-    "dog",
-    "car",
-    "king",
-    "chair",
-    "child",
-    "house",
-    "teacher",
-    "bird",
-    "doctor",
-    "book",
-    "tree",
-    "boy",
-    "horse",
-    "ship",
-]
 PLURAL = [
     "cats",
     "dogs",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler, ops, sampling
+from llmviz.views.differences.tried_on import MORE_CAPITALS, QUESTIONS
 from llmviz.views.sampling import CAPITALS, SPACED_SUMS, SUMS
 from tests.claims import Measured
 from tests.claims.texts import LONG, TEXTS
@@ -17,40 +18,6 @@ TWENTY = {
     "a proverb": "Actions speak louder than",
     "news": "LONDON (Reuters) - The government said on Tuesday that",
     "markup": "<ul>\n  <li>Apples</li>\n  <li>",
-}
-QUESTIONS = (
-    "Name three animals.",
-    "What is the capital of France?",
-    "What is 2 + 2?",
-    "Write one sentence about a dog.",
-    "Translate 'good morning' into French.",
-    "Say hello.",
-    "Give me a word that rhymes with cat.",
-    "What colour is the sky?",
-    "Why is the sea salty?",
-    "Who wrote Hamlet?",
-    "How many legs does a spider have?",
-    "What is rain?",
-    "What do bees make?",
-    "Name a planet.",
-    "Tell me a joke.",
-)
-MORE_CAPITALS = {
-    f"The capital of {country} is": f" {city}"
-    for country, city in (
-        ("Australia", "Canberra"),
-        ("Peru", "Lima"),
-        ("Turkey", "Ankara"),
-        ("Canada", "Ottawa"),
-        ("Brazil", "Brasília"),
-        ("India", "New Delhi"),
-        ("Kenya", "Nairobi"),
-        ("Norway", "Oslo"),
-        ("Sweden", "Stockholm"),
-        ("Chile", "Santiago"),
-        ("Cuba", "Havana"),
-        ("Portugal", "Lisbon"),
-    )
 }
 LIMIT = 300  # tokens of an answer
 LENGTH = 80  # tokens of what is written on

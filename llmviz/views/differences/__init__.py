@@ -1,5 +1,6 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 
+from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged
 from llmviz.views.differences.how_many import HowMany
 from llmviz.views.differences.lessons import n_trained
@@ -17,6 +18,7 @@ __all__ = [
     "Amount",
     "BeforeAfter",
     "Cost",
+    "ClaimsOfTheSeries",
     "FineTuning",
     "HowMany",
     "Memory",
