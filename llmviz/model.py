@@ -383,6 +383,17 @@ class Model:
             raise ValueError(f"max_new_tokens must be a whole number, 0 or more, got {max_new_tokens}")
         return self._generate(tokens, max_new_tokens, sampler, np.random.default_rng(seed), edits)
 
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to `folder`, for `llmviz.load(folder)`; returns the file's path.
+
+        A GGUF file of float32 numbers, 4 bytes each, which other programs read, too. It replaces a model saved there
+        earlier, and only once it is whole. ValueError where a number is not finite; OSError where it cannot be
+        written.
+        """
+        path = Path(folder).expanduser().absolute() / weights.SAVED
+        weights.write_gguf(path, self.weights, tokenization.merge_list(self.tokenizer.ranks))
+        return path
+
     def unembed(
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits | None = None
     ) -> Float[np.ndarray, "seq n_vocab"]:
@@ -473,8 +484,11 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 
 
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
-    """The default model (fetched and unpacked at first use, with progress bars), or the GGUF file at `path`.
+    """The default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
 
+    path: a GGUF file, or a folder that `Model.save` wrote. Either is unpacked to the cache once: a saved model costs
+    its size twice on the disk, but it loads in no time, notebooks share its memory, and it may be saved anew while it
+    is in use (Windows replaces no mapped file).
     `LLMVIZ_MODEL` names another default file, `LLMVIZ_HOME` another cache folder. A file that is loaded already, and
     still the same, gives the same model. ValueError if the file cannot be run; see `llmviz.download` for what is raised
     where the default model cannot be fetched.
@@ -483,6 +497,12 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
     if path is None:
         path, sha256 = download.default_model_path(progress), download.expected_sha256()
     path = Path(path).expanduser().resolve()
+    if path.is_dir():
+        folder, path = path, path / weights.SAVED
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no saved model in {folder}: it has no {weights.SAVED}. `model.save(folder)` writes one."
+            )
     file = path.stat() if path.exists() else None
     key = (path, file and (file.st_mtime_ns, file.st_size))
     model = _loaded.get(key)

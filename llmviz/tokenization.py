@@ -14,11 +14,12 @@ import base64
 import gzip
 import importlib.resources
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 
 # How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
@@ -245,17 +246,28 @@ def train_bpe(text: str, n_merges: int) -> list[LearnedMerge]:
         raise ValueError(f"n_merges must be 0 or more, got {n_merges}")
     words = Counter(word.encode("utf-8", errors="replace") for word in split_words(text))
     parts = {word: [bytes([byte]) for byte in word] for word in words}
+    n_parts = sum(words[word] * len(word) for word in words)
+    counts: Counter[tuple[bytes, bytes]] = Counter()
+    holders: defaultdict[tuple[bytes, bytes], set[bytes]] = defaultdict(
+        set
+    )  # the words that (once) held a pair
+    for word in words:
+        for pair in pairwise(parts[word]):
+            counts[pair] += words[word]
+            holders[pair].add(word)
     learned: list[LearnedMerge] = []
-    while len(learned) < n_merges:
-        pairs: Counter[tuple[bytes, bytes]] = Counter()
-        for word, count in words.items():
-            for pair in pairwise(parts[word]):
-                pairs[pair] += count
-        if not pairs or (best := pairs.most_common(1)[0])[1] < 2:
-            break
-        pair, count = best
-        parts = {word: glue(word_parts, pair) for word, word_parts in parts.items()}
-        n_parts = sum(words[word] * len(word_parts) for word, word_parts in parts.items())
+    while len(learned) < n_merges and (count := max(counts.values(), default=0)) >= 2:
+        pair = next(pair for word in words for pair in pairwise(parts[word]) if counts[pair] == count)
+        for word in holders.pop(pair):  # the counts of all other words stay as they are
+            before, after = parts[word], glue(parts[word], pair)
+            for old in pairwise(before):
+                counts[old] -= words[word]
+            for new in pairwise(after):
+                counts[new] += words[word]
+                holders[new].add(word)
+            parts[word] = after
+            n_parts -= words[word] * (len(before) - len(after))
+        del counts[pair]
         learned.append(LearnedMerge(pair, count, n_parts))
     return learned
 
@@ -272,6 +284,56 @@ def glue(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
             glued.append(parts[index])
             index += 1
     return glued
+
+
+LEARNED_FROM = 500_000  # characters of a longer text that a vocabulary is learned from
+END = "<|endoftext|>"
+
+
+def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, object]:
+    """A vocabulary learned from a text, as the lists that `from_gguf_metadata` takes.
+
+    The 256 bytes, so that it writes every text in any script; then the merges of `train_bpe` in their order; last the
+    end token, which other programs ask for and ordinary text never gives. A text in which fewer pairs repeat gives
+    fewer than n_tokens tokens. Of a text longer than 500,000 characters every second line, every third, … is learned
+    from, so that all parts of it count. ValueError if n_tokens is below 257.
+    """
+    if not n_tokens >= 257:
+        raise ValueError(f"a vocabulary needs the 256 bytes and an end token, so 257 tokens; got {n_tokens}")
+    every = -(-len(text) // LEARNED_FROM) or 1
+    sample = "".join(text.splitlines(keepends=True)[::every])[:LEARNED_FROM]
+    learned = [step.pair[0] + step.pair[1] for step in train_bpe(sample, n_tokens - 257)]
+    alphabet = byte_alphabet()
+    pieces = ["".join(alphabet[byte] for byte in piece) for piece in learned]
+    # two pairs may give the same piece, which is one token
+    tokens = list(dict.fromkeys([*(alphabet[byte] for byte in range(256)), *pieces]))
+    return {
+        "tokens": [*tokens, END],
+        "token_types": [1] * len(tokens) + [3],
+        "eos_token": len(tokens),
+        "chat_template": None,
+    }
+
+
+def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
+    """Of which two parts each longer token was glued, in the order learned, as vocabulary files list it ("Ġ t").
+
+    They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
+    """
+    alphabet, found = byte_alphabet(), []
+    for piece, own in sorted(ranks.items(), key=itemgetter(1)):
+        parts = [bytes([byte]) for byte in piece]
+        while len(parts) > 2:
+            rank, pair = min(
+                ((ranks.get(left + right, own), (left, right)) for left, right in pairwise(parts)),
+                key=itemgetter(0),
+            )
+            if rank == own:  # no merges lead to it, so no text gives it
+                break
+            parts = glue(parts, pair)
+        if len(parts) == 2:
+            found.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
+    return found
 
 
 def from_gguf_metadata(

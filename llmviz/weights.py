@@ -5,14 +5,19 @@
 The first call unpacks the (mostly 4-bit) numbers of the file to float32 and writes them to one flat file, with an
 `index.json` beside it: what lies where, the configuration and the tokenizer's lists. Later calls map that file
 read-only, so every notebook on the machine shares the same memory.
+
+Weights also begin as noise (`random_weights`), lie in one flat array for an optimiser (`from_flat`), and become a file
+again (`write_gguf`).
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,6 +27,7 @@ from jaxtyping import Float, Int
 CACHE_VERSION = 1  # raise it when the layout of the cache changes: older ones are then rebuilt
 INDEX = "index.json"
 SAMPLE_BYTES = 4096  # read at 64 places, to know a file again without reading it all
+SAVED = "model.gguf"  # the file in a folder that `Model.save` wrote
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,13 @@ class Config:
     def group_size(self) -> int:
         """How many query heads share one key and value head (grouped-query attention; Ainslie et al. 2023)."""
         return self.n_heads // self.n_kv_heads
+
+    @property
+    def n_parameters(self) -> int:
+        """How many learned numbers; where W_U is not W_E transposed, that table comes on top."""
+        attention = 2 * (self.n_heads + self.n_kv_heads) * self.d_head * self.d_model  # W_Q, W_O; W_K, W_V
+        layer = attention + 3 * self.d_model * self.d_ff + 2 * self.d_model  # gate, up, down; two norms
+        return self.n_vocab * self.d_model + self.n_layers * layer + self.d_model
 
     def kv_head_of(self, head: int | Int[np.ndarray, " n"]) -> int | Int[np.ndarray, " n"]:
         """The key and value head that a query head uses, or those that several use."""
@@ -85,7 +98,9 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     """
     path = Path(path).expanduser().absolute()
     if not path.is_file():
-        raise FileNotFoundError(f"There is no model file at {path}. Give the path of a .gguf file.")
+        raise FileNotFoundError(
+            f"There is no model at {path}. Give the path of a .gguf file or of a folder with a saved model."
+        )
     folder = cache / "weights" / f"{path.stem}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     source = _identity(path)
     cached = _open_cache(folder, source)
@@ -114,6 +129,95 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
     if cached is None:
         raise OSError(f"The weights just written to {folder} read back differently; is the disk in order?")
     return cached
+
+
+# --- weights from numbers, and numbers from weights --------------------------------------------------------------
+
+STD = 0.02  # of the noise that a model starts from (Radford et al. 2018)
+
+
+def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, object]) -> Weights:
+    """The weights of a model that has learned nothing: normal noise, norms at 1, W_U = W_E transposed.
+
+    What writes to the residual stream, W_O and W_down, is smaller by sqrt(2 n_layers), so that the stream of a deep
+    model starts no larger than that of a shallow one (GPT-2; Radford et al. 2019, section 2.3).
+    All numbers are views of one flat array, as in `from_flat`. vocabulary: as in `Weights`, for instance from
+    `tokenization.train_vocabulary`. ValueError where the sizes cannot be.
+    """
+    _check_sizes(config, vocabulary)
+    flat = np.random.default_rng(seed).standard_normal(config.n_parameters, np.float32)
+    flat *= STD
+    weights = from_flat(flat, config, vocabulary)
+    weights.final_norm[...] = 1
+    for layer in weights.layers:
+        layer.attention_norm[...] = layer.ffn_norm[...] = 1
+        for writes in (layer.W_O, layer.W_down):
+            writes *= (2 * config.n_layers) ** -0.5
+    return weights
+
+
+def from_flat(
+    flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, object]
+) -> Weights:
+    """Weights with tied tables as views of one array of `config.n_parameters` numbers: change it, and they change.
+
+    The order is that of `tensor_shapes`, each tensor as stored, so an optimiser can work on the one array.
+    ValueError where the array has another length or the sizes cannot be.
+    """
+    _check_sizes(config, vocabulary)
+    if len(flat) != config.n_parameters:
+        raise ValueError(f"these sizes ask for {config.n_parameters:,} numbers; got {len(flat):,}")
+    arrays, start = {}, 0
+    for name, shape in tensor_shapes(config, tied=True).items():
+        end = start + math.prod(shape)
+        arrays[name] = flat[start:end].reshape(shape)
+        start = end
+    return _assemble(config, arrays, vocabulary)
+
+
+def stored(weights: Weights) -> dict[str, np.ndarray]:
+    """The arrays by their names in a GGUF file, as stored there, [out, in]; without output.weight if W_U is W_E.
+
+    They are views where the weights are views of such arrays, as all that come from here are.
+    """
+    c = weights.config
+
+    def rows(W: np.ndarray) -> np.ndarray:  # [heads, d_model, d_head] -> [heads * d_head, d_model]
+        return W.transpose(0, 2, 1).reshape(-1, c.d_model)
+
+    arrays = {"token_embd.weight": weights.W_E}
+    for number, layer in enumerate(weights.layers):
+        arrays |= {
+            f"blk.{number}.attn_norm.weight": layer.attention_norm,
+            f"blk.{number}.attn_q.weight": rows(layer.W_Q),
+            f"blk.{number}.attn_k.weight": rows(layer.W_K),
+            f"blk.{number}.attn_v.weight": rows(layer.W_V),
+            f"blk.{number}.attn_output.weight": layer.W_O.reshape(-1, c.d_model).T,
+            f"blk.{number}.ffn_norm.weight": layer.ffn_norm,
+            f"blk.{number}.ffn_gate.weight": layer.W_gate.T,
+            f"blk.{number}.ffn_up.weight": layer.W_up.T,
+            f"blk.{number}.ffn_down.weight": layer.W_down.T,
+        }
+    arrays["output_norm.weight"] = weights.final_norm
+    tied = np.may_share_memory(
+        weights.W_E, weights.W_U
+    )  # one inside the other: tables of their own never overlap
+    return arrays if tied else arrays | {"output.weight": weights.W_U.T}
+
+
+def _check_sizes(config: Config, vocabulary: Mapping[str, object]) -> None:
+    for name in ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx"):
+        size = getattr(config, name)
+        if not isinstance(size, int | np.integer) or size < 1:
+            raise ValueError(f"{name} must be a whole number, 1 or more; got {size!r}")
+    if config.n_heads % config.n_kv_heads:
+        raise ValueError(
+            f"{config.n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly"
+        )
+    if config.d_head % 2:
+        raise ValueError(f"d_head must be even, since RoPE turns pairs of numbers; got {config.d_head}")
+    if (n_tokens := len(vocabulary["tokens"])) != config.n_vocab:
+        raise ValueError(f"the vocabulary has {n_tokens:,} tokens where n_vocab is {config.n_vocab:,}")
 
 
 # --- the cache ---------------------------------------------------------------------------------------------------
@@ -348,6 +452,80 @@ def _dequantize(path: Path, tensor, shape: tuple[int, ...]) -> np.ndarray:
             f"{path} is damaged: {tensor.name} holds numbers that are not finite. Fetch it again."
         )
     return values
+
+
+def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
+    """Write a GGUF file of float32 numbers, whole or not at all: an earlier file at `path` stays until then.
+
+    merges: the vocabulary's, as `tokenization.merge_list` gives them; llmviz reads them off the order of the tokens,
+    other programs want the list. rope_base and norm_eps are kept as 32-bit numbers, as GGUF does. Besides the weights
+    this takes the memory of one tensor. ValueError where a number is not finite; OSError where the file cannot be
+    written.
+    """
+    config, vocabulary, arrays = weights.config, weights.vocabulary, stored(weights)
+    n_bytes = sum(array.size for array in arrays.values()) * 4
+    part = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < n_bytes:
+            raise OSError(errno.ENOSPC, f"the disk is full; this takes {n_bytes / 1e6:,.1f} MB")
+        try:
+            with contextlib.closing(_gguf_writer(part, config, vocabulary, merges)) as writer:
+                for name, array in arrays.items():
+                    writer.add_tensor_info(name, array.shape, np.dtype(np.float32), array.size * 4)
+                writer.write_header_to_file()
+                writer.write_kv_data_to_file()
+                writer.write_ti_data_to_file()
+                for name, array in arrays.items():
+                    if not np.isfinite(array).all():
+                        raise ValueError(
+                            f"This model cannot be saved: {name} holds numbers that are not finite, so it gives no "
+                            "next token. Save an earlier state of it."
+                        )
+                    writer.write_tensor_data(np.ascontiguousarray(array, np.float32))
+                writer.flush()
+                os.fsync(writer.fout[0].fileno())  # on the disk before it takes the place of an earlier one
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise OSError(
+            f"The model could not be saved as {path}: {problem}. Whatever was there before is still there. Free some "
+            "space or choose another folder."
+        ) from problem
+
+
+def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequence[str]):
+    """A writer that has all but the numbers; it opens no file yet."""
+    import gguf
+
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_block_count(config.n_layers)
+    writer.add_context_length(config.n_ctx)
+    writer.add_embedding_length(config.d_model)
+    writer.add_feed_forward_length(config.d_ff)
+    writer.add_head_count(config.n_heads)
+    writer.add_head_count_kv(config.n_kv_heads)
+    writer.add_key_length(config.d_head)
+    writer.add_value_length(config.d_head)
+    writer.add_rope_dimension_count(config.d_head)
+    writer.add_rope_freq_base(config.rope_base)
+    writer.add_layer_norm_rms_eps(config.norm_eps)
+    writer.add_vocab_size(config.n_vocab)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(vocabulary["tokens"])
+    writer.add_token_types(vocabulary["token_types"])
+    writer.add_token_merges(merges)
+    writer.add_add_bos_token(False)
+    if (end := vocabulary["eos_token"]) is not None:
+        writer.add_bos_token_id(end)  # nothing puts it anywhere; other programs would guess an id
+        writer.add_eos_token_id(end)
+    if template := vocabulary["chat_template"]:
+        writer.add_chat_template(template)
+    return writer
 
 
 def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: dict) -> Weights:
