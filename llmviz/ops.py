@@ -93,7 +93,7 @@ def rms_norm_backward(
     *,
     eps: float,
 ) -> tuple[Float[np.ndarray, "*axes d_model"], Float[np.ndarray, " d_model"]]:
-    """d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n, with g = d_out * weight, n = x / r, r = sqrt(mean(x²) + eps).
+    """d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n, where g = d_out * weight, n = x / r, r² = mean(x²) + eps.
 
     What points along x is taken away: the norm undoes it.
     """

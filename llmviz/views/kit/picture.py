@@ -196,7 +196,7 @@ class Picture(Closable, anywidget.AnyWidget):
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
-    stage = traitlets.Enum(theme.STAGES, "tokenization").tag(sync=True)  # whose accent colour it wears
+    stage = traitlets.Enum([*theme.STAGE_COLORS], "tokenization").tag(sync=True)  # whose accent colour it wears
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)

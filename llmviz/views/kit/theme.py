@@ -20,6 +20,7 @@ STAGE_COLORS = {
     "attention": ("#8E4EC6", "#B98AE8"),
     "ffn": ("#BC5200", "#F5894D"),
     "sampling": ("#C53874", "#F07FB0"),
+    "training": ("#556270", "#A9B4C0"),  # no stage: what makes all six
 }
 
 # Pixels. `piece` is what must be readable from the back row; nothing is set smaller than `small`.
@@ -75,7 +76,7 @@ MARKS = {" ": ("·", "space"), "\n": ("⏎", "new line"), "\t": ("⇥", "tab")}
 def stage_color(stage: str, theme: str = "light") -> str:
     """The accent of a stage as "#RRGGBB"; `theme` is "light" or "dark". An unknown stage is a ValueError."""
     if stage not in STAGE_COLORS:
-        raise ValueError(f"no stage called {stage!r}; the stages are {', '.join(STAGES)}")
+        raise ValueError(f"no stage called {stage!r}; the stages are {', '.join(STAGE_COLORS)}")
     return STAGE_COLORS[stage][("light", "dark").index(theme)]
 
 
