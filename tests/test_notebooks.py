@@ -25,6 +25,7 @@ NEW_FORM = {
     "04_attention",
     "05_ffn",
     "06_sampling",
+    "07_differences",
 }
 
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
