@@ -39,7 +39,6 @@ SMALL = Config(
     rope_base=10_000.0,
     norm_eps=1e-5,
 )
-TEXTS = ("bedtime stories", "recipes", "python manual", "python source")
 OWN = "a text of your own"
 LONGEST = 1_000_000  # letters of a text
 STEPS = 600
@@ -60,7 +59,10 @@ class Read:
 def read(name: str, typed: str = "", letters: int | None = None) -> Read:
     """A text by its name, or what somebody typed: the path of a file, or the text itself."""
     if name != OWN:
-        return Read(texts.read(name)[:letters])
+        try:
+            return Read(texts.read(name)[:letters])
+        except FileNotFoundError as error:  # a Python without its manual, say
+            return Read("", f"{error}")
     typed, told = typed.strip(), ""
     if not typed:
         return Read("", "Paste a text, or write the path of a file.")
@@ -100,6 +102,11 @@ def longest_copy(written: str, text: str) -> int:
     return best
 
 
+def _pretrain(text: str, steps: int) -> Iterator[Progress]:
+    """From noise; the pieces are learned when the first of it is taken."""
+    yield from training.pretrain(text, SMALL, steps=steps)
+
+
 _busy: weakref.ref[Learner] | None = None  # one training at a time
 
 
@@ -115,7 +122,7 @@ class Learner(Explorer):
 
     def __init__(
         self,
-        text: str = TEXTS[0],
+        text: str = "bedtime stories",
         *,
         start: str = "Once upon a time",
         letters: int | None = None,
@@ -123,7 +130,7 @@ class Learner(Explorer):
     ):
         self.letters, self.steps, self._training, self._name = letters, steps, None, text
         self.source, self.learned = Read(""), ""  # `learned`: the part that is not held out
-        self.text = choice([*TEXTS, OWN], text, "Text to learn from", "min(380px, 98%)")
+        self.text = choice([*texts.NAMES, OWN], text, "Text to learn from", "min(380px, 98%)")
         self.own = ipywidgets.Textarea(
             rows=4,
             placeholder="Paste a text, some 100,000 letters of it, or write the path of a file",
@@ -157,8 +164,8 @@ class Learner(Explorer):
                 self.own,
                 row(self.train, self.end, self.progress),
                 self.told,
-                self.curves,
                 self.sentence,
+                self.curves,
                 self.history,
             ]
         )
@@ -206,9 +213,10 @@ class Learner(Explorer):
                 return
             self._name, self._points, self._losses, self._lines = self.text.value, [], [], {}
             self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
-            self._training = training.pretrain(self.source.text, SMALL, steps=self.steps)
+            self._training = _pretrain(self.source.text, self.steps)
             self.kept, self.finished = (), False
             self.told.say("Learning the pieces …", self.source.told)
+        self._name_buttons("pause")
         self._work.start(self._steps(self._training))
 
     @one_at_a_time
@@ -233,7 +241,6 @@ class Learner(Explorer):
         self.train.description, self.end.disabled = next_press, next_press == "train"
 
     def _steps(self, steps: Iterator[Progress]) -> Steps:
-        self._name_buttons("pause")
         latest, shown = None, 0.0
         try:
             yield 0.05  # the page says so first
@@ -250,17 +257,16 @@ class Learner(Explorer):
         finally:
             if latest is not None:  # paused, or done: a model to look at
                 self._keep(latest)
-                self._show(latest, self._copied())
+                self._show(latest, self._copied(), "Paused." if self._training else "")
             self._name_buttons("go on" if self._training else "train")
             self.finished = latest is not None and self._training is None
 
     def _note(self, now: Progress) -> None:
-        """A point of both curves where the held-out text is measured: the training text's is the mean since then."""
+        """A point of both curves where the held-out text is measured; the training text's is a mean of five steps."""
         now.model.recent.max_bytes = 0
         self._losses.append(now.loss)
         if now.step % training.MEASURE_EVERY == 0:
-            self._points.append((now.step, np.mean(self._losses) * BITS, now.held_out * BITS))
-            self._losses = []
+            self._points.append((now.step, np.mean(self._losses[-5:]) * BITS, now.held_out * BITS))
             x, *values = np.array(self._points).T
             self.curves.change(x=x, values=np.stack(values))
         if now.step in KEPT:

@@ -80,10 +80,10 @@ class OneNumber(Explorer):
             x_axis="the number, changed by",
             y_axis="bits a token",
             unit="bits",
-            y_min=None,
             stage="training",
             caption="Surprise at the text while one number is turned and all others stay",
         )
+        self.curves.y_min = None  # the slope is what counts
         super().__init__([self.text, row(self.number, self.most, self.blind), self.curves, self.told])
         self.text.observe(self._read, "value")
         self.number.observe(self._draw, "value")
