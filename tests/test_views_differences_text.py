@@ -298,7 +298,7 @@ def test_the_heads_habits_over_the_steps():
 
 
 def test_a_text_too_short_for_passages():
-    made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(90)), steps=1)
+    made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(200)), steps=1)
     view, map_ = pictures.HeadsGrowing(made), pictures.PiecesMap(made)
     made.train.click()
     assert len(made.kept) == 2
