@@ -43,6 +43,11 @@ class Numbers:
         flat[number] += by
         return self.surprise(flat)
 
+    def best(self, by: float) -> float:
+        """With the number that matters most turned the better way."""
+        number = int(np.abs(self.gradient).argmax())
+        return self.turned(number, -by * float(np.sign(self.gradient[number])))
+
     def moved(self, direction: np.ndarray, length: float) -> float:
         """With all of them moved along a direction; `length` is that of the whole step."""
         return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)
