@@ -54,7 +54,7 @@ def test_what_is_no_text_or_too_long_is_said(tmp_path):
     assert read(OWN, str(file)) == learners.Read("", "That file is no plain text.")
     long = read(OWN, "long " * 1_000_000)
     assert len(long.text) == learners.LONGEST
-    assert "the first 1,000,000 are used" in long.told
+    assert "the first 500,000 are used" in long.told
 
 
 @pytest.mark.parametrize("typed", ["", "two words", "مرحبا بالعالم", "🙂", "\ud83d", "<script>" * 3])
@@ -209,6 +209,9 @@ def test_a_gradient_is_a_slope(noise):
     assert surprise[middle] == told[middle]
     slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(one.curves.x[middle - 1 : middle + 2])
     assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
+    assert one.numbers.place(0) == "the table of embeddings"
+    assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
+    assert one.numbers.place(one.numbers.ends[2] - 1) == "W_Q of layer 0"
     one.blind.click()
     assert f"Number {one.number.value:,}" in repr(one.told)
 

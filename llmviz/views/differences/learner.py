@@ -40,7 +40,7 @@ SMALL = Config(
     norm_eps=1e-5,
 )
 OWN = "a text of your own"
-LONGEST = 1_000_000  # letters of a text
+LONGEST = 500_000  # letters of a text
 STEPS = 600
 KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
 N_WRITTEN = 40  # tokens

@@ -16,6 +16,20 @@ from llmviz.weights import from_flat, stored
 NUDGE = 0.01
 AROUND = 0.5  # so far to both sides one number is turned
 LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
+# Words for the arrays, by their names in a model file.
+PARTS = {
+    "token_embd": "the table of embeddings",
+    "output_norm": "the last norm",
+    "attn_norm": "the norm before attention",
+    "attn_q": "W_Q",
+    "attn_k": "W_K",
+    "attn_v": "W_V",
+    "attn_output": "W_O",
+    "ffn_norm": "the norm before the FFN",
+    "ffn_gate": "W_gate",
+    "ffn_up": "W_up",
+    "ffn_down": "W_down",
+}
 N_BLIND = 3  # directions drawn blindly
 
 
@@ -57,8 +71,10 @@ class Numbers:
         return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)
 
     def place(self, number: int) -> str:
-        """In which array a number lies, by its name in a model file."""
-        return self.names[int(np.searchsorted(self.ends, number, side="right"))]
+        """Where in the model a number lies."""
+        name = self.names[int(np.searchsorted(self.ends, number, side="right"))].removesuffix(".weight")
+        layer, _, part = name.removeprefix("blk.").rpartition(".")
+        return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
 
 
 class OneNumber(Explorer):
