@@ -211,7 +211,7 @@ def test_a_gradient_is_a_slope(noise):
     assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
     assert one.numbers.place(0) == "the table of embeddings"
     assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
-    assert one.numbers.place(one.numbers.ends[2] - 1) == "W_Q of layer 0"
+    assert one.numbers.place(int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
     one.blind.click()
     assert f"Number {one.number.value:,}" in repr(one.told)
 
