@@ -1,37 +1,55 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 
+from llmviz.views.differences.bet import Bet, apart, left_to_learn
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged
 from llmviz.views.differences.how_many import HowMany
+from llmviz.views.differences.learner import SMALL, Learner, untrained
 from llmviz.views.differences.lessons import n_trained
 from llmviz.views.differences.one_fact import OneFact
+from llmviz.views.differences.one_step import AllNumbers, Numbers, OneNumber
+from llmviz.views.differences.opened import HABITS, HeadsGrowing, PiecesMap
 from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published, parts
 from llmviz.views.differences.rounding import STORY, Rounding
 from llmviz.views.differences.second_model import SecondModel
 from llmviz.views.differences.sizes import KNOBS, SIZES, Sizes, bits_a_byte, small
+from llmviz.views.differences.whose import WhichIsWhose
 
 __all__ = [
+    "HABITS",
     "KNOBS",
     "PUBLISHED",
     "SIZES",
+    "SMALL",
     "STORY",
+    "AllNumbers",
     "Amount",
     "BeforeAfter",
+    "Bet",
     "ClaimsOfTheSeries",
     "Cost",
     "FineTuning",
+    "HeadsGrowing",
     "HowMany",
+    "Learner",
     "Memory",
     "ModelSizes",
+    "Numbers",
     "OneFact",
+    "OneNumber",
     "Parameters",
+    "PiecesMap",
     "Published",
     "Rounding",
     "SecondModel",
     "Sizes",
     "WhatChanged",
+    "WhichIsWhose",
+    "apart",
     "bits_a_byte",
+    "left_to_learn",
     "n_trained",
     "parts",
     "small",
+    "untrained",
 ]

@@ -1,0 +1,58 @@
+"""A guess about a training that has yet to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+
+from llmviz.views.differences.learner import Learner
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.predict import Question, Value
+
+
+class Bet(Explorer):
+    """A guess card whose answer comes once a learner is trained; committing shows `then`.
+
+    answer: from the learner to the number, or the index or text of an option.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        *,
+        learner: Learner,
+        answer: Callable[[Learner], Value],
+        then: ipywidgets.Widget,
+        **card,
+    ):
+        self.learner, self.then, self._answer = learner, then, answer
+        self.card = Question(question, options, answer=None, stage="training", **card)
+        super().__init__([self.card, then])
+        self.card.observe(self._settle, "committed")
+        self.watch(learner, self._settle, "finished")
+        self._settle()
+
+    @one_at_a_time
+    def _settle(self, _change=None) -> None:
+        self.then.layout.display = "" if self.card.committed else "none"
+        if not self.learner.finished:
+            self.card.tell(None)
+        if self.card.committed and self.learner.finished:
+            self.card.tell(self._answer(self.learner))
+        elif self.card.committed:
+            self.card.change(told="The answer comes when the model is trained.")
+
+
+def left_to_learn(learner: Learner) -> float:
+    """The surprise at the held-out text at the end, in bits a token."""
+    return float(learner.curves.values[1, -1])
+
+
+def apart(learner: Learner) -> int:
+    """What the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
+    trained, held_out = learner.curves.values
+    if held_out[-1] > held_out.min() + 0.2:
+        return 2
+    return int(held_out[-1] > trained[-1] + 1)

@@ -1,0 +1,316 @@
+"""A small model in training: its two losses, and a sentence that it writes again and again."""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import texts, training
+from llmviz.model import Model
+from llmviz.sampling import Sampler
+from llmviz.training import Progress
+from llmviz.views.kit.background import Background, Steps
+from llmviz.views.kit.controls import Told, button, choice, row
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import clean, legible
+from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.weights import Config
+
+# 252,384 numbers: it learns to write something like sentences within a minute.
+SMALL = Config(
+    n_layers=2,
+    n_heads=4,
+    n_kv_heads=2,
+    d_model=96,
+    d_head=24,
+    d_ff=256,
+    n_vocab=512,
+    n_ctx=128,
+    rope_base=10_000.0,
+    norm_eps=1e-5,
+)
+OWN = "a text of your own"
+LONGEST = 500_000  # letters of a text
+STEPS = 600
+KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
+N_WRITTEN = 40  # tokens
+LOUD = Sampler(temperature=0.7)
+BITS = 1 / math.log(2)  # of a nat
+
+
+@dataclass(frozen=True)
+class Read:
+    """A text to learn from, and a sentence where something was left out or is amiss."""
+
+    text: str
+    told: str = ""
+
+
+def read(name: str, typed: str = "", letters: int | None = None) -> Read:
+    """A text by its name, or what somebody typed: the path of a file, or the text itself."""
+    if name != OWN:
+        try:
+            return Read(texts.read(name)[:letters])
+        except FileNotFoundError as error:  # a Python without its manual, say
+            return Read("", f"{error}")
+    typed, told = typed.strip(), ""
+    if not typed:
+        return Read("", "Paste a text, or write the path of a file.")
+    path = Path(typed).expanduser() if len(typed) < 500 and "\n" not in typed else None
+    try:
+        if path is not None and path.is_file():
+            with path.open("rb") as file:
+                typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
+            if "\0" in typed:
+                return Read("", "That file is no plain text.")
+    except (OSError, ValueError) as error:
+        return Read("", f"That file cannot be read: {error}")
+    typed = typed.encode(errors="replace").decode()  # half a character is no byte
+    if len(typed) > LONGEST:
+        told = f"Of {len(typed):,} letters the first {LONGEST:,} are used."
+    return Read(typed[:LONGEST][:letters], told)
+
+
+@functools.lru_cache(maxsize=4)
+def untrained(name: str) -> Progress:
+    """Where the training on one of the texts begins: its pieces are learned, all other numbers are noise."""
+    return next(training.pretrain(read(name).text, SMALL, steps=1))
+
+
+def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
+    """The tokens of a start and of what the model writes after it. ValueError where there is no start."""
+    tokens = model.tokenizer.encode(start)[-(model.config.n_ctx - n) :]
+    return [*tokens, *(step.token for step in model.generate(tokens, n, LOUD, seed=seed))]
+
+
+def longest_copy(written: str, text: str) -> int:
+    """How many letters the longest stretch of `written` has that stands in `text` just so."""
+    best = 0
+    for i in range(len(written)):
+        while i + best < len(written) and written[i : i + best + 1] in text:
+            best += 1
+    return best
+
+
+def _pretrain(text: str, steps: int) -> Iterator[Progress]:
+    """From noise; the pieces are learned when the first of it is taken."""
+    yield from training.pretrain(text, SMALL, steps=steps)
+
+
+_busy: weakref.ref[Learner] | None = None  # one training at a time
+
+
+class Learner(Explorer):
+    """Train a small model on a text: `train`, `pause`, `go on`, `stop`.
+
+    `kept` are the `Progress` snapshots so far: of some steps (more of them early), and the last. Whatever opens the
+    model follows that trait. letters: learn from the start of the text only.
+    """
+
+    kept = traitlets.Tuple()
+    finished = traitlets.Bool(False)  # the training was done to its end, or stopped on the way
+
+    def __init__(
+        self,
+        text: str = "bedtime stories",
+        *,
+        start: str = "Once upon a time",
+        letters: int | None = None,
+        steps: int = STEPS,
+    ):
+        self.letters, self.steps, self._training, self._name = letters, steps, None, text
+        self.source, self.learned = Read(""), ""  # `learned`: the part that is not held out
+        self.text = choice([*texts.NAMES, OWN], text, "Text to learn from", "min(380px, 98%)")
+        self.own = ipywidgets.Textarea(
+            rows=4,
+            placeholder="Paste a text, some 100,000 letters of it, or write the path of a file",
+            layout={"width": "min(900px, 98%)", "display": "none"},
+        )
+        self.start = ipywidgets.Text(
+            start,
+            description="The sentence begins with",
+            style={"description_width": "initial"},
+            layout={"width": "min(500px, 98%)"},
+        )
+        self.train, self.end = button("train", look="primary"), button("stop")
+        self.end.disabled = True
+        self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
+        self.told = Told()
+        self.curves = LinePlot(
+            names=["training text", "held-out text"],
+            x_axis="step",
+            y_axis="bits a token",
+            unit="bits",
+            y_max=math.log2(SMALL.n_vocab),
+            stage="training",
+            caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
+            waiting="press “train”",
+        )
+        self.sentence = TokenStrip([], stage="training", caption="What it writes now")
+        self.history = Told()
+        super().__init__(
+            [
+                row(self.text, self.start),
+                self.own,
+                row(self.train, self.end, self.progress),
+                self.told,
+                self.sentence,
+                self.curves,
+                self.history,
+            ]
+        )
+        self._work = Background(self)
+        self.before_closing(self.stop)
+        self.train.on_click(self._pressed)
+        self.end.on_click(self.stop)
+        self.text.observe(self._own_text, "value")
+        self.start.observe(self._other_start, "value")
+        self._own_text()
+
+    @property
+    def model(self) -> Model | None:
+        """The model as it is now; None before the first training."""
+        return self.kept[-1].model if self.kept else None
+
+    @property
+    def name(self) -> str:
+        """What the text that it learned from is called."""
+        return self._name
+
+    @one_at_a_time
+    def _own_text(self, _change=None) -> None:
+        self.own.layout.display = "" if self.text.value == OWN else "none"
+
+    @one_at_a_time
+    def _pressed(self, _button=None) -> None:
+        if self._work.busy:
+            self.pause()
+        else:
+            self.go_on()
+
+    @one_at_a_time
+    def go_on(self) -> None:
+        """Begin from noise, or go on where it was paused; a training elsewhere on the page pauses."""
+        global _busy
+        other = _busy and _busy()
+        if other not in (None, self) and other.comm is not None:
+            other.pause()
+        _busy = weakref.ref(self)
+        if self._training is None:
+            self.source = read(self.text.value, self.own.value, self.letters)
+            if not self.source.text:
+                self.told.say(self.source.told)
+                return
+            self._name, self._points, self._losses, self._lines = self.text.value, [], [], {}
+            self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
+            self._training = _pretrain(self.source.text, self.steps)
+            self.kept, self.finished = (), False
+            self.told.say("Learning the pieces …", self.source.told)
+        self._name_buttons("pause")
+        self._work.start(self._steps(self._training))
+
+    @one_at_a_time
+    def pause(self) -> None:
+        """Hold it; `go_on` goes on."""
+        self._work.stop()
+
+    @one_at_a_time
+    def stop(self, _button=None) -> None:
+        """End it. What is trained by then stays."""
+        self._work.stop()
+        self._training = None
+        self._name_buttons("train")
+        self.finished = bool(self.kept)
+
+    def leave(self) -> None:
+        """Its cell runs again: the training ends, even where another picture still follows it."""
+        self.stop()
+        super().leave()
+
+    def _name_buttons(self, next_press: str) -> None:
+        self.train.description, self.end.disabled = next_press, next_press == "train"
+
+    def _steps(self, steps: Iterator[Progress]) -> Steps:
+        latest, shown = None, 0.0
+        try:
+            yield 0.05  # the page says so first
+            for latest in steps:
+                self._note(latest)
+                if time.perf_counter() - shown > 0.5:
+                    self._show(latest)
+                    shown = time.perf_counter()
+                yield 0.001
+            self._training = None
+        except (ValueError, FloatingPointError) as error:
+            self.told.say(f"{error}"[:1].upper() + f"{error}"[1:])
+            self._training = latest = None
+        finally:
+            if latest is not None:  # paused, or done: a model to look at
+                self._keep(latest)
+                self._show(latest, self._copied(), "Paused." if self._training else "")
+            self._name_buttons("go on" if self._training else "train")
+            self.finished = latest is not None and self._training is None
+
+    def _note(self, now: Progress) -> None:
+        """A point of both curves where the held-out text is measured; the training text's is a mean of five steps."""
+        now.model.recent.max_bytes = 0
+        self._losses.append(now.loss)
+        if now.step % training.MEASURE_EVERY == 0:
+            self._points.append((now.step, np.mean(self._losses[-5:]) * BITS, now.held_out * BITS))
+            x, *values = np.array(self._points).T
+            self.curves.change(x=x, values=np.stack(values))
+        if now.step in KEPT:
+            self._keep(now)
+
+    def _keep(self, now: Progress) -> None:
+        """Beside those of the steps in KEPT only the last one stays."""
+        self.kept = (*(one for one in self.kept if one.step in KEPT and one.step != now.step), now)
+        self._tell_history()
+
+    def _show(self, now: Progress, *more: str) -> None:
+        self.progress.value = now.step / self.steps
+        at = f"Step {now.step} of {self.steps}, after {now.seconds:.0f} s of work."
+        self.told.say(at, *more, self.source.told)
+        self._draw(now.model)
+
+    def _draw(self, model: Model) -> None:
+        tokens = write(model, self.start.value) if self.start.value else []
+        self.sentence.change(pieces=model.tokenizer.pieces(tokens))
+
+    @one_at_a_time
+    def _other_start(self, _change=None) -> None:
+        self._lines = {}
+        if self.kept:
+            self._tell_history()
+            self._draw(self.model)
+
+    def _tell_history(self) -> None:
+        """The sentence of each step that is kept, by the same draws."""
+        if not self.start.value:
+            self.history.say("Type how the sentence begins.")
+            return
+        for one in self.kept:
+            if one.step not in self._lines:
+                written = one.model.tokenizer.decode(write(one.model, self.start.value))
+                self._lines[one.step] = " ".join(legible(clean(written)).split())
+        self.history.say(*(f"step {one.step}: {self._lines[one.step]}" for one in self.kept))
+
+    def _copied(self) -> str:
+        """How much of what it writes stands in what it learned from, beside as much of the text that is held out."""
+        model, held_out = self.model, self.source.text[len(self.learned) :]
+        written = model.tokenizer.decode(write(model, "\n", n=100))[1:]
+        longest = [longest_copy(one, self.learned) for one in (written, held_out[: len(written)])]
+        return (
+            f"It wrote {len(written)} letters. The longest stretch of them that stands just so in the text it learned "
+            f"from: {longest[0]} letters; of as many letters of the held-out text: {longest[1]}."
+        )

@@ -1,0 +1,192 @@
+"""One step of learning: which way to turn one number, and then all of them."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from llmviz import experiments, training
+from llmviz.model import Model
+from llmviz.views.kit.controls import Told, button, row
+from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.weights import from_flat, stored
+
+NUDGE = 0.01
+AROUND = 0.5  # so far to both sides one number is turned
+LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
+# Words for the arrays, by their names in a model file.
+PARTS = {
+    "token_embd": "the table of embeddings",
+    "output_norm": "the last norm",
+    "attn_norm": "the norm before attention",
+    "attn_q": "W_Q",
+    "attn_k": "W_K",
+    "attn_v": "W_V",
+    "attn_output": "W_O",
+    "ffn_norm": "the norm before the FFN",
+    "ffn_gate": "W_gate",
+    "ffn_up": "W_up",
+    "ffn_down": "W_down",
+}
+N_BLIND = 3  # directions drawn blindly
+
+
+class Numbers:
+    """All numbers of a small model in one array, and the mean surprise of a text, in bits, as they change."""
+
+    def __init__(self, model: Model, text: str):
+        self.model, self.tokens = model, model.tokenizer.encode(text)[: model.config.n_ctx]
+        arrays = stored(model.weights)
+        self.flat = np.concatenate([array.ravel() for array in arrays.values()])
+        self.names = list(arrays)
+        self.ends = np.cumsum([array.size for array in arrays.values()])
+        _, gradients = training.loss_and_gradients(model, self.tokens)
+        gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
+        self.gradient = gradient / np.log(2)  # from nats to bits
+
+    def surprise(self, flat: np.ndarray) -> float:
+        """With other numbers."""
+        model = Model(from_flat(flat, self.model.config, self.model.weights.vocabulary))
+        return float(experiments.surprisal(model.trace(self.tokens)).mean())
+
+    def turned(self, number: int, by: float) -> float:
+        """With one number changed."""
+        flat = self.flat.copy()
+        flat[number] += by
+        return self.surprise(flat)
+
+    def best(self, by: float) -> float:
+        """With the number that matters most turned the better way."""
+        number = int(np.abs(self.gradient).argmax())
+        return self.turned(number, -by * float(np.sign(self.gradient[number])))
+
+    def moved(self, direction: np.ndarray, length: float) -> float:
+        """With all of them moved along a direction; `length` is that of the whole step."""
+        return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)
+
+    def blind(self, seed: int) -> np.ndarray:
+        """A direction that knows nothing."""
+        return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)
+
+    def place(self, number: int) -> str:
+        """Where in the model a number lies."""
+        name = self.names[int(np.searchsorted(self.ends, number, side="right"))].removesuffix(".weight")
+        layer, _, part = name.removeprefix("blk.").rpartition(".")
+        return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
+
+
+class OneNumber(Explorer):
+    """The surprise at one text, as one number of the model is turned; and the straight line that its gradient tells."""
+
+    numbers = traitlets.Instance(Numbers, allow_none=True)  # None where the text is too short
+
+    def __init__(self, model: Model, text: str = "Once upon a time there was a little"):
+        self.model = model
+        self.text = ipywidgets.Text(
+            text,
+            description="The text",
+            style={"description_width": "initial"},
+            layout={"width": "min(700px, 98%)"},
+        )
+        self.number = ipywidgets.BoundedIntText(
+            0, min=0, max=model.config.n_parameters - 1, description="Number", layout={"width": "220px"}
+        )
+        self.most, self.blind = button("the one that matters most"), button("draw one blindly")
+        self._dice = np.random.default_rng(0)
+        self.told = Told()
+        self.curves = LinePlot(
+            names=["surprise", "what the gradient says"],
+            x_axis="the number, changed by",
+            y_axis="bits a token",
+            unit="bits",
+            stage="training",
+            caption="Surprise at the text while one number is turned and all others stay",
+        )
+        self.curves.y_min = None  # the slope is what counts
+        super().__init__([self.text, row(self.number, self.most, self.blind), self.curves, self.told])
+        self.text.observe(self._read, "value")
+        self.number.observe(self._draw, "value")
+        self.most.on_click(self._choose_most)
+        self.blind.on_click(self._choose_blindly)
+        self._read()
+
+    @one_at_a_time
+    def _read(self, _change=None) -> None:
+        if len(self.model.tokenizer.encode(self.text.value)) < 2:
+            self.numbers = None
+            self.curves.change(values=None)
+            self.told.say("The text needs two tokens: one is guessed from the other.")
+        else:
+            self.numbers = Numbers(self.model, self.text.value)
+            self._choose_most()
+            self._draw()
+
+    @one_at_a_time
+    def _choose_most(self, _button=None) -> None:
+        if self.numbers is not None:
+            self.number.value = int(np.abs(self.numbers.gradient).argmax())
+
+    @one_at_a_time
+    def _choose_blindly(self, _button=None) -> None:
+        self.number.value = int(self._dice.integers(self.model.config.n_parameters))
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        if self.numbers is None:
+            return
+        numbers, number = self.numbers, self.number.value
+        x = np.linspace(-AROUND, AROUND, 21)
+        curve = [numbers.turned(number, by) for by in x]
+        now, slope = curve[len(x) // 2], float(numbers.gradient[number])
+        self.curves.change(x=x, values=np.array([curve, now + slope * x]))
+        by_nudging = (numbers.turned(number, NUDGE) - numbers.turned(number, -NUDGE)) / (2 * NUDGE)
+        way = "lower" if slope > 0 else "higher"
+        self.told.say(
+            f"Number {number:,} (in {numbers.place(number)}) is {numbers.flat[number]:.4f}; the surprise is "
+            f"{now:.3f} bits.",
+            f"Its gradient, by nudging it by {NUDGE} up and down: {by_nudging:.4f} bits for each 1. By going backwards "
+            f"through the model: {slope:.4f}. So it should go {way}.",
+        )
+
+
+class AllNumbers(Explorer):
+    """The surprise while all numbers move at once: against their gradients, and as far in blindly drawn directions."""
+
+    def __init__(self, one: OneNumber):
+        self.told = Told()
+        self.curves = LinePlot(
+            names=["against the gradient", f"blindly ({N_BLIND} draws, mean)"],
+            x_axis="length of the step",
+            y_axis="bits a token",
+            unit="bits",
+            stage="training",
+            caption="Surprise at the text while all numbers are moved at once",
+        )
+        super().__init__([self.curves, self.told])
+        self.one = one
+        self.watch(one, self._draw, "numbers")
+        self._draw()
+
+    @one_at_a_time
+    def _draw(self, _change=None) -> None:
+        numbers = self.one.numbers
+        if numbers is None:
+            self.curves.change(values=None)
+            self.told.say()
+            return
+        along = [numbers.moved(-numbers.gradient, length) for length in LENGTHS]
+        blind = [
+            [numbers.moved(numbers.blind(seed), length) for length in LENGTHS] for seed in range(N_BLIND)
+        ]
+        blind = np.mean(blind, axis=0)
+        self.curves.change(x=LENGTHS, values=np.array([along, blind]))
+        at = LENGTHS.index(1)
+        self.told.say(
+            f"A step of length 1 (each of the {len(numbers.flat):,} numbers moves by "
+            f"{1 / np.sqrt(len(numbers.flat)):.3f}, as a root mean square): against the gradient surprise goes from "
+            f"{along[0]:.2f} to {along[at]:.2f} bits, blindly to {blind[at]:.2f}.",
+            f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; "
+            f"one of length {LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
+        )

@@ -1,0 +1,108 @@
+"""Two models, one start: which text is whose?"""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+
+from llmviz import experiments
+from llmviz.model import Model
+from llmviz.views.differences.learner import Learner, write
+from llmviz.views.kit.controls import Told, button, row, seed_box
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import clean, legible
+from llmviz.views.kit.predict import Question
+from llmviz.views.kit.token_strip import TokenStrip
+
+
+def surprise_of(model: Model, tokens: list[int]) -> tuple[np.ndarray, float]:
+    """The surprise in bits of each token but the first, and in all, a byte: fair between two vocabularies."""
+    bits = experiments.surprisal(model.trace(tokens))
+    n_bytes = len(model.tokenizer.decode(tokens[1:]).encode())
+    return bits, float(bits.sum()) / max(1, n_bytes)
+
+
+class WhichIsWhose(Explorer):
+    """Two trained models write on from one start. The reader says which text is whose; then both models read both.
+
+    `surprise` is [2 texts, 2 models] in bits a byte, after the guess.
+    """
+
+    def __init__(self, one: Learner, other: Learner, *, start: str = "The"):
+        self.learners = (one, other)
+        self.start = ipywidgets.Text(
+            start,
+            description="Both go on from",
+            style={"description_width": "initial"},
+            layout={"width": "min(460px, 98%)"},
+        )
+        self.seed, self.go = seed_box(), button("let both write", look="primary")
+        self.told, self.texts, self.found = Told(), Told(), Told()
+        self.card = Question("", ["the first text", "the second text"], answer=None, stage="training")
+        self.strips = [
+            [TokenStrip([], stage="training", quantity="probability") for _ in range(2)] for _ in range(2)
+        ]
+        self.read = ipywidgets.VBox([*self.strips[0], *self.strips[1], self.found])
+        super().__init__([row(self.start, self.seed, self.go), self.told, self.texts, self.card, self.read])
+        self._hide()
+        self.go.on_click(self.write)
+        self.card.observe(self._reveal, "committed")
+
+    def _hide(self) -> None:
+        self.card.layout.display = self.read.layout.display = "none"
+        self.texts.say()
+
+    @one_at_a_time
+    def write(self, _button=None) -> None:
+        """Let both write. Their order is drawn by the seed as well."""
+        self._hide()
+        models = [learner.model for learner in self.learners]
+        if None in models:
+            self.told.say("Train both models first.")
+            return
+        if not self.start.value:
+            self.told.say("Type how both texts begin.")
+            return
+        self.told.say()
+        self.models, self.names = models, [learner.name for learner in self.learners]
+        order = np.random.default_rng(self.seed.value).permutation(2).tolist()
+        self.written = []  # of each text: who wrote it, and its tokens
+        for who in order:
+            self.written.append((who, write(models[who], self.start.value, self.seed.value)))
+        lines = [models[who].tokenizer.decode(tokens) for who, tokens in self.written]
+        told = [" ".join(legible(clean(line)).split()) for line in lines]
+        self.texts.say(*(f"{name} text: {line}" for name, line in zip(("First", "Second"), told)))
+        self.card.ask_again()
+        self.card.ask(
+            f"Which of the two was written by model A, which learned from: {self.names[0]}?",
+            ["the first text", "the second text"],
+            answer=order.index(0),
+        )
+        self.card.layout.display = ""
+
+    @one_at_a_time
+    def _reveal(self, _change=None) -> None:
+        self.read.layout.display = "" if self.card.committed else "none"
+        if not self.card.committed:
+            return
+        self.surprise = np.zeros((2, 2))
+        for i, (who, own) in enumerate(self.written):
+            text = self.models[who].tokenizer.decode(own)
+            for j, model in enumerate(self.models):
+                tokens = own if j == who else model.tokenizer.encode(text)[: model.config.n_ctx]
+                bits, self.surprise[i, j] = surprise_of(model, tokens)
+                reader = f"model {'AB'[j]}, which learned from: {self.names[j]}"
+                self.strips[i][j].change(
+                    pieces=model.tokenizer.pieces(tokens),
+                    weights=np.concatenate([[np.nan], 2.0**-bits]),
+                    notes=["the first token", *(f"{one:.1f} bits" for one in bits)],
+                    caption=f"The {('first', 'second')[i]} text as {reader} reads it. Strong colour: expected",
+                )
+        rows = [
+            f"The {name} text: {a:.2f} bits a letter to model A, {b:.2f} to model B."
+            for name, (a, b) in zip(("first", "second"), self.surprise)
+        ]
+        less = self.surprise.argmin(axis=1).tolist()
+        right = sum(guess == who for guess, (who, _) in zip(less, self.written))
+        own = ("of neither text", "of one text only", "of both texts")[right]
+        self.found.say(*rows, f"The less surprised model is the writer {own}.")

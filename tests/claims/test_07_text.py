@@ -1,0 +1,344 @@
+"""What the first sitting of notebook 07 says, over texts and seeds."""
+
+import functools
+import re
+
+import numpy as np
+import pytest
+
+from llmviz import texts, training
+from llmviz.training import Progress
+from llmviz.views.differences import learner, opened
+from llmviz.views.differences.learner import BITS, KEPT, SMALL, STEPS
+from llmviz.views.differences.one_step import Numbers
+from llmviz.views.differences.whose import surprise_of
+from tests.claims import Measured
+from tests.claims.texts import TEXTS
+
+RUNS = tuple((name, seed) for name in texts.NAMES for seed in range(3))
+SHORT = 5_000  # letters
+SHORTS = tuple((name, start) for name in texts.NAMES for start in (0, 60_000, 120_000))
+STARTS = ("The", "A", "If", "When", "In", "It is", "This", "One", "She", "And then")
+
+
+@functools.cache
+def trained(name: str, seed: int, steps: int = STEPS) -> tuple[Progress, ...]:
+    """The snapshots that the page keeps of a training."""
+    run = training.pretrain(texts.read(name), SMALL, steps=steps, seed=seed)
+    return tuple(now for now in run if now.step in (*KEPT, steps))
+
+
+@functools.cache
+def trained_on_little(name: str, start: int, steps: int = 200) -> tuple[str, list[Progress]]:
+    """Every step of a training on a short stretch of a text, and that stretch."""
+    text = texts.read(name)[start : start + SHORT]
+    return text, [now for now in training.pretrain(text, SMALL, steps=steps) if now.step % 20 == 0]
+
+
+def split(name: str) -> tuple[str, str]:
+    """What is learned from, and what is held out, of a text."""
+    text = texts.read(name)
+    end = int(len(text) * (1 - training.HELD_OUT))
+    return text[:end], text[end:]
+
+
+def each(runs, measure) -> dict[str, float]:
+    return {f"{name}, {number}": float(measure(name, number)) for name, number in runs}
+
+
+# --- one step ---
+
+
+def noise_knows_nothing(model, runs=RUNS) -> Measured:
+    """A text in which few pairs of letters repeat gives fewer than 512 pieces."""
+
+    def off(name: str, seed: int) -> float:
+        now = next(training.pretrain(texts.read(name), SMALL, steps=1, seed=seed))
+        return now.held_out * BITS - np.log2(now.model.config.n_vocab)
+
+    says = "Before the first step the surprise is log2 of the number of pieces"
+    return Measured(says, each(runs, off), "bits more", lambda v: abs(v) < 0.15)
+
+
+@functools.cache
+def _numbers() -> dict[str, Numbers]:
+    noise = learner.untrained("python manual").model
+    return {name: Numbers(noise, text) for name, text in TEXTS.items()}
+
+
+def nudging_gives_the_gradient(model) -> Measured:
+    def off(numbers: Numbers) -> float:
+        number = int(np.abs(numbers.gradient).argmax())
+        nudged = (numbers.turned(number, 0.01) - numbers.turned(number, -0.01)) / 0.02
+        return 100 * abs(nudged / numbers.gradient[number] - 1)
+
+    values = {name: off(numbers) for name, numbers in _numbers().items()}
+    return Measured("Nudging a number gives its gradient", values, "% apart", lambda v: v < 2)
+
+
+def against_the_gradient(model) -> Measured:
+    values = {name: n.moved(n.gradient, 0) - n.moved(-n.gradient, 1) for name, n in _numbers().items()}
+    return Measured(
+        "A step of length 1 against the gradient: surprise falls", values, "bits", lambda v: v > 0.5
+    )
+
+
+def blindly(model) -> Measured:
+    values = {
+        name: max(abs(n.moved(n.blind(seed), 1) - n.moved(n.gradient, 0)) for seed in range(3))
+        for name, n in _numbers().items()
+    }
+    return Measured("As far blindly: hardly a change", values, "bits", lambda v: v < 0.1)
+
+
+def too_far(model) -> Measured:
+    def lost(n: Numbers) -> float:
+        along = [n.moved(-n.gradient, length) for length in (0.5, 1, 2, 3, 4, 10)]
+        return along[-1] - min(along)
+
+    values = {name: lost(numbers) for name, numbers in _numbers().items()}
+    return Measured("A step of length 10 is worse than the best", values, "bits", lambda v: v > 0.5)
+
+
+# --- a training ---
+
+
+def left_to_learn(model, runs=RUNS, steps=STEPS) -> Measured:
+    values = each(runs, lambda name, seed: trained(name, seed, steps)[-1].held_out * BITS)
+    return Measured("At the end the held-out text surprises much less", values, "bits", lambda v: v < 6)
+
+
+def words(model, runs=RUNS, steps=STEPS, step=None) -> Measured:
+    """The share of the words it writes, of three letters or more, that stand in its text; step None: at the end."""
+
+    def share(name: str, seed: int) -> float:
+        known = set(re.findall(r"[A-Za-z]{3,}", split(name)[0]))
+        run = trained(name, seed, steps)
+        now = run[-1] if step is None else next(one for one in run if one.step == step)
+        drawn = [now.model.tokenizer.decode(learner.write(now.model, "\n", s, 100)) for s in range(5)]
+        written = [word for one in drawn for word in re.findall(r"[A-Za-z]{3,}", one)[1:-1]]
+        return 100 * np.mean([word in known for word in written])
+
+    values = each(runs, share)
+    return Measured(f"Words that it writes are words ({step or 'end'})", values, "%", lambda v: v > 60)
+
+
+def words_early(model, runs=RUNS) -> Measured:
+    return words(model, runs, step=20)
+
+
+# --- by heart ---
+
+
+def rises(model, shorts=SHORTS, steps=200) -> Measured:
+    def above_lowest(name: str, start: int) -> float:
+        held_out = [now.held_out * BITS for now in trained_on_little(name, start, steps)[1]]
+        return held_out[-1] - min(held_out)
+
+    values = each(shorts, above_lowest)
+    return Measured(
+        "With 5,000 letters the held-out text's surprise rises again", values, "bits", lambda v: v > 0.5
+    )
+
+
+def known(model, shorts=SHORTS, steps=200) -> Measured:
+    values = each(
+        shorts, lambda *one: np.mean([now.loss * BITS for now in trained_on_little(*one, steps)[1][-2:]])
+    )
+    return Measured("The training text's falls towards nothing", values, "bits", lambda v: v < 1)
+
+
+def copies(model, shorts=SHORTS, steps=200) -> Measured:
+    """The longest stretch that it wrote and that stands in its training text; the mean of five writings."""
+
+    def longest(name: str, start: int) -> float:
+        text, run = trained_on_little(name, start, steps)
+        return _copied(run[-1].model, text[: int(len(text) * 0.9)])
+
+    return Measured("It recites", each(shorts, longest), "letters", lambda v: v > 60)
+
+
+def copies_of_long(model, runs=RUNS, steps=STEPS) -> Measured:
+    values = each(runs, lambda name, seed: _copied(trained(name, seed, steps)[-1].model, split(name)[0]))
+    return Measured("With the long text it doesn't", values, "letters", lambda v: v < 60)
+
+
+def _copied(model, text: str) -> float:
+    drawn = [model.tokenizer.decode(learner.write(model, "\n", seed, 100))[1:] for seed in range(5)]
+    return float(np.mean([learner.longest_copy(one, text) for one in drawn]))
+
+
+# --- two texts ---
+
+
+def whose(model, names=texts.NAMES, steps=STEPS, starts=STARTS) -> Measured:
+    """How much more a text surprises the other model than its writer; the least of it over all other models."""
+    models = {name: trained(name, 0, steps)[-1].model for name in names}
+
+    def lead(writer: str, start: str) -> float:
+        own = learner.write(models[writer], start)
+        text = models[writer].tokenizer.decode(own)
+        others = [
+            surprise_of(other, other.tokenizer.encode(text)[: SMALL.n_ctx])[1]
+            for name, other in models.items()
+            if name != writer
+        ]
+        return min(others) - surprise_of(models[writer], own)[1]
+
+    values = each([(name, start) for name in names for start in starts], lead)
+    return Measured(
+        "The writer is the less surprised of the models", values, "bits a letter", lambda v: v > 0
+    )
+
+
+# --- opened ---
+
+
+def _kinds(name: str, run) -> tuple[float, float, float]:
+    """Share of neighbours of one's own kind: before, at the end, and with the kinds dealt out blindly."""
+    tokens = opened.frequent(run[0].model, split(name)[0])
+    kinds = np.array([opened.kind_of(piece) for piece in run[0].model.tokenizer.pieces(tokens)])
+    first, last = (now.model.weights.W_E[tokens] for now in (run[0], run[-1]))
+    dealt = [np.random.default_rng(seed).permutation(kinds) for seed in range(20)]
+    blind = np.mean([opened.share_of_kind(last, one) for one in dealt])
+    return opened.share_of_kind(first, kinds), opened.share_of_kind(last, kinds), float(blind)
+
+
+def kinds_after(model, runs=RUNS, steps=STEPS) -> Measured:
+    def gained(name: str, seed: int) -> float:
+        _, after, blind = _kinds(name, trained(name, seed, steps))
+        return 100 * (after - blind)
+
+    says = "Pieces of a kind lie near each other, more than blindly"
+    return Measured(says, each(runs, gained), "percentage points more", lambda v: v > 20)
+
+
+def kinds_before(model, runs=RUNS, steps=STEPS) -> Measured:
+    def gained(name: str, seed: int) -> float:
+        before, _, blind = _kinds(name, trained(name, seed, steps))
+        return 100 * abs(before - blind)
+
+    return Measured("Before the first step they don't", each(runs, gained), "points apart", lambda v: v < 10)
+
+
+@functools.cache
+def _habits(name: str, seed: int, steps: int) -> np.ndarray:
+    """[n_kept, 4]: of each habit, in the head that has it most."""
+    run = trained(name, seed, steps)
+    twice = opened.passages(run[0].model, split(name)[1])
+    return np.stack([opened.habits(now.model, twice).max(axis=(1, 2)) for now in run])
+
+
+def previous_token_grows(model, runs=RUNS, steps=STEPS) -> Measured:
+    values = each(runs, lambda *run: 100 * np.subtract(*_habits(*run, steps)[[-1, 0], 0]))
+    return Measured("A head grows that looks one token back", values, "percentage points", lambda v: v > 10)
+
+
+def it_grows_most(model, runs=RUNS, steps=STEPS) -> Measured:
+    def most(*run) -> float:
+        grown = _habits(*run, steps)[-1] - _habits(*run, steps)[0]
+        return float(grown.argmax())
+
+    return Measured("… and no habit grows more", each(runs, most), "(0: yes)", lambda v: v == 0)
+
+
+def no_induction(model, runs=RUNS, steps=STEPS) -> Measured:
+    values = each(runs, lambda *run: 100 * _habits(*run, steps)[-1, 3])
+    return Measured("No induction head grows", values, "% of its weight", lambda v: v < 15)
+
+
+def no_copying(model, runs=RUNS, steps=STEPS) -> Measured:
+    def gained(name: str, seed: int) -> float:
+        now = trained(name, seed, steps)[-1].model
+        first, again = opened.twice_told(now, opened.passages(now, split(name)[1]))
+        return first - again
+
+    return Measured(
+        "A passage that comes again is hardly expected", each(runs, gained), "bits less", lambda v: v < 0.5
+    )
+
+
+CONCLUSIONS = (
+    noise_knows_nothing,
+    nudging_gives_the_gradient,
+    against_the_gradient,
+    blindly,
+    too_far,
+    left_to_learn,
+    words_early,
+    words,
+    rises,
+    known,
+    copies,
+    copies_of_long,
+    whose,
+    kinds_before,
+    kinds_after,
+    previous_token_grows,
+    it_grows_most,
+    no_induction,
+    no_copying,
+)
+
+
+# --- the page's wording, held to the numbers ---
+
+ONE, LITTLE = (("python manual", 0),), (("python manual", 60_000),)
+
+
+def test_noise_knows_nothing(model):
+    measured = noise_knows_nothing(model, RUNS[::3])
+    assert measured.agree == len(measured.values)
+
+
+def test_one_step(model):
+    assert nudging_gives_the_gradient(model).agree == len(TEXTS)
+    assert against_the_gradient(model).lowest > 0.9
+    assert blindly(model).agree == len(TEXTS)
+    assert too_far(model).agree == len(TEXTS)
+
+
+def test_a_short_training(model):
+    """160 steps show the beginning of what 600 do."""
+    steps = 160
+    assert left_to_learn(model, ONE, steps).highest < 7
+    assert kinds_before(model, ONE, steps).agree
+    assert kinds_after(model, ONE, steps).lowest > 40
+    assert previous_token_grows(model, ONE, steps).agree
+    assert it_grows_most(model, ONE, steps).agree
+    assert no_induction(model, ONE, steps).agree
+
+
+def test_a_little_text(model):
+    assert rises(model, LITTLE, 100).lowest > 0.5
+
+
+@pytest.mark.slow
+def test_learning(model):
+    assert left_to_learn(model).agree == len(RUNS)
+    early, late = words_early(model).values, words(model).values
+    assert all(late[run] > early[run] + 15 for run in late)
+
+
+@pytest.mark.slow
+def test_by_heart(model):
+    assert known(model).agree == len(SHORTS)
+    assert rises(model).agree >= 0.75 * len(SHORTS)
+    assert copies(model).lowest > copies_of_long(model).highest
+
+
+@pytest.mark.slow
+def test_the_writer_is_the_less_surprised(model):
+    measured = whose(model)
+    assert measured.agree == len(measured.values)
+
+
+@pytest.mark.slow
+def test_what_lies_near_what(model):
+    assert kinds_before(model).agree == kinds_after(model).agree == len(RUNS)
+
+
+@pytest.mark.slow
+def test_heads(model):
+    assert previous_token_grows(model).agree == it_grows_most(model).agree == len(RUNS)
+    assert no_induction(model).agree == no_copying(model).agree == len(RUNS)

@@ -1,0 +1,314 @@
+"""The first sitting's pictures: a model in training, one step of it, and what is opened afterwards."""
+
+import asyncio
+import functools
+
+import numpy as np
+import pytest
+
+from llmviz import ops, training
+from llmviz.views import differences as pictures
+from llmviz.views.differences import learner as learners
+from llmviz.views.differences import opened
+from llmviz.views.differences.learner import OWN, Learner, longest_copy, read
+
+DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
+TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
+NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i}." for i in range(120))
+
+
+def own(text: str, **options) -> Learner:
+    made = Learner(OWN, **{"start": "The", "steps": 22, **options})
+    made.own.value = text
+    return made
+
+
+@functools.cache
+def trained(text: str) -> Learner:
+    """Trained to its end; outside a notebook the press of the button does all of it."""
+    made = own(text)
+    made.train.click()
+    return made
+
+
+# --- texts ---
+
+
+def test_a_text_of_ones_own_is_typed_or_a_file(tmp_path):
+    file = tmp_path / "mine.txt"
+    file.write_text("Grüße\n" * 3, "utf-8")
+    assert read(OWN, str(file)).text == "Grüße\n" * 3
+    assert read(OWN, " typed ").text == "typed"
+    assert read(OWN, "typed", letters=3).text == "typ"
+    assert read(OWN, str(tmp_path)).text == str(tmp_path)  # a folder is no file
+
+
+@pytest.mark.parametrize("typed", ["", "  \n"])
+def test_no_text_is_said(typed):
+    assert "Paste a text" in read(OWN, typed).told
+
+
+def test_what_is_no_text_or_too_long_is_said(tmp_path):
+    file = tmp_path / "picture"
+    file.write_bytes(b"\x89PNG\0\0")
+    assert read(OWN, str(file)) == learners.Read("", "That file is no plain text.")
+    long = read(OWN, "long " * 1_000_000)
+    assert len(long.text) == learners.LONGEST
+    assert "the first 500,000 are used" in long.told
+
+
+@pytest.mark.parametrize("typed", ["", "two words", "مرحبا بالعالم", "🙂", "\ud83d", "<script>" * 3])
+def test_a_text_that_is_too_short_is_a_sentence(typed):
+    made = own(typed)
+    made.train.click()
+    assert made.told.sentences[0][0].isupper()
+    assert not made.kept
+    assert not made.finished
+    assert made.train.description == "train"
+
+
+def test_longest_copy():
+    assert longest_copy("xxabcdyy", "abcde abc") == 4
+    assert longest_copy("", "abc") == 0
+
+
+# --- training ---
+
+
+def test_a_training_is_seen_from_its_first_step_to_its_last():
+    made = trained(TEXT)
+    assert [one.step for one in made.kept] == [0, 10, 20, 22]
+    assert made.finished
+    assert made.train.description == "train"
+    assert made.curves.x.tolist() == [0, 20]
+    bits = made.curves.values
+    assert bits[1, 0] == pytest.approx(made.kept[0].held_out / np.log(2))
+    assert bits[0, 1] < bits[0, 0]
+    assert len(made.history.sentences) == 4
+    assert made.sentence.pieces == made.model.tokenizer.pieces(learners.write(made.model, "The"))
+    copied = longest_copy(
+        made.model.tokenizer.decode(learners.write(made.model, "\n", n=100))[1:], made.learned
+    )
+    assert f"it learned from: {copied} letters" in repr(made.told)
+
+
+def test_another_start_writes_all_sentences_again():
+    made = own(TEXT, steps=1)
+    made.train.click()
+    made.start.value = "A cat"
+    assert all(": A cat" in line for line in made.history.sentences)
+    made.start.value = ""
+    assert made.history.sentences == ["Type how the sentence begins."]
+    assert made.sentence.pieces == []
+    made.start.value = "مرحبا " * 200  # longer than the model reads
+    assert len(made.sentence.pieces) <= learners.SMALL.n_ctx
+
+
+def in_a_loop(story):
+    return asyncio.run(story())
+
+
+async def until(condition, seconds: float = 30):
+    for _ in range(int(seconds / 0.02)):
+        if condition():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came")
+
+
+def test_pause_go_on_stop():
+    async def story():
+        made = own(TEXT, steps=400)
+        made.train.click()
+        await until(lambda: len(made.kept) > 1)
+        assert made.train.description == "pause"
+        made.train.click()
+        assert made.train.description == "go on"
+        assert "Paused." in made.told.sentences
+        step = made.kept[-1].step
+        await asyncio.sleep(0.2)
+        assert made.kept[-1].step == step
+        made.train.click()
+        await until(lambda: made.progress.value > step / 400)
+        assert made.curves.x[0] == 0  # the same training
+        made.end.click()
+        assert (made.train.description, made.finished) == ("train", True)
+        assert step < made.kept[-1].step < 400
+        made.close()
+
+    in_a_loop(story)
+
+
+def test_one_training_at_a_time():
+    async def story():
+        one, other = own(TEXT, steps=400), own(NUMBERS, steps=400)
+        one.train.click()
+        await until(lambda: one.kept)
+        other.train.click()
+        assert one.train.description == "go on"
+        assert other.train.description == "pause"
+        other.close()  # ends it
+        await asyncio.sleep(0.1)
+        one.train.click()
+        assert one.train.description == "pause"
+        one.close()
+
+    in_a_loop(story)
+
+
+def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(training, "pretrain", functools.partial(training.pretrain, lr=3))
+    made = own(TEXT)
+    made.train.click()
+    assert "ran away" in repr(made.told)
+    assert made.train.description == "train"
+
+
+# --- a guess about it ---
+
+
+def test_a_bet_is_settled_when_the_model_is_trained():
+    made = own(TEXT, steps=1)
+    bet = pictures.Bet(
+        "How much is left?", learner=made, answer=pictures.left_to_learn, then=made, low=0, high=20
+    )
+    assert made.layout.display == "none"
+    bet.card.change(guess=3, committed=True)
+    assert made.layout.display == ""
+    assert bet.card.told == "The answer comes when the model is trained."
+    made.train.click()
+    assert bet.card.answer == pytest.approx(made.curves.values[1, -1])
+    assert bet.card.told.startswith("You said 3.")
+
+
+@pytest.mark.parametrize(
+    ("held_out", "outcome"),
+    [([9, 5, 3], 0), ([9, 5.1, 5], 1), ([9, 7, 7.5], 2)],
+    ids=["low", "level", "rises"],
+)
+def test_what_a_curve_did(held_out, outcome):
+    made = own("")
+    made.curves.change(x=[0, 20, 40], values=np.array([[9, 5, 2.5], held_out]))
+    assert pictures.apart(made) == outcome
+
+
+# --- one step ---
+
+
+@pytest.fixture(scope="module")
+def noise():
+    return own(TEXT, steps=1), trained(TEXT).kept[0].model
+
+
+def test_a_gradient_is_a_slope(noise):
+    one = pictures.OneNumber(noise[1], "The dog sees")
+    number = one.number.value
+    assert abs(one.numbers.gradient[number]) == np.abs(one.numbers.gradient).max()
+    surprise, told = one.curves.values
+    middle = len(surprise) // 2
+    assert surprise[middle] == told[middle]
+    slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(one.curves.x[middle - 1 : middle + 2])
+    assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
+    assert one.numbers.place(0) == "the table of embeddings"
+    assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
+    assert one.numbers.place(int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
+    one.blind.click()
+    assert f"Number {one.number.value:,}" in repr(one.told)
+
+
+def test_all_numbers_together(noise):
+    one = pictures.OneNumber(noise[1], "The dog sees")
+    every = pictures.AllNumbers(one)
+    along, blind = every.curves.values
+    assert along.min() < along[0] - 0.5
+    assert np.abs(blind - blind[0])[:4].max() < 0.1
+    one.text.value = "x"
+    assert "needs two tokens" in repr(one.told)
+    assert every.curves.values is None
+    one.text.value = "مرحبا 🙂" * 50
+    assert every.curves.values is not None
+
+
+# --- whose ---
+
+
+def test_the_writer_is_told_by_surprise():
+    two = trained(TEXT), trained(NUMBERS)
+    view = pictures.WhichIsWhose(*two)
+    view.go.click()
+    order = [who for who, _ in view.written]
+    assert view.read.layout.display == "none"
+    assert not view.strips[0][0].pieces
+    view.card.change(guess=0, committed=True)
+    assert view.card.answer == order.index(0)
+    assert view.surprise.argmin(axis=1).tolist() == order
+    assert "of both texts" in repr(view.found)
+    for i, (who, tokens) in enumerate(view.written):
+        strip = view.strips[i][who]
+        bits = -np.log2(strip.weights[1:])
+        own_text = two[who].model.tokenizer.decode(tokens[1:])
+        assert bits.sum() / len(own_text.encode()) == pytest.approx(view.surprise[i, who], rel=1e-4)
+    view.go.click()
+    assert not view.card.committed
+
+
+def test_nothing_to_compare_is_said():
+    view = pictures.WhichIsWhose(trained(TEXT), own(""))
+    view.go.click()
+    assert repr(view.told) == "Train both models first."
+    view = pictures.WhichIsWhose(trained(TEXT), trained(NUMBERS), start="")
+    view.go.click()
+    assert repr(view.told) == "Type how both texts begin."
+
+
+# --- opened ---
+
+
+def test_kinds_of_pieces():
+    pieces = [" the", "ing", " The", "42", "\n\n", "."]
+    assert [opened.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
+
+
+def test_neighbours_of_ones_own_kind():
+    rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
+    assert opened.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
+    assert opened.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
+
+
+def test_the_map_follows_the_training():
+    made = own(TEXT, steps=1)
+    view = pictures.PiecesMap(made)
+    assert view.flat.layout.display == "none"
+    made.train.click()
+    assert view.flat.layout.display == ""
+    assert [name for name, _ in view.step.options] == ["0", "1"]
+    places = view.flat.places
+    view.step.value = 0
+    assert "after 0 steps" in view.flat.caption
+    assert not np.array_equal(places, view.flat.places)
+
+
+def test_the_heads_habits_over_the_steps():
+    made = trained(TEXT)
+    view = pictures.HeadsGrowing(made)
+    assert view.habits.shape == (4, 4, 2, 4)
+    assert view.curves.values.shape == (4, 4)
+    assert view.curves.labels == ["0", "10", "20", "22"]
+    n = 2 * opened.N_PASSAGE
+    even = np.mean([1 / (i + 1) for i in range(1, n)])  # noise looks everywhere alike
+    assert view.curves.values[0, 0] == pytest.approx(even, rel=0.05)
+    assert view.grown() == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
+
+
+def test_a_text_too_short_for_passages():
+    made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(200)), steps=1)
+    view, map_ = pictures.HeadsGrowing(made), pictures.PiecesMap(made)
+    made.train.click()
+    assert len(made.kept) == 2
+    assert view.told.sentences
+    assert map_.told.sentences
+
+
+def test_untrained_knows_nothing():
+    probs = ops.softmax(trained(TEXT).kept[0].model.trace("The dog").logits)
+    assert probs.max() < 0.05
