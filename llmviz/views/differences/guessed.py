@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.predict import Question
 
-_training: weakref.ref[Experiment] | None = None
+_end: weakref.WeakMethod | None = None
 
 
-def only_training(view: Experiment) -> None:
-    """One training at a time: stop the view that began one before."""
-    global _training
-    other = _training and _training()
-    if other is not None and other is not view and other.comm is not None:
-        other.stop()
-    _training = weakref.ref(view)
+def only_training(end: Callable[[], object]) -> None:
+    """One training at a time: ends the one that began before, by the method that its view gave. Give your own."""
+    global _end
+    other = _end and _end()
+    if other is not None and other.__self__ is not end.__self__ and other.__self__.comm is not None:
+        other()
+    _end = weakref.WeakMethod(end)
 
 
 class Guessed(Experiment):
@@ -58,7 +58,7 @@ class Guessed(Experiment):
 
     def _whole(self) -> Iterator[float]:
         """The work; what a reader's input makes impossible is said."""
-        only_training(self)
+        only_training(self.stop)
         self.card.tell(None)
         try:
             yield from self.work()

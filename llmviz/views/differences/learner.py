@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 import time
-import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from llmviz import texts, training
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.training import Progress
+from llmviz.views.differences.guessed import only_training
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, choice, row
 from llmviz.views.kit.line_plot import LinePlot
@@ -105,9 +105,6 @@ def longest_copy(written: str, text: str) -> int:
 def _pretrain(text: str, steps: int) -> Iterator[Progress]:
     """From noise; the pieces are learned when the first of it is taken."""
     yield from training.pretrain(text, SMALL, steps=steps)
-
-
-_busy: weakref.ref[Learner] | None = None  # one training at a time
 
 
 class Learner(Explorer):
@@ -201,11 +198,7 @@ class Learner(Explorer):
     @one_at_a_time
     def go_on(self) -> None:
         """Begin from noise, or go on where it was paused; a training elsewhere on the page pauses."""
-        global _busy
-        other = _busy and _busy()
-        if other not in (None, self) and other.comm is not None:
-            other.pause()
-        _busy = weakref.ref(self)
+        only_training(self.pause)
         if self._training is None:
             self.source = read(self.text.value, self.own.value, self.letters)
             if not self.source.text:

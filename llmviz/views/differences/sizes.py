@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import weakref
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -12,7 +11,7 @@ from llmviz import training
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.training import Progress
-from llmviz.views.kit.background import Experiment
+from llmviz.views.differences.guessed import Guessed
 from llmviz.views.kit.controls import row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
@@ -58,19 +57,16 @@ KNOBS = {
     "context × 2": small(n_ctx=128),
 }
 
-_busy: weakref.ref[Sizes] | None = None  # one training at a time
-
 
 def bits_a_byte(model: Model, text: str) -> float:
     """What one nat a token is, in bits a byte of this text: 1.44 bits, over the bytes that a token has."""
     return len(model.tokenizer.encode(text)) / len(text.encode()) / math.log(2)
 
 
-class Sizes(Experiment):
+class Sizes(Guessed):
     """First a guess, then a model of each size from noise, on one text: which is least surprised by the rest of it?
 
     Give `seconds` (of work, for each), or `steps`. `held_out` has the surprise of each that is done, in bits a byte;
-    `best` is the name of the least surprised, once all are done.
     """
 
     def __init__(
@@ -88,9 +84,9 @@ class Sizes(Experiment):
         self._text, self._configs, self._start = text, dict(configs), start
         self._budget = {"seconds": seconds, "steps": steps}
         n, each = len(self._configs), f"{steps:,} steps" if steps else f"{seconds:g} seconds"
-        super().__init__(f"Train {n} models, {each} each")
-        self.best, self.held_out, self._unit = None, {}, unit
-        self.card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
+        card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
+        super().__init__(card, f"Train {n} models, {each} each")
+        self.held_out, self._unit = {}, unit
         self.bars = LinePlot(
             labels=[*self._configs],
             names=["held-out text"],
@@ -114,41 +110,29 @@ class Sizes(Experiment):
             waiting="Nothing is trained yet.",
         )
         self.seed = seed_box(0)
-        [train] = self.buttons
-        train.on_click(lambda button: self._begin(button))
-        self.children = (self.card, row(train, self.seed, self.progress), self.told, self.bars, self.curves)
-        self.card.observe(self._committed, "committed")
+        self.children = (
+            self.card,
+            row(*self.buttons, self.seed, self.progress),
+            self.told,
+            self.bars,
+            self.curves,
+        )
         self._hide()
+
+    @property
+    def best(self) -> str | None:
+        """The least surprised; None until all are done."""
+        done = len(self.held_out) == len(self._configs)
+        return min(self.held_out, key=self.held_out.get) if done else None
 
     def _hide(self) -> None:
         for one in (self.bars, self.curves):
             one.layout.display = "" if self.held_out else "none"
 
-    def _committed(self, change) -> None:
-        if not change["new"]:
-            self.stop()  # the question is open again: nobody waits
-        elif self.best is None:
-            self._begin(self.buttons[0])
-
-    def _begin(self, button) -> None:
-        global _busy
-        other = _busy() if _busy else None
-        if other is not None and other is not self and other.comm is not None:  # not closed
-            other.stop()
-        _busy = weakref.ref(self)
-        self.start(self._answered(), button)
-
-    def _answered(self) -> Iterator[float]:
-        self.best, self.held_out, self._lines = None, {}, {}
+    def work(self) -> Iterator[float]:
+        self.held_out, self._lines = {}, {}
         self.told.say()
-        self.card.tell(None)
-        try:
-            yield from self._each()
-        except (ValueError, FloatingPointError) as error:
-            self.told.say(str(error))
-        finally:
-            if self.best is None and self.card.committed:
-                self.card.ask_again()
+        yield from self._each()
 
     def _each(self) -> Iterator[float]:
         per_nat, n, told = None, len(self._configs), []
@@ -170,8 +154,7 @@ class Sizes(Experiment):
             self._hide()
             self.told.say(*told)
             yield (number + 1) / n
-        self.best = min(self.held_out, key=self.held_out.get)
-        self.card.tell([*self._configs].index(self.best))
+        self.tell([*self._configs].index(self.best))
 
     def _draw_curves(self) -> None:
         longest = max(map(len, self._lines.values()))
