@@ -368,7 +368,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
             halves = [half for half in np.array_split(windows, 2) if len(half)]
             found = pool.map(lambda half: of(model.weights, half), halves)
-            return sum(one * (len(half) / len(windows)) for one, half in zip(found, halves))
+            return sum(one * np.float32(len(half) / len(windows)) for one, half in zip(found, halves))
 
         with share_cores.one_thread():
             start = measured = float(over_halves(_loss, control))
@@ -503,7 +503,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
             )
             _not_astray(float(np.mean(costs)), start, step, lr)
             along = _flat({key: gradient[key] for key in update})
-            update = _like(update, adam.step(_flat(update), along, lr))
+            update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
         worked += time.perf_counter() - began
         yield Progress(step, worked, float(np.mean(costs)), None, model, update)
 

@@ -54,14 +54,14 @@ def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
 
 def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
     lesson = lessons.conversations([("a", "b")])
-    (progress,) = training.finetune(tiny_chat, lesson, steps=1, rank=8)
+    _, progress = training.finetune(tiny_chat, lesson, steps=1, rank=8)
     assert lessons.n_trained(tiny_chat) == sum(
         low.down.size + low.up.size for low in progress.update.values()
     )
 
 
 def test_a_change_is_measured_against_its_matrix(tiny_chat):
-    (progress,) = training.finetune(tiny_chat, lessons.conversations([("a", "b")]), steps=1)
+    _, progress = training.finetune(tiny_chat, lessons.conversations([("a", "b")]), steps=1)
     after = training.updated(tiny_chat, progress.update)
     for (layer, name), share in lessons.relative_change(tiny_chat, progress.update).items():
         old, new = (getattr(one.weights.layers[layer], name) for one in (tiny_chat, after))

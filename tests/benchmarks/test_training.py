@@ -141,11 +141,12 @@ def torch_finetuning(model) -> float:
             torch_llama.stream(p, config, p["token_embd.weight"][tokens], range(20)) for tokens, _ in lessons
         ]
     below = [x.clone() for x in below]
-    adam = torch.optim.Adam([part for pair in low.values() for part in pair], lr=3e-3, betas=(0.9, 0.99))
+    adam = torch.optim.Adam([part for pair in low.values() for part in pair], betas=(0.9, 0.99))
     order, costs = [], {}
-    for _ in range(32):
+    for step in range(1, 33):
         order = order or rng.permutation(len(lessons)).tolist()
         which = order.pop()
+        adam.param_groups[0]["lr"] = 3e-3 * (1 - 0.9 * (step - 1) / 32)
         adam.zero_grad()
         cost = torch_llama.loss(
             p, config, torch_llama.stream(p, config, below[which], layers, low), *lessons[which]
@@ -180,7 +181,7 @@ list(model.generate("The", 3))
 touched = sum(float(layer.W_gate.sum() + layer.W_up.sum() + layer.W_down.sum()) for layer in model.weights.layers)
 touched += float(model.weights.W_E.sum())
 conversations, before = json.load(sys.stdin), peak()
-for now in training.finetune(model, conversations, steps=3):
+for now in training.finetune(model, conversations, steps=8):
     pass
 trained = peak()
 now.model.trace("The")

@@ -142,8 +142,8 @@ class FineTuning(Guessed):
         losses = []
         for progress in lesson:
             losses.append(progress.loss / math.log(2))
-            self.plot.change(x=np.arange(1, len(losses) + 1), values=np.array([losses]))
-            yield 0.75 * len(losses) / self._steps
+            self.plot.change(x=np.arange(len(losses)), values=np.array([losses]))
+            yield 0.75 * progress.step / self._steps
         tuned = quiet_model(progress.model)
         for i, question in enumerate(ASKED):
             if question not in self._before:
