@@ -47,18 +47,21 @@ class Guessed(Experiment):
     @one_at_a_time
     def _pressed(self, button) -> None:
         self._known = False
-        self.start(self._whole(), button)
+        self._begin(button)
 
     @one_at_a_time
     def _committed(self, change) -> None:
         if not change["new"]:
             self.stop()
         elif not self._known:
-            self.start(self._whole(), self.buttons[0])
+            self._begin(self.buttons[0])
+
+    def _begin(self, button) -> None:
+        only_training(self.stop)
+        self.start(self._whole(), button)
 
     def _whole(self) -> Iterator[float]:
         """The work; what a reader's input makes impossible is said."""
-        only_training(self.stop)
         self.card.tell(None)
         try:
             yield from self.work()
