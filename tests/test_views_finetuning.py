@@ -78,7 +78,7 @@ def test_the_table_is_what_is_taught(tuning):
 def test_fine_tuning_trains_asks_and_counts(tuning):
     tuning.buttons[0].click()
     assert tuning.learned.step == 3
-    assert tuning.plot.values.shape == (1, 3)
+    assert tuning.plot.values.shape == (1, 4)
     assert tuning.plot.values[0, -1] == pytest.approx(tuning.learned.loss / math.log(2), rel=1e-5)
     assert len(tuning.said) == len(ASKED)
     for question, (before, after) in tuning.said.items():
