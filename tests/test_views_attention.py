@@ -376,6 +376,29 @@ def test_a_second_sink_wakes_no_head(model):
     assert experiments.awake(trace)[17, 3] < 0.15
 
 
+# --- what mattered ---
+
+
+def test_three_ways_to_ask_are_three_measures(model):
+    prompt = Prompt(model, "The capital of France is")
+    view = pictures.WhatMattered(prompt)
+    assert view.found is None
+    assert view.map.layout.display == "none"
+    view.buttons[0].click()
+    trace = model.trace(prompt.tokens)
+    np.testing.assert_allclose(view.found[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)))
+    lost = dict(experiments.left_out(model, trace.tokens))
+    np.testing.assert_allclose(view.found[1], [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
+    np.testing.assert_allclose(view.found[2], experiments.saliency(model, trace.tokens), atol=1e-4)
+    rows = np.abs(view.map.values[:, 1:]).max(axis=1)
+    np.testing.assert_allclose(rows, 1)  # each to its own scale
+    prompt.box.value = "one two"
+    assert view.found is None  # asked of another text
+    prompt.box.value = "one"
+    assert view.buttons[0].disabled
+    assert "2 to 64" in told(view.told)
+
+
 # --- does it matter ---
 
 CATS = "The cats that I saw yesterday were sleeping"

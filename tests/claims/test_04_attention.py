@@ -787,7 +787,62 @@ def it_sums_up(model, texts=TEXTS) -> Measured:
     )
 
 
+# --- three ways to ask which tokens mattered ---
+
+
+def rank_correlation(a, b) -> float:
+    """Spearman's: 1 where both order the tokens alike, 0 where one order tells nothing of the other."""
+    return float(np.corrcoef(*(np.argsort(np.argsort(one)) for one in (a, b)))[0, 1])
+
+
+@lru_cache
+def mattered(model, text: str):
+    """Attention, left out, gradient × input; the first token, where many heads only rest, left aside."""
+    trace = model.trace(text)
+    lost = dict(experiments.left_out(model, trace.tokens))
+    return (
+        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:],
+        np.array([lost[at] for at in range(1, len(trace.tokens))]),
+        experiments.saliency(model, trace.tokens)[1:],
+    )
+
+
+def _alike(model, says: str, i: int, j: int, agrees, texts=TEXTS) -> Measured:
+    values = {}
+    for name, text in texts.items():
+        ways = mattered(model, text)
+        values[name] = rank_correlation(ways[i], ways[j])
+    return Measured(says, values, "rank correlation", agrees)
+
+
+def attention_and_left_out(model, texts=TEXTS) -> Measured:
+    return _alike(model, "Attention and leaving out order the tokens alike", 0, 1, lambda v: v > 0.2, texts)
+
+
+def gradient_and_left_out(model, texts=TEXTS) -> Measured:
+    return _alike(model, "Gradient × input orders them as leaving out does", 2, 1, lambda v: v > 0.2, texts)
+
+
+def attention_and_gradient(model, texts=TEXTS) -> Measured:
+    return _alike(model, "Gradient × input orders them as attention does", 0, 2, lambda v: v > 0.2, texts)
+
+
+def shuffled_and_left_out(model, texts=TEXTS) -> Measured:
+    """The control: the tokens' attention dealt out by chance."""
+    values, rng = {}, np.random.default_rng(0)
+    for name, text in texts.items():
+        looks, lost, _ = mattered(model, text)
+        values[name] = rank_correlation(rng.permutation(looks), lost)
+    return Measured(
+        "Attention dealt out by chance, and leaving out", values, "rank correlation", lambda v: v > 0.2
+    )
+
+
 CONCLUSIONS = (
+    attention_and_left_out,
+    gradient_and_left_out,
+    attention_and_gradient,
+    shuffled_and_left_out,
     from_verb_to_noun,
     rest_over_the_length,
     rest_early,
@@ -851,6 +906,30 @@ CONCLUSIONS = (
 # --- the page's wording, held to the numbers. The whole table takes minutes (`python -m tests.claims 04`) ---
 
 FEW = {name: ROWS[name] for name in ("row 1", "row 7")}  # the extremes of most of them
+
+
+SHORT = {name: TEXTS[name] for name in ("a fact", "a question", "a list", "code", "the same word")}
+
+
+def named_by_all(model, texts=TEXTS) -> int:
+    return sum(len({int(way.argmax()) for way in mattered(model, text)}) == 1 for text in texts.values())
+
+
+def test_three_ways_give_three_answers_to_what_mattered(model):
+    assert named_by_all(model, SHORT) == 0
+    assert gradient_and_left_out(model, SHORT).agree <= 1
+
+
+@pytest.mark.slow
+def test_of_three_ways_only_two_agree_a_little(model):
+    def mean(measured) -> float:
+        return float(np.mean(list(measured.values.values())))
+
+    assert named_by_all(model) == 1
+    assert 0.2 < mean(attention_and_left_out(model)) < 0.4
+    assert abs(mean(gradient_and_left_out(model))) < 0.1
+    assert abs(mean(attention_and_gradient(model))) < 0.1
+    assert abs(mean(shuffled_and_left_out(model))) < 0.1
 
 
 def test_the_pages_head_looks_from_the_verb_to_its_noun(model):

@@ -10,6 +10,7 @@ from llmviz.views.attention.sink import Sink
 from llmviz.views.attention.two_heads import TwoHeads
 from llmviz.views.attention.wake_up import WakeUp
 from llmviz.views.attention.what_a_head_says import WhatAHeadSays
+from llmviz.views.attention.what_mattered import WhatMattered
 
 __all__ = [
     "Cost",
@@ -22,4 +23,5 @@ __all__ = [
     "TwoHeads",
     "WakeUp",
     "WhatAHeadSays",
+    "WhatMattered",
 ]

@@ -1,0 +1,84 @@
+"""Three ways to ask which tokens an answer rests on, under each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmviz import experiments
+from llmviz.model import Trace
+from llmviz.views.kit.background import Experiment, Steps
+from llmviz.views.kit.controls import row
+from llmviz.views.kit.heat_map import HeatMap
+from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.text_box import Prompt
+
+WAYS = ("attention", "left out", "gradient × input")
+LONGEST = 64  # tokens: each is left out in a run of its own
+
+
+class WhatMattered(Experiment):
+    """Which tokens the likeliest next token rests on: by attention, by leaving each out, by its gradient.
+
+    `found` [3, seq] in the order of WAYS, None before the button is pressed: the last token's attention, mean of all
+    heads, in shares; the other two in nats of the answer's probability.
+    """
+
+    def __init__(self, prompt: Prompt):
+        super().__init__("Ask in three ways")
+        self.found = None
+        self.map = HeatMap(
+            np.full((len(WAYS), 1), np.nan, np.float32),
+            [*WAYS],
+            ["…"],
+            row_axis="way to ask",
+            col_axis="token",
+            kind="signed",
+            numbers="never",
+            caption="Blue: speaks for the answer; orange: against it. Each row is scaled to its own largest number",
+        )
+        self.map.layout.display = "none"
+        self.children = (row(*self.buttons, self.progress), self.map, self.told)
+        self.buttons[0].on_click(lambda button: self.start(self._ask(self.trace), button))
+        self.follow(prompt, self._new)
+
+    @one_at_a_time
+    def _new(self, trace: Trace) -> None:
+        self.stop()
+        self.trace, self.found = trace, None
+        self.map.layout.display = "none"
+        n = len(trace.tokens)
+        fits = 2 <= n <= LONGEST
+        self.buttons[0].disabled = not fits
+        self.told.say("" if fits else f"Your text has {n} tokens; 2 to {LONGEST} of them can be asked about.")
+
+    def _ask(self, trace: Trace) -> Steps:
+        n = len(trace.tokens)
+        answer = int(trace.logits.argmax())
+        found = np.empty((len(WAYS), n), np.float32)
+        found[0] = experiments.weights_from(trace, -1).mean(axis=(0, 1))
+        yield 0.02
+        found[2] = experiments.saliency(trace.model, trace.tokens)
+        for done, (at, lost) in enumerate(experiments.left_out(trace.model, trace.tokens), 1):
+            found[1, at] = lost
+            yield 0.1 + 0.9 * done / n
+        self.found = found
+        first = found[:, 1:]  # the first token is where many heads only rest: it sets no row's scale
+        scaled = found / np.abs(first).max(axis=1, keepdims=True)
+        scaled[0, 0] = np.nan
+        self.map.change(
+            values=scaled,
+            row_labels=[*WAYS],
+            col_labels=trace.pieces,
+            limit=1.0,
+            selected=None,
+        )
+        self.map.layout.display = ""
+        pieces = trace.model.tokenizer.pieces([answer])
+        tops = [quote(trace.pieces[1 + int(row.argmax())]) for row in first]
+        self.told.say(
+            f"The answer is {quote(pieces[0])}. Most for it, behind the first token: {tops[0]} by attention (the last "
+            f"token's, mean of all heads), {tops[1]} by leaving out ({first[1].max():.2f} nats), {tops[2]} by "
+            f"gradient × input ({first[2].max():.2f} nats).",
+            "The first token's attention is left blank: most heads only rest there.",
+        )
