@@ -1,0 +1,369 @@
+// The kernel's place: answers the controls with what was computed beforehand, and with nothing else.
+
+"use strict";
+
+const HOW = 'It needs a kernel: <a href="#kernel">how to get one</a>.';
+
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+/** A value from its JSON, with bytes in place of {"$bytes": …}. */
+const parsed = (json) =>
+  JSON.parse(json, (_, value) =>
+    typeof value?.$bytes === "string"
+      ? new DataView(Uint8Array.from(atob(value.$bytes), (letter) => letter.charCodeAt(0)).buffer)
+      : value,
+  );
+
+// ---- the widgets' own scripts, which expect a page of the classic notebook ----
+
+function loadScripts(sources) {
+  const modules = {};
+  const run = (source, define) => {
+    const stage = { WidgetManager: null, version: "6.5.0", notebook: { container: { on() {} } } };
+    const events = { on() {} };
+    const area = { OutputArea: { prototype: { register_mime_type() {} } } };
+    const require = (names, then) => names.includes("notebook/js/outputarea") && then(stage, events, area);
+    require.config = () => {};
+    window.requirejs = require;
+    new Function("define", "requirejs", "Jupyter", source)(define, require, stage);
+    delete window.requirejs;
+  };
+  run(sources.ipywidgets, (_, factory) => (modules.jupyter = factory({ uri: "page.js" })));
+  modules.jupyter.load_ipython_extension(); // its style sheets
+  run(sources.anywidget, (_, factory) => (modules.anywidget = factory(modules.jupyter)));
+  if (sources.plotly) new Function(sources.plotly).call(window);
+  return modules;
+}
+
+/** What widgets need of a page: models by id, and views of them. */
+class Manager {
+  constructor(modules, states, values, send) {
+    Object.assign(this, { modules, states, values, send, models: new Map() });
+  }
+  value(number) {
+    return parsed(this.values[number]);
+  }
+  known(id) {
+    return this.models.has(id) || id in this.states;
+  }
+  get_model(id) {
+    if (!this.models.has(id)) this.models.set(id, this.make(id, this.states[id]));
+    return this.models.get(id);
+  }
+  has_model(id) {
+    return this.known(id);
+  }
+  async make(id, state) {
+    if (!state) throw new Error(`there is no widget ${id}`);
+    const raw = Object.fromEntries(Object.entries(state).map(([name, number]) => [name, this.value(number)]));
+    const Model = this.kind(raw._model_module, raw._model_name);
+    const comm = {
+      comm_id: id,
+      on_msg() {},
+      on_close() {},
+      close() {},
+      send: (data, callbacks) => {
+        this.send(id, data);
+        setTimeout(() => callbacks?.iopub?.status?.({ content: { execution_state: "idle" } }));
+        return "";
+      },
+    };
+    const model = new Model(await Model._deserialize_state(raw, this), { model_id: id, comm, widget_manager: this });
+    model.name = raw._model_name;
+    model.module = raw._model_module;
+    return model;
+  }
+  kind(module, name) {
+    return (module === "anywidget" ? this.modules.anywidget : this.modules.jupyter)[name];
+  }
+  create_view(model, options = {}) {
+    const View = this.kind(model.get("_view_module"), model.get("_view_name"));
+    const made = (model.state_change = model.state_change.then(async () => {
+      const view = new View({ model, options });
+      view.listenTo(model, "destroy", view.remove);
+      await view.render();
+      this.dress?.(model, view);
+      return view;
+    }));
+    const key = `${Math.random()}`;
+    if (model.views) model.views[key] = made;
+    made.then((view) => view.once("remove", () => model.views && delete model.views[key]));
+    return made;
+  }
+  callbacks() {
+    return {};
+  }
+  resolveUrl(url) {
+    return Promise.resolve(url);
+  }
+  inline_sanitize(html) {
+    const node = document.createElement("span");
+    node.textContent = html;
+    return node.innerHTML;
+  }
+  async set(id, numbers) {
+    const model = await this.get_model(id);
+    const raw = Object.fromEntries(Object.entries(numbers).map(([name, number]) => [name, this.value(number)]));
+    model.set_state(await model.constructor._deserialize_state(raw, this));
+  }
+}
+
+// ---- spaces: pictures whose controls act on each other, as a graph of states ----
+
+const same = (a, b, anyOrder) => {
+  if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a));
+  if (Array.isArray(a) && Array.isArray(b)) {
+    if (a.length !== b.length) return false;
+    if (!anyOrder) return a.every((one, i) => same(one, b[i]));
+    return a.every((one) => b.some((other) => same(one, other)));
+  }
+  if (a && b && typeof a === "object" && typeof b === "object") {
+    return Object.keys({ ...a, ...b }).every((key) => same(a[key], b[key]));
+  }
+  return a === b;
+};
+
+class Space {
+  constructor(manager, told, outlets) {
+    Object.assign(this, { manager, told, outlets, at: 0 });
+    this.controls = told.controls.map(([id, trait, kind, values], index) => ({
+      id,
+      trait,
+      kind,
+      index,
+      values: manager.value(values),
+      start: manager.value(manager.states[id][trait]),
+    }));
+  }
+
+  /** Which controls stand where: Map of a control's index to the number of its value. */
+  get moved() {
+    const key = this.told.states[this.at].key;
+    return new Map(key && key !== "#" ? key.split(";").map((part) => part.split("=").map(Number)) : []);
+  }
+  key(moved) {
+    return [...moved].sort((a, b) => a[0] - b[0]).map(([c, v]) => `${c}=${v}`).join(";"); // prettier-ignore
+  }
+  reach(moved) {
+    return this.told.reach[this.key(moved)];
+  }
+
+  /** Where a control's new value leads; undefined where that was not computed. */
+  lead(control, value, others) {
+    const moved = new Map(others);
+    moved.delete(control.index);
+    if (same(value, control.start, control.kind === "set")) return this.reach(moved);
+    const exact = control.values.findIndex((one) => same(one, value, control.kind === "set"));
+    if (exact >= 0) {
+      const found = this.reach(moved.set(control.index, exact));
+      if (found !== undefined || control.kind !== "line") return found;
+      moved.delete(control.index);
+    }
+    return control.kind === "line" ? this.near(control, value, moved) : undefined;
+  }
+
+  /** On a line: the nearest value that was computed, and one in the direction of the move if there is one. */
+  near(control, value, moved) {
+    const now = this.value(control);
+    const axis = axisOf(now, value);
+    if (axis === null) return undefined;
+    const [from, to] = [part(now, axis), part(value, axis)];
+    let best;
+    control.values.concat([control.start]).forEach((one, v) => {
+      if (axisOf(value, one) !== axis && axisOf(value, one) !== null) return;
+      const place = part(one, axis);
+      if ((place - from) * (to - from) <= 0) return; // not the way the hand went
+      const state = this.reach(v < control.values.length ? new Map(moved).set(control.index, v) : moved);
+      if (state !== undefined && (!best || Math.abs(place - to) < best.far)) best = { far: Math.abs(place - to), state };
+    });
+    return best?.state;
+  }
+
+  /** Where a control stands now. */
+  value(control) {
+    const found = this.told.states[this.at].changed.find(([id, trait]) => id === control.id && trait === control.trait);
+    return found ? this.manager.value(found[2]) : control.start;
+  }
+
+  move(control, value) {
+    const full = this.told.states[this.at].key === "#" ? undefined : this.lead(control, value, this.moved);
+    const withoutQuestions = [...this.moved].filter(([c]) => this.controls[c].kind !== "probe");
+    const tries = [
+      () => full,
+      () => (this.told.states[this.at].key === "#" ? undefined : this.lead(control, value, withoutQuestions)),
+      () => (control.kind === "probe" ? undefined : this.lead(control, value, [])),
+    ];
+    for (const [i, attempt] of tries.entries()) {
+      const state = attempt();
+      if (state !== undefined) return this.go(state, i === 2 && this.at !== 0);
+    }
+    return this.refuse(control.id, control.trait);
+  }
+
+  press(id) {
+    const { press } = this.told;
+    const here = press[this.at]?.[id];
+    if (here !== undefined) return this.go(here, false);
+    if (press[0]?.[id] !== undefined) return this.go(press[0][id], true);
+    return this.refuse(id);
+  }
+
+  /** Everything as it is in a state; what the reader had moved besides is put back, and seen to be. */
+  async go(state, putBack) {
+    const [before, after] = [this.told.states[this.at], this.told.states[state]];
+    this.at = state;
+    const changes = new Map();
+    const put = (id, trait, number) => changes.set(id, { ...changes.get(id), [trait]: number });
+    for (const [id, trait] of before.changed) put(id, trait, this.manager.states[id][trait]);
+    for (const control of this.controls) put(control.id, control.trait, this.manager.states[control.id][control.trait]);
+    for (const [id, trait, number] of after.changed) put(id, trait, number);
+    Object.assign(this.manager.states, Object.fromEntries(Object.entries(after.new).filter(([id]) => !this.manager.known(id))));
+    for (const [id, numbers] of changes) await this.manager.set(id, numbers);
+    this.say("");
+    if (!putBack) return;
+    const was = new Map(before.changed.map(([id, trait, number]) => [`${id} ${trait}`, number]));
+    for (const { id, trait } of this.controls) {
+      const name = `${id} ${trait}`;
+      const now = after.changed.find((one) => one[0] === id && one[1] === trait)?.[2];
+      if (was.has(name) && was.get(name) !== now) flash(await this.manager.get_model(id));
+    }
+    this.say(`What you had moved before is back at its start: both together were not computed. ${HOW}`);
+  }
+
+  async refuse(id, trait) {
+    if (trait) {
+      const found = this.told.states[this.at].changed.find((one) => one[0] === id && one[1] === trait);
+      await this.manager.set(id, { [trait]: found ? found[2] : this.manager.states[id][trait] });
+      flash(await this.manager.get_model(id));
+    }
+    this.say(`This was not computed for the page. ${HOW}`);
+  }
+
+  say(html) {
+    for (const outlet of this.outlets) if (outlet.innerHTML !== html) outlet.innerHTML = html;
+  }
+}
+
+/** Where two values of a line differ: a key, or "" for numbers; null where they don't, or in several. */
+function axisOf(a, b) {
+  if (typeof a === "number") return a === b ? null : "";
+  const keys = Object.keys(a).filter((key) => !same(a[key], b[key]));
+  return keys.length === 1 ? keys[0] : null;
+}
+const part = (value, axis) => (axis === "" ? value : value[axis]);
+
+async function flash(model) {
+  for (const made of Object.values(model.views ?? {})) {
+    const { el } = await made;
+    el.classList.add("put-back");
+    setTimeout(() => el.classList.remove("put-back"), 1500);
+  }
+}
+
+// ---- the page ----
+
+async function start() {
+  themes();
+  const told = await unpack(document.getElementById("packed").textContent);
+  const modules = loadScripts(told.scripts);
+  const byControl = new Map();
+  const byButton = new Map();
+  const free = new Set();
+  let queue = Promise.resolve();
+
+  const handle = async (id, data) => {
+    if (data.method === "custom") {
+      if (data.content?.event === "click") await byButton.get(id)?.press(id);
+      return;
+    }
+    if (data.method !== "update") return;
+    if (told.cards[id]) return answer(id, data.state);
+    for (const [trait, value] of Object.entries(data.state)) {
+      const found = byControl.get(`${id} ${trait}`);
+      if (found) await found.space.move(found.control, value);
+    }
+  };
+  const manager = new Manager(modules, told.widgets, told.values, (id, data) => {
+    const copy = structuredClone(data);
+    queue = queue.then(() => handle(id, copy)).catch((error) => console.error(error));
+  });
+
+  /** A card of `Predict`: what it says lies here, and comes when the reader has committed. */
+  const answer = async (id, state) => {
+    if (!("committed" in state)) return;
+    const card = told.cards[id];
+    const model = await manager.get_model(id);
+    const guess = model.get("guess");
+    if (!state.committed) await manager.set(id, card.hidden);
+    else {
+      const known = Object.keys(card.told).find((one) => same(JSON.parse(one), guess));
+      const shown = { ...card.shown };
+      delete shown.guess;
+      if (known !== undefined) shown.told = card.told[known];
+      await manager.set(id, shown);
+    }
+    if (card.then) (await manager.get_model(card.then)).set("display", state.committed ? null : "none");
+  };
+
+  // At the start no card is committed.
+  for (const [id, card] of Object.entries(told.cards)) {
+    Object.assign(told.widgets[id], card.hidden);
+    if (card.then) (await manager.get_model(card.then)).set("display", "none");
+  }
+  for (const space of told.spaces) {
+    const outlets = [];
+    for (const root of space.roots) {
+      for (const place of document.querySelectorAll(`[data-widget="${root}"]`)) {
+        const outlet = Object.assign(document.createElement("div"), { className: "told" });
+        outlet.setAttribute("role", "status");
+        place.after(outlet);
+        outlets.push(outlet);
+      }
+    }
+    const one = new Space(manager, space, outlets);
+    for (const control of one.controls) byControl.set(`${control.id} ${control.trait}`, { space: one, control });
+    for (const id of space.buttons) byButton.set(id, one);
+    for (const [id, trait] of space.free) free.add(`${id} ${trait}`);
+  }
+  const pressed = new Set(told.spaces.flatMap((one) => Object.values(one.press).flatMap((edges) => Object.keys(edges))));
+  manager.dress = (model, view) => {
+    const typed = ["TextModel", "TextareaModel"].includes(model.name);
+    if (!typed && !(model.name === "ButtonModel" && !pressed.has(model.model_id))) return;
+    for (const input of view.el.querySelectorAll("input, textarea")) input.disabled = true;
+    if (view.el.tagName === "BUTTON") view.el.disabled = true;
+    view.el.title = "This needs a kernel; the note at the top says how to get one.";
+    const note = Object.assign(document.createElement("a"), { className: "needs-kernel", href: "#kernel" });
+    note.textContent = typed ? "another text needs a kernel" : "needs a kernel";
+    requestAnimationFrame(() => view.el.after(note));
+  };
+  window.replay = { manager, told, spaces: byControl, settled: () => queue };
+
+  for (const place of document.querySelectorAll("[data-widget]")) {
+    const view = await manager.create_view(await manager.get_model(place.dataset.widget));
+    modules.jupyter.JupyterLuminoWidget.attach(view.luminoWidget, place);
+    await new Promise((done) => setTimeout(done)); // the page is read meanwhile
+  }
+  for (const place of document.querySelectorAll("[data-plotly]")) {
+    const figure = JSON.parse(place.dataset.plotly);
+    await window.Plotly.newPlot(place, figure.data, figure.layout, { ...figure.config, responsive: true });
+  }
+  document.body.dataset.ready = "";
+}
+
+/** Light or dark as the reader's system is, and as the reader wants. */
+function themes() {
+  const button = Object.assign(document.createElement("button"), { className: "switch-theme", type: "button" });
+  const name = () => (button.textContent = document.body.dataset.jpThemeLight === "true" ? "dark" : "light");
+  button.addEventListener("click", () => {
+    document.body.dataset.jpThemeLight = document.body.dataset.jpThemeLight !== "true";
+    name();
+  });
+  name();
+  document.body.prepend(button);
+}
+
+start();
