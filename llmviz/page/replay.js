@@ -189,18 +189,15 @@ class Space {
     return found ? this.manager.value(found[2]) : control.start;
   }
 
-  move(control, value) {
-    const full = this.told.states[this.at].key === "#" ? undefined : this.lead(control, value, this.moved);
-    const withoutQuestions = [...this.moved].filter(([c]) => this.controls[c].kind !== "probe");
-    const tries = [
-      () => full,
-      () => (this.told.states[this.at].key === "#" ? undefined : this.lead(control, value, withoutQuestions)),
-      () => (control.kind === "probe" ? undefined : this.lead(control, value, [])),
-    ];
-    for (const [i, attempt] of tries.entries()) {
-      const state = attempt();
-      if (state !== undefined) return this.go(state, i === 2 && this.at !== 0);
-    }
+  /** `ahead` tells whether the hand has moved on since. */
+  move(control, value, ahead = () => false) {
+    const known = this.told.states[this.at].key !== "#";
+    const lead = (others) => this.lead(control, value, others);
+    let state = known ? lead(this.moved) : undefined;
+    if (known) state ??= lead([...this.moved].filter(([c]) => this.controls[c].kind !== "probe"));
+    if (state !== undefined) return this.go(state, false, { control, ahead });
+    if (control.kind !== "probe" || this.at === 0) state = lead([]);
+    if (state !== undefined) return this.go(state, true, { control, ahead });
     return this.refuse(control.id, control.trait);
   }
 
@@ -213,25 +210,24 @@ class Space {
   }
 
   /** Everything as it is in a state; what the reader had moved besides is put back, and seen to be. */
-  async go(state, putBack) {
+  async go(state, putBack, mover) {
     const [before, after] = [this.told.states[this.at], this.told.states[state]];
     this.at = state;
     const changes = new Map();
     const put = (id, trait, number) => changes.set(id, { ...changes.get(id), [trait]: number });
     for (const [id, trait] of before.changed) put(id, trait, this.manager.states[id][trait]);
-    for (const control of this.controls) put(control.id, control.trait, this.manager.states[control.id][control.trait]);
+    for (const { id, trait } of this.controls) put(id, trait, this.manager.states[id][trait]);
     for (const [id, trait, number] of after.changed) put(id, trait, number);
+    if (mover?.ahead()) delete changes.get(mover.control.id)[mover.control.trait]; // the hand is further already
     Object.assign(this.manager.states, Object.fromEntries(Object.entries(after.new).filter(([id]) => !this.manager.known(id))));
     for (const [id, numbers] of changes) await this.manager.set(id, numbers);
     this.say("");
     if (!putBack) return;
-    const was = new Map(before.changed.map(([id, trait, number]) => [`${id} ${trait}`, number]));
-    for (const { id, trait } of this.controls) {
-      const name = `${id} ${trait}`;
-      const now = after.changed.find((one) => one[0] === id && one[1] === trait)?.[2];
-      if (was.has(name) && was.get(name) !== now) flash(await this.manager.get_model(id));
-    }
-    this.say(`What you had moved before is back at its start: both together were not computed. ${HOW}`);
+    const moved = ({ id, trait }, { changed }) => changed.some((one) => one[0] === id && one[1] === trait);
+    const back = this.controls.filter((one) => moved(one, before) && !moved(one, after) && one !== mover?.control);
+    for (const { id } of back) flash(await this.manager.get_model(id));
+    if (back.length || before.key === "#")
+      this.say(`What you had moved before is back at its start: both together were not computed. ${HOW}`);
   }
 
   async refuse(id, trait) {
@@ -272,7 +268,7 @@ async function start() {
   const modules = loadScripts(told.scripts);
   const byControl = new Map();
   const byButton = new Map();
-  const free = new Set();
+  const latest = new Map(); // the newest message about each trait
   let queue = Promise.resolve();
 
   const handle = async (id, data) => {
@@ -284,11 +280,13 @@ async function start() {
     if (told.cards[id]) return answer(id, data.state);
     for (const [trait, value] of Object.entries(data.state)) {
       const found = byControl.get(`${id} ${trait}`);
-      if (found) await found.space.move(found.control, value);
+      const ahead = () => latest.get(`${id} ${trait}`) !== data;
+      if (found && !ahead()) await found.space.move(found.control, value, ahead);
     }
   };
   const manager = new Manager(modules, told.widgets, told.values, (id, data) => {
     const copy = structuredClone(data);
+    for (const trait of Object.keys(copy.state ?? {})) latest.set(`${id} ${trait}`, copy);
     queue = queue.then(() => handle(id, copy)).catch((error) => console.error(error));
   });
 
@@ -327,12 +325,11 @@ async function start() {
     const one = new Space(manager, space, outlets);
     for (const control of one.controls) byControl.set(`${control.id} ${control.trait}`, { space: one, control });
     for (const id of space.buttons) byButton.set(id, one);
-    for (const [id, trait] of space.free) free.add(`${id} ${trait}`);
   }
   const pressed = new Set(told.spaces.flatMap((one) => Object.values(one.press).flatMap((edges) => Object.keys(edges))));
   manager.dress = (model, view) => {
     const typed = ["TextModel", "TextareaModel"].includes(model.name);
-    if (!typed && !(model.name === "ButtonModel" && !pressed.has(model.model_id))) return;
+    if (!typed && !(model.name === "ButtonModel" && !model.get("disabled") && !pressed.has(model.model_id))) return;
     for (const input of view.el.querySelectorAll("input, textarea")) input.disabled = true;
     if (view.el.tagName === "BUTTON") view.el.disabled = true;
     view.el.title = "This needs a kernel; the note at the top says how to get one.";

@@ -23,7 +23,7 @@ import select
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import ipywidgets
@@ -42,7 +42,7 @@ MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
 MOST_PRESSES = 40  # of one button, one after the other
 PATIENCE = 20.0  # seconds for one state; an experiment that takes longer needs a kernel
-MISSING = "(missing)"
+EVENT = "(an event)"
 
 Place = tuple[str, str]  # a widget's id and one of its traits
 State = tuple[dict[Place, str], dict[str, dict[str, str]]]  # what has changed, and the widgets that are new
@@ -114,8 +114,9 @@ def coarse_first(values: list, middle: int) -> list:
 
 def values_of(widget: ipywidgets.Widget) -> dict[str, list]:
     """For each trait that the page may set: what it could send, the start left out."""
-    if isinstance(widget, Question):
-        return {}
+    if isinstance(widget, Question):  # not the card of a `Predict`
+        guesses = {"guess": [*range(len(widget.options))]} if widget.options else {}
+        return guesses | {"committed": [True]}
     if isinstance(widget, Picture):
         return {name: found for name in widget._by_page if (found := _of_picture(widget, name))}
     if isinstance(widget, ipywidgets.Button):
@@ -152,8 +153,9 @@ def _of_picture(picture: Picture, name: str) -> list:
         values = [*([None] if trait.allow_none else []), *range(_extent(picture))]
     elif isinstance(trait, traitlets.List) and isinstance(trait._trait, traitlets.Enum):
         names = list(trait._trait.values)
-        sets = itertools.chain.from_iterable(itertools.combinations(names, k) for k in range(len(names) + 1))
-        values = [list(one) for one in sets] if len(names) <= 6 else []
+        several = [itertools.combinations(names, k) for k in range(len(names) + 1)]
+        orders = itertools.permutations(names) if len(names) <= 4 else ()  # where only all of them will do
+        values = [list(one) for one in itertools.chain(*several, orders)] if len(names) <= 7 else []
     elif isinstance(trait, traitlets.List) and isinstance(trait._trait, traitlets.Int):
         rows, cols = _shape(picture)
         values = [*([None] if trait.allow_none else []), *([i, j] for i in range(rows) for j in range(cols))]
@@ -182,6 +184,8 @@ def _shape(picture: Picture) -> tuple[int, int]:
 
 def free(widget: ipywidgets.Widget, name: str) -> bool:
     """Whether nobody but the widget itself hears of this trait."""
+    if name in getattr(widget, "_data", ()):
+        return False
     notifiers = widget._trait_notifiers.get(name, {}).get("change", [])
     everything = widget._trait_notifiers.get(traitlets.All, {}).get("change", [])
     return all(
@@ -239,6 +243,10 @@ class Refused(Exception):
     """The page cannot set this."""
 
 
+class Event(Exception):
+    """What was set does something, and is back at once."""
+
+
 def do(action: Action) -> None:
     """What the reader does at a control, as the page would send it."""
     key, name, value = action
@@ -251,11 +259,13 @@ def do(action: Action) -> None:
     widget.set_state({name: value})
     if name == "asked" and value is not None and widget.explanation is None:
         raise Refused
-    now = getattr(widget, name)
-    if isinstance(now, tuple):
-        now = list(now)
-    if not isinstance(value, float) and now != value and name != "choice":
+    if not _same(value, encoded_value(widget, name)):
         raise Refused
+
+
+def encoded_value(widget: ipywidgets.Widget, name: str) -> object:
+    """A trait as the page knows it."""
+    return json.loads(encoded(widget.get_state(name)[name]))
 
 
 @contextlib.contextmanager
@@ -326,7 +336,9 @@ class Control:
     widget: str
     trait: str
     values: list
-    kind: str  # "line": numbers, in between the nearest is taken; "set": in any order; "probe": asks, changes nothing
+    # "line": numbers, in between the nearest is taken. "set": in any order. "probe": asks, and changes nothing.
+    # "event": it does something, and is back at once.
+    kind: str
 
 
 @dataclass
@@ -379,6 +391,8 @@ def fingerprint(state: State) -> str:
 
 
 def _same(one: object, other: object) -> bool:
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, abs_tol=1e-9)
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         return one == other or sorted(map(str, one)) == sorted(map(str, other))
     return one == other
@@ -387,8 +401,8 @@ def _same(one: object, other: object) -> bool:
 class Rehearsal:
     """Tries what the controls of one space can be set to, as long as its time lasts; each part in a child."""
 
-    def __init__(self, start: Start, space: Space, seconds: float, tell: Callable[[int], object]):
-        self.start, self.space, self.tell = start, space, tell
+    def __init__(self, start: Start, space: Space, seconds: float):
+        self.start, self.space = start, space
         self.end = time.monotonic() + seconds
 
     def run(self) -> None:
@@ -398,7 +412,7 @@ class Rehearsal:
             self._together((c,), MOST_VALUES, self._left() / (len(controls) - c + 1))
         for i, key in enumerate(self.space.buttons):
             self._chain(key, self._left() / (len(self.space.buttons) - i + 1))
-        moved = [c for c in everything if self._reached(c) and controls[c].kind != "probe"]
+        moved = [c for c in everything if self._reached(c) and controls[c].kind not in ("probe", "event")]
         asked = [c for c in everything if self._reached(c) and controls[c].kind == "probe"]
         groups = [(a, b) for a, b in itertools.combinations(moved, 2)]
         if len(moved) > 2 and math.prod(len(self._reached(c)) + 1 for c in moved) <= MOST_TOGETHER:
@@ -425,11 +439,12 @@ class Rehearsal:
             return
         until = time.monotonic() + seconds
         for moved, state in in_a_child(lambda send: self._sweep(send, group, values, until), seconds + PATIENCE):
-            if isinstance(state, str):
+            if state == EVENT:
+                self._events(group[0], until)
+            elif isinstance(state, str):
                 space.failed[str([space.controls[c].trait for c in group])] = state
             else:
                 space.add(state, space.key(moved))
-                self.tell(1)
 
     def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], until: float) -> None:
         """In a child: move the controls through their values, one to the next, as a reader does."""
@@ -438,17 +453,20 @@ class Rehearsal:
 
         def move(level: int, moved: dict[int, int]) -> None:
             if level == len(group):
-                if moved and time.monotonic() < until:
+                if moved:
                     send((moved, self.start.difference()))
                 return
             one = controls[level]
             move(level + 1, moved)
             for v in values[level]:
                 if time.monotonic() > until:
-                    return
+                    break
+                before = self.start.difference() if len(group) == 1 else None
                 try:
                     do((one.widget, one.trait, one.values[v]))
                 except Refused:
+                    if before and self.start.difference() != before:
+                        raise Event from None
                     continue
                 move(level + 1, moved | {group[level]: v})
             do((one.widget, one.trait, first[level]))
@@ -456,10 +474,31 @@ class Rehearsal:
         with _as_a_script():
             try:
                 move(0, {})
+                if left := self.start.difference()[0]:
+                    send(({}, f"does not come back: {sorted({name for _, name in left})}"))
+            except Event:
+                send(({}, EVENT))
             except Refused:
-                return
+                send(({}, "cannot be put back"))
             except Exception as error:
                 send(({}, f"{type(error).__name__}: {error}"))
+
+    def _events(self, c: int, until: float) -> None:
+        """A control that does something and is back at once: each time from the start."""
+        one = self.space.controls[c]
+        one.kind = "event"
+        for v, value in enumerate(one.values):
+            if time.monotonic() > until:
+                return
+            for state in in_a_child(lambda send, value=value: self._event(send, (one.widget, one.trait, value))):
+                self.space.add(state, f"{c}={v}")
+
+    def _event(self, send: Callable, action: Action) -> None:
+        with _as_a_script():
+            with contextlib.suppress(Refused):
+                do(action)
+            if (state := self.start.difference())[0]:
+                send(state)
 
     def _chain(self, key: str, seconds: float) -> None:
         """A button pressed again and again, and each other one once in between."""
@@ -472,7 +511,6 @@ class Rehearsal:
                 return
             number = space.add(state)
             space.press.setdefault(at, {}).setdefault(pressed, number)
-            self.tell(1)
             if pressed == key:
                 at = number
 
@@ -499,6 +537,7 @@ class Rehearsal:
                         send((other, found))
 
     def _press(self, send: Callable, key: str) -> None:
+        """In a child of the one that presses."""
         with contextlib.suppress(Refused):
             do((key, "click", None))
             send(self.start.difference())
@@ -516,12 +555,12 @@ async def settle(seconds: float = 60) -> None:
         await asyncio.sleep(0.05)
 
 
-def spaces_of(start: Start, shown: list[str]) -> list[Space]:
+def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Space]:
     """The pictures that are shown, those that share a control in one space."""
     groups: list[tuple[list[str], set[str]]] = []
     for root in shown:
         own = parts([root], start.states)
-        acting = {key for key in own if _acts(start.widgets[key])}
+        acting = {key for key in own if key not in cards and _acts(start.widgets[key])}
         roots = [root]
         for other in [group for group in groups if group[1] & acting]:
             groups.remove(other)
@@ -553,8 +592,6 @@ def spaces_of(start: Start, shown: list[str]) -> list[Space]:
 
 
 def _acts(widget: ipywidgets.Widget) -> bool:
-    if isinstance(widget, Question):
-        return False
     return bool(values_of(widget)) or isinstance(widget, ipywidgets.Button)
 
 
@@ -634,17 +671,17 @@ def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> N
         cards = commit(Start.here())
     start = Start.here()
     start.watch()
-    spaces = spaces_of(start, shown)
-    todo = sorted((one for one in spaces if one.controls or one.buttons), key=_weight, reverse=True)
-    weights, n_spaces = sum(map(_weight, todo)) or 1, len(todo)
-    done: list[Space] = []
+    spaces = spaces_of(start, shown, cards)
+    todo = sorted((one for one in spaces if one.controls or one.buttons), key=_size)
+    n, end, done = len(todo), time.monotonic() + seconds, []
     running: dict[int, tuple[int, bytearray]] = {}
     while todo or running:
         while todo and len(running) < workers:
+            share = max(1.0, workers * (end - time.monotonic()) / (len(todo) + len(running)))
             space = todo.pop(0)
-            child, pipe = fork(lambda send, space=space: _explore(send, start, space, max(2.0, workers * seconds * _weight(space) / weights)))
+            child, pipe = fork(lambda send, space=space, share=share: _explore(send, start, space, share))
             running[pipe] = child, bytearray()
-        for pipe in select.select([*running], [], [], 1)[0]:
+        for pipe in select.select([*running], [], [])[0]:
             child, data = running[pipe]
             if block := os.read(pipe, 1 << 20):
                 data += block
@@ -652,19 +689,18 @@ def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> N
             os.close(pipe)
             os.waitpid(child, 0)
             del running[pipe]
-            told = [*unpickled(bytes(data))]
-            done += [one for one in told if isinstance(one, Space)]
-            print(len(done) / n_spaces, flush=True)
+            done += unpickled(bytes(data))
+            print(len(done) / n, flush=True)
     with open(path, "w", encoding="utf-8") as file:
         json.dump(written(start, shown, done, cards), file)
 
 
-def _weight(space: Space) -> float:
-    return sum(min(len(one.values), 100) for one in space.controls) + 30 * len(space.buttons)
+def _size(space: Space) -> int:
+    return sum(len(one.values) for one in space.controls) + MOST_PRESSES * len(space.buttons)
 
 
 def _explore(send: Callable, start: Start, space: Space, seconds: float) -> None:
-    Rehearsal(start, space, seconds, send).run()
+    Rehearsal(start, space, seconds).run()
     send(space)
 
 
