@@ -19,6 +19,7 @@ import json
 import math
 import os
 import pickle
+import resource
 import select
 import signal
 import time
@@ -41,7 +42,8 @@ MOST_STATES = 2_000  # of one space
 MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
 MOST_PRESSES = 40  # of one button, one after the other
-PATIENCE = 20.0  # seconds for one state; an experiment that takes longer needs a kernel
+PATIENCE = 10  # seconds for one state, beyond its control's share; an experiment that takes longer needs a kernel
+STUCK = 300  # seconds by the clock: a child that waits for something for ever
 EVENT = "(an event)"
 
 Place = tuple[str, str]  # a widget's id and one of its traits
@@ -281,8 +283,11 @@ def _as_a_script() -> Iterator[None]:
         asyncio._set_running_loop(loop)
 
 
-def fork(work: Callable[[Callable], object]) -> tuple[int, int]:
-    """Start `work` in a copy of this process; its process id, and where what it sends can be read."""
+def fork(work: Callable[[Callable], object], seconds: float = math.inf) -> tuple[int, int]:
+    """Start `work` in a copy of this process; its process id, and where what it sends can be read.
+
+    seconds: of computing; then it is ended.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of the other threads here none is needed there
@@ -292,6 +297,8 @@ def fork(work: Callable[[Callable], object]) -> tuple[int, int]:
         return child, reading
     try:
         os.close(reading)
+        if seconds < math.inf:
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), math.ceil(seconds)))
         with os.fdopen(writing, "wb") as pipe:
 
             def send(thing: object) -> None:
@@ -303,19 +310,25 @@ def fork(work: Callable[[Callable], object]) -> tuple[int, int]:
         os._exit(0)  # nothing of the kernel ends here, and no error goes further
 
 
-def in_a_child(work: Callable[[Callable], object], patience: float = PATIENCE) -> list:
-    """What `work` sends from a copy of this process, as far as it comes before patience is over."""
-    child, reading = fork(work)
-    data, end = bytearray(), time.monotonic() + patience
+def in_a_child(work: Callable[[Callable], object], seconds: float = PATIENCE) -> list:
+    """What `work` sends from a copy of this process, which computes for so many seconds at most."""
+    child, reading = fork(work, seconds)
+    data, end = bytearray(), time.monotonic() + STUCK
     with os.fdopen(reading, "rb", buffering=0) as pipe:
-        while (left := end - time.monotonic()) > 0 and select.select([pipe], [], [], left)[0]:
+        while select.select([pipe], [], [], max(0, end - time.monotonic()))[0]:
             if not (block := pipe.read(1 << 20)):
                 break
             data += block
         else:
             os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return [*unpickled(data)]
+    return [*unpickled(bytes(data))]
+
+
+def computed(who: int = resource.RUSAGE_SELF) -> float:
+    """Seconds of computing, whatever else the machine does meanwhile."""
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
 
 
 def unpickled(data: bytes) -> Iterator[object]:
@@ -402,8 +415,7 @@ class Rehearsal:
     """Tries what the controls of one space can be set to, as long as its time lasts; each part in a child."""
 
     def __init__(self, start: Start, space: Space, seconds: float):
-        self.start, self.space = start, space
-        self.end = time.monotonic() + seconds
+        self.start, self.space, self.seconds = start, space, seconds
 
     def run(self) -> None:
         """One control after the other, the buttons, and then several controls together."""
@@ -422,7 +434,7 @@ class Rehearsal:
             self._together(group, MOST_TOGETHER, self._left() / (len(groups) - i))
 
     def _left(self) -> float:
-        return self.end - time.monotonic()
+        return self.seconds - computed(resource.RUSAGE_CHILDREN)
 
     def _reached(self, c: int) -> list[int]:
         return [v for v in range(len(self.space.controls[c].values)) if f"{c}={v}" in self.space.reach]
@@ -435,18 +447,17 @@ class Rehearsal:
         while math.prod(min(len(one), side) + 1 for one in values) > max(most, 2 ** len(group)):
             side -= 1
         values = [list(one)[:side] for one in values]
-        if seconds < 0.05 or not all(values) or len(space.states) > MOST_STATES:
+        if not all(values) or len(space.states) > MOST_STATES or (len(group) > 1 and seconds < 0.05):
             return
-        until = time.monotonic() + seconds
-        for moved, state in in_a_child(lambda send: self._sweep(send, group, values, until), seconds + PATIENCE):
+        for moved, state in in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE):
             if state == EVENT:
-                self._events(group[0], until)
+                self._events(group[0], seconds)
             elif isinstance(state, str):
                 space.failed[str([space.controls[c].trait for c in group])] = state
             else:
                 space.add(state, space.key(moved))
 
-    def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], until: float) -> None:
+    def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], seconds: float) -> None:
         """In a child: move the controls through their values, one to the next, as a reader does."""
         controls = [self.space.controls[c] for c in group]
         first = [json.loads(self.start.states[one.widget][one.trait]) for one in controls]
@@ -459,9 +470,9 @@ class Rehearsal:
             one = controls[level]
             move(level + 1, moved)
             for v in values[level]:
-                if time.monotonic() > until:
+                if computed() > seconds and moved | {-1: v} != {-1: values[level][0]}:  # the first one in any case
                     break
-                before = self.start.difference() if len(group) == 1 else None
+                before = self.start.difference() if len(group) == 1 and one.kind != "probe" else None
                 try:
                     do((one.widget, one.trait, one.values[v]))
                 except Refused:
@@ -483,12 +494,12 @@ class Rehearsal:
             except Exception as error:
                 send(({}, f"{type(error).__name__}: {error}"))
 
-    def _events(self, c: int, until: float) -> None:
+    def _events(self, c: int, seconds: float) -> None:
         """A control that does something and is back at once: each time from the start."""
-        one = self.space.controls[c]
+        one, until = self.space.controls[c], self._left() - seconds
         one.kind = "event"
         for v, value in enumerate(one.values):
-            if time.monotonic() > until:
+            if self._left() < until:
                 return
             for state in in_a_child(lambda send, value=value: self._event(send, (one.widget, one.trait, value))):
                 self.space.add(state, f"{c}={v}")
@@ -502,10 +513,10 @@ class Rehearsal:
 
     def _chain(self, key: str, seconds: float) -> None:
         """A button pressed again and again, and each other one once in between."""
-        space, at, until = self.space, 0, time.monotonic() + seconds
-        if seconds < 0.05 or self.start.widgets[key].disabled:
+        space, at = self.space, 0
+        if self.start.widgets[key].disabled:
             return
-        for pressed, state in in_a_child(lambda send: self._presses(send, key, until), seconds + PATIENCE):
+        for pressed, state in in_a_child(lambda send: self._presses(send, key, seconds), seconds + PATIENCE):
             if isinstance(state, str):
                 space.failed[self.start.widgets[key].description] = state
                 return
@@ -514,7 +525,7 @@ class Rehearsal:
             if pressed == key:
                 at = number
 
-    def _presses(self, send: Callable, key: str, until: float) -> None:
+    def _presses(self, send: Callable, key: str, seconds: float) -> None:
         """In a child: what `_chain` reads."""
         seen = set(self.space.known)
         others = [one for one in self.space.buttons if one != key]
@@ -529,7 +540,7 @@ class Rehearsal:
                     return
                 state = self.start.difference()
                 send((key, state))
-                if fingerprint(state) in seen or time.monotonic() > until:
+                if fingerprint(state) in seen or computed() + computed(resource.RUSAGE_CHILDREN) > seconds:
                     return
                 seen.add(fingerprint(state))
                 for other in others:
@@ -673,21 +684,23 @@ def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> N
     start.watch()
     spaces = spaces_of(start, shown, cards)
     todo = sorted((one for one in spaces if one.controls or one.buttons), key=_size)
-    n, end, done = len(todo), time.monotonic() + seconds, []
-    running: dict[int, tuple[int, bytearray]] = {}
+    n, left, done = len(todo), workers * seconds, []
+    running: dict[int, tuple[int, bytearray, float]] = {}
     while todo or running:
         while todo and len(running) < workers:
-            share = max(1.0, workers * (end - time.monotonic()) / (len(todo) + len(running)))
+            share = max(1.0, left / len(todo))
+            left -= share
             space = todo.pop(0)
             child, pipe = fork(lambda send, space=space, share=share: _explore(send, start, space, share))
-            running[pipe] = child, bytearray()
+            running[pipe] = child, bytearray(), share
         for pipe in select.select([*running], [], [])[0]:
-            child, data = running[pipe]
+            child, data, share = running[pipe]
             if block := os.read(pipe, 1 << 20):
                 data += block
                 continue
             os.close(pipe)
-            os.waitpid(child, 0)
+            used = os.wait4(child, 0)[2]
+            left += share - used.ru_utime - used.ru_stime
             del running[pipe]
             done += unpickled(bytes(data))
             print(len(done) / n, flush=True)
