@@ -8,8 +8,10 @@ controls in the kernel's place.
 from __future__ import annotations
 
 import json
+import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from jupyter_client.manager import KernelManager
 from llmviz.page.write import html_page, index_page, scripts
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_PATIENCE = 300  # seconds
+CELL_PATIENCE = 300  # seconds for one cell
+RUNS = 0.3  # the share of the work that is done when all cells have run
 
 
 class CannotBuild(Exception):
@@ -33,35 +36,46 @@ class Rehearsed:
     notebook: nbformat.NotebookNode
     told: dict
 
+    @property
+    def n_states(self) -> int:
+        """How many states its controls can bring about."""
+        return sum(len(space["states"]) for space in self.told["spaces"])
 
-def build(notebook: Path, seconds: float, progress: Callable[[str, float], object]) -> Rehearsed:
-    """Run a notebook and rehearse its controls for about so many seconds.
 
-    progress: is told what is going on, and what share of it is done. A cell that raises is a CannotBuild.
+def build(notebook: Path, seconds: float, workers: int, progress: Callable[[float], object]) -> Rehearsed:
+    """Run a notebook, and rehearse its controls.
+
+    seconds: of computing for all of its controls, by so many workers. progress: is told which share is done.
+    Raises CannotBuild.
     """
-    node = nbformat.read(notebook, as_version=4)
+    try:
+        node = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise CannotBuild(f"{notebook} cannot be read as a notebook: {error}") from None
     code = [cell for cell in node.cells if cell.cell_type == "code"]
     manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(notebook.parent))
+    manager.start_kernel(cwd=str(notebook.parent), stderr=subprocess.DEVNULL)  # what it logs
     client = manager.client()
     client.start_channels()
     try:
         client.wait_for_ready(timeout=CELL_PATIENCE)
         for done, cell in enumerate(code):
-            progress("runs", done / len(code))
+            progress(RUNS * done / len(code))
             cell.outputs = _run(client, cell.source)
             if failed := [one for one in cell.outputs if one.output_type == "error"]:
                 raise CannotBuild(
                     f"a cell of {notebook.name} fails with {failed[0].ename}: {failed[0].evalue}\n{cell.source}"
                 )
-        shown = [one.data[VIEW]["model_id"] for cell in code for one in cell.outputs if VIEW in one.get("data", {})]
+        shown = [
+            one.data[VIEW]["model_id"] for cell in code for one in cell.outputs if VIEW in one.get("data", {})
+        ]
         _rehearsal(client, "from llmviz.views import rehearsal\nawait rehearsal.settle()")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "rehearsed.json"
             _rehearsal(
                 client,
-                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds})",
-                lambda text: [progress("rehearses", float(line)) for line in text.split()],
+                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds}, {workers})",
+                lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
             return Rehearsed(node, json.loads(path.read_text("utf-8")))
     finally:
@@ -102,14 +116,39 @@ def _rehearsal(client, source: str, told: Callable[[str], object] = print) -> No
         raise CannotBuild(f"the rehearsal failed with {failed[0]['ename']}: {failed[0]['evalue']}")
 
 
-def write(rehearsed: Rehearsed, file: Path, pages: dict[str, str], index: str | None = None) -> int:
-    """Write the page; returns its bytes. pages: which file a link to another notebook leads to."""
+def build_all(
+    notebooks: list[Path], seconds: float, workers: int, progress: Callable[[float], object]
+) -> Iterator[Rehearsed]:
+    """Build several, so many at a time, in their order; progress is told what is done in units of one page."""
+    done = dict.fromkeys(notebooks, 0.0)
+
+    def tell(notebook: Path, share: float) -> None:
+        done[notebook] = share
+        progress(sum(done.values()))
+
+    def one(notebook: Path) -> Rehearsed:
+        alone = len(notebooks) == 1
+        return build(notebook, seconds, workers if alone else 1, lambda share: tell(notebook, share))
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(one, notebook) for notebook in notebooks]
+        try:
+            for notebook, future in zip(notebooks, futures):
+                yield future.result()
+                tell(notebook, 1.0)
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def write_page(rehearsed: Rehearsed, file: Path, pages: dict[str, str], index: str | None = None) -> int:
+    """Write a page; returns its bytes. pages: which file a link to another notebook leads to."""
     return _put(file, html_page(rehearsed.notebook, rehearsed.told, scripts(), pages, index))
 
 
-def write_index(file: Path, pages: dict[str, nbformat.NotebookNode]) -> int:
+def write_index(file: Path, pages: dict[str, Rehearsed]) -> int:
     """Write the page that leads to all others."""
-    return _put(file, index_page(pages))
+    return _put(file, index_page({name: one.notebook for name, one in pages.items()}))
 
 
 def _put(file: Path, text: str) -> int:

@@ -2,6 +2,8 @@
 
 "use strict";
 
+/* oxlint-disable no-underscore-dangle -- ipywidgets names things so */
+
 const HOW = 'It needs a kernel: <a href="#kernel">how to get one</a>.';
 
 async function unpack(text) {
@@ -140,13 +142,14 @@ class Space {
     }));
   }
 
-  /** Which controls stand where: Map of a control's index to the number of its value. */
-  get moved() {
-    const key = this.told.states[this.at].key;
-    return new Map(key && key !== "#" ? key.split(";").map((part) => part.split("=").map(Number)) : []);
+  /** All ways to the state of now: each says which controls were moved to which of their values. */
+  get ways() {
+    const pairs = (key) => (key ? key.split(";").map((one) => one.split("=").map(Number)) : []);
+    const found = Object.keys(this.told.reach).filter((key) => this.told.reach[key] === this.at);
+    return found.map(pairs).toSorted((a, b) => a.length - b.length); // none behind a button, or after an event
   }
   key(moved) {
-    return [...moved].sort((a, b) => a[0] - b[0]).map(([c, v]) => `${c}=${v}`).join(";"); // prettier-ignore
+    return [...moved].toSorted((a, b) => a[0] - b[0]).map(([c, v]) => `${c}=${v}`).join(";"); // prettier-ignore
   }
   reach(moved) {
     return this.told.reach[this.key(moved)];
@@ -157,6 +160,7 @@ class Space {
     const moved = new Map(others);
     moved.delete(control.index);
     if (same(value, control.start, control.kind === "set")) return this.reach(moved);
+    this.nearby = false;
     const exact = control.values.findIndex((one) => same(one, value, control.kind === "set"));
     if (exact >= 0) {
       const found = this.reach(moved.set(control.index, exact));
@@ -178,8 +182,10 @@ class Space {
       const place = part(one, axis);
       if ((place - from) * (to - from) <= 0) return; // not the way the hand went
       const state = this.reach(v < control.values.length ? new Map(moved).set(control.index, v) : moved);
-      if (state !== undefined && (!best || Math.abs(place - to) < best.far)) best = { far: Math.abs(place - to), state };
+      if (state !== undefined && (!best || Math.abs(place - to) < best.far))
+        best = { far: Math.abs(place - to), state };
     });
+    this.nearby = best !== undefined;
     return best?.state;
   }
 
@@ -191,10 +197,17 @@ class Space {
 
   /** `ahead` tells whether the hand has moved on since. */
   move(control, value, ahead = () => false) {
-    const known = this.told.states[this.at].key !== "#";
+    const { ways } = this;
+    const asks = ([c]) => this.controls[c].kind === "probe";
     const lead = (others) => this.lead(control, value, others);
-    let state = known ? lead(this.moved) : undefined;
-    if (known) state ??= lead([...this.moved].filter(([c]) => this.controls[c].kind !== "probe"));
+    const first = (several) => {
+      for (const one of several) {
+        const found = lead(one);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    let state = first(ways) ?? first(ways.map((way) => way.filter((one) => !asks(one))));
     if (state !== undefined) return this.go(state, false, { control, ahead });
     if (control.kind !== "probe" || this.at === 0) state = lead([]);
     if (state !== undefined) return this.go(state, true, { control, ahead });
@@ -211,6 +224,7 @@ class Space {
 
   /** Everything as it is in a state; what the reader had moved besides is put back, and seen to be. */
   async go(state, putBack, mover) {
+    const lost = this.at !== 0 && this.ways.length === 0 && putBack;
     const [before, after] = [this.told.states[this.at], this.told.states[state]];
     this.at = state;
     const changes = new Map();
@@ -219,14 +233,17 @@ class Space {
     for (const { id, trait } of this.controls) put(id, trait, this.manager.states[id][trait]);
     for (const [id, trait, number] of after.changed) put(id, trait, number);
     if (mover?.ahead()) delete changes.get(mover.control.id)[mover.control.trait]; // the hand is further already
-    Object.assign(this.manager.states, Object.fromEntries(Object.entries(after.new).filter(([id]) => !this.manager.known(id))));
+    Object.assign(
+      this.manager.states,
+      Object.fromEntries(Object.entries(after.new).filter(([id]) => !this.manager.known(id))),
+    );
     for (const [id, numbers] of changes) await this.manager.set(id, numbers);
     this.say("");
     if (!putBack) return;
     const moved = ({ id, trait }, { changed }) => changed.some((one) => one[0] === id && one[1] === trait);
     const back = this.controls.filter((one) => moved(one, before) && !moved(one, after) && one !== mover?.control);
     for (const { id } of back) flash(await this.manager.get_model(id));
-    if (back.length || before.key === "#")
+    if (back.length || lost)
       this.say(`What you had moved before is back at its start: both together were not computed. ${HOW}`);
   }
 
@@ -326,7 +343,9 @@ async function start() {
     for (const control of one.controls) byControl.set(`${control.id} ${control.trait}`, { space: one, control });
     for (const id of space.buttons) byButton.set(id, one);
   }
-  const pressed = new Set(told.spaces.flatMap((one) => Object.values(one.press).flatMap((edges) => Object.keys(edges))));
+  const pressed = new Set(
+    told.spaces.flatMap((one) => Object.values(one.press).flatMap((edges) => Object.keys(edges))),
+  );
   manager.dress = (model, view) => {
     const typed = ["TextModel", "TextareaModel"].includes(model.name);
     if (!typed && !(model.name === "ButtonModel" && !model.get("disabled") && !pressed.has(model.model_id))) return;

@@ -49,12 +49,16 @@ class Fold:
 
 
 def html_page(
-    notebook: nbformat.NotebookNode, told: dict, sources: dict[str, str], pages: dict[str, str], index: str | None
+    notebook: nbformat.NotebookNode,
+    told: dict,
+    sources: dict[str, str],
+    pages: dict[str, str],
+    index: str | None,
 ) -> str:
     """The whole file."""
     body = "\n".join(_body(notebook, pages))
     needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
-    n = sum(len(space["reach"]) + sum(map(len, space["press"].values())) for space in told["spaces"])
+    n = sum(len(space["states"]) for space in told["spaces"])
     note = (HERE / "note.html").read_text("utf-8").replace("{n}", f"{n:,}")
     home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
     return _document(
@@ -75,7 +79,7 @@ def index_page(pages: dict[str, nbformat.NotebookNode]) -> str:
             f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a>'
             f"<p>{html.escape(about[1]) if about else ''}</p></li>"
         )
-    return _document("llmviz", f"<main><h1>llmviz</h1><ul class=\"pages\">{''.join(rows)}</ul></main>", "")
+    return _document("llmviz", f'<main><h1>llmviz</h1><ul class="pages">{"".join(rows)}</ul></main>', "")
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
@@ -138,7 +142,9 @@ def _code(cell: nbformat.NotebookNode) -> str:
     """The code, folded where the notebook hides it, and under it what it has put out."""
     code = Highlight2HTML(pygments_lexer="python3")(cell.source)
     tags = cell.metadata.get("tags", [])
-    if not {"by-hand", "deeper", "exercise"} & {*tags} or cell.metadata.get("jupyter", {}).get("source_hidden"):
+    if not {"by-hand", "deeper", "exercise"} & {*tags} or cell.metadata.get("jupyter", {}).get(
+        "source_hidden"
+    ):
         code = f'<details class="code"><summary>code</summary>{code}</details>'
     outputs = "".join(_output(one) for one in cell.get("outputs", []))
     return f'<section class="cell">{code}<div class="outputs">{outputs}</div></section>'

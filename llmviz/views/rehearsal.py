@@ -26,12 +26,12 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import traitlets
 from ipykernel.comm.comm import BaseComm
-from ipywidgets.widgets.widget_description import DescriptionWidget
 from ipywidgets.widgets.widget_selection import _Selection
 
 from llmviz.views.kit.lifetime import Closable
@@ -42,13 +42,17 @@ MOST_STATES = 2_000  # of one space
 MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
 MOST_PRESSES = 40  # of one button, one after the other
-PATIENCE = 10  # seconds for one state, beyond its control's share; an experiment that takes longer needs a kernel
+PATIENCE = (
+    10  # seconds for one state, beyond its control's share; an experiment that takes longer needs a kernel
+)
 STUCK = 300  # seconds by the clock: a child that waits for something for ever
 EVENT = "(an event)"
 
 Place = tuple[str, str]  # a widget's id and one of its traits
 State = tuple[dict[Place, str], dict[str, dict[str, str]]]  # what has changed, and the widgets that are new
-Action = tuple[str, str, object]  # a control's widget, its trait ("click" for a button), and the value that is sent
+Action = tuple[
+    str, str, object
+]  # a control's widget, its trait ("click" for a button), and the value that is sent
 
 
 class CannotRehearse(RuntimeError):
@@ -96,22 +100,13 @@ def parts(roots: Iterable[str], states: dict[str, dict[str, str]]) -> set[str]:
 
 
 def coarse_first(values: list, middle: int) -> list:
-    """The values in an order in which each beginning covers the whole line: the start's neighbours, the ends, halves."""
-    n, order, seen = len(values), [], {middle}
-    step = 1
-    while step < n:
-        step *= 2
-    for at in [0, n - 1]:
-        if at not in seen:
-            order.append(at)
-            seen.add(at)
-    while step >= 1:
-        for at in range(middle % step, n, step):
-            if at not in seen:
-                order.append(at)
-                seen.add(at)
+    """The values without the one at `middle`, in an order in which each beginning covers the whole line."""
+    n = len(values)
+    step, order = 2 ** (n - 1).bit_length(), dict.fromkeys([middle, 0, n - 1])
+    while step:
+        order |= dict.fromkeys(range(middle % step, n, step))
         step //= 2
-    return [values[at] for at in order]
+    return [values[at] for at in order if at != middle and at < n]
 
 
 def values_of(widget: ipywidgets.Widget) -> dict[str, list]:
@@ -175,13 +170,19 @@ def _extent(picture: Picture) -> int:
     sizes = [0]
     for name in picture.keys:
         value = getattr(picture, name)
-        sizes += value.shape if isinstance(value, np.ndarray) else [len(value)] if isinstance(value, list) else []
+        sizes += (
+            value.shape if isinstance(value, np.ndarray) else [len(value)] if isinstance(value, list) else []
+        )
     return min(max(sizes) + 1, 512)
 
 
 def _shape(picture: Picture) -> tuple[int, int]:
-    shapes = [v.shape for name in picture.keys if isinstance(v := getattr(picture, name), np.ndarray) and v.ndim >= 2]
-    return shapes[0][:2] if shapes else (0, 0)
+    """No array of a picture has more rows or columns."""
+    arrays = [
+        one for name in picture.keys if isinstance(one := getattr(picture, name), np.ndarray) and one.ndim > 1
+    ]
+    rows, cols = (max((one.shape[axis] for one in arrays), default=0) for axis in (0, 1))
+    return min(rows, 64), min(cols, 64)
 
 
 def free(widget: ipywidgets.Widget, name: str) -> bool:
@@ -234,7 +235,12 @@ class Start:
         changed = {}
         for key, name in self.touched:
             widget = now.get(key)
-            if key in self.states and name in self.states[key] and widget is not None and widget.comm is not None:
+            if (
+                key in self.states
+                and name in self.states[key]
+                and widget is not None
+                and widget.comm is not None
+            ):
                 value = encoded(widget.get_state(name)[name])
                 if value != self.states[key][name]:
                     changed[key, name] = value
@@ -363,8 +369,9 @@ class Space:
     buttons: list[str]
     free: list[Place] = field(default_factory=list)  # of no matter to anything else
     states: list[State] = field(default_factory=lambda: [({}, {})])
-    keys: list[str] = field(default_factory=lambda: [""])  # at which values the controls stand in each
-    reach: dict[str, int] = field(default_factory=lambda: {"": 0})  # from the values of the controls to a state
+    reach: dict[str, int] = field(
+        default_factory=lambda: {"": 0}
+    )  # from the values of the controls to a state
     press: dict[int, dict[str, int]] = field(default_factory=dict)  # from a state and a button to a state
     failed: dict[str, str] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=lambda: {fingerprint(({}, {})): 0})
@@ -379,22 +386,9 @@ class Space:
         if same not in self.known:
             self.known[same] = len(self.states)
             self.states.append(state)
-            self.keys.append(self._key_of(state))
         if key is not None:
             self.reach.setdefault(key, self.known[same])
         return self.known[same]
-
-    def _key_of(self, state: State) -> str:
-        """The values at which the controls stand in a state; "#" where one stands where it was not sent."""
-        moved = {}
-        for c, control in enumerate(self.controls):
-            value = state[0].get((control.widget, control.trait))
-            if value is not None:
-                at = [v for v, one in enumerate(control.values) if _same(one, json.loads(value))]
-                if not at:
-                    return "#"
-                moved[c] = at[0]
-        return self.key(moved)
 
 
 def fingerprint(state: State) -> str:
@@ -418,20 +412,29 @@ class Rehearsal:
         self.start, self.space, self.seconds = start, space, seconds
 
     def run(self) -> None:
-        """One control after the other, the buttons, and then several controls together."""
-        controls, everything = self.space.controls, range(len(self.space.controls))
-        for c in everything:
-            self._together((c,), MOST_VALUES, self._left() / (len(controls) - c + 1))
-        for i, key in enumerate(self.space.buttons):
-            self._chain(key, self._left() / (len(self.space.buttons) - i + 1))
-        moved = [c for c in everything if self._reached(c) and controls[c].kind not in ("probe", "event")]
-        asked = [c for c in everything if self._reached(c) and controls[c].kind == "probe"]
-        groups = [(a, b) for a, b in itertools.combinations(moved, 2)]
-        if len(moved) > 2 and math.prod(len(self._reached(c)) + 1 for c in moved) <= MOST_TOGETHER:
-            groups = [tuple(moved)]
-        groups += [(a, b) for a in moved for b in asked]
-        for i, group in enumerate(groups):
-            self._together(group, MOST_TOGETHER, self._left() / (len(groups) - i))
+        """What moves something, the buttons, and what asks; each alone, then two or all together."""
+        controls = self.space.controls
+        asking = [c for c, one in enumerate(controls) if one.kind == "probe"]
+        moving = [c for c in range(len(controls)) if c not in asking]
+        n = len(controls) + len(self.space.buttons) + 1
+        for c in moving:
+            self._together((c,), MOST_VALUES, self._left() / n)
+            n -= 1
+        for key in self.space.buttons:
+            self._chain(key, self._left() / n)
+            n -= 1
+        for c in asking:
+            self._together((c,), MOST_VALUES, self._left() / n)
+            n -= 1
+        moving = [c for c in moving if self._reached(c) and controls[c].kind != "event"]
+        pairs = sorted(
+            itertools.combinations(moving, 2), key=lambda two: sum(controls[c].kind == "set" for c in two)
+        )
+        if len(moving) > 2 and math.prod(len(self._reached(c)) + 1 for c in moving) <= MOST_TOGETHER:
+            pairs = [tuple(moving)]
+        pairs += itertools.product(moving, (c for c in asking if self._reached(c)))
+        for i, pair in enumerate(pairs):
+            self._together(pair, MOST_TOGETHER, self._left() / (len(pairs) - i))
 
     def _left(self) -> float:
         return self.seconds - computed(resource.RUSAGE_CHILDREN)
@@ -449,7 +452,9 @@ class Rehearsal:
         values = [list(one)[:side] for one in values]
         if not all(values) or len(space.states) > MOST_STATES or (len(group) > 1 and seconds < 0.05):
             return
-        for moved, state in in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE):
+        for moved, state in in_a_child(
+            lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE
+        ):
             if state == EVENT:
                 self._events(group[0], seconds)
             elif isinstance(state, str):
@@ -470,7 +475,9 @@ class Rehearsal:
             one = controls[level]
             move(level + 1, moved)
             for v in values[level]:
-                if computed() > seconds and moved | {-1: v} != {-1: values[level][0]}:  # the first one in any case
+                if computed() > seconds and moved | {-1: v} != {
+                    -1: values[level][0]
+                }:  # the first one in any case
                     break
                 before = self.start.difference() if len(group) == 1 and one.kind != "probe" else None
                 try:
@@ -501,7 +508,9 @@ class Rehearsal:
         for v, value in enumerate(one.values):
             if self._left() < until:
                 return
-            for state in in_a_child(lambda send, value=value: self._event(send, (one.widget, one.trait, value))):
+            for state in in_a_child(
+                lambda send, value=value: self._event(send, (one.widget, one.trait, value))
+            ):
                 self.space.add(state, f"{c}={v}")
 
     def _event(self, send: Callable, action: Action) -> None:
@@ -580,7 +589,7 @@ def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Sp
     spaces = []
     for roots, acting in groups:
         space = Space(roots, [], [])
-        for key in _in_order(roots, start) :
+        for key in _in_order(roots, start):
             widget = start.widgets.get(key)
             if widget is None or key not in acting:
                 continue
@@ -591,7 +600,7 @@ def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Sp
                 if free(widget, name):
                     space.free.append((key, name))
                 else:
-                    space.controls.append(Control(key, name, values, _kind(widget, name, values)))
+                    space.controls.append(Control(key, name, values, _kind(widget, name)))
         for key in _in_order(roots, start):
             widget = start.widgets.get(key)
             if isinstance(widget, Picture) and widget.explains:
@@ -623,8 +632,9 @@ def _in_order(roots: list[str], start: Start) -> list[str]:
     return list(found)
 
 
-def _kind(widget: ipywidgets.Widget, name: str, values: list) -> str:
-    if name == "settings" or isinstance(widget, ipywidgets.IntSlider | ipywidgets.FloatSlider | ipywidgets.IntRangeSlider):
+def _kind(widget: ipywidgets.Widget, name: str) -> str:
+    lines = ipywidgets.IntSlider | ipywidgets.FloatSlider | ipywidgets.IntRangeSlider
+    if isinstance(widget, lines) or isinstance(widget.traits()[name], traitlets.Dict):
         return "line"
     trait = widget.traits()[name]
     if isinstance(trait, traitlets.List) and not isinstance(trait._trait, traitlets.Int) and name != "order":
@@ -651,7 +661,9 @@ def commit(start: Start) -> dict[str, dict]:
             guesses = list(range(len(card.options)))
         elif card.low is not None and card.high is not None and card.high - card.low <= 200:
             step = 1 if card.high - card.low > 20 else (card.high - card.low) / 100
-            guesses = [round(card.low + i * step, 9) for i in range(int((card.high - card.low) / step + 1e-9) + 1)]
+            guesses = [
+                round(card.low + i * step, 9) for i in range(int((card.high - card.low) / step + 1e-9) + 1)
+            ]
         else:
             guesses = []
         for guess in [*guesses, None]:  # the last one stays
@@ -670,10 +682,10 @@ def commit(start: Start) -> dict[str, dict]:
     return cards
 
 
-def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> None:
+def rehearse(path: str, shown: list[str], seconds: float, workers: int) -> None:
     """Compute all spaces of what is shown, and write what a page needs into a file.
 
-    Prints a line for each state that is done, and at the end nothing more.
+    seconds: of computing, for all of them together, in so many processes at a time. Prints which share is done.
     """
     if not hasattr(os, "fork"):
         raise CannotRehearse("this system cannot copy a process (os.fork), so nothing can be rehearsed on it")
@@ -684,7 +696,7 @@ def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> N
     start.watch()
     spaces = spaces_of(start, shown, cards)
     todo = sorted((one for one in spaces if one.controls or one.buttons), key=_size)
-    n, left, done = len(todo), workers * seconds, []
+    n, left, done = len(todo), seconds, []
     running: dict[int, tuple[int, bytearray, float]] = {}
     while todo or running:
         while todo and len(running) < workers:
@@ -704,8 +716,7 @@ def rehearse(path: str, shown: list[str], seconds: float, workers: int = 2) -> N
             del running[pipe]
             done += unpickled(bytes(data))
             print(len(done) / n, flush=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(written(start, shown, done, cards), file)
+    Path(path).write_text(json.dumps(written(start, shown, done, cards)), "utf-8")
 
 
 def _size(space: Space) -> int:
@@ -728,27 +739,31 @@ def written(start: Start, shown: list[str], spaces: list[Space], cards: dict) ->
         return {name: number(value) for name, value in values.items()}
 
     reachable = parts(shown, start.states)
-    for key, widget in start.widgets.items():
-        if isinstance(widget, ipywidgets.widgets.widget_link.CoreWidget) and hasattr(widget, "source"):
-            if parts([key], start.states) & reachable:
-                reachable |= parts([key], start.states)
+    for key, widget in start.widgets.items():  # `jslink` stands beside what it ties together
+        if isinstance(widget, ipywidgets.widgets.widget_link.Link) and widget.source[0].model_id in reachable:
+            reachable |= parts([key], start.states)
     told = []
     for space in spaces:
         told.append(
             {
                 "roots": space.roots,
-                "controls": [[one.widget, one.trait, one.kind, number(encoded(one.values))] for one in space.controls],
+                "controls": [
+                    [one.widget, one.trait, one.kind, number(encoded(one.values))] for one in space.controls
+                ],
                 "buttons": space.buttons,
                 "free": space.free,
                 "reach": space.reach,
                 "press": space.press,
                 "states": [
                     {
-                        "key": key,
-                        "changed": [[*place, number(value)] for place, value in changed.items() if place[0] in reachable],
+                        "changed": [
+                            [*place, number(value)]
+                            for place, value in changed.items()
+                            if place[0] in reachable
+                        ],
                         "new": {one: state(values) for one, values in new.items()},
                     }
-                    for key, (changed, new) in zip(space.keys, space.states)
+                    for changed, new in space.states
                 ],
                 "failed": space.failed,
             }
