@@ -340,7 +340,9 @@ async function start() {
       }
     }
     const one = new Space(manager, space, outlets);
-    for (const control of one.controls) byControl.set(`${control.id} ${control.trait}`, { space: one, control });
+    const free = new Set(space.free.map((place) => place.join(" ")));
+    for (const control of one.controls.filter(({ id, trait }) => !free.has(`${id} ${trait}`)))
+      byControl.set(`${control.id} ${control.trait}`, { space: one, control });
     for (const id of space.buttons) byButton.set(id, one);
   }
   const pressed = new Set(
@@ -348,7 +350,8 @@ async function start() {
   );
   manager.dress = (model, view) => {
     const typed = ["TextModel", "TextareaModel"].includes(model.name);
-    if (!typed && !(model.name === "ButtonModel" && !model.get("disabled") && !pressed.has(model.model_id))) return;
+    const hidden = model.get("disabled") || model.get("layout")?.get("display") === "none";
+    if (!typed && !(model.name === "ButtonModel" && !hidden && !pressed.has(model.model_id))) return;
     for (const input of view.el.querySelectorAll("input, textarea")) input.disabled = true;
     if (view.el.tagName === "BUTTON") view.el.disabled = true;
     view.el.title = "This needs a kernel; the note at the top says how to get one.";
@@ -358,14 +361,23 @@ async function start() {
   };
   window.replay = { manager, told, spaces: byControl, settled: () => queue };
 
-  for (const place of document.querySelectorAll("[data-widget]")) {
+  const show = async (place) => {
+    if (place.dataset.plotly) {
+      const figure = JSON.parse(place.dataset.plotly);
+      await window.Plotly.newPlot(place, figure.data, figure.layout, { ...figure.config, responsive: true });
+      return;
+    }
     const view = await manager.create_view(await manager.get_model(place.dataset.widget));
     modules.jupyter.JupyterLuminoWidget.attach(view.luminoWidget, place);
+  };
+  for (const place of document.querySelectorAll("[data-widget], [data-plotly]")) {
+    const fold = place.parentElement.closest("details:not([open])"); // a picture needs a width to be drawn
+    if (!fold) await show(place);
+    else {
+      const open = () => place.checkVisibility() && (removeEventListener("toggle", open, true), show(place));
+      addEventListener("toggle", open, true);
+    }
     await new Promise((done) => setTimeout(done)); // the page is read meanwhile
-  }
-  for (const place of document.querySelectorAll("[data-plotly]")) {
-    const figure = JSON.parse(place.dataset.plotly);
-    await window.Plotly.newPlot(place, figure.data, figure.layout, { ...figure.config, responsive: true });
   }
   document.body.dataset.ready = "";
 }

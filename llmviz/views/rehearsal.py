@@ -41,6 +41,7 @@ from llmviz.views.kit.predict import Predict, Question
 MOST_STATES = 2_000  # of one space
 MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
+MOST_BYTES = 8_000_000  # of one space, before they are packed
 MOST_PRESSES = 40  # of one button, one after the other
 PATIENCE = (
     10  # seconds for one state, beyond its control's share; an experiment that takes longer needs a kernel
@@ -115,7 +116,11 @@ def values_of(widget: ipywidgets.Widget) -> dict[str, list]:
         guesses = {"guess": [*range(len(widget.options))]} if widget.options else {}
         return guesses | {"committed": [True]}
     if isinstance(widget, Picture):
-        return {name: found for name in widget._by_page if (found := _of_picture(widget, name))}
+        return {
+            name: found
+            for name in widget._by_page
+            if name in widget.keys and (found := _of_picture(widget, name))
+        }
     if isinstance(widget, ipywidgets.Button):
         return {}
     if isinstance(widget, ipywidgets.Checkbox | ipywidgets.ToggleButton):
@@ -185,15 +190,13 @@ def _shape(picture: Picture) -> tuple[int, int]:
     return min(rows, 64), min(cols, 64)
 
 
-def free(widget: ipywidgets.Widget, name: str) -> bool:
-    """Whether nobody but the widget itself hears of this trait."""
-    if name in getattr(widget, "_data", ()):
-        return False
-    notifiers = widget._trait_notifiers.get(name, {}).get("change", [])
-    everything = widget._trait_notifiers.get(traitlets.All, {}).get("change", [])
-    return all(
-        getattr(one, "__self__", None) is widget or isinstance(one, traitlets.ObserveHandler)
-        for one in [*notifiers, *everything]
+def heard(widget: ipywidgets.Widget, name: str) -> bool:
+    """Whether anybody but the widget itself observes this trait."""
+    observers = [*widget._trait_notifiers.get(name, {}).get("change", [])]
+    observers += widget._trait_notifiers.get(traitlets.All, {}).get("change", [])
+    return any(
+        getattr(one, "__self__", None) is not widget and not isinstance(one, traitlets.ObserveHandler)
+        for one in observers
     )
 
 
@@ -219,12 +222,14 @@ class Start:
         notify, send = ipywidgets.Widget.notify_change, ipywidgets.Widget.send_state
 
         def notify_change(widget, change):
-            touched.add((widget.model_id, change["name"]))
+            if widget.comm is not None:  # else it is being closed
+                touched.add((widget.model_id, change["name"]))
             return notify(widget, change)
 
         def send_state(widget, key=None):
             names = widget.keys if key is None else [key] if isinstance(key, str) else key
-            touched.update((widget.model_id, name) for name in names)
+            if widget.comm is not None:
+                touched.update((widget.model_id, name) for name in names)
             return send(widget, key)
 
         ipywidgets.Widget.notify_change, ipywidgets.Widget.send_state = notify_change, send_state
@@ -260,9 +265,10 @@ def do(action: Action) -> None:
     key, name, value = action
     widget = alive()[key]
     if name == "click":
-        if widget.disabled:
+        if widget.disabled or widget.layout.display == "none":
             raise Refused
-        widget.click()
+        for handler in widget._click_handlers.callbacks:  # `click()` itself would swallow errors
+            handler(widget)
         return
     widget.set_state({name: value})
     if name == "asked" and value is not None and widget.explanation is None:
@@ -374,7 +380,13 @@ class Space:
     )  # from the values of the controls to a state
     press: dict[int, dict[str, int]] = field(default_factory=dict)  # from a state and a button to a state
     failed: dict[str, str] = field(default_factory=dict)
+    n_bytes: int = 0
     known: dict[str, int] = field(default_factory=lambda: {fingerprint(({}, {})): 0})
+
+    @property
+    def full(self) -> bool:
+        """Whether it is as large as a page can hold."""
+        return len(self.states) > MOST_STATES or self.n_bytes > MOST_BYTES
 
     def key(self, moved: dict[int, int]) -> str:
         """Which controls stand at which of their values, the start left out."""
@@ -385,6 +397,7 @@ class Space:
         same = fingerprint(state)
         if same not in self.known:
             self.known[same] = len(self.states)
+            self.n_bytes += len(same)
             self.states.append(state)
         if key is not None:
             self.reach.setdefault(key, self.known[same])
@@ -419,6 +432,7 @@ class Rehearsal:
         n = len(controls) + len(self.space.buttons) + 1
         for c in moving:
             self._together((c,), MOST_VALUES, self._left() / n)
+            self._free(c)
             n -= 1
         for key in self.space.buttons:
             self._chain(key, self._left() / n)
@@ -436,6 +450,21 @@ class Rehearsal:
         for i, pair in enumerate(pairs):
             self._together(pair, MOST_TOGETHER, self._left() / (len(pairs) - i))
 
+    def _free(self, c: int) -> None:
+        """A control that nobody hears and that changes nothing but itself needs no states: the page may move it."""
+        space, one = self.space, self.space.controls[c]
+        place, mine = (one.widget, one.trait), [key for key in space.reach if key.startswith(f"{c}=")]
+        pure = all(space.states[space.reach[key]][0].keys() <= {place} for key in mine)
+        if not mine or not pure or heard(self.start.widgets[one.widget], one.trait):
+            return
+        first = min(space.reach[key] for key in mine)
+        for key in mine:
+            del space.reach[key]
+        space.known = {same: number for same, number in space.known.items() if number < first}
+        del space.states[first:]
+        one.values = []
+        space.free.append(place)
+
     def _left(self) -> float:
         return self.seconds - computed(resource.RUSAGE_CHILDREN)
 
@@ -450,7 +479,7 @@ class Rehearsal:
         while math.prod(min(len(one), side) + 1 for one in values) > max(most, 2 ** len(group)):
             side -= 1
         values = [list(one)[:side] for one in values]
-        if not all(values) or len(space.states) > MOST_STATES or (len(group) > 1 and seconds < 0.05):
+        if not all(values) or space.full or (len(group) > 1 and seconds < 0.05):
             return
         for moved, state in in_a_child(
             lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE
@@ -597,10 +626,7 @@ def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Sp
                 space.buttons.append(key)
                 continue
             for name, values in values_of(widget).items():
-                if free(widget, name):
-                    space.free.append((key, name))
-                else:
-                    space.controls.append(Control(key, name, values, _kind(widget, name)))
+                space.controls.append(Control(key, name, values, _kind(widget, name)))
         for key in _in_order(roots, start):
             widget = start.widgets.get(key)
             if isinstance(widget, Picture) and widget.explains:
