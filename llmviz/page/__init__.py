@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 from jupyter_client.manager import KernelManager
+from jupyter_core.utils import ensure_event_loop
 
 from llmviz.page.write import html_page, index_page, scripts
 
@@ -81,6 +82,7 @@ def build(notebook: Path, seconds: float, workers: int, progress: Callable[[floa
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        ensure_event_loop().close()  # jupyter_client has made one for this thread
 
 
 def _run(client, source: str) -> list[nbformat.NotebookNode]:
