@@ -80,7 +80,7 @@ def notebook(tmp_path_factory) -> Path:
 def rehearsed(notebook):
     """It has run, and its controls are rehearsed."""
     shares = []
-    built = page.build(notebook, 60, 2, shares.append)
+    (built,) = page.build_all([notebook], 60, 2, shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
     return built

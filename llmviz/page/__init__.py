@@ -82,7 +82,6 @@ def build(notebook: Path, seconds: float, workers: int, progress: Callable[[floa
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-        ensure_event_loop().close()  # jupyter_client has made one for this thread
 
 
 def _run(client, source: str) -> list[nbformat.NotebookNode]:
@@ -130,7 +129,10 @@ def build_all(
 
     def one(notebook: Path) -> Rehearsed:
         alone = len(notebooks) == 1
-        return build(notebook, seconds, workers if alone else 1, lambda share: tell(notebook, share))
+        try:
+            return build(notebook, seconds, workers if alone else 1, lambda share: tell(notebook, share))
+        finally:
+            ensure_event_loop().close()  # jupyter_client has made one for this thread
 
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(one, notebook) for notebook in notebooks]

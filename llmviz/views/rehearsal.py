@@ -116,11 +116,7 @@ def values_of(widget: ipywidgets.Widget) -> dict[str, list]:
         guesses = {"guess": [*range(len(widget.options))]} if widget.options else {}
         return guesses | {"committed": [True]}
     if isinstance(widget, Picture):
-        return {
-            name: found
-            for name in widget._by_page
-            if name in widget.keys and (found := _of_picture(widget, name))
-        }
+        return {name: _of_picture(widget, name) for name in widget._by_page if name in widget.keys}
     if isinstance(widget, ipywidgets.Button):
         return {}
     if isinstance(widget, ipywidgets.Checkbox | ipywidgets.ToggleButton):
@@ -265,7 +261,7 @@ def do(action: Action) -> None:
     key, name, value = action
     widget = alive()[key]
     if name == "click":
-        if widget.disabled or widget.layout.display == "none":
+        if widget.disabled or widget.layout.display == "none" or getattr(widget, "needs_kernel", False):
             raise Refused
         for handler in widget._click_handlers.callbacks:  # `click()` itself would swallow errors
             handler(widget)
@@ -451,11 +447,15 @@ class Rehearsal:
             self._together(pair, MOST_TOGETHER, self._left() / (len(pairs) - i))
 
     def _free(self, c: int) -> None:
-        """A control that nobody hears and that changes nothing but itself needs no states: the page may move it."""
+        """A picture's selection that nobody hears and that changes nothing else needs no states: the page may move it.
+
+        Not so a slider or a box: a button may read it later.
+        """
         space, one = self.space, self.space.controls[c]
         place, mine = (one.widget, one.trait), [key for key in space.reach if key.startswith(f"{c}=")]
         pure = all(space.states[space.reach[key]][0].keys() <= {place} for key in mine)
-        if not mine or not pure or heard(self.start.widgets[one.widget], one.trait):
+        widget = self.start.widgets[one.widget]
+        if not mine or not pure or not isinstance(widget, Picture) or heard(widget, one.trait):
             return
         first = min(space.reach[key] for key in mine)
         for key in mine:
