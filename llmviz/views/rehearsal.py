@@ -626,7 +626,12 @@ def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Sp
                 space.buttons.append(key)
                 continue
             for name, values in values_of(widget).items():
-                space.controls.append(Control(key, name, values, _kind(widget, name)))
+                kind = _kind(widget, name)
+                if kind == "set":  # in any order the same
+                    values = [
+                        *{encoded(sorted(value, key=str)): value for value in reversed(values)}.values()
+                    ][::-1]
+                space.controls.append(Control(key, name, values, kind))
         for key in _in_order(roots, start):
             widget = start.widgets.get(key)
             if isinstance(widget, Picture) and widget.explains:

@@ -107,7 +107,7 @@ def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(open
 def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa: F811
     one = opened(rehearsed)
     card = one.locator("figure.lv-predict")
-    picture = one.get_by_text("six sevens")
+    picture = one.locator(".widget-label", has_text="six sevens")
     expect(picture).to_be_hidden()
     expect(card).not_to_contain_text("It is 42")
     card.locator("input.lv-number").fill("40")
