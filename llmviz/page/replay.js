@@ -387,7 +387,9 @@ function themes() {
   const button = Object.assign(document.createElement("button"), { className: "switch-theme", type: "button" });
   const name = () => (button.textContent = document.body.dataset.jpThemeLight === "true" ? "dark" : "light");
   button.addEventListener("click", () => {
-    document.body.dataset.jpThemeLight = document.body.dataset.jpThemeLight !== "true";
+    const light = document.body.dataset.jpThemeLight !== "true";
+    document.documentElement.dataset.theme = light ? "light" : "dark";
+    document.body.dataset.jpThemeLight = light;
     name();
   });
   name();

@@ -91,7 +91,11 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def _document(title: str, body: str, end: str) -> str:
-    theme = "document.body.dataset.jpThemeLight = !matchMedia('(prefers-color-scheme: dark)').matches;"
+    theme = (
+        "{ const light = !matchMedia('(prefers-color-scheme: dark)').matches;"
+        " document.body.dataset.jpThemeLight = light;"
+        " document.documentElement.dataset.theme = light ? 'light' : 'dark'; }"
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
