@@ -17,6 +17,7 @@ from llmviz import __version__
 PACKAGE = Path(__file__).parent
 FRONT_PAGE = "00_the_loop.ipynb"
 NEW_FOLDER = "llmviz-notebooks"
+PAGES_FOLDER = "llmviz-pages"
 
 EXAMPLES = f"""\
 examples:
@@ -25,6 +26,8 @@ examples:
   llmviz --no-browser           only print the address; open it yourself
   llmviz --browser firefox      in this browser, not in the usual one
   llmviz --port 9000            at this port; without it, the first free one from 8888 on
+  llmviz page                   all notebooks as pages that need no Python, in the folder llmviz-pages
+  llmviz page 06_sampling.ipynb -o sampling.html
   llmviz -- --ip=0.0.0.0        whatever follows -- goes to JupyterLab (see jupyter lab --help-all)
 
 Ctrl-C ends it. Nothing is written to Jupyter's settings, and no other Jupyter is changed.
@@ -71,7 +74,41 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--no-browser", action="store_true", help="open none; the address is printed")
     parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
     parser.set_defaults(run=_notebooks)  # a further command is a subparser with a function of its own here
+    commands = parser.add_subparsers(title="commands", prog="llmviz")
+    page = commands.add_parser(
+        "page",
+        help="make a notebook a page that stays alive without Python and without a network",
+        description="Run a notebook, rehearse its controls, and write it as one file for a browser: its controls move, "
+        "without Python and without a network, through what was computed.",
+        allow_abbrev=False,
+    )
+    page.add_argument(
+        "notebook",
+        type=Path,
+        nargs="?",
+        help="a notebook, or a folder: all notebooks in it become pages with an index; by default those of llmviz",
+    )
+    page.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=f"the file, by default NOTEBOOK.html here; for a folder of notebooks a folder, by default {PAGES_FOLDER}",
+    )
+    page.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=40,
+        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 40)",
+    )
+    page.set_defaults(run=_page)
     return parser
+
+
+def _seconds(text: str) -> float:
+    if text.isdecimal() and 1 <= int(text) <= 3600:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: give one from 1 to 3600")
 
 
 def _port(text: str) -> int:
@@ -93,6 +130,64 @@ def _notebooks(args: argparse.Namespace, extra: list[str]) -> None:
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance([f"--ServerApp.root_dir={folder}", *options, *extra])
+
+
+def _page(args: argparse.Namespace, extra: list[str]) -> None:
+    """What can be refused is, before anything runs; a page is written when it is whole."""
+    if extra:
+        raise CannotStart(f"`llmviz page` takes nothing after --, but got {' '.join(extra)}")
+    source = (args.notebook or _shipped()).expanduser().absolute()
+    if source.is_dir():
+        notebooks, target = sorted(source.glob("*.ipynb")), args.output or Path(PAGES_FOLDER)
+        if not notebooks:
+            raise CannotStart(f"there is no notebook in {source}")
+        files = {one: target / f"{one.stem}.html" for one in notebooks}
+    elif source.is_file() and source.suffix == ".ipynb":
+        target = args.output or Path(f"{source.stem}.html")
+        if target.suffix not in (".html", ".htm"):
+            raise CannotStart(f"{target} is no name for a page: it should end in .html")
+        files = {source: target}
+    else:
+        raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
+    try:
+        (target if source.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
+        _write_pages(files, args.seconds, target if source.is_dir() else None)
+    except OSError as error:
+        raise CannotStart(f"the page cannot be written: {error}. Give another place with -o.") from None
+
+
+def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -> None:
+    from tqdm import tqdm
+
+    from llmviz import page
+    from llmviz.threads import cores
+
+    links = {notebook.stem: file.name for notebook, file in files.items()}
+    built = {}
+    with tqdm(total=len(files), unit="page", bar_format="{l_bar}{bar}| {elapsed}") as bar:
+
+        def progress(done: float) -> None:
+            bar.n = done
+            bar.refresh()
+
+        try:
+            for (_, file), one in zip(
+                files.items(), page.build_all([*files], seconds, min(2, cores()), progress)
+            ):
+                size = page.write_page(one, file, links, "index.html" if folder else None)
+                built[file.name] = one
+                bar.write(f"{file}  {size / 1e6:.1f} MB, {one.n_states:,} states")
+        except page.CannotBuild as reason:
+            raise CannotStart(str(reason)) from None
+    if folder:
+        page.write_index(folder / "index.html", built)
+        print(f"Open {folder / 'index.html'}")
+
+
+def _shipped() -> Path:
+    """Where llmviz's own notebooks are: in the package, as a wheel holds them, or beside it, as in a clone."""
+    inside = PACKAGE / "notebooks"
+    return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
 
 
 def _lab_options(args: argparse.Namespace) -> list[str]:
@@ -126,11 +221,9 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
 
 def _folder(chosen: Path | None) -> Path:
     """Where the reader works: in the clone itself, else in a folder that now has every notebook."""
-    shipped = PACKAGE / "notebooks"  # as a wheel holds them
-    if not shipped.is_dir():
-        shipped = PACKAGE.parent / "notebooks"
-        if chosen is None:
-            return shipped
+    shipped = _shipped()
+    if chosen is None and shipped.parent != PACKAGE:
+        return shipped
     folder = (chosen or Path(NEW_FOLDER)).expanduser().absolute()
     try:
         copied, kept = copy_notebooks(shipped, folder)

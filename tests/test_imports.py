@@ -56,7 +56,9 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {""},  # the version
+    "cli": {"", "threads", "page"},  # the version; how many cores there are
+    "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
+    "page.write": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
 }
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}

@@ -63,6 +63,7 @@ def test_every_module_imported_outside_the_standard_library_is_a_dependency():
     declared |= {"ipython", "traitlets"}  # come with ipywidgets, which is built on them
     declared |= {"tiktoken_ext"}  # where tiktoken keeps published vocabularies
     declared |= {"jupyter_server"}  # what jupyterlab extends
+    declared |= {"jupyter_core"}  # what jupyter_client stands on
     foreign = {
         (named(path), name.split(".")[0])
         for path in (ROOT / "llmviz").rglob("*.py")

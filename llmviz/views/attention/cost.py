@@ -35,6 +35,7 @@ class Cost(Experiment):
 
     def __init__(self, model: Model, *, lengths: Sequence[int] = LENGTHS):
         super().__init__("Measure on this machine")
+        self.buttons[0].needs_kernel = True  # a page's reader sits at another machine
         self.model, self.timing = model, None
         self.lengths = tuple(n for n in lengths if n + 4 <= model.config.n_ctx)
         axis = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}

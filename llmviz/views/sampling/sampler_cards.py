@@ -63,6 +63,12 @@ class SamplerCards(Picture):
     shapes = Floats(ndim=(2,))
     n_vocab = traitlets.Int(1).tag(sync=True)
 
+    def page_values(self) -> dict[str, list]:
+        """What the page can send, beside orders: one setting after the other, along its line."""
+        ends = {name: (one.min, one.max) for name, one in self.traits()["settings"]._per_key_traits.items()}
+        lines = {name: np.round(np.linspace(low, high, 21), 2).tolist() for name, (low, high) in ends.items()}
+        return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
+
     def steps(self) -> list[tuple[str, float]]:
         """The steps that are on, in their order, as `sampling.chain` takes them."""
         whole = {"top_k": int}

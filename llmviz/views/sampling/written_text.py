@@ -103,6 +103,11 @@ class WrittenText(Picture):
         """The whole text, as ids."""
         return [*self.prompt, *(one.token for one in self.written)]
 
+    def page_values(self) -> dict[str, list]:
+        """What the page can send, beside indices: each rival at each place."""
+        places = range(len(self.prompt), len(self.prompt) + len(self.places)) if self.chooses else ()
+        return {"choice": [[at, rival] for at in places for rival in range(self.n_rivals)]}
+
     def show(
         self, prompt: Sequence[int], places: Sequence[Place] = (), *, marked: Sequence[int] = ()
     ) -> None:

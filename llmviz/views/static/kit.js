@@ -400,7 +400,7 @@ export function plotIn(view, label, ...children) {
 }
 /** Give a plot, and the SVG over it, their size. */
 export function sizePlot(plot, width, height) {
-  setAttributes(plot.querySelector("svg"), { width, height });
+  setAttributes(plot.querySelector("svg"), { width: Math.max(0, width), height }); // drawn in a place without width
   Object.assign(plot.style, { width: `${width}px`, height: `${height}px` });
 }
 

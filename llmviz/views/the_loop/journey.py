@@ -351,6 +351,10 @@ class Journey(Picture):
         self.observe(lambda _: self.show(self._trace), "seed")
         self.follow(source, self.show)
 
+    def page_values(self) -> dict[str, list]:
+        """What the page can send, one turn after the other: as many as a page without a kernel holds."""
+        return {"turn": [1, 2, 3, 4]}
+
     @one_at_a_time
     def show(self, trace: Trace) -> None:
         """Another text's journey, from the same place in it."""

@@ -43,6 +43,7 @@ class VocabularyExplorer(Explorer):
         self.box = typing_box(text, label="Your text", rows=2)
         self.strips = {name: TokenStrip([]) for name in self.tokenizers}
         self.button = button("Fetch GPT-2's vocabulary (1.5 MB, from the internet)")
+        self.button.needs_kernel = True  # no page fetches for its reader
         self.message = ipywidgets.Label()
         self.button.on_click(self._add_gpt2)
         self.box.observe(self._show, "value")

@@ -1,0 +1,166 @@
+"""A notebook as one file that stays alive without a kernel: `llmviz page NOTEBOOK -o FILE`.
+
+The notebook runs in a kernel of its own; there `llmviz.views.rehearsal` computes what its controls can bring about;
+the file holds the cells, the widgets' states and those differences, packed, and `replay.js`, which answers the
+controls in the kernel's place.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from jupyter_client.manager import KernelManager
+from jupyter_core.utils import ensure_event_loop
+
+from llmviz.page.write import html_page, index_page, scripts
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+CELL_PATIENCE = 300  # seconds for one cell
+RUNS = 0.3  # the share of the work that is done when all cells have run
+
+
+class CannotBuild(Exception):
+    """The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """A notebook that has run: its cells with outputs, and all states of its widgets."""
+
+    notebook: nbformat.NotebookNode
+    told: dict
+
+    @property
+    def n_states(self) -> int:
+        """How many states its controls can bring about."""
+        return sum(len(space["states"]) for space in self.told["spaces"])
+
+
+def build(notebook: Path, seconds: float, workers: int, progress: Callable[[float], object]) -> Rehearsed:
+    """Run a notebook, and rehearse its controls.
+
+    seconds: of computing for all of its controls, by so many workers. progress: is told which share is done.
+    Raises CannotBuild.
+    """
+    try:
+        node = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise CannotBuild(f"{notebook} cannot be read as a notebook: {error}") from None
+    code = [cell for cell in node.cells if cell.cell_type == "code"]
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(notebook.parent), stderr=subprocess.DEVNULL)  # what it logs
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=CELL_PATIENCE)
+        for done, cell in enumerate(code):
+            progress(RUNS * done / len(code))
+            cell.outputs = _run(client, cell.source)
+            if failed := [one for one in cell.outputs if one.output_type == "error"]:
+                raise CannotBuild(
+                    f"a cell of {notebook.name} fails with {failed[0].ename}: {failed[0].evalue}\n{cell.source}"
+                )
+        shown = [
+            one.data[VIEW]["model_id"] for cell in code for one in cell.outputs if VIEW in one.get("data", {})
+        ]
+        _rehearsal(client, "from llmviz.views import rehearsal\nawait rehearsal.settle()")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rehearsed.json"
+            _rehearsal(
+                client,
+                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds}, {workers})",
+                lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
+            )
+            return Rehearsed(node, json.loads(path.read_text("utf-8")))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def _run(client, source: str) -> list[nbformat.NotebookNode]:
+    """The outputs of a cell."""
+    outputs: list[nbformat.NotebookNode] = []
+
+    def take(message: dict) -> None:
+        if message["msg_type"] not in ("stream", "display_data", "execute_result", "error"):
+            return
+        new = nbformat.v4.output_from_msg(message)
+        last = outputs[-1] if outputs else None
+        if new.output_type == "stream" and last and last.output_type == "stream" and last.name == new.name:
+            last.text += new.text
+        else:
+            outputs.append(new)
+
+    client.execute_interactive(source, output_hook=take, timeout=CELL_PATIENCE, allow_stdin=False)
+    return outputs
+
+
+def _rehearsal(client, source: str, told: Callable[[str], object] = print) -> None:
+    """Run something of ours in the kernel; an error in it is one here."""
+
+    def take(message: dict) -> None:
+        if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
+            told(message["content"]["text"])
+        elif message["msg_type"] == "error":
+            failed.append(message["content"])
+
+    failed: list[dict] = []
+    client.execute_interactive(source, output_hook=take, timeout=1200, allow_stdin=False, store_history=False)
+    if failed:
+        raise CannotBuild(f"the rehearsal failed with {failed[0]['ename']}: {failed[0]['evalue']}")
+
+
+def build_all(
+    notebooks: list[Path], seconds: float, workers: int, progress: Callable[[float], object]
+) -> Iterator[Rehearsed]:
+    """Build several, so many at a time, in their order; progress is told what is done in units of one page."""
+    done = dict.fromkeys(notebooks, 0.0)
+
+    def tell(notebook: Path, share: float) -> None:
+        done[notebook] = share
+        progress(sum(done.values()))
+
+    def one(notebook: Path) -> Rehearsed:
+        alone = len(notebooks) == 1
+        try:
+            return build(notebook, seconds, workers if alone else 1, lambda share: tell(notebook, share))
+        finally:
+            ensure_event_loop().close()  # jupyter_client has made one for this thread
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(one, notebook) for notebook in notebooks]
+        try:
+            for notebook, future in zip(notebooks, futures):
+                yield future.result()
+                tell(notebook, 1.0)
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def write_page(rehearsed: Rehearsed, file: Path, pages: dict[str, str], index: str | None = None) -> int:
+    """Write a page; returns its bytes. pages: which file a link to another notebook leads to."""
+    return _put(file, html_page(rehearsed.notebook, rehearsed.told, scripts(), pages, index))
+
+
+def write_index(file: Path, pages: dict[str, Rehearsed]) -> int:
+    """Write the page that leads to all others."""
+    return _put(file, index_page({name: one.notebook for name, one in pages.items()}))
+
+
+def _put(file: Path, text: str) -> int:
+    """Whole, or not there at all."""
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file.stat().st_size

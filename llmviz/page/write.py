@@ -1,0 +1,173 @@
+"""A notebook's cells as HTML: text rendered, code folded, outputs, and all that its scripts need, in one file."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import html
+import importlib.resources
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbconvert.filters import Highlight2HTML, ansi2html
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
+
+HERE = Path(__file__).parent
+VIEW = "application/vnd.jupyter.widget-view+json"
+PLOTLY = "application/vnd.plotly.v1+json"
+HEADING = re.compile(r"(#+) ")
+LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
+
+
+@functools.cache
+def scripts() -> dict[str, str]:
+    """The front-ends of ipywidgets and anywidget, as they lie in the packages that are installed; and plotly's."""
+    files = importlib.resources.files
+    return {
+        "ipywidgets": (files("widgetsnbextension") / "static" / "extension.js").read_text("utf-8"),
+        "anywidget": (files("anywidget") / "nbextension" / "index.js").read_text("utf-8"),
+        "plotly": (files("plotly") / "package_data" / "plotly.min.js").read_text("utf-8"),
+    }
+
+
+@dataclass
+class Fold:
+    """What stands under a heading that is folded up; the page itself is one of depth 0."""
+
+    depth: int
+    summary: str = ""
+    parts: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        inner = "\n".join(self.parts)
+        return f'<details class="fold">\n<summary>{self.summary}</summary>\n{inner}\n</details>'
+
+
+def html_page(
+    notebook: nbformat.NotebookNode,
+    told: dict,
+    sources: dict[str, str],
+    pages: dict[str, str],
+    index: str | None,
+) -> str:
+    """The whole file."""
+    body = "\n".join(_body(notebook, pages))
+    needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
+    n = sum(len(space["states"]) for space in told["spaces"])
+    note = (HERE / "note.html").read_text("utf-8").replace("{n}", f"{n:,}")
+    home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
+    return _document(
+        title_of(notebook),
+        f"{home}<main>\n{note}\n{body}\n</main>",
+        f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **told})}</script>\n'
+        f"<script>{(HERE / 'replay.js').read_text('utf-8')}</script>",
+    )
+
+
+def index_page(pages: dict[str, nbformat.NotebookNode]) -> str:
+    """Links to all pages, by file, with their titles and first sentences."""
+    rows = []
+    for file, notebook in pages.items():
+        first = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
+        about = re.search(r"\*\*(.+?)\*\*", first, re.DOTALL)
+        rows.append(
+            f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a>'
+            f"<p>{html.escape(about[1]) if about else ''}</p></li>"
+        )
+    return _document("llmviz", f'<main><h1>llmviz</h1><ul class="pages">{"".join(rows)}</ul></main>', "")
+
+
+def title_of(notebook: nbformat.NotebookNode) -> str:
+    """Its first heading."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := re.match(r"# (.+)", cell.source)):
+            return found[1].strip()
+    return "llmviz"
+
+
+def _document(title: str, body: str, end: str) -> str:
+    theme = (
+        "{ const light = !matchMedia('(prefers-color-scheme: dark)').matches;"
+        " document.body.dataset.jpThemeLight = light;"
+        " document.documentElement.dataset.theme = light ? 'light' : 'dark'; }"
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<link rel="icon" href="data:,">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{(HERE / 'page.css').read_text('utf-8')}</style>\n</head>\n"
+        f"<body>\n<script>{theme}</script>\n{body}\n{end}\n</body>\n</html>\n"
+    )
+
+
+def _packed(thing: dict) -> str:
+    text = json.dumps(thing, ensure_ascii=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def _body(notebook: nbformat.NotebookNode, pages: dict[str, str]) -> Iterator[str]:
+    """All cells in their order, folds folded."""
+    open_: list[Fold] = [Fold(0)]
+
+    def close(depth: int) -> None:
+        while len(open_) > 1 and open_[-1].depth >= depth:
+            fold = open_.pop()
+            open_[-1].parts.append(str(fold))
+
+    for cell in notebook.cells:
+        heading = HEADING.match(cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            close(len(heading[1]))
+            if cell.metadata.get("jp-MarkdownHeadingCollapsed"):
+                first, _, rest = cell.source.partition("\n")
+                open_.append(Fold(len(heading[1]), _markdown(first, pages)))
+                if rest.strip():
+                    open_[-1].parts.append(_markdown(rest, pages))
+                continue
+        open_[-1].parts.append(_markdown(cell.source, pages) if cell.cell_type == "markdown" else _code(cell))
+    close(1)
+    yield from open_[0].parts
+
+
+def _markdown(source: str, pages: dict[str, str]) -> str:
+    def link(found: re.Match) -> str:
+        page = pages.get(found[1])
+        return f'<a href="{html.escape(page)}{found[2] or ""}">{found[3]}</a>' if page else found[3]
+
+    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(source))}</section>'
+
+
+def _code(cell: nbformat.NotebookNode) -> str:
+    """The code, folded where the notebook hides it, and under it what it has put out."""
+    code = Highlight2HTML(pygments_lexer="python3")(cell.source)
+    tags = cell.metadata.get("tags", [])
+    if not {"by-hand", "deeper", "exercise"} & {*tags} or cell.metadata.get("jupyter", {}).get(
+        "source_hidden"
+    ):
+        code = f'<details class="code"><summary>code</summary>{code}</details>'
+    outputs = "".join(_output(one) for one in cell.get("outputs", []))
+    return f'<section class="cell">{code}<div class="outputs">{outputs}</div></section>'
+
+
+def _output(output: nbformat.NotebookNode) -> str:
+    if output.output_type == "stream":
+        return f"<pre>{ansi2html(output.text)}</pre>"
+    data = output.get("data", {})
+    if VIEW in data:
+        return f'<div class="widget" data-widget="{data[VIEW]["model_id"]}"></div>'
+    if PLOTLY in data:
+        figure = html.escape(json.dumps(data[PLOTLY], separators=(",", ":")))
+        return f'<div class="plotly" data-plotly="{figure}"></div>'
+    if "image/svg+xml" in data:
+        return data["image/svg+xml"]
+    if "image/png" in data:
+        said = html.escape(data.get("text/plain", ""))
+        return f'<img alt="{said}" src="data:image/png;base64,{data["image/png"].strip()}">'
+    if "text/html" in data:
+        return data["text/html"]
+    return f"<pre>{ansi2html(data.get('text/plain', ''))}</pre>"

@@ -1,0 +1,228 @@
+"""Pages without a kernel in a real browser: opened from a file, offline, and held to what a kernel gives."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from test_page import notebook, rehearsed  # noqa: F401 (fixtures)
+
+from llmviz import page
+from llmviz.views import Prompt
+from llmviz.views.sampling import TemperatureExplorer
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_sampling.ipynb"
+
+
+@pytest.fixture(scope="session")
+def sampling(model):
+    """Notebook 6, rehearsed for a short time."""
+    (built,) = page.build_all([NOTEBOOK], 30, 2, lambda _: None)
+    return built
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """`opened(rehearsed)`: its page, from a file, offline; afterwards nothing was asked for, and nothing went wrong."""
+    contexts, wrong = [], []
+
+    def open_(built, width: int = 1100, scheme: str = "light"):
+        file = tmp_path / "page.html"
+        page.write_page(built, file, {})
+        context = browser.new_context(
+            offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
+        )
+        contexts.append(context)
+        one = context.new_page()
+        one.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        one.on("pageerror", lambda error: wrong.append(str(error)))
+        one.on(
+            "request",
+            lambda request: request.url.startswith(("file:", "blob:", "data:")) or wrong.append(request.url),
+        )
+        one.goto(file.as_uri())
+        one.wait_for_function("'ready' in document.body.dataset")
+        return one
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def settle(one) -> None:
+    """All moves are answered, and drawn."""
+    one.evaluate("replay.settled().then(() => new Promise(requestAnimationFrame))")
+
+
+def show_all(one) -> None:
+    for button in one.get_by_role("button", name="Show me").all()[::-1]:
+        button.click()
+    settle(one)
+
+
+# ---- the small notebook --------------------------------------------------------------------------------------
+
+
+def test_sliders_and_boxes_move_together(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    label = one.locator(".widget-label", has_text="+")
+    expect(label).to_have_text("2+1")
+    a, b = one.get_by_role("slider").all()[:2]
+    a.press("ArrowRight")
+    settle(one)
+    expect(label).to_have_text("3+1")
+    b.press("End")
+    settle(one)
+    expect(label).to_have_text("3+3")
+    one.get_by_role("checkbox").check()
+    settle(one)
+    expect(label).to_have_text("3+3!")
+    a.press("Home")
+    settle(one)
+    expect(label).to_have_text("0+3!")
+
+
+def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    step, back = one.get_by_role("button", name="step"), one.get_by_role("button", name="back")
+    count = step.locator("xpath=..").locator(".widget-label")
+    expect(back).to_be_disabled()
+    for n in (1, 2, 3):
+        step.click()
+        settle(one)
+        expect(count).to_have_text(str(n))
+    back.click()
+    settle(one)
+    expect(count).to_have_text("2")
+    expect(one.get_by_role("button", name="wrong")).to_be_disabled()
+    assert one.locator(".needs-kernel").all_inner_texts() == ["needs a kernel", "another text needs a kernel"]
+    one.get_by_role("button", name="never").click()  # it was tried, and never ended
+    settle(one)
+    expect(one.locator(".told", has_text="not computed")).to_be_visible()
+    expect(one.get_by_role("button", name="fast")).to_have_class(re.compile("mod-active"))
+
+
+def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    card = one.locator("figure.lv-predict")
+    picture = one.locator(".widget-label", has_text="six sevens")
+    expect(picture).to_be_hidden()
+    expect(card).not_to_contain_text("It is 42")
+    card.locator("input.lv-number").fill("40")
+    card.get_by_role("button", name="Commit").click()
+    expect(card).to_contain_text("You said 40. It is 42: you were 2 too low.")
+    expect(picture).to_be_visible()
+    card.get_by_role("button", name="Guess again").click()
+    expect(card).not_to_contain_text("It is 42")
+    expect(picture).to_be_hidden()
+    card.get_by_role("button", name="Show me").click()
+    expect(card).to_contain_text("It is 42.")
+
+
+def test_a_fold_opens_and_print_shows_the_core(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    inside = one.get_by_text("in the fold")
+    expect(inside).to_be_hidden()
+    one.get_by_text("Deeper").click()
+    expect(inside).to_be_visible()
+    one.emulate_media(media="print")
+    expect(inside).to_be_hidden()
+    expect(one.locator(".note")).to_be_hidden()
+    expect(one.get_by_role("heading", name="The end")).to_be_visible()
+
+
+# ---- notebook 6 ----------------------------------------------------------------------------------------------
+
+
+def test_each_place_of_the_temperature_shows_what_a_kernel_gives(opened, sampling, model):
+    one = opened(sampling)
+    show_all(one)
+    explorer = TemperatureExplorer(Prompt(model, "On a rainy day I like to"))
+    slider = one.locator(".lv-explorer", has=one.get_by_role("button", name="T = 10")).last
+    handle, bars = slider.get_by_role("slider").first, slider.locator("figure.lv-next_token_bars")
+    said = slider.locator(".lv-told")
+    seen = set()
+    for key in ["Home", *["ArrowRight"] * 30, "End", *["ArrowLeft"] * 10]:
+        handle.press(key)
+        settle(one)
+        temperature = float(handle.get_attribute("aria-valuetext") or handle.get_attribute("aria-valuenow"))
+        explorer.temperature.value = temperature
+        expect(said).to_have_text(explorer.told.sentences[0])
+        expect(bars).to_have_attribute("aria-label", explorer.bars.summary)
+        seen.add(temperature)
+    assert {0, 10} <= seen
+    assert len(seen) >= 20
+
+
+def test_every_state_that_was_computed_can_be_reached_and_left(opened, sampling):
+    """Move each control through its values: it stands where it was sent, and everything comes back to the start."""
+    one = opened(sampling)
+    moved = one.evaluate(
+        """async () => {
+            let moved = 0;
+            const wrong = [];
+            const reset = async (space) => { if (space.at !== 0) await space.go(0, false); };
+            const seen = (control) => replay.manager.get_model(control.id).then((model) => model.get(control.trait));
+            for (const { space, control } of replay.spaces.values()) {
+                await reset(space);
+                for (const [v, value] of control.values.entries()) {
+                    const state = space.told.reach[`${control.index}=${v}`];
+                    if (state === undefined || control.kind === "event") continue;
+                    await space.move(control, value);
+                    if (space.at !== state) wrong.push([control.trait, value, space.at, state]);
+                    const now = await seen(control);
+                    const sorted = (x) => JSON.stringify(Array.isArray(x) ? [...x].sort() : x);
+                    const same = sorted(now) === sorted(value) || Math.abs(now - value) <= 1e-9;
+                    if (!same) wrong.push([control.trait, value, now]);
+                    await reset(space);
+                    moved += 1;
+                }
+            }
+            return { moved, wrong };
+        }"""
+    )
+    assert moved["wrong"] == []
+    assert moved["moved"] > 100
+
+
+def test_two_controls_that_were_not_computed_together_are_not_shown_together(opened, sampling):
+    one = opened(sampling)
+    result = one.evaluate(
+        """async () => {
+            for (const { space } of replay.spaces.values()) {
+                const alone = space.controls.filter((c) => c.kind !== "probe" && c.kind !== "event");
+                for (const a of alone) for (const b of alone) {
+                    const [v, w] = [a, b].map((c) => c.values.findIndex((_, i) => space.told.reach[`${c.index}=${i}`]));
+                    const [low, high] = a.index < b.index ? [[a, v], [b, w]] : [[b, w], [a, v]];
+                    const key = `${low[0].index}=${low[1]};${high[0].index}=${high[1]}`;
+                    if (a === b || v < 0 || w < 0 || key in space.told.reach || b.kind !== "pick") continue;
+                    await space.move(a, a.values[v]);
+                    await space.move(b, b.values[w]);
+                    const told = space.outlets.map((one) => one.textContent).join("");
+                    return { at: space.at, alone: space.told.reach[`${b.index}=${w}`], told };
+                }
+            }
+            return null;
+        }"""
+    )
+    assert result is not None
+    assert result["at"] == result["alone"]
+    assert "back at its start" in result["told"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_scrolling_sideways(opened, sampling, scheme):
+    one = opened(sampling, width=400, scheme=scheme)
+    show_all(one)
+    assert one.evaluate("document.documentElement.scrollWidth") <= 400
+    figure = one.locator("figure.llmviz").first
+    assert figure.get_attribute("data-lv-theme") == scheme
+    one.locator(".switch-theme").click()
+    expect(figure).to_have_attribute("data-lv-theme", {"light": "dark", "dark": "light"}[scheme])
+
+
+def test_the_page_is_small(sampling, tmp_path):
+    assert page.write_page(sampling, tmp_path / "page.html", {}) < 8_000_000
+    assert json.dumps(sampling.told["spaces"])

@@ -1,0 +1,246 @@
+"""Pages without a kernel: what a rehearsal finds, what it leaves out, and how the file is written."""
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from llmviz import cli, page
+from llmviz.page.write import html_page, scripts
+
+# A notebook of ordinary widgets, each with a way of its own.
+CELLS = [
+    "import ipywidgets as w, time\nfrom IPython.display import display",
+    """
+a, b, tick = w.IntSlider(2, 0, 4, description="a"), w.IntSlider(1, 0, 3, description="b"), w.Checkbox(False)
+sum_ = w.Label()
+def add(_=None):
+    sum_.value = f"{a.value}+{b.value}{'!' if tick.value else ''}"
+for one in (a, b, tick):
+    one.observe(add, "value")
+add()
+w.VBox([a, b, tick, sum_])
+""",
+    """
+count, step, back, n = w.Label("0"), w.Button(description="step"), w.Button(description="back"), [0]
+def move(by):
+    n[0] += by
+    count.value = str(n[0])
+    back.disabled = n[0] == 0
+back.disabled = True
+step.on_click(lambda _: move(1))
+back.on_click(lambda _: move(-1))
+w.HBox([step, back, count])
+""",
+    """
+slow, wrong, ok = w.ToggleButtons(options=["fast", "never"]), w.Button(description="wrong"), w.Button(description="ok")
+def work(change):
+    while slow.index == 1:
+        pass
+slow.observe(work, "index")
+wrong.on_click(lambda _: 1 / 0)
+w.VBox([slow, wrong, w.Text("typed")])
+""",
+    """
+from llmviz import views
+views.Predict("What is 6 × 7?", answer=42, low=0, high=50, then=w.Label("</script><b>six sevens</b>"))
+""",
+    """
+from llmviz.views.kit.token_strip import TokenStrip
+strip, said = TokenStrip(pieces=["a", "b", "c"]), w.Label()
+strip.observe(lambda change: setattr(said, "value", f"{change['new']}"), "selected")
+alone = TokenStrip(pieces=["x", "y"])
+w.VBox([strip, said, alone])
+""",
+    "print('1 < 2')",
+]
+
+
+@pytest.fixture(scope="session")
+def notebook(tmp_path_factory) -> Path:
+    """The cells, with a title and a fold."""
+    v4 = nbformat.v4
+    cells = [
+        v4.new_markdown_cell("# Ordinary & small\n\nSee [the other](other.ipynb) and [none](none.ipynb).")
+    ]
+    cells += [v4.new_code_cell(source) for source in CELLS]
+    cells.append(v4.new_markdown_cell("## Deeper", metadata={"jp-MarkdownHeadingCollapsed": True}))
+    cells.append(v4.new_markdown_cell("in the fold"))
+    cells.append(v4.new_markdown_cell("## The end"))
+    path = tmp_path_factory.mktemp("page") / "small.ipynb"
+    nbformat.write(v4.new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def rehearsed(notebook):
+    """It has run, and its controls are rehearsed."""
+    shares = []
+    (built,) = page.build_all([notebook], 60, 2, shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    return built
+
+
+class Told:
+    """What was rehearsed, by the names of the controls."""
+
+    def __init__(self, told: dict):
+        self.told = told
+
+    def value(self, number: int):
+        return json.loads(self.told["values"][number])
+
+    def space(self, label: str) -> dict:
+        """The space with a control, button or picture so called."""
+        for space in self.told["spaces"]:
+            names = [
+                self.name(one) for one in [*(control[0] for control in space["controls"]), *space["buttons"]]
+            ]
+            if label in names:
+                return space
+        raise AssertionError(f"no control called {label}")
+
+    def name(self, widget: str) -> str:
+        state = self.told["widgets"][widget]
+        return self.value(state["description"]) if "description" in state else self.value(state["caption"])
+
+    def shown(self, space: dict, state: int, trait: str = "value") -> list:
+        """What has changed in a state, of one trait."""
+        return [self.value(number) for _, name, number in space["states"][state]["changed"] if name == trait]
+
+
+@pytest.fixture
+def told(rehearsed) -> Told:
+    return Told(rehearsed.told)
+
+
+def test_every_combination_of_small_controls_is_what_the_handler_makes_of_it(told):
+    space = told.space("a")
+    values = [told.value(control[3]) for control in space["controls"]]
+    assert [sorted(one) for one in values] == [[0, 1, 3, 4], [0, 2, 3], [True]]
+    assert len(space["reach"]) == 5 * 4 * 2
+    for key, state in space["reach"].items():
+        now = [2, 1, False]
+        for pair in filter(None, key.split(";")):
+            control, value = map(int, pair.split("="))
+            now[control] = values[control][value]
+        label = f"{now[0]}+{now[1]}{'!' if now[2] else ''}"
+        assert label in told.shown(space, state) or key == ""
+
+
+def test_a_button_is_pressed_again_and_again_and_back(told):
+    space = told.space("step")
+    step, back = space["buttons"]
+    at = 0
+    for n in range(1, 11):
+        before, at = at, space["press"][str(at)][step]
+        assert str(n) in told.shown(space, at)
+        assert space["press"][str(at)][back] == before
+
+
+def test_what_never_ends_and_what_fails_is_left_out(told):
+    space = told.space("wrong")
+    assert space["reach"] == {"": 0}
+    assert space["press"] == {}
+    assert any("ZeroDivisionError" in error for error in space["failed"].values())
+
+
+def test_a_picture_that_somebody_hears_has_states_and_another_needs_none(told):
+    space = next(one for one in told.told["spaces"] if one["free"])
+    assert len(space["free"]) == 1
+    labels = {label for n in range(1, len(space["states"])) for label in told.shown(space, n)}
+    assert labels == {"0", "1", "2"}
+
+
+def test_a_card_tells_each_guess_its_own_sentence(told):
+    (card,) = told.told["cards"].values()
+    assert told.value(card["hidden"]["told"]) == ""
+    assert told.value(card["shown"]["told"]) == "It is 42."
+    assert len(card["told"]) == 51
+    assert told.value(card["told"]["40.0"]) == "You said 40. It is 42: you were 2 too low."
+
+
+def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
+    file = tmp_path / "small.html"
+    size = page.write_page(rehearsed, file, {"other": "other.html"}, "index.html")
+    text = file.read_text("utf-8")
+    assert size == file.stat().st_size < 8_000_000
+    assert [path.name for path in tmp_path.iterdir()] == ["small.html"]
+    assert "<title>Ordinary &amp; small</title>" in text
+    assert '<a href="other.html">the other</a>' in text
+    assert "none.ipynb" not in text
+    assert "1 &lt; 2" in text
+    fold = re.search(r'<details class="fold">.*?</details>', text, re.DOTALL)[0]
+    assert "in the fold" in fold
+    assert "The end" not in fold
+    packed = re.search(r'<script type="text/plain" id="packed">([\w+/=]+)</script>', text)[1]
+    held = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert held["scripts"].keys() == {
+        "ipywidgets",
+        "anywidget",
+    }  # no plotly where there is none of its figures
+    assert "six sevens" in json.dumps(held["values"])
+    loads = re.findall(r"""<(?:script|img|link|iframe)[^>]*(?:src|href)=["']([^"']+)""", text)
+    assert [one for one in loads if not one.startswith("data:")] == []
+
+
+def test_a_plotly_figure_brings_its_script():
+    figure = {"data": [], "layout": {"title": {"text": "</script>"}}}
+    output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
+    cell = nbformat.v4.new_code_cell("figure", outputs=[output])
+    told = {"widgets": {}, "spaces": [], "cards": {}, "values": []}
+    text = html_page(nbformat.v4.new_notebook(cells=[cell]), told, scripts(), {}, None)
+    assert "&lt;/script&gt;" in text
+    assert 1_500_000 < len(text) < 4_000_000
+
+
+# ---- the command -------------------------------------------------------------------------------------------
+
+
+def refused(capsys, *argv: str) -> str:
+    assert cli.main(["page", *argv]) == 2
+    error = capsys.readouterr().err.splitlines()
+    (said,) = [line for line in error if line.startswith("llmviz: ")]
+    return said
+
+
+def test_what_is_no_notebook_is_refused_before_anything_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "build_all", lambda *_: pytest.fail("it ran"))
+    assert "neither a notebook" in refused(capsys, str(tmp_path / "missing.ipynb"))
+    assert "no notebook in" in refused(capsys, str(tmp_path))
+    notebook = tmp_path / "one.ipynb"
+    notebook.write_text("{}")
+    assert "should end in .html" in refused(capsys, str(notebook), "-o", str(notebook))
+    assert notebook.read_text() == "{}"
+    with pytest.raises(SystemExit):
+        cli.main(["page", str(notebook), "--seconds", "soon"])
+
+
+def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_path):
+    broken, failing = tmp_path / "broken.ipynb", tmp_path / "failing.ipynb"
+    broken.write_text("not JSON")
+    assert "cannot be read as a notebook" in refused(capsys, str(broken), "-o", str(tmp_path / "page.html"))
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), failing)
+    assert "ZeroDivisionError" in refused(capsys, str(failing), "-o", str(tmp_path / "page.html"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "failing.ipynb"]
+
+
+def test_a_folder_becomes_pages_with_an_index(capsys, tmp_path, monkeypatch, rehearsed):
+    (tmp_path / "in").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "in" / f"{name}.ipynb").write_text("{}")
+    monkeypatch.setattr(page, "build_all", lambda notebooks, *_: [rehearsed for _ in notebooks])
+    assert cli.main(["page", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "index.html",
+        "one.html",
+        "two.html",
+    ]
+    index = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert '<a href="one.html">Ordinary &amp; small</a>' in index
+    assert '<a href="index.html">' in (tmp_path / "out" / "two.html").read_text("utf-8")
