@@ -31,7 +31,7 @@ def texts_of(name: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_text_is_long_enough_to_learn_from_and_short_enough_to_ship(name):
     text = read(name)
-    assert {"bedtime stories": 140_000, "recipes": 85_000}.get(name, 200_000) <= len(text) <= 400_000
+    assert 200_000 <= len(text) <= 400_000
     assert sum(c.isascii() for c in text) > 0.99 * len(text)
     assert len(texts_of(name)) > 10
 
@@ -207,6 +207,7 @@ def test_a_whole_recipe():
     flour, eggs = STEPS + " Mix the flour.", STEPS.replace("flour", "flour\n- 2 eggs") + " Mix the eggs."
     assert recipe_text_fault(flour) is None
     assert recipe_text_fault(eggs) == "raw eggs"
+    assert recipe_text_fault(f"{eggs}\n2. Put the cookies with baking soda on a baking sheet.") == "raw eggs"
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 400 degrees.") is None
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 700 degrees.") == "too hot"
 

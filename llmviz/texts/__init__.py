@@ -16,7 +16,7 @@ MAX_LENGTH = 400_000
 
 
 def read(name: str) -> str:
-    """A text of 85,000 to 400,000 characters, its parts separated by blank lines.
+    """A text of 200,000 to 400,000 characters, its parts separated by blank lines.
 
     ValueError if there is no such text. FileNotFoundError where this Python lacks its manual or its library's source.
     """

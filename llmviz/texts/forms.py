@@ -148,8 +148,10 @@ COUNTED = re.compile(
     "apple|banana|carrot|lemon|tomato|potato|pea|bean|onion|noodle|mushroom|lentil|cucumber|egg|pear|peach|orange|plum"
     "|olive|peanut|oat|.*berry|cherry"
 )
-HEATED = re.compile(
-    r"\b(cook|bak|boil|fry|fried|heat|oven|skillet|simmer|toast|grill|microwave)", re.IGNORECASE
+HEATED = re.compile(  # cookies, baking soda and a baking dish are cold
+    r"\b(cook(?!ie)|bak(e[ds]?|ing(?! (soda|powder|dish|pan|sheet|tray)))\b|boil|fry|fried|heat|oven|skillet|simmer"
+    r"|toast|grill|microwave)",
+    re.IGNORECASE,
 )
 MEALS = (
     "breakfast|lunch|dinner|a snack|a cold day|a warm day|a picnic|a party|Sunday morning|the whole family"
