@@ -143,6 +143,15 @@ def sampling(lab: Lab) -> None:
     save(tree, "06_sampling")
 
 
+def differences(lab: Lab) -> None:
+    lab.page.get_by_role("button", name="Show me").nth(1).click()
+    train = lab.page.get_by_role("button", name="train", exact=True).first
+    train.scroll_into_view_if_needed()
+    train.click()
+    expect(lab.page.get_by_text(re.compile(r"^step 600: ")).first).to_be_visible(timeout=600_000)
+    save(output_of(drawn(lab, "line_plot")), "07_differences")
+
+
 # What is worth a picture in each notebook.
 TELLING = {
     "00_the_loop": the_loop,
@@ -152,6 +161,7 @@ TELLING = {
     "04_attention": attention,
     "05_ffn": ffn,
     "06_sampling": sampling,
+    "07_differences": differences,
 }
 
 
