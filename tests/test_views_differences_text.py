@@ -9,7 +9,7 @@ import pytest
 from llmviz import ops, training
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
-from llmviz.views.differences import opened
+from llmviz.views.differences import opened, whose
 from llmviz.views.differences.learner import OWN, Learner, longest_copy, read
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
@@ -259,8 +259,12 @@ def test_a_gradient_is_a_slope(noise):
     assert one.numbers.place(0) == "the table of embeddings"
     assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
     assert one.numbers.place(int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
+    height = one.curves.y_max - one.curves.y_min
     one.blind.click()
     assert f"Number {one.number.value:,}" in repr(one.told)
+    assert one.curves.y_max - one.curves.y_min == pytest.approx(
+        height
+    )  # a number that matters less looks flat
 
 
 def test_all_numbers_together(noise):
@@ -289,7 +293,8 @@ def test_the_writer_is_told_by_surprise():
     view.card.change(guess=0, committed=True)
     assert view.card.answer == order.index(0)
     assert view.surprise.argmin(axis=1).tolist() == order
-    assert "of both texts" in repr(view.found)
+    assert view.lead.min() > 0
+    assert repr(view.found).count("Its writer is less surprised") == 2
     for i, (who, tokens) in enumerate(view.written):
         strip = view.strips[i][who]
         bits = -np.log2(strip.weights[1:])
@@ -297,6 +302,15 @@ def test_the_writer_is_told_by_surprise():
         assert bits.sum() / len(own_text.encode()) == pytest.approx(view.surprise[i, who], rel=1e-4)
     view.go.click()
     assert not view.card.committed
+
+
+def test_a_tie_goes_to_nobody():
+    view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT))
+    view.go.click()
+    view.card.change(guess=0, committed=True)
+    assert view.lead.tolist() == [0, 0]
+    assert repr(view.found).count("Both are surprised alike.") == 2
+    assert whose.led(-0.1) == "Its writer is more surprised, by 0.10."
 
 
 def test_nothing_to_compare_is_said():
@@ -333,6 +347,8 @@ def test_the_map_follows_the_training():
     view.step.value = 0
     assert "after 0 steps" in view.flat.caption
     assert not np.array_equal(places, view.flat.places)
+    view.step.value = 1
+    assert f") {view.share():.0f}" in repr(view.told).replace("\u202f", " ")
 
 
 def test_the_heads_habits_over_the_steps():
