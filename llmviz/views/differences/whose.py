@@ -90,7 +90,9 @@ class WhichIsWhose(Explorer):
         for i, (who, own) in enumerate(self.written):
             text = self.models[who].tokenizer.decode(own)
             for j, model in enumerate(self.models):
-                tokens = own if j == who else model.tokenizer.encode(text)[: model.config.n_ctx]
+                tokens = model.tokenizer.encode(text)[
+                    : model.config.n_ctx
+                ]  # the writer, too: a draw may cut it oddly
                 bits, self.surprise[i, j] = surprise_of(model, tokens)
                 reader = f"model {'AB'[j]}, which learned from: {self.names[j]}"
                 self.strips[i][j].change(
