@@ -169,7 +169,7 @@ def known(model, shorts=SHORTS, steps=200) -> Measured:
     values = each(
         shorts, lambda *one: np.mean([now.loss * BITS for now in trained_on_little(*one, steps)[1][-2:]])
     )
-    return Measured("The training text's falls towards nothing", values, "bits", lambda v: v < 1)
+    return Measured("The training text's falls towards nothing", values, "bits", lambda v: v < 0.2)
 
 
 def copies(model, shorts=SHORTS, steps=200) -> Measured:
@@ -366,27 +366,37 @@ def test_learning(model):
     assert left_to_learn(model).agree == len(RUNS)
     early, late = words_early(model).values, words(model).values
     assert all(late[run] > early[run] + 15 for run in late)
+    assert 5 < min(early.values()) < max(early.values()) < 67.5
+    least = {"bedtime stories": 94, "recipes": 94, "python manual": 60, "python source": 40}
+    assert all(share > least[run.partition(",")[0]] - 0.5 for run, share in late.items())
+    people = words_held_out(model)
+    assert 88 < people.lowest < people.highest < 98.5
 
 
 @pytest.mark.slow
 def test_by_heart(model):
     assert known(model).agree == len(SHORTS)
-    assert rises(model).agree >= 0.75 * len(SHORTS)
-    assert copies(model).lowest > copies_of_long(model).highest
+    again, short, long = rises(model), copies(model), copies_of_long(model)
+    assert 0.85 < again.lowest < again.highest < 3.65
+    assert 124 < short.lowest < short.highest < 320
+    assert 14.5 < long.lowest < long.highest < 57.5
 
 
 @pytest.mark.slow
 def test_the_writer_is_the_less_surprised(model):
-    measured = whose(model)
-    assert measured.agree == len(measured.values)
+    for measured in whose(model), same_text(model):
+        assert measured.agree == len(measured.values)
 
 
 @pytest.mark.slow
 def test_what_lies_near_what(model):
-    assert kinds_before(model).agree == kinds_after(model).agree == len(RUNS)
+    assert kinds_before(model).highest < 5.5
+    after = kinds_after(model)
+    assert 45.5 < after.lowest < after.highest < 60.5
 
 
 @pytest.mark.slow
 def test_heads(model):
     assert previous_token_grows(model).agree == it_grows_most(model).agree == len(RUNS)
-    assert no_induction(model).agree == no_copying(model).agree == len(RUNS)
+    assert no_induction(model).highest < 15.5
+    assert no_copying(model).highest < 0.25

@@ -90,9 +90,8 @@ class WhichIsWhose(Explorer):
         for i, (who, own) in enumerate(self.written):
             text = self.models[who].tokenizer.decode(own)
             for j, model in enumerate(self.models):
-                tokens = model.tokenizer.encode(text)[
-                    : model.config.n_ctx
-                ]  # the writer, too: a draw may cut it oddly
+                # The writer, too, reads it as its tokenizer cuts it: the tokens it drew may be odd ones.
+                tokens = model.tokenizer.encode(text)[: model.config.n_ctx]
                 bits, self.surprise[i, j] = surprise_of(model, tokens)
                 reader = f"model {'AB'[j]}, which learned from: {self.names[j]}"
                 self.strips[i][j].change(
