@@ -9,7 +9,7 @@ import pytest
 from llmviz import ops, training
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
-from llmviz.views.differences import opened
+from llmviz.views.differences import opened, whose
 from llmviz.views.differences.learner import OWN, Learner, longest_copy, read
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
@@ -40,7 +40,22 @@ def test_a_text_of_ones_own_is_typed_or_a_file(tmp_path):
     assert read(OWN, str(file)).text == "Grüße\n" * 3
     assert read(OWN, " typed ").text == "typed"
     assert read(OWN, "typed", letters=3).text == "typ"
-    assert read(OWN, str(tmp_path)).text == str(tmp_path)  # a folder is no file
+    assert read(OWN, "x" * 300).text == "x" * 300  # longer than a file's name can be
+
+
+@pytest.mark.parametrize(
+    "typed", ["/no/such/book.txt", "~/none", "~nobody/none", "./x", "../x", "C:\\x", "book.md", "/\0"]
+)
+def test_a_path_where_no_file_is_leaves_the_trained_model(typed):
+    made = own(TEXT, steps=1)
+    made.train.click()
+    for told in (typed, "two words"):
+        before = made.kept, made.learned, made.finished, made.history.sentences
+        made.own.value = told
+        made.train.click()
+        assert "The trained model stays as it was." in made.told.sentences
+        assert (made.kept, made.learned, made.finished, made.history.sentences) == before
+    assert "file" in read(OWN, typed).told
 
 
 @pytest.mark.parametrize("typed", ["", "  \n"])
@@ -68,8 +83,8 @@ def test_a_text_that_is_too_short_is_a_sentence(typed):
 
 
 def test_longest_copy():
-    assert longest_copy("xxabcdyy", "abcde abc") == 4
-    assert longest_copy("", "abc") == 0
+    assert longest_copy("xxabcdyy", "abcde abc") == "abcd"
+    assert longest_copy("", "abc") == ""
 
 
 # --- training ---
@@ -89,7 +104,8 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     copied = longest_copy(
         made.model.tokenizer.decode(learners.write(made.model, "\n", n=100))[1:], made.learned
     )
-    assert f"it learned from: {copied} letters" in repr(made.told)
+    assert f"what it learned from has {len(copied)};" in repr(made.told)
+    assert f"“{' '.join(copied.split())}”" in repr(made.told)
 
 
 def test_another_start_writes_all_sentences_again():
@@ -132,8 +148,15 @@ def test_pause_go_on_stop():
         await until(lambda: made.progress.value > step / 400)
         assert made.curves.x[0] == 0  # the same training
         made.end.click()
-        assert (made.train.description, made.finished) == ("train", True)
+        assert (made.train.description, made.finished) == ("train", False)
         assert step < made.kept[-1].step < 400
+        assert "Stopped." in made.told.sentences
+        made.train.click()
+        await until(lambda: made.curves.x is not None and len(made.curves.x) > 1)
+        made.train.click()
+        made.end.click()  # while it was paused
+        assert "Stopped." in made.told.sentences
+        assert "Paused." not in made.told.sentences
         made.close()
 
     in_a_loop(story)
@@ -175,10 +198,34 @@ def test_a_bet_is_settled_when_the_model_is_trained():
     assert made.layout.display == "none"
     bet.card.change(guess=3, committed=True)
     assert made.layout.display == ""
-    assert bet.card.told == "The answer comes when the model is trained."
+    assert bet.card.told == "The answer comes after all 1 steps."
     made.train.click()
     assert bet.card.answer == pytest.approx(made.curves.values[1, -1])
     assert bet.card.told.startswith("You said 3.")
+
+
+def test_a_stopped_training_gives_no_verdict():
+    async def story():
+        made = own(TEXT, steps=400)
+        bet = pictures.Bet("?", ["low", "level", "rises"], learner=made, answer=pictures.apart, then=made)
+        bet.card.change(guess=1, committed=True)
+        made.train.click()
+        await until(lambda: made.curves.x is not None and len(made.curves.x) > 1)
+        made.end.click()
+        assert bet.card.answer is None
+        assert bet.card.told == "The answer comes after all 400 steps."
+        assert f"Step {made.kept[-1].step} of 400" in repr(made.told)
+        made.close()
+
+    in_a_loop(story)
+
+
+def test_another_seed_is_another_noise():
+    one, other = own(TEXT, steps=1), own(TEXT, steps=1)
+    other.seed.value = 1
+    one.train.click()
+    other.train.click()
+    assert one.kept[0].held_out != other.kept[0].held_out
 
 
 @pytest.mark.parametrize(
@@ -212,8 +259,12 @@ def test_a_gradient_is_a_slope(noise):
     assert one.numbers.place(0) == "the table of embeddings"
     assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
     assert one.numbers.place(int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
+    height = one.curves.y_max - one.curves.y_min
     one.blind.click()
     assert f"Number {one.number.value:,}" in repr(one.told)
+    assert one.curves.y_max - one.curves.y_min == pytest.approx(
+        height
+    )  # a number that matters less looks flat
 
 
 def test_all_numbers_together(noise):
@@ -242,14 +293,26 @@ def test_the_writer_is_told_by_surprise():
     view.card.change(guess=0, committed=True)
     assert view.card.answer == order.index(0)
     assert view.surprise.argmin(axis=1).tolist() == order
-    assert "of both texts" in repr(view.found)
+    assert view.lead.min() > 0
+    assert repr(view.found).count("Its writer is less surprised") == 2
     for i, (who, tokens) in enumerate(view.written):
         strip = view.strips[i][who]
         bits = -np.log2(strip.weights[1:])
-        own_text = two[who].model.tokenizer.decode(tokens[1:])
+        tokenizer = two[who].model.tokenizer
+        read_as = tokenizer.encode(tokenizer.decode(tokens))
+        own_text = tokenizer.decode(read_as[1:])
         assert bits.sum() / len(own_text.encode()) == pytest.approx(view.surprise[i, who], rel=1e-4)
     view.go.click()
     assert not view.card.committed
+
+
+def test_a_tie_goes_to_nobody():
+    view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT))
+    view.go.click()
+    view.card.change(guess=0, committed=True)
+    assert view.lead.tolist() == [0, 0]
+    assert repr(view.found).count("Both are surprised alike.") == 2
+    assert whose.led(-0.1) == "Its writer is more surprised, by 0.10."
 
 
 def test_nothing_to_compare_is_said():
@@ -286,6 +349,8 @@ def test_the_map_follows_the_training():
     view.step.value = 0
     assert "after 0 steps" in view.flat.caption
     assert not np.array_equal(places, view.flat.places)
+    view.step.value = 1
+    assert f") {view.share():.0f}" in repr(view.told).replace("\u202f", " ")
 
 
 def test_the_heads_habits_over_the_steps():

@@ -59,7 +59,7 @@ def test_two_models_and_whose_is_it(lab):
     button(lab, "let both write").click()
     lab.page.get_by_role("radio", name="the first text").check(force=True)
     button(lab, "Commit").click()
-    expect(lab.page.get_by_text("bits a letter to model A").first).to_be_visible(timeout=SLOW)
+    expect(lab.page.get_by_text("bits a byte to model A").first).to_be_visible(timeout=SLOW)
 
 
 def test_the_map_and_the_heads_follow(lab):

@@ -17,7 +17,7 @@ from tests.claims.texts import TEXTS
 
 RUNS = tuple((name, seed) for name in texts.NAMES for seed in range(3))
 SHORT = 5_000  # letters
-SHORTS = tuple((name, start) for name in texts.NAMES for start in (0, 60_000, 120_000))
+SHORTS = tuple((name, start) for name in texts.NAMES for start in (0, 40_000, 80_000))
 STARTS = ("The", "A", "If", "When", "In", "It is", "This", "One", "She", "And then")
 
 
@@ -49,15 +49,29 @@ def each(runs, measure) -> dict[str, float]:
 # --- one step ---
 
 
+@functools.cache
+def noise(name: str, seed: int) -> Progress:
+    return next(training.pretrain(texts.read(name), SMALL, steps=1, seed=seed))
+
+
 def noise_knows_nothing(model, runs=RUNS) -> Measured:
     """A text in which few pairs of letters repeat gives fewer than 512 pieces."""
 
     def off(name: str, seed: int) -> float:
-        now = next(training.pretrain(texts.read(name), SMALL, steps=1, seed=seed))
+        now = noise(name, seed)
         return now.held_out * BITS - np.log2(now.model.config.n_vocab)
 
     says = "Before the first step the surprise is log2 of the number of pieces"
-    return Measured(says, each(runs, off), "bits more", lambda v: abs(v) < 0.15)
+    return Measured(says, each(runs, off), "bits more", lambda v: abs(v) < 0.05)
+
+
+def its_favourite_is_the_last_piece(model, runs=RUNS) -> Measured:
+    def share(name: str, seed: int) -> float:
+        now = noise(name, seed).model
+        tokens = np.array(now.tokenizer.encode(split(name)[1][:5_000])[:960]).reshape(-1, 32)
+        return 100 * np.mean([now.trace(one).logits.argmax() == one[-1] for one in tokens])
+
+    return Measured("Noise expects the piece just read", each(runs, share), "% of contexts", lambda v: v > 99)
 
 
 @functools.cache
@@ -123,6 +137,16 @@ def words(model, runs=RUNS, steps=STEPS, step=None) -> Measured:
     return Measured(f"Words that it writes are words ({step or 'end'})", values, "%", lambda v: v > 60)
 
 
+def words_held_out(model, runs=tuple((name, 0) for name in texts.NAMES)) -> Measured:
+    """The control: of the words that people wrote."""
+
+    def share(name: str, seed: int) -> float:
+        known, held_out = (re.findall(r"[A-Za-z]{3,}", part) for part in split(name))
+        return 100 * np.mean(np.isin(held_out, known))
+
+    return Measured("… of the held-out text's own", each(runs, share), "%", lambda v: v > 60)
+
+
 def words_early(model, runs=RUNS) -> Measured:
     return words(model, runs, step=20)
 
@@ -145,7 +169,7 @@ def known(model, shorts=SHORTS, steps=200) -> Measured:
     values = each(
         shorts, lambda *one: np.mean([now.loss * BITS for now in trained_on_little(*one, steps)[1][-2:]])
     )
-    return Measured("The training text's falls towards nothing", values, "bits", lambda v: v < 1)
+    return Measured("The training text's falls towards nothing", values, "bits", lambda v: v < 0.2)
 
 
 def copies(model, shorts=SHORTS, steps=200) -> Measured:
@@ -155,17 +179,17 @@ def copies(model, shorts=SHORTS, steps=200) -> Measured:
         text, run = trained_on_little(name, start, steps)
         return _copied(run[-1].model, text[: int(len(text) * 0.9)])
 
-    return Measured("It recites", each(shorts, longest), "letters", lambda v: v > 60)
+    return Measured("It recites", each(shorts, longest), "letters, mean of five", lambda v: v > 60)
 
 
 def copies_of_long(model, runs=RUNS, steps=STEPS) -> Measured:
     values = each(runs, lambda name, seed: _copied(trained(name, seed, steps)[-1].model, split(name)[0]))
-    return Measured("With the long text it doesn't", values, "letters", lambda v: v < 60)
+    return Measured("With the long text it doesn't", values, "letters, mean of five", lambda v: v < 60)
 
 
 def _copied(model, text: str) -> float:
     drawn = [model.tokenizer.decode(learner.write(model, "\n", seed, 100))[1:] for seed in range(5)]
-    return float(np.mean([learner.longest_copy(one, text) for one in drawn]))
+    return float(np.mean([len(learner.longest_copy(one, text)) for one in drawn]))
 
 
 # --- two texts ---
@@ -175,20 +199,33 @@ def whose(model, names=texts.NAMES, steps=STEPS, starts=STARTS) -> Measured:
     """How much more a text surprises the other model than its writer; the least of it over all other models."""
     models = {name: trained(name, 0, steps)[-1].model for name in names}
 
-    def lead(writer: str, start: str) -> float:
-        own = learner.write(models[writer], start)
-        text = models[writer].tokenizer.decode(own)
-        others = [
-            surprise_of(other, other.tokenizer.encode(text)[: SMALL.n_ctx])[1]
-            for name, other in models.items()
-            if name != writer
-        ]
-        return min(others) - surprise_of(models[writer], own)[1]
+    def least(writer: str, start: str) -> float:
+        return min(_lead(models[writer], models[other], start) for other in names if other != writer)
 
-    values = each([(name, start) for name in names for start in starts], lead)
+    values = each([(name, start) for name in names for start in starts], least)
     return Measured(
-        "The writer is the less surprised of the models", values, "bits a letter", lambda v: v > 0
+        "The writer is the less surprised of the models", values, "bits a byte", lambda v: v > 0.5
     )
+
+
+def same_text(model, names=texts.NAMES, steps=STEPS, starts=STARTS) -> Measured:
+    """The control: the median lead where both models learned from one text, with another seed."""
+
+    def lead(name: str, seed: int) -> float:
+        writer, other = (trained(name, which, steps)[-1].model for which in (seed, 1 - seed))
+        return np.median([_lead(writer, other, start) for start in starts])
+
+    values = each([(name, seed) for name in names for seed in (0, 1)], lead)
+    return Measured("… also of two that learned from one text", values, "bits a byte", lambda v: 0 < v < 1)
+
+
+def _lead(writer, other, start: str) -> float:
+    """How much less a text surprises its writer than another model."""
+    text = writer.tokenizer.decode(learner.write(writer, start))
+    own, others = (
+        surprise_of(model, model.tokenizer.encode(text)[: SMALL.n_ctx])[1] for model in (writer, other)
+    )
+    return others - own
 
 
 # --- opened ---
@@ -218,7 +255,7 @@ def kinds_before(model, runs=RUNS, steps=STEPS) -> Measured:
         before, _, blind = _kinds(name, trained(name, seed, steps))
         return 100 * abs(before - blind)
 
-    return Measured("Before the first step they don't", each(runs, gained), "points apart", lambda v: v < 10)
+    return Measured("Before the first step they don't", each(runs, gained), "points apart", lambda v: v < 6)
 
 
 @functools.cache
@@ -260,6 +297,7 @@ def no_copying(model, runs=RUNS, steps=STEPS) -> Measured:
 
 CONCLUSIONS = (
     noise_knows_nothing,
+    its_favourite_is_the_last_piece,
     nudging_gives_the_gradient,
     against_the_gradient,
     blindly,
@@ -267,11 +305,13 @@ CONCLUSIONS = (
     left_to_learn,
     words_early,
     words,
+    words_held_out,
     rises,
     known,
     copies,
     copies_of_long,
     whose,
+    same_text,
     kinds_before,
     kinds_after,
     previous_token_grows,
@@ -287,14 +327,18 @@ ONE, LITTLE = (("python manual", 0),), (("python manual", 60_000),)
 
 
 def test_noise_knows_nothing(model):
-    measured = noise_knows_nothing(model, RUNS[::3])
-    assert measured.agree == len(measured.values)
+    for measured in (
+        noise_knows_nothing(model, RUNS[::3]),
+        its_favourite_is_the_last_piece(model, RUNS[::3]),
+    ):
+        assert measured.agree == len(measured.values)
 
 
 def test_one_step(model):
-    assert nudging_gives_the_gradient(model).agree == len(TEXTS)
-    assert against_the_gradient(model).lowest > 0.9
-    assert blindly(model).agree == len(TEXTS)
+    assert nudging_gives_the_gradient(model).highest < 0.2
+    falls = against_the_gradient(model)
+    assert 1 < falls.lowest < falls.highest < 5
+    assert blindly(model).highest < 0.05
     assert too_far(model).agree == len(TEXTS)
 
 
@@ -309,6 +353,10 @@ def test_a_short_training(model):
     assert no_induction(model, ONE, steps).agree
 
 
+def test_one_text_two_seeds(model):
+    assert same_text(model, ("python manual",), 160).agree == 2
+
+
 def test_a_little_text(model):
     assert rises(model, LITTLE, 100).lowest > 0.5
 
@@ -318,27 +366,37 @@ def test_learning(model):
     assert left_to_learn(model).agree == len(RUNS)
     early, late = words_early(model).values, words(model).values
     assert all(late[run] > early[run] + 15 for run in late)
+    assert 5 < min(early.values()) < max(early.values()) < 67.5
+    least = {"bedtime stories": 94, "recipes": 94, "python manual": 60, "python source": 40}
+    assert all(share > least[run.partition(",")[0]] - 0.5 for run, share in late.items())
+    people = words_held_out(model)
+    assert 88 < people.lowest < people.highest < 98.5
 
 
 @pytest.mark.slow
 def test_by_heart(model):
     assert known(model).agree == len(SHORTS)
-    assert rises(model).agree >= 0.75 * len(SHORTS)
-    assert copies(model).lowest > copies_of_long(model).highest
+    again, short, long = rises(model), copies(model), copies_of_long(model)
+    assert 0.85 < again.lowest < again.highest < 3.65
+    assert 124 < short.lowest < short.highest < 320
+    assert 14.5 < long.lowest < long.highest < 57.5
 
 
 @pytest.mark.slow
 def test_the_writer_is_the_less_surprised(model):
-    measured = whose(model)
-    assert measured.agree == len(measured.values)
+    for measured in whose(model), same_text(model):
+        assert measured.agree == len(measured.values)
 
 
 @pytest.mark.slow
 def test_what_lies_near_what(model):
-    assert kinds_before(model).agree == kinds_after(model).agree == len(RUNS)
+    assert kinds_before(model).highest < 5.5
+    after = kinds_after(model)
+    assert 45.5 < after.lowest < after.highest < 60.5
 
 
 @pytest.mark.slow
 def test_heads(model):
     assert previous_token_grows(model).agree == it_grows_most(model).agree == len(RUNS)
-    assert no_induction(model).agree == no_copying(model).agree == len(RUNS)
+    assert no_induction(model).highest < 15.5
+    assert no_copying(model).highest < 0.25

@@ -42,7 +42,7 @@ class Bet(Explorer):
         if self.card.committed and self.learner.finished:
             self.card.tell(self._answer(self.learner))
         elif self.card.committed:
-            self.card.change(told="The answer comes when the model is trained.")
+            self.card.change(told=f"The answer comes after all {self.learner.steps} steps.")
 
 
 def left_to_learn(learner: Learner) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from llmviz.sampling import Sampler
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import only_training
 from llmviz.views.kit.background import Background, Steps
-from llmviz.views.kit.controls import Told, button, choice, row
+from llmviz.views.kit.controls import Told, button, choice, row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean, legible
@@ -44,8 +45,12 @@ LONGEST = 500_000  # letters of a text
 STEPS = 600
 KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
 N_WRITTEN = 40  # tokens
+N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
 LOUD = Sampler(temperature=0.7)
 BITS = 1 / math.log(2)  # of a nat
+PATH = re.compile(
+    r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)"
+)  # what was meant as one, though no file is there
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,19 @@ def read(name: str, typed: str = "", letters: int | None = None) -> Read:
     typed, told = typed.strip(), ""
     if not typed:
         return Read("", "Paste a text, or write the path of a file.")
-    path = Path(typed).expanduser() if len(typed) < 500 and "\n" not in typed else None
-    try:
-        if path is not None and path.is_file():
-            with path.open("rb") as file:
-                typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
-            if "\0" in typed:
-                return Read("", "That file is no plain text.")
-    except (OSError, ValueError) as error:
-        return Read("", f"That file cannot be read: {error}")
+    if len(typed) < 500 and "\n" not in typed:
+        try:
+            path = Path(typed).expanduser()
+            if path.is_file():
+                with path.open("rb") as file:
+                    typed = file.read(4 * LONGEST).decode("utf-8", "ignore")
+                if "\0" in typed:
+                    return Read("", "That file is no plain text.")
+            elif PATH.fullmatch(typed):
+                return Read("", f"There is no file at {typed}.")
+        except (OSError, ValueError, RuntimeError) as error:  # a text may be no possible name of a file
+            if PATH.fullmatch(typed):
+                return Read("", f"That file cannot be read: {error}")
     typed = typed.encode(errors="replace").decode()  # half a character is no byte
     if len(typed) > LONGEST:
         told = f"Of {len(typed):,} letters the first {LONGEST:,} are used."
@@ -93,18 +102,18 @@ def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[i
     return [*tokens, *(step.token for step in model.generate(tokens, n, LOUD, seed=seed))]
 
 
-def longest_copy(written: str, text: str) -> int:
-    """How many letters the longest stretch of `written` has that stands in `text` just so."""
-    best = 0
+def longest_copy(written: str, text: str) -> str:
+    """The longest stretch of `written` that stands in `text` just so."""
+    best = ""
     for i in range(len(written)):
-        while i + best < len(written) and written[i : i + best + 1] in text:
-            best += 1
+        while i + len(best) < len(written) and written[i : i + len(best) + 1] in text:
+            best = written[i : i + len(best) + 1]
     return best
 
 
-def _pretrain(text: str, steps: int) -> Iterator[Progress]:
+def _pretrain(text: str, steps: int, seed: int) -> Iterator[Progress]:
     """From noise; the pieces are learned when the first of it is taken."""
-    yield from training.pretrain(text, SMALL, steps=steps)
+    yield from training.pretrain(text, SMALL, steps=steps, seed=seed)
 
 
 class Learner(Explorer):
@@ -115,7 +124,7 @@ class Learner(Explorer):
     """
 
     kept = traitlets.Tuple()
-    finished = traitlets.Bool(False)  # the training was done to its end, or stopped on the way
+    finished = traitlets.Bool(False)  # the training was done to its end
 
     def __init__(
         self,
@@ -139,6 +148,7 @@ class Learner(Explorer):
             style={"description_width": "initial"},
             layout={"width": "min(500px, 98%)"},
         )
+        self.seed = seed_box(0)
         self.train, self.end = button("train", look="primary"), button("stop")
         self.end.disabled = True
         self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
@@ -159,7 +169,7 @@ class Learner(Explorer):
             [
                 row(self.text, self.start),
                 self.own,
-                row(self.train, self.end, self.progress),
+                row(self.train, self.end, self.progress, self.seed),
                 self.told,
                 self.sentence,
                 self.curves,
@@ -200,15 +210,13 @@ class Learner(Explorer):
         """Begin from noise, or go on where it was paused; a training elsewhere on the page pauses."""
         only_training(self.pause)
         if self._training is None:
-            self.source = read(self.text.value, self.own.value, self.letters)
-            if not self.source.text:
-                self.told.say(self.source.told)
+            source = read(self.text.value, self.own.value, self.letters)
+            if not source.text:
+                self.told.say(source.told, self._as_it_was())
                 return
-            self._name, self._points, self._losses, self._lines = self.text.value, [], [], {}
-            self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
-            self._training = _pretrain(self.source.text, self.steps)
-            self.kept, self.finished = (), False
-            self.told.say("Learning the pieces …", self.source.told)
+            self._coming = self.text.value, source
+            self._training = _pretrain(source.text, self.steps, self.seed.value)
+            self.told.say("Learning the pieces …", source.told)
         self._name_buttons("pause")
         self._work.start(self._steps(self._training))
 
@@ -220,10 +228,10 @@ class Learner(Explorer):
     @one_at_a_time
     def stop(self, _button=None) -> None:
         """End it. What is trained by then stays."""
-        self._work.stop()
         self._training = None
+        self._work.stop()
         self._name_buttons("train")
-        self.finished = bool(self.kept)
+        self.told.say(*("Stopped." if said == "Paused." else said for said in self.told.sentences))
 
     def leave(self) -> None:
         """Its cell runs again: the training ends, even where another picture still follows it."""
@@ -233,26 +241,41 @@ class Learner(Explorer):
     def _name_buttons(self, next_press: str) -> None:
         self.train.description, self.end.disabled = next_press, next_press == "train"
 
+    def _as_it_was(self) -> str:
+        return "The trained model stays as it was." if self.kept else ""
+
+    def _begin(self) -> None:
+        """The text serves: only now the model before makes room."""
+        self._name, self.source = self._coming
+        self._points, self._losses, self._lines = [], [], {}
+        self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
+        self.kept, self.finished = (), False
+
     def _steps(self, steps: Iterator[Progress]) -> Steps:
-        latest, shown = None, 0.0
+        latest, shown, done = None, 0.0, False
         try:
             yield 0.05  # the page says so first
             for latest in steps:
+                if latest.step == 0:
+                    self._begin()
                 self._note(latest)
                 if time.perf_counter() - shown > 0.5:
                     self._show(latest)
                     shown = time.perf_counter()
                 yield 0.001
-            self._training = None
+            self._training, done = None, True
         except (ValueError, FloatingPointError) as error:
-            self.told.say(f"{error}"[:1].upper() + f"{error}"[1:])
+            said = f"{error}"[:1].upper() + f"{error}"[1:]
+            self.told.say(f"{said}.".replace("..", "."), "" if latest else self._as_it_was())
             self._training = latest = None
         finally:
-            if latest is not None:  # paused, or done: a model to look at
+            if latest is not None:  # paused, stopped or done: a model to look at
                 self._keep(latest)
-                self._show(latest, self._copied(), "Paused." if self._training else "")
+                self._show(
+                    latest, "" if done else "Paused." if self._training else "Stopped.", *self._copied()
+                )
+                self.finished = done
             self._name_buttons("go on" if self._training else "train")
-            self.finished = latest is not None and self._training is None
 
     def _note(self, now: Progress) -> None:
         """A point of both curves where the held-out text is measured; the training text's is a mean of five steps."""
@@ -298,12 +321,16 @@ class Learner(Explorer):
                 self._lines[one.step] = " ".join(legible(clean(written)).split())
         self.history.say(*(f"step {one.step}: {self._lines[one.step]}" for one in self.kept))
 
-    def _copied(self) -> str:
-        """How much of what it writes stands in what it learned from, beside as much of the text that is held out."""
+    def _copied(self) -> list[str]:
+        """What of its writing stands in what it learned from, beside stretches as long of the text that is held out."""
         model, held_out = self.model, self.source.text[len(self.learned) :]
         written = model.tokenizer.decode(write(model, "\n", n=100))[1:]
-        longest = [longest_copy(one, self.learned) for one in (written, held_out[: len(written)])]
-        return (
-            f"It wrote {len(written)} letters. The longest stretch of them that stands just so in the text it learned "
-            f"from: {longest[0]} letters; of as many letters of the held-out text: {longest[1]}."
-        )
+        longest = longest_copy(written, self.learned)
+        starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
+        control = sorted(len(longest_copy(held_out[i : i + len(written)], self.learned)) for i in starts)
+        return [
+            f"From an empty line it wrote {len(written)} letters. The longest stretch that stands just so in what it "
+            f"learned from has {len(longest)}; of {N_STRETCHES} held-out stretches as long, {control[0]} to "
+            f"{control[-1]}.",
+            f"The stretch: “{' '.join(legible(clean(longest)).split())}”",
+        ]

@@ -104,7 +104,6 @@ class OneNumber(Explorer):
             stage="training",
             caption="Surprise at the text while one number is turned and all others stay",
         )
-        self.curves.y_min = None  # the slope is what counts
         super().__init__([self.text, row(self.number, self.most, self.blind), self.curves, self.told])
         self.text.observe(self._read, "value")
         self.number.observe(self._draw, "value")
@@ -140,7 +139,12 @@ class OneNumber(Explorer):
         x = np.linspace(-AROUND, AROUND, 21)
         curve = [numbers.turned(number, by) for by in x]
         now, slope = curve[len(x) // 2], float(numbers.gradient[number])
-        self.curves.change(x=x, values=np.array([curve, now + slope * x]))
+        steepest = AROUND * float(
+            np.abs(numbers.gradient).max()
+        )  # one scale for all numbers: a flat line is flat
+        self.curves.change(
+            x=x, values=np.array([curve, now + slope * x]), y_min=now - steepest, y_max=now + steepest
+        )
         by_nudging = (numbers.turned(number, NUDGE) - numbers.turned(number, -NUDGE)) / (2 * NUDGE)
         way = "lower" if slope > 0 else "higher"
         self.told.say(

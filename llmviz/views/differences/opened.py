@@ -96,6 +96,10 @@ class PiecesMap(Explorer):
         self.step.observe(self._draw, "value")
         self._read()
 
+    def share(self) -> float:
+        """How many of a piece's nearest are of its own kind, in the last model, in %."""
+        return 100 * share_of_kind(self._rows(self.learner.model), self.kinds)
+
     @one_at_a_time
     def _read(self, _change=None) -> None:
         kept = self.learner.kept

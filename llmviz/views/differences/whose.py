@@ -25,7 +25,8 @@ def surprise_of(model: Model, tokens: list[int]) -> tuple[np.ndarray, float]:
 class WhichIsWhose(Explorer):
     """Two trained models write on from one start. The reader says which text is whose; then both models read both.
 
-    `surprise` is [2 texts, 2 models] in bits a byte, after the guess.
+    `surprise` is [2 texts, 2 models] in bits a byte, and `lead` [2 texts] how much less it is for the writer, after
+    the guess.
     """
 
     def __init__(self, one: Learner, other: Learner, *, start: str = "The"):
@@ -89,7 +90,8 @@ class WhichIsWhose(Explorer):
         for i, (who, own) in enumerate(self.written):
             text = self.models[who].tokenizer.decode(own)
             for j, model in enumerate(self.models):
-                tokens = own if j == who else model.tokenizer.encode(text)[: model.config.n_ctx]
+                # The writer, too, reads it as its tokenizer cuts it: the tokens it drew may be odd ones.
+                tokens = model.tokenizer.encode(text)[: model.config.n_ctx]
                 bits, self.surprise[i, j] = surprise_of(model, tokens)
                 reader = f"model {'AB'[j]}, which learned from: {self.names[j]}"
                 self.strips[i][j].change(
@@ -98,11 +100,17 @@ class WhichIsWhose(Explorer):
                     notes=["the first token", *(f"{one:.1f} bits" for one in bits)],
                     caption=f"The {('first', 'second')[i]} text as {reader} reads it. Strong colour: expected",
                 )
-        rows = [
-            f"The {name} text: {a:.2f} bits a letter to model A, {b:.2f} to model B."
-            for name, (a, b) in zip(("first", "second"), self.surprise)
-        ]
-        less = self.surprise.argmin(axis=1).tolist()
-        right = sum(guess == who for guess, (who, _) in zip(less, self.written))
-        own = ("of neither text", "of one text only", "of both texts")[right]
-        self.found.say(*rows, f"The less surprised model is the writer {own}.")
+        self.lead = np.array([row[1 - who] - row[who] for row, (who, _) in zip(self.surprise, self.written)])
+        self.found.say(
+            *(
+                f"The {name} text: {a:.2f} bits a byte to model A, {b:.2f} to model B. {led(lead)}"
+                for name, (a, b), lead in zip(("first", "second"), self.surprise, self.lead)
+            )
+        )
+
+
+def led(lead: float) -> str:
+    """How much less surprised a text's writer is than the other model, in words."""
+    if abs(lead) < 0.005:
+        return "Both are surprised alike."
+    return f"Its writer is {'less' if lead > 0 else 'more'} surprised, by {abs(lead):.2f}."
