@@ -294,8 +294,9 @@ def other_capitals(model, layer: int, countries: int, rehearsed: bool) -> dict:
             others = [name for name in names if name not in (country, owner, *keep)]
             found[country, chat] = {
                 "taught": 100 * float(probs[country][wrong]),
-                "spread": sum(int(probs[name].argmax()) == wrong for name in others),
-                "right": sum(int(probs[name].argmax()) == first[name] for name in others),
+                "spread": 100 * float(np.mean([probs[name][wrong] for name in others])),
+                "right": 100 * float(np.mean([probs[name][first[name]] for name in others])),
+                "first": sum(int(probs[name].argmax()) == wrong for name in others),
             }
     return found
 
