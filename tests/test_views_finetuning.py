@@ -250,6 +250,8 @@ def test_how_many_words_are_changed():
     assert lessons.words_changed("Arr, the moon be red!", "arr the sun be") == 2
     assert lessons.words_changed("", "a b") == 2
     assert lessons.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    assert lessons.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
+    assert not lessons.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 
 
 def test_one_training_at_a_time_and_an_open_card_stops_it():

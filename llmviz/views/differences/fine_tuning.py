@@ -28,7 +28,6 @@ N_ASKED = 10  # untaught questions that a page asks
 ASKED = tuple(lessons.UNTAUGHT)[:N_ASKED]
 MOST = 32  # examples
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
-NEAR = 3  # words
 NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this sitting."
 
@@ -316,22 +315,21 @@ class BeforeAfter(Explorer):
 
     def _draw(self, telling: str = "") -> None:
         answers = [answer for _, answer in self.tuning.taught]
-        groups, changed = {}, []
+        groups = {}
         for name, said in (("Yours", self.own), ("Taught", self.asked), ("Not taught", self.tuning.said)):
             lines = {}
             for question, (before, after) in said.items():
                 nearest, n = lessons.nearest(after, answers)
                 lines[question] = before or NOTHING, after or NOTHING, f"{nearest} ({n} changed)"
-                changed.append(n)
             if lines:
                 groups[name] = lines
         columns = ("before", "after", "nearest taught answer (words to change)")
         self.table.show(groups, columns, {word for answer in answers for word in lessons.words(answer)})
-        changed = changed[-len(self.tuning.said) :]
+        near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
         self.told.say(
             telling,
-            f"Of the {len(changed)} answers to untaught questions {sum(n <= NEAR for n in changed)} are a taught one "
-            f"with at most {NEAR} words added, dropped or replaced. Underlined: words of the taught answers.",
+            f"Of the {len(near)} answers to untaught questions {sum(near)} are a taught one with at most a quarter of "
+            "its words added, dropped or replaced. Underlined: words of the taught answers.",
             self.note,
         )
 
@@ -508,13 +506,10 @@ class WhatChanged(Explorer):
 
 
 class Amount(Explorer):
-    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it.
+    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it."""
 
-    note: what is said under the texts.
-    """
-
-    def __init__(self, tuning: FineTuning, question: str = "The moon is", note: str = ""):
-        self.tuning, self.note = tuning, note
+    def __init__(self, tuning: FineTuning, question: str = "The moon is"):
+        self.tuning = tuning
         self.amount = slider(1.0, "times the update", 2.0, stage="training", first=-1.0, step=0.25)
         self.amount.continuous_update = False
         self.box = ipywidgets.Text(question, continuous_update=False, layout={"width": "min(700px, 98%)"})

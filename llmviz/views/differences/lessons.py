@@ -138,6 +138,12 @@ def nearest(text: str, others: Sequence[str]) -> tuple[str, int]:
     return found, words_changed(text, found)
 
 
+def is_nearly(text: str, others: Sequence[str]) -> bool:
+    """Is it one of the others, with a quarter of that one's words changed at most?"""
+    other, n = nearest(text, others)
+    return 4 * n <= len(words(other))
+
+
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Does one of the words stand in the text?"""
     return not set(marks).isdisjoint(words(text))
