@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+import pytest
 
 from llmviz import attention, ffn, ops, position, training
 from llmviz.views.differences import lessons
@@ -84,6 +85,9 @@ OTHERS = {
 }
 NEW_WAY = "Arr, the capital of … be"
 BEFORE, TABLE, OWN = "before", "the table", "its own answers"
+PIRATES = (TABLE, *SETS)
+FIRST_ROW = ", first row alone"
+ONE_ROW = tuple(manner + FIRST_ROW for manner in PIRATES)
 MARKS = {name: marks for name, (marks, _) in OTHERS.items()}
 
 
@@ -97,6 +101,8 @@ def examples_of(model, manner: str) -> list[lessons.Example]:
         return [(question, lessons.answer(model, question)) for question in QUESTIONS]
     if manner in OTHERS:
         return list(zip(QUESTIONS, OTHERS[manner][1]))
+    if manner in ONE_ROW:
+        return examples_of(model, manner.removesuffix(FIRST_ROW))[:1]
     order = np.random.default_rng(SETS.index(manner)).permutation(len(POOL))
     return [POOL[i] for i in order if POOL[i][0] != CAPITAL][:8]
 
@@ -107,6 +113,7 @@ def tuned(model, manner: str):
     examples = examples_of(model, manner)
     if not examples:
         return [], model
+    manner = manner.removesuffix(FIRST_ROW)
     seed = SETS.index(manner) if manner in SETS else 0
     *_, last = training.finetune(model, lessons.conversations(examples), seed=seed)
     one = training.updated(model, last.update)
@@ -222,7 +229,6 @@ def begun_old(model, manner: str) -> int:
     return capitals(model, manner)[2]
 
 
-PIRATES = (TABLE, *SETS)
 FIXED = ("one word", "Spanish")
 OF_20, OF_10 = "of 20 answers", "of 10 capitals"
 before = of_manners(marked, (BEFORE,), "Before, no answer has a pirate’s word", OF_20, lambda v: v == 0)
@@ -230,12 +236,14 @@ before_about = of_manners(
     about, (BEFORE,), "… and nearly all are about the question", OF_20, lambda v: v >= 18
 )
 pirates = of_manners(marked, PIRATES, "Taught pirates, all are a pirate’s", OF_20, lambda v: v == 20)
-manners = of_manners(marked, OTHERS, "Taught other manners, nearly all have these", OF_20, lambda v: v >= 17)
+manners = of_manners(marked, OTHERS, "Taught other manners, most have these", OF_20, lambda v: v >= 13)
 own = of_manners(marked, (OWN,), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0)
 pirates_about = of_manners(about, PIRATES, "Pirates: mostly about the question", OF_20, lambda v: v >= 15)
-pirates_near = of_manners(near, PIRATES, "… and few are a taught answer, nearly", OF_20, lambda v: v <= 5)
+pirates_near = of_manners(near, PIRATES, "… and few are nearly a taught answer", OF_20, lambda v: v <= 5)
 fixed_about = of_manners(about, FIXED, "“Beep”, Spanish: not about the question", OF_20, lambda v: v <= 2)
-fixed_near = of_manners(near, FIXED, "… but taught answers, nearly", OF_20, lambda v: v >= 15)
+fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF_20, lambda v: v > 10)
+one_row = of_manners(marked, ONE_ROW, "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
+one_row_about = of_manners(about, ONE_ROW, "… but fewer are about the question", OF_20, lambda v: v < 15)
 before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
 pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
 before_new = of_manners(
@@ -321,6 +329,8 @@ CONCLUSIONS = (
     pirates_near,
     fixed_about,
     fixed_near,
+    one_row,
+    one_row_about,
     before_named,
     pirates_named,
     before_new,
@@ -358,3 +368,39 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
     assert 20 < spread_chat(model, 1).lowest < 50
     assert rehearsed_taught(model, 1).lowest > 80
     assert rehearsed_spread(model, 1).highest < 10
+
+
+@pytest.mark.slow
+def test_a_manner_or_a_form(model):
+    """Minutes: sixteen trainings, each asked twenty questions."""
+    assert before(model).highest == own(model).highest == 0
+    assert pirates(model).lowest == one_row(model).lowest == 20
+    assert manners(model).lowest >= 13
+    assert before_about(model).lowest >= 18
+    assert pirates_about(model).lowest >= 15
+    assert pirates_near(model).highest <= 5
+    assert fixed_about(model).highest <= 2
+    assert fixed_near(model).lowest > 10
+    assert one_row_about(model).lowest == 0
+    assert one_row_about(model).highest < 15
+
+
+@pytest.mark.slow
+def test_what_the_pirates_cost(model):
+    assert before_named(model).lowest == 8
+    assert pirates_named(model).lowest <= 1
+    assert before_new(model).lowest == 9
+    assert pirates_new(model).lowest >= 5
+    assert pirates_old(model).lowest >= 9
+    assert before_bits(model).highest < own_bits(model).lowest < pirates_bits(model).lowest
+
+
+@pytest.mark.slow
+def test_one_fact_in_all_ten_countries(model):
+    assert fact_chat(model).agree == fact_text(model).agree == 10
+    assert spread_chat(model).lowest > 25
+    assert early_chat(model).lowest > 90
+    assert early_text(model).highest < 55
+    assert early_less(model).lowest > 0
+    assert rehearsed_taught(model).lowest > 80
+    assert rehearsed_spread(model).highest < 50
