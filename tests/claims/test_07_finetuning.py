@@ -316,8 +316,9 @@ rehearsed_taught = of_facts(
     "taught", True, "With two others as examples: learned", lambda v: v > 80, rehearsed=True
 )
 rehearsed_spread = of_facts(
-    "spread", True, "… and the 6 others hardly get it", lambda v: v < 25, rehearsed=True
+    "spread", True, "… and the 6 others hardly get it", lambda v: v < 15, rehearsed=True
 )
+rehearsed_text = of_facts("taught", False, "… less surely in plain text", lambda v: v < 95, rehearsed=True)
 
 CONCLUSIONS = (
     before,
@@ -349,6 +350,7 @@ CONCLUSIONS = (
     early_less,
     rehearsed_taught,
     rehearsed_spread,
+    rehearsed_text,
 )
 
 
@@ -403,4 +405,5 @@ def test_one_fact_in_all_ten_countries(model):
     assert early_text(model).highest < 55
     assert early_less(model).lowest > 0
     assert rehearsed_taught(model).lowest > 80
-    assert rehearsed_spread(model).highest < 50
+    assert rehearsed_spread(model).agree >= 8
+    assert rehearsed_text(model).lowest < 15
