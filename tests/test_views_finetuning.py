@@ -250,6 +250,7 @@ def test_how_many_words_are_changed():
     assert lessons.words_changed("Arr, the moon be red!", "arr the sun be") == 2
     assert lessons.words_changed("", "a b") == 2
     assert lessons.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    assert lessons.nearest("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)  # half of it, not all
     assert lessons.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
     assert not lessons.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 

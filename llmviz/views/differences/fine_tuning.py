@@ -328,8 +328,8 @@ class BeforeAfter(Explorer):
         near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
         self.told.say(
             telling,
-            f"Of the {len(near)} answers to untaught questions {sum(near)} are a taught one with at most a quarter of "
-            "its words added, dropped or replaced. Underlined: words of the taught answers.",
+            f"Nearly a taught answer (a quarter of its words changed, or fewer): {sum(near)} of the {len(near)} answers "
+            "to untaught questions. Underlined: words of the taught answers.",
             self.note,
         )
 

@@ -133,8 +133,8 @@ def words_changed(text: str, other: str) -> int:
 
 
 def nearest(text: str, others: Sequence[str]) -> tuple[str, int]:
-    """The one from which it takes the fewest changed words, and how many."""
-    found = min(others, key=lambda other: words_changed(text, other))
+    """The one of whose words the smallest share is changed, and how many are."""
+    found = min(others, key=lambda other: words_changed(text, other) / max(1, len(words(other))))
     return found, words_changed(text, found)
 
 
