@@ -328,7 +328,7 @@ class BeforeAfter(Explorer):
         near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
         self.told.say(
             telling,
-            f"Nearly a taught answer (a quarter of its words changed, or fewer): {sum(near)} of the {len(near)} answers "
+            f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
             "to untaught questions. Underlined: words of the taught answers.",
             self.note,
         )
