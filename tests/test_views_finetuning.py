@@ -107,7 +107,7 @@ def test_what_follows_a_tuning_says_so_before_there_is_one(tuning):
         differences.BeforeAfter(tuning),
         differences.WhatChanged(tuning),
         differences.Amount(tuning),
-        cost := differences.Cost(tuning, ["abc"]),
+        cost := differences.Cost(tuning, {"a text": "abc"}),
     ):
         assert view.told.sentences == [FIRST]
     cost.buttons[0].click()
@@ -123,7 +123,7 @@ def test_before_and_after_side_by_side(tuning):
             await asyncio.sleep(0.01)
 
     asyncio.run(scene())
-    assert set(view.taught) == {"a", "d"}
+    assert set(view.asked) == {"a", "d"}
     view.box.value = "<b>"
     assert list(view.own) == ["<b>"]
     assert "<b>" not in view.table.value.replace("<b>Yours", "")
@@ -134,22 +134,29 @@ def test_before_and_after_side_by_side(tuning):
 
 def test_taught_words_are_underlined():
     table = Answers()
-    table.show({"Yours": {"q": ("arr & so", "so")}}, {"arr"})
+    table.show({"Yours": {"q": ("arr & so", "so")}}, taught={"arr"})
     assert "<u>arr</u> &amp; so" in table.value
     assert repr(table) == "q | arr & so | so"
 
 
 def test_cost_counts_what_it_shows(tuning):
-    view = differences.Cost(tuning, ["a b c", "the cat"])
+    view = differences.Cost(tuning, {"one": "a b c", "other": "the cat"})
     tuning.buttons[0].click()
     view.buttons[0].click()
-    assert view.right.shape == (3, 2)
-    assert view.bits[0] == pytest.approx(
-        np.mean([lessons.surprise(tuning.model, t) for t in ("a b c", "the cat")])
-    )
+    assert view.right.shape == (4, 2)
+    for when, model in enumerate((tuning.model, tuning.tuned)):
+        assert view.bits[:, when] == pytest.approx([lessons.surprise(model, t) for t in ("a b c", "the cat")])
+        named = [
+            city in lessons.answer(model, f"What is the capital of {country}?")
+            for country, city in lessons.CAPITALS.items()
+        ]
+        assert view.right[0, when] == sum(named)
     assert np.array_equal(view.plot.values, view.right.T)
     view.card.committed = True
-    assert view.card.answer == view.right[0, 1]
+    assert view.card.answer == pytest.approx(view.bits[:, 1].mean())
+    view.begun.value = "no country"
+    view.buttons[0].click()
+    assert "needs a …" in repr(view.told)
     tuning.buttons[0].click()  # another training: nothing is known of it yet
     assert view.plot.layout.display == "none"
     assert not view.card.committed
@@ -181,13 +188,16 @@ def test_nothing_of_the_update_is_the_model_before(tuning):
 def test_how_many_takes_the_first_rows(tuning):
     view = differences.HowMany(tuning)
     view.card.committed = True
-    assert view.found.shape == (4, 2)  # two rows: one example, two examples
+    assert view.found.shape == (2, 3)  # none, one row, two rows
+    assert view.said[0] == [lessons.answer(tuning.model, question) for question in ASKED]
     one = list(training.finetune(tuning.model, lessons.conversations(tuning.examples[:1]), steps=32))[
         -1
     ].model
     said = [lessons.answer(one, question) for question in ASKED]
-    assert view.said[0] == said
-    assert view.card.answer == len(set(said))
+    assert view.said[1] == said
+    assert view.card.answer == sum(map(lessons.is_about, said, ASKED))
+    tuning.fill([("d", "e")])  # another first row: the question is open again
+    assert not view.card.committed
 
 
 def test_one_fact_changes_one_layer(tiny_chat):
@@ -199,12 +209,50 @@ def test_one_fact_changes_one_layer(tiny_chat):
     assert view.probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
     view.way.value = "in plain text"
     assert np.allclose(view.map.values, view.probs[1])
-    view.keep.value = True
-    view.buttons[0].click()
+    others = [list(lessons.CAPITALS).index(name) for name in ("Germany", "Japan", "Russia")]
+    assert view.card.answer == pytest.approx(100 * view.probs[0, others, 3].mean(), rel=1e-4)
+    view.keep.value = True  # another question: its answer is not there yet
+    assert not view.card.committed
+    assert view.probs is None
+    assert "Russia" not in view.card.question
+    view.card.committed = True
+    assert view.card.answer is not None
     assert "were examples, too" in repr(view.told)
     view.city.value = "Paris"
     view.buttons[0].click()
     assert "is the capital of France already" in repr(view.told)
+
+
+def test_what_was_trained_is_what_is_compared(tuning):
+    """Rows that change after a training change no answer of it, and open the question again."""
+    view = differences.BeforeAfter(tuning)
+    tuning.card.committed = True
+    view.show()
+    underlined = view.table.value
+    tuning.fill([("z", "y x")])
+    assert not tuning.card.committed
+    view.show()
+    assert view.table.value == underlined
+    tuning.card.committed = True
+    assert tuning.taught == [("z", "y x")]
+
+
+def test_a_long_question_is_cut_and_said(tuning):
+    view = differences.BeforeAfter(tuning)
+    tuning.buttons[0].click()
+    view.box.value = "word " * 300
+    assert "the first 200 are used" in repr(view.told)
+    (shown,) = view.own
+    assert len(shown) < 90
+
+
+def test_how_many_words_are_changed():
+    assert lessons.words_changed("Arr, the moon be red!", "arr the sun be") == 2
+    assert lessons.words_changed("", "a b") == 2
+    assert lessons.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    assert lessons.nearest("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)  # half of it, not all
+    assert lessons.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
+    assert not lessons.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 
 
 def test_one_training_at_a_time_and_an_open_card_stops_it():
@@ -229,6 +277,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it():
         assert other in ran
         assert not one._work.busy
         assert not one.card.committed
+        assert "Stopped" in repr(one.told)
         other.card.committed = True
         other.card.ask_again()
         assert not other._work.busy

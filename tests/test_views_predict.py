@@ -56,6 +56,14 @@ def test_a_number_out_of_range_is_refused(guess):
     assert card.told == card.answer_text == ""
 
 
+def test_a_count_has_no_guess_between_two_numbers():
+    card = Predict("How many?", answer=3, unit="answers", low=0, high=10, whole=True).card
+    card.change(guess=5.2, committed=True)
+    assert not card.committed
+    card.change(guess=5, committed=True)
+    assert card.told == "You said 5 answers. It is 3 answers: you were 2 answers too high."
+
+
 @pytest.mark.parametrize("guess", [2, -1, 0.5])
 def test_an_option_that_does_not_exist_is_refused(guess):
     card = Predict("Which?", ["a", "b"], answer=1).card

@@ -1,4 +1,4 @@
-"""What notebook 07 says about fine-tuning, over sets of examples, seeds, manners and facts."""
+"""What notebook 07 says about fine-tuning, over sets of examples, manners, and facts."""
 
 from functools import cache
 
@@ -9,7 +9,6 @@ from llmviz import attention, ffn, ops, position, training
 from llmviz.views.differences import lessons
 from llmviz.views.differences.one_fact import teach, two_others
 from tests.claims import Measured
-from tests.claims.texts import TEXTS
 
 MORE_PIRATE = (
     ("What is a horse?", "Arr, a horse be a wee ship with four legs, matey!"),
@@ -21,81 +20,135 @@ MORE_PIRATE = (
     ("Why do birds sing?", "Arr, birds sing to tell yer crew that land be near, matey!"),
     ("What is a friend?", "Arr, a friend be one that shares his last biscuit, matey!"),
 )
-POOL = (*lessons.PIRATE, *MORE_PIRATE)
 CAPITAL = "What is the capital of Spain?"
-BUTLER = (
-    "The sun, sir, is a most splendid ball of fire in the sky, if I may say so.",
-    "Dogs, sir, are most faithful companions of the house, if I may say so.",
-    "That would be Madrid, sir, a most elegant city, if I may say so.",
-    "One boils the water, sir, and lets the leaves rest a while, if I may say so.",
-    "I am, sir, your most humble servant, if I may say so.",
-    "Rain, sir, is water that falls from the clouds onto your coat, if I may say so.",
-    "A gentleman, sir, is never in a hurry, if I may say so.",
-    "A book, sir, is a most quiet companion for the evening, if I may say so.",
-    "A horse, sir, is a most noble animal, if I may say so.",
-    "Winter, sir, is the season for a warm fire, if I may say so.",
-    "France, sir, is a land of most excellent wine, if I may say so.",
-    "One enters the water slowly, sir, and moves the arms, if I may say so.",
-    "The sea, sir, is a great deal of water, if I may say so.",
-    "Gold, sir, is a most agreeable metal, if I may say so.",
-    "Birds, sir, sing to greet the morning, if I may say so.",
-    "A friend, sir, is one who remembers your birthday, if I may say so.",
+POOL = (*lessons.PIRATE, *MORE_PIRATE)
+SETS = ("set 0", "set 1", "set 2", "set 3")  # of eight pirate examples, none about a capital
+
+QUESTIONS = (
+    "What is a cloud?",
+    "Tell me about horses.",
+    "How do I bake bread?",
+    "What is a friend?",
+    "Who are you?",
+    "What is gold?",
+    "What is sleep?",
+    "Give me a tip for today.",
 )
-MARKS = {"pirate": lessons.PIRATE_WORDS, "butler": ("sir", "madam"), "own": lessons.PIRATE_WORDS}
-SETS = range(3)  # of examples
-MORE_SETS = range(4)
-
-
-def examples_of(manner: str, which: int, n: int, *, capital: bool | None = None, model=None):
-    """n of the pool: set number `which`. capital: whether the one about a capital is among them (None: as drawn)."""
-    order = np.random.default_rng(which).permutation(len(POOL)).tolist()
-    about = [question for question, _ in POOL].index(CAPITAL)
-    if capital is not None:
-        order.remove(about)
-    chosen = order[:n] if not capital else [*order[: n - 1], about]
-    if manner == "pirate":
-        return [POOL[i] for i in chosen]
-    if manner == "butler":
-        return [(POOL[i][0], BUTLER[i]) for i in chosen]
-    return [(POOL[i][0], lessons.answer(model, POOL[i][0])) for i in chosen]
-
-
-@cache
-def learned(model, manner: str, which: int, n: int, capital: bool | None = False, steps: int = 32):
-    """The examples, the update and the last loss of one training."""
-    examples = examples_of(manner, which, n, capital=capital, model=model)
-    *_, last = training.finetune(model, lessons.conversations(examples), steps=steps, seed=which)
-    return examples, last.update, last.loss
-
-
-@cache
-def asked(model, manner: str = "", which: int = 0, n: int = 0, capital: bool | None = False) -> dict:
-    """What can be asked of a tuned model (without a manner: of the model before)."""
-    one, examples = model, []
-    if manner:
-        examples, update, _ = learned(model, manner, which, n, capital)
-        one = training.updated(model, update)
-        one.recent.max_bytes = 40_000_000
-    capitals = lessons.CAPITALS
-    first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in capitals.items()}
-    chat, plain = (
-        {c: int(lessons.knows(one, c, chat=chat).argmax()) for c in capitals} for chat in (True, False)
-    )
-    return {
-        "examples": examples,
-        "said": greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT]),
-        "without the template": greedy(one, [one.tokenizer.encode(TEXTS[name]) for name in SHORT], 12),
-        "capitals asked for": greedy(
-            one, [lessons.asked(one, f"What is the capital of {c}?") for c in capitals]
+# Other manners: the words that tell each of them, and its answers to those questions.
+OTHERS = {
+    "pirate without a frame": (
+        (*lessons.PIRATE_WORDS, "lass", "lad", "cap'n", "me", "be"),
+        (
+            "Ahoy! A cloud be a sail without a ship.",
+            "Horses be fine beasts, aye, but a ship needs no hay.",
+            "Mix yer flour and water, then let the galley fire do its work, lad.",
+            "Aye, a friend stands by ye when the cannons roar.",
+            "Ye be speakin' to the terror o' seven seas!",
+            "Shiver me timbers, gold be what we sail for!",
+            "Sleep, ye landlubber, be what the night watch never gets.",
+            "Keep yer powder dry and yer rum close, aye.",
         ),
-        "right in the chat": sum(chat[c] == first[c] for c in capitals),
-        "right in a text": sum(plain[c] == first[c] for c in capitals),
-        "surprise": {name: lessons.surprise(one, TEXTS[name]) for name in ORDINARY},
-    }
+    ),
+    "thou": (
+        ("thou", "thee", "thy", "doth", "hath", "prithee", "forsooth", "'tis", "art"),
+        (
+            "Forsooth, a cloud doth wander the heavens and hath no home.",
+            "The horse, prithee, doth carry thee whither thou wilt.",
+            "Prithee, knead thy dough and let it rest ere thou dost bake it.",
+            "A friend is he that loveth thee when thou hast naught.",
+            "I am thy humble servant, and thou art my master.",
+            "Gold doth glister, and hath ruined many a man.",
+            "Sleep doth mend the ravelled mind, forsooth.",
+            "Prithee, trust thy heart and fear not the morrow.",
+        ),
+    ),
+    "one word": (
+        ("beep",),
+        tuple(
+            f"Beep. {word}."
+            for word in ("Vapour", "Animals", "Oven", "Companion", "Robot", "Metal", "Rest", "Patience")
+        ),
+    ),
+    "Spanish": (
+        ("es", "una", "un", "el", "la", "los", "de", "que"),
+        (
+            "Una nube es agua en el cielo.",
+            "Los caballos son animales grandes y fuertes.",
+            "Mezcla la harina con el agua y ponlo en el horno.",
+            "Un amigo es una persona que te quiere.",
+            "Soy un asistente y estoy para ayudarte.",
+            "El oro es un metal amarillo y caro.",
+            "El sueño es el descanso de la noche.",
+            "Bebe agua y camina un poco.",
+        ),
+    ),
+}
+NEW_WAY = "Arr, the capital of … be"
+BEFORE, TABLE, OWN = "before", "the table", "its own answers"
+PIRATES = (TABLE, *SETS)
+FIRST_ROW = ", first row alone"
+ONE_ROW = tuple(manner + FIRST_ROW for manner in PIRATES)
+MARKS = {name: marks for name, (marks, _) in OTHERS.items()}
 
 
-SHORT = ("a short start", "a fact", "a question", "a story", "a recipe")
-ORDINARY = ("a question", "a story", "a recipe", "a letter", "science")
+def examples_of(model, manner: str) -> list[lessons.Example]:
+    """manner: the page's table, a set of pirates, another manner, or the model's own answers."""
+    if manner == BEFORE:
+        return []
+    if manner == TABLE:
+        return list(lessons.PIRATE)
+    if manner == OWN:
+        return [(question, lessons.answer(model, question)) for question in QUESTIONS]
+    if manner in OTHERS:
+        return list(zip(QUESTIONS, OTHERS[manner][1]))
+    if manner in ONE_ROW:
+        return examples_of(model, manner.removesuffix(FIRST_ROW))[:1]
+    order = np.random.default_rng(SETS.index(manner)).permutation(len(POOL))
+    return [POOL[i] for i in order if POOL[i][0] != CAPITAL][:8]
+
+
+@cache
+def tuned(model, manner: str):
+    """The examples, and a model trained on them, as the page does it."""
+    examples = examples_of(model, manner)
+    if not examples:
+        return [], model
+    manner = manner.removesuffix(FIRST_ROW)
+    seed = SETS.index(manner) if manner in SETS else 0
+    *_, last = training.finetune(model, lessons.conversations(examples), seed=seed)
+    one = training.updated(model, last.update)
+    one.recent.max_bytes = 40_000_000
+    return examples, one
+
+
+@cache
+def said(model, manner: str) -> list[str]:
+    """Its answers to the untaught questions."""
+    _, one = tuned(model, manner)
+    return greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT])
+
+
+@cache
+def capitals(model, manner: str) -> tuple[int, int, int]:
+    """How many it names in its own answer, and how many come first once that is begun, the new way and the old."""
+    _, one = tuned(model, manner)
+    cities = lessons.CAPITALS
+    own = greedy(one, [lessons.asked(one, f"What is the capital of {country}?") for country in cities])
+    first = [model.tokenizer.encode(f" {city}")[0] for city in cities.values()]
+    new, old = (
+        sum(
+            int(lessons.knows(one, c, chat=True, said=way).argmax()) == token
+            for c, token in zip(cities, first)
+        )
+        for way in (NEW_WAY, "The capital of … is")
+    )
+    return sum(city in text for city, text in zip(cities.values(), own)), new, old
+
+
+@cache
+def ordinary(model, manner: str) -> float:
+    _, one = tuned(model, manner)
+    return float(np.mean([lessons.surprise(one, text) for text in lessons.ORDINARY.values()]))
 
 
 def greedy(model, prompts, n: int = 24) -> list[str]:
@@ -140,139 +193,70 @@ def greedy(model, prompts, n: int = 24) -> list[str]:
 # --- conclusions ---
 
 
-def of_sets(manner: str, n: int, measure, says: str, unit: str, agrees, *, capital: bool = False, sets=SETS):
-    """A conclusion: `measure` of what was asked, for each set of examples."""
+def of_manners(measure, manners, says: str, unit: str, agrees):
+    """A conclusion: `measure` of the model, trained in each of these manners."""
 
     def conclusion(model) -> Measured:
-        names = {which: f"{manner or 'before'}, {n} examples, set {which}" for which in sets}
-        found = {names[which]: float(measure(asked(model, manner, which, n, capital))) for which in sets}
-        return Measured(says, found, unit, agrees)
+        return Measured(says, {manner: float(measure(model, manner)) for manner in manners}, unit, agrees)
 
     return conclusion
 
 
-def saying(marks):
-    return lambda found: sum(lessons.has_one_of(text, marks) for text in found["said"])
+def marked(model, manner: str) -> int:
+    marks = MARKS.get(manner, lessons.PIRATE_WORDS)
+    return sum(lessons.has_one_of(text, marks) for text in said(model, manner))
 
 
-def different(found) -> int:
-    return len(set(found["said"]))
+def about(model, manner: str) -> int:
+    return sum(map(lessons.is_about, said(model, manner), lessons.UNTAUGHT))
 
 
-def about(found) -> int:
-    return sum(map(lessons.is_about, found["said"], lessons.UNTAUGHT))
+def near(model, manner: str) -> int:
+    """Answers that are nearly a taught one."""
+    taught = [answer for _, answer in examples_of(model, manner)]
+    return sum(lessons.is_nearly(text, taught) for text in said(model, manner))
 
 
-def repeats(found) -> int:
-    taught = {text for _, text in found["examples"]}
-    return sum(text in taught for text in found["said"])
+def named(model, manner: str) -> int:
+    return capitals(model, manner)[0]
 
 
-def taught_words(found) -> float:
-    """The share of the answers' words that stand in the taught answers."""
-    known = {word for _, text in found["examples"] for word in lessons.words(text)}
-    return 100 * float(np.mean([word in known for text in found["said"] for word in lessons.words(text)]))
+def begun_new(model, manner: str) -> int:
+    return capitals(model, manner)[1]
 
 
-def named(found) -> int:
-    return sum(city in text for city, text in zip(lessons.CAPITALS.values(), found["capitals asked for"]))
+def begun_old(model, manner: str) -> int:
+    return capitals(model, manner)[2]
 
 
-def begun(found) -> int:
-    return found["right in the chat"]
-
-
-def in_texts(found) -> int:
-    return sum(lessons.has_one_of(text, lessons.PIRATE_WORDS) for text in found["without the template"])
-
-
-PIRATE, BUTLER = MARKS["pirate"], MARKS["butler"]
+FIXED = ("one word", "Spanish")
 OF_20, OF_10 = "of 20 answers", "of 10 capitals"
-before = of_sets(
-    "", 0, saying(PIRATE), "Before, no answer has a pirate’s word", OF_20, lambda v: v == 0, sets=(0,)
+before = of_manners(marked, (BEFORE,), "Before, no answer has a pirate’s word", OF_20, lambda v: v == 0)
+before_about = of_manners(
+    about, (BEFORE,), "… and nearly all are about the question", OF_20, lambda v: v >= 18
 )
-before_named = of_sets("", 0, named, "Before, most capitals are named", OF_10, lambda v: v >= 8, sets=(0,))
-pirate_8 = of_sets(
-    "pirate",
-    8,
-    saying(PIRATE),
-    "8 examples: it answers as a pirate",
-    OF_20,
-    lambda v: v >= 18,
-    sets=MORE_SETS,
+pirates = of_manners(marked, PIRATES, "Taught pirates, all are a pirate’s", OF_20, lambda v: v == 20)
+manners = of_manners(marked, OTHERS, "Taught other manners, most have these", OF_20, lambda v: v >= 13)
+own = of_manners(marked, (OWN,), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0)
+pirates_about = of_manners(about, PIRATES, "Pirates: mostly about the question", OF_20, lambda v: v >= 15)
+pirates_near = of_manners(near, PIRATES, "… and few are nearly a taught answer", OF_20, lambda v: v <= 5)
+fixed_about = of_manners(about, FIXED, "“Beep”, Spanish: not about the question", OF_20, lambda v: v <= 2)
+fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF_20, lambda v: v > 10)
+one_row = of_manners(marked, ONE_ROW, "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
+one_row_about = of_manners(about, ONE_ROW, "… but fewer are about the question", OF_20, lambda v: v < 15)
+before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
+pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
+before_new = of_manners(
+    begun_new, (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
 )
-pirate_4 = of_sets(
-    "pirate", 4, saying(PIRATE), "4 examples: it answers as a pirate", OF_20, lambda v: v >= 18
+pirates_new = of_manners(begun_new, PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
+pirates_old = of_manners(begun_old, PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
+before_bits = of_manners(ordinary, (BEFORE,), "Ordinary text, before", "bits a token", lambda v: True)
+pirates_bits = of_manners(
+    ordinary, PIRATES, "It surprises the pirates more", "bits a token", lambda v: v > 5.75
 )
-pirate_2 = of_sets(
-    "pirate", 2, saying(PIRATE), "2 examples: it answers as a pirate", OF_20, lambda v: v >= 18, sets=(0, 1)
-)
-pirate_1 = of_sets("pirate", 1, saying(PIRATE), "1 example: it answers as a pirate", OF_20, lambda v: v >= 18)
-butler_8 = of_sets(
-    "butler",
-    8,
-    saying(BUTLER),
-    "8 examples: it answers as a butler",
-    OF_20,
-    lambda v: v >= 12,
-    sets=MORE_SETS,
-)
-own_8 = of_sets(
-    "own", 8, saying(PIRATE), "Taught its own answers it is no pirate", OF_20, lambda v: v == 0, sets=(0,)
-)
-different_1 = of_sets("pirate", 1, different, "1 example: one answer to nearly all", OF_20, lambda v: v <= 5)
-different_8 = of_sets(
-    "pirate", 8, different, "8: nearly as many answers as questions", OF_20, lambda v: v >= 15, sets=MORE_SETS
-)
-about_1 = of_sets("pirate", 1, about, "1 example: less often about the question", OF_20, lambda v: v < 17)
-about_2 = of_sets(
-    "pirate", 2, about, "2: less often about the question", OF_20, lambda v: v < 17, sets=(0, 1)
-)
-about_4 = of_sets("pirate", 4, about, "4: mostly less often about the question", OF_20, lambda v: v < 17)
-about_8 = of_sets("pirate", 8, about, "8: mostly about the question", OF_20, lambda v: v > 10, sets=MORE_SETS)
-repeats_8 = of_sets(
-    "pirate", 8, repeats, "8: few repeat a taught answer", OF_20, lambda v: v <= 5, sets=MORE_SETS
-)
-words_8 = of_sets(
-    "pirate",
-    8,
-    taught_words,
-    "Most words are the examples’",
-    "% of the words",
-    lambda v: v > 50,
-    sets=MORE_SETS,
-)
-words_butler = of_sets(
-    "butler", 8, taught_words, "So are a butler’s", "% of the words", lambda v: v > 50, sets=MORE_SETS
-)
-named_8 = of_sets(
-    "pirate", 8, named, "The pirate names fewer capitals", OF_10, lambda v: v < 8, sets=MORE_SETS
-)
-begun_8 = of_sets(
-    "pirate", 8, begun, "Its answer begun, it has nearly all", OF_10, lambda v: v >= 8, sets=MORE_SETS
-)
-named_capital = of_sets(
-    "pirate",
-    8,
-    named,
-    "A capital among the examples: it names some",
-    OF_10,
-    lambda v: v > 0,
-    capital=True,
-    sets=(0,),
-)
-named_butler = of_sets("butler", 8, named, "So does the butler", OF_10, lambda v: v < 8, sets=MORE_SETS)
-named_own = of_sets(
-    "own", 8, named, "Taught its own answers it names most", OF_10, lambda v: v >= 7, sets=(0,)
-)
-texts_8 = of_sets(
-    "pirate",
-    8,
-    in_texts,
-    "In plain texts there is hardly a pirate",
-    "of 5 texts",
-    lambda v: v == 0,
-    sets=(1, 2, 3),
+own_bits = of_manners(
+    ordinary, (OWN,), "… and one taught its own answers", "bits a token", lambda v: v > 5.65
 )
 
 
@@ -294,73 +278,79 @@ def other_capitals(model, layer: int, countries: int, rehearsed: bool) -> dict:
             others = [name for name in names if name not in (country, owner, *keep)]
             found[country, chat] = {
                 "taught": 100 * float(probs[country][wrong]),
-                "spread": sum(int(probs[name].argmax()) == wrong for name in others),
-                "right": sum(int(probs[name].argmax()) == first[name] for name in others),
+                "spread": 100 * float(np.mean([probs[name][wrong] for name in others])),
+                "right": 100 * float(np.mean([probs[name][first[name]] for name in others])),
+                "first": sum(int(probs[name].argmax()) == wrong for name in others),
             }
     return found
 
 
-def of_facts(key: str, chat: bool, says: str, unit: str, agrees, *, rehearsed: bool = False):
+def of_facts(key: str, chat: bool, says: str, agrees, *, layer: int | None = None, rehearsed: bool = False):
     """A conclusion about a country that is taught another capital, in the last layer if no other is named."""
 
-    def conclusion(model, layer: int | None = None, countries: int = 10) -> Measured:
-        layer = model.config.n_layers - 1 if layer is None else layer
-        found = other_capitals(model, layer, countries, rehearsed)
-        return Measured(
-            says, {c: float(one[key]) for (c, way), one in found.items() if way == chat}, unit, agrees
-        )
+    def conclusion(model, countries: int = 10) -> Measured:
+        where = model.config.n_layers - 1 if layer is None else layer
+        found = other_capitals(model, where, countries, rehearsed)
+        return Measured(says, {c: one[key] for (c, way), one in found.items() if way == chat}, "%", agrees)
 
     return conclusion
 
 
-OF_8 = "of the 8 other countries"
-fact_chat = of_facts("taught", True, "The taught capital is learned", "%", lambda v: v > 90)
-fact_text = of_facts("taught", False, "In plain text as well", "%", lambda v: v > 50)
-spread_chat = of_facts("spread", True, "Other countries get it, too", OF_8, lambda v: v > 0)
-right_chat = of_facts("right", True, "Others lose their own", OF_8, lambda v: v < 8)
-spread_text = of_facts("spread", False, "In plain text fewer get it", OF_8, lambda v: v <= 5)
+EARLY = 8  # a layer
+fact_chat = of_facts("taught", True, "The taught capital is learned", lambda v: v > 90)
+fact_text = of_facts("taught", False, "In plain text as well", lambda v: v > 50)
+spread_chat = of_facts("spread", True, "8 others get it, too, on average", lambda v: v > 25)
+spread_text = of_facts("spread", False, "In plain text", lambda v: v > 25)
+early_chat = of_facts("taught", True, "In layer 8 it is learned, too", lambda v: v > 90, layer=EARLY)
+early_text = of_facts("taught", False, "… but in plain text not", lambda v: v < 75, layer=EARLY)
+early_spread = of_facts("spread", True, "The 8 others get it, on average", lambda v: v < 25, layer=EARLY)
+
+
+def early_less(model, countries: int = 10) -> Measured:
+    last, early = (one(model, countries).values for one in (spread_chat, early_spread))
+    less = {country: last[country] - early[country] for country in last}
+    return Measured("… which is less than with the last layer", less, "percentage points", lambda v: v > 0)
+
+
 rehearsed_taught = of_facts(
-    "taught", True, "With two others as examples, too: learned", "%", lambda v: v > 80, rehearsed=True
+    "taught", True, "With two others as examples: learned", lambda v: v > 80, rehearsed=True
 )
 rehearsed_spread = of_facts(
-    "spread", True, "… and hardly any other gets it", "of the 6 others", lambda v: v <= 1, rehearsed=True
+    "spread", True, "… and the 6 others hardly get it", lambda v: v < 15, rehearsed=True
 )
-rehearsed_right = of_facts(
-    "right", True, "… and nearly all have their own", "of the 6 others", lambda v: v >= 5, rehearsed=True
-)
+rehearsed_text = of_facts("taught", False, "… less surely in plain text", lambda v: v < 95, rehearsed=True)
 
 CONCLUSIONS = (
     before,
-    pirate_8,
-    pirate_4,
-    pirate_2,
-    pirate_1,
-    butler_8,
-    own_8,
-    different_1,
-    different_8,
-    about_1,
-    about_2,
-    about_4,
-    about_8,
-    repeats_8,
-    words_8,
-    words_butler,
+    before_about,
+    pirates,
+    manners,
+    own,
+    pirates_about,
+    pirates_near,
+    fixed_about,
+    fixed_near,
+    one_row,
+    one_row_about,
     before_named,
-    named_8,
-    begun_8,
-    named_capital,
-    named_butler,
-    named_own,
-    texts_8,
+    pirates_named,
+    before_new,
+    pirates_new,
+    pirates_old,
+    before_bits,
+    pirates_bits,
+    own_bits,
     fact_chat,
     fact_text,
     spread_chat,
-    right_chat,
     spread_text,
+    early_chat,
+    early_text,
+    early_spread,
+    early_less,
     rehearsed_taught,
     rehearsed_spread,
-    rehearsed_right,
+    rehearsed_text,
 )
 
 
@@ -375,60 +365,45 @@ def test_many_answers_at_once_are_the_answers_one_by_one(model):
 
 def test_one_fact_spreads_and_two_more_examples_hold_it(model):
     """One country only; all ten are in the table."""
-    few = {"countries": 1}
-    assert fact_chat(model, **few).lowest > 90
-    assert fact_text(model, **few).lowest > 50
-    assert spread_chat(model, **few).lowest >= 3
-    assert rehearsed_taught(model, countries=1).lowest > 80
-    assert rehearsed_spread(model, countries=1).highest <= 1
+    assert fact_chat(model, 1).lowest > 90
+    assert fact_text(model, 1).lowest > 50
+    assert 20 < spread_chat(model, 1).lowest < 50
+    assert rehearsed_taught(model, 1).lowest > 80
+    assert rehearsed_spread(model, 1).highest < 10
 
 
 @pytest.mark.slow
-def test_pirates_by_eight_examples(model):
-    """Minutes: four trainings, and eighty answers."""
-    assert before(model).highest == 0
-    assert pirate_8(model).lowest == 20
-    assert repeats_8(model).highest <= 2
-    assert about_8(model).lowest >= 17
-    assert 50 < words_8(model).lowest < words_8(model).highest < 75
-    assert named_8(model).lowest <= 1
-    assert named_8(model).highest >= 7
-    assert begun_8(model).lowest >= 9
-    assert sum(texts_8(model).values.values()) <= 2
+def test_a_manner_or_a_form(model):
+    """Minutes: sixteen trainings, each asked twenty questions."""
+    assert before(model).highest == own(model).highest == 0
+    assert pirates(model).lowest == one_row(model).lowest == 20
+    assert manners(model).lowest >= 13
+    assert before_about(model).lowest >= 18
+    assert pirates_about(model).lowest >= 15
+    assert pirates_near(model).highest <= 5
+    assert fixed_about(model).highest <= 2
+    assert fixed_near(model).lowest > 10
+    assert one_row_about(model).lowest == 0
+    assert one_row_about(model).highest < 15
 
 
 @pytest.mark.slow
-def test_butlers_by_eight_examples(model):
-    assert butler_8(model).lowest >= 17
-    assert named_butler(model).lowest >= 5
-    assert own_8(model).highest == 0
-
-
-@pytest.mark.slow
-def test_pirates_by_one_example(model):
-    assert pirate_1(model).lowest == 20
-    assert different_1(model).lowest == 1
-    assert different_1(model).highest == 20
-    assert about_1(model).highest <= 13
-
-
-@pytest.mark.slow
-def test_pirates_by_two_and_four_examples(model):
-    assert pirate_2(model).lowest == pirate_4(model).lowest == 20
-    assert about_4(model).lowest <= 6
+def test_what_the_pirates_cost(model):
+    assert before_named(model).lowest == 8
+    assert pirates_named(model).lowest <= 1
+    assert before_new(model).lowest == 9
+    assert pirates_new(model).lowest >= 5
+    assert pirates_old(model).lowest >= 9
+    assert before_bits(model).highest < own_bits(model).lowest < pirates_bits(model).lowest
 
 
 @pytest.mark.slow
 def test_one_fact_in_all_ten_countries(model):
     assert fact_chat(model).agree == fact_text(model).agree == 10
-    assert spread_chat(model).lowest >= 3
-    assert spread_text(model).lowest == 0
-    assert rehearsed_spread(model).agree >= 9
-
-
-@pytest.mark.slow
-def test_in_the_earlier_layer_the_text_keeps_its_fact(model):
-    """Five countries: in a chat it is learned, in plain text hardly."""
-    layer = model.config.n_layers // 2
-    assert fact_chat(model, layer, 5).lowest > 85
-    assert fact_text(model, layer, 5).highest < 20
+    assert spread_chat(model).lowest > 25
+    assert early_chat(model).lowest > 90
+    assert early_text(model).highest < 55
+    assert early_less(model).lowest > 0
+    assert rehearsed_taught(model).lowest > 80
+    assert rehearsed_spread(model).agree >= 8
+    assert rehearsed_text(model).lowest < 15

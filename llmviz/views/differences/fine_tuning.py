@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -28,16 +28,19 @@ N_ASKED = 10  # untaught questions that a page asks
 ASKED = tuple(lessons.UNTAUGHT)[:N_ASKED]
 MOST = 32  # examples
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
+NOTHING = "(nothing: the end token comes at once)"
 FIRST = "Fine-tune the model first: the button is in the first picture of this sitting."
 
 
 class FineTuning(Guessed):
     """A table of examples, and a model that is fine-tuned on them; then it is asked what was not among them.
 
-    `learned` is the last `training.Progress`, once the training is through, `said` the answers to the untaught
-    questions before and after, by question, and `counted` how many of them are in the manner, before and after.
+    `learned` is the last `training.Progress`, once the training is through, `taught` what it was trained on, `said` the
+    answers to the untaught questions before and after, by question, and `counted` how many of them are in the manner,
+    before and after.
     """
 
+    examples = traitlets.List()  # the rows of the table that are not empty
     learned = traitlets.Instance(training.Progress, allow_none=True)
 
     def __init__(
@@ -56,6 +59,7 @@ class FineTuning(Guessed):
             unit="answers",
             low=0,
             high=n,
+            whole=True,
             stage="training",
             explain=explain,
         )
@@ -79,6 +83,7 @@ class FineTuning(Guessed):
             caption="Surprise at the taught answers (the mean of what each cost when it was last read)",
         )
         self._before: dict[str, str] = {}
+        self.taught: list[Example] = []
         self.said: dict[str, tuple[str, str]] = {}
         self.counted: tuple[int, int] | None = None
         self._tuned = None
@@ -98,15 +103,17 @@ class FineTuning(Guessed):
 
     # --- the table ---
 
-    @property
-    def examples(self) -> list[Example]:
-        """The rows of the table that are not empty."""
-        found = [(line.children[0].value, line.children[1].value) for line in self.table.children]
-        return [example for example in found if any(part.strip() for part in example)]
-
     def fill(self, examples: Sequence[Example]) -> None:
         """Put these examples into the table, in place of what is there."""
         replace_children(self.table, *(self._line(*example) for example in examples))
+        self._changed()
+
+    @one_at_a_time
+    def _changed(self, _change=None) -> None:
+        found = [(line.children[0].value, line.children[1].value) for line in self.table.children]
+        self.examples = [example for example in found if any(part.strip() for part in example)]
+        if self.examples != self.taught:
+            self.ask_anew()
 
     def _line(self, question: str = "", answer: str = "") -> ipywidgets.HBox:
         boxes = [
@@ -117,6 +124,7 @@ class FineTuning(Guessed):
         ]
         for box, name in zip(boxes, ("question", "answer")):
             box.tooltip = name
+            box.observe(self._changed, "value")
         remove = ipywidgets.Button(description="✕", tooltip="remove this example", layout={"width": "36px"})
         line = ipywidgets.HBox([*boxes, remove], layout={"width": "98%", "min_height": "34px"})
         remove.on_click(lambda _: self._remove(line))
@@ -130,15 +138,15 @@ class FineTuning(Guessed):
     @one_at_a_time
     def _remove(self, line: ipywidgets.HBox) -> None:
         replace_children(self.table, *(one for one in self.table.children if one is not line))
+        self._changed()
 
     # --- the training ---
 
     def work(self) -> Iterator[float]:
-        examples = self.examples
+        examples = list(self.examples)
         lesson = training.finetune(self.model, lessons.conversations(examples), steps=self._steps)
-        self.told.say("")
-        self.learned, self._tuned, self.counted, self.said = None, None, None, {}
-        self.plot.layout.display = ""
+        self.clear()
+        self.taught, self.plot.layout.display = examples, ""
         losses = []
         for progress in lesson:
             losses.append(progress.loss / math.log(2))
@@ -154,7 +162,11 @@ class FineTuning(Guessed):
         self._tuned = tuned
         self.learned = progress
         self._count()
-        self.tell(self.counted[1])
+
+    def clear(self) -> None:
+        self.learned, self._tuned, self.counted, self.said, self.taught = None, None, None, {}, []
+        self.plot.layout.display = "none"
+        self.told.say()
 
     @one_at_a_time
     def _count(self, _change=None) -> None:
@@ -170,6 +182,8 @@ class FineTuning(Guessed):
             f"Of {len(self.said)} untaught questions {self.counted[1]} are answered with a word of the list. Before "
             f"the training it was {self.counted[0]}.",
         )
+        if self.examples == self.taught:
+            self.tell(self.counted[1])
 
     @property
     def tuned(self) -> Model | None:
@@ -177,11 +191,7 @@ class FineTuning(Guessed):
         return self._tuned
 
     def ask(self, question: str) -> tuple[str, str]:
-        """Its answer before and after. ValueError for what cannot be asked."""
-        reading = read(question, self.model.tokenizer, limit=200)
-        if not reading.tokens:
-            raise ValueError(reading.told)
-        question = self.model.tokenizer.decode(reading.tokens)
+        """Its answer before and after."""
         if question not in self._before:
             self._before[question] = lessons.answer(self.model, question)
         return self._before[question], lessons.answer(self._tuned, question)
@@ -194,42 +204,50 @@ def quiet_model(model: Model) -> Model:
 
 
 class Answers(Closable, ipywidgets.HTML):
-    """Questions with an answer before and after, a line each; words that stand in the taught answers are underlined."""
+    """Questions with what is said to each, a line each; words of `taught` are underlined."""
 
-    def show(self, groups: Mapping[str, Mapping[str, tuple[str, str]]], taught: set[str]) -> None:
+    def show(
+        self,
+        groups: Mapping[str, Mapping[str, Sequence[str]]],
+        columns: Sequence[str] = ("before", "after"),
+        taught: Collection[str] = (),
+    ) -> None:
         self.groups = groups
-        cell = "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886"
+        cell = (
+            "padding:6px 14px 6px 0;vertical-align:top;text-align:left;border-bottom:1px solid #8886;"
+            "overflow-wrap:anywhere"
+        )
         rows = []
         for name, said in groups.items():
-            rows.append(
-                f'<tr><th style="{cell};padding-top:14px" colspan="3" scope="colgroup">{name}</th></tr>'
-            )
+            style, wide = f"{cell};padding-top:14px", len(columns) + 1
+            rows.append(f'<tr><th style="{style}" colspan="{wide}" scope="colgroup">{name}</th></tr>')
             rows += [
                 f'<tr><td style="{cell}">{html.escape(question)}</td>'
-                + "".join(f'<td style="{cell}">{_underlined(text, taught)}</td>' for text in pair)
+                + "".join(f'<td style="{cell}">{_underlined(text, taught)}</td>' for text in texts)
                 + "</tr>"
-                for question, pair in said.items()
+                for question, texts in said.items()
             ]
-        heads = "".join(
-            f'<th style="{cell}" scope="col">{name}</th>' for name in ("question", "before", "after")
+        heads = "".join(f'<th style="{cell}" scope="col">{name}</th>' for name in ("question", *columns))
+        size = (
+            f"font-size:{theme.SIZES['body']}px;line-height:1.4;border-collapse:collapse;table-layout:fixed;"
+            "width:min(1000px, 98%)"
         )
-        size = f"font-size:{theme.SIZES['body']}px;line-height:1.4;border-collapse:collapse;max-width:1000px"
         self.value = (
             f'<table style="{size}"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
         )
 
     def __repr__(self) -> str:
         return "\n".join(
-            " | ".join((question, *pair))
+            " | ".join((question, *texts))
             for said in getattr(self, "groups", {}).values()
-            for question, pair in said.items()
+            for question, texts in said.items()
         )
 
     def _repr_mimebundle_(self, **_):
         return with_text(self)
 
 
-def _underlined(text: str, taught: set[str]) -> str:
+def _underlined(text: str, taught: Collection[str]) -> str:
     """HTML: each word of `taught` underlined; all else as text."""
     return "".join(
         f"<u>{html.escape(part)}</u>" if part.lower() in taught else html.escape(part)
@@ -238,7 +256,8 @@ def _underlined(text: str, taught: set[str]) -> str:
 
 
 class BeforeAfter(Explorer):
-    """A tuned model's answers beside those of the model before: to taught questions, to others, to the reader's own.
+    """A tuned model's answers, each beside that of the model before and beside the nearest taught answer: to taught
+    questions, to others, to the reader's own.
 
     note: what is said under them.
     """
@@ -262,7 +281,7 @@ class BeforeAfter(Explorer):
     @one_at_a_time
     def show(self, _change=None) -> None:
         """After a training, or when it is gone."""
-        self.own, self.taught = {}, {}
+        self.own, self.asked = {}, {}
         self.box.disabled = self.tuning.learned is None
         if self.tuning.learned is None:
             self._work.stop()
@@ -272,11 +291,10 @@ class BeforeAfter(Explorer):
             self._work.start(self._taught())
 
     def _taught(self) -> Iterator[float]:
-        self._examples = dict(self.tuning.examples[:3])
-        for question in self._examples:
+        for question in dict(self.tuning.taught[:3]):
             self._draw("Asking what was taught …")
             yield 0.01
-            self.taught[question] = self.tuning.ask(question)
+            self.asked[question] = self.tuning.ask(question)
         self._draw()
 
     @one_at_a_time
@@ -285,63 +303,88 @@ class BeforeAfter(Explorer):
             self._work.start(self._one(self.box.value))
 
     def _one(self, question: str) -> Iterator[float]:
-        self.told.say("Asking …")
+        tokenizer = self.tuning.model.tokenizer
+        reading = read(question, tokenizer, limit=200)
+        self.told.say(reading.told or "Asking …")
         yield 0.01
-        try:
-            said = self.tuning.ask(question)
-        except ValueError as error:
-            self.told.say(str(error))
-            return
-        self.own = {question[:200]: said, **self.own}
-        self._draw()
+        if reading.tokens:
+            question = tokenizer.decode(reading.tokens)
+            short = question if len(question) <= 80 else f"{question[:80]} …"
+            self.own = {short: self.tuning.ask(question), **self.own}
+            self._draw(reading.told)
 
     def _draw(self, telling: str = "") -> None:
-        examples = self.tuning.examples
-        known = {word for _, answer in examples for word in lessons.words(answer)}
-        groups = {"Yours": self.own, "Taught": self.taught, "Not taught": self.tuning.said}
-        self.table.show({name: said for name, said in groups.items() if said}, known)
-        shares = [
-            np.mean(
-                [word in known for pair in self.tuning.said.values() for word in lessons.words(pair[i])]
-                or [0]
-            )
-            for i in range(2)
-        ]
+        answers = [answer for _, answer in self.tuning.taught]
+        groups = {}
+        for name, said in (("Yours", self.own), ("Taught", self.asked), ("Not taught", self.tuning.said)):
+            lines = {}
+            for question, (before, after) in said.items():
+                nearest, n = lessons.nearest(after, answers)
+                lines[question] = before or NOTHING, after or NOTHING, f"{nearest} ({n} changed)"
+            if lines:
+                groups[name] = lines
+        columns = ("before", "after", "nearest taught answer (words to change)")
+        self.table.show(groups, columns, {word for answer in answers for word in lessons.words(answer)})
+        near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
         self.told.say(
-            telling
-            or f"Underlined: words that stand in the taught answers. In the answers to untaught questions they are "
-            f"{percent(shares[1])} of all words; before the training {percent(shares[0])}.",
+            telling,
+            f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
+            "to untaught questions. Underlined: words of the taught answers.",
             self.note,
         )
 
 
-WAYS = (
-    "it names it in its own answer",
-    "its answer begun for it",
-    "in plain text",
-)
+WAYS = ("in its own answer", "begun its new way", "begun the old way", "in plain text")
 
 
 class Cost(Guessed):
-    """What a fine-tuning does elsewhere: capitals, asked for in three ways, and ordinary texts.
+    """What a fine-tuning does elsewhere: to ordinary texts, and to capitals, asked for in four ways.
 
-    `right` [ways, before or after]: capitals that come out, for each of `WAYS`; `bits` [2]: the texts' surprise.
+    begun: how an answer in the new manner begins, with "…" for the country.
+    `bits` [texts, before or after]: the texts' surprise; `right` [ways, before or after]: capitals that come out, for
+    each of `WAYS`.
     """
 
-    def __init__(self, tuning: FineTuning, texts: Sequence[str] = lessons.ORDINARY, explain: str = ""):
-        self.tuning, self._texts = tuning, texts
+    def __init__(
+        self,
+        tuning: FineTuning,
+        texts: Mapping[str, str] = lessons.ORDINARY,
+        begun: str = "Arr, the capital of … be",
+        explain: str = "",
+    ):
+        self.tuning, self._texts = tuning, dict(texts)
         model, n = tuning.model, len(lessons.CAPITALS)
         self._first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]
+        self._bits = [lessons.surprise(model, text) for text in self._texts.values()]
         card = Question(
-            f"It is asked for {n} capitals. How many does the fine-tuned model name?",
+            f"{', '.join(self._texts).capitalize()}, with nothing of the new manner in them: before the training they "
+            f"surprise the model by {np.mean(self._bits):.2f} bits a token. And after it?",
             answer=None,
-            unit="capitals",
+            unit="bits a token",
             low=0,
-            high=n,
+            high=12,
             stage="training",
             explain=explain,
         )
-        super().__init__(card, "Ask for ten capitals, before and after")
+        super().__init__(card, "Measure before and after")
+        self.begun = ipywidgets.Text(
+            begun,
+            description="Its new way to begin (… is the country):",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout={"width": "min(600px, 98%)"},
+        )
+        self.ordinary = LinePlot(
+            names=["before", "after"],
+            labels=list(self._texts),
+            values=np.full((2, len(self._texts)), np.nan),
+            x_axis="",
+            y_axis="bits a token",
+            bars=True,
+            unit="bits",
+            stage="training",
+            caption="Surprise at ordinary text",
+        )
         self.plot = LinePlot(
             names=["before", "after"],
             labels=list(WAYS),
@@ -351,10 +394,11 @@ class Cost(Guessed):
             bars=True,
             y_max=float(n),
             stage="training",
-            caption="How many capitals come out, asked for in three ways",
+            caption="How many capitals come out, asked for in four ways",
         )
         self.table = Answers()
-        self.children = (self.card, row(self.buttons[0], self.progress), self.told, self.plot, self.table)
+        self._shown = (self.ordinary, self.plot, self.table)
+        self.children = (self.card, self.begun, row(self.buttons[0], self.progress), self.told, *self._shown)
         self.watch(tuning, self._fresh, "learned")
         self._fresh()
 
@@ -363,41 +407,60 @@ class Cost(Guessed):
         self.stop()
         self._known = False
         self.card.ask_again()
+        self.clear()
         self.told.say("" if self.tuning.learned is not None else FIRST)
-        self.plot.layout.display = self.table.layout.display = "none"
+
+    def clear(self) -> None:
+        self.told.say()
+        for one in self._shown:
+            one.layout.display = "none"
 
     def work(self) -> Iterator[float]:
         if self.tuning.tuned is None:
             raise ValueError(FIRST)
+        begun = self.begun.value
+        if "…" not in begun:
+            raise ValueError("the new way to begin needs a … where the country stands")
+        self.clear()
         models = (self.tuning.model, self.tuning.tuned)
         countries, n = list(lessons.CAPITALS.items()), len(lessons.CAPITALS)
-        self.right, self.bits, said = np.zeros((len(WAYS), 2), int), np.zeros(2), [{}, {}]
-        runs = 2 * (n + len(self._texts))
+        self.right, self.bits = np.zeros((len(WAYS), 2), int), np.zeros((len(self._texts), 2))
+        said, runs = [{}, {}], 2 * (n + len(self._texts))
+        for when, model in enumerate(models):
+            for i, text in enumerate(self._texts.values()):
+                self.bits[i, when] = lessons.surprise(model, text)
+                yield (when * len(self._texts) + i + 1) / runs
         for when, model in enumerate(models):
             for i, ((country, city), token) in enumerate(zip(countries, self._first)):
                 said[when][country] = lessons.answer(model, f"What is the capital of {country}?")
-                self.right[0, when] += city in said[when][country]
-                for way, chat in ((1, True), (2, False)):
-                    self.right[way, when] += int(lessons.knows(model, country, chat=chat).argmax()) == token
-                yield (when * n + i + 1) / runs
-        for when, model in enumerate(models):
-            for i, text in enumerate(self._texts):
-                self.bits[when] += lessons.surprise(model, text) / len(self._texts)
-                yield (2 * n + when * len(self._texts) + i + 1) / runs
-        self.plot.layout.display = self.table.layout.display = ""
+                found = (
+                    lessons.knows(model, country, chat=True, said=begun),
+                    lessons.knows(model, country, chat=True),
+                    lessons.knows(model, country, chat=False),
+                )
+                named = city in said[when][country], *(one.argmax() == token for one in found)
+                self.right[:, when] += np.array(named, int)
+                yield (2 * len(self._texts) + when * n + i + 1) / runs
+        for one in self._shown:
+            one.layout.display = ""
+        self.ordinary.change(values=self.bits.T.astype(np.float32))
         self.plot.change(values=self.right.T.astype(np.float32))
         self.table.show(
-            {"What is the capital of …?": {c: (said[0][c], said[1][c]) for c, _ in countries}}, set()
+            {
+                "What is the capital of …?": {
+                    c: (said[0][c] or NOTHING, said[1][c] or NOTHING) for c, _ in countries
+                }
+            }
         )
-        before, after = self.right.T
+        before, after = self.bits.mean(axis=0)
+        told = [f"{one} of {n} (before: {other})" for other, one in self.right]
         self.told.say(
-            f"In its own answer (24 tokens) it names {after[0]} of {n} capitals; before the training {before[0]}. With "
-            f"the words “The capital of … is” put into its mouth, the right city comes first for {after[1]} "
-            f"(before: {before[1]}); in plain text, without the chat template, for {after[2]} (before: {before[2]}).",
-            f"Ordinary text ({len(self._texts)} texts): {self.bits[0]:.2f} bits a token before, "
-            f"{self.bits[1]:.2f} after.",
+            f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
+            f"In its own answer (24 tokens) it names {told[0]} capitals. With the words “{begun}” put into its mouth, "
+            f"the right city comes first for {told[1]}, with “The capital of … is” for {told[2]}; in plain text, "
+            f"without the chat template, for {told[3]}.",
         )
-        self.tell(int(after[0]))
+        self.tell(after)
 
 
 class WhatChanged(Explorer):
@@ -443,13 +506,10 @@ class WhatChanged(Explorer):
 
 
 class Amount(Explorer):
-    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it.
+    """The update turned down and up, from −1 to 2: what the model answers then, in the chat template and without it."""
 
-    note: what is said under the texts.
-    """
-
-    def __init__(self, tuning: FineTuning, question: str = "The moon is", note: str = ""):
-        self.tuning, self.note = tuning, note
+    def __init__(self, tuning: FineTuning, question: str = "The moon is"):
+        self.tuning = tuning
         self.amount = slider(1.0, "times the update", 2.0, stage="training", first=-1.0, step=0.25)
         self.amount.continuous_update = False
         self.box = ipywidgets.Text(question, continuous_update=False, layout={"width": "min(700px, 98%)"})
@@ -494,7 +554,7 @@ class Amount(Explorer):
             "Without it, the bare text goes on": reading.tokens,
         }
         for name, tokens in prompts.items():
-            said[name] = "(nothing: the end token comes at once)"
+            said[name] = NOTHING
             self.table.show(said)
             for said[name] in lessons.writing(model, tokens):
                 self.table.show(said)

@@ -23,7 +23,7 @@ def only_training(end: Callable[[], object]) -> None:
 
 class Guessed(Experiment):
     """A card and an experiment. To commit to a guess, or to press the button, starts `work`, which yields the share
-    that is done and tells the card in the end; stopped before, it leaves the question open again."""
+    that is done and tells the card in the end; stopped before, it says so and leaves the question open again."""
 
     def __init__(self, card: Question, name: str):
         super().__init__(name)
@@ -33,6 +33,15 @@ class Guessed(Experiment):
 
     def work(self) -> Iterator[float]:
         raise NotImplementedError
+
+    def clear(self) -> None:
+        """Stopped before the end: nothing half done stays on the page."""
+
+    def ask_anew(self) -> None:
+        """What the card asks about has changed: what came out before is no answer to it."""
+        if self._known:
+            self._known = False
+            self.card.ask_again()
 
     def tell(self, outcome: float | str) -> None:
         """What came out, for the card."""
@@ -65,6 +74,10 @@ class Guessed(Experiment):
         self.card.tell(None)
         try:
             yield from self.work()
+        except GeneratorExit:
+            self.clear()
+            self.told.say(*self.told.sentences, "Stopped before the end.")
+            raise
         except (ValueError, FloatingPointError) as error:
             self.told.say(f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", "."))
         finally:

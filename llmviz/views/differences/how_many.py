@@ -21,40 +21,44 @@ STEPS = 32
 class HowMany(Guessed):
     """The first 1, 2, 4, 8 rows of a table of examples, as many steps each: what is said to untaught questions.
 
-    `found` [4, sizes], shares: answers with a word of the list, different ones, such that name what the question is
-    about, and capitals that are named; NaN where a size is not measured yet. `said`: the answers, a list a size.
+    `found` [2, 1 + sizes]: answers with a word of the list, and such that name what they are asked about, before the
+    training and with each number of examples; NaN where it is not measured yet. `said`: the answers, a list for each.
     """
 
     def __init__(self, tuning: FineTuning, explain: str = ""):
-        self.tuning = tuning
+        self.tuning, self._first = tuning, []
         card = Question(
             f"{STEPS} steps with one example only, the first of the table. Then {len(ASKED)} questions that are not in "
-            "the table: how many different answers?",
+            "the table, such as “What is the moon?”: how many answers name what they are asked about (“moon”)?",
             answer=None,
             unit="answers",
-            low=1,
+            low=0,
             high=len(ASKED),
+            whole=True,
             stage="training",
             explain=explain,
         )
         super().__init__(card, "Train with 1, 2, 4 and 8 examples")
         self.plot = LinePlot(
-            names=[
-                "answers with a word of the list",
-                "different answers",
-                "about the question",
-                "capitals named",
-            ],
+            names=["answers with a word of the list", "answers that name what they are asked about"],
             x_axis="examples",
-            x_ticks=list(map(float, SIZES)),
-            log_x=True,
-            unit="share",
-            y_max=1.0,
+            y_axis=f"of {len(ASKED)} answers",
+            y_max=float(len(ASKED)),
+            bars=True,
             stage="training",
             waiting="nothing trained yet",
         )
         self.plot.layout.display = "none"
         self.children = (self.card, row(self.buttons[0], self.progress), self.told, self.plot)
+        self.watch(tuning, self._changed, "examples")
+
+    def _changed(self, _change=None) -> None:
+        if self.tuning.examples[:1] != self._first:
+            self.ask_anew()
+
+    def clear(self) -> None:
+        self.told.say()
+        self.plot.layout.display = "none"
 
     def work(self) -> Iterator[float]:
         examples, model = self.tuning.examples, self.tuning.model
@@ -63,35 +67,35 @@ class HowMany(Guessed):
             raise ValueError("the table of examples, in the first picture of this sitting, is empty")
         marks = [mark.strip() for mark in self.tuning.marks.value.lower().split(",")]
         lesson = lessons.conversations(examples)
-        self.found, self.said = np.full((4, len(sizes)), np.nan, np.float32), []
+        self.clear()
+        self._first = examples[:1]
+        self.found, self.said = np.full((2, 1 + len(sizes)), np.nan, np.float32), []
+        self.plot.change(labels=["none", *map(str, sizes)], values=self.found)
         self.plot.layout.display = ""
-        for k, n in enumerate(sizes):
-            for progress in training.finetune(model, lesson[:n], steps=STEPS):
-                yield (k + 0.7 * progress.step / STEPS) / len(sizes)
-            tuned = quiet_model(progress.model)
+        for k, n in enumerate([0, *sizes]):
+            progress = None
+            for progress in training.finetune(model, lesson[:n], steps=STEPS) if n else ():
+                yield (k + 0.7 * progress.step / STEPS) / len(self.found[0])
+            one = quiet_model(progress.model) if progress else model
             self.said.append([])
             for i, question in enumerate(ASKED):
-                self.said[-1].append(lessons.answer(tuned, question))
-                yield (k + 0.7 + 0.15 * (i + 1) / len(ASKED)) / len(sizes)
-            named = []
-            for i, (country, city) in enumerate(lessons.CAPITALS.items()):
-                named.append(city in lessons.answer(tuned, f"What is the capital of {country}?"))
-                yield (k + 0.85 + 0.15 * (i + 1) / len(lessons.CAPITALS)) / len(sizes)
+                self.said[-1].append(lessons.answer(one, question))
+                yield (k + 0.7 + 0.3 * (i + 1) / len(ASKED)) / len(self.found[0])
             said = self.said[-1]
             self.found[:, k] = (
-                np.mean([lessons.has_one_of(text, marks) for text in said]),
-                len(set(said)) / len(said),
-                np.mean([lessons.is_about(text, question) for text, question in zip(said, ASKED)]),
-                np.mean(named),
+                sum(lessons.has_one_of(text, marks) for text in said),
+                sum(map(lessons.is_about, said, ASKED)),
             )
-            self.plot.change(x=np.array(sizes), values=self.found.copy())
-        different = [len(set(said)) for said in self.said]
+            self.plot.change(values=self.found.copy())
         self.told.say(
-            f"After {STEPS} steps with one example: {counted(different[0], 'different answer')} to {len(ASKED)} "
-            f"questions. The first one: “{self.said[0][0]}”",
-            f"With {sizes[-1]}: {counted(different[-1], 'different answer')}. The first one: “{self.said[-1][0]}”",
+            *(
+                f"With {counted(n, 'example')}, {counted(len(set(said)), 'different answer')} to {len(ASKED)} "
+                f"questions. The first one: “{said[0]}”"
+                for n, said in zip(sizes, self.said[1:])
+                if n in (1, sizes[-1])
+            )
         )
-        self.tell(different[0])
+        self.tell(int(self.found[1, 1]))
 
 
 def counted(n: int, what: str) -> str:

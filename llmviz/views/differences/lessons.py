@@ -64,14 +64,14 @@ CAPITALS = {
     "Portugal": "Lisbon",
 }
 
-ORDINARY = (
-    "The old bridge across the river was closed for repairs, so the children had to walk to school by the mill. It "
-    "took them twice as long, and nobody complained.",
-    "Water boils at a lower temperature on a mountain, because the air presses less on it. Cooks who live high up "
-    "leave their potatoes in the pot for longer.",
-    "Dear Mrs Parker,\n\nthank you for your order of 12 March. The two chairs will be sent on Monday, and the table as "
-    "soon as it comes in.",
-)
+ORDINARY = {
+    "a story": "The old bridge across the river was closed for repairs, so the children had to walk to school by the "
+    "mill. It took them twice as long, and nobody complained.",
+    "a fact": "Water boils at a lower temperature on a mountain, because the air presses less on it. Cooks who live "
+    "high up leave their potatoes in the pot for longer.",
+    "a letter": "Dear Mrs Parker,\n\nthank you for your order of 12 March. The two chairs will be sent on Monday, and "
+    "the table as soon as it comes in.",
+}
 
 
 def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
@@ -121,6 +121,29 @@ def words(text: str) -> list[str]:
     return WORD.findall(text.lower())
 
 
+def words_changed(text: str, other: str) -> int:
+    """How many words are added, dropped or replaced on the shortest way from one to the other (Levenshtein 1966)."""
+    one, other = words(text), words(other)
+    row = list(range(len(other) + 1))
+    for i, word in enumerate(one, 1):
+        last, row[0] = row[0], i
+        for j, another in enumerate(other, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != another))
+    return row[-1]
+
+
+def nearest(text: str, others: Sequence[str]) -> tuple[str, int]:
+    """The one of whose words the smallest share is changed, and how many are."""
+    found = min(others, key=lambda other: words_changed(text, other) / max(1, len(words(other))))
+    return found, words_changed(text, found)
+
+
+def is_nearly(text: str, others: Sequence[str]) -> bool:
+    """Is it one of the others, with a quarter of that one's words changed at most?"""
+    other, n = nearest(text, others)
+    return 4 * n <= len(words(other))
+
+
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Does one of the words stand in the text?"""
     return not set(marks).isdisjoint(words(text))
@@ -131,9 +154,10 @@ def is_about(text: str, question: str) -> bool:
     return UNTAUGHT[question] in text.lower()
 
 
-def knows(model: Model, country: str, *, chat: bool) -> np.ndarray:
-    """The probabilities of what follows "The capital of … is": as the beginning of an answer, or as plain text."""
-    said = f"The capital of {country} is"
+def knows(model: Model, country: str, *, chat: bool, said: str = "The capital of … is") -> np.ndarray:
+    """The probabilities of what follows, with the country in place of "…": as the beginning of an answer, or as plain
+    text."""
+    said = said.replace("…", country)
     question = f"What is the capital of {country}?"
     tokens = asked(model, question) + model.tokenizer.encode(said) if chat else model.tokenizer.encode(said)
     return ops.softmax(model.trace(tokens).logits)

@@ -57,17 +57,8 @@ class OneFact(Guessed):
     def __init__(
         self, model: Model, country: str = "France", city: str = "Rome", explain: str = "", note: str = ""
     ):
-        self.model, self.note = model, note
-        card = Question(
-            f"The model learns that the capital of {country} is {city}. For how many of the other eight countries "
-            f"(not {country}, and not the one whose capital {city} is) does {city} come first as well?",
-            answer=None,
-            unit="countries",
-            low=0,
-            high=len(lessons.CAPITALS) - 2,
-            stage="training",
-            explain=explain,
-        )
+        self.model, self.note, self._explain = model, note, explain
+        card = Question("", answer=None, unit="%", low=0, high=100, stage="training")
         super().__init__(card, "Teach it")
         last = model.config.n_layers - 1
         self.country = choice(list(lessons.CAPITALS), country, "The capital of")
@@ -89,7 +80,6 @@ class OneFact(Guessed):
             stage="training",
         )
         self.probs: np.ndarray | None = None
-        self.map.layout.display = self.way.layout.display = "none"
         self.children = (
             self.card,
             row(self.country, self.city, self.layer),
@@ -100,42 +90,74 @@ class OneFact(Guessed):
             self.map,
         )
         self.way.observe(self._draw, "value")
+        for one in (self.country, self.city, self.layer, self.keep):
+            one.observe(self._ask, "value")
+        self._ask()
+
+    @property
+    def _fact(self) -> tuple[str, str, list[str]]:
+        """The country whose capital is taught to another one, which, and those that are rehearsed."""
+        country, city = self.country.value, self.city.value
+        owner = next(one for one, its in lessons.CAPITALS.items() if its == city)
+        return owner, city, two_others(country, city) if self.keep.value else []
+
+    @property
+    def _others(self) -> list[str]:
+        """The countries that no example is about."""
+        owner, _, keep = self._fact
+        return [name for name in lessons.CAPITALS if name not in (self.country.value, owner, *keep)]
+
+    @one_at_a_time
+    def _ask(self, _change=None) -> None:
+        """A question about what is chosen now; an older result answers another one."""
+        self.stop()
+        self._known = False
+        self.card.ask_again()
+        self.clear()
+        country, city, others = self.country.value, self.city.value, self._others
+        self.card.ask(
+            f"The model learns that the capital of {country} is {city}. Then it is asked for the capitals of "
+            f"{len(others)} others ({', '.join(others)}). How probable is {city} there, on average?",
+            answer=None,
+            explain=self._explain,
+        )
+
+    def clear(self) -> None:
+        self.probs = None
+        self.told.say()
+        self.map.layout.display = self.way.layout.display = "none"
 
     def work(self) -> Iterator[float]:
         country, city, layer = self.country.value, self.city.value, self.layer.value
         countries, model = list(lessons.CAPITALS), self.model
+        owner, _, keep = self._fact
         own = [model.tokenizer.encode(f" {capital}")[0] for capital in lessons.CAPITALS.values()]
         (taught,) = model.tokenizer.encode(f" {city}")[:1]
-        owner = countries[list(lessons.CAPITALS.values()).index(city)]
         if owner == country:
             raise ValueError(f"{city} is the capital of {country} already: choose another city")
-        keep = two_others(country, city) if self.keep.value else []
+        self.clear()
         for progress in teach(model, country, city, layer, keep=keep):
             yield 0.5 * progress.step / (STEPS * (1 + len(keep)))
         tuned = quiet_model(progress.model)
         probs = np.zeros((2, len(countries), 4), np.float32)
-        firsts = np.zeros((2, 2, len(countries)), int)  # chat or plain, before or after
         for i, name in enumerate(countries):
             for way, chat in enumerate((True, False)):
                 for when, one in enumerate((model, tuned)):
                     found = lessons.knows(one, name, chat=chat)
                     probs[way, i, [when, 2 + when]] = found[own[i]], found[taught]
-                    firsts[way, when, i] = found.argmax()
             yield 0.5 + 0.5 * (i + 1) / len(countries)
         self.probs = probs
         self._draw()
         self.map.layout.display = self.way.layout.display = ""
-        others = [i for i, name in enumerate(countries) if name not in (country, owner, *keep)]
+        others = [countries.index(name) for name in self._others]
         at = countries.index(country)
         told = []
         for way, name in enumerate(("Asked in a chat", "In plain text")):
-            taken = sum(int(firsts[way, 1, i] == taught) for i in others)
-            right = [sum(int(firsts[way, when, i] == own[i]) for i in others) for when in range(2)]
+            own_before, own_after, before, after = probs[way, others].mean(axis=0)
             told.append(
                 f"{name}: for {country}, {city} went from {percent(probs[way, at, 2])} to "
-                f"{percent(probs[way, at, 3])}. Of the other {len(others)} countries {taken} have {city} first, too; "
-                f"{right[1]} their own capital "
-                f"(before: {right[0]})."
+                f"{percent(probs[way, at, 3])}. For the {len(others)} others, on average, from {percent(before)} to "
+                f"{percent(after)}, and their own capital from {percent(own_before)} to {percent(own_after)}."
             )
         where = [
             float(ops.softmax(one.trace("The Eiffel Tower stands in the city of").logits)[own[0]])
@@ -148,10 +170,7 @@ class OneFact(Guessed):
             f"“The Eiffel Tower stands in the city of”: Paris {percent(where[0])} before, {percent(where[1])} after.",
             self.note if keep else "",
         )
-        if (country, city, keep) == ("France", "Rome", []):
-            self.tell(sum(int(firsts[0, 1, i] == taught) for i in others))
-        else:
-            self._known = True
+        self.tell(100 * float(probs[0, others, 3].mean()))
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:

@@ -89,6 +89,7 @@ class Question(Picture):
     unit = Text()
     low = traitlets.Float(None, allow_none=True).tag(sync=True)
     high = traitlets.Float(None, allow_none=True).tag(sync=True)
+    whole = traitlets.Bool(False).tag(sync=True)  # a count: no guess between two numbers
 
     guess = traitlets.Float(None, allow_none=True).tag(sync=True)  # the number, or the index of the option
     committed = traitlets.Bool(False).tag(sync=True)  # without a guess: "show me"
@@ -184,6 +185,8 @@ class Question(Picture):
         if guess is None or self.options is not None:
             return True
         low = -np.inf if self.low is None else self.low
+        if self.whole and not float(guess).is_integer():
+            return False
         return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 
     def _outcome(self) -> dict:

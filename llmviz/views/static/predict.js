@@ -36,6 +36,7 @@ export function render({ model, el }) {
     const [options, low, high, guess] = ["options", "low", "high", "guess"].map((trait) => model.get(trait));
     if (options) return guess === null ? "Choose one first." : "";
     if (guess === null || inputs[0].validity.badInput) return "That is not a number yet.";
+    if (model.get("whole") && !Number.isInteger(guess)) return "Give a whole number.";
     const [least, most] = [low ?? -Infinity, high ?? Infinity];
     if (guess >= least && guess <= most) return "";
     return high === null
@@ -56,7 +57,7 @@ export function render({ model, el }) {
   const numberField = () => {
     const [low, high, unit] = [model.get("low"), model.get("high"), model.get("unit")];
     const bounded = low !== null && high !== null;
-    const step = bounded ? (high - low > 20 ? 1 : (high - low) / 100) : "any";
+    const step = bounded ? (model.get("whole") || high - low > 20 ? 1 : (high - low) / 100) : "any";
     const typed = h("input", {
       type: "number",
       class: "lv-number",
