@@ -103,7 +103,7 @@ def test_a_size_is_named_by_the_numbers_that_it_has(name):
 def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_model):
     page = pictures.Parameters(tiny_model)
     count = sum(array.size for array in stored(tiny_model.weights).values())
-    assert f"{count:,} numbers" in page.bars.caption
+    assert f"{count:,} parameters" in page.bars.caption
     assert f"array by array: {count:,}." in repr(page.told)
     page.choice.value = "GPT-2 small"
     assert page.sliders["n_layers"].value == 12
@@ -112,6 +112,16 @@ def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_mo
     assert "Published" not in repr(page.told)
     page.sliders["n_kv_heads"].value = 5
     assert "12 query heads cannot share 5" in repr(page.told)
+
+
+@pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
+def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders(tiny_model, one):
+    page = pictures.Parameters(tiny_model)
+    page.choice.value = one.name
+    assert f"Published: {one.said}" in repr(page.told)
+    assert (f"All its parameters: {one.count:,}" in repr(page.told)) == bool(one.beside)
+    for slider in page.sliders.values():
+        assert (slider.value - slider.min) % slider.step == 0  # else JupyterLab moves it
 
 
 def as_number(said: str) -> float:

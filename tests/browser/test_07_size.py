@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from llmviz.views.differences import PUBLISHED
+
 SLOW = 240_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -49,12 +51,14 @@ def test_the_formula_follows_the_sliders(lab):
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
     caption = output.locator("figure.lv-line_plot .lv-caption")
-    expect(caption).to_contain_text("134,515,008 numbers")
+    expect(caption).to_contain_text("134,515,008 parameters")
     layers = output.locator(".widget-slider", has_text="n_layers").get_by_role("slider")
     layers.press("ArrowRight")
-    expect(caption).to_contain_text("138,055,104 numbers")  # 3,540,096 a layer
-    output.locator("select").select_option("Llama 3 8B")
-    expect(caption).to_contain_text("8,030,261,248 numbers")
+    expect(caption).to_contain_text("138,055,104 parameters")  # 3,540,096 a layer
+    for one in PUBLISHED:
+        output.locator("select").select_option(one.name)
+        expect(caption).to_contain_text(f"{one.by_formula:,} parameters")
+        expect(output).to_contain_text(f"Published: {one.said}")
 
 
 def test_models_by_memory_answer_the_keys(lab):
