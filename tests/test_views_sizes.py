@@ -56,9 +56,41 @@ def test_a_question_that_is_opened_again_stops_it_and_stays_open():
         assert not page._work.busy
         assert page.best is None
         assert not page.card.committed
+        assert "Stopped after" in repr(page.told)
         assert page.buttons[0].description.startswith("Train 2")
 
     asyncio.run(commit_and_take_back())
+
+
+def pictures_of(page):
+    return [one.layout.display != "none" for one in (page.bars, page.curves)] + [bool(page.told.sentences)]
+
+
+def test_an_open_card_stands_beside_no_answer():
+    page = pictures.Sizes(TEXT, TWO, "Which?", steps=20)
+    page.card.change(guess=0, committed=True)
+    assert pictures_of(page) == [True] * 3
+    bars = page.bars.values
+    page.card.ask_again()
+    assert pictures_of(page) == [False] * 3
+    page.card.change(guess=1, committed=True)  # the same seed needs no training again
+    assert pictures_of(page) == [True] * 3
+    assert page.bars.values is bars
+    page.seed.value = 1
+    assert not page.card.committed
+    assert page.best is None
+    assert pictures_of(page) == [False] * 3
+    page.card.change(guess=1, committed=True)
+    assert not np.array_equal(page.bars.values, bars)
+
+
+def test_models_of_one_time_stand_over_their_computing():
+    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=3)
+    page.buttons[0].click()
+    x = page.curves.x
+    for line, config in zip(page.curves.values, TWO.values(), strict=True):
+        first = np.flatnonzero(np.isfinite(line))[0]
+        assert x[first] == pytest.approx(20 * 1024 * config.n_parameters / 1e9, rel=1e-5)
 
 
 def test_one_training_at_a_time():
@@ -68,6 +100,7 @@ def test_one_training_at_a_time():
         await asyncio.sleep(0.02)
         second.buttons[0].click()
         assert not first._work.busy
+        assert "Another training" in repr(first.told)
         work = second._work
         assert work.busy
         second.close()
