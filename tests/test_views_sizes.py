@@ -225,18 +225,35 @@ def test_each_number_of_bits_is_measured(rounding, tiny_model):
     )
 
 
-def test_the_table_is_another_question(rounding):
+def test_the_table_is_another_question(tiny_model):
+    texts = {"a text": "the cat sat on the dog"}
+    page = pictures.Rounding(
+        tiny_model, FACTS, texts, bits=(8, 1), explain="Layers.", explain_table="Table, too."
+    )
+    page.card.change(guess=0, committed=True)
+    assert page.card.explained == "Layers."
+    page.table.value = True
+    assert page.went is None
+    assert not page.card.committed
+    assert page.map.layout.display == "none"
+    page.card.change(guess=0, committed=True)
+    assert page.card.explained == "Table, too."
+
+
+def test_rounded_models_stand_beside_no_open_card(rounding):
     rounding.card.change(committed=True)
-    rounding.table.value = True
-    assert rounding.went is None
-    assert not rounding.card.committed
-    assert rounding.map.layout.display == "none"
+    told = rounding.told.sentences
+    assert "% move" in repr(rounding.told)
+    rounding.card.ask_again()
+    assert (rounding.map.layout.display, rounding.told.sentences) == ("none", [])
+    rounding.card.change(committed=True)
+    assert (rounding.map.layout.display, rounding.told.sentences) == ("", told)
 
 
-def test_nothing_to_go_on_from(rounding):
+def test_nothing_to_go_on_from_is_said_once(rounding):
     rounding.prompt.value = ""
     rounding.buttons[0].click()
-    assert "There is no sentence" in repr(rounding.told)
+    assert repr(rounding.told).count("There is no sentence") == 1
 
 
 # --- another file ---
