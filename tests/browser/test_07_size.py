@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
 
+TRAININGS = ("Which of the five", "After 150 steps", "400 steps each")
 SLOW = 240_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -27,7 +28,10 @@ def output_of(lab, answered):
 
 def test_runs_without_an_error_and_gives_no_answer_away(lab):
     assert lab.errors() == []
-    assert lab.page.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
+    for question in (*TRAININGS, "Where are most", "does Llama 3.1 405B have", "first stop being"):
+        output = output_of(lab, card(lab, question))
+        output.scroll_into_view_if_needed()
+        assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
     assert lab.page.get_by_role("button", name=re.compile("^stop$")).count() == 0
 
 
