@@ -32,7 +32,7 @@ def test_runs_without_an_error_and_gives_no_answer_away(lab):
         output = output_of(lab, card(lab, question))
         output.scroll_into_view_if_needed()
         assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
-    assert lab.page.get_by_role("button", name=re.compile("^stop$")).count() == 0
+        assert output.get_by_role("button", name=re.compile("^stop$")).count() == 0
 
 
 def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
