@@ -56,9 +56,41 @@ def test_a_question_that_is_opened_again_stops_it_and_stays_open():
         assert not page._work.busy
         assert page.best is None
         assert not page.card.committed
+        assert "Stopped after" in repr(page.told)
         assert page.buttons[0].description.startswith("Train 2")
 
     asyncio.run(commit_and_take_back())
+
+
+def pictures_of(page):
+    return [one.layout.display != "none" for one in (page.bars, page.curves)] + [bool(page.told.sentences)]
+
+
+def test_an_open_card_stands_beside_no_answer():
+    page = pictures.Sizes(TEXT, TWO, "Which?", steps=20)
+    page.card.change(guess=0, committed=True)
+    assert pictures_of(page) == [True] * 3
+    bars = page.bars.values
+    page.card.ask_again()
+    assert pictures_of(page) == [False] * 3
+    page.card.change(guess=1, committed=True)  # the same seed needs no training again
+    assert pictures_of(page) == [True] * 3
+    assert page.bars.values is bars
+    page.seed.value = 1
+    assert not page.card.committed
+    assert page.best is None
+    assert pictures_of(page) == [False] * 3
+    page.card.change(guess=1, committed=True)
+    assert not np.array_equal(page.bars.values, bars)
+
+
+def test_models_of_one_time_stand_over_their_computing():
+    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=3)
+    page.buttons[0].click()
+    x = page.curves.x
+    for line, config in zip(page.curves.values, TWO.values(), strict=True):
+        first = np.flatnonzero(np.isfinite(line))[0]
+        assert x[first] == pytest.approx(20 * 1024 * config.n_parameters / 1e9, rel=1e-5)
 
 
 def test_one_training_at_a_time():
@@ -68,6 +100,7 @@ def test_one_training_at_a_time():
         await asyncio.sleep(0.02)
         second.buttons[0].click()
         assert not first._work.busy
+        assert "Another training" in repr(first.told)
         work = second._work
         assert work.busy
         second.close()
@@ -103,7 +136,7 @@ def test_a_size_is_named_by_the_numbers_that_it_has(name):
 def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_model):
     page = pictures.Parameters(tiny_model)
     count = sum(array.size for array in stored(tiny_model.weights).values())
-    assert f"{count:,} numbers" in page.bars.caption
+    assert f"{count:,} parameters" in page.bars.caption
     assert f"array by array: {count:,}." in repr(page.told)
     page.choice.value = "GPT-2 small"
     assert page.sliders["n_layers"].value == 12
@@ -112,6 +145,16 @@ def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_mo
     assert "Published" not in repr(page.told)
     page.sliders["n_kv_heads"].value = 5
     assert "12 query heads cannot share 5" in repr(page.told)
+
+
+@pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
+def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders(tiny_model, one):
+    page = pictures.Parameters(tiny_model)
+    page.choice.value = one.name
+    assert f"Published: {one.said}" in repr(page.told)
+    assert (f"All its parameters: {one.count:,}" in repr(page.told)) == bool(one.beside)
+    for slider in page.sliders.values():
+        assert (slider.value - slider.min) % slider.step == 0  # else JupyterLab moves it
 
 
 def as_number(said: str) -> float:
@@ -182,18 +225,35 @@ def test_each_number_of_bits_is_measured(rounding, tiny_model):
     )
 
 
-def test_the_table_is_another_question(rounding):
+def test_the_table_is_another_question(tiny_model):
+    texts = {"a text": "the cat sat on the dog"}
+    page = pictures.Rounding(
+        tiny_model, FACTS, texts, bits=(8, 1), explain="Layers.", explain_table="Table, too."
+    )
+    page.card.change(guess=0, committed=True)
+    assert page.card.explained == "Layers."
+    page.table.value = True
+    assert page.went is None
+    assert not page.card.committed
+    assert page.map.layout.display == "none"
+    page.card.change(guess=0, committed=True)
+    assert page.card.explained == "Table, too."
+
+
+def test_rounded_models_stand_beside_no_open_card(rounding):
     rounding.card.change(committed=True)
-    rounding.table.value = True
-    assert rounding.went is None
-    assert not rounding.card.committed
-    assert rounding.map.layout.display == "none"
+    told = rounding.told.sentences
+    assert "% move" in repr(rounding.told)
+    rounding.card.ask_again()
+    assert (rounding.map.layout.display, rounding.told.sentences) == ("none", [])
+    rounding.card.change(committed=True)
+    assert (rounding.map.layout.display, rounding.told.sentences) == ("", told)
 
 
-def test_nothing_to_go_on_from(rounding):
+def test_nothing_to_go_on_from_is_said_once(rounding):
     rounding.prompt.value = ""
     rounding.buttons[0].click()
-    assert "There is no sentence" in repr(rounding.told)
+    assert repr(rounding.told).count("There is no sentence") == 1
 
 
 # --- another file ---

@@ -5,6 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from llmviz.views.differences import PUBLISHED
+
+TRAININGS = ("Which of the five", "After 150 steps", "400 steps each")
 SLOW = 240_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -25,8 +28,11 @@ def output_of(lab, answered):
 
 def test_runs_without_an_error_and_gives_no_answer_away(lab):
     assert lab.errors() == []
-    assert lab.page.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
-    assert lab.page.get_by_role("button", name=re.compile("^stop$")).count() == 0
+    for question in (*TRAININGS, "Where are most", "does Llama 3.1 405B have", "first stop being"):
+        output = output_of(lab, card(lab, question))
+        output.scroll_into_view_if_needed()
+        assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
+        assert output.get_by_role("button", name=re.compile("^stop$")).count() == 0
 
 
 def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
@@ -49,12 +55,14 @@ def test_the_formula_follows_the_sliders(lab):
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
     caption = output.locator("figure.lv-line_plot .lv-caption")
-    expect(caption).to_contain_text("134,515,008 numbers")
+    expect(caption).to_contain_text("134,515,008 parameters")
     layers = output.locator(".widget-slider", has_text="n_layers").get_by_role("slider")
     layers.press("ArrowRight")
-    expect(caption).to_contain_text("138,055,104 numbers")  # 3,540,096 a layer
-    output.locator("select").select_option("Llama 3 8B")
-    expect(caption).to_contain_text("8,030,261,248 numbers")
+    expect(caption).to_contain_text("138,055,104 parameters")  # 3,540,096 a layer
+    for one in PUBLISHED:
+        output.locator("select").select_option(one.name)
+        expect(caption).to_contain_text(f"{one.by_formula:,} parameters")
+        expect(output).to_contain_text(f"Published: {one.said}")
 
 
 def test_models_by_memory_answer_the_keys(lab):

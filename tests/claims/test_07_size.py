@@ -18,6 +18,7 @@ from tests.claims.texts import TEXTS
 
 MANUAL = "\n\n".join(topics.values())
 SEEDS = (0, 1, 2)
+KNOB_SEEDS = (*SEEDS, 3, 4, 5)
 SECONDS, STEPS, KNOB_STEPS = 12, 150, 400  # as on the page
 SMALLEST, *_, LARGEST = SIZES
 
@@ -37,9 +38,9 @@ def milliseconds(config) -> float:
 
 
 @functools.cache
-def trained(config, seed: int, steps: int) -> float:
+def trained(config, seed: int, steps: int, lr: float = 4e-3) -> float:
     """Held-out surprise after so many steps, in bits a byte."""
-    *_, last = training.pretrain(MANUAL, config, steps=steps, seed=seed)
+    *_, last = training.pretrain(MANUAL, config, steps=steps, seed=seed, lr=lr)
     return last.held_out * bits_a_byte(last.model, MANUAL)
 
 
@@ -62,16 +63,17 @@ def largest_in_time(_model, seeds=SEEDS) -> Measured:
     return Measured(says, values, "bits a byte more", lambda v: v > 0.3)
 
 
-def best_of_a_quarter(_model, seeds=SEEDS) -> Measured:
-    """As on a machine that is four times as slow."""
-    values = {}
-    for seed in seeds:
-        best = [min(found, key=found.get) for found in (in_time(seed, SECONDS / 4), in_time(seed))]
-        values[f"seed {seed}: {best[0]}, then {best[1]}"] = (
-            SIZES[best[0]].n_parameters / SIZES[best[1]].n_parameters
-        )
-    says = f"In {SECONDS / 4:g} s a smaller one is the least surprised than in {SECONDS} s"
-    return Measured(says, values, "times as large", lambda v: v < 1)
+def lower_rate(_model) -> Measured:
+    """Does the learning rate make the largest lose? In twice the time, which is 238 steps of it, 1,106 of the next."""
+    *_, next_, largest = SIZES.values()
+    slower = trained(largest, 0, 238, lr=1.5e-3)
+    values = {
+        "than at 0.004": trained(largest, 0, 238) - slower,
+        "than the next": trained(next_, 0, 1_106) - slower,
+    }
+    return Measured(
+        "The largest is less surprised at lr 0.0015", values, "bits a byte less", lambda v: v > 0.2
+    )
 
 
 def largest_in_steps(_model, seeds=SEEDS) -> Measured:
@@ -99,11 +101,11 @@ def smallest_in_steps(_model, seeds=SEEDS) -> Measured:
 
 
 def one_knob(name: str):
-    def measure(_model) -> Measured:
+    def measure(_model, seeds=KNOB_SEEDS) -> Measured:
         plain = KNOBS["as it is"]
         values = {
             f"seed {seed}": trained(KNOBS[name], seed, KNOB_STEPS) - trained(plain, seed, KNOB_STEPS)
-            for seed in SEEDS
+            for seed in seeds
         }
         return Measured(
             f"{name}: less surprise after {KNOB_STEPS} steps", values, "bits a byte", lambda v: v < 0
@@ -113,20 +115,11 @@ def one_knob(name: str):
     return measure
 
 
-def cost(_model) -> Measured:
-    plain = milliseconds(KNOBS["as it is"])
-    values = {name: milliseconds(config) / plain for name, config in KNOBS.items() if name != "as it is"}
-    return Measured("One knob doubled: a step takes longer", values, "times as long", lambda v: v > 1)
-
-
 def chance(_model) -> Measured:
     """The control of the knobs: the same model, begun and fed by other draws."""
-    values = {
-        f"seed {seed}": trained(KNOBS["as it is"], seed, KNOB_STEPS)
-        - trained(KNOBS["as it is"], 0, KNOB_STEPS)
-        for seed in SEEDS[1:]
-    }
-    return Measured("Another seed alone changes less than 0.1", values, "bits a byte", lambda v: abs(v) < 0.1)
+    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in KNOB_SEEDS]
+    values = {f"seed {seed}": one - min(plain) for seed, one in zip(KNOB_SEEDS, plain)}
+    return Measured("Another seed alone changes less than 0.16", values, "bits a byte", lambda v: v < 0.16)
 
 
 # --- counting ---
@@ -208,12 +201,11 @@ def surprise(kind: str):
 
 CONCLUSIONS = [
     largest_in_time,
-    best_of_a_quarter,
+    lower_rate,
     largest_in_steps,
     smallest_in_steps,
     *(one_knob(name) for name in KNOBS if name != "as it is"),
     chance,
-    cost,
     formula,
     *(
         make(kind)
@@ -285,9 +277,27 @@ def test_the_largest_wins_by_steps_and_not_by_time(model):
 
 
 @pytest.mark.slow
-def test_a_knob_is_no_wonder(model):
-    """One seed; more heads, no wider, and a wider model."""
-    heads, plain, width = (
-        trained(KNOBS[name], 1, KNOB_STEPS) for name in ("heads × 2", "as it is", "width × 2")
-    )
-    assert width < plain < heads < plain + 0.1
+def test_the_largest_loses_partly_by_its_learning_rate(model):
+    gained = lower_rate(model).values
+    assert gained["than at 0.004"] > 0.2
+    assert gained["than the next"] < -0.2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("knob", "low", "high"),
+    [
+        ("width × 2", -0.42, -0.13),
+        ("layers × 2", -0.135, -0.015),
+        ("FFN × 2", -0.135, -0.015),
+        ("context × 2", 0.025, 0.085),
+        ("heads × 2", -0.03, 0.09),
+    ],
+)
+def test_a_knob_brings_what_the_page_says(model, knob, low, high):
+    """Two seeds of six, the one that begins worst among them; the whole table takes minutes."""
+    found = one_knob(knob)(model, seeds=(3, 5))
+    assert low < found.lowest
+    assert found.highest < high
+    if knob == "heads × 2":
+        assert found.agree == 1  # the only one of six in which more heads are better

@@ -66,8 +66,12 @@ class Guessed(Experiment):
             self._begin(self.buttons[0])
 
     def _begin(self, button) -> None:
-        only_training(self.stop)
+        only_training(self._ended)
         self.start(self._whole(), button)
+
+    def _ended(self) -> None:
+        if self.stop():
+            self.told.say("Another training of this page has begun, and that ended this one.")
 
     def _whole(self) -> Iterator[float]:
         """The work; what a reader's input makes impossible is said."""

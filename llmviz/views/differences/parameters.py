@@ -27,7 +27,7 @@ SLIDERS = {  # first, last, step
     "d_head": (2, 256, 2),
     "d_model": (8, 16_384, 8),
     "d_ff": (8, 53_248, 8),
-    "n_vocab": (256, 262_144, 64),
+    "n_vocab": (256, 262_144, 1),  # JupyterLab snaps to steps: 50,257 must be one
 }
 
 
@@ -71,7 +71,7 @@ def _gpt2(name: str, said: str, n_layers: int, d: int) -> Published:
     config = _config(n_layers, d // 64, d // 64, d, 64, 4 * d, 50_257, 1_024)
     count = (config.n_vocab + config.n_ctx) * d + n_layers * (12 * d * d + 13 * d) + 2 * d
     why = "its FFN has two matrices, not three; and it has biases, and a learned vector for each position"
-    source = "Radford et al. 2019; openai/gpt-2, src/model.py"
+    source = "README of openai/gpt-2; sizes: its src/model.py"
     return Published(name, config, False, said, source, count - config.n_parameters, why)
 
 
@@ -100,14 +100,15 @@ def _experts(name, said, source, *, n_heads: int, n_vocab: int, n_dense: int, n_
     count = 2 * n_vocab * d + d + n_layers * (attention + 2 * d) + ffns
     why = (
         f"in all but {n_dense} of its layers the FFN is {n_experts} small ones and one more: a mixture of experts, "
-        "of which 8 and the one are asked for each token"
+        "of which 8 and the one are asked for each token; and its attention makes do with narrower matrices (of low "
+        "rank), so the bars below show too much of it"
     )
     return Published(name, config, True, said, source, count - by_formula(config, True), why)
 
 
 LLAMA_3 = "Grattafiori et al. 2024, table 3; meta-llama/llama-models, sku_list.py"
 PUBLISHED = (
-    _gpt2("GPT-2 small", "124M", 12, 768),
+    _gpt2("GPT-2 small", "124M, at first given as 117M by mistake", 12, 768),
     Published(
         "SmolLM2 135M",
         _config(30, 9, 3, 576, 64, 1_536, 49_152, 8_192),
@@ -146,8 +147,8 @@ PUBLISHED = (
     ),
     _experts(
         "DeepSeek-V3",
-        "671B, of which 36.7B work on each token",
-        "DeepSeek-AI 2024; README_WEIGHTS.md and config of deepseek-ai/DeepSeek-V3",
+        "671B, of which 37B work on each token",
+        "DeepSeek-AI 2024; config of deepseek-ai/DeepSeek-V3",
         n_heads=128,
         n_vocab=129_280,
         n_dense=3,
@@ -205,10 +206,10 @@ class Parameters(Explorer):
         self.own = checkbox("W_U is a table of its own")
         self.told = Told()
         self.bars = LinePlot(
-            names=["numbers"],
+            names=["parameters"],
             unit="rank",
             bars=True,
-            y_axis="numbers",
+            y_axis="parameters",
             x_axis="part of the model",
             stage="training",
         )
@@ -244,10 +245,11 @@ class Parameters(Explorer):
         c, own = self.config, self.own.value
         found = parts(c, own)
         total = sum(found.values())
+        shares = " + ".join(f"{name} {100 * n / total:.0f} %" for name, n in found.items())
         self.bars.change(
             labels=[*found],
             values=[[*found.values()]],
-            caption=f"{total:,} numbers: {' + '.join(f'{name} {100 * n / total:.0f} %' for name, n in found.items())}",
+            caption=f"{total:,} parameters: {shares}",
         )
         known = self._known[self.choice.value]
         same = (c, own) == (self._sizes_of(known), known.own_W_U)
@@ -274,7 +276,7 @@ class Parameters(Explorer):
         if known.beside:
             off = known.by_formula / known.count - 1
             yield (
-                f"All its numbers: {known.count:,}. The formula is off by {100 * off:+.3g} % of that: {known.why}."
+                f"All its parameters: {known.count:,}. The formula is off by {100 * off:+.3g} % of that: {known.why}."
             )
 
 
@@ -309,7 +311,7 @@ class ModelSizes(Picture):
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def text(self) -> str:
-        rows = [["model", "numbers", *(f"{bits} bits" for bits in self.bits)]]
+        rows = [["model", "parameters", *(f"{bits} bits" for bits in self.bits)]]
         rows += [
             [name, f"{count:,.0f}", *(size(count * bits / 8) for bits in self.bits)]
             for name, count in zip(self.names, self.counts)
@@ -336,11 +338,11 @@ class Memory(Explorer):
             names=[name for name, _ in models],
             counts=[float(count) for _, count in models],
             stage="training",
-            caption="What the numbers of a model take, at 4, 16 and 32 bits each",
+            caption="What the parameters of a model take, at 4, 16 and 32 bits each",
         )
         self.machine = ipywidgets.BoundedFloatText(
             round((found or 8e9) / 1e9, 1),
-            min=0.1,
+            min=0.001,
             max=100_000,
             step=1,
             description="Memory in GB",
@@ -367,6 +369,6 @@ class Memory(Explorer):
             ""
             if self._known or change
             else "Python does not know here how much memory this machine has: type it. (8 is a guess.)",
-            f"The largest here whose numbers fit into {gb:g} GB: {', '.join(largest)}. Running it needs some more, for "
-            "the keys and values of its text, and for everything else on the machine.",
+            f"The largest here whose parameters fit into {gb:g} GB: {', '.join(largest)}. Running it needs some more, "
+            "for the keys and values of its text, and for everything else on the machine.",
         )

@@ -33,6 +33,12 @@ def distinct(model: Model) -> int:
     return max(len(np.unique(group)) for group in groups)
 
 
+def moved(old: Model, new: Model) -> float:
+    """The share of numbers that rounding changed, in the first layer's W_down."""
+    before, after = (model.weights.layers[0].W_down for model in (old, new))
+    return 1 - float(np.isclose(before, after, atol=1e-6).mean())
+
+
 class Rounding(Experiment):
     """The layers' matrices rounded to `bits`, one number of bits after the other: capitals, ordinary texts, a sentence.
 
@@ -49,7 +55,9 @@ class Rounding(Experiment):
         *,
         bits: tuple[int, ...] = (8, 5, 4, 3, 2),
         explain: str = "",
+        explain_table: str = "",
     ):
+        self._explain = {False: explain, True: explain_table}
         self._model, self._facts, self.bits = model, dict(facts), bits
         self._texts = {name: model.tokenizer.encode(text)[:N_READ] for name, text in texts.items()}
         super().__init__(f"Round to {', '.join(map(str, bits))} bits")
@@ -104,21 +112,29 @@ class Rounding(Experiment):
         self._clear()
 
     def _clear(self) -> None:
-        self.right, self.went = {}, None
-        self.map.layout.display = self.lines.layout.display = "none"
-        self.told.say()
+        self.right, self.went, self._sentences = {}, None, []
+        self._show(False)
+
+    def _show(self, shown: bool) -> None:
+        self.map.layout.display = self.lines.layout.display = "" if shown else "none"
+        self.told.say(*(self._sentences if shown else ()))
 
     def _again(self, _change=None) -> None:
         self.stop()
         self._clear()
         self.card.tell(None)
         self.card.ask_again()
+        explain = self._explain[self.table.value]
+        self.card.ask(self.card.question, self.card.options, answer=None, explain=explain)
 
     def _committed(self, change) -> None:
         if not change["new"]:
             self.stop()
+            self._show(False)
         elif self.went is None:
             self.start(self._answered(), self.buttons[0])
+        else:
+            self._show(True)
 
     def _answered(self) -> Iterator[float]:
         self._clear()
@@ -127,15 +143,22 @@ class Rounding(Experiment):
             yield from self._each()
         finally:
             gc.collect()  # a model and its runs refer to each other
-            if self.went is None and self.card.committed:
-                self.card.ask_again()
+            if self.went is None:
+                self._clear()
+                if self.card.committed:
+                    self.card.ask_again()
 
     def _each(self) -> Iterator[float]:
         columns, rows = len(self.bits) + 1, len(self._facts)
         shares, surprises = np.full((rows, columns), np.nan), np.full((len(self._texts), columns), np.nan)
-        marks, told = [[""] * columns for _ in range(rows)], []
+        marks = [[""] * columns for _ in range(rows)]
+        self._sentences = [
+            f"As it is, {experiments.GROUP} neighbours have at most {distinct(self._model)} different values."
+        ]
+        if not self._start():
+            self._sentences.append("There is no sentence to go on from.")
         runs, done = columns * (rows + len(self._texts) + 1), 0
-        self.map.layout.display = self.lines.layout.display = ""
+        self._show(True)
         for column, bits in enumerate((None, *self.bits)):
             yield done / runs
             model = (
@@ -159,9 +182,11 @@ class Rounding(Experiment):
             self.right[bits] = right
             self.map.change(values=shares, cell_text=[list(line) for line in marks])
             self.lines.change(values=surprises)
-            name = "As it is" if bits is None else f"{bits} bits"
-            told.append(f"{name}: {sum(right)} of {rows} right. {self._written(model)}")
-            self.told.say(*told)
+            name = (
+                "As it is" if bits is None else f"{bits} bits: {100 * moved(self._model, model):.0f} % move"
+            )
+            self._sentences.append(f"{name}. {sum(right)} of {rows} capitals. {self._written(model)}".strip())
+            self.told.say(*self._sentences)
             done += 1
             del model
             gc.collect()
@@ -169,10 +194,13 @@ class Rounding(Experiment):
         self.went = gone[0] if gone else STAYS
         self.card.tell(self.bits.index(gone[0]) if gone else len(self.bits))
 
+    def _start(self) -> list[int]:
+        return read(self.prompt.value, self._model.tokenizer, limit=200).tokens
+
     def _written(self, model: Model) -> str:
-        tokens = read(self.prompt.value, model.tokenizer, limit=200).tokens
+        tokens = self._start()
         if not tokens:
-            return "(There is no sentence to go on from.)"
+            return ""
         try:
             new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0))]
         except FloatingPointError as error:

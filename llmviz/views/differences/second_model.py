@@ -54,7 +54,7 @@ class SecondModel(Explorer):
         same = [name for name in SIZES_TOLD if mine[name] == theirs[name]]
         count = by_formula(other, "output.weight" in tensors)
         self.told.say(
-            f"{clean(path.name)}: {count:,} numbers by the formula, {count / self._count:.3g} times as many as this "
+            f"{clean(path.name)}: {count:,} parameters by the formula, {count / self._count:.3g} times as many as this "
             f"model; its file takes {8 * path.stat().st_size / count:.2g} bits a number.",
             "; ".join(
                 f"{name} {theirs[name]:,} (here {mine[name]:,})" for name in SIZES_TOLD if name not in same

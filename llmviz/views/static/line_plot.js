@@ -24,7 +24,10 @@ import {
 
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
 const COLOURS = ["tokenization", "sampling", "quiet", "embeddings", "attention"]; // after the stage's own
-const BESIDE_VIOLET = ["ffn", "tokenization", "quiet", "sampling", "embeddings"]; // blue is too close to attention's own
+const BESIDE = {
+  attention: ["ffn", "tokenization", "quiet", "sampling", "embeddings"], // blue is too close to its violet
+  training: ["tokenization", "sampling", "attention", "embeddings", "ffn"], // it is grey itself
+};
 
 const DATA = ["x", "values", "names", "labels", "unit", "marks", "bars", "down", "waiting", "stage"];
 const AXES = ["x_axis", "y_axis", "x_ticks", "log_x", "log_y", "y_min", "y_max"];
@@ -41,7 +44,7 @@ export function render({ model, el }) {
   let shown = null; // what is drawn: n points, y(k, i), px(i), py(v)
 
   const series = (k) => {
-    const others = model.get("stage") === "attention" ? BESIDE_VIOLET : COLOURS;
+    const others = BESIDE[model.get("stage")] ?? COLOURS;
     return { class: `lv-line-${k}`, style: `--lv-series:var(--lv-${k ? others[(k - 1) % others.length] : "accent"})` };
   };
   const dashed = (k) => ({

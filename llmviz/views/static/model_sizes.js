@@ -49,7 +49,7 @@ export function render({ model, el }) {
     if (n === undefined) return view.note("");
     view.note(
       plain(model.get("names")[i]),
-      `${count(Math.round(n))} numbers`,
+      `${count(Math.round(n))} parameters`,
       ...model.get("bits").map((bits) => `${bits} bits: ${bytes((n * bits) / 8)}`),
     );
   };
@@ -80,7 +80,7 @@ export function render({ model, el }) {
         s("line", { x1: px(n), x2: px(n), y1: TOP, y2: bottom, class: "lv-gridline" }),
         axisText(px(n), bottom + 20, bytes(n)),
       ]),
-      axisText((left + width) / 2, height - 6, "memory for the numbers (each step of the axis multiplies by 10)"),
+      axisText((left + width) / 2, height - 6, "memory for the parameters (each step of the axis multiplies by 10)"),
     );
     drawing.replaceChildren(
       ...counts.flatMap((n, i) => {
