@@ -372,7 +372,7 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
     assert rehearsed_spread(model, 1).highest < 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_manner_or_a_form(model):
     """Minutes: sixteen trainings, each asked twenty questions."""
     assert before(model).highest == own(model).highest == 0
@@ -387,7 +387,7 @@ def test_a_manner_or_a_form(model):
     assert one_row_about(model).highest < 15
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_the_pirates_cost(model):
     assert before_named(model).lowest == 8
     assert pirates_named(model).lowest <= 1
@@ -397,7 +397,7 @@ def test_what_the_pirates_cost(model):
     assert before_bits(model).highest < own_bits(model).lowest < pirates_bits(model).lowest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_fact_in_all_ten_countries(model):
     assert fact_chat(model).agree == fact_text(model).agree == 10
     assert spread_chat(model).lowest > 25

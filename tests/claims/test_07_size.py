@@ -241,7 +241,7 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         assert three.trace(text).logits.argmax() != token
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "right"),
     [
@@ -260,7 +260,7 @@ def test_capitals_that_are_left(model, kind, right):
     assert abs(capitals(kind)(model).agree - right) <= 1  # one stands close to another word
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ordinary_texts_suffer_with_the_capitals(model):
     assert surprise("4")(model).agree == surprise("8")(model).agree == 0
     assert surprise("5")(model).agree == 13
@@ -269,21 +269,21 @@ def test_ordinary_texts_suffer_with_the_capitals(model):
     assert surprise("2")(model).lowest > 5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_largest_wins_by_steps_and_not_by_time(model):
     """One seed; the whole table takes minutes."""
     for conclusion in (largest_in_time, largest_in_steps, smallest_in_steps):
         assert conclusion(model, seeds=(0,)).agree == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_largest_loses_partly_by_its_learning_rate(model):
     gained = lower_rate(model).values
     assert gained["than at 0.004"] > 0.2
     assert gained["than the next"] < -0.2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("knob", "low", "high"),
     [

@@ -361,7 +361,7 @@ def test_a_little_text(model):
     assert rises(model, LITTLE, 100).lowest > 0.5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_learning(model):
     assert left_to_learn(model).agree == len(RUNS)
     early, late = words_early(model).values, words(model).values
@@ -373,7 +373,7 @@ def test_learning(model):
     assert 88 < people.lowest < people.highest < 98.5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_by_heart(model):
     assert known(model).agree == len(SHORTS)
     again, short, long = rises(model), copies(model), copies_of_long(model)
@@ -382,20 +382,20 @@ def test_by_heart(model):
     assert 14.5 < long.lowest < long.highest < 57.5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_writer_is_the_less_surprised(model):
     for measured in whose(model), same_text(model):
         assert measured.agree == len(measured.values)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_lies_near_what(model):
     assert kinds_before(model).highest < 5.5
     after = kinds_after(model)
     assert 45.5 < after.lowest < after.highest < 60.5
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_heads(model):
     assert previous_token_grows(model).agree == it_grows_most(model).agree == len(RUNS)
     assert no_induction(model).highest < 15.5
