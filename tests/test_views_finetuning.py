@@ -277,7 +277,7 @@ def test_one_training_at_a_time_and_an_open_card_stops_it():
         assert other in ran
         assert not one._work.busy
         assert not one.card.committed
-        assert "Stopped" in repr(one.told)
+        assert "Another training of this page has begun" in repr(one.told)
         other.card.committed = True
         other.card.ask_again()
         assert not other._work.busy
