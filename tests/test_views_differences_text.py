@@ -46,7 +46,9 @@ def test_a_text_of_ones_own_is_typed_or_a_file(tmp_path):
 @pytest.mark.parametrize(
     "typed", ["/no/such/book.txt", "~/none", "~nobody/none", "./x", "../x", "C:\\x", "book.md", "/\0"]
 )
-def test_a_path_where_no_file_is_leaves_the_trained_model(typed):
+def test_a_path_where_no_file_is_leaves_the_trained_model(typed, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")  # where neither ./x nor ../x is
     made = own(TEXT, steps=1)
     made.train.click()
     for told in (typed, "two words"):

@@ -920,7 +920,7 @@ def test_three_ways_give_three_answers_to_what_mattered(model):
     assert gradient_and_left_out(model, SHORT).agree <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_three_ways_only_two_agree_a_little(model):
     def mean(measured) -> float:
         return float(np.mean(list(measured.values.values())))
