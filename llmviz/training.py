@@ -55,7 +55,8 @@ class LowRank:
         return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
 
 
-Update = Mapping[tuple[int, str], LowRank]  # by layer and the name of the matrix: W_gate, W_up, W_down
+CHANGED = ("W_gate", "W_up", "W_down")  # the matrices that fine-tuning changes
+Update = Mapping[tuple[int, str], LowRank]  # by layer and one of these names
 
 
 @dataclass(frozen=True, eq=False)
@@ -522,9 +523,6 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
             gradient[number, name] = low.gradient(*_around(name, layer, back))
         d_x = back.x
     return loss, gradient
-
-
-CHANGED = ("W_gate", "W_up", "W_down")
 
 
 def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
