@@ -138,8 +138,18 @@ class Room:
     async def alive(self, seat: Seat) -> bool:
         return seat.kernel in self.kernels and await self.kernels.get_kernel(seat.kernel).is_alive()
 
-    async def watch(self) -> None:
-        """For ever: end what nobody uses, forget what has died, make pages ready."""
+    def open(self) -> None:
+        """From now on, end what nobody uses, forget what has died, and make pages ready."""
+        self._later(self._watch())
+
+    async def close(self) -> None:
+        """End everything."""
+        for task in [*self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.kernels.shutdown_all(now=True)
+
+    async def _watch(self) -> None:
         while True:
             try:
                 await self._look()

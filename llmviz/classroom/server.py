@@ -8,11 +8,13 @@ interrupts, contents, files, terminals.
 from __future__ import annotations
 
 import asyncio
-import functools
+import contextlib
 import hmac
 import html
 import json
+import logging
 import secrets
+import shutil
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -125,7 +127,6 @@ class Classroom(Voila):
             "classroom": self,
             "headers": {"Content-Security-Policy": ONLY_HERE, "Referrer-Policy": "same-origin"},
             "websocket_max_message_size": LARGEST,
-            "websocket_ping_interval": 20,
             "default_handler_class": NotHere,
             "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
         }
@@ -155,9 +156,10 @@ class Classroom(Voila):
 
     def listen(self) -> None:
         """Serve until Ctrl-C. Raises OSError where the port cannot be had."""
+        logging.getLogger("tornado.general").setLevel(logging.ERROR)  # Jupyter's pings are in ms, Tornado's in s
         self.app.listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
-        self.ioloop.add_callback(self.room.watch)
+        self.ioloop.add_callback(self.room.open)
         self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
         try:
             self.ioloop.start()
@@ -167,8 +169,8 @@ class Classroom(Voila):
             self.stop()
 
     def stop(self) -> None:
-        self.ioloop.run_sync(functools.partial(self.kernel_manager.shutdown_all, now=True))
-        super().stop()
+        self.ioloop.run_sync(self.room.close)
+        shutil.rmtree(self.connection_dir, ignore_errors=True)
 
     async def _page(self, seat: Seat) -> AsyncIterator[str]:
         settings = {
@@ -281,9 +283,10 @@ class OnePage(Handler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         try:
-            async for part in self._with_signs_of_life(seat):
-                self.write(part)
-                await self.flush()
+            async with contextlib.aclosing(self._with_signs_of_life(seat)) as parts:
+                async for part in parts:
+                    self.write(part)
+                    await self.flush()
         except StreamClosedError:  # the visitor has gone
             self.room.leave(seat)
         except Exception:
