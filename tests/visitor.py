@@ -14,10 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_server.services.kernels.connection.base import deserialize_binary_message
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
 from tornado.websocket import websocket_connect
 
+PROTOCOL = "v1.kernel.websocket.jupyter.org"
 ROOT = Path(__file__).parents[1]
 KERNEL = re.compile(r'"kernelId": ?"([\w-]+)"')
 ASSET = re.compile(r'(?:src|href)="(/[^"]+\.(?:js|css)[^"]*)"')
@@ -93,7 +97,7 @@ class Visitor:
 
     async def connect(self) -> None:
         address = f"{self.url.replace('http', 'ws')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
-        self.socket = await websocket_connect(address, max_message_size=100_000_000)
+        self.socket = await websocket_connect(address, max_message_size=100_000_000, subprotocols=[PROTOCOL])
         self._listening = asyncio.ensure_future(self._listen())
         comm = uuid.uuid4().hex
         await self.send("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}})
@@ -116,10 +120,9 @@ class Visitor:
             "parent_header": {},
             "metadata": {"version": "1.0.0" if "control" in content.get("target_name", "") else "2.1.0"},
             "content": content,
-            "buffers": [],
-            "channel": channel,
         }
-        await self.socket.write_message(json.dumps(message))
+        packed = serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode())
+        await self.socket.write_message(packed, binary=True)
 
     async def set(self, model: str, **state) -> None:
         """What the front end sends when a control has been moved."""
@@ -160,9 +163,9 @@ class Visitor:
 
     async def _listen(self) -> None:
         while (raw := await self.socket.read_message()) is not None:
-            message = json.loads(raw) if isinstance(raw, str) else deserialize_binary_message(raw)
-            content = message["content"]
-            if message["msg_type"] == "comm_msg":
+            _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(raw)
+            content = json.loads(content)
+            if json.loads(header)["msg_type"] == "comm_msg":
                 data = content["data"]
                 if data.get("method") == "update_states":
                     self.models = {one: state["state"] for one, state in data["states"].items()}

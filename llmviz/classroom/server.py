@@ -65,6 +65,7 @@ PRIVATE = (
     "10.254.254.254",
     "172.16.254.254",
 )  # an address in each kind of private network
+PROTOCOL = "v1.kernel.websocket.jupyter.org"
 KERNEL = r"(?P<kernel>\w+-\w+-\w+-\w+-\w+)"
 
 
@@ -324,26 +325,32 @@ class Channels(VoilaKernelWebsocketHandler):
 
     seat: Seat | None = None
 
+    async def pre_get(self) -> None:
+        self.seat = self.settings["classroom"].room.seat_of(self.kernel_id)
+        if not self.seat:
+            raise tornado.web.HTTPError(404)
+        # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
+        if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
+            raise tornado.web.HTTPError(400)
+        await super().pre_get()
+
     async def open(self, kernel_id: str) -> None:
         self.set_nodelay(True)  # see llmviz.server_extension
-        self.seat = self.settings["classroom"].room.seat_of(kernel_id)
-        if self.seat:
-            self.seat.connections += 1
+        self.seat.connections += 1
         await super().open(kernel_id)
 
     def on_message(self, message: str | bytes) -> None:
-        if self.seat:
-            self.seat.touched = time.monotonic()
+        self.seat.touched = time.monotonic()
+        if not has_offsets(message):
+            return
         try:
             super().on_message(message)
         except Exception as error:  # no message at all, but what somebody made up
             self.log.warning("a message that is none: %r", error)
 
     def on_close(self) -> None:
-        if self.seat:
-            self.seat.connections -= 1
-        if self.connection:
-            super().on_close()
+        self.seat.connections -= 1
+        super().on_close()
 
 
 class Model(Handler):
@@ -425,6 +432,12 @@ class TeacherState(Handler):
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
         self.finish({"visitors": len(self.room.taken), "ready": len(self.room.ready)})
+
+
+def has_offsets(message: str | bytes) -> bool:
+    """Whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
+    number = int.from_bytes(message[:8], "little") if isinstance(message, bytes) else 0
+    return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
 
 
 def addresses(the_class: Class) -> list[str]:
