@@ -39,7 +39,13 @@ class Served:
 @contextlib.contextmanager
 def a_class(port: int, *options: str, home: dict[str, str], seconds: float = 60) -> Iterator[Served]:
     """`llmviz class --local` at this port; ended, with its kernels, on leaving."""
-    command = ["-c", "import sys; from llmviz.cli import main; sys.exit(main())", "class", "--local", "--no-browser"]
+    command = [
+        "-c",
+        "import sys; from llmviz.cli import main; sys.exit(main())",
+        "class",
+        "--local",
+        "--no-browser",
+    ]
     process = subprocess.Popen(
         [sys.executable, *command, "--port", str(port), *options],
         env=home,
@@ -61,6 +67,7 @@ def a_class(port: int, *options: str, home: dict[str, str], seconds: float = 60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        process.stdout.close()
 
 
 async def get(url: str, **options) -> HTTPResponse:
@@ -155,6 +162,9 @@ class Visitor:
     async def leave(self) -> None:
         if self.socket:
             self.socket.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self._listening
         await get(f"{self.url}/class/leave/{self.kernel}", method="POST", body="")
 
     async def status(self) -> int:

@@ -157,7 +157,9 @@ class Classroom(Voila):
 
     def listen(self) -> None:
         """Serve until Ctrl-C. Raises OSError where the port cannot be had."""
-        logging.getLogger("tornado.general").setLevel(logging.ERROR)  # Jupyter's pings are in ms, Tornado's in s
+        logging.getLogger("tornado.general").setLevel(
+            logging.ERROR
+        )  # Jupyter's pings are in ms, Tornado's in s
         self.app.listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
         self.ioloop.add_callback(self.room.open)
