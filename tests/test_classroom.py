@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -189,6 +190,19 @@ def test_a_page_and_its_index_ask_nobody_else(served):
     assert "voila/render/a.ipynb" in text
 
 
+@pytest.mark.slow
+def test_the_libraries_files_come_packed_to_who_can_unpack(served):
+    async def visit():
+        url = f"{served.url}/voila/static/voila.js"
+        plain = await get(url, decompress_response=False)
+        short = await get(url, decompress_response=False, headers={"Accept-Encoding": "gzip, br"})
+        return plain, short
+
+    plain, short = asyncio.run(visit())
+    assert gzip.decompress(short.body) == plain.body
+    assert len(short.body) < len(plain.body) / 2
+
+
 # ---- what a visitor cannot do ------------------------------------------------------------------------------
 
 
@@ -207,6 +221,7 @@ def test_a_page_and_its_index_ask_nobody_else(served):
         ),
         *("files/a.ipynb", "voila/files/a.ipynb", "voila/tree", "voila/api/contents", "a.ipynb", "login/x"),
         *("class/static/..%2fserver.py", "voila/render/..%2fa.ipynb", "voila/static/..%2f..%2fapp.py"),
+        *("voila/labextensions/..%2f..%2fx.js", "voila/templates/lab/static/..%2f..%2fx.js"),
     ],
 )
 def test_the_rest_of_a_jupyter_server_is_not_there(served, path):

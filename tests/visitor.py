@@ -159,6 +159,10 @@ class Visitor:
             if all(state.get(name) == value for name, value in wanted.items())
         ]
 
+    def pictures(self, kind: str) -> list[str]:
+        """The ids of the pictures of a class, in the order of their making."""
+        return [one for one, state in self.models.items() if state.get("_anywidget_id") == kind]
+
     async def leave(self) -> None:
         if self.socket:
             self.socket.close()

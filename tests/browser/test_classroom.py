@@ -62,7 +62,7 @@ def test_the_front_page_on_a_phone_and_a_kernel_that_dies(page, served):
     page.get_by_label("show the code").uncheck()
 
     # Markup that is typed is shown as text.
-    box = page.get_by_label("Your text: all pictures here follow it").first
+    box = page.locator("textarea:visible, input[type=text]:visible").first
     box.fill("<img src=x onerror='window.hacked = 1'>")
     box.press("Enter")
     expect(page.locator("figure.lv-journey").first).to_contain_text("img")
