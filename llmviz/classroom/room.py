@@ -147,7 +147,11 @@ class Room:
         for task in [*self._tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.kernels.shutdown_all(now=True)
+        kernels = self.kernels.list_kernel_ids()
+        ends = (self.kernels.shutdown_kernel(kernel, now=True) for kernel in kernels)
+        await asyncio.gather(
+            *ends, return_exceptions=True
+        )  # some may only have begun; they end with this process
 
     async def _watch(self) -> None:
         while True:

@@ -240,8 +240,11 @@ class Packed(tornado.web.StaticFileHandler):
 
     @allow_unauthenticated
     async def get(self, path: str, include_body: bool = True) -> None:
-        self.path = self.parse_url_path(path)
-        file = self.get_absolute_path(self.root, self.path)  # may set the root
+        try:
+            self.path = self.parse_url_path(path)
+            file = self.get_absolute_path(self.root, self.path)  # may set the root
+        except (AssertionError, ValueError):  # Voilà takes addresses apart as they should be
+            raise tornado.web.HTTPError(404) from None
         file = self.validate_absolute_path(self.root, file)
         if file is None:
             return

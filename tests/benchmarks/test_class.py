@@ -22,7 +22,7 @@ from visitor import Served, Visitor, a_class
 VISITORS = int(os.environ.get("CLASS_VISITORS", 30))
 SECONDS = int(os.environ.get("CLASS_SECONDS", 120))
 ARRIVE = SECONDS / 2  # seconds within which all come
-PICTURE = "llmviz.views.kit.next_token_bars.NextTokenBars"
+PICTURE = "llmviz.views.the_loop.loop_picture.LoopPicture"
 
 
 def p95(times: list[float]) -> float:
@@ -59,7 +59,7 @@ async def use(one: Visitor, until: float, killed: set[str]) -> tuple[list[float]
     while time.monotonic() < until:
         begin, step = time.monotonic(), step + 1
         (slider,) = one.find(description="Temperature")
-        picture = next(name for name in one.updates_of(PICTURE))
+        (picture,) = one.pictures(PICTURE)
         try:
             times.append(await one.seconds_to_change(slider, picture, value=0.05 + (step % 38) / 20))
         except TimeoutError:
