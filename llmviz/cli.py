@@ -5,6 +5,7 @@ and they are defaults: what a reader has chosen in JupyterLab stays in force.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import socket
@@ -18,6 +19,7 @@ PACKAGE = Path(__file__).parent
 FRONT_PAGE = "00_the_loop.ipynb"
 NEW_FOLDER = "llmviz-notebooks"
 PAGES_FOLDER = "llmviz-pages"
+CLASS_PORT = 8866
 
 EXAMPLES = f"""\
 examples:
@@ -28,6 +30,7 @@ examples:
   llmviz --port 9000            at this port; without it, the first free one from 8888 on
   llmviz page                   all notebooks as pages that need no Python, in the folder llmviz-pages
   llmviz page 06_sampling.ipynb -o sampling.html
+  llmviz class                  the notebooks as pages for everybody in the room, run by this computer
   llmviz -- --ip=0.0.0.0        whatever follows -- goes to JupyterLab (see jupyter lab --help-all)
 
 Ctrl-C ends it. Nothing is written to Jupyter's settings, and no other Jupyter is changed.
@@ -102,7 +105,44 @@ def _parser() -> argparse.ArgumentParser:
         help="how long a core may compute for each page; the longer, the more of its controls' values (default: 40)",
     )
     page.set_defaults(run=_page)
+    class_ = commands.add_parser(
+        "class",
+        help="serve the notebooks as pages to a class, which needs nothing but browsers",
+        description="Serve the notebooks as pages from this computer to the browsers in the room. Visitors use every "
+        "picture and run no code. The teacher's page shows the address, also as a QR code.",
+        allow_abbrev=False,
+    )
+    class_.add_argument(
+        "notebook", type=Path, nargs="?", help="a notebook, or a folder of them; by default those of llmviz"
+    )
+    class_.add_argument(
+        "--port",
+        type=_port,
+        metavar="NUMBER",
+        help=f"at this port; by default the first free one from {CLASS_PORT} on",
+    )
+    class_.add_argument("--password", metavar="WORD", help="who wants to come in has to know this word")
+    class_.add_argument(
+        "--visitors",
+        type=_visitors,
+        metavar="NUMBER",
+        help="how many pages may be open at once; by default as many as there is memory for (300 MB each), 60 at most",
+    )
+    class_.add_argument(
+        "--project", action="store_true", help="for a projector: large type, one picture a screen"
+    )
+    class_.add_argument("--local", action="store_true", help="only for browsers on this computer")
+    class_.add_argument(
+        "--no-browser", action="store_true", help="don't open the teacher's page; print its address"
+    )
+    class_.set_defaults(run=_class)
     return parser
+
+
+def _visitors(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 500:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of visitors: give one from 1 to 500")
 
 
 def _seconds(text: str) -> float:
@@ -182,6 +222,47 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
     if folder:
         page.write_index(folder / "index.html", built)
         print(f"Open {folder / 'index.html'}")
+
+
+def _class(args: argparse.Namespace, extra: list[str]) -> None:
+    """What can be refused is, before anything is served; then the class lasts until Ctrl-C."""
+    if extra:
+        raise CannotStart(f"`llmviz class` takes nothing after --, but got {' '.join(extra)}")
+    if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
+        raise CannotStart(
+            "a class needs two more packages. Run "
+            f'`{sys.executable} -m pip install "llmviz[class]"`, or in a clone `pip install -e ".[class]"`.'
+        )
+    if args.password is not None and not args.password.strip():
+        raise CannotStart("the word after --password is empty")
+    source = (args.notebook or _shipped()).expanduser().absolute()
+    notebooks = sorted(source.glob("*.ipynb")) if source.is_dir() else [source]
+    if not notebooks:
+        raise CannotStart(f"there is no notebook in {source}")
+    if not source.is_dir() and not (source.is_file() and source.suffix == ".ipynb"):
+        raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
+    from llmviz import classroom
+
+    try:
+        classroom.serve(
+            notebooks,
+            port=args.port or _free_port(CLASS_PORT, args.local),
+            limit=args.visitors,
+            password=args.password or "",
+            project=args.project,
+            local=args.local,
+            browser=not args.no_browser,
+        )
+    except classroom.CannotServe as reason:
+        raise CannotStart(str(reason)) from None
+
+
+def _free_port(first: int, local: bool) -> int:
+    for port in range(first, first + 50):
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1" if local else "", port)).close()
+            return port
+    raise CannotStart(f"no port from {first} to {first + 49} is free. Give one with --port.")
 
 
 def _shipped() -> Path:

@@ -31,6 +31,7 @@ from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weig
 
 TOKENS_A_STEP = 1024
 LONGEST = 256  # tokens of one conversation: fine-tuning on it takes some 300 MB
+WEIGHT_DECAY = 0.3  # of a number, times lr, at each step: less is learned by heart (Loshchilov & Hutter 2019)
 HELD_OUT = 0.1  # the last tenth of a text is never trained on
 MEASURE_EVERY = 20  # steps
 
@@ -384,7 +385,8 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
                 loss, gradient = np.split(over_halves(_flat_gradient, batch), [1])
                 _not_astray(loss := float(loss[0]), start, step, lr)
                 gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
-                flat = adam.step(flat, gradient, lr * min(1, step / 20) * (1 - 0.9 * done))
+                pace = lr * min(1, step / 20) * (1 - 0.9 * done)
+                flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
                 model = Model(from_flat(flat, config, lists))
                 worked += time.perf_counter() - began
                 began = time.perf_counter()

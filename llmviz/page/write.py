@@ -61,7 +61,7 @@ def html_page(
     n = sum(len(space["states"]) for space in told["spaces"])
     note = (HERE / "note.html").read_text("utf-8").replace("{n}", f"{n:,}")
     home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
-    return _document(
+    return document(
         title_of(notebook),
         f"{home}<main>\n{note}\n{body}\n</main>",
         f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **told})}</script>\n'
@@ -79,7 +79,7 @@ def index_page(pages: dict[str, nbformat.NotebookNode]) -> str:
             f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a>'
             f"<p>{html.escape(about[1]) if about else ''}</p></li>"
         )
-    return _document("llmviz", f'<main><h1>llmviz</h1><ul class="pages">{"".join(rows)}</ul></main>', "")
+    return document("llmviz", f'<main><h1>llmviz</h1><ul class="pages">{"".join(rows)}</ul></main>', "")
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
@@ -90,7 +90,8 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
     return "llmviz"
 
 
-def _document(title: str, body: str, end: str) -> str:
+def document(title: str, body: str, end: str) -> str:
+    """A page in the style of all of ours, light or dark as the browser prefers."""
     theme = (
         "{ const light = !matchMedia('(prefers-color-scheme: dark)').matches;"
         " document.body.dataset.jpThemeLight = light;"

@@ -65,7 +65,7 @@ def torch_pretraining(model, tokens, *, seconds: float):
 
     config, rng = model.config, np.random.default_rng(0)
     p = {name: torch.tensor(array, requires_grad=True) for name, array in stored(model.weights).items()}
-    adam = torch.optim.Adam(p.values(), lr=LR, betas=(0.9, 0.99))
+    adam = torch.optim.AdamW(p.values(), lr=LR, betas=(0.9, 0.99), weight_decay=training.WEIGHT_DECAY)
     worked, step = 0.0, 0
     while worked < seconds:
         began = time.perf_counter()

@@ -1,0 +1,70 @@
+"""A class: the notebooks as pages in the browsers of everybody in the room, run by this one computer.
+
+    llmviz class
+
+Voilà runs the notebooks and its front end shows them; this package is the room around it.
+
+`room`    who sits where: a kernel for each open page, some kept ready, and a limit
+`server`  which addresses there are, and who may ask them
+
+What a visitor can do: open the notebooks, read their code, and use every picture, slider, button and text box on them,
+in a kernel that nobody else shares. What a visitor cannot do: run code (of a kernel's messages, only those of widgets
+go through), learn of or reach another visitor's kernel (its number is 122 random bits, and there is no list), see the
+teacher's files (no notebook's text box opens one in a class, and no address serves one but the libraries' scripts),
+start a terminal, or see the teacher's page. What is typed is shown as text; it stays in that visitor's kernel and is
+gone with it. A visitor can take several seats with several tabs, and can keep the own kernel busy: it has one thread
+and a lower priority than the server, so others get slower by their share, no more. The network sees what is typed:
+this is HTTP, for a room that one trusts.
+"""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import nbformat
+import psutil
+
+
+class CannotServe(Exception):
+    """The message says why, and what to do."""
+
+
+def serve(
+    notebooks: list[Path],
+    port: int,
+    limit: int | None = None,
+    password: str = "",
+    project: bool = False,
+    local: bool = False,
+    browser: bool = True,
+) -> None:
+    """Serve a class until Ctrl-C.
+
+    limit: how many pages may be open at once; None for as many as there is memory for. local: only for browsers on
+    this computer. browser: open the teacher's page. Raises CannotServe.
+    """
+    from llmviz.classroom.room import seats_for
+    from llmviz.classroom.server import Class, Classroom, addresses
+
+    limit = limit or seats_for(psutil.virtual_memory().available)
+    the_class = Class(tuple(notebooks), port, limit, password, project, local)
+
+    def started(teacher: str) -> None:
+        print(f"The class is at {addresses(the_class)[0]} for up to {limit} open pages.")
+        print(f"Your own page, with a QR code: {teacher}")
+        print("Ctrl-C ends it.", flush=True)
+        if browser:
+            webbrowser.open(teacher)
+
+    try:
+        server = Classroom(the_class, started)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise CannotServe(f"a notebook cannot be read: {error}") from None
+    server.initialize([])
+    try:
+        server.start()
+    except OSError as error:
+        raise CannotServe(
+            f"port {port} cannot be used ({error.strerror}). Give another with --port."
+        ) from None

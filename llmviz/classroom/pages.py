@@ -1,0 +1,57 @@
+"""A notebook as a visitor's page: Voilà's rendering, with folds, and a bar that leads to the other pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+from voila.notebook_renderer import NotebookRenderer
+
+from llmviz.classroom.room import Room, Seat
+from llmviz.page.write import HEADING, markdown2html_mistune, title_of
+
+RUN_ALL = re.compile(r"\s*Choose \*\*Run → Run All Cells\*\*[^.]*\.")  # here everything has run
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    """A notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
+    notebook = nbformat.read(path, as_version=4)
+    open_: list[int] = []  # the depths of the folds that are open
+    for cell in notebook.cells:
+        cell.metadata.llmviz = {"ends": 0, "summary": ""}
+        if cell.cell_type != "markdown":
+            continue
+        cell.source = RUN_ALL.sub("", cell.source).strip()
+        if not (heading := HEADING.match(cell.source)):
+            continue
+        depth = len(heading[1])
+        while open_ and open_[-1] >= depth:
+            open_.pop()
+            cell.metadata.llmviz["ends"] += 1
+        if cell.metadata.get("jp-MarkdownHeadingCollapsed"):
+            open_.append(depth)
+            first, _, cell.source = cell.source.partition("\n")
+            cell.metadata.llmviz["summary"] = markdown2html_mistune(first)
+    notebook.metadata.llmviz_open = len(open_)
+    notebook.metadata.title = title_of(notebook)
+    return notebook
+
+
+class Page(NotebookRenderer):
+    """Voilà's renderer, but the kernel starts when it is the page's turn, after its head has been sent."""
+
+    def __init__(self, room: Room, seat: Seat, path: Path, around: dict, **settings):
+        super().__init__(notebook_path=path.name, **settings)
+        self._room, self._seat, self._path, self._around = room, seat, path, around
+
+    async def load_notebook(self, path: str) -> nbformat.NotebookNode:
+        return await self.fix_notebook(read(self._path))
+
+    async def initialize(self) -> None:
+        await super().initialize()
+        self.resources["classroom"] = self._around | {"ends": self.notebook.metadata.llmviz_open}
+
+    async def _jinja_kernel_start(self, nb, kernel_id, kernel_future):
+        kernel_id = await self._room.start(self._seat)
+        return await super()._jinja_kernel_start(nb, kernel_id, self._room.kernels.get_kernel(kernel_id))

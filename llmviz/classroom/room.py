@@ -1,0 +1,214 @@
+"""Who sits where: a kernel for each open page, some pages kept ready for who comes next, and a limit.
+
+A page is *ready* when its notebook has run in a kernel of its own and nobody has opened it yet: whoever comes gets it
+at once. Another is made when nobody waits, of the page that most of the last visitors asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import subprocess
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
+MB_OF_THE_REST = 2000  # the system, a browser, this server, and the model's file that all kernels share
+MOST = 60  # pages at once, however much memory there is
+READY = 12  # pages that are kept ready, at most
+AT_A_TIME = 2  # notebooks that run at the same time
+ALONE = 90.0  # seconds until a kernel ends whose page has no connection: phones sleep, networks stumble
+IDLE = 40 * 60.0  # seconds until a kernel ends whose visitor does nothing
+LOOK_EVERY = 2.0  # seconds
+LOWER = 5  # a kernel's priority below the server's, which everybody needs
+
+# One thread each: thirty kernels whose threads spin against each other would all be slow.
+ENVIRONMENT = {
+    "LLMVIZ_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "LLMVIZ_CLASS": "1",  # no text box opens a file
+}
+
+log = logging.getLogger(__name__)
+
+
+class Full(Exception):
+    """Every seat is taken."""
+
+
+@dataclass(eq=False)
+class Seat:
+    """One page and its kernel."""
+
+    notebook: str
+    kernel: str = ""  # its id; empty until it has started
+    parts: list[str] = field(default_factory=list)  # of the HTML, where the page was made ready
+    running: bool = True  # its cells
+    its_turn: bool = False
+    connections: int = 0
+    seen: float = field(default_factory=time.monotonic)  # when there was a connection
+    touched: float = field(default_factory=time.monotonic)  # when the visitor's page last sent something
+
+
+def seats_for(available: int) -> int:
+    """How many pages may be open at once with so many bytes of free memory."""
+    return max(1, min(MOST, (available // 1_000_000 - MB_OF_THE_REST) // MB_OF_A_KERNEL))
+
+
+class Room:
+    """kernels: a manager of kernels, with `start_kernel` and the like. make: a seat → the parts of its page, one by
+    one; it calls `start` for the kernel. front: the page that is kept ready at first.
+    """
+
+    def __init__(self, kernels, make: Callable[[Seat], AsyncIterator[str]], limit: int, front: str):
+        self.kernels, self.limit, self._make = kernels, limit, make
+        self.taken: set[Seat] = set()
+        self.ready: list[Seat] = []
+        self._making: set[Seat] = set()  # on the way to be ready
+        self._asked = deque([front] * 5, maxlen=5)
+        self._idle: deque[str] = deque(maxlen=1000)  # kernels that were ended because nothing was done
+        self._turns = asyncio.Semaphore(AT_A_TIME)
+        self._tasks: set[asyncio.Task] = set()
+
+    def take(self, notebook: str) -> Seat:
+        """A seat for a visitor, ready where there is one. Raises Full."""
+        if len(self.taken) >= self.limit:
+            raise Full
+        self._asked.append(notebook)
+        seat = next((one for one in self.ready if one.notebook == notebook), None)
+        if seat:
+            self.ready.remove(seat)
+        else:
+            seat = Seat(notebook)
+            if self.ready and self._used() >= self.limit:
+                self._later(self._end(self.ready.pop(0)))
+        seat.seen = seat.touched = time.monotonic()
+        self.taken.add(seat)
+        return seat
+
+    async def page(self, seat: Seat) -> AsyncIterator[str]:
+        """The parts of a seat's page, as they come to be."""
+        for part in seat.parts:
+            yield part
+        seat.parts = []
+        if seat.running:
+            async for part in self._run(seat):
+                yield part
+        seat.seen = time.monotonic()
+
+    async def start(self, seat: Seat) -> str:
+        """Start the kernel of a seat when it is its turn; returns its id."""
+        await self._turns.acquire()
+        seat.its_turn = True
+        seat.kernel = await self.kernels.start_kernel(
+            kernel_name="python3",
+            env=os.environ | ENVIRONMENT,
+            extra_arguments=["--HistoryManager.enabled=False"],  # one file for all, and nobody asks for it
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self.kernels.get_kernel(seat.kernel).provisioner.pid, LOWER)
+        return seat.kernel
+
+    def leave(self, seat: Seat) -> None:
+        """Its kernel ends, and the seat is free."""
+        if seat in self.taken:
+            self.taken.remove(seat)
+            self._later(self._end(seat))
+
+    def seat_of(self, kernel: str) -> Seat | None:
+        return next((seat for seat in self.taken if seat.kernel == kernel), None) if kernel else None
+
+    def was_idle(self, kernel: str) -> bool:
+        """Whether that kernel was ended because its visitor did nothing for long."""
+        return kernel in self._idle
+
+    def before(self, seat: Seat) -> int:
+        """How many visitors' pages come first."""
+        return sum(one.running and one.seen < seat.seen for one in self.taken)
+
+    async def alive(self, seat: Seat) -> bool:
+        return seat.kernel in self.kernels and await self.kernels.get_kernel(seat.kernel).is_alive()
+
+    async def watch(self) -> None:
+        """For ever: end what nobody uses, forget what has died, make pages ready."""
+        while True:
+            try:
+                await self._look()
+            except Exception:  # the room outlives what goes wrong with one kernel
+                log.exception("while looking after the kernels")
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        for seat in [*self.ready, *self.taken]:
+            if seat.running:
+                continue
+            if seat.connections:
+                seat.seen = now
+            if not await self.alive(seat):
+                log.warning("a kernel has died")
+            elif seat in self.ready or (now - seat.seen < ALONE and now - seat.touched < IDLE):
+                continue
+            elif now - seat.touched >= IDLE:
+                self._idle.append(seat.kernel)
+            if seat in self.ready:
+                self.ready.remove(seat)
+                self._later(self._end(seat))
+            else:
+                self.leave(seat)
+        if len(self._making) < AT_A_TIME and not any(seat.running for seat in self.taken):
+            self._later(self._make_ready())
+
+    async def _make_ready(self) -> None:
+        """Another page, and another, until there are enough or a visitor waits."""
+        while not any(seat.running for seat in self.taken):
+            notebook = Counter(self._asked).most_common(1)[0][0]
+            others = [seat for seat in self.ready if seat.notebook != notebook]
+            if len(self.ready) - len(others) + len(self._making) >= min(READY, self.limit - len(self.taken)):
+                return
+            if others and self._used() >= self.limit:
+                self.ready.remove(others[0])
+                await self._end(others[0])
+            seat = Seat(notebook)
+            self._making.add(seat)
+            try:
+                seat.parts = [part async for part in self._run(seat)]
+                self.ready.append(seat)
+            except Exception:
+                log.exception("a page could not be made ready")
+                await self._end(seat)
+                return
+            finally:
+                self._making.remove(seat)
+
+    def _used(self) -> int:
+        return len(self.taken) + len(self.ready) + len(self._making)
+
+    async def _run(self, seat: Seat) -> AsyncIterator[str]:
+        try:
+            async for part in self._make(seat):
+                yield part
+        finally:
+            seat.running = False
+            if seat.its_turn:
+                seat.its_turn = False
+                self._turns.release()
+
+    async def _end(self, seat: Seat) -> None:
+        if seat.kernel in self.kernels:
+            with contextlib.suppress(Exception):  # it may be going by itself
+                await self.kernels.shutdown_kernel(seat.kernel, now=True)
+
+    def _later(self, doing) -> None:
+        task = asyncio.ensure_future(doing)
+        self._tasks.add(task)  # or it would be collected
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,450 @@
+"""Voilà as the server of a class: which addresses there are, and who may ask them.
+
+Of Voilà's own addresses only those are left that its front end needs: scripts and styles of the libraries, and the
+websocket of a kernel whose number one knows. Everything else of a Jupyter server is not there: lists of kernels,
+interrupts, contents, files, terminals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hmac
+import html
+import json
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import tornado.web
+from jupyter_client.jsonutil import json_default
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.auth.security import passwd
+from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from tornado.ioloop import IOLoop
+from tornado.iostream import StreamClosedError
+from traitlets.config import Config
+from voila.app import Voila
+from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
+from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
+from voila.utils import get_page_config
+
+from llmviz.classroom.pages import Page, read
+from llmviz.classroom.room import Full, Room, Seat
+from llmviz.page.write import document, index_page, title_of
+
+HERE = Path(__file__).parent
+TEACHER = "llmviz-teacher"  # the teacher's cookie
+LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is far below
+TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
+MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
+# What a page of Voilà's needs of the JupyterLab on this computer; others' extensions stay away.
+EXTENSIONS = [
+    "@jupyter-widgets/jupyterlab-manager",
+    "@voila-dashboards/widgets-manager8",
+    "anywidget",
+    "jupyterlab-plotly",
+]
+# The browser itself then asks nobody else.
+ONLY_HERE = "; ".join(
+    [
+        "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",
+        "connect-src 'self' ws: wss:",
+        "frame-ancestors 'self'",
+    ]
+)
+PRIVATE = (
+    "192.168.254.254",
+    "10.254.254.254",
+    "172.16.254.254",
+)  # an address in each kind of private network
+KERNEL = r"(?P<kernel>\w+-\w+-\w+-\w+-\w+)"
+
+
+@dataclass(frozen=True)
+class Class:
+    """What a class is made of. notebooks: files, in the order of the index; the first is the front page."""
+
+    notebooks: tuple[Path, ...]
+    port: int
+    limit: int
+    password: str = ""
+    project: bool = False
+    local: bool = False
+
+    @property
+    def ip(self) -> str:
+        return "127.0.0.1" if self.local else "0.0.0.0"
+
+
+class Classroom(Voila):
+    """The server. `started` is called with the teacher's address when it listens."""
+
+    def __init__(self, the_class: Class, started: Callable[[str], object]):
+        config = Config(
+            VoilaConfiguration={
+                "template": "lab",
+                "strip_sources": False,  # hidden by the style, until the switch is turned
+                "extension_allowlist": EXTENSIONS,
+                "allow_template_override": "NO",
+                "allow_theme_override": "NO",
+            },
+            VoilaExporter={"exclude_input_prompt": True, "exclude_output_prompt": True},
+            KernelManager={"autorestart": False},  # a page cannot go on with an empty kernel
+            ZMQChannelsWebsocketConnection={"limit_rate": False},  # it would drop pictures
+        )
+        if the_class.password:
+            config.PasswordIdentityProvider.hashed_password = passwd(the_class.password)
+        super().__init__(
+            config=config,
+            root_dir=str(the_class.notebooks[0].parent),
+            port=the_class.port,
+            ip=the_class.ip,
+            open_browser=False,
+            config_file_paths=[],
+            log_level="ERROR",
+        )
+        self.the_class, self.started = the_class, started
+        self.notebooks = {file.name: file for file in the_class.notebooks}
+        self.titles = {name: title_of(read(file)) for name, file in self.notebooks.items()}
+        self.key = secrets.token_urlsafe(16)
+
+    def setup_template_dirs(self) -> None:
+        super().setup_template_dirs()
+        self.template_paths.insert(0, str(HERE / "template"))
+
+    def init_settings(self) -> dict:
+        settings = super().init_settings()
+        self.kernel_manager.allowed_message_types = MESSAGES
+        settings |= {
+            "classroom": self,
+            "headers": {"Content-Security-Policy": ONLY_HERE, "Referrer-Policy": "same-origin"},
+            "websocket_max_message_size": LARGEST,
+            "websocket_ping_interval": 20,
+            "default_handler_class": NotHere,
+            "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
+        }
+        self.room = Room(
+            self.kernel_manager, self._page, self.the_class.limit, self.the_class.notebooks[0].name
+        )
+        return settings
+
+    def init_handlers(self) -> list:
+        """All addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
+        labextensions = {"path": self.labextensions_path, "no_cache_paths": []}
+        return [
+            ("/", Index),
+            ("/login", Login),
+            (r"/voila/render/([^/]+\.ipynb)", OnePage),
+            (f"/api/kernels/{KERNEL}", Model),
+            (f"/api/kernels/{KERNEL.replace('kernel', 'kernel_id')}/channels", Channels),
+            (f"/class/alive/{KERNEL}", Alive),
+            (f"/class/leave/{KERNEL}", Leave),
+            (r"/class/static/([\w.]+)", tornado.web.StaticFileHandler, {"path": str(HERE / "static")}),
+            ("/teacher", Teacher),
+            ("/teacher/state", TeacherState),
+            (r"/voila/templates/(.*)", TemplateStaticFileHandler),
+            (r"/voila/static/(.*)", MultiStaticFileHandler, {"paths": self.static_paths}),
+            (r"/voila/labextensions/(.*)", FileFindHandler, labextensions),
+        ]
+
+    def listen(self) -> None:
+        """Serve until Ctrl-C. Raises OSError where the port cannot be had."""
+        self.app.listen(self.port, self.ip)
+        self.ioloop = IOLoop.current()
+        self.ioloop.add_callback(self.room.watch)
+        self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
+        try:
+            self.ioloop.start()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        self.ioloop.run_sync(functools.partial(self.kernel_manager.shutdown_all, now=True))
+        super().stop()
+
+    async def _page(self, seat: Seat) -> AsyncIterator[str]:
+        settings = {
+            "base_url": self.base_url,
+            "settings": self.app.settings,
+            "log": self.log,
+            "voila_configuration": self.voila_configuration,
+        }
+        page = Page(
+            self.room,
+            seat,
+            self.notebooks[seat.notebook],
+            {"pages": self._links(seat.notebook), "project": self.the_class.project},
+            voila_configuration=self.voila_configuration,
+            traitlet_config=self.config,
+            template_paths=self.template_paths,
+            contents_manager=self.contents_manager,
+            kernel_spec_manager=self.kernel_spec_manager,
+            base_url=self.base_url,
+            page_config=deepcopy(get_page_config(**settings)),
+        )
+        await page.initialize()
+        async for part, _ in page.generate_content_generator():
+            yield part
+
+    def _links(self, here: str) -> list[dict]:
+        return [
+            {"file": name, "title": title, "short": str(n), "here": name == here}
+            for n, (name, title) in enumerate(self.titles.items())
+        ]
+
+
+class Handler(JupyterHandler):
+    """What all of ours share: the class, and pages in one style."""
+
+    @property
+    def classroom(self) -> Classroom:
+        return self.settings["classroom"]
+
+    @property
+    def room(self) -> Room:
+        return self.classroom.room
+
+    def show(self, title: str, body: str, end: str = "") -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish(document(title, f"<main>{body}</main>", end))
+
+    def write_error(self, status_code: int, **_) -> None:
+        said = {404: "There is no such page here.", 403: "This page is the teacher’s."}
+        text = said.get(status_code, "Something went wrong with this page.")
+        self.show("llmviz", f'<h1>{text}</h1><p><a href="/">All pages</a></p>')
+
+    def is_teacher(self) -> bool:
+        return self.get_secure_cookie(TEACHER) == b"yes"
+
+
+class NotHere(Handler):
+    async def prepare(self) -> None:
+        raise tornado.web.HTTPError(404)
+
+
+class Index(Handler):
+    """The list of all pages."""
+
+    @tornado.web.authenticated
+    def get(self) -> None:
+        pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
+        self.finish(index_page(pages))
+
+
+class Login(LoginFormHandler, Handler):
+    """The password of the class, where it has one; Jupyter's own check of it (argon2)."""
+
+    def _render(self, message=None) -> None:
+        wrong = '<p role="alert">That is not the word. Once more?</p>' if message else ""
+        to = html.escape(self.get_argument("next", "/"))
+        self.show(
+            "llmviz",
+            f'<h1>llmviz</h1>{wrong}<form method="post"><p><label>The word that your teacher tells: '
+            f'<input type="password" name="password" autofocus autocomplete="off"></label> '
+            f'<input type="hidden" name="next" value="{to}"><button>Come in</button></p></form>',
+        )
+
+    @allow_unauthenticated
+    async def post(self) -> None:
+        if not self.current_user and self.identity_provider.process_login_form(self) is None:
+            await asyncio.sleep(1)  # who guesses needs long
+        super().post()
+
+
+class OnePage(Handler):
+    """A notebook, for one visitor, in a kernel of its own."""
+
+    @tornado.web.authenticated
+    async def get(self, name: str) -> None:
+        if name not in self.classroom.notebooks:
+            raise tornado.web.HTTPError(404)
+        try:
+            seat = self.room.take(name)
+        except Full:
+            self.set_status(503)
+            self.set_header("Retry-After", "10")
+            self.show(
+                "The room is full",
+                f"<h1>The room is full</h1><p>All {self.room.limit} pages are in use just now. This one opens by "
+                "itself when somebody leaves.</p>",
+                "<script>setTimeout(() => location.reload(), 8000 + 4000 * Math.random())</script>",
+            )
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        try:
+            async for part in self._with_signs_of_life(seat):
+                self.write(part)
+                await self.flush()
+        except StreamClosedError:  # the visitor has gone
+            self.room.leave(seat)
+        except Exception:
+            self.log.exception("a page could not be made")
+            self.room.leave(seat)
+            self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
+
+    async def _with_signs_of_life(self, seat: Seat) -> AsyncIterator[str]:
+        """The page's parts; while the next is being computed, how many visitors come first."""
+        parts = self.room.page(seat)
+        coming = asyncio.ensure_future(anext(parts, None))
+        try:
+            while True:
+                done, _ = await asyncio.wait([coming], timeout=TOLD_EVERY)
+                if not done:  # between two cells, or before the first: a script may stand there
+                    yield (
+                        f"<script>window.lvBefore?.({self.room.before(seat)})</script>"
+                        if not seat.kernel
+                        else " "
+                    )
+                elif (part := coming.result()) is None:
+                    return
+                else:
+                    yield part
+                    coming = asyncio.ensure_future(anext(parts, None))
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.wait([coming])
+            await parts.aclose()
+
+
+class Channels(VoilaKernelWebsocketHandler):
+    """The messages between a page and its kernel; nothing else, whatever is sent."""
+
+    seat: Seat | None = None
+
+    async def open(self, kernel_id: str) -> None:
+        self.set_nodelay(True)  # see llmviz.server_extension
+        self.seat = self.settings["classroom"].room.seat_of(kernel_id)
+        if self.seat:
+            self.seat.connections += 1
+        await super().open(kernel_id)
+
+    def on_message(self, message: str | bytes) -> None:
+        if self.seat:
+            self.seat.touched = time.monotonic()
+        try:
+            super().on_message(message)
+        except Exception as error:  # no message at all, but what somebody made up
+            self.log.warning("a message that is none: %r", error)
+
+    def on_close(self) -> None:
+        if self.seat:
+            self.seat.connections -= 1
+        if self.connection:
+            super().on_close()
+
+
+class Model(Handler):
+    """What Voilà's front end asks before it connects. A kernel cannot be ended here, nor interrupted."""
+
+    def get(self, kernel: str) -> None:
+        if not self.room.seat_of(kernel):
+            raise tornado.web.HTTPError(404)
+        self.finish(json.dumps(self.kernel_manager.kernel_model(kernel), default=json_default))
+
+
+class Alive(Handler):
+    """Whether a page's kernel is there: 204 yes, 410 ended since nothing was done, 404 no."""
+
+    async def get(self, kernel: str) -> None:
+        seat = self.room.seat_of(kernel)
+        self.set_header("Cache-Control", "no-store")
+        self.set_status(
+            204 if seat and await self.room.alive(seat) else 410 if self.room.was_idle(kernel) else 404
+        )
+        self.finish()
+
+    def get_login_url(self) -> str:
+        raise tornado.web.HTTPError(403)
+
+
+class Leave(Handler):
+    """A page is closed: its kernel ends. Nobody else knows the kernel's number."""
+
+    def post(self, kernel: str) -> None:
+        if seat := self.room.seat_of(kernel):
+            self.room.leave(seat)
+        self.set_status(204)
+        self.finish()
+
+
+class Teacher(Handler):
+    """The address in large letters, for the projector. The key in the teacher's own address becomes a cookie, so that
+    the address that everybody sees on the wall is of no use to others.
+    """
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        key = self.get_argument("key", "")
+        if key and hmac.compare_digest(key.encode(), self.classroom.key.encode()):
+            self.set_secure_cookie(TEACHER, "yes", httponly=True, samesite="Strict")
+            self.identity_provider.set_login_cookie(
+                self, self.identity_provider.generate_anonymous_user(self)
+            )
+            self.redirect("/teacher")
+            return
+        if not self.is_teacher():
+            raise tornado.web.HTTPError(403)
+        the_class = self.classroom.the_class
+        own, *others = addresses(the_class)
+        more = "".join(f"<p>or <b>{html.escape(one)}</b></p>" for one in others)
+        word = f"<p>The word: <b>{html.escape(the_class.password)}</b></p>" if the_class.password else ""
+        alone = (
+            "<p>Only this computer can open it (<code>--local</code>, or no network).</p>"
+            * own.startswith("http://127.")
+        )
+        self.show(
+            "llmviz: the class",
+            f'<link rel="stylesheet" href="/class/static/teacher.css"><div class="code">{qr_code(own)}</div>'
+            f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
+            f'<p><b id="visitors">0</b> of {self.room.limit} pages are open, '
+            '<span id="ready">0</span> more are ready.</p>'
+            '<p><a href="/" target="_blank">All pages</a></p>',
+            '<script src="/class/static/teacher.js"></script>',
+        )
+
+
+class TeacherState(Handler):
+    """What the teacher's page shows anew every few seconds."""
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        if not self.is_teacher():
+            raise tornado.web.HTTPError(403)
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"visitors": len(self.room.taken), "ready": len(self.room.ready)})
+
+
+def addresses(the_class: Class) -> list[str]:
+    """Under which addresses this computer can be found, the likeliest first; its own, if there is no network."""
+    found = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
+    return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(found)] or [
+        f"http://127.0.0.1:{the_class.port}"
+    ]
+
+
+def _own_ip(network: str) -> str:
+    """This computer's address in the direction of a network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((network, 9))
+        except OSError:
+            return ""
+        ip = probe.getsockname()[0]
+        return "" if ip.startswith("127.") else ip
+
+
+def qr_code(text: str) -> str:
+    """An SVG, dark on white, as large as its place."""
+    import segno
+
+    return segno.make(text, error="m").svg_inline(scale=10, omitsize=True, light="white")

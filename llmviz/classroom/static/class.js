@@ -1,0 +1,70 @@
+// Beside Voilà's own script on every page of a class: is the kernel still there? And the switch that shows the code.
+
+const LOOK_EVERY = 4000; // ms
+const AGAIN = 20_000; // ms: who had to load the page again a moment ago is asked before it happens once more
+
+const kernel = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}").kernelId;
+const base = document.body.dataset.baseUrl.replace(/voila\/$/, "");
+const box = document.getElementById("lv-told");
+const [line, button] = box.children;
+let typed = false; // then nothing is loaded again without asking
+let ended = false;
+
+function tell(text, action = "") {
+  box.hidden = !text;
+  line.textContent = text;
+  button.hidden = !action;
+  button.textContent = action;
+}
+
+function again() {
+  sessionStorage.setItem("llmviz-again", Date.now());
+  location.reload();
+}
+
+function gone(why, bySelf) {
+  ended = true;
+  const soon = Date.now() - Number(sessionStorage.getItem("llmviz-again")) < AGAIN;
+  if (!bySelf || typed || soon || document.hidden) {
+    tell(`${why} What you see stays until you load the page again.`, "Load the page again");
+    if (bySelf && !typed && document.hidden) addEventListener("visibilitychange", again, { once: true });
+  } else {
+    tell(`${why} The page comes back in a moment.`);
+    setTimeout(again, 1500);
+  }
+}
+
+async function look() {
+  let status = 0;
+  try {
+    const options = { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(10_000) };
+    status = (await fetch(`${base}class/alive/${kernel}`, options)).status;
+  } catch {
+    tell("No connection to the teacher’s computer. The page goes on as soon as it is there again.");
+  }
+  if (status === 204) tell("");
+  else if (status === 410) gone("Nothing was done here for a long time, so the model behind this page was ended.", false);
+  else if (status === 404 || status === 403) gone("The model behind this page has stopped.", true);
+  if (!ended) setTimeout(look, LOOK_EVERY);
+}
+
+button.addEventListener("click", again);
+addEventListener(
+  "input",
+  (event) => {
+    typed ||= event.isTrusted && event.target.matches("textarea, input[type=text], input[type=number]");
+  },
+  true,
+);
+addEventListener("pagehide", () => navigator.sendBeacon(`${base}class/leave/${kernel}`));
+addEventListener("pageshow", (event) => event.persisted && look()); // back from the browser's store: it has left
+
+const code = document.getElementById("lv-code");
+code.checked = sessionStorage.getItem("llmviz-code") === "yes";
+const show = () => document.body.classList.toggle("lv-shows-code", code.checked);
+code.addEventListener("change", () => {
+  sessionStorage.setItem("llmviz-code", code.checked ? "yes" : "no");
+  show();
+});
+show();
+look();

@@ -1,0 +1,12 @@
+// How many are in the room, again and again.
+async function look() {
+  try {
+    const state = await (await fetch("/teacher/state", { cache: "no-store" })).json();
+    document.getElementById("visitors").textContent = state.visitors;
+    document.getElementById("ready").textContent = state.ready;
+  } catch {
+    document.getElementById("visitors").textContent = "?";
+  }
+}
+look();
+setInterval(look, 2000);
