@@ -326,3 +326,18 @@ def _told(i: int, question: Question, answer: int | None) -> str:
         f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb">page {int(notebook[:2])}</a>, '
         f"“{html.escape(heading)}”.</p></section>"
     )
+
+
+def counts_table(lesson: Lesson) -> str:
+    """For the teacher: a row for each option, with a place for its two counts. The script of the page fills them in."""
+    rows = "".join(
+        f"<tr><th colspan=3>{i + 1}. {html.escape(question.text)}</th></tr>"
+        + "".join(
+            f"<tr{' class=right' * (k == question.right)}><td>{html.escape(option.text)}</td>"
+            + "".join(f'<td class="count" data-count="{when} {i} {k}">0</td>' for when in WHEN)
+            + "</tr>"
+            for k, option in enumerate(question.options)
+        )
+        for i, question in enumerate(lesson.questions)
+    )
+    return f"<table class=counts><tr><td></td><td>before</td><td>after</td></tr>{rows}</table>"
