@@ -1,11 +1,19 @@
 """The lessons: what is right holds for the model, counts are sums, and what the pages of a class tell, and when."""
 
+import http.cookiejar
 import json
 import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from browser.lab import free_port
 
 from llmviz import Sampler, experiments
 from llmviz.classroom import lessons
@@ -194,3 +202,126 @@ def test_nothing_is_told_before_after():
         assert "class=right" not in early
         assert late.count("class=right") == late.count("✓") == 3
         assert late.count("your answer") == 3
+
+
+# --- the pages ---
+
+
+class Browser:
+    """As much of one as a form needs: it keeps cookies, and follows."""
+
+    def __init__(self, url: str):
+        self.url, self.cookies = url, http.cookiejar.CookieJar()
+        self._open = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        ).open
+
+    def __call__(self, path: str, sent: bytes | None = None) -> tuple[int, str]:
+        """The status, and the page; `sent` is a form."""
+        try:
+            answer = self._open(path if path.startswith("http") else self.url + path, sent, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def class_of_one(tmp_path_factory):
+    """A class with one small notebook: (its address, the teacher's)."""
+    folder = tmp_path_factory.mktemp("class")
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One")]), folder / "one.ipynb"
+    )
+    port = free_port()
+    code = (
+        "from pathlib import Path; from llmviz import classroom; "
+        f"classroom.serve([Path({str(folder / 'one.ipynb')!r})], {port}, limit=1, local=True, browser=False)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            for line in process.stdout:
+                if "/teacher?key=" in line:
+                    break
+            yield f"http://127.0.0.1:{port}", line.split()[-1]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.stdout.close()
+            process.wait(20)
+
+
+@pytest.fixture
+def student(class_of_one):
+    return Browser(class_of_one[0])
+
+
+@pytest.fixture
+def teacher(class_of_one):
+    browser = Browser(class_of_one[0])
+    assert browser(class_of_one[1])[0] == 200
+    browser("/teacher/lesson/token", b"")  # counts anew
+    return browser
+
+
+def counts(teacher, name="token"):
+    return json.loads(teacher(f"/teacher/lesson/{name}/counts")[1])
+
+
+def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher):
+    status, page = student("/lesson/token/before")
+    assert status == 200
+    assert page.count('type="radio"') == 12
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)  # nothing from elsewhere
+    status, page = student("/lesson/token/before", b"q0=0&q1=1&q2=2")
+    assert (status, "Your answers are counted" in page, "✓" in page) == (200, True, False)
+    assert "already" in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
+    assert "already" in student("/lesson/token/before")[1]
+    status, page = student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    assert (status, page.count("✓"), page.count("your answer")) == (200, 3, 3)
+    assert counts(teacher) == {
+        "before": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
+        "after": [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
+    }
+    (cookie,) = student.cookies
+    assert re.fullmatch(
+        r"[0-9a-f]{8}\.token-after\.token-before", cookie.value
+    )  # all that is kept of a student
+    assert cookie.discard  # once the browser is closed
+
+
+def test_the_next_class_is_counted_anew(student, teacher):
+    student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    teacher("/teacher/lesson/token", b"")
+    assert not any(map(sum, counts(teacher)["after"]))
+    assert "Your answers are counted" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status", "says"),
+    [
+        ("/lesson/token/before", b"q0=0&q1=1", 400, "One answer to each question"),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, "One answer to each question"),
+        ("/lesson/token/after", b"\xff\x00" * 100, 400, "One answer to each question"),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=2&x=" + b"x" * 3_000_000, 413, "Nothing was counted"),
+        ("/lesson/tokens/before", None, 404, "There is no such lesson"),
+        ("/lesson/token/during", b"q0=0&q1=1&q2=2", 404, "There is no such lesson"),
+        ("/lesson/%3Cscript%3E/before", None, 404, "There is no such lesson"),
+        ("/teacher/lesson/token", None, 403, "teacher"),
+        ("/teacher/lesson/token", b"", 403, "teacher"),
+        ("/teacher/lesson/token/counts", None, 403, "teacher"),
+    ],
+)
+def test_what_cannot_be_gets_a_sentence_and_counts_nothing(student, teacher, path, sent, status, says):
+    found, page = student(path, sent)
+    assert (found, says in page) == (status, True)
+    assert "<script>alert" not in page
+    assert not any(map(sum, counts(teacher)["before"] + counts(teacher)["after"]))
+
+
+def test_the_teacher_sees_where_and_how_often_but_right_answers_only_when_asked(teacher):
+    status, page = teacher("/teacher/lesson/attention")
+    assert status == 200
+    assert page.count("<svg") == 2  # a code for before, one for after
+    assert page.count("data-count=") == 2 * 3 * 4
+    assert "✓" not in page
+    assert "There is no such lesson" in teacher("/teacher/lesson/nothing")[1]
