@@ -427,7 +427,8 @@ function fullScreenButton(view) {
     whole.style.setProperty("--lv-ground", getComputedStyle(root).getPropertyValue("--lv-page"));
     whole.classList.add("lv-full");
     await whole.requestFullscreen();
-    if ("currentCSSZoom" in whole) whole.style.zoom = Math.max(1, window.innerWidth / FULL_SCREEN_WIDTH);
+    if ("currentCSSZoom" in whole)
+      whole.style.zoom = Math.max(1, window.innerWidth / FULL_SCREEN_WIDTH) / whole.currentCSSZoom; // of the page around it
     (root.closest(".lv-explorer") ?? root).scrollIntoView({ block: "start" });
     const leave = () => {
       if (document.fullscreenElement === whole) return;
