@@ -1,27 +1,29 @@
 """The lessons: what is right holds for the model, counts are sums, and what the pages of a class tell, and when."""
 
+import html
 import http.cookiejar
 import json
 import re
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from browser.lab import free_port
+from small_class import small_class
 
-from llmviz import Sampler, experiments
-from llmviz.classroom import lessons
+import llmviz
+from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LESSONS, Counts, read_answers
+from llmviz.views import Prompt
+from llmviz.views.attention import Sink
 from llmviz.views.differences.tried_on import ARTICLES
-from llmviz.views.sampling import CAPITALS, SUMS
+from llmviz.views.sampling import CAPITALS, SUMS, Writing, first_choices
 
 ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
 SINGULAR, PLURAL = "The cat that I saw yesterday", "The cats that I saw yesterday"
 
@@ -197,8 +199,8 @@ def test_nothing_is_told_before_after():
         late = lessons.solution(lesson, True, [0, 0, 0])
         for question in lesson.questions:
             for option in question.options:
-                assert lessons.html.escape(option.told) not in early
-                assert lessons.html.escape(option.told) in late
+                assert html.escape(option.told) not in early
+                assert html.escape(option.told) in late
         assert "class=right" not in early
         assert late.count("class=right") == late.count("✓") == 3
         assert late.count("your answer") == 3
@@ -228,26 +230,8 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def class_of_one(tmp_path_factory):
-    """A class with one small notebook: (its address, the teacher's)."""
-    folder = tmp_path_factory.mktemp("class")
-    nbformat.write(
-        nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# One")]), folder / "one.ipynb"
-    )
-    port = free_port()
-    code = (
-        "from pathlib import Path; from llmviz import classroom; "
-        f"classroom.serve([Path({str(folder / 'one.ipynb')!r})], {port}, limit=1, local=True, browser=False)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            for line in process.stdout:
-                if "/teacher?key=" in line:
-                    break
-            yield f"http://127.0.0.1:{port}", line.split()[-1]
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.stdout.close()
-            process.wait(20)
+    with small_class(tmp_path_factory.mktemp("class")) as addresses:
+        yield addresses
 
 
 @pytest.fixture
@@ -325,3 +309,204 @@ def test_the_teacher_sees_where_and_how_often_but_right_answers_only_when_asked(
     assert page.count("data-count=") == 2 * 3 * 4
     assert "✓" not in page
     assert "There is no such lesson" in teacher("/teacher/lesson/nothing")[1]
+
+
+# --- the sheets of paper ---
+
+
+@pytest.fixture(scope="module")
+def sheets(model, tmp_path_factory):
+    """Each sheet's two pages: questions, answers."""
+    files = worksheets.write_all(model, tmp_path_factory.mktemp("sheets") / "new")
+    assert [file.stem for file in files] == [f"worksheet_{name}" for name in LESSONS]
+    return {
+        name: [html.unescape(part) for part in file.read_text("utf-8").split("<main>")[1:]]
+        for name, file in zip(LESSONS, files)
+    }
+
+
+def test_a_sheet_has_room_for_guesses_and_its_answers_on_another_page(sheets):
+    for questions, answers in sheets.values():
+        assert questions.count('class="blank"') > answers.count('class="blank"')
+        assert not re.search(r"""(?:src|href)=|url\(|@import""", questions + answers)  # no network
+
+
+def test_the_sheets_have_the_models_numbers_and_only_the_answers_have_all(model, sheets):
+    tokenizer = model.tokenizer
+    cost = [len(tokenizer.encode(ARTICLES[language][0])) for language in worksheets.LANGUAGES]
+    column = re.compile(r"<td>(\d+)</td></tr>")
+    questions, answers = sheets["token"]
+    assert [*map(int, column.findall(answers))] == [
+        *(len(tokenizer.encode(text)) for text in worksheets.TO_CUT),
+        *cost,
+    ]
+    assert [*map(int, column.findall(questions))] == cost[:1]
+    assert "class=pick" not in questions
+    assert re.findall(r"class=pick>(\d+)<", answers)[0] == str(tokenizer.encode("er")[0])
+
+    pattern = model.trace(worksheets.SENTENCE).blocks[13].attention.pattern[8]
+    row = [f"{100 * share:.0f}" if share >= 0.01 else "" for share in pattern[6][:7]]
+    cells = "".join(f'[^>]*>{one}</td><td style="[^"]*"' for one in row[:-1])
+    questions, answers = sheets["attention"]
+    assert re.search(f'<th>·were</th><td style="[^"]*"{cells}', questions)
+    assert ("3.55" in questions, "3.55" in answers, "−0.17" in answers) == (False, True, True)
+
+    probs = Sampler(temperature=0.5).probs(model.trace(worksheets.RAINY).logits)
+    questions, answers = sheets["temperature"]
+    assert (f"{100 * probs.max():.1f} %" in questions, f"{100 * probs.max():.1f} %" in answers) == (
+        False,
+        True,
+    )
+
+
+def test_two_dice_share_out_all_36_throws_as_the_probabilities_are(model):
+    probs = Sampler().probs(model.trace(worksheets.BEST).logits)
+    throws = worksheets.dice(probs, 7)
+    ends = [re.findall(r"[1-6]{2}", name) for _, name in throws]
+    place = lambda name: 6 * (int(name[0]) - 1) + int(name[1]) - 1  # noqa: E731
+    reach = [(place(one[0]), place(one[-1])) for one in ends]
+    assert (reach[0][0], reach[-1][1]) == (0, 35)
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(reach))
+    for (token, _), (first, last) in zip(throws[:-1], reach):
+        assert abs((last - first + 1) / 36 - probs[token]) < 1 / 36
+
+
+def test_a_folder_that_cannot_be_written_is_said(model, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(worksheets.llmviz, "load", lambda: model)
+    (tmp_path / "file").write_text("")
+    assert worksheets.main(["-o", str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+# --- the guide ---
+
+
+def test_the_guide_names_scenes_that_exist():
+    linked = re.findall(r"\[(\d\d) “([^”]+)”\]\(\.\./notebooks/(\w+)\.ipynb\)", GUIDE)
+    assert len(linked) == GUIDE.count("](../notebooks/") > 50
+    for number, heading, notebook in linked:
+        assert notebook.startswith(number)
+        assert heading in headings(notebook), (notebook, heading)
+    questions = GUIDE.split("## Which scene answers which question")[1].split("\n## ")[0]
+    assert 20 <= questions.count("? |") <= 25
+    for lesson in LESSONS.values():  # what answers a lesson's questions is shown in the lesson
+        for question in lesson.questions:
+            assert f"{question.scene[0][:2]} “{question.scene[1]}”" in GUIDE
+
+
+def test_the_guide_names_controls_and_texts_that_exist():
+    views = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views").rglob("*.py"))
+    scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
+    notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
+    for control in (
+        *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
+        "Heads off",
+    ):
+        assert f"*{control}*" in GUIDE
+        assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
+    for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):
+        assert any(json.dumps(text, ensure_ascii=False)[1:-1] in found for found in notebooks.values()), text
+
+
+def test_the_minutes_of_a_lesson_have_no_gap():
+    tables = [
+        [tuple(map(int, found)) for found in re.findall(r"^\| (\d+)–(\d+) \|", part, re.MULTILINE)]
+        for part in GUIDE.split("\n## ")
+    ]
+    tables = [table for table in tables if table]
+    assert [table[-1][1] for table in tables] == [45, 45, 45, 90]
+    for table in tables:
+        assert table[0][0] == 0
+        assert all(before[1] == after[0] for before, after in pairwise(table))
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_guide_are_the_models(model):
+    encode = model.tokenizer.encode
+
+    def says(*texts: str) -> None:
+        for text in texts:
+            assert text in GUIDE, text
+
+    # lesson 1
+    says(
+        f"| {len(encode('My name is Ada, and I love strawberries! 🍓'))}. “strawberries” is one, the emoji three |"
+    )
+    assert (len(encode(" strawberries")), len(encode("🍓"))) == (1, 3)
+    says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
+    large = tokenization.published("o200k_base")
+    cost = {
+        name: [len(one.encode(ARTICLES[name][0])) for one in (model.tokenizer, large)] for name in ARTICLES
+    }
+    says(
+        f"Amharic, {cost['Amharic'][0]} to English {cost['English'][0]}; Hindi {cost['Hindi'][0]}, Korean "
+        f"{cost['Korean'][0]}. With GPT-4o's: {cost['Amharic'][1]}, {cost['Hindi'][1]}, {cost['Korean'][1]} ".strip(),
+        f"Chinese ({cost['Chinese'][0]})",
+    )
+
+    # lesson 2 (the swaps: test_the_head_that_looks_is_not_the_one_that_matters)
+    run = model.trace(f"{PLURAL} were sleeping")
+    says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f} %")
+    says(
+        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half"
+    )
+    run = model.trace("The key to the old cabinets was dirty")
+    key, cabinets = (
+        100 * run.blocks[13].attention.pattern[8, 6, run.pieces.index(one)] for one in (" key", " cabinets")
+    )
+    says(f"*cabinets* {cabinets:.0f} %, *key* {key:.0f} %")
+    run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
+    rest = [int((experiments.weights_from(run, at)[..., 0] > 0.5).sum()) for at in (7, len(run.tokens) - 1)]
+    says(
+        f"From token 8, {rest[0]} heads rest on the first token. From token {len(run.tokens)}? | {rest[1]} |"
+    )
+    says("from 3.60 to 3.55", "−0.17")
+    row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
+    heads = experiments.strongest(experiments.induction_scores(row), 8)
+    off = [
+        100
+        * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(some, 0))))[
+            40:
+        ].mean()
+        for some in (heads, heads[:1])
+    ]
+    says(f"without the 8 strongest copying heads {off[0]:.2f} %, without the strongest {off[1]:.0f} %")
+
+    # lesson 3
+    prompt = Prompt(model, "On a rainy day I like to")
+    logits = prompt.trace.logits
+    probs = {t: Sampler(temperature=t).probs(logits) for t in (0.5, 1, 2)}
+    unsure = [-(p[p > 0] * np.log2(p[p > 0], dtype=float)).sum() for p in probs.values()]
+    says(
+        f"*go* has {100 * probs[1].max():.1f} % at temperature 1", f"| {100 * probs[0.5].max():.1f} %; at 2: "
+    )
+    says(f"at 2: {100 * probs[2].max():.1f} %. How unsure: {', '.join(f'{one:.1f}' for one in unsure)} bits")
+    says(
+        f"{first_choices(prompt.trace, 10)} of 10; after",
+        f"| {100 * Writing(prompt).repetition(prompt.trace):.0f} %: ",
+    )
+    kept = [int((Sampler(temperature=t, top_p=0.9).probs(logits) > 0).sum()) for t in (2, 1)]
+    says(f"top-p 0.9 keeps {kept[0]:,} tokens, in front of it {kept[1]}")
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_long_lesson_are_the_models(model):
+    run = model.trace("The best thing about a rainy day is")
+    probs = Sampler().probs(run.logits)
+    holders = int((np.sort(probs)[::-1].cumsum(dtype=float) < 0.9).sum()) + 1
+    assert f"| {holders}; two different texts |" in GUIDE
+    assert f"| {100 * sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20):.1f} % |" in GUIDE
+
+    def moved(edits) -> float:
+        return 50 * np.abs(Sampler().probs(model.trace(run.tokens, edits).logits) - probs).sum()
+
+    shares = [f"{moved(llmviz.Edits(ffn={layer: 0})):.0f} %" for layer in (0, 14, 11)]
+    assert f"| {', '.join(shares)} of the probability goes to other tokens" in GUIDE
+    first = int(model.trace(run.tokens, llmviz.Edits(rope=False)).logits.argmax())
+    assert f"Without RoPE *{model.tokenizer.pieces([first])[0].strip()}* comes first" in GUIDE
+    change = sum(
+        model.trace(run.tokens, llmviz.Edits(head={(layer, head): 0})).logits.argmax() != run.logits.argmax()
+        for layer in range(model.config.n_layers)
+        for head in range(model.config.n_heads)
+    )
+    assert f"| {change}. That one can go alone" in GUIDE

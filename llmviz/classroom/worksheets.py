@@ -182,7 +182,9 @@ def temperature(model: Model, solved: bool) -> str:
     rows = [
         [f"<code>{shown(piece)}</code>"]
         + [
-            (bar(p[i] / top) + f" {100 * p[i]:.1f} %") if solved or t == 1 else bar(None) + f" {blank()}"
+            (bar(float(p[i] / top)) + f" {100 * p[i]:.1f} %")
+            if solved or t == 1
+            else bar(None) + f" {blank()}"
             for t, p in probs.items()
         ]
         for piece, i in zip(pieces, likeliest)
