@@ -138,8 +138,22 @@ class Room:
     async def alive(self, seat: Seat) -> bool:
         return seat.kernel in self.kernels and await self.kernels.get_kernel(seat.kernel).is_alive()
 
-    async def watch(self) -> None:
-        """For ever: end what nobody uses, forget what has died, make pages ready."""
+    def open(self) -> None:
+        """From now on, end what nobody uses, forget what has died, and make pages ready."""
+        self._later(self._watch())
+
+    async def close(self) -> None:
+        """End everything."""
+        for task in [*self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        kernels = self.kernels.list_kernel_ids()
+        ends = (self.kernels.shutdown_kernel(kernel, now=True) for kernel in kernels)
+        await asyncio.gather(
+            *ends, return_exceptions=True
+        )  # some may only have begun; they end with this process
+
+    async def _watch(self) -> None:
         while True:
             try:
                 await self._look()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -62,7 +63,10 @@ class Read:
 
 
 def read(name: str, typed: str = "", letters: int | None = None) -> Read:
-    """A text by its name, or what somebody typed: the path of a file, or the text itself."""
+    """A text by its name, or what somebody typed: the path of a file, or the text itself.
+
+    In a class what is typed is text alone: a visitor has no business with the teacher's files.
+    """
     if name != OWN:
         try:
             return Read(texts.read(name)[:letters])
@@ -71,7 +75,7 @@ def read(name: str, typed: str = "", letters: int | None = None) -> Read:
     typed, told = typed.strip(), ""
     if not typed:
         return Read("", "Paste a text, or write the path of a file.")
-    if len(typed) < 500 and "\n" not in typed:
+    if len(typed) < 500 and "\n" not in typed and not os.environ.get("LLMVIZ_CLASS"):
         try:
             path = Path(typed).expanduser()
             if path.is_file():

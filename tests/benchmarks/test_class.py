@@ -1,0 +1,107 @@
+"""Thirty visitors of a class on this machine, as plain clients: how long until the page is there, and until a moved
+slider has changed its picture; the same with kernels killed at random.
+
+    pytest tests/benchmarks/test_class.py -s
+
+The front page is opened by all within a minute; then each moves the temperature once a second for two minutes.
+`CLASS_VISITORS` and `CLASS_SECONDS` in the environment make it smaller.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import statistics
+import time
+
+import psutil
+import pytest
+from browser.lab import at_home, free_port
+from visitor import Served, Visitor, a_class
+
+VISITORS = int(os.environ.get("CLASS_VISITORS", 30))
+SECONDS = int(os.environ.get("CLASS_SECONDS", 120))
+ARRIVE = SECONDS / 2  # seconds within which all come
+PICTURE = "llmviz.views.the_loop.loop_picture.LoopPicture"
+
+
+def p95(times: list[float]) -> float:
+    return sorted(times)[int(0.95 * (len(times) - 1))]
+
+
+def megabytes(served: Served) -> tuple[float, float]:
+    """What the server and all of its kernels have for themselves, and the largest kernel."""
+    own = psutil.Process(served.process.pid)
+    kernels = [one.memory_full_info().uss / 1e6 for one in own.children()]
+    return own.memory_full_info().uss / 1e6 + sum(kernels), max(kernels)
+
+
+async def come(served: Served, delay: float) -> tuple[Visitor, float]:
+    """Arrive, ask for the page and all its files, connect; seconds until all widgets are known."""
+    await asyncio.sleep(delay)
+    one, start = Visitor(served.url), time.perf_counter()
+    assert await one.open(assets=True) == 200
+    return one, time.perf_counter() - start
+
+
+async def again(one: Visitor) -> Visitor:
+    """What the page does when its kernel has died: it loads again."""
+    one.socket.close()
+    new = Visitor(one.url)
+    while await new.open() != 200:
+        await asyncio.sleep(1)
+    return new
+
+
+async def use(one: Visitor, until: float, killed: set[str]) -> tuple[list[float], int]:
+    """Move the slider once a second; the seconds until each picture, and how often the kernel had died."""
+    times, deaths, step = [], 0, random.randrange(40)
+    while time.monotonic() < until:
+        begin, step = time.monotonic(), step + 1
+        (slider,) = one.find(description="Temperature")
+        (picture,) = one.pictures(PICTURE)
+        try:
+            times.append(await one.seconds_to_change(slider, picture, value=0.05 + (step % 38) / 20))
+        except TimeoutError:
+            assert one.kernel in killed, "a picture was lost"
+            assert await one.status() == 404
+            deaths += 1
+            one = await again(one)
+        await asyncio.sleep(max(0, begin + 1 - time.monotonic()))
+    await one.leave()
+    return times, deaths
+
+
+@pytest.mark.parametrize("kills", [0, 6], ids=["alive", "killed"])
+def test_thirty_visitors(model, tmp_path, kills, capsys):
+    with a_class(free_port(), "--visitors", str(VISITORS + 2), home=at_home(tmp_path)) as served:
+        killed: set[str] = set()
+
+        async def killer() -> None:
+            for _ in range(kills):
+                await asyncio.sleep(SECONDS / (kills + 2))
+                process = random.choice(psutil.Process(served.process.pid).children())
+                killed.add(
+                    next(part for part in process.cmdline() if "kernel-" in part).split("kernel-")[1][:36]
+                )
+                process.send_signal(signal.SIGKILL)
+
+        async def lesson():
+            await asyncio.sleep(10)  # the teacher starts it before the class comes
+            came = await asyncio.gather(*(come(served, ARRIVE * i / VISITORS) for i in range(VISITORS)))
+            until, death = time.monotonic() + SECONDS, asyncio.ensure_future(killer())
+            used = await asyncio.gather(*(use(one, until, killed) for one, _ in came))
+            await death
+            return [seconds for _, seconds in came], used, megabytes(served)
+
+        ready, used, (memory, largest) = asyncio.run(lesson())
+    times = [one for own, _ in used for one in own]
+    with capsys.disabled():
+        print(
+            f"\n{VISITORS} visitors, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
+            f"ready after {statistics.median(ready):.1f} s (median), {max(ready):.1f} s (most); "
+            f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95 %), "
+            f"{1000 * max(times):.0f} ms (most), of {len(times)}; "
+            f"memory {memory / 1000:.1f} GB, a kernel {largest:.0f} MB at most"
+        )
+    assert max(ready) < 60

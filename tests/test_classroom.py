@@ -1,0 +1,505 @@
+"""A class: who may come in, what a visitor can and cannot do, and what happens when kernels die."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from tornado.httpclient import HTTPClientError
+from tornado.websocket import WebSocketClosedError, websocket_connect
+from visitor import PROTOCOL, Visitor, a_class, get
+
+from llmviz import cli
+from llmviz.classroom import pages, room, server
+from llmviz.views.differences import learner
+
+# Tornado's client complains of its own connections that were refused, or cut.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*WebSocketClientConnection:pytest.PytestUnraisableExceptionWarning"
+)
+
+CELL = """
+import ipywidgets
+slider = ipywidgets.FloatSlider(description="Temperature", max=2)
+text = ipywidgets.Text(description="Text")
+shown = ipywidgets.Label("nothing")
+slider.observe(lambda change: setattr(shown, "value", f"{change.new:g}"), "value")
+ipywidgets.VBox([slider, text, shown])
+"""
+
+
+def write(folder: Path, name: str, title: str) -> None:
+    md, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [
+        md(
+            f"# {title}\n\n**What it is.** More. Choose **Run → Run All Cells** in the menu, then come back.\n"
+        ),
+        code(CELL),
+        md("### Deeper: folded\n\nunder it", metadata={"jp-MarkdownHeadingCollapsed": True}),
+        md("inside, with $x^2$"),
+        md("## After"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write(folder, "a", "First")
+    write(folder, "b", "Second <b>")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> dict[str, str]:
+    from browser.lab import at_home
+
+    return at_home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def served(folder, home):
+    from browser.lab import free_port
+
+    with a_class(free_port(), str(folder), "--visitors", "3", home=home) as served:
+        yield served
+
+
+def visitor(served) -> Visitor:
+    return Visitor(served.url, "a")
+
+
+@contextlib.asynccontextmanager
+async def visitors(served, number: int):
+    """So many who have opened the page; they leave in the end."""
+    all_ = [visitor(served) for _ in range(number)]
+    try:
+        assert [await one.open() for one in all_] == [200] * number
+        yield all_
+    finally:
+        for one in all_:
+            await one.leave()
+
+
+async def moves(one: Visitor, value: float) -> None:
+    """The slider moves, and what follows it says so."""
+    (slider,), (shown,) = one.find(description="Temperature"), one.find(_model_name="LabelModel")
+    await one.set(slider, value=value)
+    async with asyncio.timeout(20):
+        while one.models[shown]["value"] != f"{value:g}":
+            await one.next()
+
+
+async def empty(served) -> None:
+    """Until nobody sits there any more."""
+    key = await get(served.teacher, follow_redirects=False)
+    cookies = "; ".join(one.split(";")[0] for one in key.headers.get_list("Set-Cookie"))
+    async with asyncio.timeout(20):
+        while json.loads((await get(f"{served.url}/teacher/state", headers={"Cookie": cookies})).body)[
+            "visitors"
+        ]:
+            await asyncio.sleep(0.2)
+
+
+def kill(served, one: Visitor) -> None:
+    for process in psutil.Process(served.process.pid).children():
+        if any(one.kernel in part for part in process.cmdline()):
+            process.send_signal(signal.SIGKILL)
+            return
+    raise AssertionError("no such kernel")
+
+
+# ---- the command -------------------------------------------------------------------------------------------
+
+
+def refused(capsys, *argv: str) -> str:
+    assert cli.main(["class", *argv]) == 2
+    return capsys.readouterr().err
+
+
+def test_what_cannot_be_served_is_refused_in_a_sentence(capsys, tmp_path, monkeypatch):
+    assert "there is no notebook in" in refused(capsys, str(tmp_path))
+    assert "neither a notebook" in refused(capsys, str(tmp_path / "none.ipynb"))
+    assert "is empty" in refused(capsys, "--password", " ")
+    (tmp_path / "bad.ipynb").write_text("{")
+    assert "cannot be read" in refused(capsys, str(tmp_path / "bad.ipynb"))
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert 'pip install "llmviz[class]"' in refused(capsys)
+
+
+@pytest.mark.parametrize("argv", [("--visitors", "0"), ("--visitors", "many"), ("--port", "0")])
+def test_numbers_that_are_none(argv):
+    with pytest.raises(SystemExit):
+        cli.main(["class", *argv])
+
+
+def test_a_seat_takes_its_share_of_the_memory():
+    assert room.seats_for(0) == 1
+    assert room.seats_for(8_000_000_000) == 20
+    assert room.seats_for(10**12) == room.MOST
+
+
+# ---- the page ----------------------------------------------------------------------------------------------
+
+
+def test_a_fold_holds_what_stands_under_its_heading(folder):
+    first, code, fold, inside, after = pages.read(folder / "a.ipynb").cells
+    assert first.source == "# First\n\n**What it is.** More."  # nobody has to run anything
+    assert "folded" in fold.metadata.llmviz["summary"]
+    assert fold.source.strip() == "under it"
+    assert [cell.metadata.llmviz["ends"] for cell in (first, code, fold, inside, after)] == [0, 0, 0, 0, 1]
+
+
+def test_every_notebook_of_ours_has_as_many_folds_as_headings_that_are_folded_up():
+    for file in sorted((cli.PACKAGE.parent / "notebooks").glob("*.ipynb")):
+        notebook = pages.read(file)
+        folded = [cell for cell in notebook.cells if cell.metadata.get("jp-MarkdownHeadingCollapsed")]
+        assert all(cell.metadata.llmviz["summary"] for cell in folded)
+        ends = sum(cell.metadata.llmviz["ends"] for cell in notebook.cells)
+        assert ends + notebook.metadata.llmviz_open == len(folded) > 0
+        assert "Run All" not in "".join(cell.source for cell in notebook.cells)
+
+
+@pytest.mark.slow
+def test_a_page_and_its_index_ask_nobody_else(served):
+    async def visit():
+        one = visitor(served)
+        assert await one.open(assets=True) == 200
+        index = await get(served.url)
+        answer = await get(f"{served.url}/voila/render/none.ipynb")
+        await one.leave()
+        return one.html, index, answer
+
+    html, index, none = asyncio.run(visit())
+    loaded = re.findall(r"<(?:link|script|img|iframe)[^>]*(?:href|src)=[\"']?([^\"'> ]+)", html)
+    assert len(loaded) > 5
+    assert [url for url in loaded if not url.startswith(("/", "data:"))] == []
+    assert "@import" not in html
+    assert "default-src 'self'" in index.headers["Content-Security-Policy"]
+    assert none.code == 404
+    assert html.count("<details") == html.count("</details>") == 1
+    text = index.body.decode()
+    assert text.index("First") < text.index("Second &lt;b&gt;")
+    assert "voila/render/a.ipynb" in text
+
+
+@pytest.mark.slow
+def test_the_libraries_files_come_packed_to_who_can_unpack(served):
+    async def visit():
+        url = f"{served.url}/voila/static/voila.js"
+        plain = await get(url, decompress_response=False)
+        short = await get(url, decompress_response=False, headers={"Accept-Encoding": "gzip, br"})
+        return plain, short
+
+    plain, short = asyncio.run(visit())
+    assert gzip.decompress(short.body) == plain.body
+    assert len(short.body) < len(plain.body) / 2
+
+
+# ---- what a visitor cannot do ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "api/kernels",
+            "api/sessions",
+            "api/contents",
+            "api/terminals",
+            "api/kernelspecs",
+            "api/status",
+            "lab",
+        ),
+        *("files/a.ipynb", "voila/files/a.ipynb", "voila/tree", "voila/api/contents", "a.ipynb", "login/x"),
+        *("class/static/..%2fserver.py", "voila/render/..%2fa.ipynb", "voila/static/..%2f..%2fapp.py"),
+        *("voila/labextensions/..%2f..%2fx.js", "voila/templates/lab/static/..%2f..%2fx.js"),
+    ],
+)
+def test_the_rest_of_a_jupyter_server_is_not_there(served, path):
+    assert asyncio.run(get(f"{served.url}/{path}")).code in (403, 404)
+
+
+@pytest.mark.slow
+def test_another_visitors_kernel_cannot_be_ended_or_interrupted(served):
+    async def visit():
+        async with visitors(served, 1) as (one,):
+            kernel = f"{served.url}/api/kernels/{one.kernel}"
+            codes = [
+                (await get(kernel, method="DELETE")).code,
+                (await get(f"{kernel}/interrupt", method="POST", body="")).code,
+                (await get(f"{kernel}/restart", method="POST", body="")).code,
+                (await get(f"{served.url}/voila/api/shutdown/{one.kernel}", method="POST", body="")).code,
+            ]
+            await moves(one, 0.5)
+        return codes
+
+    assert asyncio.run(visit()) == [405, 404, 404, 404]
+
+
+@pytest.mark.slow
+def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp_path):
+    """Code, other channels, wrong types, widgets that don't exist, lies about lengths, and 5 MB."""
+    file = tmp_path / "written"
+    code = {
+        "code": f"open({str(file)!r}, 'w')",
+        "silent": False,
+        "user_expressions": {},
+        "allow_stdin": False,
+    }
+
+    async def visit(one: Visitor, other: Visitor):
+        (slider,) = one.find(description="Temperature")
+        for channel in ("shell", "control", "stdin", "iopub", "nonsense"):
+            for kind in ("execute_request", "inspect_request", "debug_request", "shutdown_request", ""):
+                await one.send(kind, code, channel)
+        for value in (None, "<script>", [], {"a": 1}, 10**30, -5, [0] * 1000):
+            await one.set(slider, value=value)
+        await one.set("no-such-widget", value=1)
+        await one.set(slider, _model_name="x", layout="IPY_MODEL_none", nothing=1)
+        await one.send("comm_msg", {"comm_id": slider})
+        await one.send("comm_msg", {"comm_id": slider, "data": "x"})
+        await one.send("comm_open", {"comm_id": "x", "target_name": "os.system", "data": {"state": 1}})
+        for raw in (b"", b"\xff" * 8, b"\xff" * 800, (6).to_bytes(8, "little") * 7, bytes(500)):
+            await one.socket.write_message(raw, binary=True)
+        await one.socket.write_message('{"channel": "shell"}')
+        await moves(one, 0.75)
+        with contextlib.suppress(WebSocketClosedError):
+            await one.set(slider, value="x" * 5_000_000)  # too much for the line, which is cut
+        async with asyncio.timeout(20):
+            await one._listening
+        assert await one.status() == 204
+        await one.connect()
+        await moves(one, 1.25)
+        await moves(other, 0.25)
+
+    async def both():
+        async with visitors(served, 2) as two:
+            await visit(*two)
+
+    asyncio.run(both())
+    assert not file.exists()
+
+
+@pytest.mark.slow
+def test_the_older_form_of_messages_is_refused(served):
+    async def visit():
+        async with visitors(served, 1) as (one,):
+            await refuse(one)
+
+    async def refuse(one: Visitor):
+        address = f"{served.url.replace('http', 'ws')}/api/kernels/{one.kernel}/channels?session_id=x"
+        with pytest.raises(HTTPClientError, match="400"):
+            await websocket_connect(address)
+        with pytest.raises(HTTPClientError, match="404"):
+            await websocket_connect(address.replace(one.kernel, "1-2-3-4-5"), subprotocols=[PROTOCOL])
+        await moves(one, 1)
+
+    asyncio.run(visit())
+
+
+@pytest.mark.slow
+def test_who_holds_down_a_key_does_not_hold_up_others(served):
+    async def visit():
+        async with visitors(served, 2) as (one, other):
+            (slider,), (shown,) = one.find(description="Temperature"), one.find(_model_name="LabelModel")
+            for i in range(600):
+                await one.set(slider, value=(i % 40) / 20)
+            await moves(other, 0.3)
+            async with asyncio.timeout(30):
+                while one.models[shown]["value"] != "1.95":
+                    await one.next()
+
+    asyncio.run(visit())
+
+
+def test_in_a_class_no_box_opens_a_file(tmp_path, monkeypatch):
+    file = tmp_path / "secret.txt"
+    file.write_text("the teacher's own")
+    assert learner.read(learner.OWN, str(file)).text == "the teacher's own"
+    monkeypatch.setenv("LLMVIZ_CLASS", room.ENVIRONMENT["LLMVIZ_CLASS"])
+    assert learner.read(learner.OWN, str(file)).text == str(file)
+
+
+# ---- the room ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_full_room_says_so_and_opens_when_somebody_leaves(served):
+    async def visit():
+        await empty(served)
+        async with visitors(served, 3) as three:
+            late = await get(f"{served.url}/voila/render/a.ipynb")
+            await three[0].leave()
+            async with visitors(served, 1):
+                return late
+
+    late = asyncio.run(visit())
+    assert late.code == 503
+    assert "The room is full" in late.body.decode()
+    assert "location.reload" in late.body.decode()
+
+
+@pytest.mark.slow
+def test_three_visitors_of_whom_one_loses_the_kernel(served):
+    """The page hears of it, and another one works; the others notice nothing."""
+
+    async def visit():
+        await empty(served)
+        async with visitors(served, 2) as (first, second):
+            kill(served, first)
+            async with asyncio.timeout(20):
+                while await first.status() != 404:
+                    await asyncio.sleep(0.1)
+            async with visitors(served, 1) as (again,):
+                assert again.kernel != first.kernel
+                for step in range(1, 10):
+                    await asyncio.gather(moves(again, step / 10), moves(second, step / 20))
+
+    asyncio.run(visit())
+
+
+class Kernels(dict):
+    """Stands for the manager of kernels: each is only a name."""
+
+    async def start_kernel(self, **_) -> str:
+        name = f"kernel {len(self)}"
+        self[name] = self
+        return name
+
+    async def shutdown_kernel(self, name: str, now: bool) -> None:
+        del self[name]
+
+    def get_kernel(self, name: str):
+        return self
+
+    @property
+    def provisioner(self):
+        raise OSError
+
+    async def is_alive(self) -> bool:
+        return True
+
+
+async def short_page(a_room: room.Room, seat: room.Seat):
+    yield "head"
+    yield await a_room.start(seat)
+
+
+def a_room(limit: int) -> room.Room:
+    made = room.Room(Kernels(), lambda seat: short_page(made, seat), limit, "a")
+    return made
+
+
+def test_pages_are_made_ready_up_to_the_limit_and_follow_what_is_asked_for():
+    async def visit():
+        one = a_room(3)
+        await one._make_ready()
+        assert [seat.notebook for seat in one.ready] == ["a"] * 3
+        seat = one.take("a")
+        assert [part async for part in one.page(seat)] == ["head", seat.kernel]
+        for _ in range(2):  # with the third, most of the last five asked for b
+            one.leave(one.take("b"))
+            await asyncio.sleep(0)
+        await one._make_ready()
+        assert [seat.notebook for seat in one.ready] == ["a"] * 2
+        one.leave(one.take("b"))
+        await asyncio.sleep(0)
+        await one._make_ready()
+        assert len(one.ready) == 2
+        assert "b" in {seat.notebook for seat in one.ready}
+
+    asyncio.run(visit())
+
+
+def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
+    async def visit():
+        one = a_room(2)
+        gone, idle = one.take("a"), one.take("a")
+        for seat in (gone, idle):
+            assert [part async for part in one.page(seat)]
+            seat.connections = 1
+        await one._look()
+        assert one.taken == {gone, idle}
+        gone.connections = 0
+        gone.seen -= room.ALONE
+        idle.touched -= room.IDLE
+        await one._look()
+        assert one.taken == set()
+        assert one.was_idle(idle.kernel)
+        assert not one.was_idle(gone.kernel)
+
+    asyncio.run(visit())
+
+
+# ---- who may come in ---------------------------------------------------------------------------------------
+
+
+def cookies(answer) -> dict[str, str]:
+    return {"Cookie": "; ".join(one.split(";")[0] for one in answer.headers.get_list("Set-Cookie"))}
+
+
+@pytest.mark.slow
+def test_the_teachers_page_needs_the_key_and_hides_it(served):
+    async def visit():
+        for path in ("teacher", "teacher?key=x", "teacher?key=é", "teacher/state"):
+            assert (await get(f"{served.url}/{path}")).code == 403
+        answer = await get(served.teacher, follow_redirects=False)
+        assert answer.headers["Location"] == "/teacher"
+        page = await get(f"{served.url}/teacher", headers=cookies(answer))
+        state = await get(f"{served.url}/teacher/state", headers=cookies(answer))
+        return page.body.decode(), json.loads(state.body)
+
+    page, state = asyncio.run(visit())
+    assert served.url.removeprefix("http://") in page
+    assert "<svg" in page
+    assert set(state) == {"visitors", "ready"}
+
+
+@pytest.mark.slow
+def test_a_word_keeps_others_out(folder, home):
+    from browser.lab import free_port
+
+    async def visit(url: str):
+        assert "/login" in (await get(f"{url}/", follow_redirects=False)).headers["Location"]
+        assert (await get(f"{url}/class/alive/1-2-3-4-5")).code == 403
+        with pytest.raises(HTTPClientError, match="403"):
+            await websocket_connect(f"{url.replace('http', 'ws')}/api/kernels/1-2-3-4-5/channels")
+        wrong = await get(f"{url}/login", method="POST", body="password=apple", follow_redirects=False)
+        right = await get(
+            f"{url}/login?next=/", method="POST", body="password=Birne+1", follow_redirects=False
+        )
+        index = await get(f"{url}/", headers=cookies(right))
+        away = await get(
+            f"{url}/login?next=//evil.org", method="POST", body="password=Birne+1", follow_redirects=False
+        )
+        return wrong, right, index, away
+
+    with a_class(free_port(), str(folder), "--visitors", "1", "--password", "Birne 1", home=home) as served:
+        wrong, right, index, away = asyncio.run(visit(served.url))
+    assert wrong.code == 401
+    assert "Once more" in wrong.body.decode()
+    assert right.code == 302
+    assert "First" in index.body.decode()
+    assert "evil" not in away.headers["Location"] or away.headers["Location"].startswith("/")
+
+
+def test_addresses_of_this_computer(monkeypatch):
+    of = server.Class((), 8866, 1)
+    monkeypatch.setattr(server, "_own_ip", dict.fromkeys(server.PRIVATE[:2], "10.0.0.7").get)
+    assert server.addresses(of) == ["http://10.0.0.7:8866"]
+    monkeypatch.setattr(server, "_own_ip", lambda network: "")
+    assert server.addresses(of) == ["http://127.0.0.1:8866"]
+
+
+def test_the_environment_gives_a_kernel_one_thread():
+    assert {room.ENVIRONMENT[name] for name in ("LLMVIZ_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
+    assert os.environ.get("LLMVIZ_CLASS") is None

@@ -1,0 +1,191 @@
+"""Visitors of a class as plain clients of its protocols: what a browser asks for and sends, without the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_msg_from_ws_v1,
+    serialize_msg_to_ws_v1,
+)
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest, HTTPResponse
+from tornado.websocket import websocket_connect
+
+PROTOCOL = "v1.kernel.websocket.jupyter.org"
+ROOT = Path(__file__).parents[1]
+KERNEL = re.compile(r'"kernelId": ?"([\w-]+)"')
+ASSET = re.compile(r'(?:src|href)="(/[^"]+\.(?:js|css)[^"]*)"')
+
+
+@dataclass(frozen=True)
+class Served:
+    """A class that is on: `llmviz class` in a process of its own."""
+
+    url: str
+    teacher: str
+    process: subprocess.Popen
+
+
+@contextlib.contextmanager
+def a_class(port: int, *options: str, home: dict[str, str], seconds: float = 60) -> Iterator[Served]:
+    """`llmviz class --local` at this port; ended, with its kernels, on leaving."""
+    command = [
+        "-c",
+        "import sys; from llmviz.cli import main; sys.exit(main())",
+        "class",
+        "--local",
+        "--no-browser",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, *command, "--port", str(port), *options],
+        env=home,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        said = ""
+        while "Ctrl-C" not in said:
+            line = process.stdout.readline()
+            assert line, f"it ended: {said}"
+            said += line
+        yield Served(f"http://127.0.0.1:{port}", re.search(r"http://\S+key=\S+", said)[0], process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+async def get(url: str, **options) -> HTTPResponse:
+    request = HTTPRequest(url, request_timeout=120, connect_timeout=60, **options)
+    return await AsyncHTTPClient(max_clients=200).fetch(request, raise_error=False)
+
+
+@dataclass
+class Visitor:
+    """One browser with one page."""
+
+    url: str
+    notebook: str = "00_the_loop"
+    html: str = ""
+    kernel: str = ""
+    models: dict[str, dict] = field(default_factory=dict)  # the widgets' states, by their ids
+    updates: dict[str, int] = field(default_factory=dict)  # how often the kernel changed each
+    complete: bool = False  # all states have come
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    socket = None
+
+    async def open(self, assets: bool = False) -> int:
+        """Ask for the page, and connect; returns the status of the answer."""
+        answer = await get(f"{self.url}/voila/render/{self.notebook}.ipynb")
+        if answer.code != 200:
+            return answer.code
+        self.html = answer.body.decode()
+        self.kernel = KERNEL.search(self.html)[1]
+        if assets:
+            for path in sorted(set(ASSET.findall(self.html))):
+                assert (await get(self.url + path)).code == 200, path
+        await self.connect()
+        return 200
+
+    async def connect(self) -> None:
+        address = f"{self.url.replace('http', 'ws')}/api/kernels/{self.kernel}/channels?session_id={uuid.uuid4().hex}"
+        self.socket = await websocket_connect(address, max_message_size=100_000_000, subprotocols=[PROTOCOL])
+        self._listening = asyncio.ensure_future(self._listen())
+        comm = uuid.uuid4().hex
+        await self.send("comm_open", {"comm_id": comm, "target_name": "jupyter.widget.control", "data": {}})
+        await self.send("comm_msg", {"comm_id": comm, "data": {"method": "request_states"}})
+        async with asyncio.timeout(60):
+            while not self.complete:
+                await self.next()
+
+    async def send(self, kind: str, content: dict, channel: str = "shell") -> None:
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "msg_type": kind,
+            "username": "",
+            "session": "visitor",
+            "version": "5.3",
+            "date": "2026-01-01T00:00:00Z",
+        }
+        message = {
+            "header": header,
+            "parent_header": {},
+            "metadata": {"version": "1.0.0" if "control" in content.get("target_name", "") else "2.1.0"},
+            "content": content,
+        }
+        packed = serialize_msg_to_ws_v1(message, channel, lambda part: json.dumps(part).encode())
+        await self.socket.write_message(packed, binary=True)
+
+    async def set(self, model: str, **state) -> None:
+        """What the front end sends when a control has been moved."""
+        await self.send(
+            "comm_msg", {"comm_id": model, "data": {"method": "update", "state": state, "buffer_paths": []}}
+        )
+
+    async def next(self) -> None:
+        """Until something has come from the kernel."""
+        self.heard.clear()
+        await self.heard.wait()
+
+    async def seconds_to_change(self, model: str, picture: str, patience: float = 30, **state) -> float:
+        """From moving a control until the kernel has changed the picture."""
+        before, start = self.updates.get(picture, 0), time.perf_counter()
+        await self.set(model, **state)
+        async with asyncio.timeout(patience):
+            while self.updates.get(picture, 0) == before:
+                await self.next()
+        return time.perf_counter() - start
+
+    def find(self, **wanted) -> list[str]:
+        """The ids of the widgets whose states have these values."""
+        return [
+            one
+            for one, state in self.models.items()
+            if all(state.get(name) == value for name, value in wanted.items())
+        ]
+
+    def pictures(self, kind: str) -> list[str]:
+        """The ids of the pictures of a class, in the order of their making."""
+        return [one for one, state in self.models.items() if state.get("_anywidget_id") == kind]
+
+    async def leave(self) -> None:
+        if self.socket:
+            self.socket.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self._listening
+        await get(f"{self.url}/class/leave/{self.kernel}", method="POST", body="")
+
+    async def status(self) -> int:
+        """What the page asks again and again: is my kernel there?"""
+        return (await get(f"{self.url}/class/alive/{self.kernel}")).code
+
+    async def _listen(self) -> None:
+        while (raw := await self.socket.read_message()) is not None:
+            _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(raw)
+            content = json.loads(content)
+            if json.loads(header)["msg_type"] == "comm_msg":
+                data = content["data"]
+                if data.get("method") == "update_states":
+                    self.models = {one: state["state"] for one, state in data["states"].items()}
+                    self.complete = True
+                elif data.get("method") == "update":
+                    self.updates[content["comm_id"]] = self.updates.get(content["comm_id"], 0) + 1
+                    self.models.setdefault(content["comm_id"], {}).update(data["state"])
+            self.heard.set()
+        self.heard.set()
