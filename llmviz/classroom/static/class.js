@@ -43,7 +43,8 @@ async function look() {
     tell("No connection to the teacher’s computer. The page goes on as soon as it is there again.");
   }
   if (status === 204) tell("");
-  else if (status === 410) gone("Nothing was done here for a long time, so the model behind this page was ended.", false);
+  else if (status === 410)
+    gone("Nothing was done here for a long time, so the model behind this page was ended.", false);
   else if (status === 404 || status === 403) gone("The model behind this page has stopped.", true);
   if (!ended) setTimeout(look, LOOK_EVERY);
 }
