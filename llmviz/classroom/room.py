@@ -196,7 +196,8 @@ class Room:
             self._making.add(seat)
             try:
                 seat.parts = [part async for part in self._run(seat)]
-                self.ready.append(seat)
+                if await self.alive(seat):
+                    self.ready.append(seat)
             except Exception:
                 log.exception("a page could not be made ready")
                 await self._end(seat)
