@@ -329,7 +329,7 @@ class OnePage(Handler):
         if name not in self.classroom.notebooks:
             raise tornado.web.HTTPError(404)
         try:
-            seat = self.room.take(name)
+            seat = await self._seat(name)
         except Full:
             self.set_status(503)
             self.set_header("Retry-After", "10")
@@ -353,6 +353,13 @@ class OnePage(Handler):
             self.log.exception("a page could not be made")
             self.room.leave(seat)
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
+
+    async def _seat(self, name: str) -> Seat:
+        """Who loads a page again may come before the word that the page has left."""
+        with contextlib.suppress(Full):
+            return self.room.take(name)
+        await asyncio.sleep(1)
+        return self.room.take(name)
 
     async def _with_signs_of_life(self, seat: Seat) -> AsyncIterator[str]:
         """The page's parts; while the next is being computed, how many visitors come first."""
