@@ -58,8 +58,14 @@ MAY_KNOW = {
     },
     "cli": {"", "threads", "page", "classroom"},  # the version; how many cores there are
     "classroom": {"classroom.room", "classroom.server"},
-    "classroom.server": {"classroom.pages", "classroom.room", "page.write"},
+    "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.room", "page.write"},
+    "classroom.lessons": set(),  # what is right in them, the tests ask of the model
     "classroom.pages": {"classroom.room", "page.write"},
+    # sheets of paper, computed
+    "classroom.worksheets": {
+        *("", "model", "experiments", "tokenization", "attention", "sampling"),
+        *("classroom.lessons", "views.differences.tried_on"),
+    },
     "classroom.room": set(),  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
     "page.write": set(),
@@ -137,11 +143,11 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Experiments measure a run in the stages' own terms; they make none. Many texts side by
-    side are one more run.
+    """And training, backwards. Experiments measure a run in the stages' own terms, and sheets of paper show one; they
+    make none. Many texts side by side are one more run.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "training", "experiments", "texts.write"}
+    assert composing == {"model", "training", "experiments", "texts.write", "classroom.worksheets"}
 
 
 def test_the_checks_know_numpy_only():

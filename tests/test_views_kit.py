@@ -487,7 +487,7 @@ def test_every_picture_has_a_text_form_and_save_buttons(kind):
     assert kind.text is not Picture.text  # its numbers as text/plain, and in the aria label
     assert kind._repr_mimebundle_ is Picture._repr_mimebundle_
     assert kind.__repr__ is Picture.__repr__
-    # `frame` gives it its caption, aria label, readout, explanation, and the two buttons
+    # `frame` gives it its caption, aria label, readout, explanation, and its buttons
     assert re.search(r"= frame\(model, el, \"\w+\"", script(kind._static).source)
 
 

@@ -4,8 +4,10 @@
 
 Voilà runs the notebooks and its front end shows them; this package is the room around it.
 
-`room`    who sits where: a kernel for each open page, some kept ready, and a limit
-`server`  which addresses there are, and who may ask them
+`room`        who sits where: a kernel for each open page, some kept ready, and a limit
+`server`      which addresses there are, and who may ask them
+`lessons`     three questions before and after each lesson, and how often each answer was given
+`worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
 
 What a visitor can do: open the notebooks, read their code, and use every picture, slider, button and text box on them,
 in a kernel that nobody else shares. What a visitor cannot do: run code (of a kernel's messages, only those of widgets

@@ -38,12 +38,16 @@ from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFile
 from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_page_config
 
+from llmviz.classroom import lessons
+from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
 from llmviz.classroom.pages import Page, read
 from llmviz.classroom.room import Full, Room, Seat
 from llmviz.page.write import document, index_page, title_of
 
 HERE = Path(__file__).parent
 TEACHER = "llmviz-teacher"  # the teacher's cookie
+ANSWERED = "llmviz-answered"  # the cookie that keeps a browser from being counted twice
+LONGEST_FORM = 10_000  # bytes
 LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is far below
 TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
@@ -118,6 +122,7 @@ class Classroom(Voila):
         self.notebooks = {file.name: file for file in the_class.notebooks}
         self.titles = {name: title_of(read(file)) for name, file in self.notebooks.items()}
         self.key = secrets.token_urlsafe(16)
+        self.counts = Counts()
 
     def setup_template_dirs(self) -> None:
         super().setup_template_dirs()
@@ -151,6 +156,9 @@ class Classroom(Voila):
             (r"/class/static/([\w.]+)", tornado.web.StaticFileHandler, {"path": str(HERE / "static")}),
             ("/teacher", Teacher),
             ("/teacher/state", TeacherState),
+            (r"/lesson/([^/]+)/([^/]+)", LessonPage),
+            (r"/teacher/lesson/([^/]+)", TeacherLesson),
+            (r"/teacher/lesson/([^/]+)/counts", LessonCounts),
             (r"/voila/templates/(.*)", Templates),
             (r"/voila/static/(.*)", Scripts, {"paths": self.static_paths}),
             (
@@ -226,9 +234,11 @@ class Handler(JupyterHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(document(title, f"<main>{body}</main>", end))
 
-    def write_error(self, status_code: int, **_) -> None:
+    def write_error(self, status_code: int, **kwargs) -> None:
         said = {404: "There is no such page here.", 403: "This page is the teacher’s."}
         text = said.get(status_code, "Something went wrong with this page.")
+        if isinstance(kwargs.get("exc_info", (None, None))[1], NoSuchLesson):
+            text = "There is no such lesson here."
         self.show("llmviz", f'<h1>{text}</h1><p><a href="/">All pages</a></p>')
 
     def is_teacher(self) -> bool:
@@ -474,7 +484,7 @@ class Teacher(Handler):
             f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
             f'<p><b id="visitors">0</b> of {self.room.limit} pages are open, '
             '<span id="ready">0</span> more are ready.</p>'
-            '<p><a href="/" target="_blank">All pages</a></p>',
+            f'<p><a href="/" target="_blank">All pages</a></p><p>Before and after a lesson: {lesson_links()}</p>',
             '<script src="/class/static/teacher.js"></script>',
         )
 
@@ -488,6 +498,124 @@ class TeacherState(Handler):
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
         self.finish({"visitors": len(self.room.taken), "ready": len(self.room.ready)})
+
+
+def lesson_links() -> str:
+    return " · ".join(
+        f'<a href="/teacher/lesson/{one.name}">{html.escape(one.title)}</a>' for one in LESSONS.values()
+    )
+
+
+class NoSuchLesson(tornado.web.HTTPError):
+    def __init__(self):
+        super().__init__(404)
+
+
+def lesson_of(name: str) -> Lesson:
+    if name not in LESSONS:
+        raise NoSuchLesson
+    return LESSONS[name]
+
+
+@tornado.web.stream_request_body
+class LessonPage(Handler):
+    """The three questions of a lesson, before or after it: a form without scripts, and no kernel."""
+
+    def initialize(self) -> None:
+        self.sent = bytearray()
+
+    def set_secure_cookie(self, *_, **__) -> None:
+        """Jupyter names each browser that it does not know. Here nobody needs a name."""
+
+    def data_received(self, chunk: bytes) -> None:
+        if len(self.sent) <= LONGEST_FORM:
+            self.sent += chunk
+
+    @tornado.web.authenticated
+    def get(self, name: str, when: str) -> None:
+        lesson, here = self._of(name, when)
+        if here not in self._answered():
+            self._show(lesson, lessons.questions_form(lesson))
+        elif when == "before":
+            self._show(lesson, lessons.thanks(False))
+        else:
+            self._show(lesson, lessons.solution(lesson, False))
+
+    @tornado.web.authenticated
+    def post(self, name: str, when: str) -> None:
+        lesson, here = self._of(name, when)
+        if len(self.sent) > LONGEST_FORM:
+            self.set_status(413)
+            self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
+            return
+        answers = lessons.read_answers(lesson, bytes(self.sent))
+        if None in answers:
+            self.set_status(400)
+            self._show(lesson, lessons.questions_form(lesson, answers))
+            return
+        answered = self._answered()
+        if new := here not in answered:
+            self.classroom.counts.add(lesson, when, answers)
+            keep = self.classroom.counts.cookie(answered | {here})
+            self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
+        said = lessons.thanks(new) if when == "before" else lessons.solution(lesson, new, answers)
+        self._show(lesson, said)
+
+    def _of(self, name: str, when: str) -> tuple[Lesson, str]:
+        if when not in WHEN:
+            raise NoSuchLesson
+        return lesson_of(name), f"{name}-{when}"
+
+    def _answered(self) -> set[str]:
+        return self.classroom.counts.answered(self.get_cookie(ANSWERED, ""))
+
+    def _show(self, lesson: Lesson, body: str) -> None:
+        style = '<link rel="stylesheet" href="/class/static/lesson.css">'
+        self.show(lesson.title, f"{style}<h1>{html.escape(lesson.title)}</h1>{body}")
+
+
+class TeacherLesson(Handler):
+    """The addresses of the questions, before and after, and how the answers are spread; those of after beside."""
+
+    @allow_unauthenticated
+    def get(self, name: str) -> None:
+        if not self.is_teacher():
+            raise tornado.web.HTTPError(403)
+        lesson = lesson_of(name)
+        own = addresses(self.classroom.the_class)[0]
+        places = "".join(
+            f'<div><h2>{when}</h2><div class="code">{qr_code(f"{own}/lesson/{name}/{when}")}</div>'
+            f"<p>{html.escape(own.removeprefix('http://'))}/lesson/{name}/{when}</p></div>"
+            for when in WHEN
+        )
+        self.show(
+            lesson.title,
+            f'<link rel="stylesheet" href="/class/static/lesson.css"><h1>{html.escape(lesson.title)}</h1>'
+            f'<div class="places">{places}</div>{lessons.counts_table(lesson)}'
+            '<p><label><input type="checkbox" id="show-right"> show which is right</label></p>'
+            '<form method="post"><button>Count anew, for the next class</button></form>'
+            f'<p><a href="/teacher">The class</a> · {lesson_links()}</p>',
+            '<script src="/class/static/lesson.js"></script>',
+        )
+
+    @allow_unauthenticated
+    def post(self, name: str) -> None:
+        if not self.is_teacher():
+            raise tornado.web.HTTPError(403)
+        lesson_of(name)
+        self.classroom.counts.clear()
+        self.redirect(f"/teacher/lesson/{name}")
+
+
+class LessonCounts(Handler):
+    """The numbers in that table, asked for again and again."""
+
+    @allow_unauthenticated
+    def get(self, name: str) -> None:
+        if not self.is_teacher():
+            raise tornado.web.HTTPError(403)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(self.classroom.counts.of(lesson_of(name)))
 
 
 def has_offsets(message: str | bytes) -> bool:

@@ -1,6 +1,6 @@
 // How many of some pairs have which cosine, and where one pair stands among them.
 
-import { axisText, clamp, count, frame, minus, onKeys, percent, plain, s, setAttributes } from "./kit.js";
+import { axisText, clamp, count, frame, minus, onKeys, percent, plain, pointIn, s, setAttributes } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
@@ -53,7 +53,7 @@ export function render({ model, el }) {
   };
   picture.addEventListener("pointermove", (event) => {
     const { low, high, width } = geometry();
-    const part = (event.clientX - picture.getBoundingClientRect().left - SIDE) / (width - 2 * SIDE);
+    const part = (pointIn(picture, event)[0] - SIDE) / (width - 2 * SIDE);
     move(bin(low + part * (high - low)));
   });
   picture.addEventListener("pointerleave", leave);

@@ -1,17 +1,18 @@
 // Points with names, in groups. Python sent their places; here they are drawn, and the names put where there is room.
 
 import {
+  KIT,
   axisText,
   clamp,
   floats,
   frame,
   h,
-  KIT,
   number,
   onKeys,
   pieceNodes,
   pieceText,
   plain,
+  pointIn,
   quoted,
   s,
   setAttributes,
@@ -80,8 +81,8 @@ export function render({ model, el }) {
   };
   const near = (event) => {
     // the point under the pointer, or close to it
-    const box = picture.getBoundingClientRect();
-    const apart = at.map(([x, y]) => Math.hypot(x - event.clientX + box.left, y - event.clientY + box.top));
+    const [right, down] = pointIn(picture, event);
+    const apart = at.map(([x, y]) => Math.hypot(x - right, y - down));
     const best = apart.indexOf(Math.min(...apart));
     return apart[best] < 26 ? best : Number(event.target.closest?.("[data-index]")?.dataset.index ?? -1);
   };

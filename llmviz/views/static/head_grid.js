@@ -11,6 +11,7 @@ import {
   onKeys,
   pixelRatio,
   plotIn,
+  pointIn,
   s,
   scaleLegend,
   setAttributes,
@@ -66,9 +67,9 @@ export function render({ model, el }) {
       view.body.scrollLeft = from - view.body.clientWidth / 2;
   };
   const headAt = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const layer = Math.floor((event.clientX - box.left) / grid.cell);
-    const down = event.clientY - box.top + grid.top;
+    const [right, below] = pointIn(canvas, event);
+    const layer = Math.floor(right / grid.cell);
+    const down = below + grid.top;
     for (let head = 0; head < grid.heads; head++)
       if (down >= y(head) && down < y(head) + grid.cell)
         return layer >= 0 && layer < grid.layers ? [layer, head] : null;

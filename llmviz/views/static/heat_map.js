@@ -20,6 +20,7 @@ import {
   pieceText,
   plain,
   plotIn,
+  pointIn,
   quoted,
   s,
   scaleLegend,
@@ -74,8 +75,8 @@ export function render({ model, el }) {
   };
   const cellAt = (event) => {
     if (!grid) return null;
-    const box = canvas.getBoundingClientRect();
-    const [c, r] = [Math.floor((event.clientX - box.left) / grid.w), Math.floor((event.clientY - box.top) / grid.h)];
+    const [x, y] = pointIn(canvas, event);
+    const [c, r] = [Math.floor(x / grid.w), Math.floor(y / grid.h)];
     return r >= 0 && c >= 0 && r < grid.rows && c < grid.cols ? [r, c] : null;
   };
   const rect = (r, c, cols = 1, grow = 1) => ({

@@ -6,6 +6,7 @@
 // its probability), and only the frames between are made here. Stops and reduced motion show real states.
 
 import {
+  KIT,
   clamp,
   colorScale,
   count,
@@ -13,12 +14,12 @@ import {
   frame,
   h,
   keyed,
-  KIT,
   markLegend,
   minus,
   percent,
   pieceNodes,
   plain,
+  pointIn,
   quoted,
   rgb,
   scaleLegend,
@@ -1748,8 +1749,7 @@ export function render({ model, el }) {
   }
   stage.addEventListener("pointermove", (event) => {
     if (event.target !== canvas) return view.note("");
-    const { left, top } = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - left, event.clientY - top];
+    const [x, y] = pointIn(canvas, event);
     const found = marks.findLast(
       ({ box }) => x >= box[0] && x <= box[0] + box[2] && y >= box[1] && y <= box[1] + box[3],
     );

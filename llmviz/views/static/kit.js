@@ -190,8 +190,17 @@ export function widest(view, texts, size, face = "mono") {
 /** How many labels to step over so that those drawn have room: 1, 2, 5, 10 … */
 export const thinning = (size, need) => [1, 2, 5, 10, 20, 25, 50, 100, 128, 256].find((k) => k * size >= need) ?? 512;
 
+/** How much larger than its own pixels an element is shown, as in full screen (`zoom` in CSS). */
+const zoomOf = (element) => element.currentCSSZoom ?? 1;
 let savingRatio = 0; // a saved picture gets finer cells than the screen
-export const pixelRatio = () => savingRatio || window.devicePixelRatio || 1;
+export const pixelRatio = () =>
+  (savingRatio || window.devicePixelRatio || 1) * zoomOf(document.fullscreenElement ?? document.body);
+
+/** Where the pointer is in an element, in the element's own pixels. */
+export function pointIn(element, event) {
+  const { left, top } = element.getBoundingClientRect();
+  return [event.clientX - left, event.clientY - top].map((distance) => distance / zoomOf(element));
+}
 
 /** Size a canvas in CSS pixels for this screen, and give its context, cleared. */
 export function sizeCanvas(canvas, width, height) {
@@ -241,6 +250,8 @@ export function paintGrid(
 
 // ---- the frame of a picture ----
 
+const FULL_SCREEN_WIDTH = 900; // pixels of a picture's own across a full screen, about what it has on a page
+
 /**
  * The figure around a picture: caption, body, readout (what the pointer or the keys are on, read aloud), legend, save
  * buttons, and the panel that says where a number comes from. `draw` is called with every change of a trait, of the
@@ -265,6 +276,8 @@ export function frame(model, el, name, { card = true } = {}) {
         kind,
       ),
     );
+  const full = fullScreenButton(view);
+  if (document.fullscreenEnabled) save.append(full.button);
   const foot = part("foot");
   foot.append(view.legend, save);
   view.root = h(
@@ -332,6 +345,7 @@ export function frame(model, el, name, { card = true } = {}) {
       setText(view.caption, model.get("caption")); // set again, it would have all of the picture laid out again
       view.caption.hidden = !model.get("caption");
       drawExplanation(view);
+      full.show();
       draw();
     };
     let pending = false; // one message from Python may change several traits: paint once
@@ -373,6 +387,7 @@ export function frame(model, el, name, { card = true } = {}) {
     seen.observe(view.root);
     themed.observe(document.body, { attributes: true });
     media.addEventListener("change", soon);
+    document.addEventListener("fullscreenchange", soon);
     return () => {
       model.off("change", soon);
       model.off("comm_live_update", ended);
@@ -381,6 +396,7 @@ export function frame(model, el, name, { card = true } = {}) {
       clearTimeout(later);
       themed.disconnect();
       media.removeEventListener("change", soon);
+      document.removeEventListener("fullscreenchange", soon);
     };
   };
   view.root.addEventListener("keydown", (event) => {
@@ -390,6 +406,50 @@ export function frame(model, el, name, { card = true } = {}) {
     }
   });
   return view;
+}
+
+/**
+ * The button that gives a picture the whole screen, with the explorer around it: its text box, question and controls.
+ * Where the browser can (`currentCSSZoom`), everything is shown so large that a line holds as much as on a page.
+ */
+function fullScreenButton(view) {
+  const corners = { viewBox: "0 0 14 14", width: 13, height: 13, fill: "none", stroke: "currentColor" };
+  const icon = s(
+    "svg",
+    { ...corners, "stroke-width": 1.6, "aria-hidden": "true" },
+    s("path", { d: "M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9" }),
+  );
+  const isFull = () => document.fullscreenElement?.contains(view.root) ?? false;
+  const enter = async () => {
+    const { root } = view;
+    let whole = root;
+    for (let at = root; at; at = at.parentElement?.closest(".lv-explorer")) whole = at;
+    whole.style.setProperty("--lv-ground", getComputedStyle(root).getPropertyValue("--lv-page"));
+    whole.classList.add("lv-full");
+    await whole.requestFullscreen();
+    if ("currentCSSZoom" in whole)
+      whole.style.zoom = Math.max(1, window.innerWidth / FULL_SCREEN_WIDTH) / whole.currentCSSZoom; // of the page around it
+    (root.closest(".lv-explorer") ?? root).scrollIntoView({ block: "start" });
+    const leave = () => {
+      if (document.fullscreenElement === whole) return;
+      whole.style.zoom = "";
+      whole.classList.remove("lv-full");
+      document.removeEventListener("fullscreenchange", leave);
+      root.scrollIntoView({ block: "nearest" });
+    };
+    document.addEventListener("fullscreenchange", leave);
+  };
+  const button = h(
+    "button",
+    { type: "button", class: "lv-full-screen", onclick: () => (isFull() ? document.exitFullscreen() : enter()) },
+    icon,
+  );
+  const show = () => {
+    const name = isFull() ? "Leave full screen" : "Full screen";
+    if (button.title !== name) setAttributes(button, { title: name, "aria-label": name });
+  };
+  show();
+  return { button, show };
 }
 
 /** What is drawn in a picture's body, as one thing that takes the keys. */
@@ -710,7 +770,12 @@ const SVG_STYLES = [
 
 function toSVG(view) {
   const { root } = view;
-  const origin = root.getBoundingClientRect();
+  const zoom = zoomOf(root); // all lengths in the picture's own pixels, as those of its styles are
+  const placeOf = (of) => {
+    const r = of.getBoundingClientRect();
+    return new DOMRect(r.x / zoom, r.y / zoom, r.width / zoom, r.height / zoom);
+  };
+  const origin = placeOf(root);
   const size = { w: origin.width, h: origin.height };
   const pen = document.createElement("canvas").getContext("2d");
   const reach = (r) => {
@@ -725,7 +790,7 @@ function toSVG(view) {
     for (const word of node.data.matchAll(/\S+\s*/g)) {
       range.setStart(node, word.index);
       range.setEnd(node, word.index + word[0].length);
-      const r = range.getBoundingClientRect();
+      const r = placeOf(range);
       const last = runs.at(-1);
       if (last && Math.abs(last.r.top - r.top) < 2) last.text += word[0];
       else runs.push({ r, text: word[0] });
@@ -835,7 +900,7 @@ function toSVG(view) {
     if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player")) return [];
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
-    const r = node.getBoundingClientRect();
+    const r = placeOf(node);
     if (node instanceof HTMLCanvasElement) {
       reach(r);
       return [s("image", { ...at(r), href: node.toDataURL(), preserveAspectRatio: "none" })];

@@ -15,6 +15,7 @@ import {
   pieceNodes,
   plain,
   plotIn,
+  pointIn,
   quoted,
   s,
   signKey,
@@ -86,7 +87,7 @@ export function render({ model, el }) {
   };
   const nearest = (event) => {
     if (!shown) return null;
-    const px = event.clientX - plot.getBoundingClientRect().left;
+    const [px] = pointIn(plot, event);
     let best = 0;
     for (let i = 1; i < shown.n; i++) if (Math.abs(shown.px(i) - px) < Math.abs(shown.px(best) - px)) best = i;
     return best;

@@ -1,14 +1,15 @@
 // Models on one axis of memory: a row each, with a mark for each number of bits, filled where the machine has room.
 
 import {
+  axisText,
   clamp,
   count,
   frame,
-  axisText,
   onKeys,
   onPointer,
   plain,
   plotIn,
+  pointIn,
   s,
   signKey,
   sizePlot,
@@ -54,7 +55,7 @@ export function render({ model, el }) {
     );
   };
   const at = (event) => {
-    const i = Math.floor((event.clientY - plot.getBoundingClientRect().top - TOP) / ROW);
+    const i = Math.floor((pointIn(plot, event)[1] - TOP) / ROW);
     return i >= 0 && i < rows ? i : null;
   };
   const select = (i) => view.set({ selected: clamp(i, 0, rows - 1) });

@@ -1,7 +1,7 @@
 // RoPE's pairs of one query and one key as clocks with two hands each, or those of a query alone, turned and not.
 // Python turned the hands; here they are drawn.
 
-import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, s } from "./kit.js";
+import { clamp, colorScale, count, floats, frame, h, minus, number, onKeys, pieceNodes, pointIn, s } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "rope_dial");
@@ -66,9 +66,9 @@ export function render({ model, el }) {
   };
   const indexOf = (event) => {
     if (!layout) return null;
-    const box = plot.getBoundingClientRect();
-    const column = Math.floor((event.clientX - box.left) / layout.w);
-    const row = Math.floor((event.clientY - box.top) / layout.h);
+    const [x, y] = pointIn(plot, event);
+    const column = Math.floor(x / layout.w);
+    const row = Math.floor(y / layout.h);
     const index = row * layout.columns + column;
     return column >= 0 && column < layout.columns && index >= 0 && index < clocks.length ? index : null;
   };

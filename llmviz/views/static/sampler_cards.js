@@ -1,6 +1,6 @@
 // The sampler as cards in a row: drag a card, or move it with the arrow keys; each says what it keeps and what it cuts.
 
-import { clamp, count, floats, frame, h, percent, s } from "./kit.js";
+import { clamp, count, floats, frame, h, percent, pointIn, s } from "./kit.js";
 
 const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
@@ -96,11 +96,8 @@ export function render({ model, el }) {
       node.classList.add("lv-dragged");
       const over = (now) => {
         // where the cards lie, not where they glide through on their way
-        const ground = view.body.getBoundingClientRect();
-        const [x, y] = [
-          now.clientX - ground.left + view.body.scrollLeft,
-          now.clientY - ground.top + view.body.scrollTop,
-        ];
+        const [right, down] = pointIn(view.body, now);
+        const [x, y] = [right + view.body.scrollLeft, down + view.body.scrollTop];
         const hit = Object.entries(cards).find(
           ([other, { node: that }]) =>
             other !== name &&

@@ -12,6 +12,7 @@ import {
   onPointer,
   pixelRatio,
   plotIn,
+  pointIn,
   s,
   setAttributes,
   sizeCanvas,
@@ -45,8 +46,7 @@ export function render({ model, el }) {
   };
   const nearest = (event) => {
     if (!shown) return null;
-    const box = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const [x, y] = pointIn(canvas, event);
     let [best, distance] = [null, 900];
     for (let i = 0; i < shown.gate.length; i++) {
       const d = (shown.px(shown.gate[i]) - x) ** 2 + (shown.py(shown.passed[i]) - y) ** 2;

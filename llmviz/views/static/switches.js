@@ -1,6 +1,6 @@
 // Every part of the model as a switch: five that hold everywhere, and a grid of heads, attention blocks and FFNs.
 
-import { axisText, clamp, frame, h, keyed, onKeys, s, setAttributes, sizePlot } from "./kit.js";
+import { axisText, clamp, frame, h, keyed, onKeys, pointIn, s, setAttributes, sizePlot } from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "switches");
@@ -36,11 +36,8 @@ export function render({ model, el }) {
 
   const tell = (row, layer) => view.note(`layer ${layer} · ${rowName(row)} · ${isOff(row, layer) ? "off" : "on"}`);
   const place = (event) => {
-    const r = grid.getBoundingClientRect();
-    return [
-      Math.floor((event.clientY - r.top - TOP - gap(event.clientY - r.top)) / cell),
-      Math.floor((event.clientX - r.left - LEFT) / cell),
-    ];
+    const [x, y] = pointIn(grid, event);
+    return [Math.floor((y - TOP - gap(y)) / cell), Math.floor((x - LEFT) / cell)];
   };
   // The two lower rows stand a little apart: they are whole blocks, not heads.
   const gap = (y) => (y > TOP + model.get("n_heads") * cell ? 8 : 0);

@@ -1,7 +1,7 @@
 // Two rows as arrows in the plane that they span. Python put them there and says their numbers; here they are drawn,
 // and the tip of the second one is dragged.
 
-import { clamp, floats, frame, h, onKeys, pieceText, plain, s, setAttributes, signKey } from "./kit.js";
+import { clamp, floats, frame, h, onKeys, pieceText, plain, pointIn, s, setAttributes, signKey } from "./kit.js";
 
 const SNAP = 4; // pixels
 const EDGE = 10; // what the handle needs
@@ -34,8 +34,7 @@ export function render({ model, el }) {
     view.set({ tip: [atZero || Math.abs(to[0]) <= near ? 0 : to[0], atZero ? 0 : to[1]] });
   };
   const follow = (event) => {
-    const box = picture.getBoundingClientRect();
-    const [right, down] = [event.clientX - box.left, event.clientY - box.top];
+    const [right, down] = pointIn(picture, event);
     moveTo((right - map.x) / map.unit, (map.y - down) / map.unit, event.shiftKey);
   };
   picture.addEventListener("pointerdown", (event) => {

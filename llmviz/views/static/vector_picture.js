@@ -15,6 +15,7 @@ import {
   paintGrid,
   pieceText,
   plotIn,
+  pointIn,
   quoted,
   s,
   scaleLegend,
@@ -55,8 +56,7 @@ export function render({ model, el }) {
   };
   const cellAt = (event) => {
     if (!grid) return null;
-    const box = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const [x, y] = pointIn(canvas, event);
     const line = clamp(Math.floor(y / grid.pitch), 0, grid.lines - 1);
     const r = clamp(Math.floor((y - line * grid.pitch) / (grid.h + grid.between)), 0, grid.k - 1);
     const column = Math.floor(x / grid.w);

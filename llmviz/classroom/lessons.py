@@ -1,0 +1,343 @@
+"""Three lessons of 45 minutes, as the same three questions before and after, and how often each answer was given.
+
+What is right was measured: `Question.measured` names the test that holds it (tests/test_lessons.py where it is a number
+of the model). A student's browser gets neither the right answers nor anything about them before it has sent those of
+"after". Of the answers only sums are kept, in this process. So that nobody is counted twice, a cookie says which pages
+its browser has answered, and nothing else.
+"""
+
+from __future__ import annotations
+
+import html
+import secrets
+import urllib.parse
+from dataclasses import dataclass
+
+WHEN = ("before", "after")
+
+
+@dataclass(frozen=True)
+class Option:
+    """told: why one may think so, and what is the matter with it; of the right one, what was measured."""
+
+    text: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """right: the index of an option. scene: the notebook, and the heading, that answers it. measured: by which test."""
+
+    text: str
+    options: tuple[Option, ...]
+    right: int
+    scene: tuple[str, str]
+    measured: str
+
+
+@dataclass(frozen=True)
+class Lesson:
+    name: str
+    title: str
+    questions: tuple[Question, ...]
+
+
+LESSONS = {
+    lesson.name: lesson
+    for lesson in (
+        Lesson(
+            "token",
+            "What is a token, and who pays?",
+            (
+                Question(
+                    "The model reads “I love strawberry jam”. How many numbers does it get for the word strawberry?",
+                    (
+                        Option(
+                            "10, one for each letter", "We spell it so. The model gets pieces, by number."
+                        ),
+                        Option(
+                            "3: straw, ber, ry",
+                            "Syllables play no part. Written without a space in front, as the first word, it is three "
+                            "pieces, but other ones: st, raw, berry.",
+                        ),
+                        Option(
+                            "1",
+                            "With the space in front of it, it is one entry of the model's list, and has one number.",
+                        ),
+                        Option("None: it gets the word itself", "All that it gets of a text are numbers."),
+                    ),
+                    2,
+                    ("01_tokenization", "The cut"),
+                    "tests/test_lessons.py::test_strawberry_is_one_number",
+                ),
+                Question(
+                    "“All human beings are born free and equal in dignity and rights”: the same sentence in four "
+                    "languages. In which does it cost the most tokens?",
+                    (
+                        Option("English, with 63 characters", "It costs the fewest of all: 13 tokens."),
+                        Option(
+                            "Spanish, with 70 characters", "More characters, but frequent ones: 26 tokens."
+                        ),
+                        Option("Chinese, with 19 characters", "29 tokens: more than one for a character."),
+                        Option(
+                            "Amharic, with 44 characters",
+                            "132 tokens, three for a character: the list lacks its letters, so it gets their bytes.",
+                        ),
+                    ),
+                    3,
+                    ("01_tokenization", "One sentence, ten languages"),
+                    "tests/test_lessons.py::test_the_sentence_costs_most_in_amharic",
+                ),
+                Question(
+                    "The model counts the letters of a word wrong. Now the word is spelled out, s t r a w …: now it "
+                    "gets every letter. How does it count the letters of twenty words?",
+                    (
+                        Option(
+                            "Right nearly always: the hidden letters were the trouble",
+                            "That is what people say. But the letters are in plain view here.",
+                        ),
+                        Option("Right for about half of them", "It says the same number for nearly all."),
+                        Option(
+                            "It says one and the same number for nearly all words",
+                            "For 16 of 20 words or more. So its wrong counts tell nothing about letters. (This model; "
+                            "larger ones count better.)",
+                        ),
+                        Option(
+                            "It says no number at all", "It does say one, but the same for nearly all words."
+                        ),
+                    ),
+                    2,
+                    ("01_tokenization", "Not see, or not count?"),
+                    "tests/claims/test_01_tokenization.py::test_it_counts_nothing_whatever_the_example",
+                ),
+            ),
+        ),
+        Lesson(
+            "attention",
+            "Does it understand? Attention and its tests",
+            (
+                Question(
+                    "The model has read “The cats that I saw yesterday were sleeping”. To which word do most of its "
+                    "270 attention heads give more than half of their attention, from the last word?",
+                    (
+                        Option("cats: who is sleeping", "Three heads do. Pictures show such ones."),
+                        Option("were: the word just before", "Nine heads do."),
+                        Option(
+                            "The: the first word",
+                            "177 heads do, whatever it says: it is a place to rest. In long texts fewer rest there.",
+                        ),
+                        Option("sleeping: itself", "Five heads do."),
+                    ),
+                    2,
+                    ("04_attention", "A place to rest"),
+                    "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
+                ),
+                Question(
+                    "“The cats that I saw yesterday”: a head gives “cats” 61 % of its attention. What it hands over is "
+                    "exchanged for what it hands over behind “The cat that I saw yesterday”. What becomes of the next "
+                    "word, “were” rather than “was”?",
+                    (
+                        Option(
+                            "“was” comes before “were”",
+                            "It looks at the noun so hard! But it is not what says it.",
+                        ),
+                        Option("Half of the lead of “were” is gone", "Next to nothing of it goes."),
+                        Option(
+                            "Next to nothing changes",
+                            "The lead goes from 3.60 to 3.55. Another head, exchanged alone, does turn the word. "
+                            "Looking is a hint; only a test tells.",
+                        ),
+                        Option(
+                            "The model writes nonsense",
+                            "One of 270 heads, exchanged, leaves the text in order.",
+                        ),
+                    ),
+                    2,
+                    ("04_attention", "Does it matter?"),
+                    "tests/test_lessons.py::test_the_head_that_looks_is_not_the_one_that_matters",
+                ),
+                Question(
+                    "40 tokens in a row, drawn at random, then the same 40 again. How likely does the model hold the "
+                    "right next token in the second pass, on average?",
+                    (
+                        Option("Under 1 %: there is nothing to understand", "So it is in the first pass."),
+                        Option("About 5 %", "More: heads look for what came behind an earlier copy."),
+                        Option(
+                            "About 35 %",
+                            "Two heads that work together copy, whatever it means. (0.001 % in the first pass.)",
+                        ),
+                        Option("Over 99 %: it has just read it", "It has, but it copies with a doubt."),
+                    ),
+                    2,
+                    ("04_attention", "Copying nonsense"),
+                    "tests/test_lessons.py::test_nonsense_is_copied",
+                ),
+            ),
+        ),
+        Lesson(
+            "temperature",
+            "Chance and choice: temperature",
+            (
+                Question(
+                    "The temperature is turned up from 1 to 2. What becomes of the order of the tokens, the likeliest "
+                    "first?",
+                    (
+                        Option(
+                            "It stays as it is",
+                            "The shares come nearer to each other, but the order never changes.",
+                        ),
+                        Option("It is turned round", "Not even at a temperature of 10."),
+                        Option("It is shuffled", "The choice has more chance in it; the order has none."),
+                        Option("Only the first stays first", "All keep their places."),
+                    ),
+                    0,
+                    ("06_sampling", "Turn it down"),
+                    "tests/test_lessons.py::test_the_order_stays",
+                ),
+                Question(
+                    "Ten sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
+                    "model writes first right?",
+                    (
+                        Option(
+                            "10: no chance, no mistakes", "No chance only means: each time the same mistake."
+                        ),
+                        Option("8", "So many of ten capitals are right. Sums are another matter."),
+                        Option("5", "It is one."),
+                        Option("1", "1 + 1. With one space in front of each sum, it is all ten."),
+                    ),
+                    3,
+                    ("06_sampling", "Narrow, or right?"),
+                    "tests/test_lessons.py::test_one_sum_of_ten_is_right",
+                ),
+                Question(
+                    "Temperature 1. The model writes 20 tokens behind your text, twice, both times with seed 1. What "
+                    "do you get?",
+                    (
+                        Option(
+                            "Two different texts", "With another seed, yes. Here the throws are the same."
+                        ),
+                        Option("Two texts that begin alike", "No throw differs, so nothing does."),
+                        Option(
+                            "Twice the same text",
+                            "The seed decides all throws in advance. Chance is outside the model, which always hands "
+                            "out the same shares.",
+                        ),
+                        Option("The second one is better", "It learns nothing from what it writes."),
+                    ),
+                    2,
+                    ("06_sampling", "Turn the crank"),
+                    "tests/test_lessons.py::test_a_seed_decides",
+                ),
+            ),
+        ),
+    )
+}
+
+
+class Counts:
+    """How often each option was chosen, before and after. `round` tells apart the classes that are counted anew."""
+
+    def __init__(self):
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, for the next class: whoever has answered before is counted again."""
+        self.round = secrets.token_hex(4)
+        self._n = {
+            (lesson.name, when): [[0] * len(question.options) for question in lesson.questions]
+            for lesson in LESSONS.values()
+            for when in WHEN
+        }
+
+    def add(self, lesson: Lesson, when: str, answers: list[int]) -> None:
+        """One student's answers: the index of an option for each question."""
+        for counts, answer in zip(self._n[lesson.name, when], answers, strict=True):
+            counts[answer] += 1
+
+    def of(self, lesson: Lesson) -> dict[str, list[list[int]]]:
+        """{"before": for each question a count for each option, "after": …}."""
+        return {when: self._n[lesson.name, when] for when in WHEN}
+
+    def answered(self, cookie: str) -> set[str]:
+        """Which pages ("token-before") a browser has answered in this round, as its cookie says."""
+        of_round, *pages = cookie.split(".")
+        known = {f"{name}-{when}" for name, when in self._n}
+        return known & {*pages} if of_round == self.round else set()
+
+    def cookie(self, answered: set[str]) -> str:
+        """What its browser is to keep until it is closed."""
+        return ".".join([self.round, *sorted(answered)])
+
+
+def read_answers(lesson: Lesson, sent: bytes) -> list[int | None]:
+    """The chosen options in a form as a browser sends it; None where there is none, or none that could be chosen."""
+    form = urllib.parse.parse_qs(sent.decode("utf-8", "replace"))
+    answers = []
+    for i, question in enumerate(lesson.questions):
+        values = [str(k) for k in range(len(question.options))]
+        chosen = form.get(f"q{i}", [""])[-1]
+        answers.append(values.index(chosen) if chosen in values else None)
+    return answers
+
+
+def questions_form(lesson: Lesson, answers: list[int | None] | None = None) -> str:
+    """The questions, as a form. With answers, one that was sent and is not complete."""
+    refusal = '<p role="alert"><b>One answer to each question, please.</b></p>' if answers else ""
+    fields = "".join(
+        f"<fieldset><legend>{i + 1}. {html.escape(question.text)}</legend>"
+        + "".join(
+            f'<label><input type="radio" name="q{i}" value="{k}" required'
+            f"{' checked' * bool(answers and answers[i] == k)}> {html.escape(option.text)}</label>"
+            for k, option in enumerate(question.options)
+        )
+        + "</fieldset>"
+        for i, question in enumerate(lesson.questions)
+    )
+    note = "<p class=quiet>No names: how often each answer is given is counted, and nothing else.</p>"
+    return f"{refusal}<form method=post>{fields}<p><button>Send</button></p>{note}</form>"
+
+
+def thanks(counted: bool) -> str:
+    """What "before" says once it is answered: nothing about the answers."""
+    said = "Your answers are counted." if counted else "You have answered these questions already."
+    return (
+        f"<p><b>{said}</b> The same questions come again at the end. Then you see what is right, and why.</p>"
+    )
+
+
+def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
+    """What "after" says once it is answered: what is right, why the others are tempting, and where it is shown."""
+    said = "Your answers are counted." if counted else "You have answered these questions already."
+    told = "".join(
+        _told(i, question, answers[i] if answers else None) for i, question in enumerate(lesson.questions)
+    )
+    return f"<p><b>{said}</b> This is what the model does:</p>{told}"
+
+
+def _told(i: int, question: Question, answer: int | None) -> str:
+    notebook, heading = question.scene
+    options = "".join(
+        f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"
+        f"{' <em>(your answer)</em>' * (k == answer)} {html.escape(option.told)}</li>"
+        for k, option in enumerate(question.options)
+    )
+    return (
+        f"<section><p><b>{i + 1}. {html.escape(question.text)}</b></p><ul>{options}</ul>"
+        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb">page {int(notebook[:2])}</a>, '
+        f"“{html.escape(heading)}”.</p></section>"
+    )
+
+
+def counts_table(lesson: Lesson) -> str:
+    """For the teacher: a row for each option, with a place for its two counts. The script of the page fills them in."""
+    rows = "".join(
+        f"<tr><th colspan=3>{i + 1}. {html.escape(question.text)}</th></tr>"
+        + "".join(
+            f"<tr{' class=right' * (k == question.right)}><td>{html.escape(option.text)}</td>"
+            + "".join(f'<td class="count" data-count="{when} {i} {k}">0</td>' for when in WHEN)
+            + "</tr>"
+            for k, option in enumerate(question.options)
+        )
+        for i, question in enumerate(lesson.questions)
+    )
+    return f"<table class=counts><tr><td></td><td>before</td><td>after</td></tr>{rows}</table>"

@@ -1,0 +1,24 @@
+// The teacher's page of a lesson: how often each answer was given, again and again.
+
+const cells = [...document.querySelectorAll("[data-count]")];
+
+async function look() {
+  try {
+    const counts = await (await fetch(`${location.pathname}/counts`, { cache: "no-store" })).json();
+    for (const cell of cells) {
+      const [when, question, option] = cell.dataset.count.split(" ");
+      const all = counts[when][question];
+      const sum = all.reduce((a, b) => a + b, 0);
+      cell.textContent = all[option];
+      cell.style.setProperty("--share", `${sum ? (100 * all[option]) / sum : 0}%`);
+    }
+  } catch {
+    // the server has ended: the last counts stay
+  }
+}
+
+document
+  .getElementById("show-right")
+  .addEventListener("change", (event) => document.body.classList.toggle("shows-right", event.target.checked));
+look();
+setInterval(look, 2000);

@@ -1,0 +1,101 @@
+// For a projector: one scene a screen, or one picture where a scene has several, in large type; next and back by arrow
+// keys, by Page Up and Page Down (which a presenter's clicker sends), and by two small buttons. Only on the teacher's own
+// computer: everybody else reads the page as ever.
+
+const PAGE_WIDTH = 900; // pixels of the page's own across the screen, as for a picture in full screen (kit.js)
+const OWN_ARROWS = "textarea, select, [role=slider], [contenteditable], input:not([type=checkbox], [type=button])";
+
+const cells = () => [...document.querySelector("#rendered_cells > div").children];
+const begins = (cell) => cell.matches(":not(details)") && cell.querySelector("h1, h2") !== null;
+const hasPicture = (cell) =>
+  cell.matches(":not(details)") && cell.querySelector("figure.llmviz, .js-plotly-plot") !== null;
+
+/** The cells of each screen; what stands before the first heading belongs to it. */
+function screens() {
+  const all = [[]];
+  let [headings, pictures] = [0, 0];
+  for (const cell of cells()) {
+    const [heading, picture] = [begins(cell), hasPicture(cell)];
+    if ((heading && headings) || (picture && pictures)) {
+      all.push([]);
+      pictures = 0;
+    }
+    all.at(-1).push(cell);
+    headings += heading;
+    pictures += picture;
+  }
+  return all;
+}
+
+function project() {
+  const button = (text, name, by) => {
+    const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, title: name });
+    made.setAttribute("aria-label", name);
+    made.addEventListener("click", () => go(by));
+    return made;
+  };
+  const counter = document.createElement("span");
+  counter.setAttribute("role", "status");
+  const bar = document.createElement("div");
+  bar.className = "lv-steps";
+  bar.append(button("‹", "Back", -1), counter, button("›", "Next", 1));
+  document.body.append(bar);
+  document.body.classList.add("lv-projected");
+  let first = null; // the cell that the screen begins with: pictures that come later may make screens of their own
+
+  function show(all, at) {
+    first = all[at][0];
+    for (const [i, screen] of all.entries()) for (const cell of screen) cell.classList.toggle("lv-elsewhere", i !== at);
+    counter.textContent = `${at + 1} / ${all.length}`;
+    history.replaceState(null, "", `#${at + 1}`); // the place is kept when the page is loaded again
+  }
+  const place = (all) =>
+    Math.max(
+      0,
+      all.findIndex((screen) => screen.includes(first)),
+    );
+  function go(by) {
+    const all = screens();
+    const at = place(all);
+    const to = Math.min(Math.max(at + by, 0), all.length - 1);
+    if (to === at) return;
+    document.activeElement?.blur(); // so that the next key leads on, and is not a slider's on the screen left
+    show(all, to);
+    window.scrollTo(0, 0);
+  }
+  const large = () => {
+    if (!("currentCSSZoom" in document.body)) return;
+    const zoom = Math.max(1, window.innerWidth / PAGE_WIDTH);
+    document.body.style.setProperty("--lv-zoom", zoom);
+    document.body.style.zoom = zoom;
+  };
+
+  window.addEventListener("resize", large);
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      const by = { PageDown: 1, PageUp: -1 }[event.key];
+      if (!by || document.fullscreenElement) return;
+      event.preventDefault();
+      event.stopPropagation();
+      go(by);
+    },
+    true,
+  );
+  document.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (document.fullscreenElement || event.target.closest(OWN_ARROWS)) return;
+    go(by);
+  });
+  large();
+  const all = screens();
+  show(all, Math.min(Math.max((Number(location.hash.slice(1)) || 1) - 1, 0), all.length - 1));
+  // Pictures come once the kernel has sent them.
+  new MutationObserver(() => {
+    const now = screens();
+    if (counter.textContent.split(" ").at(-1) !== String(now.length)) show(now, place(now));
+  }).observe(document.querySelector("#rendered_cells"), { childList: true, subtree: true });
+}
+
+if (["127.0.0.1", "localhost", "[::1]"].includes(location.hostname)) project();

@@ -1,0 +1,332 @@
+"""A sheet of paper for each lesson, with numbers that the model computes now, and the answers on a second page.
+
+    python -m llmviz.classroom.worksheets -o sheets
+
+Each is one HTML file: two pages of A4 when printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+import llmviz
+from llmviz import attention, experiments, tokenization
+from llmviz.classroom.lessons import LESSONS, Lesson
+from llmviz.model import Model, Trace
+from llmviz.sampling import Sampler
+from llmviz.views.differences.tried_on import ARTICLES
+
+CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
+WORD = " strawberry"
+TO_CUT = (
+    "The cat sat on the mat.",
+    "Unbelievable! It costs 1234567 dollars.",
+    "I LOVE STRAWBERRIES",
+    "antidisestablishmentarianism",
+)
+LANGUAGES = ("English", "Spanish", "Chinese", "Russian", "Korean", "Hindi", "Amharic")
+SENTENCE, PARTNER = "The cats that I saw yesterday were sleeping", "The cat that I saw yesterday"
+RAINY, BEST = "On a rainy day I like to", "The best thing about a rainy day is"
+LOOKS, SPEAKS = (
+    (13, 8),
+    (26, 0),
+)  # the head that looks at the noun, and the one that says its number: notebook 4
+SUMS = ("1 + 1 = ", "2 + 2 = ", "3 + 2 = ", "4 + 3 = ")
+DICE = 36  # throws of two dice, the first one and the second one told apart
+
+
+def write_all(model: Model, folder: Path) -> list[Path]:
+    """The three sheets as files in a folder, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, sheet in SHEETS.items():
+        file = folder / f"worksheet_{name}.html"
+        file.write_text(page(LESSONS[name], sheet(model, False), sheet(model, True)), "utf-8")
+        files.append(file)
+    return files
+
+
+def page(lesson: Lesson, questions: str, answers: str) -> str:
+    """Both pages of a sheet as one document."""
+    title = html.escape(lesson.title)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{CSS}</style>\n'
+        f'<main><header><h1>{title}</h1><p>Name <span class="line"></span></p></header>{questions}</main>\n'
+        f"<main><header><h1>Answers: {title}</h1></header>{answers}</main>\n"
+        "<footer>All numbers: SmolLM2-135M-Instruct, computed by llmviz.</footer>\n</html>\n"
+    )
+
+
+def token(model: Model, solved: bool) -> str:
+    """Glue a word, cut sentences, guess what languages cost."""
+    encode = model.tokenizer.encode
+    steps = tokenization.merges(WORD, model.tokenizer.ranks)
+    glue = []
+    for number, step in enumerate(steps[:5], start=1):
+        lowest = min(i for i in step.known if i is not None)
+        parts = [f"<b>{shown(tokenization.readable(part))}</b>" for part in step.parts]
+        ids = [
+            f"<i{' class=pick' * (solved and i == lowest)}>{'–' if i is None else i}</i>"
+            for i in (*step.known, "")
+        ]
+        glue.append(f'<p class="glue">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
+    end = (len(steps) - 1, len(steps[-1].parts)) if solved else (blank(), blank())
+    cuts = [
+        [strip(model.tokenizer.pieces(encode(text))) if solved else f"<code>{shown(text)}</code>",
+         blank(), len(encode(text)) if solved else blank()]
+        for text in TO_CUT
+    ]  # fmt: skip
+    cost = {language: len(encode(ARTICLES[language][0])) for language in LANGUAGES}
+    most = max(cost.values())
+    bars = [
+        [language, f'<bdi class="small">{html.escape(ARTICLES[language][0])}</bdi>',
+         bar(n / most if solved or language == "English" else None), n if solved or language == "English" else blank()]
+        for language, n in cost.items()
+    ]  # fmt: skip
+    times = f"{most / cost['English']:.1f}" if solved else blank()
+    return (
+        f"<h2>1 Glue</h2><p>Between two neighbours stands the number (id) that they would have as one token; – means "
+        f"none. The <b>lowest</b> is glued. Circle it in each line. Until nothing can be glued any more it takes "
+        f"{end[0]} steps; tokens that are left: {end[1]}.</p>"
+        + "".join(glue)
+        + "<h2>2 Cut</h2><p>Draw lines where the model cuts, and guess how many tokens it is. · is a space.</p>"
+        + table(["", "my guess", "tokens"], cuts)
+        + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the tokens "
+        f"beside them. The dearest costs {times} times as much as English.</p>"
+        + table(["", "", "", "tokens"], bars)
+    )
+
+
+def attention_(model: Model, solved: bool) -> str:
+    """Read three heads, and guess what two swaps do."""
+    run = model.trace(SENTENCE)
+    patterns = np.stack([block.attention.pattern for block in run.blocks])
+    before = strongest(patterns, attention.previous_token_score)
+    rests = strongest(patterns, attention.first_token_score)
+    heads = dict(zip("ABC", (before, LOOKS, rests)))
+    what = {
+        "looks at the token just before": "A",
+        "rests on the first token": "C",
+        "looks from the verb at its noun": "B",
+    }
+    grids = "".join(
+        f"<figure><figcaption>Head {name}{f': L{head[0]}·H{head[1]}' * solved}</figcaption>{grid(run, *head)}</figure>"
+        for name, head in heads.items()
+    )
+    were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
+    cats = model.trace(" ".join(SENTENCE.split()[:6]))
+    brought = experiments.handed_over(model.trace(PARTNER))
+    runs = {
+        "as it is": cats,
+        **{
+            f"L{head[0]}·H{head[1]} hands over what it would for “cat”": model.trace(
+                cats.tokens, experiments.swapped(brought, [head])
+            )
+            for head in (LOOKS, SPEAKS)
+        },
+    }
+    leads = [
+        [
+            name,
+            f"{100 * experiments.weights_from(cats, -1)[*head, 1]:.0f} %" if head else "",
+            blank(),
+            f"{one.logits[were] - one.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
+        ]
+        for (name, one), head in zip(runs.items(), (None, LOOKS, SPEAKS))
+    ]
+    row = patterns[*LOOKS][run.pieces.index(" were")]
+    reading = [
+        ["In head B, “were” gives most to", shown(run.pieces[row.argmax()]) if solved else blank()],
+        ["All that “were” gives away adds up to", "100 %" if solved else blank()],
+        ["Why is the upper right empty?", "a token sees no later ones" if solved else blank()],
+    ]
+    return (
+        "<h2>1 Read three heads</h2><p>Each row is a token that looks, each column one that is looked at; the numbers "
+        f'are shares in %. Below 1 % a cell is empty.</p><div class="grids">{grids}</div>'
+        + table(
+            [],
+            [
+                *reading,
+                *([f"Which head {said}?", name if solved else blank()] for said, name in what.items()),
+            ],
+        )
+        + "<h2>2 Does looking matter?</h2><p>After <i>The cats that I saw yesterday</i> “were” is ahead of “was”. The "
+        "lead is the difference of their logits; below zero “was” is ahead. Now <b>one</b> head hands over what it "
+        "would hand over in the same sentence with “cat”. Guess the lead first.</p>"
+        + table(["", "looks at “cats” with", "my guess", "lead of “were”"], leads)
+        + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
+        "What is missing in this argument?</p>"
+        + (
+            "<p>A test. Looking is a hint: the head that looks so clearly could be exchanged, and next to nothing "
+            "changed; and one sentence is no evidence. What could count as evidence: take away, exchange, on many "
+            "sentences, beside random heads.</p>"
+            if solved
+            else "<p class=write></p><p class=write></p>"
+        )
+    )
+
+
+def temperature(model: Model, solved: bool) -> str:
+    """Draw bars for two more temperatures, play the dart with two dice, and ask about sums."""
+    logits = model.trace(RAINY).logits
+    likeliest = np.argsort(-logits)[:6]
+    pieces = model.tokenizer.pieces(likeliest.tolist())
+    probs = {t: Sampler(temperature=t).probs(logits) for t in (0.5, 1, 2)}
+    top = max(p.max() for p in probs.values())
+    rows = [
+        [f"<code>{shown(piece)}</code>"]
+        + [
+            (bar(float(p[i] / top)) + f" {100 * p[i]:.1f} %")
+            if solved or t == 1
+            else bar(None) + f" {blank()}"
+            for t, p in probs.items()
+        ]
+        for piece, i in zip(pieces, likeliest)
+    ]
+    rest = ["all others"] + [
+        f"{100 * (1 - p[likeliest].sum()):.1f} %" if solved or t == 1 else blank() for t, p in probs.items()
+    ]
+    games = []
+    for t in (0.5, 1):
+        shares = dice(Sampler(temperature=t).probs(model.trace(BEST).logits), 7)
+        named = [
+            [
+                "another token" if i is None else f"<code>{shown(model.tokenizer.pieces([i])[0])}</code>",
+                throws,
+                "",
+            ]
+            for i, throws in shares
+        ]
+        games.append(f"<div><b>temperature {t:g}</b>{table(['', 'throws', 'hits'], named)}</div>")
+    first = {text: model.tokenizer.pieces([int(model.trace(text).logits.argmax())])[0] for text in SUMS}
+    spaced = {
+        text: model.tokenizer.pieces([int(model.trace(f" {text}").logits.argmax())])[0] for text in SUMS
+    }
+    sums = [
+        [
+            f"<code>{shown(text)}</code>",
+            blank(),
+            first[text] if solved else blank(),
+            spaced[text] if solved else blank(),
+        ]
+        for text in SUMS
+    ]
+    return (
+        f"<h2>1 Turn it</h2><p>Behind <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
+        "and at 2: draw the bars, and write a number to each. Does the order stay?</p>"
+        + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
+        + f"<h2>2 Be the dart</h2><p>Behind <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
+        "5 is 25. Each token has as many of the 36 throws as its share, rounded. Throw ten times for each table, and "
+        f'tally. Which writes more kinds of text?</p><div class="games">{"".join(games)}</div>'
+        + "<h2>3 Narrow, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write? The "
+        "second time a space stands in front.</p>"
+        + table(["", "my guess", "it writes", "with a space in front"], sums)
+    )
+
+
+SHEETS: dict[str, Callable[[Model, bool], str]] = {
+    "token": token,
+    "attention": attention_,
+    "temperature": temperature,
+}
+
+
+# ---- what sheets are made of ----
+
+
+def shown(piece: str) -> str:
+    """A piece with its spaces made visible, as HTML."""
+    return html.escape(piece.replace(" ", "·"))
+
+
+def blank() -> str:
+    return '<span class="blank"></span>'
+
+
+def strip(pieces: Iterable[str]) -> str:
+    """Tokens side by side."""
+    return "".join(f'<code class="piece">{shown(piece)}</code>' for piece in pieces)
+
+
+def bar(share: float | None) -> str:
+    """A frame, filled as far as a share of it; None: for the student to fill."""
+    width = 0 if share is None else 100 * share
+    return f'<span class="bar"><span style="width:{width:.1f}%"></span></span>'
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    top = "<tr>" + "".join(f"<th>{cell}</th>" for cell in head) + "</tr>" if head else ""
+    return f"<table>{top}{''.join('<tr>' + ''.join(f'<td>{c}</td>' for c in row) + '</tr>' for row in rows)}</table>"
+
+
+def grid(run: Trace, layer: int, head: int) -> str:
+    """A head's pattern in whole %, as a table."""
+    names = [shown(piece) for piece in run.pieces]
+    rows = []
+    for i, row in enumerate(run.blocks[layer].attention.pattern[head]):
+        cells = "".join(
+            f'<td style="background:rgb(0 0 0/{0.45 * share:.2f})">{f"{100 * share:.0f}" if share >= 0.01 else ""}</td>'
+            if j <= i
+            else "<td></td>"
+            for j, share in enumerate(row)
+        )
+        rows.append(f"<tr><th>{names[i]}</th>{cells}</tr>")
+    top = "".join(f"<th>{name}</th>" for name in names)
+    return f'<table class="grid"><tr><td></td>{top}</tr>{"".join(rows)}</table>'
+
+
+def strongest(patterns: np.ndarray, score: Callable) -> tuple[int, int]:
+    """The head with the highest score. patterns: [layers, heads, seq, seq]."""
+    scores = np.array([score(layer) for layer in patterns])
+    layer, head = np.unravel_index(scores.argmax(), scores.shape)
+    return int(layer), int(head)
+
+
+def dice(probs: np.ndarray, n: int) -> list[tuple[int | None, str]]:
+    """The n likeliest tokens with their throws of two dice, "11–23", and the rest (None). Shares are rounded so that
+    all 36 throws are taken (largest remainders); a token without a throw is left out.
+    """
+    likeliest = np.argsort(-probs)[:n]
+    shares = DICE * np.append(probs[likeliest], 1 - probs[likeliest].sum())
+    throws = np.floor(shares).astype(int)
+    throws[np.argsort(throws - shares)[: DICE - throws.sum()]] += 1
+    ends = np.cumsum(throws)
+    name = [f"{i // 6 + 1}{i % 6 + 1}" for i in range(DICE)]
+    return [
+        (token, name[end - 1] if n_throws == 1 else f"{name[end - n_throws]}–{name[end - 1]}")
+        for token, n_throws, end in zip([*likeliest.tolist(), None], throws, ends)
+        if n_throws
+    ]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m llmviz.classroom.worksheets",
+        description="A sheet for each lesson to print, with the answers on its second page.",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("llmviz-worksheets"),
+        metavar="FOLDER",
+        help="default: %(default)s",
+    )
+    folder = parser.parse_args(argv).output
+    try:
+        for file in write_all(llmviz.load(), folder):
+            print(file)
+    except OSError as error:
+        print(f"the sheets cannot be written to {folder} ({error.strerror})", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

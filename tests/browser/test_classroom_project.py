@@ -1,0 +1,102 @@
+"""A class on a projector, and a picture in full screen there: keys, large type, controls within reach."""
+
+import re
+
+import pytest
+from nbformat.v4 import new_code_cell as code
+from nbformat.v4 import new_markdown_cell as text
+from playwright.sync_api import expect
+from small_class import small_class
+
+WIDTH = 1280
+CELLS = [
+    text("## A slider"),
+    code(
+        "import ipywidgets, numpy as np\n"
+        "from llmviz.views import HeatMap\n"
+        "from llmviz.views.kit.picture import Explorer\n"
+        "grid = lambda: HeatMap(np.tril(np.ones((4, 4)) / 4), ['a', 'b', 'c', 'd'])\n"
+        "Explorer([ipywidgets.IntSlider(2, 0, 9, description='n'), ipywidgets.Text('typed'), grid()])"
+    ),
+    text("## Two pictures"),
+    code("grid()"),
+    text("and"),
+    code("grid()"),
+    text("## The end"),
+]
+
+
+@pytest.fixture(scope="module")
+def projected(tmp_path_factory):
+    with small_class(tmp_path_factory.mktemp("projected"), *CELLS, project=True) as (address, _):
+        yield f"{address}/voila/render/one.ipynb"
+
+
+@pytest.fixture
+def page(browser, projected):
+    wrong = []
+    page = browser.new_page(viewport={"width": WIDTH, "height": 720}, color_scheme="dark")
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.goto(projected)
+    expect(page.locator("figure.llmviz")).to_have_count(3, timeout=60_000)
+    expect(page.get_by_role("status").filter(has_text="/")).to_have_text("1 / 5")
+    yield page
+    page.close()
+    assert wrong == []
+
+
+def test_one_picture_a_screen_by_keys_by_a_clicker_and_in_full_screen(page):
+    counter = page.locator(".lv-steps [role=status]")
+    heading = page.get_by_role("heading")
+    page.keyboard.press("PageDown")
+    expect(counter).to_have_text("2 / 5")
+    assert heading.all_inner_texts() == ["A slider"]
+    assert page.evaluate("document.body.currentCSSZoom") == pytest.approx(WIDTH / 900, abs=0.01)
+
+    # a slider and a text box keep their arrows; a clicker leads on from everywhere
+    slider, box = page.get_by_role("slider"), page.get_by_role("textbox")
+    slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuenow", "3.0")
+    box.press("ArrowLeft")
+    expect(counter).to_have_text("2 / 5")
+    box.press("PageDown")
+    expect(counter).to_have_text("3 / 5")
+
+    for key, place in [
+        ("ArrowRight", 4),
+        ("ArrowRight", 5),
+        ("ArrowRight", 5),
+        ("ArrowLeft", 4),
+        ("PageUp", 3),
+    ]:
+        page.keyboard.press(key)
+        expect(counter).to_have_text(f"{place} / 5")
+        expect(page.locator("figure.llmviz:visible")).to_have_count(0 if place == 5 else 1)
+    page.get_by_role("button", name="Next").click()
+    expect(counter).to_have_text("4 / 5")
+    page.get_by_role("button", name="Back").click()
+    page.reload()
+    expect(counter).to_have_text("3 / 5")
+    page.keyboard.press("ArrowLeft")
+    expect(counter).to_have_text("2 / 5")
+
+    # full screen: the slider is there, all is as large as before, and the pointer is where it is seen
+    figure = page.locator("figure.llmviz:visible")
+    figure.get_by_role("button", name="Full screen").press("Enter")
+    page.wait_for_function("document.fullscreenElement?.style.zoom")
+    leave = figure.get_by_role("button", name="Leave full screen")
+    expect(leave).to_be_focused()
+    whole = page.locator(":fullscreen")
+    assert whole.evaluate("(node) => node.currentCSSZoom") == pytest.approx(WIDTH / 900, abs=0.01)
+    assert whole.evaluate("(node) => getComputedStyle(node).backgroundColor") == "rgb(17, 20, 24)"
+    expect(slider).to_be_in_viewport()
+    canvas = figure.locator("canvas").first
+    side = canvas.bounding_box()["width"] / 4
+    canvas.hover(position={"x": 2.5 * side, "y": 3.5 * side})
+    expect(figure.locator(".lv-readout")).to_contain_text(re.compile("from .*d.* to .*c.*"))
+    page.keyboard.press("ArrowRight")
+    expect(counter).to_have_text("2 / 5")
+    leave.click()
+    page.wait_for_function("!document.fullscreenElement")
+    expect(figure.get_by_role("button", name="Full screen")).to_be_visible()
+    expect(page.locator(".lv-full")).to_have_count(0)

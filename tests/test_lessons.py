@@ -1,0 +1,512 @@
+"""The lessons: what is right holds for the model, counts are sums, and what the pages of a class tell, and when."""
+
+import html
+import http.cookiejar
+import json
+import re
+import urllib.error
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_class import small_class
+
+import llmviz
+from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz.classroom import lessons, worksheets
+from llmviz.classroom.lessons import LESSONS, Counts, read_answers
+from llmviz.views import Prompt
+from llmviz.views.attention import Sink
+from llmviz.views.differences.tried_on import ARTICLES
+from llmviz.views.sampling import CAPITALS, SUMS, Writing, first_choices
+
+ROOT = Path(__file__).parent.parent
+GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
+QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
+SINGULAR, PLURAL = "The cat that I saw yesterday", "The cats that I saw yesterday"
+
+
+def headings(notebook: str) -> list[str]:
+    cells = json.loads((ROOT / "notebooks" / f"{notebook}.ipynb").read_text("utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    return [line.lstrip("#").strip() for text in texts for line in text.splitlines() if line.startswith("#")]
+
+
+def options(name: str, i: int) -> list[str]:
+    return [option.text for option in LESSONS[name].questions[i].options]
+
+
+def right(name: str, i: int) -> str:
+    return options(name, i)[LESSONS[name].questions[i].right]
+
+
+def told(name: str, i: int) -> str:
+    """All that is said of the options of a question."""
+    return " ".join(option.told for option in LESSONS[name].questions[i].options)
+
+
+# --- their form ---
+
+
+@pytest.mark.parametrize(("lesson", "i"), QUESTIONS, ids=lambda one: getattr(one, "name", one))
+def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, i):
+    question = lesson.questions[i]
+    texts = [option.text for option in question.options]
+    assert 3 <= len(texts) == len({*texts}) <= 5
+    assert question.right in range(len(texts))
+    assert all(option.told for option in question.options)
+    notebook, heading = question.scene
+    assert heading in headings(notebook)
+    file, _, test = question.measured.partition("::")
+    assert f"def {test}(" in (ROOT / file).read_text("utf-8")
+
+
+# --- what is right, by the model ---
+
+
+def test_strawberry_is_one_number(model):
+    tokens = model.tokenizer.encode("I love strawberry jam")
+    assert model.tokenizer.pieces(tokens) == ["I", " love", " strawberry", " jam"]
+    assert right("token", 0) == "1"
+    assert model.tokenizer.pieces(model.tokenizer.encode("strawberry")) == ["st", "raw", "berry"]
+    assert "st, raw, berry" in told("token", 0)
+
+
+def test_the_sentence_costs_most_in_amharic(model):
+    cost = {language: len(model.tokenizer.encode(ARTICLES[language][0])) for language in ARTICLES}
+    assert {language: cost[language] for language in ("English", "Spanish", "Chinese", "Amharic")} == {
+        "English": 13, "Spanish": 26, "Chinese": 29, "Amharic": 132
+    }  # fmt: skip
+    assert max(cost, key=cost.get) == "Amharic"
+    assert min(cost, key=cost.get) == "English"
+    assert right("token", 1) == f"Amharic, with {len(ARTICLES['Amharic'][0])} characters"
+    assert 3 * len(ARTICLES["Amharic"][0]) == 132 == len(ARTICLES["Amharic"][0].encode())
+    for text in options("token", 1):
+        language, n = re.fullmatch(r"(\w+), with (\d+) characters", text).groups()
+        assert len(ARTICLES[language][0]) == int(n)
+
+
+def test_most_heads_rest_on_the_first_token(model):
+    run = model.trace(f"{PLURAL} were sleeping")
+    over_half = (experiments.weights_from(run, -1) > 0.5).sum(axis=(0, 1))
+    assert dict(zip(run.pieces, over_half.tolist())) == {
+        "The": 177, " cats": 3, " that": 0, " I": 0, " saw": 0, " yesterday": 0, " were": 9, " sleeping": 5
+    }  # fmt: skip
+    assert right("attention", 0) == "The: the first word"
+    assert all(word in told("attention", 0) for word in ("177", "Three", "Nine", "Five"))
+
+
+def test_the_head_that_looks_is_not_the_one_that_matters(model):
+    cats = model.trace(PLURAL)
+    assert experiments.weights_from(cats, -1)[13, 8, 1] == pytest.approx(0.61, abs=0.005)
+    were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
+    brought = experiments.handed_over(model.trace(SINGULAR))
+    lead = [
+        float(run.logits[were] - run.logits[was])
+        for run in (
+            cats,
+            *(model.trace(cats.tokens, experiments.swapped(brought, [head])) for head in [(13, 8), (26, 0)]),
+        )
+    ]
+    assert f"from {lead[0]:.2f} to {lead[1]:.2f}" in told("attention", 1)
+    assert lead[2] < 0
+    assert right("attention", 1) == "Next to nothing changes"
+
+
+def test_nonsense_is_copied(model):
+    row = experiments.random_tokens(model, 40, seed=0)
+    probs = 100 * experiments.token_probs(model.trace(row * 2))
+    assert right("attention", 2) == f"About {probs[40:].mean():.0f} %"
+    assert f"{probs[:40].mean():.3f} % in the first pass" in told("attention", 2)
+
+
+def test_the_order_stays(model):
+    logits = model.trace("On a rainy day I like to").logits
+    order = np.argsort(-logits, kind="stable")
+    for temperature in (1, 2, 10):
+        probs = Sampler(temperature=temperature).probs(logits)
+        assert (np.diff(probs[order]) <= 0).all()
+    assert right("temperature", 0) == "It stays as it is"
+
+
+def test_one_sum_of_ten_is_right(model):
+    def correct(questions) -> int:
+        first = {
+            text: model.tokenizer.pieces([int(model.trace(text).logits.argmax())])[0] for text in questions
+        }
+        return sum(first[text] == answer for text, answer in questions.items())
+
+    assert right("temperature", 1) == str(correct(SUMS))
+    assert correct({f" {text}": answer for text, answer in SUMS.items()}) == 10
+    assert correct(CAPITALS) == 8
+
+
+def test_a_seed_decides(model):
+    def written(seed: int) -> list[int]:
+        return [step.token for step in model.generate("On a rainy day I like to", 20, seed=seed)]
+
+    assert written(1) == written(1) != written(2)
+    assert right("temperature", 2) == "Twice the same text"
+
+
+# --- counting ---
+
+
+def test_answers_become_sums_and_nothing_else():
+    counts, lesson = Counts(), LESSONS["token"]
+    counts.add(lesson, "before", [0, 1, 2])
+    counts.add(lesson, "before", [0, 3, 2])
+    counts.add(lesson, "after", [2, 3, 2])
+    assert counts.of(lesson) == {
+        "before": [[2, 0, 0, 0], [0, 1, 0, 1], [0, 0, 2, 0]],
+        "after": [[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 1, 0]],
+    }
+    counts.clear()
+    assert not any(map(sum, counts.of(lesson)["before"]))
+
+
+def test_a_cookie_says_which_pages_were_answered_in_this_round_only():
+    counts = Counts()
+    cookie = counts.cookie({"token-before"})
+    assert counts.answered(cookie) == {"token-before"}
+    assert counts.answered(f"{cookie}.nonsense.{'x' * 5000}") == {"token-before"}
+    assert counts.answered("") == counts.answered("token-before") == set()
+    counts.clear()
+    assert counts.answered(cookie) == set()
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (b"q0=2&q1=0&q2=3", [2, 0, 3]),
+        (b"q0=2&q1=4&q2=-1", [2, None, None]),
+        (b"q0=&q1=one&q2=1e1", [None, None, None]),
+        ("q0=٢&q1=²&q2=1".encode(), [None, None, 1]),
+        (b"q0=99999999999999999999&q2=0&q2=1", [None, None, 1]),
+        (b"\xff\xfe%00", [None, None, None]),
+        (b"", [None, None, None]),
+    ],
+)
+def test_only_what_can_be_chosen_is_an_answer(sent, read):
+    assert read_answers(LESSONS["token"], sent) == read
+
+
+def test_nothing_is_told_before_after():
+    for lesson in LESSONS.values():
+        early = lessons.questions_form(lesson) + lessons.thanks(True)
+        late = lessons.solution(lesson, True, [0, 0, 0])
+        for question in lesson.questions:
+            for option in question.options:
+                assert html.escape(option.told) not in early
+                assert html.escape(option.told) in late
+        assert "class=right" not in early
+        assert late.count("class=right") == late.count("✓") == 3
+        assert late.count("your answer") == 3
+
+
+# --- the pages ---
+
+
+class Browser:
+    """As much of one as a form needs: it keeps cookies, and follows."""
+
+    def __init__(self, url: str):
+        self.url, self.cookies = url, http.cookiejar.CookieJar()
+        self._open = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        ).open
+
+    def __call__(self, path: str, sent: bytes | None = None) -> tuple[int, str]:
+        """The status, and the page; `sent` is a form."""
+        try:
+            answer = self._open(path if path.startswith("http") else self.url + path, sent, timeout=30)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, answer.read().decode()
+
+
+@pytest.fixture(scope="module")
+def class_of_one(tmp_path_factory):
+    with small_class(tmp_path_factory.mktemp("class")) as addresses:
+        yield addresses
+
+
+@pytest.fixture
+def student(class_of_one):
+    return Browser(class_of_one[0])
+
+
+@pytest.fixture
+def teacher(class_of_one):
+    browser = Browser(class_of_one[0])
+    assert browser(class_of_one[1])[0] == 200
+    browser("/teacher/lesson/token", b"")  # counts anew
+    return browser
+
+
+def counts(teacher, name="token"):
+    return json.loads(teacher(f"/teacher/lesson/{name}/counts")[1])
+
+
+def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher):
+    status, page = student("/lesson/token/before")
+    assert status == 200
+    assert page.count('type="radio"') == 12
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)  # nothing from elsewhere
+    status, page = student("/lesson/token/before", b"q0=0&q1=1&q2=2")
+    assert (status, "Your answers are counted" in page, "✓" in page) == (200, True, False)
+    assert "already" in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
+    assert "already" in student("/lesson/token/before")[1]
+    status, page = student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    assert (status, page.count("✓"), page.count("your answer")) == (200, 3, 3)
+    assert counts(teacher) == {
+        "before": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
+        "after": [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
+    }
+    (cookie,) = student.cookies
+    assert re.fullmatch(
+        r"[0-9a-f]{8}\.token-after\.token-before", cookie.value
+    )  # all that is kept of a student
+    assert cookie.discard  # once the browser is closed
+
+
+def test_the_next_class_is_counted_anew(student, teacher):
+    student("/lesson/token/after", b"q0=2&q1=1&q2=2")
+    teacher("/teacher/lesson/token", b"")
+    assert not any(map(sum, counts(teacher)["after"]))
+    assert "Your answers are counted" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status", "says"),
+    [
+        ("/lesson/token/before", b"q0=0&q1=1", 400, "One answer to each question"),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, "One answer to each question"),
+        ("/lesson/token/after", b"\xff\x00" * 100, 400, "One answer to each question"),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=2&x=" + b"x" * 3_000_000, 413, "Nothing was counted"),
+        ("/lesson/tokens/before", None, 404, "There is no such lesson"),
+        ("/lesson/token/during", b"q0=0&q1=1&q2=2", 404, "There is no such lesson"),
+        ("/lesson/%3Cscript%3E/before", None, 404, "There is no such lesson"),
+        ("/teacher/lesson/token", None, 403, "teacher"),
+        ("/teacher/lesson/token", b"", 403, "teacher"),
+        ("/teacher/lesson/token/counts", None, 403, "teacher"),
+    ],
+)
+def test_what_cannot_be_gets_a_sentence_and_counts_nothing(student, teacher, path, sent, status, says):
+    found, page = student(path, sent)
+    assert (found, says in page) == (status, True)
+    assert "<script>alert" not in page
+    assert not any(map(sum, counts(teacher)["before"] + counts(teacher)["after"]))
+
+
+def test_the_teacher_sees_where_and_how_often_but_right_answers_only_when_asked(teacher):
+    status, page = teacher("/teacher/lesson/attention")
+    assert status == 200
+    assert page.count("<svg") == 2  # a code for before, one for after
+    assert page.count("data-count=") == 2 * 3 * 4
+    assert "✓" not in page
+    assert "There is no such lesson" in teacher("/teacher/lesson/nothing")[1]
+
+
+# --- the sheets of paper ---
+
+
+@pytest.fixture(scope="module")
+def sheets(model, tmp_path_factory):
+    """Each sheet's two pages: questions, answers."""
+    files = worksheets.write_all(model, tmp_path_factory.mktemp("sheets") / "new")
+    assert [file.stem for file in files] == [f"worksheet_{name}" for name in LESSONS]
+    return {
+        name: [html.unescape(part) for part in file.read_text("utf-8").split("<main>")[1:]]
+        for name, file in zip(LESSONS, files)
+    }
+
+
+def test_a_sheet_has_room_for_guesses_and_its_answers_on_another_page(sheets):
+    for questions, answers in sheets.values():
+        assert questions.count('class="blank"') > answers.count('class="blank"')
+        assert not re.search(r"""(?:src|href)=|url\(|@import""", questions + answers)  # no network
+
+
+def test_the_sheets_have_the_models_numbers_and_only_the_answers_have_all(model, sheets):
+    tokenizer = model.tokenizer
+    cost = [len(tokenizer.encode(ARTICLES[language][0])) for language in worksheets.LANGUAGES]
+    column = re.compile(r"<td>(\d+)</td></tr>")
+    questions, answers = sheets["token"]
+    assert [*map(int, column.findall(answers))] == [
+        *(len(tokenizer.encode(text)) for text in worksheets.TO_CUT),
+        *cost,
+    ]
+    assert [*map(int, column.findall(questions))] == cost[:1]
+    assert "class=pick" not in questions
+    assert re.findall(r"class=pick>(\d+)<", answers)[0] == str(tokenizer.encode("er")[0])
+
+    pattern = model.trace(worksheets.SENTENCE).blocks[13].attention.pattern[8]
+    row = [f"{100 * share:.0f}" if share >= 0.01 else "" for share in pattern[6][:7]]
+    cells = "".join(f'[^>]*>{one}</td><td style="[^"]*"' for one in row[:-1])
+    questions, answers = sheets["attention"]
+    assert re.search(f'<th>·were</th><td style="[^"]*"{cells}', questions)
+    assert ("3.55" in questions, "3.55" in answers, "−0.17" in answers) == (False, True, True)
+
+    probs = Sampler(temperature=0.5).probs(model.trace(worksheets.RAINY).logits)
+    questions, answers = sheets["temperature"]
+    assert (f"{100 * probs.max():.1f} %" in questions, f"{100 * probs.max():.1f} %" in answers) == (
+        False,
+        True,
+    )
+
+
+def test_two_dice_share_out_all_36_throws_as_the_probabilities_are(model):
+    probs = Sampler().probs(model.trace(worksheets.BEST).logits)
+    throws = worksheets.dice(probs, 7)
+    ends = [re.findall(r"[1-6]{2}", name) for _, name in throws]
+    place = lambda name: 6 * (int(name[0]) - 1) + int(name[1]) - 1  # noqa: E731
+    reach = [(place(one[0]), place(one[-1])) for one in ends]
+    assert (reach[0][0], reach[-1][1]) == (0, 35)
+    assert all(after[0] == before[1] + 1 for before, after in pairwise(reach))
+    for (token, _), (first, last) in zip(throws[:-1], reach):
+        assert abs((last - first + 1) / 36 - probs[token]) < 1 / 36
+
+
+def test_a_folder_that_cannot_be_written_is_said(model, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(worksheets.llmviz, "load", lambda: model)
+    (tmp_path / "file").write_text("")
+    assert worksheets.main(["-o", str(tmp_path / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+# --- the guide ---
+
+
+def test_the_guide_names_scenes_that_exist():
+    linked = re.findall(r"\[(\d\d) “([^”]+)”\]\(\.\./notebooks/(\w+)\.ipynb\)", GUIDE)
+    assert len(linked) == GUIDE.count("](../notebooks/") > 50
+    for number, heading, notebook in linked:
+        assert notebook.startswith(number)
+        assert heading in headings(notebook), (notebook, heading)
+    questions = GUIDE.split("## Which scene answers which question")[1].split("\n## ")[0]
+    assert 20 <= questions.count("? |") <= 25
+    for lesson in LESSONS.values():  # what answers a lesson's questions is shown in the lesson
+        for question in lesson.questions:
+            assert f"{question.scene[0][:2]} “{question.scene[1]}”" in GUIDE
+
+
+def test_the_guide_names_controls_and_texts_that_exist():
+    views = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views").rglob("*.py"))
+    scripts = "".join(file.read_text("utf-8") for file in (ROOT / "llmviz" / "views" / "static").glob("*.js"))
+    notebooks = {file: file.read_text("utf-8") for file in (ROOT / "notebooks").glob("*.ipynb")}
+    for control in (
+        *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
+        "Heads off",
+    ):
+        assert f"*{control}*" in GUIDE
+        assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
+    for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):
+        assert any(json.dumps(text, ensure_ascii=False)[1:-1] in found for found in notebooks.values()), text
+
+
+def test_the_minutes_of_a_lesson_have_no_gap():
+    tables = [
+        [tuple(map(int, found)) for found in re.findall(r"^\| (\d+)–(\d+) \|", part, re.MULTILINE)]
+        for part in GUIDE.split("\n## ")
+    ]
+    tables = [table for table in tables if table]
+    assert [table[-1][1] for table in tables] == [45, 45, 45, 90]
+    for table in tables:
+        assert table[0][0] == 0
+        assert all(before[1] == after[0] for before, after in pairwise(table))
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_guide_are_the_models(model):
+    encode = model.tokenizer.encode
+
+    def says(*texts: str) -> None:
+        for text in texts:
+            assert text in GUIDE, text
+
+    # lesson 1
+    says(
+        f"| {len(encode('My name is Ada, and I love strawberries! 🍓'))}. “strawberries” is one, the emoji three |"
+    )
+    assert (len(encode(" strawberries")), len(encode("🍓"))) == (1, 3)
+    says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
+    large = tokenization.published("o200k_base")
+    cost = {
+        name: [len(one.encode(ARTICLES[name][0])) for one in (model.tokenizer, large)] for name in ARTICLES
+    }
+    says(
+        f"Amharic, {cost['Amharic'][0]} to English {cost['English'][0]}; Hindi {cost['Hindi'][0]}, Korean "
+        f"{cost['Korean'][0]}. With GPT-4o's: {cost['Amharic'][1]}, {cost['Hindi'][1]}, {cost['Korean'][1]} ".strip(),
+        f"Chinese ({cost['Chinese'][0]})",
+    )
+
+    # lesson 2 (the swaps: test_the_head_that_looks_is_not_the_one_that_matters)
+    run = model.trace(f"{PLURAL} were sleeping")
+    says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f} %")
+    says(
+        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half"
+    )
+    run = model.trace("The key to the old cabinets was dirty")
+    key, cabinets = (
+        100 * run.blocks[13].attention.pattern[8, 6, run.pieces.index(one)] for one in (" key", " cabinets")
+    )
+    says(f"*cabinets* {cabinets:.0f} %, *key* {key:.0f} %")
+    run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
+    rest = [int((experiments.weights_from(run, at)[..., 0] > 0.5).sum()) for at in (7, len(run.tokens) - 1)]
+    says(
+        f"From token 8, {rest[0]} heads rest on the first token. From token {len(run.tokens)}? | {rest[1]} |"
+    )
+    says("from 3.60 to 3.55", "−0.17")
+    row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
+    heads = experiments.strongest(experiments.induction_scores(row), 8)
+    off = [
+        100
+        * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(some, 0))))[
+            40:
+        ].mean()
+        for some in (heads, heads[:1])
+    ]
+    says(f"without the 8 strongest copying heads {off[0]:.2f} %, without the strongest {off[1]:.0f} %")
+
+    # lesson 3
+    prompt = Prompt(model, "On a rainy day I like to")
+    logits = prompt.trace.logits
+    probs = {t: Sampler(temperature=t).probs(logits) for t in (0.5, 1, 2)}
+    unsure = [-(p[p > 0] * np.log2(p[p > 0], dtype=float)).sum() for p in probs.values()]
+    says(
+        f"*go* has {100 * probs[1].max():.1f} % at temperature 1", f"| {100 * probs[0.5].max():.1f} %; at 2: "
+    )
+    says(f"at 2: {100 * probs[2].max():.1f} %. How unsure: {', '.join(f'{one:.1f}' for one in unsure)} bits")
+    says(
+        f"{first_choices(prompt.trace, 10)} of 10; after",
+        f"| {100 * Writing(prompt).repetition(prompt.trace):.0f} %: ",
+    )
+    kept = [int((Sampler(temperature=t, top_p=0.9).probs(logits) > 0).sum()) for t in (2, 1)]
+    says(f"top-p 0.9 keeps {kept[0]:,} tokens, in front of it {kept[1]}")
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_long_lesson_are_the_models(model):
+    run = model.trace("The best thing about a rainy day is")
+    probs = Sampler().probs(run.logits)
+    holders = int((np.sort(probs)[::-1].cumsum(dtype=float) < 0.9).sum()) + 1
+    assert f"| {holders}; two different texts |" in GUIDE
+    assert f"| {100 * sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20):.1f} % |" in GUIDE
+
+    def moved(edits) -> float:
+        return 50 * np.abs(Sampler().probs(model.trace(run.tokens, edits).logits) - probs).sum()
+
+    shares = [f"{moved(llmviz.Edits(ffn={layer: 0})):.0f} %" for layer in (0, 14, 11)]
+    assert f"| {', '.join(shares)} of the probability goes to other tokens" in GUIDE
+    first = int(model.trace(run.tokens, llmviz.Edits(rope=False)).logits.argmax())
+    assert f"Without RoPE *{model.tokenizer.pieces([first])[0].strip()}* comes first" in GUIDE
+    change = sum(
+        model.trace(run.tokens, llmviz.Edits(head={(layer, head): 0})).logits.argmax() != run.logits.argmax()
+        for layer in range(model.config.n_layers)
+        for head in range(model.config.n_heads)
+    )
+    assert f"| {change}. That one can go alone" in GUIDE
