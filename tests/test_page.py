@@ -159,8 +159,9 @@ def test_a_picture_that_somebody_hears_has_states_and_another_needs_none(told):
 
 def test_a_card_tells_each_guess_its_own_sentence(told):
     (card,) = told.told["cards"].values()
-    assert told.value(card["hidden"]["told"]) == ""
-    assert told.value(card["shown"]["told"]) == "It is 42."
+    hidden, shown = ({name: told.value(n) for _, name, n in card[when]} for when in ("hidden", "shown"))
+    assert (hidden["told"], hidden["display"]) == ("", "none")
+    assert (shown["told"], shown["display"]) == ("It is 42.", "")
     assert len(card["told"]) == 51
     assert told.value(card["told"]["40.0"]) == "You said 40. It is 42: you were 2 too low."
 

@@ -1,0 +1,248 @@
+"""Pictures whose controls act on each other, and all that these can bring about, as far as time allows: a graph.
+
+Its states are differences to the start; `reach` says which values of the controls lead to each, and `press` what each
+button does in each. A page that walks this graph shows nothing that was not computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import resource
+from collections.abc import Callable
+
+from llmviz.views.kit.picture import Picture
+from llmviz.views.rehearsal.child import PATIENCE, computed, in_a_child
+from llmviz.views.rehearsal.controls import Control, heard
+from llmviz.views.rehearsal.states import CLICK, Place, Refused, Start, State, as_a_script, do, fingerprint
+
+MOST_STATES = 2_000  # of one space
+MOST_VALUES = 600  # of one control
+MOST_TOGETHER = 400  # combinations of some controls
+MOST_BYTES = 8_000_000  # of one space, before they are packed
+MOST_PRESSES = 40  # of one button, one after the other
+EVENT = "it does something, and is back at once"
+
+
+class Event(Exception):
+    """What was set does something, and is back at once."""
+
+
+class Space:
+    """One such graph, of what stands in the cells' outputs `roots`."""
+
+    def __init__(self, start: Start, roots: list[str], controls: list[Control], buttons: list[str]):
+        self.start, self.roots, self.controls, self.buttons = start, roots, controls, buttons
+        self.free: list[Place] = []  # of no matter to anything else
+        self.states: list[State] = [({}, {})]
+        self.reach = {"": 0}  # from the values of the controls to a state
+        self.press: dict[int, dict[str, int]] = {}  # from a state and a button to a state
+        self.failed: dict[str, str] = {}
+        self._known = {fingerprint(self.states[0]): 0}
+        self._n_bytes, self._end = 0, 0.0
+
+    @property
+    def size(self) -> int:
+        """How much there is to try."""
+        return sum(len(one.values) for one in self.controls) + MOST_PRESSES * len(self.buttons)
+
+    def explore(self, seconds: float) -> None:
+        """Try each control, each button and each question alone, then controls two by two or all together."""
+        self._end = computed(resource.RUSAGE_CHILDREN) + seconds
+        every = range(len(self.controls))
+        moving = [c for c in every if self.controls[c].kind != "probe"]
+        asking = [c for c in every if self.controls[c].kind == "probe"]
+        n = len(self.controls) + len(self.buttons) + 1  # and what comes after them
+        for c in moving:
+            self._together((c,), self._left / n)
+            self._set_free(c)
+            n -= 1
+        for key in self.buttons:
+            self._press_again(key, self._left / n)
+            n -= 1
+        for c in asking:
+            self._together((c,), self._left / n)
+            n -= 1
+        moving = [c for c in moving if self._reached(c) and self.controls[c].kind != "event"]
+        groups = sorted(
+            itertools.combinations(moving, 2),
+            key=lambda two: sum(self.controls[c].kind == "set" for c in two),
+        )
+        if len(moving) > 2 and math.prod(len(self._reached(c)) + 1 for c in moving) <= MOST_TOGETHER:
+            groups = [tuple(moving)]
+        groups += itertools.product(moving, (c for c in asking if self._reached(c)))
+        for i, group in enumerate(groups):
+            self._together(group, self._left / (len(groups) - i))
+
+    # --- what was found ---
+
+    @property
+    def _left(self) -> float:
+        """Seconds of computing."""
+        return self._end - computed(resource.RUSAGE_CHILDREN)
+
+    @property
+    def _full(self) -> bool:
+        """Whether it is as large as a page can hold."""
+        return len(self.states) > MOST_STATES or self._n_bytes > MOST_BYTES
+
+    def _add(self, state: State, moved: dict[int, int] | None = None) -> int:
+        """The number of a state, which is another one only if it is another state.
+
+        moved: which controls stand at which of their values, the start left out; None where no control leads there.
+        """
+        same = fingerprint(state)
+        if same not in self._known:
+            self._known[same] = len(self.states)
+            self._n_bytes += len(same)
+            self.states.append(state)
+        if moved is not None:
+            key = ";".join(f"{c}={v}" for c, v in sorted(moved.items()))
+            self.reach.setdefault(key, self._known[same])
+        return self._known[same]
+
+    def _reached(self, c: int) -> list[int]:
+        """The values of one control that lead somewhere."""
+        return [v for v in range(len(self.controls[c].values)) if f"{c}={v}" in self.reach]
+
+    def _set_free(self, c: int) -> None:
+        """A picture's selection that nobody hears and that changes nothing else needs no states: the page may move it.
+
+        Not so a slider or a box: a button may read it later.
+        """
+        one = self.controls[c]
+        states = [self.states[self.reach[f"{c}={v}"]] for v in self._reached(c)]
+        alone = all(changed.keys() <= {one.place} and not new for changed, new in states)
+        widget = self.start.widgets[one.widget]
+        if states and alone and isinstance(widget, Picture) and not heard(widget, one.trait):
+            for v in self._reached(c):  # these were the last to be found
+                del self.reach[f"{c}={v}"]
+            for state in states:
+                self._known.pop(fingerprint(state), None)
+            del self.states[len(self._known) :]
+            one.values = []
+            self.free.append(one.place)
+
+    # --- controls ---
+
+    def _together(self, group: tuple[int, ...], seconds: float) -> None:
+        """Every combination of some controls' values; of long lines the coarse values, lest it be too many."""
+        single = len(group) == 1
+        values = [range(len(self.controls[c].values)) if single else self._reached(c) for c in group]
+        most = MOST_VALUES if single else max(MOST_TOGETHER, 2 ** len(group))
+        side = most
+        while math.prod(min(len(one), side) + 1 for one in values) > most + 1:
+            side -= 1
+        values = [list(one)[:side] for one in values]
+        if not all(values) or self._full or (not single and seconds < 0.05):
+            return
+        for moved, state in in_a_child(
+            lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE
+        ):
+            if state == EVENT:
+                self._events(group[0], seconds)
+            elif isinstance(state, str):
+                self.failed[str([self.controls[c].trait for c in group])] = state
+            else:
+                self._add(state, moved)
+
+    def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], seconds: float) -> None:
+        """In a child: move the controls through their values, one to the next, as a reader does."""
+        controls = [self.controls[c] for c in group]
+        watched = (
+            len(group) == 1 and controls[0].kind != "probe"
+        )  # does it do anything though it refuses the value?
+
+        def move(level: int, moved: dict[int, int]) -> None:
+            if level == len(group):
+                if moved:
+                    send((moved, self.start.difference()))
+                return
+            one = controls[level]
+            move(level + 1, moved)
+            for v in values[level]:
+                if computed() > seconds and (moved or v != values[level][0]):  # the first one in any case
+                    break
+                before = self.start.difference() if watched else None
+                try:
+                    do(one.place, one.values[v])
+                except Refused:
+                    if watched and self.start.difference() != before:
+                        raise Event from None
+                    continue
+                move(level + 1, moved | {group[level]: v})
+            do(one.place, self.start.value(one.place))
+
+        with as_a_script():
+            try:
+                move(0, {})
+                if left := self.start.difference()[0]:
+                    send(({}, f"does not come back: {sorted({name for _, name in left})}"))
+            except Event:
+                send(({}, EVENT))
+            except Refused:
+                send(({}, "cannot be put back"))
+            except Exception as error:
+                send(({}, f"{type(error).__name__}: {error}"))
+
+    def _events(self, c: int, seconds: float) -> None:
+        """A control that does something and is back at once: each time from the start."""
+        one, until = self.controls[c], self._left - seconds
+        one.kind = "event"
+        for v, value in enumerate(one.values):
+            if self._left < until:
+                return
+            for state in in_a_child(lambda send, value=value: self._once(send, one.place, value)):
+                if state[0]:
+                    self._add(state, {c: v})
+
+    def _once(self, send: Callable, place: Place, value: object = None) -> None:
+        with as_a_script():
+            with contextlib.suppress(Refused):
+                do(place, value)
+            send(self.start.difference())
+
+    # --- buttons ---
+
+    def _press_again(self, key: str, seconds: float) -> None:
+        """A button pressed again and again, and each other one once in between."""
+        at = 0
+        if self.start.widgets[key].disabled:
+            return
+        for pressed, state in in_a_child(lambda send: self._presses(send, key, seconds), seconds + PATIENCE):
+            if isinstance(state, str):
+                self.failed[self.start.widgets[key].description] = state
+                return
+            number = self._add(state)
+            self.press.setdefault(at, {}).setdefault(pressed, number)
+            if pressed == key:
+                at = number
+
+    def _presses(self, send: Callable, key: str, seconds: float) -> None:
+        """In a child."""
+        seen = {*self._known}
+        with as_a_script():
+            for _ in range(MOST_PRESSES):
+                try:
+                    do((key, CLICK), None)
+                except Refused:
+                    return
+                except Exception as error:
+                    send((key, f"{type(error).__name__}: {error}"))
+                    return
+                state = self.start.difference()
+                send((key, state))
+                if fingerprint(state) in seen or computed() > seconds:
+                    return
+                seen.add(fingerprint(state))
+                for other in self.buttons:
+                    if other != key:
+                        for found in in_a_child(lambda inner, other=other: self._press(inner, other)):
+                            send((other, found))
+
+    def _press(self, send: Callable, key: str) -> None:
+        """In a child of the one that presses."""
+        with contextlib.suppress(Refused):
+            do((key, CLICK), None)
+            send(self.start.difference())
