@@ -362,11 +362,19 @@ async function start() {
     const button = model.name === "ButtonModel" && !hidden && !pressed.has(model.model_id);
     const card = told.cards[model.model_id]?.told === null;
     if (!typed && !button && !card) return;
-    for (const part of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) part.disabled = true;
+    const disable = () => {
+      for (const part of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) part.disabled = true;
+    };
+    disable();
+    if (card) new MutationObserver(disable).observe(view.el, { childList: true, subtree: true }); // it draws later
     view.el.title = "This needs a kernel; the note at the top says how to get one.";
+    if (typed && model.get("layout")?.get("display") === "none") return;
     const note = Object.assign(document.createElement("a"), { className: "needs-kernel", href: "#kernel" });
     note.textContent = typed ? "another text needs a kernel" : "needs a kernel";
-    requestAnimationFrame(() => view.el.after(note));
+    requestAnimationFrame(() => {
+      const said = [...(view.el.closest("[data-widget]")?.querySelectorAll(".needs-kernel") ?? [])];
+      if (!typed || !said.some((one) => one.textContent === note.textContent)) view.el.after(note); // once in a table
+    });
   };
   window.replay = { manager, told, spaces: byControl, settled: () => queue };
 

@@ -57,7 +57,7 @@ def settle(one) -> None:
 
 
 def show_all(one) -> None:
-    for button in one.get_by_role("button", name="Show me").all()[::-1]:
+    for button in one.get_by_role("button", name="Show me", disabled=False).all()[::-1]:
         button.click()
     settle(one)
 
@@ -97,7 +97,8 @@ def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(open
     settle(one)
     expect(count).to_have_text("2")
     expect(one.get_by_role("button", name="wrong")).to_be_disabled()
-    assert one.locator(".needs-kernel").all_inner_texts() == ["needs a kernel", "another text needs a kernel"]
+    box = one.locator(".widget", has=one.get_by_role("button", name="wrong"))
+    assert box.locator(".needs-kernel").all_inner_texts() == ["needs a kernel", "another text needs a kernel"]
     one.get_by_role("button", name="never").click()  # it was tried, and never ended
     settle(one)
     expect(one.locator(".told", has_text="not computed")).to_be_visible()
@@ -106,7 +107,7 @@ def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(open
 
 def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa: F811
     one = opened(rehearsed)
-    card = one.locator("figure.lv-predict")
+    card = one.locator("figure.lv-predict").first
     picture = one.locator(".widget-label", has_text="six sevens")
     expect(picture).to_be_hidden()
     expect(card).not_to_contain_text("It is 42")
@@ -119,6 +120,23 @@ def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa:
     expect(picture).to_be_hidden()
     card.get_by_role("button", name="Show me").click()
     expect(card).to_contain_text("It is 42.")
+
+
+def test_a_card_shows_what_its_experiment_gave_or_says_that_it_needs_a_kernel(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    quick, long = one.locator("figure.lv-predict", has_text="How far").all()
+    counted = one.get_by_text("counted", exact=True)
+    expect(counted).to_have_count(0)
+    quick.locator("input.lv-number").fill("7")
+    quick.get_by_role("button", name="Commit").click()
+    expect(quick).to_contain_text("You said 7. It is 7: spot on.")
+    expect(counted).to_be_visible()
+    quick.get_by_role("button", name="Guess again").click()
+    expect(counted).to_have_count(0)
+    expect(long.get_by_role("button", name="Commit")).to_be_disabled()
+    expect(one.locator(".widget", has=long).locator(".needs-kernel")).to_have_count(
+        3
+    )  # and both "count" buttons
 
 
 def test_a_fold_opens_and_print_shows_the_core(opened, rehearsed):  # noqa: F811

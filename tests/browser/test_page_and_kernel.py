@@ -90,7 +90,10 @@ window.go = async (moves) => {
             model.set(trait, value);
             model.save_changes();
         }
-        await replay.settled();
+        do { // a model sends one message, and the next when that is answered
+            await new Promise((done) => setTimeout(done, 5));
+            await replay.settled();
+        } while (model._pending_msgs > 0 || model.pending_msgs > 0);
     }
 };
 """

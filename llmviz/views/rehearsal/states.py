@@ -7,9 +7,11 @@ import base64
 import contextlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 
 import ipywidgets
+
+from llmviz.views.kit.lifetime import Closable
 
 Place = tuple[str, str]  # a widget's id and one of its traits
 State = tuple[dict[Place, str], dict[str, dict[str, str]]]  # what has changed, and the widgets that are new
@@ -143,12 +145,16 @@ def _same(one: object, other: object) -> bool:
 
 @contextlib.contextmanager
 def as_a_script() -> Iterator[None]:
-    """No event loop runs, so that work beside the page is done at once, and without its pauses."""
-    loop, sleep = asyncio._get_running_loop(), asyncio.sleep
-    asyncio._set_running_loop(None)
-    asyncio.sleep = lambda _=0, result=None: sleep(0, result)
+    """Work beside the page is done at once, and without its pauses."""
+    beside, sleep = Closable.beside, asyncio.sleep
+
+    def at_once(_view, work: Coroutine) -> None:
+        with contextlib.suppress(StopIteration):
+            while True:
+                work.send(None)
+
+    Closable.beside, asyncio.sleep = at_once, lambda _=0, result=None: sleep(0, result)
     try:
         yield
     finally:
-        asyncio.sleep = sleep
-        asyncio._set_running_loop(loop)
+        Closable.beside, asyncio.sleep = beside, sleep
