@@ -187,7 +187,7 @@ def test_every_state_that_was_computed_can_be_reached_and_left(opened, sampling)
                 await reset(space);
                 for (const [v, value] of control.values.entries()) {
                     const state = space.told.reach[`${control.index}=${v}`];
-                    if (state === undefined || control.kind === "event") continue;
+                    if (state === undefined || space.told.alone.includes(control.index)) continue;
                     await space.move(control, value);
                     if (space.at !== state) wrong.push([control.trait, value, space.at, state]);
                     const now = await seen(control);
@@ -210,7 +210,7 @@ def test_two_controls_that_were_not_computed_together_are_not_shown_together(ope
     result = one.evaluate(
         """async () => {
             for (const { space } of replay.spaces.values()) {
-                const alone = space.controls.filter((c) => c.kind !== "probe" && c.kind !== "event");
+                const alone = space.controls.filter((c) => c.kind !== "probe" && !space.told.alone.includes(c.index));
                 for (const a of alone) for (const b of alone) {
                     const [v, w] = [a, b].map((c) => c.values.findIndex((_, i) => space.told.reach[`${c.index}=${i}`]));
                     const [low, high] = a.index < b.index ? [[a, v], [b, w]] : [[b, w], [a, v]];

@@ -169,6 +169,7 @@ def written(start: Start, shown: list[str], spaces: list[Space], cards: dict[str
                 "controls": [[*one.place, one.kind, number(encoded(one.values))] for one in space.controls],
                 "buttons": space.buttons,
                 "free": space.free,
+                "alone": space.alone,
                 "reach": space.reach,
                 "press": space.press,
                 "states": [

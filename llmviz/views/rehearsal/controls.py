@@ -27,7 +27,7 @@ class Control:
     trait: str
     values: list
     # "line": numbers, in between the nearest is taken. "set": in any order. "pick": one of some. "probe": asks where a
-    # number is from, and changes nothing. "event": it does something, and is back at once.
+    # number is from, and changes nothing.
     kind: str
 
     @property

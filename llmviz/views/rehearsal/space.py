@@ -22,11 +22,11 @@ MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
 MOST_BYTES = 8_000_000  # of one space, before they are packed
 MOST_PRESSES = 40  # of one button, one after the other
-EVENT = "it does something, and is back at once"
+AGAIN = "each value has to be tried from the start"
 
 
-class Event(Exception):
-    """What was set does something, and is back at once."""
+class Elsewhere(Exception):
+    """What was moved and put back has not come back to the start, or went back by itself and did something."""
 
 
 class Space:
@@ -35,6 +35,7 @@ class Space:
     def __init__(self, start: Start, roots: list[str], controls: list[Control], buttons: list[str]):
         self.start, self.roots, self.controls, self.buttons = start, roots, controls, buttons
         self.free: list[Place] = []  # of no matter to anything else
+        self.alone: list[int] = []  # the controls that do not lead back
         self.states: list[State] = [({}, {})]
         self.reach = {"": 0}  # from the values of the controls to a state
         self.press: dict[int, dict[str, int]] = {}  # from a state and a button to a state
@@ -64,7 +65,7 @@ class Space:
         for c in asking:
             self._together((c,), self._left / n)
             n -= 1
-        moving = [c for c in moving if self._reached(c) and self.controls[c].kind != "event"]
+        moving = [c for c in moving if self._reached(c) and c not in self.alone]
         groups = sorted(
             itertools.combinations(moving, 2),
             key=lambda two: sum(self.controls[c].kind == "set" for c in two),
@@ -137,12 +138,13 @@ class Space:
         values = [list(one)[:side] for one in values]
         if not all(values) or self._full or (not single and seconds < 0.05):
             return
-        for moved, state in in_a_child(
-            lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE
-        ):
-            if state == EVENT:
-                self._events(group[0], seconds)
-            elif isinstance(state, str):
+        found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE)
+        if found and found[-1][1] == AGAIN:
+            if single:
+                self._each(group[0], seconds)
+            return
+        for moved, state in found:
+            if isinstance(state, str):
                 self.failed[str([self.controls[c].trait for c in group])] = state
             else:
                 self._add(state, moved)
@@ -169,7 +171,7 @@ class Space:
                     do(one.place, one.values[v])
                 except Refused:
                     if watched and self.start.difference() != before:
-                        raise Event from None
+                        raise Elsewhere from None
                     continue
                 move(level + 1, moved | {group[level]: v})
             do(one.place, self.start.value(one.place))
@@ -177,21 +179,19 @@ class Space:
         with as_a_script():
             try:
                 move(0, {})
-                if left := self.start.difference()[0]:
-                    send(({}, f"does not come back: {sorted({name for _, name in left})}"))
-            except Event:
-                send(({}, EVENT))
-            except Refused:
-                send(({}, "cannot be put back"))
+                if self.start.difference()[0]:
+                    raise Elsewhere
+            except (Elsewhere, Refused):
+                send(({}, AGAIN))
             except Exception as error:
                 send(({}, f"{type(error).__name__}: {error}"))
 
-    def _events(self, c: int, seconds: float) -> None:
-        """A control that does something and is back at once: each time from the start."""
+    def _each(self, c: int, seconds: float) -> None:
+        """A control that does not lead back: each value from the start."""
         one, until = self.controls[c], self._left - seconds
-        one.kind = "event"
+        self.alone.append(c)
         for v, value in enumerate(one.values):
-            if self._left < until:
+            if self._left < until or self._full:
                 return
             for state in in_a_child(lambda send, value=value: self._once(send, one.place, value)):
                 if state[0]:
