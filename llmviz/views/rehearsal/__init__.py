@@ -50,9 +50,8 @@ def rehearse(path: str, shown: list[str], seconds: float) -> None:
         cards = committed(start)
     spaces = spaces_of(start, shown, cards)
     end = computed(resource.RUSAGE_CHILDREN) + seconds
-    for done, space in enumerate(
-        sorted(spaces, key=lambda one: one.size)
-    ):  # the small ones leave more to the others
+    spaces.sort(key=lambda one: one.size)  # the small ones leave more to the others
+    for done, space in enumerate(spaces):
         left = end - computed(resource.RUSAGE_CHILDREN)
         space.explore(max(1.0, left / (len(spaces) - done)))
         print((done + 1) / len(spaces), flush=True)
@@ -65,7 +64,7 @@ def committed(start: Start) -> dict[str, dict]:
     Where the answer takes an experiment, it is done now. A card that needs a kernel is in it, too, with nothing.
     """
     cards = {}
-    for key, card in start.widgets.items():
+    for key, card in [*start.widgets.items()]:
         if not isinstance(card, Question):
             continue
         if getattr(card, "needs_kernel", False):

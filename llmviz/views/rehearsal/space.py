@@ -152,9 +152,7 @@ class Space:
     def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], seconds: float) -> None:
         """In a child: move the controls through their values, one to the next, as a reader does."""
         controls = [self.controls[c] for c in group]
-        watched = (
-            len(group) == 1 and controls[0].kind != "probe"
-        )  # does it do anything though it refuses the value?
+        watched = len(group) == 1 and controls[0].kind != "probe"
 
         def move(level: int, moved: dict[int, int]) -> None:
             if level == len(group):
@@ -170,7 +168,7 @@ class Space:
                 try:
                     do(one.place, one.values[v])
                 except Refused:
-                    if watched and self.start.difference() != before:
+                    if watched and self.start.difference() != before:  # it has done something all the same
                         raise Elsewhere from None
                     continue
                 move(level + 1, moved | {group[level]: v})
