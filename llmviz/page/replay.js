@@ -363,7 +363,7 @@ async function start() {
     const card = told.cards[model.model_id]?.told === null;
     if (!typed && !button && !card) return;
     const disable = () => {
-      for (const part of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) part.disabled = true;
+      for (const one of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) one.disabled = true;
     };
     disable();
     if (card) new MutationObserver(disable).observe(view.el, { childList: true, subtree: true }); // it draws later
@@ -399,18 +399,24 @@ async function start() {
   document.body.dataset.ready = "";
 }
 
-/** Light or dark as the reader's system is, and as the reader wants. */
+/** Light or dark as the reader's system is, and as the reader wants; light on paper. */
 function themes() {
   const button = Object.assign(document.createElement("button"), { className: "switch-theme", type: "button" });
-  const name = () => (button.textContent = document.body.dataset.jpThemeLight === "true" ? "dark" : "light");
-  button.addEventListener("click", () => {
-    const light = document.body.dataset.jpThemeLight !== "true";
+  const isLight = () => document.body.dataset.jpThemeLight === "true";
+  const set = (light) => {
     document.documentElement.dataset.theme = light ? "light" : "dark";
     document.body.dataset.jpThemeLight = light;
-    name();
-  });
-  name();
+    button.textContent = light ? "dark" : "light";
+  };
+  button.addEventListener("click", () => set(!isLight()));
+  set(isLight());
   document.body.prepend(button);
+  let before = true;
+  addEventListener("beforeprint", () => {
+    before = isLight();
+    set(true);
+  });
+  addEventListener("afterprint", () => set(before));
 }
 
 start();

@@ -151,6 +151,17 @@ def test_a_fold_opens_and_print_shows_the_core(opened, rehearsed):  # noqa: F811
     expect(one.get_by_role("heading", name="The end")).to_be_visible()
 
 
+def test_paper_is_light(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed, scheme="dark")
+    figure = one.locator("figure.llmviz").first
+    expect(figure).to_have_attribute("data-lv-theme", "dark")
+    one.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(figure).to_have_attribute("data-lv-theme", "light")
+    assert one.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+    one.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(figure).to_have_attribute("data-lv-theme", "dark")
+
+
 # ---- notebook 6 ----------------------------------------------------------------------------------------------
 
 
