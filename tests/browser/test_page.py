@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from browser.page_and_kernel import compare, settle, show_all
 from playwright.sync_api import expect
 from test_page import notebook, rehearsed  # noqa: F401 (fixtures)
 
@@ -12,7 +13,8 @@ from llmviz import page
 from llmviz.views import Prompt
 from llmviz.views.sampling import TemperatureExplorer
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_sampling.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOK = NOTEBOOKS / "06_sampling.ipynb"
 
 
 @pytest.fixture(scope="session")
@@ -49,17 +51,6 @@ def opened(browser, tmp_path):
     for context in contexts:
         context.close()
     assert wrong == []
-
-
-def settle(one) -> None:
-    """All moves are answered, and drawn."""
-    one.evaluate("replay.settled().then(() => new Promise(requestAnimationFrame))")
-
-
-def show_all(one) -> None:
-    for button in one.get_by_role("button", name="Show me", disabled=False).all()[::-1]:
-        button.click()
-    settle(one)
 
 
 # ---- the small notebook --------------------------------------------------------------------------------------
@@ -239,6 +230,17 @@ def test_two_controls_that_were_not_computed_together_are_not_shown_together(ope
     assert result is not None
     assert result["at"] == result["alone"]
     assert "back at its start" in result["told"]
+
+
+def test_each_control_shows_what_a_kernel_shows(opened, sampling):
+    assert compare(opened(sampling), sampling, NOTEBOOK, most=4) > 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-6]*.ipynb")))
+def test_each_control_of_each_page_shows_what_a_kernel_shows(opened, model, name):
+    (built,) = page.build_all([NOTEBOOKS / name], 40, 1, lambda _: None)
+    assert compare(opened(built), built, NOTEBOOKS / name, most=12) > 20
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

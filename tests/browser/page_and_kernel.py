@@ -8,14 +8,9 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-from browser.test_page import opened, settle, show_all  # noqa: F401 (a fixture)
 from jupyter_client.manager import start_new_kernel
 
 from llmviz import page
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-AT_ONCE, AT_LENGTH = 4, 12  # values of each control that are compared
 
 # Widgets are found by where they stand: the number of the output, then the number of each child in its box.
 KERNEL = """
@@ -207,22 +202,31 @@ def differences(on_page: dict, in_kernel: dict) -> str:
     return "\n".join(found)
 
 
-def compare(opened, name: str, most: int, seconds: float = 40) -> int:  # noqa: F811
-    """How many moves were compared."""
-    (built,) = page.build_all([NOTEBOOKS / name], seconds, 1, lambda _: None)
-    one = opened(built)
+def settle(one) -> None:
+    """All moves are answered, and drawn."""
+    one.evaluate("replay.settled().then(() => new Promise(requestAnimationFrame))")
+
+
+def show_all(one) -> None:
+    for button in one.get_by_role("button", name="Show me", disabled=False).all()[::-1]:
+        button.click()
+    settle(one)
+
+
+def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
+    """Hold an open page to a kernel; returns how many moves were compared. most: values of each control."""
     one.evaluate(f"() => {{ {PAGE} }}")
-    kernel = Kernel(NOTEBOOKS / name)
+    kernel = Kernel(notebook)
     try:
         shown = one.evaluate(
             "[...document.querySelectorAll('[data-widget]')].map((one) => one.dataset.widget)"
         )
         assert len(shown) == len(kernel.ids)
-        cards = [paths_of(built.told, shown)[key] for key in built.told["cards"]]
+        paths = paths_of(built.told, shown)
         show_all(one)
-        kernel.go([[path, "committed", True] for path in cards])
+        kernel.go([[paths[card], "committed", True] for card in built.told["cards"]])
         assert differences(one.evaluate("seen()"), kernel.seen()) == ""
-        tried = moves_of(built.told, paths_of(built.told, shown), most)
+        tried = moves_of(built.told, paths, most)
         for there, back in tried:
             one.evaluate("(moves) => go(moves)", there)
             kernel.go(there)
@@ -232,22 +236,10 @@ def compare(opened, name: str, most: int, seconds: float = 40) -> int:  # noqa: 
             labels = one.locator("figure.llmviz:visible").evaluate_all(
                 "(all) => all.map((one) => one.getAttribute('aria-label'))"
             )
-            said = {state.get("summary") for state in in_kernel.values()}
-            assert {*filter(None, labels)} <= said, there
+            assert {*filter(None, labels)} <= {state.get("summary") for state in in_kernel.values()}, there
             one.evaluate("(moves) => go(moves)", back)
             kernel.go(back)
         assert differences(one.evaluate("seen()"), kernel.seen()) == ""
         return len(tried)
     finally:
         kernel.close()
-
-
-@pytest.mark.parametrize("name", ["03_position.ipynb"])
-def test_each_control_shows_what_a_kernel_shows(opened, model, name):  # noqa: F811
-    assert compare(opened, name, AT_ONCE, 15) > 20
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-6]*.ipynb")))
-def test_each_control_of_every_page_shows_what_a_kernel_shows(opened, model, name):  # noqa: F811
-    assert compare(opened, name, AT_LENGTH) > 20
