@@ -182,7 +182,7 @@ def test_a_card_tells_each_guess_its_own_sentence(told):
     assert (hidden["told"], hidden["display"]) == ("", "none")
     assert (shown["told"], shown["display"]) == ("It is 42.", "")
     assert len(card["told"]) == 51
-    assert told.value(card["told"]["40.0"]) == "You said 40. It is 42: you were 2 too low."
+    assert told.value(card["told"]["40"]) == "You said 40. It is 42: you were 2 too low."
 
 
 def test_an_experiment_is_done_for_its_card_unless_it_takes_long(told):

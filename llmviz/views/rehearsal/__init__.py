@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import resource
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import ipywidgets
@@ -48,13 +49,20 @@ def rehearse(path: str, shown: list[str], seconds: float) -> None:
                 one.before_a_page()
         start = Start()
         cards = committed(start)
-    spaces = spaces_of(start, shown, cards)
-    end = computed(resource.RUSAGE_CHILDREN) + seconds
-    spaces.sort(key=lambda one: one.size)  # the small ones leave more to the others
-    for done, space in enumerate(spaces):
-        left = end - computed(resource.RUSAGE_CHILDREN)
-        space.explore(max(1.0, left / (len(spaces) - done)))
-        print((done + 1) / len(spaces), flush=True)
+    spaces = sorted(
+        spaces_of(start, shown, cards), key=lambda one: one.size
+    )  # small ones leave more to the others
+    begun = computed(resource.RUSAGE_CHILDREN)
+
+    def spread(try_: Callable[[Space, float], None], todo: list[Space], until: float) -> None:
+        for i, space in enumerate(todo):
+            used = computed(resource.RUSAGE_CHILDREN) - begun
+            try_(space, max(0.0, until * seconds - used) / (len(todo) - i))
+            print(min(1.0, used / seconds), flush=True)
+
+    spread(Space.try_alone, spaces, 0.3)  # a little of all of it
+    spread(Space.try_alone, [one for one in spaces if one.unfinished], 0.7)  # what takes longer
+    spread(Space.try_together, spaces, 1.0)
     Path(path).write_text(json.dumps(written(start, shown, spaces, cards)), "utf-8")
 
 
@@ -91,13 +99,18 @@ def committed(start: Start) -> dict[str, dict]:
     return cards
 
 
-def _guesses(card: Question) -> list:
+def _guesses(card: Question) -> list[float]:
+    """An index, or what the card's slider and a reader who types are likely to say."""
     if card.options is not None:
         return [*range(len(card.options))]
-    if card.low is None or card.high is None or card.high - card.low > MOST_GUESSES:
+    low, high = card.low, card.high
+    if low is None or high is None or high - low > MOST_GUESSES:
         return []
-    step = 1 if card.high - card.low > 20 else (card.high - card.low) / 100
-    return [round(card.low + i * step, 9) for i in range(int((card.high - card.low) / step + 1e-9) + 1)]
+    if card.whole or high - low > 20:
+        return [*range(int(low), int(high) + 1)]
+    hundred = {round(low + i * (high - low) / 100, 9) for i in range(101)}
+    tenths = {i / 10 for i in range(math.ceil(10 * low), math.floor(10 * high) + 1)}
+    return sorted(hundred | tenths)
 
 
 def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Space]:

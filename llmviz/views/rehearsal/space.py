@@ -40,40 +40,56 @@ class Space:
         self.press: dict[int, dict[str, int]] = {}  # from a state and a button to a state
         self.failed: dict[str, str] = {}
         self._known = {fingerprint(self.states[0]): 0}
-        self._n_bytes, self._end = 0, 0.0
+        self._n_bytes, self._end, self._tried = 0, 0.0, False
 
     @property
     def size(self) -> int:
         """How much there is to try."""
         return sum(len(one.values) for one in self.controls) + MOST_PRESSES * len(self.buttons)
 
-    def explore(self, seconds: float) -> None:
-        """Try each control, each button and each question alone, then controls two by two or all together."""
+    def try_alone(self, seconds: float) -> None:
+        """Each control by itself, then each button, then each question; again, and it goes on where time ran out."""
         self._end = computed(resource.RUSAGE_CHILDREN) + seconds
-        every = range(len(self.controls))
-        moving = [c for c in every if self.controls[c].kind != "probe"]
-        asking = [c for c in every if self.controls[c].kind == "probe"]
-        n = len(self.controls) + len(self.buttons) + 1  # and what comes after them
-        for c in moving:
-            self._together((c,), self._left / n)
-            self._set_free(c)
-            n -= 1
-        for key in self.buttons:
-            self._press_again(key, self._left / n)
-            n -= 1
-        for c in asking:
-            self._together((c,), self._left / n)
-            n -= 1
-        moving = [c for c in moving if self._reached(c) and c not in self.alone]
-        groups = sorted(
-            itertools.combinations(moving, 2),
-            key=lambda two: sum(self.controls[c].kind == "set" for c in two),
+        again, self._tried = self._tried, True
+        moving, asking = self._by_kind(
+            [c for c in range(len(self.controls)) if not again or self._is_open(c)]
         )
+        todo = [*moving, *([] if again else self.buttons), *asking]
+        for i, one in enumerate(todo):
+            share = max(0.0, self._left / (len(todo) - i))
+            if isinstance(one, str):
+                self._press_again(one, share)
+            else:
+                self._together((one,), share)
+                self._set_free(one)
+
+    def try_together(self, seconds: float) -> None:
+        """Controls two by two, or all where they are few; then each with each question."""
+        self._end = computed(resource.RUSAGE_CHILDREN) + seconds
+        moving, asking = self._by_kind(
+            [c for c in range(len(self.controls)) if self._reached(c) and c not in self.alone]
+        )
+        groups = [*itertools.combinations(moving, 2)]
+        groups.sort(key=lambda two: sum(self.controls[c].kind == "set" for c in two))
         if len(moving) > 2 and math.prod(len(self._reached(c)) + 1 for c in moving) <= MOST_TOGETHER:
             groups = [tuple(moving)]
-        groups += itertools.product(moving, (c for c in asking if self._reached(c)))
+        groups += itertools.product(moving, asking)
         for i, group in enumerate(groups):
             self._together(group, self._left / (len(groups) - i))
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is more to try of a control alone."""
+        return any(map(self._is_open, range(len(self.controls))))
+
+    def _is_open(self, c: int) -> bool:
+        """Whether some values were tried and others not: where the first one took too long, so will the next."""
+        return 0 < self._next(c) < len(self.controls[c].values)
+
+    def _by_kind(self, controls: list[int]) -> tuple[list[int], list[int]]:
+        """Those that move something, and those that ask."""
+        asking = [c for c in controls if self.controls[c].kind == "probe"]
+        return [c for c in controls if c not in asking], asking
 
     # --- what was found ---
 
@@ -106,6 +122,10 @@ class Space:
         """The values of one control that lead somewhere."""
         return [v for v in range(len(self.controls[c].values)) if f"{c}={v}" in self.reach]
 
+    def _next(self, c: int) -> int:
+        """The value after the last one that was reached."""
+        return max(self._reached(c), default=-1) + 1
+
     def _set_free(self, c: int) -> None:
         """A picture's selection that nobody hears and that changes nothing else needs no states: the page may move it.
 
@@ -129,13 +149,18 @@ class Space:
     def _together(self, group: tuple[int, ...], seconds: float) -> None:
         """Every combination of some controls' values; of long lines the coarse values, lest it be too many."""
         single = len(group) == 1
-        values = [range(len(self.controls[c].values)) if single else self._reached(c) for c in group]
+        values = [
+            range(self._next(c), len(self.controls[c].values)) if single else self._reached(c) for c in group
+        ]
         most = MOST_VALUES if single else max(MOST_TOGETHER, 2 ** len(group))
         side = most
         while math.prod(min(len(one), side) + 1 for one in values) > most + 1:
             side -= 1
         values = [list(one)[:side] for one in values]
         if not all(values) or self._full or (not single and seconds < 0.05):
+            return
+        if single and group[0] in self.alone:
+            self._each(group[0], seconds)
             return
         found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE)
         if found and found[-1][1] == AGAIN:
@@ -186,11 +211,12 @@ class Space:
     def _each(self, c: int, seconds: float) -> None:
         """A control that does not lead back: each value from the start."""
         one, until = self.controls[c], self._left - seconds
-        self.alone.append(c)
-        for v, value in enumerate(one.values):
+        if c not in self.alone:
+            self.alone.append(c)
+        for v in range(self._next(c), len(one.values)):
             if self._left < until or self._full:
                 return
-            for state in in_a_child(lambda send, value=value: self._once(send, one.place, value)):
+            for state in in_a_child(lambda send, v=v: self._once(send, one.place, one.values[v])):
                 if state[0]:
                     self._add(state, {c: v})
 
