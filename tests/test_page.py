@@ -268,6 +268,16 @@ def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "failing.ipynb"]
 
 
+def test_a_cell_that_never_ends_is_said(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "CELL_PATIENCE", 20)
+    endless = tmp_path / "endless.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("while True: pass")]), endless)
+    assert "the kernel of endless.ipynb does not answer" in refused(
+        capsys, str(endless), "-o", str(tmp_path / "a.html")
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["endless.ipynb"]
+
+
 def test_a_folder_becomes_pages_with_an_index(capsys, tmp_path, monkeypatch, rehearsed):
     (tmp_path / "in").mkdir()
     for name in ("one", "two"):

@@ -22,7 +22,7 @@ from jupyter_core.utils import ensure_event_loop
 from llmviz.page.write import html_page, index_page, scripts
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_PATIENCE = 300  # seconds for one cell
+CELL_PATIENCE, PATIENCE = 300, 3600  # seconds by the clock, for one cell and for the rehearsal
 RUNS = 0.3  # the share of the work that is done when all cells have run
 
 
@@ -78,6 +78,8 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
                 lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
             return Rehearsed(node, json.loads(path.read_text("utf-8")))
+    except (TimeoutError, RuntimeError) as error:
+        raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -111,7 +113,9 @@ def _rehearsal(client, source: str, told: Callable[[str], object] = print) -> No
             failed.append(message["content"])
 
     failed: list[dict] = []
-    client.execute_interactive(source, output_hook=take, timeout=1200, allow_stdin=False, store_history=False)
+    client.execute_interactive(
+        source, output_hook=take, timeout=PATIENCE, allow_stdin=False, store_history=False
+    )
     if failed:
         raise CannotBuild(f"the rehearsal failed with {failed[0]['ename']}: {failed[0]['evalue']}")
 

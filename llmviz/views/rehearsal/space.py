@@ -57,6 +57,8 @@ class Space:
         todo = [*moving, *([] if again else self.buttons), *asking]
         for i, one in enumerate(todo):
             share = max(0.0, self._left / (len(todo) - i))
+            if again and not share:
+                return
             if isinstance(one, str):
                 self._press_again(one, share)
             else:
