@@ -224,6 +224,7 @@ class Learner(Explorer):
     def before_a_page(self) -> None:
         """A page without a kernel shows a training that was done when it was built."""
         self.go_on()
+        self.told.say("This training was done when the page was built.", *self.told.sentences)
 
     @one_at_a_time
     def pause(self) -> None:
