@@ -7,11 +7,14 @@ import os
 import re
 from pathlib import Path
 
+import ipywidgets
 import nbformat
 import pytest
 
 from llmviz import cli, page
 from llmviz.page.write import html_page, scripts
+from llmviz.views.rehearsal.controls import controls_of
+from llmviz.views.the_loop.journey import Journey
 
 # A notebook of ordinary widgets, each with a way of its own.
 CELLS = [
@@ -228,6 +231,13 @@ def test_a_plotly_figure_brings_its_script():
     text = html_page(nbformat.v4.new_notebook(cells=[cell]), told, scripts(), {}, None)
     assert "&lt;/script&gt;" in text
     assert 1_500_000 < len(text) < 4_000_000
+
+
+def test_values_go_from_coarse_to_fine_but_turns_one_after_the_other(model):
+    (control,) = controls_of(ipywidgets.IntSlider(value=4, min=0, max=8))
+    assert control.values == [0, 8, 2, 6, 1, 3, 5, 7]
+    (turns,) = controls_of(Journey("The cat", model=model))
+    assert turns.values == [1, 2, 3, 4]
 
 
 # ---- the command -------------------------------------------------------------------------------------------

@@ -37,21 +37,29 @@ class Control:
 
 def controls_of(widget: ipywidgets.Widget) -> list[Control]:
     """What moves something, with the values from coarse to fine: where time runs out, they cover the whole range."""
-    if isinstance(widget, Picture):
-        names = [name for name in widget._by_page if name in widget.keys]
-        found = {name: (_kind(widget, name), _of_picture(widget, name)) for name in names}
-    else:
-        name, values = _of_ipywidget(widget)
-        found = {name: ("line" if isinstance(widget, LINES) else "pick", values)} if values else {}
     controls = []
-    for name, (kind, values) in found.items():
+    for name, kind, values in _settable(widget):
         now = as_sent(widget, name)
         if kind == "set":  # one order of each
             values = [*{encoded(sorted(one, key=str)): one for one in values[::-1]}.values()][::-1]
-        at = next((i for i, value in enumerate(values) if value == now), None)
-        ordered = coarse_first(values, at) if kind != "set" else values
-        controls.append(Control(widget.model_id, name, [one for one in ordered if one != now], kind))
+        elif not (kind == "pick" and name in _own_values(widget)):  # these may come one after the other only
+            values = coarse_first(values, values.index(now) if now in values else 0)
+        controls.append(Control(widget.model_id, name, [one for one in values if one != now], kind))
     return controls
+
+
+def _settable(widget: ipywidgets.Widget) -> list[tuple[str, str, list]]:
+    """Traits, their kinds, and their values."""
+    if isinstance(widget, Picture):
+        names = [name for name in widget._by_page if name in widget.keys]
+        return [(name, _kind(widget, name), _of_picture(widget, name)) for name in names]
+    name, values = _of_ipywidget(widget)
+    return [(name, "line" if isinstance(widget, LINES) else "pick", values)] if values else []
+
+
+def _own_values(widget: ipywidgets.Widget) -> dict[str, list]:
+    """What a picture says about itself."""
+    return widget.page_values() if hasattr(widget, "page_values") else {}
 
 
 def probes_of(widget: ipywidgets.Widget) -> list[Control]:
@@ -60,12 +68,11 @@ def probes_of(widget: ipywidgets.Widget) -> list[Control]:
     return [Control(widget.model_id, "asked", coarse_first(places), "probe")] if places else []
 
 
-def coarse_first(values: list, middle: int | None = None) -> list:
+def coarse_first(values: list, middle: int = 0) -> list:
     """In an order in which each beginning covers the whole line; the one at `middle` comes first."""
     n = len(values)
     if not n:
         return []
-    middle = 0 if middle is None else middle
     step, order = 2 ** (n - 1).bit_length(), dict.fromkeys([middle, 0, n - 1])
     while step:
         order |= dict.fromkeys(range(middle % step, n, step))
@@ -104,11 +111,10 @@ def _kind(picture: Picture, name: str) -> str:
 
 
 def _of_picture(picture: Picture, name: str) -> list:
-    """By what its trait can hold; it may say so itself in `page_values`."""
+    """By what its trait can hold, if it does not say so itself."""
     if isinstance(picture, Question) and name == "guess":
         return [*range(len(picture.options or ()))]
-    own = picture.page_values() if hasattr(picture, "page_values") else {}
-    if name in own:
+    if name in (own := _own_values(picture)):
         return own[name]
     trait, now = picture.traits()[name], getattr(picture, name)
     nothing = [None] if trait.allow_none else []
