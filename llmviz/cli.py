@@ -98,8 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_seconds,
-        default=40,
-        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 40)",
+        default=25,
+        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 25)",
     )
     page.set_defaults(run=_page)
     return parser

@@ -19,7 +19,7 @@ from llmviz.views.rehearsal.states import CLICK, Place, Refused, Start, State, a
 MOST_STATES = 2_000  # of one space
 MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
-MOST_BYTES = 8_000_000  # of one space, before they are packed
+MOST_BYTES = 2_500_000  # of one space, before they are packed
 MOST_PRESSES = 40  # of one button, one after the other
 AGAIN = "each value has to be tried from the start"
 
