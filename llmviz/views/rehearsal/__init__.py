@@ -54,15 +54,18 @@ def rehearse(path: str, shown: list[str], seconds: float) -> None:
     )  # small ones leave more to the others
     begun = computed(resource.RUSAGE_CHILDREN)
 
-    def spread(try_: Callable[[Space, float], None], todo: list[Space], until: float) -> None:
+    def spread(
+        try_: Callable[[Space, float], None], todo: list[Space], until: float, least: float = 1.0
+    ) -> None:
         for i, space in enumerate(todo):
             used = computed(resource.RUSAGE_CHILDREN) - begun
-            try_(space, max(0.0, until * seconds - used) / (len(todo) - i))
+            try_(space, max(least, (until * seconds - used) / (len(todo) - i)))
             print(min(1.0, used / seconds), flush=True)
 
     spread(Space.try_alone, spaces, 0.3)  # a little of all of it
-    spread(Space.try_alone, [one for one in spaces if one.unfinished], 0.7)  # what takes longer
-    spread(Space.try_together, spaces, 1.0)
+    spread(Space.try_alone, [one for one in spaces if one.unfinished], 0.6)  # what takes longer
+    spread(Space.try_buttons, [one for one in spaces if one.buttons], 0.8)
+    spread(Space.try_together, spaces, 1.0, least=0.0)
     Path(path).write_text(json.dumps(written(start, shown, spaces, cards)), "utf-8")
 
 

@@ -48,22 +48,25 @@ class Space:
         return sum(len(one.values) for one in self.controls) + MOST_PRESSES * len(self.buttons)
 
     def try_alone(self, seconds: float) -> None:
-        """Each control by itself, then each button, then each question; again, and it goes on where time ran out."""
+        """Each control by itself, then what asks; called again, it goes on where time ran out."""
         self._end = computed(resource.RUSAGE_CHILDREN) + seconds
         again, self._tried = self._tried, True
         moving, asking = self._by_kind(
             [c for c in range(len(self.controls)) if not again or self._is_open(c)]
         )
-        todo = [*moving, *([] if again else self.buttons), *asking]
-        for i, one in enumerate(todo):
+        todo = [*moving, *asking]
+        for i, c in enumerate(todo):
             share = max(0.0, self._left / (len(todo) - i))
             if again and not share:
                 return
-            if isinstance(one, str):
-                self._press_again(one, share)
-            else:
-                self._together((one,), share)
-                self._set_free(one)
+            self._together((c,), share)
+            self._set_free(c)
+
+    def try_buttons(self, seconds: float) -> None:
+        """Each button."""
+        self._end = computed(resource.RUSAGE_CHILDREN) + seconds
+        for i, key in enumerate(self.buttons):
+            self._press_again(key, max(0.0, self._left / (len(self.buttons) - i)))
 
     def try_together(self, seconds: float) -> None:
         """Controls two by two, or all where they are few; then each with each question."""
