@@ -101,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_seconds,
-        default=40,
-        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 40)",
+        default=25,
+        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 25)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
@@ -176,6 +176,11 @@ def _page(args: argparse.Namespace, extra: list[str]) -> None:
     """What can be refused is, before anything runs; a page is written when it is whole."""
     if extra:
         raise CannotStart(f"`llmviz page` takes nothing after --, but got {' '.join(extra)}")
+    if not hasattr(os, "fork"):  # Windows
+        raise CannotStart(
+            "`llmviz page` computes what the controls do in copies of a process, which this system cannot make: "
+            "build pages on Linux or macOS. They open everywhere."
+        )
     source = (args.notebook or _shipped()).expanduser().absolute()
     if source.is_dir():
         notebooks, target = sorted(source.glob("*.ipynb")), args.output or Path(PAGES_FOLDER)

@@ -1,6 +1,8 @@
 """What a clone and a wheel hold: one list of dependencies, clean files, every static file."""
 
 import ast
+import base64
+import gzip
 import json
 import re
 import subprocess
@@ -10,6 +12,7 @@ import zipfile
 from pathlib import Path
 from shutil import copytree
 
+import nbformat
 import pytest
 import yaml
 from installed import Environment, build_wheel
@@ -189,6 +192,31 @@ def test_nothing_of_jupyter_is_changed_by_the_installation(wheel, tmp_path):
     assert set(settings[differing[0]]["properties"]) == set(
         defaults
     )  # no setting that JupyterLab doesn't know
+
+
+def test_the_installed_wheel_builds_a_page_in_an_empty_folder(wheel, tmp_path):
+    environment = Environment(tmp_path / "installed")
+    environment.install(wheel)
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    source = (
+        "import llmviz\nfrom llmviz import views\nprint(llmviz.__file__)\nviews.Predict('2 + 2?', answer=4)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbformat.write(notebook, desk / "sum.ipynb")
+    subprocess.run(
+        [environment.bin / "llmviz", "page", "sum.ipynb", "--seconds", "1"],
+        cwd=desk,
+        env=environment.environ(),
+        check=True,
+        capture_output=True,
+    )
+    page = (desk / "sum.html").read_text("utf-8")
+    assert f"{environment.folder}" in page
+    assert (
+        "It is 4." in gzip.decompress(base64.b64decode(re.search(r'id="packed">([^<]+)<', page)[1])).decode()
+    )
+    assert sorted(path.name for path in desk.iterdir()) == ["sum.html", "sum.ipynb"]
 
 
 def test_the_version_is_one():

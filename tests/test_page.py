@@ -3,14 +3,18 @@
 import base64
 import gzip
 import json
+import os
 import re
 from pathlib import Path
 
+import ipywidgets
 import nbformat
 import pytest
 
 from llmviz import cli, page
 from llmviz.page.write import html_page, scripts
+from llmviz.views.rehearsal.controls import controls_of
+from llmviz.views.the_loop.journey import Journey
 
 # A notebook of ordinary widgets, each with a way of its own.
 CELLS = [
@@ -56,6 +60,21 @@ strip.observe(lambda change: setattr(said, "value", f"{change['new']}"), "select
 alone = TokenStrip(pieces=["x", "y"])
 w.VBox([strip, said, alone])
 """,
+    """
+from llmviz.views.differences.guessed import Guessed
+from llmviz.views.kit.predict import Question
+class Count(Guessed):
+    def __init__(self):
+        super().__init__(Question("How far does it count?", answer=None, low=0, high=9), "count")
+        self.children = (self.card, *self.buttons, self.told)
+    def work(self):
+        yield 0.5
+        self.told.say("counted")
+        self.tell(7)
+quick, long = Count(), Count()
+long.card.needs_kernel = True
+w.VBox([quick, long])
+""",
     "print('1 < 2')",
 ]
 
@@ -65,7 +84,10 @@ def notebook(tmp_path_factory) -> Path:
     """The cells, with a title and a fold."""
     v4 = nbformat.v4
     cells = [
-        v4.new_markdown_cell("# Ordinary & small\n\nSee [the other](other.ipynb) and [none](none.ipynb).")
+        v4.new_markdown_cell(
+            "# Ordinary & small\n\nSee [the other](other.ipynb) and [none](none.ipynb). "
+            "Choose **Run → Run All Cells** in the menu: it is quick."
+        )
     ]
     cells += [v4.new_code_cell(source) for source in CELLS]
     cells.append(v4.new_markdown_cell("## Deeper", metadata={"jp-MarkdownHeadingCollapsed": True}))
@@ -158,11 +180,22 @@ def test_a_picture_that_somebody_hears_has_states_and_another_needs_none(told):
 
 
 def test_a_card_tells_each_guess_its_own_sentence(told):
-    (card,) = told.told["cards"].values()
-    assert told.value(card["hidden"]["told"]) == ""
-    assert told.value(card["shown"]["told"]) == "It is 42."
+    card = next(iter(told.told["cards"].values()))
+    hidden, shown = ({name: told.value(n) for _, name, n in card[when]} for when in ("hidden", "shown"))
+    assert (hidden["told"], hidden["display"]) == ("", "none")
+    assert (shown["told"], shown["display"]) == ("It is 42.", "")
     assert len(card["told"]) == 51
-    assert told.value(card["told"]["40.0"]) == "You said 40. It is 42: you were 2 too low."
+    assert told.value(card["told"]["40"]) == "You said 40. It is 42: you were 2 too low."
+
+
+def test_an_experiment_is_done_for_its_card_unless_it_takes_long(told):
+    _, quick, long = told.told["cards"].values()
+    shown = [told.value(number) for *_, number in quick["shown"]]
+    assert "It is 7." in shown
+    assert ["counted"] in shown
+    assert ["counted"] not in [told.value(number) for *_, number in quick["hidden"]]
+    assert told.value(quick["told"]["7.0"]) == "You said 7. It is 7: spot on."
+    assert long == {"hidden": [], "shown": [], "told": None}
 
 
 def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
@@ -175,6 +208,7 @@ def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
     assert '<a href="other.html">the other</a>' in text
     assert "none.ipynb" not in text
     assert "1 &lt; 2" in text
+    assert "Run All" not in text
     fold = re.search(r'<details class="fold">.*?</details>', text, re.DOTALL)[0]
     assert "in the fold" in fold
     assert "The end" not in fold
@@ -199,6 +233,13 @@ def test_a_plotly_figure_brings_its_script():
     assert 1_500_000 < len(text) < 4_000_000
 
 
+def test_values_go_from_coarse_to_fine_but_turns_one_after_the_other(model):
+    (control,) = controls_of(ipywidgets.IntSlider(value=4, min=0, max=8))
+    assert control.values == [0, 8, 2, 6, 1, 3, 5, 7]
+    (turns,) = controls_of(Journey("The cat", model=model))
+    assert turns.values == [1, 2, 3, 4]
+
+
 # ---- the command -------------------------------------------------------------------------------------------
 
 
@@ -221,6 +262,13 @@ def test_what_is_no_notebook_is_refused_before_anything_runs(capsys, tmp_path, m
         cli.main(["page", str(notebook), "--seconds", "soon"])
 
 
+def test_a_system_without_fork_is_told_where_pages_can_be_built(capsys, tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    monkeypatch.chdir(tmp_path)
+    assert "build pages on Linux or macOS" in refused(capsys)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_path):
     broken, failing = tmp_path / "broken.ipynb", tmp_path / "failing.ipynb"
     broken.write_text("not JSON")
@@ -228,6 +276,16 @@ def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_p
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), failing)
     assert "ZeroDivisionError" in refused(capsys, str(failing), "-o", str(tmp_path / "page.html"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "failing.ipynb"]
+
+
+def test_a_cell_that_never_ends_is_said(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "CELL_PATIENCE", 20)
+    endless = tmp_path / "endless.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("while True: pass")]), endless)
+    assert "the kernel of endless.ipynb does not answer" in refused(
+        capsys, str(endless), "-o", str(tmp_path / "a.html")
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["endless.ipynb"]
 
 
 def test_a_folder_becomes_pages_with_an_index(capsys, tmp_path, monkeypatch, rehearsed):

@@ -308,6 +308,18 @@ def test_the_writer_is_told_by_surprise():
     assert not view.card.committed
 
 
+def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
+    two = own(TEXT, steps=1), own(NUMBERS, steps=1)
+    view = pictures.WhichIsWhose(*two)
+    for one in (*two, view):
+        one.before_a_page()
+    assert [one.finished for one in two] == [True, True]
+    assert "done when the page was built" in repr(two[0].told)
+    assert len(view.written) == 2
+    assert view.card.layout.display == ""
+    assert not view.card.committed
+
+
 def test_a_tie_goes_to_nobody():
     view = pictures.WhichIsWhose(trained(TEXT), trained(TEXT))
     view.go.click()

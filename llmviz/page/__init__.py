@@ -22,7 +22,7 @@ from jupyter_core.utils import ensure_event_loop
 from llmviz.page.write import html_page, index_page, scripts
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL_PATIENCE = 300  # seconds for one cell
+CELL_PATIENCE, PATIENCE = 300, 3600  # seconds by the clock, for one cell and for the rehearsal
 RUNS = 0.3  # the share of the work that is done when all cells have run
 
 
@@ -43,11 +43,10 @@ class Rehearsed:
         return sum(len(space["states"]) for space in self.told["spaces"])
 
 
-def build(notebook: Path, seconds: float, workers: int, progress: Callable[[float], object]) -> Rehearsed:
+def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Rehearsed:
     """Run a notebook, and rehearse its controls.
 
-    seconds: of computing for all of its controls, by so many workers. progress: is told which share is done.
-    Raises CannotBuild.
+    seconds: of computing, for all of its controls. progress: is told which share is done. Raises CannotBuild.
     """
     try:
         node = nbformat.read(notebook, as_version=4)
@@ -75,10 +74,12 @@ def build(notebook: Path, seconds: float, workers: int, progress: Callable[[floa
             path = Path(folder) / "rehearsed.json"
             _rehearsal(
                 client,
-                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds}, {workers})",
+                f"rehearsal.rehearse({str(path)!r}, {shown!r}, {seconds})",
                 lambda text: [progress(RUNS + (1 - RUNS) * float(line)) for line in text.split()],
             )
             return Rehearsed(node, json.loads(path.read_text("utf-8")))
+    except (TimeoutError, RuntimeError) as error:
+        raise CannotBuild(f"the kernel of {notebook.name} does not answer: {error}") from None
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -112,7 +113,9 @@ def _rehearsal(client, source: str, told: Callable[[str], object] = print) -> No
             failed.append(message["content"])
 
     failed: list[dict] = []
-    client.execute_interactive(source, output_hook=take, timeout=1200, allow_stdin=False, store_history=False)
+    client.execute_interactive(
+        source, output_hook=take, timeout=PATIENCE, allow_stdin=False, store_history=False
+    )
     if failed:
         raise CannotBuild(f"the rehearsal failed with {failed[0]['ename']}: {failed[0]['evalue']}")
 
@@ -128,20 +131,21 @@ def build_all(
         progress(sum(done.values()))
 
     def one(notebook: Path) -> Rehearsed:
-        alone = len(notebooks) == 1
         try:
-            return build(notebook, seconds, workers if alone else 1, lambda share: tell(notebook, share))
+            return build(notebook, seconds, lambda share: tell(notebook, share))
         finally:
             ensure_event_loop().close()  # jupyter_client has made one for this thread
 
     with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(one, notebook) for notebook in notebooks]
+        futures = {
+            notebook: pool.submit(one, notebook) for notebook in reversed(notebooks)
+        }  # the last one trains
         try:
-            for notebook, future in zip(notebooks, futures):
-                yield future.result()
+            for notebook in notebooks:
+                yield futures[notebook].result()
                 tell(notebook, 1.0)
         finally:
-            for future in futures:
+            for future in futures.values():
                 future.cancel()
 
 

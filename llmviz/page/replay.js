@@ -138,7 +138,9 @@ class Space {
       kind,
       index,
       values: manager.value(values),
-      start: manager.value(manager.states[id][trait]),
+      get start() {
+        return manager.value(manager.states[id][trait]); // committing to a guess may change it
+      },
     }));
   }
 
@@ -189,9 +191,14 @@ class Space {
     return best?.state;
   }
 
+  /** What it has made of a trait, if it is not as at the start. */
+  moves(widget, name) {
+    return this.told.states[this.at].changed.find(([id, trait]) => id === widget && trait === name);
+  }
+
   /** Where a control stands now. */
   value(control) {
-    const found = this.told.states[this.at].changed.find(([id, trait]) => id === control.id && trait === control.trait);
+    const found = this.moves(control.id, control.trait);
     return found ? this.manager.value(found[2]) : control.start;
   }
 
@@ -249,7 +256,7 @@ class Space {
 
   async refuse(id, trait) {
     if (trait) {
-      const found = this.told.states[this.at].changed.find((one) => one[0] === id && one[1] === trait);
+      const found = this.moves(id, trait);
       await this.manager.set(id, { [trait]: found ? found[2] : this.manager.states[id][trait] });
       flash(await this.manager.get_model(id));
     }
@@ -294,7 +301,10 @@ async function start() {
       return;
     }
     if (data.method !== "update") return;
-    if (told.cards[id]) return answer(id, data.state);
+    if (told.cards[id]) {
+      await answer(id, data.state);
+      return;
+    }
     for (const [trait, value] of Object.entries(data.state)) {
       const found = byControl.get(`${id} ${trait}`);
       const ahead = () => latest.get(`${id} ${trait}`) !== data;
@@ -307,28 +317,25 @@ async function start() {
     queue = queue.then(() => handle(id, copy)).catch((error) => console.error(error));
   });
 
-  /** A card of `Predict`: what it says lies here, and comes when the reader has committed. */
+  /** A card: what it says and shows lies here, and comes when the reader has committed. */
   const answer = async (id, state) => {
     if (!("committed" in state)) return;
     const card = told.cards[id];
-    const model = await manager.get_model(id);
-    const guess = model.get("guess");
-    if (!state.committed) await manager.set(id, card.hidden);
-    else {
-      const known = Object.keys(card.told).find((one) => same(JSON.parse(one), guess));
-      const shown = { ...card.shown };
-      delete shown.guess;
-      if (known !== undefined) shown.told = card.told[known];
-      await manager.set(id, shown);
+    const guess = (await manager.get_model(id)).get("guess");
+    const known = Object.keys(card.told).find((one) => same(JSON.parse(one), guess));
+    for (const [widget, trait, number] of state.committed ? card.shown : card.hidden) {
+      if (widget === id && trait === "guess") continue;
+      told.widgets[widget][trait] = number;
+      if (spaces.some((one) => one.moves(widget, trait))) continue; // it is elsewhere now
+      const its = state.committed && widget === id && trait === "told" && known !== undefined;
+      await manager.set(widget, { [trait]: its ? card.told[known] : number });
     }
-    if (card.then) (await manager.get_model(card.then)).set("display", state.committed ? null : "none");
   };
 
-  // At the start no card is committed.
-  for (const [id, card] of Object.entries(told.cards)) {
-    Object.assign(told.widgets[id], card.hidden);
-    if (card.then) (await manager.get_model(card.then)).set("display", "none");
-  }
+  // At the start no card is committed; what was done last is taken back first.
+  for (const card of Object.values(told.cards).toReversed())
+    for (const [widget, trait, number] of card.hidden) told.widgets[widget][trait] = number;
+  const spaces = [];
   for (const space of told.spaces) {
     const outlets = [];
     for (const root of space.roots) {
@@ -340,6 +347,7 @@ async function start() {
       }
     }
     const one = new Space(manager, space, outlets);
+    spaces.push(one);
     const free = new Set(space.free.map((place) => place.join(" ")));
     for (const control of one.controls.filter(({ id, trait }) => !free.has(`${id} ${trait}`)))
       byControl.set(`${control.id} ${control.trait}`, { space: one, control });
@@ -351,13 +359,22 @@ async function start() {
   manager.dress = (model, view) => {
     const typed = ["TextModel", "TextareaModel"].includes(model.name);
     const hidden = model.get("disabled") || model.get("layout")?.get("display") === "none";
-    if (!typed && !(model.name === "ButtonModel" && !hidden && !pressed.has(model.model_id))) return;
-    for (const input of view.el.querySelectorAll("input, textarea")) input.disabled = true;
-    if (view.el.tagName === "BUTTON") view.el.disabled = true;
+    const button = model.name === "ButtonModel" && !hidden && !pressed.has(model.model_id);
+    const card = told.cards[model.model_id]?.told === null;
+    if (!typed && !button && !card) return;
+    const disable = () => {
+      for (const one of [view.el, ...view.el.querySelectorAll("input, textarea, button")]) one.disabled = true;
+    };
+    disable();
+    if (card) new MutationObserver(disable).observe(view.el, { childList: true, subtree: true }); // it draws later
     view.el.title = "This needs a kernel; the note at the top says how to get one.";
+    if (typed && model.get("layout")?.get("display") === "none") return;
     const note = Object.assign(document.createElement("a"), { className: "needs-kernel", href: "#kernel" });
     note.textContent = typed ? "another text needs a kernel" : "needs a kernel";
-    requestAnimationFrame(() => view.el.after(note));
+    requestAnimationFrame(() => {
+      const said = [...(view.el.closest("[data-widget]")?.querySelectorAll(".needs-kernel") ?? [])];
+      if (!typed || !said.some((one) => one.textContent === note.textContent)) view.el.after(note); // once in a table
+    });
   };
   window.replay = { manager, told, spaces: byControl, settled: () => queue };
 
@@ -382,18 +399,24 @@ async function start() {
   document.body.dataset.ready = "";
 }
 
-/** Light or dark as the reader's system is, and as the reader wants. */
+/** Light or dark as the reader's system is, and as the reader wants; light on paper. */
 function themes() {
   const button = Object.assign(document.createElement("button"), { className: "switch-theme", type: "button" });
-  const name = () => (button.textContent = document.body.dataset.jpThemeLight === "true" ? "dark" : "light");
-  button.addEventListener("click", () => {
-    const light = document.body.dataset.jpThemeLight !== "true";
+  const isLight = () => document.body.dataset.jpThemeLight === "true";
+  const set = (light) => {
     document.documentElement.dataset.theme = light ? "light" : "dark";
     document.body.dataset.jpThemeLight = light;
-    name();
-  });
-  name();
+    button.textContent = light ? "dark" : "light";
+  };
+  button.addEventListener("click", () => set(!isLight()));
+  set(isLight());
   document.body.prepend(button);
+  let before = true;
+  addEventListener("beforeprint", () => {
+    before = isLight();
+    set(true);
+  });
+  addEventListener("afterprint", () => set(before));
 }
 
 start();

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from browser.page_and_kernel import compare, settle, show_all
 from playwright.sync_api import expect
 from test_page import notebook, rehearsed  # noqa: F401 (fixtures)
 
@@ -12,7 +13,8 @@ from llmviz import page
 from llmviz.views import Prompt
 from llmviz.views.sampling import TemperatureExplorer
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "06_sampling.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOK = NOTEBOOKS / "06_sampling.ipynb"
 
 
 @pytest.fixture(scope="session")
@@ -51,17 +53,6 @@ def opened(browser, tmp_path):
     assert wrong == []
 
 
-def settle(one) -> None:
-    """All moves are answered, and drawn."""
-    one.evaluate("replay.settled().then(() => new Promise(requestAnimationFrame))")
-
-
-def show_all(one) -> None:
-    for button in one.get_by_role("button", name="Show me").all()[::-1]:
-        button.click()
-    settle(one)
-
-
 # ---- the small notebook --------------------------------------------------------------------------------------
 
 
@@ -97,7 +88,8 @@ def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(open
     settle(one)
     expect(count).to_have_text("2")
     expect(one.get_by_role("button", name="wrong")).to_be_disabled()
-    assert one.locator(".needs-kernel").all_inner_texts() == ["needs a kernel", "another text needs a kernel"]
+    box = one.locator(".widget", has=one.get_by_role("button", name="wrong"))
+    assert box.locator(".needs-kernel").all_inner_texts() == ["needs a kernel", "another text needs a kernel"]
     one.get_by_role("button", name="never").click()  # it was tried, and never ended
     settle(one)
     expect(one.locator(".told", has_text="not computed")).to_be_visible()
@@ -106,7 +98,7 @@ def test_buttons_that_were_rehearsed_work_and_the_others_say_what_they_need(open
 
 def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa: F811
     one = opened(rehearsed)
-    card = one.locator("figure.lv-predict")
+    card = one.locator("figure.lv-predict").first
     picture = one.locator(".widget-label", has_text="six sevens")
     expect(picture).to_be_hidden()
     expect(card).not_to_contain_text("It is 42")
@@ -121,6 +113,23 @@ def test_a_guess_reveals_the_answer_and_the_picture(opened, rehearsed):  # noqa:
     expect(card).to_contain_text("It is 42.")
 
 
+def test_a_card_shows_what_its_experiment_gave_or_says_that_it_needs_a_kernel(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed)
+    quick, long = one.locator("figure.lv-predict", has_text="How far").all()
+    counted = one.get_by_text("counted", exact=True)
+    expect(counted).to_have_count(0)
+    quick.locator("input.lv-number").fill("7")
+    quick.get_by_role("button", name="Commit").click()
+    expect(quick).to_contain_text("You said 7. It is 7: spot on.")
+    expect(counted).to_be_visible()
+    quick.get_by_role("button", name="Guess again").click()
+    expect(counted).to_have_count(0)
+    expect(long.get_by_role("button", name="Commit")).to_be_disabled()
+    expect(one.locator(".widget", has=long).locator(".needs-kernel")).to_have_count(
+        3
+    )  # and both "count" buttons
+
+
 def test_a_fold_opens_and_print_shows_the_core(opened, rehearsed):  # noqa: F811
     one = opened(rehearsed)
     inside = one.get_by_text("in the fold")
@@ -131,6 +140,17 @@ def test_a_fold_opens_and_print_shows_the_core(opened, rehearsed):  # noqa: F811
     expect(inside).to_be_hidden()
     expect(one.locator(".note")).to_be_hidden()
     expect(one.get_by_role("heading", name="The end")).to_be_visible()
+
+
+def test_paper_is_light(opened, rehearsed):  # noqa: F811
+    one = opened(rehearsed, scheme="dark")
+    figure = one.locator("figure.llmviz").first
+    expect(figure).to_have_attribute("data-lv-theme", "dark")
+    one.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(figure).to_have_attribute("data-lv-theme", "light")
+    assert one.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+    one.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(figure).to_have_attribute("data-lv-theme", "dark")
 
 
 # ---- notebook 6 ----------------------------------------------------------------------------------------------
@@ -169,7 +189,7 @@ def test_every_state_that_was_computed_can_be_reached_and_left(opened, sampling)
                 await reset(space);
                 for (const [v, value] of control.values.entries()) {
                     const state = space.told.reach[`${control.index}=${v}`];
-                    if (state === undefined || control.kind === "event") continue;
+                    if (state === undefined || space.told.alone.includes(control.index)) continue;
                     await space.move(control, value);
                     if (space.at !== state) wrong.push([control.trait, value, space.at, state]);
                     const now = await seen(control);
@@ -192,7 +212,7 @@ def test_two_controls_that_were_not_computed_together_are_not_shown_together(ope
     result = one.evaluate(
         """async () => {
             for (const { space } of replay.spaces.values()) {
-                const alone = space.controls.filter((c) => c.kind !== "probe" && c.kind !== "event");
+                const alone = space.controls.filter((c) => c.kind !== "probe" && !space.told.alone.includes(c.index));
                 for (const a of alone) for (const b of alone) {
                     const [v, w] = [a, b].map((c) => c.values.findIndex((_, i) => space.told.reach[`${c.index}=${i}`]));
                     const [low, high] = a.index < b.index ? [[a, v], [b, w]] : [[b, w], [a, v]];
@@ -210,6 +230,17 @@ def test_two_controls_that_were_not_computed_together_are_not_shown_together(ope
     assert result is not None
     assert result["at"] == result["alone"]
     assert "back at its start" in result["told"]
+
+
+def test_each_control_shows_what_a_kernel_shows(opened, sampling):
+    assert compare(opened(sampling), sampling, NOTEBOOK, most=4) > 50
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-6]*.ipynb")))
+def test_each_control_of_each_page_shows_what_a_kernel_shows(opened, model, name):
+    (built,) = page.build_all([NOTEBOOKS / name], 40, 1, lambda _: None)
+    assert compare(opened(built), built, NOTEBOOKS / name, most=12) > 20
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -27,6 +27,7 @@ class ClaimsOfTheSeries(Experiment):
 
     def __init__(self, model: Model, said: Sequence[Saying] = SAYINGS):
         super().__init__(f"Try all {len(said)}")
+        self.buttons[0].needs_kernel = True  # minutes
         self.model, self.said = model, said
         self.numbers: dict[str, dict[str, sayings.Row]] = {}
         self.table = Claims(self._rows())

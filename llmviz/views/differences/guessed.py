@@ -28,6 +28,7 @@ class Guessed(Experiment):
     def __init__(self, card: Question, name: str):
         super().__init__(name)
         self.card, self._known = card, False
+        self.buttons[0].needs_kernel = True  # on a page the card shows what came out when the page was built
         self.buttons[0].on_click(self._pressed)
         card.observe(self._committed, "committed")
 

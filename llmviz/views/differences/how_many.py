@@ -39,6 +39,7 @@ class HowMany(Guessed):
             explain=explain,
         )
         super().__init__(card, "Train with 1, 2, 4 and 8 examples")
+        card.needs_kernel = True  # minutes
         self.plot = LinePlot(
             names=["answers with a word of the list", "answers that name what they are asked about"],
             x_axis="examples",

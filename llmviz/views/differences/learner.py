@@ -155,6 +155,7 @@ class Learner(Explorer):
         self.seed = seed_box(0)
         self.train, self.end = button("train", look="primary"), button("stop")
         self.end.disabled = True
+        self.train.needs_kernel = True
         self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
         self.told = Told()
         self.curves = LinePlot(
@@ -223,6 +224,11 @@ class Learner(Explorer):
             self.told.say("Learning the pieces …", source.told)
         self._name_buttons("pause")
         self._work.start(self._steps(self._training))
+
+    def before_a_page(self) -> None:
+        """A page without a kernel shows a training that was done when it was built."""
+        self.go_on()
+        self.told.say("This training was done when the page was built.", *self.told.sentences)
 
     @one_at_a_time
     def pause(self) -> None:

@@ -98,6 +98,7 @@ class Rounding(Experiment):
             waiting="",
         )
         [go] = self.buttons
+        go.needs_kernel = True  # on a page the card shows what came out when the page was built
         go.on_click(lambda button: self.start(self._answered(), button))
         self.table.observe(self._again, "value")
         self.children = (

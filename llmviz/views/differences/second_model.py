@@ -31,6 +31,7 @@ class SecondModel(Explorer):
             layout={"width": "min(640px, 98%)"},
         )
         self.read, self.told = button("Read its sizes", look="primary"), Told()
+        self.read.needs_kernel = True
         self.read.on_click(self._read)
         super().__init__([row(self.path, self.read), self.told])
 

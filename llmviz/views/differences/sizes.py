@@ -89,6 +89,7 @@ class Sizes(Guessed):
         n, each = len(self._configs), f"{steps:,} steps" if steps else f"{seconds:g} seconds"
         card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
         super().__init__(card, f"Train {n} models, {each} each")
+        card.needs_kernel = True  # a minute, or by the clock of the reader's own machine
         self.bars = LinePlot(
             labels=[*self._configs],
             names=["held-out text"],

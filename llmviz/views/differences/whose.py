@@ -81,6 +81,10 @@ class WhichIsWhose(Explorer):
         )
         self.card.layout.display = ""
 
+    def before_a_page(self) -> None:
+        """Both have been trained by then."""
+        self.write()
+
     @one_at_a_time
     def _reveal(self, _change=None) -> None:
         self.read.layout.display = "" if self.card.committed else "none"
