@@ -192,7 +192,7 @@ def same(ours: object, theirs: object) -> bool:
         return len(ours) == len(theirs) and all(map(same, ours, theirs))
     if isinstance(ours, dict) and isinstance(theirs, dict) and "$bytes" in {*ours} & {*theirs}:
         arrays = [np.frombuffer(base64.b64decode(one["$bytes"]), np.float32) for one in (ours, theirs)]
-        return len(arrays[0]) == len(arrays[1]) and np.allclose(*arrays, rtol=1e-4, atol=1e-6, equal_nan=True)
+        return len(arrays[0]) == len(arrays[1]) and np.allclose(*arrays, rtol=1e-3, atol=1e-5, equal_nan=True)
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(same(ours[key], theirs[key]) for key in ours)
     return ours == theirs
@@ -230,8 +230,9 @@ def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
         )
         assert len(shown) == len(kernel.ids)
         paths = paths_of(built.told, shown)
-        show_all(one)
-        kernel.go([[paths[card], "committed", True] for card in built.told["cards"]])
+        guesses = [[paths[card], "committed", True] for card in built.told["cards"]]  # those in folds, too
+        one.evaluate("(moves) => go(moves)", guesses)
+        kernel.go(guesses)
         assert not (found := differences(one.evaluate("seen()"), kernel.seen())), found
         tried = moves_of(built.told, paths, most)
         for there, back in tried:
