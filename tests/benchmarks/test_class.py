@@ -19,6 +19,11 @@ import pytest
 from browser.lab import at_home, free_port
 from visitor import Served, Visitor, a_class
 
+# Tornado's client complains of its own connections that were cut.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*WebSocketClientConnection:pytest.PytestUnraisableExceptionWarning"
+)
+
 VISITORS = int(os.environ.get("CLASS_VISITORS", 30))
 SECONDS = int(os.environ.get("CLASS_SECONDS", 120))
 ARRIVE = SECONDS / 2  # seconds within which all come
