@@ -246,8 +246,12 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
         raise CannotStart(f"there is no notebook in {source}")
     if not source.is_dir() and not (source.is_file() and source.suffix == ".ipynb"):
         raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
-    from llmviz import classroom
+    from llmviz import classroom, load
 
+    try:
+        load()  # on the disk before thirty kernels ask for it at once
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CannotStart(f"the model cannot be had: {error}") from None
     try:
         classroom.serve(
             notebooks,
