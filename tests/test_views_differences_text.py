@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import itertools
 import re
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_counting_pairs():
     bits = counting_pairs(model, learned, held_out)
     tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
     assert len(bits) == len(b) - 1
-    followers = [after for before, after in zip(tokens, tokens[1:]) if before == b[0]]
+    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
     single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
     expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
     assert bits[0] == pytest.approx(-np.log2(expected))
@@ -478,7 +479,11 @@ def test_what_each_part_brings():
 
 def test_a_text_too_short_for_passages(tiny_model):
     made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(200)), steps=1)
-    view, map_, parts = pictures.HeadsGrowing(made, tiny_model), pictures.PiecesMap(made), pictures.PartsOff(made)
+    view, map_, parts = (
+        pictures.HeadsGrowing(made, tiny_model),
+        pictures.PiecesMap(made),
+        pictures.PartsOff(made),
+    )
     made.train.click()
     assert len(made.kept) == 2
     assert view.told.sentences
