@@ -288,8 +288,8 @@ class HeadsGrowing(Explorer):
         for one in passages(self.chat, self.learner.held_out, N_OF_CHAT):
             yield 0.05
             found.append(habits(self.chat, [one])[INDUCTION])
-        chat = np.nanmean(found, axis=0).max()
-        noise, now = self.habits[[0, -1], INDUCTION].max(axis=(1, 2))
+        chat = float(np.nanmean(found, axis=0).max())
+        noise, now = self.habits[[0, -1], INDUCTION].max(axis=(1, 2)).tolist()
         yes = "One has grown" if has_grown(now, noise, chat) else "None has grown"
         self.verdict.say(
             f"An induction head? {yes}: the best head has {percent(now)} here, {percent(noise)} in noise, and "
