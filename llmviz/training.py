@@ -333,9 +333,10 @@ def pretrain(
     """Train a model of these sizes from noise on a text: its own tokens first (BPE), then 1,024 of them a step.
 
     Ends after `steps`, or after `seconds` of work where no steps are given; the same seed and steps give the same
-    model. config.n_vocab is taken from the vocabulary. The last tenth of the text is held out. Yields a `Progress`
-    before the first step and after each; stop by taking no more. ValueError for a text that is too short and for sizes
-    that don't fit together; FloatingPointError where the loss runs away.
+    model. config.n_vocab is taken from the vocabulary. The last tenth of the text is held out of the training;
+    the vocabulary is learned from the whole. Yields a `Progress` before the first step and after each; stop by taking
+    no more. ValueError for a text that is too short and for sizes that don't fit together; FloatingPointError where
+    the loss runs away.
     """
     if not isinstance(text, str):
         raise TypeError(f"training reads a text; got {type(text).__name__}")

@@ -2,15 +2,19 @@
 
 import asyncio
 import functools
+import itertools
+import re
 
 import numpy as np
 import pytest
 
-from llmviz import ops, training
+from llmviz import experiments, ops, training
+from llmviz.edits import Edits
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import opened, whose
-from llmviz.views.differences.learner import OWN, Learner, longest_copy, read
+from llmviz.views.differences.baselines import counting_pairs, longest_copy, repeated, split_by_repeats
+from llmviz.views.differences.learner import OWN, Learner, read
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
@@ -89,6 +93,47 @@ def test_longest_copy():
     assert longest_copy("", "abc") == ""
 
 
+# --- what learning is held against ---
+
+
+def test_counting_pairs():
+    """In a text of one word again and again the next piece is known; new pieces are a surprise."""
+    model = trained(TEXT).kept[0].model
+    learned, held_out = TEXT, "The cat sees the owl"
+    bits = counting_pairs(model, learned, held_out)
+    tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
+    assert len(bits) == len(b) - 1
+    followers = [after for before, after in itertools.pairwise(tokens) if before == b[0]]
+    single = (tokens.count(b[1]) + 1) / (len(tokens) + model.config.n_vocab)
+    expected = (followers.count(b[1]) + 10 * single) / (len(followers) + 10)
+    assert bits[0] == pytest.approx(-np.log2(expected))
+    assert counting_pairs(model, learned, "zzzzz").min() > bits.mean()
+
+
+def test_repeated_letters():
+    marked = repeated("xx abcdef yy abc", "zz abcdef zz", n=6)
+    assert "".join(np.where(marked, "#", ".")) == "..########......"
+    assert not repeated("abc", "abcabc", n=6).any()
+
+
+@pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
+def test_split_by_repeats(learned):
+    """In bytes: where letters are cut into pieces, too."""
+    model = trained(TEXT).model
+    text = "🙂 Grüße! " * 3 + DOG + learned[:60]
+    share, bits = split_by_repeats(model, learned, text)
+    assert bits.shape == (2, 2)
+    assert 0 < share < 1
+    again, bits = split_by_repeats(model, text, text)
+    assert again == 1
+    assert np.isnan(bits[:, 1]).all()
+    n = model.config.n_ctx
+    short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
+    assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
+        experiments.surprisal(model.trace(short)).mean()
+    )
+
+
 # --- training ---
 
 
@@ -106,8 +151,25 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     copied = longest_copy(
         made.model.tokenizer.decode(learners.write(made.model, "\n", n=100))[1:], made.learned
     )
-    assert f"what it learned from has {len(copied)};" in repr(made.told)
-    assert f"“{' '.join(copied.split())}”" in repr(made.told)
+    assert f"what it learned from has {len(copied)};" in repr(made.result)
+    assert f"“{' '.join(copied.split())}”" in repr(made.result)
+    baseline = counting_pairs(made.model, made.learned, made.held_out).mean()
+    assert bits[2] == pytest.approx(baseline)
+    assert f"leaves {baseline:.2f} bits" in repr(made.result)
+
+
+def test_the_control_is_drawn_beside():
+    control = own(TEXT, steps=40)
+    made = own(TEXT, letters=2_000, steps=20, control=control)
+    made.train.click()
+    assert np.isnan(made.curves.values[3]).all()
+    assert "train it, too" in made.result.sentences[0]
+    control.train.click()
+    assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
+    assert f"The first model at that step: {control.curves.values[0, 1]:.2f} and" in made.result.sentences[0]
+    control.seed.value = 1
+    control.train.click()  # another training of the control
+    assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
 
 
 def test_another_start_writes_all_sentences_again():
@@ -272,14 +334,22 @@ def test_a_gradient_is_a_slope(noise):
 def test_all_numbers_together(noise):
     one = pictures.OneNumber(noise[1], "The dog sees")
     every = pictures.AllNumbers(one)
+    assert every.curves.values is None  # nothing before a guess
+    assert every.shown.layout.display == "none"
+    every.card.change(guess=2, committed=True)
     along, blind = every.curves.values
     assert along.min() < along[0] - 0.5
     assert np.abs(blind - blind[0])[:4].max() < 0.1
+    assert every.card.answer == pytest.approx(along[0] - along[3])
     one.text.value = "x"
     assert "needs two tokens" in repr(one.told)
-    assert every.curves.values is None
+    assert (every.card.layout.display, every.shown.layout.display) == ("none", "none")
     one.text.value = "مرحبا 🙂" * 50
-    assert every.curves.values is not None
+    along, _ = every.curves.values
+    assert "مرحبا" in every.card.question
+    assert every.card.answer == pytest.approx(along[0] - along[3])
+    every.card.ask_again()
+    assert every.shown.layout.display == "none"
 
 
 # --- whose ---
@@ -329,6 +399,15 @@ def test_a_tie_goes_to_nobody():
     assert whose.led(-0.1) == "Its writer is more surprised, by 0.10."
 
 
+def test_a_half_trained_model_is_said():
+    half = own(TEXT, steps=1)
+    half.train.click()
+    half.finished, half.steps = False, 400
+    view = pictures.WhichIsWhose(trained(TEXT), half)
+    view.go.click()
+    assert repr(view.told) == "Model B has had 1 of its 400 steps."
+
+
 def test_nothing_to_compare_is_said():
     view = pictures.WhichIsWhose(trained(TEXT), own(""))
     view.go.click()
@@ -367,25 +446,61 @@ def test_the_map_follows_the_training():
     assert f") {view.share():.0f}" in repr(view.told).replace("\u202f", " ")
 
 
-def test_the_heads_habits_over_the_steps():
+def test_the_heads_habits_over_the_steps(tiny_model):
     made = trained(TEXT)
-    view = pictures.HeadsGrowing(made)
-    assert view.habits.shape == (4, 4, 2, 4)
-    assert view.curves.values.shape == (4, 4)
+    view = pictures.HeadsGrowing(made, tiny_model)
+    assert view.habits.shape == (4, 6, 2, 4)
+    assert view.curves.values.shape == (6, 4)
     assert view.curves.labels == ["0", "10", "20", "22"]
     n = 2 * opened.N_PASSAGE
-    even = np.mean([1 / (i + 1) for i in range(1, n)])  # noise looks everywhere alike
-    assert view.curves.values[0, 0] == pytest.approx(even, rel=0.05)
+    for row, back in enumerate((0, 1, 2)):
+        even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
+        assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
     assert view.grown() == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
+    assert re.match("An induction head\\? (One|None) has grown: .* in the chat model", repr(view.verdict))
 
 
-def test_a_text_too_short_for_passages():
+def test_a_habit_has_grown_when_it_is_nearer_to_the_chat_model():
+    assert opened.has_grown(0.4, noise=0.04, chat=0.7)
+    assert not opened.has_grown(0.3, noise=0.04, chat=0.7)
+
+
+def test_no_verdict_before_the_end(tiny_model):
+    view = pictures.HeadsGrowing(own(TEXT), tiny_model)
+    assert not view.verdict.sentences
+
+
+def test_what_each_part_brings():
+    made = trained(TEXT)
+    view = pictures.PartsOff(made)
+    assert view.costs.shape == (4, 4)
+    np.testing.assert_allclose(view.curves.values, view.costs.T)
+    assert view.most() == int(view.costs[-1].argmax())
+    texts = opened.windows(made.model, made.held_out)
+    plain, nothing, _ = opened.parts_off(made.model, texts)
+
+    def surprise(edits):
+        return np.mean([experiments.surprisal(made.model.trace(one, edits)) for one in texts[1::2]])
+
+    assert plain == pytest.approx(surprise(Edits()))
+    assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
+    same = [texts[0]] * 2  # its mean over one token is what it adds there
+    _, _, usual = opened.parts_off(made.model, [[one[0]] * 2 for one in same])
+    assert np.abs(usual).max() < 0.1
+
+
+def test_a_text_too_short_for_passages(tiny_model):
     made = own(" ".join(f"{i * i * 7919 % 977}" for i in range(200)), steps=1)
-    view, map_ = pictures.HeadsGrowing(made), pictures.PiecesMap(made)
+    view, map_, parts = (
+        pictures.HeadsGrowing(made, tiny_model),
+        pictures.PiecesMap(made),
+        pictures.PartsOff(made),
+    )
     made.train.click()
     assert len(made.kept) == 2
     assert view.told.sentences
     assert map_.told.sentences
+    assert parts.told.sentences
 
 
 def test_untrained_knows_nothing():

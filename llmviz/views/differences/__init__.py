@@ -8,7 +8,7 @@ from llmviz.views.differences.learner import SMALL, Learner, untrained
 from llmviz.views.differences.lessons import n_trained
 from llmviz.views.differences.one_fact import OneFact
 from llmviz.views.differences.one_step import AllNumbers, Numbers, OneNumber
-from llmviz.views.differences.opened import HABITS, HeadsGrowing, PiecesMap
+from llmviz.views.differences.opened import HABITS, PARTS, HeadsGrowing, PartsOff, PiecesMap
 from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published, parts
 from llmviz.views.differences.rounding import STORY, Rounding
 from llmviz.views.differences.second_model import SecondModel
@@ -18,6 +18,7 @@ from llmviz.views.differences.whose import WhichIsWhose
 __all__ = [
     "HABITS",
     "KNOBS",
+    "PARTS",
     "PUBLISHED",
     "SIZES",
     "SMALL",
@@ -38,6 +39,7 @@ __all__ = [
     "OneFact",
     "OneNumber",
     "Parameters",
+    "PartsOff",
     "PiecesMap",
     "Published",
     "Rounding",

@@ -52,7 +52,7 @@ def left_to_learn(learner: Learner) -> float:
 
 def apart(learner: Learner) -> int:
     """What the held-out text's curve did: 0 fell as low as the other, 1 stayed above it, 2 rose from its lowest."""
-    trained, held_out = learner.curves.values
+    trained, held_out = learner.curves.values[:2]
     if held_out[-1] > held_out.min() + 0.2:
         return 2
     return int(held_out[-1] > trained[-1] + 1)

@@ -19,11 +19,12 @@ from llmviz import texts, training
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.training import Progress
+from llmviz.views.differences.baselines import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.views.differences.guessed import only_training
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, choice, row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.pieces import clean, legible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.weights import Config
@@ -106,15 +107,6 @@ def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[i
     return [*tokens, *(step.token for step in model.generate(tokens, n, LOUD, seed=seed))]
 
 
-def longest_copy(written: str, text: str) -> str:
-    """The longest stretch of `written` that stands in `text` just so."""
-    best = ""
-    for i in range(len(written)):
-        while i + len(best) < len(written) and written[i : i + len(best) + 1] in text:
-            best = written[i : i + len(best) + 1]
-    return best
-
-
 def _pretrain(text: str, steps: int, seed: int) -> Iterator[Progress]:
     """From noise; the pieces are learned when the first of it is taken."""
     yield from training.pretrain(text, SMALL, steps=steps, seed=seed)
@@ -124,7 +116,8 @@ class Learner(Explorer):
     """Train a small model on a text: `train`, `pause`, `go on`, `stop`.
 
     `kept` are the `Progress` snapshots so far: of some steps (more of them early), and the last. Whatever opens the
-    model follows that trait. letters: learn from the start of the text only.
+    model follows that trait. letters: learn from the start of the text only. control: another learner, whose curve is
+    drawn beside.
     """
 
     kept = traitlets.Tuple()
@@ -137,8 +130,10 @@ class Learner(Explorer):
         start: str = "Once upon a time",
         letters: int | None = None,
         steps: int = STEPS,
+        control: Learner | None = None,
     ):
         self.letters, self.steps, self._training, self._name = letters, steps, None, text
+        self.control, self._points, self._counted = control, [], math.nan
         self.source, self.learned = Read(""), ""  # `learned`: the part that is not held out
         self.text = choice([*texts.NAMES, OWN], text, "Text to learn from", "min(380px, 98%)")
         self.own = ipywidgets.Textarea(
@@ -159,7 +154,7 @@ class Learner(Explorer):
         self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
         self.told = Told()
         self.curves = LinePlot(
-            names=["training text", "held-out text"],
+            names=["training text", "held-out text", "counting pairs"],
             x_axis="step",
             y_axis="bits a token",
             unit="bits",
@@ -168,7 +163,10 @@ class Learner(Explorer):
             caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
             waiting="press “train”",
         )
+        if control is not None:
+            self.curves.names = [*self.curves.names, "the first model: held-out text"]
         self.sentence = TokenStrip([], stage="training", caption="What it writes now")
+        self.result = Told()
         self.history = Told()
         super().__init__(
             [
@@ -178,6 +176,7 @@ class Learner(Explorer):
                 self.told,
                 self.sentence,
                 self.curves,
+                self.result,
                 self.history,
             ]
         )
@@ -188,6 +187,8 @@ class Learner(Explorer):
         self.text.observe(self._own_text, "value")
         self.start.observe(self._other_start, "value")
         self._own_text()
+        if control is not None:
+            self.watch(control, self._other_kept, "kept")
 
     @property
     def model(self) -> Model | None:
@@ -258,8 +259,14 @@ class Learner(Explorer):
         """The text serves: only now the model before makes room."""
         self._name, self.source = self._coming
         self._points, self._losses, self._lines = [], [], {}
+        self.result.say()
         self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
         self.kept, self.finished = (), False
+
+    @property
+    def held_out(self) -> str:
+        """The part of the text that it is measured on and never learns from."""
+        return self.source.text[len(self.learned) :]
 
     def _steps(self, steps: Iterator[Progress]) -> Steps:
         latest, shown, done = None, 0.0, False
@@ -268,6 +275,7 @@ class Learner(Explorer):
             for latest in steps:
                 if latest.step == 0:
                     self._begin()
+                    self._counted = float(counting_pairs(latest.model, self.learned, self.held_out).mean())
                 self._note(latest)
                 if time.perf_counter() - shown > 0.5:
                     self._show(latest)
@@ -281,9 +289,8 @@ class Learner(Explorer):
         finally:
             if latest is not None:  # paused, stopped or done: a model to look at
                 self._keep(latest)
-                self._show(
-                    latest, "" if done else "Paused." if self._training else "Stopped.", *self._copied()
-                )
+                self._show(latest, "" if done else "Paused." if self._training else "Stopped.")
+                self.result.say(*self._compared(), *self._repeats(), *self._copied())
                 self.finished = done
             self._name_buttons("go on" if self._training else "train")
 
@@ -293,10 +300,25 @@ class Learner(Explorer):
         self._losses.append(now.loss)
         if now.step % training.MEASURE_EVERY == 0:
             self._points.append((now.step, np.mean(self._losses[-5:]) * BITS, now.held_out * BITS))
-            x, *values = np.array(self._points).T
-            self.curves.change(x=x, values=np.stack(values))
+            self._draw_curves()
         if now.step in KEPT:
             self._keep(now)
+
+    def _draw_curves(self) -> None:
+        x, *values = np.array(self._points).T
+        values.append(np.full(len(x), self._counted))
+        if self.control is not None:
+            other = {step: held_out for step, _, held_out in self.control._points}
+            values.append(np.array([other.get(step, math.nan) for step in x]))
+        self.curves.change(x=x, values=np.stack(values))
+
+    @one_at_a_time
+    def _other_kept(self, _change=None) -> None:
+        """The control has gone on."""
+        if self._points:
+            self._draw_curves()
+            if not self._work.busy:
+                self.result.say(*self._compared(), *self.result.sentences[1:])
 
     def _keep(self, now: Progress) -> None:
         """Beside those of the steps in KEPT only the last one stays."""
@@ -331,16 +353,53 @@ class Learner(Explorer):
                 self._lines[one.step] = " ".join(legible(clean(written)).split())
         self.history.say(*(f"step {one.step}: {self._lines[one.step]}" for one in self.kept))
 
+    def _compared(self) -> list[str]:
+        """Both losses at the end, and the control's at the same step."""
+        step, learned, held_out = self._points[-1]
+        if self.control is None:
+            return [
+                f"Counting pairs of pieces leaves {self._counted:.2f} bits of the held-out text; the model, after step "
+                f"{step}, {held_out:.2f}. The training text: {learned:.2f}."
+            ]
+        said = f"Step {step}: {learned:.2f} bits a token of the training text, {held_out:.2f} of the held-out text."
+        others = [point for point in self.control._points if point[0] == step]
+        if not others:
+            return [f"{said} The control comes with the first model: train it, too."]
+        own, other = (one.tokens_a_byte() for one in (self, self.control))
+        return [
+            f"{said} The first model at that step: {others[0][1]:.2f} and {others[0][2]:.2f}. (Its pieces are not "
+            f"quite the same; of a byte of held-out text: {own * held_out:.2f} bits here, {other * others[0][2]:.2f} "
+            "there.)"
+        ]
+
+    def tokens_a_byte(self) -> float:
+        """How many tokens the model makes of a byte of the held-out text."""
+        return len(self.model.tokenizer.encode(self.held_out)) / len(self.held_out.encode())
+
+    def _repeats(self) -> list[str]:
+        """How much of the held-out text is a repetition, and what that does to the surprise."""
+        share, bits = split_by_repeats(self.model, self.learned, self.held_out)
+        if not 0 < share < 1:
+            return [
+                f"Of the held-out text {'all' if share else 'nothing'} stands in the training text just so."
+            ]
+        (here, elsewhere), (counted_here, counted_elsewhere) = bits
+        return [
+            f"The text repeats itself: {percent(share)} of the held-out pieces stand inside stretches of {REPEATED} "
+            f"letters or more that the training text has word for word. Surprise there {here:.2f} bits (counting "
+            f"pairs: {counted_here:.2f}), at the others {elsewhere:.2f} ({counted_elsewhere:.2f})."
+        ]
+
     def _copied(self) -> list[str]:
         """What of its writing stands in what it learned from, beside stretches as long of the text that is held out."""
-        model, held_out = self.model, self.source.text[len(self.learned) :]
+        model, held_out = self.model, self.held_out
         written = model.tokenizer.decode(write(model, "\n", n=100))[1:]
         longest = longest_copy(written, self.learned)
         starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
         control = sorted(len(longest_copy(held_out[i : i + len(written)], self.learned)) for i in starts)
         return [
-            f"From an empty line it wrote {len(written)} letters. The longest stretch that stands just so in what it "
-            f"learned from has {len(longest)}; of {N_STRETCHES} held-out stretches as long, {control[0]} to "
-            f"{control[-1]}.",
-            f"The stretch: “{' '.join(legible(clean(longest)).split())}”",
+            f"Does it copy? Another text, which it wrote from an empty line, has {len(written)} letters. The longest "
+            f"stretch of it that stands just so in what it learned from has {len(longest)}; of {N_STRETCHES} held-out "
+            f"stretches as long, {control[0]} to {control[-1]}.",
+            f"That stretch: “{' '.join(legible(clean(longest)).split())}”",
         ]

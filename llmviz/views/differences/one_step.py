@@ -11,6 +11,8 @@ from llmviz.model import Model
 from llmviz.views.kit.controls import Told, button, row
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.predict import Question
 from llmviz.weights import from_flat, stored
 
 NUDGE = 0.01
@@ -156,7 +158,10 @@ class OneNumber(Explorer):
 
 
 class AllNumbers(Explorer):
-    """The surprise while all numbers move at once: against their gradients, and as far in blindly drawn directions."""
+    """The surprise while all numbers move at once: against their gradients, and as far in blindly drawn directions.
+
+    It asks first, about the text that stands in `one`, and asks anew where that changes.
+    """
 
     def __init__(self, one: OneNumber):
         self.told = Told()
@@ -168,17 +173,33 @@ class AllNumbers(Explorer):
             stage="training",
             caption="Surprise at the text while all numbers are moved at once",
         )
-        super().__init__([self.curves, self.told])
+        self.card = Question("", answer=None, unit="bits a token", low=0, high=20, stage="training")
+        self.shown = ipywidgets.VBox([self.curves, self.told])
+        super().__init__([self.card, self.shown])
         self.one = one
-        self.watch(one, self._draw, "numbers")
+        self.card.observe(self._draw, "committed")
+        self.watch(one, self._ask, "numbers")
+        self._ask()
+
+    @one_at_a_time
+    def _ask(self, _change=None) -> None:
+        numbers = self.one.numbers
+        self.card.layout.display = "none" if numbers is None else ""
+        if numbers is not None:
+            self.card.ask(
+                f"The text is “{clean(self.one.text.value)}”. Now all numbers move at once, each a tiny bit against "
+                "its gradient: a step of length 1. By how many bits a token does the surprise at this text fall?",
+                answer=lambda: numbers.moved(-numbers.gradient, 0) - numbers.moved(-numbers.gradient, 1),
+                explain="The gradient is a slope at one point and says nothing of what lies far away: see where the "
+                "line turns up again.",
+            )
         self._draw()
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:
         numbers = self.one.numbers
-        if numbers is None:
-            self.curves.change(values=None)
-            self.told.say()
+        self.shown.layout.display = "" if self.card.committed and numbers is not None else "none"
+        if self.shown.layout.display == "none":
             return
         along = [numbers.moved(-numbers.gradient, length) for length in LENGTHS]
         blind = [
@@ -188,9 +209,9 @@ class AllNumbers(Explorer):
         self.curves.change(x=LENGTHS, values=np.array([along, blind]))
         at = LENGTHS.index(1)
         self.told.say(
-            f"A step of length 1 (each of the {len(numbers.flat):,} numbers moves by "
-            f"{1 / np.sqrt(len(numbers.flat)):.3f}, as a root mean square): against the gradient surprise goes from "
-            f"{along[0]:.2f} to {along[at]:.2f} bits, blindly to {blind[at]:.2f}.",
+            f"A step of length 1, as the length of a vector: had each of the {len(numbers.flat):,} numbers moved "
+            f"alike, by {1 / np.sqrt(len(numbers.flat)):.3f}. Against the gradient surprise goes from {along[0]:.2f} "
+            f"to {along[at]:.2f} bits, blindly to {blind[at]:.2f}.",
             f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; "
             f"one of length {LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
         )

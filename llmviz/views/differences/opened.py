@@ -8,9 +8,11 @@ import ipywidgets
 import numpy as np
 
 from llmviz import attention, embeddings, experiments
+from llmviz.edits import Edits, put
 from llmviz.model import Model
 from llmviz.views.differences.learner import Learner
 from llmviz.views.embeddings.flat_map import FlatMap
+from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
@@ -20,11 +22,22 @@ N_NEAREST = 3
 KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
 N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in tokens
 HABITS = {
+    "itself": "the token that it stands at",
     "previous token": "the token just before",
+    "two back": "the token before that",
     "first token": "the very first token",
     "duplicate": "an earlier copy of itself",
     "induction": "what came after an earlier copy",
 }
+INDUCTION = list(HABITS).index("induction")
+N_OF_CHAT = 4  # passages that the chat model reads: it takes longer
+PARTS = {
+    "attention of layer 0": ("attention", 0),
+    "FFN of layer 0": ("ffn", 0),
+    "attention of layer 1": ("attention", 1),
+    "FFN of layer 1": ("ffn", 1),
+}
+N_WINDOWS = 8  # of the held-out text; every second one gives the means
 
 
 def kind_of(piece: str) -> int:
@@ -55,20 +68,65 @@ def share_of_kind(rows: np.ndarray, kinds: np.ndarray) -> float:
     return float((kinds[nearest] == kinds[:, None]).mean())
 
 
-def passages(model: Model, text: str) -> list[list[int]]:
+def by_neighbours(model: Model, text: str, tokens: list[int]) -> np.ndarray:
+    """[n_tokens, 2 n_vocab]: how often each piece comes after and before each of them in a text, as log(1 + n).
+
+    The control of what training makes of the table: a row for each of `tokens` without any network.
+    """
+    ids = np.array(model.tokenizer.encode(text))
+    pairs = np.zeros((model.config.n_vocab,) * 2)
+    np.add.at(pairs, (ids[:-1], ids[1:]), 1)
+    return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
+
+
+def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
     """Passages of a text, each of them twice in a row."""
     tokens = model.tokenizer.encode(text[:20_000])
-    starts = np.linspace(0, max(0, len(tokens) - N_PASSAGE), N_PASSAGES).astype(int)
+    starts = np.linspace(0, max(0, len(tokens) - N_PASSAGE), n).astype(int)
     return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
 
 
 def habits(model: Model, twice: list[list[int]]) -> np.ndarray:
-    """[4 habits, n_layers, n_heads]: the mean weight that each head puts on what each of HABITS names."""
+    """[6 habits, n_layers, n_heads]: the mean weight that each head puts on what each of HABITS names."""
+
+    def of(pattern: np.ndarray, tokens: list[int]) -> np.ndarray:
+        itself, two_back = (np.diagonal(pattern, -n, 1, 2).mean(axis=1) for n in (0, 2))
+        previous, *others = attention.behaviours(pattern, tokens)
+        return np.stack([itself, previous, two_back, *others])
+
     found = []
     for tokens in twice:
         blocks = model.trace(tokens).blocks
-        found.append(np.stack([attention.behaviours(block.patterns(), tokens) for block in blocks], axis=1))
+        found.append(np.stack([of(block.patterns(), tokens) for block in blocks], axis=1))
     return np.nanmean(found, axis=0)
+
+
+def has_grown(score: float, noise: float, chat: float) -> bool:
+    """Whether a habit is nearer to the chat model's best head than to noise."""
+    return score > (noise + chat) / 2
+
+
+def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
+    """Stretches of a text, as long as the model reads."""
+    tokens = model.tokenizer.encode(text[:20_000])
+    length = min(model.config.n_ctx, len(tokens))
+    return [tokens[start : start + length] for start in np.linspace(0, len(tokens) - length, n).astype(int)]
+
+
+def parts_off(model: Model, texts: list[list[int]]) -> tuple[float, np.ndarray, np.ndarray]:
+    """The surprise at every second text, in bits a token; and [4], how much more it is where one of PARTS adds nothing,
+    and where it adds what it adds on average at the other texts (mean ablation)."""
+
+    def surprise(edits: Edits) -> float:
+        return float(np.mean([experiments.surprisal(model.trace(one, edits=edits)) for one in texts[1::2]]))
+
+    runs = [model.trace(one) for one in texts[::2]]
+    plain, nothing, usual = surprise(Edits()), [], []
+    for part, layer in PARTS.values():
+        adds = np.concatenate([getattr(run.blocks[layer], part).out for run in runs]).mean(axis=0)
+        nothing.append(surprise(Edits(**{part: {layer: 0}})))
+        usual.append(surprise(Edits(at={(f"{part}_out", layer): put(adds)})))
+    return plain, np.array(nothing) - plain, np.array(usual) - plain
 
 
 def twice_told(model: Model, twice: list[list[int]]) -> tuple[float, float]:
@@ -116,6 +174,7 @@ class PiecesMap(Explorer):
             self.blindly = np.mean(
                 [share_of_kind(self._rows(model), blind.permutation(self.kinds)) for _ in range(20)]
             )
+            self.counted = share_of_kind(by_neighbours(model, text, self.tokens), self.kinds)
         with self.quietly():
             self.step.options = [(f"{one.step}", i) for i, one in enumerate(kept)]
             self.step.value = len(kept) - 1
@@ -148,18 +207,21 @@ class PiecesMap(Explorer):
         self.told.say(
             f"Of a piece's {N_NEAREST} nearest (in all {rows.shape[1]} numbers) {percent(shares[1])} are of its own "
             f"kind after {step} steps; {percent(shares[0])} before the first; {percent(self.blindly)} with the kinds "
-            "dealt out blindly."
+            "dealt out blindly.",
+            f"The control without a network: each piece is described by how often every other stands beside it in the "
+            f"text. Then {percent(self.counted)} of the nearest are of its own kind.",
         )
 
 
 class HeadsGrowing(Explorer):
-    """How far the model's heads have each of four habits, at each step that the learner has kept.
+    """How far the model's heads have each of six habits, at each step that the learner has kept.
 
-    `habits` is [n_kept, 4, n_layers, n_heads]; None before there is a model.
+    `habits` is [n_kept, 6, n_layers, n_heads]; None before there is a model. chat: a finished model, whose best
+    induction head is measured alike and told beside them when the training is over.
     """
 
-    def __init__(self, learner: Learner):
-        self.learner = learner
+    def __init__(self, learner: Learner, chat: Model):
+        self.learner, self.chat = learner, chat
         self.curves = LinePlot(
             names=list(HABITS),
             x_axis="step",
@@ -169,12 +231,15 @@ class HeadsGrowing(Explorer):
             stage="attention",
             caption="For each habit, the head of the model that has it most",
         )
-        self.told = Told()
-        super().__init__([self.curves, self.told])
+        self.told, self.verdict = Told(), Told()
+        super().__init__([self.curves, self.told, self.verdict])
         self.habits: np.ndarray | None = None
         self._known: dict[int, np.ndarray] = {}  # of a model, by its id; the learner keeps the models alive
+        self._work = Background(self)
         self.watch(learner, self._read, "kept")
+        self.watch(learner, self._judge, "finished")
         self._read()
+        self._judge()
 
     def grown(self) -> int:
         """Which of HABITS grew most, in the head that has it most. ValueError before there is a model."""
@@ -190,8 +255,8 @@ class HeadsGrowing(Explorer):
         if not kept:
             self.told.say("Train the first model: its heads grow here.")
             return
-        model, source = kept[-1].model, self.learner.source.text
-        twice = passages(model, source[len(self.learner.learned) :])
+        model = kept[-1].model
+        twice = passages(model, self.learner.held_out)
         known = self._known
         self._known = {id(one): known.get(id(one)) for one in kept}
         for one in kept:
@@ -208,4 +273,73 @@ class HeadsGrowing(Explorer):
                 for i, (name, what) in enumerate(HABITS.items())
             ),
             f"Surprise after {kept[-1].step} steps: {first:.2f} bits a token the first time, {again:.2f} the second.",
+        )
+
+    @one_at_a_time
+    def _judge(self, _change=None) -> None:
+        self.verdict.say()
+        if self.learner.finished and not np.isnan(self.habits[-1, INDUCTION]).all():
+            self._work.start(self._of_chat())
+
+    def _of_chat(self) -> Steps:
+        """The chat model reads passages of the same text, one a step."""
+        self.verdict.say("The chat model reads the same text …")
+        found = []
+        for one in passages(self.chat, self.learner.held_out, N_OF_CHAT):
+            yield 0.05
+            found.append(habits(self.chat, [one])[INDUCTION])
+        chat = float(np.nanmean(found, axis=0).max())
+        noise, now = self.habits[[0, -1], INDUCTION].max(axis=(1, 2)).tolist()
+        yes = "One has grown" if has_grown(now, noise, chat) else "None has grown"
+        self.verdict.say(
+            f"An induction head? {yes}: the best head has {percent(now)} here, {percent(noise)} in noise, and "
+            f"{percent(chat)} in the chat model."
+        )
+
+
+class PartsOff(Explorer):
+    """What each part of the model brings, at each step that the learner has kept: how much more the held-out text
+    surprises where the part adds always the same, its mean over other stretches.
+
+    `costs` is [n_kept, 4] in bits a token, in the order of PARTS.
+    """
+
+    def __init__(self, learner: Learner):
+        self.learner = learner
+        self.curves = LinePlot(
+            names=list(PARTS),
+            x_axis="step",
+            y_axis="bits a token more",
+            unit="bits",
+            stage="ffn",
+            caption="Surprise at the held-out text, how much more where one part adds always the same",
+        )
+        self.told = Told()
+        super().__init__([self.curves, self.told])
+        self._known: dict[int, tuple] = {}  # as in HeadsGrowing
+        self.watch(learner, self._read, "kept")
+        self._read()
+
+    def most(self) -> int:
+        """Which of PARTS the last model can least do without."""
+        return int(self.costs[-1].argmax())
+
+    @one_at_a_time
+    def _read(self, _change=None) -> None:
+        kept = self.learner.kept
+        self.curves.layout.display = "" if kept else "none"
+        if not kept:
+            self.told.say("Train the first model: what its parts bring is measured here.")
+            return
+        texts = windows(kept[-1].model, self.learner.held_out)
+        known = self._known
+        self._known = {id(one): known.get(id(one)) or parts_off(one.model, texts) for one in kept}
+        found = [self._known[id(one)] for one in kept]
+        self.costs = np.array([usual for _, _, usual in found])
+        self.curves.change(labels=[f"{one.step}" for one in kept], values=self.costs.T)
+        plain, nothing, usual = found[-1]
+        self.told.say(
+            f"After {kept[-1].step} steps the whole model has {plain:.2f} bits a token at {N_WINDOWS // 2} stretches. "
+            "How much more where a part adds always the same, its mean over other stretches (or nothing at all):",
+            *(f"{part}: {more:.2f} bits ({none:.2f})." for part, more, none in zip(PARTS, usual, nothing)),
         )
