@@ -290,18 +290,18 @@ export function render({ model, el }) {
       runs.push([i, end]);
       i = end;
     }
-    const few =
-      n > 12
+    const gap = (k, i) => i < 0 || i >= n || !Number.isFinite(shown.y(k, i));
+    const dotted = (k, i) => !gap(k, i) && (n <= 12 || (gap(k, i - 1) && gap(k, i + 1))); // alone, it is in no line
+    const few = bars
+      ? n > 12
         ? []
-        : bars
-          ? numbersOn(names)
-          : names.flatMap((_, k) =>
-              x.flatMap((__, i) =>
-                Number.isFinite(shown.y(k, i))
-                  ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })]
-                  : [],
-              ),
-            );
+        : numbersOn(names)
+      : names.flatMap((_, k) =>
+          x
+            .map((__, i) => i)
+            .filter((i) => dotted(k, i))
+            .map((i) => s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })),
+        );
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
     view.setLegend(
       ...names.map((name, k) =>
