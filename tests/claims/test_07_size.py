@@ -10,7 +10,8 @@ import pytest
 
 from llmviz import experiments, training
 from llmviz.model import Model
-from llmviz.views.differences import KNOBS, PUBLISHED, SIZES, bits_a_byte
+from llmviz.views.differences import KNOBS, PUBLISHED, SIZES, STORY, bits_a_byte
+from llmviz.views.differences.sizes import AGAIN
 from llmviz.views.sampling import CAPITALS
 from tests.claims import Measured
 from tests.claims.test_06_sampling import MORE_CAPITALS
@@ -19,7 +20,7 @@ from tests.claims.texts import TEXTS
 MANUAL = "\n\n".join(topics.values())
 SEEDS = (0, 1, 2)
 KNOB_SEEDS = (*SEEDS, 3, 4, 5)
-SECONDS, STEPS, KNOB_STEPS = 12, 150, 400  # as on the page
+SHORT, SECONDS, STEPS, KNOB_STEPS = 2, 12, 150, 400  # as on the page
 SMALLEST, *_, LARGEST = SIZES
 
 
@@ -61,6 +62,16 @@ def largest_in_time(_model, seeds=SEEDS) -> Measured:
         values[f"seed {seed}: {best} is best"] = found[LARGEST] - found[best]
     says = f"In {SECONDS} s of work each, the largest of five is not the least surprised"
     return Measured(says, values, "bits a byte more", lambda v: v > 0.3)
+
+
+def larger_is_best_in_more_time(_model, seeds=SEEDS) -> Measured:
+    values = {}
+    for seed in seeds:
+        short, long = (in_time(seed, seconds) for seconds in (SHORT, SECONDS))
+        best, then = (min(found, key=found.get) for found in (short, long))
+        values[f"seed {seed}: {best}, then {then}"] = SIZES[then].n_parameters / SIZES[best].n_parameters
+    says = f"In {SECONDS} s a larger one of five is the least surprised than in {SHORT} s"
+    return Measured(says, values, "times as many parameters", lambda v: v > 1)
 
 
 def lower_rate(_model) -> Measured:
@@ -137,7 +148,9 @@ KINDS = (
     "as it is",
     "8",
     "5",
+    "5, other groups",
     "4",
+    "4, other groups",
     "4 and table",
     "3",
     "3 and table",
@@ -154,6 +167,8 @@ def changed(model, kind: str) -> Model:
         return model
     if "table" in kind:
         return experiments.rounded(model, int(kind[0]), table=True)
+    if "groups" in kind:
+        return experiments.rounded(model, int(kind[0]), shift=experiments.GROUP // 2)
     if kind in ("8", "5", "4", "3", "2"):
         return experiments.rounded(model, int(kind))
     rounded, rng, layers = experiments.rounded(model, 3), np.random.default_rng(0), []
@@ -201,10 +216,11 @@ def surprise(kind: str):
 
 CONCLUSIONS = [
     largest_in_time,
+    larger_is_best_in_more_time,
     lower_rate,
     largest_in_steps,
     smallest_in_steps,
-    *(one_knob(name) for name in KNOBS if name != "as it is"),
+    *(one_knob(name) for name in KNOBS if name not in ("as it is", AGAIN)),
     chance,
     formula,
     *(
@@ -241,6 +257,21 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         assert three.trace(text).logits.argmax() != token
 
 
+def test_another_grid_of_as_many_bits_costs_something(model):
+    """On the page's two texts: 5 bits are the first of its grids to cost 0.1 bits a token, other groups cost more."""
+    texts = [model.tokenizer.encode(text)[:128] for text in (STORY, topics["objects"])]
+
+    def mean(kind):
+        new = changed(model, kind)
+        return np.mean([experiments.surprisal(new.trace(tokens)).mean() for tokens in texts])
+
+    before = mean("as it is")
+    costs = {kind: mean(kind) - before for kind in ("4", "5", "4, other groups")}
+    assert abs(costs["4"]) < 0.001
+    assert 0.15 < costs["5"] < 0.25
+    assert 0.3 < costs["4, other groups"] < 0.45
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "right"),
@@ -249,6 +280,7 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         ("8", 16),
         ("5", 19),
         ("4", 16),
+        ("4, other groups", 5),
         ("4 and table", 14),
         ("3", 0),
         ("noise of 3", 0),
@@ -264,6 +296,7 @@ def test_capitals_that_are_left(model, kind, right):
 def test_ordinary_texts_suffer_with_the_capitals(model):
     assert surprise("4")(model).agree == surprise("8")(model).agree == 0
     assert surprise("5")(model).agree == 13
+    assert surprise("4, other groups")(model).agree == 12
     assert surprise("3")(model).agree == 14
     assert surprise("noise of 3")(model).agree == 15
     assert surprise("2")(model).lowest > 5

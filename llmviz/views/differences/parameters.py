@@ -296,9 +296,7 @@ class Parameters(Explorer):
                 f"{known.count:,} parameters."
             )
         if known.active:
-            yield (
-                f"Active: {sum(known.active.values()):,} of them work on one token (its row of the first table is one)."
-            )
+            yield f"Active, working on one token: {sum(known.active.values()):,} (of the first table only its row)."
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
