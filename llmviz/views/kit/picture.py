@@ -209,7 +209,9 @@ class Picture(Closable, anywidget.AnyWidget):
 
     def __init__(self, *, provenance: Callable | None = None, **traits):
         own = type(self).class_traits()  # None: the default, except where it is a value itself
-        super().__init__(**{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)})
+        super().__init__(
+            **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
+        )
         self.provenance = provenance
         if self._data:
             self.observe(self._say_again, list(self._data))
