@@ -53,8 +53,8 @@ def test_differences_from_one_and_from_the_same_with_another_seed():
     page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is")
     page.buttons[0].click()
     found = [held_out(TWO[one], seed, steps=2) for one, seed in (("one", 0), ("one", 1), ("two", 0))]
-    assert page.bars.values[0] == pytest.approx(np.array(found) - found[0], abs=1e-4)
-    assert page.curves.values[:, -1] == pytest.approx(page.bars.values[0], abs=1e-6)
+    assert page.bars.values[0] == pytest.approx(np.array(found) - found[0], abs=6e-4)
+    assert page.curves.values[:, -1] == pytest.approx(page.bars.values[0], abs=6e-4)
     assert page.best == [*configs][int(np.argmin(found))]
 
 

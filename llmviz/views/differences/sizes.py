@@ -206,7 +206,7 @@ class Sizes(Guessed):
             [[self.held_out.get((b, name), np.nan) for name in self._configs] for b in self._budgets]
         )
         if self._against:
-            values -= values[:, [[*self._configs].index(self._against)]]
+            values = np.round(values - values[:, [[*self._configs].index(self._against)]], 3)
         self.bars.change(values=values)
 
     def _draw_curves(self) -> None:

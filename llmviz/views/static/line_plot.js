@@ -195,16 +195,14 @@ export function render({ model, el }) {
       .filter(Boolean);
   }
 
-  /** Over each bar its number, where no second bar stands beside it. */
-  function numbersOn(names) {
+  /** Over each bar its number, where no second bar stands beside it and there is room. */
+  function numbersOn(names, slot) {
     const { n, y, px, py } = shown;
-    return names.length > 1
-      ? []
-      : Array.from({ length: n }, (_, i) =>
-          !Number.isFinite(y(0, i))
-            ? null
-            : axisText(px(i), py(Math.max(0, y(0, i))) - 6, value(y(0, i)), "middle", { class: null }),
-        ).filter(Boolean);
+    const told = Array.from({ length: n }, (_, i) => (Number.isFinite(y(0, i)) ? value(y(0, i)) : ""));
+    if (names.length > 1 || widest(view, told, 14, "ui") > slot) return [];
+    return told.flatMap((text, i) =>
+      text ? [axisText(px(i), py(Math.max(0, y(0, i))) - 6, text, "middle", { class: null })] : [],
+    );
   }
 
   function draw() {
@@ -295,7 +293,7 @@ export function render({ model, el }) {
     const few = bars
       ? n > 12
         ? []
-        : numbersOn(names)
+        : numbersOn(names, slot)
       : names.flatMap((_, k) =>
           x
             .map((__, i) => i)
