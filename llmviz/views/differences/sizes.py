@@ -210,13 +210,13 @@ class Sizes(Guessed):
         self.bars.change(values=values)
 
     def _draw_curves(self) -> None:
-        if not self._steps:
+        names = [name for name in self._lines if name != self._against]  # that one would be the axis
+        if not self._steps or not names:
             return
         x = max(self._lines.values(), key=len)
-        values = np.array([[line.get(step, np.nan) for step in x] for line in self._lines.values()])
-        if self._against:
-            values -= values[[*self._lines].index(self._against)]
-        self.curves.change(x=np.array([*x], float), values=values, names=[*self._lines])
+        zero = self._lines.get(self._against, dict.fromkeys(x, 0.0))
+        values = [[self._lines[name].get(step, np.nan) - zero[step] for step in x] for name in names]
+        self.curves.change(x=np.array([*x], float), values=np.array(values), names=names)
         self.curves.layout.display = ""
 
     def _sentence(self, name: str, last: Progress, per_nat: float) -> str:
