@@ -60,7 +60,7 @@ def largest_in_time(_model, seeds=SEEDS) -> Measured:
         best = min(found, key=found.get)
         values[f"seed {seed}: {best} is best"] = found[LARGEST] - found[best]
     says = f"In {SECONDS} s of work each, the largest of five is not the least surprised"
-    return Measured(says, values, "bits a byte more", lambda v: v > 0.3)
+    return Measured(says, values, "bits a byte more", lambda v: v > 0.6)
 
 
 def larger_is_best_in_more_time(_model, seeds=SEEDS) -> Measured:
@@ -114,9 +114,9 @@ def one_knob(name: str):
 
 def chance(_model) -> Measured:
     """The control of the knobs: the same model, begun and fed by other draws."""
-    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in SEEDS]
-    values = {f"seed {seed}": one - min(plain) for seed, one in zip(SEEDS, plain)}
-    return Measured("Another seed alone changes less than 0.16", values, "bits a byte", lambda v: v < 0.16)
+    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in range(6)]
+    values = {f"seed {seed}": one - min(plain) for seed, one in enumerate(plain)}
+    return Measured("Another seed alone changes at most 0.11", values, "bits a byte", lambda v: v < 0.115)
 
 
 # --- counting ---
@@ -289,7 +289,8 @@ def test_ordinary_texts_suffer_with_the_capitals(model):
 @pytest.mark.long
 def test_the_largest_wins_by_steps_and_not_by_time(model):
     """One seed; the whole table takes minutes."""
-    for conclusion in (largest_in_time, largest_in_steps, smallest_in_steps):
+    conclusions = (largest_in_time, larger_is_best_in_more_time, largest_in_steps, smallest_in_steps)
+    for conclusion in conclusions:
         assert conclusion(model, seeds=(0,)).agree == 1
 
 
@@ -297,17 +298,15 @@ def test_the_largest_wins_by_steps_and_not_by_time(model):
 @pytest.mark.parametrize(
     ("knob", "low", "high"),
     [
-        ("width × 2", -0.42, -0.13),
-        ("layers × 2", -0.135, -0.015),
-        ("FFN × 2", -0.135, -0.015),
-        ("context × 2", 0.025, 0.085),
-        ("heads × 2", -0.03, 0.09),
+        ("width × 2", -0.285, -0.195),
+        ("layers × 2", -0.055, -0.015),
+        ("FFN × 2", -0.055, -0.015),
+        ("context × 2", 0.02, 0.075),
+        ("heads × 2", 0.02, 0.075),
     ],
 )
 def test_a_knob_brings_what_the_page_says(model, knob, low, high):
-    """Two seeds of six, the one that begins worst among them; the whole table takes minutes."""
-    found = one_knob(knob)(model, seeds=(3, 5))
+    """Two seeds; the whole table takes minutes."""
+    found = one_knob(knob)(model, seeds=(0, 1))
     assert low < found.lowest
     assert found.highest < high
-    if knob == "heads × 2":
-        assert found.agree == 1  # the only one of six in which more heads are better
