@@ -504,6 +504,15 @@ def test_rounding_again_to_the_same_grid_moves_nothing():
     assert np.abs(experiments.round_numbers(W, 5) - W).max() > 0.01  # 31 steps are no multiple of 15
 
 
+def test_groups_that_begin_elsewhere_are_another_grid():
+    W = experiments.round_numbers(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
+    moved = experiments.round_numbers(W, 4, shift=16)
+    assert np.abs(moved - W).max() > 0.01
+    for first in (16, 48):  # the last one ends at the row's beginning
+        group = np.take(moved, np.arange(first, first + 32), axis=1, mode="wrap")
+        assert all(len(np.unique(row)) <= 16 for row in group)
+
+
 def test_equal_numbers_and_odd_rows_are_rounded_too():
     assert (experiments.round_numbers(np.ones((2, 32), np.float32), 2) == 1).all()
     assert len(np.unique(experiments.round_numbers(np.arange(7.0, dtype=np.float32)[None], 1))) == 2

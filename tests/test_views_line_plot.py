@@ -67,3 +67,8 @@ def test_numbers_that_do_not_fit_together_draw_nothing(numbers):
 def test_a_gap_only():
     plot = LinePlot(x=[1, 2], values=[[np.nan, np.nan]], names=["a"])
     assert plot.summary == "position. a: from – to –, highest at 1"
+
+
+def test_an_axis_need_not_begin_at_zero():
+    assert LinePlot().y_min == 0
+    assert LinePlot(y_min=None).y_min is None

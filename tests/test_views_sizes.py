@@ -24,19 +24,50 @@ def race(text=TEXT, **more):
     return pictures.Sizes(text, TWO, "Which?", steps=2, **more)
 
 
+def held_out(config, seed, **how):
+    *_, last = training.pretrain(TEXT, config, seed=seed, **how)
+    return last.held_out * len(last.model.tokenizer.encode(TEXT)) / len(TEXT.encode()) / np.log(2)
+
+
 def test_each_model_is_trained_and_the_least_surprised_wins():
     page = race()
     assert page.bars.values is None
     page.seed.value = 3
     page.buttons[0].click()
-    for name, config in TWO.items():
-        *_, last = training.pretrain(TEXT, config, steps=2, seed=3)
-        factor = len(last.model.tokenizer.encode(TEXT)) / len(TEXT.encode()) / np.log(2)
-        shown = page.bars.values[0, [*TWO].index(name)]
-        assert shown == pytest.approx(last.held_out * factor, rel=1e-5)
-    assert page.best == [*TWO][int(np.argmin(page.bars.values[0]))]
+    shown = page.bars.values[0]
+    assert shown == pytest.approx([held_out(config, 3, steps=2) for config in TWO.values()], rel=1e-5)
+    assert page.best == [*TWO][int(np.argmin(shown))]
     assert "2 steps of" in repr(page.told)
     assert "It writes: “The " in repr(page.told)
+
+
+def test_the_last_step_is_drawn_too():
+    page = pictures.Sizes(TEXT, TWO, "Which?", steps=21)
+    page.buttons[0].click()
+    assert page.curves.x.tolist() == [20, 21]
+    assert page.curves.values[:, 1] == pytest.approx(page.bars.values[0])
+
+
+def test_differences_from_one_and_from_the_same_with_another_seed():
+    configs = {"as it is": TWO["one"], sizes.AGAIN: TWO["one"], "two": TWO["two"]}
+    page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is")
+    page.buttons[0].click()
+    found = [held_out(TWO[one], seed, steps=2) for one, seed in (("one", 0), ("one", 4), ("two", 0))]
+    assert page.bars.values[0] == pytest.approx(np.array(found) - found[0], abs=6e-4)
+    assert page.curves.names == [sizes.AGAIN, "two"]
+    assert page.curves.values[:, -1] == pytest.approx(page.bars.values[0, 1:], abs=6e-4)
+    assert page.best == [*configs][int(np.argmin(found))]
+
+
+def test_each_time_is_a_training_of_its_own():
+    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=(0.3, 0.9))
+    page.buttons[0].click()
+    assert page.bars.values.shape == (2, 2)
+    assert page.bars.names == ["0.3 seconds", "0.9 seconds"]
+    assert (page.bars.values[1] < page.bars.values[0]).all()
+    assert page.best == [*TWO][int(np.argmin(page.bars.values[1]))]
+    assert "Least surprised: in 0.3 seconds each, " in repr(page.told)
+    assert page.curves.layout.display == "none"
 
 
 def test_a_guess_starts_it_and_is_answered_at_the_end():
@@ -82,15 +113,6 @@ def test_an_open_card_stands_beside_no_answer():
     assert pictures_of(page) == [False] * 3
     page.card.change(guess=1, committed=True)
     assert not np.array_equal(page.bars.values, bars)
-
-
-def test_models_of_one_time_stand_over_their_computing():
-    page = pictures.Sizes(TEXT, TWO, "Which?", seconds=3)
-    page.buttons[0].click()
-    x = page.curves.x
-    for line, config in zip(page.curves.values, TWO.values(), strict=True):
-        first = np.flatnonzero(np.isfinite(line))[0]
-        assert x[first] == pytest.approx(20 * 1024 * config.n_parameters / 1e9, rel=1e-5)
 
 
 def test_one_training_at_a_time():
@@ -142,6 +164,7 @@ def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_mo
     assert page.sliders["n_layers"].value == 12
     assert "Published: 124M" in repr(page.told)
     page.sliders["n_layers"].value = 24
+    assert page.choice.value == parameters.OTHER
     assert "Published" not in repr(page.told)
     page.sliders["n_kv_heads"].value = 5
     assert "12 query heads cannot share 5" in repr(page.told)
@@ -152,7 +175,10 @@ def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders
     page = pictures.Parameters(tiny_model)
     page.choice.value = one.name
     assert f"Published: {one.said}" in repr(page.told)
-    assert (f"All its parameters: {one.count:,}" in repr(page.told)) == bool(one.beside)
+    assert ("The formula is off" in repr(page.told)) == bool(one.exact)
+    assert f"{one.count:,} parameters" in page.bars.caption
+    assert page.bars.values[0].sum() == pytest.approx(one.count, rel=1e-6)
+    assert page.choice.value == one.name  # its own sizes are no others
     for slider in page.sliders.values():
         assert (slider.value - slider.min) % slider.step == 0  # else JupyterLab moves it
 
@@ -166,8 +192,16 @@ def as_number(said: str) -> float:
 @pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
 def test_counts_are_those_that_were_published(one):
     assert one.count == pytest.approx(as_number(one.said), rel=0.04)  # GPT-2 XL is called 1.5B
-    assert bool(one.beside) == bool(one.why)
+    assert (one.count != one.by_formula) == bool(one.exact) == bool(one.why)
     assert one.source
+
+
+@pytest.mark.parametrize(("name", "billions"), [("DeepSeek-V3", 37), ("Kimi K2", 32)])
+def test_what_works_on_one_token_is_what_was_published(name, billions):
+    [one] = [one for one in pictures.PUBLISHED if one.name == name]
+    assert f"of which {billions}B" in one.said
+    assert round(sum(one.active.values()) / 1e9) == billions
+    assert all(one.active[part] <= one.exact[part] for part in one.exact)
 
 
 # --- memory ---
@@ -180,7 +214,7 @@ def test_memory_is_bits_times_numbers(tiny_model):
     assert "32.1 GB" in text  # 8,030,261,248 numbers of 4 bytes
     assert "16 GB" in repr(page.told)
     page.machine.value = 3
-    assert "at 4 bits SmolLM2 1.7B, at 16 bits Qwen3 0.6B" in repr(page.told)
+    assert "at 4.5 bits SmolLM2 1.7B, at 16 bits Qwen3 0.6B" in repr(page.told)
 
 
 def test_a_machine_that_does_not_tell_is_asked_for(tiny_model, monkeypatch):
@@ -201,39 +235,44 @@ def test_bytes_for_people(n, told):
 FACTS = {"the cat": " sat", "the dog": " sat"}
 
 
+GRIDS = (pictures.Grid(8), pictures.Grid(4, shift=2), pictures.Grid(1))
+
+
 @pytest.fixture
 def rounding(tiny_model):
-    return pictures.Rounding(tiny_model, FACTS, {"a text": "the cat sat on the dog"}, bits=(8, 1))
+    return pictures.Rounding(tiny_model, FACTS, {"a text": "the cat sat on the dog"}, grids=GRIDS)
 
 
-def test_each_number_of_bits_is_measured(rounding, tiny_model):
+def test_each_grid_is_measured(rounding, tiny_model):
     rounding.card.change(committed=True)
-    model = experiments.rounded(tiny_model, 1)
-    right = []
-    for row, (text, word) in enumerate(FACTS.items()):
-        probs = ops.softmax(model.trace(text).logits)
-        token = tiny_model.tokenizer.encode(word)[0]
-        assert rounding.map.values[row, 2] == pytest.approx(probs[token], rel=1e-4)
-        right.append(bool(probs.argmax() == token))
-    assert rounding.right[1] == right
-    gone = [bits for bits in (8, 1) if not rounding.right[bits][0]]
-    assert rounding.went == (gone[0] if gone else "in none of these")
-    assert str(rounding.went) in rounding.card.told
-    tokens = tiny_model.tokenizer.encode("the cat sat on the dog")
-    assert rounding.lines.values[0, 2] == pytest.approx(
-        experiments.surprisal(model.trace(tokens)).mean(), rel=1e-4
-    )
+    tokens, costs = tiny_model.tokenizer.encode("the cat sat on the dog"), []
+    before = experiments.surprisal(tiny_model.trace(tokens)).mean()
+    for column, grid in enumerate(GRIDS, start=1):
+        model = experiments.rounded(tiny_model, grid.bits, shift=grid.shift)
+        right = []
+        for row, (text, word) in enumerate(FACTS.items()):
+            probs = ops.softmax(model.trace(text).logits)
+            token = tiny_model.tokenizer.encode(word)[0]
+            assert rounding.map.values[row, column] == pytest.approx(probs[token], rel=1e-4)
+            right.append(bool(probs.argmax() == token))
+        assert rounding.right[grid] == right
+        costs.append(experiments.surprisal(model.trace(tokens)).mean() - before)
+        assert rounding.lines.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
+    costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
+    assert rounding.first == (costly[0] if costly else "none of these")
+    assert rounding.first in rounding.card.told
+    assert rounding.lines.values[1] == pytest.approx(np.log2(tiny_model.config.n_vocab))
 
 
 def test_the_table_is_another_question(tiny_model):
     texts = {"a text": "the cat sat on the dog"}
     page = pictures.Rounding(
-        tiny_model, FACTS, texts, bits=(8, 1), explain="Layers.", explain_table="Table, too."
+        tiny_model, FACTS, texts, grids=GRIDS, explain="Layers.", explain_table="Table, too."
     )
     page.card.change(guess=0, committed=True)
     assert page.card.explained == "Layers."
     page.table.value = True
-    assert page.went is None
+    assert page.first is None
     assert not page.card.committed
     assert page.map.layout.display == "none"
     page.card.change(guess=0, committed=True)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
 
-TRAININGS = ("Which of the five", "After 150 steps", "400 steps each")
+TRAININGS = ("After 12 seconds", "After 150 steps", "400 steps each")
 SLOW = 240_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -28,7 +28,7 @@ def output_of(lab, answered):
 
 def test_runs_without_an_error_and_gives_no_answer_away(lab):
     assert lab.errors() == []
-    for question in (*TRAININGS, "Where are most", "does Llama 3.1 405B have", "first stop being"):
+    for question in (*TRAININGS, "Where are most", "does Llama 3.1 405B have", "first to surprise it"):
         output = output_of(lab, card(lab, question))
         output.scroll_into_view_if_needed()
         assert output.locator("figure.llmviz:not(.lv-predict):visible").count() == 0
@@ -36,7 +36,7 @@ def test_runs_without_an_error_and_gives_no_answer_away(lab):
 
 
 def test_a_training_begins_with_a_guess_shows_its_curve_and_stops(lab):
-    question = card(lab, "Which of the five")
+    question = card(lab, "After 12 seconds")
     question.scroll_into_view_if_needed()
     question.get_by_role("button", name="Show me").click()
     output = output_of(lab, question)
@@ -59,9 +59,10 @@ def test_the_formula_follows_the_sliders(lab):
     layers = output.locator(".widget-slider", has_text="n_layers").get_by_role("slider")
     layers.press("ArrowRight")
     expect(caption).to_contain_text("138,055,104 parameters")  # 3,540,096 a layer
+    expect(output.locator("select")).to_have_value("other sizes")
     for one in PUBLISHED:
         output.locator("select").select_option(one.name)
-        expect(caption).to_contain_text(f"{one.by_formula:,} parameters")
+        expect(caption).to_contain_text(f"{one.count:,} parameters")
         expect(output).to_contain_text(f"Published: {one.said}")
 
 
@@ -78,7 +79,7 @@ def test_models_by_memory_answer_the_keys(lab):
     plot.press("ArrowUp")
     expect(picture.locator(".lv-readout")).to_contain_text("DeepSeek-V3 · 671,026,4")
     plot.press("Home")
-    expect(picture.locator(".lv-readout")).to_contain_text("4 bits: 62.2 MB")
+    expect(picture.locator(".lv-readout")).to_contain_text("4.5 bits: 70 MB")
     filled = picture.locator(".lv-fits").count()
     box = output_of(lab, question).get_by_role("spinbutton", name="Memory in GB")
     box.fill("0.1")

@@ -10,7 +10,8 @@ import pytest
 
 from llmviz import experiments, training
 from llmviz.model import Model
-from llmviz.views.differences import KNOBS, PUBLISHED, SIZES, bits_a_byte
+from llmviz.views.differences import KNOBS, PUBLISHED, SIZES, STORY, bits_a_byte
+from llmviz.views.differences.sizes import AGAIN
 from llmviz.views.sampling import CAPITALS
 from tests.claims import Measured
 from tests.claims.test_06_sampling import MORE_CAPITALS
@@ -18,8 +19,7 @@ from tests.claims.texts import TEXTS
 
 MANUAL = "\n\n".join(topics.values())
 SEEDS = (0, 1, 2)
-KNOB_SEEDS = (*SEEDS, 3, 4, 5)
-SECONDS, STEPS, KNOB_STEPS = 12, 150, 400  # as on the page
+SHORT, SECONDS, STEPS, KNOB_STEPS = 2, 12, 150, 400  # as on the page
 SMALLEST, *_, LARGEST = SIZES
 
 
@@ -38,9 +38,9 @@ def milliseconds(config) -> float:
 
 
 @functools.cache
-def trained(config, seed: int, steps: int, lr: float = 4e-3) -> float:
+def trained(config, seed: int, steps: int) -> float:
     """Held-out surprise after so many steps, in bits a byte."""
-    *_, last = training.pretrain(MANUAL, config, steps=steps, seed=seed, lr=lr)
+    *_, last = training.pretrain(MANUAL, config, steps=steps, seed=seed)
     return last.held_out * bits_a_byte(last.model, MANUAL)
 
 
@@ -60,20 +60,17 @@ def largest_in_time(_model, seeds=SEEDS) -> Measured:
         best = min(found, key=found.get)
         values[f"seed {seed}: {best} is best"] = found[LARGEST] - found[best]
     says = f"In {SECONDS} s of work each, the largest of five is not the least surprised"
-    return Measured(says, values, "bits a byte more", lambda v: v > 0.3)
+    return Measured(says, values, "bits a byte more", lambda v: v > 0.6)
 
 
-def lower_rate(_model) -> Measured:
-    """Does the learning rate make the largest lose? In twice the time, which is 238 steps of it, 1,106 of the next."""
-    *_, next_, largest = SIZES.values()
-    slower = trained(largest, 0, 238, lr=1.5e-3)
-    values = {
-        "than at 0.004": trained(largest, 0, 238) - slower,
-        "than the next": trained(next_, 0, 1_106) - slower,
-    }
-    return Measured(
-        "The largest is less surprised at lr 0.0015", values, "bits a byte less", lambda v: v > 0.2
-    )
+def larger_is_best_in_more_time(_model, seeds=SEEDS) -> Measured:
+    values = {}
+    for seed in seeds:
+        short, long = (in_time(seed, seconds) for seconds in (SHORT, SECONDS))
+        best, then = (min(found, key=found.get) for found in (short, long))
+        values[f"seed {seed}: {best}, then {then}"] = SIZES[then].n_parameters / SIZES[best].n_parameters
+    says = f"In {SECONDS} s a larger one of five is the least surprised than in {SHORT} s"
+    return Measured(says, values, "times as many parameters", lambda v: v > 1)
 
 
 def largest_in_steps(_model, seeds=SEEDS) -> Measured:
@@ -84,7 +81,7 @@ def largest_in_steps(_model, seeds=SEEDS) -> Measured:
         best = min((name for name in found if name != LARGEST), key=found.get)
         values[f"seed {seed}, before {best}"] = found[best] - found[LARGEST]
     says = f"After {STEPS} steps each, the largest is the least surprised"
-    return Measured(says, values, "bits a byte less than the next", lambda v: v > 0.3)
+    return Measured(says, values, "bits a byte less than the next", lambda v: v > 0)
 
 
 def smallest_in_steps(_model, seeds=SEEDS) -> Measured:
@@ -96,12 +93,12 @@ def smallest_in_steps(_model, seeds=SEEDS) -> Measured:
         f"After {STEPS} steps each, the smallest is the most surprised",
         values,
         "bits a byte more than the least",
-        lambda v: v > 0.75,
+        lambda v: v > 0.7,
     )
 
 
 def one_knob(name: str):
-    def measure(_model, seeds=KNOB_SEEDS) -> Measured:
+    def measure(_model, seeds=SEEDS) -> Measured:
         plain = KNOBS["as it is"]
         values = {
             f"seed {seed}": trained(KNOBS[name], seed, KNOB_STEPS) - trained(plain, seed, KNOB_STEPS)
@@ -117,9 +114,9 @@ def one_knob(name: str):
 
 def chance(_model) -> Measured:
     """The control of the knobs: the same model, begun and fed by other draws."""
-    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in KNOB_SEEDS]
-    values = {f"seed {seed}": one - min(plain) for seed, one in zip(KNOB_SEEDS, plain)}
-    return Measured("Another seed alone changes less than 0.16", values, "bits a byte", lambda v: v < 0.16)
+    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in range(6)]
+    values = {f"seed {seed}": one - min(plain) for seed, one in enumerate(plain)}
+    return Measured("Another seed alone changes at most 0.11", values, "bits a byte", lambda v: v < 0.115)
 
 
 # --- counting ---
@@ -137,7 +134,9 @@ KINDS = (
     "as it is",
     "8",
     "5",
+    "5, other groups",
     "4",
+    "4, other groups",
     "4 and table",
     "3",
     "3 and table",
@@ -154,6 +153,8 @@ def changed(model, kind: str) -> Model:
         return model
     if "table" in kind:
         return experiments.rounded(model, int(kind[0]), table=True)
+    if "groups" in kind:
+        return experiments.rounded(model, int(kind[0]), shift=experiments.GROUP // 2)
     if kind in ("8", "5", "4", "3", "2"):
         return experiments.rounded(model, int(kind))
     rounded, rng, layers = experiments.rounded(model, 3), np.random.default_rng(0), []
@@ -201,10 +202,10 @@ def surprise(kind: str):
 
 CONCLUSIONS = [
     largest_in_time,
-    lower_rate,
+    larger_is_best_in_more_time,
     largest_in_steps,
     smallest_in_steps,
-    *(one_knob(name) for name in KNOBS if name != "as it is"),
+    *(one_knob(name) for name in KNOBS if name not in ("as it is", AGAIN)),
     chance,
     formula,
     *(
@@ -241,6 +242,20 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         assert three.trace(text).logits.argmax() != token
 
 
+def test_another_grid_of_as_many_bits_costs_something(model):
+    """On the page's two texts: 5 bits are the first of its grids to cost 0.1 bits a token, other groups cost more."""
+    texts = [model.tokenizer.encode(text)[:128] for text in (STORY, topics["objects"])]
+
+    def mean(kind):
+        new = changed(model, kind)
+        return np.mean([experiments.surprisal(new.trace(tokens)).mean() for tokens in texts])
+
+    before = mean("as it is")
+    costs = {kind: mean(kind) - before for kind in ("5", "4, other groups")}
+    assert 0.15 < costs["5"] < 0.25
+    assert 0.3 < costs["4, other groups"] < 0.45
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "right"),
@@ -249,6 +264,7 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         ("8", 16),
         ("5", 19),
         ("4", 16),
+        ("4, other groups", 5),
         ("4 and table", 14),
         ("3", 0),
         ("noise of 3", 0),
@@ -264,6 +280,7 @@ def test_capitals_that_are_left(model, kind, right):
 def test_ordinary_texts_suffer_with_the_capitals(model):
     assert surprise("4")(model).agree == surprise("8")(model).agree == 0
     assert surprise("5")(model).agree == 13
+    assert surprise("4, other groups")(model).agree == 12
     assert surprise("3")(model).agree == 14
     assert surprise("noise of 3")(model).agree == 15
     assert surprise("2")(model).lowest > 5
@@ -272,32 +289,24 @@ def test_ordinary_texts_suffer_with_the_capitals(model):
 @pytest.mark.long
 def test_the_largest_wins_by_steps_and_not_by_time(model):
     """One seed; the whole table takes minutes."""
-    for conclusion in (largest_in_time, largest_in_steps, smallest_in_steps):
+    conclusions = (largest_in_time, larger_is_best_in_more_time, largest_in_steps, smallest_in_steps)
+    for conclusion in conclusions:
         assert conclusion(model, seeds=(0,)).agree == 1
-
-
-@pytest.mark.long
-def test_the_largest_loses_partly_by_its_learning_rate(model):
-    gained = lower_rate(model).values
-    assert gained["than at 0.004"] > 0.2
-    assert gained["than the next"] < -0.2
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("knob", "low", "high"),
     [
-        ("width × 2", -0.42, -0.13),
-        ("layers × 2", -0.135, -0.015),
-        ("FFN × 2", -0.135, -0.015),
-        ("context × 2", 0.025, 0.085),
-        ("heads × 2", -0.03, 0.09),
+        ("width × 2", -0.285, -0.195),
+        ("layers × 2", -0.055, -0.015),
+        ("FFN × 2", -0.055, -0.015),
+        ("context × 2", 0.02, 0.075),
+        ("heads × 2", 0.02, 0.075),
     ],
 )
 def test_a_knob_brings_what_the_page_says(model, knob, low, high):
-    """Two seeds of six, the one that begins worst among them; the whole table takes minutes."""
-    found = one_knob(knob)(model, seeds=(3, 5))
+    """Two seeds; the whole table takes minutes."""
+    found = one_knob(knob)(model, seeds=(0, 1))
     assert low < found.lowest
     assert found.highest < high
-    if knob == "heads × 2":
-        assert found.agree == 1  # the only one of six in which more heads are better

@@ -10,7 +10,7 @@ from llmviz.views.differences.one_fact import OneFact
 from llmviz.views.differences.one_step import AllNumbers, Numbers, OneNumber
 from llmviz.views.differences.opened import HABITS, PARTS, HeadsGrowing, PartsOff, PiecesMap
 from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published, parts
-from llmviz.views.differences.rounding import STORY, Rounding
+from llmviz.views.differences.rounding import STORY, Grid, Rounding
 from llmviz.views.differences.second_model import SecondModel
 from llmviz.views.differences.sizes import KNOBS, SIZES, Sizes, bits_a_byte, small
 from llmviz.views.differences.whose import WhichIsWhose
@@ -30,6 +30,7 @@ __all__ = [
     "ClaimsOfTheSeries",
     "Cost",
     "FineTuning",
+    "Grid",
     "HeadsGrowing",
     "HowMany",
     "Learner",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, Labels, Picture, Text, lines, one_at_a_time
 from llmviz.weights import Config, stored
 
-BITS = (4, 16, 32)
+BITS = (4.5, 16, 32)  # 4 bits and a scale of 16 for each 32 numbers: what llama.cpp's Q4_0 takes
+OTHER = "other sizes"
 SLIDERS = {  # first, last, step
     "n_layers": (1, 128, 1),
     "n_heads": (1, 128, 1),
@@ -31,20 +32,32 @@ SLIDERS = {  # first, last, step
 }
 
 
+def parts(config: Config, own_W_U: bool = False) -> dict[str, int]:
+    """The summands of the formula: where the numbers of a model are."""
+    c = config
+    return {
+        "tables": (1 + own_W_U) * c.n_vocab * c.d_model,
+        "attention": c.n_layers * 2 * (c.n_heads + c.n_kv_heads) * c.d_head * c.d_model,
+        "FFN": c.n_layers * 3 * c.d_model * c.d_ff,
+        "norms": (2 * c.n_layers + 1) * c.d_model,
+    }
+
+
 # --- models that people know -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published model: its sizes, whether W_U is a table of its own, and what the formula leaves out."""
+    """A published model: its sizes, whether W_U is a table of its own; its parts, where the formula is not exact."""
 
     name: str
     config: Config
     own_W_U: bool
     said: str  # what its makers say
     source: str
-    beside: int = 0  # numbers that the formula leaves out; below 0: that it counts in vain
+    exact: Mapping[str, int] | None = None  # what its parts have, where that is not what the formula says
     why: str = ""
+    active: Mapping[str, int] | None = None  # of a mixture of experts: what works on one token
 
     @property
     def by_formula(self) -> int:
@@ -52,14 +65,18 @@ class Published:
         return by_formula(self.config, self.own_W_U)
 
     @property
+    def parts(self) -> Mapping[str, int]:
+        return self.exact or parts(self.config, self.own_W_U)
+
+    @property
     def count(self) -> int:
         """All its numbers."""
-        return self.by_formula + self.beside
+        return sum(self.parts.values())
 
 
 def by_formula(config: Config, own_W_U: bool = False) -> int:
     """`Config.n_parameters`, and W_U where it is a table of its own."""
-    return config.n_parameters + own_W_U * config.n_vocab * config.d_model
+    return sum(parts(config, own_W_U).values())
 
 
 def _config(n_layers, n_heads, n_kv_heads, d_model, d_head, d_ff, n_vocab, n_ctx) -> Config:
@@ -69,44 +86,48 @@ def _config(n_layers, n_heads, n_kv_heads, d_model, d_head, d_ff, n_vocab, n_ctx
 def _gpt2(name: str, said: str, n_layers: int, d: int) -> Published:
     """Two FFN matrices instead of three, a bias beside each matrix, norms with a shift, a learned vector a position."""
     config = _config(n_layers, d // 64, d // 64, d, 64, 4 * d, 50_257, 1_024)
-    count = (config.n_vocab + config.n_ctx) * d + n_layers * (12 * d * d + 13 * d) + 2 * d
+    exact = {
+        "tables": (config.n_vocab + config.n_ctx) * d,
+        "attention": n_layers * (4 * d * d + 4 * d),
+        "FFN": n_layers * (8 * d * d + 5 * d),
+        "norms": (2 * n_layers + 1) * 2 * d,
+    }
     why = "its FFN has two matrices, not three; and it has biases, and a learned vector for each position"
-    source = "README of openai/gpt-2; sizes: its src/model.py"
-    return Published(name, config, False, said, source, count - config.n_parameters, why)
+    return Published(name, config, False, said, "README of openai/gpt-2; sizes: its src/model.py", exact, why)
 
 
 def _experts(name, said, source, *, n_heads: int, n_vocab: int, n_dense: int, n_experts: int) -> Published:
     """A mixture of experts as in DeepSeek-V3: many small FFNs a layer, and queries, keys, values of low rank."""
-    n_layers, d, d_ff, d_expert, rank_q, rank_kv, d_head, d_turned = (
-        61,
-        7_168,
-        18_432,
-        2_048,
-        1_536,
-        512,
-        128,
-        64,
-    )
+    n_layers, d, d_ff, d_expert, n_asked = 61, 7_168, 18_432, 2_048, 8
+    rank_q, rank_kv, d_head, d_turned = 1_536, 512, 128, 64
     config = _config(n_layers, n_heads, n_heads, d, d_head, d_ff, n_vocab, 131_072)
     attention = (
-        rank_q * (d + 1 + n_heads * (d_head + d_turned))
+        rank_q * (d + n_heads * (d_head + d_turned))
         + d * (rank_kv + d_turned)
-        + rank_kv * (1 + 2 * n_heads * d_head)
+        + rank_kv * 2 * n_heads * d_head
         + n_heads * d_head * d
     )
-    router = (d + 1) * n_experts
-    experts = (n_experts + 1) * 3 * d * d_expert + router  # one of them is always asked
-    ffns = n_dense * 3 * d * d_ff + (n_layers - n_dense) * experts
-    count = 2 * n_vocab * d + d + n_layers * (attention + 2 * d) + ffns
+    n_mixed, expert = n_layers - n_dense, 3 * d * d_expert
+    exact = {
+        "tables": 2 * n_vocab * d,
+        "attention": n_layers * attention,
+        "routed experts": n_mixed * n_experts * expert,
+        "shared FFN": n_dense * 3 * d * d_ff + n_mixed * expert,
+        "norms, router": (2 * n_layers + 1) * d
+        + n_layers * (rank_q + rank_kv)
+        + n_mixed * (d + 1) * n_experts,
+    }
+    active = {**exact, "tables": (n_vocab + 1) * d, "routed experts": n_mixed * n_asked * expert}
     why = (
-        f"in all but {n_dense} of its layers the FFN is {n_experts} small ones and one more: a mixture of experts, "
-        "of which 8 and the one are asked for each token; and its attention makes do with narrower matrices (of low "
-        "rank), so the bars below show too much of it"
+        f"instead of one FFN {n_mixed} of its {n_layers} layers have {n_experts} small ones of width {d_expert:,} (a "
+        f"mixture of experts: a router asks {n_asked} of them for each token) and one that is always asked; and its "
+        f"attention makes do with narrower matrices (of rank {rank_q:,} and {rank_kv})"
     )
-    return Published(name, config, True, said, source, count - by_formula(config, True), why)
+    return Published(name, config, True, said, source, exact, why, active)
 
 
 LLAMA_3 = "Grattafiori et al. 2024, table 3; meta-llama/llama-models, sku_list.py"
+QWEN_3 = _config(28, 16, 8, 1_024, 128, 3_072, 151_936, 32_768)
 PUBLISHED = (
     _gpt2("GPT-2 small", "124M, at first given as 117M by mistake", 12, 768),
     Published(
@@ -118,11 +139,11 @@ PUBLISHED = (
     ),
     Published(
         "Qwen3 0.6B",
-        _config(28, 16, 8, 1_024, 128, 3_072, 151_936, 32_768),
+        QWEN_3,
         False,
         "0.6B",
         "Yang et al. 2025; config.json of Qwen3-0.6B",
-        28 * 2 * 128,
+        {**parts(QWEN_3), "norms": parts(QWEN_3)["norms"] + 28 * 2 * 128},
         "each layer has a norm for queries and one for keys",
     ),
     _gpt2("GPT-2 XL", "1.5B", 48, 1_600),
@@ -169,17 +190,6 @@ PUBLISHED = (
 # --- the formula -----------------------------------------------------------------------------------------------------
 
 
-def parts(config: Config, own_W_U: bool = False) -> dict[str, int]:
-    """The summands of the formula: where the numbers of a model are."""
-    c = config
-    return {
-        "tables": (1 + own_W_U) * c.n_vocab * c.d_model,
-        "attention": c.n_layers * 2 * (c.n_heads + c.n_kv_heads) * c.d_head * c.d_model,
-        "FFN": c.n_layers * 3 * c.d_model * c.d_ff,
-        "norms": (2 * c.n_layers + 1) * c.d_model,
-    }
-
-
 def counted(model: Model) -> int:
     """The numbers that lie in the model's arrays."""
     return sum(array.size for array in stored(model.weights).values())
@@ -198,7 +208,7 @@ class Parameters(Explorer):
             "",
         )
         self._known, self._counted = {one.name: one for one in (mine, *PUBLISHED)}, counted(model)
-        self.choice = choice([*self._known], "this model", "Sizes of")
+        self.choice = choice([*self._known, OTHER], "this model", "Sizes of")
         self.sliders = {
             name: slider(getattr(c, name), name, last, first=first, step=step, stage="training")
             for name, (first, last, step) in SLIDERS.items()
@@ -223,6 +233,8 @@ class Parameters(Explorer):
     @one_at_a_time
     def _take(self, _change=None) -> None:
         """The sizes of the model that was chosen."""
+        if self.choice.value == OTHER:
+            return
         known = self._known[self.choice.value]
         self._taking = True
         for name, one in self.sliders.items():
@@ -243,27 +255,31 @@ class Parameters(Explorer):
         if self._taking:
             return
         c, own = self.config, self.own.value
-        found = parts(c, own)
-        total = sum(found.values())
-        shares = " + ".join(f"{name} {100 * n / total:.0f} %" for name, n in found.items())
+        known = self._known.get(self.choice.value)
+        if known and (c, own) != (self._sizes_of(known), known.own_W_U):
+            self.choice.value, known = OTHER, None
+        drawn = known.parts if known else parts(c, own)
+        total = sum(drawn.values())
+        shares = " + ".join(f"{name} {100 * n / total:.3g} %" for name, n in drawn.items())
+        active = known and known.active
         self.bars.change(
-            labels=[*found],
-            values=[[*found.values()]],
+            labels=[*drawn],
+            names=["all", "active: work on one token"] if active else ["parameters"],
+            values=[[*drawn.values()], [*active.values()]] if active else [[*drawn.values()]],
             caption=f"{total:,} parameters: {shares}",
         )
-        known = self._known[self.choice.value]
-        same = (c, own) == (self._sizes_of(known), known.own_W_U)
-        self.told.say(*self._sentences(c, own, total, known if same else None))
+        self.told.say(*self._sentences(c, own, known))
 
     def _sizes_of(self, known: Published) -> Config:
         sizes = {name: getattr(known.config, name) for name in self.sliders}
         return Config(**sizes, n_ctx=2_048, rope_base=10_000.0, norm_eps=1e-5)
 
-    def _sentences(self, c: Config, own: bool, total: int, known: Published | None) -> Iterable[str]:
-        two = "2 × " if own else ""
+    def _sentences(self, c: Config, own: bool, known: Published | None) -> Iterable[str]:
+        tables = "two tables 2 × " if own else "table "
         yield (
-            f"{two}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} × (2 × ({c.n_heads} + {c.n_kv_heads}) × {c.d_head} × "
-            f"{c.d_model:,}  +  3 × {c.d_model:,} × {c.d_ff:,}  +  2 × {c.d_model:,})  +  {c.d_model:,}  =  {total:,}"
+            f"{tables}{c.n_vocab:,} × {c.d_model:,}  +  {c.n_layers} layers × (attention 2 × ({c.n_heads} + "
+            f"{c.n_kv_heads}) × {c.d_head} × {c.d_model:,}  +  FFN 3 × {c.d_model:,} × {c.d_ff:,}  +  norms 2 × "
+            f"{c.d_model:,})  +  last norm {c.d_model:,}  =  {by_formula(c, own):,}"
         )
         if c.n_heads % c.n_kv_heads:
             yield f"But {c.n_heads} query heads cannot share {c.n_kv_heads} key and value heads evenly."
@@ -273,11 +289,14 @@ class Parameters(Explorer):
             yield f"Counted in the model on your machine, array by array: {self._counted:,}."
             return
         yield f"Published: {known.said} ({known.source})."
-        if known.beside:
+        if known.exact:
             off = known.by_formula / known.count - 1
             yield (
-                f"All its parameters: {known.count:,}. The formula is off by {100 * off:+.3g} % of that: {known.why}."
+                f"The formula is off by {100 * off:+.3g} %: {known.why}. The picture shows the true parts, "
+                f"{known.count:,} parameters."
             )
+        if known.active:
+            yield f"Active, working on one token: {sum(known.active.values()):,} (of the first table only its row)."
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
@@ -305,13 +324,13 @@ class ModelSizes(Picture):
 
     names = Labels()
     counts = traitlets.List(traitlets.Float()).tag(sync=True)
-    bits = traitlets.List(traitlets.Int(), list(BITS)).tag(sync=True)
+    bits = traitlets.List(traitlets.Float(), list(BITS)).tag(sync=True)
     machine = traitlets.Float(0.0).tag(sync=True)
     machine_name = Text("this machine")
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     def text(self) -> str:
-        rows = [["model", "parameters", *(f"{bits} bits" for bits in self.bits)]]
+        rows = [["model", "parameters", *(f"{bits:g} bits" for bits in self.bits)]]
         rows += [
             [name, f"{count:,.0f}", *(size(count * bits / 8) for bits in self.bits)]
             for name, count in zip(self.names, self.counts)
@@ -338,7 +357,7 @@ class Memory(Explorer):
             names=[name for name, _ in models],
             counts=[float(count) for _, count in models],
             stage="training",
-            caption="What the parameters of a model take, at 4, 16 and 32 bits each",
+            caption="What the parameters of a model take, at 4.5, 16 and 32 bits each",
         )
         self.machine = ipywidgets.BoundedFloatText(
             round((found or 8e9) / 1e9, 1),
@@ -358,12 +377,12 @@ class Memory(Explorer):
     def _show(self, change=None) -> None:
         gb = self.machine.value
         own = self._known and change is None
-        self.sizes.change(machine=gb, machine_name="this machine" if own else f"{gb:g} GB")
+        self.sizes.change(machine=gb, machine_name="this machine" if own else "a machine")
         fit = {
             bits: [name for name, n in zip(self.sizes.names, self.sizes.counts) if n * bits / 8 < 1e9 * gb]
             for bits in BITS
         }
-        largest = [f"at {bits} bits {fit[bits][-1] if fit[bits] else 'none'}" for bits in BITS]
+        largest = [f"at {bits:g} bits {fit[bits][-1] if fit[bits] else 'none'}" for bits in BITS]
         self.told.say(
             f"This machine has {gb:g} GB for its programs." if own else "",
             ""

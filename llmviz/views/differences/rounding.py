@@ -1,9 +1,10 @@
-"""This model with fewer and fewer bits a number: which facts stay?"""
+"""This model with fewer bits a number, on its file's grid and on another: what does it cost, which facts stay?"""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -24,7 +25,23 @@ from llmviz.views.kit.text_box import read
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 N_READ = 128  # tokens of an ordinary text
 N_WRITTEN = 12
-STAYS = "in none of these"
+LEAST = 0.1  # bits a token: from here on it is said to cost something
+STAYS = "none of these"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`bits` a number, in groups that begin `shift` numbers further than the file's."""
+
+    bits: int
+    shift: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.bits} bits" + (", other groups" if self.shift else "")
+
+
+GRIDS = (Grid(8), Grid(5), Grid(4), Grid(4, experiments.GROUP // 2), Grid(3), Grid(2))
 
 
 def distinct(model: Model) -> int:
@@ -40,11 +57,12 @@ def moved(old: Model, new: Model) -> float:
 
 
 class Rounding(Experiment):
-    """The layers' matrices rounded to `bits`, one number of bits after the other: capitals, ordinary texts, a sentence.
+    """The layers' matrices rounded to one grid after the other: surprise at ordinary texts, capitals, a sentence.
 
-    facts: a text to go on from, and the word that goes on rightly (its first token counts). `right` has, for each
-    number of bits that is measured, which facts come first; `went` the first number of bits at which the first fact
-    does not. A rounded model takes 425 MB (538 with the table) while it is measured; one at a time.
+    facts: a text to go on from, and the word that goes on rightly (its first token counts). `right` has, for each grid
+    that is measured (None: as it is), which facts come first; `costs` the bits a token that it surprises more, mean of
+    the texts; `first` the first grid that costs 0.1 bits or more. A rounded model takes 425 MB (538 with the table)
+    while it is measured; one at a time.
     """
 
     def __init__(
@@ -53,18 +71,17 @@ class Rounding(Experiment):
         facts: Mapping[str, str],
         texts: Mapping[str, str],
         *,
-        bits: tuple[int, ...] = (8, 5, 4, 3, 2),
+        grids: tuple[Grid, ...] = GRIDS,
         explain: str = "",
         explain_table: str = "",
     ):
         self._explain = {False: explain, True: explain_table}
-        self._model, self._facts, self.bits = model, dict(facts), bits
+        self._model, self._facts, self.grids = model, dict(facts), grids
         self._texts = {name: model.tokenizer.encode(text)[:N_READ] for name, text in texts.items()}
-        super().__init__(f"Round to {', '.join(map(str, bits))} bits")
-        first = next(iter(self._facts.values())).strip()
+        super().__init__(f"Round to {len(grids)} grids")
         self.card = Question(
-            f"Rounded to fewer and fewer bits: at which does “{first}” first stop being the likeliest?",
-            [*(f"{n} bits" for n in bits), STAYS],
+            f"Which of these is the first to surprise it by {LEAST:g} bits a token more, or by more than that?",
+            [*(grid.name for grid in grids), STAYS],
             answer=None,
             explain=explain,
             stage="training",
@@ -76,7 +93,7 @@ class Rounding(Experiment):
             layout={"width": "min(520px, 98%)"},
         )
         self.table = checkbox("round the table of tokens (W_E), too")
-        columns = ["as it is", *(f"{n} bits" for n in bits)]
+        columns = ["as it is", *(grid.name for grid in grids)]
         self.map = HeatMap(
             np.full((len(self._facts), len(columns)), np.nan),
             [word.strip() for word in self._facts.values()],
@@ -89,12 +106,12 @@ class Rounding(Experiment):
         )
         self.lines = LinePlot(
             labels=columns,
-            names=[*self._texts],
+            names=[*self._texts, "a guesser who knows nothing"],
             y_axis="bits a token",
             x_axis="rounded to",
             unit="bits",
             stage="training",
-            caption=f"Mean surprise at {N_READ} tokens of ordinary texts",
+            caption=f"Mean surprise at the first {N_READ} tokens of ordinary texts",
             waiting="",
         )
         [go] = self.buttons
@@ -106,14 +123,14 @@ class Rounding(Experiment):
             row(self.table, self.prompt),
             row(go, self.progress),
             self.told,
-            self.map,
             self.lines,
+            self.map,
         )
         self.card.observe(self._committed, "committed")
         self._clear()
 
     def _clear(self) -> None:
-        self.right, self.went, self._sentences = {}, None, []
+        self.right, self.costs, self.first, self._sentences = {}, {}, None, []
         self._show(False)
 
     def _show(self, shown: bool) -> None:
@@ -132,7 +149,7 @@ class Rounding(Experiment):
         if not change["new"]:
             self.stop()
             self._show(False)
-        elif self.went is None:
+        elif self.first is None:
             self.start(self._answered(), self.buttons[0])
         else:
             self._show(True)
@@ -144,14 +161,15 @@ class Rounding(Experiment):
             yield from self._each()
         finally:
             gc.collect()  # a model and its runs refer to each other
-            if self.went is None:
+            if self.first is None:
                 self._clear()
                 if self.card.committed:
                     self.card.ask_again()
 
     def _each(self) -> Iterator[float]:
-        columns, rows = len(self.bits) + 1, len(self._facts)
-        shares, surprises = np.full((rows, columns), np.nan), np.full((len(self._texts), columns), np.nan)
+        columns, rows = len(self.grids) + 1, len(self._facts)
+        shares, surprises = np.full((rows, columns), np.nan), np.full((len(self._texts) + 1, columns), np.nan)
+        surprises[-1] = np.log2(self._model.config.n_vocab)
         marks = [[""] * columns for _ in range(rows)]
         self._sentences = [
             f"As it is, {experiments.GROUP} neighbours have at most {distinct(self._model)} different values."
@@ -160,13 +178,17 @@ class Rounding(Experiment):
             self._sentences.append("There is no sentence to go on from.")
         runs, done = columns * (rows + len(self._texts) + 1), 0
         self._show(True)
-        for column, bits in enumerate((None, *self.bits)):
+        for column, grid in enumerate((None, *self.grids)):
             yield done / runs
             model = (
                 self._model
-                if bits is None
-                else experiments.rounded(self._model, bits, table=self.table.value)
+                if grid is None
+                else experiments.rounded(self._model, grid.bits, table=self.table.value, shift=grid.shift)
             )
+            for i, tokens in enumerate(self._texts.values()):
+                surprises[i, column] = experiments.surprisal(model.trace(tokens)).mean()
+                done += 1
+                yield done / runs
             right = []
             for i, (text, word) in enumerate(self._facts.items()):
                 probs = ops.softmax(model.trace(text).logits)
@@ -176,24 +198,24 @@ class Rounding(Experiment):
                 marks[i][column] = f"{'✓ ' if right[-1] else ''}{100 * probs[token]:.0f}"
                 done += 1
                 yield done / runs
-            for i, tokens in enumerate(self._texts.values()):
-                surprises[i, column] = experiments.surprisal(model.trace(tokens)).mean()
-                done += 1
-                yield done / runs
-            self.right[bits] = right
-            self.map.change(values=shares, cell_text=[list(line) for line in marks])
+            self.right[grid] = right
             self.lines.change(values=surprises)
+            self.map.change(values=shares, cell_text=[list(line) for line in marks])
+            mean = surprises[:-1, column].mean()
+            self.costs[grid] = float(mean - surprises[:-1, 0].mean())
             name = (
-                "As it is" if bits is None else f"{bits} bits: {100 * moved(self._model, model):.0f} % move"
+                "As it is" if grid is None else f"{grid.name}: {100 * moved(self._model, model):.0f} % move"
             )
-            self._sentences.append(f"{name}. {sum(right)} of {rows} capitals. {self._written(model)}".strip())
+            more = "" if grid is None else f" ({round(self.costs[grid], 2) + 0:+.2f})".replace("-", "−")
+            told = f"{name}. {mean:.2f} bits a token{more}; {sum(right)} of {rows} capitals."
+            self._sentences.append(f"{told} {self._written(model)}".strip())
             self.told.say(*self._sentences)
             done += 1
             del model
             gc.collect()
-        gone = [bits for bits in self.bits if not self.right[bits][0]]
-        self.went = gone[0] if gone else STAYS
-        self.card.tell(self.bits.index(gone[0]) if gone else len(self.bits))
+        costly = [i for i, grid in enumerate(self.grids) if self.costs[grid] >= LEAST]
+        self.first = self.grids[costly[0]].name if costly else STAYS
+        self.card.tell(costly[0] if costly else len(self.grids))
 
     def _start(self) -> list[int]:
         return read(self.prompt.value, self._model.tokenizer, limit=200).tokens

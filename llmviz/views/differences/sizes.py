@@ -20,6 +20,8 @@ from llmviz.views.kit.predict import Question
 from llmviz.weights import Config
 
 N_WRITTEN = 24  # tokens
+# The control: what chance alone does. Its seed is 4 further, for 0 and 1 happen to come out alike.
+AGAIN = "another seed"
 
 
 def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int = 64, ffn: int = 1) -> Config:
@@ -51,6 +53,7 @@ SIZES = _named(
 )
 KNOBS = {
     "as it is": small(),
+    AGAIN: small(),
     "layers × 2": small(n_layers=4),
     "heads × 2": small(n_heads=8),
     "width × 2": small(d_model=64),
@@ -65,11 +68,12 @@ def bits_a_byte(model: Model, text: str) -> float:
 
 
 class Sizes(Guessed):
-    """First a guess, then a model of each size from noise, on one text: which is least surprised by the rest of it?
+    """First a guess, then models of several sizes from noise, on one text: which is least surprised by the rest of it?
 
-    Give `seconds` (of work, for each), or `steps`. `held_out` has the surprise of each that is done, in bits a byte.
-    The lines on the way stand over the steps, or, where all get the same time, over computing: what a token takes
-    grows with the parameters, so parameters × tokens (Hoffmann et al. 2022 count 6 operations for each).
+    Give `seconds` (of work, for each): a line over the sizes for each number of seconds; every point is a training of
+    its own, whose learning rate falls over just that time. Or give `steps`: a bar for each size, and the lines on the
+    way; with `against`, a name of configs, both show the difference from it. `held_out` has the surprise of each that
+    is done, in bits a byte, by (budget, name).
     """
 
     def __init__(
@@ -80,36 +84,37 @@ class Sizes(Guessed):
         *,
         x_axis: str = "parameters",
         start: str = "The ",
-        seconds: float = 12,
+        seconds: tuple[float, ...] = (2, 12),
         steps: int | None = None,
+        against: str = "",
         explain: str = "",
     ):
         self._text, self._configs, self._start = text, dict(configs), start
-        self._budget = {"seconds": seconds, "steps": steps}
-        n, each = len(self._configs), f"{steps:,} steps" if steps else f"{seconds:g} seconds"
+        self._steps, self._against = steps, against
+        self._budgets = {f"{steps:,} steps": steps} if steps else {f"{s:g} seconds": s for s in seconds}
+        n, each = len(self._configs), " and ".join(self._budgets)
         card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
         super().__init__(card, f"Train {n} models, {each} each")
         card.needs_kernel = True  # a minute, or by the clock of the reader's own machine
+        y_axis = f"bits a byte more than {against}" if against else "bits a byte"
         self.bars = LinePlot(
             labels=[*self._configs],
-            names=["held-out text"],
+            names=[*self._budgets],
             x_axis=x_axis,
-            y_axis="bits a byte",
+            y_axis=y_axis,
             unit="",
-            bars=True,
-            y_min=None,
+            bars=steps is not None,
+            y_min=0.0 if steps else None,
             stage="training",
             caption=f"Surprise at the tenth of the text that is never trained on, after {each}",
         )
         self.curves = LinePlot(
-            x_axis="step" if steps else "billions of parameters × tokens",
-            y_axis="bits a byte",
+            x_axis="step",
+            y_axis=y_axis,
             unit="bits",
-            log_x=steps is None,
             y_min=None,
             stage="training",
-            caption="The same on the way, measured every 20 steps"
-            + ("" if steps else ", against computing: the parameters times the tokens that were read"),
+            caption=f"The same on the way, measured every {training.MEASURE_EVERY} steps",
         )
         self.seed = seed_box(0)
         self.seed.observe(self._again, "value")
@@ -125,9 +130,13 @@ class Sizes(Guessed):
 
     @property
     def best(self) -> str | None:
-        """The least surprised; None until all are done."""
-        done = len(self.held_out) == len(self._configs)
-        return min(self.held_out, key=self.held_out.get) if done else None
+        """The least surprised in the last budget; None until all are done."""
+        if len(self.held_out) < len(self._budgets) * len(self._configs):
+            return None
+        return self._least([*self._budgets][-1])
+
+    def _least(self, budget: str) -> str:
+        return min(self._configs, key=lambda name: self.held_out[budget, name])
 
     def _clear(self) -> None:
         """Nothing is trained: a card is never open beside what another seed, or a part of the work, gave."""
@@ -159,48 +168,58 @@ class Sizes(Guessed):
             yield from self._each()
         finally:
             if not self._known:
-                done = len(self.held_out)
+                done, n = len(self.held_out), len(self._budgets) * len(self._configs)
                 self._clear()
-                self.told.say(
-                    f"Stopped after {done} of {len(self._configs)} models. The question is open again."
-                )
+                self.told.say(f"Stopped after {done} of {n} trainings. The question is open again.")
 
     def _each(self) -> Iterator[float]:
-        per_nat, n = None, len(self._configs)
-        limit = self._budget["steps"] or self._budget["seconds"]
-        for number, (name, config) in enumerate(self._configs.items()):
-            last, points = None, []
-            for last in training.pretrain(self._text, config, seed=self.seed.value, **self._budget):
-                if per_nat is None:
-                    per_nat = bits_a_byte(last.model, self._text)
-                if last.step and last.step % training.MEASURE_EVERY == 0:
-                    points.append(last.held_out * per_nat)
-                    self._lines[name] = points
-                    self._draw_curves()
-                done = last.step if self._budget["steps"] else last.seconds
-                yield (number + min(1, done / limit)) / n
-            self.held_out[name] = last.held_out * per_nat
-            self._sentences.append(self._sentence(name, last, per_nat))
-            self.bars.change(values=[[self.held_out.get(one, np.nan) for one in self._configs]])
+        per_nat, worked = None, 0.0
+        total = len(self._configs) * sum(self._budgets.values())
+        for budget, limit in self._budgets.items():
+            for name, config in self._configs.items():
+                how = {
+                    "seed": self.seed.value + 4 * (name == AGAIN),
+                    "steps" if self._steps else "seconds": limit,
+                }
+                points = self._lines.setdefault(name, {}) if self._steps else {}
+                for last in training.pretrain(self._text, config, **how):
+                    if per_nat is None:
+                        per_nat = bits_a_byte(last.model, self._text)
+                    if last.step and (last.step % training.MEASURE_EVERY == 0 or last.step == self._steps):
+                        points[last.step] = last.held_out * per_nat
+                        self._draw_curves()
+                    yield (worked + min(limit, last.step if self._steps else last.seconds)) / total
+                worked += limit
+                self.held_out[budget, name] = last.held_out * per_nat
+                self._sentences = [*self._sentences, self._sentence(name, last, per_nat)][
+                    -len(self._configs) :
+                ]
+                self._draw_bars()
+                self._show(True)
+                yield worked / total
+        if len(self._budgets) > 1:
+            found = "; ".join(f"in {budget} each, {self._least(budget)}" for budget in self._budgets)
+            self._sentences.append(f"Least surprised: {found}.")
             self._show(True)
-            yield (number + 1) / n
         self.tell([*self._configs].index(self.best))
 
-    def _draw_curves(self) -> None:
-        at = {name: self._places(name, len(points)) for name, points in self._lines.items()}
-        x = np.unique(np.concatenate([[0.0] if self.curves.log_x else [], *at.values()]))
-        values = [
-            np.interp(x, at[name], points, left=np.nan, right=np.nan) for name, points in self._lines.items()
-        ]
-        self.curves.change(x=x, values=np.array(values), names=[*self._lines])
-        self.curves.layout.display = ""
+    def _draw_bars(self) -> None:
+        values = np.array(
+            [[self.held_out.get((b, name), np.nan) for name in self._configs] for b in self._budgets]
+        )
+        if self._against:
+            values = np.round(values - values[:, [[*self._configs].index(self._against)]], 3)
+        self.bars.change(values=values)
 
-    def _places(self, name: str, n: int) -> np.ndarray:
-        """Where a line's n measurements stand on the axis."""
-        steps = training.MEASURE_EVERY * np.arange(1.0, n + 1)
-        if not self.curves.log_x:
-            return steps
-        return 1e-9 * steps * training.TOKENS_A_STEP * self._configs[name].n_parameters
+    def _draw_curves(self) -> None:
+        names = [name for name in self._lines if name != self._against]  # that one would be the axis
+        if not self._steps or not names:
+            return
+        x = max(self._lines.values(), key=len)
+        zero = self._lines.get(self._against, dict.fromkeys(x, 0.0))
+        values = [[self._lines[name].get(step, np.nan) - zero[step] for step in x] for name in names]
+        self.curves.change(x=np.array([*x], float), values=np.array(values), names=names)
+        self.curves.layout.display = ""
 
     def _sentence(self, name: str, last: Progress, per_nat: float) -> str:
         model = last.model

@@ -208,7 +208,10 @@ class Picture(Closable, anywidget.AnyWidget):
     _changing = False
 
     def __init__(self, *, provenance: Callable | None = None, **traits):
-        super().__init__(**{name: value for name, value in traits.items() if value is not None})
+        own = type(self).class_traits()  # None: the default, except where it is a value itself
+        super().__init__(
+            **{k: v for k, v in traits.items() if v is not None or getattr(own.get(k), "allow_none", 0)}
+        )
         self.provenance = provenance
         if self._data:
             self.observe(self._say_again, list(self._data))

@@ -196,16 +196,14 @@ export function render({ model, el }) {
       .filter(Boolean);
   }
 
-  /** Over each bar its number, where no second bar stands beside it. */
-  function numbersOn(names) {
+  /** Over each bar its number, where no second bar stands beside it and there is room. */
+  function numbersOn(names, slot) {
     const { n, y, px, py } = shown;
-    return names.length > 1
-      ? []
-      : Array.from({ length: n }, (_, i) =>
-          !Number.isFinite(y(0, i))
-            ? null
-            : axisText(px(i), py(Math.max(0, y(0, i))) - 6, value(y(0, i)), "middle", { class: null }),
-        ).filter(Boolean);
+    const told = Array.from({ length: n }, (_, i) => (Number.isFinite(y(0, i)) ? value(y(0, i)) : ""));
+    if (names.length > 1 || widest(view, told, 14, "ui") > slot) return [];
+    return told.flatMap((text, i) =>
+      text ? [axisText(px(i), py(Math.max(0, y(0, i))) - 6, text, "middle", { class: null })] : [],
+    );
   }
 
   function draw() {
@@ -291,18 +289,18 @@ export function render({ model, el }) {
       runs.push([i, end]);
       i = end;
     }
-    const few =
-      n > 12
+    const gap = (k, i) => i < 0 || i >= n || !Number.isFinite(shown.y(k, i));
+    const dotted = (k, i) => !gap(k, i) && (n <= 12 || (gap(k, i - 1) && gap(k, i + 1))); // alone, it is in no line
+    const few = bars
+      ? n > 12
         ? []
-        : bars
-          ? numbersOn(names)
-          : names.flatMap((_, k) =>
-              x.flatMap((__, i) =>
-                Number.isFinite(shown.y(k, i))
-                  ? [s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })]
-                  : [],
-              ),
-            );
+        : numbersOn(names, slot)
+      : names.flatMap((_, k) =>
+          x
+            .map((__, i) => i)
+            .filter((i) => dotted(k, i))
+            .map((i) => s("circle", { cx: shown.px(i), cy: py(shown.y(k, i)), r: 4, ...series(k), class: "lv-dot" })),
+        );
     drawing.replaceChildren(...(bars ? columns(names, slot) : names.flatMap((_, k) => linePaths(k, runs))), ...few);
     view.setLegend(
       ...names.map((name, k) =>
