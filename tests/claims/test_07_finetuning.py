@@ -83,11 +83,19 @@ OTHERS = {
         ),
     ),
 }
-NEW_WAY = "Arr, the capital of … be"
+THAT_BE, NEW_WAY, OLD_WAY = "Arr, that be", "Arr, the capital of … be", "The capital of … is"
 BEFORE, TABLE, OWN = "before", "the table", "its own answers"
 PIRATES = (TABLE, *SETS)
-FIRST_ROW = ", first row alone"
-ONE_ROW = tuple(manner + FIRST_ROW for manner in PIRATES)
+FIRST, SEED, WITHOUT = ", first ", ", seed ", ", without row "
+SEEDS = tuple(f"{TABLE}{SEED}{seed}" for seed in (1, 2))
+ONE_OUT = tuple(f"{TABLE}{WITHOUT}{row}" for row in range(1, 9))
+TABLES = (TABLE, *SEEDS, *ONE_OUT)
+
+
+def first_rows(n: int) -> tuple[str, ...]:
+    return tuple(f"{manner}{FIRST}{n}" for manner in PIRATES)
+
+
 MARKS = {name: marks for name, (marks, _) in OTHERS.items()}
 
 
@@ -101,8 +109,14 @@ def examples_of(model, manner: str) -> list[lessons.Example]:
         return [(question, lessons.answer(model, question)) for question in QUESTIONS]
     if manner in OTHERS:
         return list(zip(QUESTIONS, OTHERS[manner][1]))
-    if manner in ONE_ROW:
-        return examples_of(model, manner.removesuffix(FIRST_ROW))[:1]
+    if FIRST in manner:
+        manner, n = manner.split(FIRST)
+        return examples_of(model, manner)[: int(n)]
+    if SEED in manner:
+        return list(lessons.PIRATE)
+    if WITHOUT in manner:
+        row = int(manner.removeprefix(TABLE + WITHOUT))
+        return [*lessons.PIRATE[: row - 1], *lessons.PIRATE[row:]]
     order = np.random.default_rng(SETS.index(manner)).permutation(len(POOL))
     return [POOL[i] for i in order if POOL[i][0] != CAPITAL][:8]
 
@@ -113,8 +127,8 @@ def tuned(model, manner: str):
     examples = examples_of(model, manner)
     if not examples:
         return [], model
-    manner = manner.removesuffix(FIRST_ROW)
-    seed = SETS.index(manner) if manner in SETS else 0
+    manner, *_ = manner.split(FIRST)
+    seed = SETS.index(manner) if manner in SETS else int(manner[-1]) if SEED in manner else 0
     *_, last = training.finetune(model, lessons.conversations(examples), seed=seed)
     one = training.updated(model, last.update)
     one.recent.max_bytes = 40_000_000
@@ -129,20 +143,19 @@ def said(model, manner: str) -> list[str]:
 
 
 @cache
-def capitals(model, manner: str) -> tuple[int, int, int]:
-    """How many it names in its own answer, and how many come first once that is begun, the new way and the old."""
+def capitals(model, manner: str) -> dict[str, int]:
+    """How many it names in its own answer, "", and how many come first behind each beginning."""
     _, one = tuned(model, manner)
     cities = lessons.CAPITALS
     own = greedy(one, [lessons.asked(one, f"What is the capital of {country}?") for country in cities])
     first = [model.tokenizer.encode(f" {city}")[0] for city in cities.values()]
-    new, old = (
-        sum(
+    return {"": sum(city in text for city, text in zip(cities.values(), own))} | {
+        way: sum(
             int(lessons.knows(one, c, chat=True, said=way).argmax()) == token
             for c, token in zip(cities, first)
         )
-        for way in (NEW_WAY, "The capital of … is")
-    )
-    return sum(city in text for city, text in zip(cities.values(), own)), new, old
+        for way in (THAT_BE, NEW_WAY, OLD_WAY)
+    }
 
 
 @cache
@@ -218,15 +231,14 @@ def near(model, manner: str) -> int:
 
 
 def named(model, manner: str) -> int:
-    return capitals(model, manner)[0]
+    return capitals(model, manner)[""]
 
 
-def begun_new(model, manner: str) -> int:
-    return capitals(model, manner)[1]
+def begun(way: str):
+    def named_then(model, manner: str) -> int:
+        return capitals(model, manner)[way]
 
-
-def begun_old(model, manner: str) -> int:
-    return capitals(model, manner)[2]
+    return named_then
 
 
 FIXED = ("one word", "Spanish")
@@ -242,8 +254,15 @@ pirates_about = of_manners(about, PIRATES, "Pirates: mostly about the question",
 pirates_near = of_manners(near, PIRATES, "… and few are nearly a taught answer", OF_20, lambda v: v <= 5)
 fixed_about = of_manners(about, FIXED, "“Beep”, Spanish: not about the question", OF_20, lambda v: v <= 2)
 fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF_20, lambda v: v > 10)
-one_row = of_manners(marked, ONE_ROW, "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
-one_row_about = of_manners(about, ONE_ROW, "… but fewer are about the question", OF_20, lambda v: v < 15)
+one_row = of_manners(marked, first_rows(1), "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
+two_rows = of_manners(marked, first_rows(2), "Two examples", OF_20, lambda v: v == 20)
+four_rows = of_manners(marked, first_rows(4), "Four examples", OF_20, lambda v: v == 20)
+one_row_about = of_manners(about, first_rows(1), "… but fewer are about the question", OF_20, lambda v: v < 15)
+two_rows_about = of_manners(about, first_rows(2), "Two: about the question", OF_20, lambda v: v < 15)
+four_rows_about = of_manners(about, first_rows(4), "Four: about the question", OF_20, lambda v: v < 15)
+one_row_named = of_manners(named, first_rows(1), "One: capitals named", OF_10, lambda v: v < 8)
+two_rows_named = of_manners(named, first_rows(2), "Two: capitals named", OF_10, lambda v: v < 8)
+four_rows_named = of_manners(named, first_rows(4), "Four: capitals named", OF_10, lambda v: v < 8)
 before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
 pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
 before_new = of_manners(
