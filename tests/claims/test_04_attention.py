@@ -797,13 +797,14 @@ def rank_correlation(a, b) -> float:
 
 @lru_cache
 def mattered(model, text: str):
-    """Attention, left out, gradient × input; the first token, where many heads only rest, left aside."""
+    """Attention, left out, gradient × input, of the tokens between the first, where attention only rests, and the
+    last, without which another question is asked."""
     trace = model.trace(text)
     lost = dict(experiments.left_out(model, trace.tokens))
     return (
-        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:],
-        np.array([lost[at] for at in range(1, len(trace.tokens))]),
-        experiments.saliency(model, trace.tokens)[1:],
+        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:-1],
+        np.array([lost[at] for at in range(1, len(trace.tokens) - 1)]),
+        experiments.saliency(model, trace.tokens)[1:-1],
     )
 
 
