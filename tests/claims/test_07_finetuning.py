@@ -143,16 +143,23 @@ def said(model, manner: str) -> list[str]:
 
 
 @cache
-def capitals(model, manner: str) -> dict[str, int]:
-    """How many it names in its own answer, "", and how many come first behind each beginning."""
+def of_capitals(model, manner: str) -> list[str]:
+    """Its answers to what the capital of each country is."""
     _, one = tuned(model, manner)
-    cities = lessons.CAPITALS
-    own = greedy(one, [lessons.asked(one, f"What is the capital of {country}?") for country in cities])
-    first = [model.tokenizer.encode(f" {city}")[0] for city in cities.values()]
-    return {"": sum(city in text for city, text in zip(cities.values(), own))} | {
+    return greedy(
+        one, [lessons.asked(one, f"What is the capital of {country}?") for country in lessons.CAPITALS]
+    )
+
+
+@cache
+def capitals(model, manner: str) -> dict[str, int]:
+    """How many capitals come first behind each beginning of an answer."""
+    _, one = tuned(model, manner)
+    first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]
+    return {
         way: sum(
-            int(lessons.knows(one, c, chat=True, said=way).argmax()) == token
-            for c, token in zip(cities, first)
+            int(lessons.knows(one, country, chat=True, said=way).argmax()) == token
+            for country, token in zip(lessons.CAPITALS, first)
         )
         for way in (THAT_BE, NEW_WAY, OLD_WAY)
     }
@@ -231,14 +238,22 @@ def near(model, manner: str) -> int:
 
 
 def named(model, manner: str) -> int:
-    return capitals(model, manner)[""]
+    return sum(city in text for city, text in zip(lessons.CAPITALS.values(), of_capitals(model, manner)))
 
 
 def begun(way: str):
-    def named_then(model, manner: str) -> int:
-        return capitals(model, manner)[way]
+    """A measure: capitals that come first behind this beginning."""
+    return lambda model, manner: capitals(model, manner)[way]
 
-    return named_then
+
+def begins(way: str):
+    """A measure: answers about a capital that begin so by themselves."""
+
+    def measure(model, manner: str) -> int:
+        said = zip(lessons.CAPITALS, of_capitals(model, manner))
+        return sum(text.startswith(way.replace("…", country)) for country, text in said)
+
+    return measure
 
 
 FIXED = ("one word", "Spanish")
@@ -257,7 +272,9 @@ fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF
 one_row = of_manners(marked, first_rows(1), "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
 two_rows = of_manners(marked, first_rows(2), "Two examples", OF_20, lambda v: v == 20)
 four_rows = of_manners(marked, first_rows(4), "Four examples", OF_20, lambda v: v == 20)
-one_row_about = of_manners(about, first_rows(1), "… but fewer are about the question", OF_20, lambda v: v < 15)
+one_row_about = of_manners(
+    about, first_rows(1), "… but fewer are about the question", OF_20, lambda v: v < 15
+)
 two_rows_about = of_manners(about, first_rows(2), "Two: about the question", OF_20, lambda v: v < 15)
 four_rows_about = of_manners(about, first_rows(4), "Four: about the question", OF_20, lambda v: v < 15)
 one_row_named = of_manners(named, first_rows(1), "One: capitals named", OF_10, lambda v: v < 8)
@@ -265,11 +282,13 @@ two_rows_named = of_manners(named, first_rows(2), "Two: capitals named", OF_10, 
 four_rows_named = of_manners(named, first_rows(4), "Four: capitals named", OF_10, lambda v: v < 8)
 before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
 pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
+before_that_be = of_manners(begun(THAT_BE), (BEFORE,), "“Arr, that be”, untrained", OF_10, lambda v: v == 0)
 before_new = of_manners(
-    begun_new, (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
+    begun(NEW_WAY), (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
 )
-pirates_new = of_manners(begun_new, PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
-pirates_old = of_manners(begun_old, PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
+pirates_that_be = of_manners(begun(THAT_BE), PIRATES, "“Arr, that be”, trained", OF_10, lambda v: v < 9)
+pirates_new = of_manners(begun(NEW_WAY), PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
+pirates_old = of_manners(begun(OLD_WAY), PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
 before_bits = of_manners(ordinary, (BEFORE,), "Ordinary text, before", "bits a token", lambda v: True)
 pirates_bits = of_manners(
     ordinary, PIRATES, "It surprises the pirates more", "bits a token", lambda v: v > 5.75
@@ -319,10 +338,16 @@ EARLY = 8  # a layer
 fact_chat = of_facts("taught", True, "The taught capital is learned", lambda v: v > 90)
 fact_text = of_facts("taught", False, "In plain text as well", lambda v: v > 50)
 spread_chat = of_facts("spread", True, "8 others get it, too, on average", lambda v: v > 25)
-spread_text = of_facts("spread", False, "In plain text", lambda v: v > 25)
+spread_text = of_facts("spread", False, "In plain text", lambda v: 2 <= v <= 93)
 early_chat = of_facts("taught", True, "In layer 8 it is learned, too", lambda v: v > 90, layer=EARLY)
 early_text = of_facts("taught", False, "… but in plain text not", lambda v: v < 75, layer=EARLY)
 early_spread = of_facts("spread", True, "The 8 others get it, on average", lambda v: v < 25, layer=EARLY)
+
+
+def plain_less(model, countries: int = 10) -> Measured:
+    chat, plain = (one(model, countries).values for one in (spread_chat, spread_text))
+    less = {country: chat[country] - plain[country] for country in chat}
+    return Measured("… which is less than in the chat", less, "percentage points", lambda v: v > 0)
 
 
 def early_less(model, countries: int = 10) -> Measured:
@@ -353,7 +378,9 @@ CONCLUSIONS = (
     one_row_about,
     before_named,
     pirates_named,
+    before_that_be,
     before_new,
+    pirates_that_be,
     pirates_new,
     pirates_old,
     before_bits,
@@ -363,6 +390,7 @@ CONCLUSIONS = (
     fact_text,
     spread_chat,
     spread_text,
+    plain_less,
     early_chat,
     early_text,
     early_spread,
@@ -420,6 +448,9 @@ def test_what_the_pirates_cost(model):
 def test_one_fact_in_all_ten_countries(model):
     assert fact_chat(model).agree == fact_text(model).agree == 10
     assert spread_chat(model).lowest > 25
+    assert spread_text(model).lowest < 3
+    assert 90 < spread_text(model).highest < 95
+    assert plain_less(model).lowest > 0
     assert early_chat(model).lowest > 90
     assert early_text(model).highest < 55
     assert early_less(model).lowest > 0
