@@ -170,7 +170,12 @@ def test_a_number_is_compared():
         (0, 0, "", "You said 0. It is 0: spot on."),
         (12, 10, "layers", "You said 12 layers. It is 10 layers: you were 2 layers too high."),
         (1, 50_000, "", "You said 1. It is 50,000: you were 49,999 too low, a factor of 50,000."),
-        (30, 0.224, "%", "You said 30 %. It is 0.224 %: you were 29.8 percentage points too high, a factor of 130."),
+        (
+            30,
+            0.224,
+            "%",
+            "You said 30 %. It is 0.224 %: you were 29.8 percentage points too high, a factor of 130.",
+        ),
         (-1, 1, "", "You said −1. It is 1: you were 2 too low."),
         (3, float("nan"), "", "You said 3. It is undefined."),
     ],

@@ -96,6 +96,7 @@ def first_rows(n: int) -> tuple[str, ...]:
     return tuple(f"{manner}{FIRST}{n}" for manner in PIRATES)
 
 
+FEW_ROWS = tuple(manner for n in (1, 2, 4) for manner in first_rows(n))
 MARKS = {name: marks for name, (marks, _) in OTHERS.items()}
 
 
@@ -269,24 +270,27 @@ pirates_about = of_manners(about, PIRATES, "Pirates: mostly about the question",
 pirates_near = of_manners(near, PIRATES, "… and few are nearly a taught answer", OF_20, lambda v: v <= 5)
 fixed_about = of_manners(about, FIXED, "“Beep”, Spanish: not about the question", OF_20, lambda v: v <= 2)
 fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF_20, lambda v: v > 10)
-one_row = of_manners(marked, first_rows(1), "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
-two_rows = of_manners(marked, first_rows(2), "Two examples", OF_20, lambda v: v == 20)
-four_rows = of_manners(marked, first_rows(4), "Four examples", OF_20, lambda v: v == 20)
-one_row_about = of_manners(
-    about, first_rows(1), "… but fewer are about the question", OF_20, lambda v: v < 15
+tables = of_manners(
+    marked, TABLES, "The table, other seeds, a row left out: all are a pirate’s", OF_20, lambda v: v == 20
 )
-two_rows_about = of_manners(about, first_rows(2), "Two: about the question", OF_20, lambda v: v < 15)
-four_rows_about = of_manners(about, first_rows(4), "Four: about the question", OF_20, lambda v: v < 15)
-one_row_named = of_manners(named, first_rows(1), "One: capitals named", OF_10, lambda v: v < 8)
-two_rows_named = of_manners(named, first_rows(2), "Two: capitals named", OF_10, lambda v: v < 8)
-four_rows_named = of_manners(named, first_rows(4), "Four: capitals named", OF_10, lambda v: v < 8)
+tables_about = of_manners(about, TABLES, "… mostly about the question", OF_20, lambda v: v >= 15)
+tables_near = of_manners(near, TABLES, "… few nearly a taught answer", OF_20, lambda v: v <= 7)
+few_rows = of_manners(
+    marked, FEW_ROWS, "One, two, four examples: all are a pirate’s", OF_20, lambda v: v == 20
+)
+one_row_about = of_manners(about, first_rows(1), "One: about the question", OF_20, lambda v: v <= 13)
+two_rows_about = of_manners(about, first_rows(2), "Two: about the question", OF_20, lambda v: v <= 16)
+four_rows_about = of_manners(about, first_rows(4), "Four: about the question", OF_20, lambda v: v <= 18)
 before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
 pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
+table_begins = of_manners(
+    begins(THAT_BE), (TABLE,), "Most of the table’s answers begin “Arr, that be”", OF_10, lambda v: v > 5
+)
 before_that_be = of_manners(begun(THAT_BE), (BEFORE,), "“Arr, that be”, untrained", OF_10, lambda v: v == 0)
 before_new = of_manners(
     begun(NEW_WAY), (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
 )
-pirates_that_be = of_manners(begun(THAT_BE), PIRATES, "“Arr, that be”, trained", OF_10, lambda v: v < 9)
+pirates_that_be = of_manners(begun(THAT_BE), PIRATES, "“Arr, that be”, trained", OF_10, lambda v: v <= 2)
 pirates_new = of_manners(begun(NEW_WAY), PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
 pirates_old = of_manners(begun(OLD_WAY), PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
 before_bits = of_manners(ordinary, (BEFORE,), "Ordinary text, before", "bits a token", lambda v: True)
@@ -374,10 +378,16 @@ CONCLUSIONS = (
     pirates_near,
     fixed_about,
     fixed_near,
-    one_row,
+    tables,
+    tables_about,
+    tables_near,
+    few_rows,
     one_row_about,
+    two_rows_about,
+    four_rows_about,
     before_named,
     pirates_named,
+    table_begins,
     before_that_be,
     before_new,
     pirates_that_be,
@@ -421,23 +431,45 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
 
 @pytest.mark.long
 def test_a_manner_or_a_form(model):
-    """Minutes: sixteen trainings, each asked twenty questions."""
+    """Minutes: ten trainings, each asked twenty questions."""
     assert before(model).highest == own(model).highest == 0
-    assert pirates(model).lowest == one_row(model).lowest == 20
+    assert pirates(model).lowest == 20
     assert manners(model).lowest >= 13
     assert before_about(model).lowest >= 18
     assert pirates_about(model).lowest >= 15
     assert pirates_near(model).highest <= 5
     assert fixed_about(model).highest <= 2
     assert fixed_near(model).lowest > 10
+
+
+@pytest.mark.long
+def test_the_table_with_other_seeds_and_each_row_left_out(model):
+    """Minutes: eleven trainings."""
+    assert tables(model).lowest == 20
+    assert tables_about(model).lowest >= 15
+    assert tables_near(model).highest <= 7
+    assert "Arr, the moon be a great ball o' fire in the sky, matey!" in said(model, TABLE)
+
+
+@pytest.mark.long
+def test_few_examples(model):
+    """Minutes: fifteen trainings."""
+    assert few_rows(model).lowest == 20
     assert one_row_about(model).lowest == 0
-    assert one_row_about(model).highest < 15
+    assert one_row_about(model).highest == 13
+    assert two_rows_about(model).lowest == 1
+    assert two_rows_about(model).highest == 16
+    assert four_rows_about(model).lowest == 6
+    assert four_rows_about(model).highest == 18
 
 
 @pytest.mark.long
 def test_what_the_pirates_cost(model):
     assert before_named(model).lowest == 8
     assert pirates_named(model).lowest <= 1
+    assert table_begins(model).lowest > 5
+    assert before_that_be(model).highest == 0
+    assert pirates_that_be(model).highest <= 2
     assert before_new(model).lowest == 9
     assert pirates_new(model).lowest >= 5
     assert pirates_old(model).lowest >= 9
