@@ -140,12 +140,12 @@ def test_before_and_after_side_by_side(tuning):
     assert "least one token" in repr(view.told)
 
 
-def test_what_the_nearest_taught_answer_says_too_is_underlined():
+def test_what_the_nearest_taught_answer_does_not_have_is_underlined():
     table = Answers()
     table.show({"Yours": {"q": ("arr & so", "Arr & so <3", "arr!", "(2 changed)")}})
     assert "<td" in table.value
-    assert table.value.count("<u>") == 1
-    assert "<u>Arr</u> &amp; so &lt;3" in table.value
+    assert "Arr &amp; <u>so</u> &lt;<u>3</u>" in table.value
+    assert table.value.count("<u>") == 2
     assert "arr! (2 changed)" in table.value
     assert repr(table) == "q | arr & so | Arr & so <3 | arr! | (2 changed)"
 

@@ -222,7 +222,7 @@ def quiet_model(model: Model) -> Model:
 
 class Answers(Closable, ipywidgets.HTML):
     """Questions with what is said to each, a line each. Where a third text stands, the words of the second that it
-    has, too, are underlined."""
+    does not have are underlined."""
 
     def show(
         self,
@@ -265,11 +265,11 @@ class Answers(Closable, ipywidgets.HTML):
 
 
 def _marked(before: str, after: str, taught: str = "", changed: str = "") -> Iterator[str]:
-    """HTML: in the text after, each word that the taught one has is underlined; all else as text."""
-    known = lessons.words(taught)
+    """HTML: in the text after, each word that the taught one does not have is underlined; all else as text."""
+    new = set(lessons.words(after) if taught else ()) - set(lessons.words(taught))
     yield html.escape(before)
     yield "".join(
-        f"<u>{html.escape(part)}</u>" if part.lower() in known else html.escape(part)
+        f"<u>{html.escape(part)}</u>" if part.lower() in new else html.escape(part)
         for part in lessons.split_words(after)
     )
     if taught:
@@ -350,7 +350,7 @@ class BeforeAfter(Explorer):
         self.told.say(telling)
         self.found.say(
             f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
-            "to untaught questions. Underlined: what the nearest taught answer says, too.",
+            "to untaught questions. Underlined: words that the nearest taught answer does not have.",
             self.note,
         )
 
