@@ -934,7 +934,7 @@ def test_three_ways_order_the_tokens_hardly_more_alike_than_chance(model):
     assert 0.1 < mean(attention_and_left_out(model)) < 0.2
     assert abs(mean(gradient_and_left_out(model))) < 0.1
     assert abs(mean(attention_and_gradient(model))) < 0.1
-    assert abs(mean(shuffled_and_left_out(model))) < 0.1
+    assert abs(mean(shuffled_and_left_out(model))) < 0.15
 
 
 def test_the_pages_head_looks_from_the_verb_to_its_noun(model):
