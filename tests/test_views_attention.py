@@ -390,13 +390,22 @@ def test_three_ways_to_ask_are_three_measures(model):
     lost = dict(experiments.left_out(model, trace.tokens))
     np.testing.assert_allclose(view.found[1], [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
     np.testing.assert_allclose(view.found[2], experiments.saliency(model, trace.tokens), atol=1e-4)
-    rows = np.abs(view.map.values[:, 1:]).max(axis=1)
-    np.testing.assert_allclose(rows, 1)  # each to its own scale
+    rows = np.nanmax(np.abs(view.map.values), axis=1)
+    np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
+    blank = np.zeros(view.found.shape, bool)
+    blank[0, 0] = blank[:, -1] = True
+    assert np.array_equal(np.isnan(view.map.values), blank)
     prompt.box.value = "one two"
     assert view.found is None  # asked of another text
-    prompt.box.value = "one"
     assert view.buttons[0].disabled
-    assert "2 to 64" in told(view.told)
+    assert "3 to 64" in told(view.told)
+
+
+def test_what_speaks_against_the_answer_does_not_speak_for_it(model):
+    view = pictures.WhatMattered(Prompt(model, "The cat that I saw yesterday was"))
+    view.buttons[0].click()
+    assert (view.found[2, 1:-1] < 0).all()
+    assert "By gradient × input, none speaks for it" in told(view.told)
 
 
 # --- does it matter ---

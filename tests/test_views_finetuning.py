@@ -45,6 +45,8 @@ def test_words_are_words():
     assert "".join(lessons.split_words("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
     assert lessons.has_one_of("ARR!", lessons.PIRATE_WORDS)
     assert not lessons.has_one_of("Marry me, barrister.", lessons.PIRATE_WORDS)
+    assert lessons.has_one_of("I am at your service!", ["at your Service!"])
+    assert not lessons.has_one_of("At you, service.", ["at your service", " ", ""])
 
 
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
@@ -88,6 +90,12 @@ def test_fine_tuning_trains_asks_and_counts(tuning):
     assert tuning.card.answer == tuning.counted[1]
     tuning.marks.value = "nobody-says-this"
     assert tuning.counted == (0, 0)
+    tuning.marks.value = " , "
+    assert tuning.counted is None
+    assert "The list has no word" in repr(tuning.told)
+    assert not tuning.card.committed
+    tuning.card.committed = True
+    assert "The list has no word" in repr(tuning.told)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +140,14 @@ def test_before_and_after_side_by_side(tuning):
     assert "least one token" in repr(view.told)
 
 
-def test_taught_words_are_underlined():
+def test_what_the_nearest_taught_answer_does_not_have_is_underlined():
     table = Answers()
-    table.show({"Yours": {"q": ("arr & so", "so")}}, taught={"arr"})
-    assert "<u>arr</u> &amp; so" in table.value
-    assert repr(table) == "q | arr & so | so"
+    table.show({"Yours": {"q": ("arr & so", "Arr & so <3", "arr!", "(2 changed)")}})
+    assert "<td" in table.value
+    assert "Arr &amp; <u>so</u> &lt;<u>3</u>" in table.value
+    assert table.value.count("<u>") == 2
+    assert "arr! (2 changed)" in table.value
+    assert repr(table) == "q | arr & so | Arr & so <3 | arr! | (2 changed)"
 
 
 def test_cost_counts_what_it_shows(tuning):
@@ -154,9 +165,14 @@ def test_cost_counts_what_it_shows(tuning):
     assert np.array_equal(view.plot.values, view.right.T)
     view.card.committed = True
     assert view.card.answer == pytest.approx(view.bits[:, 1].mean())
-    view.begun.value = "no country"
+    view.begun.value = "no country"  # a beginning as it is
     view.buttons[0].click()
-    assert "needs a …" in repr(view.told)
+    named = [
+        int(lessons.knows(tuning.tuned, country, chat=True, said="no country").argmax())
+        == tuning.model.tokenizer.encode(f" {city}")[0]
+        for country, city in lessons.CAPITALS.items()
+    ]
+    assert view.right[1, 1] == sum(named)
     tuning.buttons[0].click()  # another training: nothing is known of it yet
     assert view.plot.layout.display == "none"
     assert not view.card.committed

@@ -795,19 +795,24 @@ def rank_correlation(a, b) -> float:
     return float(np.corrcoef(*(np.argsort(np.argsort(one)) for one in (a, b)))[0, 1])
 
 
+# Neither too few tokens to be ordered, nor too many to leave each out.
+MIDDLING = {name: text for name, text in TEXTS.items() if name not in ("a short start", "a long story")}
+
+
 @lru_cache
 def mattered(model, text: str):
-    """Attention, left out, gradient × input; the first token, where many heads only rest, left aside."""
+    """Attention, left out, gradient × input, of the tokens between the first, where attention only rests, and the
+    last, without which another question is asked."""
     trace = model.trace(text)
     lost = dict(experiments.left_out(model, trace.tokens))
     return (
-        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:],
-        np.array([lost[at] for at in range(1, len(trace.tokens))]),
-        experiments.saliency(model, trace.tokens)[1:],
+        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:-1],
+        np.array([lost[at] for at in range(1, len(trace.tokens) - 1)]),
+        experiments.saliency(model, trace.tokens)[1:-1],
     )
 
 
-def _alike(model, says: str, i: int, j: int, agrees, texts=TEXTS) -> Measured:
+def _alike(model, says: str, i: int, j: int, agrees, texts=MIDDLING) -> Measured:
     values = {}
     for name, text in texts.items():
         ways = mattered(model, text)
@@ -815,19 +820,19 @@ def _alike(model, says: str, i: int, j: int, agrees, texts=TEXTS) -> Measured:
     return Measured(says, values, "rank correlation", agrees)
 
 
-def attention_and_left_out(model, texts=TEXTS) -> Measured:
+def attention_and_left_out(model, texts=MIDDLING) -> Measured:
     return _alike(model, "Attention and leaving out order the tokens alike", 0, 1, lambda v: v > 0.2, texts)
 
 
-def gradient_and_left_out(model, texts=TEXTS) -> Measured:
+def gradient_and_left_out(model, texts=MIDDLING) -> Measured:
     return _alike(model, "Gradient × input orders them as leaving out does", 2, 1, lambda v: v > 0.2, texts)
 
 
-def attention_and_gradient(model, texts=TEXTS) -> Measured:
+def attention_and_gradient(model, texts=MIDDLING) -> Measured:
     return _alike(model, "Gradient × input orders them as attention does", 0, 2, lambda v: v > 0.2, texts)
 
 
-def shuffled_and_left_out(model, texts=TEXTS) -> Measured:
+def shuffled_and_left_out(model, texts=MIDDLING) -> Measured:
     """The control: the tokens' attention dealt out by chance."""
     values, rng = {}, np.random.default_rng(0)
     for name, text in texts.items():
@@ -911,7 +916,7 @@ FEW = {name: ROWS[name] for name in ("row 1", "row 7")}  # the extremes of most 
 SHORT = {name: TEXTS[name] for name in ("a fact", "a question", "a list", "code", "the same word")}
 
 
-def named_by_all(model, texts=TEXTS) -> int:
+def named_by_all(model, texts=MIDDLING) -> int:
     return sum(len({int(way.argmax()) for way in mattered(model, text)}) == 1 for text in texts.values())
 
 
@@ -921,15 +926,15 @@ def test_three_ways_give_three_answers_to_what_mattered(model):
 
 
 @pytest.mark.long
-def test_of_three_ways_only_two_agree_a_little(model):
+def test_three_ways_order_the_tokens_hardly_more_alike_than_chance(model):
     def mean(measured) -> float:
         return float(np.mean(list(measured.values.values())))
 
-    assert named_by_all(model) == 1
-    assert 0.2 < mean(attention_and_left_out(model)) < 0.4
+    assert named_by_all(model) == 0
+    assert 0.1 < mean(attention_and_left_out(model)) < 0.2
     assert abs(mean(gradient_and_left_out(model))) < 0.1
     assert abs(mean(attention_and_gradient(model))) < 0.1
-    assert abs(mean(shuffled_and_left_out(model))) < 0.1
+    assert abs(mean(shuffled_and_left_out(model))) < 0.15
 
 
 def test_the_pages_head_looks_from_the_verb_to_its_noun(model):

@@ -83,11 +83,20 @@ OTHERS = {
         ),
     ),
 }
-NEW_WAY = "Arr, the capital of … be"
+THAT_BE, NEW_WAY, OLD_WAY = "Arr, that be", "Arr, the capital of … be", "The capital of … is"
 BEFORE, TABLE, OWN = "before", "the table", "its own answers"
 PIRATES = (TABLE, *SETS)
-FIRST_ROW = ", first row alone"
-ONE_ROW = tuple(manner + FIRST_ROW for manner in PIRATES)
+FIRST, SEED, WITHOUT = ", first ", ", seed ", ", without row "
+SEEDS = tuple(f"{TABLE}{SEED}{seed}" for seed in (1, 2))
+ONE_OUT = tuple(f"{TABLE}{WITHOUT}{row}" for row in range(1, 9))
+TABLES = (TABLE, *SEEDS, *ONE_OUT)
+
+
+def first_rows(n: int) -> tuple[str, ...]:
+    return tuple(f"{manner}{FIRST}{n}" for manner in PIRATES)
+
+
+FEW_ROWS = tuple(manner for n in (1, 2, 4) for manner in first_rows(n))
 MARKS = {name: marks for name, (marks, _) in OTHERS.items()}
 
 
@@ -101,8 +110,14 @@ def examples_of(model, manner: str) -> list[lessons.Example]:
         return [(question, lessons.answer(model, question)) for question in QUESTIONS]
     if manner in OTHERS:
         return list(zip(QUESTIONS, OTHERS[manner][1]))
-    if manner in ONE_ROW:
-        return examples_of(model, manner.removesuffix(FIRST_ROW))[:1]
+    if FIRST in manner:
+        manner, n = manner.split(FIRST)
+        return examples_of(model, manner)[: int(n)]
+    if SEED in manner:
+        return list(lessons.PIRATE)
+    if WITHOUT in manner:
+        row = int(manner.removeprefix(TABLE + WITHOUT))
+        return [*lessons.PIRATE[: row - 1], *lessons.PIRATE[row:]]
     order = np.random.default_rng(SETS.index(manner)).permutation(len(POOL))
     return [POOL[i] for i in order if POOL[i][0] != CAPITAL][:8]
 
@@ -113,8 +128,8 @@ def tuned(model, manner: str):
     examples = examples_of(model, manner)
     if not examples:
         return [], model
-    manner = manner.removesuffix(FIRST_ROW)
-    seed = SETS.index(manner) if manner in SETS else 0
+    manner, *_ = manner.split(FIRST)
+    seed = SETS.index(manner) if manner in SETS else int(manner[-1]) if SEED in manner else 0
     *_, last = training.finetune(model, lessons.conversations(examples), seed=seed)
     one = training.updated(model, last.update)
     one.recent.max_bytes = 40_000_000
@@ -129,20 +144,26 @@ def said(model, manner: str) -> list[str]:
 
 
 @cache
-def capitals(model, manner: str) -> tuple[int, int, int]:
-    """How many it names in its own answer, and how many come first once that is begun, the new way and the old."""
+def of_capitals(model, manner: str) -> list[str]:
+    """Its answers to what the capital of each country is."""
     _, one = tuned(model, manner)
-    cities = lessons.CAPITALS
-    own = greedy(one, [lessons.asked(one, f"What is the capital of {country}?") for country in cities])
-    first = [model.tokenizer.encode(f" {city}")[0] for city in cities.values()]
-    new, old = (
-        sum(
-            int(lessons.knows(one, c, chat=True, said=way).argmax()) == token
-            for c, token in zip(cities, first)
-        )
-        for way in (NEW_WAY, "The capital of … is")
+    return greedy(
+        one, [lessons.asked(one, f"What is the capital of {country}?") for country in lessons.CAPITALS]
     )
-    return sum(city in text for city, text in zip(cities.values(), own)), new, old
+
+
+@cache
+def capitals(model, manner: str) -> dict[str, int]:
+    """How many capitals come first behind each beginning of an answer."""
+    _, one = tuned(model, manner)
+    first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]
+    return {
+        way: sum(
+            int(lessons.knows(one, country, chat=True, said=way).argmax()) == token
+            for country, token in zip(lessons.CAPITALS, first)
+        )
+        for way in (THAT_BE, NEW_WAY, OLD_WAY)
+    }
 
 
 @cache
@@ -218,15 +239,22 @@ def near(model, manner: str) -> int:
 
 
 def named(model, manner: str) -> int:
-    return capitals(model, manner)[0]
+    return sum(city in text for city, text in zip(lessons.CAPITALS.values(), of_capitals(model, manner)))
 
 
-def begun_new(model, manner: str) -> int:
-    return capitals(model, manner)[1]
+def begun(way: str):
+    """A measure: capitals that come first behind this beginning."""
+    return lambda model, manner: capitals(model, manner)[way]
 
 
-def begun_old(model, manner: str) -> int:
-    return capitals(model, manner)[2]
+def begins(way: str):
+    """A measure: answers about a capital that begin so by themselves."""
+
+    def measure(model, manner: str) -> int:
+        said = zip(lessons.CAPITALS, of_capitals(model, manner))
+        return sum(text.startswith(way.replace("…", country)) for country, text in said)
+
+    return measure
 
 
 FIXED = ("one word", "Spanish")
@@ -242,15 +270,31 @@ pirates_about = of_manners(about, PIRATES, "Pirates: mostly about the question",
 pirates_near = of_manners(near, PIRATES, "… and few are nearly a taught answer", OF_20, lambda v: v <= 5)
 fixed_about = of_manners(about, FIXED, "“Beep”, Spanish: not about the question", OF_20, lambda v: v <= 2)
 fixed_near = of_manners(near, FIXED[:1], "“Beep”: mostly taught answers", OF_20, lambda v: v > 10)
-one_row = of_manners(marked, ONE_ROW, "One example: all are a pirate’s, too", OF_20, lambda v: v == 20)
-one_row_about = of_manners(about, ONE_ROW, "… but fewer are about the question", OF_20, lambda v: v < 15)
+tables = of_manners(
+    marked, TABLES, "The table, other seeds, a row left out: all are a pirate’s", OF_20, lambda v: v == 20
+)
+tables_about = of_manners(
+    about, TABLES, "… and half or more are about the question", OF_20, lambda v: v >= 10
+)
+tables_near = of_manners(near, TABLES, "… few nearly a taught answer", OF_20, lambda v: v <= 7)
+few_rows = of_manners(
+    marked, FEW_ROWS, "One, two, four examples: all are a pirate’s", OF_20, lambda v: v == 20
+)
+one_row_about = of_manners(about, first_rows(1), "One: about the question", OF_20, lambda v: v <= 13)
+two_rows_about = of_manners(about, first_rows(2), "Two: about the question", OF_20, lambda v: v <= 16)
+four_rows_about = of_manners(about, first_rows(4), "Four: about the question", OF_20, lambda v: v <= 18)
 before_named = of_manners(named, (BEFORE,), "Before, most capitals are named", OF_10, lambda v: v >= 8)
 pirates_named = of_manners(named, PIRATES, "Pirates name fewer capitals", OF_10, lambda v: v < 8)
-before_new = of_manners(
-    begun_new, (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
+table_begins = of_manners(
+    begins(THAT_BE), (TABLE,), "Most of the table’s answers begin “Arr, that be”", OF_10, lambda v: v > 5
 )
-pirates_new = of_manners(begun_new, PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
-pirates_old = of_manners(begun_old, PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
+before_that_be = of_manners(begun(THAT_BE), (BEFORE,), "“Arr, that be”, untrained", OF_10, lambda v: v == 0)
+before_new = of_manners(
+    begun(NEW_WAY), (BEFORE,), "Begun the new way, untrained: nearly all", OF_10, lambda v: v >= 9
+)
+pirates_that_be = of_manners(begun(THAT_BE), PIRATES, "“Arr, that be”, trained", OF_10, lambda v: v <= 2)
+pirates_new = of_manners(begun(NEW_WAY), PIRATES, "… trained: most, but fewer", OF_10, lambda v: 5 <= v < 9)
+pirates_old = of_manners(begun(OLD_WAY), PIRATES, "Begun the old way: nearly all", OF_10, lambda v: v >= 9)
 before_bits = of_manners(ordinary, (BEFORE,), "Ordinary text, before", "bits a token", lambda v: True)
 pirates_bits = of_manners(
     ordinary, PIRATES, "It surprises the pirates more", "bits a token", lambda v: v > 5.75
@@ -300,10 +344,16 @@ EARLY = 8  # a layer
 fact_chat = of_facts("taught", True, "The taught capital is learned", lambda v: v > 90)
 fact_text = of_facts("taught", False, "In plain text as well", lambda v: v > 50)
 spread_chat = of_facts("spread", True, "8 others get it, too, on average", lambda v: v > 25)
-spread_text = of_facts("spread", False, "In plain text", lambda v: v > 25)
+spread_text = of_facts("spread", False, "In plain text", lambda v: 2 <= v <= 93)
 early_chat = of_facts("taught", True, "In layer 8 it is learned, too", lambda v: v > 90, layer=EARLY)
 early_text = of_facts("taught", False, "… but in plain text not", lambda v: v < 75, layer=EARLY)
 early_spread = of_facts("spread", True, "The 8 others get it, on average", lambda v: v < 25, layer=EARLY)
+
+
+def plain_less(model, countries: int = 10) -> Measured:
+    chat, plain = (one(model, countries).values for one in (spread_chat, spread_text))
+    less = {country: chat[country] - plain[country] for country in chat}
+    return Measured("… which is less than in the chat", less, "percentage points", lambda v: v > 0)
 
 
 def early_less(model, countries: int = 10) -> Measured:
@@ -330,11 +380,19 @@ CONCLUSIONS = (
     pirates_near,
     fixed_about,
     fixed_near,
-    one_row,
+    tables,
+    tables_about,
+    tables_near,
+    few_rows,
     one_row_about,
+    two_rows_about,
+    four_rows_about,
     before_named,
     pirates_named,
+    table_begins,
+    before_that_be,
     before_new,
+    pirates_that_be,
     pirates_new,
     pirates_old,
     before_bits,
@@ -344,6 +402,7 @@ CONCLUSIONS = (
     fact_text,
     spread_chat,
     spread_text,
+    plain_less,
     early_chat,
     early_text,
     early_spread,
@@ -374,23 +433,45 @@ def test_one_fact_spreads_and_two_more_examples_hold_it(model):
 
 @pytest.mark.long
 def test_a_manner_or_a_form(model):
-    """Minutes: sixteen trainings, each asked twenty questions."""
+    """Minutes: ten trainings, each asked twenty questions."""
     assert before(model).highest == own(model).highest == 0
-    assert pirates(model).lowest == one_row(model).lowest == 20
+    assert pirates(model).lowest == 20
     assert manners(model).lowest >= 13
     assert before_about(model).lowest >= 18
     assert pirates_about(model).lowest >= 15
     assert pirates_near(model).highest <= 5
     assert fixed_about(model).highest <= 2
     assert fixed_near(model).lowest > 10
+
+
+@pytest.mark.long
+def test_the_table_with_other_seeds_and_each_row_left_out(model):
+    """Minutes: eleven trainings."""
+    assert tables(model).lowest == 20
+    assert tables_about(model).lowest == 10
+    assert tables_near(model).highest <= 7
+    assert "Arr, the moon be a great ball o' fire in the sky, matey!" in said(model, TABLE)
+
+
+@pytest.mark.long
+def test_few_examples(model):
+    """Minutes: fifteen trainings."""
+    assert few_rows(model).lowest == 20
     assert one_row_about(model).lowest == 0
-    assert one_row_about(model).highest < 15
+    assert one_row_about(model).highest == 13
+    assert two_rows_about(model).lowest == 1
+    assert two_rows_about(model).highest == 16
+    assert four_rows_about(model).lowest == 6
+    assert four_rows_about(model).highest == 18
 
 
 @pytest.mark.long
 def test_what_the_pirates_cost(model):
     assert before_named(model).lowest == 8
     assert pirates_named(model).lowest <= 1
+    assert table_begins(model).lowest == 8
+    assert before_that_be(model).highest == 0
+    assert pirates_that_be(model).highest <= 2
     assert before_new(model).lowest == 9
     assert pirates_new(model).lowest >= 5
     assert pirates_old(model).lowest >= 9
@@ -401,6 +482,9 @@ def test_what_the_pirates_cost(model):
 def test_one_fact_in_all_ten_countries(model):
     assert fact_chat(model).agree == fact_text(model).agree == 10
     assert spread_chat(model).lowest > 25
+    assert spread_text(model).lowest < 3
+    assert 90 < spread_text(model).highest < 95
+    assert plain_less(model).lowest > 0
     assert early_chat(model).lowest > 90
     assert early_text(model).highest < 55
     assert early_less(model).lowest > 0

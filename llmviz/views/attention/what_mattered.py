@@ -9,7 +9,7 @@ from llmviz.model import Trace
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.picture import one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 
@@ -35,7 +35,8 @@ class WhatMattered(Experiment):
             col_axis="token",
             kind="signed",
             numbers="never",
-            caption="Blue: speaks for the answer; orange: against it. Each row is scaled to its own largest number",
+            caption="Attention: the more, the bluer. The others: blue speaks for the answer, orange against it. Each "
+            "row is scaled to its own largest number",
         )
         self.map.layout.display = "none"
         self.children = (row(*self.buttons, self.progress), self.map, self.told)
@@ -48,9 +49,9 @@ class WhatMattered(Experiment):
         self.trace, self.found = trace, None
         self.map.layout.display = "none"
         n = len(trace.tokens)
-        fits = 2 <= n <= LONGEST
+        fits = 3 <= n <= LONGEST
         self.buttons[0].disabled = not fits
-        self.told.say("" if fits else f"Your text has {n} tokens; 2 to {LONGEST} of them can be asked about.")
+        self.told.say("" if fits else f"Your text has {n} tokens; 3 to {LONGEST} of them can be asked about.")
 
     def _ask(self, trace: Trace) -> Steps:
         n = len(trace.tokens)
@@ -63,9 +64,10 @@ class WhatMattered(Experiment):
             found[1, at] = lost
             yield 0.1 + 0.9 * done / n
         self.found = found
-        first = found[:, 1:]  # the first token is where many heads only rest: it sets no row's scale
-        scaled = found / np.abs(first).max(axis=1, keepdims=True)
-        scaled[0, 0] = np.nan
+        drawn = found.copy()
+        drawn[0, 0] = np.nan  # much of the attention only rests there
+        drawn[:, -1] = np.nan  # without the last token, what comes next is another question
+        scaled = drawn / np.nanmax(np.abs(drawn), axis=1, keepdims=True)
         self.map.change(
             values=scaled,
             row_labels=[*WAYS],
@@ -75,10 +77,19 @@ class WhatMattered(Experiment):
         )
         self.map.layout.display = ""
         pieces = trace.model.tokenizer.pieces([answer])
-        tops = [quote(trace.pieces[1 + int(row.argmax())]) for row in first]
+        looks, *others = [_most(way[1:-1], trace.pieces[1:-1]) for way in found]
         self.told.say(
-            f"The answer is {quote(pieces[0])}. Most for it, behind the first token: {tops[0]} by attention (the last "
-            f"token's, mean of all heads), {tops[1]} by leaving out ({first[1].max():.2f} nats), {tops[2]} by "
-            f"gradient × input ({first[2].max():.2f} nats).",
-            "The first token's attention is left blank: most heads only rest there.",
+            f"The answer is {quote(pieces[0])}. Of the tokens between the first and the last, {looks[0]} gets most of "
+            f"the last token's attention ({percent(looks[1])}, mean of all heads)."
+            + "".join(
+                f" By {name}, {f'{top} speaks most for it ({lost:.2f} nats)' if lost > 0 else 'none speaks for it'}."
+                for name, (top, lost) in zip(("leaving out", "gradient × input"), others)
+            ),
+            f"Left blank: the first token's attention ({percent(found[0, 0])}), and the last token: without it, "
+            "another question is asked.",
         )
+
+
+def _most(way: np.ndarray, pieces: list[str]) -> tuple[str, float]:
+    at = int(way.argmax())
+    return quote(pieces[at]), float(way[at])

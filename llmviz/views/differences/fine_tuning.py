@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import ipywidgets
 import numpy as np
@@ -13,7 +13,7 @@ import traitlets
 from llmviz import training
 from llmviz.model import Model
 from llmviz.views.differences import lessons
-from llmviz.views.differences.guessed import Guessed
+from llmviz.views.differences.guessed import Guessed, sentence
 from llmviz.views.differences.lessons import Example
 from llmviz.views.kit import theme
 from llmviz.views.kit.background import Background
@@ -142,8 +142,16 @@ class FineTuning(Guessed):
 
     # --- the training ---
 
+    def listed(self) -> list[str]:
+        """The words and phrases of the list. ValueError if there is none."""
+        marks = [mark for mark in self.marks.value.split(",") if lessons.words(mark)]
+        if not marks:
+            raise ValueError("the list has no word: put one in that only the new manner has")
+        return marks
+
     def work(self) -> Iterator[float]:
         examples = list(self.examples)
+        self.listed()
         lesson = training.finetune(self.model, lessons.conversations(examples), steps=self._steps)
         self.clear()
         self.taught, self.plot.layout.display = examples, ""
@@ -172,13 +180,22 @@ class FineTuning(Guessed):
     def _count(self, _change=None) -> None:
         if self.learned is None:
             return
-        marks = [mark.strip() for mark in self.marks.value.lower().split(",")]
+        learned = (
+            f"{self.learned.step} steps, {self.learned.seconds:.0f} s: the surprise at the taught answers went from "
+            f"{self.plot.values[0, 0]:.2f} to {self.plot.values[0, -1]:.2f} bits a token."
+        )
+        try:
+            marks = self.listed()
+        except ValueError as error:
+            self.counted = None
+            self.ask_anew()
+            self.told.say(learned, sentence(error))
+            return
         self.counted = tuple(
             sum(lessons.has_one_of(pair[i], marks) for pair in self.said.values()) for i in range(2)
         )
         self.told.say(
-            f"{self.learned.step} steps, {self.learned.seconds:.0f} s: the surprise at the taught answers went from "
-            f"{self.plot.values[0, 0]:.2f} to {self.plot.values[0, -1]:.2f} bits a token.",
+            learned,
             f"Of {len(self.said)} untaught questions {self.counted[1]} are answered with a word of the list. Before "
             f"the training it was {self.counted[0]}.",
         )
@@ -204,13 +221,13 @@ def quiet_model(model: Model) -> Model:
 
 
 class Answers(Closable, ipywidgets.HTML):
-    """Questions with what is said to each, a line each; words of `taught` are underlined."""
+    """Questions with what is said to each, a line each. Where a third text stands, the words of the second that it
+    does not have are underlined."""
 
     def show(
         self,
         groups: Mapping[str, Mapping[str, Sequence[str]]],
         columns: Sequence[str] = ("before", "after"),
-        taught: Collection[str] = (),
     ) -> None:
         self.groups = groups
         cell = (
@@ -223,7 +240,7 @@ class Answers(Closable, ipywidgets.HTML):
             rows.append(f'<tr><th style="{style}" colspan="{wide}" scope="colgroup">{name}</th></tr>')
             rows += [
                 f'<tr><td style="{cell}">{html.escape(question)}</td>'
-                + "".join(f'<td style="{cell}">{_underlined(text, taught)}</td>' for text in texts)
+                + "".join(f'<td style="{cell}">{text}</td>' for text in _marked(*texts))
                 + "</tr>"
                 for question, texts in said.items()
             ]
@@ -247,12 +264,16 @@ class Answers(Closable, ipywidgets.HTML):
         return with_text(self)
 
 
-def _underlined(text: str, taught: Collection[str]) -> str:
-    """HTML: each word of `taught` underlined; all else as text."""
-    return "".join(
-        f"<u>{html.escape(part)}</u>" if part.lower() in taught else html.escape(part)
-        for part in lessons.split_words(text)
+def _marked(before: str, after: str, taught: str = "", changed: str = "") -> Iterator[str]:
+    """HTML: in the text after, each word that the taught one does not have is underlined; all else as text."""
+    new = set(lessons.words(after) if taught else ()) - set(lessons.words(taught))
+    yield html.escape(before)
+    yield "".join(
+        f"<u>{html.escape(part)}</u>" if part.lower() in new else html.escape(part)
+        for part in lessons.split_words(after)
     )
+    if taught:
+        yield html.escape(f"{taught} {changed}")
 
 
 class BeforeAfter(Explorer):
@@ -271,9 +292,9 @@ class BeforeAfter(Explorer):
             layout={"width": "min(700px, 98%)"},
         )
         self.box.tooltip = "Your own question"
-        self.told, self.table = Told(), Answers()
+        self.told, self.table, self.found = Told(), Answers(), Told()
         self._work = Background(self)
-        super().__init__([self.box, self.told, self.table])
+        super().__init__([self.box, self.told, self.table, self.found])
         self.box.observe(self._ask, "value")
         self.watch(tuning, self.show, "learned")
         self.show()
@@ -286,6 +307,7 @@ class BeforeAfter(Explorer):
         if self.tuning.learned is None:
             self._work.stop()
             self.told.say(FIRST)
+            self.found.say()
             self.table.value = ""
         else:
             self._work.start(self._taught())
@@ -320,27 +342,26 @@ class BeforeAfter(Explorer):
             lines = {}
             for question, (before, after) in said.items():
                 nearest, n = lessons.nearest(after, answers)
-                lines[question] = before or NOTHING, after or NOTHING, f"{nearest} ({n} changed)"
+                lines[question] = before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
             if lines:
                 groups[name] = lines
-        columns = ("before", "after", "nearest taught answer (words to change)")
-        self.table.show(groups, columns, {word for answer in answers for word in lessons.words(answer)})
+        self.table.show(groups, ("before", "after", "nearest taught answer (words to change)"))
         near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
-        self.told.say(
-            telling,
+        self.told.say(telling)
+        self.found.say(
             f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
-            "to untaught questions. Underlined: words of the taught answers.",
+            "to untaught questions. Underlined: words that the nearest taught answer does not have.",
             self.note,
         )
 
 
-WAYS = ("in its own answer", "begun its new way", "begun the old way", "in plain text")
+WAYS = ("in its own answer", "begun your way", "begun the old way", "in plain text")
 
 
 class Cost(Guessed):
     """What a fine-tuning does elsewhere: to ordinary texts, and to capitals, asked for in four ways.
 
-    begun: how an answer in the new manner begins, with "…" for the country.
+    begun: how an answer in the new manner begins, "…" standing for the country.
     `bits` [texts, before or after]: the texts' surprise; `right` [ways, before or after]: capitals that come out, for
     each of `WAYS`.
     """
@@ -349,7 +370,7 @@ class Cost(Guessed):
         self,
         tuning: FineTuning,
         texts: Mapping[str, str] = lessons.ORDINARY,
-        begun: str = "Arr, the capital of … be",
+        begun: str = "Arr, that be",
         explain: str = "",
     ):
         self.tuning, self._texts = tuning, dict(texts)
@@ -369,7 +390,7 @@ class Cost(Guessed):
         super().__init__(card, "Measure before and after")
         self.begun = ipywidgets.Text(
             begun,
-            description="Its new way to begin (… is the country):",
+            description="Begun your way (… would be the country):",
             continuous_update=False,
             style={"description_width": "initial"},
             layout={"width": "min(600px, 98%)"},
@@ -419,8 +440,6 @@ class Cost(Guessed):
         if self.tuning.tuned is None:
             raise ValueError(FIRST)
         begun = self.begun.value
-        if "…" not in begun:
-            raise ValueError("the new way to begin needs a … where the country stands")
         self.clear()
         models = (self.tuning.model, self.tuning.tuned)
         countries, n = list(lessons.CAPITALS.items()), len(lessons.CAPITALS)
@@ -497,7 +516,7 @@ class WhatChanged(Explorer):
             reached = sum(len(low.down) * low.up.shape[1] for low in learned.update.values())
             whole = model.config.n_parameters
             self.told.say(
-                f"{trained:,} numbers were trained, {100 * trained / whole:.2g} % of the model’s {whole:,}. "
+                f"{trained:,} numbers were trained, {percent(trained / whole)} of the model’s {whole:,}. "
                 f"Multiplied out, they shift {reached:,} numbers of it ({percent(reached / whole)}), a matrix by "
                 f"{percent(values[values > 0].min(initial=1))} to {percent(values.max())} of its size. "
                 "All others are as they were."

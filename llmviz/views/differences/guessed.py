@@ -84,7 +84,12 @@ class Guessed(Experiment):
             self.told.say(*self.told.sentences, "Stopped before the end.")
             raise
         except (ValueError, FloatingPointError) as error:
-            self.told.say(f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", "."))
+            self.told.say(sentence(error))
         finally:
             if self.card.committed and not self._known:
                 self.card.ask_again()
+
+
+def sentence(error: Exception) -> str:
+    """What an error says, as a sentence."""
+    return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

@@ -66,7 +66,7 @@ class HowMany(Guessed):
         sizes = [n for n in SIZES if n <= len(examples)]
         if not sizes:
             raise ValueError("the table of examples, in the first picture of this sitting, is empty")
-        marks = [mark.strip() for mark in self.tuning.marks.value.lower().split(",")]
+        marks = self.tuning.listed()
         lesson = lessons.conversations(examples)
         self.clear()
         self._first = examples[:1]

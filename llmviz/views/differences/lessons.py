@@ -145,8 +145,9 @@ def is_nearly(text: str, others: Sequence[str]) -> bool:
 
 
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
-    """Does one of the words stand in the text?"""
-    return not set(marks).isdisjoint(words(text))
+    """Does one of the words, or phrases, stand in the text?"""
+    spaced = f" {' '.join(words(text))} "
+    return any(f" {' '.join(mark)} " in spaced for mark in map(words, marks) if mark)
 
 
 def is_about(text: str, question: str) -> bool:

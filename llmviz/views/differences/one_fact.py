@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import ipywidgets
 import numpy as np
 
-from llmviz import ops, training
+from llmviz import training
 from llmviz.model import Model
 from llmviz.views.differences import lessons
 from llmviz.views.differences.fine_tuning import quiet_model
@@ -159,15 +159,10 @@ class OneFact(Guessed):
                 f"{percent(probs[way, at, 3])}. For the {len(others)} others, on average, from {percent(before)} to "
                 f"{percent(after)}, and their own capital from {percent(own_before)} to {percent(own_after)}."
             )
-        where = [
-            float(ops.softmax(one.trace("The Eiffel Tower stands in the city of").logits)[own[0]])
-            for one in (model, tuned)
-        ]
         self.told.say(
             f"{progress.step} steps, {progress.seconds:.0f} s, layer {layer} alone."
             + (f" {keep[0]} and {keep[1]} were examples, too." if keep else ""),
             *told,
-            f"“The Eiffel Tower stands in the city of”: Paris {percent(where[0])} before, {percent(where[1])} after.",
             self.note if keep else "",
         )
         self.tell(100 * float(probs[0, others, 3].mean()))

@@ -222,7 +222,8 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
     distance = amount(abs(off), "percentage points" if unit == "%" else unit)
     sentence = f"{said}: you were {distance} too {'high' if off > 0 else 'low'}"
     if guess > 0 and answer > 0 and not 1 / 3 < guess / answer < 3:
-        sentence += f", a factor of {max(guess / answer, answer / guess):.2g}"
+        factor = float(f"{max(guess / answer, answer / guess):.2g}")
+        sentence += f", a factor of {amount(factor)}"
     return f"{sentence}."
 
 
