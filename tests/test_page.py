@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from llmviz import cli, page
-from llmviz.page.write import html_page, scripts
+from llmviz.page.write import html_page, index_page, scripts
 from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.the_loop.journey import Journey
 
@@ -302,3 +302,12 @@ def test_a_folder_becomes_pages_with_an_index(capsys, tmp_path, monkeypatch, reh
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert '<a href="one.html">Ordinary &amp; small</a>' in index
     assert '<a href="index.html">' in (tmp_path / "out" / "two.html").read_text("utf-8")
+
+
+def test_the_index_describes_a_page_in_whole_sentences():
+    def described(text: str) -> str:
+        cells = [nbformat.v4.new_markdown_cell(f"# Title\n\n{text}\n\nMore.")]
+        return re.search(r"<p>(.*?)</p>", index_page({"a.html": nbformat.v4.new_notebook(cells=cells)}))[1]
+
+    assert described("**All of it is said here.** And more.") == "All of it is said here."
+    assert described("A row is a **vector**. *So* a < b.") == "A row is a vector. So a &lt; b."

@@ -70,17 +70,20 @@ def html_page(
     )
 
 
-def index_page(pages: dict[str, nbformat.NotebookNode]) -> str:
-    """Links to all pages, by file, with their titles and first sentences."""
+def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
+    """Links to all pages, by file, with their titles and first sentences. above: HTML that comes first."""
     rows = []
     for file, notebook in pages.items():
         first = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
-        about = re.search(r"\*\*(.+?)\*\*", first, re.DOTALL)
+        bold = re.match(r"#[^\n]*\n+\*\*(.+?)\*\*", first, re.DOTALL)
+        about = bold or re.match(r"#[^\n]*\n+(.+?)(?:\n\n|$)", first, re.DOTALL)  # all of the first paragraph
+        said = html.escape(about[1].replace("*", "")) if about else ""
         rows.append(
-            f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a>'
-            f"<p>{html.escape(about[1]) if about else ''}</p></li>"
+            f'<li><a href="{html.escape(file)}">{html.escape(title_of(notebook))}</a><p>{said}</p></li>'
         )
-    return document("llmviz", f'<main><h1>llmviz</h1><ul class="pages">{"".join(rows)}</ul></main>', "")
+    return document(
+        "llmviz", f'<main><h1>llmviz</h1>{above}<ul class="pages">{"".join(rows)}</ul></main>', ""
+    )
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
