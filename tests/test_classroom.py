@@ -188,6 +188,7 @@ def test_a_page_and_its_index_ask_nobody_else(served):
     text = index.body.decode()
     assert text.index("First") < text.index("Second &lt;b&gt;")
     assert "voila/render/a.ipynb" in text
+    assert "<p>What it is.</p>" in text
 
 
 @pytest.mark.slow
@@ -416,6 +417,16 @@ def test_pages_are_made_ready_up_to_the_limit_and_follow_what_is_asked_for():
         await one._make_ready()
         assert len(one.ready) == 2
         assert "b" in {seat.notebook for seat in one.ready}
+
+    asyncio.run(visit())
+
+
+def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
+    async def visit():
+        one = a_room(3)
+        one.expect("b")
+        await one._make_ready()
+        assert [seat.notebook for seat in one.ready] == ["b"] * 3
 
     asyncio.run(visit())
 

@@ -243,8 +243,12 @@ def student(class_of_one):
 def teacher(class_of_one):
     browser = Browser(class_of_one[0])
     assert browser(class_of_one[1])[0] == 200
-    browser("/teacher/lesson/token", b"")  # counts anew
+    browser("/teacher/lesson/token", b"do=anew")
     return browser
+
+
+def opens(teacher, when: str, name: str = "token") -> None:
+    assert teacher(f"/teacher/lesson/{name}", f"do={when}".encode())[0] == 200
 
 
 def counts(teacher, name="token"):
@@ -252,6 +256,7 @@ def counts(teacher, name="token"):
 
 
 def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher):
+    opens(teacher, "before")
     status, page = student("/lesson/token/before")
     assert status == 200
     assert page.count('type="radio"') == 12
@@ -260,6 +265,7 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
     assert (status, "Your answers are counted" in page, "✓" in page) == (200, True, False)
     assert "already" in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
     assert "already" in student("/lesson/token/before")[1]
+    opens(teacher, "after")
     status, page = student("/lesson/token/after", b"q0=2&q1=1&q2=2")
     assert (status, page.count("✓"), page.count("your answer")) == (200, 3, 3)
     assert counts(teacher) == {
@@ -274,39 +280,73 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
 
 
 def test_the_next_class_is_counted_anew(student, teacher):
+    opens(teacher, "after")
     student("/lesson/token/after", b"q0=2&q1=1&q2=2")
-    teacher("/teacher/lesson/token", b"")
+    opens(teacher, "anew")
     assert not any(map(sum, counts(teacher)["after"]))
+    assert student("/lesson/token/after")[0] == 403
+    opens(teacher, "after")
     assert "Your answers are counted" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
 
 
 @pytest.mark.parametrize(
     ("path", "sent", "status", "says"),
     [
+        ("/lesson/token/after", b"q0=0&q1=1&q2=2", 403, "These questions are closed"),
+        ("/lesson/attention/before", b"q0=0&q1=1&q2=2", 403, "These questions are closed"),
         ("/lesson/token/before", b"q0=0&q1=1", 400, "One answer to each question"),
         ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, "One answer to each question"),
-        ("/lesson/token/after", b"\xff\x00" * 100, 400, "One answer to each question"),
+        ("/lesson/token/before", b"\xff\x00" * 100, 400, "One answer to each question"),
         ("/lesson/token/before", b"q0=0&q1=1&q2=2&x=" + b"x" * 3_000_000, 413, "Nothing was counted"),
         ("/lesson/tokens/before", None, 404, "There is no such lesson"),
         ("/lesson/token/during", b"q0=0&q1=1&q2=2", 404, "There is no such lesson"),
         ("/lesson/%3Cscript%3E/before", None, 404, "There is no such lesson"),
         ("/teacher/lesson/token", None, 403, "teacher"),
-        ("/teacher/lesson/token", b"", 403, "teacher"),
+        ("/teacher/lesson/token", b"do=after", 403, "teacher"),
         ("/teacher/lesson/token/counts", None, 403, "teacher"),
     ],
 )
 def test_what_cannot_be_gets_a_sentence_and_counts_nothing(student, teacher, path, sent, status, says):
+    opens(teacher, "before")
     found, page = student(path, sent)
     assert (found, says in page) == (status, True)
     assert "<script>alert" not in page
     assert not any(map(sum, counts(teacher)["before"] + counts(teacher)["after"]))
 
 
-def test_the_teacher_sees_where_and_how_often_but_right_answers_only_when_asked(teacher):
+def test_one_page_of_questions_is_open_and_the_others_say_so(student, teacher):
+    pages = [f"/lesson/{name}/{when}" for name in LESSONS for when in lessons.WHEN]
+    for now in [*pages, "/lesson/token/none"]:
+        _, _, name, when = now.split("/")
+        opens(teacher, when, name)
+        opened = [now] * (now in pages)
+        shown = teacher(f"/teacher/lesson/{name}")[1]
+        assert (shown.count("<svg"), now in shown, "are closed" in shown) == (
+            (1, True, False) if opened else (0, False, True)
+        )
+        assert re.findall(r'href="(/lesson/[^"]+)"', student("/")[1]) == opened
+        for page in pages:
+            status, text = student(page)
+            assert (status, 'type="radio"' in text) == ((200, True) if page in opened else (403, False))
+            assert "✓" not in text
+    assert teacher("/teacher/lesson/token", b"do=nonsense")[0] == 400
+
+
+def test_who_answered_before_gets_no_solution_while_after_is_closed(student, teacher):
+    """Nor who says so in a cookie: it holds no secret."""
+    opens(teacher, "before")
+    student("/lesson/token/before", b"q0=0&q1=1&q2=2")
+    (cookie,) = student.cookies
+    cookie.value += ".token-after"
+    status, page = student("/lesson/token/after")
+    assert (status, "✓" in page, "/lesson/token/before" in page) == (403, False, True)
+
+
+def test_the_teacher_sees_counts_and_right_answers_only_when_asked(teacher):
     status, page = teacher("/teacher/lesson/attention")
     assert status == 200
-    assert page.count("<svg") == 2  # a code for before, one for after
     assert page.count("data-count=") == 2 * 3 * 4
+    assert '<div id="counts" hidden>' in page
     assert "✓" not in page
     assert "There is no such lesson" in teacher("/teacher/lesson/nothing")[1]
 

@@ -235,7 +235,9 @@ LESSONS = {
 
 
 class Counts:
-    """How often each option was chosen, before and after. `round` tells apart the classes that are counted anew."""
+    """How often each option was chosen, before and after. `round` tells apart the classes that are counted anew.
+    `open`: which questions can be answered now, ("token", "before"); the teacher opens them, one at a time.
+    """
 
     def __init__(self):
         self.clear()
@@ -243,6 +245,7 @@ class Counts:
     def clear(self) -> None:
         """Begin anew, for the next class: whoever has answered before is counted again."""
         self.round = secrets.token_hex(4)
+        self.open: tuple[str, str] | None = None
         self._n = {
             (lesson.name, when): [[0] * len(question.options) for question in lesson.questions]
             for lesson in LESSONS.values()
@@ -297,6 +300,24 @@ def questions_form(lesson: Lesson, answers: list[int | None] | None = None) -> s
     return f"{refusal}<form method=post>{fields}<p><button>Send</button></p>{note}</form>"
 
 
+def closed(now: tuple[str, str] | None) -> str:
+    """What a page of questions says that the teacher has not opened. now: those that are open."""
+    if now:
+        name, when = now
+        other = f'<p>Open now: <a href="/lesson/{name}/{when}">{html.escape(title(name, when))}</a></p>'
+    else:
+        other = ""
+    return (
+        "<p><b>These questions are closed.</b> Once your teacher opens them, this page shows them by itself.</p>"
+        f"{other}"
+    )
+
+
+def title(name: str, when: str) -> str:
+    """What a link to three questions says."""
+    return f"{LESSONS[name].title}: the questions {when} the lesson"
+
+
 def thanks(counted: bool) -> str:
     """What "before" says once it is answered: nothing about the answers."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
@@ -318,7 +339,7 @@ def _told(i: int, question: Question, answer: int | None) -> str:
     notebook, heading = question.scene
     options = "".join(
         f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"
-        f"{' <em>(your answer)</em>' * (k == answer)} {html.escape(option.told)}</li>"
+        f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.told)}</li>"
         for k, option in enumerate(question.options)
     )
     return (
@@ -329,7 +350,7 @@ def _told(i: int, question: Question, answer: int | None) -> str:
 
 
 def counts_table(lesson: Lesson) -> str:
-    """For the teacher: a row for each option, with a place for its two counts. The script of the page fills them in."""
+    """For the teacher: a row for each option, with a place for its two counts, which the page's script fills in."""
     rows = "".join(
         f"<tr><th colspan=3>{i + 1}. {html.escape(question.text)}</th></tr>"
         + "".join(

@@ -293,12 +293,19 @@ class NotHere(Handler):
 
 
 class Index(Handler):
-    """The list of all pages."""
+    """The list of all pages; the questions first, while they are open."""
 
     @tornado.web.authenticated
     def get(self) -> None:
         pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
-        self.finish(index_page(pages))
+        questions = self.classroom.counts.open
+        above = (
+            f'<p><a href="/lesson/{"/".join(questions)}">{html.escape(lessons.title(*questions))}</a></p>'
+            if questions
+            else ""
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.finish(index_page(pages, above))
 
 
 class Login(LoginFormHandler, Handler):
@@ -480,11 +487,12 @@ class Teacher(Handler):
         )
         self.show(
             "llmviz: the class",
-            f'<link rel="stylesheet" href="/class/static/teacher.css"><div class="code">{qr_code(own)}</div>'
+            '<link rel="stylesheet" href="/class/static/teacher.css">'
+            f'<p><a href="/" target="_blank">All pages</a> · Lessons: {lesson_links()}</p>'
+            f'<div class="code">{qr_code(own)}</div>'
             f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
             f'<p><b id="visitors">0</b> of {self.room.limit} pages are open, '
-            '<span id="ready">0</span> more are ready.</p>'
-            f'<p><a href="/" target="_blank">All pages</a></p><p>Before and after a lesson: {lesson_links()}</p>',
+            '<span id="ready">0</span> more are ready.</p>',
             '<script src="/class/static/teacher.js"></script>',
         )
 
@@ -534,7 +542,9 @@ class LessonPage(Handler):
     @tornado.web.authenticated
     def get(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
-        if here not in self._answered():
+        if self._closed(lesson, when):
+            self.set_header("Refresh", "5")
+        elif here not in self._answered():
             self._show(lesson, lessons.questions_form(lesson))
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
@@ -544,6 +554,8 @@ class LessonPage(Handler):
     @tornado.web.authenticated
     def post(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
+        if self._closed(lesson, when):
+            return
         if len(self.sent) > LONGEST_FORM:
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
@@ -566,6 +578,15 @@ class LessonPage(Handler):
             raise NoSuchLesson
         return lesson_of(name), f"{name}-{when}"
 
+    def _closed(self, lesson: Lesson, when: str) -> bool:
+        """Whether the teacher has not opened these questions; then the page says so."""
+        now = self.classroom.counts.open
+        if now == (lesson.name, when):
+            return False
+        self.set_status(403)
+        self._show(lesson, lessons.closed(now))
+        return True
+
     def _answered(self) -> set[str]:
         return self.classroom.counts.answered(self.get_cookie(ANSWERED, ""))
 
@@ -574,26 +595,43 @@ class LessonPage(Handler):
         self.show(lesson.title, f"{style}<h1>{html.escape(lesson.title)}</h1>{body}")
 
 
+ACTIONS = {
+    "before": "Open the questions before",
+    "after": "Open the questions after",
+    "none": "Close the questions",
+    "anew": "Count anew, for the next class",
+}
+
+
 class TeacherLesson(Handler):
-    """The addresses of the questions, before and after, and how the answers are spread; those of after beside."""
+    """Opens the questions before or after; the address of those that are open; how the answers are spread, if asked."""
 
     @allow_unauthenticated
     def get(self, name: str) -> None:
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         lesson = lesson_of(name)
-        own = addresses(self.classroom.the_class)[0]
-        places = "".join(
-            f'<div><h2>{when}</h2><div class="code">{qr_code(f"{own}/lesson/{name}/{when}")}</div>'
-            f"<p>{html.escape(own.removeprefix('http://'))}/lesson/{name}/{when}</p></div>"
-            for when in WHEN
+        now = self.classroom.counts.open
+        place = f"{addresses(self.classroom.the_class)[0]}/lesson/{name}/{now[1]}" if now else ""
+        if now and now[0] == name:
+            shown = (
+                f'<h2>Open: the questions {now[1]}</h2><div class="code">{qr_code(place)}</div>'
+                f'<p class="place">{html.escape(place.removeprefix("http://"))}</p>'
+            )
+        else:
+            shown = "<p>The questions of this lesson are closed.</p>"
+        open_now = now[1] if now and now[0] == name else "none"
+        buttons = "".join(
+            f'<button name="do" value="{do}"{" disabled" * (do == open_now)}>{text}</button> '
+            for do, text in ACTIONS.items()
         )
         self.show(
             lesson.title,
             f'<link rel="stylesheet" href="/class/static/lesson.css"><h1>{html.escape(lesson.title)}</h1>'
-            f'<div class="places">{places}</div>{lessons.counts_table(lesson)}'
-            '<p><label><input type="checkbox" id="show-right"> show which is right</label></p>'
-            '<form method="post"><button>Count anew, for the next class</button></form>'
+            f'<form method="post">{buttons}</form>{shown}'
+            '<p><label><input type="checkbox" id="show-counts"> show the counts</label></p>'
+            f'<div id="counts" hidden>{lessons.counts_table(lesson)}'
+            '<p><label><input type="checkbox" id="show-right"> show which is right</label></p></div>'
             f'<p><a href="/teacher">The class</a> · {lesson_links()}</p>',
             '<script src="/class/static/lesson.js"></script>',
         )
@@ -602,8 +640,16 @@ class TeacherLesson(Handler):
     def post(self, name: str) -> None:
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
-        lesson_of(name)
-        self.classroom.counts.clear()
+        lesson, do = lesson_of(name), self.get_body_argument("do", "")
+        if do not in ACTIONS:
+            raise tornado.web.HTTPError(400)
+        if do == "anew":
+            self.classroom.counts.clear()
+        else:
+            self.classroom.counts.open = (name, do) if do in WHEN else None
+        notebook = f"{lesson.questions[0].scene[0]}.ipynb"
+        if do == "before" and notebook in self.classroom.notebooks:
+            self.room.expect(notebook)
         self.redirect(f"/teacher/lesson/{name}")
 
 

@@ -1,8 +1,10 @@
-// The teacher's page of a lesson: how often each answer was given, again and again.
+// The teacher's page of a lesson: how often each answer was given, again and again, once the teacher asks.
 
+const table = document.getElementById("counts");
 const cells = [...document.querySelectorAll("[data-count]")];
 
 async function look() {
+  if (table.hidden) return;
   try {
     const counts = await (await fetch(`${location.pathname}/counts`, { cache: "no-store" })).json();
     for (const cell of cells) {
@@ -17,8 +19,11 @@ async function look() {
   }
 }
 
+document.getElementById("show-counts").addEventListener("change", (event) => {
+  table.hidden = !event.target.checked;
+  look();
+});
 document
   .getElementById("show-right")
   .addEventListener("change", (event) => document.body.classList.toggle("shows-right", event.target.checked));
-look();
 setInterval(look, 2000);
