@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import html
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -23,7 +24,7 @@ from llmviz.sampling import Sampler
 from llmviz.views.differences.tried_on import ARTICLES
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
-WORD = " strawberry"
+TO_GLUE = (" strawberry", " homework", " friend", " tomorrow", " elephant")
 TO_CUT = (
     "The cat sat on the mat.",
     "Unbelievable! It costs 1234567 dollars.",
@@ -33,10 +34,8 @@ TO_CUT = (
 LANGUAGES = ("English", "Spanish", "Chinese", "Russian", "Korean", "Hindi", "Amharic")
 SENTENCE, PARTNER = "The cats that I saw yesterday were sleeping", "The cat that I saw yesterday"
 RAINY, BEST = "On a rainy day I like to", "The best thing about a rainy day is"
-LOOKS, SPEAKS = (
-    (13, 8),
-    (26, 0),
-)  # the head that looks at the noun, and the one that says its number: notebook 4
+# Both look hard at the noun; exchanged alone, the first changes next to nothing, the second turns the verb: notebook 4.
+LOOKS, SPEAKS = (13, 8), (26, 0)
 SUMS = ("1 + 1 = ", "2 + 2 = ", "3 + 2 = ", "4 + 3 = ")
 DICE = 36  # throws of two dice, the first one and the second one told apart
 
@@ -66,9 +65,11 @@ def page(lesson: Lesson, questions: str, answers: str) -> str:
 def token(model: Model, solved: bool) -> str:
     """Glue a word, cut sentences, guess what languages cost."""
     encode = model.tokenizer.encode
-    steps = tokenization.merges(WORD, model.tokenizer.ranks)
+    all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_GLUE]
     glue = []
-    for number, step in enumerate(steps[:5], start=1):
+    for number, (step, *_) in enumerate(
+        all_steps, start=1
+    ):  # a later step would show what was glued in this one
         lowest = min(i for i in step.known if i is not None)
         parts = [f"<b>{shown(tokenization.readable(part))}</b>" for part in step.parts]
         ids = [
@@ -76,6 +77,7 @@ def token(model: Model, solved: bool) -> str:
             for i in (*step.known, "")
         ]
         glue.append(f'<p class="glue">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
+    steps = all_steps[0]
     end = (len(steps) - 1, len(steps[-1].parts)) if solved else (blank(), blank())
     cuts = [
         [strip(model.tokenizer.pieces(encode(text))) if solved else f"<code>{shown(text)}</code>",
@@ -83,23 +85,24 @@ def token(model: Model, solved: bool) -> str:
         for text in TO_CUT
     ]  # fmt: skip
     cost = {language: len(encode(ARTICLES[language][0])) for language in LANGUAGES}
-    most = max(cost.values())
+    most, frame = max(cost.values()), 200
     bars = [
         [language, f'<bdi class="small">{html.escape(ARTICLES[language][0])}</bdi>',
-         bar(n / most if solved or language == "English" else None), n if solved or language == "English" else blank()]
+         bar(n / frame if solved or language == "English" else None, 4),
+         n if solved or language == "English" else blank()]
         for language, n in cost.items()
     ]  # fmt: skip
     times = f"{most / cost['English']:.1f}" if solved else blank()
     return (
         f"<h2>1 Glue</h2><p>Between two neighbours stands the number (id) that they would have as one token; – means "
-        f"none. The <b>lowest</b> is glued. Circle it in each line. Until nothing can be glued any more it takes "
-        f"{end[0]} steps; tokens that are left: {end[1]}.</p>"
+        f"none. The <b>lowest</b> is glued. Circle the first one in each word. Then watch on page 1 how it goes on: "
+        f"the first word takes {end[0]} steps until nothing can be glued any more; tokens that are left: {end[1]}.</p>"
         + "".join(glue)
         + "<h2>2 Cut</h2><p>Draw lines where the model cuts, and guess how many tokens it is. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)
         + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the tokens "
-        f"beside them. The dearest costs {times} times as much as English.</p>"
-        + table(["", "", "", "tokens"], bars)
+        f"beside them. A frame is {frame} tokens wide, with a line at each {frame // 4}. The "
+        f"dearest costs {times} times as much as English.</p>" + table(["", "", "", "tokens"], bars)
     )
 
 
@@ -163,9 +166,9 @@ def attention_(model: Model, solved: bool) -> str:
         + "<h2>3 In one sentence</h2><p>“The model understands grammar, since a head looks from the verb to its noun.” "
         "What is missing in this argument?</p>"
         + (
-            "<p>A test. Looking is a hint: the head that looks so clearly could be exchanged, and next to nothing "
-            "changed; and one sentence is no evidence. What could count as evidence: take away, exchange, on many "
-            "sentences, beside random heads.</p>"
+            "<p>A test. Looking is a hint: two heads look as clearly; one was exchanged, and next to nothing "
+            "changed; the other, and the word turned. And one sentence is no evidence. What could count as evidence: "
+            "take away, exchange, on many sentences, beside random heads.</p>"
             if solved
             else "<p class=write></p><p class=write></p>"
         )
@@ -178,13 +181,13 @@ def temperature(model: Model, solved: bool) -> str:
     likeliest = np.argsort(-logits)[:6]
     pieces = model.tokenizer.pieces(likeliest.tolist())
     probs = {t: Sampler(temperature=t).probs(logits) for t in (0.5, 1, 2)}
-    top = max(p.max() for p in probs.values())
+    tens = math.ceil(10 * max(p.max() for p in probs.values()))  # the frame's width
     rows = [
         [f"<code>{shown(piece)}</code>"]
         + [
-            (bar(float(p[i] / top)) + f" {100 * p[i]:.1f} %")
+            (bar(10 * float(p[i]) / tens, tens) + f" {100 * p[i]:.1f} %")
             if solved or t == 1
-            else bar(None) + f" {blank()}"
+            else bar(None, tens) + f" {blank()}"
             for t, p in probs.items()
         ]
         for piece, i in zip(pieces, likeliest)
@@ -219,7 +222,8 @@ def temperature(model: Model, solved: bool) -> str:
     ]
     return (
         f"<h2>1 Turn it</h2><p>Behind <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
-        "and at 2: draw the bars, and write a number to each. Does the order stay?</p>"
+        f"and at 2: draw the bars, and write a number to each. A frame is {10 * tens} % wide, with a line at each "
+        "10 %. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
         + f"<h2>2 Be the dart</h2><p>Behind <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
         "5 is 25. Each token has as many of the 36 throws as its share, rounded. Throw ten times for each table, and "
@@ -254,10 +258,10 @@ def strip(pieces: Iterable[str]) -> str:
     return "".join(f'<code class="piece">{shown(piece)}</code>' for piece in pieces)
 
 
-def bar(share: float | None) -> str:
-    """A frame, filled as far as a share of it; None: for the student to fill."""
+def bar(share: float | None, parts: int) -> str:
+    """A frame with a line at each of so many parts, filled as far as a share of it; None: for the student to fill."""
     width = 0 if share is None else 100 * share
-    return f'<span class="bar"><span style="width:{width:.1f}%"></span></span>'
+    return f'<span class="bar" style="--parts:{parts}"><span style="width:{width:.1f}%"></span></span>'
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
