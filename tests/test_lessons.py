@@ -570,8 +570,6 @@ def test_the_numbers_of_the_long_lesson_are_the_models(model):
     assert f"| {', '.join(shares)} of the probability goes to other tokens" in GUIDE
     first = int(model.trace(run.tokens, llmviz.Edits(rope=False)).logits.argmax())
     assert f"Without RoPE *{model.tokenizer.pieces([first])[0].strip()}* comes first" in GUIDE
-    alone = experiments.each_head_off(
-        model, run.tokens, lambda one: one.logits.argmax() != run.logits.argmax()
-    )
-    change = sum(changes for _, _, changes in alone)
+    alone = experiments.each_head_off(model, run.tokens, lambda one: float(one.logits.argmax()))
+    change = sum(likeliest != run.logits.argmax() for _, _, likeliest in alone)
     assert f"| {change}. That one can go alone" in GUIDE
