@@ -95,8 +95,9 @@ def token(model: Model, solved: bool) -> str:
     times = f"{most / cost['English']:.1f}" if solved else blank()
     return (
         f"<h2>1 Glue</h2><p>Between two neighbours stands the number (id) that they would have as one token; – means "
-        f"none. The <b>lowest</b> is glued. In each word, circle the one that is glued first. Then watch on page 1 how it goes on: "
-        f"the first word takes {end[0]} steps until nothing can be glued any more; tokens that are left: {end[1]}.</p>"
+        f"none. The <b>lowest</b> is glued. In each word, circle the one that is glued first. Then watch on page 1 "
+        f"how it goes on: the first word takes {end[0]} steps until nothing can be glued any more; tokens that are "
+        f"left: {end[1]}.</p>"
         + "".join(glue)
         + "<h2>2 Cut</h2><p>Draw lines where the model cuts, and guess how many tokens it is. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)

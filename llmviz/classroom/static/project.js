@@ -1,6 +1,7 @@
-// For a projector: one scene a screen, or one picture where a scene has several, in large type; next and back by arrow
-// keys, by Page Up and Page Down (which a presenter's clicker sends), and by two small buttons. Only on the teacher's own
-// computer: everybody else reads the page as ever.
+// For a projector: one scene at a time, or one picture where a scene has several, in large type; next and back by arrow
+// keys, by Page Up and Page Down (which a presenter's clicker sends), and by two small buttons. What is taller than the
+// screen is scrolled by the keys first; what a button reveals is scrolled to. In full screen a key leaves that. Only on the
+// teacher's own computer: everybody else reads the page as ever.
 
 const PAGE_WIDTH = 900; // pixels of the page's own across the screen, as for a picture in full screen (kit.js)
 const OWN_ARROWS = "textarea, select, [role=slider], [contenteditable], input:not([type=checkbox], [type=button])";
@@ -31,7 +32,7 @@ function project() {
   const button = (text, name, by) => {
     const made = Object.assign(document.createElement("button"), { type: "button", textContent: text, title: name });
     made.setAttribute("aria-label", name);
-    made.addEventListener("click", () => go(by));
+    made.addEventListener("click", () => step(by));
     return made;
   };
   const counter = document.createElement("span");
@@ -40,7 +41,10 @@ function project() {
   bar.className = "lv-steps";
   bar.append(button("‹", "Back", -1), counter, button("›", "Next", 1));
   document.body.append(bar);
+  const page = document.scrollingElement;
   document.body.classList.add("lv-projected");
+  let asked = false; // a button in the scene was pressed: what it reveals is scrolled to
+  let seen = new Set(); // the pictures that were visible when it was pressed
   let first = null; // the cell that the screen begins with: pictures that come later may make screens of their own
 
   function show(all, at) {
@@ -54,15 +58,25 @@ function project() {
       0,
       all.findIndex((screen) => screen.includes(first)),
     );
-  function go(by) {
+  const pictures = () => [...document.querySelectorAll("figure.llmviz")].filter((one) => one.checkVisibility());
+  function scrolls(by) {
+    const room = by > 0 ? page.scrollHeight - window.innerHeight - window.scrollY : window.scrollY;
+    if (room < 4) return false;
+    window.scrollBy(0, by * 0.85 * (window.innerHeight - bar.getBoundingClientRect().height));
+    return true;
+  }
+  const go = (by) => scrolls(by) || step(by);
+  function step(by) {
     const all = screens();
     const at = place(all);
     const to = Math.min(Math.max(at + by, 0), all.length - 1);
     if (to === at) return;
     document.activeElement?.blur(); // so that the next key leads on, and is not a slider's on the screen left
     show(all, to);
+    asked = false;
     window.scrollTo(0, 0);
   }
+  const leads = (by) => (document.fullscreenElement ? document.exitFullscreen() : go(by));
   const large = () => {
     if (!("currentCSSZoom" in document.body)) return;
     const zoom = Math.max(1, window.innerWidth / PAGE_WIDTH);
@@ -71,22 +85,33 @@ function project() {
   };
 
   window.addEventListener("resize", large);
+  const ask = (event) => {
+    if (bar.contains(event.target) || !event.target.closest("button, input")) return;
+    [asked, seen] = [true, new Set(pictures())];
+  };
+  for (const kind of ["click", "change"]) document.addEventListener(kind, ask, true);
+  new ResizeObserver(() => {
+    const revealed = asked && !document.fullscreenElement && pictures().find((one) => !seen.has(one));
+    if (!revealed) return;
+    asked = false;
+    const fits = revealed.getBoundingClientRect().height < window.innerHeight - bar.getBoundingClientRect().height;
+    revealed.scrollIntoView({ block: fits ? "nearest" : "start" });
+  }).observe(document.querySelector("#rendered_cells > div"));
   window.addEventListener(
     "keydown",
     (event) => {
       const by = { PageDown: 1, PageUp: -1 }[event.key];
-      if (!by || document.fullscreenElement) return;
+      if (!by) return;
       event.preventDefault();
       event.stopPropagation();
-      go(by);
+      leads(by);
     },
     true,
   );
   document.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!by || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (document.fullscreenElement || event.target.closest(OWN_ARROWS)) return;
-    go(by);
+    if (!event.target.closest(OWN_ARROWS)) leads(by);
   });
   large();
   const all = screens();
