@@ -141,7 +141,7 @@ def test_one_scroll_bar_and_what_is_revealed_is_scrolled_to(page):
     page.wait_for_function(f"scrollY > {at}")
     while bottom(page) > 3:
         page.keyboard.press("ArrowRight")
-    text = page.get_by_text("below")
+    text = page.get_by_text("below", exact=True)
     assert (
         page.locator(".lv-steps").bounding_box()["y"]
         >= text.bounding_box()["y"] + text.bounding_box()["height"]
