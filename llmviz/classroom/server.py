@@ -543,8 +543,8 @@ class LessonPage(Handler):
     def get(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
         if self._closed(lesson, when):
-            self.set_header("Refresh", "5")
-        elif here not in self._answered():
+            return
+        if here not in self._answered():
             self._show(lesson, lessons.questions_form(lesson))
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
@@ -584,6 +584,7 @@ class LessonPage(Handler):
         if now == (lesson.name, when):
             return False
         self.set_status(403)
+        self.set_header("Refresh", "5")  # seconds
         self._show(lesson, lessons.closed(now))
         return True
 

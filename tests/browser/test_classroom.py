@@ -94,3 +94,49 @@ def test_the_teachers_page(page, served):
     expect(page.locator("svg.segno")).to_be_visible()
     expect(page.locator(".address")).to_have_text(served.url.removeprefix("http://"))
     expect(page.locator("#ready")).not_to_have_text("0", timeout=30_000)
+
+
+def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
+    open_front(page, served)
+    asked = page.locator("figure.lv-predict").filter(has_text="How many tokens does it take")
+    asked.get_by_role("button", name="Show me").click()
+    explorer = page.locator(".lv-explorer").filter(has=page.locator("figure.lv-loop_picture")).last
+    bars = explorer.locator("figure.lv-next_token_bars")
+    value, slider = bars.locator(".lv-value").first, explorer.get_by_role("slider").first
+    before = value.inner_text(timeout=30_000)
+    slider.press("ArrowLeft")
+    expect(value).not_to_have_text(before)
+    expect(bars).to_contain_text("outline: at temperature 1")
+    slider.press("ArrowRight")
+    expect(value).to_have_text(before)
+
+
+def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, served):
+    page.goto(served.teacher)
+    page.goto(f"{served.url}/teacher/lesson/temperature")
+    expect(page.locator("svg.segno")).to_have_count(0)
+    page.get_by_role("button", name="Open the questions before").click()
+    place = page.locator(".place")
+    expect(place).to_have_text(f"{served.url.removeprefix('http://')}/lesson/temperature/before")
+    expect(page.locator("svg.segno")).to_be_visible()
+
+    student = page.context.browser.new_page()
+    student.goto(f"{served.url}/lesson/temperature/after")
+    expect(student.get_by_text("These questions are closed")).to_be_visible()
+    student.get_by_role("link", name="the questions before").click()
+    for i in range(3):
+        student.locator(f"input[name=q{i}]").first.check()
+    student.get_by_role("button", name="Send").click()
+    student.get_by_role("link", name="All pages").click()
+    expect(student.get_by_role("link", name="The loop")).to_be_visible()
+
+    counts = page.locator(".counts")
+    expect(counts).to_be_hidden()
+    assert "1" not in page.locator(".count").all_text_contents()
+    page.get_by_label("show the counts").check()
+    expect(counts.locator('[data-count="before 0 0"]')).to_have_text("1")
+
+    student.goto(f"{served.url}/lesson/temperature/after")
+    page.get_by_role("button", name="Open the questions after").click()
+    expect(student.get_by_role("button", name="Send")).to_be_visible(timeout=15_000)  # it comes by itself
+    student.close()
