@@ -21,7 +21,8 @@ from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
 from llmviz.views.differences.tried_on import ARTICLES
-from llmviz.views.sampling import CAPITALS, SUMS, Writing, first_choices
+from llmviz.views.sampling import CAPITALS, SUMS, first_choices
+from llmviz.views.sampling.written_text import RUN
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -547,9 +548,11 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         f"*go* has {100 * probs[1].max():.1f} % at temperature 1", f"| {100 * probs[0.5].max():.1f} %; at 2: "
     )
     says(f"at 2: {100 * probs[2].max():.1f} %. How unsure: {', '.join(f'{one:.1f}' for one in unsure)} bits")
+    greedy = model.generate(prompt.trace.tokens, 40, Sampler(temperature=0))
+    written = [*prompt.trace.tokens, *(step.token for step in greedy)]
     says(
         f"{first_choices(prompt.trace, 10)} of 10; after",
-        f"| {100 * Writing(prompt).repetition(prompt.trace):.0f} %: ",
+        f"| {100 * sampling.repeated(written, run=RUN)[len(prompt.trace.tokens) :].mean():.0f} %: ",
     )
     kept = [int((Sampler(temperature=t, top_p=0.9).probs(logits) > 0).sum()) for t in (2, 1)]
     says(f"top-p 0.9 keeps {kept[0]:,} tokens, in front of it {kept[1]}")
