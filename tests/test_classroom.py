@@ -472,7 +472,7 @@ def test_the_teachers_page_needs_the_key_and_hides_it(served):
     page, state = asyncio.run(visit())
     assert served.url.removeprefix("http://") in page
     assert "<svg" in page
-    assert set(state) == {"visitors", "ready"}
+    assert set(state) == {"visitors", "ready", "of"}
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ import llmviz
 from llmviz import Sampler, experiments, sampling, tokenization
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LESSONS, Counts, read_answers
+from llmviz.classroom.server import ACTIONS
 from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
@@ -470,6 +471,8 @@ def test_the_guide_names_controls_and_texts_that_exist():
     ):
         assert f"*{control}*" in GUIDE
         assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
+    for when in lessons.WHEN:
+        assert f"*{ACTIONS[when]}*" in GUIDE
     for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):
         assert any(json.dumps(text, ensure_ascii=False)[1:-1] in found for found in notebooks.values()), text
 

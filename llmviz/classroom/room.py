@@ -92,6 +92,11 @@ class Room:
         self.taken.add(seat)
         return seat
 
+    @property
+    def expected(self) -> str:
+        """The notebook that is made ready: most of the last visitors asked for it."""
+        return Counter(self._asked).most_common(1)[0][0]
+
     def expect(self, notebook: str) -> None:
         """Many will soon ask for this one: keep it ready first."""
         self._asked.extend([notebook] * 5)
@@ -189,7 +194,7 @@ class Room:
     async def _make_ready(self) -> None:
         """Another page, and another, until there are enough or a visitor waits."""
         while not any(seat.running for seat in self.taken):
-            notebook = Counter(self._asked).most_common(1)[0][0]
+            notebook = self.expected
             others = [seat for seat in self.ready if seat.notebook != notebook]
             if len(self.ready) - len(others) + len(self._making) >= min(READY, self.limit - len(self.taken)):
                 return

@@ -492,7 +492,7 @@ class Teacher(Handler):
             f'<div class="code">{qr_code(own)}</div>'
             f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
             f'<p><b id="visitors">0</b> of {self.room.limit} pages are open, '
-            '<span id="ready">0</span> more are ready.</p>',
+            '<span id="ready">0</span> more are ready, of “<span id="of"></span>”.</p>',
             '<script src="/class/static/teacher.js"></script>',
         )
 
@@ -505,7 +505,9 @@ class TeacherState(Handler):
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
-        self.finish({"visitors": len(self.room.taken), "ready": len(self.room.ready)})
+        ready = sum(seat.notebook == self.room.expected for seat in self.room.ready)
+        title = self.classroom.titles[self.room.expected]
+        self.finish({"visitors": len(self.room.taken), "ready": ready, "of": title})
 
 
 def lesson_links() -> str:

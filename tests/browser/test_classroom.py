@@ -94,6 +94,7 @@ def test_the_teachers_page(page, served):
     expect(page.locator("svg.segno")).to_be_visible()
     expect(page.locator(".address")).to_have_text(served.url.removeprefix("http://"))
     expect(page.locator("#ready")).not_to_have_text("0", timeout=30_000)
+    expect(page.locator("#of")).to_have_text("The loop")
 
 
 def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
@@ -129,6 +130,11 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     student.get_by_role("button", name="Send").click()
     student.get_by_role("link", name="All pages").click()
     expect(student.get_by_role("link", name="The loop")).to_be_visible()
+
+    other = page.context.new_page()  # the lesson's page is made ready
+    other.goto(f"{served.url}/teacher")
+    expect(other.locator("#of")).to_have_text("6 · Sampling: picking the next word")
+    other.close()
 
     counts = page.locator(".counts")
     expect(counts).to_be_hidden()

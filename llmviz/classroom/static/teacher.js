@@ -4,6 +4,7 @@ async function look() {
     const state = await (await fetch("/teacher/state", { cache: "no-store" })).json();
     document.getElementById("visitors").textContent = state.visitors;
     document.getElementById("ready").textContent = state.ready;
+    document.getElementById("of").textContent = state.of;
   } catch {
     document.getElementById("visitors").textContent = "?";
   }
