@@ -249,6 +249,7 @@ def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
             one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
             one.evaluate("(moves) => go(moves)", back)
             kernel.go(back)
+            assert one.evaluate("[...replay.spaces.values()].every(({ space }) => space.at === 0)"), back
         assert not (found := differences(one.evaluate("seen()"), kernel.seen())), found
         return len(tried)
     finally:
