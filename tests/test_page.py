@@ -18,11 +18,7 @@ from llmviz.views.the_loop.journey import Journey
 
 # A notebook of ordinary widgets, each with a way of its own.
 CELLS = [
-    """
-import ipywidgets as w
-from llmviz.views.rehearsal import space
-space.PATIENCE = 2  # seconds, for what never ends
-""",
+    "import ipywidgets as w",
     """
 a, b, tick = w.IntSlider(2, 0, 4, description="a"), w.IntSlider(1, 0, 3, description="b"), w.Checkbox(False)
 sum_ = w.Label()

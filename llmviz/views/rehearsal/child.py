@@ -41,8 +41,8 @@ def in_a_child(work: Callable[[Callable], object], seconds: float = PATIENCE) ->
 def _be_the_child(work: Callable[[Callable], object], seconds: float, reading: int, writing: int) -> None:
     try:
         os.close(reading)
-        _, most = resource.getrlimit(resource.RLIMIT_CPU)  # left as it is: a child of this one may have more time
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), most))
+        limit = math.ceil(seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
         with os.fdopen(writing, "wb") as pipe:
 
             def send(thing: object) -> None:
