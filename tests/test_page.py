@@ -18,7 +18,7 @@ from llmviz.views.the_loop.journey import Journey
 
 # A notebook of ordinary widgets, each with a way of its own.
 CELLS = [
-    "import ipywidgets as w, time\nfrom IPython.display import display",
+    "import ipywidgets as w",
     """
 a, b, tick = w.IntSlider(2, 0, 4, description="a"), w.IntSlider(1, 0, 3, description="b"), w.Checkbox(False)
 sum_ = w.Label()
@@ -102,7 +102,7 @@ def notebook(tmp_path_factory) -> Path:
 def rehearsed(notebook):
     """It has run, and its controls are rehearsed."""
     shares = []
-    (built,) = page.build_all([notebook], 60, 2, shares.append)
+    (built,) = page.build_all([notebook], 20, 2, shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
     return built

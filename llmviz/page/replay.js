@@ -157,15 +157,22 @@ class Space {
     return this.told.reach[this.key(moved)];
   }
 
+  /** The same, if the control stands there: another one, moved after it, may have moved it, too. */
+  reachWith(control, value, moved) {
+    const state = this.reach(moved);
+    const stands = state !== undefined && same(this.value(control, state), value, control.kind === "set");
+    return stands ? state : undefined;
+  }
+
   /** Where a control's new value leads; undefined where that was not computed. */
   lead(control, value, others) {
     const moved = new Map(others);
     moved.delete(control.index);
-    if (same(value, control.start, control.kind === "set")) return this.reach(moved);
+    if (same(value, control.start, control.kind === "set")) return this.reachWith(control, value, moved);
     this.nearby = false;
     const exact = control.values.findIndex((one) => same(one, value, control.kind === "set"));
     if (exact >= 0) {
-      const found = this.reach(moved.set(control.index, exact));
+      const found = this.reachWith(control, value, moved.set(control.index, exact));
       if (found !== undefined || control.kind !== "line") return found;
       moved.delete(control.index);
     }
@@ -183,7 +190,8 @@ class Space {
       if (axisOf(value, one) !== axis && axisOf(value, one) !== null) return;
       const place = part(one, axis);
       if ((place - from) * (to - from) <= 0) return; // not the way the hand went
-      const state = this.reach(v < control.values.length ? new Map(moved).set(control.index, v) : moved);
+      const there = v < control.values.length ? new Map(moved).set(control.index, v) : moved;
+      const state = this.reachWith(control, one, there);
       if (state !== undefined && (!best || Math.abs(place - to) < best.far))
         best = { far: Math.abs(place - to), state };
     });
@@ -191,14 +199,14 @@ class Space {
     return best?.state;
   }
 
-  /** What it has made of a trait, if it is not as at the start. */
-  moves(widget, name) {
-    return this.told.states[this.at].changed.find(([id, trait]) => id === widget && trait === name);
+  /** What a state has made of a trait, if it is not as at the start. */
+  moves(widget, name, state = this.at) {
+    return this.told.states[state].changed.find(([id, trait]) => id === widget && trait === name);
   }
 
-  /** Where a control stands now. */
-  value(control) {
-    const found = this.moves(control.id, control.trait);
+  /** Where a control stands. */
+  value(control, state = this.at) {
+    const found = this.moves(control.id, control.trait, state);
     return found ? this.manager.value(found[2]) : control.start;
   }
 

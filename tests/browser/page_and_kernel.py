@@ -94,6 +94,10 @@ window.go = async (moves) => {
     }
 };
 """
+# Every picture that can be seen has been drawn as one of these.
+DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-label]")]
+    .filter((one) => one.checkVisibility() && one.ariaLabel)
+    .every((one) => summaries.includes(one.ariaLabel))"""
 
 
 class Kernel:
@@ -241,12 +245,11 @@ def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
             settle(one)
             in_kernel = kernel.seen()
             assert not (found := differences(one.evaluate("seen()"), in_kernel)), f"{there}: {found}"
-            labels = one.locator("figure.llmviz:visible").evaluate_all(
-                "(all) => all.map((one) => one.getAttribute('aria-label'))"
-            )
-            assert {*filter(None, labels)} <= {state.get("summary") for state in in_kernel.values()}, there
+            summaries = [state["summary"] for state in in_kernel.values() if "summary" in state]
+            one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
             one.evaluate("(moves) => go(moves)", back)
             kernel.go(back)
+            assert one.evaluate("[...replay.spaces.values()].every(({ space }) => space.at === 0)"), back
         assert not (found := differences(one.evaluate("seen()"), kernel.seen())), found
         return len(tried)
     finally:

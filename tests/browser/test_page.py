@@ -1,9 +1,9 @@
 """Pages without a kernel in a real browser: opened from a file, offline, and held to what a kernel gives."""
 
-import json
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from browser.page_and_kernel import compare, settle, show_all
 from playwright.sync_api import expect
@@ -14,13 +14,50 @@ from llmviz.views import Prompt
 from llmviz.views.sampling import TemperatureExplorer
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-NOTEBOOK = NOTEBOOKS / "06_sampling.ipynb"
+# Pictures of the series that are quickly drawn, and together have every kind of control.
+PICTURES = [
+    """
+import llmviz
+from llmviz import Sampler, views
+from llmviz.views import attention, sampling
+prompt = views.Prompt(llmviz.load(), "On a rainy day I like to")
+""",
+    """
+views.Predict(
+    "What has the likeliest token at temperature 0.5?",
+    about=prompt,
+    answer=lambda run: 100 * Sampler(temperature=0.5).probs(run.logits).max(),
+    unit="%",
+    low=0,
+    high=100,
+    then=sampling.TemperatureExplorer(prompt),
+)
+""",
+    "attention.HeadExplorer(prompt)",
+    "sampling.SamplerChain(prompt)",
+    """
+views.Predict(
+    "Two hundred darts: how many different tokens?", answer=80, low=1, high=200, then=sampling.Draws(prompt)
+)
+""",
+]
 
 
 @pytest.fixture(scope="session")
-def sampling(model):
-    """Notebook 6, rehearsed for a short time."""
-    (built,) = page.build_all([NOTEBOOK], 30, 2, lambda _: None)
+def drawn(tmp_path_factory):
+    """A notebook of these pictures, the last one in a fold."""
+    v4 = nbformat.v4
+    *core, last = map(v4.new_code_cell, PICTURES)
+    fold = v4.new_markdown_cell("## Deeper", metadata={"jp-MarkdownHeadingCollapsed": True})
+    path = tmp_path_factory.mktemp("drawn") / "drawn.ipynb"
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# Pictures"), *core, fold, last]), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pictures(drawn, model):
+    """It has run, and its controls are rehearsed."""
+    (built,) = page.build_all([drawn], 10, 1, lambda _: None)
     return built
 
 
@@ -153,11 +190,11 @@ def test_paper_is_light(opened, rehearsed):  # noqa: F811
     expect(figure).to_have_attribute("data-lv-theme", "dark")
 
 
-# ---- notebook 6 ----------------------------------------------------------------------------------------------
+# ---- the series ------------------------------------------------------------------------------------------------
 
 
-def test_each_place_of_the_temperature_shows_what_a_kernel_gives(opened, sampling, model):
-    one = opened(sampling)
+def test_each_place_of_the_temperature_shows_what_a_kernel_gives(opened, pictures, model):
+    one = opened(pictures)
     show_all(one)
     explorer = TemperatureExplorer(Prompt(model, "On a rainy day I like to"))
     slider = one.locator(".lv-explorer", has=one.get_by_role("button", name="T = 10")).last
@@ -176,9 +213,9 @@ def test_each_place_of_the_temperature_shows_what_a_kernel_gives(opened, samplin
     assert len(seen) >= 20
 
 
-def test_every_state_that_was_computed_can_be_reached_and_left(opened, sampling):
+def test_every_state_that_was_computed_can_be_reached_and_left(opened, pictures):
     """Move each control through its values: it stands where it was sent, and everything comes back to the start."""
-    one = opened(sampling)
+    one = opened(pictures)
     moved = one.evaluate(
         """async () => {
             let moved = 0;
@@ -207,17 +244,40 @@ def test_every_state_that_was_computed_can_be_reached_and_left(opened, sampling)
     assert moved["moved"] > 100
 
 
-def test_two_controls_that_were_not_computed_together_are_not_shown_together(opened, sampling):
-    one = opened(sampling)
+def test_a_control_comes_back_that_has_moved_another_one(opened, pictures):
+    """From either of two controls leads a way to the same state: arcs from a token move the map to its row."""
+    one = opened(pictures)
+    explorer = one.locator(".lv-explorer", has=one.locator("figure.lv-head_grid"))
+    arcs = explorer.locator("figure.lv-arcs")
+    start = arcs.get_attribute("aria-label")
+    stands = one.evaluate(
+        """async () => {
+            const { space, control } = [...replay.spaces.values()].find(
+                ({ space, control }) => space.controls.length > 3 && typeof control.start === "number"
+                    && control.trait === "selected" && control.values.includes(5));
+            await space.move(control, 5);
+            const there = space.ways.length;
+            await space.move(control, control.start);
+            return [there, space.at];
+        }"""
+    )
+    assert stands == [2, 0]
+    expect(arcs).to_have_attribute("aria-label", start)
+
+
+def test_two_controls_that_were_not_computed_together_are_not_shown_together(opened, pictures):
+    one = opened(pictures)
     result = one.evaluate(
         """async () => {
             for (const { space } of replay.spaces.values()) {
                 const alone = space.controls.filter((c) => c.kind !== "probe" && !space.told.alone.includes(c.index));
                 for (const a of alone) for (const b of alone) {
-                    const [v, w] = [a, b].map((c) => c.values.findIndex((_, i) => space.told.reach[`${c.index}=${i}`]));
-                    const [low, high] = a.index < b.index ? [[a, v], [b, w]] : [[b, w], [a, v]];
-                    const key = `${low[0].index}=${low[1]};${high[0].index}=${high[1]}`;
-                    if (a === b || v < 0 || w < 0 || key in space.told.reach || b.kind !== "pick") continue;
+                    if (a === b || b.kind !== "pick") continue;
+                    const reached = (c) => [...c.values.keys()].filter((i) => `${c.index}=${i}` in space.told.reach);
+                    const pairs = reached(a).flatMap((v) => reached(b).map((w) => [v, w]));
+                    const found = pairs.find(([v, w]) => space.reach([[a.index, v], [b.index, w]]) === undefined);
+                    if (!found) continue;
+                    const [v, w] = found;
                     await space.move(a, a.values[v]);
                     await space.move(b, b.values[w]);
                     const told = space.outlets.map((one) => one.textContent).join("");
@@ -232,28 +292,24 @@ def test_two_controls_that_were_not_computed_together_are_not_shown_together(ope
     assert "back at its start" in result["told"]
 
 
-def test_each_control_shows_what_a_kernel_shows(opened, sampling):
-    assert compare(opened(sampling), sampling, NOTEBOOK, most=4) > 50
+def test_each_control_shows_what_a_kernel_shows(opened, pictures, drawn):
+    assert compare(opened(pictures), pictures, drawn, most=4) > 50
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-6]*.ipynb")))
-def test_each_control_of_each_page_shows_what_a_kernel_shows(opened, model, name):
+def test_each_page_is_small_and_each_control_shows_what_a_kernel_shows(opened, model, tmp_path, name):
     (built,) = page.build_all([NOTEBOOKS / name], 40, 1, lambda _: None)
+    assert page.write_page(built, tmp_path / "small.html", {}) < 8_000_000
     assert compare(opened(built), built, NOTEBOOKS / name, most=12) > 20
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_it_without_scrolling_sideways(opened, sampling, scheme):
-    one = opened(sampling, width=400, scheme=scheme)
+def test_a_phone_shows_it_without_scrolling_sideways(opened, pictures, scheme):
+    one = opened(pictures, width=400, scheme=scheme)
     show_all(one)
     assert one.evaluate("document.documentElement.scrollWidth") <= 400
     figure = one.locator("figure.llmviz").first
     assert figure.get_attribute("data-lv-theme") == scheme
     one.locator(".switch-theme").click()
     expect(figure).to_have_attribute("data-lv-theme", {"light": "dark", "dark": "light"}[scheme])
-
-
-def test_the_page_is_small(sampling, tmp_path):
-    assert page.write_page(sampling, tmp_path / "page.html", {}) < 8_000_000
-    assert json.dumps(sampling.told["spaces"])

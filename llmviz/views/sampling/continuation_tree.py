@@ -142,6 +142,9 @@ class Continuations(Explorer):
         self.tree.show(branches, tokenizer, self.prompt.trace.tokens[-1], n, length)
         parents = {one.path[:-1] for one in branches}
         leaves = [one for one in branches if one.path not in parents]
+        end = tokenizer.eos_token
+        ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
+        self.progress.value = 1 if done else sum(one.count for one in ready) / n
         self.progress.layout.visibility = "hidden" if done else "visible"
         if done:
             runs = len(branches) - len(leaves)
@@ -151,9 +154,6 @@ class Continuations(Explorer):
                 f"{runs:,} runs for {tokens:,} tokens."
             )
         else:
-            end = tokenizer.eos_token
-            ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
-            self.progress.value = sum(one.count for one in ready) / n
             self.told.say("Growing …")
 
     def _after(self, path: tuple[int, ...]) -> np.ndarray:
