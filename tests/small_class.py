@@ -1,7 +1,6 @@
 """A class with one small notebook, served for a test."""
 
 import contextlib
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +27,6 @@ def small_class(
             teacher = next(line.split()[-1] for line in process.stdout if "/teacher?key=" in line)
             yield f"http://127.0.0.1:{port}", teacher
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # SIGINT is ignored by what a shell has put into the background
             process.stdout.close()
             process.wait(20)

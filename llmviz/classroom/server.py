@@ -17,6 +17,7 @@ import json
 import logging
 import secrets
 import shutil
+import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -169,13 +170,14 @@ class Classroom(Voila):
         ]
 
     def listen(self) -> None:
-        """Serve until Ctrl-C. Raises OSError where the port cannot be had."""
+        """Serve until Ctrl-C, or until it is told to end. Raises OSError where the port cannot be had."""
         logging.getLogger("tornado.general").setLevel(
             logging.ERROR
         )  # Jupyter's pings are in ms, Tornado's in s
         self.app.listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
         self.ioloop.add_callback(self.room.open)
+        signal.signal(signal.SIGTERM, lambda *_: self.ioloop.add_callback_from_signal(self.ioloop.stop))
         self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
         try:
             self.ioloop.start()

@@ -148,7 +148,7 @@ def test_the_guess_is_settled_late(model):
     assert late.lowest >= 15
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_single_heads_matter_differently_on_different_texts(model):
     """Two texts only: the whole table takes minutes (`python -m tests.claims 00`)."""
     few = {name: TEXTS[name] for name in ("numbers", "French")}

@@ -293,7 +293,7 @@ def test_it_counts_nothing(model):
     assert the_same_number_for_all(model, EXAMPLES[:1], WORDS[:10]).lowest >= 80
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_counts_nothing_whatever_the_example(model):
     assert the_same_number_for_all(model).lowest >= 80
     more = no_more_for_more(model)

@@ -574,7 +574,7 @@ def test_what_ffns_at_the_country_add_is_mostly_common(model):
     assert first_ffn_swapped(model).lowest > 95
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_swapped_between_all_pairs(model):
     brought, little, kept = (one(model) for one in (ffns_swapped, ffns_swapped_little, ffns_swapped_kept))
     assert len(brought.values) == 90

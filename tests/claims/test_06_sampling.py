@@ -405,7 +405,7 @@ def test_first_choices_at_temperature_one(model):
     assert few["science, seed 3"] == pytest.approx(70, abs=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_greedy_runs_in_circles_and_grows_surer(model):
     """Five texts, the extremes among them, and one that ends."""
     names = ("a story", "a question", "a long story", "a list", "a chat")
