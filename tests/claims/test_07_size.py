@@ -243,6 +243,7 @@ def test_four_bits_move_nothing_and_three_take_every_capital(model):
         assert three.trace(text).logits.argmax() != token
 
 
+@pytest.mark.long
 def test_another_grid_of_as_many_bits_costs_something(model):
     """On the page's two texts: 5 bits are the first of its grids to cost 0.1 bits a token, other groups cost more."""
     texts = [model.tokenizer.encode(text)[:128] for text in (STORY, topics["objects"])]
