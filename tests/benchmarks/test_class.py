@@ -8,6 +8,7 @@ The front page is opened by all within a minute; then each moves the temperature
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -37,7 +38,10 @@ def p95(times: list[float]) -> float:
 def megabytes(served: Served) -> tuple[float, float]:
     """What the server and all of its kernels have for themselves, and the largest kernel."""
     own = psutil.Process(served.process.pid)
-    kernels = [one.memory_full_info().uss / 1e6 for one in own.children()]
+    kernels = []
+    for one in own.children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was just killed
+            kernels.append(one.memory_full_info().uss / 1e6)
     return own.memory_full_info().uss / 1e6 + sum(kernels), max(kernels)
 
 
@@ -100,14 +104,19 @@ def test_thirty_visitors(model, tmp_path, kills, capsys):
                 )
                 process.send_signal(signal.SIGKILL)
 
+        async def halfway() -> tuple[float, float]:
+            await asyncio.sleep(SECONDS / 2)
+            return await asyncio.to_thread(megabytes, served)
+
         async def lesson():
             await asyncio.sleep(10)  # the teacher starts it before the class comes
             came = await asyncio.gather(*(come(served, ARRIVE * i / VISITORS) for i in range(VISITORS)))
             until, death = time.monotonic() + SECONDS, asyncio.ensure_future(killer())
+            weighed = asyncio.ensure_future(halfway())
             used = await asyncio.gather(*(use(one, until, killed, back) for one, _ in came))
             await death
             assert len(back) == sum(deaths for _, deaths in used)
-            return [seconds for _, seconds in came], used, megabytes(served)
+            return [seconds for _, seconds in came], used, await weighed
 
         ready, used, (memory, largest) = asyncio.run(lesson())
     times = [one for own, _ in used for one in own]
