@@ -6,6 +6,7 @@ import pytest
 from browser.lab import visit
 from playwright.sync_api import expect
 
+CARDS = 8  # of this sitting, before anything is written
 SLOW = 180_000  # milliseconds that a training may take on a machine that does other things as well
 
 
@@ -16,10 +17,10 @@ def before_guessing(open_lab):
 
 @pytest.fixture(scope="module")
 def lab(before_guessing):
-    """All guesses made, and trainings that are over soon."""
+    """All guesses of this sitting made, and trainings that are over soon."""
     before_guessing.run_code("learner.steps = second.steps = 40; short.steps = 400")
     show = before_guessing.page.get_by_role("button", name="Show me").locator("visible=true")
-    while show.count():
+    for _ in range(CARDS):  # those behind them train, for minutes
         show.first.scroll_into_view_if_needed()
         show.first.press("Enter")
         before_guessing.settle()
