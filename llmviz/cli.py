@@ -101,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_seconds,
-        default=25,
-        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 25)",
+        default=15,
+        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 15)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
