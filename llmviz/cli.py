@@ -11,6 +11,7 @@ import os
 import socket
 import sys
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 from llmviz import __version__
@@ -100,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     page.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_number_of("seconds", 3600),
         default=15,
         help="how long a core may compute for each page; the longer, the more of its controls' values (default: 15)",
     )
@@ -124,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     class_.add_argument("--password", metavar="WORD", help="who wants to come in has to know this word")
     class_.add_argument(
         "--visitors",
-        type=_visitors,
+        type=_number_of("visitors", 500),
         metavar="NUMBER",
         help="how many pages may be open at once; by default as many as there is memory for (300 MB each), 60 at most",
     )
@@ -139,16 +140,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _visitors(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 500:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of visitors: give one from 1 to 500")
+def _number_of(what: str, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if text.isdecimal() and 1 <= int(text) <= most:
+            return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of {what}: give one from 1 to {most}")
 
-
-def _seconds(text: str) -> float:
-    if text.isdecimal() and 1 <= int(text) <= 3600:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds: give one from 1 to 3600")
+    return number
 
 
 def _port(text: str) -> int:
@@ -181,19 +179,15 @@ def _page(args: argparse.Namespace, extra: list[str]) -> None:
             "`llmviz page` computes what the controls do in copies of a process, which this system cannot make: "
             "build pages on Linux or macOS. They open everywhere."
         )
-    source = (args.notebook or _shipped()).expanduser().absolute()
+    source, notebooks = _chosen(args.notebook)
     if source.is_dir():
-        notebooks, target = sorted(source.glob("*.ipynb")), args.output or Path(PAGES_FOLDER)
-        if not notebooks:
-            raise CannotStart(f"there is no notebook in {source}")
+        target = args.output or Path(PAGES_FOLDER)
         files = {one: target / f"{one.stem}.html" for one in notebooks}
-    elif source.is_file() and source.suffix == ".ipynb":
+    else:
         target = args.output or Path(f"{source.stem}.html")
         if target.suffix not in (".html", ".htm"):
             raise CannotStart(f"{target} is no name for a page: it should end in .html")
         files = {source: target}
-    else:
-        raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
     try:
         (target if source.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
         _write_pages(files, args.seconds, target if source.is_dir() else None)
@@ -240,12 +234,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
         )
     if args.password is not None and not args.password.strip():
         raise CannotStart("the word after --password is empty")
-    source = (args.notebook or _shipped()).expanduser().absolute()
-    notebooks = sorted(source.glob("*.ipynb")) if source.is_dir() else [source]
-    if not notebooks:
-        raise CannotStart(f"there is no notebook in {source}")
-    if not source.is_dir() and not (source.is_file() and source.suffix == ".ipynb"):
-        raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
+    _, notebooks = _chosen(args.notebook)
     from llmviz import classroom, load
 
     try:
@@ -272,6 +261,18 @@ def _free_port(first: int, local: bool) -> int:
             socket.create_server(("127.0.0.1" if local else "", port)).close()
             return port
     raise CannotStart(f"no port from {first} to {first + 49} is free. Give one with --port.")
+
+
+def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
+    """The notebook or folder that is named, or else llmviz's own folder; and its notebooks."""
+    source = (named or _shipped()).expanduser().absolute()
+    if source.is_dir():
+        if not (notebooks := sorted(source.glob("*.ipynb"))):
+            raise CannotStart(f"there is no notebook in {source}")
+        return source, notebooks
+    if source.is_file() and source.suffix == ".ipynb":
+        return source, [source]
+    raise CannotStart(f"{source} is neither a notebook (.ipynb) nor a folder of notebooks")
 
 
 def _shipped() -> Path:
