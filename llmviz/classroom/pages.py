@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import nbformat
 from voila.notebook_renderer import NotebookRenderer
 
 from llmviz.classroom.room import Room, Seat
-from llmviz.page.write import HEADING, markdown2html_mistune, title_of
-
-RUN_ALL = re.compile(r"\s*Choose \*\*Run → Run All Cells\*\*[^.]*\.")  # here everything has run
+from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 
 def read(path: Path) -> nbformat.NotebookNode:

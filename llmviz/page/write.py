@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 VIEW = "application/vnd.jupyter.widget-view+json"
 PLOTLY = "application/vnd.plotly.v1+json"
 HEADING = re.compile(r"(#+) ")
-RUN = re.compile(r"Choose \*\*Run → Run All Cells\*\*[^.]*\.\s*")  # it has run
+RUN_ALL = re.compile(r"Choose \*\*Run → Run All Cells\*\*[^.]*\.\s*")  # on a page everything has run
 LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 
@@ -144,7 +144,7 @@ def _markdown(source: str, pages: dict[str, str]) -> str:
         page = pages.get(found[1])
         return f'<a href="{html.escape(page)}{found[2] or ""}">{found[3]}</a>' if page else found[3]
 
-    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(RUN.sub("", source)))}</section>'
+    return f'<section class="text">{LINK.sub(link, markdown2html_mistune(RUN_ALL.sub("", source)))}</section>'
 
 
 def _code(cell: nbformat.NotebookNode) -> str:
