@@ -20,12 +20,18 @@ def longest_copy(written: str, text: str) -> str:
     return best
 
 
+def pairs_in(tokens: np.ndarray, n_vocab: int) -> np.ndarray:
+    """[n_vocab, n_vocab]: how often each token is followed by each."""
+    pairs = np.zeros((n_vocab, n_vocab))
+    np.add.at(pairs, (tokens[:-1], tokens[1:]), 1)
+    return pairs
+
+
 def counting_pairs(model: Model, learned: str, held_out: str) -> np.ndarray:
     """The baseline: how much each token but the first of the held-out text surprises whoever has only counted which
     piece follows which, in bits. Rare pairs lean on how frequent the piece is by itself (MacKay & Peto 1995)."""
     a, b = (np.array(model.tokenizer.encode(text)) for text in (learned, held_out))
-    pairs = np.zeros((model.config.n_vocab,) * 2)
-    np.add.at(pairs, (a[:-1], a[1:]), 1)
+    pairs = pairs_in(a, model.config.n_vocab)
     single = (np.bincount(a, minlength=len(pairs)) + 1) / (len(a) + len(pairs))
     counted, before = pairs[b[:-1], b[1:]], pairs.sum(axis=1)[b[:-1]]
     return -np.log2((counted + 10 * single[b[1:]]) / (before + 10))

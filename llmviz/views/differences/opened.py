@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import ipywidgets
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 from llmviz import attention, embeddings, experiments
 from llmviz.edits import Edits, put
 from llmviz.model import Model
+from llmviz.training import Progress
+from llmviz.views.differences.baselines import pairs_in
 from llmviz.views.differences.learner import Learner
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.background import Background, Steps
@@ -18,6 +22,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 
 N_PIECES = 120  # the most frequent ones
+T = TypeVar("T")
 N_NEAREST = 3
 KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
 N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in tokens
@@ -73,9 +78,7 @@ def by_neighbours(model: Model, text: str, tokens: list[int]) -> np.ndarray:
 
     The control of what training makes of the table: a row for each of `tokens` without any network.
     """
-    ids = np.array(model.tokenizer.encode(text))
-    pairs = np.zeros((model.config.n_vocab,) * 2)
-    np.add.at(pairs, (ids[:-1], ids[1:]), 1)
+    pairs = pairs_in(np.array(model.tokenizer.encode(text)), model.config.n_vocab)
     return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
 
 
@@ -127,6 +130,14 @@ def parts_off(model: Model, texts: list[list[int]]) -> tuple[float, np.ndarray, 
         nothing.append(surprise(Edits(**{part: {layer: 0}})))
         usual.append(surprise(Edits(at={(f"{part}_out", layer): put(adds)})))
     return plain, np.array(nothing) - plain, np.array(usual) - plain
+
+
+def of_each(kept: Sequence[Progress], known: dict[int, T], measure: Callable[[Model], T]) -> dict[int, T]:
+    """What is measured of each snapshot's model, by the snapshot's id; only those that are not known yet are measured.
+
+    The learner keeps them alive, so that no id comes twice.
+    """
+    return {id(one): known[id(one)] if id(one) in known else measure(one.model) for one in kept}
 
 
 def twice_told(model: Model, twice: list[list[int]]) -> tuple[float, float]:
@@ -234,7 +245,7 @@ class HeadsGrowing(Explorer):
         self.told, self.verdict = Told(), Told()
         super().__init__([self.curves, self.told, self.verdict])
         self.habits: np.ndarray | None = None
-        self._known: dict[int, np.ndarray] = {}  # of a model, by its id; the learner keeps the models alive
+        self._known: dict[int, np.ndarray] = {}
         self._work = Background(self)
         self.watch(learner, self._read, "kept")
         self.watch(learner, self._judge, "finished")
@@ -257,12 +268,8 @@ class HeadsGrowing(Explorer):
             return
         model = kept[-1].model
         twice = passages(model, self.learner.held_out)
-        known = self._known
-        self._known = {id(one): known.get(id(one)) for one in kept}
-        for one in kept:
-            if self._known[id(one)] is None:
-                self._known[id(one)] = habits(one.model, twice)
-        self.habits = np.stack([self._known[id(one)] for one in kept])
+        self._known = of_each(kept, self._known, lambda one: habits(one, twice))
+        self.habits = np.stack([*self._known.values()])
         best = self.habits.max(axis=(2, 3))
         self.curves.change(labels=[f"{one.step}" for one in kept], values=best.T)
         first, again = twice_told(model, twice)
@@ -277,6 +284,7 @@ class HeadsGrowing(Explorer):
 
     @one_at_a_time
     def _judge(self, _change=None) -> None:
+        self._work.stop()  # it would tell of the model before
         self.verdict.say()
         if self.learner.finished and not np.isnan(self.habits[-1, INDUCTION]).all():
             self._work.start(self._of_chat())
@@ -316,7 +324,7 @@ class PartsOff(Explorer):
         )
         self.told = Told()
         super().__init__([self.curves, self.told])
-        self._known: dict[int, tuple] = {}  # as in HeadsGrowing
+        self._known: dict[int, tuple] = {}
         self.watch(learner, self._read, "kept")
         self._read()
 
@@ -332,9 +340,8 @@ class PartsOff(Explorer):
             self.told.say("Train the first model: what its parts bring is measured here.")
             return
         texts = windows(kept[-1].model, self.learner.held_out)
-        known = self._known
-        self._known = {id(one): known.get(id(one)) or parts_off(one.model, texts) for one in kept}
-        found = [self._known[id(one)] for one in kept]
+        self._known = of_each(kept, self._known, lambda one: parts_off(one, texts))
+        found = [*self._known.values()]
         self.costs = np.array([usual for _, _, usual in found])
         self.curves.change(labels=[f"{one.step}" for one in kept], values=self.costs.T)
         plain, nothing, usual = found[-1]
