@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from browser.lab import end
 from jupyter_server.services.kernels.connection.base import (
     deserialize_msg_from_ws_v1,
     serialize_msg_to_ws_v1,
@@ -61,12 +62,7 @@ def a_class(port: int, *options: str, home: dict[str, str], seconds: float = 60)
             said += line
         yield Served(f"http://127.0.0.1:{port}", re.search(r"http://\S+key=\S+", said)[0], process)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
         process.stdout.close()
 
 

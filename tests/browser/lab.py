@@ -87,6 +87,16 @@ def at_home(home: Path) -> dict[str, str]:
     return os.environ | own | {"JUPYTER_PLATFORM_DIRS": "1"}
 
 
+def end(process: subprocess.Popen) -> None:
+    """Tell a server to end; if it does not, it is ended."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 @contextlib.contextmanager
 def serve(
     folder: Path,
@@ -129,12 +139,7 @@ def serve(
         with contextlib.suppress(OSError):
             if kind == "lab":
                 server.end_kernels()
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 @contextlib.contextmanager
