@@ -172,7 +172,13 @@ class Visitor:
         return (await get(f"{self.url}/class/alive/{self.kernel}")).code
 
     async def _listen(self) -> None:
-        while (raw := await self.socket.read_message()) is not None:
+        # One that the server has closed has to be closed here as well: tornado warns of it whenever it is collected.
+        with contextlib.closing(self.socket) as socket:
+            await self._hear(socket)
+        self.heard.set()
+
+    async def _hear(self, socket) -> None:
+        while (raw := await socket.read_message()) is not None:
             _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(raw)
             content = json.loads(content)
             if json.loads(header)["msg_type"] == "comm_msg":
@@ -184,4 +190,3 @@ class Visitor:
                     self.updates[content["comm_id"]] = self.updates.get(content["comm_id"], 0) + 1
                     self.models.setdefault(content["comm_id"], {}).update(data["state"])
             self.heard.set()
-        self.heard.set()
