@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from asyncio import sleep
 from collections.abc import Generator, Iterator
 
 import ipywidgets
@@ -51,7 +51,7 @@ class Background:
 
     async def _run(self, steps: Steps) -> None:
         while (pause := self._step(steps)) is not None:
-            await asyncio.sleep(pause)
+            await sleep(pause)
 
     @one_at_a_time
     def _step(self, steps: Steps) -> float | None:

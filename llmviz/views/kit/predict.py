@@ -155,6 +155,11 @@ class Question(Picture):
         """Back to the open question."""
         self.change(committed=False, guess=None)
 
+    def told_about(self, guesses: Sequence[float]) -> list[str]:
+        """What the card, committed with each of these guesses, would tell; the answer is computed once."""
+        answer = functools.cache(self._answer) if callable(self._answer) else self._answer
+        return [self._outcome(float(guess), answer)["told"] for guess in guesses]
+
     def text(self) -> str:
         rows = [self.question]
         for index, option in enumerate(self.options or ()):
@@ -174,12 +179,7 @@ class Question(Picture):
         elif self._answer is None:
             self.change(answer=None, answer_text="", told="", explained="")
         else:
-            try:
-                self.change(**self._outcome())
-            except (
-                Exception
-            ) as error:  # whatever a notebook's function raises is said, never thrown at a reader
-                self.change(answer_text="", told=f"The answer could not be computed: {error}", explained="")
+            self.change(**self._outcome(self.guess, self._answer))
 
     def _fits(self, guess: float | None) -> bool:
         if guess is None or self.options is not None:
@@ -189,19 +189,25 @@ class Question(Picture):
             return False
         return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 
-    def _outcome(self) -> dict:
-        answer = self._answer() if callable(self._answer) else self._answer
+    def _outcome(self, guess: float | None, answer: Value | Callable[[], Value] | None) -> dict:
+        try:
+            return self._compared(guess, answer() if callable(answer) else answer)
+        except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
+            told = f"The answer could not be computed: {error}"
+            return {"answer": None, "answer_text": "", "told": told, "explained": ""}
+
+    def _compared(self, guess: float | str | None, answer: Value | None) -> dict:
         if answer is None:
             raise ValueError("nothing was given")
         if self.options is None:
             answer = float(answer)
             shown = answer if np.isfinite(answer) else None
-            text, guess = amount(answer, self.unit), self.guess
+            text = amount(answer, self.unit)
             usual = f"It is {text}." if guess is None else how_far(guess, answer, self.unit)
         else:
             shown = _index(answer, self.options)
             answer = text = clean(str(answer)) if shown is None else self.options[shown]
-            guess = None if self.guess is None else self.options[int(self.guess)]
+            guess = None if guess is None else self.options[int(guess)]
             usual = _which(guess, text, shown is not None)
         told = self._tell(guess, answer) if self._tell and guess is not None else usual
         return {"answer": shown, "answer_text": text, "told": told, "explained": self._explain_text}

@@ -86,15 +86,11 @@ def committed(start: Start) -> dict[str, dict]:
             card.set_state({"committed": False})
             start.accept()
             continue
-        told = {}
-        for guess in _guesses(card):
-            card.set_state({"committed": False})
-            card.set_state({"guess": guess})
-            card.set_state({"committed": True})
-            told[encoded(guess)] = encoded(card.told)
-        card.set_state({"committed": False})
-        card.set_state({"guess": None})
-        card.set_state({"committed": True})
+        guesses = _guesses(card)
+        told = {
+            encoded(guess): encoded(said)
+            for guess, said in zip(guesses, card.told_about(guesses), strict=True)
+        }
         shown, _ = start.difference()
         hidden = {place: encoded(start.value(place)) for place in shown}
         cards[key] = {"hidden": hidden, "shown": shown, "told": told}

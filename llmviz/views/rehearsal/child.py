@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 
-PATIENCE = 10  # seconds of computing beyond a share: one state may take so long
+PATIENCE = 6  # seconds of computing beyond a share: one state may take so long
 STUCK = 300  # seconds by the clock: a child that waits for something for ever
 
 
@@ -41,8 +41,9 @@ def in_a_child(work: Callable[[Callable], object], seconds: float = PATIENCE) ->
 def _be_the_child(work: Callable[[Callable], object], seconds: float, reading: int, writing: int) -> None:
     try:
         os.close(reading)
-        limit = math.ceil(seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+        # The lower of the two limits ends it; the other can't be raised again, and a child's own child has to.
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds), most))
         with os.fdopen(writing, "wb") as pipe:
 
             def send(thing: object) -> None:

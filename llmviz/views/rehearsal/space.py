@@ -21,6 +21,7 @@ MOST_VALUES = 600  # of one control
 MOST_TOGETHER = 400  # combinations of some controls
 MOST_BYTES = 2_500_000  # of one space, before they are packed
 MOST_PRESSES = 40  # of one button, one after the other
+HASTE = 1  # seconds of computing that one state may take where no time is left
 AGAIN = "each value has to be tried from the start"
 
 
@@ -104,6 +105,11 @@ class Space:
         return self._end - computed(resource.RUSAGE_CHILDREN)
 
     @property
+    def _patience(self) -> float:
+        """Seconds of computing that one state may take beyond its share: a quick one is there in any case."""
+        return PATIENCE if self._left > 0 else HASTE
+
+    @property
     def _full(self) -> bool:
         """Whether it is as large as a page can hold."""
         return len(self.states) > MOST_STATES or self._n_bytes > MOST_BYTES
@@ -164,13 +170,16 @@ class Space:
         values = [list(one)[:side] for one in values]
         if not all(values) or self._full or (not single and seconds < 0.05):
             return
+        until = self._left - seconds
         if single and group[0] in self.alone:
-            self._each(group[0], seconds)
+            self._each(group[0], until)
             return
-        found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + PATIENCE)
+        found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + self._patience)
         if found and found[-1][1] == AGAIN:
             if single:
-                self._each(group[0], seconds)
+                for moved, state in found[:-1][:1]:  # the first one was a move from the start
+                    self._add(state, moved)
+                self._each(group[0], until)
             return
         for moved, state in found:
             if isinstance(state, str):
@@ -201,6 +210,8 @@ class Space:
                         raise Elsewhere from None
                     continue
                 move(level + 1, moved | {group[level]: v})
+                if watched and v == values[level][0] and computed() > max(seconds, HASTE):
+                    raise Elsewhere  # it may be: to put it back takes as long again
             do(one.place, self.start.value(one.place))
 
         with as_a_script():
@@ -213,15 +224,17 @@ class Space:
             except Exception as error:
                 send(({}, f"{type(error).__name__}: {error}"))
 
-    def _each(self, c: int, seconds: float) -> None:
-        """A control that does not lead back: each value from the start."""
-        one, until = self.controls[c], self._left - seconds
+    def _each(self, c: int, until: float) -> None:
+        """A control that does not lead back: each value from the start, until so many seconds are left."""
+        one = self.controls[c]
         if c not in self.alone:
             self.alone.append(c)
         for v in range(self._next(c), len(one.values)):
             if self._left < until or self._full:
                 return
-            for state in in_a_child(lambda send, v=v: self._once(send, one.place, one.values[v])):
+            for state in in_a_child(
+                lambda send, v=v: self._once(send, one.place, one.values[v]), self._patience
+            ):
                 if state[0]:
                     self._add(state, {c: v})
 
@@ -242,7 +255,9 @@ class Space:
         at = 0
         if self.start.widgets[key].disabled:
             return
-        for pressed, state in in_a_child(lambda send: self._presses(send, key, seconds), seconds + PATIENCE):
+        for pressed, state in in_a_child(
+            lambda send: self._presses(send, key, seconds), seconds + self._patience
+        ):
             if isinstance(state, str):
                 self.failed[self.start.widgets[key].description] = state
                 return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import json
@@ -11,6 +10,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 
 import ipywidgets
 
+from llmviz.views.kit import background
 from llmviz.views.kit.lifetime import Closable
 
 Place = tuple[str, str]  # a widget's id and one of its traits
@@ -146,15 +146,16 @@ def _same(one: object, other: object) -> bool:
 @contextlib.contextmanager
 def as_a_script() -> Iterator[None]:
     """Work beside the page is done at once, and without its pauses."""
-    beside, sleep = Closable.beside, asyncio.sleep
+    beside, sleep = Closable.beside, background.sleep
 
     def at_once(_view, work: Coroutine) -> None:
         with contextlib.suppress(StopIteration):
             while True:
                 work.send(None)
 
-    Closable.beside, asyncio.sleep = at_once, lambda _=0, result=None: sleep(0, result)
+    # Not `asyncio.sleep` itself: the kernel's other threads sleep, too, and would spin.
+    Closable.beside, background.sleep = at_once, lambda _: sleep(0)
     try:
         yield
     finally:
-        Closable.beside, asyncio.sleep = beside, sleep
+        Closable.beside, background.sleep = beside, sleep
