@@ -5,8 +5,10 @@ front-end sets them, and the event loop does the rest.
 """
 
 import base64
+import contextlib
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from llmviz import page
 # Widgets are found by where they stand: the number of the output, then the number of each child in its box.
 KERNEL = """
 import asyncio, base64, json, ipywidgets as _w
-from llmviz.views.rehearsal import settle as _settle
+from llmviz.views.rehearsal import prepare as _prepare, settle as _settle
 
 def _jsonable(value):
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -101,7 +103,7 @@ DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-labe
 
 
 class Kernel:
-    """A kernel in which a notebook has run, all of its cards committed."""
+    """A kernel in which a notebook has run, and what a page has done beforehand is done."""
 
     def __init__(self, notebook: Path):
         self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(notebook.parent))
@@ -111,7 +113,7 @@ class Kernel:
             if cell["cell_type"] == "code":
                 self.ids += self._run("".join(cell["source"]))[1]
         self._run(KERNEL)
-        self._run("await _settle()")
+        self._run("await _settle()\n_prepare()")
 
     def _run(self, source: str) -> tuple[str, list[str]]:
         """What it prints, and the widgets that it shows."""
@@ -153,7 +155,7 @@ def paths_of(told: dict, shown: list[str]) -> dict[str, str]:
 
 
 def moves_of(told: dict, paths: dict[str, str], most: int) -> list[tuple[list, list]]:
-    """What to try, and how to put it back: some values of each control and of each two together, and each button."""
+    """What to try, and how to put it back: some values of each control and of each two together."""
     tried = []
     for space in told["spaces"]:
         controls = [
@@ -224,33 +226,72 @@ def show_all(one) -> None:
     settle(one)
 
 
-def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
-    """Hold an open page to a kernel; returns how many moves were compared. most: values of each control."""
+def presses_of(told: dict, paths: dict[str, str], turn: int, most: int = 4) -> list[list]:
+    """One way through each space that has so many buttons: that button again and again, then another one."""
+    ways = []
+    for space in told["spaces"]:
+        buttons, at, way = [*space["press"].get("0", {})], "0", []
+        if turn >= len(buttons):
+            continue
+        while len(way) < most and (after := space["press"].get(at, {}).get(buttons[turn])) not in (
+            None,
+            int(at),
+        ):
+            way.append(buttons[turn])
+            at = str(after)
+        others = [one for one in space["press"].get(at, {}) if one != buttons[turn]]
+        ways += [[paths[key], "click", None] for key in [*way, *others[turn : turn + 1]]]
+    return ways
+
+
+@contextlib.contextmanager
+def both(one, built: page.Rehearsed, notebook: Path) -> Iterator[tuple[dict, Callable]]:
+    """An open page and a kernel, all cards committed: where each widget stands, and what moves both and compares."""
+    one.reload()
+    one.wait_for_function("'ready' in document.body.dataset")
     one.evaluate(f"() => {{ {PAGE} }}")
     kernel = Kernel(notebook)
+
+    def go(moves: list, at: object = None) -> dict:
+        one.evaluate("(moves) => go(moves)", moves)
+        kernel.go(moves)
+        in_kernel = kernel.seen()
+        assert not (found := differences(one.evaluate("seen()"), in_kernel)), f"{at or moves}: {found}"
+        return in_kernel
+
     try:
         shown = one.evaluate(
             "[...document.querySelectorAll('[data-widget]')].map((one) => one.dataset.widget)"
         )
         assert len(shown) == len(kernel.ids)
         paths = paths_of(built.told, shown)
-        guesses = [[paths[card], "committed", True] for card in built.told["cards"]]  # those in folds, too
-        one.evaluate("(moves) => go(moves)", guesses)
-        kernel.go(guesses)
-        assert not (found := differences(one.evaluate("seen()"), kernel.seen())), found
-        tried = moves_of(built.told, paths, most)
-        for there, back in tried:
-            one.evaluate("(moves) => go(moves)", there)
-            kernel.go(there)
-            settle(one)
-            in_kernel = kernel.seen()
-            assert not (found := differences(one.evaluate("seen()"), in_kernel)), f"{there}: {found}"
-            summaries = [state["summary"] for state in in_kernel.values() if "summary" in state]
-            one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
-            one.evaluate("(moves) => go(moves)", back)
-            kernel.go(back)
-            assert one.evaluate("[...replay.spaces.values()].every(({ space }) => space.at === 0)"), back
-        assert not (found := differences(one.evaluate("seen()"), kernel.seen())), found
-        return len(tried)
+        cards = [card for card, outcome in built.told["cards"].items() if outcome["told"] is not None]
+        go([[paths[card], "committed", True] for card in cards], "all committed")  # those in folds, too
+        yield paths, go
     finally:
         kernel.close()
+
+
+def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
+    """Hold an open page to a kernel; returns how many moves were compared. most: values of each control."""
+    with both(one, built, notebook) as (paths, go):
+        tried = moves_of(built.told, paths, most)
+        for there, back in tried:
+            in_kernel = go(there)
+            settle(one)
+            summaries = [state["summary"] for state in in_kernel.values() if "summary" in state]
+            one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
+            go(back, f"back from {there}")
+            assert one.evaluate("[...replay.spaces.values()].every(({ space }) => space.at === 0)"), back
+    return len(tried)
+
+
+def compare_buttons(one, built: page.Rehearsed, notebook: Path) -> int:
+    """The same for buttons, which lead nowhere back: each begins in a kernel of its own; returns how many presses."""
+    n = 0
+    for turn in range(max(len(space["press"].get("0", {})) for space in built.told["spaces"])):
+        with both(one, built, notebook) as (paths, go):
+            for press in presses_of(built.told, paths, turn):
+                go([press])
+                n += 1
+    return n

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser.page_and_kernel import compare, settle, show_all
+from browser.page_and_kernel import compare, compare_buttons, settle, show_all
 from playwright.sync_api import expect
 from test_page import notebook, rehearsed  # noqa: F401 (fixtures)
 
@@ -296,12 +296,18 @@ def test_each_control_shows_what_a_kernel_shows(opened, pictures, drawn):
     assert compare(opened(pictures), pictures, drawn, most=4) > 50
 
 
+def test_each_button_shows_what_a_kernel_shows(opened, pictures, drawn):
+    assert compare_buttons(opened(pictures), pictures, drawn) > 3
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("0[0-6]*.ipynb")))
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
 def test_each_page_is_small_and_each_control_shows_what_a_kernel_shows(opened, model, tmp_path, name):
     (built,) = page.build_all([NOTEBOOKS / name], 40, 1, lambda _: None)
     assert page.write_page(built, tmp_path / "small.html", {}) < 8_000_000
-    assert compare(opened(built), built, NOTEBOOKS / name, most=12) > 20
+    one = opened(built)
+    assert compare(one, built, NOTEBOOKS / name, most=12) > 20
+    assert compare_buttons(one, built, NOTEBOOKS / name) > 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -37,16 +37,22 @@ async def settle(seconds: float = 60) -> None:
         await asyncio.sleep(0.05)
 
 
+def prepare() -> None:
+    """What a page shows from the beginning: a training that is done, for one."""
+    with as_a_script():
+        for one in alive().values():
+            if hasattr(one, "before_a_page"):
+                one.before_a_page()
+
+
 def rehearse(path: str, shown: list[str], seconds: float) -> None:
     """Compute all spaces of what is shown, and write what a page needs into a file.
 
     seconds: of computing, for all of them together. Prints which share is done.
     """
     BaseComm.publish_msg = lambda *_, **__: None  # nobody listens any more
+    prepare()
     with as_a_script():
-        for one in alive().values():
-            if hasattr(one, "before_a_page"):
-                one.before_a_page()
         start = Start()
         cards = committed(start)
     spaces = sorted(
