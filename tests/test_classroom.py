@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import psutil
@@ -427,6 +428,25 @@ def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
         one.expect("b")
         await one._make_ready()
         assert [seat.notebook for seat in one.ready] == ["b"] * 3
+
+    asyncio.run(visit())
+
+
+def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
+    async def visit():
+        one = a_room(3)
+        await one._make_ready()
+        one.take("a")
+        monkeypatch.setattr(room.psutil, "virtual_memory", lambda: SimpleNamespace(available=100e6))
+        one.take("b")  # one that was ready for another page makes way
+        await asyncio.sleep(0)
+        assert len(one.ready) == 1
+        one.take("a")
+        with pytest.raises(room.Full):
+            one.take("a")
+        one.leave(next(iter(one.taken)))
+        await one._make_ready()
+        assert one.ready == []
 
     asyncio.run(visit())
 

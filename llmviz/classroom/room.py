@@ -16,7 +16,10 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
+import psutil
+
 MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
+LEAST_MB = 700  # of free memory, for one more kernel: other programs may have taken theirs since
 MB_OF_THE_REST = 2000  # the system, a browser, this server, and the model's file that all kernels share
 MOST = 60  # pages at once, however much memory there is
 READY = 12  # pages that are kept ready, at most
@@ -61,6 +64,11 @@ def seats_for(available: int) -> int:
     return max(1, min(MOST, (available // 1_000_000 - MB_OF_THE_REST) // MB_OF_A_KERNEL))
 
 
+def is_memory_left() -> bool:
+    """Whether one more kernel fits into this machine as it is now: a machine that swaps hangs for all."""
+    return psutil.virtual_memory().available > LEAST_MB * 1_000_000
+
+
 class Room:
     """kernels: a manager of kernels, with `start_kernel` and the like. make: a seat → the parts of its page, one by
     one; it calls `start` for the kernel. front: the page that is kept ready at first.
@@ -78,15 +86,15 @@ class Room:
 
     def take(self, notebook: str) -> Seat:
         """A seat for a visitor, ready where there is one. Raises Full."""
-        if len(self.taken) >= self.limit:
+        seat = next((one for one in self.ready if one.notebook == notebook), None)
+        if len(self.taken) >= self.limit or not (self.ready or is_memory_left()):
             raise Full
         self._asked.append(notebook)
-        seat = next((one for one in self.ready if one.notebook == notebook), None)
         if seat:
             self.ready.remove(seat)
         else:
             seat = Seat(notebook)
-            if self.ready and self._used() >= self.limit:
+            if self.ready and (self._used() >= self.limit or not is_memory_left()):
                 self._later(self._end(self.ready.pop(0)))
         seat.seen = seat.touched = time.monotonic()
         self.taken.add(seat)
@@ -201,6 +209,8 @@ class Room:
             if others and self._used() >= self.limit:
                 self.ready.remove(others[0])
                 await self._end(others[0])
+            elif not is_memory_left():
+                return
             seat = Seat(notebook)
             self._making.add(seat)
             try:

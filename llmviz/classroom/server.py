@@ -344,8 +344,8 @@ class OnePage(Handler):
             self.set_header("Retry-After", "10")
             self.show(
                 "The room is full",
-                f"<h1>The room is full</h1><p>All {self.room.limit} pages are in use just now. This one opens by "
-                "itself when somebody leaves.</p>",
+                "<h1>The room is full</h1><p>All pages that this computer has room for are in use just now. This one "
+                "opens by itself when somebody leaves.</p>",
                 "<script>setTimeout(() => location.reload(), 8000 + 4000 * Math.random())</script>",
             )
             return
