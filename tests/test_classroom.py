@@ -432,6 +432,19 @@ def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
     asyncio.run(visit())
 
 
+def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
+    async def visit():
+        monkeypatch.setattr(room, "READY", 2)
+        one = a_room(10)
+        await one._make_ready()
+        one.expect("b")
+        await one._make_ready()
+        assert [seat.notebook for seat in one.ready] == ["b"] * 2
+        assert len(one.kernels) == 2
+
+    asyncio.run(visit())
+
+
 def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
     async def visit():
         one = a_room(3)

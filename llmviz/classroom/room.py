@@ -206,7 +206,8 @@ class Room:
             others = [seat for seat in self.ready if seat.notebook != notebook]
             if len(self.ready) - len(others) + len(self._making) >= min(READY, self.limit - len(self.taken)):
                 return
-            if others and self._used() >= self.limit:
+            full = len(self.ready) + len(self._making) >= READY or self._used() >= self.limit
+            if others and (full or not is_memory_left()):
                 self.ready.remove(others[0])
                 await self._end(others[0])
             elif not is_memory_left():
