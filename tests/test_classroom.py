@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import itertools
 import json
 import os
 import re
@@ -372,8 +373,11 @@ def test_three_visitors_of_whom_one_loses_the_kernel(served):
 class Kernels(dict):
     """Stands for the manager of kernels: each is only a name."""
 
+    def __init__(self):
+        self._numbers = itertools.count()
+
     async def start_kernel(self, **_) -> str:
-        name = f"kernel {len(self)}"
+        name = f"kernel {next(self._numbers)}"
         self[name] = self
         return name
 

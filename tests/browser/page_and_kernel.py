@@ -128,7 +128,7 @@ class Kernel:
             if isinstance(view, dict) and page.VIEW in view:
                 shown.append(view[page.VIEW]["model_id"])
 
-        self.client.execute_interactive(source, output_hook=take, timeout=300, allow_stdin=False)
+        self.client.execute_interactive(source, output_hook=take, timeout=1500, allow_stdin=False)
         return "".join(printed), shown
 
     def go(self, moves: list) -> None:
