@@ -8,7 +8,7 @@ from nbformat.v4 import new_markdown_cell as text
 from playwright.sync_api import expect
 from small_class import small_class
 
-WIDTH = 1280
+WIDTH, HEIGHT = 1280, 720
 CELLS = [
     text("## A slider"),
     code(
@@ -42,7 +42,7 @@ def projected(tmp_path_factory):
 @pytest.fixture
 def page(browser, projected):
     wrong = []
-    page = browser.new_page(viewport={"width": WIDTH, "height": 720}, color_scheme="dark")
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="dark")
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(projected)
     expect(page.locator("figure.llmviz")).to_have_count(3, timeout=60_000)
@@ -77,7 +77,7 @@ def test_one_picture_a_screen_by_keys_by_a_clicker_and_in_full_screen(page):
     page.keyboard.press("PageDown")
     expect(counter).to_have_text("2 / 6")
     assert heading.all_inner_texts() == ["A slider"]
-    assert page.evaluate("document.body.currentCSSZoom") == pytest.approx(WIDTH / 900, abs=0.01)
+    assert page.evaluate("document.body.currentCSSZoom") == pytest.approx(HEIGHT / 600, abs=0.01)
 
     # a slider and a text box keep their arrows; a clicker leads on from everywhere
     slider, box = page.get_by_role("slider"), page.get_by_role("textbox")

@@ -1,9 +1,9 @@
 // For a projector: one scene at a time, or one picture where a scene has several, in large type; next and back by arrow
 // keys, by Page Up and Page Down (which a presenter's clicker sends), and by two small buttons. What is taller than the
-// screen is scrolled by the keys first; what a button reveals is scrolled to. In full screen a key leaves that. Only on the
+// screen is scrolled by the keys first; what a button reveals is scrolled to, with the button's picture. In full screen a key leaves that. Only on the
 // teacher's own computer: everybody else reads the page as ever.
 
-const PAGE_WIDTH = 900; // pixels of the page's own across the screen, as for a picture in full screen (kit.js)
+const [PAGE_WIDTH, PAGE_HEIGHT] = [900, 600]; // pixels of the page's own that a screen holds at least
 const OWN_ARROWS = "textarea, select, [role=slider], [contenteditable], input:not([type=checkbox], [type=button])";
 
 const cells = () => [...document.querySelector("#rendered_cells > div").children];
@@ -43,7 +43,7 @@ function project() {
   document.body.append(bar);
   const page = document.scrollingElement;
   document.body.classList.add("lv-projected");
-  let asked = false; // a button in the scene was pressed: what it reveals is scrolled to
+  let asked = null; // a button in the scene was pressed, perhaps in a card: what it reveals is scrolled to
   let seen = new Set(); // the pictures that were visible when it was pressed
   let first = null; // the cell that the screen begins with: pictures that come later may make screens of their own
 
@@ -73,13 +73,13 @@ function project() {
     if (to === at) return;
     document.activeElement?.blur(); // so that the next key leads on, and is not a slider's on the screen left
     show(all, to);
-    asked = false;
+    asked = null;
     window.scrollTo(0, 0);
   }
   const leads = (by) => (document.fullscreenElement ? document.exitFullscreen() : go(by));
   const large = () => {
     if (!("currentCSSZoom" in document.body)) return;
-    const zoom = Math.max(1, window.innerWidth / PAGE_WIDTH);
+    const zoom = Math.max(1, Math.min(window.innerWidth / PAGE_WIDTH, window.innerHeight / PAGE_HEIGHT));
     document.body.style.setProperty("--lv-zoom", zoom);
     document.body.style.zoom = zoom;
   };
@@ -87,15 +87,17 @@ function project() {
   window.addEventListener("resize", large);
   const ask = (event) => {
     if (bar.contains(event.target) || !event.target.closest("button, input")) return;
-    [asked, seen] = [true, new Set(pictures())];
+    [asked, seen] = [{ card: event.target.closest("figure.llmviz") }, new Set(pictures())];
   };
   for (const kind of ["click", "change"]) document.addEventListener(kind, ask, true);
   new ResizeObserver(() => {
     const revealed = asked && !document.fullscreenElement && pictures().find((one) => !seen.has(one));
     if (!revealed) return;
-    asked = false;
-    const fits = revealed.getBoundingClientRect().height < window.innerHeight - bar.getBoundingClientRect().height;
-    revealed.scrollIntoView({ block: fits ? "nearest" : "start" });
+    const card = asked.card ?? revealed; // its answer stays in sight
+    asked = null;
+    const height = revealed.getBoundingClientRect().bottom - card.getBoundingClientRect().top;
+    if (height < window.innerHeight - bar.getBoundingClientRect().height) revealed.scrollIntoView({ block: "nearest" });
+    else card.scrollIntoView({ block: "start" });
   }).observe(document.querySelector("#rendered_cells > div"));
   window.addEventListener(
     "keydown",
