@@ -154,6 +154,7 @@ class Classroom(Voila):
             (f"/api/kernels/{KERNEL.replace('kernel', 'kernel_id')}/channels", Channels),
             (f"/class/alive/{KERNEL}", Alive),
             (f"/class/leave/{KERNEL}", Leave),
+            ("/class/questions", Questions),
             (r"/class/static/([\w.]+)", tornado.web.StaticFileHandler, {"path": str(HERE / "static")}),
             ("/teacher", Teacher),
             ("/teacher/state", TeacherState),
@@ -300,9 +301,21 @@ class Index(Handler):
     @tornado.web.authenticated
     def get(self) -> None:
         pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
-        above = lessons.link(self.classroom.counts.open)
+        above = (
+            f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
+            '<script defer src="/class/static/index.js"></script>'
+        )
         self.set_header("Cache-Control", "no-store")
         self.finish(index_page(pages, above))
+
+
+class Questions(Handler):
+    """The link to the questions that are open, which the list of all pages asks for again and again."""
+
+    @tornado.web.authenticated
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish(lessons.link(self.classroom.counts.open))
 
 
 class Login(LoginFormHandler, Handler):

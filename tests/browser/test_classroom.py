@@ -116,12 +116,15 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     page.goto(served.teacher)
     page.goto(f"{served.url}/teacher/lesson/temperature")
     expect(page.locator("svg.segno")).to_have_count(0)
+    student = page.context.browser.new_page()
+    student.goto(served.url)
+    expect(student.get_by_role("link", name="the questions")).to_have_count(0)
     page.get_by_role("button", name="Open the questions before").click()
     place = page.locator(".place")
     expect(place).to_have_text(f"{served.url.removeprefix('http://')}/lesson/temperature/before")
     expect(page.locator("svg.segno")).to_be_visible()
 
-    student = page.context.browser.new_page()
+    expect(student.get_by_role("link", name="the questions")).to_be_visible(timeout=10_000)  # by itself
     student.goto(f"{served.url}/lesson/temperature/after")
     expect(student.get_by_text("These questions are closed")).to_be_visible()
     student.get_by_role("link", name="the questions before").click()
