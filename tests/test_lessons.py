@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from small_class import small_class
 
 import llmviz
@@ -62,6 +63,9 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     assert all(option.told for option in question.options)
     notebook, heading = question.scene
     assert heading in headings(notebook)
+    assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(
+        f"## {heading}"
+    )  # where its link leads to
     file, _, test = question.measured.partition("::")
     assert f"def {test}(" in (ROOT / file).read_text("utf-8")
 

@@ -384,9 +384,14 @@ def _told(i: int, question: Question, answer: int | None) -> str:
     )
     return (
         f"<section><p><b>{i + 1}. {html.escape(question.text)}</b></p><ul>{options}</ul>"
-        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb">page {int(notebook[:2])}</a>, '
-        f"“{html.escape(heading)}”.</p></section>"
+        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb#{html.escape(anchor(heading))}">'
+        f"page {int(notebook[:2])}, “{html.escape(heading)}”</a>.</p></section>"
     )
+
+
+def anchor(heading: str) -> str:
+    """The id that nbconvert gives a heading on a page."""
+    return urllib.parse.quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
 def counts_table(lesson: Lesson) -> str:

@@ -60,6 +60,17 @@ addEventListener(
 addEventListener("pagehide", () => navigator.sendBeacon(`${base}class/leave/${kernel}`));
 addEventListener("pageshow", (event) => event.persisted && look()); // back from the browser's store: it has left
 
+/** To the scene that the address names, once the page is shown; and still there while pictures come in above it. */
+function toScene() {
+  const heading = document.getElementById(location.hash.slice(1));
+  if (!heading) return;
+  const go = new ResizeObserver(() => heading.scrollIntoView());
+  go.observe(document.querySelector("#rendered_cells > div"));
+  const end = () => go.disconnect();
+  for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, end, { once: true, capture: true });
+  setTimeout(end, 20_000);
+}
+
 const code = document.getElementById("lv-code");
 code.checked = sessionStorage.getItem("llmviz-code") === "yes";
 const show = () => document.body.classList.toggle("lv-shows-code", code.checked);
@@ -69,3 +80,4 @@ code.addEventListener("change", () => {
 });
 show();
 look();
+toScene();
