@@ -330,7 +330,7 @@ def questions_form(lesson: Lesson, answers: list[int | None] | None = None, numb
     )
     own = f'<input type=hidden name=form value="{number or secrets.token_hex(8)}">'
     note = "<p class=quiet>No names: how often each answer is given is counted, and nothing else.</p>"
-    send = "<p>You can answer once.</p><p><button autocomplete=off>Send</button></p>"
+    send = "<p>You can answer once.</p><p><button class=go autocomplete=off>Send</button></p>"
     return f'{refusal}<form method=post onsubmit="{ONCE}">{own}{fields}{send}{note}</form>'
 
 
@@ -354,7 +354,7 @@ def link(now: tuple[str, str] | None) -> str:
 
 def title(name: str, when: str) -> str:
     """What a link to three questions says."""
-    return f"{LESSONS[name].title}: the questions {when} the lesson"
+    return f"The questions {when} the lesson: {LESSONS[name].title}"
 
 
 def thanks(counted: bool) -> str:
