@@ -39,7 +39,8 @@ export function render({ model, el }) {
   const problem = () => {
     const [options, low, high, guess] = ["options", "low", "high", "guess"].map((trait) => model.get(trait));
     if (options) return guess === null ? "Choose one first." : "";
-    if (guess === null || inputs[0].validity.badInput) return "That is not a number yet.";
+    if (inputs[0].validity.badInput) return "That is not a number yet.";
+    if (guess === null) return "Type a number first.";
     if (model.get("whole") && !Number.isInteger(guess)) return "Give a whole number.";
     const [least, most] = [low ?? -Infinity, high ?? Infinity];
     if (guess >= least && guess <= most) return "";
