@@ -60,15 +60,18 @@ addEventListener(
 addEventListener("pagehide", () => navigator.sendBeacon(`${base}class/leave/${kernel}`));
 addEventListener("pageshow", (event) => event.persisted && look()); // back from the browser's store: it has left
 
-/** To the scene that the address names, once the page is shown; and still there while pictures come in above it. */
+/** To the scene that the address names, once the page is shown; and there it stays while pictures come in above it. */
 function toScene() {
   const heading = document.getElementById(location.hash.slice(1));
   if (!heading) return;
-  const go = new ResizeObserver(() => heading.scrollIntoView());
-  go.observe(document.querySelector("#rendered_cells > div"));
-  const end = () => go.disconnect();
+  let left = 60; // times: some 20 s
+  const going = setInterval(() => {
+    if (!heading.checkVisibility()) return;
+    heading.scrollIntoView();
+    if (--left === 0) end();
+  }, 300);
+  const end = () => clearInterval(going);
   for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, end, { once: true, capture: true });
-  setTimeout(end, 20_000);
 }
 
 const code = document.getElementById("lv-code");
