@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from small_class import small_class
 
 import llmviz
 from llmviz import Sampler, experiments, sampling, tokenization
 from llmviz.classroom import lessons, worksheets
-from llmviz.classroom.lessons import LESSONS, Counts, read_answers
+from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
 from llmviz.views import Prompt
 from llmviz.views.attention import Sink
@@ -62,6 +63,9 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     assert all(option.told for option in question.options)
     notebook, heading = question.scene
     assert heading in headings(notebook)
+    assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(
+        f"## {heading}"
+    )  # where its link leads to
     file, _, test = question.measured.partition("::")
     assert f"def {test}(" in (ROOT / file).read_text("utf-8")
 
@@ -191,6 +195,44 @@ def test_answers_become_sums_and_nothing_else():
     assert not any(map(sum, counts.of(lesson)["before"]))
 
 
+def test_a_form_counts_once_and_for_one_page():
+    counts, lesson = Counts(), LESSONS["token"]
+    for when in ("before", "before", "after"):
+        counts.add(lesson, when, [0, 0, 0], "0123456789abcdef")
+    assert [counts.of(lesson)[when][0][0] for when in lessons.WHEN] == [1, 1]
+    counts.clear()
+    assert not counts.has(lesson, "before", "0123456789abcdef")
+
+
+def test_only_a_number_that_may_be_of_ours_is_kept():
+    for sent, number in [
+        ("form=0123456789abcdef", "0123456789abcdef"),
+        ("form=" + "f" * 5000, ""),
+        ("form=é", ""),
+    ]:
+        assert read_form(LESSONS["token"], sent.encode())[1] == number
+
+
+def test_answers_still_count_for_half_a_minute_after_the_teacher_has_closed(monkeypatch):
+    now, lesson = 1000.0, LESSONS["token"]
+    monkeypatch.setattr(lessons.time, "monotonic", lambda: now)
+    counts = Counts()
+    counts.open_only(("token", "before"))
+    now += 600
+    assert counts.takes(lesson, "before")
+    assert not counts.takes(lesson, "after")
+    counts.open_only(("token", "after"))
+    now += LATE - 1
+    assert counts.takes(lesson, "before")
+    assert counts.takes(lesson, "after")
+    now += 2
+    assert not counts.takes(lesson, "before")
+    counts.open_only(None)
+    assert counts.takes(lesson, "after")
+    counts.clear()  # for another class
+    assert not counts.takes(lesson, "after")
+
+
 def test_a_cookie_says_which_pages_were_answered_in_this_round_only():
     counts = Counts()
     cookie = counts.cookie({"token-before"})
@@ -214,7 +256,7 @@ def test_a_cookie_says_which_pages_were_answered_in_this_round_only():
     ],
 )
 def test_only_what_can_be_chosen_is_an_answer(sent, read):
-    assert read_answers(LESSONS["token"], sent) == read
+    assert read_form(LESSONS["token"], sent) == (read, "")
 
 
 def test_nothing_is_told_before_after():
@@ -303,6 +345,40 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
     assert cookie.discard  # once the browser is closed
 
 
+def number(page: str) -> str:
+    (found,) = re.findall(r'name=form value="([0-9a-f]{16})"', page)
+    return found
+
+
+def test_a_form_that_is_sent_twice_counts_once(student, teacher):
+    """A double tap: the second was on its way before the reply to the first had brought its cookie."""
+    opens(teacher, "before")
+    form = number(student("/lesson/token/before")[1])
+    assert (
+        number(student("/lesson/token/before", f"q0=0&form={form}".encode())[1]) == form
+    )  # not complete yet
+    for _ in range(2):
+        student.cookies.clear()
+        page = student("/lesson/token/before", f"q0=0&q1=1&q2=2&form={form}".encode())[1]
+        assert "Your answers are counted" in page
+    assert counts(teacher)["before"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
+    assert "already" in student("/lesson/token/before")[1]  # the second reply brings the cookie, too
+    other = number(Browser(student.url)("/lesson/token/before")[1])
+    assert other != form
+
+
+def test_answers_that_are_sent_when_the_teacher_closes_are_counted(student, teacher):
+    opens(teacher, "before")
+    form = number(student("/lesson/token/before")[1])
+    opens(teacher, "after")
+    page = student("/lesson/token/before", f"q0=0&q1=1&q2=2&form={form}".encode())[1]
+    assert "Your answers are counted" in page
+    assert sum(counts(teacher)["before"][0]) == 1
+    status, page = student("/lesson/token/before")
+    assert (status, "are closed" in page, "by itself" in page) == (403, True, False)
+    assert 'href="/lesson/token/after"' in page
+
+
 def test_the_next_class_is_counted_anew(student, teacher):
     opens(teacher, "after")
     student("/lesson/token/after", b"q0=2&q1=1&q2=2")
@@ -316,8 +392,8 @@ def test_the_next_class_is_counted_anew(student, teacher):
 @pytest.mark.parametrize(
     ("path", "sent", "status", "says"),
     [
-        ("/lesson/token/after", b"q0=0&q1=1&q2=2", 403, "These questions are closed"),
-        ("/lesson/attention/before", b"q0=0&q1=1&q2=2", 403, "These questions are closed"),
+        ("/lesson/token/after", b"q0=0&q1=1&q2=2", 403, "came too late and were not counted"),
+        ("/lesson/attention/before", b"q0=0&q1=1&q2=2", 403, "came too late and were not counted"),
         ("/lesson/token/before", b"q0=0&q1=1", 400, "One answer to each question"),
         ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, "One answer to each question"),
         ("/lesson/token/before", b"\xff\x00" * 100, 400, "One answer to each question"),
@@ -348,7 +424,8 @@ def test_one_page_of_questions_is_open_and_the_others_say_so(student, teacher):
         assert (shown.count("<svg"), now in shown, "are closed" in shown) == (
             (1, True, False) if opened else (0, False, True)
         )
-        assert re.findall(r'href="(/lesson/[^"]+)"', student("/")[1]) == opened
+        for front in ("/", "/class/questions"):  # which asks for the other one again and again
+            assert re.findall(r'href="(/lesson/[^"]+)"', student(front)[1]) == opened
         for page in pages:
             status, text = student(page)
             assert (status, 'type="radio"' in text) == ((200, True) if page in opened else (403, False))

@@ -226,6 +226,25 @@ def test_pause_go_on_stop():
     in_a_loop(story)
 
 
+@pytest.mark.parametrize("wait", [0, 0.02])
+def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
+    async def story():
+        made = own(TEXT, steps=400)
+        for said, button in [
+            ("Learning the pieces …", "pause"),
+            ("Paused.", "go on"),
+            ("Going on …", "pause"),
+        ]:
+            made.train.click()
+            assert (made.told.sentences[0], made.train.description) == (said, button)
+            await asyncio.sleep(wait)
+        made.end.click()
+        assert (made.told.sentences[0], made.train.description) == ("Stopped.", "train")
+        made.close()
+
+    in_a_loop(story)
+
+
 def test_one_training_at_a_time():
     async def story():
         one, other = own(TEXT, steps=400), own(NUMBERS, steps=400)

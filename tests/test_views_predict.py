@@ -81,6 +81,7 @@ def test_a_question_about_the_readers_text(tiny_model):
         unit="tokens",
     )
     assert question.card.question == "How many tokens has The cat?"
+    assert prompt.freshness.followers in question.card._dom_classes  # pale while the box is empty
     prompt.box.value = "The black cat sat"
     assert question.card.question == "How many tokens has The black cat sat?"
     question.card.change(guess=1, committed=True)

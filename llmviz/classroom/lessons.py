@@ -3,17 +3,23 @@
 What is right was measured: `Question.measured` names the test that holds it (tests/test_lessons.py where it is a number
 of the model). A student's browser gets neither the right answers nor anything about them before it has sent those of
 "after". Of the answers only sums are kept, in this process. So that nobody is counted twice, a cookie says which pages
-its browser has answered, and nothing else.
+its browser has answered, and nothing else; and a form has a random number, and counts once however often it is sent.
 """
 
 from __future__ import annotations
 
 import html
+import re
 import secrets
+import time
 import urllib.parse
 from dataclasses import dataclass
 
 WHEN = ("before", "after")
+NUMBER = re.compile(r"[0-9a-f]{16}")  # of a form
+LATE = 30  # seconds in which answers still count that were being given when the teacher closed the questions
+# The button of a form rests once it is pressed, but not for ever: the network may be gone.
+ONCE = "const send = this.querySelector('button'); send.disabled = true; setTimeout(() => (send.disabled = 0), 5000)"
 
 
 @dataclass(frozen=True)
@@ -248,14 +254,35 @@ class Counts:
         """Begin anew, for the next class: whoever has answered before is counted again."""
         self.round = secrets.token_hex(4)
         self.open: tuple[str, str] | None = None
+        self._closed: dict[tuple[str, str], float] = {}  # when
+        self._forms: set[tuple[str, str, str]] = set()  # those that count
         self._n = {
             (lesson.name, when): [[0] * len(question.options) for question in lesson.questions]
             for lesson in LESSONS.values()
             for when in WHEN
         }
 
-    def add(self, lesson: Lesson, when: str, answers: list[int]) -> None:
-        """One student's answers: the index of an option for each question."""
+    def open_only(self, questions: tuple[str, str] | None) -> None:
+        """Open these, and close those that were open."""
+        if self.open and self.open != questions:
+            self._closed[self.open] = time.monotonic()
+        self.open = questions
+
+    def takes(self, lesson: Lesson, when: str) -> bool:
+        """Whether answers that come now are counted."""
+        closed = self._closed.get((lesson.name, when), -LATE)
+        return self.open == (lesson.name, when) or time.monotonic() - closed < LATE
+
+    def has(self, lesson: Lesson, when: str, form: str) -> bool:
+        """Whether the answers in this form are counted."""
+        return (lesson.name, when, form) in self._forms
+
+    def add(self, lesson: Lesson, when: str, answers: list[int], form: str = "") -> None:
+        """One student's answers: the index of an option for each question. form: its number; each counts once."""
+        if self.has(lesson, when, form):
+            return
+        if form:
+            self._forms.add((lesson.name, when, form))
         for counts, answer in zip(self._n[lesson.name, when], answers, strict=True):
             counts[answer] += 1
 
@@ -274,19 +301,22 @@ class Counts:
         return ".".join([self.round, *sorted(answered)])
 
 
-def read_answers(lesson: Lesson, sent: bytes) -> list[int | None]:
-    """The chosen options in a form as a browser sends it; None where there is none, or none that could be chosen."""
+def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
+    """A form as a browser sends it: the chosen options, None where there is none, or none that could be chosen; and
+    the form's number, empty where it has none of ours.
+    """
     form = urllib.parse.parse_qs(sent.decode("utf-8", "replace"))
+    number = form.get("form", [""])[-1]
     answers = []
     for i, question in enumerate(lesson.questions):
         values = [str(k) for k in range(len(question.options))]
         chosen = form.get(f"q{i}", [""])[-1]
         answers.append(values.index(chosen) if chosen in values else None)
-    return answers
+    return answers, number if NUMBER.fullmatch(number) else ""
 
 
-def questions_form(lesson: Lesson, answers: list[int | None] | None = None) -> str:
-    """The questions, as a form. With answers, one that was sent and is not complete."""
+def questions_form(lesson: Lesson, answers: list[int | None] | None = None, number: str = "") -> str:
+    """The questions, as a form. With answers, one that was sent and is not complete. number: its own, if it has one."""
     refusal = '<p role="alert"><b>One answer to each question, please.</b></p>' if answers else ""
     fields = "".join(
         f"<fieldset><legend>{i + 1}. {html.escape(question.text)}</legend>"
@@ -298,26 +328,33 @@ def questions_form(lesson: Lesson, answers: list[int | None] | None = None) -> s
         + "</fieldset>"
         for i, question in enumerate(lesson.questions)
     )
+    own = f'<input type=hidden name=form value="{number or secrets.token_hex(8)}">'
     note = "<p class=quiet>No names: how often each answer is given is counted, and nothing else.</p>"
-    return f"{refusal}<form method=post>{fields}<p><button>Send</button></p>{note}</form>"
+    send = "<p>You can answer once.</p><p><button class=go autocomplete=off>Send</button></p>"
+    return f'{refusal}<form method=post onsubmit="{ONCE}">{own}{fields}{send}{note}</form>'
 
 
 def closed(now: tuple[str, str] | None) -> str:
     """What a page of questions says that the teacher has not opened. now: those that are open."""
-    if now:
-        name, when = now
-        other = f'<p>Open now: <a href="/lesson/{name}/{when}">{html.escape(title(name, when))}</a></p>'
-    else:
-        other = ""
-    return (
-        "<p><b>These questions are closed.</b> Once your teacher opens them, this page shows them by itself.</p>"
-        f"{other}"
-    )
+    other = link(now) or "<p>Once your teacher opens them, this page shows them by itself.</p>"
+    return f"<p><b>These questions are closed.</b></p>{other}"
+
+
+def too_late(now: tuple[str, str] | None) -> str:
+    """What is said to answers that come long after the teacher has closed the questions. now: those that are open."""
+    return f'<p><b>Your answers came too late and were not counted.</b></p>{link(now)}<p><a href="/">All pages</a></p>'
+
+
+def link(now: tuple[str, str] | None) -> str:
+    """To the questions that are open, as a button; empty where none are."""
+    if not now:
+        return ""
+    return f'<p><a class="go" href="/lesson/{"/".join(now)}">{html.escape(title(*now))}</a></p>'
 
 
 def title(name: str, when: str) -> str:
     """What a link to three questions says."""
-    return f"{LESSONS[name].title}: the questions {when} the lesson"
+    return f"The questions {when} the lesson: {LESSONS[name].title}"
 
 
 def thanks(counted: bool) -> str:
@@ -347,9 +384,14 @@ def _told(i: int, question: Question, answer: int | None) -> str:
     )
     return (
         f"<section><p><b>{i + 1}. {html.escape(question.text)}</b></p><ul>{options}</ul>"
-        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb">page {int(notebook[:2])}</a>, '
-        f"“{html.escape(heading)}”.</p></section>"
+        f'<p class=quiet>See <a href="/voila/render/{notebook}.ipynb#{html.escape(anchor(heading))}">'
+        f"page {int(notebook[:2])}, “{html.escape(heading)}”</a>.</p></section>"
     )
+
+
+def anchor(heading: str) -> str:
+    """The id that nbconvert gives a heading on a page."""
+    return urllib.parse.quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
 def counts_table(lesson: Lesson) -> str:

@@ -154,6 +154,7 @@ class Classroom(Voila):
             (f"/api/kernels/{KERNEL.replace('kernel', 'kernel_id')}/channels", Channels),
             (f"/class/alive/{KERNEL}", Alive),
             (f"/class/leave/{KERNEL}", Leave),
+            ("/class/questions", Questions),
             (r"/class/static/([\w.]+)", tornado.web.StaticFileHandler, {"path": str(HERE / "static")}),
             ("/teacher", Teacher),
             ("/teacher/state", TeacherState),
@@ -300,14 +301,21 @@ class Index(Handler):
     @tornado.web.authenticated
     def get(self) -> None:
         pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
-        questions = self.classroom.counts.open
         above = (
-            f'<p><a href="/lesson/{"/".join(questions)}">{html.escape(lessons.title(*questions))}</a></p>'
-            if questions
-            else ""
+            f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
+            '<script defer src="/class/static/index.js"></script>'
         )
         self.set_header("Cache-Control", "no-store")
         self.finish(index_page(pages, above))
+
+
+class Questions(Handler):
+    """The link to the questions that are open, which the list of all pages asks for again and again."""
+
+    @tornado.web.authenticated
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish(lessons.link(self.classroom.counts.open))
 
 
 class Login(LoginFormHandler, Handler):
@@ -546,9 +554,12 @@ class LessonPage(Handler):
     @tornado.web.authenticated
     def get(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
-        if self._closed(lesson, when):
-            return
-        if here not in self._answered():
+        counts = self.classroom.counts
+        if counts.open != (name, when):
+            self.set_status(403)
+            self.set_header("Refresh", "5")  # seconds
+            self._show(lesson, lessons.closed(counts.open))
+        elif here not in self._answered():
             self._show(lesson, lessons.questions_form(lesson))
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
@@ -558,39 +569,34 @@ class LessonPage(Handler):
     @tornado.web.authenticated
     def post(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
-        if self._closed(lesson, when):
+        counts = self.classroom.counts
+        answers, form = lessons.read_form(lesson, bytes(self.sent))
+        counted = counts.has(lesson, when, form)  # sent again: another tap, or the page was loaded again
+        if not counted and not counts.takes(lesson, when):
+            self.set_status(403)
+            self._show(lesson, lessons.too_late(counts.open))
             return
         if len(self.sent) > LONGEST_FORM:
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
             return
-        answers = lessons.read_answers(lesson, bytes(self.sent))
         if None in answers:
             self.set_status(400)
-            self._show(lesson, lessons.questions_form(lesson, answers))
+            self._show(lesson, lessons.questions_form(lesson, answers, form))
             return
         answered = self._answered()
-        if new := here not in answered:
-            self.classroom.counts.add(lesson, when, answers)
-            keep = self.classroom.counts.cookie(answered | {here})
+        if counted or here not in answered:
+            counted = True
+            counts.add(lesson, when, answers, form)
+            keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
-        said = lessons.thanks(new) if when == "before" else lessons.solution(lesson, new, answers)
+        said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
         self._show(lesson, said)
 
     def _of(self, name: str, when: str) -> tuple[Lesson, str]:
         if when not in WHEN:
             raise NoSuchLesson
         return lesson_of(name), f"{name}-{when}"
-
-    def _closed(self, lesson: Lesson, when: str) -> bool:
-        """Whether the teacher has not opened these questions; then the page says so."""
-        now = self.classroom.counts.open
-        if now == (lesson.name, when):
-            return False
-        self.set_status(403)
-        self.set_header("Refresh", "5")  # seconds
-        self._show(lesson, lessons.closed(now))
-        return True
 
     def _answered(self) -> set[str]:
         return self.classroom.counts.answered(self.get_cookie(ANSWERED, ""))
@@ -651,7 +657,7 @@ class TeacherLesson(Handler):
         if do == "anew":
             self.classroom.counts.clear()
         else:
-            self.classroom.counts.open = (name, do) if do in WHEN else None
+            self.classroom.counts.open_only((name, do) if do in WHEN else None)
         notebook = f"{lesson.questions[0].scene[0]}.ipynb"
         if do == "before" and notebook in self.classroom.notebooks:
             self.room.expect(notebook)

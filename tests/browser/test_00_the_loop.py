@@ -69,10 +69,10 @@ def test_runs_without_an_error(lab):
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     first = card(lab, "How many tokens does it take")
     answer = first.locator(".lv-told")
-    for guess in ("-5", "0", ""):
+    for guess, refusal in (("-5", "Give a number"), ("0", "Give a number"), ("", "Type a number first.")):
         seen(first).locator(".lv-number").fill(guess)
         first.get_by_role("button", name="Commit").click()
-        expect(first.locator(".lv-refusal")).not_to_be_empty()
+        expect(first.locator(".lv-refusal")).to_contain_text(refusal)
         expect(first.locator(".lv-number")).to_be_focused()
         expect(answer).to_have_count(0)
 
@@ -85,6 +85,7 @@ def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
     expect(second).to_contain_text("It is ")
     expect(bars).to_be_visible()
     expect(second.get_by_role("button", name="Guess again")).to_be_focused()
+    lab.page.wait_for_timeout(800)  # sooner it would be a second press of the same key
     second.get_by_role("button", name="Guess again").press("Enter")
     expect(second.locator(".lv-told")).to_have_count(0)
 

@@ -116,12 +116,15 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     page.goto(served.teacher)
     page.goto(f"{served.url}/teacher/lesson/temperature")
     expect(page.locator("svg.segno")).to_have_count(0)
+    student = page.context.browser.new_page()
+    student.goto(served.url)
+    expect(student.get_by_role("link", name="the questions")).to_have_count(0)
     page.get_by_role("button", name="Open the questions before").click()
     place = page.locator(".place")
     expect(place).to_have_text(f"{served.url.removeprefix('http://')}/lesson/temperature/before")
     expect(page.locator("svg.segno")).to_be_visible()
 
-    student = page.context.browser.new_page()
+    expect(student.get_by_role("link", name="the questions")).to_be_visible(timeout=10_000)  # by itself
     student.goto(f"{served.url}/lesson/temperature/after")
     expect(student.get_by_text("These questions are closed")).to_be_visible()
     student.get_by_role("link", name="the questions before").click()
@@ -145,4 +148,14 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     student.goto(f"{served.url}/lesson/temperature/after")
     page.get_by_role("button", name="Open the questions after").click()
     expect(student.get_by_role("button", name="Send")).to_be_visible(timeout=15_000)  # it comes by itself
+    for i in range(3):
+        student.locator(f"input[name=q{i}]").first.check()
+    student.get_by_role("button", name="Send").dblclick()
+    student.get_by_role("link", name="Turn the crank").click()
+    scene = student.get_by_role("heading", name="Turn the crank")
+    expect(scene).to_be_in_viewport(timeout=90_000)
+    student.evaluate(QUIET)
+    assert 0 <= scene.bounding_box()["y"] < 100  # pictures have come above it
+    page.get_by_label("show the counts").check()
+    expect(counts.locator('[data-count="after 0 0"]')).to_have_text("1")
     student.close()

@@ -60,6 +60,20 @@ addEventListener(
 addEventListener("pagehide", () => navigator.sendBeacon(`${base}class/leave/${kernel}`));
 addEventListener("pageshow", (event) => event.persisted && look()); // back from the browser's store: it has left
 
+/** To the scene that the address names, once the page is shown; and there it stays while pictures come in above it. */
+function toScene() {
+  const heading = document.getElementById(location.hash.slice(1));
+  if (!heading) return;
+  let left = 60; // times: some 20 s
+  const going = setInterval(() => {
+    if (!heading.checkVisibility()) return;
+    heading.scrollIntoView();
+    if (--left === 0) end();
+  }, 300);
+  const end = () => clearInterval(going);
+  for (const kind of ["wheel", "pointerdown", "keydown"]) addEventListener(kind, end, { once: true, capture: true });
+}
+
 const code = document.getElementById("lv-code");
 code.checked = sessionStorage.getItem("llmviz-code") === "yes";
 const show = () => document.body.classList.toggle("lv-shows-code", code.checked);
@@ -69,3 +83,4 @@ code.addEventListener("change", () => {
 });
 show();
 look();
+toScene();

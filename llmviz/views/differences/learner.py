@@ -48,6 +48,7 @@ STEPS = 600
 KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
 N_WRITTEN = 40  # tokens
 N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
+BEGINS, GOES_ON = "Learning the pieces …", "Going on …"  # until the first step is done
 LOUD = Sampler(temperature=0.7)
 BITS = 1 / math.log(2)  # of a nat
 PATH = re.compile(
@@ -222,7 +223,9 @@ class Learner(Explorer):
                 return
             self._coming = self.text.value, source
             self._training = _pretrain(source.text, self.steps, self.seed.value)
-            self.told.say("Learning the pieces …", source.told)
+            self.told.say(BEGINS, source.told)
+        else:
+            self.told.say(GOES_ON, self._coming[1].told)
         self._name_buttons("pause")
         self._work.start(self._steps(self._training))
 
@@ -234,20 +237,26 @@ class Learner(Explorer):
     @one_at_a_time
     def pause(self) -> None:
         """Hold it; `go_on` goes on."""
-        self._work.stop()
+        if self._work.stop():
+            self._stands_still("Paused.", "go on")
 
     @one_at_a_time
     def stop(self, _button=None) -> None:
         """End it. What is trained by then stays."""
         self._training = None
         self._work.stop()
-        self._name_buttons("train")
-        self.told.say(*("Stopped." if said == "Paused." else said for said in self.told.sentences))
+        self._stands_still("Stopped.", "train")
 
     def leave(self) -> None:
         """Its cell runs again: the training ends, even where another picture still follows it."""
         self.stop()
         super().leave()
+
+    def _stands_still(self, how: str, next_press: str) -> None:
+        """Said even where it had not come to its first step."""
+        self._name_buttons(next_press)
+        going = (BEGINS, GOES_ON, "Paused.")
+        self.told.say(*(how if said in going else said for said in self.told.sentences))
 
     def _name_buttons(self, next_press: str) -> None:
         self.train.description, self.end.disabled = next_press, next_press == "train"

@@ -51,6 +51,10 @@ class Predict(Explorer):
             self._ask()
         else:
             Closable.follow(self, about, self._ask)  # its box stands with the picture
+            if getattr(
+                about, "travels", False
+            ):  # pale, as the pictures, while the box has another text, or none
+                self.card.add_class(f"lv-follows-{about.model_id}")
         self.card.observe(self._reveal, "committed")
         self._reveal()
 

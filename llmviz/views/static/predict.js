@@ -2,6 +2,8 @@
 
 import { clamp, frame, h, minus, uid } from "./kit.js";
 
+const SECOND_TAP = 700; // ms: "Guess again" comes where "Commit" was, and a double tap is not meant for it
+
 export function render({ model, el }) {
   const view = frame(model, el, "predict");
   const group = uid();
@@ -22,6 +24,7 @@ export function render({ model, el }) {
       type: "button",
       class: "lv-again",
       onclick: () => {
+        if (performance.now() - revealed < SECOND_TAP) return;
         view.set({ committed: false, guess: null });
         requestAnimationFrame(() => form.querySelector("input")?.focus());
       },
@@ -30,12 +33,14 @@ export function render({ model, el }) {
   );
   view.body.append(question, form, refusal, reveal);
   let inputs = [];
+  let revealed; // when
 
   /** Why the guess cannot be taken; empty where it can. */
   const problem = () => {
     const [options, low, high, guess] = ["options", "low", "high", "guess"].map((trait) => model.get(trait));
     if (options) return guess === null ? "Choose one first." : "";
-    if (guess === null || inputs[0].validity.badInput) return "That is not a number yet.";
+    if (inputs[0].validity.badInput) return "That is not a number yet.";
+    if (guess === null) return "Type a number first.";
     if (model.get("whole") && !Number.isInteger(guess)) return "Give a whole number.";
     const [least, most] = [low ?? -Infinity, high ?? Infinity];
     if (guess >= least && guess <= most) return "";
@@ -146,6 +151,7 @@ export function render({ model, el }) {
       if (input.type === "range") input.classList.toggle("lv-untouched", guess === null);
     }
     const hadFocus = form.contains(document.activeElement);
+    if (committed && again.hidden) revealed = performance.now();
     commit.hidden = show.hidden = committed;
     again.hidden = !committed;
     if (committed) refusal.textContent = "";
