@@ -338,6 +338,15 @@ class Login(LoginFormHandler, Handler):
         super().post()
 
 
+# A page that is loaded again, or left for another one, gives its seat up only when this answer has come: so the first
+# try is soon.
+COME_AGAIN = """
+const last = Number(sessionStorage.lvFull ?? 0);
+sessionStorage.lvFull = Date.now();
+setTimeout(() => location.reload(), Date.now() - last > 20000 ? 1500 : 8000 + 4000 * Math.random());
+"""
+
+
 class OnePage(Handler):
     """A notebook, for one visitor, in a kernel of its own."""
 
@@ -346,7 +355,7 @@ class OnePage(Handler):
         if name not in self.classroom.notebooks:
             raise tornado.web.HTTPError(404)
         try:
-            seat = await self._seat(name)
+            seat = self.room.take(name)
         except Full:
             self.set_status(503)
             self.set_header("Retry-After", "10")
@@ -354,7 +363,7 @@ class OnePage(Handler):
                 "The room is full",
                 "<h1>The room is full</h1><p>All pages that this computer has room for are in use just now. This one "
                 "opens by itself when somebody leaves.</p>",
-                "<script>setTimeout(() => location.reload(), 8000 + 4000 * Math.random())</script>",
+                f"<script>{COME_AGAIN}</script>",
             )
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -370,13 +379,6 @@ class OnePage(Handler):
             self.log.exception("a page could not be made")
             self.room.leave(seat)
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
-
-    async def _seat(self, name: str) -> Seat:
-        """Who loads a page again may come before the word that the page has left."""
-        with contextlib.suppress(Full):
-            return self.room.take(name)
-        await asyncio.sleep(1)
-        return self.room.take(name)
 
     async def _with_signs_of_life(self, seat: Seat) -> AsyncIterator[str]:
         """The page's parts; while the next is being computed, how many visitors come first."""

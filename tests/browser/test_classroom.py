@@ -6,6 +6,7 @@ import psutil
 import pytest
 from browser.lab import QUIET, at_home, free_port
 from playwright.sync_api import Page, expect
+from small_class import small_class
 from visitor import Served, a_class
 
 PHONE = {"width": 400, "height": 800}
@@ -159,3 +160,16 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     page.get_by_label("show the counts").check()
     expect(counts.locator('[data-count="after 0 0"]')).to_have_text("1")
     student.close()
+
+
+def test_who_loads_a_page_again_in_a_full_room_is_back_soon(browser, tmp_path):
+    with small_class(tmp_path) as (address, _):  # it has room for three
+        pages = [browser.new_page() for _ in range(3)]
+        for one in pages:
+            one.goto(f"{address}/voila/render/one.ipynb")
+            expect(one.get_by_role("heading", name="One")).to_be_visible(timeout=60_000)
+        pages[0].reload()
+        expect(pages[0].get_by_role("heading", name="The room is full")).to_have_count(0, timeout=6_000)
+        expect(pages[0].get_by_role("heading", name="One")).to_be_visible(timeout=60_000)
+        for one in pages:
+            one.close()
