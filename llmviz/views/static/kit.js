@@ -427,9 +427,16 @@ function fullScreenButton(view) {
     whole.style.setProperty("--lv-ground", getComputedStyle(root).getPropertyValue("--lv-page"));
     whole.classList.add("lv-full");
     await whole.requestFullscreen();
-    if ("currentCSSZoom" in whole)
-      whole.style.zoom = Math.max(1, window.innerWidth / FULL_SCREEN_WIDTH) / whole.currentCSSZoom; // of the page around it
-    (root.closest(".lv-explorer") ?? root).scrollIntoView({ block: "start" });
+    const shown = root.closest(".lv-explorer") ?? root;
+    if ("currentCSSZoom" in whole) {
+      const around = whole.currentCSSZoom; // of the page
+      const enlarge = (zoom) => (whole.style.zoom = Math.max(1, zoom) / around);
+      const wide = window.innerWidth / FULL_SCREEN_WIDTH;
+      enlarge(wide);
+      for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is drawn for that width
+      enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all in sight, if it can be
+    }
+    shown.scrollIntoView({ block: "start" });
     const leave = () => {
       if (document.fullscreenElement === whole) return;
       whole.style.zoom = "";
