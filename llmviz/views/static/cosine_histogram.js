@@ -100,7 +100,7 @@ export function render({ model, el }) {
     for (let v = Math.ceil(edges[0] * 5) / 5; v <= edges.at(-1) + 1e-9; v += 0.2)
       ticks.push(axisText(x(v), floor + 22, minus(String(Number(v.toFixed(1))))));
     const flag = (v, text, y0, kind, left = x(v) > width / 2) => {
-      const room = widest(view, [text], 16, "ui");
+      const room = widest(view, [text], kind === "lv-mine" ? 18 : 13, "ui"); // that one is bold
       const edge = left ? Math.max(x(v) - 6, room) : Math.min(x(v) + 6, width - room); // not beyond the edge
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
