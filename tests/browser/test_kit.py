@@ -162,9 +162,10 @@ def test_a_picture_wider_than_its_place_says_so(lab):
     picture = lab.picture("arcs")
     hint = picture.locator(".lv-wider")
     expect(hint).to_be_hidden()
-    picture.evaluate("(node) => { node.style.width = '200px'; }")
+    plot = picture.locator(".lv-plot")
+    plot.evaluate("(node) => { node.style.minWidth = '3000px'; }")
     expect(hint).to_be_visible()
-    picture.evaluate("(node) => { node.style.width = ''; }")
+    plot.evaluate("(node) => { node.style.minWidth = ''; }")
     expect(hint).to_be_hidden()
 
 
