@@ -158,17 +158,6 @@ def test_a_picture_that_was_hidden_is_drawn_to_its_width_and_cuts_long_texts(lab
         assert drawn > 0.7 * body.bounding_box()["width"]
 
 
-def test_a_picture_wider_than_its_place_says_so(lab):
-    picture = lab.picture("arcs")
-    hint = picture.locator(".lv-wider")
-    expect(hint).to_be_hidden()
-    plot = picture.locator(".lv-plot")
-    plot.evaluate("(node) => { node.style.minWidth = '3000px'; }")
-    expect(hint).to_be_visible()
-    plot.evaluate("(node) => { node.style.minWidth = ''; }")
-    expect(hint).to_be_hidden()
-
-
 def test_any_text_is_shown_as_text(lab):
     strip = lab.picture("token_strip", 2)
     shown = strip.locator(".lv-piece").all_inner_texts()
