@@ -409,6 +409,12 @@ def test_the_cards_stand_below_each_other_where_there_is_no_room(lab):
         assert below["x"] == above["x"]
         assert below["y"] > above["y"] + above["height"] - 1
     assert cards.locator(".lv-body").evaluate("body => body.scrollWidth <= body.clientWidth")
+    cards.evaluate("node => { node.style.width = '311px'; }")  # as on a phone
+    lab.settle()
+    for card in cards.locator(".lv-step").all():
+        assert card.locator("input").bounding_box()["width"] > 150
+        assert card.locator(".lv-hint").bounding_box()["height"] < 30  # one line
+    cards.evaluate("node => { node.style.width = ''; }")
     lab.page.set_viewport_size({"width": 1400, "height": 1000})
     lab.settle()
     boxes = [one.bounding_box() for one in cards.locator(".lv-step").all()]

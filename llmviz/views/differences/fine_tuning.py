@@ -120,7 +120,10 @@ class FineTuning(Guessed):
             ipywidgets.Text(
                 text, placeholder=name, continuous_update=False, layout={"flex": flex, "min_width": "0"}
             )
-            for text, name, flex in ((question, "question", "2 1 0"), (answer, "the answer to it", "5 1 0"))
+            for text, name, flex in (
+                (question, "question", "2 1 100px"),
+                (answer, "the answer to it", "5 1 250px"),
+            )
         ]
         for box, name in zip(boxes, ("question", "answer")):
             box.tooltip = name

@@ -63,9 +63,9 @@ def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:
     )
 
 
-def row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
+def row(*children: ipywidgets.Widget, gap: int = 20) -> ipywidgets.HBox:
     """Side by side where there is room, else under each other."""
-    return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": "0 20px"})
+    return ipywidgets.HBox(children, layout={"flex_flow": "row wrap", "grid_gap": f"0 {gap}px"})
 
 
 def wide(widget: ipywidgets.DOMWidget, basis: int = 440) -> ipywidgets.DOMWidget:

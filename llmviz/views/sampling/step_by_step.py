@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import ipywidgets
 import numpy as np
 
 from llmviz import sampling
@@ -43,7 +42,7 @@ class StepByStep(Explorer):
             shade_label="the probability the model gave it",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
-        buttons = ipywidgets.HBox([self.step, self.back, self.write, self.stop, self.again])
+        buttons = row(self.step, self.back, self.write, self.stop, self.again, gap=0)
         controls = row(self.temperature, buttons, self.seed)
         super().__init__([prompt, controls, self.text, self.told])
         self.temperature.observe(self._other_odds, "value")

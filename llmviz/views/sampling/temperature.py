@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 
 from llmviz import sampling
@@ -36,7 +35,7 @@ class TemperatureExplorer(Explorer):
         for jump, (_, to) in zip(self.jumps, _JUMPS):
             jump.on_click(lambda _, to=to: setattr(self.temperature, "value", to))
         self.temperature.observe(self.draw, "value")
-        controls = row(self.temperature, ipywidgets.HBox(self.jumps))
+        controls = row(self.temperature, row(*self.jumps, gap=0))
         super().__init__([prompt, controls, self.told, self.bars])
         self.follow(prompt, self.draw)
 

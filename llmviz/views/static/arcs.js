@@ -20,7 +20,6 @@ import {
   quoted,
   s,
   scaleLegend,
-  scrollHint,
   selectChip,
   setAttributes,
   shadeChip,
@@ -185,7 +184,6 @@ export function render({ model, el }) {
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       tooLong(pieces.length),
-      scrollHint(view, width),
       "thicker arc = larger weight",
       one !== null && scaleLegend(scale, "shade = weight"),
       one === null ? left : `${left}: ${percent(chosen.rest)} in all`,

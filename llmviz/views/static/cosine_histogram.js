@@ -1,6 +1,19 @@
 // How many of some pairs have which cosine, and where one pair stands among them.
 
-import { axisText, clamp, count, frame, minus, onKeys, percent, plain, pointIn, s, setAttributes } from "./kit.js";
+import {
+  axisText,
+  clamp,
+  count,
+  frame,
+  minus,
+  onKeys,
+  percent,
+  plain,
+  pointIn,
+  s,
+  setAttributes,
+  widest,
+} from "./kit.js";
 
 export function render({ model, el }) {
   const view = frame(model, el, "cosine_histogram");
@@ -87,12 +100,11 @@ export function render({ model, el }) {
     for (let v = Math.ceil(edges[0] * 5) / 5; v <= edges.at(-1) + 1e-9; v += 0.2)
       ticks.push(axisText(x(v), floor + 22, minus(String(Number(v.toFixed(1))))));
     const flag = (v, text, y0, kind, left = x(v) > width / 2) => {
+      const room = widest(view, [text], kind === "lv-mine" ? 18 : 13, "ui"); // that one is bold
+      const edge = left ? Math.max(x(v) - 6, room) : Math.min(x(v) + 6, width - room); // not beyond the edge
       return [
         s("line", { class: kind, x1: x(v), x2: x(v), y1: y0 + 4, y2: floor }),
-        axisText(x(v) + (left ? -6 : 6), y0 + 4, text, left ? "end" : "start", {
-          class: kind,
-          "dominant-baseline": "middle",
-        }),
+        axisText(edge, y0 + 4, text, left ? "end" : "start", { class: kind, "dominant-baseline": "middle" }),
       ];
     };
     picture.replaceChildren(

@@ -24,7 +24,6 @@ import {
   quoted,
   s,
   scaleLegend,
-  scrollHint,
   setAttributes,
   shorten,
   sizeCanvas,
@@ -277,7 +276,6 @@ export function render({ model, el }) {
       view.setLegend(
         tooLong(rowLabels.length, "rows"),
         tooLong(colLabels.length, "columns"),
-        scrollHint(view, grid.left + grid.cols * grid.w + grid.right),
         scaleLegend(scale, nameOf(kind) || "value"),
         blank > 0 && `blank: ${model.get("row_axis").startsWith("from") ? "masked" : "nothing to measure"}`,
         beyond > 0 && `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`,

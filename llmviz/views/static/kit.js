@@ -262,6 +262,7 @@ export function frame(model, el, name, { card = true } = {}) {
   const view = {
     model,
     caption: part("caption"),
+    wider: part("wider", { hidden: true }),
     body: part("body"),
     readout: part("readout", { "aria-live": "polite" }),
     legend: part("legend"),
@@ -285,6 +286,7 @@ export function frame(model, el, name, { card = true } = {}) {
     // JupyterLab would take the arrow keys for itself; this attribute tells it not to.
     { class: `llmviz lv-${name}${card ? " lv-card" : ""}`, role: "group", "data-lm-suppress-shortcuts": "true" },
     view.caption,
+    view.wider,
     view.body,
     view.readout,
     foot,
@@ -292,6 +294,8 @@ export function frame(model, el, name, { card = true } = {}) {
   );
   el.classList.add("lv-host");
   el.replaceChildren(view.root);
+
+  view.wider.append("Wider than its place: scroll sideways.");
 
   let width = 0; // as last observed: asking the page for it after every change would lay out the page every time
   view.width = () => (width || view.body.clientWidth || 728) - 8; // without the body's padding
@@ -369,6 +373,8 @@ export function frame(model, el, name, { card = true } = {}) {
       { rootMargin: "200px", scrollMargin: "200px" },
     );
     const resized = new ResizeObserver(() => {
+      // what is drawn is laid out by now, so that asking for its width costs nothing
+      view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 8;
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
       if (width) requestAnimationFrame(paint); // a paint inside the observer could set it off again
@@ -383,7 +389,7 @@ export function frame(model, el, name, { card = true } = {}) {
     paint();
     model.on("change", soon);
     model.on("comm_live_update", ended); // the kernel was restarted; what is clicked here would go nowhere
-    resized.observe(view.body);
+    for (const node of [view.body, ...view.body.children]) resized.observe(node);
     seen.observe(view.root);
     themed.observe(document.body, { attributes: true });
     media.addEventListener("change", soon);
@@ -656,10 +662,6 @@ export function barRows(view, { name, tell, parts, labels = "pieces" }) {
   return { list, show };
 }
 
-/** For the legend of a picture `width` wide: how to see the rest of it, where it is wider than its place. */
-export const scrollHint = (view, width) =>
-  width > view.width() + 8 && h("b", {}, "wider than its place: scroll sideways");
-
 export const uid = () => `lv${Math.random().toString(36).slice(2, 9)}`;
 /** For the legend; null where all of them are drawn. */
 export const tooLong = (n, what = "tokens") =>
@@ -904,7 +906,7 @@ function toSVG(view) {
   const walk = (node) => {
     if (node.nodeType === Node.TEXT_NODE)
       return node.data.trim() ? textOf(node, getComputedStyle(node.parentElement)) : [];
-    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player")) return [];
+    if (node.nodeType !== Node.ELEMENT_NODE || node.matches(".lv-save, .lv-close, .lv-player, .lv-wider")) return [];
     const style = getComputedStyle(node);
     if (style.display === "none" || style.visibility === "hidden" || style.opacity === "0") return [];
     const r = placeOf(node);

@@ -263,13 +263,14 @@ export function render({ model, el }) {
       return [axisText(px, BOTTOM + 19, plain(text))];
     });
     const middle = (TOP + BOTTOM) / 2;
+    const factors = inner < 400 ? " (by factors)" : " (each step of the axis multiplies)";
     grid.replaceChildren(
       ...axis.marks.flatMap((v) => [
         s("line", { x1: left, x2: width - RIGHT, y1: py(v), y2: py(v), class: v === 0 ? "lv-zero" : "lv-gridline" }),
         axisText(left - 9, py(v) + 5, tick(v), "end"),
       ]),
       ...under,
-      axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? " (each step of the axis multiplies)" : "")),
+      axisText(left + inner / 2, HEIGHT - 6, model.get("x_axis") + (log ? factors : "")),
       axisText(15, middle, model.get("y_axis") + (model.get("log_y") ? " (each step multiplies)" : ""), "middle", {
         transform: `rotate(-90 15 ${middle})`,
       }),

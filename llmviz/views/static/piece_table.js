@@ -71,7 +71,9 @@ export function render({ model, el }) {
   function fill(pieces, rowLabels, colLabels) {
     const kind = model.get("kind");
     const scale = colorScale(kind, view.theme, model.get("limit"));
-    table.style.gridTemplateColumns = `max-content repeat(${cols}, minmax(52px, 128px))`;
+    // on a phone it scrolls sideways anyway, so that no token need be cut
+    const column = view.width() < 480 ? "max-content" : "minmax(52px, 128px)";
+    table.style.gridTemplateColumns = `max-content repeat(${cols}, ${column})`;
     cells = pieces.map((piece, i) => {
       const v = values[i];
       const style = Number.isNaN(v) ? "" : `background:${scale.css(v)};color:${scale.ink(v)}`;

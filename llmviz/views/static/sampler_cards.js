@@ -198,7 +198,7 @@ export function render({ model, el }) {
       );
     });
     view.setLegend(
-      "drag a card, or focus it and press an arrow key",
+      "drag a card by ⠿, or focus it and press an arrow key",
       "small bars: the 24 likeliest after this card",
       h("span", {}, h("i", { class: "lv-key lv-kept" }), " probability kept"),
       h("span", {}, h("i", { class: "lv-key lv-cut" }), " probability cut"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipywidgets
 import numpy as np
 import traitlets
 
@@ -62,7 +61,7 @@ class LoopExplorer(Explorer):
             provenance=self._explain,
         )
         self.loop = LoopPicture([], n_prompt=0)
-        buttons = ipywidgets.HBox([self.pick, self.write, self.stop, self.again])
+        buttons = row(self.pick, self.write, self.stop, self.again, gap=0)
         super().__init__(
             [
                 row(self.temperature, buttons, self.seed),
