@@ -25,6 +25,7 @@ from llmviz.views.differences.tried_on import ARTICLES
 from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplorer, first_choices
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer
+from llmviz.views.tokenization.letters import EXAMPLES
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -476,7 +477,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     for control in (
         "the one that looks hardest",
         *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
-        *("Heads off", "Guess again", "ask about twelve other words", "RoPE", "FFN"),
+        *("Heads off", "Guess again", "ask about twelve other words", "Example in front", "RoPE", "FFN"),
     ):
         assert f"*{control}*" in GUIDE
         assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
@@ -544,7 +545,12 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         f"{found['a letter in it'][5]} |",
         f"the first letter: {found['first letter'][1]} of {words} right; the last: {found['last letter'][1]} |",
     )
-    assert counting.map.cell_text[0][0] == "3 ✓"  # “But strawberry is right!”
+    strawberry = {}  # “But strawberry is right!”
+    for example in (*EXAMPLES, None):
+        counting.example.value = example
+        strawberry[example] = counting.map.cell_text[0][0]
+    assert strawberry == {"potato": "3 ✓", "lemon": "2 ✗", "tatter": "2 ✗", None: "1 ✗"}
+    says("It says 3 to all 13. And with another *Example in front* it says 2 of strawberry, with none 1 |")
 
     # lesson 2 (the swaps: test_of_two_heads_that_look_as_hard_one_matters)
     run = model.trace(f"{PLURAL} were sleeping")
