@@ -69,6 +69,23 @@ def test_the_temperature_moves_bars_and_numbers(tiny_model):
     assert probs[1] > probs[2]
 
 
+@pytest.mark.parametrize("kind", ["TemperatureExplorer", "Draws"])
+def test_no_temperature_changes_the_order(tiny_model, kind):
+    """Not at 0 either, where all but one have nothing."""
+    explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT))
+    order = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")[:15].tolist()
+    for temperature in (0, 0.3, 2, 10):
+        explorer.temperature.value = temperature
+        assert explorer.bars.ids == order
+
+
+def test_the_chain_keeps_the_order_of_what_it_cuts(tiny_model):
+    chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
+    order = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")[:15].tolist()
+    chain.cards.change(on=["top_k"], settings={**chain.cards.settings, "top_k": 1})
+    assert (chain.bars.ids, chain.bars.probs[1:].max()) == (order, 0)
+
+
 def test_the_extremes_are_named(tiny_model):
     explorer = pictures.TemperatureExplorer(Prompt(tiny_model, TEXT))
     for button, (_, to) in zip(explorer.jumps, [("", 0.0), ("", 0.5), ("", 1.0), ("", 2.0), ("", 10.0)]):

@@ -122,8 +122,16 @@ def test_the_pair_that_is_glued_first_is_among_those_to_choose_from(model, text)
     options, first = pictures.first_glued(trace)
     steps = model.tokenizer.merges(pictures.longest_word(trace))
     assert first in options
-    assert len(set(options)) == len(options) <= 8
+    assert len(set(options)) == len(options) <= 12
     assert (first == "none") == (len(steps) == 1)
+
+
+def test_each_pair_of_an_ordinary_word_can_be_guessed(model):
+    options, first = pictures.first_glued(model.trace("I love strawberries!"))
+    assert [one.replace(" ", "") for one in options] == [
+        "·+s", *("s+t", "t+r", "r+a", "a+w", "w+b", "b+e", "e+r", "r+r", "r+i", "i+e", "e+s")
+    ]  # fmt: skip
+    assert first == "e + r"
 
 
 # ---- training ----

@@ -227,10 +227,12 @@ def temperature(model: Model, solved: bool) -> str:
         "10 %. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
         + f"<h2>2 Be the dart</h2><p>Behind <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
-        "5 is 25. Each token has as many of the 36 throws as its share, rounded. Throw ten times for each table, and "
-        f'tally. Which writes more kinds of text?</p><div class="games">{"".join(games)}</div>'
+        "5 is 25. Each token has its share of the 36 throws, rounded down; throws that are left go, one each, to those "
+        "that lost most by that. Throw ten times for each table, and tally. Which writes more kinds of text?</p>"
+        f'<div class="games">{"".join(games)}</div>'
         + "<h2>3 Narrow, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write? The "
-        "second time a space stands in front.</p>"
+        "second time a space stands in front. (· is a space; the last one belongs to the text.) Look it up on page 6: "
+        "type it into the box of <i>Turn it down</i>, press Enter; the uppermost bar is what it writes.</p>"
         + table(["", "my guess", "it writes", "with a space in front"], sums)
     )
 

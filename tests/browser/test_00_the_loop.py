@@ -200,6 +200,10 @@ def test_switches_move_bars_and_text(lab):
     lab.page.keyboard.press(" ")
     expect(board_bars.locator(".lv-value").first).not_to_have_text(before)
     expect(lab.page.get_by_text("Switched off: FFN of layer 0")).to_be_visible()
+    grid.click(position={"x": 96, "y": grid.bounding_box()["height"] - 10})
+    expect(switches).to_contain_text("layer 0 · FFN · on")
+    grid.click(position={"x": 96, "y": grid.bounding_box()["height"] - 10})
+    expect(switches).to_contain_text("layer 0 · FFN · off")
     button(lab.page, "everything on").click()
 
 

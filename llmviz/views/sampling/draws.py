@@ -36,10 +36,11 @@ class Draws(Explorer):
 
     @one_at_a_time
     def draw(self, _change=None) -> None:
-        probs = sampling.with_temperature(self.prompt.trace.logits, self.temperature.value)
+        logits = self.prompt.trace.logits
+        probs = sampling.with_temperature(logits, self.temperature.value)
         rng = np.random.default_rng(self.seed.value)
         drawn = np.bincount(sampling.draws(probs, rng, self.n.value), minlength=len(probs))
-        self.bars.show(drawn / self.n.value, before=probs, ranked_by=probs)
+        self.bars.show(drawn / self.n.value, before=probs, ranked_by=logits)
 
     @one_at_a_time
     def _explain(self, row: int) -> Explanation:

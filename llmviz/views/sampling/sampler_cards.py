@@ -132,7 +132,7 @@ class SamplerChain(Explorer):
                 }
         cards = self.cards
         cards.change(left=left, shapes=shapes, told_for=[cards.order, cards.on, cards.settings])
-        self.bars.show(now, before=plain if steps else None)
+        self.bars.show(now, before=plain if steps else None, ranked_by=logits)  # what is cut keeps its place
 
     @one_at_a_time
     def _preset(self, _change=None) -> None:

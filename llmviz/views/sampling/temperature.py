@@ -43,7 +43,8 @@ class TemperatureExplorer(Explorer):
     def draw(self, _change=None) -> None:
         temperature, logits = self.temperature.value, self.prompt.trace.logits
         probs = sampling.with_temperature(logits, temperature)
-        self.bars.show(probs, before=Sampler().probs(logits) if temperature != 1 else None)
+        before = Sampler().probs(logits) if temperature != 1 else None
+        self.bars.show(probs, before=before, ranked_by=logits)  # near 0 many shares are 0: the order stays
         bits, most = sampling.entropy(probs), np.log2(len(probs))
         n = f"{2**bits:,.{1 if bits < 3 else 0}f}"
         told = f"Entropy {bits:.1f} bits: as unsure as a choice among {n} equally likely tokens."

@@ -48,7 +48,7 @@ export function render({ model, el }) {
     const [inRow, inLayer] = [row >= 0 && row < rows(), layer >= 0 && layer < layers()];
     if (inRow && inLayer) {
       cursor = [row, layer];
-      flip([[row, layer]]);
+      toggle();
     } else if (inRow && layer < 0) flip(wholeRow(row));
     else if (inLayer && row < 0) flip(wholeLayer(layer));
   });

@@ -73,11 +73,14 @@ class HeadsOff(Experiment):
 
     def _answered(self) -> Iterator[float]:
         """The runs that a guess waits for; stopped in between, they leave the question open again."""
+        self.told.say("One head after the other is switched off …")
         try:
             yield from self._each_alone()
         finally:
-            if self.changed is None and self.card.committed:
-                self.card.ask_again()
+            if self.changed is None:
+                self.told.say("Not all heads have been tried on this text yet.")
+                if self.card.committed:
+                    self.card.ask_again()
 
     def _each_alone(self) -> Iterator[float]:
         whole = float(ops.softmax(self._trace.logits)[self._first])

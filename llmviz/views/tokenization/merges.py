@@ -23,6 +23,8 @@ from llmviz.views.tokenization.typed_text import (
     text_of,
 )
 
+N_PAIRS = 12  # options of a question
+
 
 class MergeReplay(Picture):
     """Byte-pair encoding replayed: single bytes at the bottom, each glued pair above its two halves.
@@ -150,14 +152,17 @@ class MergeExplorer(Explorer):
 
 
 def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
-    """Pairs of neighbouring bytes in the longest word of a text, at most eight, and the one that is glued first."""
+    """Pairs of neighbouring bytes in the longest word of a text, and the one that is glued first.
+
+    All pairs, of which a guess may be any; of a long word those around the right one.
+    """
     steps = trace.model.tokenizer.merges(longest_word(trace))
     if len(steps) == 1:
         return ["none"], "none"
     pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
     first = _plus(steps[1].pair)
-    begin = min(max(pairs.index(first) - 4, 0), max(len(pairs) - 8, 0))
-    return pairs[begin : begin + 8], first
+    begin = min(max(pairs.index(first) - N_PAIRS // 2, 0), max(len(pairs) - N_PAIRS, 0))
+    return pairs[begin : begin + N_PAIRS], first
 
 
 def _plus(pair: tuple[bytes, bytes]) -> str:
