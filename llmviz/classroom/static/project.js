@@ -1,7 +1,7 @@
 // For a projector: one scene at a time, or one picture where a scene has several, in large type; next and back by arrow
 // keys, by Page Up and Page Down (which a presenter's clicker sends), and by two small buttons. What is taller than the
-// screen is scrolled by the keys first; what a button reveals is scrolled to, with the button's picture. In full screen a key leaves that. Only on the
-// teacher's own computer: everybody else reads the page as ever.
+// screen is scrolled by the keys first; what a button reveals is scrolled to, together with the button's card. In full
+// screen a key leaves that. Only on the teacher's own computer: everybody else reads the page as ever.
 
 const [PAGE_WIDTH, PAGE_HEIGHT] = [900, 600]; // pixels of the page's own that a screen holds at least
 const OWN_ARROWS = "textarea, select, [role=slider], [contenteditable], input:not([type=checkbox], [type=button])";
