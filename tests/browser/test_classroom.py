@@ -145,6 +145,7 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
     assert "1" not in page.locator(".count").all_text_contents()
     page.get_by_label("show the counts").check()
     expect(counts.locator('[data-count="before 0 0"]')).to_have_text("1")
+    expect(page.locator("svg.segno")).to_be_hidden()  # the counts have the wall
 
     student.goto(f"{served.url}/lesson/temperature/after")
     page.get_by_role("button", name="Open the questions after").click()
