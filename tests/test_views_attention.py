@@ -386,7 +386,9 @@ def test_three_ways_to_ask_are_three_measures(model):
     assert view.map.layout.display == "none"
     view.buttons[0].click()
     trace = model.trace(prompt.tokens)
-    np.testing.assert_allclose(view.found[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)))
+    np.testing.assert_allclose(
+        view.found[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
+    )
     lost = dict(experiments.left_out(model, trace.tokens))
     np.testing.assert_allclose(view.found[1], [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
     np.testing.assert_allclose(view.found[2], experiments.saliency(model, trace.tokens), atol=1e-4)
