@@ -18,7 +18,6 @@ from llmviz.edits import Edits
 from llmviz.experiments import Pair, blind, mover, off_at, pair_of, put_in, swap_at
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
-from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
@@ -228,10 +227,9 @@ class Fact(Explorer):
         self.strip.observe(self._pair_up, "selected")
         self.word.observe(self._pair_up, "value")
 
-    def lead(self, view: Closable, show) -> None:
-        """As `view.follow(self, show)`; and the view is dimmed while it lags behind the text's box."""
-        view.follow(self, show)
-        view.add_class(f"lv-follows-{self.prompt.model_id}")
+    def dims(self, view: ipywidgets.DOMWidget) -> None:
+        """As its text's box."""
+        self.prompt.dims(view)
 
     @one_at_a_time
     def _new_text(self, trace: Trace) -> None:

@@ -77,7 +77,7 @@ class FollowTheFact(Experiment):
         self.children = (row(*controls, *self.buttons, self.progress), self.table, self.told, self.map)
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
         self.layers.observe(lambda _: self._clear(), "value")
-        fact.lead(self, self._clear)
+        self.follow(fact, self._clear)
         self.watch(fact, lambda _: self._draw_map(), "found")
 
     @one_at_a_time
@@ -155,7 +155,7 @@ class WhatTheMoverSays(Explorer):
     def __init__(self, fact: Fact):
         self.told, self.says = Told(), WhatAHeadSays(fact.prompt.trace)
         super().__init__([self.told, self.says])
-        fact.lead(self, self.show)
+        self.follow(fact, self.show)
 
     @one_at_a_time
     def show(self, pair: Pair | None) -> None:
@@ -197,7 +197,7 @@ class PutIn(Experiment):
         self.children = (row(self.word, *self.buttons, self.progress), self.plot, self.told)
         self.word.observe(lambda _: self._clear(), "value")
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
-        fact.lead(self, self._clear)
+        self.follow(fact, self._clear)
 
     @one_at_a_time
     def _clear(self, _pair: Pair | None = None) -> None:

@@ -363,7 +363,7 @@ class Explorer(Closable, ipywidgets.VBox):
         if getattr(source, "travels", False):
             if not any(child is source for child in self.children):
                 self.children = (source, *self.children)
-            self.add_class(f"lv-follows-{source.model_id}")
+            source.dims(self)
         super().follow(source, show)
 
     def __init__(self, children=(), **traits):

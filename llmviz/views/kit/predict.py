@@ -51,9 +51,8 @@ class Predict(Explorer):
             self._ask()
         else:
             Closable.follow(self, about, self._ask)  # its box stands with the picture
-            # Pale, as the pictures, while the box has another text, or none.
             if getattr(about, "travels", False):
-                self.card.add_class(f"lv-follows-{about.model_id}")
+                about.dims(self.card)
         self.card.observe(self._reveal, "committed")
         self._reveal()
 

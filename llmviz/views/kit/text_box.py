@@ -94,6 +94,10 @@ class TextBox(Closable, ipywidgets.VBox):
         self.box.observe(self._read, "value")
         self._read()
 
+    def dims(self, view: ipywidgets.DOMWidget) -> None:
+        """From now on a view is pale while the box holds another text than the pictures show, or none."""
+        view.add_class(self.freshness.followers)
+
     @traitlets.observe("children")
     def _guard_controls(self, _change) -> None:
         guard(self)
