@@ -94,7 +94,7 @@ class Room:
             self.ready.remove(seat)
         else:
             seat = Seat(notebook)
-            if self.ready and (self._used() >= self.limit or not is_memory_left()):
+            if self.ready and self._is_full():
                 self._later(self._end(self.ready.pop(0)))
         seat.seen = seat.touched = time.monotonic()
         self.taken.add(seat)
@@ -206,11 +206,10 @@ class Room:
             others = [seat for seat in self.ready if seat.notebook != notebook]
             if len(self.ready) - len(others) + len(self._making) >= min(READY, self.limit - len(self.taken)):
                 return
-            full = len(self.ready) + len(self._making) >= READY or self._used() >= self.limit
-            if others and (full or not is_memory_left()):
+            if others and (len(self.ready) + len(self._making) >= READY or self._is_full()):
                 self.ready.remove(others[0])
                 await self._end(others[0])
-            elif not is_memory_left():
+            elif self._is_full():
                 return
             seat = Seat(notebook)
             self._making.add(seat)
@@ -225,8 +224,10 @@ class Room:
             finally:
                 self._making.remove(seat)
 
-    def _used(self) -> int:
-        return len(self.taken) + len(self.ready) + len(self._making)
+    def _is_full(self) -> bool:
+        """Whether another kernel has no place beside these."""
+        used = len(self.taken) + len(self.ready) + len(self._making)
+        return used >= self.limit or not is_memory_left()
 
     async def _run(self, seat: Seat) -> AsyncIterator[str]:
         try:
