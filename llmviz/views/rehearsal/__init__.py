@@ -93,10 +93,7 @@ def committed(start: Start) -> dict[str, dict]:
             start.accept()
             continue
         guesses = _guesses(card)
-        told = {
-            encoded(guess): encoded(said)
-            for guess, said in zip(guesses, card.told_about(guesses), strict=True)
-        }
+        told = dict(zip(map(encoded, guesses), map(encoded, card.told_about(guesses))))
         shown, _ = start.difference()
         hidden = {place: encoded(start.value(place)) for place in shown}
         cards[key] = {"hidden": hidden, "shown": shown, "told": told}

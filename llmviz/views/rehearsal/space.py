@@ -177,7 +177,8 @@ class Space:
         found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + self._patience)
         if found and found[-1][1] == AGAIN:
             if single:
-                for moved, state in found[:-1][:1]:  # the first one was a move from the start
+                if len(found) > 1:
+                    moved, state = found[0]  # a move from the start
                     self._add(state, moved)
                 self._each(group[0], until)
             return
