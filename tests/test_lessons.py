@@ -65,9 +65,8 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     assert all(option.told for option in question.options)
     notebook, heading = question.scene
     assert heading in headings(notebook)
-    assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(
-        f"## {heading}"
-    )  # where its link leads to
+    # where its link leads to
+    assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(f"## {heading}")
     file, _, test = question.measured.partition("::")
     assert f"def {test}(" in (ROOT / file).read_text("utf-8")
 
@@ -512,10 +511,8 @@ def test_two_dice_share_out_all_36_throws_as_the_probabilities_are(model):
     reach = [(place(one[0]), place(one[-1])) for one in ends]
     assert (reach[0][0], reach[-1][1]) == (0, 35)
     assert all(after[0] == before[1] + 1 for before, after in pairwise(reach))
-    given, lost = (
-        [],
-        [],
-    )  # what each loses by rounding down: those that were given a throw for it, and the others
+    # what each loses by rounding down: those that were given a throw for it, and the others
+    given, lost = [], []
     for (token, _), (first, last) in zip(throws[:-1], reach):
         down = int(36 * probs[token])
         assert last - first + 1 - down in (0, 1)

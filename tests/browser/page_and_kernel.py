@@ -230,16 +230,15 @@ def presses_of(told: dict, paths: dict[str, str], turn: int, most: int = 4) -> l
     """One way through each space that has so many buttons: that button again and again, then another one."""
     ways = []
     for space in told["spaces"]:
-        buttons, at, way = [*space["press"].get("0", {})], "0", []
+        after = {int(at): edges for at, edges in space["press"].items()}
+        buttons, at, way = [*after.get(0, {})], 0, []
         if turn >= len(buttons):
             continue
-        while len(way) < most and (after := space["press"].get(at, {}).get(buttons[turn])) not in (
-            None,
-            int(at),
-        ):
-            way.append(buttons[turn])
-            at = str(after)
-        others = [one for one in space["press"].get(at, {}) if one != buttons[turn]]
+        key = buttons[turn]
+        while len(way) < most and after.get(at, {}).get(key, at) != at:
+            way.append(key)
+            at = after[at][key]
+        others = [one for one in after.get(at, {}) if one != key]
         ways += [[paths[key], "click", None] for key in [*way, *others[turn : turn + 1]]]
     return ways
 
