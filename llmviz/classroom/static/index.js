@@ -1,7 +1,7 @@
 // The front page: the questions of a lesson come by themselves once the teacher opens them, and go.
 
 const place = document.getElementById("questions");
-let shown;
+let shown = place.innerHTML;
 
 async function look() {
   try {
