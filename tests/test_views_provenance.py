@@ -61,9 +61,11 @@ def test_the_operands_are_what_their_expressions_say(model, trace):
 
 
 def test_results_are_the_models_own(model, trace):
+    # one row is computed by itself: on some processors BLAS rounds that otherwise than a whole table
     attention = trace.blocks[13].attention
-    assert provenance.score(trace, 13, 8, 6, 1).result == attention.scores[8, 6, 1]
-    assert provenance.pattern(trace, 13, 8, 6, 1).result == attention.pattern[8, 6, 1]
+    score, pattern = attention.scores[8, 6, 1], attention.pattern[8, 6, 1]
+    assert provenance.score(trace, 13, 8, 6, 1).result == pytest.approx(score, rel=1e-6)
+    assert provenance.pattern(trace, 13, 8, 6, 1).result == pytest.approx(pattern, rel=1e-6)
     assert provenance.logit(trace, 260).result == trace.logits[260]
     sampler = llmviz.Sampler(temperature=0.7, top_p=0.9)
     token = int(trace.logits.argmax())
