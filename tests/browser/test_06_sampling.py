@@ -419,3 +419,6 @@ def test_the_cards_stand_below_each_other_where_there_is_no_room(lab):
     lab.settle()
     boxes = [one.bounding_box() for one in cards.locator(".lv-step").all()]
     assert len({box["y"] for box in boxes}) == 1
+    for card, box in zip(cards.locator(".lv-step").all(), boxes, strict=True):
+        switch = card.locator(".lv-switch").bounding_box()
+        assert switch["x"] + switch["width"] <= box["x"] + box["width"]
