@@ -9,7 +9,7 @@ from llmviz import Edits, experiments
 from llmviz.experiments import blind, mover, off_at, put_in, swap_at
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.fact import ALIKE, CAPITALS, NO_PAIR, steps, twin
-from llmviz.views.ffn.follow_the_fact import agree, carries, spans
+from llmviz.views.ffn.follow_the_fact import agree, carries, said, spans
 
 
 @pytest.fixture
@@ -161,6 +161,22 @@ def test_a_step_measures_part_and_control(fact, tiny_model, number):
         100 * pair.shares(steps(pair)[number - 1].off[0][1][0])[0], abs=0.01
     )
     assert [item["number"] for item in one.map.items] == [number]
+
+
+@pytest.mark.parametrize(("subject", "same"), [(-2, True), (-3, False)])
+def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
+    """The last token as in the twin's run is the subject put into that run, where no token stands between the two."""
+    tokens = fact.trace.trace.tokens
+    other = fact.trace.other.tokens[fact.trace.subject]
+    pair = experiments.pair_of(tiny_model, tokens, other, len(tokens) + subject)
+    layer = mover(pair)[0]
+    swapped = tiny_model.trace(tokens, put_in(pair, layer, [len(tokens) - 1]))
+    back = experiments.Pair(pair.other, pair.trace, pair.subject)
+    put_back = tiny_model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
+    assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
+    assert [bool(step.note) for step in steps(pair)] == [False, same, False, False]
+    told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]
+    assert [one[-1].endswith("one finding, not two.") for one in told] == [False, same, False, False]
 
 
 def test_the_map_grows_with_the_steps_and_starts_anew_with_the_text(fact, prompt):

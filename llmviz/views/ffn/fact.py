@@ -79,6 +79,7 @@ class Step:
     layers: tuple[int, int]
     off: tuple[Row, Row]
     swap: tuple[Row, Row]
+    note: str = ""  # what else there is to say of it
 
 
 def steps(
@@ -140,6 +141,9 @@ def steps(
                 (f"{final}, as it stands before layer {layer}", [put_in(pair, layer, [last])]),
                 (f"to compare: {here}, as it stands there", [put_in(pair, layer, [subject])]),
             ),
+            f"This swap is the twin's run with {here} put in before layer {layer}: one finding, not two."
+            if subject == last - 1
+            else "",
         ),
         Step(
             name,

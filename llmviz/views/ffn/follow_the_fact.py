@@ -140,12 +140,14 @@ def probability_of_twin(pair: Pair) -> float:
 def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[str]:
     """What a step has shown, in words; found [4, 2] as `measured` gives it, whole [2]."""
     own, other = named(pair, pair.answers)
+    note = [step.note] if step.note else []
     gone, kept, mine, theirs = found[0, 0], found[1, 0], found[2], found[3]
     return [
         f"{step.name[0].upper()}{step.name[1:]}: off, {own} has {percent(gone)} instead of {percent(whole[0])} "
         f"({step.off[1][0]}: {percent(kept)}).",
         f"As in the twin's run, {own} has {percent(mine[0])} and {other} {percent(mine[1])}"
         f" ({step.swap[1][0]}: {percent(theirs[0])} and {percent(theirs[1])}).",
+        *note,
     ]
 
 
