@@ -639,7 +639,8 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
     rest = [int((experiments.weights_from(run, at)[..., 0] > 0.5).sum()) for at in (7, len(run.tokens) - 1)]
     says(
-        f"From token 8, {rest[0]} heads rest on the first token. From token {len(run.tokens)}? | {rest[1]} |"
+        f"From token {len(run.tokens)}, how many of 270 heads rest on the first token? "
+        f"| {rest[1]}; from token 8 it is {rest[0]} |"
     )
     row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
     heads = experiments.strongest(experiments.induction_scores(row), 8)

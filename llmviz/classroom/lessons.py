@@ -130,7 +130,7 @@ LESSONS = {
                         Option("were: the word just before", "Nine heads do."),
                         Option(
                             "The: the first word",
-                            "177 heads do, whatever it says: it is a place to rest. In long texts fewer rest there.",
+                            "177 heads do: it is a place to rest. In long texts fewer rest there.",
                         ),
                         Option("sleeping: itself", "Five heads do."),
                     ),
