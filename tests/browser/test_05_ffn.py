@@ -110,7 +110,7 @@ def test_the_twins_stream_is_put_in_and_stopped(lab):
     ("question", "number"),
     [
         ("FFNs 5 to 15 are off", 1),
-        ("Which of the two answers comes first", 2),
+        ("the last token may not look at the subject", 2),
         ("Only this head is swapped", 3),
         ("Only the FFNs after the head", 4),
     ],
