@@ -601,7 +601,7 @@ def test_few_neurons_only_in_the_first_layer(model):
     assert concentrated_later(model).agree == 14
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_few_neurons_push_what_comes_next(model):
     values = neurons_that_agree(model).values
     assert len(values) == 2 * 10
