@@ -116,6 +116,138 @@ ONE_SENSE = {  # of each word: two sentences on one topic, one on another
         "The painting shows a green forest",
     ),
 }
+MORE_SENSES = {  # other sentences: one sense, another, and another word that fits there
+    "bank (walk)": (
+        "They walked along the river to the bank",
+        "They walked along the street to the bank",
+        "They walked along the street to the shop",
+    ),
+    "bank (paid)": (
+        "The fisherman stood on the bank",
+        "The old lady went to the bank",
+        "The old lady went to the church",
+    ),
+    "bat": (
+        "We saw an animal, a small bat",
+        "We saw a player with a bat",
+        "We saw a player with a racket",
+    ),
+    "spring": (
+        "It is warm, for it is spring",
+        "The mattress has lost a spring",
+        "The mattress has lost a button",
+    ),
+    "match": (
+        "She lit the stove with a match",
+        "They played a long tennis match",
+        "They played a long tennis game",
+    ),
+    "ring": (
+        "On her finger shone a ring",
+        "The two wrestlers entered the ring",
+        "The two wrestlers entered the room",
+    ),
+    "bark": (
+        "The axe cut into the bark",
+        "The dog gave a short bark",
+        "The dog gave a short cry",
+    ),
+    "light": (
+        "She opened the window to let in the light",
+        "He can lift it because it is light",
+        "He can lift it because it is small",
+    ),
+    "right": (
+        "Turn left here, and then turn right",
+        "I think that she is right",
+        "I think that she is wrong",
+    ),
+    "date": (
+        "They kissed at the end of the date",
+        "The contract has no signature and no date",
+        "The contract has no signature and no name",
+    ),
+    "letter": (
+        "The postman brought me a letter",
+        "The word begins with a capital letter",
+        "The word begins with a capital S",
+    ),
+    "nail": (
+        "The carpenter bent the nail",
+        "She bit off a piece of her nail",
+        "She bit off a piece of her apple",
+    ),
+    "fan": (
+        "It is hot, so turn on the fan",
+        "The singer was kissed by a fan",
+        "The singer was kissed by a child",
+    ),
+    "wave": (
+        "The boat was turned over by a wave",
+        "The queen greeted them with a wave",
+        "The queen greeted them with a smile",
+    ),
+    "watch": (
+        "The thief stole my golden watch",
+        "The guard was tired of his watch",
+        "The guard was tired of his work",
+    ),
+    "mouse": (
+        "The cat caught a little mouse",
+        "The computer has a keyboard and a mouse",
+        "The computer has a keyboard and a screen",
+    ),
+    "key": (
+        "He opened the door with his key",
+        "The pianist played in another key",
+        "The pianist played in another room",
+    ),
+    "plant": (
+        "In the garden grew a tall plant",
+        "The workers left the chemical plant",
+        "The workers left the chemical factory",
+    ),
+    "cold": (
+        "In winter the nights are cold",
+        "The child stayed home with a cold",
+        "The child stayed home with a fever",
+    ),
+    "mean": (
+        "The numbers have the same mean",
+        "He was ugly and also very mean",
+        "He was ugly and also very poor",
+    ),
+    "park": (
+        "The children played in the park",
+        "There is no place here to park",
+        "There is no place here to sit",
+    ),
+    "fire": (
+        "The house was destroyed by fire",
+        "The general told the soldiers to fire",
+        "The general told the soldiers to wait",
+    ),
+    "club": (
+        "He joined the local football club",
+        "The giant swung a heavy club",
+        "The giant swung a heavy hammer",
+    ),
+    "star": (
+        "In the sky shone a bright star",
+        "Everybody loved the young film star",
+        "Everybody loved the young film actor",
+    ),
+    "table": (
+        "The plates stood on the table",
+        "The numbers are listed in the table",
+        "The numbers are listed in the book",
+    ),
+    "note": (
+        "The singer held the high note",
+        "She left him a short note",
+        "She left him a short message",
+    ),
+}
 COMMON = 1_000  # the ids of the tokens that the tokenizer learned first, bytes and control tokens among them
 
 
@@ -344,6 +476,32 @@ def sentence_before_word(model) -> Measured:
     return of_senses(model, says, lambda _, other, control, __: control[-1] - other[-1])
 
 
+@functools.lru_cache(maxsize=1)
+def more_senses(model) -> dict[str, np.ndarray]:
+    """As `senses`, of sentences that are on no page; without a second one of a sense, the first curve is all ones."""
+    values = {}
+    for word, (one, other, control) in MORE_SENSES.items():
+        traces = [model.trace(text) for text in (one, one, other, control)]
+        assert traces[1].tokens[-1] == traces[2].tokens[-1] != traces[3].tokens[-1], word
+        values[word] = alike_by_layer(traces)
+    return values
+
+
+def of_more_senses(model, says: str, more: Callable[..., float]) -> Measured:
+    values = {word: float(more(*curves)) for word, curves in more_senses(model).items()}
+    return Measured(f"Other sentences: {says}", values, "", lambda v: v > 0)
+
+
+def sentence_before_word_elsewhere(model) -> Measured:
+    says = "after all layers another word in its place is more alike than the same word"
+    return of_more_senses(model, says, lambda _, other, control, __: control[-1] - other[-1])
+
+
+def word_before_sentence_elsewhere(model) -> Measured:
+    says = "after 10 layers the same word is more alike than another word in its place"
+    return of_more_senses(model, says, lambda _, other, control, __: other[10] - control[10])
+
+
 def nobody_on_the_way(model) -> Measured:
     """How many other words are ever the nearest, in 41 steps."""
     W_E, spelled, values = model.weights.W_E, words(model), {}
@@ -377,6 +535,8 @@ CONCLUSIONS = (
     word_before_sentence,
     sentence_before_word,
     other_sense_before_unrelated,
+    sentence_before_word_elsewhere,
+    word_before_sentence_elsewhere,
     nobody_on_the_way,
 )
 
@@ -411,6 +571,8 @@ def test_late_tokens_lean_along_the_average(model):
     along = embeddings.cosine_to_all(W_E.mean(axis=0), W_E)
     ranks = along.argsort().argsort()
     assert f"{np.corrcoef(np.arange(len(W_E)), ranks)[0, 1]:.2f}" == "0.57"  # on the whole, and no more
+    assert len(W_E) == 49_152
+    assert 8_400 < np.median(along.argsort()[-12:]) < 8_500  # and those that lean most came early
     leaning = list(along_the_average(model).values.values())
     assert (np.diff(leaning) > -0.01).all()
     assert leaning[0] < 0.45
@@ -445,7 +607,11 @@ def test_arithmetic_against_its_controls(model):
     assert min(won.values()) > 0
     assert max(won.values()) < 14
     assert alone["cats"] == 100
-    assert arithmetic_untouched(model).values["Paris"] == 0
+    untouched = arithmetic_untouched(model).values
+    assert untouched.pop("Paris") == 0
+    assert round(untouched.pop("bigger")) == 81
+    assert (round(min(untouched.values())), round(max(untouched.values()))) == (5, 21)
+    assert len(untouched) == 4
 
 
 def test_senses_part_and_then_the_sentence_counts_for_more_than_the_word(model):
@@ -453,6 +619,9 @@ def test_senses_part_and_then_the_sentence_counts_for_more_than_the_word(model):
     assert word_before_sentence(model).agree == 13
     assert sentence_before_word(model).agree == 14
     assert other_sense_before_unrelated(model).agree == 11
+    assert len(more_senses(model)) == 26
+    assert sentence_before_word_elsewhere(model).agree == 22
+    assert word_before_sentence_elsewhere(model).agree == 21
     by_layer = np.mean([*senses(model).values()], axis=0)
     assert [f"{one:.2f}" for one in by_layer[[1, 3], 10]] == ["0.78", "0.62"]
     assert [f"{one:.2f}" for one in by_layer[[1, 3], -1]] == ["0.67", "0.63"]

@@ -36,6 +36,8 @@ def owners(asked: int) -> dict[str, tuple[str, str, str]]:
 
 
 OWNERS = owners(0)
+SLOW = slice(12, None)  # the 20 slowest pairs
+ROWS = [(n, seed) for n in (30, 50, 95) for seed in range(5)]  # of so many random tokens
 BLOCKS = [Edits(**{part: {layer: 0}}) for part in ("ffn", "attention") for layer in range(10, 20)]
 
 
@@ -147,43 +149,73 @@ def another_token_leads(model) -> Measured:
     return Measured("RoPE off: another token comes first", values, "(1: it does)", lambda v: v == 1)
 
 
-def not_turned(model, texts, pairs: slice) -> dict[str, float]:
-    """What it costs, in bits a token, not to turn these pairs in any head."""
-    config = model.config
+def not_turned(model, tokens, pairs: slice) -> np.ndarray:
+    """What it costs each token but the first, in bits, not to turn these pairs in any head."""
+    config, ids = model.config, tuple(tokens)
+    back = np.zeros((len(ids), config.d_head // 2))
+    back[:, pairs] = -position.rotation_angles(np.arange(len(ids)), config.d_head, base=config.rope_base)[
+        :, pairs
+    ]
+    still = {
+        (name, layer): lambda x: position.rotate(x, back)
+        for name in ("q", "k")
+        for layer in range(config.n_layers)
+    }
+    costs = experiments.surprisal(model.trace(ids, Edits(at=still))) - experiments.surprisal(model.trace(ids))
+    model.forget()
+    return costs
 
-    def cost(text: str) -> float:
-        ids = tuple(model.tokenizer.encode(text))
-        back = np.zeros((len(ids), config.d_head // 2))
-        back[:, pairs] = -position.rotation_angles(np.arange(len(ids)), config.d_head, base=config.rope_base)[
-            :, pairs
-        ]
-        still = {
-            (name, layer): lambda x: position.rotate(x, back)
-            for name in ("q", "k")
-            for layer in range(config.n_layers)
-        }
-        costs = experiments.surprisal(model.trace(ids, Edits(at=still))).mean() - surprise(model, ids)
-        model.forget()
-        return float(costs)
 
-    return {name: cost(text) for name, text in texts.items()}
+def texts_not_turned(model, says: str, texts, pairs: slice, agrees, n_tokens: int | None = None) -> Measured:
+    values = {
+        name: float(not_turned(model, model.tokenizer.encode(text)[:n_tokens], pairs).mean())
+        for name, text in texts.items()
+    }
+    return Measured(f"{says}: each token surprises more", values, "bits more", agrees)
 
 
 def fast_hands_matter(model, texts=TEXTS) -> Measured:
-    says = "The 8 fastest hands not turned: each token surprises more"
-    return Measured(says, not_turned(model, texts, slice(8)), "bits more", lambda v: v > 0.15)
+    says = "The 8 fastest hands not turned"
+    return texts_not_turned(model, says, texts, slice(8), lambda v: v > 0.15)
 
 
 def slow_hands_matter(model, texts=TEXTS) -> Measured:
-    """Often said: slow hands tell near from far. At these lengths nothing shows of it."""
-    says = "The 20 slowest hands not turned: each token surprises more"
-    return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
+    """Often said: slow hands tell near from far. In short texts nothing shows of it."""
+    says = "The 20 slowest hands not turned"
+    return texts_not_turned(model, says, texts, SLOW, lambda v: v > 0.035)
+
+
+def slow_hands_matter_at_200(model, texts=LONG) -> Measured:
+    """In longer texts it does, and more where something comes back that stood far above."""
+    says = "The same in the first 200 tokens of long texts"
+    return texts_not_turned(model, says, texts, SLOW, lambda v: v > 0.035, 200)
 
 
 def slow_hands_matter_far_away(model, texts=LONG) -> Measured:
-    texts = {name: model.tokenizer.decode(model.tokenizer.encode(text)[:512]) for name, text in texts.items()}
-    says = "The same in texts of 512 tokens"
-    return Measured(says, not_turned(model, texts, slice(12, None)), "bits more", lambda v: v > 0.035)
+    return texts_not_turned(model, "The same in 512 tokens", texts, SLOW, lambda v: v > 0.035, 512)
+
+
+def random_twice(model, rows, *, other: bool) -> dict[str, float]:
+    """The 20 slowest hands not turned: the cost in the second half of a row of random tokens that comes twice, or
+    is followed by as many other ones."""
+    values = {}
+    for n, seed in rows:
+        tokens = experiments.random_tokens(model, 2 * n, seed)
+        row = tokens if other else tokens[:n] * 2
+        values[f"{n}, seed {seed}"] = float(not_turned(model, row, SLOW)[n:].mean())
+    return values
+
+
+def slow_hands_find_again(model, rows=ROWS) -> Measured:
+    values = random_twice(model, rows, other=False)
+    says = "The same for random tokens that come a second time"
+    return Measured(says, values, "bits more", lambda v: v > 0.3)
+
+
+def slow_hands_and_other_tokens(model, rows=ROWS) -> Measured:
+    """The control."""
+    values = random_twice(model, rows, other=True)
+    return Measured("And where others follow", values, "bits more", lambda v: v > 0.3)
 
 
 @functools.cache
@@ -242,6 +274,25 @@ def the_worst_block_costs_more(model, texts=TEXTS) -> Measured:
         for name, ids in short(model, texts).items()
     }
     return Measured("The worst single block costs more than RoPE", values, "bits more", lambda v: v > 0)
+
+
+@functools.cache
+def dearer_blocks(model, ids: tuple[int, ...]) -> set[tuple[str, int]]:
+    """Those of all blocks that cost more than RoPE off, each off alone."""
+    return {
+        (part, layer)
+        for part in ("ffn", "attention")
+        for layer in range(model.config.n_layers)
+        if surprise(model, ids, Edits(**{part: {layer: 0}})) > surprise(model, ids, OFF)
+    }
+
+
+def some_of_all_blocks_cost_more(model, texts=TEXTS) -> Measured:
+    """Beside the middle, from which the page takes its control."""
+    values = {name: float(len(dearer_blocks(model, ids))) for name, ids in short(model, texts).items()}
+    return Measured(
+        "Of all single blocks, some cost more than RoPE", values, "of 60 blocks", lambda v: v >= 4
+    )
 
 
 def it_is_ffn_eleven(model, texts=TEXTS) -> Measured:
@@ -432,7 +483,10 @@ CONCLUSIONS = (
     its_clocks_do_it,
     fast_hands_matter,
     slow_hands_matter,
+    slow_hands_matter_at_200,
     slow_hands_matter_far_away,
+    slow_hands_find_again,
+    slow_hands_and_other_tokens,
     another_token_leads,
     rope_off_costs,
     wrong_places_are_worse_than_none,
@@ -441,6 +495,7 @@ CONCLUSIONS = (
     so_is_half,
     most_blocks_cost_less,
     the_worst_block_costs_more,
+    some_of_all_blocks_cost_more,
     it_is_ffn_eleven,
     all_attention_off_costs,
     three_tokens_know_less,
@@ -499,6 +554,7 @@ def test_most_blocks_cost_less_than_rope_and_one_costs_more(model):
     assert less.highest <= 19
     assert worst.agree == it_is_ffn_eleven(model, texts).agree == len(texts)
     assert 0.3 < worst.lowest < worst.highest < 8.25
+    assert some_of_all_blocks_cost_more(model, {"a short start": TEXTS["a short start"]}).highest == 17
 
 
 def test_places_wrong_by_four_are_worse_than_none_by_two_better(model):
@@ -511,16 +567,42 @@ def test_places_wrong_by_four_are_worse_than_none_by_two_better(model):
     assert half.values["the same word"] > 0
 
 
-def test_slow_hands_count_only_in_long_texts(model):
+def test_slow_hands_are_hardly_missed_in_short_texts_but_where_tokens_come_again(model):
     fast, slow = fast_hands_matter(model, FEW), slow_hands_matter(model, FEW)
     assert fast.agree == len(FEW) - 1
     assert slow.agree == 0
+    assert sum(len(model.tokenizer.encode(text)) <= 40 for text in TEXTS.values()) == 14
+    rows = [(n, seed) for n in (30, 50, 95) for seed in (0, 1)]
+    again, other = slow_hands_find_again(model, rows), slow_hands_and_other_tokens(model, rows)
+    assert again.agree == len(rows)
+    assert other.highest < 0.1
+    costs = np.reshape([*again.values.values()], (3, 2))
+    assert (np.diff(costs, axis=0) > 0.5).all()  # the longer the row, the more
+
+
+@pytest.mark.slow
+def test_what_they_cost_over_all_rows_and_in_long_texts(model):
+    costs = np.reshape([*slow_hands_find_again(model).values.values()], (3, 5))
+    assert [f"{row.min():.1f} to {row.max():.1f}" for row in costs] == [
+        "0.5 to 1.3",
+        "1.3 to 3.2",
+        "4.6 to 6.5",
+    ]
+    assert slow_hands_and_other_tokens(model).highest < 0.1
+    assert 0.3 < slow_hands_matter_at_200(model).highest < 0.4
 
 
 @pytest.mark.slow
 def test_what_takes_long(model):
     assert another_token_leads(model).agree == 12
     assert scores_of_strangers_fall_by_chance(model).agree == len(TEXTS)
+    more = some_of_all_blocks_cost_more(model)
+    assert more.agree == len(TEXTS)
+    assert [more.lowest, *sorted(more.values.values())[-2:]] == [4, 17, 44]
+    dearer = [dearer_blocks(model, ids) for ids in short(model).values()]
+    mostly = {block for block in set.union(*dearer) if sum(block in one for one in dearer) >= 13}
+    assert mostly == {("ffn", 0), ("ffn", 11), ("attention", 0), ("attention", 1)}
+    assert more.values["the same word"] == 44
     assert slow_hands_matter_far_away(model, {"a long story": LONG["a long story"]}).lowest > 0.45
 
 

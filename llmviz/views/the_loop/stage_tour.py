@@ -28,13 +28,11 @@ MAX_VECTORS = 12  # as many tokens' vectors fit on a page
 STORIES = {
     "tokenization": "Your text is cut into tokens, pieces from a fixed list, and each piece has a number."
     " From here on there are only numbers.",
-    "embeddings": "Each number picks one row of a big table. The row is the token's vector, learned in training: "
-    "tokens that are used alike have rows that look alike. With these vectors the residual stream begins, which every "
-    "later part reads and adds to.",
+    "embeddings": "Each number picks one row of a big table. The row is the token's vector, learned in training. "
+    "With these vectors the residual stream begins, which every later part reads and adds to.",
     "position": "A vector says which token it is, not where it stands. Attention, the next stage, compares vectors: "
     "one token's query with another's key. Before that, both are read as pairs of numbers, and each pair is turned "
-    "like the hand of a clock, further for later tokens. This is RoPE. So how well the two agree depends on how far "
-    "apart the tokens stand.",
+    "like the hand of a clock, further for later tokens. This is RoPE.",
     "attention": "Here tokens look at earlier tokens and take something from them. Every layer has several heads that "
     "look in different ways. The picture shows the one head, of all of them, in which your last token looks hardest "
     "at something other than itself and the first token.",
