@@ -958,18 +958,22 @@ def dart(attempt: Callable) -> Verdict:
 
     probs = np.array([0.2, 0.5, 0.3])
     cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
-    order = np.argsort(-probs)
+    cases.append((np.array([0.0, 0.4, 0.6]), 0.0))
     mistakes = [
         Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u"),
         Mistake(lambda q, u: formula(q, u) + 1, "one too high: the first token has the index 0"),
         Mistake(lambda q, u: formula(q, u) - 1, "one too low: the first token has the index 0"),
         Mistake(
-            lambda q, u: int(order[formula(q[order], u)]),
+            lambda q, u: int(np.argsort(-q)[formula(np.sort(q)[::-1], u)]),
             "lay the shares on the line in the order of the tokens, without sorting them",
         ),
         Mistake(
-            lambda q, u: formula(q[order], u),
+            lambda q, u: formula(np.sort(q)[::-1], u),
             "that is a place among the sorted shares, not the index of a token",
+        ),
+        Mistake(
+            lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
+            'a token whose share is 0 is never hit: where u lies on an edge, take the piece to its right (side="right")',
         ),
     ]
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

@@ -448,6 +448,7 @@ def test_dart():
     ("attempt", "hint"),
     [
         (lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right")) + 1, "one too high"),
+        (lambda q, u: int(np.searchsorted(np.cumsum(q), u)), "never hit"),
         (
             lambda q, u: int(np.argsort(-q)[np.searchsorted(np.cumsum(np.sort(q)[::-1]), u)]),
             "without sorting",

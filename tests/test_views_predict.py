@@ -212,7 +212,7 @@ def test_the_notebook_can_say_it_in_its_own_words():
 def test_an_error_in_the_answer_is_a_sentence(answer):
     question = Predict("Which?", ["a", "b"], answer=answer).card
     question.change(guess=0, committed=True)
-    assert question.told.startswith("The answer could not be computed")
+    assert question.told.startswith("There is no answer")
     assert question.answer is None
 
 

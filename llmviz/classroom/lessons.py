@@ -203,19 +203,19 @@ LESSONS = {
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
                 Question(
-                    "Ten sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
+                    "36 sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
                     "model writes first right?",
                     (
                         Option(
-                            "10: no chance, no mistakes", "No chance only means: each time the same mistake."
+                            "36: no chance, no mistakes", "No chance only means: each time the same mistake."
                         ),
-                        Option("8", "So many of ten capitals are right. Sums are another matter."),
-                        Option("5", "It is one."),
-                        Option("1", "1 + 1. With one space in front of each sum, it is all ten."),
+                        Option("31", "So it is with one space in front of each sum, but not without."),
+                        Option("18", "It is three."),
+                        Option("3", "With one space in front of each sum, it is 31. Of ten capitals it is 8."),
                     ),
                     3,
                     ("06_sampling", "Narrow, or right?"),
-                    "tests/test_lessons.py::test_one_sum_of_ten_is_right",
+                    "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
                 Question(
                     "Temperature 1. The model writes 20 tokens behind your text, twice, both times with seed 1. What "

@@ -136,7 +136,7 @@ def test_an_answer_that_fails_is_a_sentence(lab):
     question = lab.picture("predict", 2)
     question.get_by_role("spinbutton").fill("3")
     question.get_by_role("button", name="Commit").click()
-    expect(question.locator(".lv-told")).to_have_text("The answer could not be computed: division by zero")
+    expect(question.locator(".lv-told")).to_have_text("There is no answer: division by zero")
     assert lab.errors() == []
 
 

@@ -21,6 +21,7 @@ TWENTY = {
 }
 LIMIT = 300  # tokens of an answer
 LENGTH = 80  # tokens of what is written on
+SHORT = 40  # as many as the page writes
 SEEDS = (1, 2, 3)
 ALL = tuple(TWENTY)
 
@@ -74,6 +75,15 @@ def right_sums(model) -> Measured:
 def right_spaced_sums(model) -> Measured:
     """The control: the same sums with one space in front."""
     return right_first(model, "The same with a space in front of the sum", SPACED_SUMS)
+
+
+def right_prefixed_sums(model) -> Measured:
+    """The same with something else in front."""
+    values = {}
+    for before in ("So ", "Q: ", "\n"):
+        texts = {f"{before}{text}": right for text, right in SUMS.items()}
+        values[repr(before)] = float(sum(right_first(model, "", texts).values.values()))
+    return Measured("With anything in front, most of the sums are right", values, "of 36", lambda v: v > 18)
 
 
 def right_first(model, says: str, questions) -> Measured:
@@ -177,15 +187,10 @@ def repeats(model, temperature: float, names, seeds, says: str) -> Measured:
     values = {}
     for name in names:
         for seed in seeds:
-            steps = written(model, temperature, name, seed)
+            steps = written(model, temperature, name, seed)[:SHORT]
             text = [*model.tokenizer.encode(TWENTY[name]), *(step.token for step in steps)]
             values[f"{name}, seed {seed}"] = 100 * float(sampling.repeated(text)[-len(steps) :].mean())
-    return Measured(f"{says} ({LENGTH} tokens)", values, "% repetition", lambda v: v >= 25)
-
-
-def greedy_ends(model, names=ALL) -> Measured:
-    values = {name: float(len(written(model, 0, name))) for name in names}
-    return Measured("Or it comes to an end token before", values, "tokens", lambda v: v < LENGTH)
+    return Measured(f"{says} ({SHORT} tokens)", values, "% repetition", lambda v: v >= 25)
 
 
 def copies_make_sure(model, names=ALL) -> Measured:
@@ -327,6 +332,7 @@ CONCLUSIONS = (
     right_capitals,
     right_sums,
     right_spaced_sums,
+    right_prefixed_sums,
     narrow_takes_from_the_right,
     above_zero,
     kept_by_top_p,
@@ -339,7 +345,6 @@ CONCLUSIONS = (
     first_choices,
     greedy_repeats,
     drawn_repeats,
-    greedy_ends,
     copies_make_sure,
     twice_is_expected,
     answers_end,
@@ -365,13 +370,15 @@ def test_a_temperature_is_narrow_or_wide(model):
 
 def test_narrow_is_not_right(model):
     assert right_capitals(model).agree == 8
-    assert right_sums(model).agree == 1
-    assert right_spaced_sums(model).agree == 10
+    assert right_sums(model).agree == 3
+    assert right_spaced_sums(model).agree == 31
+    assert right_prefixed_sums(model).values == {"'So '": 32, "'Q: '": 34, "'\\n'": 24}
     takes = narrow_takes_from_the_right(model)
-    assert (takes.agree, len(takes.values)) == (13, 15)
+    assert (takes.agree, len(takes.values)) == (36, 39)
     assert {text for text, gain in takes.values.items() if gain > 1} == {
         "The capital of Australia is",
         "The capital of Peru is",
+        "1 + 4 = ",
     }
 
 
@@ -388,6 +395,7 @@ def test_filters(model):
     assert top_p.lowest == min_p.lowest == 1
     assert top_p.highest > 1_000
     assert min_p.highest > 60
+    assert (top_p.values["the same word"], min_p.values["the same word"]) == (1_110, 6)
     assert top_k.lowest < 0.1
     assert top_k.highest > 48
 
@@ -407,15 +415,14 @@ def test_first_choices_at_temperature_one(model):
 
 @pytest.mark.long
 def test_greedy_runs_in_circles_and_grows_surer(model):
-    """Five texts, the extremes among them, and one that ends."""
+    """Five texts, the extremes among them."""
     names = ("a story", "a question", "a long story", "a list", "a chat")
     greedy, drawn = greedy_repeats(model, names), drawn_repeats(model, ("a list",), (2, 3))
     assert greedy.agree == 3
-    assert 88 < greedy.highest < 89.5
+    assert 77 < greedy.highest < 78.5
     assert drawn.agree == 1
-    assert 52 < drawn.highest < 54
-    assert drawn.lowest < 15
-    assert greedy_ends(model, names).agree == 2
+    assert 44 < drawn.highest < 46
+    assert drawn.lowest < 22.5
     copies = copies_make_sure(model, names)
     assert copies.agree == len(copies.values) == 4
     assert copies.lowest > 40
@@ -429,10 +436,10 @@ def test_a_text_is_expected_behind_itself(model):
 @pytest.mark.slow
 def test_a_chat_ends_by_a_token_and_a_program(model):
     """The short answers only."""
-    few = (*QUESTIONS[:4], QUESTIONS[-1])
+    few = (*QUESTIONS[:4], "Say hello.", QUESTIONS[-1])
     ends = answers_end(model, few)
-    assert ends.agree == 5
+    assert ends.agree == 6
     assert ends.lowest == 8
-    assert no_end_on_the_way(model, few).agree == 5
+    assert no_end_on_the_way(model, few).agree == 6
     assert bare_questions_end_at_once(model).agree == 8
-    assert past_the_end(model, few).agree == 5
+    assert {*past_the_end(model, few).values.values()} == {1, 7}  # 7: behind an empty message of the system

@@ -195,7 +195,7 @@ class Question(Picture):
         try:
             return self._compared(guess, answer() if callable(answer) else answer)
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            told = f"The answer could not be computed: {error}"
+            told = f"There is no answer: {error}"
             return {"answer": None, "answer_text": "", "told": told, "explained": ""}
 
     def _compared(self, guess: float | str | None, answer: Value | None) -> dict:

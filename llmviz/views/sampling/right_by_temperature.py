@@ -23,10 +23,7 @@ CAPITALS = {
     "The capital of Poland is": " Warsaw",
     "The capital of Greece is": " Athens",
 }
-SUMS = {
-    f"{a} + {b} = ": str(a + b)
-    for a, b in ((1, 1), (2, 2), (3, 2), (4, 3), (5, 4), (2, 6), (1, 7), (3, 6), (4, 4), (2, 1))
-}
+SUMS = {f"{a} + {b} = ": str(a + b) for a in range(1, 9) for b in range(1, 10 - a)}  # one digit each
 SPACED_SUMS = {f" {text}": right for text, right in SUMS.items()}
 
 

@@ -119,6 +119,8 @@ class SamplerChain(Explorer):
         plain = Sampler().probs(logits)
         after = {name: step for (name, _), step in zip(steps, sampling.chain(logits, steps))}
         order = top(plain, N_SHAPE)
+        if steps != [*PRESETS.get(self.presets.value, steps)]:
+            self.presets.value = "choose …"
         left, shapes, now = {}, [], plain
         for name in self.cards.order:
             before, now = now, after[name].probs if name in after else now
