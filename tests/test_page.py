@@ -168,6 +168,7 @@ def test_a_button_is_pressed_again_and_again_and_back(told):
 def test_what_never_ends_and_what_fails_is_left_out(told):
     space = told.space("wrong")
     assert space["reach"] == {"": 0}
+    assert space["alone"]  # what was not seen to come back may be a way of no return
     assert space["press"] == {}
     assert any("ZeroDivisionError" in error for error in space["failed"].values())
 

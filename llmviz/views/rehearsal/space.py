@@ -23,6 +23,8 @@ MOST_BYTES = 2_500_000  # of one space, before they are packed
 MOST_PRESSES = 40  # of one button, one after the other
 HASTE = 1  # seconds of computing that one state may take where no time is left
 AGAIN = "each value has to be tried from the start"
+BACK = "it came back to the start"
+TOO_LONG = "nobody knows whether it comes back"
 
 
 class Elsewhere(Exception):
@@ -175,18 +177,17 @@ class Space:
             self._each(group[0], until)
             return
         found = in_a_child(lambda send: self._sweep(send, group, values, seconds), seconds + self._patience)
-        if found and found[-1][1] == AGAIN:
+        ended = found.pop()[1] if found and isinstance(found[-1][1], str) else TOO_LONG
+        if ended == AGAIN or (ended == TOO_LONG and single and self.controls[group[0]].kind != "probe"):
             if single:
-                if len(found) > 1:
-                    moved, state = found[0]  # a move from the start
+                for moved, state in found[:1]:  # a move from the start
                     self._add(state, moved)
                 self._each(group[0], until)
             return
         for moved, state in found:
-            if isinstance(state, str):
-                self.failed[str([self.controls[c].trait for c in group])] = state
-            else:
-                self._add(state, moved)
+            self._add(state, moved)
+        if ended not in (BACK, TOO_LONG):
+            self.failed[str([self.controls[c].trait for c in group])] = ended
 
     def _sweep(self, send: Callable, group: tuple[int, ...], values: list[list[int]], seconds: float) -> None:
         """In a child: move the controls through their values, one to the next, as a reader does."""
@@ -220,6 +221,7 @@ class Space:
                 move(0, {})
                 if self.start.difference()[0]:
                     raise Elsewhere
+                send(({}, BACK))
             except (Elsewhere, Refused):
                 send(({}, AGAIN))
             except Exception as error:
