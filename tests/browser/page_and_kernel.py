@@ -96,6 +96,7 @@ window.go = async (moves) => {
     }
 };
 """
+PATH_NOW = """async (id) => Object.entries(await walk()).find(([, model]) => model.model_id === id)[0]"""
 # Every picture that can be seen has been drawn as one of these.
 DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-label]")]
     .filter((one) => one.checkVisibility() && one.ariaLabel)
@@ -226,7 +227,7 @@ def show_all(one) -> None:
     settle(one)
 
 
-def presses_of(told: dict, paths: dict[str, str], turn: int, most: int = 4) -> list[list]:
+def presses_of(told: dict, turn: int, most: int = 4) -> list[str]:
     """One way through each space that has so many buttons: that button again and again, then another one."""
     ways = []
     for space in told["spaces"]:
@@ -239,7 +240,7 @@ def presses_of(told: dict, paths: dict[str, str], turn: int, most: int = 4) -> l
             way.append(key)
             at = after[at][key]
         others = [one for one in after.get(at, {}) if one != key]
-        ways += [[paths[key], "click", None] for key in [*way, *others[turn : turn + 1]]]
+        ways += [*way, *others[turn : turn + 1]]
     return ways
 
 
@@ -289,8 +290,9 @@ def compare_buttons(one, built: page.Rehearsed, notebook: Path) -> int:
     """The same for buttons, which lead nowhere back: each begins in a kernel of its own; returns how many presses."""
     n = 0
     for turn in range(max(len(space["press"].get("0", {})) for space in built.told["spaces"])):
-        with both(one, built, notebook) as (paths, go):
-            for press in presses_of(built.told, paths, turn):
-                go([press])
+        with both(one, built, notebook) as (_, go):
+            for button in presses_of(built.told, turn):
+                path = one.evaluate(PATH_NOW, button)  # a row that was taken away has moved those behind it
+                go([[path, "click", None]])
                 n += 1
     return n
