@@ -973,7 +973,7 @@ def dart(attempt: Callable) -> Verdict:
         ),
         Mistake(
             lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
-            'a token whose share is 0 is never hit: where u lies on an edge, take the piece to its right (side="right")',
+            'a token whose share is 0 is never hit: on an edge, take the piece to its right (side="right")',
         ),
     ]
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

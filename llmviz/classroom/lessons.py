@@ -211,7 +211,9 @@ LESSONS = {
                         ),
                         Option("31", "So it is with one space in front of each sum, but not without."),
                         Option("18", "It is three."),
-                        Option("3", "With one space in front of each sum, it is 31. Of ten capitals it is 8."),
+                        Option(
+                            "3", "With one space in front of each sum, it is 31. Of ten capitals it is 8."
+                        ),
                     ),
                     3,
                     ("06_sampling", "Narrow, or right?"),
