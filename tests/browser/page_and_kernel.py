@@ -236,8 +236,10 @@ def presses_of(told: dict, turn: int, most: int = 4) -> list[str]:
         if turn >= len(buttons):
             continue
         key = buttons[turn]
-        while len(way) < most and after.get(at, {}).get(key, at) != at:
+        while len(way) < most and key in after.get(at, {}):
             way.append(key)
+            if after[at][key] == at:  # nothing more comes of it
+                break
             at = after[at][key]
         others = [one for one in after.get(at, {}) if one != key]
         ways += [*way, *others[turn : turn + 1]]
