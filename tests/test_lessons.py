@@ -551,7 +551,7 @@ def test_the_guide_names_controls_and_texts_that_exist():
     for control in (
         "the one that looks hardest",
         *("Show me", "Commit", "pick one", "write 30 more", "step", "back", "T → 0", "T = 10", "swapped"),
-        *("Heads off", "Guess again", "ask about twelve other words", "Example in front", "RoPE", "FFN"),
+        *("Heads off", "Guess again", "ask about twenty words", "Example in front", "RoPE", "FFN"),
     ):
         assert f"*{control}*" in GUIDE
         assert re.search(rf"[\"“]{control}[\"”]", views + scripts), control
@@ -623,8 +623,8 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     for example in (*EXAMPLES, None):
         counting.example.value = example
         strawberry[example] = counting.map.cell_text[0][0]
-    assert strawberry == {"potato": "3 ✓", "lemon": "2 ✗", "tatter": "2 ✗", None: "1 ✗"}
-    says("It says 3 to all 13. And with another *Example in front* it says 2 of strawberry, with none 1 |")
+    assert strawberry == {"potato": "3 ✓", "lemon": "2 ✗", "tatter": "2 ✗", "coffee": "3 ✓", None: "1 ✗"}
+    says("It says 3 to 18 of 20. With *lemon* as *Example in front* it says 2 of strawberry, with none 1 |")
 
     # lesson 2 (the swaps: test_of_two_heads_that_look_as_hard_one_matters)
     run = model.trace(f"{PLURAL} were sleeping")

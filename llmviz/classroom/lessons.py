@@ -105,8 +105,8 @@ LESSONS = {
                         Option("Right for about half of them", "It says the same number for nearly all."),
                         Option(
                             "It says one and the same number for nearly all words",
-                            "For 16 of 20 words or more. So its wrong counts tell nothing about letters. (This model; "
-                            "larger ones count better.)",
+                            "For all 20 with one example in front; for most of them with each of 22 others. "
+                            "So its wrong counts tell nothing about letters. (This model; larger ones count better.)",
                         ),
                         Option(
                             "It says no number at all", "It does say one, but the same for nearly all words."

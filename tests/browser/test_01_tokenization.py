@@ -217,12 +217,12 @@ def test_a_word_is_asked_about_and_others_beside_it(lab):
     expect(picture).to_contain_text("summer")
     told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
     expect(told).to_contain_text("the letter m in summer?” Right is 2")
-    press = lab.page.get_by_role("button", name="ask about twelve other words").first
+    press = lab.page.get_by_role("button", name="ask about twenty words").first
     press.click()
-    expect(told).to_contain_text("all 13 words", timeout=60_000)
+    expect(told).to_contain_text("all 20 words", timeout=60_000)
     expect(press).to_be_visible()
     box(lab, "Example in front", nth=1).select_option("none")
-    expect(told).not_to_contain_text("all 13 words")
+    expect(told).not_to_contain_text("all 20 words")
     last = box(lab, "A word (Enter)", nth=2)  # first and last letters, under a card of their own
     beside(lab, last, "heat_map").locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
     lab.page.keyboard.press("ArrowDown")

@@ -16,11 +16,8 @@ from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
 LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
-WORDS = (
-    "strawberry", "banana", "apple", "letter", "elephant", "summer", "coffee", "window", "bottle", "rabbit",
-    "pepper", "cat", "butterfly", "kitchen", "mirror", "garden", "house", "coconut", "cookie", "mississippi",
-)  # fmt: skip
-EXAMPLES = (*letters.EXAMPLES, None)  # answered before each question: 2, 1 and 3, or nothing
+WORDS = letters.WORDS
+EXAMPLES = (*letters.EXAMPLES, None)  # answered before each question: 2, 1, 3 and 2, or nothing
 KINDS = dict(zip(("count", "spelled out", "in a list", "first", "last"), range(5)))
 
 
@@ -44,6 +41,16 @@ def spaces_alone(model) -> Measured:
 
     values = {name: alone(text) for name, text in TEXTS.items()}
     return Measured("In front of a digit, a space stands alone", values, "tokens", lambda v: v > 0)
+
+
+def spaces_alone_in_other_scripts(model) -> Measured:
+    """The control: spaces that are a token of their own in the languages of the page, without digits."""
+    space = model.tokenizer.ranks[b" "]
+    values = {
+        name: float(sum(model.tokenizer.encode(text).count(space) for text in sentences))
+        for name, sentences in ARTICLES.items()
+    }
+    return Measured("In some scripts a space may stand alone", values, "spaces", lambda v: v > 0)
 
 
 def words_in_one_piece(model) -> Measured:
@@ -86,12 +93,26 @@ def tokens_are_in_between(model) -> Measured:
     )
 
 
-def capitals_cost_more(model) -> Measured:
-    values = {
+@functools.cache
+def in_capitals(model) -> dict[str, float]:
+    """By how many tokens each word of the English and French texts grows when it is written in capitals."""
+    found = dict.fromkeys(
+        word.lower() for text in LATIN.values() for word in plain_words(text) if word.isalpha()
+    )
+    return {
         word: float(len(model.tokenizer.encode(" " + word.upper())) - len(model.tokenizer.encode(" " + word)))
-        for word in WORDS
+        for word in found
     }
-    return Measured("Capitals cost more tokens", values, "tokens more", lambda v: v > 0)
+
+
+def capitals_cost_more(model) -> Measured:
+    values = {word: more for word, more in in_capitals(model).items() if len(word) > 3}
+    return Measured("Capitals cost words of 4 letters and more", values, "tokens more", lambda v: v > 0)
+
+
+def but_not_short_words(model) -> Measured:
+    values = {word: more for word, more in in_capitals(model).items() if len(word) <= 3}
+    return Measured("Capitals cost words of 1 to 3 letters", values, "tokens more", lambda v: v > 0)
 
 
 def languages_pay_more(model) -> Measured:
@@ -132,9 +153,13 @@ def surcharge(tokenizer, language: str) -> np.ndarray:
     return np.array([len(tokenizer.encode(here)) / len(tokenizer.encode(english)) for here, english in pairs])
 
 
+COUNTS = ("count", "spelled out", "in a list")
+
+
 @functools.cache
 def answered(model, kind: str, example: str | None = EXAMPLES[0], words: tuple[str, ...] = WORDS) -> list:
-    return [letters.answer(model, word, KINDS[kind], example=example) for word in words]
+    """The answers about the words but the example."""
+    return [letters.answer(model, word, KINDS[kind], example=example) for word in words if word != example]
 
 
 def the_same_number_for_all(model, examples=EXAMPLES, words=WORDS) -> Measured:
@@ -142,16 +167,31 @@ def the_same_number_for_all(model, examples=EXAMPLES, words=WORDS) -> Measured:
 
     def commonest(kind: str, example: str) -> float:
         answers = [letters.said(*one) for one in answered(model, kind, example, words)]
-        return 100 * max(map(answers.count, answers)) / len(answers)
+        return float(max(map(answers.count, answers)))
 
     values = {
-        f"{kind}, after “{example}”": commonest(kind, example)
-        for kind in ("count", "spelled out", "in a list")
-        for example in examples
+        f"{kind}, after “{example}”": commonest(kind, example) for kind in COUNTS for example in examples
     }
-    return Measured(
-        "Whatever is counted, it says the same number", values, "% of the words", lambda v: v >= 80
-    )
+    return Measured("Whatever is counted, it says the same number", values, "words", lambda v: v >= 16)
+
+
+def after_any_example(model) -> Measured:
+    """The same after each of the words: of the nineteen others."""
+    return the_same_number_for_all(model, WORDS)
+
+
+def no_better_than_always_the_same(model, examples=WORDS, words=WORDS) -> Measured:
+    """How many more are counted right than by always saying the number that is right most often."""
+
+    def more(kind: str, example: str) -> float:
+        found = answered(model, kind, example, words)
+        truths = [one[0].right for one in found]
+        return float(
+            sum(letters.said(*one) == one[0].right for one in found) - max(map(truths.count, truths))
+        )
+
+    values = {f"{kind}, after “{example}”": more(kind, example) for kind in COUNTS for example in examples}
+    return Measured("No better than always the same number", values, "more words right", lambda v: v <= 0)
 
 
 def no_more_for_more(
@@ -173,29 +213,34 @@ def no_more_for_more(
 
 def first_letters(model, examples=EXAMPLES, words=WORDS) -> Measured:
     values = {str(example): right(answered(model, "first", example, words)) for example in examples}
-    return Measured("It names the first letter of most words", values, "% of the words", lambda v: v >= 70)
+    return Measured("It names the first letter of most words", values, "words", lambda v: v >= 10)
+
+
+def first_letters_after_any_example(model) -> Measured:
+    """After each of the words: of the nineteen others."""
+    return first_letters(model, WORDS)
 
 
 def last_letters(model, examples=EXAMPLES, words=WORDS) -> Measured:
     values = {str(example): right(answered(model, "last", example, words)) for example in examples}
-    return Measured("It hardly ever names the last one", values, "% of the words", lambda v: v <= 40)
+    return Measured("It hardly ever names the last one", values, "words", lambda v: v <= 8)
 
 
 def commonest_letters(_model=None, words=WORDS) -> Measured:
     """The baseline: how many are right by always saying the same."""
     truths = {"first": [word[0] for word in words], "last": [word[-1] for word in words]}
-    values = {name: 100 * max(map(found.count, found)) / len(words) for name, found in truths.items()}
-    return Measured("Always the commonest letter", values, "% of the words", lambda v: v <= 40)
+    values = {name: float(max(map(found.count, found))) for name, found in truths.items()}
+    return Measured("Always the commonest letter", values, "words", lambda v: v <= 8)
 
 
 def right(found: list) -> float:
-    return 100 * float(np.mean([letters.said(*one) == one[0].right.strip() for one in found]))
+    return float(sum(letters.said(*one) == one[0].right.strip() for one in found))
 
 
-def rows_hold_letters(model, *, read: bool = True, seeds=range(3)) -> Measured:
+def rows_hold_letters(model, *, read: bool = True, alike: int = 2, seeds=range(7)) -> Measured:
     """A linear reading of a word's row of the table, tried on words it has not learned from.
 
-    Words with the same first three letters (for the last letter: last three) are all learned from or all held out.
+    Words whose first letters are `alike`, so many of them, are all learned from or all held out.
     read: False for the baseline, always the letter that is commonest among those learned from.
     """
     found = {
@@ -208,7 +253,7 @@ def rows_hold_letters(model, *, read: bool = True, seeds=range(3)) -> Measured:
 
     def accuracy(place: int, seed: int) -> float:
         letter = np.array([ord(word[place]) - ord("a") for word in found])
-        kin = np.array([word[-3:] if place == -1 else word[:3] for word in found])
+        kin = np.array([word[:alike] for word in found])
         kins = np.unique(kin)
         learn = np.isin(kin, kins[np.random.default_rng(seed).random(len(kins)) < 0.8])
         if not read:
@@ -219,7 +264,7 @@ def rows_hold_letters(model, *, read: bool = True, seeds=range(3)) -> Measured:
 
     values = {
         f"{name} letter, split {seed}": accuracy(place, seed)
-        for name, place in (("first", 0), ("second", 1), ("third", 2), ("last", -1))
+        for name, place in (("first", 0), ("second", 1))
         for seed in seeds
     }
     which = "A row holds letters of its word" if read else "Always the commonest letter"
@@ -230,23 +275,34 @@ def rows_not_read(model) -> Measured:
     return rows_hold_letters(model, read=False)
 
 
+def rows_of_kin_too(model) -> Measured:
+    """The control: where only words with the same three letters stay together, kin is on both sides (un-, re-)."""
+    return rows_hold_letters(model, alike=3)
+
+
 CONCLUSIONS = (
     spaces_stand_in_front,
     spaces_alone,
+    spaces_alone_in_other_scripts,
     words_in_one_piece,
     shuffled_words_fall_apart,
     tokens_are_in_between,
     capitals_cost_more,
+    but_not_short_words,
     languages_pay_more,
     a_larger_vocabulary_evens_out,
     still_not_even,
     the_same_number_for_all,
+    after_any_example,
+    no_better_than_always_the_same,
     no_more_for_more,
     first_letters,
+    first_letters_after_any_example,
     last_letters,
     commonest_letters,
     rows_hold_letters,
     rows_not_read,
+    rows_of_kin_too,
 )
 
 
@@ -258,6 +314,8 @@ def test_a_space_belongs_to_the_word_behind_it(model):
     before_digits = {name: len(re.findall(r" (?=\d)", text)) for name, text in TEXTS.items()}
     assert spaces_alone(model).values == before_digits
     assert sum(before_digits.values()) == 7
+    assert not re.search(r"\d", str(ARTICLES))
+    assert "Russian" in [name for name, alone in spaces_alone_in_other_scripts(model).values.items() if alone]
 
 
 def test_most_words_are_one_token_and_not_only_because_they_are_short(model):
@@ -274,9 +332,20 @@ def test_tokens_lie_between_characters_and_words(model):
     assert model.config.n_vocab == 49_152
 
 
-def test_capitals_cost_more_in_nineteen_of_twenty_words(model):
-    assert len(WORDS) == 20
-    assert capitals_cost_more(model).agree == 19
+def test_capitals_cost_most_words_more_and_not_most_short_ones(model):
+    assert len(LATIN) == 12
+    longer, short = capitals_cost_more(model), but_not_short_words(model)
+    assert (longer.agree, len(longer.values)) == (148, 163)
+    assert (short.agree, len(short.values)) == (19, 56)
+
+
+def test_of_learned_tokens_the_lower_id_was_learned_first(model):
+    """Special tokens and single bytes, which nobody learned, stand in front."""
+    tokenizer = model.tokenizer
+    assert [name for name in tokenizer.special_tokens if "im_" in name] == ["<|im_start|>", "<|im_end|>"]
+    bytes_ = [number for piece, number in tokenizer.ranks.items() if len(piece) == 1]
+    learned = sorted(number for piece, number in tokenizer.ranks.items() if len(piece) > 1)
+    assert max(tokenizer.special_tokens.values()) < min(bytes_) < max(bytes_) < learned[0]
 
 
 def test_other_languages_pay_more_and_less_more_with_a_larger_vocabulary(model):
@@ -289,41 +358,55 @@ def test_other_languages_pay_more_and_less_more_with_a_larger_vocabulary(model):
 
 
 def test_it_counts_nothing(model):
-    """One example and ten words; the whole table tries three and twenty (`python -m tests.claims 01`)."""
-    assert the_same_number_for_all(model, EXAMPLES[:1], WORDS[:10]).lowest >= 80
+    """One example and ten words; the whole table tries twenty and twenty (`python -m tests.claims 01`)."""
+    assert the_same_number_for_all(model, EXAMPLES[:1], WORDS[:10]).lowest >= 9
 
 
 @pytest.mark.long
 def test_it_counts_nothing_whatever_the_example(model):
-    assert the_same_number_for_all(model).lowest >= 80
+    after_potato = the_same_number_for_all(model, EXAMPLES[:1])
+    assert after_potato.lowest == 18
+    assert after_potato.values["spelled out, after “potato”"] == 20
+    assert the_same_number_for_all(model).lowest >= 16
+    same = after_any_example(model)
+    assert len(same.values) == 60
+    assert same.agree == 49  # 16 words or more
+    assert (same.lowest, same.highest) == (10, 19)
+    assert no_better_than_always_the_same(model).highest <= 0
     more = no_more_for_more(model)
     assert -0.5 < more.lowest < more.highest < 0.5
 
 
 def test_it_knows_first_letters_and_no_last_one(model):
-    assert 80 <= first_letters(model, EXAMPLES[:1]).lowest <= 85
-    assert 20 <= last_letters(model, EXAMPLES[:1]).highest <= 30
-    assert commonest_letters().values == {"first": 20, "last": 25}
+    assert first_letters(model, EXAMPLES[:1]).lowest == 16
+    assert 4 <= last_letters(model, EXAMPLES[:1]).highest <= 6
+    assert commonest_letters().values == {"first": 4, "last": 5}
 
 
 def test_with_no_example_it_says_a(model):
-    assert first_letters(model, [None]).lowest == 10
+    assert first_letters(model, [None]).lowest == 2
     assert [letters.said(*one) for one in answered(model, "first", None)].count("a") == 17
 
 
 @pytest.mark.slow
-def test_it_knows_first_letters_whichever_the_example(model):
-    first, last = first_letters(model, EXAMPLES[:3]), last_letters(model, EXAMPLES[:3])
-    assert 80 <= first.lowest <= first.highest <= 85
-    assert 20 <= last.lowest <= last.highest <= 30
+def test_it_knows_first_letters_less_well_after_some_examples(model):
+    """The extremes of the twenty; “coffee” is among the examples of the page."""
+    assert first_letters(model, ["coffee", "rabbit"]).values == {"coffee": 9, "rabbit": 16}
+
+
+@pytest.mark.long
+def test_it_knows_first_letters_after_any_example(model):
+    after = first_letters_after_any_example(model)
+    assert (after.lowest, after.highest) == (9, 16)
 
 
 @pytest.mark.slow
-def test_a_row_holds_letters_of_its_word(model):
-    for measured, worded in (
-        (rows_hold_letters(model), ((77, 86), (34, 38), (13, 15), (43, 54))),
-        (rows_not_read(model), ((4, 9), (10, 22), (5, 7), (23, 33))),
-    ):
-        for name, bounds in zip(("first", "second", "third", "last"), worded):
-            found = [value for key, value in measured.values.items() if key.startswith(name)]
-            assert (round(min(found)), round(max(found))) == bounds
+def test_a_row_holds_the_first_letter_of_its_word(model):
+    def ends(measured: Measured, name: str) -> tuple[int, int]:
+        found = [value for key, value in measured.values.items() if key.startswith(name)]
+        assert len(found) == 7
+        return round(min(found)), round(max(found))
+
+    read, baseline = rows_hold_letters(model), rows_not_read(model)
+    assert (ends(read, "first"), ends(baseline, "first")) == ((56, 74), (0, 12))
+    assert (ends(read, "second"), ends(baseline, "second")) == ((7, 20), (1, 22))

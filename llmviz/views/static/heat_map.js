@@ -133,7 +133,7 @@ export function render({ model, el }) {
     else hgt = Math.min(hgt, Math.max(w, 28));
     if (w >= 4) [w, hgt] = [Math.floor(w), Math.floor(hgt)];
     rowSize = hgt >= 23 ? 18 : small;
-    const colSize = w >= 29 ? 18 : small;
+    const colSize = w >= 30 ? 18 : small; // narrower, leaning labels of 18 px would be thinned
     const left = leftOf();
     const flatSize = Math.max(wide(colNames, colSize), 8);
     const numeric = colNames.every((name) => name.length <= 4);

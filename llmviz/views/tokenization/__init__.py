@@ -6,7 +6,14 @@ from llmviz.views.tokenization.letters import LettersExplorer
 from llmviz.views.tokenization.merges import MergeExplorer, first_glued
 from llmviz.views.tokenization.taken_apart import ByteExplorer
 from llmviz.views.tokenization.text_tokens import TextTokens, TokensPrompt
-from llmviz.views.tokenization.token_counts import TokenCounts, capitals, missing_words, spellings, three_cuts
+from llmviz.views.tokenization.token_counts import (
+    TokenCounts,
+    capitals,
+    capitals_question,
+    missing_words,
+    spellings,
+    three_cuts,
+)
 from llmviz.views.tokenization.training import TrainingExplorer
 from llmviz.views.tokenization.typed_text import longest_word, shown
 from llmviz.views.tokenization.vocabularies import VocabularyExplorer
@@ -23,6 +30,7 @@ __all__ = [
     "TrainingExplorer",
     "VocabularyExplorer",
     "capitals",
+    "capitals_question",
     "first_glued",
     "longest_word",
     "missing_words",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +21,12 @@ from llmviz.views.kit.token_strip import TokenStrip
 
 DIGITS = tuple("123456789")
 LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
-EXAMPLES = ("potato", "lemon", "tatter")  # one stands before a question, answered, so that the form is clear
+# one stands before a question, answered, so that the form is clear
+EXAMPLES = ("potato", "lemon", "tatter", "coffee")
 LIST_LENGTH = 9
-OTHERS = (
-    "banana", "apple", "letter", "elephant", "coffee", "window",
-    "rabbit", "cat", "butterfly", "kitchen", "mirror", "coconut",
+WORDS = (
+    "strawberry", "banana", "apple", "letter", "elephant", "summer", "coffee", "window", "bottle", "rabbit",
+    "pepper", "cat", "butterfly", "kitchen", "mirror", "garden", "house", "coconut", "cookie", "mississippi",
 )  # fmt: skip
 NAMES = ("a letter in it", "… spelled out", "words in a list", "first letter", "last letter")
 
@@ -82,16 +84,17 @@ def answer(
 
 
 class LettersExplorer(Experiment):
-    """A box for a word, questions about it, and what the model answers; a button asks about twelve more words.
+    """A box for a word, questions about it, and what the model answers; a button asks about all of `WORDS`.
 
-    kinds: which of the questions, by their place in `NAMES`; one alone has no map and no twelve others. The example
-    in front of them can be changed, or left out.
+    kinds: which of the questions, by their place in `NAMES`; one alone has no map and no other words. The example
+    in front of them can be changed (where it is one of the words, that is not asked about), or left out.
     """
 
     def __init__(self, model: Model, word: str, kinds: Sequence[int] = range(len(NAMES))):
-        super().__init__("ask about twelve other words")
+        super().__init__("ask about twenty words")
         self._model, self._kinds = model, list(kinds)
-        self._asked: dict[str, list[tuple[Question, np.ndarray]]] = {}  # what was found, by word
+        self._asked: dict[str, list[tuple[Question, np.ndarray]]] = {}  # what is shown, by word
+        self._answers = functools.cache(self._answer_all)
         self.box = ipywidgets.Text(word, continuous_update=False, description="A word (Enter)")
         self.box.style.description_width = "initial"
         self.example = ipywidgets.Dropdown(
@@ -133,7 +136,7 @@ class LettersExplorer(Experiment):
         """The same word after another example; the others have to be asked again."""
         self.stop()
         word, (which, _) = next(iter(self._asked)), self.map.selected or (0, 0)
-        self._asked = {word: self._answers(word)}
+        self._asked = {word: self._answers(word, self.example.value)}
         self._show([which, 0])
 
     @one_at_a_time
@@ -145,19 +148,26 @@ class LettersExplorer(Experiment):
             )
             return
         self.message.value = ""
-        others = {other: found for other, found in self._asked.items() if other in OTHERS}
-        self._asked = {word: self._answers(word)} | {k: v for k, v in others.items() if k != word}
+        before = self._asked if len(self._asked) > 1 else {}  # else nobody has asked about others
+        others = {other: found for other, found in before.items() if other in WORDS and other != word}
+        self._asked = {word: self._answers(word, self.example.value)} | others
         self._show([0, 0])
 
-    def _answers(self, word: str) -> list[tuple[Question, np.ndarray]]:
-        return [answer(self._model, word, kind, example=self.example.value) for kind in self._kinds]
+    def _answer_all(self, word: str, example: str | None) -> list[tuple[Question, np.ndarray]]:
+        return [answer(self._model, word, kind, example=example) for kind in self._kinds]
+
+    def before_a_page(self) -> None:
+        """Ask what the button asks, so that a page has it in time."""
+        if len(self._kinds) > 1:
+            for word in WORDS:
+                self._answers(word, self.example.value)
 
     def _ask_others(self) -> Steps:
-        for i, word in enumerate(OTHERS):
-            if word not in self._asked:
-                self._asked[word] = self._answers(word)
+        for i, word in enumerate(WORDS):
+            if word not in self._asked and word != self.example.value:
+                self._asked[word] = self._answers(word, self.example.value)
                 self._show(self.map.selected)
-            yield (i + 1) / len(OTHERS)
+            yield (i + 1) / len(WORDS)
 
     def _show(self, selected: list[int] | None) -> None:
         columns = list(self._asked.values())
@@ -180,15 +190,15 @@ class LettersExplorer(Experiment):
         which, at = self.map.selected or (0, 0)
         word = list(self._asked)[at]
         question, probs = self._asked[word][which]
+        example = self.example.value
         shown, p = said(question, probs), _of(question, probs, question.right)
-        of_this_kind = [column[which] for column in self._asked.values()]
+        of_this_kind = [column[which] for other, column in self._asked.items() if other != example]
         self.told.say(
             f"“{question.asked}” Right is {question.right.strip()}, which gets {percent(p)}; "
             f"the model's first choice is {shown}, with {percent(float(probs.max()))}.",
             _summary(of_this_kind) if len(of_this_kind) > 1 else "",
         )
         tokens = self._model.tokenizer.encode(question.text)
-        example = self.example.value
         before = (
             f"Before it stands the same about “{example}”, answered."
             if example

@@ -157,9 +157,10 @@ def first_glued(trace: TokenizedText | Trace) -> tuple[list[str], str]:
     All pairs, of which a guess may be any; of a long word those around the right one.
     """
     steps = trace.model.tokenizer.merges(longest_word(trace))
-    if len(steps) == 1:
-        return ["none"], "none"
     pairs = list(dict.fromkeys(map(_plus, pairwise(steps[0].parts))))
+    if len(steps) == 1:
+        none = "none" if pairs else "none: it is a single byte"
+        return [*pairs[: N_PAIRS - 1], none], none
     first = _plus(steps[1].pair)
     begin = min(max(pairs.index(first) - N_PAIRS // 2, 0), max(len(pairs) - N_PAIRS, 0))
     return pairs[begin : begin + N_PAIRS], first

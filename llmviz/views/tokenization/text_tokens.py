@@ -30,9 +30,11 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
             token,
         )
     written = next(key for key, number in tokenizer.ranks.items() if number == token)
+    one_byte = "of single bytes, which stood there before training"
+    learned = "that training learned; of the learned ones, a smaller id was learned earlier"
     return Explanation(
         f"The id of {isolated(piece)}",
-        "id = the token's place in the list that training learned; a smaller id was learned earlier",
+        f"id = the token's place in the list {learned if len(written) > 1 else one_byte}",
         [
             Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"),
             Operand("piece", written),

@@ -11,7 +11,7 @@ from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.tokenization.typed_text import TokenizedText, longest_word, many, shown, text_of
+from llmviz.views.tokenization.typed_text import TokenizedText, many, rough_words, shown, text_of
 
 
 class TokenCounts(Picture):
@@ -49,9 +49,9 @@ class TokenCounts(Picture):
 
 
 def plain_words(text: str) -> list[str]:
-    """What stands between white space, without the punctuation around it."""
+    """What stands between white space, without the punctuation around it; what has no letter or figure is no word."""
     words = (word.strip(string.punctuation + "“”‘’„«»…–—¿¡。，、！？") for word in text.split())
-    return [word for word in words if word]
+    return [word for word in words if any(map(str.isalnum, word))]
 
 
 def in_list(word: str, tokenizer: Tokenizer) -> bool:
@@ -82,13 +82,25 @@ def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
 
 
 def capitals(trace: TokenizedText | Trace) -> str:
-    """The longest word of a text, in capitals, with a space in front."""
-    return " " + longest_word(trace).strip().upper()
+    """The longest word of a text that can be written in capitals, so written, with a space in front.
+
+    Where no word can be, as in many scripts, the longest word.
+    """
+    words = [word.strip() for word in rough_words(text_of(trace))]
+    return " " + max([word.upper() for word in words if word.upper().isupper()] or words, key=len)
+
+
+def capitals_question(trace: TokenizedText | Trace) -> str:
+    """How many tokens `capitals` is."""
+    word = capitals(trace)
+    if word.isupper():
+        return f"How many tokens is “{shown(word)}”, your longest word in capitals?"
+    return f"Your text has no letters that can be capitals. How many tokens is “{shown(word)}”, its longest word?"
 
 
 def spellings(trace: TokenizedText | Trace) -> TokenCounts:
-    """The longest word of a text with and without a space, a capital, capitals only: how many tokens, and which."""
-    tokenizer, word = trace.model.tokenizer, longest_word(trace).strip().lower()
+    """The word of `capitals` with and without a space, a capital, capitals only: how many tokens, and which."""
+    tokenizer, word = trace.model.tokenizer, capitals(trace).strip().lower()
     forms = (word, word.capitalize(), word.upper())
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}
     notes = []
