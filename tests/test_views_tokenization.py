@@ -342,13 +342,13 @@ def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model, tokenize
 def test_another_word_is_asked_about_and_nonsense_is_refused(explorers):
     explorer = explorers["letters"]
     explorer.box.value = "Window"
-    assert explorer.map.col_labels == ["window"]
+    assert explorer.map.row_labels == ["window"]
     assert explorer.first_choice() in letters.DIGITS
     for typed in ("two words", "aaaaaaaa", "x", "שלום"):
         explorer.box.value = typed
         assert "One word, please" in explorer.message.value
-        assert explorer.map.col_labels == ["window"]
-    explorer.map.selected = [3, 0]
+        assert explorer.map.row_labels == ["window"]
+    explorer.map.selected = [0, 3]
     assert "first letter of window" in repr(explorer.told)
     assert explorer.strip.pieces[-3:] == ["?", " Answer", ":"]
 
@@ -358,18 +358,18 @@ def test_other_words_stand_beside_and_the_row_is_summed_up(explorers, monkeypatc
     explorer = explorers["letters"]
     explorer.box.value = "window"
     explorer.buttons[0].click()
-    assert explorer.map.col_labels == ["window", "cat"]
-    explorer.map.selected = [0, 1]
+    assert explorer.map.row_labels == ["window", "cat"]
+    explorer.map.selected = [1, 0]
     assert "“potato”, answered" in explorer.strip.caption
-    right = sum("✓" in cell for cell in explorer.map.cell_text[0])
+    right = sum("✓" in line[0] for line in explorer.map.cell_text)
     assert f"all 2 words: {right} right" in repr(explorer.told)
     monkeypatch.setattr(letters, "WORDS", ("coffee", "window"))
     explorer.example.value = "coffee"  # answered in front of each question
     explorer.buttons[0].click()
-    assert explorer.map.col_labels == ["window"]
+    assert explorer.map.row_labels == ["window"]
     explorer.box.value = "coffee"
     explorer.buttons[0].click()
-    assert explorer.map.col_labels == ["coffee", "window"]
+    assert explorer.map.row_labels == ["coffee", "window"]
     assert "all" not in repr(explorer.told).partition("This question")[2]
     explorer.example.value = "potato"
 
@@ -378,15 +378,15 @@ def test_a_page_has_asked_before_the_button_is_pressed(model, monkeypatch):
     monkeypatch.setattr(letters, "WORDS", ("cat", "window"))
     explorer = pictures.LettersExplorer(model, "cat", kinds=[3, 4])
     explorer.before_a_page()
-    assert explorer.map.col_labels == ["cat"]  # nothing is shown yet
+    assert explorer.map.row_labels == ["cat"]  # nothing is shown yet
     monkeypatch.setattr(letters, "answer", lambda *_, **__: pytest.fail("asked again"))
     explorer.buttons[0].click()
-    assert explorer.map.col_labels == ["cat", "window"]
+    assert explorer.map.row_labels == ["cat", "window"]
 
 
 def test_the_example_in_front_is_changed_and_left_out(model):
     explorer = pictures.LettersExplorer(model, "cat", kinds=[3])
-    assert explorer.map.row_labels == ["first letter"]
+    assert explorer.map.col_labels == ["first letter"]
     for example in ("lemon", None):
         explorer.example.value = example
         question, probs = letters.answer(model, "cat", 3, example=example)

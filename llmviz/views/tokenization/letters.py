@@ -105,12 +105,12 @@ class LettersExplorer(Experiment):
         )
         self.message = ipywidgets.HTML()
         self.map = HeatMap(
-            np.zeros((len(self._kinds), 1)),
-            [NAMES[kind] for kind in self._kinds],
+            np.zeros((1, len(self._kinds))),
             [word],
+            [NAMES[kind] for kind in self._kinds],
             kind="prob",
-            row_axis="the question",
-            col_axis="the word",
+            row_axis="the word",
+            col_axis="the question",
             quantity="probability of the right answer",
             numbers="always",
             stage="tokenization",
@@ -135,9 +135,9 @@ class LettersExplorer(Experiment):
     def _ask_anew(self, _change) -> None:
         """The same word after another example; the others have to be asked again."""
         self.stop()
-        word, (which, _) = next(iter(self._asked)), self.map.selected or (0, 0)
+        word, (_, which) = next(iter(self._asked)), self.map.selected or (0, 0)
         self._asked = {word: self._answers(word, self.example.value)}
-        self._show([which, 0])
+        self._show([0, which])
 
     @one_at_a_time
     def _ask(self, _change=None) -> None:
@@ -170,15 +170,16 @@ class LettersExplorer(Experiment):
             yield (i + 1) / len(WORDS)
 
     def _show(self, selected: list[int] | None) -> None:
-        columns = list(self._asked.values())
-        found = [[column[at] for column in columns] for at in range(len(self._kinds))]
         self.map.change(
             selected=None,
-            values=[[_of(question, probs, question.right) for question, probs in line] for line in found],
-            col_labels=list(self._asked),
+            values=[
+                [_of(question, probs, question.right) for question, probs in line]
+                for line in self._asked.values()
+            ],
+            row_labels=list(self._asked),
             cell_text=[
                 [f"{said(*one)} {'✓' if said(*one) == one[0].right.strip() else '✗'}" for one in line]
-                for line in found
+                for line in self._asked.values()
             ],
             caption="What the model answers (✓ right, ✗ wrong); the shade is the probability of the right answer.",
         )
@@ -187,12 +188,12 @@ class LettersExplorer(Experiment):
 
     @one_at_a_time
     def _show_one(self, _change=None) -> None:
-        which, at = self.map.selected or (0, 0)
+        at, which = self.map.selected or (0, 0)
         word = list(self._asked)[at]
         question, probs = self._asked[word][which]
         example = self.example.value
         shown, p = said(question, probs), _of(question, probs, question.right)
-        of_this_kind = [column[which] for other, column in self._asked.items() if other != example]
+        of_this_kind = [line[which] for other, line in self._asked.items() if other != example]
         self.told.say(
             f"“{question.asked}” Right is {question.right.strip()}, which gets {percent(p)}; "
             f"the model's first choice is {shown}, with {percent(float(probs.max()))}.",
