@@ -225,7 +225,7 @@ def test_a_word_is_asked_about_and_others_beside_it(lab):
     expect(told).not_to_contain_text("all 20 words")
     last = box(lab, "A word (Enter)", nth=2)  # first and last letters, under a card of their own
     beside(lab, last, "heat_map").locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
-    lab.page.keyboard.press("ArrowDown")
+    lab.page.keyboard.press("ArrowRight")
     told = last.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
     expect(told).to_contain_text("What is the last letter of strawberry?")
 

@@ -9,7 +9,7 @@ from llmviz import Sampler, ops, sampling
 from llmviz.views.differences.tried_on import MORE_CAPITALS, QUESTIONS
 from llmviz.views.sampling import CAPITALS, SPACED_SUMS, SUMS
 from tests.claims import Measured
-from tests.claims.texts import LONG, TEXTS
+from tests.claims.texts import TEXTS
 
 TWENTY = {
     **TEXTS,
@@ -196,10 +196,10 @@ def repeats(model, temperature: float, names, seeds, says: str) -> Measured:
 def copies_make_sure(model, names=ALL) -> Measured:
     """Where greedy writing comes back to the same four tokens: the last of them, in the last turn of the circle.
 
-    Its mean probability there, less that with other text of the same length in place of all that stood before this
-    turn (the control). A turn begins behind the last place where its last four tokens stood before.
+    Its mean probability there, less that with the earlier turns left out: with the text itself, and this turn behind
+    it (the control). A turn begins behind the last place where its last four tokens stood before.
     """
-    values, other = {}, model.tokenizer.encode(LONG["a long story"])
+    values = {}
     for name in names:
         steps = written(model, 0, name)
         tokens, latest, back = [step.token for step in steps], {}, {}
@@ -213,15 +213,16 @@ def copies_make_sure(model, names=ALL) -> Measured:
         last = max(back)
         start = last + 1 - max(back[last], 4)
         places = [i for i in back if start + 3 <= i <= last]
-        before = len(model.tokenizer.encode(TWENTY[name])) + start
-        logits = model.trace([*other[:before], *tokens[start : last + 1]]).all_logits()
+        text = model.tokenizer.encode(TWENTY[name])
+        logits = model.trace([*text, *tokens[start : last + 1]]).all_logits()
         gained = [
-            ops.softmax(steps[i].logits)[tokens[i]] - ops.softmax(logits[before + i - start - 1])[tokens[i]]
+            ops.softmax(steps[i].logits)[tokens[i]]
+            - ops.softmax(logits[len(text) + i - start - 1])[tokens[i]]
             for i in places
         ]
         values[name] = 100 * float(np.mean(gained))
     says = "In a circle a token is likelier for the copies before it"
-    return Measured(says, values, "percentage points more", lambda v: v > 0)
+    return Measured(says, values, "percentage points more", lambda v: v > 5)
 
 
 def twice_is_expected(model, join: str = ". ") -> Measured:
@@ -425,7 +426,8 @@ def test_greedy_runs_in_circles_and_grows_surer(model):
     assert drawn.lowest < 22.5
     copies = copies_make_sure(model, names)
     assert copies.agree == len(copies.values) == 4
-    assert copies.lowest > 40
+    assert copies.lowest > 24
+    assert copies.highest < 77
 
 
 @pytest.mark.slow
