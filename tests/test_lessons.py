@@ -604,8 +604,8 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     found = {}
     for view in (counting, naming):
         view.buttons[0].click()
-        for row, name in enumerate(view.map.row_labels):
-            view.map.selected = [row, 0]
+        for at, name in enumerate(view.map.col_labels):
+            view.map.selected = [0, at]
             found[name] = re.search(
                 r"all (\d+) words: (\d+) right. It says (“.+?”) (\d+) times. "
                 r"Who always said (“.+?”) would have (\d+) right",
@@ -615,7 +615,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     words = found["a letter in it"][0]
     says(
         f"the letters of {words} words: {told['a letter in it']}; spelled out: {told['… spelled out']}; "
-        f"words in a list: {told['words in a list']}. Always saying {found['a letter in it'][4]} would give "
+        f"words in a list: {told['word in a list']}. Always saying {found['a letter in it'][4]} would give "
         f"{found['a letter in it'][5]} |",
         f"the first letter: {found['first letter'][1]} of {words} right; the last: {found['last letter'][1]} |",
     )

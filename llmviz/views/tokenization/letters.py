@@ -28,7 +28,7 @@ WORDS = (
     "strawberry", "banana", "apple", "letter", "elephant", "summer", "coffee", "window", "bottle", "rabbit",
     "pepper", "cat", "butterfly", "kitchen", "mirror", "garden", "house", "coconut", "cookie", "mississippi",
 )  # fmt: skip
-NAMES = ("a letter in it", "… spelled out", "words in a list", "first letter", "last letter")
+NAMES = ("a letter in it", "… spelled out", "word in a list", "first letter", "last letter")
 
 
 @dataclass(frozen=True)
