@@ -432,6 +432,15 @@ function fullScreenButton(view) {
     for (let at = root; at; at = at.parentElement?.closest(".lv-explorer")) whole = at;
     whole.style.setProperty("--lv-ground", getComputedStyle(root).getPropertyValue("--lv-page"));
     whole.classList.add("lv-full");
+    const isLeft = () => document.fullscreenElement !== whole;
+    const leave = () => {
+      if (!isLeft()) return;
+      whole.style.zoom = "";
+      whole.classList.remove("lv-full");
+      document.removeEventListener("fullscreenchange", leave);
+      root.scrollIntoView({ block: "nearest" });
+    };
+    document.addEventListener("fullscreenchange", leave); // also where it is left before it is drawn
     await whole.requestFullscreen();
     const shown = root.closest(".lv-explorer") ?? root;
     if ("currentCSSZoom" in whole) {
@@ -440,17 +449,10 @@ function fullScreenButton(view) {
       const wide = window.innerWidth / FULL_SCREEN_WIDTH;
       enlarge(wide);
       for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); // it is drawn for that width
+      if (isLeft()) return;
       enlarge(Math.min(wide, (wide * window.innerHeight) / shown.getBoundingClientRect().height)); // all in sight, if it can be
     }
     shown.scrollIntoView({ block: "start" });
-    const leave = () => {
-      if (document.fullscreenElement === whole) return;
-      whole.style.zoom = "";
-      whole.classList.remove("lv-full");
-      document.removeEventListener("fullscreenchange", leave);
-      root.scrollIntoView({ block: "nearest" });
-    };
-    document.addEventListener("fullscreenchange", leave);
   };
   const button = h(
     "button",
