@@ -68,7 +68,7 @@ def test_first_examples_of_what_takes_longer(model, name, n, found):
         ("knocked_out", (5, 8)),
         ("swapped_ffns", (4, 10)),
         ("twice", (8, 8)),
-        ("sure_and_right", (27, 36)),
+        ("sure_and_right", (50, 61)),
     ],
 )
 def test_all_examples(model, name, found):
