@@ -102,8 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     page.add_argument(
         "--seconds",
         type=_number_of("seconds", 3600),
-        default=15,
-        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 15)",
+        default=10,
+        help="how long a core may compute for each page; the longer, the more of its controls' values (default: 10)",
     )
     page.set_defaults(run=_page)
     class_ = commands.add_parser(
