@@ -93,7 +93,7 @@ def committed(start: Start) -> dict[str, dict]:
             start.accept()
             continue
         guesses = _guesses(card)
-        told = dict(zip(map(encoded, guesses), map(encoded, card.told_about(guesses))))
+        told = dict(zip(map(encoded, guesses), map(encoded, card.told_about(guesses)), strict=True))
         shown, _ = start.difference()
         hidden = {place: encoded(start.value(place)) for place in shown}
         cards[key] = {"hidden": hidden, "shown": shown, "told": told}
