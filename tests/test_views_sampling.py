@@ -145,8 +145,11 @@ def test_a_preset_sets_every_card(tiny_model):
         chain.cards.order = ["min_p", "temperature", "top_k", "top_p"]
         chain.presets.value = preset
         assert chain.cards.steps() == list(steps)
+        assert chain.presets.value == preset
         left = sampling.chain(chain.prompt.trace.logits, [("temperature", 1.0), *steps])[-1].probs
         np.testing.assert_allclose(chain.bars.probs, left[chain.bars.ids], rtol=1e-4, atol=1e-7)
+    chain.cards.settings = {**chain.cards.settings, "temperature": 1.25}  # it is nobody's any more
+    assert chain.presets.value == "choose …"
 
 
 @pytest.mark.parametrize("order", [sampling.STEPS, ("top_p", "temperature", "top_k", "min_p")])
