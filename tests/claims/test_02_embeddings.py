@@ -440,8 +440,8 @@ def senses(model) -> dict[str, np.ndarray]:
     return {word: alike_by_layer([model.trace(text) for text in texts]) for word, texts in SENSES.items()}
 
 
-def of_senses(model, says: str, more: Callable[..., float], unit: str = "") -> Measured:
-    values = {word: float(more(*curves)) for word, curves in senses(model).items()}
+def of_senses(model, says: str, more: Callable[..., float], unit: str = "", among=senses) -> Measured:
+    values = {word: float(more(*curves)) for word, curves in among(model).items()}
     return Measured(says, values, unit, lambda v: v > 0)
 
 
@@ -487,19 +487,14 @@ def more_senses(model) -> dict[str, np.ndarray]:
     return values
 
 
-def of_more_senses(model, says: str, more: Callable[..., float]) -> Measured:
-    values = {word: float(more(*curves)) for word, curves in more_senses(model).items()}
-    return Measured(f"Other sentences: {says}", values, "", lambda v: v > 0)
-
-
 def sentence_before_word_elsewhere(model) -> Measured:
-    says = "after all layers another word in its place is more alike than the same word"
-    return of_more_senses(model, says, lambda _, other, control, __: control[-1] - other[-1])
+    says = "Other sentences: after all layers another word in its place is more alike than the same word"
+    return of_senses(model, says, lambda _, other, control, __: control[-1] - other[-1], among=more_senses)
 
 
 def word_before_sentence_elsewhere(model) -> Measured:
-    says = "after 10 layers the same word is more alike than another word in its place"
-    return of_more_senses(model, says, lambda _, other, control, __: other[10] - control[10])
+    says = "Other sentences: after 10 layers the same word is more alike than another word in its place"
+    return of_senses(model, says, lambda _, other, control, __: other[10] - control[10], among=more_senses)
 
 
 def nobody_on_the_way(model) -> Measured:
