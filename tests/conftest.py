@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import tiny_gguf
 
@@ -18,6 +19,14 @@ def model():
     import llmviz
 
     return llmviz.load()
+
+
+@pytest.fixture
+def unchecked():
+    """For what measures many whole texts: without the checks of shapes, which take as long again."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")
