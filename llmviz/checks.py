@@ -309,10 +309,12 @@ def nearest_token(attempt: Callable) -> Verdict:
     for n, d in ((12, 3), (40, 8)):
         vector, table = rng.normal(size=d), rng.normal(size=(n, d))
         order = np.argsort(-(table @ vector) / np.linalg.norm(table, axis=1))
+        table[order[0]] = vector + 0.05 * rng.normal(size=d)
         # the longest row is third best by direction, and the two best are far away: only the cosine finds them
         for place, length in enumerate((4, 10, 400)):
             table[order[place]] *= length / _length(table[order[place]]) * _length(vector)
         cases.append((vector, table))
+    table[order[-1]] = -vector  # in one case only: the largest cosine but for its sign
 
     def cosines(vector, table):
         return np.array([row @ vector / _length(row) / _length(vector) for row in table])
@@ -324,7 +326,12 @@ def nearest_token(attempt: Callable) -> Verdict:
         [
             Mistake(
                 lambda vector, table: int((table @ vector).argmax()),
-                "that is the row with the largest dot product; long rows win it by their length. Divide by the lengths",
+                "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
+                "its own length: np.linalg.norm(table, axis=1); without the axis all get one and the same number",
+            ),
+            Mistake(
+                lambda vector, table: int(np.abs(cosines(vector, table)).argmax()),
+                "that is the largest cosine without its sign, but −1 is the opposite direction; leave the signs",
             ),
             Mistake(
                 lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
@@ -352,12 +359,18 @@ def analogy(attempt: Callable) -> Verdict:
     """`attempt(a, b, c, table)` gives the row nearest to table[a] - table[b] + table[c], but for a, b and c."""
     rng = np.random.default_rng(11)
     cases = []
-    for n, d in ((12, 6), (30, 12)):
-        table = rng.normal(size=(n, d))
-        table[5] = 2 * (table[0] - table[1] + table[2]) + 0.1 * rng.normal(size=d)
-        table[0] *= 3  # so that the sum lies nearest to a word that went in
-        table[5] += 0.5 * rng.normal(size=d)
-        cases.append((0, 1, 2, table))
+    for n, d, lengths in ((12, 24, (3, 1, 2)), (30, 48, (2, 1, 3))):
+        table = rng.normal(size=(n, d)) / np.sqrt(d)
+        common, *own = np.linalg.qr(rng.normal(size=(d, 6)))[0].T
+        a, b, c, answer, long = (int(i) for i in rng.permutation(n)[:5])
+        # nearest to the sum is the longer one of a and c, then the other, then b: all three must be left out
+        for i, length, part, mine in zip((a, b, c), lengths, (1, 0.3, 1), own):
+            table[i] = length * (common + part * mine)
+        sum_ = table[a] - table[b] + table[c]
+        sum_ /= _length(sum_)
+        table[answer] = sum_ + 1.3 * own[3]
+        table[long] = 30 * (sum_ + 2 * own[4])  # farther off, but its length gives it the largest dot product
+        cases.append((a, b, c, table))
 
     def ranked(vector, table):
         cosines = np.array([row @ vector / _length(row) / _length(vector) for row in table])
@@ -371,9 +384,19 @@ def analogy(attempt: Callable) -> Verdict:
         cases,
         lambda a, b, c, table: best(table[a] - table[b] + table[c], table, {a, b, c}),
         [
+            *(
+                Mistake(
+                    lambda a, b, c, table, out=out: best(
+                        table[a] - table[b] + table[c], table, {(a, b, c)[i] for i in out}
+                    ),
+                    "that is one of the three words you put in; leave out a, b and c, and take the next best",
+                )
+                for out in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+            ),
             Mistake(
-                lambda a, b, c, table: best(table[a] - table[b] + table[c], table, set()),
-                "that is one of the three words you put in; leave out a, b and c, and take the next best",
+                lambda a, b, c, table: int((table @ (table[a] - table[b] + table[c])).argmax()),
+                "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
+                "its own length",
             ),
             Mistake(
                 lambda a, b, c, table: best(table[b] - table[a] + table[c], table, {a, b, c}),

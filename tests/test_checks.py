@@ -136,6 +136,7 @@ def nearest_row(vector, table, without=()):
             lambda vector, table: (table @ vector / np.linalg.norm(table, axis=1)).argmax(),
         ),
         (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - t[b] + t[c], t, (a, b, c))),
+        (checks.analogy, lambda a, b, c, t: nearest_row(unit(t[a] - t[b] + t[c]), t, (c, b, a))),
     ],
 )
 def test_embeddings_right_answers_pass(check, right):
@@ -154,6 +155,16 @@ def test_embeddings_right_answers_pass(check, right):
         (checks.cosine, lambda a, b: a @ b / np.linalg.norm(a) * np.linalg.norm(b), "brackets"),
         (checks.cosine, lambda a, b: 0.5, "should give"),
         (checks.nearest_token, lambda vector, table: (table @ vector).argmax(), "dot product"),
+        (
+            checks.nearest_token,
+            lambda vector, table: (table @ vector / np.linalg.norm(table)).argmax(),
+            "its own length: np.linalg.norm(table, axis=1)",
+        ),
+        (
+            checks.nearest_token,
+            lambda vector, table: np.abs([unit(row) @ unit(vector) for row in table]).argmax(),
+            "without its sign",
+        ),
         (
             checks.nearest_token,
             lambda vector, table: np.argsort(table @ vector / np.linalg.norm(table, axis=1))[-2],
@@ -180,6 +191,20 @@ def test_embeddings_right_answers_pass(check, right):
             "all cosines",
         ),
         (checks.analogy, lambda a, b, c, t: nearest_row(t[a] - t[b] + t[c], t), "you put in"),
+        *(
+            (
+                checks.analogy,
+                lambda a, b, c, t, out=out: nearest_row(t[a] - t[b] + t[c], t, [(a, b, c)[i] for i in out]),
+                "you put in",
+            )
+            for out in ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+        ),
+        (checks.analogy, lambda a, b, c, t: (t @ (t[a] - t[b] + t[c])).argmax(), "largest dot product"),
+        (
+            checks.analogy,
+            lambda a, b, c, t: next(i for i in np.argsort(-t @ (t[a] - t[b] + t[c])) if i not in (a, b, c)),
+            "largest dot product",
+        ),
         (checks.analogy, lambda a, b, c, t: nearest_row(t[b] - t[a] + t[c], t, (a, b, c)), "wrong way round"),
         (checks.analogy, lambda a, b, c, t: a - b + c, "row number"),
         (checks.analogy, lambda a, b, c, t: t[a] - t[b] + t[c], "that is the vector"),
