@@ -9,7 +9,7 @@ from llmviz import embeddings
 from llmviz.model import Model, Trace
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
+from llmviz.views.kit.picture import Explorer, by_the_reader
 from llmviz.views.kit.text_box import read
 
 # Of each word: two sentences with one sense, one with the other, and that one with another word.
@@ -99,12 +99,15 @@ SENSES = {
         "There is a film we could buy",
     ),
 }
-NAMES = (
+NAMES = (  # of the curves, as long as the sentences are those above
     "same word, same sense",
     "same word, other sense",
     "other word, same sentence",
     "other word, other sentence",
 )
+PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
+OWN = ""  # the menu's entry while the sentences are the reader's own
+AT_THE_END = " .!?…,;:\"')]”’»"  # no word: it would be the last token
 
 
 def last_vectors(trace: Trace) -> np.ndarray:
@@ -117,9 +120,8 @@ def alike_by_layer(traces: list[Trace]) -> np.ndarray:
 
     First and second text, first and third, third and last, first and last.
     """
-    first, second, third, last = map(last_vectors, traces)
-    pairs = (first, second), (first, third), (third, last), (first, last)
-    return np.stack([embeddings.cosine_similarity(a, b) for a, b in pairs])
+    vectors = [*map(last_vectors, traces)]
+    return np.stack([embeddings.cosine_similarity(vectors[a], vectors[b]) for a, b in PAIRS])
 
 
 class SenseExplorer(Explorer):
@@ -127,15 +129,16 @@ class SenseExplorer(Explorer):
 
     def __init__(self, model: Model, word: str = "bank"):
         self.model = model
-        self.word = choice(list(SENSES), word, "A word")
-        labels = ("One sense", "the same", "another", "other word")
+        listed = [("your own sentences", OWN), *((one, one) for one in SENSES)]
+        self.word = choice(listed, word, "A word")
+        labels = ("1: one sense", "2: the same", "3: another", "4: other word")
         self.boxes = [
             ipywidgets.Text(
                 text,
                 description=label,
                 continuous_update=False,
                 layout={"width": "min(560px, 98%)"},
-                style={"description_width": "90px"},
+                style={"description_width": "110px"},
             )
             for label, text in zip(labels, SENSES[word])
         ]
@@ -148,8 +151,10 @@ class SenseExplorer(Explorer):
             box.observe(self._draw, "value")
         self._draw()
 
-    @one_at_a_time
+    @by_the_reader
     def _take(self, change) -> None:
+        if change["new"] == OWN:
+            return
         with self.quietly():  # four boxes change, one picture
             for box, text in zip(self.boxes, SENSES[change["new"]]):
                 box.value = text
@@ -157,8 +162,9 @@ class SenseExplorer(Explorer):
 
     @by_the_reader
     def _draw(self, _change=None) -> None:
-        # a full stop at the end would be the last token
-        texts = [box.value.rstrip(" .!?…") or box.value for box in self.boxes]
+        texts = [box.value.rstrip(AT_THE_END) or box.value for box in self.boxes]
+        with self.quietly():  # the menu names what stands in the boxes
+            self.word.value = next((word for word, listed in SENSES.items() if [*listed] == texts), OWN)
         readings = [read(text, self.model.tokenizer) for text in texts]
         if not all(reading.tokens for reading in readings):
             empty = next(reading.told for reading in readings if not reading.tokens)
@@ -166,10 +172,12 @@ class SenseExplorer(Explorer):
         traces = [self.model.trace(reading.tokens) for reading in readings]
         values = alike_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
+        alone = ", ".join(str(i + 1) for i, trace in enumerate(traces) if len(trace.tokens) == 1)
         self.curves.change(
             values=values,
             x=np.arange(values.shape[1]),
-            names=list(NAMES),
+            names=[f"{a + 1} and {b + 1}" for a, b in PAIRS] if self.word.value == OWN else list(NAMES),
             selected=None,
-            caption=f"How alike are the vectors of the last words ({last})? 0 layers: the rows of the table.",
+            caption=f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
+            + f" One token alone, so no sentence to compare: {alone}." * bool(alone),
         )
