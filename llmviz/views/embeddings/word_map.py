@@ -21,6 +21,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
 
 N_NEAREST = 3  # how many neighbours of each word are compared
+FEWEST = 5  # words of which shares are told: of three a flat map keeps all, whatever they are
 OTHERS = len(theme.GROUPS) - 1  # the look that all groups beyond the others share
 
 
@@ -53,7 +54,7 @@ def share_kept(directions: np.ndarray, coordinates: np.ndarray) -> float:
 
 @functools.lru_cache(maxsize=64)
 def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
-    """What a map of n words drawn blindly keeps of the variance and of the neighbours, the mean of five maps."""
+    """What a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))
     # words, not stumps: a space in front, and small letters only
     whole = [
@@ -146,8 +147,8 @@ class WordMap(TableExplorer):
         if not self.pieces:
             return []
         order = np.argsort(np.argsort(-self.projection.explained, kind="stable"))
-        shares = zip(order, self.projection.explained)
-        return [f"direction {i + 1}: {percent(share)} of the variance" for i, share in shares]
+        told = [f": {percent(share)} of the variance" for share in self.projection.explained]
+        return [f"direction {i + 1}" + one * (len(self.pieces) >= FEWEST) for i, one in zip(order, told)]
 
     def _group_names(self) -> list[str]:
         """One for each look that there is; "" for those that no group has."""
@@ -158,11 +159,13 @@ class WordMap(TableExplorer):
         n = len(self.pieces)
         if n < 2:
             return "A map needs at least two words"
+        if n < FEWEST:
+            return f"{n} words{self.table.told}; what the map keeps is told from {FEWEST} words on"
         variance, share = at_random(self.model, n, self.table.switch.value)
         return (
             f"{n} words{self.table.told}. The map keeps {percent(self.projection.explained.sum())} of the variance "
             f"and {percent(share_kept(self.directions, self.coordinates))} of the {min(N_NEAREST, n - 1)} nearest "
-            f"neighbours; of as many words drawn blindly {percent(variance)} and {percent(share)}"
+            f"neighbours; of as many random words {percent(variance)} and {percent(share)}"
         )
 
     @by_the_reader

@@ -128,7 +128,7 @@ export function render({ model, el }) {
       box[3] < HEIGHT - 24 &&
       !taken.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
     return at.map(([x, y], i) => {
-      for (const off of [10, 26, 44])
+      for (const off of [10, 26, 44, 66, 90])
         for (const [h0, v0] of [
           [1, 0],
           [-1, 0],
