@@ -9,21 +9,20 @@ from llmviz.views.embeddings.table import Table, TableExplorer, words
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import one_at_a_time
 
-# Pairs of one token each in this model, 14 a family, which is named after its first word; each asks for the first word
-# of each other pair.
+# Pairs of one token each in this model, 14 a family; each asks for the first word of each other pair.
 FAMILIES = {
-    "bigger": "bigger big, smaller small, faster fast, older old, longer long, shorter short, stronger strong, "
+    "comparatives": "bigger big, smaller small, faster fast, older old, longer long, shorter short, stronger strong, "
     "weaker weak, higher high, lower low, warmer warm, cheaper cheap, darker dark, louder loud",
-    "cats": "cats cat, dogs dog, cars car, trees tree, books book, houses house, birds bird, friends friend, "
+    "plurals": "cats cat, dogs dog, cars car, trees tree, books book, houses house, birds bird, friends friend, "
     "rivers river, doors door, hands hand, songs song, stones stone, walls wall",
-    "Paris": "Paris France, Rome Italy, Berlin Germany, Madrid Spain, Tokyo Japan, Beijing China, "
+    "capitals": "Paris France, Rome Italy, Berlin Germany, Madrid Spain, Tokyo Japan, Beijing China, "
     "Moscow Russia, London England, Athens Greece, Cairo Egypt, Vienna Austria, Warsaw Poland, Dublin Ireland, "
     "Lisbon Portugal",
-    "walked": "walked walk, played play, looked look, worked work, started start, wanted want, called call, "
+    "past tenses": "walked walk, played play, looked look, worked work, started start, wanted want, called call, "
     "opened open, helped help, asked ask, turned turn, moved move, lived live, showed show",
-    "woman": "woman man, queen king, girl boy, mother father, sister brother, daughter son, wife husband, "
+    "female words": "woman man, queen king, girl boy, mother father, sister brother, daughter son, wife husband, "
     "aunt uncle, actress actor, she he, her his, female male, grandmother grandfather, lady gentleman",
-    "unhappy": "unhappy happy, unable able, unknown known, unlikely likely, unfair fair, uncertain certain, "
+    "with un-": "unhappy happy, unable able, unknown known, unlikely likely, unfair fair, uncertain certain, "
     "unclear clear, unusual usual, unlike like, unlimited limited, unexpected expected, unnecessary necessary, "
     "unsafe safe, unstable stable",
 }

@@ -112,10 +112,7 @@ class CosineExplorer(TableExplorer):
         value = float(embeddings.cosine_similarity(*embeddings.embed(tokens, W_E)))
         a, b = map(self.table.name, tokens)
         if self.against.value == 2:
-            cosines, among = (
-                random_pairs(self.model, self.table.switch.value),
-                "pairs of tokens drawn blindly",
-            )
+            cosines, among = random_pairs(self.model, self.table.switch.value), "random pairs of tokens"
         else:
             mine = tokens[self.against.value]
             cosines = np.delete(embeddings.cosine_to_all(W_E[mine], W_E), mine)
