@@ -635,9 +635,7 @@ def test_most_blocks_cost_less_than_rope_and_one_costs_more(model):
 
 def test_places_wrong_by_four_are_worse_than_none_by_two_better(model):
     assert wrong_places_are_worse_than_none(model, FEW).agree == len(FEW)
-    assert (
-        stretched_by_two(model, FEW).agree == a_little_wrong_is_better_than_none(model, FEW).agree == len(FEW)
-    )
+    assert a_little_wrong_is_better_than_none(model, FEW).agree == len(FEW)
     half = so_is_half(model, FEW)
     assert half.agree == len(FEW) - 1
     assert half.values["the same word"] > 0
