@@ -673,13 +673,17 @@ def test_what_they_cost_over_all_rows_and_in_long_texts(model):
 
 
 @pytest.mark.slow
-def test_what_takes_long(model):
-    assert another_token_leads(model).agree == 12
+def test_what_whole_sentences_and_a_text_in_front_do(model):
     assert seldom_after_a_whole_sentence(model).agree == 5
     assert len(SENTENCES) == 21
     front = text_put_in_front(model)
     assert front.agree == len(TEXTS)
     assert f"{front.lowest:.1f} to {front.highest:.1f}" == "0.3 to 1.6"
+
+
+@pytest.mark.slow
+def test_what_takes_long(model):
+    assert another_token_leads(model).agree == 12
     assert scores_of_strangers_fall_in_half(model).agree == len(TEXTS) * len(OFFSETS)
     more = some_of_all_blocks_cost_more(model)
     assert more.agree == len(TEXTS)
