@@ -312,7 +312,9 @@ def test_position_right_answers_pass(check, right):
         (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, j, i, base), "changed places"),
         (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, i, i, base), "no difference"),
         (checks.score_at, lambda q, k, i, j, base: score_by_pairs(q, k, i, j, 10_000), "base is wrong"),
-        (checks.score_at, lambda *case: score_by_pairs(*case, scale=False) / 8, "not by the length"),
+        (checks.score_at, lambda *case: score_by_pairs(*case, scale=False) / 6, "not by the length"),
+        (checks.score_at, lambda *case: score_by_pairs(*case, scale=False) / 8, "8 is the root of 64"),
+        (checks.score_at, lambda *case: score_by_pairs(*case) + 1, ", 5, 2, 10000. it should give"),
         (
             checks.score_at,
             lambda q, k, *rest: score_by_pairs(*(x.reshape(2, -1).T.ravel() for x in (q, k)), *rest),
@@ -324,6 +326,12 @@ def test_position_mistakes_are_named(check, wrong, hint):
     verdict = check(wrong)
     assert verdict.passed is False
     assert hint in verdict.message
+
+
+def test_a_place_that_is_no_array_reaches_past_no_end():
+    verdict = checks.score_at(lambda q, k, q_place, *_: np.array(q_place)[:, None] * q @ k)
+    assert "too many indices" in verdict.message
+    assert "past an end" not in verdict.message
 
 
 @pytest.mark.parametrize("check", [checks.sinusoid_table, checks.rotate_pair, checks.score_at])

@@ -1,8 +1,10 @@
 """Position's pictures: the numbers they are given, and what their controls do."""
 
 import asyncio
+import json
 import re
 import threading
+from pathlib import Path
 
 import ipywidgets
 import numpy as np
@@ -11,13 +13,14 @@ import traitlets
 from typed_texts import BAD_TEXTS, KINDS
 from widget_tree import inside
 
-from llmviz import Edits, Sampler, attention, experiments, position, views
+from llmviz import Edits, Sampler, attention, embeddings, experiments, position, views
 from llmviz.views import position as pictures
 from llmviz.views.kit import text_box
-from llmviz.views.position.heaps import places_to_swap
+from llmviz.views.position.heaps import N_USED, places_to_swap
 from llmviz.views.position.long_text import MAX_READ
 from llmviz.views.position.switches import SETTINGS
 
+PAGE = Path(__file__).parents[1] / "notebooks" / "03_position.ipynb"
 CAT = "The cat that I saw yesterday was sleeping"
 OWNERS = "Tom has a dog and Anna has a cat. Tom has a"
 UNUSUAL = {
@@ -209,8 +212,8 @@ def test_two_tokens_change_places():
     assert places_to_swap(pieces, " dog", " cat") == (3, 6)
     assert places_to_swap(pieces, " dog", " cow") == (0, 1)
     assert places_to_swap(["a", "a", "b", "c"], "x", "y") == (1, 2)
-    assert places_to_swap(["a", "a", "a"], "x", "y") == (0, 1)
-    assert places_to_swap(["a", "b"], "x", "y") is None
+    for pieces in (["a", "a", "a", "b"], ["a", "b"], ["a"]):
+        assert places_to_swap(pieces, "x", "y") is None
 
 
 def test_the_heap_of_both_orders_and_what_the_model_says_after_each(model):
@@ -224,8 +227,19 @@ def test_the_heap_of_both_orders_and_what_the_model_says_after_each(model):
     assert f"{100 * dog:.1f} %" in told(said).splitlines()[1]
 
 
+@pytest.mark.parametrize("text", [OWNERS, "Once there was a king. " * 80], ids=["short", "long"])
+def test_the_heap_made_by_hand_on_the_page(model, capsys, text):
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(PAGE.read_text("utf-8"))["cells"]}
+    exec(
+        cells["pos-07"],
+        {"np": np, "embeddings": embeddings, "prompt": views.Prompt(model, text), "model": model},
+    )
+    assert capsys.readouterr().out == "the same heap, number for number: True\n"
+
+
 def test_a_shuffled_head_is_the_models_own(model):
     alone = pictures.ShuffledHead(model.trace(OWNERS), head=3)
+    assert "without RoPE (rounding)." in told(alone.told)  # what it is with RoPE, the reader asks for
     own, other = (strip.weights for strip in alone.strips)
     pattern = model.trace(OWNERS, Edits(rope=False)).blocks[0].attention.pattern[3, -1]
     np.testing.assert_allclose(own, pattern, atol=1e-6)
@@ -236,6 +250,7 @@ def test_a_shuffled_head_is_the_models_own(model):
     assert sorted(alone.strips[1].pieces) == sorted(before) != before
     alone.rope.value = True
     assert not np.allclose(sorted(alone.strips[0].weights), sorted(alone.strips[1].weights), atol=1e-3)
+    assert re.search(r"without RoPE \(rounding\), by [\d.]+ % with RoPE\.", told(alone.told))
 
 
 def test_few_tokens_are_shuffled_too(tiny_model):
@@ -425,10 +440,15 @@ def test_swapping_equals_and_texts_that_are_too_short(model):
     assert "the same token" in told(swap.told)
     prompt.box.value = "Hi you"
     assert swap.pictures.layout.display == "none"
-    assert "at least three tokens" in told(swap.told)
+    assert "There is nothing to swap here" in told(swap.told)
     prompt.box.value = "One two three"
     assert swap.pictures.layout.display == ""
     assert swap.after.pieces == [" two", "One", " three"]
+    for text in ("Hi", "Hi you", " dog" * 10):
+        prompt.box.value = text
+        assert swap.pictures.layout.display == "none"
+        with pytest.raises(ValueError, match="nothing to swap here"):
+            pictures.n_layers_that_notice(prompt.trace, " dog", " cat")
 
 
 # --- long texts ---
@@ -510,7 +530,8 @@ def test_every_picture_survives_it(tiny_model, text):
     for box in (prompt.box, long.text):
         box.value = text
     assert prompt.tokens or prompt.message.value
-    assert (swap.pictures.layout.display == "none") == (len(prompt.trace.tokens) < 3)
+    before = prompt.trace.pieces[:N_USED][:-1]
+    assert (swap.pictures.layout.display == "none") == (len({*before}) < 2)
     assert switches.told.sentences
     assert told(long.told)
     for shown in (switches, swap, long, heaps):

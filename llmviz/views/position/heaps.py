@@ -15,7 +15,7 @@ from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_USED = 64  # tokens of a text, at most, in the pictures of this page that take several runs
-TOO_SHORT = "This needs at least three tokens: two that change places, and a last one that looks."
+NOTHING = "there is nothing to swap here: that takes two different tokens before the last"
 
 
 def beginning(trace: Trace) -> Trace:
@@ -30,14 +30,11 @@ def cut(trace: Trace) -> str:
 
 def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int, int] | None:
     """Where two pieces stand in a text, before its last token; where it lacks one, the first two neighbours that
-    differ, or the first two tokens. None for texts of fewer than three tokens."""
+    differ. None where no two differ."""
     before = list(pieces[:-1])
-    if len(before) < 2:
-        return None
     if first in before and second in before:
         return before.index(first), before.index(second)
-    at = next((i for i in range(len(before) - 1) if before[i] != before[i + 1]), 0)
-    return at, at + 1
+    return next(((i, i + 1) for i in range(len(before) - 1) if before[i] != before[i + 1]), None)
 
 
 def named(trace: Trace, first: str, second: str) -> str:
@@ -59,7 +56,7 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
     shortened, trace = cut(trace), beginning(trace)
     told, places = Told(), places_to_swap(trace.pieces, first, second)
     if not places:
-        told.say(TOO_SHORT)
+        told.say(f"{NOTHING.capitalize()}.")
         return Explorer([told])
     tokenizer = trace.model.tokenizer
     orders = [list(trace.tokens), swapped(trace.tokens, places)]
@@ -95,7 +92,7 @@ class ShuffledHead(Explorer):
     """What one head of the first layer hands to the last token: the text in its order, and shuffled; without RoPE or
     with it."""
 
-    def __init__(self, source: Prompt | Trace, *, head: int = 3):
+    def __init__(self, source: Prompt | Trace, *, head: int = 0):
         n_heads = trace_of(source).model.config.n_heads
         self.head = slider(head, "Head of layer 0", n_heads - 1, stage="position")
         self.rope = checkbox("RoPE on")
@@ -147,10 +144,10 @@ class ShuffledHead(Explorer):
             self.changes[rope] = float(np.linalg.norm(moved - z) / np.linalg.norm(z))
         for strip, ids, weights in zip(self.strips, (tokens, shuffled), (own, other)):
             strip.change(pieces=model.tokenizer.pieces(ids), weights=weights, highlight=[len(ids) - 1])
-        off, on = (percent(self.changes[rope]) for rope in (False, True))
+        off, on = (percent(self.changes[rope]) for rope in (False, True))  # told once the reader ticks it
         self.told.say(
             f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
-            f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}, by {on} with RoPE.",
+            f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}{f', by {on} with RoPE' * self.rope.value}.",
             "" if len(tokens) > 2 else "Here is nothing to shuffle: that takes two tokens before the last.",
             cut(self.trace),
         )

@@ -17,7 +17,7 @@ from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, per
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.position.heaps import TOO_SHORT, beginning, cut, places_to_swap, swapped
+from llmviz.views.position.heaps import NOTHING, beginning, cut, places_to_swap, swapped
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),
@@ -27,12 +27,12 @@ ORDER_SETTINGS: Mapping[str, Edits] = {
 
 
 def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
-    """In how many layers, without RoPE, attention hands something else to the last token when these two change places;
-    0 where the text is too short."""
+    """In how many layers, without RoPE, attention hands something else to the last token when these two change places.
+    ValueError where no two tokens differ."""
     trace = beginning(trace)
     places = places_to_swap(trace.pieces, first, second)
     if not places:
-        return 0
+        raise ValueError(NOTHING)
     orders = (list(trace.tokens), swapped(trace.tokens, places))
     changes = experiments.relative_change(*(trace.model.trace(one, Edits(rope=False)) for one in orders))
     return int((changes > 1e-4).sum())
@@ -88,7 +88,7 @@ class SwapWords(Explorer):
         places = places_to_swap(self.trace.pieces, *self._wanted)
         self.pictures.layout.display = "" if places else "none"
         if not places:
-            self.told.say(TOO_SHORT)
+            self.told.say(f"{NOTHING.capitalize()}.")
             return
         with self.quietly():
             for one, at in zip((self.first, self.second), places):

@@ -149,9 +149,7 @@ class PositionSwitches(Experiment):
         self.scored.say(
             f"The worst of the {len(blocks)} single blocks is the {[*self._blocks][blocks.argmax()]}; "
             f"{(blocks < values['RoPE off']).sum()} of them cost less than RoPE off.",
-            f"Surprise is 0 bits for a token that was certain, 1 bit for one that had half of the probability, and one "
-            f"bit more for each halving. Blind guessing among all {n_vocab:,} tokens would be "
-            f"{np.log2(n_vocab):.1f} bits.",
+            f"Blind guessing among all {n_vocab:,} tokens would be {np.log2(n_vocab):.1f} bits.",
             f"Measured on the first {N_USED} tokens." if len(self.trace.tokens) > N_USED else "",
         )
 
