@@ -350,7 +350,7 @@ def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
     finder.measured_on.value = finder.PROBE
     assert finder.ranking
     assert all(15 <= layer <= 24 for layer, _ in finder.ranking[:5])
-    finder.by.value = finder.BY_WEIGHT
+    finder.by.value = finder.BY_SHARE
     finder.target_strip.selected = 7
     assert finder.ranking == []
     assert "cannot look at later ones" in told(finder.definition)

@@ -152,6 +152,9 @@ export function colorScale(name, theme, limit = 1) {
   };
 }
 
+/** A scale of shares or probabilities, its ends in %. */
+export const inPercent = (scale, limit = 1) => ({ ...scale, low: "0 %", high: percent(limit) });
+
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
 export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
