@@ -72,10 +72,12 @@ class HeatMap(Scaled):
         """The grid as text: one line a row, a dash for a blank cell."""
         if self.values is None or not self.values.size:
             return "no numbers yet"
-        head = f"rows: {self.row_axis}, columns: {self.col_axis}"
+        head = f"rows: {self.row_axis}, columns: {self.col_axis}" + (", in %" if self._shares else "")
+        times = 100 if self._shares else 1
         cols = [visible_label(label) for label in self.col_labels]
         rows = [
-            [visible_label(n), *map(self._told, row)] for n, row in zip(self.row_labels, self.values.tolist())
+            [visible_label(n), *(_short(times * value) for value in row)]
+            for n, row in zip(self.row_labels, self.values.tolist())
         ]
         if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
             return "\n".join(
@@ -93,7 +95,7 @@ class HeatMap(Scaled):
         if not blank.all():
             r, c = np.unravel_index(np.nanargmax(np.abs(self.values)), self.values.shape)
             value = self.values[r, c]
-            shown = self._told(value)
+            shown = percent(value) if self._shares else _short(value)
             names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
             told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
         if blank.any():
@@ -101,10 +103,10 @@ class HeatMap(Scaled):
             told.append(f"{blank.sum()} cells are blank ({why})")
         return "; ".join(told)
 
-    def _told(self, value: float | np.floating) -> str:
-        """A share or a probability in %, another number with three digits, "–" where it is blank."""
-        shares = self.kind == "prob" or (self.kind == "weight" and self.unit == "%")
-        return percent(value) if shares and value == value else _short(value)
+    @property
+    def _shares(self) -> bool:
+        """Whether the numbers are shares or probabilities, told in %."""
+        return self.kind == "prob" or (self.kind == "weight" and self.unit == "%")
 
     @traitlets.validate("values")
     def _blank_where_not_finite(self, proposal):

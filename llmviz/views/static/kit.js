@@ -377,7 +377,7 @@ export function frame(model, el, name, { card = true } = {}) {
     );
     const resized = new ResizeObserver(() => {
       // what is drawn is laid out by now, so that asking for its width costs nothing
-      view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 8;
+      view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 12; // so little hides nothing
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
       if (width) requestAnimationFrame(paint); // a paint inside the observer could set it off again
