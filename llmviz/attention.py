@@ -203,10 +203,10 @@ def without_first_token(
 # over the queries where it could happen, of the weight on the key in question; NaN where it never could.
 
 BEHAVIOURS = {
-    "previous token": "mean weight on the token just before",
-    "first token": "mean weight on the very first token, over all later ones",
-    "duplicate": "mean weight on earlier copies of the query's own token, where there are any",
-    "induction": "mean weight on the tokens that followed earlier copies of the query's token, where there are any",
+    "previous token": "mean share of the token just before",
+    "first token": "mean share of the very first token, over all later ones",
+    "duplicate": "mean share of earlier copies of the query's own token, where there are any",
+    "induction": "mean share of the tokens that followed earlier copies of the query's token, where there are any",
 }
 
 

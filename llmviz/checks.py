@@ -679,12 +679,13 @@ def head_output(attempt: Callable) -> Verdict:
     rng = np.random.default_rng(6)
     cases = [tuple(rng.normal(size=(3, n, d)).round(2) * 2) for n, d in ((4, 9), (1, 4))]
 
-    def head(q, k, v, scale=lambda d: math.sqrt(d), seen=lambda i, n: i + 1):
+    def head(q, k, v, scale=lambda d: math.sqrt(d), seen=lambda i, n: i + 1, mixed=lambda i, n: n):
         z = []
         for i, query in enumerate(q):
             scores = [float(query @ key) / scale(len(query)) for key in k[: seen(i, len(k))]]
             powers = [math.exp(score - max(scores)) for score in scores]
-            z.append(sum(power / sum(powers) * value for power, value in zip(powers, v)))
+            shares = [power / sum(powers) for power in powers]
+            z.append(sum(share * value for share, value in zip(shares[: mixed(i, len(v))], v)))
         return np.array(z)
 
     return compare(
@@ -707,6 +708,18 @@ def head_output(attempt: Callable) -> Verdict:
             Mistake(
                 lambda q, k, v: head(q, k, v, scale=float),
                 "you divide by d_head; it is its square root",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, v, scale=lambda d: 8.0),
+                "√64 is for this model's d_head; here take that of q: q.shape[1]",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, v, seen=lambda i, n: n, mixed=lambda i, n: i + 1),
+                "you mask the shares; mask the scores, before the softmax, or a row no longer sums to one",
+            ),
+            Mistake(
+                lambda q, k, v: head(q, k, np.eye(len(k))),
+                "those are the shares; mix the values with them: shares @ v",
             ),
             Mistake(
                 lambda q, k, v: head(k, q, v),

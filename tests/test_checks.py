@@ -404,6 +404,13 @@ def test_attention_right_answers_pass(check, right):
             lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T / 9)) @ v,
             "its square root",
         ),
+        (checks.head_output, lambda q, k, v: softmax_by_numpy(mask_by_where(q @ k.T / 8)) @ v, "q.shape[1]"),
+        (
+            checks.head_output,
+            lambda q, k, v: np.tril(softmax_by_numpy(q @ k.T / q.shape[1] ** 0.5)) @ v,
+            "before",
+        ),
+        (checks.head_output, lambda q, k, v: head_by_numpy(q, k, np.eye(len(k))), "shares @ v"),
         (checks.head_output, lambda q, k, v: head_by_numpy(k, q, v), "changed places"),
         (checks.head_output, lambda q, k, v: head_by_numpy(q, k, k), "mix the keys"),
         (checks.induction_score, lambda p, t: induction_by_numpy(p, t, shift=0), "one token further"),

@@ -631,17 +631,18 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     run = model.trace(f"{PLURAL} were sleeping")
     says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f} %")
     says(
-        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half"
+        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
+        f"{int((experiments.weights_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
     )
     run = model.trace("The key to the old cabinets was dirty")
     shares = 100 * run.blocks[13].attention.pattern[8, 6]
     most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f} %" for i in np.argsort(-shares)[:2]]
     says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f} %")
     run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
-    rest = [int((experiments.weights_from(run, at)[..., 0] > 0.5).sum()) for at in (7, len(run.tokens) - 1)]
+    rest = (experiments.to_first(run) > 0.5).sum(axis=(0, 1))
     says(
-        f"From token {len(run.tokens)}, how many of 270 heads rest on the first token? "
-        f"| {rest[1]}; from token 8 it is {rest[0]} |"
+        f"From the last 50 of {len(run.tokens)} tokens, how many of 270 heads rest on the first token? "
+        f"| {rest[-50:].mean():.0f} on average; from token 8 it is {rest[7]} |"
     )
     row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
     heads = experiments.strongest(experiments.induction_scores(row), 8)

@@ -97,10 +97,10 @@ def test_the_grid_tells_numbers_and_largest_weights():
     rows = [line.split() for line in grid.text().splitlines()]
     assert rows[1:4] == [
         ["0", "1", "2"],
-        ["head", "0", "0.25", "0.50", "0.00"],
-        ["head", "1", "–", "1.00", "0.12"],
+        ["head", "0", "25", "50", "0"],
+        ["head", "1", "–", "100", "12"],
     ]
-    assert "selected: L1·H1, share 1" in grid.summary
+    assert "selected: L1·H1, share 100 %" in grid.summary
     assert "chosen: L0·H0" in grid.summary
     assert "largest" in HeadGrid(np.ones((1, 1, 2, 2))).text()
 
@@ -159,7 +159,7 @@ def test_a_long_text_is_drawn_in_blocks(model):
     assert len(sentence.trace.tokens) == 512
     explorer = pictures.HeadExplorer(sentence)
     assert explorer.grid.values.shape == (30, 9, 32, 32)
-    assert "largest weight of 16 × 16 tokens" in explorer.grid.caption
+    assert "largest share of 16 × 16 tokens" in explorer.grid.caption
     assert explorer.map.values.shape == (512, 512)
 
 
@@ -300,6 +300,8 @@ def test_the_sink_counts_heads_over_the_length(model, cat):
     late = experiments.weights_from(sink.trace, -1)[..., 0]
     np.testing.assert_allclose(sink.grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
     assert f"{(late > 0.5).sum()} of 270" in told(sink.told)
+    mean = (experiments.to_first(sink.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
+    assert f"From the last 50 tokens it is {mean:.0f} heads on average" in told(sink.told)
 
 
 def test_the_sink_follows_the_text_and_finds_other_sinks(model):
@@ -350,7 +352,7 @@ def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
     finder.measured_on.value = finder.PROBE
     assert finder.ranking
     assert all(15 <= layer <= 24 for layer, _ in finder.ranking[:5])
-    finder.by.value = finder.BY_WEIGHT
+    finder.by.value = finder.BY_SHARE
     finder.target_strip.selected = 7
     assert finder.ranking == []
     assert "cannot look at later ones" in told(finder.definition)
@@ -390,8 +392,9 @@ def test_three_ways_to_ask_are_three_measures(model):
         view.found[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
     )
     lost = dict(experiments.left_out(model, trace.tokens))
-    np.testing.assert_allclose(view.found[1], [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(view.found[2], experiments.saliency(model, trace.tokens), atol=1e-4)
+    bits = np.log2(np.e)  # to a nat
+    np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
+    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(model, trace.tokens), atol=1e-4)
     rows = np.nanmax(np.abs(view.map.values), axis=1)
     np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
     blank = np.zeros(view.found.shape, bool)
@@ -469,15 +472,29 @@ def test_the_two_sentences_change_places(matter):
 
 
 def test_a_partner_that_does_not_fit_is_told(matter):
-    for text in ("Hello", CATS, CATS + " again"):  # too short, the same, too long
+    further = "The dog that I heard yesterday was sleeping"  # at three places
+    for text in ("Hello", CATS, CATS + " again", further):  # too short, the same, too long
         matter.prompt.box.value = text
-        assert "equally long and differ at two" in told(matter.misfit)
+        assert "equally long and differ in exactly two tokens" in told(matter.misfit)
         assert matter.shown.layout.display == "none"
         assert repr(matter)
     matter.prompt.box.value = "The dogs that I saw yesterday were sleeping"
     matter.partner.box.value = "The dog that I saw yesterday was sleeping"
     assert told(matter.misfit) == ""
     assert matter.leads[0, 0] > 3
+
+
+def test_where_the_leads_are_near_each_other_no_share_of_the_way_is_told(matter):
+    matter.prompt.box.value = "😀 were"
+    matter.partner.box.value = "😢 was"
+    assert abs(matter.leads[0, 0] - matter.lead(matter.runs[1])) < 1
+    assert "too near for a share of the way" in told(matter.told)
+    assert f"from {matter.leads[0, 0]:.2f} to {matter.leads[0, 4]:.2f}; the partner's" in told(matter.told)
+    assert matter.buttons[0].disabled
+    matter.exchange.click()
+    matter.prompt.box.value, matter.partner.box.value = CAT, CATS
+    assert "of the way to the partner's" in told(matter.told)
+    assert not matter.buttons[0].disabled
 
 
 def test_every_head_is_swapped_alone(tiny_model):

@@ -75,9 +75,9 @@ def test_strip_tells_each_token():
 def test_heat_map_tells_each_cell():
     heat = HeatMap(CAUSAL, PIECES)
     rows = [line.split() for line in heat.text().splitlines()]
-    assert rows[2:] == [["The", "1", "–", "–"], ["·cat", "0.25", "0.75", "–"], ["·sat", "0.2", "0.3", "0.5"]]
+    assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
     assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
-    assert "largest: 1 at The, The; 3 cells are blank (masked)" in heat.summary
+    assert "largest: 100.0 % at The, The; 3 cells are blank (masked)" in heat.summary
 
 
 def test_big_heat_map_tells_each_cell_too():
@@ -277,7 +277,7 @@ def test_change_sets_what_belongs_together():
     with pytest.raises(traitlets.TraitError, match="sets them together"):
         heat.values = np.ones((2, 2))
     heat.change(values=np.ones((2, 4)), row_labels=[0, 1], col_labels=range(4))
-    assert heat.text().splitlines()[-1].split() == ["1", "1", "1", "1", "1"]
+    assert heat.text().splitlines()[-1].split() == ["1", "100", "100", "100", "100"]
 
 
 def test_selections_can_be_linked():

@@ -177,7 +177,7 @@ def test_heads_are_found_by_tokens_and_by_behaviour(lab):
     expect(lab.page.get_by_text("no token comes twice")).to_be_visible()
     lab.page.get_by_label("Behaviour measured on").select_option("random tokens, twice")
     expect(table.locator(".lv-caption")).to_contain_text("10 heads with the largest induction")
-    by.select_option("weight from → to")
+    by.select_option("share from → to")
 
 
 def test_a_text_that_wakes_a_head_is_found(lab):
@@ -205,7 +205,7 @@ def test_heads_are_swapped_and_the_sentences_exchanged(lab):
     expect(grid(lab, "matter").locator(".lv-caption")).to_contain_text("cats")
     partner(lab).fill("Hello")
     partner(lab).press("Enter")
-    expect(lab.page.get_by_text("equally long and differ at two")).to_be_visible()
+    expect(lab.page.get_by_text("equally long and differ in exactly two tokens")).to_be_visible()
     expect(table).to_be_hidden()
     partner(lab).fill(CATS)
     partner(lab).press("Enter")

@@ -37,7 +37,7 @@ class HeadByHand(Explorer):
         of_head, of_model = np.zeros((3, config.d_head)), np.zeros((3, config.d_model))
         self.products = VectorPicture(of_head, index_name="number", stage="attention")
         self.product_told = Told()
-        self.steps = ScoreSteps(stage="attention")
+        self.steps = ScoreSteps(d_head=config.d_head, stage="attention")
         self.values = VectorPicture(of_head, index_name="number", stage="attention")
         self.stream = VectorPicture(of_model, index_name="dimension", stage="attention")
         self.stream_told = Told()

@@ -22,6 +22,7 @@ from llmviz.views.kit.text_box import Prompt
 
 WAYS = ("as it is", "no look", "off", "mean", "swapped")
 N_DRAWS = 3  # of random heads
+LEAST_WAY = 1.0  # between the two sentences' leads; a share of less says nothing
 
 
 class DoesItMatter(Experiment):
@@ -99,25 +100,25 @@ class DoesItMatter(Experiment):
 
     @by_the_reader
     def _pair_up(self, _change=None) -> None:
-        """Find the word that is exchanged and the one that depends on it: where the two first and last differ."""
+        """Find the token that is exchanged and the one that depends on it: the two at which the sentences differ."""
         self.stop()
         self._filling.stop()
         one, other = self.prompt.trace.tokens, self.partner.trace.tokens
         apart = [i for i, (a, b) in enumerate(zip(one, other)) if a != b]
-        fits = len(one) == len(other) and len(apart) > 1
+        fits = len(one) == len(other) and len(apart) == 2
         self.shown.layout.display = "" if fits else "none"
         self.effects.layout.display = "none"
         self.effect_told.say()
         sizes = f"Tokens in your text: {len(one)}, in its partner: {len(other)}; places that differ: {len(apart)}."
-        wanted = (
-            "They should be equally long and differ at two: the word that is exchanged, and a later one that"
-        )
-        self.misfit.say("" if fits else f"{sizes} {wanted} depends on it.")
+        wanted = "They should be equally long and differ in exactly two tokens: one that is exchanged, and a later one"
+        self.misfit.say("" if fits else f"{sizes} {wanted} that depends on it.")
         if not fits:
             return
-        first, last = apart[0], apart[-1]
+        first, last = apart
         self.answers = one[last], other[last]
         self.runs = [self.model.trace(tokens[:last]) for tokens in (one, other)]
+        self._way = self.lead(self.runs[0]) - self.lead(self.runs[1])
+        self.buttons[0].disabled = abs(self._way) < LEAST_WAY
         self.key, self._first = isolated(self.prompt.trace.pieces[first]), first
         self.weights = experiments.weights_from(self.runs[0], -1)[..., first]
         best = experiments.strongest(self.weights, 3)
@@ -127,7 +128,7 @@ class DoesItMatter(Experiment):
                 values=four_axes(self.weights),
                 selected=list(best[0]),
                 chosen=[list(one) for one in best],
-                caption=f"Every head's weight from {here} to {self.key}. Click heads to choose them (dashed)",
+                caption=f"Every head's share from {here} to {self.key}. Click heads to choose them (dashed)",
             )
             self.table.change(
                 values=np.full((2, len(WAYS)), np.nan),
@@ -198,11 +199,15 @@ class DoesItMatter(Experiment):
         self.bars.show(after, before=before)
         self.bars.caption = f"The next token, {whose}: {WAYS[way]}"
         (one, other), leads = self.answers, self.leads
-        there = self.lead(self.runs[1])
-        way_there = (leads[0, 0] - leads[0, -1]) / (leads[0, 0] - there) if leads[0, 0] != there else np.nan
+        swapped = (
+            f"Swapped, they take the lead from {leads[0, 0]:.2f} to {leads[0, -1]:.2f}; the partner's, "
+            f"{self.lead(self.runs[1]):.2f}, is too near for a share of the way"
+            if abs(self._way) < LEAST_WAY
+            else f"Swapped, they take the lead {percent_of((leads[0, 0] - leads[0, -1]) / self._way)} of the way to "
+            "the partner's"
+        )
         self.told.say(
-            f"{heads}. Swapped, they take the lead {percent_of(way_there)} of the way to the partner's; off, it goes "
-            f"from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
+            f"{heads}. {swapped}; off, it goes from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
             f"If none of the {self.weights.size} heads may look at {self.key} from there, the lead is "
             f"{self._unseen:.2f}.",
             f"In the chosen run: {self._word(0)} {percent(before[one])} → {percent(after[one])}, {self._word(1)} "
@@ -216,13 +221,13 @@ class DoesItMatter(Experiment):
 
     def _each(self) -> Steps:
         run, other = self.runs
-        base, there = self.lead(run), self.lead(other)
+        base = self.lead(run)
         effect = np.zeros_like(self.weights)
         swaps = experiments.each_head_swapped(
             self.model, run.tokens, experiments.handed_over(other), self.lead
         )
         for done, (layer, head, lead) in enumerate(swaps, start=1):
-            effect[layer, head] = (base - lead) / (base - there)
+            effect[layer, head] = (base - lead) / self._way
             yield done / effect.size
         self.effect = effect
         carry, look = experiments.strongest(effect, 3), experiments.strongest(self.weights, 3)
@@ -237,7 +242,7 @@ class DoesItMatter(Experiment):
             )
         self.effects.layout.display = ""
         told = [
-            f"{head_name(*one)} {percent_of(effect[one])} (weight {self.weights[one]:.2f})"
+            f"{head_name(*one)} {percent_of(effect[one])} (share {percent_of(self.weights[one])})"
             for one in (*carry, *look)
         ]
         self.effect_told.say(

@@ -25,19 +25,19 @@ N_RANKED = 10  # heads in a ranking
 class HeadFinder(Explorer):
     """Which heads look from this token to that one? Which behave like this? A ranking, and the chosen head's map."""
 
-    BY_WEIGHT = "weight from → to"
+    BY_SHARE = "share from → to"
     HERE, PROBE = "your sentence", "random tokens, twice"
 
     def __init__(self, source: Prompt | Trace, *, query: int = -1, key: int = 1):
         self.model = trace_of(source).model
         self.source_strip = TokenStrip([], stage="attention", caption="From (the token that looks)")
         self.target_strip = TokenStrip([], stage="attention", caption="To (the token looked at)")
-        self.by = choice([self.BY_WEIGHT, *attention.BEHAVIOURS], self.BY_WEIGHT, "Rank by")
+        self.by = choice([self.BY_SHARE, *attention.BEHAVIOURS], self.BY_SHARE, "Rank by")
         self.measured_on = choice([self.HERE, self.PROBE], self.HERE, "Behaviour measured on")
         self.hide_first = checkbox("hide the first token and renormalise")
         self.definition = Told()
         self.grid = empty_grid(self.model.config)
-        names = ["weight", "first hidden", *attention.BEHAVIOURS]
+        names = ["share", "first hidden", *attention.BEHAVIOURS]
         self.table = wide(
             HeatMap(np.zeros((1, 6)), [""], names, row_axis="head", col_axis="measure", numbers="always"), 520
         )
@@ -91,8 +91,8 @@ class HeadFinder(Explorer):
         weights = experiments.weights_from(trace, query)
         hidden = first_hidden(weights)
         scores = self.probe if self.measured_on.value == self.PROBE else experiments.overview(trace).scores
-        by_weight = self.by.value == self.BY_WEIGHT
-        if by_weight:
+        by_share = self.by.value == self.BY_SHARE
+        if by_share:
             ranked = (hidden if self.hide_first.value else weights)[..., key]
         else:
             ranked = scores[list(attention.BEHAVIOURS).index(self.by.value)]
@@ -107,27 +107,27 @@ class HeadFinder(Explorer):
                 else np.full((1, len(columns)), np.nan),
                 row_labels=names or ["none"],
                 selected=[0, 0],
-                caption=f"The {len(names)} heads with the largest {self.by.value}"
+                caption=f"The {len(names)} heads with the largest {self.by.value}, in %"
                 if names
                 else "No head to rank",
             )
             here = f"from {isolated(trace.pieces[query])} to {isolated(trace.pieces[key])}"
-            measure = f"weight {here}" if by_weight else self.by.value
-            first = " (first token hidden)" if by_weight and self.hide_first.value else ""
+            measure = f"share {here}" if by_share else self.by.value
+            first = " (first token hidden)" if by_share and self.hide_first.value else ""
             best = list(self.ranking[0]) if self.ranking else [0, 0]
             self.grid.change(
                 values=four_axes(ranked),
-                measure="weight" if by_weight else self.by.value,
+                measure="share" if by_share else self.by.value,
                 selected=best,
                 chosen=[list(one) for one in self.ranking],
                 caption=f"Every head's {measure}{first}. Dashed: the {len(names)} largest",
             )
-        self._define(by_weight, here, bool(np.isnan(ranked).all()))
+        self._define(by_share, here, bool(np.isnan(ranked).all()))
         self._draw_map()
 
-    def _define(self, by_weight: bool, here: str, nothing: bool) -> None:
-        if by_weight:
-            told = f"The weight that each head gives {here}."
+    def _define(self, by_share: bool, here: str, nothing: bool) -> None:
+        if by_share:
+            told = f"The share that each head gives {here}."
             if self._key > self._query:
                 told = f"There is nothing to rank {here}: a token cannot look at later ones. Choose an earlier “to”."
             elif nothing:

@@ -23,7 +23,7 @@ from llmviz.views.provenance import Explanation, Operand
 def shown_weight(
     trace: Trace, layer: int, head: int, query: int, key: int, *, hide_first: bool
 ) -> Explanation:
-    """Where one weight comes from, as it is or with the first token hidden."""
+    """Where one share comes from, as it is or with the first token hidden."""
     told = provenance.pattern(trace, layer, head, query, key)
     if not hide_first:
         return told
@@ -31,12 +31,12 @@ def shown_weight(
         return replace(
             told,
             title=f"{told.title}: hidden",
-            formula="hidden here; the other weights are scaled up to sum to one",
+            formula="hidden here; the other shares are scaled up to sum to 100 %",
         )
     pattern = provenance.row_of(trace, layer, query).pattern[head]
     return Explanation(
         f"{told.title}, with the first token hidden",
-        "weight / the sum of all weights but the first",
+        "share / the sum of all shares but the first",
         [
             Operand("pattern", pattern, f"trace.blocks[{layer}].attention.pattern[{head}, {query}]"),
             Operand("key", key),
@@ -84,7 +84,7 @@ class HeadExplorer(Explorer):
     def _draw(self, _change=None) -> None:
         seen = experiments.overview(self.trace, self.hide_first.value)
         n = len(self.trace.tokens)
-        note = f"; a cell is the largest weight of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
+        note = f"; a cell is the largest share of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
         heads = self.grid.values.shape[0] * self.grid.values.shape[1]
         tokens = "one token" if n == 1 else f"{n} tokens"
@@ -114,7 +114,7 @@ class HeadExplorer(Explorer):
             )
             arcs = {"weights": weights, "selected": query}
             if self.arcs.pieces != trace.pieces:
-                arcs = {"pieces": trace.pieces, "ids": trace.tokens} | arcs
+                arcs = {"pieces": trace.pieces} | arcs
             self.arcs.change(**arcs, caption=self._arcs_caption())
         self._tell()
 
@@ -122,16 +122,12 @@ class HeadExplorer(Explorer):
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         to_first = trace.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
         scores = experiments.overview(trace, self.hide_first.value).scores[:, layer, head]
-        group = trace.model.config.group_size
-        first = head // group * group
-        shared = [str(one) for one in range(first, first + group) if one != head]
         measured = ", ".join(
-            f"{name} {v:.2f}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)
+            f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)
         )
         self.told.say(
             f"Measured on this sentence: {measured}." if measured else "",
             f"From {isolated(trace.pieces[query])} it gives {percent(to_first)} to the first token.",
-            f"It shares its keys and values with head {' and '.join(shared)} of its layer." if shared else "",
         )
 
     @by_the_reader
@@ -175,5 +171,5 @@ class HeadExplorer(Explorer):
 
 
 def _heaviest(weights: np.ndarray) -> int:
-    """The key with the largest weight of a row, where NaN is masked."""
+    """The key with the largest share of a row, where NaN is masked."""
     return int(np.argmax(np.nan_to_num(weights)))

@@ -30,7 +30,8 @@ class HeadGrid(Picture):
     group = traitlets.Int(1).tag(sync=True)
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     limit = traitlets.Float(1.0).tag(sync=True)
-    measure = Text("weight")
+    measure = Text("share")
+    unit = Text("%")  # of signed numbers, a hundred of them to 1: "%" of something, or percentage "points"
     scores = Floats(ndim=(3,))
     score_names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
@@ -65,17 +66,17 @@ class HeadGrid(Picture):
         )
 
     def text(self) -> str:
-        """One number a head: the number itself, or the largest weight of its map; a line a head, a column a layer."""
+        """One number a head: the number itself, or the largest share of its map; a line a head, a column a layer."""
         if self.values is None:
             return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
         what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
         rows = [
-            [f"head {i}", *("–" if np.isnan(v) else f"{v:.2f}" for v in row)]
+            [f"head {i}", *("–" if np.isnan(v) else f"{100 * v:.0f}" for v in row)]
             for i, row in enumerate(numbers.T)
         ]
         chosen = ", ".join(head_name(*one) for one in self.chosen)
-        told = f"{what}; rows: heads, columns: layers\n{lines([['', *range(len(numbers))], *rows])}"
+        told = f"{what}, in {self.unit}; rows: heads, columns: layers\n{lines([['', *range(len(numbers))], *rows])}"
         return told + (f"\nchosen: {chosen}" if chosen else "")
 
     def headline(self) -> str:
@@ -85,7 +86,7 @@ class HeadGrid(Picture):
         n_layers, n_heads = self.values.shape[:2]
         told = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
-            told[-1] += f", {self.measure} {self.values[tuple(self.selected)].item():.3g}"
+            told[-1] += f", {self.measure} {100 * self.values[tuple(self.selected)].item():.3g} {self.unit}"
         if self.chosen:
             told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
         return "; ".join(told)

@@ -13,7 +13,7 @@ from llmviz.views.kit.pieces import visible
 class ScoreSteps(Picture):
     """One query's row, step by step: q·k, divided by √d_head, e to its power, share. One line a key.
 
-    raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled` says whether raw was divided.
+    raw, scores, exps, weights: [kv_seq] each; weights are NaN where masked. `scaled`: was raw divided by √`d_head`?
     A click or the arrow keys select a key (`selected`); Enter or a click asks `provenance(key, step)`, step 0 to 3.
     """
 
@@ -26,6 +26,7 @@ class ScoreSteps(Picture):
     exps = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
     weights = Floats(ndim=(1,), limit=theme.MAX_TOKENS)
     scaled = traitlets.Bool(True).tag(sync=True)
+    d_head = traitlets.Int(0).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
     @traitlets.validate("selected")

@@ -16,6 +16,7 @@ from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.theme import MAX_TOKENS
 
+LAST = 50  # tokens; at a single one the number can be an odd one
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
 
@@ -94,13 +95,14 @@ class Sink(Explorer):
             values=four_axes(first),
             caption=f"From token {at + 1}, {here}: each head's share for the first token",
         )
-        n, own = int((first > 0.5).sum()), self._lengths[: at + 1]
+        n, own, counts = int((first > 0.5).sum()), self._lengths[: at + 1], self.counts.values[0]
         short = np.flatnonzero(own < np.median(self._lengths) / 2)
         named = ", ".join(f"{isolated(self.trace.pieces[i])} ({i + 1})" for i in short[:8])
         more = f" and {len(short) - 8} more" if len(short) > 8 else ""
         self.told.say(
             f"From token {at + 1}, {here}, {n} of {first.size} heads give more than half to the first token; the mean "
-            f"over all heads is {percent(first.mean())}.",
+            f"over all heads is {percent(first.mean())}. From the last {min(LAST, len(counts))} tokens it is "
+            f"{counts[-LAST:].mean():.0f} heads on average.",
             f"Up to here these values are less than half as long as the median one: {named}{more}."
             if named
             else "",

@@ -1,4 +1,4 @@
-"""Two heads make one skill: the key of the one reads what the other has written."""
+"""How does a copying head know what came after? Its keys read what an earlier head has written."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class HeadPair(Picture):
     `pieces`: A, B, and the token before the second A. One row a condition, named in `names`; `cuts` says what it takes
     away: "" (nothing), "writer", one path of the writer into the reader's "k", "q" or "v", or "other" (another head).
     `totals` [n_conditions, 2]: the reader's induction score, and the mean probability of the right next token, over the
-    whole second pass. `here` [n_conditions, 4]: the writer's weight from B to A, the reader's from the second A to B,
-    the probability of B after the second A, and the writer's weight from the second A to the token before it. NaN until
+    whole second pass. `here` [n_conditions, 4]: the writer's share from B to A, the reader's from the second A to B,
+    the probability of B after the second A, and the writer's share from the second A to the token before it. NaN until
     it is measured. `selected` is the condition drawn.
     """
 
@@ -71,12 +71,12 @@ class HeadPair(Picture):
         ]
         for name, cut, total, here in zip(self.names, self.cuts, self.totals, self.here):
             back = "off" if cut == "writer" else here[0]
-            numbers = (total[0], percent(total[1]), back, here[1], percent(here[2]))
+            numbers = (total[0], total[1], back, here[1], here[2])
             rows.append(
                 [
                     name,
                     *(
-                        "…" if np.isnan(total[0]) else one if isinstance(one, str) else f"{one:.2f}"
+                        "…" if np.isnan(total[0]) else one if isinstance(one, str) else percent(one)
                         for one in numbers
                     ),
                 ]
@@ -91,7 +91,7 @@ class HeadPair(Picture):
         told = (
             "being measured"
             if np.isnan(score)
-            else f"induction score {score:.2f}, right next token {percent(right)}"
+            else f"induction score {percent(score)}, right next token {percent(right)}"
         )
         return f"{self.writer} writes, {self.reader} reads; {self.names[self.selected]}: {told}"
 
@@ -166,7 +166,7 @@ class TwoHeads(Experiment):
         self.new_row = button("new row")
         self.readers = choice([], None, "Copying head", "min(430px, 98%)")
         self.strip = TokenStrip([], stage="attention", quantity="probability before it came")
-        self.grid = empty_grid(config, kind="signed", measure="change of the induction score")
+        self.grid = empty_grid(config, kind="signed", measure="change of the induction score", unit="points")
         self.found = Told()
         self.pair = HeadPair(stage="attention")
         self.grid.layout.display = self.pair.layout.display = "none"
@@ -205,7 +205,7 @@ class TwoHeads(Experiment):
         with self.quietly():
             best = experiments.strongest(self.scores, N_READERS)
             self.readers.options = [
-                (f"{head_name(*one)}, induction score {self.scores[one]:.2f}", one)
+                (f"{head_name(*one)}, induction score {percent(self.scores[one])}", one)
                 for one in dict.fromkeys([self.reader, *best])
             ]
             self.readers.value = self.reader
@@ -263,9 +263,9 @@ class TwoHeads(Experiment):
                 self.grid.change(
                     values=four_axes(self.effect),
                     limit=1.0,
-                    caption=f"How {name}'s induction score ({before:.2f}) changes when this one head is off; blank: "
-                    "not tried yet, or too late to change it. Dashed: the head itself. Click a head to see the two "
-                    "together",
+                    caption=f"How {name}'s induction score ({percent(before)}) changes when this one head is off; "
+                    "blank: not tried yet, or too late to change it. Dashed: the head itself. Click a head to see "
+                    "the two together",
                 )
                 self.grid.layout.display = ""
             yield done / total
@@ -274,10 +274,12 @@ class TwoHeads(Experiment):
             np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)
         )
         self.found.say(
-            f"Without {head_name(*worst[0])}, {name}'s induction score goes from {before:.2f} to "
-            f"{before + self.effect[worst[0]]:.2f}. Then come "
-            + " and ".join(f"{head_name(*one)} ({self.effect[one]:+.2f})" for one in worst[1:])
-            + f"; the median change by the other {len(others)} heads is {np.nanmedian(others):.3f}."
+            f"Without {head_name(*worst[0])}, {name}'s induction score goes from {percent(before)} to "
+            f"{percent(before + self.effect[worst[0]])}. Then come "
+            + " and ".join(
+                f"{head_name(*one)} ({100 * self.effect[one]:+.1f} percentage points)" for one in worst[1:]
+            )
+            + f"; the median change by the other {len(others)} heads is {100 * np.nanmedian(others):.2g} points."
         )
         if self.writer == chosen:  # the reader has clicked none meanwhile
             self.writer = worst[0]

@@ -13,7 +13,7 @@ from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row, slider
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.picture import one_at_a_time, percent
 from llmviz.views.kit.pieces import isolated, visible
 
 # Short texts of many kinds, in which to look for one that a head reacts to.
@@ -93,7 +93,7 @@ class WakeUp(Experiment):
             return
         awake = np.nan_to_num(self.awake[:, self.layer.value, self.head.value])
         order = np.argsort(-awake, kind="stable")
-        options = [(f"{awake[i]:.2f}   {visible(self.sentences[i])}", int(i)) for i in order]
+        options = [(f"{100 * awake[i]:.0f} %   {visible(self.sentences[i])}", int(i)) for i in order]
         self.found.options = [(name.replace("·", " "), i) for name, i in options]
         self.found.value = int(order[0])
         low, high = awake.min(), awake.max()
@@ -106,7 +106,8 @@ class WakeUp(Experiment):
         )
         name = head_name(self.layer.value, self.head.value)
         self.told.say(
-            f"{name} puts between {low:.2f} and {high:.2f} of its weight on tokens that are no sinks: {manner}.",
+            f"{name} gives between {percent(low)} and {percent(high)} of its attention to tokens that are no sinks: "
+            f"{manner}.",
             "A sink is the first token, and each whose value in this head is less than half as long as the median one.",
         )
         self._draw()

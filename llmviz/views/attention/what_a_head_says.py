@@ -53,7 +53,7 @@ class WhatAHeadSays(Explorer):
     """What a head would add to every token's logit when it looks at a token, and what all heads do add to the answer.
 
     Above `experiments.head_says`: the head's value at the token clicked, through W_O and the output table, as if it
-    gave all its weight to that token. Beside it two controls: the same head at the token that it looks at least (the
+    gave that token all its attention. Beside it two controls: the same head at the token that it looks at least (the
     first left out where it can be, since heads rest on it), and another head of the layer, drawn at random, at the
     same token. Below, what every head and FFN adds, directly, to the logit of the token that is likeliest after the
     query (`experiments.direct_attribution`), beyond what it adds to all tokens on average: with the embedding and that
@@ -135,7 +135,7 @@ class WhatAHeadSays(Explorer):
                 ids=trace.tokens,
                 weights=weights,
                 selected=source,
-                caption=f"Click a token for {name} to look at. Shade: its weight from {isolated(pieces[query])}",
+                caption=f"Click a token for {name} to look at. Shade: its share from {isolated(pieces[query])}",
             )
         n_heads = trace.model.config.n_heads
         others = experiments.random_heads((1, n_heads), 1, [(0, head)], seed=layer)
@@ -165,7 +165,7 @@ class WhatAHeadSays(Explorer):
         self.about.say(
             f"From {isolated(pieces[query])}, {name} gives {isolated(pieces[source])} {percent(weights[source])} of "
             f"its attention. To {isolated(self._pieces([answer])[0])}, the likeliest next token, it adds "
-            f"{weights[source]:.2f} × {full:+.2f} = {weights[source] * full:+.2f} from there."
+            f"{percent(weights[source])} × {full:+.2f} = {weights[source] * full:+.2f} from there."
         )
 
     def _pieces(self, ids) -> list[str]:

@@ -21,7 +21,7 @@ class WhatMattered(Experiment):
     """Which tokens the likeliest next token rests on: by attention, by leaving each out, by its gradient.
 
     `found` [3, seq] in the order of WAYS, None before the button is pressed: the last token's attention, mean of all
-    heads, in shares; the other two in nats of the answer's probability.
+    heads, in shares; the other two in bits of the answer's probability.
     """
 
     def __init__(self, prompt: Prompt):
@@ -59,9 +59,9 @@ class WhatMattered(Experiment):
         found = np.empty((len(WAYS), n), np.float32)
         found[0] = experiments.weights_from(trace, -1).mean(axis=(0, 1))
         yield 0.02
-        found[2] = experiments.saliency(trace.model, trace.tokens)
+        found[2] = experiments.saliency(trace.model, trace.tokens) / np.log(2)
         for done, (at, lost) in enumerate(experiments.left_out(trace.model, trace.tokens), 1):
-            found[1, at] = lost
+            found[1, at] = lost / np.log(2)
             yield 0.1 + 0.9 * done / n
         self.found = found
         drawn = found.copy()
@@ -82,7 +82,7 @@ class WhatMattered(Experiment):
             f"The answer is {quote(pieces[0])}. Of the tokens between the first and the last, {looks[0]} gets most of "
             f"the last token's attention ({percent(looks[1])}, mean of all heads)."
             + "".join(
-                f" By {name}, {f'{top} speaks most for it ({lost:.2f} nats)' if lost > 0 else 'none speaks for it'}."
+                f" By {name}, {f'{top} speaks most for it ({lost:.2f} bits)' if lost > 0 else 'none speaks for it'}."
                 for name, (top, lost) in zip(("leaving out", "gradient × input"), others)
             ),
             f"Left blank: the first token's attention ({percent(found[0, 0])}), and the last token: without it, "

@@ -29,6 +29,7 @@ class StreamNorms(Explorer):
             row_axis="token",
             col_axis="after layer",
             kind="weight",
+            unit="",
             quantity="length",
             stage="ffn",
             caption="Length of the stream; the scale is that of all tokens but the first",

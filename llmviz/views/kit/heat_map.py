@@ -15,9 +15,9 @@ from llmviz.views.kit.theme import MAX_TOKENS
 class HeatMap(Scaled):
     """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
 
-    So does the future of square weights where all of it is exactly zero: that is a causal mask, not a weight of zero.
+    So does the future of square weights where all of it is exactly zero: that is a causal mask, not a share of zero.
 
-    `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small weights show), "prob" (0 to
+    `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small shares show), "prob" (0 to
     `limit`, linear) or "signed" (-`limit` to `limit`, zero in the middle). `limit` is 1 for weights and probabilities
     and the largest absolute value for signed numbers, unless given; cells beyond it get a marked corner. Where maps are
     compared, give them one `limit`.
@@ -39,6 +39,9 @@ class HeatMap(Scaled):
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
+    unit = traitlets.Enum(("%", ""), "%").tag(
+        sync=True
+    )  # of weights: shares, or what is no share, such as a length
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
@@ -69,10 +72,12 @@ class HeatMap(Scaled):
         """The grid as text: one line a row, a dash for a blank cell."""
         if self.values is None or not self.values.size:
             return "no numbers yet"
-        head = f"rows: {self.row_axis}, columns: {self.col_axis}"
+        head = f"rows: {self.row_axis}, columns: {self.col_axis}" + (", in %" if self._shares else "")
+        times = 100 if self._shares else 1
         cols = [visible_label(label) for label in self.col_labels]
         rows = [
-            [visible_label(n), *map(_short, row)] for n, row in zip(self.row_labels, self.values.tolist())
+            [visible_label(n), *(_short(times * value) for value in row)]
+            for n, row in zip(self.row_labels, self.values.tolist())
         ]
         if self.values.size > 64 * 64:  # too wide to read in columns: plain rows
             return "\n".join(
@@ -90,13 +95,18 @@ class HeatMap(Scaled):
         if not blank.all():
             r, c = np.unravel_index(np.nanargmax(np.abs(self.values)), self.values.shape)
             value = self.values[r, c]
-            shown = percent(value) if self.kind == "prob" else _short(value)
+            shown = percent(value) if self._shares else _short(value)
             names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
             told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
         if blank.any():
             why = "masked" if self.row_axis.startswith("from") else "nothing to measure"
             told.append(f"{blank.sum()} cells are blank ({why})")
         return "; ".join(told)
+
+    @property
+    def _shares(self) -> bool:
+        """Whether the numbers are shares or probabilities, told in %."""
+        return self.kind == "prob" or (self.kind == "weight" and self.unit == "%")
 
     @traitlets.validate("values")
     def _blank_where_not_finite(self, proposal):

@@ -64,7 +64,7 @@ class TokenStrip(OfTokens):
     weights = Floats(ndim=(1,), limit=MAX_TOKENS)
     highlight = traitlets.List(traitlets.Int()).tag(sync=True)
     highlight_name = Text("marked")
-    quantity = Text("weight")
+    quantity = Text("share")
     notes = traitlets.List(traitlets.Unicode(), default_value=None, allow_none=True).tag(sync=True)
     hover_selects = traitlets.Bool(False).tag(sync=True)
 

@@ -9,6 +9,7 @@ import {
   frame,
   h,
   indexUnder,
+  inPercent,
   keyed,
   KIT,
   listKeys,
@@ -46,7 +47,7 @@ export function render({ model, el }) {
   const at = (from, to) => weights.data[from * weights.shape[1] + to];
   const current = () => model.get("selected") ?? -1;
   const sentence = ({ from, to, weight }) =>
-    `from ${quoted(model.get("pieces")[from])} to ${quoted(model.get("pieces")[to])} · weight ${percent(weight)}`;
+    `from ${quoted(model.get("pieces")[from])} to ${quoted(model.get("pieces")[to])} · share ${percent(weight)}`;
   const tell = (arc = cursor) => {
     if (arc) return view.note(sentence(arc));
     const from = current();
@@ -144,7 +145,7 @@ export function render({ model, el }) {
     weights = floats(drawn.weights);
     const scale = colorScale("weight", view.theme);
     const one = selected !== null && weights && selected < weights.shape[0] ? selected : null;
-    // with a token selected, the others wear their weight as in a token strip
+    // with a token selected, the others wear their share as in a token strip
     chips.forEach((node, i) => shadeChip(node, one === null || i >= weights.shape[1] ? NaN : at(one, i), scale));
     selectChip(list, chips, selected);
     const node = chips[selected];
@@ -184,8 +185,8 @@ export function render({ model, el }) {
     const left = `arcs under ${percent(model.get("threshold"))} are left out`;
     view.setLegend(
       tooLong(pieces.length),
-      "thicker arc = larger weight",
-      one !== null && scaleLegend(scale, "shade = weight"),
+      "thicker arc = larger share",
+      one !== null && scaleLegend(inPercent(scale), "shade = share"),
       one === null ? left : `${left}: ${percent(chosen.rest)} in all`,
       chosen.dropped && h("b", {}, `only the ${count(MOST)} strongest of ${count(MOST + chosen.dropped)} arcs`),
       ...markLegend(pieces),

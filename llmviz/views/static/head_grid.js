@@ -7,8 +7,10 @@ import {
   floats,
   frame,
   h,
-  number,
+  inPercent,
+  minus,
   onKeys,
+  percent,
   pixelRatio,
   plotIn,
   pointIn,
@@ -31,6 +33,16 @@ export function render({ model, el }) {
   const x = (layer) => grid.left + layer * grid.cell;
   const y = (head) => grid.top + head * grid.cell + Math.floor(head / grid.group) * SPACE;
   const SPACE = 12; // between heads that do not share keys and values
+  const inUnit = (v) =>
+    Number.isNaN(v)
+      ? "blank"
+      : model.get("kind") === "signed"
+        ? `${minus((100 * v).toFixed(1))} ${model.get("unit")}`
+        : percent(v);
+  const ends = (scale) =>
+    model.get("kind") === "signed"
+      ? { ...scale, low: inUnit(-model.get("limit")), high: `+${inUnit(model.get("limit"))}` }
+      : inPercent(scale, model.get("limit"));
   const single = () => grid.rows === 1 && grid.cols === 1;
 
   const tell = (where) => {
@@ -41,12 +53,12 @@ export function render({ model, el }) {
     if (grid.group > 1) parts[0] += ` (key/value head ${Math.floor(head / grid.group)})`;
     if (single()) {
       const value = grid.values[at];
-      parts.push(`${model.get("measure")} ${number(value)}`);
+      parts.push(`${model.get("measure")} ${inUnit(value)}`);
     }
     const scores = floats(model.get("scores"));
     model.get("score_names").forEach((name, i) => {
       const value = scores.data[i * grid.layers * grid.heads + at];
-      if (!Number.isNaN(value)) parts.push(`${name} ${value.toFixed(2)}`);
+      if (!Number.isNaN(value)) parts.push(`${name} ${percent(value)}`);
     });
     if (model.get("toggles")) parts.push(isChosen(where) ? "chosen" : "not chosen");
     view.note(parts.join(" · "));
@@ -220,7 +232,7 @@ export function render({ model, el }) {
         plot.style[key] = `${value}px`;
       }
       view.setLegend(
-        scaleLegend(scale, model.get("measure")),
+        scaleLegend(ends(scale), model.get("measure")),
         ...(single() ? [] : [h("span", {}, "each map: from ↓, to →; blank: masked")]),
         ...(grid.group > 1 ? [h("span", {}, "bracket: heads that share keys and values")] : []),
       );

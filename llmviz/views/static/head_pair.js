@@ -78,7 +78,7 @@ export function render({ model, el }) {
         const v = totals[2 * i + k];
         bar.style.width = `${100 * clamp((v || 0) / full[k])}%`;
         value.style.left = bar.style.width;
-        setText(value, Number.isNaN(v) ? "…" : k ? percent(v) : v.toFixed(2));
+        setText(value, Number.isNaN(v) ? "…" : percent(v));
       });
       row.node.setAttribute("aria-selected", String(i === at));
     });
@@ -101,7 +101,7 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   const off = cut === "writer";
   const thick = (w) => 1.5 + 9 * clamp(w || 0);
   const looksBack = (name, weight) =>
-    `${name}${width < 800 ? ":" : " looks back:"} ${weight === false ? "…" : weight.toFixed(2)}`;
+    `${name}${width < 800 ? ":" : " looks back:"} ${weight === false ? "…" : percent(weight)}`;
   const nodes = [];
   const word = (text, at, up, more = {}) =>
     nodes.push(s("text", { x: at, y: up, "text-anchor": "middle", ...more }, text));
@@ -134,7 +134,7 @@ function drawArt(art, width, model, [back, looks, next, backAgain], cut) {
   arrow(`M${x.a} ${y.write}H${x.b - 8}`, [x.b - 4, y.write], thick(back), `lv-first ${gone}`);
   word(off ? `${writer} off` : looksBack(writer, known && back), (x.a + x.b) / 2, y.write - 14, { class: "lv-strong" });
   if (off) cross((x.a + x.b) / 2, y.write);
-  // what it wrote, as strong as it looked back; in words only where that token had most of its weight
+  // what it wrote, as strong as it looked back; in words only where that token had most of its attention
   const tag = (piece, at, weight) => {
     const tells = weight > 0.5;
     const wide = tells ? Math.min(0.27 * width, 64 + 11 * [...piece].length) : 26 + 9 * `${writer} wrote`.length;

@@ -10,6 +10,7 @@ import {
   fontOf,
   frame,
   h,
+  inPercent,
   markLegend,
   minus,
   number,
@@ -33,7 +34,7 @@ import {
   widest,
 } from "./kit.js";
 
-const CELLS = ["values", "kind", "limit", "quantity", "numbers", "cell_text"];
+const CELLS = ["values", "kind", "limit", "quantity", "unit", "numbers", "cell_text"];
 const EDGES = ["row_labels", "col_labels", "row_axis", "col_axis"];
 
 export function render({ model, el }) {
@@ -47,11 +48,12 @@ export function render({ model, el }) {
   const labelOf = (labels, i) => (/^[\d.]+$/.test(labels[i]) ? labels[i] : quoted(labels[i] ?? ""));
   const axis = (name) => model.get(name).replace(/\s*\(.*\)$/, "");
   const valueOf = (r, c) => grid.values[r * grid.stride + c];
-  const nameOf = (kind) => model.get("quantity") || { weight: "weight", prob: "probability", signed: "" }[kind];
+  const nameOf = (kind) => model.get("quantity") || { weight: "share", prob: "probability", signed: "" }[kind];
+  const shares = (kind) => kind === "prob" || (kind === "weight" && model.get("unit") === "%");
   const say = (v) => {
     const kind = model.get("kind");
     if (Number.isNaN(v)) return "blank (masked)";
-    return `${nameOf(kind)} ${kind === "prob" ? percent(v) : number(v)}`.trim();
+    return `${nameOf(kind)} ${shares(kind) ? percent(v) : number(v)}`.trim();
   };
   const tell = (where) => {
     if (!where || !grid || where[0] >= grid.rows || where[1] >= grid.cols) return view.note("");
@@ -141,6 +143,12 @@ export function render({ model, el }) {
     const title = 24; // the line for the name of the columns
     const top = Math.ceil(title + (flat ? colSize + 8 : 0.71 * (flatSize + colSize) + 6));
     const side = Math.min(w, hgt);
+    /** How far each leaning label reaches beyond the last column. */
+    const beyond = () =>
+      colNames
+        .slice(-Math.ceil((0.71 * flatSize + colSize) / w))
+        .toReversed()
+        .map((name, back) => 0.71 * widest(view, [name], colSize) + 0.96 * colSize - (back + 0.5) * w);
     return {
       rows,
       cols,
@@ -159,7 +167,7 @@ export function render({ model, el }) {
       colSize,
       rowStep: thinning(hgt, rowSize + 2),
       colStep: thinning(w, flat ? flatSize + 8 : (colSize + 3) / 0.71),
-      right: flat ? 8 : 0.71 * flatSize + 8,
+      right: flat ? 8 : 8 + Math.max(0, ...beyond()),
     };
   }
 
@@ -196,11 +204,9 @@ export function render({ model, el }) {
         if (!write) continue;
         const text = cellText
           ? plain(cellText[r]?.[c] ?? "")
-          : kind === "prob"
+          : shares(kind)
             ? String(Math.round(100 * v))
-            : kind === "weight"
-              ? v.toFixed(2)
-              : minus(v.toFixed(decimals));
+            : minus(v.toFixed(decimals));
         const faint = kind !== "signed" && !cellText && numbers === "auto" && v < 0.05 * model.get("limit");
         if (text && !faint) ctx.fillText(text, x + (w - gap) / 2, y + (hgt - gap) / 2 + 1, w - gap - 2);
       }
@@ -276,7 +282,7 @@ export function render({ model, el }) {
       view.setLegend(
         tooLong(rowLabels.length, "rows"),
         tooLong(colLabels.length, "columns"),
-        scaleLegend(scale, nameOf(kind) || "value"),
+        scaleLegend(shares(kind) ? inPercent(scale, model.get("limit")) : scale, nameOf(kind) || "value"),
         blank > 0 && `blank: ${model.get("row_axis").startsWith("from") ? "masked" : "nothing to measure"}`,
         beyond > 0 && `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`,
         ...markLegend([...rowLabels, ...colLabels]),

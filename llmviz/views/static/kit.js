@@ -152,6 +152,9 @@ export function colorScale(name, theme, limit = 1) {
   };
 }
 
+/** A scale of shares or probabilities, its ends in %. */
+export const inPercent = (scale, limit = 1) => ({ ...scale, low: "0 %", high: percent(limit) });
+
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
 export function scaleLegend(scale, meaning) {
   const bar = h("canvas", { class: "lv-ramp", width: 256, height: 1 });
@@ -374,7 +377,7 @@ export function frame(model, el, name, { card = true } = {}) {
     );
     const resized = new ResizeObserver(() => {
       // what is drawn is laid out by now, so that asking for its width costs nothing
-      view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 8;
+      view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 12; // so little hides nothing
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
       if (width) requestAnimationFrame(paint); // a paint inside the observer could set it off again

@@ -117,7 +117,7 @@ export function render({ model, el }) {
     const titles = [
       "to (key)",
       "q · k",
-      model.get("scaled") ? "÷ √d_head" : "not divided",
+      model.get("scaled") ? `÷ √${model.get("d_head")}` : "not divided",
       "e^(score − largest)",
       "share (softmax)",
     ];

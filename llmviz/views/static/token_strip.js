@@ -7,6 +7,7 @@ import {
   floats,
   frame,
   indexUnder,
+  inPercent,
   keyed,
   KIT,
   listKeys,
@@ -78,7 +79,7 @@ export function render({ model, el }) {
     view.setLegend(
       tooLong(pieces.length),
       ...markLegend(pieces),
-      weights && scaleLegend(scale, `shade = ${model.get("quantity")}`),
+      weights && scaleLegend(inPercent(scale), `shade = ${model.get("quantity")}`),
       highlight.size > 0 && `dashed: ${model.get("highlight_name")}`,
     );
     drawn = { pieces, ids };
