@@ -280,7 +280,7 @@ def test_grid_sliders_map_and_arcs_move_together(cat):
     assert explorer.arcs.selected == 3
     explorer.arcs.selected = 6
     assert explorer.map.selected[0] == 6
-    assert "with head 6 and 8 of its layer" in told(explorer.told)
+    assert "to the first token" in told(explorer.told)
     explorer.hide_first.value = True
     assert np.isnan(explorer.map.values[:, 0]).all()
     np.testing.assert_allclose(np.nansum(explorer.map.values[1:], axis=1), 1, rtol=1e-4)
