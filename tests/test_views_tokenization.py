@@ -373,7 +373,12 @@ def test_another_word_is_asked_about_and_nonsense_is_refused(explorers):
     explorer.map.selected = [0, 3]
     assert "first letter of window" in repr(explorer.told)
     assert explorer.strip.pieces[-3:] == ["?", " Answer", ":"]
-    assert "Among the 26 letters, it gets" in repr(explorer.told)
+    for column, shown in enumerate(explorer.map.cell_text[0]):
+        explorer.map.selected = [0, column]
+        among = "Among the 26 letters" if column > 2 else "Among the numbers 1 to 9"
+        it = "is the model's first choice, with" if "✓" in shown else "gets"
+        assert f"{among}, it {it}" in repr(explorer.told)
+        assert ("the model's first choice among them is" in repr(explorer.told)) == ("✗" in shown)
     assert explorer.map.caption.startswith("Which of the numbers 1 to 9 or the 26 letters")
 
 

@@ -207,9 +207,14 @@ class LettersExplorer(Experiment):
         example = self.example.value
         shown, p = said(question, probs), _of(question, probs, question.right)
         of_this_kind = [line[which] for other, line in self._asked.items() if other != example]
+        first = (
+            f"it is the model's first choice, with {percent(p)}"
+            if shown == question.right.strip()
+            else f"it gets {percent(p)}; the model's first choice among them is {shown}, with "
+            f"{percent(float(probs.max()))}"
+        )
         self.told.say(
-            f"“{question.asked}” Right is {question.right.strip()}. Among {question.among}, it gets {percent(p)}; "
-            f"the model's first choice among them is {shown}, with {percent(float(probs.max()))}.",
+            f"“{question.asked}” Right is {question.right.strip()}. Among {question.among}, {first}.",
             _summary(of_this_kind) if len(of_this_kind) > 1 else "",
         )
         encode = self._model.tokenizer.encode
