@@ -1,8 +1,11 @@
 """What notebook 01 says, over many texts, words and languages."""
 
+import ast
 import functools
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
 LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WORDS = letters.WORDS
 EXAMPLES = (*letters.EXAMPLES, None)  # answered before each question: 2, 1, 3 and 2, or nothing
 KINDS = dict(zip(("count", "spelled out", "in a list", "first", "last"), range(5)))
@@ -485,3 +489,15 @@ def test_a_row_holds_the_first_letter_of_its_word(model):
     read, baseline = rows_hold_letters(model), rows_not_read(model)
     assert (ends(read, "first"), ends(baseline, "first")) == ((56, 74), (0, 12))
     assert (ends(read, "second"), ends(baseline, "second")) == ((7, 20), (1, 22))
+
+
+def test_the_rhyme_that_is_read_is_the_one_that_is_learned_from():
+    page = json.loads((NOTEBOOKS / "01_tokenization.ipynb").read_text(encoding="utf-8"))
+    text = {
+        kind: "\n".join("".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == kind)
+        for kind in ("markdown", "code")
+    }
+    read = re.search("^> (She sells .*)$", text["markdown"], re.MULTILINE).group(1)
+    assert read == "".join(
+        ast.literal_eval(re.search(r"rhyme = (\(.*?\n\))", text["code"], re.DOTALL).group(1))
+    )
