@@ -8,6 +8,7 @@ wrong answer; an unfinished stub is told apart from a wrong one.
 import copy
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -216,7 +217,8 @@ def merge(attempt: Callable) -> Verdict:
         right,
         [
             Mistake(
-                lambda parts, pair: parts, "nothing was glued; where two neighbours are the pair, join them"
+                lambda parts, pair: parts,
+                "nothing was glued; where two neighbours are the pair, join them (a list never equals a tuple)",
             ),
             Mistake(first_only, "only the first place was glued; the pair is to be glued wherever it stands"),
             Mistake(
@@ -241,6 +243,8 @@ def split(guess: object, pieces: Sequence[str]) -> Verdict:
     """Compare a guess at how a word is cut, such as ["token", "ization"], with the pieces that the model has."""
     if guess is None or guess is Ellipsis or (isinstance(guess, str | list | tuple) and not guess):
         return Verdict(None, "not attempted yet")
+    if any(re.search("<0x[0-9A-F]{2}>", piece) for piece in pieces):
+        return Verdict(False, "this word is cut inside a character; try another")
     word, cut = "".join(pieces), " | ".join(pieces)
     if not isinstance(guess, list | tuple) or not all(isinstance(part, str) for part in guess):
         return Verdict(False, 'write the pieces as a list of texts, such as ["token", "ization"]')

@@ -112,6 +112,8 @@ def test_a_split_is_compared_cut_by_cut():
     for no_list in ("unbelievable", 3, [1, 2], {"un": 1}, np.array(["un"])):
         assert "list" in checks.split(no_list, pieces).message
     assert "nowhere" in checks.split(["run", "ning"], ["running"]).message
+    inside = checks.split(["Ü", "ber", "see"], ["<0xC3>", "<0x9C>", "ber", "see"])
+    assert inside.message == "this word is cut inside a character; try another"
 
 
 # --- 02 embeddings

@@ -27,6 +27,7 @@ from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplo
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer
 from llmviz.views.tokenization.letters import EXAMPLES
+from llmviz.views.tokenization.token_counts import plain_words
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -586,10 +587,12 @@ def test_the_numbers_of_the_guide_are_the_models(model):
             assert text in GUIDE, text
 
     # lesson 1
+    text = "My name is Ada Lovelace, and I love strawberries! 🍓"
     says(
-        f"| {len(encode('My name is Ada, and I love strawberries! 🍓'))}. “strawberries” is one, the emoji three |"
+        f"| {len(encode(text))}. “strawberries” is one, “Lovelace” three, the emoji three | **We expect** "
+        f"{len(plain_words(text))} (words) or {len(text)} (characters)."
     )
-    assert (len(encode(" strawberries")), len(encode("🍓"))) == (1, 3)
+    assert [len(encode(word)) for word in (" strawberries", " Lovelace", "🍓")] == [1, 3, 3]
     says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
     large = tokenization.published("o200k_base")
     cost = {
@@ -618,7 +621,8 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         f"the letters of {words} words: {told['a letter in it']}; spelled out: {told['… spelled out']}; "
         f"words in a list: {told['word in a list']}. Always saying {found['a letter in it'][4]} would give "
         f"{found['a letter in it'][5]} |",
-        f"the first letter: {found['first letter'][1]} of {words} right; the last: {found['last letter'][1]} |",
+        f"the first letter: {found['first letter'][1]} of {words} right; the last: {found['last letter'][1]}. Always "
+        f"saying {found['last letter'][4]} would give {found['last letter'][5]} there |",
     )
     strawberry = {}  # “But strawberry is right!”
     for example in (*EXAMPLES, None):

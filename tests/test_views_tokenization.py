@@ -104,7 +104,7 @@ def test_another_text_and_another_word_change_the_replay(model):
     prompt = views.Prompt(model, "a strawberry", live=True)
     explorer = pictures.MergeExplorer(prompt)
     assert explorer.word.value == " strawberry"
-    assert explorer.replay.step == explorer.replay.n_steps
+    assert explorer.replay.step == 0 < explorer.replay.n_steps  # it opens at the bytes
     prompt.box.value = "I am Ada"
     assert [name for name, _ in explorer.replay.characters] == ["\x01·\x02", "A", "d", "a"]
     assert explorer.replay.step == 0
@@ -271,6 +271,7 @@ def test_a_sentence_of_the_readers_own_joins_and_leaves(tokenizer):
     explorer = pictures.LanguageExplorer(tokenizer, SENTENCES, n_ctx=8_192)
     explorer.box.value = "Alle Menschen sind frei"
     assert explorer.counts.labels[-1] == "yours"
+    assert explorer.counts.caption.startswith("The same sentence in 3 versions, and yours, in the vocabulary")
     explorer.counts.selected = 3
     assert explorer.strip.ids == tokenizer.encode("Alle Menschen sind frei")
     explorer.box.value = ""
@@ -294,7 +295,22 @@ def test_one_word_in_six_spellings(model, tokenizer):
     assert picture.notes[1] == "st 302 · raw 1709 · berry 12345".replace(
         "12345", str(tokenizer.ranks[b"berry"])
     )
-    assert pictures.spellings(model.trace("سلام")).labels == [" سلام", "سلام"]  # no capitals
+    assert picture.caption.startswith("One word, 6 spellings")
+    without = pictures.spellings(model.trace("سلام"))  # no capitals
+    assert without.labels == [" سلام", "سلام"]
+    assert without.caption.startswith("With a space in front, and without")
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        ("Die Straße ist groß", ["Straße", "straße", "STRASSE"]),
+        ("I'm McDonald", ["McDonald", "mcdonald", "Mcdonald", "MCDONALD"]),
+        ("AT NASA", ["NASA", "nasa", "Nasa"]),
+    ],
+)
+def test_the_readers_own_spelling_is_among_them(model, text, forms):
+    assert pictures.spellings(model.trace(text)).labels[1::2] == forms
 
 
 @pytest.mark.parametrize(
@@ -303,16 +319,22 @@ def test_one_word_in_six_spellings(model, tokenizer):
         ("a strawberry", "“·STRAWBERRY”, your longest word in capitals", " STRAWBERRY"),
         ("人人生而自由 ok", "“·OK”, your longest word in capitals", " OK"),
         ("متساوين 🍓", "no letters that can be capitals. How many tokens is “·متساوين”", " متساوين"),
+        ("1234567 3.14", "How many tokens is “·1234567”, its longest stretch between spaces?", " 1234567"),
+        ("-------- 🍓", "How many tokens is “·--------”, its longest stretch", " --------"),
         ("🍓", "no letters that can be capitals. How many tokens is “·🍓”", " 🍓"),
     ],
 )
 def test_a_word_with_capitals_is_asked_about_if_there_is_one(model, text, asked, word):
     assert asked in pictures.capitals_question(model.trace(text))
-    assert pictures.capitals(model.trace(text)) == word == pictures.spellings(model.trace(text)).labels[-2]
+    assert pictures.capitals(model.trace(text)) == word
+    assert word in pictures.spellings(model.trace(text)).labels
 
 
 def test_what_has_no_letter_is_no_word(model):
     assert pictures.missing_words(model.trace("I love strawberries! 🍓 == 日本語日本")) == ["日本語日本"]
+    assert pictures.longest_word(model.trace("I am ------------")) == " am"
+    assert pictures.longest_word(model.trace("------ 🍓")) == "------"
+    assert pictures.three_cuts(model.trace("🍓")).notes[2] == "pieces, 0 different"
 
 
 # ---- letters ----
@@ -351,6 +373,13 @@ def test_another_word_is_asked_about_and_nonsense_is_refused(explorers):
     explorer.map.selected = [0, 3]
     assert "first letter of window" in repr(explorer.told)
     assert explorer.strip.pieces[-3:] == ["?", " Answer", ":"]
+    for column, shown in enumerate(explorer.map.cell_text[0]):
+        explorer.map.selected = [0, column]
+        among = "Among the 26 letters" if column > 2 else "Among the numbers 1 to 9"
+        it = "is the model's first choice, with" if "✓" in shown else "gets"
+        assert f"{among}, it {it}" in repr(explorer.told)
+        assert ("the model's first choice among them is" in repr(explorer.told)) == ("✗" in shown)
+    assert explorer.map.caption.startswith("Which of the numbers 1 to 9 or the 26 letters")
 
 
 def test_other_words_stand_beside_and_the_row_is_summed_up(explorers, monkeypatch):
@@ -361,6 +390,12 @@ def test_other_words_stand_beside_and_the_row_is_summed_up(explorers, monkeypatc
     assert explorer.map.row_labels == ["window", "cat"]
     explorer.map.selected = [1, 0]
     assert "“potato”, answered" in explorer.strip.caption
+    sent = (
+        "How many times is the letter o in potato? Answer: 2\nHow many times is the letter c in cat? Answer: "
+    )
+    assert "".join(explorer.strip.pieces) == sent
+    assert explorer.strip.pieces[explorer.strip.highlight[0]] == "How"  # the question, after the example
+    assert explorer.strip.highlight[-1] == len(explorer.strip.pieces) - 1
     right = sum("✓" in line[0] for line in explorer.map.cell_text)
     assert f"all 2 words: {right} right" in repr(explorer.told)
     monkeypatch.setattr(letters, "WORDS", ("coffee", "window"))
@@ -392,7 +427,9 @@ def test_the_example_in_front_is_changed_and_left_out(model):
         question, probs = letters.answer(model, "cat", 3, example=example)
         assert explorer.map.values[0][0] == pytest.approx(probs[letters.LETTERS.index(" c")], abs=1e-6)
         assert explorer.first_choice() == letters.said(question, probs)
-    assert "Nothing stands before it" in explorer.strip.caption
+    assert "Nothing stands in front" in explorer.strip.caption
+    assert "".join(explorer.strip.pieces) == "What is the first letter of cat? Answer:"
+    assert explorer.strip.highlight == []
 
 
 def test_one_question_alone_has_no_map_and_no_others(model):

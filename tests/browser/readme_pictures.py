@@ -109,7 +109,9 @@ def the_loop(lab: Lab) -> None:
 
 def tokenization(lab: Lab) -> None:
     show_what_answers(lab, 3)
-    save(drawn(lab, "merge_replay"), "01_tokenization")
+    replay = drawn(lab, "merge_replay")
+    replay.get_by_label("glue", exact=True).press("End")
+    save(replay, "01_tokenization")
 
 
 def embeddings(lab: Lab) -> None:

@@ -82,11 +82,11 @@ def test_a_guess_comes_before_the_answer(before_guessing):
     lab = before_guessing
     guess = lab.picture("predict")
     guess.scroll_into_view_if_needed()
-    assert "13" not in guess.inner_text()
+    assert "16" not in guess.inner_text()
     expect(lab.picture("token_strip")).to_be_hidden()
     guess.locator("input[type=number]").fill("9")
     guess.get_by_role("button", name="Commit").click()
-    expect(guess).to_contain_text("It is 13 tokens")
+    expect(guess).to_contain_text("It is 16 tokens")
     expect(lab.picture("token_strip")).to_be_visible()
     options = lab.picture("predict", nth=3)
     options.scroll_into_view_if_needed()

@@ -1,12 +1,16 @@
 """What notebook 01 says, over many texts, words and languages."""
 
+import ast
 import functools
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import llmviz
 from llmviz import experiments, tokenization
 from llmviz.views.differences import sayings
 from llmviz.views.differences.tried_on import ARTICLES
@@ -16,6 +20,7 @@ from tests.claims import Measured
 from tests.claims.texts import TEXTS
 
 LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WORDS = letters.WORDS
 EXAMPLES = (*letters.EXAMPLES, None)  # answered before each question: 2, 1, 3 and 2, or nothing
 KINDS = dict(zip(("count", "spelled out", "in a list", "first", "last"), range(5)))
@@ -75,6 +80,21 @@ def shuffled_words_fall_apart(model, seeds=range(20)) -> Measured:
 
     values = {name: float(np.mean([ratio(text, seed) for seed in seeds])) for name, text in LATIN.items()}
     return Measured("The same letters, shuffled, cost more", values, "times the tokens", lambda v: v > 1.5)
+
+
+def pieces_over_two_words(model) -> Measured:
+    """Pieces of the vocabulary with white space between two words; and texts of any kind are cut at it as well."""
+    values = {name: float(words_touched(model, text) > 1) for name, text in TEXTS.items()}
+    values["the vocabulary"] = float(
+        sum(bool(re.search(rb"\S\s+\S", piece)) for piece in model.tokenizer.ranks)
+    )
+    return Measured("No token reaches from one word into the next", values, "of them", lambda v: v == 0)
+
+
+def words_touched(model, text: str) -> int:
+    """The most words, between white space, of which one token of a text holds something."""
+    pieces = model.tokenizer.pieces(model.tokenizer.encode(text))
+    return max(len(piece.split()) for piece in pieces)
 
 
 def tokens_are_in_between(model) -> Measured:
@@ -223,7 +243,7 @@ def first_letters_after_any_example(model) -> Measured:
 
 def last_letters(model, examples=EXAMPLES, words=WORDS) -> Measured:
     values = {str(example): right(answered(model, "last", example, words)) for example in examples}
-    return Measured("It hardly ever names the last one", values, "words", lambda v: v <= 8)
+    return Measured("It hardly ever names the last letter", values, "words", lambda v: v <= 8)
 
 
 def commonest_letters(_model=None, words=WORDS) -> Measured:
@@ -233,8 +253,36 @@ def commonest_letters(_model=None, words=WORDS) -> Measured:
     return Measured("Always the commonest letter", values, "words", lambda v: v <= 8)
 
 
+def letters_of_other_words(model, n=40, seeds=range(3)) -> Measured:
+    """How many of 40 words at random, after “potato”, have the first and the last letter named; and the baseline."""
+    names = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
+    values = {}
+    for seed in seeds:
+        words = tuple(map(str, np.random.default_rng(seed).choice(names, n, replace=False)))
+        for kind in ("first", "last"):
+            values[f"{kind}, words {seed}"] = right(answered(model, kind, EXAMPLES[0], words))
+            values[f"{kind}, words {seed}, always the same"] = commonest_letters(words=words).values[kind]
+    return Measured("Of other words, too, the first letter", values, "of 40 words", lambda v: v > 20)
+
+
 def right(found: list) -> float:
     return float(sum(letters.said(*one) == one[0].right.strip() for one in found))
+
+
+def letters_in_a_chat(
+    model, words=("apple", "cat", "house", "river", "bread", "king", "strawberry", "song", "tree", "milk")
+) -> Measured:
+    """In a chat: which number of letters its own words give."""
+
+    def number(word: str) -> float:
+        asked = model.tokenizer.encode_chat(
+            [{"role": "user", "content": f"How many letters are in the word {word}?"}]
+        )
+        steps = model.generate(asked, max_new_tokens=12, sampler=llmviz.Sampler(temperature=0))
+        return float(re.search(r"\d+", model.tokenizer.decode([step.token for step in steps])).group())
+
+    values = {word: number(word) for word in words}
+    return Measured("In a chat the number is not always the same", values, "letters", lambda v: v == 11)
 
 
 def rows_hold_letters(model, *, read: bool = True, alike: int = 2, seeds=range(7)) -> Measured:
@@ -286,6 +334,7 @@ CONCLUSIONS = (
     spaces_alone_in_other_scripts,
     words_in_one_piece,
     shuffled_words_fall_apart,
+    pieces_over_two_words,
     tokens_are_in_between,
     capitals_cost_more,
     but_not_short_words,
@@ -300,6 +349,8 @@ CONCLUSIONS = (
     first_letters_after_any_example,
     last_letters,
     commonest_letters,
+    letters_of_other_words,
+    letters_in_a_chat,
     rows_hold_letters,
     rows_not_read,
     rows_of_kin_too,
@@ -315,6 +366,7 @@ def test_a_space_belongs_to_the_word_behind_it(model):
     assert spaces_alone(model).values == before_digits
     assert sum(before_digits.values()) == 7
     assert not re.search(r"\d", str(ARTICLES))
+    assert model.tokenizer.pieces(model.tokenizer.encode("Hi "))[-1] == " "  # at the end
     assert "Russian" in [name for name, alone in spaces_alone_in_other_scripts(model).values.items() if alone]
 
 
@@ -327,6 +379,11 @@ def test_most_words_are_one_token_and_not_only_because_they_are_short(model):
 
 def test_tokens_lie_between_characters_and_words(model):
     assert tokens_are_in_between(model).lowest >= 1
+    assert pieces_over_two_words(model).highest == 0
+    assert all(
+        words_touched(model, text) <= 1 for text in ("a  b\n c\t d", "1 2 3", "--- ---", "人人 自由", "🍓 🍓")
+    )
+    assert all(len(model.tokenizer.encode(text)) > len(text) for text in ("🍓", "👍👍", *ARTICLES["Hindi"]))
     chinese = ARTICLES["Chinese"][0]
     assert len(model.tokenizer.encode(chinese)) > len(chinese)
     assert model.config.n_vocab == 49_152
@@ -379,13 +436,35 @@ def test_it_counts_nothing_whatever_the_example(model):
 
 def test_it_knows_first_letters_and_no_last_one(model):
     assert first_letters(model, EXAMPLES[:1]).lowest == 16
-    assert 4 <= last_letters(model, EXAMPLES[:1]).highest <= 6
+    assert last_letters(model, EXAMPLES[:1]).lowest == 4
+    assert first_letters(model).lowest == first_letters(model, [None]).lowest == 2
+    assert last_letters(model).highest == 6
     assert commonest_letters().values == {"first": 4, "last": 5}
 
 
 def test_with_no_example_it_says_a(model):
     assert first_letters(model, [None]).lowest == 2
     assert [letters.said(*one) for one in answered(model, "first", None)].count("a") == 17
+
+
+@pytest.mark.slow
+def test_of_other_words_too_it_knows_first_letters_and_no_last_one(model):
+    found = letters_of_other_words(model).values
+
+    def ends(kind: str, same: bool) -> tuple[float, float]:
+        some = [
+            value for name, value in found.items() if name.startswith(kind) and same == ("always" in name)
+        ]
+        return min(some), max(some)
+
+    assert [ends("first", False), ends("first", True)] == [(31, 33), (7, 8)]
+    assert [ends("last", False), ends("last", True)] == [(1, 2), (9, 11)]
+
+
+@pytest.mark.slow
+def test_in_a_chat_the_number_is_not_always_the_same(model):
+    assert letters_in_a_chat(model).agree == 5
+    assert len(letters_in_a_chat(model).values) == 10
 
 
 @pytest.mark.slow
@@ -410,3 +489,15 @@ def test_a_row_holds_the_first_letter_of_its_word(model):
     read, baseline = rows_hold_letters(model), rows_not_read(model)
     assert (ends(read, "first"), ends(baseline, "first")) == ((56, 74), (0, 12))
     assert (ends(read, "second"), ends(baseline, "second")) == ((7, 20), (1, 22))
+
+
+def test_the_rhyme_that_is_read_is_the_one_that_is_learned_from():
+    page = json.loads((NOTEBOOKS / "01_tokenization.ipynb").read_text(encoding="utf-8"))
+    text = {
+        kind: "\n".join("".join(cell["source"]) for cell in page["cells"] if cell["cell_type"] == kind)
+        for kind in ("markdown", "code")
+    }
+    read = re.search("^> (She sells .*)$", text["markdown"], re.MULTILINE).group(1)
+    assert read == "".join(
+        ast.literal_eval(re.search(r"rhyme = (\(.*?\n\))", text["code"], re.DOTALL).group(1))
+    )

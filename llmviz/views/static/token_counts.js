@@ -11,7 +11,10 @@ export function render({ model, el }) {
     const [counts, before, notes] = ["counts", "before", "notes"].map((name) => model.get(name));
     const longest = Math.max(0, ...notes.map((note) => note.length)); // room for it beside the longest bar
     bars.list.style.setProperty("--lv-values", `${clamp(3 + 0.46 * longest, 15.5, 30)}em`);
-    bars.list.style.setProperty("--lv-labels", `clamp(90px, ${widest(view, model.get("labels"), 18) + 16}px, 40%)`);
+    bars.list.style.setProperty(
+      "--lv-labels",
+      `clamp(90px, ${Math.ceil(widest(view, model.get("labels"), 18)) + 18}px, 40%)`,
+    );
     const full = Math.max(1, ...counts, ...(before ?? []));
     bars.show((row, i) => {
       const [n, was] = [counts[i] ?? 0, before?.[i] ?? 0];

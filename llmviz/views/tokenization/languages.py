@@ -63,8 +63,9 @@ class LanguageExplorer(Explorer):
                 f"· {tokens / len(text):.2f} a character · {tokens / max(1, n[0]):.1f}×"
                 for tokens, text in zip(n, texts.values())
             ],
-            caption=f"The same sentence in {len(texts)} versions, in the vocabulary of {name}: how many tokens, "
-            f"how many that is a character, and how many times as many as for {first}.",
+            caption=f"The same sentence in {len(self.sentences)} versions{', and yours' * ('yours' in texts)}, in the "
+            f"vocabulary of {name}: how many tokens, how many that is a character, and how many times as many as for "
+            f"{first}.",
         )
         self._show_one()
 

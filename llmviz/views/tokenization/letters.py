@@ -40,6 +40,11 @@ class Question:
     options: tuple[str, ...]
 
     @property
+    def among(self) -> str:
+        """What the options are; all other tokens are left aside."""
+        return "the numbers 1 to 9" if self.options == DIGITS else "the 26 letters"
+
+    @property
     def text(self) -> str:
         """As the model gets it, up to the answer. (A digit has its space as a token of its own.)"""
         return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
@@ -76,11 +81,17 @@ def answer(
     model: Model, word: str, kind: int, *, example: str | None = EXAMPLES[0]
 ) -> tuple[Question, np.ndarray]:
     """One of the questions about a word, after the same one about the example, and each option's probability."""
-    question, before = questions(word)[kind], ""
-    if example is not None:
-        shown = questions(example)[kind]
-        before = f"{shown.text}{shown.right}\n"
-    return question, experiments.choose(model, before + question.text, question.options)
+    question = questions(word)[kind]
+    text = in_front(example, kind) + question.text
+    return question, experiments.choose(model, text, question.options)
+
+
+def in_front(example: str | None, kind: int) -> str:
+    """What stands before a question: the same one about the example, answered; nothing without one."""
+    if example is None:
+        return ""
+    question = questions(example)[kind]
+    return f"{question.text}{question.right}\n"
 
 
 class LettersExplorer(Experiment):
@@ -111,11 +122,11 @@ class LettersExplorer(Experiment):
             kind="prob",
             row_axis="the word",
             col_axis="the question",
-            quantity="probability of the right answer",
+            quantity="share of the right answer",
             numbers="always",
             stage="tokenization",
         )
-        self.strip = TokenStrip([])
+        self.strip = TokenStrip([], highlight_name="the question; in front of it the example")
         self._ask()
         self.box.observe(self._ask, "value")
         self.example.observe(self._ask_anew, "value")
@@ -170,6 +181,7 @@ class LettersExplorer(Experiment):
             yield (i + 1) / len(WORDS)
 
     def _show(self, selected: list[int] | None) -> None:
+        among = " or ".join(dict.fromkeys(question.among for question, _ in next(iter(self._asked.values()))))
         self.map.change(
             selected=None,
             values=[
@@ -181,7 +193,8 @@ class LettersExplorer(Experiment):
                 [f"{said(*one)} {'✓' if said(*one) == one[0].right.strip() else '✗'}" for one in line]
                 for line in self._asked.values()
             ],
-            caption="What the model answers (✓ right, ✗ wrong); the shade is the probability of the right answer.",
+            caption=f"Which of {among} the model likes best (✓ right, ✗ wrong). The shade is the share of the right "
+            "one among them; all other tokens are left aside.",
         )
         self.map.selected = selected
         self._show_one()
@@ -194,22 +207,30 @@ class LettersExplorer(Experiment):
         example = self.example.value
         shown, p = said(question, probs), _of(question, probs, question.right)
         of_this_kind = [line[which] for other, line in self._asked.items() if other != example]
+        first = (
+            f"it is the model's first choice, with {percent(p)}"
+            if shown == question.right.strip()
+            else f"it gets {percent(p)}; the model's first choice among them is {shown}, with "
+            f"{percent(float(probs.max()))}"
+        )
         self.told.say(
-            f"“{question.asked}” Right is {question.right.strip()}, which gets {percent(p)}; "
-            f"the model's first choice is {shown}, with {percent(float(probs.max()))}.",
+            f"“{question.asked}” Right is {question.right.strip()}. Among {question.among}, {first}.",
             _summary(of_this_kind) if len(of_this_kind) > 1 else "",
         )
-        tokens = self._model.tokenizer.encode(question.text)
-        before = (
-            f"Before it stands the same about “{example}”, answered."
+        encode = self._model.tokenizer.encode
+        before = in_front(example, self._kinds[which])
+        tokens = encode(before + question.text)
+        said_before = (
+            f"In front stands the same about “{example}”, answered."
             if example
-            else "Nothing stands before it."
+            else "Nothing stands in front."
         )
         self.strip.change(
             selected=None,
             pieces=self._model.tokenizer.pieces(tokens),
             ids=tokens,
-            caption=f"The question as the model gets it. {before}",
+            highlight=list(range(len(encode(before)), len(tokens))) if example else [],
+            caption=f"The question as the model gets it. {said_before}",
         )
 
 

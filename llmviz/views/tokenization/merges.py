@@ -125,7 +125,7 @@ def _sentence(number: int, n_steps: int, step: tokenization.MergeStep) -> str:
 class MergeExplorer(Explorer):
     """A word of the text in a prompt's box, and its gluing from bytes to tokens.
 
-    It begins with the longest word; another one plays by itself.
+    It begins with the longest word, at its bytes; another one plays by itself.
     """
 
     def __init__(self, prompt: Prompt):
@@ -135,7 +135,6 @@ class MergeExplorer(Explorer):
         super().__init__([self.word, self.replay])
         self.word.observe(self._show, "value")
         self.follow(prompt, self._read)
-        self.replay.step = self.replay.n_steps  # all of it at first sight; Play begins again
 
     @one_at_a_time
     def _read(self, trace: TokenizedText | Trace) -> None:

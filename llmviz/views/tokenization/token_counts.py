@@ -70,7 +70,8 @@ def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
     text, missing = text_of(trace), missing_words(trace)
     ways = {"characters": list(text), "tokens": trace.tokens, "words": plain_words(text)}
     notes = [f"pieces, {len(set(parts)):,} different" for parts in ways.values()]
-    notes[2] += f", {len(missing):,} not in the list" if missing else ", all in the list"
+    if ways["words"]:
+        notes[2] += f", {len(missing):,} not in the list" if missing else ", all in the list"
     named = " ".join(shown(word, 20) for word in missing[:8]) + " …" * (len(missing) > 8)
     return TokenCounts(
         list(ways),
@@ -81,13 +82,19 @@ def three_cuts(trace: TokenizedText | Trace) -> TokenCounts:
     )
 
 
-def capitals(trace: TokenizedText | Trace) -> str:
-    """The longest word of a text that can be written in capitals, so written, with a space in front.
+def written_word(trace: TokenizedText | Trace) -> str:
+    """The longest word of a text that can be written in capitals, as it stands there.
 
-    Where no word can be, as in many scripts, the longest word.
+    Where no word can be, as in many scripts, the longest stretch between spaces.
     """
-    words = [word.strip() for word in rough_words(text_of(trace))]
-    return " " + max([word.upper() for word in words if word.upper().isupper()] or words, key=len)
+    text = text_of(trace)
+    words = [word.strip() for word in rough_words(text)]
+    return max([word for word in words if word.upper().isupper()] or text.split() or [text], key=len)
+
+
+def capitals(trace: TokenizedText | Trace) -> str:
+    """`written_word` in capitals, with a space in front."""
+    return " " + written_word(trace).upper()
 
 
 def capitals_question(trace: TokenizedText | Trace) -> str:
@@ -95,21 +102,27 @@ def capitals_question(trace: TokenizedText | Trace) -> str:
     word = capitals(trace)
     if word.isupper():
         return f"How many tokens is “{shown(word)}”, your longest word in capitals?"
-    return f"Your text has no letters that can be capitals. How many tokens is “{shown(word)}”, its longest word?"
+    return (
+        f"Your text has no letters that can be capitals. How many tokens is “{shown(word)}”, its longest stretch "
+        "between spaces?"
+    )
 
 
 def spellings(trace: TokenizedText | Trace) -> TokenCounts:
-    """The word of `capitals` with and without a space, a capital, capitals only: how many tokens, and which."""
-    tokenizer, word = trace.model.tokenizer, capitals(trace).strip().lower()
-    forms = (word, word.capitalize(), word.upper())
+    """`written_word` as it stands, in small letters, with a capital, in capitals; each with and without a space."""
+    tokenizer, word = trace.model.tokenizer, written_word(trace)
+    forms = dict.fromkeys((word, word.lower(), word.capitalize(), word.upper()))
     cuts = {start + form: tokenizer.encode(start + form) for form in forms for start in (" ", "")}
     notes = []
     for tokens in cuts.values():
         cut = [f"{visible(piece)} {token}" for piece, token in zip(tokenizer.pieces(tokens), tokens)]
         notes.append(" · ".join(cut[:5]) + (" …" if len(cut) > 5 else ""))
+    which = (
+        f"One word, {many(len(cuts), 'spelling')}" if len(forms) > 1 else "With a space in front, and without"
+    )
     return TokenCounts(
         list(cuts),
         [len(tokens) for tokens in cuts.values()],
         notes=notes,
-        caption=f"One word, {many(len(cuts), 'spelling')}: how many tokens, then each piece with its id.",
+        caption=f"{which}: how many tokens, then each piece with its id.",
     )

@@ -54,8 +54,12 @@ def text_of(trace: TokenizedText | Trace) -> str:
 
 
 def longest_word(trace: TokenizedText | Trace) -> str:
-    """The longest of the text's `rough_words`, the first of them where several are."""
-    return max(rough_words(text_of(trace)), key=len)
+    """The longest of the text's `rough_words` with a letter or figure, the first of them where several are.
+
+    Where none has one, the longest of all.
+    """
+    words = rough_words(text_of(trace))
+    return max([word for word in words if any(map(str.isalnum, word))] or words, key=len)
 
 
 def shown(word: str, n: int = 40) -> str:
