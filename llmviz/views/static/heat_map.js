@@ -50,7 +50,7 @@ export function render({ model, el }) {
   const nameOf = (kind) => model.get("quantity") || { weight: "weight", prob: "probability", signed: "" }[kind];
   const say = (v) => {
     const kind = model.get("kind");
-    if (Number.isNaN(v)) return "blank (masked)";
+    if (Number.isNaN(v)) return `blank (${model.get("blank")})`;
     return `${nameOf(kind)} ${kind === "prob" ? percent(v) : number(v)}`.trim();
   };
   const tell = (where) => {
@@ -114,7 +114,7 @@ export function render({ model, el }) {
   function plan(values, rowLabels, colLabels) {
     const [rows, cols] = values.shape; // Python has cut them; the labels are all here
     const width = view.width();
-    const rowNames = named(rowLabels, rows, width < 520 ? 12 : 18);
+    const rowNames = named(rowLabels, rows, width < 520 ? 12 : cols < 4 ? 56 : 18);
     const colNames = named(colLabels, cols, 14);
     const wide = (names, size) => (names.wide * size) / 18;
     const rowTitle = `${model.get("row_axis")} ↓`;
@@ -277,7 +277,7 @@ export function render({ model, el }) {
         tooLong(rowLabels.length, "rows"),
         tooLong(colLabels.length, "columns"),
         scaleLegend(scale, nameOf(kind) || "value"),
-        blank > 0 && `blank: ${model.get("row_axis").startsWith("from") ? "masked" : "nothing to measure"}`,
+        blank > 0 && `blank: ${model.get("blank")}`,
         beyond > 0 && `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`,
         ...markLegend([...rowLabels, ...colLabels]),
       );
