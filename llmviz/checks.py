@@ -807,7 +807,7 @@ def silu(attempt: Callable) -> Verdict:
                 lambda x: x / 1 + np.exp(-x), "put brackets around 1 + e^-x: the sum is what x is divided by"
             ),
         ],
-        "right: nearly nothing on the left, nearly x on the right",
+        "right: small on the left, nearly x far to the right",
     )
 
 

@@ -77,6 +77,18 @@ def test_how_many_write_half_and_the_control(prompt):
     np.testing.assert_array_equal(pictures.half_of_the_writing(prompt.trace).values, [own, dealt])
 
 
+def test_a_question_names_its_text_and_the_last_token(tiny_model):
+    for text, shown in (
+        ("the cat", "“the cat”"),
+        ("the cat sat on " * 9 + "the dog", "on the dog”"),
+        ("t", "“t”"),
+    ):
+        told = pictures.asked_at(tiny_model.trace(text))
+        assert shown in told
+        assert "last token" in told
+        assert len(told) < 100
+
+
 def test_twice_the_vector(prompt, tiny_model):
     block, w = prompt.trace.blocks[2], tiny_model.weights.layers[2]
     x = ops.rms_norm(block.resid_mid[-1:], w.ffn_norm, eps=tiny_model.config.norm_eps)
@@ -89,13 +101,27 @@ def test_twice_the_vector(prompt, tiny_model):
 # --- a layer's population ---
 
 
-def test_agreement_is_a_correlation_with_a_shuffled_control(tiny_model):
+def test_agreement_is_a_correlation_with_other_neurons_rows_as_control(tiny_model):
     trace = tiny_model.trace("the cat sat on the dog " * 6)
     found = pictures.agreement(trace, 1)
     hidden, w = trace.blocks[1].ffn.hidden, tiny_model.weights
     pushes = [w.layers[1].W_down[5] @ w.W_U[:, token] for token in trace.tokens[2:]]
     assert found[0, 5] == pytest.approx(np.corrcoef(hidden[1:-1, 5], pushes)[0, 1], abs=1e-4)
-    assert not np.allclose(found[0], found[1])
+    every = w.layers[1].W_down @ w.W_U[:, trace.tokens[2:]]
+    crossed = np.corrcoef(hidden[1:-1].T, every)[: hidden.shape[1], hidden.shape[1] :]
+    for dealt in found[1:]:
+        partners = np.abs(crossed - dealt[:, None]).argmin(axis=1)
+        np.testing.assert_allclose(np.take_along_axis(crossed, partners[:, None], 1)[:, 0], dealt, atol=1e-4)
+        assert (partners != np.arange(len(partners))).all()
+
+
+def test_one_in_a_hundred_of_the_control_agrees_better_than_chance():
+    found = np.zeros((3, 200))
+    found[1:] = np.random.default_rng(0).permutation(400).reshape(2, 200)
+    found[0, :3] = [399.5, 390, 397]
+    least, better = pictures.better_than_chance(found)
+    assert (found[1:] > least).sum() == 4
+    assert np.flatnonzero(better).tolist() == [0, 2]
 
 
 def test_a_planted_neuron_comes_first(tiny_model, monkeypatch):
@@ -146,6 +172,12 @@ def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
     assert sum(heads) == pytest.approx(parts.attention[1], abs=1e-4)
     one.bar.selected = 0
     assert len(one.bar.labels) == 1
+
+
+def test_the_question_of_the_logit_leaves_out_what_every_token_has(prompt):
+    logits = prompt.trace.logits
+    rest = f"{logits.max() - logits.mean():.2f}"
+    assert f"How much of the rest, {rest}, do all FFNs add" in pictures.logit_asked(prompt.trace)
 
 
 def test_pictures_take_what_they_are_made_for():

@@ -5,10 +5,10 @@ import asyncio
 import numpy as np
 import pytest
 
-from llmviz import Edits, experiments
+from llmviz import Edits, experiments, ops
 from llmviz.experiments import blind, mover, off_at, put_in, swap_at
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import ALIKE, CAPITALS, NO_PAIR, steps, twin
+from llmviz.views.ffn.fact import ALIKE, CAPITALS, CLOSE, NO_PAIR, nothing_to_follow, steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, said, spans
 
 
@@ -129,6 +129,20 @@ def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
             ask(fact.trace)
 
 
+def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(fact, tiny_model):
+    """Else all that is swapped "brings" the twin's answer."""
+    found = []
+    for other in range(tiny_model.config.n_vocab):
+        pair = experiments.pair_of(tiny_model, fact.trace.trace.tokens, other, 3)
+        own, theirs = pair.answers
+        run, twins = (ops.softmax(one.logits) for one in (pair.trace, pair.other))
+        close = twins[own] >= 0.5 * run[own] or run[theirs] >= 0.5 * twins[theirs]
+        problem = nothing_to_follow(pair)
+        assert problem == (ALIKE if own == theirs else CLOSE if close else None)
+        found.append(problem)
+    assert set(found) == {ALIKE, CLOSE, None}
+
+
 def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     one = pictures.WhatTheMoverSays(fact)
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
@@ -160,7 +174,10 @@ def test_a_step_measures_part_and_control(fact, tiny_model, number):
     assert pictures.share(pair, number, 0) == pytest.approx(
         100 * pair.shares(steps(pair)[number - 1].off[0][1][0])[0], abs=0.01
     )
-    assert [item["number"] for item in one.map.items] == [number]
+    name = step.off[0][0]
+    assert one.table.row_labels[:2] == ["as it is", f"off: {name}"]
+    assert one.told.sentences[0].startswith(f"{step.name[0].upper()}{step.name[1:]}: off")
+    assert one.told.sentences[-1].startswith("Swapped, it brings ")
 
 
 @pytest.mark.parametrize(("subject", "same"), [(-2, True), (-3, False)])
@@ -174,26 +191,25 @@ def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
     back = experiments.Pair(pair.other, pair.trace, pair.subject)
     put_back = tiny_model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
     assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
-    assert [bool(step.note) for step in steps(pair)] == [False, same, False, False]
+    assert [bool(step.note) for step in steps(pair)] == [False, False, same, False]
     told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]
-    assert [one[-1].endswith("one finding, not two.") for one in told] == [False, same, False, False]
+    assert [one[-1].endswith("one finding, not two.") for one in told] == [False, False, same, False]
 
 
 def test_the_map_grows_with_the_steps_and_starts_anew_with_the_text(fact, prompt):
     one, other = pictures.FollowTheFact(fact, 1), pictures.FollowTheFact(fact, 4)
+    every = pictures.FollowTheFact(fact)
     finish(one)
     finish(other)
-    assert (
-        [item["number"] for item in one.map.items] == [item["number"] for item in other.map.items] == [1, 4]
-    )
-    assert not one.map.unknown
-    every = pictures.FollowTheFact(fact)
+    assert one.map not in one.children
+    assert [item["number"] for item in every.map.items] == [1, 4]
+    assert not every.map.unknown
     finish(every)
-    assert len(one.map.items) == 4
-    assert one.map.unknown
+    assert len(every.map.items) == 4
+    assert every.map.unknown
     prompt.box.value = "the dog sat on"
     assert not fact.found
-    assert one.map.layout.display == "none"
+    assert every.map.layout.display == "none"
 
 
 def test_closing_one_step_leaves_the_fact_to_the_others(fact):
@@ -201,7 +217,7 @@ def test_closing_one_step_leaves_the_fact_to_the_others(fact):
     one.close()
     assert fact.comm is not None
     finish(other)
-    assert other.map.items
+    assert list(fact.found) == [2]
 
 
 def test_what_a_step_shows():
@@ -236,7 +252,9 @@ def test_put_in_at_every_depth(fact, tiny_model):
 def test_ten_countries(tiny_model):
     one = pictures.TenCountries(tiny_model)
     assert not one.told.sentences  # nothing runs before the reader asks
+    assert {part.layout.display for part in one.asked} == {"none"}
     one.card.committed = True
+    assert {part.layout.display for part in one.asked} == {""}
     at = list(CAPITALS).index("Japan")
     pair = experiments.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
     np.testing.assert_allclose([one.off.values[at, 0], one.swap.values[at, 0]], pair.shares(), rtol=1e-4)
@@ -245,7 +263,7 @@ def test_ten_countries(tiny_model):
     assert one.swap.values[at, 7] == pytest.approx(pair.shares(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9)
     assert "of 10" in repr(one.told)
     twins = np.roll(one.off.values[:, 0], -1)
-    assert one.card.answer == (one.swap.values[:, 5] > 0.5 * twins).sum()
+    assert one.card.answer == (one.swap.values[:, 3] > 0.5 * twins).sum()
 
 
 def test_stopped_before_the_end_the_question_of_the_ten_is_open_again(tiny_model):
@@ -255,6 +273,7 @@ def test_stopped_before_the_end_the_question_of_the_ten_is_open_again(tiny_model
         await asyncio.sleep(0.01)
         one.buttons[0].click()
         assert not one.card.committed
+        assert {part.layout.display for part in one.asked} == {"none"}
 
     asyncio.run(stop())
 
@@ -262,10 +281,10 @@ def test_stopped_before_the_end_the_question_of_the_ten_is_open_again(tiny_model
 def test_what_is_said_of_all_countries():
     lost, taken = np.full((2, 9), 0.8), np.zeros((2, 9))
     lost[:, 1] = 0.1
-    taken[0, 5] = 0.7
+    taken[0, 3] = 0.7
     told = agree(lost, taken, ["head 4 of layer 23"] * 2)
     assert "lost for 2 of 2 (its control: 0)" in told[0]
-    assert told[2].endswith("brings that country's capital for 1.")
+    assert told[1].endswith("brings that country's capital for 1.")
     assert told[-1] == "The head is the same for all: head 4 of layer 23."
 
 

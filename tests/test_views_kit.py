@@ -78,6 +78,9 @@ def test_heat_map_tells_each_cell():
     assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
     assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
     assert "largest: 100.0 % at The, The; 3 cells are blank (masked)" in heat.summary
+    shared = {"row_axis": "run", "kind": "prob"}
+    waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", **shared)
+    assert "1 cells are blank (not measured yet)" in waits.summary
 
 
 def test_big_heat_map_tells_each_cell_too():

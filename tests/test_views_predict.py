@@ -169,6 +169,7 @@ def test_a_number_is_compared():
     [
         (10, 10, "", "You said 10. It is 10: spot on."),
         (0, 0, "", "You said 0. It is 0: spot on."),
+        (0, 0.00002, "%", "You said 0 %. It is < 0.001 %: spot on."),
         (12, 10, "layers", "You said 12 layers. It is 10 layers: you were 2 layers too high."),
         (1, 50_000, "", "You said 1. It is 50,000: you were 49,999 too low, a factor of 50,000."),
         (

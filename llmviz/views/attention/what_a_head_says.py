@@ -60,7 +60,7 @@ class WhatAHeadSays(Explorer):
     average they sum to the logit.
 
     `at`: the token to begin with, a position; if None, and after another text, the one that the head looks at most, the
-    first left out. `query` is the token that looks, the last at first.
+    first left out. `query` is the token that looks, the last at first. `parts`: with the sum of the logit below.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class WhatAHeadSays(Explorer):
         head: int = 0,
         at: int | None = None,
         query: int = -1,
+        parts: bool = True,
     ):
         config = trace_of(source).model.config
         self.layer = slider(layer, "Layer", config.n_layers - 1, stage="attention")
@@ -82,7 +83,8 @@ class WhatAHeadSays(Explorer):
         self.about, self.told = Told(), Told()
         self._at, self._from = at, query
         super().__init__(
-            [row(self.layer, self.head, self.query), self.strip, self.about, self.said, self.parts, self.told]
+            [row(self.layer, self.head, self.query), self.strip, self.about, self.said]
+            + ([self.parts, self.told] if parts else [])
         )
         self.follow(source, self.show)
         self.strip.observe(self._pick, "selected")

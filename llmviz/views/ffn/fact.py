@@ -24,7 +24,14 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_RANDOM = 10  # heads, as a control
-NO_PAIR = "Choose a subject that stands before the last token."
+HALF = 0.5  # of the probability: what counts as lost, and as taken over
+NO_PAIR = (
+    "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word."
+)
+CLOSE = (
+    "In the other's run one of the answers has half of its probability or more: nothing there tells the two apart. "
+    "Choose a word that the model answers otherwise."
+)
 ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
 
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45 % or more.
@@ -48,8 +55,19 @@ def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
 
 
 def nothing_to_follow(pair: Pair | None) -> str | None:
-    """Why there is no fact to follow, or None."""
-    return NO_PAIR if pair is None else ALIKE if pair.answers[0] == pair.answers[1] else None
+    """Why there is no fact to follow, or None.
+
+    Each answer must have, in the other's run, less than half of what it has at home: else a swap that brings more than
+    half of it has brought nothing.
+    """
+    if pair is None:
+        return NO_PAIR
+    if pair.answers[0] == pair.answers[1]:
+        return ALIKE
+    (own, theirs), (owns_away, at_home) = (
+        ops.softmax(run.logits)[pair.answers] for run in (pair.trace, pair.other)
+    )
+    return CLOSE if owns_away >= HALF * own or theirs >= HALF * at_home else None
 
 
 def followed(pair: Pair | None) -> Pair:
@@ -85,7 +103,7 @@ class Step:
 def steps(
     pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
 ) -> list[Step]:
-    """The four: FFNs at the subject, the last token's early sight of it, the head that moves, the FFNs after it.
+    """The four: FFNs at the subject, the head that moves, the last token's sight of it before, the FFNs after it.
 
     early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `mover`.
     """
@@ -126,6 +144,14 @@ def steps(
             ((told, ffns[1]), ("to compare: FFN 0 there", word)),
         ),
         Step(
+            name,
+            last,
+            subject,
+            (layer, layer),
+            ((name, one[0]), (f"control: the worst of {len(randoms)} random heads", others[0])),
+            ((name, one[1]), (f"control: the strongest of {len(randoms)} random heads", others[1])),
+        ),
+        Step(
             moved,
             last,
             subject,
@@ -146,14 +172,6 @@ def steps(
             else "",
         ),
         Step(
-            name,
-            last,
-            subject,
-            (layer, layer),
-            ((name, one[0]), (f"control: the worst of {len(randoms)} random heads", others[0])),
-            ((name, one[1]), (f"control: the strongest of {len(randoms)} random heads", others[1])),
-        ),
-        Step(
             said,
             last,
             None,
@@ -167,11 +185,11 @@ def steps(
 def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     """The probability, in per cent, of the text's answer (0) or the twin's (1) in the first edit of a step's row.
 
-    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 another. Rounded, for a
-    sentence. ValueError without a fact to follow.
+    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 another. ValueError without a fact to
+    follow.
     """
     step = steps(followed(pair))[number - 1]
-    return round(100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer]), 2)
+    return 100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer])
 
 
 def place_of_answer(pair: Pair | None) -> int:
@@ -257,9 +275,9 @@ class Fact(Explorer):
             percent(ops.softmax(run.logits)[a]) for run, a in zip((pair.trace, pair.other), (own, other))
         ]
         pieces = named(pair, [own, other])
-        same = f" {ALIKE}" if own == other else ""
+        problem = nothing_to_follow(pair)
         told = [f"With {name}: {piece} {p}." for name, piece, p in zip(subjects(pair), pieces, shown)]
-        self._set(pair, " ".join(told) + same)
+        self._set(pair, " ".join([*told, problem] if problem else told))
 
     def _set(self, pair: Pair | None, told: str) -> None:
         self.told.say(told)

@@ -11,7 +11,7 @@ class FactMap(Picture):
     """Tokens from left to right, layers from below; a box or an arrow for each part tested.
 
     `items`: dicts of `number`, `at` and `source` (tokens; source None: a box), `layers` [first, last], `kind`
-    ("carries", "needed", "unclear", "neither") and `told`, a list of sentences.
+    ("carries", "needed", "unclear", "neither"), its `meaning` for the legend, and `told`, a list of sentences.
     """
 
     _static = "fact_map"

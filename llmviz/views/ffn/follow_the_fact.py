@@ -13,6 +13,7 @@ from llmviz.model import Model
 from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 from llmviz.views.ffn.fact import (
     CAPITALS,
+    HALF,
     Fact,
     Step,
     followed,
@@ -32,8 +33,13 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
 from llmviz.views.kit.predict import Question
 
-HALF = 0.5  # of the probability: what counts as lost, and as taken over
-ROWS = ["as it is", "part off", "control off", "part swapped", "another swapped"]
+MEANING = {
+    "carries": "swapped, it brings more than half of the twin's answer: it carries which of the two",
+    "needed": "swapped, it brings less than half; off, more than half of the answer is lost, with its control off less",
+    "unclear": "swapped, it brings less than half; off, the answer is lost, but so it is with the control off",
+    "neither": "swapped, it brings less than half; off, at least half of the answer stays",
+}
+NOT_YET = "not measured yet"
 UNKNOWN = (
     "Not known from these tests: what the FFNs of step 1 are for; where on the way the subject "
     "turns into the answer; whether other texts go the same way."
@@ -50,7 +56,7 @@ def carries(found: np.ndarray, whole: np.ndarray, other: float) -> str:
 
 
 class FollowTheFact(Experiment):
-    """One step, or all four, with a switch and a control each; and the map of all steps that were tested."""
+    """One step, with a switch and a control each, and what it tells; or all four, and the map of all tested."""
 
     def __init__(self, fact: Fact, step: int | None = None):
         super().__init__("Test all four" if step is None else f"Test step {step}")
@@ -69,12 +75,14 @@ class FollowTheFact(Experiment):
             "col_axis": "next token",
             "kind": "prob",
             "numbers": "always",
+            "blank": NOT_YET,
             "stage": "ffn",
         }
         self.table = HeatMap(np.full((1, 2), np.nan), [""], ["", ""], **shared)
         self.map = FactMap(n_layers=n, stage="ffn", caption="The way of the fact, as far as it is tested")
         controls = [self.layers] if step == 1 else []
-        self.children = (row(*controls, *self.buttons, self.progress), self.table, self.told, self.map)
+        below = [self.map] if step is None else []
+        self.children = (row(*controls, *self.buttons, self.progress), self.table, self.told, *below)
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
         self.layers.observe(lambda _: self._clear(), "value")
         self.follow(fact, self._clear)
@@ -102,12 +110,15 @@ class FollowTheFact(Experiment):
                 self.table.layout.display = ""
                 self.table.change(
                     values=np.stack([whole, *found]),
-                    row_labels=ROWS,
+                    row_labels=["as it is", *rows_of(step)],
                     col_labels=pair.trace.model.tokenizer.pieces(own),
-                    caption=f"Step {number}, {step.name}: probability of the text's answer and of the twin's",
+                    caption=f"Step {number}: probability of the text's answer and of the twin's",
                 )
                 yield (k + done / n_runs) / len(self._numbers)
             fact.found = {**fact.found, number: (step, found.copy(), whole)}
+            if len(self._numbers) == 1:
+                meaning = MEANING[carries(found, whole, probability_of_twin(pair))]
+                self.told.say(*said(pair, step, found, whole), f"{meaning[0].upper()}{meaning[1:]}.")
 
     @one_at_a_time
     def _draw_map(self) -> None:
@@ -124,13 +135,19 @@ class FollowTheFact(Experiment):
                     "at": step.at,
                     "source": step.source,
                     "layers": list(step.layers),
-                    "kind": carries(found, whole, other),
+                    "kind": (kind := carries(found, whole, other)),
+                    "meaning": MEANING[kind],
                     "told": said(pair, step, found, whole),
                 }
                 for number, (step, found, whole) in sorted(self._fact.found.items())
             ],
             unknown=UNKNOWN if len(self._fact.found) == 4 else "",
         )
+
+
+def rows_of(step: Step) -> list[str]:
+    """What is off, or swapped, in the four runs of a step."""
+    return [f"{how}: {name}" for how, rows in (("off", step.off), ("swapped", step.swap)) for name, _ in rows]
 
 
 def probability_of_twin(pair: Pair) -> float:
@@ -152,10 +169,10 @@ def said(pair: Pair, step: Step, found: np.ndarray, whole: np.ndarray) -> list[s
 
 
 class WhatTheMoverSays(Explorer):
-    """What the head of the third step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
+    """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
     def __init__(self, fact: Fact):
-        self.told, self.says = Told(), WhatAHeadSays(fact.prompt.trace)
+        self.told, self.says = Told(), WhatAHeadSays(fact.prompt.trace, parts=False)
         super().__init__([self.told, self.says])
         self.follow(fact, self.show)
 
@@ -287,10 +304,10 @@ class TenCountries(Experiment):
             high=10,
             stage="ffn",
         )
-        countries, parts = list(CAPITALS), ["FFNs", "early sight", "head", "last FFNs"]
+        countries, parts = list(CAPITALS), ["FFNs", "head", "sight before", "last FFNs"]
         beside = (
-            ["FFNs at “of”", "sight of “of”", "a random head", "FFNs before"],
-            ["FFN 0", "the country", "a random head", "FFNs before"],
+            ["FFNs at “of”", "a random head", "sight of “of”", "FFNs before"],
+            ["FFN 0", "a random head", "the country", "FFNs before"],
         )
         columns = [["as it is", *(name for both in zip(parts, names) for name in both)] for names in beside]
         blank = np.full((len(countries), len(columns[0])), np.nan, np.float32)
@@ -299,6 +316,7 @@ class TenCountries(Experiment):
             "numbers": "always",
             "row_axis": "capital of",
             "col_axis": "part",
+            "blank": NOT_YET,
             "stage": "ffn",
         }
         self.off = HeatMap(
@@ -311,13 +329,16 @@ class TenCountries(Experiment):
             caption="Probability of the next country's capital, a part as in that country's run",
             **shared,
         )
-        self.children = (self.card, row(*self.buttons, self.progress), self.off, self.swap, self.told)
+        self.asked = [row(*self.buttons, self.progress), self.off, self.swap]  # not before a guess
+        self.children = (self.card, *self.asked, self.told)
         self.buttons[0].on_click(lambda button: self.start(self.work(), button))
         self.card.observe(self._begin, "committed")
-        for one in (self.off, self.swap):
+        for one in self.asked:
             one.layout.display = "none"
 
     def _begin(self, change) -> None:
+        for one in self.asked:
+            one.layout.display = "" if change["new"] else "none"
         if change["new"] and not self.told.sentences and not self._work.busy:
             self.start(self.work(), self.buttons[0])
 
@@ -333,10 +354,9 @@ class TenCountries(Experiment):
         """About forty runs a country."""
         lost, taken = (np.full(self.off.values.shape, np.nan, np.float32) for _ in range(2))
         heads = []
-        self.off.layout.display = self.swap.layout.display = ""
         for at, pair in enumerate(pairs(self._model)):
             listed = steps(pair)
-            heads.append(listed[2].name.partition(",")[0])
+            heads.append(listed[1].name.partition(",")[0])
             lost[at, 0], taken[at, 0] = pair.shares()
             for k, step in enumerate(listed):
                 for found in measured(pair, step):
@@ -346,7 +366,7 @@ class TenCountries(Experiment):
             self.off.change(values=lost)
             self.swap.change(values=taken)
         self.told.say(*agree(lost, taken, heads))
-        self.card.tell(int(took(lost, taken)[2]))
+        self.card.tell(int(took(lost, taken)[1]))
 
 
 def pairs(model: Model) -> Iterator[Pair]:
@@ -365,7 +385,7 @@ def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:
 def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
     """For how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
     n, told = len(lost), []
-    for k, part in enumerate(("The FFNs at the country", "The early sight", "The head", "The last FFNs")):
+    for k, part in enumerate(("The FFNs at the country", "The head", "The sight before it", "The last FFNs")):
         needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
         told.append(
             f"{part}: off, more than half is lost for {needed} of {n} (its control: {control}). "

@@ -8,31 +8,42 @@ from llmviz.model import Model, Trace
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
+from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time, percent
 from llmviz.views.kit.text_box import Prompt
 
 N_SHOWN = 8  # neurons with a row of their own
 N_PLACES, N_PUSHED = 2, 2
-SHUFFLES = 5
+DEALS = 5  # of the rows among the neurons, as a control
+BY_CHANCE = 0.01  # the share of the control that agrees better than what counts as more than chance
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
 
 def agreement(trace: Trace, layer: int) -> np.ndarray:
-    """[1 + SHUFFLES, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how
-    much it would push the token that came next; row 0 as it is, then with the next tokens dealt out by chance.
+    """[1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how much
+    it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
 
     The first token is left out: it has a length of its own. 0 for a text of less than four tokens.
     """
     w = trace.model.weights
     fires = trace.blocks[layer].ffn_at(slice(1, -1)).hidden
     if len(fires) < 2:
-        return np.zeros((1 + SHUFFLES, w.layers[layer].W_down.shape[0]))
+        return np.zeros((1 + DEALS, w.layers[layer].W_down.shape[0]))
     came = np.array(trace.tokens[2:])
     pushes = (w.layers[layer].W_down @ w.W_U[:, came]).T  # [seq, d_ff]
     fires, pushes = (_standard(one) for one in (fires, pushes))
     rng = np.random.default_rng(0)
-    orders = [np.arange(len(came)), *(rng.permutation(len(came)) for _ in range(SHUFFLES))]
-    return np.stack([(fires * pushes[order]).mean(axis=0) for order in orders])
+    n = fires.shape[1]
+    orders = [np.arange(n)]
+    for _ in range(DEALS):  # around a circle in an order of chance, so that no neuron has its own
+        circle = rng.permutation(n)
+        orders.append(circle[(np.argsort(circle) + 1) % n])
+    return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])
+
+
+def better_than_chance(found: np.ndarray) -> tuple[float, np.ndarray]:
+    """From `agreement`: where the control's best hundredth begins, and which neurons agree better than that."""
+    least = float(np.quantile(found[1:], 1 - BY_CHANCE))
+    return least, found[0] > least
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
@@ -55,7 +66,7 @@ class Population(Explorer):
         d_ff = model.config.d_ff
         self.plot = LinePlot(
             x=np.arange(1, d_ff + 1),
-            names=["the layer's neurons", "control: next tokens shuffled"],
+            names=["the layer's neurons", "control: each with another neuron's row"],
             x_axis="place in the ranking",
             y_axis="agreement",
             y_min=None,
@@ -84,14 +95,14 @@ class Population(Explorer):
             values=np.stack([found[0][self._order], by_chance.mean(axis=0)]),
             caption=f"Agreement of what wakes each neuron of layer {layer} with what it pushes (1: perfect, 0: none)",
         )
-        best = by_chance[:, 0].max()
+        least, better = better_than_chance(found)
         if len(trace.tokens) < 4:
             self.told.say("This text is too short: an agreement takes four tokens at least.")
             self._tell()
             return
         self.told.say(
-            f"{(found[0] > best).sum():,} of {found.shape[1]:,} neurons agree better than the best of "
-            f"{SHUFFLES} × {found.shape[1]:,} by chance ({best:.2f}); {(found[0] < -best).sum():,} disagree as much. "
+            f"{better.sum():,} of {better.size:,} neurons, {percent(better.mean())}, agree better than {least:.2f}, "
+            "as one in a hundred does with another neuron's row. Found on this text. "
             "Below: the neurons from the selected place on."
         )
         self._tell()

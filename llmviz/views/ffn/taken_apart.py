@@ -9,7 +9,7 @@ from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, by_the_reader, lines
-from llmviz.views.kit.pieces import quote, visible_label
+from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.text_box import Prompt
 
 
@@ -114,6 +114,18 @@ class LogitTakenApart(Explorer):
             if is_open:
                 self._list(part, start, level + 1)
             start += total(part)
+
+
+def logit_asked(trace: Trace) -> str:
+    """The question that the picture answers."""
+    answer = int(trace.logits.argmax())
+    (piece,) = trace.model.tokenizer.pieces([answer])
+    logit, mean = float(trace.logits[answer]), float(trace.logits.mean(dtype=np.float64))
+    whole, mean, rest = (f"{value:.2f}".replace("-", "−") for value in (logit, mean, logit - mean))
+    return (
+        f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average, and what all get makes none "
+        f"likelier. How much of the rest, {rest}, do all FFNs add, directly?"
+    )
 
 
 def total(part: float | dict) -> float:

@@ -7,9 +7,10 @@ import numpy as np
 from llmviz import ffn, ops
 from llmviz.model import Model, Trace
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import isolate, isolated
 
 SHUFFLES = 5
+LONGEST = 60  # characters of the text in a question
 
 
 def layers(model: Model) -> list[str]:
@@ -18,6 +19,13 @@ def layers(model: Model) -> list[str]:
 
 def depths(model: Model) -> list[str]:
     return ["input", *layers(model)]
+
+
+def asked_at(trace: Trace) -> str:
+    """For a question: the text, of a long one its end, and its last token."""
+    text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
+    text = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"
+    return f"{isolate(f'“{text}”')}, last token {isolated(trace.pieces[-1])}"
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:

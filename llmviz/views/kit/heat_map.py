@@ -42,6 +42,7 @@ class HeatMap(Scaled):
     unit = traitlets.Enum(("%", ""), "%").tag(
         sync=True
     )  # of weights: shares, or what is no share, such as a length
+    blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
@@ -56,12 +57,13 @@ class HeatMap(Scaled):
         selected: Sequence | None = None,
         **traits,
     ):
+        why = "masked" if traits.get("row_axis", "from").startswith("from") else "nothing to measure"
         super().__init__(
             values=values,
             row_labels=row_labels,
             col_labels=row_labels if col_labels is None else col_labels,
             selected=None if selected is None else [int(i) for i in selected],
-            **{"stage": "attention", **traits},
+            **{"stage": "attention", "blank": why, **traits},
         )
 
     def fitted(self) -> float:
@@ -99,8 +101,7 @@ class HeatMap(Scaled):
             names = f"{visible_label(self.row_labels[r])}, {visible_label(self.col_labels[c])}"
             told.append(f"{'largest' if self.kind != 'signed' else 'furthest from zero'}: {shown} at {names}")
         if blank.any():
-            why = "masked" if self.row_axis.startswith("from") else "nothing to measure"
-            told.append(f"{blank.sum()} cells are blank ({why})")
+            told.append(f"{blank.sum()} cells are blank ({self.blank})")
         return "; ".join(told)
 
     @property

@@ -225,7 +225,8 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
     if not np.isfinite(answer):
         return f"{said}."
     off = guess - answer
-    if abs(off) <= 0.005 * max(abs(answer), abs(guess)):
+    close = 0.005 if unit == "%" else 0
+    if abs(off) <= max(close, 0.005 * max(abs(answer), abs(guess))):
         return f"{said}: spot on."
     distance = amount(abs(off), "percentage points" if unit == "%" else unit)
     sentence = f"{said}: you were {distance} too {'high' if off > 0 else 'low'}"
@@ -237,6 +238,8 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
 
 def amount(value: float, unit: str = "") -> str:
     """A number for people, three or four digits long, with its unit."""
+    if unit == "%" and 0 < value < 0.001:
+        return "< 0.001 %"  # as in the pictures (`picture.percent`)
     if not np.isfinite(value):
         digits = "undefined" if np.isnan(value) else ("∞" if value > 0 else "−∞")
     elif abs(value) < 1e15 and (abs(value) >= 1000 or float(value).is_integer()):

@@ -2,12 +2,7 @@
 
 import { axisText, frame, h, markLegend, pieceText, plotIn, s, shorten, signKey, sizePlot } from "./kit.js";
 
-const MEANING = {
-  carries: "swapped, it brings more than half of the twin's answer: it carries which of the two",
-  needed: "swapped, it brings less than half; off, more than half of the answer is lost, with its control off less",
-  unclear: "swapped, it brings less than half; off, the answer is lost, but so it is with the control off",
-  neither: "swapped, it brings less than half; off, at least half of the answer stays",
-};
+const KINDS = ["carries", "needed", "unclear", "neither"];
 
 export function render({ model, el }) {
   const view = frame(model, el, "fact_map");
@@ -49,8 +44,8 @@ export function render({ model, el }) {
           s("rect", { x: x(at) - 15, width: 30, y: high, height: low - high, rx: 6, class: `lv-part lv-${kind}` }),
         );
       else {
-        const [from, to] = [x(source) + 4, x(at) - 4];
-        const tall = Math.min(24, Math.max(4, low - high)) / 2;
+        const [from, to] = [x(source) + 18, x(at) - 18]; // beside the boxes
+        const tall = Math.max(4, low - high) / 2;
         nodes.push(
           s("path", {
             d: `M${from},${middle - tall}H${to - 14}V${middle - tall - 6}L${to},${middle}L${to - 14},${middle + tall + 6}V${middle + tall}H${from}Z`,
@@ -58,7 +53,8 @@ export function render({ model, el }) {
           }),
         );
       }
-      const [bx, by] = source === null ? [x(at) - 34, middle] : [(x(source) + x(at)) / 2, middle - 26];
+      const [bx, by] =
+        source === null ? [x(at) - 34, middle] : [(x(source) + x(at)) / 2, low - high > 40 ? middle : middle - 26];
       nodes.push(
         s("circle", { cx: bx, cy: by, r: 13, class: "lv-badge" }),
         s("text", { x: bx, y: by + 5, "text-anchor": "middle", class: "lv-badge-text" }, number),
@@ -69,10 +65,11 @@ export function render({ model, el }) {
       ...items.map(({ number, told }) => h("li", { value: number }, told.join(" "))),
       ...(model.get("unknown") ? [h("li", { class: "lv-quiet lv-unknown" }, model.get("unknown"))] : []),
     );
-    const kinds = Object.keys(MEANING).filter((kind) => items.some((one) => one.kind === kind));
+    const meaning = Object.fromEntries(items.map((one) => [one.kind, one.meaning]));
+    const kinds = KINDS.filter((kind) => kind in meaning);
     view.setLegend(
       ...kinds.map((kind) =>
-        signKey(s("rect", { x: 2, y: 1, width: 30, height: 10, rx: 3, class: `lv-part lv-${kind}` }), MEANING[kind]),
+        signKey(s("rect", { x: 2, y: 1, width: 30, height: 10, rx: 3, class: `lv-part lv-${kind}` }), meaning[kind]),
       ),
       ...markLegend(shown),
     );

@@ -52,7 +52,7 @@ export function render({ model, el }) {
   const shares = (kind) => kind === "prob" || (kind === "weight" && model.get("unit") === "%");
   const say = (v) => {
     const kind = model.get("kind");
-    if (Number.isNaN(v)) return "blank (masked)";
+    if (Number.isNaN(v)) return `blank (${model.get("blank")})`;
     return `${nameOf(kind)} ${shares(kind) ? percent(v) : number(v)}`.trim();
   };
   const tell = (where) => {
@@ -116,7 +116,7 @@ export function render({ model, el }) {
   function plan(values, rowLabels, colLabels) {
     const [rows, cols] = values.shape; // Python has cut them; the labels are all here
     const width = view.width();
-    const rowNames = named(rowLabels, rows, width < 520 ? 12 : 18);
+    const rowNames = named(rowLabels, rows, width < 520 ? 12 : cols < 4 ? 56 : 18);
     const colNames = named(colLabels, cols, 14);
     const wide = (names, size) => (names.wide * size) / 18;
     const rowTitle = `${model.get("row_axis")} ↓`;
@@ -283,7 +283,7 @@ export function render({ model, el }) {
         tooLong(rowLabels.length, "rows"),
         tooLong(colLabels.length, "columns"),
         scaleLegend(shares(kind) ? inPercent(scale, model.get("limit")) : scale, nameOf(kind) || "value"),
-        blank > 0 && `blank: ${model.get("row_axis").startsWith("from") ? "masked" : "nothing to measure"}`,
+        blank > 0 && `blank: ${model.get("blank")}`,
         beyond > 0 && `${count(beyond)} beyond the scale${grid.gap ? " (corner)" : ""}`,
         ...markLegend([...rowLabels, ...colLabels]),
       );
