@@ -41,7 +41,7 @@ class HeatMap(Scaled):
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     unit = traitlets.Enum(("%", ""), "%").tag(
         sync=True
-    )  # of weights: shares, or what is no share, such as a length
+    )  # of weights; "" for what is no share, such as a length
     blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
