@@ -40,10 +40,8 @@ def owners(asked: int) -> dict[str, tuple[str, str, str]]:
 OWNERS = owners(0)
 SLOW = slice(12, None)  # the 20 slowest pairs
 FAST = slice(8)  # the 8 fastest
-DISTANCES, N_ROW = (
-    (10, 75, 130),
-    10,
-)  # tokens from each to the same, where a row of random ones comes a second time
+N_ROW = 10  # random tokens that come a second time
+DISTANCES = (10, 75, 130)  # tokens from each to the same
 ROWS = [(distance, seed) for distance in DISTANCES for seed in range(5)]
 SENTENCES = {  # whole ones, of 13 to 132 tokens, in eleven languages; most of `TEXTS` break off
     f"{language} {number}": sentence
@@ -653,7 +651,7 @@ def test_slow_hands_are_hardly_missed_in_short_texts_but_where_tokens_come_again
     assert (fast_again > again).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_they_cost_over_all_rows_and_in_long_texts(model):
     slow, fast = (
         np.reshape([*find(model).values.values()], (3, 5))
@@ -681,7 +679,7 @@ def test_what_whole_sentences_and_a_text_in_front_do(model):
     assert f"{front.lowest:.1f} to {front.highest:.1f}" == "0.3 to 1.6"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_takes_long(model):
     assert another_token_leads(model).agree == 12
     assert scores_of_strangers_fall_in_half(model).agree == len(TEXTS) * len(OFFSETS)
