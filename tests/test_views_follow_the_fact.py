@@ -155,6 +155,7 @@ def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     said = experiments.head_says(fact.trace.trace, *mover(fact.trace), fact.trace.subject)
     place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
     assert pictures.place_of_answer(fact.trace) == place
+    assert f" has place {place:,}; " in repr(one.told)
 
 
 # --- the steps ---

@@ -91,7 +91,7 @@ def concentrated_middle(model) -> Measured:
 
 
 def concentrated_later(model) -> Measured:
-    return _concentrated(model, slice(13, 29), "Layers 13 to 28: more than by chance", lambda v: v > 1)
+    return _concentrated(model, slice(13, 29), "Layers 13 to 28: more than by chance", lambda v: v > 1.1)
 
 
 def _concentrated(model, layers: slice, says: str, agrees) -> Measured:
@@ -439,12 +439,12 @@ CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
 @functools.cache
 def _other_question(model, question: str) -> dict[str, tuple[float, float, float]]:
     """Per cent of the answer left with FFNs 5–15 off, per cent of the twin's at home with head 4 of layer 23 swapped,
-    and whether that head is the mover. Countries with the same answer as their twin are left out."""
+    and whether that head is the mover. Countries that nothing tells from their twin are left out."""
     names, found = list(CAPITALS), {}
     for name, following in zip(names, [*names[1:], names[0]]):
         tokens, other = model.tokens_of(question.format(name)), model.tokens_of(f" {following}")[0]
         pair = pair_of(model, tokens, other, tokens.index(model.tokens_of(f" {name}")[0]))
-        if pair.answers[0] != pair.answers[1]:
+        if nothing_to_follow(pair) is None:
             listed = steps(pair, head=(23, 4))
             kept = float(pair.shares(listed[0].off[0][1][0])[0]) / _own(pair)
             taken = float(pair.shares(listed[1].swap[0][1][0])[1]) / _twins(pair)
@@ -495,10 +495,10 @@ STATES = (
 
 
 def _no_country(model, question: str, words: tuple[str, ...]) -> Iterator[tuple[str, Pair]]:
-    """Each word with the next as its twin, where the two answers differ."""
+    """Each word with the next as its twin, where something tells the two texts apart."""
     for word, following in zip(words, [*words[1:], words[0]]):
         pair = pair_of(model, question.format(word), model.tokens_of(f" {following}")[0])
-        if pair.answers[0] != pair.answers[1]:
+        if nothing_to_follow(pair) is None:
             yield word, pair
 
 
@@ -605,7 +605,7 @@ def test_what_comes_of_twice_the_vector(model):
 
 def test_few_neurons_only_in_the_first_layer(model):
     assert concentrated_first(model).agree == concentrated_middle(model).agree == len(TEXTS)
-    assert concentrated_later(model).agree == 14
+    assert concentrated_later(model).agree == 12
     assert concentrated_at_the_first_token(model).agree == len(TEXTS)
 
 
@@ -696,20 +696,27 @@ def test_the_last_ffns_say_it(model):
 @pytest.mark.slow
 def test_other_wordings_go_partly_the_same_way(model):
     assert (called_head_swapped(model).agree, len(called_head_swapped(model).values)) == (5, 10)
-    assert (speak_head_swapped(model).agree, len(speak_head_swapped(model).values)) == (6, 7)
+    assert (speak_head_swapped(model).agree, len(speak_head_swapped(model).values)) == (4, 5)
     assert called_ffns_off(model).agree == 8
-    assert speak_ffns_off(model).agree == 4
+    assert speak_ffns_off(model).agree == 3
 
 
 @pytest.mark.slow
-def test_one_head_is_a_finding_about_countries_and_some_states(model):
+def test_one_head_is_a_finding_about_countries_hardly_about_states(model):
     opposites, symbols = mover_of_opposites(model), mover_of_symbols(model)
     assert (len(opposites.values), len(symbols.values)) == (12, 10)
     assert opposites.highest < 9
     assert symbols.highest < 36
     same, swapped = the_same_head_for_states(model), head_swapped_for_states(model)
-    assert len(same.values) == len(swapped.values) == 23
-    assert (same.agree, swapped.agree) == (16, 10)
+    assert len(same.values) == len(swapped.values) == 19
+    assert (same.agree, swapped.agree) == (14, 8)
+    answers = {
+        state: model.tokenizer.pieces([pair.answers[1]])[0]
+        for state, pair in _no_country(model, STATE, STATES)
+    }
+    brought = {answers[state] for state, value in swapped.values.items() if swapped.agrees(value)}
+    capitals = {" Atlanta", " Denver", " Springfield"}
+    assert brought == capitals | {" San", " the", " Philadelphia", " Washington", " in"}
 
 
 def test_ffn_eleven_is_needed_at_the_first_token(model):

@@ -20,6 +20,7 @@ from llmviz.views.ffn.fact import (
     measured,
     named,
     nothing_to_follow,
+    place_of_answer,
     steps,
     subjects,
     twin,
@@ -35,8 +36,8 @@ from llmviz.views.kit.predict import Question
 
 MEANING = {
     "carries": "swapped, it brings more than half of the twin's answer: it carries which of the two",
-    "needed": "swapped, it brings less than half; off, more than half of the answer is lost, with its control off less",
-    "unclear": "swapped, it brings less than half; off, the answer is lost, but so it is with the control off",
+    "needed": "swapped, it brings less than half; off, over half of the answer is lost, but not with its control off",
+    "unclear": "swapped, it brings less than half; off, over half of the answer is lost, as with its control off",
     "neither": "swapped, it brings less than half; off, at least half of the answer stays",
 }
 NOT_YET = "not measured yet"
@@ -180,12 +181,17 @@ class WhatTheMoverSays(Explorer):
     def show(self, pair: Pair | None) -> None:
         """Another pair may have another head."""
         problem = nothing_to_follow(pair)
-        self.told.say(problem or "")
+        self.told.say(problem or _place(pair))
         self.says.layout.display = "none" if problem else ""
         if pair and not problem:
             self.says.show(pair.trace)
             self.says.layer.value, self.says.head.value = experiments.mover(pair)
             self.says.strip.selected = pair.subject
+
+
+def _place(pair: Pair) -> str:
+    answer, place = named(pair, pair.answers[:1])[0], place_of_answer(pair)
+    return f"Of what it pushes up at {subjects(pair)[0]}, {answer} has place {place:,}; below are the first six."
 
 
 class PutIn(Experiment):
