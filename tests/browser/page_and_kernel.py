@@ -97,6 +97,10 @@ window.go = async (moves) => {
 };
 """
 PATH_NOW = """async (id) => Object.entries(await walk()).find(([, model]) => model.model_id === id)[0]"""
+# Pictures that begin to play when their text changes; a kernel has nobody who plays.
+STILL = """async () => {
+    for (const model of Object.values(await walk())) if (model.get("autoplay")) model.set("autoplay", false);
+}"""
 # Every picture that can be seen has been drawn as one of these.
 DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-label]")]
     .filter((one) => one.checkVisibility() && one.ariaLabel)
@@ -182,9 +186,9 @@ def start_of(told: dict, widget: str, trait: str):
     return json.loads(told["values"][told["widgets"][widget][trait]])
 
 
-# What a front-end adds, what tells of the clock, and what names a widget by its id.
+# What a front-end adds, what tells of the clock, what names a widget by its id, and what `STILL` has changed.
 LEFT_OUT = re.compile(
-    r"^_|^(comm|layout|style|children|source|target|tabbable|msg_throttle|button_style|icon|followers)$"
+    r"^_|^(comm|layout|style|children|source|target|tabbable|msg_throttle|button_style|icon|followers|autoplay)$"
 )
 TIME = re.compile(r"\d[\d.,]* ?(ms|s|seconds)\b")
 
@@ -269,6 +273,7 @@ def both(one, built: page.Rehearsed, notebook: Path) -> Iterator[tuple[dict, Cal
         paths = paths_of(built.told, shown)
         cards = [card for card, outcome in built.told["cards"].items() if outcome["told"] is not None]
         go([[paths[card], "committed", True] for card in cards], "all committed")  # those in folds, too
+        one.evaluate(STILL)
         yield paths, go
     finally:
         kernel.close()
