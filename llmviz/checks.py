@@ -935,7 +935,10 @@ def temperature(attempt: Callable) -> Verdict:
         (np.array([9000.0, 9001.0]), 2.0),  # e to the 4,500 is more than a number can hold
     ]
     mistakes = [
-        Mistake(lambda x, t: formula(x, 1.0), "you left the temperature out"),
+        Mistake(
+            lambda x, t: formula(x, 1.0),
+            "your temperature changes nothing: divide the logits by it, before the power",
+        ),
         Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
         *(
             Mistake(powers, "the powers do not add up to 1 yet: divide by their sum")
@@ -952,9 +955,9 @@ def temperature(attempt: Callable) -> Verdict:
 def nucleus(attempt: Callable) -> Verdict:
     """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
 
-    def keep(probs, p, *, one_too_few=False, rescale=True):
+    def keep(probs, p, *, one_too_few=False, rescale=True, first=max):
         kept, held = np.zeros_like(probs), 0.0
-        for i in sorted(range(len(probs)), key=lambda i: -probs[i]):
+        for i in sorted(range(len(probs)), key=lambda i: -probs[i] if first is max else probs[i]):
             if held >= p or (one_too_few and held and held + probs[i] > p):
                 break
             kept[i] = probs[i]
@@ -964,9 +967,17 @@ def nucleus(attempt: Callable) -> Verdict:
     def scaled(probs, kept):
         return np.where(kept, probs, 0) / probs[kept].sum()
 
+    def by_sums(probs, p, some):
+        """Kept where `some`(sums, p): the sums, the likeliest first."""
+        order = np.argsort(-probs)
+        kept = np.zeros(len(probs), bool)
+        kept[order] = some(np.cumsum(probs[order]), p)
+        return scaled(probs, kept)
+
     cases = [
         (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
         (np.array([0.6, 0.4]), 0.5),
+        (np.array([0.5, 0.25, 0.25]), 0.5),  # the first holds p exactly
         (np.array([0.2, 0.5, 0.3]), 1.0),
     ]
     mistakes = [
@@ -975,6 +986,20 @@ def nucleus(attempt: Callable) -> Verdict:
         ),
         Mistake(
             lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
+        ),
+        *(
+            Mistake(
+                lambda q, p, some=some: by_sums(q, p, some),
+                "the token that carries the sum past p is kept, too",
+            )
+            for some in (np.less, np.less_equal)
+        ),
+        Mistake(
+            lambda q, p: by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p),
+            "once the kept tokens hold p, no other is needed: “at least p” is reached at p itself",
+        ),
+        Mistake(
+            lambda q, p: keep(q, p, first=min), "that begins with the unlikeliest: sort the other way round"
         ),
         Mistake(
             lambda q, p: scaled(q, q >= p * q.max()),

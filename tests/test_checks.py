@@ -452,7 +452,13 @@ def test_temperature():
         return powers / powers.sum()
 
     assert checks.temperature(right).passed
-    assert "temperature out" in checks.temperature(lambda x, t: right(x, 1)).message
+    assert "changes nothing" in checks.temperature(lambda x, t: right(x, 1)).message
+
+    def too_late(logits, t):
+        powers = np.exp(logits - logits.max()) / t
+        return powers / powers.sum()
+
+    assert "before the power" in checks.temperature(too_late).message
     assert "divide" in checks.temperature(lambda x, t: right(x, 1 / t)).message
     assert "overflow" in checks.temperature(lambda x, t: np.exp(x / t) / np.exp(x / t).sum()).message
     assert "their sum" in checks.temperature(lambda x, t: np.exp((x - x.max()) / t)).message
@@ -478,6 +484,31 @@ def test_nucleus():
     assert "sort" in checks.nucleus(lambda q, p: scaled(q, np.cumsum(q) - q < p)).message
     with np.errstate(invalid="ignore"):
         assert "single share" in checks.nucleus(lambda q, p: scaled(q, q >= p)).message
+
+
+def test_the_edge_of_a_nucleus():
+    """Usual ways to be off by one, or to begin at the wrong end."""
+
+    def by_sums(some, sign=-1):
+        def top_p(probs, p):
+            order = np.argsort(sign * probs)
+            shares = probs[order]
+            kept = np.zeros_like(probs)
+            keeps = some(np.cumsum(shares), shares, p)
+            kept[order[keeps]] = shares[keeps]
+            return kept / kept.sum()
+
+        return top_p
+
+    def hint(*way):
+        with np.errstate(invalid="ignore"):
+            return checks.nucleus(by_sums(*way)).message
+
+    assert checks.nucleus(by_sums(lambda sums, shares, p: sums - shares < p)).passed
+    assert "reached at p itself" in hint(lambda sums, shares, p: sums - shares <= p)
+    assert "past p is kept" in hint(lambda sums, shares, p: sums < p)
+    assert "past p is kept" in hint(lambda sums, shares, p: sums <= p)
+    assert "the other way round" in hint(lambda sums, shares, p: sums - shares < p, 1)
 
 
 def test_dart():

@@ -681,7 +681,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     for order in (chain.cards.order, ["top_p", "temperature", "top_k", "min_p"]):
         chain.cards.order = order
         kept.append(re.search(r"top_p +0.9 +([\d,]+)", repr(chain.cards))[1])
-    says(f"top-p 0.9 keeps {kept[0]} tokens, in front of it (drag its card there) {kept[1]}")
+    says(f"top-p 0.9 keeps {kept[0]} tokens, before it (drag its card there) {kept[1]}")
 
 
 @pytest.mark.slow

@@ -319,6 +319,8 @@ def test_the_page_gets_no_raw_control_characters():
     assert TokenStrip(NASTY).pieces[1] == "\\ud83d"
     assert pieces.visible("\x00\u202e") == "␀‹U+202E›"
     assert pieces.visible("👨‍👩‍👧") == "👨‍👩‍👧"  # its joiners are part of it
+    assert pieces.visible("❤\ufe0f") == "❤\ufe0f"
+    assert pieces.visible("\ufe0f") == "‹U+FE0F›"
 
 
 def test_captions_and_notes_are_cleaned_as_well():

@@ -325,6 +325,17 @@ def test_repetition_is_marked_and_told(tiny_model):
     assert percent(probs[1:6].mean()) in told
 
 
+def test_a_chat_marks_no_repetition(tiny_model):
+    """Its second colour is what the template adds."""
+    chat = pictures.ChatEnd(Prompt(tiny_model, TEXT), n=12)
+    for text in chat.texts:
+        text.show([5, 6, 7, 8, 9, 5, 6, 7, 8, 9])
+        for token in (5, 6, 7, 8):
+            text.append(place(tiny_model, tiny_model.trace(TEXT).logits, token=token))
+        assert text.again == []
+        assert not any("repetition" in note for note in text.notes)
+
+
 # Two sides, the tree, the end
 
 

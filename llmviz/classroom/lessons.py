@@ -216,11 +216,11 @@ LESSONS = {
                         ),
                     ),
                     3,
-                    ("06_sampling", "Narrow, or right?"),
+                    ("06_sampling", "Sure, or right?"),
                     "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
                 Question(
-                    "Temperature 1. The model writes 20 tokens behind your text, twice, both times with seed 1. What "
+                    "Temperature 1. The model writes 20 tokens after your text, twice, both times with seed 1. What "
                     "do you get?",
                     (
                         Option(

@@ -222,15 +222,15 @@ def temperature(model: Model, solved: bool) -> str:
         for text in SUMS
     ]
     return (
-        f"<h2>1 Turn it</h2><p>Behind <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
+        f"<h2>1 Turn it</h2><p>After <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
         f"and at 2: draw the bars, and write a number to each. A frame is {10 * tens} % wide, with a line at each "
         "10 %. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
-        + f"<h2>2 Be the dart</h2><p>Behind <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
+        + f"<h2>2 Be the dart</h2><p>After <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
         "5 is 25. Each token has its share of the 36 throws, rounded down; throws that are left go, one each, to those "
         "that lost most by that. Throw ten times for each table, and tally. Which writes more kinds of text?</p>"
         f'<div class="games">{"".join(games)}</div>'
-        + "<h2>3 Narrow, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write? The "
+        + "<h2>3 Sure, or right?</h2><p>Temperature 0: always the likeliest token. What does the model write? The "
         "second time a space stands in front. (· is a space; the last one belongs to the text.) Look it up on page 6: "
         "type it into the box of <i>Turn it down</i>, press Enter; the uppermost bar is what it writes.</p>"
         + table(["", "my guess", "it writes", "with a space in front"], sums)

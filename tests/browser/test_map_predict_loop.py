@@ -171,3 +171,11 @@ def test_a_box_says_that_it_computes(open_lab, lab_server):
     expect(lab.page.get_by_text("Computing …")).to_be_visible()
     expect(lab.page.get_by_text("Computing …")).to_be_hidden()
     expect(lab.page.locator(".lv-chip")).to_have_count(3)
+    box.press_sequentially(" on")
+    box.press("Enter")
+    for _ in " on":
+        box.press("Backspace")
+    box.press("Enter")  # sent, too: the text between comes in first
+    expect(lab.page.get_by_text("Computing …")).to_be_visible(timeout=10_000)
+    expect(lab.page.get_by_text("Computing …")).to_be_hidden()
+    expect(lab.page.locator(".lv-stale")).to_have_count(0)

@@ -20,7 +20,7 @@ TWENTY = {
     "markup": "<ul>\n  <li>Apples</li>\n  <li>",
 }
 LIMIT = 300  # tokens of an answer
-LENGTH = 80  # tokens of what is written on
+LENGTH = 80  # tokens of what is written on, greedily
 SHORT = 40  # as many as the page writes
 SEEDS = (1, 2, 3)
 ALL = tuple(TWENTY)
@@ -61,7 +61,7 @@ def outside_fifty_wide(model) -> Measured:
     return Measured("Temperature 2 leaves most outside", values, "% outside", lambda v: v > 50)
 
 
-# --- narrow is not right ---
+# --- sure is not right ---
 
 
 def right_capitals(model) -> Measured:
@@ -84,6 +84,25 @@ def right_prefixed_sums(model) -> Measured:
         texts = {f"{before}{text}": right for text, right in SUMS.items()}
         values[repr(before)] = float(sum(right_first(model, "", texts).values.values()))
     return Measured("With anything in front, most of the sums are right", values, "of 36", lambda v: v > 18)
+
+
+def second_number_decides(model) -> Measured:
+    """Of the sums, for how many is the likeliest token the one that comes most often with their second number.
+
+    The controls are the same sums with something in front.
+    """
+    values = {}
+    for before in ("", " ", "So ", "Q: ", "\n"):
+        first: dict[str, list[int]] = {}
+        for text in SUMS:
+            first.setdefault(text.split()[2], []).append(int(model.trace(before + text).logits.argmax()))
+        values[repr(before)] = float(sum(max(map(some.count, some)) for some in first.values()))
+    return Measured("Without a space the second number alone decides", values, "of 36", lambda v: v == 36)
+
+
+def twos_behind_plus_one(model, before: str = "") -> Measured:
+    texts = {f"{before}{text}": "2" for text in SUMS if text.endswith("+ 1 = ")}
+    return right_first(model, f"After {before!r} and “… + 1 = ” comes 2", texts)
 
 
 def right_first(model, says: str, questions) -> Measured:
@@ -179,6 +198,14 @@ def greedy_repeats(model, names=ALL) -> Measured:
     return repeats(model, 0, names, (1,), "Greedy writing repeats what it said")
 
 
+def lukewarm_repeats(model, names=ALL, seeds=range(1, 6)) -> Measured:
+    return repeats(model, 0.3, names, seeds, "At temperature 0.3 it repeats as much, on average")
+
+
+def warmer_repeats(model, names=ALL, seeds=range(1, 6)) -> Measured:
+    return repeats(model, 0.5, names, seeds, "At temperature 0.5 it repeats less")
+
+
 def drawn_repeats(model, names=ALL, seeds=range(1, 11)) -> Measured:
     return repeats(model, 1, names, seeds, "Drawn at temperature 1: the control")
 
@@ -266,6 +293,20 @@ def no_end_on_the_way(model, questions=QUESTIONS) -> Measured:
     return Measured(says, values, "% (median)", lambda v: v < 0.001)
 
 
+def past_a_bare_end(model, questions=QUESTIONS) -> Measured:
+    """Where a bare question gets the end token at once: whether a message of the assistant follows, with a text."""
+    special, values = model.tokenizer.special_tokens, {}
+    opening = [*model.tokenizer.encode("\n"), special["<|im_start|>"], *model.tokenizer.encode("assistant\n")]
+    end, n = model.tokenizer.eos_token, len(opening)
+    for question in questions:
+        text = model.tokenizer.encode(question)
+        if next(greedy(model, text, 1)).token == end:
+            past = [step.token for step in greedy(model, [*text, end], n + 1)]
+            values[question] = float(past[:n] == opening and past[n:] != [end])
+    says = "After a bare question and its end token the model opens a message of the assistant"
+    return Measured(says, values, "(1: yes)", bool)
+
+
 def past_the_end(model, questions=QUESTIONS) -> Measured:
     """Behind which token after its end token the model opens a message of the user; 99 if not within 40."""
     end, values = model.tokenizer.eos_token, {}
@@ -312,7 +353,8 @@ def greedy(model, prompt, n: int):
 
 @functools.cache
 def written(model, temperature: float, name: str, seed: int = 1) -> list:
-    return list(model.generate(TWENTY[name], LENGTH, Sampler(temperature=temperature), seed=seed))
+    n = SHORT if temperature else LENGTH
+    return list(model.generate(TWENTY[name], n, Sampler(temperature=temperature), seed=seed))
 
 
 def asked(model, question: str) -> list[int]:
@@ -334,6 +376,8 @@ CONCLUSIONS = (
     right_sums,
     right_spaced_sums,
     right_prefixed_sums,
+    second_number_decides,
+    twos_behind_plus_one,
     narrow_takes_from_the_right,
     above_zero,
     kept_by_top_p,
@@ -345,12 +389,15 @@ CONCLUSIONS = (
     the_order_of_top_k,
     first_choices,
     greedy_repeats,
+    lukewarm_repeats,
+    warmer_repeats,
     drawn_repeats,
     copies_make_sure,
     twice_is_expected,
     answers_end,
     bare_questions_end_at_once,
     no_end_on_the_way,
+    past_a_bare_end,
     past_the_end,
 )
 
@@ -369,11 +416,16 @@ def test_a_temperature_is_narrow_or_wide(model):
     assert outside_fifty_wide(model).lowest > 35
 
 
-def test_narrow_is_not_right(model):
+def test_sure_is_not_right(model):
     assert right_capitals(model).agree == 8
     assert right_sums(model).agree == 3
     assert right_spaced_sums(model).agree == 31
     assert right_prefixed_sums(model).values == {"'So '": 32, "'Q: '": 34, "'\\n'": 24}
+    decides = second_number_decides(model).values
+    assert decides.pop("''") == 36
+    assert max(decides.values()) <= 20
+    assert twos_behind_plus_one(model).agree == len(twos_behind_plus_one(model).values) == 8
+    assert twos_behind_plus_one(model, " ").agree == 1
     takes = narrow_takes_from_the_right(model)
     assert (takes.agree, len(takes.values)) == (36, 39)
     assert {text for text, gain in takes.values.items() if gain > 1} == {
@@ -423,6 +475,8 @@ def test_greedy_runs_in_circles_and_grows_surer(model):
     assert 77 < greedy.highest < 78.5
     assert drawn.agree == 1
     assert 54 < drawn.highest < 56
+    assert np.mean([*lukewarm_repeats(model, names, (1, 2)).values.values()]) > 30  # over all it is 24 %
+    assert np.mean([*warmer_repeats(model, names, (1, 2)).values.values()]) < 25  # over all it is 14 %
     copies = copies_make_sure(model, names)
     assert copies.agree == len(copies.values) == 4
     assert copies.lowest > 24
@@ -443,4 +497,5 @@ def test_a_chat_ends_by_a_token_and_a_program(model):
     assert ends.lowest == 8
     assert no_end_on_the_way(model, few).agree == 6
     assert bare_questions_end_at_once(model).agree == 8
+    assert past_a_bare_end(model).agree == len(past_a_bare_end(model).values) == 8
     assert {*past_the_end(model, few).values.values()} == {1, 7}  # 7: behind an empty message of the system

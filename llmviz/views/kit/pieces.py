@@ -54,7 +54,7 @@ def _marked_char(char: str, alone: bool) -> str:
         shown = "␡"
     elif char in _JOINERS and not alone:
         return char
-    elif unicodedata.category(char)[0] in "CZ":  # controls, direction overrides, unassigned, other spaces
+    elif char in _JOINERS or unicodedata.category(char)[0] in "CZ":  # controls, unassigned, other spaces
         shown = f"‹U+{ord(char):04X}›"
     else:
         return char

@@ -32,7 +32,9 @@ class ChatEnd(SideBySide):
         super().__init__(
             question,
             [
-                WrittenText(question.language_model, scale="weight", shade_label=label, caption=caption)
+                WrittenText(
+                    question.language_model, scale="weight", shade_label=label, caption=caption, repeats=False
+                )
                 for caption in CAPTIONS
             ],
             above=[self.past],

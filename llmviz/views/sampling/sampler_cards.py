@@ -17,12 +17,12 @@ from llmviz.views.provenance import Explanation, Operand
 
 N_SHAPE = 24  # bars on a card
 
-# Settings that people really use, as steps in their order: those on this model's card, what two programs do unless
-# told otherwise, and min-p as its paper uses it.
+# Settings that people really use, as steps in their order: those on this model's card, what two programs do where
+# nothing else is asked (transformers is greedy until told to sample), and min-p as its paper uses it.
 PRESETS = {
     "everything off": (),
     "what this model’s makers use: T 0.2, top-p 0.9": (("temperature", 0.2), ("top_p", 0.9)),
-    "transformers, unless told otherwise: T 1, top-k 50": (("temperature", 1.0), ("top_k", 50)),
+    "transformers, when told to sample: T 1, top-k 50": (("temperature", 1.0), ("top_k", 50)),
     "llama.cpp, unless told otherwise: top-k 40, top-p 0.95, min-p 0.05, then T 0.8": (
         ("top_k", 40),
         ("top_p", 0.95),

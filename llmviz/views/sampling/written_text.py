@@ -60,7 +60,8 @@ class WrittenText(Picture):
 
     The first `n_prompt` pieces are the reader's. For each place after them there are `n_rivals` rivals (flat lists,
     place after place): their pieces, `own` and `odds` (−1: no such rival), and which of them stands there (`picked`,
-    −1 for a last place that is still open). `again` are the places of repeated runs, `marked` get a dashed border.
+    −1 for a last place that is still open). `again` are the places of repeated runs, where it `repeats` at all;
+    `marked` get a dashed border.
     A click, the arrow keys or Python select a place; a click also asks where its probability is from. Where it
     `chooses`, a rival that is clicked (or taken by Enter) is sent as `choice`, [place, number of the rival]; elsewhere
     that asks where the rival's probability is from.
@@ -76,6 +77,7 @@ class WrittenText(Picture):
     shade_label = Text("its probability").tag(sync=True)
     scale = traitlets.Enum(("prob", "weight"), "prob").tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    repeats = traitlets.Bool(True)
     again = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
     n_rivals = traitlets.Int(0).tag(sync=True)
@@ -124,7 +126,7 @@ class WrittenText(Picture):
     def _draw(self, **more) -> None:
         n, written = len(self.prompt), self.written
         again = sampling.repeated(self.tokens, run=RUN)
-        again[:n] = False
+        again[: n if self.repeats else None] = False
         picked = [one.rivals.index(one.token) for one in written]
         self.change(
             pieces=[*self._named, *(one.pieces[i] for one, i in zip(written, picked))],

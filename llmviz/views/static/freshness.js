@@ -10,10 +10,13 @@ function render({ model, el }) {
   el.append(told);
   let box = null;
   let timer;
+  let entered = null; // what was sent to run, and is not shown yet
 
   const compare = (event) => {
-    const runs = event?.type === "change" || box?.localName === "textarea"; // else it waits for Enter
     const stale = box !== null && box.value !== model.get("shown");
+    if (event?.type === "change") entered = box.value;
+    else if (event?.type !== "input" && entered === model.get("shown")) entered = null; // an older one may come first
+    const runs = box?.localName === "textarea" || box?.value === entered; // else it waits for Enter
     for (const view of document.getElementsByClassName(model.get("followers")))
       view.classList.toggle("lv-stale", stale);
     clearTimeout(timer);

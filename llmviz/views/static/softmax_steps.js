@@ -22,7 +22,7 @@ export function render({ model, el }) {
   const table = keyed("grid", "lv-table", "three steps for some tokens");
   view.body.append(table);
   const HEADS = [
-    ["1  logit", "last vector · the token’s row"],
+    ["1  logit", "normed vector · the token’s row"],
     ["2  power", "e to the (logit − largest)"],
     ["3  probability", "power ÷ sum of all powers"],
   ];
