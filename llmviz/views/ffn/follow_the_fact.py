@@ -191,7 +191,9 @@ class WhatTheMoverSays(Explorer):
 
 def _place(pair: Pair) -> str:
     answer, place = named(pair, pair.answers[:1])[0], place_of_answer(pair)
-    return f"Of what it pushes up at {subjects(pair)[0]}, {answer} has place {place:,}; below are the first six."
+    return (
+        f"Of what it pushes up at {subjects(pair)[0]}, {answer} has place {place:,}; below are the first six."
+    )
 
 
 class PutIn(Experiment):
