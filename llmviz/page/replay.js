@@ -384,6 +384,11 @@ async function start() {
       if (!typed || !said.some((one) => one.textContent === note.textContent)) view.el.after(note); // once in a table
     });
   };
+  // anywidget gives each model two seconds before it takes messages from a kernel. A slow phone needs more, and there is
+  // no kernel: nobody waits for that promise.
+  window.addEventListener("unhandledrejection", (event) => {
+    if (event.reason?.message === "[anywidget] Failed to initialize model.") event.preventDefault();
+  });
   window.replay = { manager, told, spaces: byControl, settled: () => queue };
 
   const show = async (place) => {

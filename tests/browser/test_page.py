@@ -66,13 +66,14 @@ def opened(browser, tmp_path):
     """`opened(rehearsed)`: its page, from a file, offline; afterwards nothing was asked for, and nothing went wrong."""
     contexts, wrong = [], []
 
-    def open_(built, width: int = 1100, scheme: str = "light"):
+    def open_(built, width: int = 1100, scheme: str = "light", script: str = ""):
         file = tmp_path / "page.html"
         page.write_page(built, file, {})
         context = browser.new_context(
             offline=True, viewport={"width": width, "height": 900}, color_scheme=scheme
         )
         contexts.append(context)
+        context.add_init_script(script)
         one = context.new_page()
         one.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         one.on("pageerror", lambda error: wrong.append(str(error)))
@@ -310,6 +311,14 @@ def test_each_page_is_small_and_each_control_shows_what_a_kernel_shows(opened, m
     one = opened(built)
     assert compare(one, built, NOTEBOOKS / name, most=12) > 20
     assert compare_buttons(one, built, NOTEBOOKS / name) > 0
+
+
+def test_a_slow_phone_complains_of_nothing(opened, pictures):
+    """anywidget reports each model that takes more than two seconds; here, more than none."""
+    at_once = "const { timeout } = AbortSignal; AbortSignal.timeout = () => timeout.call(AbortSignal, 0);"
+    one = opened(pictures, script=at_once)
+    one.wait_for_timeout(500)
+    expect(one.locator("figure.llmviz").first).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
