@@ -39,9 +39,7 @@ class HeatMap(Scaled):
     row_axis = Text("from (query)")
     col_axis = Text("to (key)")
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
-    unit = traitlets.Enum(("%", ""), "%").tag(
-        sync=True
-    )  # of weights; "" for what is no share, such as a length
+    unit = traitlets.Enum(("%", ""), "%").tag(sync=True)  # of weights; "" where they are lengths, no shares
     blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
