@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.ops import linear, linear_backward, silu, silu_backward, tells_shapes, unchanged
+from llmviz.ops import gated, linear, linear_backward, silu, silu_backward, tells_shapes, unchanged
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def swiglu(
     """
     gate = linear(x, W_gate)
     up = linear(x, W_up)
-    hidden = edit("hidden", silu(gate) * up)
+    hidden = edit("hidden", gated(gate, up))
     return FFNTrace(gate, up, hidden, edit("ffn_out", linear(hidden, W_down)))
 
 

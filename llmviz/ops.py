@@ -16,6 +16,8 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from jaxtyping import Float, jaxtyped
 
+COLUMNS = 192  # in one block of `gated`: 400 kB for 512 tokens stay in the processor's cache
+
 P, R = ParamSpec("P"), TypeVar("R")
 
 
@@ -64,7 +66,7 @@ def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
     """
     shares = x - 1.0 * x.max(axis=-1, keepdims=True)  # times 1.0: whole numbers may come in, shares go out
     np.exp(shares, out=shares)
-    shares /= shares.sum(axis=-1, keepdims=True)
+    shares *= 1.0 / shares.sum(axis=-1, keepdims=True)
     return shares
 
 
@@ -82,8 +84,10 @@ def rms_norm(
     x: Float[np.ndarray, "*axes d_model"], weight: Float[np.ndarray, " d_model"], *, eps: float
 ) -> Float[np.ndarray, "*axes d_model"]:
     """Rescale every vector to a root-mean-square of one, then by a learned weight (Zhang & Sennrich 2019)."""
-    mean_square = np.square(x).mean(axis=-1, keepdims=True)
-    return x / np.sqrt(mean_square + np.float32(eps)) * weight
+    mean_square = np.einsum("...d,...d->...", x, x)[..., None] / x.dtype.type(x.shape[-1])
+    normed = x * (1 / np.sqrt(mean_square + np.float32(eps)))
+    normed *= weight
+    return normed
 
 
 def rms_norm_backward(
@@ -109,7 +113,21 @@ def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
     Written with tanh, which is the same function and cannot overflow: 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2.
     """
     half = x * np.float32(0.5)
-    return half + half * np.tanh(half)
+    passed = np.tanh(half)
+    passed += 1
+    passed *= half
+    return passed
+
+
+def gated(
+    gate: Float[np.ndarray, "*axes n"], up: Float[np.ndarray, "*axes n"]
+) -> Float[np.ndarray, "*axes n"]:
+    """Return silu(gate) * up, computed for a block of columns at a time."""
+    passed = np.empty_like(gate)
+    for first in range(0, gate.shape[-1], COLUMNS):
+        block = (..., slice(first, first + COLUMNS))
+        np.multiply(silu(gate[block]), up[block], out=passed[block])
+    return passed
 
 
 def silu_backward(
@@ -125,10 +143,10 @@ def linear(
 ) -> Float[np.ndarray, "seq d_out"]:
     """x @ W, one row a token.
 
-    The file stores each matrix as its transpose, and for few rows BLAS is up to a third faster when that
-    stored matrix stands on the left; for many rows the plain order wins.
+    The file stores each matrix as its transpose, and BLAS is faster when that stored matrix is on the left: by a third
+    for few rows, by a few per cent for many. So in memory, the result is the transpose of a matrix too.
     """
-    return (W.T @ x.T).T if len(x) <= 64 else x @ W
+    return (W.T @ x.T).T
 
 
 def linear_backward(
