@@ -88,12 +88,32 @@ def attend(
         raise ValueError(f"each key needs a value; got keys {k.shape} and values {v.shape}")
     if len(q) % len(k):
         raise ValueError(f"{len(q)} query heads cannot share {len(k)} key heads evenly")
+    scores, pattern, z = weigh(q, k, v, causal=causal, scale=scale, edit=edit)
+    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O)))
+
+
+def weigh(
+    q: Float[np.ndarray, "n_heads seq d_head"],
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    *,
+    causal: bool = True,
+    scale: bool = True,
+    edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
+) -> tuple[
+    Float[np.ndarray, "n_heads seq kv_seq"],
+    Float[np.ndarray, "n_heads seq kv_seq"],
+    Float[np.ndarray, "n_heads seq d_head"],
+]:
+    """Return scores, pattern and z of `attend`: all of it but the sum over the heads."""
     scores = edit("scores", attention_scores(q, k, scale=scale))
     if causal:
-        np.copyto(scores, -np.inf, where=future_mask(q.shape[1], k.shape[1]))
+        seq = q.shape[1]
+        np.copyto(
+            scores[..., -seq:], -np.inf, where=future_mask(seq, seq)
+        )  # no query is before the earlier keys
     pattern = edit("pattern", softmax(scores))
-    z = edit("z", mix(pattern, v))
-    return AttentionTrace(q, k, v, scores, pattern, z, edit("attention_out", output(z, W_O)))
+    return scores, pattern, edit("z", mix(pattern, v))
 
 
 @tells_shapes

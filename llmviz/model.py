@@ -19,7 +19,7 @@ from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 
 from llmviz import attention, download, embeddings, ffn, ops, position, sampling, tokenization, weights
 from llmviz.attention import AttentionTrace
@@ -33,6 +33,10 @@ from llmviz.weights import Config, LayerWeights, Weights
 
 # A norm squares the numbers of the stream and adds up hundreds of them: above this, that overflows float32.
 TOO_LARGE = 1e17
+
+QUERIES = (
+    64  # in one block of attention: its scores, 1 MB for 512 keys and 9 heads, stay in the processor's cache
+)
 
 Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
 
@@ -157,30 +161,56 @@ def run_block(
     w: LayerWeights,
     config: Config,
     x: Float[np.ndarray, "seq d_model"],
-    angles: Float[np.ndarray, "seq n_pairs"] | None,
+    rotations: Complex[np.ndarray, "seq n_pairs"] | None,
     edits: Edits,
     start: int = 0,
     cache: KVCache | None = None,
 ) -> BlockTrace:
     """One layer over the tokens of x, the first of which stands at `start`; the cache has the keys and values before.
 
-    angles: by which RoPE turns queries and keys, or None. FloatingPointError where edits make the numbers overflow.
+    rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
+    numbers overflow.
     """
     share_cores()
     edit = edits.of_layer(layer, range(start, start + len(x)))
     x = edit("resid_pre", x)
     normed = norm(x, w.attention_norm, config, edits)
     q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-    if angles is not None:
-        q, k = position.rotate(q, angles), position.rotate(k, angles)
+    if rotations is not None:
+        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
     q, k, v = edit("q", q), edit("k", k), edit("v", v)
     if cache is not None:
         k, v = cache.put(layer, start, k, v)
-    out = attend(w, q, k, v, edits, edit).out
-    resid_mid = _in_range(layer, edit("resid_mid", x + out if edits.residual else out))
+    z = mix_in_blocks(layer, q, k, v, edits)
+    out = edit("attention_out", attention.output(z, w.W_O))
+    resid_mid = _in_range(layer, edit("resid_mid", _next_stream(x, out, edits)))
     out = feed_forward(w, config, resid_mid, edits, edit).out
-    resid_post = _in_range(layer, edit("resid_post", resid_mid + out if edits.residual else out))
+    resid_post = _in_range(layer, edit("resid_post", _next_stream(resid_mid, out, edits)))
     return BlockTrace(x, q, k, v, resid_mid, resid_post, layer, w, config, edits)
+
+
+def mix_in_blocks(
+    layer: int,
+    q: Float[np.ndarray, "n_heads seq d_head"],
+    k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
+    edits: Edits,
+) -> Float[np.ndarray, "n_heads seq d_head"]:
+    """Return z, computed for a block of queries at a time, which needs none of the keys after it.
+
+    That halves the work for a long text. A function of the reader's own gets all queries at once.
+    """
+    seq, kv_seq = q.shape[1], k.shape[1]
+    whole = not edits.causal_mask or edits.whole_text(layer, ("scores", "pattern", "z"))
+    size = seq if whole else QUERIES
+    blocks = []
+    for first in range(0, seq, size):
+        rows = slice(first, min(first + size, seq))
+        seen = slice(kv_seq - seq + rows.stop)
+        edit = edits.of_layer(layer, range(kv_seq - seq, kv_seq)[rows])
+        options = {"causal": edits.causal_mask, "scale": edits.score_scale, "edit": edit}
+        blocks.append(attention.weigh(q[:, rows], k[:, seen], v[:, seen], **options)[-1])
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
 def attend(
@@ -199,8 +229,15 @@ def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.
     return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
 
 
+def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
+    """What a block adds, and the stream it adds that to; in place, since new memory costs more than the sum."""
+    if edits.residual:
+        out += stream
+    return out
+
+
 def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
-    if not np.abs(stream).max() < TOO_LARGE:  # NaN lands here as well
+    if not max(stream.max(), -stream.min()) < TOO_LARGE:  # NaN lands here as well
         raise FloatingPointError(
             f"with these edits the numbers overflow in layer {layer}, so there is no next token"
         )
@@ -426,22 +463,26 @@ class Model:
         cache: KVCache | None = None,
     ) -> list[BlockTrace]:
         """The layers from first_layer on, one after the other."""
-        blocks = []
+        blocks, x = (
+            [],
+            np.asfortranarray(x),
+        )  # as `ops.linear` gives its results: mixed orders are slow to add
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
-            angles = self._angles(np.arange(start, start + len(x)), edits)
+            rotations = self._rotations(np.arange(start, start + len(x)), edits, x.dtype)
             for layer in range(first_layer, self.config.n_layers):
                 w = self.weights.layers[layer]
-                blocks.append(run_block(layer, w, self.config, x, angles, edits, start, cache))
+                blocks.append(run_block(layer, w, self.config, x, rotations, edits, start, cache))
                 x = blocks[-1].resid_post
         return blocks
 
-    def _angles(
-        self, positions: Int[np.ndarray, " seq"], edits: Edits
-    ) -> Float[np.ndarray, "seq n_pairs"] | None:
+    def _rotations(
+        self, positions: Int[np.ndarray, " seq"], edits: Edits, dtype: np.dtype
+    ) -> Complex[np.ndarray, "seq n_pairs"] | None:
         if not edits.rope:
             return None
-        turned = positions * float(edits.position_scale) + float(edits.position_shift)
-        return position.rotation_angles(turned, self.config.d_head, base=self.config.rope_base)
+        moved = positions * float(edits.position_scale) + float(edits.position_shift)
+        angles = position.rotation_angles(moved, self.config.d_head, base=self.config.rope_base)
+        return position.rotations(angles, dtype)
 
     def _last_logits(
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits

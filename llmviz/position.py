@@ -15,7 +15,7 @@ sines and cosines of the same angles to the embedding.
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Real
+from jaxtyping import Complex, Float, Real
 
 from llmviz.ops import tells_shapes
 
@@ -47,12 +47,33 @@ def rotate(
     layout: which numbers form a pair: "adjacent" (0,1), (2,3)… as in the paper and in GGUF files of the
     architecture llama; "halves" (0, d/2), (1, d/2+1)… as in Hugging Face checkpoints. ValueError for another.
     """
+    return rotate_by(x, rotations(angles, x.dtype), layout=layout)
+
+
+def rotations(
+    angles: Float[np.ndarray, "seq n_pairs"], dtype: np.dtype | type
+) -> Complex[np.ndarray, "seq n_pairs"]:
+    """Return cos + i sin of each angle, as precise as dtype. They are the same for all heads and layers."""
+    return np.asfortranarray(np.exp(1j * angles), np.result_type(dtype, np.complex64))
+
+
+@tells_shapes
+def rotate_by(
+    x: Float[np.ndarray, "*heads seq d_head"],
+    rotations: Complex[np.ndarray, "seq n_pairs"],
+    *,
+    layout: Layout = "adjacent",
+) -> Float[np.ndarray, "*heads seq d_head"]:
+    """Turn each pair of x, given the rotations of its angles.
+
+    (a + ib)(cos + i sin) = (a cos - b sin) + i (a sin + b cos): to turn a pair is to multiply a complex number.
+    """
     first, second = pair_slices(x.shape[-1], layout)
-    cos, sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
-    a, b = x[..., first], x[..., second]
-    turned = np.empty(x.shape, x.dtype)
-    turned[..., first] = a * cos - b * sin
-    turned[..., second] = a * sin + b * cos
+    pairs = np.empty_like(x[..., first], rotations.dtype)
+    pairs.real, pairs.imag = x[..., first], x[..., second]
+    pairs *= rotations
+    turned = np.empty_like(x)
+    turned[..., first], turned[..., second] = pairs.real, pairs.imag
     return turned
 
 
