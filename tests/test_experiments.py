@@ -435,6 +435,38 @@ def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
     np.testing.assert_array_equal(run.blocks[1].attention.pattern[1], before[1])
 
 
+AT_THE_LAST = {  # each of the edits that name a token, made for the one that is given
+    "off_at": lambda pair, at: experiments.off_at("ffn_out", [0, 1], at),
+    "off_at, a head": lambda pair, at: experiments.off_at("z", [1], at, head=2),
+    "swap_at": lambda pair, at: experiments.swap_at(pair, "attention_out", [1], at),
+    "swap_at, a head": lambda pair, at: experiments.swap_at(pair, "z", [1], at, head=3),
+    "put_in": lambda pair, at: experiments.put_in(pair, 1, [at]),
+    "swapped": lambda pair, at: experiments.swapped(
+        experiments.handed_over(pair.other), [(1, 2), (2, 0)], at
+    ),
+    "looking_elsewhere": lambda pair, at: experiments.looking_elsewhere([(0, 1), (1, 2)], [0], at),
+    "blind": lambda pair, at: experiments.blind([0, 1], at, at - 1),
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_LAST)
+def test_the_last_token_is_the_prompts_in_every_edit(tiny_model, name):
+    pair = experiments.pair_of(tiny_model, TEXT, 40)
+    tokens, edits = list(pair.trace.tokens), AT_THE_LAST[name]
+    last = len(tokens) - 1
+    plain, counted = edits(pair, last), edits(pair, -1)
+    steps = [tiny_model.generate(tokens, 4, Sampler(temperature=0), edits=one) for one in (plain, counted)]
+    for one, other in zip(*steps, strict=True):
+        tiny_model.forget()
+        expected = tiny_model.trace(tokens, plain).logits
+        np.testing.assert_allclose(one.logits, expected, atol=1e-4 * np.abs(expected).max())
+        np.testing.assert_allclose(other.logits, expected, atol=1e-4 * np.abs(expected).max())
+        tokens.append(one.token)
+    tokens = pair.trace.tokens
+    assert np.abs(tiny_model.trace(tokens, counted).logits - pair.trace.logits).max() > 1e-4
+    assert tiny_model.trace(tokens, edits(pair, -1)).blocks[-1] is tiny_model.trace(tokens, plain).blocks[-1]
+
+
 # --- which tokens mattered -------------------------------------------------------------------------------------------
 
 

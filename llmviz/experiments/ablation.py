@@ -1,11 +1,8 @@
 """Switch parts off, one head at a time or one part at one token, and hide tokens from heads (attention knockout)."""
 
-import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import numpy as np
-
-from llmviz.edits import Edits, scale
+from llmviz.edits import Edits, knock_out, scale
 from llmviz.model import Model, Trace
 
 
@@ -47,7 +44,7 @@ def off_at(array: str, layers: Iterable[int], position: int, head: int | None = 
 
 def blind(layers: Iterable[int], query: int, key: int) -> Edits:
     """Edits by which one token sees another no more, in all heads of some layers; see `looking_elsewhere`."""
-    return _knocked_out(dict.fromkeys(layers, slice(None)), [key], query)
+    return Edits(at={("pattern", layer): knock_out(key, positions=query) for layer in layers})
 
 
 def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
@@ -59,18 +56,9 @@ def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], 
     of_layer: dict[int, list[int]] = {}
     for layer, head in heads:
         of_layer.setdefault(layer, []).append(head)
-
-    return _knocked_out(of_layer, sources, position)
-
-
-def _knocked_out(of_layer: Mapping[int, list[int] | slice], sources: Sequence[int], position: int) -> Edits:
-    def hide(pattern: np.ndarray, some: list[int] | slice) -> np.ndarray:
-        row = pattern[some, position]
-        row[:, list(sources)] = 0
-        total = row.sum(axis=-1, keepdims=True)
-        pattern[some, position] = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
-        return pattern
-
     return Edits(
-        at={("pattern", layer): functools.partial(hide, some=some) for layer, some in of_layer.items()}
+        at={
+            ("pattern", layer): knock_out(sources, positions=position, head=some)
+            for layer, some in of_layer.items()
+        }
     )
