@@ -438,7 +438,8 @@ def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
 AT_THE_LAST = {  # each of the edits that name a token, made for the one that is given
     "off_at": lambda pair, at: experiments.off_at("ffn_out", [0, 1], at),
     "off_at, a head": lambda pair, at: experiments.off_at("z", [1], at, head=2),
-    "swap_at": lambda pair, at: experiments.swap_at(pair, "attention_out", [1], at),
+    "swap_at, an FFN": lambda pair, at: experiments.swap_at(pair, "ffn_out", [0], at),
+    "swap_at, attention": lambda pair, at: experiments.swap_at(pair, "attention_out", [1], at),
     "swap_at, a head": lambda pair, at: experiments.swap_at(pair, "z", [1], at, head=3),
     "put_in": lambda pair, at: experiments.put_in(pair, 1, [at]),
     "swapped": lambda pair, at: experiments.swapped(

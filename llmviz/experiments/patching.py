@@ -45,6 +45,7 @@ def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = 
 
 def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
     """The same, but the part does at that token what it does there in the twin's run (activation patching)."""
+    position = index_of("position", position, len(pair.other.tokens))
 
     def does(layer: int) -> np.ndarray:
         block = pair.other.blocks[layer]
