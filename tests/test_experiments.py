@@ -401,17 +401,33 @@ def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
             np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
 
 
-def test_an_unturned_head_by_its_own_scores(tiny_model):
-    trace, config = tiny_model.trace(TEXT), tiny_model.config
+@pytest.mark.parametrize(
+    "edits",
+    [
+        Edits(),
+        Edits(ffn={0: 0.5}, position_scale=0.5, position_shift=40.0),
+        Edits(rope=False),
+        Edits(score_scale=False),
+        Edits(causal_mask=False),
+        Edits(at={("q", 1): scale(2)}),
+        Edits(at={("pattern", 1): scale(0.5)}),
+    ],
+)
+def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
+    trace, config = tiny_model.trace(TEXT, edits), tiny_model.config
+    root = math.sqrt(config.d_head) if edits.score_scale else 1
     for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
         q, k = experiments.before_rope(trace, layer, head)
         found = experiments.unturned_pattern(trace, layer, head)
+        assert found.shape == (len(q), len(q))
+        halved = 0.5 if ("pattern", layer) in edits.at else 1
         for at in range(len(q)):
-            grown = [math.exp(q[at] @ k[to] / math.sqrt(config.d_head)) for to in range(at + 1)]
-            np.testing.assert_allclose(found[at, : at + 1], np.array(grown) / sum(grown), atol=1e-5)
-            assert np.isnan(found[at, at + 1 :]).all()
+            seen = at + 1 if edits.causal_mask else len(q)
+            grown = [math.exp(q[at] @ k[to] / root) for to in range(seen)]
+            np.testing.assert_allclose(found[at, :seen], halved * np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(found[at, seen:]).all()
         own = trace.blocks[layer].attention.pattern[head]
-        assert not np.allclose(np.nan_to_num(found), own, atol=1e-3)
+        assert np.allclose(np.nan_to_num(found), own, atol=1e-3) != edits.rope
 
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):

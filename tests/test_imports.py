@@ -54,7 +54,7 @@ MAY_KNOW = {
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
-    "experiments.without_rope": {"edits", "model", "position"},
+    "experiments.without_rope": {"model", "position"},
     # the stages backwards, composed
     "training": {
         "ops",

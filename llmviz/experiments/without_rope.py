@@ -1,10 +1,11 @@
 """Take RoPE back out of one head: its queries and keys, and where it would look."""
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.edits import Edits
-from llmviz.model import Trace
+from llmviz.model import BlockTrace, Trace
 from llmviz.position import rotate, rotation_angles
 
 
@@ -12,22 +13,25 @@ def before_rope(
     trace: Trace, layer: int, head: int
 ) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
     """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
-    config, block, edits = trace.model.config, trace.blocks[layer], trace.edits
-    q, k = block.q[head], block.k[config.kv_head_of(head)]
-    if not edits.rope:
-        return q, k
-    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
-    back = -rotation_angles(places, config.d_head, base=config.rope_base)
-    return rotate(q, back), rotate(k, back)
+    block = _turned_back(trace, layer)
+    return block.q[head], block.k[block.config.kv_head_of(head)]
 
 
 def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
-    """Where one head of an unedited run would look, if RoPE turned nothing in its layer; NaN where masked.
+    """Where one head of a run would look, if RoPE turned nothing in its layer; NaN where masked.
 
     All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
     """
-    config, places = trace.model.config, np.arange(len(trace.tokens))
-    back = -rotation_angles(places, config.d_head, base=config.rope_base)
-    edits = Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k")})
-    pattern = trace.model.trace(trace.tokens, edits).blocks[layer].patterns(slice(head, head + 1))[0]
-    return np.where(np.tri(len(places), dtype=bool), pattern, np.nan)
+    pattern = _turned_back(trace, layer).patterns(slice(head, head + 1))[0]
+    if not trace.edits.causal_mask:
+        return pattern
+    return np.where(np.tri(len(pattern), dtype=bool), pattern, np.nan)
+
+
+def _turned_back(trace: Trace, layer: int) -> BlockTrace:
+    block, edits = trace.blocks[layer], trace.edits
+    if not edits.rope:
+        return block
+    places = np.arange(len(trace.tokens)) * edits.position_scale + edits.position_shift
+    back = -rotation_angles(places, block.config.d_head, base=block.config.rope_base)
+    return replace(block, q=rotate(block.q, back), k=rotate(block.k, back))
