@@ -138,6 +138,8 @@ def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
         trace = tiny_model.trace(TEXT, Edits(at={(name, 1): scale(2.0)}))
         with pytest.raises(ValueError, match="no sum of what its heads write"):
             experiments.head_writes(trace, 1, 0, source=0)
+        with pytest.raises(ValueError, match="no sum of what its heads write"):
+            experiments.head_says(trace, 1, 0, 0)
     trace = tiny_model.trace(TEXT)
     for place, what in (((9, 0), "layer 9"), ((1, 99), "head 99"), ((1, -1), "head -1")):
         with pytest.raises(ValueError, match=f"no {what}"):
@@ -160,8 +162,9 @@ def test_against_the_mean_the_parts_sum_to_the_lead_over_all(tiny_model):
     assert parts.total == pytest.approx(trace.logits[9] - trace.logits.astype(float).mean(), abs=1e-4)
 
 
-def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model):
-    trace = tiny_model.trace(TEXT)
+@pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0.5}, attention={1: -2.0})])
+def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
     says = experiments.head_says(trace, 1, 2, 1)
     weight = trace.blocks[1].attention.pattern[2, -1, 1]
     written = experiments.head_writes(trace, 1, 2, source=1) / weight

@@ -93,19 +93,30 @@ def head_writes(
     The parts from all tokens, weight * v @ W_O, sum to the whole. ValueError where `Edits.at` changes that sum itself,
     and for a layer, head or token that is not there.
     """
-    index_of("layer", layer, len(trace.blocks), negative=False)
-    index_of("head", head, trace.model.config.n_heads, negative=False)
-    if ("attention_out", layer) in trace.edits.at or (source is not None and ("z", layer) in trace.edits.at):
-        raise ValueError(f"with these edits the attention of layer {layer} is no sum of what its heads write")
+    W_O = _output_of(trace, layer, head, "attention_out")
     position = index_of("position", position, len(trace.tokens))
     run = trace.blocks[layer].attention_at(position)
-    z = run.z[head, 0]
     if source is not None:
         source = index_of("source", source, len(trace.tokens))
         weight = run.pattern[head, 0, source] if source < run.pattern.shape[-1] else 0  # else masked
-        handed_over = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
-        z = trace.edits.head.get((layer, head), 1) * weight * handed_over
-    return trace.edits.attention.get(layer, 1) * (z @ trace.model.weights.layers[layer].W_O[head])
+        return weight * _at_full_weight(trace, layer, head, source)
+    return trace.edits.attention.get(layer, 1) * (run.z[head, 0] @ W_O)
+
+
+def _at_full_weight(trace: Trace, layer: int, head: int, source: int) -> Float[np.ndarray, " d_model"]:
+    """What one head would add to the stream if it gave all its weight to `source`."""
+    W_O = _output_of(trace, layer, head, "attention_out", "z")
+    value = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
+    return trace.edits.head.get((layer, head), 1) * trace.edits.attention.get(layer, 1) * (value @ W_O)
+
+
+def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndarray, "d_head d_model"]:
+    """W_O of one head. ValueError where there is no such head, or `Edits.at` changes one of these sums."""
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    index_of("head", head, trace.model.config.n_heads, negative=False)
+    if any((name, layer) in trace.edits.at for name in sums):
+        raise ValueError(f"with these edits the attention of layer {layer} is no sum of what its heads write")
+    return trace.model.weights.layers[layer].W_O[head]
 
 
 def head_attribution(
@@ -129,16 +140,11 @@ def head_says(
 
     Its value there through W_O and the output table. The final norm is taken as in `direct_attribution`: its weight,
     and the number by which it divides in this run at `position`, held as it was. Times the weight that the head gives
-    to `source` it is what the head does add from there.
+    to `source` it is what the head does add from there. ValueError as for `head_writes`.
     """
-    model = trace.model
-    index_of("layer", layer, len(trace.blocks), negative=False)
     source = index_of("source", source, len(trace.tokens))
-    value = trace.blocks[layer].v[
-        model.config.kv_head_of(index_of("head", head, model.config.n_heads, negative=False))
-    ]
-    written = value[source] @ model.weights.layers[layer].W_O[head]
-    return (written * _held_norm(trace, position)).astype(np.float32) @ model.weights.W_U
+    written = _at_full_weight(trace, layer, head, source) * _held_norm(trace, position)
+    return written.astype(np.float32) @ trace.model.weights.W_U
 
 
 def saliency(
