@@ -487,6 +487,73 @@ def test_the_last_token_is_the_prompts_in_every_edit(tiny_model, name):
     assert tiny_model.trace(tokens, edits(pair, -1)).blocks[-1] is tiny_model.trace(tokens, plain).blocks[-1]
 
 
+NOT_THERE = {  # what is asked for, and what the model or the text has not
+    "neuron_attribution": (lambda m, t, p: experiments.neuron_attribution(t, 99, 5), "layer 99"),
+    "neuron_attribution, from the end": (
+        lambda m, t, p: experiments.neuron_attribution(t, -1, 5),
+        "layer -1",
+    ),
+    "direction_of": (lambda m, t, p: experiments.direction_of(t, 9999), "token 9999"),
+    "direction_of, against": (lambda m, t, p: experiments.direction_of(t, 5, against=9999), "token 9999"),
+    "direct_attribution": (lambda m, t, p: experiments.direct_attribution(t, -1), "token -1"),
+    "probability": (lambda m, t, p: experiments.probability(t, 9999), "token 9999"),
+    "ranks": (lambda m, t, p: experiments.logit_lens(t, last=1).ranks([5, 9999]), "token 9999"),
+    "before_rope": (lambda m, t, p: experiments.before_rope(t, 99, 0), "layer 99"),
+    "before_rope, a head": (lambda m, t, p: experiments.before_rope(t, 0, 99), "head 99"),
+    "unturned_pattern": (lambda m, t, p: experiments.unturned_pattern(t, 99, 0), "layer 99"),
+    "unturned_pattern, a head": (lambda m, t, p: experiments.unturned_pattern(t, 0, 99), "head 99"),
+    "unturned_pattern, a head from the end": (
+        lambda m, t, p: experiments.unturned_pattern(t, 0, -1),
+        "head -1",
+    ),
+    "off_at": (lambda m, t, p: p.shares(experiments.off_at("ffn_out", [0], 99)), "position 99"),
+    "swap_at": (lambda m, t, p: experiments.swap_at(p, "ffn_out", [0], 99), "position 99"),
+    "swap_at, a layer": (lambda m, t, p: experiments.swap_at(p, "attention_out", [99], 0), "layer 99"),
+    "swap_at, a head": (lambda m, t, p: experiments.swap_at(p, "z", [0], 0, 99), "head 99"),
+    "put_in": (lambda m, t, p: experiments.put_in(p, 0, [99]), "position 99"),
+    "put_in, a layer": (lambda m, t, p: experiments.put_in(p, 99, [0]), "layer 99"),
+    "swapped": (
+        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(0, 99)]),
+        "head 99",
+    ),
+    "swapped, a layer": (
+        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(99, 0)]),
+        "layer 99",
+    ),
+    "blind": (lambda m, t, p: p.shares(experiments.blind([0], 99, 0)), "position 99"),
+    "blind, a key": (lambda m, t, p: p.shares(experiments.blind([0], 0, 99)), "key 99"),
+    "blind, a layer": (lambda m, t, p: p.shares(experiments.blind([99], 0, 0)), "layer 99"),
+    "looking_elsewhere": (
+        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 0)], [99])),
+        "key 99",
+    ),
+    "looking_elsewhere, a head": (
+        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 99)], [0])),
+        "head 99",
+    ),
+    "each_head_off": (
+        lambda m, t, p: list(experiments.each_head_off(m, t.tokens, len, before=99)),
+        "layer 98",
+    ),
+    "pair_of": (lambda m, t, p: experiments.pair_of(m, TEXT, 9999), "token 9999"),
+    "weights_from": (lambda m, t, p: experiments.weights_from(t, 99), "position 99"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_is_not_there_is_said(tiny_model, name):
+    run, what = NOT_THERE[name]
+    with pytest.raises(ValueError, match=f"there is no {what}"):
+        run(tiny_model, tiny_model.trace(TEXT), experiments.pair_of(tiny_model, TEXT, 40))
+
+
+def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
+    for into in "kv":
+        edits = experiments.cut_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
+        with pytest.raises(ValueError, match="cut it again"):
+            tiny_model.trace(tiny_model.tokens_of(TEXT)[:-1], edits)
+
+
 # --- which tokens mattered -------------------------------------------------------------------------------------------
 
 

@@ -48,13 +48,13 @@ MAY_KNOW = {
     "experiments.attention_behaviours": {"attention", "edits", "model"},
     "experiments.attribution": {"ops", "edits", "model", "training"},
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
-    "experiments.lens": {"ops", "model"},
+    "experiments.lens": {"ops", "edits", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
-    "experiments.probabilities": {"ops", "model", "experiments.lens"},
+    "experiments.probabilities": {"ops", "edits", "model", "experiments.lens"},
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
-    "experiments.without_rope": {"model", "position"},
+    "experiments.without_rope": {"edits", "model", "position"},
     # the stages backwards, composed
     "training": {
         "ops",

@@ -29,13 +29,17 @@ def direction_of(
 
     logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
     norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token, or
-    over the mean of all logits.
+    over the mean of all logits. ValueError for a token or position that is not there.
     """
     W_U = trace.model.weights.W_U
-    column = W_U[:, token].astype(np.float64)
+
+    def column(token: int) -> Float[np.ndarray, " d_model"]:
+        return W_U[:, index_of("token", token, W_U.shape[1], negative=False)]
+
+    direction = column(token).astype(np.float64)
     if against is not None:
-        column = column - (W_U.mean(axis=1) if against == "mean" else W_U[:, against])
-    return column * _held_norm(trace, position)
+        direction = direction - (W_U.mean(axis=1) if against == "mean" else column(against))
+    return direction * _held_norm(trace, position)
 
 
 def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | float:
@@ -74,8 +78,10 @@ def neuron_attribution(
 ) -> Float[np.ndarray, " d_ff"]:
     """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
 
-    ValueError where `Edits.at` changes that sum itself, `ffn_out`.
+    ValueError where `Edits.at` changes that sum itself, `ffn_out`, and for a layer, token or position that is not
+    there.
     """
+    index_of("layer", layer, len(trace.blocks), negative=False)
     if ("ffn_out", layer) in trace.edits.at:
         raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
     direction = direction_of(trace, token, against=against, position=position)

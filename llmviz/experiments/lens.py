@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import ops
+from llmviz.edits import index_of
 from llmviz.model import Trace
 
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
@@ -21,7 +22,9 @@ class Lens:
     last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
 
     def ranks(self, tokens: Sequence[int]) -> Int[np.ndarray, "n_tokens depth"]:
-        """The ranks of some tokens after the last position; 1 is first."""
+        """The ranks of some tokens after the last position; 1 is first. ValueError for a token that is not there."""
+        for token in tokens:
+            index_of("token", token, self.last.shape[1], negative=False)
         ranks = [(self.last > self.last[:, [token]]).sum(axis=1) + 1 for token in tokens]
         return np.array(ranks, np.int64).reshape(len(tokens), len(self.last))
 

@@ -44,11 +44,17 @@ def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = 
 
 
 def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
-    """The same, but the part does at that token what it does there in the twin's run (activation patching)."""
-    position = index_of("position", position, len(pair.other.tokens))
+    """The same, but the part does at that token what it does there in the twin's run (activation patching).
+
+    ValueError for a layer, head or position that is not there.
+    """
+    twin = pair.other
+    position = index_of("position", position, len(twin.tokens))
+    if head is not None:
+        index_of("head", head, twin.model.config.n_heads, negative=False)
 
     def does(layer: int) -> np.ndarray:
-        block = pair.other.blocks[layer]
+        block = twin.blocks[index_of("layer", layer, len(twin.blocks), negative=False)]
         if array == "ffn_out":
             return block.ffn_at(slice(position, position + 1)).out[0]
         run = block.attention_at(position)
@@ -58,8 +64,14 @@ def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: 
 
 
 def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
-    """Edits by which the stream at these tokens, before a layer, is that of the twin's run (Meng et al. 2022)."""
-    return Edits(resid={(layer, at): pair.other.blocks[layer].resid_pre[at] for at in positions})
+    """Edits by which the stream at these tokens, before a layer, is that of the twin's run (Meng et al. 2022).
+
+    ValueError for a layer or position that is not there.
+    """
+    index_of("layer", layer, len(pair.other.blocks), negative=False)
+    stream = pair.other.blocks[layer].resid_pre
+    positions = [index_of("position", at, len(stream)) for at in positions]
+    return Edits(resid={(layer, at): stream[at] for at in positions})
 
 
 def mover(pair: Pair) -> tuple[int, int]:
@@ -88,10 +100,12 @@ def swapped(
 ) -> Edits:
     """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
 
-    z: `handed_over` of another run, the mean of many, or zeros.
+    z: `handed_over` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
     """
     at = {}
     for layer, head in heads:
+        for kind, index, n in zip(("layer", "head"), (layer, head), z.shape):
+            index_of(kind, index, n, negative=False)
         at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
     return Edits(at=at)
 
@@ -136,6 +150,11 @@ def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], int
     cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
 
     def in_its_place(array: np.ndarray) -> np.ndarray:
+        if array[head].shape != cut.shape:
+            raise ValueError(
+                f"this path was cut in a text of {len(cut)} tokens and cannot be used for one of {array.shape[1]}: "
+                "cut it again in a trace of the new text"
+            )
         array[head] = cut
         return array
 

@@ -6,12 +6,14 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops
+from llmviz.edits import index_of
 from llmviz.experiments.lens import AT_ONCE
 from llmviz.model import Model, Trace
 
 
 def probability(trace: Trace, token: int) -> float:
-    """The probability of a token as the next one."""
+    """The probability of a token as the next one. ValueError if there is no such token."""
+    index_of("token", token, len(trace.logits), negative=False)
     return float(ops.softmax(trace.logits)[token])
 
 

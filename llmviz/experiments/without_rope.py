@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from llmviz.edits import index_of
 from llmviz.model import BlockTrace, Trace
 from llmviz.position import rotate, rotation_angles
 
@@ -12,8 +13,11 @@ from llmviz.position import rotate, rotation_angles
 def before_rope(
     trace: Trace, layer: int, head: int
 ) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
-    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back."""
-    block = _turned_back(trace, layer)
+    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back.
+
+    ValueError for a layer or head that is not there.
+    """
+    block = _turned_back(trace, layer, head)
     return block.q[head], block.k[block.config.kv_head_of(head)]
 
 
@@ -21,14 +25,17 @@ def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "
     """Where one head of a run would look, if RoPE turned nothing in its layer; NaN where masked.
 
     All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
+    ValueError for a layer or head that is not there.
     """
-    pattern = _turned_back(trace, layer).patterns(slice(head, head + 1))[0]
+    pattern = _turned_back(trace, layer, head).patterns(slice(head, head + 1))[0]
     if not trace.edits.causal_mask:
         return pattern
     return np.where(np.tri(len(pattern), dtype=bool), pattern, np.nan)
 
 
-def _turned_back(trace: Trace, layer: int) -> BlockTrace:
+def _turned_back(trace: Trace, layer: int, head: int) -> BlockTrace:
+    index_of("layer", layer, len(trace.blocks), negative=False)
+    index_of("head", head, trace.model.config.n_heads, negative=False)
     block, edits = trace.blocks[layer], trace.edits
     if not edits.rope:
         return block
