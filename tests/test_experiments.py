@@ -8,7 +8,7 @@ import pytest
 import tiny_gguf
 from finite_differences import in_doubles
 
-from llmviz import Edits, Sampler, experiments, ops, position
+from llmviz import Edits, Sampler, experiments, ops, position, sampling
 from llmviz.edits import add, scale
 from llmviz.model import Model
 from llmviz.weights import stored
@@ -441,6 +441,16 @@ def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
         logits = tiny_model.trace(start).logits.astype(float)
         right = logits[tokens[len(start)]]
         assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)
+
+
+def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
+    """With logits so far apart that the probability of a token is no float64 number."""
+    tokens = tiny_model.tokens_of(TEXT)
+    trace = tiny_model.trace(tokens, Edits(norm=False, ffn={2: 3000.0}))
+    found = experiments.surprisal(trace)
+    assert np.isfinite(found).all()
+    assert found.max() > 1100
+    np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), found, rtol=1e-4, atol=1e-3)
 
 
 def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):

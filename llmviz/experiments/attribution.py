@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import ops, training
+from llmviz import ops, sampling, training
 from llmviz.edits import index_of
 from llmviz.model import Model, Trace
 
@@ -185,10 +185,13 @@ def left_out(
 
 
 def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:
-    whole, tokens = _log_probability(trace.logits, token), trace.tokens
+    def log_prob(logits: Float[np.ndarray, " n_vocab"]) -> float:
+        return float(sampling.log_probs(logits[None], [token])[0])
+
+    whole, tokens = log_prob(trace.logits), trace.tokens
     for at in reversed(range(len(tokens))):
         without = trace.model.trace([*tokens[:at], *tokens[at + 1 :]])
-        yield at, whole - _log_probability(without.logits, token)
+        yield at, whole - log_prob(without.logits)
 
 
 def _answer(trace: Trace, token: int | None) -> int:
@@ -197,8 +200,3 @@ def _answer(trace: Trace, token: int | None) -> int:
         if token is None
         else index_of("token", token, len(trace.logits), negative=False)
     )
-
-
-def _log_probability(logits: Float[np.ndarray, " n_vocab"], token: int) -> float:
-    shifted = logits.astype(np.float64) - logits.max()
-    return float(shifted[token] - np.log(np.exp(shifted).sum()))

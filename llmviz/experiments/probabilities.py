@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import ops
+from llmviz import ops, sampling
 from llmviz.edits import index_of
 from llmviz.experiments.lens import AT_ONCE
 from llmviz.model import Model, Trace
@@ -39,11 +39,9 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
     n = len(trace.tokens) - 1 if last is None else min(last, len(trace.tokens) - 1)
     x, found = trace.blocks[-1].resid_post[-n - 1 : -1], np.empty(n)
     for start in range(0, n, AT_ONCE):  # all logits of a long text at once would fill the memory
-        logits = trace.model.unembed(x[start : start + AT_ONCE], trace.edits).astype(np.float64)
-        logits -= logits.max(axis=-1, keepdims=True)
+        logits = trace.model.unembed(x[start : start + AT_ONCE], trace.edits)
         tokens = trace.tokens[len(trace.tokens) - n + start :][: len(logits)]
-        right = logits[np.arange(len(logits)), tokens]
-        found[start : start + AT_ONCE] = right - np.log(np.exp(logits).sum(axis=-1))
+        found[start : start + AT_ONCE] = sampling.log_probs(logits, tokens)
     return found
 
 
