@@ -1,6 +1,8 @@
 """Experiments on the model: each against a formula written another way."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -562,6 +564,46 @@ def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
         edits = experiments.cut_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
         with pytest.raises(ValueError, match="cut it again"):
             tiny_model.trace(tiny_model.tokens_of(TEXT)[:-1], edits)
+
+
+def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
+    model = Model(tiny_model.weights)
+    trace = model.trace(TEXT)
+    seen = experiments.overview(trace)
+    assert (
+        experiments.overview(model.trace(TEXT), False)
+        is experiments.overview(trace, hide_first=False)
+        is seen
+    )
+    hidden = experiments.overview(model.trace(TEXT), True)
+    assert np.isnan(hidden.maps[..., 0]).all()
+    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})))
+    np.testing.assert_allclose(edited.maps[2], seen.maps[2] / 2)
+    held = [weakref.ref(one) for one in (seen, hidden, edited, trace.blocks[-1], trace.logits)]
+    del seen, hidden, edited
+    model.forget()
+    gc.collect()
+    assert [one() is None for one in held] == [False, False, True, False, False]
+    del trace
+    gc.collect()
+    assert all(one() is None for one in held)
+
+
+def test_no_experiment_keeps_a_model(tiny_model):
+    model = Model(tiny_model.weights)
+    pair = experiments.pair_of(model, TEXT, 40)
+    experiments.overview(pair.trace)
+    experiments.unturned_pattern(pair.trace, 0, 0)
+    experiments.saliency(model, TEXT)
+    list(experiments.left_out(model, TEXT))
+    list(experiments.each_head_off(model, pair.trace.tokens, lambda run: 0.0))
+    pair.shares(experiments.blind([0], -1, 0))
+    pair.shares(experiments.cut_path(pair.trace, (0, 1), (2, 3)))
+    list(model.generate(TEXT, 2, seed=0))
+    held = [weakref.ref(one) for one in (model, pair.trace, pair.other, *pair.trace.blocks)]
+    del pair, model
+    gc.collect()
+    assert all(one() is None for one in held)
 
 
 # --- which tokens mattered -------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ MAY_KNOW = {
         "experiments.without_rope",
     },
     "experiments.ablation": {"edits", "model"},
-    "experiments.attention_behaviours": {"attention", "edits", "model"},
+    "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
     "experiments.lens": {"ops", "edits", "model"},
@@ -91,8 +91,9 @@ MAY_KNOW = {
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
-# stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "training", "edits", "experiments", "ops", "tokenization", "sampling"}
+# stages, how results are kept, the names of the package itself (Edits), and the two ends: how text becomes pieces, and
+# logits probabilities.
+ANY_VIEW = {"", "model", "training", "edits", "reuse", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
 # What makes models different is seen in every stage, and begins with a text and sizes.

@@ -1,6 +1,8 @@
 """The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
 
+import gc
 import json
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -8,15 +10,17 @@ import pytest
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
+from llmviz.model import Model
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
-from llmviz.views.embeddings.cosine import CosineHistogram
+from llmviz.views.embeddings.cosine import CosineHistogram, random_pairs
 from llmviz.views.embeddings.senses import SENSES
+from llmviz.views.embeddings.table import without_average, words
 from llmviz.views.embeddings.two_arrows import TwoArrows
 from llmviz.views.embeddings.word_box import WordBox, look_up
 from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
-from llmviz.views.embeddings.word_map import kept_looks
+from llmviz.views.embeddings.word_map import at_random, kept_looks
 from llmviz.views.kit import theme
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -563,3 +567,16 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(word_map):
         typed.result()
         looked.result()
     assert len(word_map.pieces) == len(word_map.coordinates) == len(texts[-1].split())
+
+
+def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
+    model = Model(tiny_model.weights)
+    centred = without_average(model)
+    assert without_average(model) is centred
+    assert words(model) is words(model)
+    assert at_random(model, 6, True) is at_random(model, 6, True)
+    assert random_pairs(model, True) is not random_pairs(model, False)
+    held = [weakref.ref(one) for one in (model, centred, words(model), random_pairs(model, True))]
+    del model, centred
+    gc.collect()
+    assert all(one() is None for one in held)

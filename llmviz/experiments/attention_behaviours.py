@@ -1,6 +1,5 @@
 """Measure where the heads of a run look, one query or all patterns at a glance."""
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from jaxtyping import Float
 from llmviz import attention
 from llmviz.edits import index_of
 from llmviz.model import Trace
+from llmviz.reuse import kept_with
 
 
 def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -57,9 +57,14 @@ class Overview:
     scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
 
 
-@functools.lru_cache(maxsize=2)  # the same sentence, with its first token and without
 def overview(trace: Trace, hide_first: bool = False) -> Overview:
-    """Every head's pattern, as a small map, and its measured behaviours."""
+    """Every head's pattern, as a small map, and its measured behaviours; measured once for a run."""
+    return _overview(trace, bool(hide_first))
+
+
+# The `Trace` is a new object at each call of `model.trace`; the last block is the run's own, and no other run has it.
+@kept_with(lambda trace: trace.blocks[-1])
+def _overview(trace: Trace, hide_first: bool) -> Overview:
     config, seq = trace.model.config, len(trace.tokens)
     step = -(-seq // MAP_SIZE)
     size = -(-seq // step)

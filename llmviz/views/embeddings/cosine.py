@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import row
@@ -132,7 +131,7 @@ class CosineExplorer(TableExplorer):
         return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
 
 
-@functools.lru_cache(maxsize=4)
+@kept_with()
 def random_pairs(model: Model, centred: bool) -> np.ndarray:
     """Cosines of random pairs of all tokens; measured once a table."""
     return embeddings.random_pair_cosines(without_average(model) if centred else model.weights.W_E)

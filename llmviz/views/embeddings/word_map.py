@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import ipywidgets
@@ -10,6 +9,7 @@ import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
@@ -52,7 +52,7 @@ def share_kept(directions: np.ndarray, coordinates: np.ndarray) -> float:
     return float(np.mean([len(set(true) & set(seen)) / len(seen) for true, seen in pairs]))
 
 
-@functools.lru_cache(maxsize=64)
+@kept_with()
 def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
     """What a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))
