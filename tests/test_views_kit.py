@@ -1,9 +1,7 @@
 """The kit's parts: what they accept, what they say as text, and what they send to the page."""
 
 import base64
-import importlib
 import json
-import pkgutil
 import re
 
 import comm
@@ -12,8 +10,8 @@ import pytest
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 from matplotlib.colors import to_hex
+from widget_tree import every_picture
 
-from llmviz import views
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
 from llmviz.views.kit.next_token_bars import top
@@ -475,16 +473,6 @@ def test_figures_by_hand_wear_the_kits_look():
 
 
 # --- every picture of the package, those of the stages included ---
-
-
-def every_picture() -> list[type[Picture]]:
-    for module in pkgutil.iter_modules(views.__path__, "llmviz.views."):
-        importlib.import_module(module.name)
-    found, known = [Picture], []
-    for kind in found:
-        found += kind.__subclasses__()
-        known += [kind] if "_static" in vars(kind) and kind.__module__.startswith("llmviz.") else []
-    return known
 
 
 @pytest.mark.parametrize("kind", every_picture(), ids=lambda kind: kind.__name__)

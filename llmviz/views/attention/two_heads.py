@@ -97,7 +97,7 @@ class HeadPair(Picture):
 
     @traitlets.validate("selected")
     def _a_condition(self, proposal):
-        if not 0 <= proposal["value"] < len(self.names):
+        if not 0 <= proposal["value"] < max(1, len(self.names)):  # the first, where there are none yet
             raise traitlets.TraitError(f"selected is a condition from 0 to {len(self.names) - 1}")
         return proposal["value"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, has_place, lines, percent
 from llmviz.views.kit.pieces import legible, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -135,8 +135,9 @@ class HeatMap(Scaled):
     @traitlets.validate("selected")
     def _a_cell(self, proposal):
         value = proposal["value"]
-        if value is not None and not all(0 <= i < n for i, n in zip(value, self.values.shape)):
-            raise traitlets.TraitError(f"selected is [row, column] within {self.values.shape}, not {value}")
+        if value is not None and not has_place(self.values, value):
+            shape = None if self.values is None else self.values.shape
+            raise traitlets.TraitError(f"selected is [row, column] within {shape}, not {value}")
         return value
 
     @traitlets.validate("cell_text")
@@ -146,7 +147,7 @@ class HeatMap(Scaled):
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
+        if self.selected is not None and not has_place(self.values, self.selected):
             self.selected = None
 
 

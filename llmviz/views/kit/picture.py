@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import anywidget
@@ -417,6 +417,11 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
         ).rstrip()
         for row in table
     )
+
+
+def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
+    """Whether `place` lies within the first axes of an array; in none, and in an empty one, nothing does."""
+    return values is not None and all(0 <= i < n for i, n in zip(place, values.shape))
 
 
 def percent(p: float | np.floating) -> str:
