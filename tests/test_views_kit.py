@@ -71,7 +71,7 @@ def test_strip_tells_each_token():
 
 
 def test_heat_map_tells_each_cell():
-    heat = HeatMap(CAUSAL, PIECES)
+    heat = HeatMap(CAUSAL, PIECES, causal=True)
     rows = [line.split() for line in heat.text().splitlines()]
     assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
     assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
@@ -188,12 +188,14 @@ def test_an_axis_is_never_shorter_than_its_longest_bar():
 # --- heat maps and vectors ---
 
 
-def test_only_a_future_that_is_all_zero_is_blank():
-    assert np.isnan(HeatMap(CAUSAL, PIECES).values[np.triu_indices(3, 1)]).all()
-    leaky = CAUSAL.copy()
-    leaky[0, 2] = 0.1
-    assert not np.isnan(HeatMap(leaky, PIECES).values).any()
-    assert not np.isnan(HeatMap(CAUSAL, PIECES, kind="signed").values).any()
+def test_a_zero_is_a_number_and_masked_is_what_the_caller_says():
+    identity = HeatMap(np.eye(3), PIECES)
+    assert not np.isnan(identity.values).any()
+    assert "masked" not in identity.summary
+    heat = HeatMap(CAUSAL, PIECES, causal=True)
+    for _ in range(2):
+        assert np.array_equal(np.isnan(heat.values), np.triu(np.ones((3, 3), bool), 1))
+        heat.change(values=CAUSAL / 2)  # it holds for the numbers that come later
 
 
 def test_infinite_scores_are_blank():

@@ -17,7 +17,7 @@ CELLS = [
     "arcs = Arcs(trace.pieces, attention.pattern[8])\n"
     "traitlets.link((strip, 'selected'), (arcs, 'selected'))\n"
     "ipywidgets.VBox([strip, arcs])",
-    "HeatMap(attention.pattern[8], trace.pieces, caption='<script>window.hacked = 1</script>',\n"
+    "HeatMap(attention.pattern[8], trace.pieces, causal=True, caption='<script>window.hacked = 1</script>',\n"
     "        provenance=lambda row, col: provenance.pattern(trace, 13, 8, row, col))",
     "bars = NextTokenBars(llmviz.Sampler().probs(trace.logits), model.tokenizer, n=8)\n"
     "slider = ipywidgets.FloatSlider(value=1, min=0.1, max=2, step=0.05, description='Temperature')\n"
@@ -25,7 +25,7 @@ CELLS = [
     "rows = VectorPicture(model.weights.W_E[trace.tokens[:2]], labels=trace.pieces[:2])\n"
     "ipywidgets.VBox([slider, ipywidgets.HBox([bars, rows])])",
     "words = [f' w{i}' for i in range(600)]\n"
-    "ipywidgets.Accordion([HeatMap(np.tril(np.ones((600, 600)) / 600), words), TokenStrip(words)],\n"
+    "ipywidgets.Accordion([HeatMap(np.tril(np.ones((600, 600)) / 600), words, causal=True), TokenStrip(words)],\n"
     "                     titles=['map', 'strip'])",
     "TokenStrip(['<img src=x onerror=window.hacked=1>', ' שלום', '👨‍👩‍👧', '\\n', '\\ud83d'], caption='any text')",
 ]
