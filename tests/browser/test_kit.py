@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import expect
 
+from llmviz.views.kit.picture import script
+
 CELLS = [
     "import ipywidgets, traitlets, numpy as np, llmviz\n"
     "from llmviz.views import *\n"
@@ -102,6 +104,18 @@ def test_the_bars_follow_the_slider_and_a_row_can_be_picked(lab):
     expect(bars.locator("[aria-selected=true]")).to_have_attribute("data-index", "1")
     expect(readout(bars)).to_contain_text(re.compile(r"probability .* · id \d+"))
     print(f"temperature to bars: median {median(times):.0f} ms")
+
+
+def test_a_number_has_one_kind_of_minus_sign(lab):
+    """The kit's own function, loaded as a page loads it."""
+    told = lab.page.evaluate(
+        """async (source) => {
+            const kit = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+            return [-2.5e-5, 2.5e-5, -0.5, -31415.9, 0, NaN].map(kit.number);
+        }""",
+        script("kit").source,
+    )
+    assert told == ["−2.50e−5", "2.50e−5", "−0.500", "−3.14e+4", "0.00", "blank"]
 
 
 def test_a_number_of_a_vector_is_pointed_at_and_stepped_to(lab):

@@ -105,7 +105,7 @@ export function percent(p) {
   if (value < 0.001) return "< 0.001 %";
   return value < 0.0995 ? `${Number(value.toPrecision(2))} %` : `${value.toFixed(1)} %`;
 }
-export const minus = (text) => text.replace("-", "\u2212");
+export const minus = (text) => text.replaceAll("-", "\u2212"); // a small number has two: −2.50e−5
 export const number = (v) =>
   Number.isNaN(v)
     ? "blank"
