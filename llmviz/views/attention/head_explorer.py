@@ -32,6 +32,9 @@ def shown_weight(
             told,
             title=f"{told.title}: hidden",
             formula="hidden here; the other shares are scaled up to sum to 100 %",
+            operands=[],
+            line="np.nan",
+            result=np.nan,
         )
     pattern = provenance.row_of(trace, layer, query).pattern[head]
     return Explanation(

@@ -152,4 +152,6 @@ class ArrowExplorer(TableExplorer):
     def _explain(self, row: int) -> Explanation:
         token, (x, y), axes = self.list.ids[row], self._place(), self.plane.axes
         vector = np.float32(x) * axes[0] + np.float32(y) * axes[1]
-        return self.table.cosine("arrow b", vector, "", token)
+        plane = f"llmviz.embeddings.plane(W_E[{self.a.token}], W_E[{self.b.token}])"
+        source = f"np.array([{x!r}, {y!r}], np.float32) @ {plane}.axes"
+        return self.table.cosine("arrow b", vector, source, token)

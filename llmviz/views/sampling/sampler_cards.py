@@ -158,8 +158,7 @@ class SamplerChain(Explorer):
             [
                 Operand("logits", logits, "trace.logits"),
                 Operand("token", token),
-                Operand("steps", str(steps)),
             ],
-            "llmviz.sampling.chain(logits, steps)[-1].probs[token]",
+            f"llmviz.sampling.chain(logits, {steps})[-1].probs[token]",
             sampling.chain(logits, steps)[-1].probs[token],
         )

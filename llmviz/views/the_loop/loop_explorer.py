@@ -171,9 +171,14 @@ class LoopExplorer(Explorer):
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
-        token = self.bars.ids[row]
+        token, tokens = self.bars.ids[row], self.trace.tokens
+        own = len(tokens) == len(self.box.trace.tokens)  # nothing is written yet
         return provenance.prob(
-            self.trace.logits, token, temperature=self.temperature.value, piece=self._piece(token)
+            self.trace.logits,
+            token,
+            temperature=self.temperature.value,
+            piece=self._piece(token),
+            source="trace.logits" if own else f"model.trace({tokens}).logits",
         )
 
     @one_at_a_time

@@ -242,8 +242,17 @@ class Switchboard(Explorer):
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
-        token = self.bars.ids[row]
-        return provenance.prob(self._logits, token, piece=self._model.tokenizer.pieces([token])[0])
+        if self.bars.layout.visibility == "hidden":
+            raise ValueError("the numbers overflowed: there is no next token")
+        token, off = self.bars.ids[row], self.switches.edits
+        return provenance.prob(
+            self._logits,
+            token,
+            piece=self._model.tokenizer.pieces([token])[0],
+            source=f"model.trace({self._tokens}, llmviz.{off!r}).logits"
+            if off != Edits()
+            else "trace.logits",
+        )
 
     # --- written text, token by token ---
 
