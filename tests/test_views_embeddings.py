@@ -97,7 +97,7 @@ def test_the_histogram_counts_every_pair_once():
     assert sum(histogram.counts) == 5
     assert histogram.counts[0] == 1  # what lies outside counts at the end
     assert histogram.counts[-1] == 1
-    assert histogram.verdict == "cosine 0.30: higher than 60.0 % of these: all"
+    assert histogram.verdict == "cosine 0.30: higher than 60.0% of these: all"
     assert "a and b: cosine 0.30" in repr(histogram)
     histogram.show([0.5, 0.7, 0.6])
     assert histogram.value is None
@@ -157,7 +157,7 @@ def test_a_cosine_is_held_against_either_word_and_against_random_pairs(model, ta
         (mine,) = model.tokenizer.encode(word)
         others = np.delete(W_E @ W_E[mine], mine)
         assert sum(explorer.histogram.counts) == len(W_E) - 1
-        assert f"higher than {100 * (others < value).mean():.1f} %" in explorer.histogram.verdict
+        assert f"higher than {100 * (others < value).mean():.1f}%" in explorer.histogram.verdict
         assert explorer.histogram.median == pytest.approx(np.median(others), abs=1e-4)
     explorer.against.value = 2
     assert "random pairs" in explorer.histogram.verdict
@@ -371,9 +371,9 @@ def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model):
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
     kept = 100 * spread[:2].sum() / spread.sum()
-    assert f"keeps {kept:.1f} % of the variance" in word_map.flat.caption
+    assert f"keeps {kept:.1f}% of the variance" in word_map.flat.caption
     assert "as many random words" in word_map.flat.caption
-    assert f"keeps {kept:.1f} % of the variance" in repr(word_map)
+    assert f"keeps {kept:.1f}% of the variance" in repr(word_map)
 
 
 def test_a_map_of_few_words_tells_no_shares(word_map):

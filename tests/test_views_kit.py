@@ -63,9 +63,9 @@ def test_strip_tells_each_token():
     strip = TokenStrip(PIECES, [504, 2644, 9], weights=[0.5, np.nan, 0.001], notes=["x", "y", "z"])
     rows = [line.split() for line in strip.text().splitlines()]
     assert rows == [
-        ["0", "The", "id", "504", "50.0", "%", "x"],
+        ["0", "The", "id", "504", "50.0%", "x"],
         ["1", "·cat", "id", "2644", "–", "y"],
-        ["2", "·sat", "id", "9", "0.1", "%", "z"],
+        ["2", "·sat", "id", "9", "0.1%", "z"],
     ]
     assert strip.summary == "3 tokens: The ·cat ·sat"
 
@@ -75,7 +75,7 @@ def test_heat_map_tells_each_cell():
     rows = [line.split() for line in heat.text().splitlines()]
     assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
     assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
-    assert "largest: 100.0 % at The, The; 3 cells are blank (masked)" in heat.summary
+    assert "largest: 100.0% at The, The; 3 cells are blank (masked)" in heat.summary
     shared = {"row_axis": "run", "kind": "prob"}
     waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", **shared)
     assert "1 cells are blank (not measured yet)" in waits.summary
@@ -101,12 +101,12 @@ def test_vector_tells_every_number():
 def test_arcs_tell_where_a_token_looks_and_what_is_left_out():
     arcs = Arcs(PIECES, CAUSAL, threshold=0.25)
     assert arcs.text().splitlines() == [
-        "0  The → The (0) 100.0 %; 0 % under the threshold",
-        "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold",
-        "2  ·sat → ·sat (2) 50.0 %, ·cat (1) 30.0 %; 20.0 % under the threshold",
+        "0  The → The (0) 100.0%; 0% under the threshold",
+        "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold",
+        "2  ·sat → ·sat (2) 50.0%, ·cat (1) 30.0%; 20.0% under the threshold",
     ]
     arcs.selected = 1
-    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold"
+    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold"
 
 
 def test_bars_tell_the_shown_and_the_share_of_the_rest():
@@ -115,9 +115,9 @@ def test_bars_tell_the_shown_and_the_share_of_the_rest():
     rows = [line.split() for line in bars.text().splitlines()]
     assert rows == [
         ["next", "token", "probability", "even"],
-        ["b", "40.0", "%", "20.0", "%"],
-        ["d", "30.0", "%", "20.0", "%"],
-        ["30.0", "%", "on", "the", "other", "3", "tokens"],
+        ["b", "40.0%", "20.0%"],
+        ["d", "30.0%", "20.0%"],
+        ["30.0%", "on", "the", "other", "3", "tokens"],
     ]
 
 

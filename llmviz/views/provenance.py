@@ -17,6 +17,7 @@ from jaxtyping import Float
 from llmviz import embeddings, ops
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import quote
 
 
@@ -91,10 +92,10 @@ def short(value: Any) -> str:
 
 def _number(value: Any) -> str:
     if isinstance(value, int | np.integer):
-        return str(value).replace("-", "−")
+        return minus(str(value))
     if not np.isfinite(value):
         return {np.inf: "∞", -np.inf: "−∞"}.get(float(value), "undefined")
-    return f"{float(value):.4g}".replace("-", "−")
+    return minus(f"{float(value):.4g}")
 
 
 # --- embeddings ---

@@ -12,7 +12,8 @@ from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.kit.controls import Told, checkbox, row, slider
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip

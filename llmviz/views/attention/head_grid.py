@@ -9,6 +9,7 @@ import traitlets
 
 from llmviz.model import Config
 from llmviz.views.attention.heads import head_name
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
 
 
@@ -86,7 +87,9 @@ class HeadGrid(Picture):
         n_layers, n_heads = self.values.shape[:2]
         told = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
-            told[-1] += f", {self.measure} {100 * self.values[tuple(self.selected)].item():.3g} {self.unit}"
+            told[-1] += (
+                f", {self.measure} {amount(100 * self.values[tuple(self.selected)].item(), self.unit)}"
+            )
         if self.chosen:
             told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
         return "; ".join(told)

@@ -260,7 +260,7 @@ class Parameters(Explorer):
             self.choice.value, known = OTHER, None
         drawn = known.parts if known else parts(c, own)
         total = sum(drawn.values())
-        shares = " + ".join(f"{name} {100 * n / total:.3g} %" for name, n in drawn.items())
+        shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in drawn.items())
         active = known and known.active
         self.bars.change(
             labels=[*drawn],
@@ -292,7 +292,7 @@ class Parameters(Explorer):
         if known.exact:
             off = known.by_formula / known.count - 1
             yield (
-                f"The formula is off by {100 * off:+.3g} %: {known.why}. The picture shows the true parts, "
+                f"The formula is off by {100 * off:+.3g}%: {known.why}. The picture shows the true parts, "
                 f"{known.count:,} parameters."
             )
         if known.active:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, has_place, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, has_place, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, has_place, lines, percent
+from llmviz.views.kit.numbers import minus, percent
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, has_place, lines
 from llmviz.views.kit.pieces import legible, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -151,4 +152,4 @@ class HeatMap(Scaled):
 
 
 def _short(value: float | np.floating) -> str:
-    return "–" if value != value else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
+    return "–" if value != value else minus(f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}")

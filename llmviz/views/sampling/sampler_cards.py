@@ -10,7 +10,8 @@ from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.next_token_bars import empty_bars, top
-from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation, Operand

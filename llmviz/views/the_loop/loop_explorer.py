@@ -12,7 +12,8 @@ from llmviz.views import provenance
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.theme import MAX_TOKENS

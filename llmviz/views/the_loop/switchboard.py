@@ -13,7 +13,8 @@ from llmviz.views import provenance
 from llmviz.views.kit.background import Background, Steps, write_into
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import Prompt, as_prompt
