@@ -337,7 +337,7 @@ def _plain_words(_model: Model) -> dict[str, tuple[str, bool]]:
     }
 
 
-def _span(values: np.ndarray, unit: str = " %") -> str:
+def _span(values: np.ndarray, unit: str = "%") -> str:
     return f"{np.nanmedian(values):.0f}{unit} ({np.nanmin(values):.0f} to {np.nanmax(values):.0f})"
 
 
