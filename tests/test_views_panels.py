@@ -9,7 +9,7 @@ from widget_tree import inside
 
 import llmviz
 from llmviz import views
-from llmviz.views import attention, embeddings, ffn, position, sampling
+from llmviz.views import attention, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
@@ -85,6 +85,9 @@ FOLLOWING = {
     "chain": sampling.SamplerChain,
     "surprise": sampling.Surprise,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
+    "tokens": tokenization.TextTokens,
+    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
+    "waves": lambda _: position.SinusoidPattern(n_positions=10, d_model=8),
     "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
 }
 
@@ -174,3 +177,9 @@ def test_a_panel_of_the_table(tiny_model, centred):
     made[2].way.value = 35
     for view in made:
         assert check(view, tiny_model, None), type(view)
+
+
+def test_a_panel_of_the_map_gives_the_place(tiny_model):
+    view = embeddings.WordMap(embeddings.Table(tiny_model), "#20 #21 #22 #23")
+    for point, place in enumerate(view.flat.places):
+        np.testing.assert_allclose(evaluated(view.flat.provenance(point), tiny_model, None), place, atol=1e-5)
