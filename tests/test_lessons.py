@@ -664,7 +664,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     explorer, go, bits = TemperatureExplorer(prompt), {}, []
     for t in (0.5, 1, 2):
         explorer.temperature.value = t
-        go[t] = re.search(r"·go +([\d.]+ %)", repr(explorer.bars))[1]
+        go[t] = re.search(r"·go +([\d.]+%)", repr(explorer.bars))[1]
         bits.append(re.match(r"Entropy ([\d.]+) bits", repr(explorer.told))[1])
     says(
         f"*go* has {go[1]} at temperature 1",
@@ -698,7 +698,7 @@ def test_the_numbers_of_the_long_lesson_are_the_models(model):
     def without(**switches) -> list[str]:
         """What the page says: the first choice's share before, and now, and what has taken its place."""
         board.switches.change(**{"off_parts": [], "off_cells": [], **switches})
-        found = r"“·(\w+)” had ([\d.]+ %), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+ %))?"
+        found = r"“·(\w+)” had ([\d.]+%), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+%))?"
         return re.search(found, repr(board.told)).groups()
 
     ffns = [without(off_cells=[[model.config.n_heads + 1, layer]]) for layer in (0, 14, 11)]

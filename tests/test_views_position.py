@@ -250,7 +250,7 @@ def test_a_shuffled_head_is_the_models_own(model):
     assert sorted(alone.strips[1].pieces) == sorted(before) != before
     alone.rope.value = True
     assert not np.allclose(sorted(alone.strips[0].weights), sorted(alone.strips[1].weights), atol=1e-3)
-    assert re.search(r"without RoPE \(rounding\), by [\d.]+ % with RoPE\.", told(alone.told))
+    assert re.search(r"without RoPE \(rounding\), by [\d.]+% with RoPE\.", told(alone.told))
 
 
 def test_few_tokens_are_shuffled_too(tiny_model):

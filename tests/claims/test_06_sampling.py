@@ -476,7 +476,7 @@ def test_greedy_runs_in_circles_and_grows_surer(model):
     assert drawn.agree == 1
     assert 54 < drawn.highest < 56
     assert np.mean([*lukewarm_repeats(model, names, (1, 2)).values.values()]) > 30  # over all it is 24%
-    assert np.mean([*warmer_repeats(model, names, (1, 2)).values.values()]) < 25  # over all it is 14 %
+    assert np.mean([*warmer_repeats(model, names, (1, 2)).values.values()]) < 25  # over all it is 14%
     copies = copies_make_sure(model, names)
     assert copies.agree == len(copies.values) == 4
     assert copies.lowest > 24

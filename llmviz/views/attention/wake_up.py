@@ -94,7 +94,7 @@ class WakeUp(Experiment):
             return
         awake = np.nan_to_num(self.awake[:, self.layer.value, self.head.value])
         order = np.argsort(-awake, kind="stable")
-        options = [(f"{100 * awake[i]:.0f} %   {visible(self.sentences[i])}", int(i)) for i in order]
+        options = [(f"{100 * awake[i]:.0f}%   {visible(self.sentences[i])}", int(i)) for i in order]
         self.found.options = [(name.replace("·", " "), i) for name, i in options]
         self.found.value = int(order[0])
         low, high = awake.min(), awake.max()
