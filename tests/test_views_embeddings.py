@@ -8,6 +8,7 @@ import pytest
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
+import llmviz
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
@@ -340,7 +341,7 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model, table, c
         ),
     ]
     for told, number in shown:
-        names = {"np": np} | {operand[0]: operand[1] for operand in told.operands}
+        names = {"np": np, "llmviz": llmviz} | {operand[0]: operand[1] for operand in told.operands}
         assert eval(told.line, names) == pytest.approx(float(number), abs=2e-6), told.title
         assert told.result == pytest.approx(float(number), abs=2e-6)
         for name, value, source in (Operand(*operand) for operand in told.operands):
@@ -438,7 +439,9 @@ def test_a_place_on_the_map_tells_where_it_comes_from(word_map):
     word_map.box.value = WORDS
     for i in (0, 4):
         told = word_map._explain(i)
-        place = eval(told.line, {"np": np} | {operand[0]: operand[1] for operand in told.operands})
+        place = eval(
+            told.line, {"np": np, "llmviz": llmviz} | {operand[0]: operand[1] for operand in told.operands}
+        )
         np.testing.assert_allclose(place, word_map.flat.places[i], atol=1e-5)
     word_map.flat.asked = [4]
     assert "blue" in word_map.flat.explanation["title"]

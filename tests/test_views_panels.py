@@ -26,7 +26,8 @@ def evaluated(explanation: Explanation, model, trace) -> float:
     names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "model": model, "trace": trace}
     for name, value, source in (Operand(*operand) for operand in explanation.operands):
         names[name] = eval(source, names) if source else value
-    return eval(explanation.line, names)
+    with np.errstate(over="ignore"):  # silu of a number far below zero is 0 all the same
+        return eval(explanation.line, names)
 
 
 def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float | None]]:
