@@ -224,7 +224,7 @@ def test_the_heap_of_both_orders_and_what_the_model_says_after_each(model):
     assert heap == sorted(own) == sorted(other)
     assert other == model.tokenizer.encode("Tom has a cat and Anna has a dog. Tom has a")
     dog = Sampler().probs(model.trace(other).logits)[model.tokenizer.encode(" dog")[0]]
-    assert f"{100 * dog:.1f} %" in told(said).splitlines()[1]
+    assert f"{100 * dog:.1f}%" in told(said).splitlines()[1]
 
 
 @pytest.mark.parametrize("text", [OWNERS, "Once there was a king. " * 80], ids=["short", "long"])
@@ -250,7 +250,7 @@ def test_a_shuffled_head_is_the_models_own(model):
     assert sorted(alone.strips[1].pieces) == sorted(before) != before
     alone.rope.value = True
     assert not np.allclose(sorted(alone.strips[0].weights), sorted(alone.strips[1].weights), atol=1e-3)
-    assert re.search(r"without RoPE \(rounding\), by [\d.]+ % with RoPE\.", told(alone.told))
+    assert re.search(r"without RoPE \(rounding\), by [\d.]+% with RoPE\.", told(alone.told))
 
 
 def test_few_tokens_are_shuffled_too(tiny_model):
@@ -427,7 +427,7 @@ def test_the_lines_and_bars_of_a_swap_are_the_models_own(model):
     np.testing.assert_allclose(bars.probs, after[bars.ids], rtol=1e-4)
     np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)
     dog = model.tokenizer.encode(" dog")[0]
-    assert f"{100 * before[dog]:.1f} % → {100 * after[dog]:.1f} % without" in told(swap.told)
+    assert f"{100 * before[dog]:.1f}% → {100 * after[dog]:.1f}% without" in told(swap.told)
     assert "came in through the mask" in told(swap.told)
     assert pictures.n_layers_that_notice(model.trace(OWNERS), " dog", " cat") == 29
 

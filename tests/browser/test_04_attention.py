@@ -87,7 +87,7 @@ def report(name, milliseconds):
 
 
 def test_one_head_is_taken_apart(lab):
-    expect(picture(lab, "arcs", ARCS["first"]).locator(".lv-readout")).to_contain_text("93.3 %")
+    expect(picture(lab, "arcs", ARCS["first"]).locator(".lv-readout")).to_contain_text("93.3%")
     steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
@@ -193,7 +193,7 @@ def test_a_text_that_wakes_a_head_is_found(lab):
 
 def test_heads_are_swapped_and_the_sentences_exchanged(lab):
     told = lab.page.locator("[role=status]", has_text="of the way to the partner's")
-    expect(told).to_contain_text("16 % of the way", timeout=30_000)
+    expect(told).to_contain_text("16% of the way", timeout=30_000)
     table, bars = picture(lab, "heat_map", MAPS["leads"]), picture(lab, "next_token_bars")
     keys_of(table).focus()
     lab.page.keyboard.press("End")
@@ -211,7 +211,7 @@ def test_heads_are_swapped_and_the_sentences_exchanged(lab):
     partner(lab).press("Enter")
     pair(lab).fill(CAT)
     pair(lab).press("Enter")
-    expect(told).to_contain_text("16 % of the way", timeout=30_000)
+    expect(told).to_contain_text("16% of the way", timeout=30_000)
 
 
 def test_nonsense_is_copied(lab):

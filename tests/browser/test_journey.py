@@ -151,7 +151,7 @@ def test_a_layer_names_the_look_with_its_measured_weight(lab, journey):
         lab.page.keyboard.press("ArrowRight")
     settle(lab, journey)
     expect(told).to_contain_text(f"Layer {layer}, attention")
-    expect(told).to_contain_text(f"(head {head}, {weight} %)")
+    expect(told).to_contain_text(f"(head {head}, {weight}%)")
 
 
 def test_the_pointer_names_a_mark(lab, journey):

@@ -116,7 +116,7 @@ def test_a_number_by_keyboard(lab):
     expect(question.get_by_role("spinbutton")).to_have_value("20.5")
     lab.page.keyboard.press("Enter")
     expect(question.locator(".lv-told")).to_contain_text(
-        "You said 20.5 %. It is 67.5 %: you were 47 percentage"
+        "You said 20.5%. It is 67.5%: you were 47 percentage"
     )
     lab.page.wait_for_timeout(800)
     question.get_by_role("button", name="Guess again").click()

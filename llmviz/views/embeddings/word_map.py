@@ -15,7 +15,8 @@ from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import choice
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
@@ -210,14 +211,18 @@ class WordMap(TableExplorer):
 
     def _explain(self, i: int) -> Explanation:
         """A word's place on the map."""
-        token = self.groups.tokens[i]
+        token, tokens = self.groups.tokens[i], self.groups.tokens
         return Explanation(
             f"The place of {isolated(self.pieces[i])} on the map{self.table.told}",
             "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
             [
                 Operand("W_E", self.table.W_E, self.table.source),
                 Operand("row", self.table.W_E[token], f"W_E[{token}]"),
-                Operand("mean", self.projection.mean),
+                Operand(
+                    "mean",
+                    self.projection.mean,
+                    f"np.mean([x / np.linalg.norm(x) for x in W_E[{tokens}]], 0)",
+                ),
                 Operand("directions", self.projection.directions),
             ],
             "(row / np.linalg.norm(row) - mean) @ directions.T",
