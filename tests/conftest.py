@@ -22,6 +22,15 @@ def model():
 
 
 @pytest.fixture
+def one_thread():
+    """For what is held to the last bit: with another number of threads, sums end in others."""
+    from llmviz.threads import share_cores
+
+    with share_cores.one_thread():
+        yield
+
+
+@pytest.fixture
 def unchecked():
     """For what measures many whole texts: without the checks of shapes, which take as long again."""
     jaxtyping.config.update("jaxtyping_disable", True)
