@@ -264,7 +264,7 @@ class Lab:
     def picture(self, name: str, nth: int = 0) -> Locator:
         """The nth picture of a kind ("token_strip"), as far as it is shown; waits until it is there."""
         found = self.page.locator(f"figure.lv-{name}").nth(nth)
-        expect(found).to_be_attached(timeout=15_000)
+        expect(found).to_be_attached(timeout=60_000)
         return found
 
     def pictures(self) -> list[Locator]:
@@ -348,7 +348,7 @@ window.lvWatch = {
     this.target = body;
     this.start = null;
     this.promise = new Promise((resolve, reject) => {
-      const timeout = setTimeout(() => { stop(); reject(new Error("the picture did not change within 10 s")); }, 10000);
+      const timeout = setTimeout(() => { stop(); reject(new Error("the picture did not change in 60 s")); }, 60000);
       const onKey = (event) => { this.start ??= event.timeStamp; };
       const observer = new MutationObserver(() => this.changed());
       const stop = () => {
