@@ -204,6 +204,7 @@ class Lab:
 
     def _new_page(self, path: str) -> None:
         self.page = self.browser.new_page(viewport={"width": self.size[0], "height": self.size[1]})
+        self.page.set_default_timeout(60_000)
         self.page.add_init_script(WATCH)
         self.console, self.outside = [], []
         self.page.on("console", lambda message: self._hear(message))
