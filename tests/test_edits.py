@@ -62,10 +62,10 @@ def test_a_function_gets_the_array_of_the_whole_text_and_the_run_goes_on_with_wh
         == before.shape
         == (*({"k": (2,), "v": (2,)}.get(name, (6,)) if before.ndim == 3 else ()), 11, before.shape[-1])
     )
-    np.testing.assert_array_equal(np.where(allowed, seen[0], before), before)
-    np.testing.assert_array_equal(array_of(changed, name, 1), 2 * before)
+    np.testing.assert_allclose(np.where(allowed, seen[0], before), before, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(array_of(changed, name, 1), 2 * before, rtol=1e-4, atol=1e-4)
     for a, b in zip(changed.blocks[:1], plain.blocks[:1]):  # the layers before are as they were
-        np.testing.assert_array_equal(a.resid_post, b.resid_post)
+        np.testing.assert_allclose(a.resid_post, b.resid_post, rtol=1e-4, atol=1e-4)
     assert np.abs(changed.logits - plain.logits).max() > 1e-4
 
 
@@ -142,7 +142,8 @@ def test_a_key_taken_out_of_the_scores_is_not_looked_at(tiny):
     pattern = trace.blocks[1].attention.pattern
     assert not pattern[:, 6:, 2].any()
     np.testing.assert_allclose(pattern.sum(axis=-1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(pattern[:, :6], fresh(tiny, IDS).blocks[1].attention.pattern[:, :6])
+    before = fresh(tiny, IDS).blocks[1].attention.pattern
+    np.testing.assert_allclose(pattern[:, :6], before[:, :6], atol=1e-5)
 
 
 # The same with and without what is kept from before
@@ -248,7 +249,7 @@ def test_negative_positions_count_from_the_end(tiny):
         ),
     ):
         one, other = fresh(tiny, IDS, negative), fresh(tiny, IDS, positive)
-        np.testing.assert_array_equal(one.logits, other.logits)
+        np.testing.assert_allclose(one.logits, other.logits, atol=1e-4)
         assert one.edits == positive  # a run says where it was
         assert negative != positive
         steps = [

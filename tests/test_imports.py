@@ -96,6 +96,8 @@ SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "tra
 ANY_VIEW = {"", "model", "training", "edits", "reuse", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
+# The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
+SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.
 DIFFERENCES = {*STAGES, "texts", "weights", "views.embeddings.flat_map"}
 
@@ -184,7 +186,19 @@ def test_a_view_knows_its_stage_the_model_and_the_kit(module):
             "views.kit"
         }
     # The kit is shared; the pictures of a stage are its own, and the map's that leads through all of them.
-    assert stem in VIEWS_OF_ALL_STAGES or not known & {f"views.{stage}" for stage in STAGES if stage != of}
+    if stem not in VIEWS_OF_ALL_STAGES:
+        assert pictures_of_other_stages(of, known) <= SHOWN_OF_OTHERS.get(stem, set())
+
+
+def pictures_of_other_stages(of: str, known: set[str]) -> set[str]:
+    """Those of the modules `known` whose pictures are another stage's than `of`."""
+    others = {f"views.{stage}" for stage in STAGES if stage != of}
+    return {name for name in known if ".".join(name.split(".")[:2]) in others}
+
+
+def test_a_module_within_the_pictures_of_another_stage_is_found():
+    known = {"model", "views.kit.controls", "views.ffn.fact", "views.attention", "views.attention.heads"}
+    assert pictures_of_other_stages("ffn", known) == {"views.attention", "views.attention.heads"}
 
 
 def test_the_package_needs_no_view_and_no_slow_import():

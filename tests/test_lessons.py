@@ -578,7 +578,6 @@ def test_the_minutes_of_a_lesson_have_no_gap():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unchecked")
 def test_the_numbers_of_the_guide_are_the_models(model):
     encode = model.tokenizer.encode
 
@@ -685,7 +684,6 @@ def test_the_numbers_of_the_guide_are_the_models(model):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unchecked")
 def test_the_numbers_of_the_long_lesson_are_the_models(model):
     run = model.trace("The best thing about a rainy day is")
     probs = Sampler().probs(run.logits)

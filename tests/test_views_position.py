@@ -292,7 +292,8 @@ def test_the_map_and_the_arcs_of_the_head_that_is_picked(cat):
     back.map.selected = [0, 16]
     own, unturned = (picture.weights for picture in back.arcs)
     np.testing.assert_allclose(np.tril(own), cat.blocks[16].attention.pattern[0], atol=1e-6)
-    np.testing.assert_array_equal(np.tril(unturned), np.tril(experiments.unturned_pattern(cat, 16, 0)))
+    expected = np.tril(experiments.unturned_pattern(cat, 16, 0))
+    np.testing.assert_allclose(np.tril(unturned), expected, atol=1e-5)
     assert np.diagonal(own, -1).mean() > 0.7 > 0.3 > np.diagonal(unturned, -1).mean()
     assert "L16·H0 gives" in told(back.told)
 
@@ -396,15 +397,13 @@ def test_a_new_text_ends_what_is_being_written(model):
 
     async def change_of_mind():
         switches.write.click()
-        await asyncio.sleep(0.3)
-        begun = len(switches.strips["as it is"].pieces)
+        while not switches.strips["as it is"].pieces:
+            await asyncio.sleep(0.01)
         prompt.box.value = "My favourite colour is"
         await asyncio.sleep(0.1)
-        return begun, len(switches.strips["moved by 1,000"].pieces)
+        return len(switches.strips["moved by 1,000"].pieces)
 
-    begun, last = asyncio.run(change_of_mind())
-    assert begun > 0
-    assert last == 0
+    assert asyncio.run(change_of_mind()) == 0
     assert switches.written.children == ()
 
 

@@ -406,7 +406,7 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
         grown.prompt.box.value = "Another"
         await asyncio.sleep(0.01)
         grown.n.value = 4
-        await asyncio.sleep(1)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         return grown
 
     grown = asyncio.run(scene())
