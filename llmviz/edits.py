@@ -12,12 +12,13 @@ the run hands each array to the functions that stand there, in the order in whic
     scores (before the mask), pattern [n_heads seq kv_seq] · z [n_heads seq d_head] · attention_out [seq d_model]
     resid_mid [seq d_model] · hidden [seq d_ff] · ffn_out [seq d_model] · resid_post [seq d_model]
 
-`add`, `scale` and `put` take each token by itself. So what a run has computed for the tokens before is still right
-when the text grows, and a generated token costs what it costs without edits. A function of your own is always given
-the array of the whole text, so each generated token runs the whole text again.
+`add`, `scale`, `put` and `knock_out` take each token by itself. So what a run has computed for the tokens before is
+still right when the text grows, and a generated token costs what it costs without edits. A function of your own is
+always given the array of the whole text, so each generated token runs the whole text again.
 """
 
 import operator
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -85,31 +86,39 @@ def scale(
     return _change(np.multiply, factor, positions, head)
 
 
-@dataclass(frozen=True, repr=False)
-class Change:
+def knock_out(
+    keys: int | Sequence[int],
+    *,
+    positions: int | Sequence[int] | None = None,
+    head: int | Sequence[int] | None = None,
+) -> "Change":
+    """For `Edits(at={("pattern", layer): …})`: take the weight off some keys (attention knockout; Geva et al. 2023).
+
+    The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the
+    query. Negative positions and keys count from the end of the text, or of the prompt.
+    """
+    return Knockout(keys=_several(keys), positions=_several(positions), heads=_several(head))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(ABC):
     """A function on an array [seq n] or [heads seq n] that takes each token by itself. Equal if it does the same."""
 
-    operation: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    value: bytes  # float32 numbers
-    shape: tuple[int, ...]
     positions: tuple[int, ...] | None = None  # None: all
     heads: tuple[int, ...] | None = None
     units: tuple[int, ...] | None = None  # along the last axis
 
-    def __repr__(self) -> str:
-        name = {np.multiply: "scale", np.add: "add", _instead: "put"}[self.operation]
-        what = f"[{self.shape[0]} numbers]" if self.shape else f"{np.frombuffer(self.value, np.float32)[0]:g}"
-        where = [("positions", self.positions), ("head", self.heads)]
-        return f"{name}({', '.join([what, *(f'{key}={some}' for key, some in where if some is not None)])})"
+    @abstractmethod
+    def change(self, old: np.ndarray) -> np.ndarray:
+        """Compute what replaces the chosen part of the array. Leave `old` as it is."""
 
     def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
         """The changed array. places: where in the text its rows stand; the whole text if not given."""
         if places is None:
             places = range(array.shape[-2])
             return self.in_text(len(places))(array, places)
-        value = np.frombuffer(self.value, np.float32).reshape(self.shape)
-        if self.positions is self.heads is self.units is None and self.operation is not _instead:
-            return self.operation(array, value)
+        if self.positions is self.heads is self.units is None:
+            return self.change(array)
         rows = None
         if self.positions is not None:
             rows = [places.index(position) for position in self.positions if position in places]
@@ -118,7 +127,7 @@ class Change:
         chosen = (self.heads, rows, self.units)[-array.ndim :]
         region = np.ix_(*(range(n) if some is None else some for n, some in zip(array.shape, chosen)))
         changed = array.copy()
-        changed[region] = self.operation(changed[region], value)
+        changed[region] = self.change(changed[region])
         return changed
 
     def in_text(self, seq: int) -> "Change":
@@ -127,11 +136,83 @@ class Change:
             return self
         return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
 
+    def check(self, name: str, config: Config) -> None:
+        """Raise ValueError where the array of this name cannot be changed so."""
+        *heads, _, _ = ARRAYS[name]
+        if self.heads is not None and not heads:
+            raise ValueError(f"{name} has no heads")
+        for head in self.heads or ():
+            index_of("head", head, getattr(config, heads[0]), negative=False)
 
-def _change(operation, value, positions, head) -> Change:
+    def _where(self) -> str:
+        chosen = (("positions", self.positions), ("head", self.heads))
+        return "".join(f", {key}={some}" for key, some in chosen if some is not None)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Arithmetic(Change):
+    """Add, multiply by or put in a number or a vector."""
+
+    operation: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    value: bytes  # float32 numbers
+    shape: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        name = {np.multiply: "scale", np.add: "add", _instead: "put"}[self.operation]
+        what = f"[{self.shape[0]} numbers]" if self.shape else f"{np.frombuffer(self.value, np.float32)[0]:g}"
+        return f"{name}({what}{self._where()})"
+
+    def change(self, old: np.ndarray) -> np.ndarray:
+        return self.operation(old, np.frombuffer(self.value, np.float32).reshape(self.shape))
+
+    def check(self, name: str, config: Config) -> None:
+        super().check(name, config)
+        width = ARRAYS[name][-1]
+        if self.shape and width == "kv_seq":
+            raise ValueError(
+                f"the rows of {name} are as long as the text: change them by a function of your own"
+            )
+        if self.shape and self.shape != (getattr(config, width),):
+            raise ValueError(
+                f"{name} takes a vector of {getattr(config, width)} numbers ({width}); got {self.shape[0]}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Knockout(Change):
+    """Take the weight off some keys."""
+
+    keys: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"knock_out({self.keys}{self._where()})"
+
+    def change(self, old: np.ndarray) -> np.ndarray:
+        seen = np.ones(old.shape[-1], bool)
+        seen[[key for key in self.keys if key < len(seen)]] = False  # later keys are masked, or not there yet
+        rest = old * seen
+        total = rest.sum(axis=-1, keepdims=True)
+        return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
+
+    def in_text(self, seq: int) -> "Change":
+        return replace(super().in_text(seq), keys=tuple(index_of("key", key, seq) for key in self.keys))
+
+    def check(self, name: str, config: Config) -> None:
+        super().check(name, config)
+        if name != "pattern":
+            raise ValueError(f'keys are knocked out of the pattern, at=("pattern", layer); got {name!r}')
+
+
+def _change(operation, value, positions, head) -> Arithmetic:
     with np.errstate(over="ignore"):  # the run tells numbers that overflow, with their layer
         value = np.asarray(value, np.float32)
-    return Change(operation, value.tobytes(), value.shape, _several(positions), _several(head))
+    return Arithmetic(
+        operation=operation,
+        value=value.tobytes(),
+        shape=value.shape,
+        positions=_several(positions),
+        heads=_several(head),
+    )
 
 
 def _vector(vector: np.ndarray) -> np.ndarray:
@@ -148,7 +229,7 @@ def _several(index: int | Iterable[int] | None) -> tuple[int, ...] | None:
 
 
 def _instead(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(new, old.shape)
+    return np.broadcast_to(new, old.shape).copy()
 
 
 # --- all that is changed in one run ----------------------------------------------------------------------------------
@@ -351,7 +432,7 @@ class Edits:
             some = tuple(given) if isinstance(given, Sequence) else (given,)
             for one in some:
                 if isinstance(one, Change):
-                    _fits(one, name, config)
+                    one.check(name, config)
                 elif not callable(one):
                     raise ValueError(f"at takes functions; at {name!r} of layer {layer} it got {one!r}")
             at[name, layer] = tuple(one.in_text(seq) if isinstance(one, Change) else one for one in some)
@@ -360,20 +441,6 @@ class Edits:
         }
         same = replace(self, resid=resid, at=at)
         return self if same == self else same
-
-
-def _fits(change: Change, name: str, config: Config) -> None:
-    *heads, _, width = ARRAYS[name]
-    if change.heads is not None and not heads:
-        raise ValueError(f"{name} has no heads")
-    for head in change.heads or ():
-        index_of("head", head, getattr(config, heads[0]), negative=False)
-    if change.shape and width == "kv_seq":
-        raise ValueError(f"the rows of {name} are as long as the text: change them by a function of your own")
-    if change.shape and change.shape != (getattr(config, width),):
-        raise ValueError(
-            f"{name} takes a vector of {getattr(config, width)} numbers ({width}); got {change.shape[0]}"
-        )
 
 
 def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:

@@ -1,10 +1,15 @@
-"""What need not be computed again: the last runs, and what a new one can take over from them.
+"""What need not be computed again: the last runs, what a new one can take over from them, and what was measured.
 
     an edit in layer 20            the layers before it, from a run over the same tokens
     a text that goes on            the rows of the tokens that both texts begin with, in all layers
 
 The second holds only where a token never sees a later one, and where all edits take each token by itself.
 """
+
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from llmviz.edits import Edits
 
@@ -70,3 +75,24 @@ def _shared_start(a: list[int], b: list[int]) -> int:
 def _nbytes(runs) -> int:
     arrays = {id(array): array.nbytes for run in runs for array in (run.logits, *run.arrays)}
     return sum(arrays.values())
+
+
+def kept_with(owner: Callable[[Any], object] = lambda first: first) -> Callable[[Callable], Callable]:
+    """Make a function remember its results for as long as its first argument lives, or what `owner` gives for it.
+
+    Results must not hold the owner, which would live for ever then. All arguments are given by their places.
+    """
+
+    def remembering(function: Callable) -> Callable:
+        results = WeakKeyDictionary()
+
+        @functools.wraps(function)
+        def remembered(first: Any, *others: Hashable) -> object:
+            known = results.setdefault(owner(first), {})
+            if others not in known:
+                known[others] = function(first, *others)
+            return known[others]
+
+        return remembered
+
+    return remembering

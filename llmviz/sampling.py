@@ -115,6 +115,16 @@ def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
     return float(max(0.0, 1 - np.sort(probs.astype(np.float64))[::-1][:k].sum()))
 
 
+def log_probs(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Sequence[int] | Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """ln of the probability of one token in each row, in float64: finite however unlikely the token is."""
+    shifted = logits - logits.max(axis=-1, keepdims=True).astype(np.float64)
+    at_tokens = shifted[np.arange(len(tokens)), tokens]
+    np.exp(shifted, out=shifted)
+    return at_tokens - np.log(shifted.sum(axis=-1))
+
+
 def surprise(
     logits: Float[np.ndarray, "seq n_vocab"], tokens: Sequence[int]
 ) -> Float[np.ndarray, " n_guesses"]:
@@ -123,8 +133,7 @@ def surprise(
     logits: the model's after each of the tokens; the last row is not needed. Their mean is the model's loss on the
     text (in bits a token); 2 to that power is its perplexity.
     """
-    probs = softmax(logits[:-1].astype(np.float64))
-    return -np.log2(probs[np.arange(len(tokens) - 1), list(tokens[1:])]).astype(np.float32)
+    return -log_probs(logits[:-1], tokens[1:]) / np.log(2)
 
 
 def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:

@@ -5,12 +5,42 @@ all workers share one memory-mapped cache. Tiny models keep their cache in a tem
 """
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import jaxtyping
 import pytest
 import tiny_gguf
+
+# Their tests come first, so that it soon shows whether the engine is right.
+ENGINE = (
+    *("ops", "tokenization", "embeddings", "position", "attention", "ffn", "sampling"),
+    *("model", "reference", "edits", "experiments"),
+)
+
+
+def pytest_xdist_auto_num_workers(config) -> int:
+    """`-n auto`: a process for each core; none besides for one file, whose tests stay together anyway."""
+    files = {Path(argument.partition("::")[0]) for argument in config.args}
+    if len(files) == 1 and next(iter(files)).is_file():
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pytest_collection_modifyitems(items):
+    """The engine's tests first; everything else stays in its order."""
+    places = {f"test_{name}.py": place for place, name in enumerate(ENGINE)}
+    items.sort(key=lambda item: places.get(item.path.name, len(ENGINE)))
+
+
+def pytest_runtest_setup(item):
+    """Shapes are checked in all runs of tiny models, and of the default one where the engine is tested.
+
+    Elsewhere its runs would take as long again.
+    """
+    checked = "model" not in item.fixturenames or item.path.name in {f"test_{name}.py" for name in ENGINE}
+    jaxtyping.config.update("jaxtyping_disable", not checked)
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +49,15 @@ def model():
     import llmviz
 
     return llmviz.load()
+
+
+@pytest.fixture
+def one_thread():
+    """For what is held to the last bit: with another number of threads, sums end in others."""
+    from llmviz.threads import share_cores
+
+    with share_cores.one_thread():
+        yield
 
 
 @pytest.fixture

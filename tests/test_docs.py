@@ -35,6 +35,13 @@ def test_the_paths_of_the_architecture_exist(path):
     assert (ROOT / path).exists()
 
 
+def test_the_documents_that_a_file_names_exist():
+    files = [path for folder in ("llmviz", "tests", "docs") for path in (ROOT / folder).rglob("*.*")]
+    texts = [path.read_text("utf-8") for path in files if path.suffix in (".py", ".md", ".js", ".css")]
+    named = {name for text in texts for name in re.findall(r"\b[A-Z]+\.md\b", text)}
+    assert named <= {path.name for path in ROOT.glob("*.md")}
+
+
 def test_the_architecture_names_every_module_outside_the_views():
     named = {path for path in PATHS if path.startswith("llmviz/")}
     modules = {f"llmviz/{one.name}" for one in (ROOT / "llmviz").glob("*.py")} - {"llmviz/__init__.py"}

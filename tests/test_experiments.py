@@ -1,6 +1,8 @@
 """Experiments on the model: each against a formula written another way."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import tiny_gguf
 from finite_differences import in_doubles
 
-from llmviz import Edits, Sampler, experiments, ops, position
+from llmviz import Edits, Sampler, experiments, ops, position, sampling
 from llmviz.edits import add, scale
 from llmviz.model import Model
 from llmviz.weights import stored
@@ -79,9 +81,9 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
     seq = len(trace.tokens)
     for place in (-1, -3, -seq):
         one, other = (experiments.direct_attribution(trace, 9, position=at) for at in (place, place + seq))
-        np.testing.assert_array_equal(one.ffn, other.ffn)
+        np.testing.assert_allclose(one.ffn, other.ffn, rtol=1e-4, atol=1e-5)
         one, other = (experiments.neuron_attribution(trace, 2, 9, position=at) for at in (place, place + seq))
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
     for place in (seq, -seq - 1):
         for run in (
             experiments.direct_attribution,
@@ -138,6 +140,8 @@ def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
         trace = tiny_model.trace(TEXT, Edits(at={(name, 1): scale(2.0)}))
         with pytest.raises(ValueError, match="no sum of what its heads write"):
             experiments.head_writes(trace, 1, 0, source=0)
+        with pytest.raises(ValueError, match="no sum of what its heads write"):
+            experiments.head_says(trace, 1, 0, 0)
     trace = tiny_model.trace(TEXT)
     for place, what in (((9, 0), "layer 9"), ((1, 99), "head 99"), ((1, -1), "head -1")):
         with pytest.raises(ValueError, match=f"no {what}"):
@@ -160,8 +164,9 @@ def test_against_the_mean_the_parts_sum_to_the_lead_over_all(tiny_model):
     assert parts.total == pytest.approx(trace.logits[9] - trace.logits.astype(float).mean(), abs=1e-4)
 
 
-def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model):
-    trace = tiny_model.trace(TEXT)
+@pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0.5}, attention={1: -2.0})])
+def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
     says = experiments.head_says(trace, 1, 2, 1)
     weight = trace.blocks[1].attention.pattern[2, -1, 1]
     written = experiments.head_writes(trace, 1, 2, source=1) / weight
@@ -196,18 +201,19 @@ def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, in
     np.testing.assert_allclose(after.scores[3], scores, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(after.z[3], ops.softmax(scores) @ v, rtol=1e-3, atol=1e-4)
     assert np.abs(after.z[3] - before.z[3]).max() > 1e-3
-    np.testing.assert_array_equal(run.blocks[2].resid_pre, x)
+    np.testing.assert_allclose(run.blocks[2].resid_pre, x, rtol=1e-4, atol=1e-4)
     for head in {0, 1, 2}:  # head 2 shares k and v with head 3
-        np.testing.assert_array_equal(after.z[head], before.z[head])
+        np.testing.assert_allclose(after.z[head], before.z[head], rtol=1e-4, atol=1e-5)
 
 
 def test_cuts_of_several_readers_go_one_after_the_other(tiny_model):
     clean = tiny_model.trace(TEXT)
     first = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 3)))
     both = tiny_model.trace(TEXT, experiments.cut_path(first, (0, 1), (1, 0), "q"))
-    np.testing.assert_array_equal(both.blocks[1].attention.scores[3], first.blocks[1].attention.scores[3])
     alone = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 0), "q"))
-    np.testing.assert_array_equal(both.blocks[1].attention.scores[0], alone.blocks[1].attention.scores[0])
+    scores = both.blocks[1].attention.scores
+    np.testing.assert_allclose(scores[3], first.blocks[1].attention.scores[3], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(scores[0], alone.blocks[1].attention.scores[0], rtol=1e-4, atol=1e-5)
 
 
 def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
@@ -276,7 +282,7 @@ def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
 def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch):
     trace = tiny_model.trace(TEXT)
     whole = experiments.logit_lens(trace)
-    monkeypatch.setattr(experiments, "AT_ONCE", 1)
+    monkeypatch.setattr(experiments.lens, "AT_ONCE", 1)
     parts = experiments.logit_lens(trace)
     np.testing.assert_array_equal(parts.guesses, whole.guesses)
     np.testing.assert_allclose(parts.probs, whole.probs, rtol=1e-4)
@@ -292,7 +298,7 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
         logits = tiny_model.trace(tokens[:n], edits).logits.astype(float)
         expected.append(logits[tokens[n]] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
     for at_once in (64, 2):
-        monkeypatch.setattr(experiments, "AT_ONCE", at_once)
+        monkeypatch.setattr(experiments.probabilities, "AT_ONCE", at_once)
         np.testing.assert_allclose(experiments.token_logprobs(trace), expected, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(experiments.token_probs(trace), np.exp(expected), rtol=1e-2)
     for last in (0, 1, 3, len(tokens) - 1, 99):
@@ -401,17 +407,33 @@ def test_hands_are_turned_back_to_what_the_head_computed(tiny_model, edits):
             np.testing.assert_allclose(k, x @ w.W_K[shared], rtol=1e-3, atol=1e-4)
 
 
-def test_an_unturned_head_by_its_own_scores(tiny_model):
-    trace, config = tiny_model.trace(TEXT), tiny_model.config
+@pytest.mark.parametrize(
+    "edits",
+    [
+        Edits(),
+        Edits(ffn={0: 0.5}, position_scale=0.5, position_shift=40.0),
+        Edits(rope=False),
+        Edits(score_scale=False),
+        Edits(causal_mask=False),
+        Edits(at={("q", 1): scale(2)}),
+        Edits(at={("pattern", 1): scale(0.5)}),
+    ],
+)
+def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
+    trace, config = tiny_model.trace(TEXT, edits), tiny_model.config
+    root = math.sqrt(config.d_head) if edits.score_scale else 1
     for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
         q, k = experiments.before_rope(trace, layer, head)
         found = experiments.unturned_pattern(trace, layer, head)
+        assert found.shape == (len(q), len(q))
+        halved = 0.5 if ("pattern", layer) in edits.at else 1
         for at in range(len(q)):
-            grown = [math.exp(q[at] @ k[to] / math.sqrt(config.d_head)) for to in range(at + 1)]
-            np.testing.assert_allclose(found[at, : at + 1], np.array(grown) / sum(grown), atol=1e-5)
-            assert np.isnan(found[at, at + 1 :]).all()
+            seen = at + 1 if edits.causal_mask else len(q)
+            grown = [math.exp(q[at] @ k[to] / root) for to in range(seen)]
+            np.testing.assert_allclose(found[at, :seen], halved * np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(found[at, seen:]).all()
         own = trace.blocks[layer].attention.pattern[head]
-        assert not np.allclose(np.nan_to_num(found), own, atol=1e-3)
+        assert np.allclose(np.nan_to_num(found), own, atol=1e-3) != edits.rope
 
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
@@ -424,6 +446,16 @@ def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
         assert bits == pytest.approx((np.log(np.exp(logits).sum()) - right) / np.log(2), rel=1e-3)
 
 
+def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
+    """With logits so far apart that the probability of a token is no float64 number."""
+    tokens = tiny_model.tokens_of(TEXT)
+    trace = tiny_model.trace(tokens, Edits(norm=False, ffn={2: 3000.0}))
+    found = experiments.surprisal(trace)
+    assert np.isfinite(found).all()
+    assert found.max() > 1100
+    np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), found, rtol=1e-4, atol=1e-3)
+
+
 def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
     tokens = tiny_model.tokens_of("the cat sat")[:3]
     run = tiny_model.trace(tokens, experiments.looking_elsewhere([(1, 2)], [0, 1, 2]))
@@ -432,7 +464,147 @@ def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
     before = tiny_model.trace(tokens).blocks[1].attention.pattern
     expected = before[2, -1] * [1, 0, 1] / (1 - before[2, -1, 1])
     np.testing.assert_allclose(run.blocks[1].attention.pattern[2, -1], expected, rtol=1e-4)
-    np.testing.assert_array_equal(run.blocks[1].attention.pattern[1], before[1])
+    np.testing.assert_allclose(run.blocks[1].attention.pattern[1], before[1], rtol=1e-4, atol=1e-5)
+
+
+AT_THE_LAST = {  # each of the edits that name a token, made for the one that is given
+    "off_at": lambda pair, at: experiments.off_at("ffn_out", [0, 1], at),
+    "off_at, a head": lambda pair, at: experiments.off_at("z", [1], at, head=2),
+    "swap_at, an FFN": lambda pair, at: experiments.swap_at(pair, "ffn_out", [0], at),
+    "swap_at, attention": lambda pair, at: experiments.swap_at(pair, "attention_out", [1], at),
+    "swap_at, a head": lambda pair, at: experiments.swap_at(pair, "z", [1], at, head=3),
+    "put_in": lambda pair, at: experiments.put_in(pair, 1, [at]),
+    "swapped": lambda pair, at: experiments.swapped(
+        experiments.handed_over(pair.other), [(1, 2), (2, 0)], at
+    ),
+    "looking_elsewhere": lambda pair, at: experiments.looking_elsewhere([(0, 1), (1, 2)], [0], at),
+    "blind": lambda pair, at: experiments.blind([0, 1], at, at - 1),
+}
+
+
+@pytest.mark.parametrize("name", AT_THE_LAST)
+def test_the_last_token_is_the_prompts_in_every_edit(tiny_model, name):
+    pair = experiments.pair_of(tiny_model, TEXT, 40)
+    tokens, edits = list(pair.trace.tokens), AT_THE_LAST[name]
+    last = len(tokens) - 1
+    plain, counted = edits(pair, last), edits(pair, -1)
+    steps = [tiny_model.generate(tokens, 4, Sampler(temperature=0), edits=one) for one in (plain, counted)]
+    for one, other in zip(*steps, strict=True):
+        tiny_model.forget()
+        expected = tiny_model.trace(tokens, plain).logits
+        np.testing.assert_allclose(one.logits, expected, atol=1e-4 * np.abs(expected).max())
+        np.testing.assert_allclose(other.logits, expected, atol=1e-4 * np.abs(expected).max())
+        tokens.append(one.token)
+    tokens = pair.trace.tokens
+    assert np.abs(tiny_model.trace(tokens, counted).logits - pair.trace.logits).max() > 1e-4
+    assert tiny_model.trace(tokens, edits(pair, -1)).blocks[-1] is tiny_model.trace(tokens, plain).blocks[-1]
+
+
+NOT_THERE = {  # what is asked for, and what the model or the text has not
+    "neuron_attribution": (lambda m, t, p: experiments.neuron_attribution(t, 99, 5), "layer 99"),
+    "neuron_attribution, from the end": (
+        lambda m, t, p: experiments.neuron_attribution(t, -1, 5),
+        "layer -1",
+    ),
+    "direction_of": (lambda m, t, p: experiments.direction_of(t, 9999), "token 9999"),
+    "direction_of, against": (lambda m, t, p: experiments.direction_of(t, 5, against=9999), "token 9999"),
+    "direct_attribution": (lambda m, t, p: experiments.direct_attribution(t, -1), "token -1"),
+    "probability": (lambda m, t, p: experiments.probability(t, 9999), "token 9999"),
+    "ranks": (lambda m, t, p: experiments.logit_lens(t, last=1).ranks([5, 9999]), "token 9999"),
+    "before_rope": (lambda m, t, p: experiments.before_rope(t, 99, 0), "layer 99"),
+    "before_rope, a head": (lambda m, t, p: experiments.before_rope(t, 0, 99), "head 99"),
+    "unturned_pattern": (lambda m, t, p: experiments.unturned_pattern(t, 99, 0), "layer 99"),
+    "unturned_pattern, a head": (lambda m, t, p: experiments.unturned_pattern(t, 0, 99), "head 99"),
+    "unturned_pattern, a head from the end": (
+        lambda m, t, p: experiments.unturned_pattern(t, 0, -1),
+        "head -1",
+    ),
+    "off_at": (lambda m, t, p: p.shares(experiments.off_at("ffn_out", [0], 99)), "position 99"),
+    "swap_at": (lambda m, t, p: experiments.swap_at(p, "ffn_out", [0], 99), "position 99"),
+    "swap_at, a layer": (lambda m, t, p: experiments.swap_at(p, "attention_out", [99], 0), "layer 99"),
+    "swap_at, a head": (lambda m, t, p: experiments.swap_at(p, "z", [0], 0, 99), "head 99"),
+    "put_in": (lambda m, t, p: experiments.put_in(p, 0, [99]), "position 99"),
+    "put_in, a layer": (lambda m, t, p: experiments.put_in(p, 99, [0]), "layer 99"),
+    "swapped": (
+        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(0, 99)]),
+        "head 99",
+    ),
+    "swapped, a layer": (
+        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(99, 0)]),
+        "layer 99",
+    ),
+    "blind": (lambda m, t, p: p.shares(experiments.blind([0], 99, 0)), "position 99"),
+    "blind, a key": (lambda m, t, p: p.shares(experiments.blind([0], 0, 99)), "key 99"),
+    "blind, a layer": (lambda m, t, p: p.shares(experiments.blind([99], 0, 0)), "layer 99"),
+    "looking_elsewhere": (
+        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 0)], [99])),
+        "key 99",
+    ),
+    "looking_elsewhere, a head": (
+        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 99)], [0])),
+        "head 99",
+    ),
+    "each_head_off": (
+        lambda m, t, p: list(experiments.each_head_off(m, t.tokens, len, before=99)),
+        "layer 98",
+    ),
+    "pair_of": (lambda m, t, p: experiments.pair_of(m, TEXT, 9999), "token 9999"),
+    "weights_from": (lambda m, t, p: experiments.weights_from(t, 99), "position 99"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_THERE)
+def test_what_is_not_there_is_said(tiny_model, name):
+    run, what = NOT_THERE[name]
+    with pytest.raises(ValueError, match=f"there is no {what}"):
+        run(tiny_model, tiny_model.trace(TEXT), experiments.pair_of(tiny_model, TEXT, 40))
+
+
+def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
+    for into in "kv":
+        edits = experiments.cut_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
+        with pytest.raises(ValueError, match="cut it again"):
+            tiny_model.trace(tiny_model.tokens_of(TEXT)[:-1], edits)
+
+
+def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
+    model = Model(tiny_model.weights)
+    trace = model.trace(TEXT)
+    seen = experiments.overview(trace)
+    assert (
+        experiments.overview(model.trace(TEXT), False)
+        is experiments.overview(trace, hide_first=False)
+        is seen
+    )
+    hidden = experiments.overview(model.trace(TEXT), True)
+    assert np.isnan(hidden.maps[..., 0]).all()
+    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})))
+    np.testing.assert_allclose(edited.maps[2], seen.maps[2] / 2)
+    held = [weakref.ref(one) for one in (seen, hidden, edited, trace.blocks[-1], trace.logits)]
+    del seen, hidden, edited
+    model.forget()
+    gc.collect()
+    assert [one() is None for one in held] == [False, False, True, False, False]
+    del trace
+    gc.collect()
+    assert all(one() is None for one in held)
+
+
+def test_no_experiment_keeps_a_model(tiny_model):
+    model = Model(tiny_model.weights)
+    pair = experiments.pair_of(model, TEXT, 40)
+    experiments.overview(pair.trace)
+    experiments.unturned_pattern(pair.trace, 0, 0)
+    experiments.saliency(model, TEXT)
+    list(experiments.left_out(model, TEXT))
+    list(experiments.each_head_off(model, pair.trace.tokens, lambda run: 0.0))
+    pair.shares(experiments.blind([0], -1, 0))
+    pair.shares(experiments.cut_path(pair.trace, (0, 1), (2, 3)))
+    list(model.generate(TEXT, 2, seed=0))
+    held = [weakref.ref(one) for one in (model, pair.trace, pair.other, *pair.trace.blocks)]
+    del pair, model
+    gc.collect()
+    assert all(one() is None for one in held)
 
 
 # --- which tokens mattered -------------------------------------------------------------------------------------------

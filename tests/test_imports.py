@@ -30,14 +30,31 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
+    # They run the model and measure; what each is about is its name.
     "experiments": {
-        "ops",
-        "edits",
-        "model",
-        "training",
-        "attention",
-        "position",
-    },  # runs the model and measures; turns hands back
+        "experiments.ablation",
+        "experiments.attention_behaviours",
+        "experiments.attribution",
+        "experiments.induction",
+        "experiments.lens",
+        "experiments.patching",
+        "experiments.probabilities",
+        "experiments.rounding",
+        "experiments.sinks",
+        "experiments.size",
+        "experiments.without_rope",
+    },
+    "experiments.ablation": {"edits", "model"},
+    "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
+    "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
+    "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
+    "experiments.lens": {"ops", "edits", "model"},
+    "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
+    "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
+    "experiments.rounding": {"model"},
+    "experiments.sinks": {"model"},
+    "experiments.size": {"model"},
+    "experiments.without_rope": {"edits", "model", "position"},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -74,10 +91,13 @@ MAY_KNOW = {
 KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith("llmviz.views.kit.")}
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
-# stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "training", "edits", "experiments", "ops", "tokenization", "sampling"}
+# stages, how results are kept, the names of the package itself (Edits), and the two ends: how text becomes pieces, and
+# logits probabilities.
+ANY_VIEW = {"", "model", "training", "edits", "reuse", "experiments", "ops", "tokenization", "sampling"}
 # Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
+# The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
+SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.
 DIFFERENCES = {*STAGES, "texts", "weights", "views.embeddings.flat_map"}
 
@@ -143,11 +163,11 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Experiments measure a run in the stages' own terms, and sheets of paper show one; they
-    make none. Many texts side by side are one more run.
+    """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
+    side are one more run.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "training", "experiments", "texts.write", "classroom.worksheets"}
+    assert composing == {"model", "training", "texts.write", "classroom.worksheets"}
 
 
 def test_the_checks_know_numpy_only():
@@ -166,7 +186,19 @@ def test_a_view_knows_its_stage_the_model_and_the_kit(module):
             "views.kit"
         }
     # The kit is shared; the pictures of a stage are its own, and the map's that leads through all of them.
-    assert stem in VIEWS_OF_ALL_STAGES or not known & {f"views.{stage}" for stage in STAGES if stage != of}
+    if stem not in VIEWS_OF_ALL_STAGES:
+        assert pictures_of_other_stages(of, known) <= SHOWN_OF_OTHERS.get(stem, set())
+
+
+def pictures_of_other_stages(of: str, known: set[str]) -> set[str]:
+    """Those of the modules `known` whose pictures are another stage's than `of`."""
+    others = {f"views.{stage}" for stage in STAGES if stage != of}
+    return {name for name in known if ".".join(name.split(".")[:2]) in others}
+
+
+def test_a_module_within_the_pictures_of_another_stage_is_found():
+    known = {"model", "views.kit.controls", "views.ffn.fact", "views.attention", "views.attention.heads"}
+    assert pictures_of_other_stages("ffn", known) == {"views.attention", "views.attention.heads"}
 
 
 def test_the_package_needs_no_view_and_no_slow_import():

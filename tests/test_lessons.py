@@ -128,19 +128,19 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
     minus = lambda number: f"{number:.2f}".replace("-", "−")  # noqa: E731
     one, three = minus(lead(hardest[:1])), minus(lead(hardest))
 
-    assert f"{100 * looks[13, 8]:.0f} %" in LESSONS["attention"].questions[1].text
+    assert f"{100 * looks[13, 8]:.0f}%" in LESSONS["attention"].questions[1].text
     assert right("attention", 1) == "Next to nothing changes"
     for text in (
-        f"gives “cats” {100 * looks[26, 0]:.0f} %",
+        f"gives “cats” {100 * looks[26, 0]:.0f}%",
         f"The lead goes from {lead():.2f} to {lead([(13, 8)]):.2f}",
         f"it goes to {one}",
         f"together to {three} (three random ones: {random['swapped']:.2f})",
     ):
         assert text in told("attention", 1), text
     for text in (
-        f"{100 * off / lead():.1f} % of it",
+        f"{100 * off / lead():.1f}% of it",
         f"swapped: {three}, random {random['swapped']:.2f}; off: {off:.2f}, random {random['off']:.2f}",
-        f"L26·H0 ({100 * looks[26, 0]:.0f} %): {one}; L13·H8 ({100 * looks[13, 8]:.0f} %): {lead([(13, 8)]):.2f}",
+        f"L26·H0 ({100 * looks[26, 0]:.0f}%): {one}; L13·H8 ({100 * looks[13, 8]:.0f}%): {lead([(13, 8)]):.2f}",
     ):
         assert text in GUIDE, text
 
@@ -148,8 +148,8 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
 def test_nonsense_is_copied(model):
     row = experiments.random_tokens(model, 40, seed=0)
     probs = 100 * experiments.token_probs(model.trace(row * 2))
-    assert right("attention", 2) == f"About {probs[40:].mean():.0f} %"
-    assert f"{probs[:40].mean():.3f} % in the first pass" in told("attention", 2)
+    assert right("attention", 2) == f"About {probs[40:].mean():.0f}%"
+    assert f"{probs[:40].mean():.3f}% in the first pass" in told("attention", 2)
 
 
 def test_the_order_stays(model):
@@ -498,7 +498,7 @@ def test_the_sheets_have_the_models_numbers_and_only_the_answers_have_all(model,
 
     probs = Sampler(temperature=0.5).probs(model.trace(worksheets.RAINY).logits)
     questions, answers = sheets["temperature"]
-    assert (f"{100 * probs.max():.1f} %" in questions, f"{100 * probs.max():.1f} %" in answers) == (
+    assert (f"{100 * probs.max():.1f}%" in questions, f"{100 * probs.max():.1f}%" in answers) == (
         False,
         True,
     )
@@ -578,7 +578,6 @@ def test_the_minutes_of_a_lesson_have_no_gap():
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unchecked")
 def test_the_numbers_of_the_guide_are_the_models(model):
     encode = model.tokenizer.encode
 
@@ -633,15 +632,15 @@ def test_the_numbers_of_the_guide_are_the_models(model):
 
     # lesson 2 (the swaps: test_of_two_heads_that_look_as_hard_one_matters)
     run = model.trace(f"{PLURAL} were sleeping")
-    says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f} %")
+    says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f}%")
     says(
         f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
         f"{int((experiments.weights_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
     )
     run = model.trace("The key to the old cabinets was dirty")
     shares = 100 * run.blocks[13].attention.pattern[8, 6]
-    most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f} %" for i in np.argsort(-shares)[:2]]
-    says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f} %")
+    most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f}%" for i in np.argsort(-shares)[:2]]
+    says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f}%")
     run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
     rest = (experiments.to_first(run) > 0.5).sum(axis=(0, 1))
     says(
@@ -657,14 +656,14 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         ].mean()
         for some in (heads, heads[:1])
     ]
-    says(f"without the 8 strongest copying heads {off[0]:.2f} %, without the strongest {off[1]:.0f} %")
+    says(f"without the 8 strongest copying heads {off[0]:.2f}%, without the strongest {off[1]:.0f}%")
 
     # lesson 3
     prompt = Prompt(model, "On a rainy day I like to")
     explorer, go, bits = TemperatureExplorer(prompt), {}, []
     for t in (0.5, 1, 2):
         explorer.temperature.value = t
-        go[t] = re.search(r"·go +([\d.]+ %)", repr(explorer.bars))[1]
+        go[t] = re.search(r"·go +([\d.]+%)", repr(explorer.bars))[1]
         bits.append(re.match(r"Entropy ([\d.]+) bits", repr(explorer.told))[1])
     says(
         f"*go* has {go[1]} at temperature 1",
@@ -674,7 +673,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     written = [*prompt.trace.tokens, *(step.token for step in greedy)]
     says(
         f"{first_choices(prompt.trace, 10)} of 10; after",
-        f"| {100 * sampling.repeated(written, run=RUN)[len(prompt.trace.tokens) :].mean():.0f} %: ",
+        f"| {100 * sampling.repeated(written, run=RUN)[len(prompt.trace.tokens) :].mean():.0f}%: ",
     )
     chain = SamplerChain(prompt)
     kept = []
@@ -685,20 +684,19 @@ def test_the_numbers_of_the_guide_are_the_models(model):
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unchecked")
 def test_the_numbers_of_the_long_lesson_are_the_models(model):
     run = model.trace("The best thing about a rainy day is")
     probs = Sampler().probs(run.logits)
     holders = int((np.sort(probs)[::-1].cumsum(dtype=float) < 0.9).sum()) + 1
     assert f"| {holders}; two different texts |" in GUIDE
-    assert f"| {100 * sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20):.1f} % |" in GUIDE
+    assert f"| {100 * sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20):.1f}% |" in GUIDE
 
     board = Switchboard(model, "The best thing about a rainy day is")
 
     def without(**switches) -> list[str]:
         """What the page says: the first choice's share before, and now, and what has taken its place."""
         board.switches.change(**{"off_parts": [], "off_cells": [], **switches})
-        found = r"“·(\w+)” had ([\d.]+ %), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+ %))?"
+        found = r"“·(\w+)” had ([\d.]+%), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+%))?"
         return re.search(found, repr(board.told)).groups()
 
     ffns = [without(off_cells=[[model.config.n_heads + 1, layer]]) for layer in (0, 14, 11)]

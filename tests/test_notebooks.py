@@ -1,4 +1,4 @@
-"""Every notebook keeps the form that DESIGN.md sets, and runs from top to bottom without an error anywhere."""
+"""Every notebook keeps the form that `form_problems` describes, and runs from top to bottom without an error."""
 
 import ast
 import json

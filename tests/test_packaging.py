@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 from shutil import copytree
 
@@ -55,10 +56,14 @@ def test_environment_yml_names_the_packages_and_bounds_of_pyproject_toml():
 
 
 def imported_modules(path: Path) -> set[str]:
-    """The absolute names of what a file imports, anywhere in it."""
+    """The absolute names of what a file imports, anywhere in it, and of the packages whose files it reads."""
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return names | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
+    # importlib.resources.files("package") imports it as well
+    of_files = [call.args[0] for call in calls if ast.unparse(call.func).split(".")[-1] == "files"]
+    return names | {name.value for name in of_files if isinstance(name, ast.Constant)}
 
 
 def test_every_module_imported_outside_the_standard_library_is_a_dependency():
@@ -80,6 +85,20 @@ def test_every_module_imported_outside_the_standard_library_is_a_dependency():
         if name.split(".")[0].lower() not in declared | {"llmviz"} | sys.stdlib_module_names
     }
     assert foreign == set()
+
+
+def test_an_extra_asks_for_a_package_within_the_same_bounds_as_the_tests():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    of_class, of_tests = bounds(extras["class"]), bounds(extras["test"])
+    assert of_class == {name: of_tests[name] for name in of_class}
+
+
+def test_no_voila_is_taken_that_the_tests_have_not_seen():
+    """Its internals are subclassed, and may be others in any release."""
+    voila = Requirement(f"voila{bounds(PYPROJECT['project']['optional-dependencies']['class'])['voila']}")
+    assert voila.specifier.contains(version("voila"))
+    newest = [clause for clause in voila.specifier if clause.operator in ("<", "<=", "==")]
+    assert newest, "voila has no upper bound"
 
 
 # ---- what a file may hold ----------------------------------------------------------------------------------

@@ -75,6 +75,17 @@ quick, long = Count(), Count()
 long.card.needs_kernel = True
 w.VBox([quick, long])
 """,
+    """
+x, y, both = w.IntSlider(1, 0, 3), w.IntSlider(1, 0, 3), w.Label("1 and 1")
+def follow(change):
+    x.value = y.value = change["new"]
+    both.value = f"{x.value} and {y.value}"
+x.observe(follow, "value")
+y.observe(follow, "value")
+w.VBox([x, y, both])
+""",
+    # Too many for all to be tried together.
+    "w.VBox([w.Dropdown(options=range(30)), w.Dropdown(options=range(30))])",
     "print('1 < 2')",
 ]
 
@@ -153,6 +164,13 @@ def test_every_combination_of_small_controls_is_what_the_handler_makes_of_it(tol
             now[control] = values[control][value]
         label = f"{now[0]}+{now[1]}{'!' if now[2] else ''}"
         assert label in told.shown(space, state) or key == ""
+
+
+def test_of_long_lists_some_are_tried_together_and_the_others_alone(told):
+    space = next(one for one in told.told["spaces"] if "0=28" in one["reach"])
+    together = [key for key in space["reach"] if ";" in key]
+    assert {"0=0;1=0", "1=28"} <= space["reach"].keys()
+    assert len(together) < 29 * 29
 
 
 def test_a_button_is_pressed_again_and_again_and_back(told):
@@ -280,7 +298,13 @@ def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_p
 
 
 def test_a_cell_that_never_ends_is_said(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "CELL_PATIENCE", 20)
+    run = page._run
+
+    def impatient(client, source):
+        monkeypatch.setattr(page, "CELL_PATIENCE", 1)  # for the cell only: a kernel may take long to start
+        return run(client, source)
+
+    monkeypatch.setattr(page, "_run", impatient)
     endless = tmp_path / "endless.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("while True: pass")]), endless)
     assert "the kernel of endless.ipynb does not answer" in refused(

@@ -80,10 +80,24 @@ def test_residual_stream_equals_transformers(case):
         np.testing.assert_allclose(trace.blocks[layer].resid_post[-1], expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", REFERENCE["names"].tolist())
-def test_twenty_greedy_tokens_equal_transformers(model, name):
+def twenty_greedy_tokens(name: str, model) -> tuple[list[int], list[int]]:
+    """A prompt, and what transformers writes after it."""
     prompt, expected = REFERENCE[f"{name}/ids"].tolist(), REFERENCE[f"{name}/greedy"].tolist()
     assert len(expected) == 20 or expected[-1] == model.tokenizer.eos_token
+    return prompt, expected
+
+
+@pytest.mark.parametrize("name", REFERENCE["names"].tolist())
+def test_twenty_greedy_tokens_equal_transformers(model, name):
+    prompt, expected = twenty_greedy_tokens(name, model)
+    run = model.trace([*prompt, *expected[:-1]])
+    places = range(len(prompt) - 1, len(run.tokens))
+    assert [int(run.logits_at(place).argmax()) for place in places] == expected
+
+
+@pytest.mark.parametrize("name", REFERENCE["names"][:4].tolist())
+def test_the_loop_writes_them_too(model, name):
+    prompt, expected = twenty_greedy_tokens(name, model)
     steps = model.generate(prompt, max_new_tokens=20, sampler=GREEDY)
     assert [step.token for step in steps] == expected
 

@@ -297,6 +297,13 @@ def test_rounding_never_draws_a_token_of_probability_zero():
 # Repetition
 
 
+def test_surprise_is_finite_however_unlikely_a_token_was():
+    logits = np.array([[0, -1, 800], [1e17, 0, -1e17], [0, 0, 0]], np.float32)
+    with np.errstate(divide="raise", over="raise", invalid="raise"):
+        bits = sampling.surprise(logits, [0, 1, 2])
+    np.testing.assert_allclose(bits, [801 / math.log(2), 2e17 / math.log(2)], rtol=1e-6)
+
+
 def test_a_run_that_came_before_is_marked():
     marks = sampling.repeated([1, 2, 3, 4, 9, 1, 2, 3, 4, 5])
     assert np.flatnonzero(marks).tolist() == [5, 6, 7, 8]

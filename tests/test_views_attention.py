@@ -100,7 +100,7 @@ def test_the_grid_tells_numbers_and_largest_weights():
         ["head", "0", "25", "50", "0"],
         ["head", "1", "–", "100", "12"],
     ]
-    assert "selected: L1·H1, share 100 %" in grid.summary
+    assert "selected: L1·H1, share 100%" in grid.summary
     assert "chosen: L0·H0" in grid.summary
     assert "largest" in HeadGrid(np.ones((1, 1, 2, 2))).text()
 
@@ -427,7 +427,7 @@ def test_the_heads_that_look_hardest_carry_little(matter):
     assert {tuple(one) for one in matter.grid.chosen} == {(13, 8), (13, 6), (25, 2)}
     assert matter.leads[0, 0] > 4
     assert (np.abs(matter.leads[0, 2:4] - matter.leads[0, 0]) < 0.5).all()  # off, and at the mean
-    assert "16 % of the way" in told(matter.told)
+    assert "16% of the way" in told(matter.told)
 
 
 def test_one_swapped_head_turns_the_verb(matter, model):

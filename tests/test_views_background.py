@@ -170,7 +170,8 @@ def test_another_draw_ends_the_one_before(tiny_model):
 
     asyncio.run(scene())
     fresh = attention.Induction(tiny_model, n=8, seed=2)
-    assert (view.without, view.without_random) == (fresh.without, fresh.without_random)
+    assert view.without == pytest.approx(fresh.without, rel=1e-3)
+    assert view.without_random == pytest.approx(fresh.without_random, rel=1e-3)
     assert view.told.sentences == fresh.told.sentences
 
 

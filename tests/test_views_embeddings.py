@@ -1,6 +1,8 @@
 """The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
 
+import gc
 import json
+import weakref
 from collections import Counter
 
 import numpy as np
@@ -8,15 +10,18 @@ import pytest
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
+import llmviz
+from llmviz.model import Model
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
-from llmviz.views.embeddings.cosine import CosineHistogram
+from llmviz.views.embeddings.cosine import CosineHistogram, random_pairs
 from llmviz.views.embeddings.senses import SENSES
+from llmviz.views.embeddings.table import without_average, words
 from llmviz.views.embeddings.two_arrows import TwoArrows
 from llmviz.views.embeddings.word_box import WordBox, look_up
 from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
-from llmviz.views.embeddings.word_map import kept_looks
+from llmviz.views.embeddings.word_map import at_random, kept_looks
 from llmviz.views.kit import theme
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -97,7 +102,7 @@ def test_the_histogram_counts_every_pair_once():
     assert sum(histogram.counts) == 5
     assert histogram.counts[0] == 1  # what lies outside counts at the end
     assert histogram.counts[-1] == 1
-    assert histogram.verdict == "cosine 0.30: higher than 60.0 % of these: all"
+    assert histogram.verdict == "cosine 0.30: higher than 60.0% of these: all"
     assert "a and b: cosine 0.30" in repr(histogram)
     histogram.show([0.5, 0.7, 0.6])
     assert histogram.value is None
@@ -157,7 +162,7 @@ def test_a_cosine_is_held_against_either_word_and_against_random_pairs(model, ta
         (mine,) = model.tokenizer.encode(word)
         others = np.delete(W_E @ W_E[mine], mine)
         assert sum(explorer.histogram.counts) == len(W_E) - 1
-        assert f"higher than {100 * (others < value).mean():.1f} %" in explorer.histogram.verdict
+        assert f"higher than {100 * (others < value).mean():.1f}%" in explorer.histogram.verdict
         assert explorer.histogram.median == pytest.approx(np.median(others), abs=1e-4)
     explorer.against.value = 2
     assert "random pairs" in explorer.histogram.verdict
@@ -340,7 +345,7 @@ def test_every_number_of_the_explorers_tells_where_it_comes_from(model, table, c
         ),
     ]
     for told, number in shown:
-        names = {"np": np} | {operand[0]: operand[1] for operand in told.operands}
+        names = {"np": np, "llmviz": llmviz} | {operand[0]: operand[1] for operand in told.operands}
         assert eval(told.line, names) == pytest.approx(float(number), abs=2e-6), told.title
         assert told.result == pytest.approx(float(number), abs=2e-6)
         for name, value, source in (Operand(*operand) for operand in told.operands):
@@ -371,9 +376,9 @@ def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model):
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
     kept = 100 * spread[:2].sum() / spread.sum()
-    assert f"keeps {kept:.1f} % of the variance" in word_map.flat.caption
+    assert f"keeps {kept:.1f}% of the variance" in word_map.flat.caption
     assert "as many random words" in word_map.flat.caption
-    assert f"keeps {kept:.1f} % of the variance" in repr(word_map)
+    assert f"keeps {kept:.1f}% of the variance" in repr(word_map)
 
 
 def test_a_map_of_few_words_tells_no_shares(word_map):
@@ -438,7 +443,9 @@ def test_a_place_on_the_map_tells_where_it_comes_from(word_map):
     word_map.box.value = WORDS
     for i in (0, 4):
         told = word_map._explain(i)
-        place = eval(told.line, {"np": np} | {operand[0]: operand[1] for operand in told.operands})
+        place = eval(
+            told.line, {"np": np, "llmviz": llmviz} | {operand[0]: operand[1] for operand in told.operands}
+        )
         np.testing.assert_allclose(place, word_map.flat.places[i], atol=1e-5)
     word_map.flat.asked = [4]
     assert "blue" in word_map.flat.explanation["title"]
@@ -563,3 +570,16 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(word_map):
         typed.result()
         looked.result()
     assert len(word_map.pieces) == len(word_map.coordinates) == len(texts[-1].split())
+
+
+def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
+    model = Model(tiny_model.weights)
+    centred = without_average(model)
+    assert without_average(model) is centred
+    assert words(model) is words(model)
+    assert at_random(model, 6, True) is at_random(model, 6, True)
+    assert random_pairs(model, True) is not random_pairs(model, False)
+    held = [weakref.ref(one) for one in (model, centred, words(model), random_pairs(model, True))]
+    del model, centred
+    gc.collect()
+    assert all(one() is None for one in held)

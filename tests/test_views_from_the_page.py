@@ -3,12 +3,15 @@
 import ipywidgets
 import numpy as np
 import pytest
-from widget_tree import inside
+import traitlets
+from widget_tree import every_picture, inside
 
 from llmviz import views
 from llmviz.attention import previous_token_score
 from llmviz.views import attention, embeddings, ffn, position, sampling
 from llmviz.views.attention.head_grid import HeadGrid
+from llmviz.views.ffn.piece_table import PieceTable
+from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Picture
 from llmviz.views.the_loop.switchboard import Switches
 
@@ -83,6 +86,26 @@ EXPLORERS = {
     "put in": lambda model: ffn.PutIn(ffn.Fact(views.Prompt(model, TEXT), "dog"), "cat"),
 }
 
+EMPTY = {  # each kind of picture as it is before it has anything to show
+    "Arcs": lambda kind, model: kind([], np.zeros((0, 0))),
+    "CosineHistogram": lambda kind, model: kind([]),
+    "HeadGrid": lambda kind, model: kind(np.zeros((0, 0))),
+    "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
+    "Journey": lambda kind, model: kind(views.Prompt(model, "")),
+    "LoopPicture": lambda kind, model: kind([], n_prompt=0),
+    "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
+    "NextTokenBars": lambda kind, model: empty_bars(model),
+    "PipelineMap": lambda kind, model: kind(model),
+    "Question": lambda kind, model: kind("", answer=None),
+    "Switches": lambda kind, model: kind(model),
+    "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
+    "TokenCounts": lambda kind, model: kind([], []),
+    "TokenStrip": lambda kind, model: kind([]),
+    "Training": lambda kind, model: kind(""),
+    "VectorPicture": lambda kind, model: kind([]),
+    "WrittenText": lambda kind, model: kind(model),
+}
+
 
 def state(widget: ipywidgets.Widget) -> str:
     return repr({name: getattr(widget, name) for name in widget.keys})
@@ -101,6 +124,41 @@ def test_no_value_breaks_an_explorer(tiny_model, make, monkeypatch):
             for value in HOSTILE:
                 widget.set_state({name: value})
     repr(explorer)
+
+
+@pytest.mark.parametrize("kind", every_picture(), ids=lambda kind: kind.__name__)
+def test_no_value_breaks_an_empty_picture(tiny_model, kind):
+    picture = EMPTY.get(kind.__name__, lambda kind, _: kind())(kind, tiny_model)
+    send_nonsense(picture)
+    if kind.class_traits().get("values", traitlets.Any()).allow_none:
+        picture.change(values=None)
+        send_nonsense(picture)
+
+
+def send_nonsense(picture):
+    for name in {*picture._by_page, "asked"} & set(picture.keys):
+        for value in HOSTILE:
+            picture.set_state({name: value})
+            picture.headline()
+    repr(picture)
+
+
+@pytest.mark.parametrize(
+    ("make", "where"),
+    [
+        (lambda: views.HeatMap(np.eye(2), ["a", "b"]), [1, 1]),
+        (lambda: PieceTable(values=np.eye(2), pieces=[*"abcd"]), [1, 1]),
+        (lambda: views.VectorPicture([1.0, 2.0]), 1),
+    ],
+)
+def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
+    picture = make()
+    picture.set_state({"selected": where})
+    assert picture.selected == where
+    picture.change(values=None)
+    assert picture.selected is None
+    picture.set_state({"selected": where})
+    assert picture.selected is None
 
 
 def test_what_no_picture_lets_the_page_set_stays(tiny_model):

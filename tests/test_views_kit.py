@@ -1,9 +1,7 @@
 """The kit's parts: what they accept, what they say as text, and what they send to the page."""
 
 import base64
-import importlib
 import json
-import pkgutil
 import re
 
 import comm
@@ -12,8 +10,8 @@ import pytest
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 from matplotlib.colors import to_hex
+from widget_tree import every_picture
 
-from llmviz import views
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
 from llmviz.views.kit import pieces, theme
 from llmviz.views.kit.next_token_bars import top
@@ -65,19 +63,19 @@ def test_strip_tells_each_token():
     strip = TokenStrip(PIECES, [504, 2644, 9], weights=[0.5, np.nan, 0.001], notes=["x", "y", "z"])
     rows = [line.split() for line in strip.text().splitlines()]
     assert rows == [
-        ["0", "The", "id", "504", "50.0", "%", "x"],
+        ["0", "The", "id", "504", "50.0%", "x"],
         ["1", "·cat", "id", "2644", "–", "y"],
-        ["2", "·sat", "id", "9", "0.1", "%", "z"],
+        ["2", "·sat", "id", "9", "0.1%", "z"],
     ]
     assert strip.summary == "3 tokens: The ·cat ·sat"
 
 
 def test_heat_map_tells_each_cell():
-    heat = HeatMap(CAUSAL, PIECES)
+    heat = HeatMap(CAUSAL, PIECES, causal=True)
     rows = [line.split() for line in heat.text().splitlines()]
     assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
     assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
-    assert "largest: 100.0 % at The, The; 3 cells are blank (masked)" in heat.summary
+    assert "largest: 100.0% at The, The; 3 cells are blank (masked)" in heat.summary
     shared = {"row_axis": "run", "kind": "prob"}
     waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", **shared)
     assert "1 cells are blank (not measured yet)" in waits.summary
@@ -103,12 +101,12 @@ def test_vector_tells_every_number():
 def test_arcs_tell_where_a_token_looks_and_what_is_left_out():
     arcs = Arcs(PIECES, CAUSAL, threshold=0.25)
     assert arcs.text().splitlines() == [
-        "0  The → The (0) 100.0 %; 0 % under the threshold",
-        "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold",
-        "2  ·sat → ·sat (2) 50.0 %, ·cat (1) 30.0 %; 20.0 % under the threshold",
+        "0  The → The (0) 100.0%; 0% under the threshold",
+        "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold",
+        "2  ·sat → ·sat (2) 50.0%, ·cat (1) 30.0%; 20.0% under the threshold",
     ]
     arcs.selected = 1
-    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0 %, The (0) 25.0 %; 0 % under the threshold"
+    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold"
 
 
 def test_bars_tell_the_shown_and_the_share_of_the_rest():
@@ -117,9 +115,9 @@ def test_bars_tell_the_shown_and_the_share_of_the_rest():
     rows = [line.split() for line in bars.text().splitlines()]
     assert rows == [
         ["next", "token", "probability", "even"],
-        ["b", "40.0", "%", "20.0", "%"],
-        ["d", "30.0", "%", "20.0", "%"],
-        ["30.0", "%", "on", "the", "other", "3", "tokens"],
+        ["b", "40.0%", "20.0%"],
+        ["d", "30.0%", "20.0%"],
+        ["30.0%", "on", "the", "other", "3", "tokens"],
     ]
 
 
@@ -190,12 +188,14 @@ def test_an_axis_is_never_shorter_than_its_longest_bar():
 # --- heat maps and vectors ---
 
 
-def test_only_a_future_that_is_all_zero_is_blank():
-    assert np.isnan(HeatMap(CAUSAL, PIECES).values[np.triu_indices(3, 1)]).all()
-    leaky = CAUSAL.copy()
-    leaky[0, 2] = 0.1
-    assert not np.isnan(HeatMap(leaky, PIECES).values).any()
-    assert not np.isnan(HeatMap(CAUSAL, PIECES, kind="signed").values).any()
+def test_a_zero_is_a_number_and_masked_is_what_the_caller_says():
+    identity = HeatMap(np.eye(3), PIECES)
+    assert not np.isnan(identity.values).any()
+    assert "masked" not in identity.summary
+    heat = HeatMap(CAUSAL, PIECES, causal=True)
+    for _ in range(2):
+        assert np.array_equal(np.isnan(heat.values), np.triu(np.ones((3, 3), bool), 1))
+        heat.change(values=CAUSAL / 2)  # it holds for the numbers that come later
 
 
 def test_infinite_scores_are_blank():
@@ -475,16 +475,6 @@ def test_figures_by_hand_wear_the_kits_look():
 
 
 # --- every picture of the package, those of the stages included ---
-
-
-def every_picture() -> list[type[Picture]]:
-    for module in pkgutil.iter_modules(views.__path__, "llmviz.views."):
-        importlib.import_module(module.name)
-    found, known = [Picture], []
-    for kind in found:
-        found += kind.__subclasses__()
-        known += [kind] if "_static" in vars(kind) and kind.__module__.startswith("llmviz.") else []
-    return known
 
 
 @pytest.mark.parametrize("kind", every_picture(), ids=lambda kind: kind.__name__)

@@ -25,7 +25,7 @@ def test_the_selected_point_is_told():
 
 
 @pytest.mark.parametrize(
-    ("unit", "told"), [("share", "25.0 %"), ("rank", "0"), ("ms", "0.25 ms"), ("", "0.25")]
+    ("unit", "told"), [("share", "25.0%"), ("rank", "0"), ("ms", "0.25 ms"), ("", "0.25")]
 )
 def test_units(unit, told):
     assert (

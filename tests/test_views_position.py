@@ -224,7 +224,7 @@ def test_the_heap_of_both_orders_and_what_the_model_says_after_each(model):
     assert heap == sorted(own) == sorted(other)
     assert other == model.tokenizer.encode("Tom has a cat and Anna has a dog. Tom has a")
     dog = Sampler().probs(model.trace(other).logits)[model.tokenizer.encode(" dog")[0]]
-    assert f"{100 * dog:.1f} %" in told(said).splitlines()[1]
+    assert f"{100 * dog:.1f}%" in told(said).splitlines()[1]
 
 
 @pytest.mark.parametrize("text", [OWNERS, "Once there was a king. " * 80], ids=["short", "long"])
@@ -250,7 +250,7 @@ def test_a_shuffled_head_is_the_models_own(model):
     assert sorted(alone.strips[1].pieces) == sorted(before) != before
     alone.rope.value = True
     assert not np.allclose(sorted(alone.strips[0].weights), sorted(alone.strips[1].weights), atol=1e-3)
-    assert re.search(r"without RoPE \(rounding\), by [\d.]+ % with RoPE\.", told(alone.told))
+    assert re.search(r"without RoPE \(rounding\), by [\d.]+% with RoPE\.", told(alone.told))
 
 
 def test_few_tokens_are_shuffled_too(tiny_model):
@@ -292,7 +292,8 @@ def test_the_map_and_the_arcs_of_the_head_that_is_picked(cat):
     back.map.selected = [0, 16]
     own, unturned = (picture.weights for picture in back.arcs)
     np.testing.assert_allclose(np.tril(own), cat.blocks[16].attention.pattern[0], atol=1e-6)
-    np.testing.assert_array_equal(np.tril(unturned), np.tril(experiments.unturned_pattern(cat, 16, 0)))
+    expected = np.tril(experiments.unturned_pattern(cat, 16, 0))
+    np.testing.assert_allclose(np.tril(unturned), expected, atol=1e-5)
     assert np.diagonal(own, -1).mean() > 0.7 > 0.3 > np.diagonal(unturned, -1).mean()
     assert "L16·H0 gives" in told(back.told)
 
@@ -396,15 +397,13 @@ def test_a_new_text_ends_what_is_being_written(model):
 
     async def change_of_mind():
         switches.write.click()
-        await asyncio.sleep(0.3)
-        begun = len(switches.strips["as it is"].pieces)
+        while not switches.strips["as it is"].pieces:
+            await asyncio.sleep(0.01)
         prompt.box.value = "My favourite colour is"
         await asyncio.sleep(0.1)
-        return begun, len(switches.strips["moved by 1,000"].pieces)
+        return len(switches.strips["moved by 1,000"].pieces)
 
-    begun, last = asyncio.run(change_of_mind())
-    assert begun > 0
-    assert last == 0
+    assert asyncio.run(change_of_mind()) == 0
     assert switches.written.children == ()
 
 
@@ -427,7 +426,7 @@ def test_the_lines_and_bars_of_a_swap_are_the_models_own(model):
     np.testing.assert_allclose(bars.probs, after[bars.ids], rtol=1e-4)
     np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)
     dog = model.tokenizer.encode(" dog")[0]
-    assert f"{100 * before[dog]:.1f} % → {100 * after[dog]:.1f} % without" in told(swap.told)
+    assert f"{100 * before[dog]:.1f}% → {100 * after[dog]:.1f}% without" in told(swap.told)
     assert "came in through the mask" in told(swap.told)
     assert pictures.n_layers_that_notice(model.trace(OWNERS), " dog", " cat") == 29
 

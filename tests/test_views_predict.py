@@ -6,7 +6,8 @@ import traitlets
 
 from llmviz import views
 from llmviz.views import Predict
-from llmviz.views.kit.predict import amount, how_far
+from llmviz.views.kit.numbers import amount
+from llmviz.views.kit.predict import how_far
 
 
 def test_nothing_of_the_answer_is_sent_before_the_commitment():
@@ -160,8 +161,8 @@ def test_a_number_is_compared():
     question.guess = 20
     question.committed = True
     assert question.answer == pytest.approx(67.5)
-    assert question.answer_text == "67.5 %"
-    assert question.told.startswith("You said 20 %. It is 67.5 %: you were 47.5 percentage points too low")
+    assert question.answer_text == "67.5%"
+    assert question.told.startswith("You said 20%. It is 67.5%: you were 47.5 percentage points too low")
 
 
 @pytest.mark.parametrize(
@@ -169,14 +170,14 @@ def test_a_number_is_compared():
     [
         (10, 10, "", "You said 10. It is 10: spot on."),
         (0, 0, "", "You said 0. It is 0: spot on."),
-        (0, 0.00002, "%", "You said 0 %. It is < 0.001 %: spot on."),
+        (0, 0.00002, "%", "You said 0%. It is < 0.001%: spot on."),
         (12, 10, "layers", "You said 12 layers. It is 10 layers: you were 2 layers too high."),
         (1, 50_000, "", "You said 1. It is 50,000: you were 49,999 too low, a factor of 50,000."),
         (
             30,
             0.224,
             "%",
-            "You said 30 %. It is 0.224 %: you were 29.8 percentage points too high, a factor of 130.",
+            "You said 30%. It is 0.224%: you were 29.8 percentage points too high, a factor of 130.",
         ),
         (-1, 1, "", "You said −1. It is 1: you were 2 too low."),
         (3, float("nan"), "", "You said 3. It is undefined."),

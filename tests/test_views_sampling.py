@@ -12,7 +12,7 @@ from llmviz import ops, sampling
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
-from llmviz.views.kit.picture import percent
+from llmviz.views.kit.numbers import percent
 from llmviz.views.sampling.sampler_cards import PRESETS
 from llmviz.views.sampling.written_text import WrittenText, place
 
@@ -320,7 +320,7 @@ def test_repetition_is_marked_and_told(tiny_model):
     assert text.again == [5, 6, 7, 8, 9]
     assert sum("part of a repetition" in note for note in text.notes) == 5
     told = text.how_sure()
-    assert re.search(r"Repetition: 71\.4 %", told)
+    assert re.search(r"Repetition: 71\.4%", told)
     probs = ops.softmax(logits)[tokens]
     assert percent(probs[1:6].mean()) in told
 
@@ -406,7 +406,7 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
         grown.prompt.box.value = "Another"
         await asyncio.sleep(0.01)
         grown.n.value = 4
-        await asyncio.sleep(1)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         return grown
 
     grown = asyncio.run(scene())

@@ -1,7 +1,9 @@
 """Size and configuration (notebook 07): models of several sizes, the formula, memory, rounding, a second file."""
 
 import asyncio
+import itertools
 import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,8 +22,8 @@ TWO = {"one": sizes.small(n_layers=1, n_heads=1, d_model=8), "two": sizes.small(
 # --- sizes side by side ---
 
 
-def race(text=TEXT, **more):
-    return pictures.Sizes(text, TWO, "Which?", steps=2, **more)
+def race(text=TEXT, steps=2, **more):
+    return pictures.Sizes(text, TWO, "Which?", steps=steps, **more)
 
 
 def held_out(config, seed, **how):
@@ -59,7 +61,9 @@ def test_differences_from_one_and_from_the_same_with_another_seed():
     assert page.best == [*configs][int(np.argmin(found))]
 
 
-def test_each_time_is_a_training_of_its_own():
+def test_each_time_is_a_training_of_its_own(monkeypatch):
+    clock = itertools.count()  # each look at it takes 20 ms, however fast the machine is
+    monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: next(clock) * 0.02))
     page = pictures.Sizes(TEXT, TWO, "Which?", seconds=(0.3, 0.9))
     page.buttons[0].click()
     assert page.bars.values.shape == (2, 2)
@@ -79,7 +83,7 @@ def test_a_guess_starts_it_and_is_answered_at_the_end():
 
 def test_a_question_that_is_opened_again_stops_it_and_stays_open():
     async def commit_and_take_back():
-        page = race()
+        page = race(steps=10_000)
         page.card.change(guess=0, committed=True)
         await asyncio.sleep(0.05)
         page.card.ask_again()
@@ -117,7 +121,7 @@ def test_an_open_card_stands_beside_no_answer():
 
 def test_one_training_at_a_time():
     async def two():
-        first, second = race(), race()
+        first, second = race(steps=10_000), race(steps=10_000)
         first.buttons[0].click()
         await asyncio.sleep(0.02)
         second.buttons[0].click()

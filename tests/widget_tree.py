@@ -1,6 +1,11 @@
-"""Look into a box of widgets."""
+"""Look into a box of widgets, and at every kind of picture."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
+
+from llmviz import views
+from llmviz.views.kit.picture import Picture
 
 
 def inside(widget, kind: type = object) -> Iterator:
@@ -9,3 +14,14 @@ def inside(widget, kind: type = object) -> Iterator:
         yield widget
     for child in getattr(widget, "children", ()):
         yield from inside(child, kind)
+
+
+def every_picture() -> list[type[Picture]]:
+    """All kinds of picture that a page can hold."""
+    for module in pkgutil.iter_modules(views.__path__, "llmviz.views."):
+        importlib.import_module(module.name)
+    found, known = [Picture], []
+    for kind in found:
+        found += kind.__subclasses__()
+        known += [kind] if "_static" in vars(kind) and kind.__module__.startswith("llmviz.") else []
+    return known

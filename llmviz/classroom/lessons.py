@@ -139,19 +139,19 @@ LESSONS = {
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
                 Question(
-                    "“The cats that I saw yesterday”: a head gives “cats” 61 % of its attention. What it hands over is "
+                    "“The cats that I saw yesterday”: a head gives “cats” 61% of its attention. What it hands over is "
                     "exchanged for what it hands over behind “The cat that I saw yesterday”. What becomes of the next "
                     "word, “were” rather than “was”?",
                     (
                         Option(
                             "“was” comes before “were”",
-                            "So it is with another head, which gives “cats” 64 %. How hard a head looks does not "
+                            "So it is with another head, which gives “cats” 64%. How hard a head looks does not "
                             "tell which of the two it is.",
                         ),
                         Option("Half of the lead of “were” is gone", "Next to nothing of it goes."),
                         Option(
                             "Next to nothing changes",
-                            "The lead goes from 3.60 to 3.55. With the head that gives “cats” 64 % it goes to −0.17, "
+                            "The lead goes from 3.60 to 3.55. With the head that gives “cats” 64% it goes to −0.17, "
                             "and with the three that look hardest together to −0.84 (three random ones: 3.61). So "
                             "looking is a hint; which head matters, only a test tells.",
                         ),
@@ -168,13 +168,13 @@ LESSONS = {
                     "40 tokens in a row, drawn at random, then the same 40 again. How likely does the model hold the "
                     "right next token in the second pass, on average?",
                     (
-                        Option("Under 1 %: there is nothing to understand", "So it is in the first pass."),
-                        Option("About 5 %", "More: heads look for what came behind an earlier copy."),
+                        Option("Under 1%: there is nothing to understand", "So it is in the first pass."),
+                        Option("About 5%", "More: heads look for what came behind an earlier copy."),
                         Option(
-                            "About 35 %",
-                            "Two heads that work together copy, whatever it means. (0.001 % in the first pass.)",
+                            "About 35%",
+                            "Two heads that work together copy, whatever it means. (0.001% in the first pass.)",
                         ),
-                        Option("Over 99 %: it has just read it", "It has, but it copies with a doubt."),
+                        Option("Over 99%: it has just read it", "It has, but it copies with a doubt."),
                     ),
                     2,
                     ("04_attention", "Copying nonsense"),

@@ -138,7 +138,7 @@ def attention_(model: Model, solved: bool) -> str:
     leads = [
         [
             name,
-            f"{100 * experiments.weights_from(cats, -1)[*head, 1]:.0f} %" if head else "",
+            f"{100 * experiments.weights_from(cats, -1)[*head, 1]:.0f}%" if head else "",
             blank(),
             f"{one.logits[were] - one.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
         ]
@@ -147,12 +147,12 @@ def attention_(model: Model, solved: bool) -> str:
     row = patterns[*LOOKS][run.pieces.index(" were")]
     reading = [
         ["In head B, “were” gives most to", shown(run.pieces[row.argmax()]) if solved else blank()],
-        ["All that “were” gives away adds up to", "100 %" if solved else blank()],
+        ["All that “were” gives away adds up to", "100%" if solved else blank()],
         ["Why is the upper right empty?", "a token sees no later ones" if solved else blank()],
     ]
     return (
         "<h2>1 Read three heads</h2><p>Each row is a token that looks, each column one that is looked at; the numbers "
-        f'are shares in %. Below 1 % a cell is empty.</p><div class="grids">{grids}</div>'
+        f'are shares in %. Below 1% a cell is empty.</p><div class="grids">{grids}</div>'
         + table(
             [],
             [
@@ -186,7 +186,7 @@ def temperature(model: Model, solved: bool) -> str:
     rows = [
         [f"<code>{shown(piece)}</code>"]
         + [
-            (bar(10 * float(p[i]) / tens, tens) + f" {100 * p[i]:.1f} %")
+            (bar(10 * float(p[i]) / tens, tens) + f" {100 * p[i]:.1f}%")
             if solved or t == 1
             else bar(None, tens) + f" {blank()}"
             for t, p in probs.items()
@@ -194,7 +194,7 @@ def temperature(model: Model, solved: bool) -> str:
         for piece, i in zip(pieces, likeliest)
     ]
     rest = ["all others"] + [
-        f"{100 * (1 - p[likeliest].sum()):.1f} %" if solved or t == 1 else blank() for t, p in probs.items()
+        f"{100 * (1 - p[likeliest].sum()):.1f}%" if solved or t == 1 else blank() for t, p in probs.items()
     ]
     games = []
     for t in (0.5, 1):
@@ -223,8 +223,8 @@ def temperature(model: Model, solved: bool) -> str:
     ]
     return (
         f"<h2>1 Turn it</h2><p>After <i>{RAINY}</i> the model gives these shares at temperature 1. Guess those at 0.5 "
-        f"and at 2: draw the bars, and write a number to each. A frame is {10 * tens} % wide, with a line at each "
-        "10 %. Does the order stay?</p>"
+        f"and at 2: draw the bars, and write a number to each. A frame is {10 * tens}% wide, with a line at each "
+        "10%. Does the order stay?</p>"
         + table(["", "temperature 0.5", "temperature 1", "temperature 2"], [*rows, rest])
         + f"<h2>2 Be the dart</h2><p>After <i>{BEST}</i>. Throw two dice, the first and the second told apart: 2 and "
         "5 is 25. Each token has its share of the 36 throws, rounded down; throws that are left go, one each, to those "

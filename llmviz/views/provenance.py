@@ -8,7 +8,7 @@ in plain NumPy, with the operands' names; a reader can paste it, and a test runs
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from jaxtyping import Float
 from llmviz import embeddings, ops
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import quote
 
 
@@ -57,6 +58,15 @@ class Explanation:
         return "\n".join([told["title"], told["formula"], *rows, f"{told['line']} = {told['result']}"])
 
 
+def as_edited(told: Explanation, trace: Trace, layer: int, name: str, source: str) -> Explanation:
+    """The same, but read from the trace (`source`) where the run's edits change the array of that name in that layer:
+    what the formula gives is then only what they were given."""
+    if (layer, name) not in trace.edits.functions:
+        return told
+    value = [Operand("value", told.result, source)]
+    return replace(told, formula="as the edits of this run leave it", operands=value, line="value")
+
+
 def short(value: Any) -> str:
     """A number, a text, or the first numbers of an array and its shape, for people."""
     if isinstance(value, str):
@@ -82,10 +92,10 @@ def short(value: Any) -> str:
 
 def _number(value: Any) -> str:
     if isinstance(value, int | np.integer):
-        return str(value).replace("-", "−")
+        return minus(str(value))
     if not np.isfinite(value):
         return {np.inf: "∞", -np.inf: "−∞"}.get(float(value), "undefined")
-    return f"{float(value):.4g}".replace("-", "−")
+    return minus(f"{float(value):.4g}")
 
 
 # --- embeddings ---
@@ -107,6 +117,13 @@ def embedding(model: Model, token: int, dimension: int) -> Explanation:
     )
 
 
+def stream(trace: Trace, depth: int, position: int) -> tuple[Float[np.ndarray, " d_model"], str]:
+    """The residual stream after `depth` layers at a position, and the expression that gives it."""
+    if depth == 0:
+        return trace.blocks[0].resid_pre[position], f"trace.blocks[0].resid_pre[{position}]"
+    return trace.blocks[depth - 1].resid_post[position], f"trace.blocks[{depth - 1}].resid_post[{position}]"
+
+
 # --- attention ---
 
 
@@ -125,7 +142,7 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
             result,
         )
     scaled = trace.edits.score_scale
-    return Explanation(
+    told = Explanation(
         title,
         "score = q · k / √d_head" if scaled else "score = q · k (the division by √d_head is off)",
         [
@@ -136,25 +153,33 @@ def score(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanatio
         "q @ k / np.sqrt(d_head)" if scaled else "q @ k",
         result,
     )
+    source = f"trace.blocks[{layer}].attention.scores[{head}, {row}, {col}]"
+    return as_edited(told, trace, layer, "scores", source)
 
 
-def pattern(trace: Trace, layer: int, head: int, row: int, col: int) -> Explanation:
-    """What share of its attention token `row` gives to token `col`."""
-    attention = row_of(trace, layer, row)
-    return Explanation(
+def pattern(
+    trace: Trace, layer: int, head: int, row: int, col: int, *, block: str | None = None
+) -> Explanation:
+    """What share of its attention token `row` gives to token `col`.
+
+    block: the expression that gives the layer; None: it is the trace's own.
+    """
+    attention, block = row_of(trace, layer, row), block or f"trace.blocks[{layer}]"
+    told = Explanation(
         f"Attention from {_place(trace, row)} to {_place(trace, col)}, layer {layer}, head {head}",
         "pattern = softmax(scores): e to the power of each score of this row, divided by the sum of them all",
         [
             Operand(
                 "scores",
                 attention.scores[head],
-                f"trace.blocks[{layer}].attention.scores[{head}, {row}]",
+                f"{block}.attention.scores[{head}, {row}]",
             ),
             Operand("col", int(col)),
         ],
         "np.exp(scores - scores.max())[col] / np.exp(scores - scores.max()).sum()",
         attention.pattern[head, col],
     )
+    return as_edited(told, trace, layer, "pattern", f"{block}.attention.pattern[{head}, {row}, {col}]")
 
 
 class Row(NamedTuple):

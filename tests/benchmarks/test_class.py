@@ -124,7 +124,7 @@ def test_thirty_visitors(model, tmp_path, kills, capsys):
         print(
             f"\n{VISITORS} visitors, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
             f"ready after {statistics.median(ready):.1f} s (median), {max(ready):.1f} s (most); "
-            f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95 %), "
+            f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95%), "
             f"{1000 * max(times):.0f} ms (most), of {len(times)}; "
             f"back after {', '.join(f'{one:.1f}' for one in back) or '-'} s; "
             f"memory {memory / 1000:.1f} GB, a kernel {largest:.0f} MB at most"

@@ -204,6 +204,7 @@ class Lab:
 
     def _new_page(self, path: str) -> None:
         self.page = self.browser.new_page(viewport={"width": self.size[0], "height": self.size[1]})
+        self.page.set_default_timeout(60_000)
         self.page.add_init_script(WATCH)
         self.console, self.outside = [], []
         self.page.on("console", lambda message: self._hear(message))
@@ -264,7 +265,7 @@ class Lab:
     def picture(self, name: str, nth: int = 0) -> Locator:
         """The nth picture of a kind ("token_strip"), as far as it is shown; waits until it is there."""
         found = self.page.locator(f"figure.lv-{name}").nth(nth)
-        expect(found).to_be_attached(timeout=15_000)
+        expect(found).to_be_attached(timeout=60_000)
         return found
 
     def pictures(self) -> list[Locator]:
@@ -348,7 +349,7 @@ window.lvWatch = {
     this.target = body;
     this.start = null;
     this.promise = new Promise((resolve, reject) => {
-      const timeout = setTimeout(() => { stop(); reject(new Error("the picture did not change within 10 s")); }, 10000);
+      const timeout = setTimeout(() => { stop(); reject(new Error("the picture did not change in 60 s")); }, 60000);
       const onKey = (event) => { this.start ??= event.timeStamp; };
       const observer = new MutationObserver(() => this.changed());
       const stop = () => {

@@ -137,7 +137,7 @@ def test_a_name_is_glued_by_slider_by_keys_and_by_itself(lab):
     )
     lab.page.keyboard.press("Home")
     replay.get_by_role("button", name=re.compile("Play")).click()
-    expect(replay.locator(".lv-counter")).to_have_text("7 / 7", timeout=15_000)
+    expect(replay.locator(".lv-counter")).to_have_text("7 / 7", timeout=60_000)
     replay.get_by_role("button", name=re.compile("Play")).press("Enter")  # from the start, by keyboard
     expect(replay.locator(".lv-counter")).to_have_text(re.compile("[1-6] / 7"))
     replay.get_by_role("button", name=re.compile("Pause")).press("Enter")
@@ -245,7 +245,7 @@ def test_languages_are_compared_in_two_vocabularies(lab):
         lab.latencies(counts.locator(".lv-bars"), ["ArrowUp", "ArrowDown"] * 8, strip),
     )
     vocabulary.select_option("GPT-4o (o200k_base)")
-    expect(hindi.locator("b")).to_have_text("25", timeout=15_000)
+    expect(hindi.locator("b")).to_have_text("25", timeout=60_000)
     expect(counts.locator(".lv-legend")).to_contain_text("outline")
     box(lab, "The sentence in your own words").fill("Alle Menschen sind frei")
     expect(counts.locator(".lv-row")).to_have_count(11)

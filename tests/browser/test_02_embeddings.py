@@ -224,7 +224,7 @@ def test_the_walk_from_word_to_word(lab):
     handle.first.focus()
     for _ in range(10):
         lab.page.keyboard.press("ArrowRight")
-    says(caption(near), "50 % of the way from “·dog” to “·cat”")
+    says(caption(near), "50% of the way from “·dog” to “·cat”")
     assert set(words(near).all_inner_texts()[:2]) == {"·dog", "·cat"}
     report(
         "key on the slider to changed words (Python)",

@@ -197,7 +197,7 @@ def test_a_long_text_is_measured_and_stopped(lab):
     lab.page.keyboard.press("Enter")
     expect(box.get_by_text("as it is: 144 tokens …")).to_be_visible()
     expect(box.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
-    expect(plot.locator("circle").first).to_be_attached(timeout=30_000)
+    expect(plot.locator("circle").first).to_be_attached(timeout=60_000)
     box.get_by_role("button", name="Stop").click()
     expect(box.get_by_text("Stopped.")).to_be_visible(timeout=60_000)
     text = box.locator("textarea")

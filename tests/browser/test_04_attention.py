@@ -87,7 +87,7 @@ def report(name, milliseconds):
 
 
 def test_one_head_is_taken_apart(lab):
-    expect(picture(lab, "arcs", ARCS["first"]).locator(".lv-readout")).to_contain_text("93.3 %")
+    expect(picture(lab, "arcs", ARCS["first"]).locator(".lv-readout")).to_contain_text("93.3%")
     steps, products = picture(lab, "score_steps"), picture(lab, "vector_picture")
     chosen = steps.locator("[aria-selected=true]")
     expect(chosen).to_contain_text("cat")
@@ -148,7 +148,7 @@ def test_how_soon_the_atlas_shows(lab, n, text):
 
 def test_the_sink_over_the_length(lab):
     told = lab.page.locator("[role=status]", has_text="give more than half to the first token")
-    expect(told).to_contain_text("From token 8", timeout=30_000)
+    expect(told).to_contain_text("From token 8", timeout=60_000)
     counts = picture(lab, "line_plot", LINES["counts"])
     keys_of(counts).focus()
     lab.page.keyboard.press("End")
@@ -193,7 +193,7 @@ def test_a_text_that_wakes_a_head_is_found(lab):
 
 def test_heads_are_swapped_and_the_sentences_exchanged(lab):
     told = lab.page.locator("[role=status]", has_text="of the way to the partner's")
-    expect(told).to_contain_text("16 % of the way", timeout=30_000)
+    expect(told).to_contain_text("16% of the way", timeout=60_000)
     table, bars = picture(lab, "heat_map", MAPS["leads"]), picture(lab, "next_token_bars")
     keys_of(table).focus()
     lab.page.keyboard.press("End")
@@ -211,7 +211,7 @@ def test_heads_are_swapped_and_the_sentences_exchanged(lab):
     partner(lab).press("Enter")
     pair(lab).fill(CAT)
     pair(lab).press("Enter")
-    expect(told).to_contain_text("16 % of the way", timeout=30_000)
+    expect(told).to_contain_text("16% of the way", timeout=60_000)
 
 
 def test_nonsense_is_copied(lab):
@@ -242,7 +242,7 @@ def test_whatever_is_typed(lab, model, text):
     if reading.tokens:
         caption = grid(lab, "atlas").locator(".lv-caption")
         n = len(reading.tokens)
-        expect(caption).to_contain_text("one token" if n == 1 else f"on your {n} tokens", timeout=30_000)
+        expect(caption).to_contain_text("one token" if n == 1 else f"on your {n} tokens", timeout=60_000)
     if reading.told:
         expect(lab.page.get_by_text(reading.told[-40:]).first).to_be_visible()
     assert lab.errors() == []

@@ -147,7 +147,7 @@ def test_ten_countries_by_a_button_that_stops(lab):
 def test_another_subject_and_another_text_reach_every_picture(lab):
     _, output = shown(lab, "FFNs 5 to 15 are off", "token_strip")
     output.locator(".lv-chip").nth(1).click()
-    expect(output.get_by_text("With “capital”")).to_be_visible(timeout=30_000)
+    expect(output.get_by_text("With “capital”")).to_be_visible(timeout=60_000)
     expect(lab.page.locator("figure.lv-fact_map")).to_be_hidden()
     box = lab.page.locator(".widget-text input").first
     box.scroll_into_view_if_needed()
@@ -155,9 +155,9 @@ def test_another_subject_and_another_text_reach_every_picture(lab):
     box.press("Enter")
     strip, output = shown(lab, "Only this head is swapped", "token_strip")
     expect(strip.locator(".lv-chip").last).to_contain_text("speak")
-    expect(output.get_by_text("With “Greece”")).to_be_visible(timeout=30_000)
+    expect(output.get_by_text("With “Greece”")).to_be_visible(timeout=60_000)
     said, _ = shown(lab, "Suppose this head looks", "signed_bars")
-    expect(said).to_contain_text("·Greece", timeout=30_000)
+    expect(said).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"
 
 

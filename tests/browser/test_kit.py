@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import expect
 
+from llmviz.views.kit.picture import script
+
 CELLS = [
     "import ipywidgets, traitlets, numpy as np, llmviz\n"
     "from llmviz.views import *\n"
@@ -17,7 +19,7 @@ CELLS = [
     "arcs = Arcs(trace.pieces, attention.pattern[8])\n"
     "traitlets.link((strip, 'selected'), (arcs, 'selected'))\n"
     "ipywidgets.VBox([strip, arcs])",
-    "HeatMap(attention.pattern[8], trace.pieces, caption='<script>window.hacked = 1</script>',\n"
+    "HeatMap(attention.pattern[8], trace.pieces, causal=True, caption='<script>window.hacked = 1</script>',\n"
     "        provenance=lambda row, col: provenance.pattern(trace, 13, 8, row, col))",
     "bars = NextTokenBars(llmviz.Sampler().probs(trace.logits), model.tokenizer, n=8)\n"
     "slider = ipywidgets.FloatSlider(value=1, min=0.1, max=2, step=0.05, description='Temperature')\n"
@@ -25,7 +27,7 @@ CELLS = [
     "rows = VectorPicture(model.weights.W_E[trace.tokens[:2]], labels=trace.pieces[:2])\n"
     "ipywidgets.VBox([slider, ipywidgets.HBox([bars, rows])])",
     "words = [f' w{i}' for i in range(600)]\n"
-    "ipywidgets.Accordion([HeatMap(np.tril(np.ones((600, 600)) / 600), words), TokenStrip(words)],\n"
+    "ipywidgets.Accordion([HeatMap(np.tril(np.ones((600, 600)) / 600), words, causal=True), TokenStrip(words)],\n"
     "                     titles=['map', 'strip'])",
     "TokenStrip(['<img src=x onerror=window.hacked=1>', ' שלום', '👨‍👩‍👧', '\\n', '\\ud83d'], caption='any text')",
 ]
@@ -51,7 +53,7 @@ def test_a_token_is_selected_by_mouse_and_by_keys_and_the_arcs_follow(lab):
     strip, arcs = lab.picture("token_strip"), lab.picture("arcs")
     followed = arcs.locator("[aria-selected=true]")  # linked in Python, so a moment later
     strip.locator(".lv-chip").nth(1).click()
-    expect(readout(strip)).to_contain_text("token 2 of 8, position 1 · id 2644 · share 93.3 %")
+    expect(readout(strip)).to_contain_text("token 2 of 8, position 1 · id 2644 · share 93.3%")
     expect(followed).to_contain_text("cat")
     lab.page.keyboard.press("End")
     expect(readout(strip)).to_contain_text("token 8 of 8")
@@ -59,10 +61,10 @@ def test_a_token_is_selected_by_mouse_and_by_keys_and_the_arcs_follow(lab):
     lab.page.keyboard.press("ArrowLeft")
     expect(strip.locator("[aria-selected=true]")).to_contain_text("was")
     expect(followed).to_contain_text("was")
-    expect(readout(arcs)).to_contain_text("93.3 %")
+    expect(readout(arcs)).to_contain_text("93.3%")
     arcs.locator(".lv-chips").focus()
     lab.page.keyboard.press("ArrowDown")  # the strongest arc
-    expect(readout(arcs)).to_contain_text(re.compile("from .*was.* to .*cat.* · share 93.3 %"))
+    expect(readout(arcs)).to_contain_text(re.compile("from .*was.* to .*cat.* · share 93.3%"))
     lab.page.keyboard.press("Home")
     expect(strip.locator("[aria-selected=true]")).to_contain_text("The")
 
@@ -73,7 +75,7 @@ def test_a_cell_is_selected_by_mouse_and_by_keys_and_says_where_it_is_from(lab):
     plot.focus()
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "End", "ArrowLeft"):
         lab.page.keyboard.press(key)
-    expect(readout(heat)).to_contain_text("share 97.4 %")  # from that to cat
+    expect(readout(heat)).to_contain_text("share 97.4%")  # from that to cat
     lab.page.keyboard.press("Enter")
     expect(heat.locator(".lv-explain")).to_contain_text("0.9742")
     lab.page.keyboard.press("ArrowLeft")  # an open explanation follows
@@ -82,7 +84,7 @@ def test_a_cell_is_selected_by_mouse_and_by_keys_and_says_where_it_is_from(lab):
     expect(heat.locator(".lv-explain")).to_be_hidden()
     side = heat.locator("canvas").first.bounding_box()["width"] / 8
     heat.locator("canvas").first.click(position={"x": 1.4 * side, "y": 6.4 * side})
-    expect(readout(heat)).to_contain_text("share 93.3 %")
+    expect(readout(heat)).to_contain_text("share 93.3%")
     expect(heat.locator(".lv-explain")).to_contain_text("0.9326")
     heat.get_by_role("button", name="Close the explanation").click()
     expect(heat.locator(".lv-explain")).to_be_hidden()
@@ -96,12 +98,24 @@ def test_the_bars_follow_the_slider_and_a_row_can_be_picked(lab):
     first = bars.locator(".lv-value").first
     before = first.inner_text()
     times = lab.latencies(lab.page.locator(".noUi-handle").first, ["ArrowLeft"] * 12, bars)
-    assert float(first.inner_text().split()[0]) > float(before.split()[0])
+    assert float(first.inner_text().split("%")[0]) > float(before.split("%")[0])
     bars.locator(".lv-row").nth(2).click()
     lab.page.keyboard.press("ArrowUp")
     expect(bars.locator("[aria-selected=true]")).to_have_attribute("data-index", "1")
     expect(readout(bars)).to_contain_text(re.compile(r"probability .* · id \d+"))
     print(f"temperature to bars: median {median(times):.0f} ms")
+
+
+def test_a_number_has_one_kind_of_minus_sign(lab):
+    """The kit's own function, loaded as a page loads it."""
+    told = lab.page.evaluate(
+        """async (source) => {
+            const kit = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
+            return [-2.5e-5, 2.5e-5, -0.5, -31415.9, 0, NaN].map(kit.number);
+        }""",
+        script("kit").source,
+    )
+    assert told == ["−2.50e−5", "2.50e−5", "−0.500", "−3.14e+4", "0.00", "blank"]
 
 
 def test_a_number_of_a_vector_is_pointed_at_and_stepped_to(lab):

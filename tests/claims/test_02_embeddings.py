@@ -294,7 +294,7 @@ def pairings(model, name: str) -> np.ndarray:
 
 
 def passed_by_a_twentieth(pairings: np.ndarray) -> float:
-    """The cut above which 5 % of the wrong pairings [n, n] of one way lie."""
+    """The cut above which 5% of the wrong pairings [n, n] of one way lie."""
     return float(np.percentile(pairings[~np.eye(len(pairings), dtype=bool)], 95))
 
 
@@ -304,7 +304,7 @@ def pairs_found(model, way: int, says: str) -> Measured:
         near = pairings(model, name)[way]
         values[name] = 100 * float((near.diagonal() > passed_by_a_twentieth(near)).mean())
     return Measured(
-        f"{says}, most pairs are nearer than 95 % of the wrong ones", values, "%", lambda v: v > 50
+        f"{says}, most pairs are nearer than 95% of the wrong ones", values, "%", lambda v: v > 50
     )
 
 
@@ -322,7 +322,7 @@ def found_from_the_second(model) -> Measured:
 
 
 def near_from_one_end(model, name: str = "related") -> Measured:
-    """Pairs that are among the nearest 1 % of all tokens from one end: how near from the other."""
+    """Pairs that are among the nearest 1% of all tokens from one end: how near from the other."""
     values = {}
     for pair, both in zip(two(model, LISTS[name]), pairings(model, name)[1:].diagonal(axis1=1, axis2=2).T):
         if both.max() > 99:

@@ -1017,7 +1017,7 @@ def test_three_ways_order_the_tokens_hardly_more_alike_than_chance(model):
         f"of them, attention and leaving out in {same}.",
         f"a rank correlation of {written(mean(looked))} on average (from {written(looked.lowest)} to "
         f"{written(looked.highest)})",
-        f"that average lay between {written(low)} and {written(high)} in 95 %",
+        f"that average lay between {written(low)} and {written(high)} in 95%",
         f"Gradient × input had {written(slopes[0])} with leaving out, and {written(slopes[1])} with attention",
     ):
         assert said in page()
@@ -1087,7 +1087,7 @@ def test_the_number_reaches_the_last_token_without_a_look_at_the_noun(model):
 def test_in_other_sentences_the_noun_is_looked_at(model):
     cost = noun_unseen_in_other_frames(model)
     assert (
-        f"cost *were* {cost.lowest:.0f} to {cost.highest:.0f} % of its lead, and *was* took over in ten"
+        f"cost *were* {cost.lowest:.0f} to {cost.highest:.0f}% of its lead, and *was* took over in ten"
         in page()
     )
     assert len(cost.values) == 11

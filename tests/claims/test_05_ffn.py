@@ -129,7 +129,7 @@ def neurons_that_agree(model) -> Measured:
     values = {
         f"{name}, {n} tokens": _most_agree(model, text, n) for n in (128, 512) for name, text in LONG.items()
     }
-    says = "In any layer few neurons push what comes next where they fire, better than 1 % does by chance"
+    says = "In any layer few neurons push what comes next where they fire, better than 1% does by chance"
     return Measured(says, values, "% of the neurons", lambda v: v < 10)
 
 

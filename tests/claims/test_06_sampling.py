@@ -42,12 +42,12 @@ def wide(model) -> Measured:
 
 
 def holders(model, temperature: float, agrees) -> Measured:
-    """How many tokens, the likeliest first, hold 90 % of the probability."""
+    """How many tokens, the likeliest first, hold 90% of the probability."""
     values = {
         name: float((np.sort(probs)[::-1].cumsum(dtype=np.float64) < 0.9).sum() + 1)
         for name, probs in spread(model, temperature).items()
     }
-    return Measured(f"Temperature {temperature:g}: they hold 90 %", values, "tokens", agrees)
+    return Measured(f"Temperature {temperature:g}: they hold 90%", values, "tokens", agrees)
 
 
 def outside_fifty(model) -> Measured:
@@ -111,7 +111,7 @@ def right_first(model, says: str, questions) -> Measured:
 
 
 def narrow_takes_from_the_right(model) -> Measured:
-    """Where another token comes first: the share of the right one at 0.2, for each 1 % that it had at 1."""
+    """Where another token comes first: the share of the right one at 0.2, for each 1% that it had at 1."""
     asked = answers(model, CAPITALS | MORE_CAPITALS | SUMS)
     values = {text: shares[0.2] / shares[1] for text, (first, shares) in asked.items() if not first}
     says = "Where it is wrong, temperature 0.2 takes from the right token"
@@ -475,8 +475,8 @@ def test_greedy_runs_in_circles_and_grows_surer(model):
     assert 77 < greedy.highest < 78.5
     assert drawn.agree == 1
     assert 54 < drawn.highest < 56
-    assert np.mean([*lukewarm_repeats(model, names, (1, 2)).values.values()]) > 30  # over all it is 24 %
-    assert np.mean([*warmer_repeats(model, names, (1, 2)).values.values()]) < 25  # over all it is 14 %
+    assert np.mean([*lukewarm_repeats(model, names, (1, 2)).values.values()]) > 30  # over all it is 24%
+    assert np.mean([*warmer_repeats(model, names, (1, 2)).values.values()]) < 25  # over all it is 14%
     copies = copies_make_sure(model, names)
     assert copies.agree == len(copies.values) == 4
     assert copies.lowest > 24

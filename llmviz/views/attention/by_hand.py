@@ -12,7 +12,8 @@ from llmviz.views import provenance
 from llmviz.views.attention.heads import head_name
 from llmviz.views.attention.score_steps import ScoreSteps
 from llmviz.views.kit.controls import Told, checkbox, row, slider
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
@@ -82,6 +83,15 @@ class HeadByHand(Explorer):
         blocks = list(self.trace.blocks)
         blocks[layer] = replace(blocks[layer], edits=edits)
         return replace(self.trace, blocks=tuple(blocks), edits=edits)
+
+    @property
+    def _source(self) -> str:
+        """The expression that gives the chosen layer as the switches have it."""
+        block, edits = f"trace.blocks[{self.layer.value}]", self.shown.edits
+        if edits == self.trace.edits:
+            return block
+        switched = f"score_scale={edits.score_scale}, causal_mask={edits.causal_mask}"
+        return f"dataclasses.replace({block}, edits=dataclasses.replace(trace.edits, {switched}))"
 
     @by_the_reader
     def _pick_query(self, change) -> None:
@@ -212,7 +222,7 @@ class HeadByHand(Explorer):
     def _explain_step(self, key: int, step: int) -> Explanation:
         trace, layer, head, query = self.shown, self.layer.value, self.head.value, self._query
         if step == 3:
-            return provenance.pattern(trace, layer, head, query, key)
+            return provenance.pattern(trace, layer, head, query, key, block=self._source)
         told = provenance.score(trace, layer, head, query, key)
         if step == 1 or (trace.edits.causal_mask and key > query):
             return told
@@ -235,7 +245,7 @@ class HeadByHand(Explorer):
             f"e to the power of the score of {isolated(trace.pieces[key])}",
             "e^(score − largest): always positive; taking off the largest first changes no share",
             [
-                Operand("scores", scores, f"trace.blocks[{layer}].attention.scores[{head}, {query}]"),
+                Operand("scores", scores, f"{self._source}.attention.scores[{head}, {query}]"),
                 Operand("key", key),
             ],
             "np.exp(scores - scores.max())[key]",
@@ -248,7 +258,7 @@ class HeadByHand(Explorer):
         pattern = Operand(
             "pattern",
             np.nan_to_num(self._weights),
-            f"trace.blocks[{layer}].attention.pattern[{head}, {query}]",
+            f"{self._source}.attention.pattern[{head}, {query}]",
         )
         values = Operand("v", v, f"trace.blocks[{layer}].v[{self._shared}]")
         if which < len(self._top):
@@ -268,13 +278,15 @@ class HeadByHand(Explorer):
                 "pattern[others] @ v[others, i]",
                 self.values.values[which, i],
             )
-        return Explanation(
+        told = Explanation(
             f"Number {i} of z",
             "z = the sum over all keys of share × value",
             [pattern, values, Operand("i", i)],
             "pattern @ v[:, i]",
             self._row.z[head, 0, i],
         )
+        source = f"{self._source}.attention.z[{head}, {query}, {i}]"
+        return provenance.as_edited(told, trace, layer, "z", source)
 
     def _explain_stream(self, which: int, i: int) -> Explanation:
         trace, layer, head, query = self.shown, self.layer.value, self.head.value, self._query
@@ -289,7 +301,7 @@ class HeadByHand(Explorer):
             )
         W_O, z = trace.model.weights.layers[layer].W_O, self._row.z[:, 0]
         weights = f"model.weights.layers[{layer}].W_O"
-        source = f"trace.blocks[{layer}].attention.z"
+        source = f"{self._source}.attention.z"
         if which == 1:
             return Explanation(
                 f"What {head_name(layer, head)} adds to dimension {i}",
@@ -302,13 +314,15 @@ class HeadByHand(Explorer):
                 "z @ W_O[:, i]",
                 self._adds[1, i],
             )
-        return Explanation(
+        told = Explanation(
             f"What layer {layer}'s attention adds to dimension {i}",
             "the sum over the heads of z · W_O",
             [Operand("z", z, f"{source}[:, {query}]"), Operand("W_O", W_O, weights), Operand("i", i)],
             "np.einsum('hd,hdm->m', z, W_O)[i]",
             self._adds[2, i],
         )
+        source = f"{self._source}.attention.out[{query}, {i}]"
+        return provenance.as_edited(told, trace, layer, "attention_out", source)
 
 
 def raw_scores(block: BlockTrace, head: int, query: int) -> np.ndarray:

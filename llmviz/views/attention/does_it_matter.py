@@ -16,7 +16,8 @@ from llmviz.views.kit.background import Background, Experiment, Steps
 from llmviz.views.kit.controls import Told, button, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent, with_unit
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 
@@ -247,10 +248,10 @@ class DoesItMatter(Experiment):
         ]
         self.effect_told.say(
             f"Furthest: {', '.join(told[:3])}. Looking hardest: {', '.join(told[3:])}. "
-            f"More than 5 %: {(effect > 0.05).sum()} of {effect.size} heads."
+            f"More than 5%: {(effect > 0.05).sum()} of {effect.size} heads."
         )
 
 
 def percent_of(share: float | np.floating) -> str:
-    """ "73 %", "−4 %"."""
-    return f"{100 * share:.0f} %"
+    """ "73%", "−4%"."""
+    return with_unit(f"{100 * share:.0f}", "%")

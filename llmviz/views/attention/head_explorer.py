@@ -14,7 +14,8 @@ from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.provenance import Explanation, Operand
@@ -31,7 +32,10 @@ def shown_weight(
         return replace(
             told,
             title=f"{told.title}: hidden",
-            formula="hidden here; the other shares are scaled up to sum to 100 %",
+            formula="hidden here; the other shares are scaled up to sum to 100%",
+            operands=[],
+            line="np.nan",
+            result=np.nan,
         )
     pattern = provenance.row_of(trace, layer, query).pattern[head]
     return Explanation(

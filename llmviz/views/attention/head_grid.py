@@ -9,7 +9,8 @@ import traitlets
 
 from llmviz.model import Config
 from llmviz.views.attention.heads import head_name
-from llmviz.views.kit.picture import Floats, Picture, Text, lines
+from llmviz.views.kit.numbers import amount
+from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
 
 
 class HeadGrid(Picture):
@@ -67,7 +68,7 @@ class HeadGrid(Picture):
 
     def text(self) -> str:
         """One number a head: the number itself, or the largest share of its map; a line a head, a column a layer."""
-        if self.values is None:
+        if self.values is None or not self.values.size:
             return "no heads yet"
         numbers = np.fmax.reduce(self.values.reshape(*self.values.shape[:2], -1), axis=2)
         what = self.measure if self.values.shape[2:] == (1, 1) else f"largest {self.measure} of each map"
@@ -81,12 +82,14 @@ class HeadGrid(Picture):
 
     def headline(self) -> str:
         """How many heads, which is selected and which are chosen."""
-        if self.values is None:
+        if self.values is None or not self.values.size:
             return "no heads yet"
         n_layers, n_heads = self.values.shape[:2]
         told = [f"{n_layers} layers of {n_heads} heads", f"selected: {head_name(*self.selected)}"]
         if self.values.shape[2:] == (1, 1):
-            told[-1] += f", {self.measure} {100 * self.values[tuple(self.selected)].item():.3g} {self.unit}"
+            told[-1] += (
+                f", {self.measure} {amount(100 * self.values[tuple(self.selected)].item(), self.unit)}"
+            )
         if self.chosen:
             told.append("chosen: " + ", ".join(head_name(*one) for one in self.chosen[:20]))
         return "; ".join(told)
@@ -95,10 +98,10 @@ class HeadGrid(Picture):
     def _heads_that_exist(self, proposal):
         value, several = proposal["value"], proposal["trait"].name == "chosen"
         for one in value if several else [value]:
-            if not all(0 <= i < n for i, n in zip(one, self.values.shape[:2])):
-                raise traitlets.TraitError(
-                    f"a head is [layer, head] within {self.values.shape[:2]}, not {one}"
-                )
+            waiting = not several and one == [0, 0]  # the first head is selected before there are any
+            if not waiting and not has_place(self.values, one):
+                shape = None if self.values is None else self.values.shape[:2]
+                raise traitlets.TraitError(f"a head is [layer, head] within {shape}, not {one}")
         if several and len(set(map(tuple, value))) < len(value):
             raise traitlets.TraitError("a head is chosen once")
         return value

@@ -10,7 +10,8 @@ from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 
 N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
 

@@ -6,7 +6,8 @@ import numpy as np
 import traitlets
 
 from llmviz.views.kit import theme
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
 
 

@@ -11,7 +11,8 @@ from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider, wide
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.theme import MAX_TOKENS

@@ -14,16 +14,8 @@ from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.background import Background, Experiment, Steps
 from llmviz.views.kit.controls import Told, button, choice, row, seed_box
-from llmviz.views.kit.picture import (
-    Floats,
-    Picture,
-    Pieces,
-    Text,
-    by_the_reader,
-    lines,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, by_the_reader, lines, one_at_a_time
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.token_strip import TokenStrip
 
@@ -97,7 +89,7 @@ class HeadPair(Picture):
 
     @traitlets.validate("selected")
     def _a_condition(self, proposal):
-        if not 0 <= proposal["value"] < len(self.names):
+        if not 0 <= proposal["value"] < max(1, len(self.names)):  # the first, where there are none yet
             raise traitlets.TraitError(f"selected is a condition from 0 to {len(self.names) - 1}")
         return proposal["value"]
 

@@ -13,7 +13,8 @@ from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row, slider
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 
 # Short texts of many kinds, in which to look for one that a head reacts to.
@@ -93,7 +94,7 @@ class WakeUp(Experiment):
             return
         awake = np.nan_to_num(self.awake[:, self.layer.value, self.head.value])
         order = np.argsort(-awake, kind="stable")
-        options = [(f"{100 * awake[i]:.0f} %   {visible(self.sentences[i])}", int(i)) for i in order]
+        options = [(f"{100 * awake[i]:.0f}%   {visible(self.sentences[i])}", int(i)) for i in order]
         self.found.options = [(name.replace("·", " "), i) for name, i in options]
         self.found.value = int(order[0])
         low, high = awake.min(), awake.max()

@@ -10,7 +10,8 @@ from llmviz.model import Trace
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, Text, by_the_reader, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, Text, by_the_reader, lines
 from llmviz.views.kit.pieces import isolated, visible_label
 from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
 from llmviz.views.kit.token_strip import TokenStrip

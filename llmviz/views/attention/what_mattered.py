@@ -9,7 +9,8 @@ from llmviz.model import Trace
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 

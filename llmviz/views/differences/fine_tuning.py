@@ -20,7 +20,8 @@ from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, slider
 from llmviz.views.kit.lifetime import Closable, replace_children
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent, with_text
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, with_text
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import read
 

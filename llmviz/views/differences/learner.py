@@ -24,7 +24,8 @@ from llmviz.views.differences.guessed import only_training
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, choice, row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean, legible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.weights import Config

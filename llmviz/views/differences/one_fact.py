@@ -14,7 +14,8 @@ from llmviz.views.differences.fine_tuning import quiet_model
 from llmviz.views.differences.guessed import Guessed
 from llmviz.views.kit.controls import checkbox, choice, row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.predict import Question
 
 STEPS = 40  # at most

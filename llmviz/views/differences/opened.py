@@ -19,7 +19,8 @@ from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 
 N_PIECES = 120  # the most frequent ones
 T = TypeVar("T")

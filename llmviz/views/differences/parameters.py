@@ -16,6 +16,7 @@ import traitlets
 from llmviz.model import Model
 from llmviz.views.kit.controls import Told, checkbox, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Explorer, Labels, Picture, Text, lines, one_at_a_time
 from llmviz.weights import Config, stored
 
@@ -260,7 +261,7 @@ class Parameters(Explorer):
             self.choice.value, known = OTHER, None
         drawn = known.parts if known else parts(c, own)
         total = sum(drawn.values())
-        shares = " + ".join(f"{name} {100 * n / total:.3g} %" for name, n in drawn.items())
+        shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in drawn.items())
         active = known and known.active
         self.bars.change(
             labels=[*drawn],
@@ -292,7 +293,7 @@ class Parameters(Explorer):
         if known.exact:
             off = known.by_formula / known.count - 1
             yield (
-                f"The formula is off by {100 * off:+.3g} %: {known.why}. The picture shows the true parts, "
+                f"The formula is off by {minus(f'{100 * off:+.3g}')}%: {known.why}. The picture shows the true parts, "
                 f"{known.count:,} parameters."
             )
         if known.active:

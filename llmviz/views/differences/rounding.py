@@ -16,6 +16,7 @@ from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import checkbox, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import Question
@@ -203,10 +204,8 @@ class Rounding(Experiment):
             self.map.change(values=shares, cell_text=[list(line) for line in marks])
             mean = surprises[:-1, column].mean()
             self.costs[grid] = float(mean - surprises[:-1, 0].mean())
-            name = (
-                "As it is" if grid is None else f"{grid.name}: {100 * moved(self._model, model):.0f} % move"
-            )
-            more = "" if grid is None else f" ({round(self.costs[grid], 2) + 0:+.2f})".replace("-", "−")
+            name = "As it is" if grid is None else f"{grid.name}: {100 * moved(self._model, model):.0f}% move"
+            more = "" if grid is None else minus(f" ({round(self.costs[grid], 2) + 0:+.2f})")
             told = f"{name}. {mean:.2f} bits a token{more}; {sum(right)} of {rows} capitals."
             self._sentences.append(f"{told} {self._written(model)}".strip())
             self.told.say(*self._sentences)

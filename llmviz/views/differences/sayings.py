@@ -337,7 +337,7 @@ def _plain_words(_model: Model) -> dict[str, tuple[str, bool]]:
     }
 
 
-def _span(values: np.ndarray, unit: str = " %") -> str:
+def _span(values: np.ndarray, unit: str = "%") -> str:
     return f"{np.nanmedian(values):.0f}{unit} ({np.nanmin(values):.0f} to {np.nanmax(values):.0f})"
 
 
@@ -351,7 +351,7 @@ SAYINGS = (
         lambda hit, expected: hit == 100 if expected < 99 else None,
         lambda t: (
             f"{WRITTEN} tokens behind each text at temperature 1: {_span(t[0])} were the likeliest, where its mean "
-            f"probability was {np.median(t[1]):.0f} %. Only temperature 0 picks it always."
+            f"probability was {np.median(t[1]):.0f}%. Only temperature 0 picks it always."
         ),
     ),
     Saying(
@@ -426,7 +426,7 @@ SAYINGS = (
         lambda without, as_it_is, no_mask: without < 1,
         lambda t: (
             f"All words but the last shuffled: without RoPE {_span(t[0])} of the probability moves, with it "
-            f"{np.median(t[1]):.0f} %. Without RoPE and the causal mask {t[2].max():.1f} % at most."
+            f"{np.median(t[1]):.0f}%. Without RoPE and the causal mask {t[2].max():.1f}% at most."
         ),
     ),
     Saying(
@@ -437,8 +437,8 @@ SAYINGS = (
         looks,
         lambda noun, other, heads: noun > other,
         lambda t: (
-            f"“The cat that I saw yesterday was”: the noun gets {np.median(t[0]):.1f} % of the attention (mean of all "
-            f"heads), the strongest word between {np.median(t[1]):.1f} %. But {np.median(t[2]):.0f} heads give it over "
+            f"“The cat that I saw yesterday was”: the noun gets {np.median(t[0]):.1f}% of the attention (mean of all "
+            f"heads), the strongest word between {np.median(t[1]):.1f}%. But {np.median(t[2]):.0f} heads give it over "
             "half."
         ),
     ),
@@ -463,7 +463,7 @@ SAYINGS = (
         lambda without, others, as_it_is: without < others / 2,
         lambda t: (
             f"20 random tokens, repeated: the right next one has {_span(t[2])}. The eight strongest of such heads "
-            f"off: {np.median(t[0]):.1f} %; eight random heads off: {np.median(t[1]):.0f} %."
+            f"off: {np.median(t[0]):.1f}%; eight random heads off: {np.median(t[1]):.0f}%."
         ),
     ),
     Saying(
@@ -518,14 +518,14 @@ SAYINGS = (
     Saying(
         "06",
         "A confident answer is a right one.",
-        "answers over 50 %",
+        "answers over 50%",
         _questions,
         sure_and_right,
         lambda sure, right, kind: right == 1 if sure > 50 else None,
         lambda t: (
-            "An answer in a chat, its next token. Over 50 % sure, it is right for "
+            "An answer in a chat, its next token. Over 50% sure, it is right for "
             + "; ".join(f"{name} {_n(t[1, (t[0] > 50) & (t[2] == kind)])}" for kind, name in enumerate(KINDS))
-            + f". Up to 50 %: {_n(t[1, t[0] <= 50])}."
+            + f". Up to 50%: {_n(t[1, t[0] <= 50])}."
         ),
     ),
     Saying(

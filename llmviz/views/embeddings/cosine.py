@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-
 import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import row
-from llmviz.views.kit.picture import Picture, Text, lines, one_at_a_time, percent
+from llmviz.views.kit.numbers import minus, percent
+from llmviz.views.kit.picture import Picture, Text, lines, one_at_a_time
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
@@ -56,7 +56,7 @@ class CosineHistogram(Picture):
             value=value,
             label=label,
             among=among,
-            verdict=verdict.replace("-", "−"),
+            verdict=minus(verdict),
             asked=None,
             **traits,
         )
@@ -70,9 +70,7 @@ class CosineHistogram(Picture):
         ]
         head = [
             f"{self.label}: {self.verdict}" if self.value is not None else "",
-            f"{self.among}: half of them below {self.median:.2f}".replace("-", "−")
-            if rows
-            else "nothing to compare",
+            minus(f"{self.among}: half of them below {self.median:.2f}") if rows else "nothing to compare",
         ]
         return "\n".join([*filter(None, head), lines(rows)])
 
@@ -132,7 +130,7 @@ class CosineExplorer(TableExplorer):
         return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
 
 
-@functools.lru_cache(maxsize=4)
+@kept_with()
 def random_pairs(model: Model, centred: bool) -> np.ndarray:
     """Cosines of random pairs of all tokens; measured once a table."""
     return embeddings.random_pair_cosines(without_average(model) if centred else model.weights.W_E)

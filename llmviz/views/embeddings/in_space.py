@@ -12,7 +12,8 @@ from llmviz.views.embeddings.table import Table
 from llmviz.views.embeddings.word_groups import read_groups
 from llmviz.views.embeddings.word_map import directions_of
 from llmviz.views.kit import theme
-from llmviz.views.kit.picture import lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 

@@ -14,10 +14,10 @@ from llmviz.views.kit.pieces import visible
 
 
 class NearestTokens(Picture):
-    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98 % of all tokens lie.
+    """Tokens in order of their cosine with something, as bars from 0 to 1; a band shows where 98% of all tokens lie.
 
     pieces, cosines [n], ids [n], ranks [n] among all tokens; marked: rows drawn quieter, with the word `mark` behind
-    them; band: the cosines that 1 % and 99 % of all tokens stay below.
+    them; band: the cosines that 1% and 99% of all tokens stay below.
     """
 
     _static = "nearest_tokens"
@@ -87,7 +87,7 @@ class NearestTokens(Picture):
         ]
         told = [lines(rows) or "nothing to compare"]
         if self.band is not None:
-            told.append("98 % of all tokens: {:.2f} to {:.2f}".format(*self.band))
+            told.append("98% of all tokens: {:.2f} to {:.2f}".format(*self.band))
         return "\n".join(told)
 
     def headline(self) -> str:

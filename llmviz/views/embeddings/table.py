@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.views.kit.controls import checkbox
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, guard, one_at_a_time
@@ -94,13 +93,13 @@ class TableExplorer(Explorer):
         self.watch(table, self._draw, "W_E")
 
 
-@functools.lru_cache(maxsize=1)
+@kept_with()
 def without_average(model: Model) -> np.ndarray:
     """The table minus its average row: a second table in memory, once somebody asks for it."""
     return model.weights.W_E - model.weights.W_E.mean(axis=0)
 
 
-@functools.lru_cache(maxsize=2)
+@kept_with()
 def words(model: Model) -> np.ndarray:
     """Which word each token spells [n_vocab]: those that differ only in spaces and capitals have one number."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))

@@ -12,6 +12,7 @@ from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import button, row
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.provenance import Explanation
@@ -82,7 +83,7 @@ def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
         "dot product = length of a × shadow": f"{dot:.2f}",
     }
     told = {name: "none" if "nan" in value else value for name, value in numbers.items()}
-    return {name: "0.00" if value == "-0.00" else value.replace("-", "−") for name, value in told.items()}
+    return {name: "0.00" if value == "-0.00" else minus(value) for name, value in told.items()}
 
 
 class ArrowExplorer(TableExplorer):
@@ -152,4 +153,6 @@ class ArrowExplorer(TableExplorer):
     def _explain(self, row: int) -> Explanation:
         token, (x, y), axes = self.list.ids[row], self._place(), self.plane.axes
         vector = np.float32(x) * axes[0] + np.float32(y) * axes[1]
-        return self.table.cosine("arrow b", vector, "", token)
+        plane = f"llmviz.embeddings.plane(W_E[{self.a.token}], W_E[{self.b.token}])"
+        source = f"np.array([{x!r}, {y!r}], np.float32) @ {plane}.axes"
+        return self.table.cosine("arrow b", vector, source, token)

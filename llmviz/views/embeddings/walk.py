@@ -51,18 +51,18 @@ class WalkExplorer(TableExplorer):
         ends, part = [self.a.token, self.b.token], self.way.value / 100
         names = self.model.tokenizer.pieces(ends)
         a, b = map(isolated, names)
-        caption = f"{self.way.value} % of the way from {a} to {b}: the nearest tokens{self.table.told}."
+        caption = f"{self.way.value}% of the way from {a} to {b}: the nearest tokens{self.table.told}."
         cosines = self.walk.cosines(part)
         self.list.show(self.model.tokenizer, cosines, n=self.n, marked=ends, caption=caption)
         rows = np.stack([self.walk.start, self.walk.at(part), self.walk.end])
-        self.rows.change(values=rows, labels=[names[0], f"{self.way.value} %", names[1]])
+        self.rows.change(values=rows, labels=[names[0], f"{self.way.value}%", names[1]])
 
     def _explain_mix(self, row: int, i: int) -> Explanation:
         if row != 1:  # the two ends are rows of the table
             return self.table.number((self.a, None, self.b)[row].token, i)
         part = self.way.value / 100
         return Explanation(
-            f"Number {i}, {self.way.value} % of the way",
+            f"Number {i}, {self.way.value}% of the way",
             "mix = (1 − part) · start + part · end",
             [
                 Operand("W_E", self.table.W_E, self.table.source),

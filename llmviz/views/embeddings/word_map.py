@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 
 import ipywidgets
@@ -10,12 +9,14 @@ import numpy as np
 
 from llmviz import embeddings
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.table import Table, TableExplorer, without_average
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import choice
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
@@ -52,7 +53,7 @@ def share_kept(directions: np.ndarray, coordinates: np.ndarray) -> float:
     return float(np.mean([len(set(true) & set(seen)) / len(seen) for true, seen in pairs]))
 
 
-@functools.lru_cache(maxsize=64)
+@kept_with()
 def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
     """What a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))
@@ -210,14 +211,18 @@ class WordMap(TableExplorer):
 
     def _explain(self, i: int) -> Explanation:
         """A word's place on the map."""
-        token = self.groups.tokens[i]
+        token, tokens = self.groups.tokens[i], self.groups.tokens
         return Explanation(
             f"The place of {isolated(self.pieces[i])} on the map{self.table.told}",
             "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
             [
                 Operand("W_E", self.table.W_E, self.table.source),
                 Operand("row", self.table.W_E[token], f"W_E[{token}]"),
-                Operand("mean", self.projection.mean),
+                Operand(
+                    "mean",
+                    self.projection.mean,
+                    f"np.mean([x / np.linalg.norm(x) for x in W_E[{tokens}]], 0)",
+                ),
                 Operand("directions", self.projection.directions),
             ],
             "(row / np.linalg.norm(row) - mean) @ directions.T",

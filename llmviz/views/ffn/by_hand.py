@@ -9,6 +9,7 @@ import traitlets
 
 from llmviz import ops
 from llmviz.model import Trace
+from llmviz.views import provenance
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -59,10 +60,10 @@ class FFNByHand(Explorer):
     def _normed(self) -> np.ndarray:
         """What the FFN reads at the chosen token."""
         trace, layer = self._prompt.trace, self.layer.value
-        weight = trace.model.weights.layers[layer].ffn_norm
-        return ops.rms_norm(
-            trace.blocks[layer].resid_mid[self._place()], weight, eps=trace.model.config.norm_eps
-        )
+        x = trace.blocks[layer].resid_mid[self._place()]
+        if not trace.edits.norm:
+            return x
+        return ops.rms_norm(x, trace.model.weights.layers[layer].ffn_norm, eps=trace.model.config.norm_eps)
 
     def _place(self) -> int:
         return min(self.strip.selected or 0, len(self._prompt.trace.tokens) - 1)
@@ -101,48 +102,57 @@ class FFNByHand(Explorer):
         trace, layer, at = self._prompt.trace, self.layer.value, self._place()
         w, block = trace.model.weights.layers[layer], trace.blocks[layer]
         run, x = block.ffn_at(slice(at, at + 1)), self._normed()
+        of_run, weights = f"trace.blocks[{layer}].ffn", f"model.weights.layers[{layer}]"
+        stream = f"trace.blocks[{layer}].resid_mid[{at}]"
         if not inside:
             before, out = block.resid_mid[at], run.out[0]
             if line == 1:
                 operands = [
-                    Operand("hidden", run.hidden[0], f"trace.blocks[{layer}].ffn.hidden[{at}]"),
-                    Operand("column", w.W_down[:, i], f"W_down[:, {i}]"),
+                    Operand("hidden", run.hidden[0], f"{of_run}.hidden[{at}]"),
+                    Operand("column", w.W_down[:, i], f"{weights}.W_down[:, {i}]"),
                 ]
-                return Explanation(
+                told = Explanation(
                     f"Number {i} of what the FFN adds",
                     "each neuron times its weight, added up",
                     operands,
                     "hidden @ column",
                     out[i],
                 )
+                return provenance.as_edited(told, trace, layer, "ffn_out", f"{of_run}.out[{at}, {i}]")
             if line == 0:
-                name = f"trace.blocks[{layer}].resid_mid[{at}]"
-                operands = [Operand("stream", before, name), Operand("i", i)]
+                operands = [Operand("stream", before, stream), Operand("i", i)]
                 return Explanation(
                     f"Number {i} of the stream", "as attention left it", operands, "stream[i]", before[i]
                 )
-            operands = [Operand("before", before[i]), Operand("added", out[i])]
+            kept = trace.edits.residual
+            operands = [Operand("before", before[i], f"{stream}[{i}]")] if kept else []
+            sum_of = "before + added" if kept else "added"
             return Explanation(
                 f"Number {i} of the stream afterwards",
-                "before + added",
-                operands,
-                "before + added",
+                sum_of,
+                [*operands, Operand("added", out[i], f"{of_run}.out[{at}, {i}]")],
+                sum_of,
                 block.resid_post[at, i],
             )
         if line == 2:
-            operands = [Operand("gate", run.gate[0, i]), Operand("up", run.up[0, i])]
-            return Explanation(
+            operands = [
+                Operand("gate", run.gate[0, i], f"{of_run}.gate[{at}, {i}]"),
+                Operand("up", run.up[0, i], f"{of_run}.up[{at}, {i}]"),
+            ]
+            told = Explanation(
                 f"Neuron {i} of layer {layer}",
                 "silu(gate) × up",
                 operands,
                 "gate / (1 + np.exp(-gate)) * up",
                 run.hidden[0, i],
             )
+            return provenance.as_edited(told, trace, layer, "hidden", f"{of_run}.hidden[{at}, {i}]")
         name = ("gate", "up")[line]
         matrix = (w.W_gate, w.W_up)[line]
+        normed = f"llmviz.ops.rms_norm({stream}, {weights}.ffn_norm, eps=model.config.norm_eps)"
         operands = [
-            Operand("x", x, "rms_norm(stream)"),
-            Operand("column", matrix[:, i], f"W_{name}[:, {i}]"),
+            Operand("x", x, normed if trace.edits.norm else stream),
+            Operand("column", matrix[:, i], f"{weights}.W_{name}[:, {i}]"),
         ]
         return Explanation(
             f"{name} of neuron {i}",

@@ -18,7 +18,8 @@ from llmviz.edits import Edits
 from llmviz.experiments import Pair, blind, mover, off_at, pair_of, put_in, swap_at
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -34,7 +35,7 @@ CLOSE = (
 )
 ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
 
-# The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45 % or more.
+# The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
 CAPITALS = {
     "France": "Paris",
     "Germany": "Berlin",

@@ -31,7 +31,8 @@ from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.predict import Question
 
 MEANING = {

@@ -88,11 +88,12 @@ class LensGrid(Explorer):
     def _explain(self, depth: int, column: int) -> Explanation:
         trace = self._prompt.trace
         at = len(trace.tokens) - self.lens.guesses.shape[1] + column
-        x = trace.blocks[0].resid_pre[at] if depth == 0 else trace.blocks[depth - 1].resid_post[at]
+        x, source = provenance.stream(trace, depth, at)
         return provenance.prob(
-            trace.model.unembed(x[None])[0],
+            trace.model.unembed(x[None], trace.edits)[0],
             int(self.lens.guesses[depth, column]),
             piece=trace.model.tokenizer.pieces([int(self.lens.guesses[depth, column])])[0],
+            source=f"model.unembed({source}[None], trace.edits)[0]",
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, has_place, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 
@@ -51,7 +52,15 @@ class PieceTable(Picture):
     def _number(self, value: float | np.floating) -> str:
         return percent(value) if self.kind == "prob" else f"{value:.3g}"
 
+    @traitlets.validate("selected")
+    def _a_cell(self, proposal):
+        value = proposal["value"]
+        if value is not None and not has_place(self.values, value):
+            shape = None if self.values is None else self.values.shape
+            raise traitlets.TraitError(f"selected is [row, column] within {shape}, not {value}")
+        return value
+
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
+        if self.selected is not None and not has_place(self.values, self.selected):
             self.selected = None

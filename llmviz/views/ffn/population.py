@@ -8,7 +8,8 @@ from llmviz.model import Model, Trace
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import STATIC, Explorer, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 
 N_SHOWN = 8  # neurons with a row of their own

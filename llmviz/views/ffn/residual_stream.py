@@ -6,6 +6,7 @@ import numpy as np
 
 from llmviz import experiments
 from llmviz.model import Model
+from llmviz.views import provenance
 from llmviz.views.ffn.who_writes import depths
 from llmviz.views.kit import theme
 from llmviz.views.kit.heat_map import HeatMap
@@ -59,12 +60,11 @@ class StreamNorms(Explorer):
 
     @one_at_a_time
     def _explain(self, token: int, depth: int) -> Explanation:
-        blocks = self._prompt.trace.blocks
-        x = blocks[0].resid_pre[token] if depth == 0 else blocks[depth - 1].resid_post[token]
+        x, source = provenance.stream(self._prompt.trace, depth, token)
         return Explanation(
             "Length of the stream",
             "√ of the sum of squares",
-            [Operand("x", x)],
+            [Operand("x", x, source)],
             "np.sqrt((x * x).sum())",
             np.linalg.norm(x),
         )

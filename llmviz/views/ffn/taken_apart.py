@@ -8,6 +8,7 @@ import traitlets
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, by_the_reader, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.text_box import Prompt
@@ -121,7 +122,7 @@ def logit_asked(trace: Trace) -> str:
     answer = int(trace.logits.argmax())
     (piece,) = trace.model.tokenizer.pieces([answer])
     logit, mean = float(trace.logits[answer]), float(trace.logits.mean(dtype=np.float64))
-    whole, mean, rest = (f"{value:.2f}".replace("-", "−") for value in (logit, mean, logit - mean))
+    whole, mean, rest = (minus(f"{value:.2f}") for value in (logit, mean, logit - mean))
     return (
         f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average, and what all get makes none "
         f"likelier. How much of the rest, {rest}, do all FFNs add, directly?"

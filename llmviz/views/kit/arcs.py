@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 from llmviz.views.kit.token_strip import OfTokens

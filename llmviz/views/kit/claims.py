@@ -39,8 +39,8 @@ class Claims(Closable, ipywidgets.HTML):
             f'<th style="{cell};width:{width}%" scope="col">{name}</th>' for name, width in HEADS.items()
         )
         lines = [
-            f'<td style="{cell}">{_text(one.said)}</td><td style="{cell}">{_text(one.measured)}</td>'
-            f'<td style="{cell};font-weight:600">{_text(one.verdict)}</td>'
+            f'<td style="{cell}">{html.escape(one.said)}</td><td style="{cell}">{html.escape(one.measured)}</td>'
+            f'<td style="{cell};font-weight:600">{html.escape(one.verdict)}</td>'
             for one in self.rows
         ]
         body = "".join(f"<tr>{line}</tr>" for line in lines)
@@ -53,8 +53,3 @@ class Claims(Closable, ipywidgets.HTML):
 
     def _repr_mimebundle_(self, **_):
         return with_text(self)
-
-
-def _text(told: str) -> str:
-    """Text for HTML, in which no line begins with "%"."""
-    return html.escape(told).replace(" %", "&nbsp;%")

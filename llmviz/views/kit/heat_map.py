@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, lines, percent
+from llmviz.views.kit.numbers import minus, percent
+from llmviz.views.kit.picture import Floats, Labels, Scaled, Text, has_place, lines
 from llmviz.views.kit.pieces import legible, visible_label
 from llmviz.views.kit.theme import MAX_TOKENS
 
@@ -15,7 +16,8 @@ from llmviz.views.kit.theme import MAX_TOKENS
 class HeatMap(Scaled):
     """A grid of numbers, `values` [rows, cols]; NaN and infinite cells stay blank (masked).
 
-    So does the future of square weights where all of it is exactly zero: that is a causal mask, not a share of zero.
+    With `causal`, so do all cells to the right of the diagonal: a causal mask makes those weights 0, and a 0 by itself
+    does not say whether a cell was masked.
 
     `kind` fixes the colours: "weight" (0 to `limit`, square-root scale, so that small shares show), "prob" (0 to
     `limit`, linear) or "signed" (-`limit` to `limit`, zero in the middle). `limit` is 1 for weights and probabilities
@@ -41,6 +43,7 @@ class HeatMap(Scaled):
     kind = traitlets.Enum(("weight", "prob", "signed"), "weight").tag(sync=True)
     unit = traitlets.Enum(("%", ""), "%").tag(sync=True)  # of weights; "" where they are lengths, no shares
     blank = Text("")  # why a cell is: if not given, masked, or nothing to measure
+    causal = traitlets.Bool(False)  # the future is masked
     quantity = Text("")  # such as "length", where the kind's own word would be wrong
     selected = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     cell_text = traitlets.List(traitlets.List(), None, allow_none=True).tag(sync=True)
@@ -119,10 +122,7 @@ class HeatMap(Scaled):
                 "change(values=…, row_labels=…, col_labels=…) sets them together"
             )
         values = np.where(np.isfinite(values), values, np.float32(np.nan))
-        future = np.triu(np.ones(values.shape, bool), 1)
-        if self.kind == "weight" and labels[0] == labels[1] > 1 and not values[future].any():
-            values[future] = np.nan  # softmax gives an exact zero only to what was masked
-        return values
+        return np.where(np.tri(*labels, dtype=bool), values, np.float32(np.nan)) if self.causal else values
 
     @traitlets.validate("row_labels", "col_labels")
     def _one_a_line(self, proposal):
@@ -135,8 +135,9 @@ class HeatMap(Scaled):
     @traitlets.validate("selected")
     def _a_cell(self, proposal):
         value = proposal["value"]
-        if value is not None and not all(0 <= i < n for i, n in zip(value, self.values.shape)):
-            raise traitlets.TraitError(f"selected is [row, column] within {self.values.shape}, not {value}")
+        if value is not None and not has_place(self.values, value):
+            shape = None if self.values is None else self.values.shape
+            raise traitlets.TraitError(f"selected is [row, column] within {shape}, not {value}")
         return value
 
     @traitlets.validate("cell_text")
@@ -146,9 +147,9 @@ class HeatMap(Scaled):
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):
-        if self.selected is not None and not all(i < n for i, n in zip(self.selected, self.values.shape)):
+        if self.selected is not None and not has_place(self.values, self.selected):
             self.selected = None
 
 
 def _short(value: float | np.floating) -> str:
-    return "–" if value != value else f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}"
+    return "–" if value != value else minus(f"{value:.3g}" if abs(value) < 1e4 else f"{value:.2e}")

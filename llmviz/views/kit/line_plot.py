@@ -7,7 +7,8 @@ import math
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines, percent
+from llmviz.views.kit.numbers import minus, percent, with_unit
+from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 
@@ -83,7 +84,7 @@ class LinePlot(Picture):
     def _place(self, i: int) -> str:
         if self.labels:
             return visible_label(self.labels[i])
-        at = f"{self.x[i]:,g}".replace("-", "−")
+        at = minus(f"{self.x[i]:,g}")
         return f"{at} {visible(self.x_pieces[i])}" if i < len(self.x_pieces) else at
 
     def _number(self, value: float | np.floating) -> str:
@@ -91,8 +92,8 @@ class LinePlot(Picture):
             return "–"
         if self.unit == "share":
             return percent(value)
-        told = f"{value:,.0f}" if self.unit == "rank" else f"{value:.3g} {self.unit}".rstrip()
-        return told.replace("-", "−")
+        told = f"{value:,.0f}" if self.unit == "rank" else with_unit(f"{value:.3g}", self.unit)
+        return minus(told)
 
 
 def _thinned(n: int) -> list[int]:

@@ -8,7 +8,8 @@ import numpy as np
 import traitlets
 
 from llmviz.model import Model
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 
 KEEP = object()  # `show(probs)` leaves "before" as it is

@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import anywidget
@@ -419,13 +419,6 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
     )
 
 
-def percent(p: float | np.floating) -> str:
-    """A probability for people: "67.5 %", "0.02 %", "< 0.001 %"."""
-    value = 100 * float(p)
-    if value == 0:
-        return "0 %"
-    if value < 0.001:
-        return "< 0.001 %"
-    if value < 0.0995:
-        return f"{value:.2g} %"
-    return f"{value:.1f} %"
+def has_place(values: np.ndarray | None, place: Sequence[int]) -> bool:
+    """Whether `place` lies within the first axes of an array; in none, and in an empty one, nothing does."""
+    return values is not None and all(0 <= i < n for i, n in zip(place, values.shape))

@@ -13,6 +13,7 @@ import traitlets
 
 from llmviz.model import Trace
 from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Explorer, Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
 
@@ -220,7 +221,7 @@ def _texts(options: Sequence[str] | None) -> list[str] | None:
 
 
 def how_far(guess: float, answer: float, unit: str = "") -> str:
-    """ "You said 20 %. It is 67.5 %: you were 47.5 percentage points too low." """
+    """ "You said 20%. It is 67.5%: you were 47.5 percentage points too low." """
     said = f"You said {amount(guess, unit)}. It is {amount(answer, unit)}"
     if not np.isfinite(answer):
         return f"{said}."
@@ -234,21 +235,6 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
         factor = float(f"{max(guess / answer, answer / guess):.2g}")
         sentence += f", a factor of {amount(factor)}"
     return f"{sentence}."
-
-
-def amount(value: float, unit: str = "") -> str:
-    """A number for people, three or four digits long, with its unit."""
-    if unit == "%" and 0 < value < 0.001:
-        return "< 0.001 %"  # as in the pictures (`picture.percent`)
-    if not np.isfinite(value):
-        digits = "undefined" if np.isnan(value) else ("∞" if value > 0 else "−∞")
-    elif abs(value) < 1e15 and (abs(value) >= 1000 or float(value).is_integer()):
-        digits = f"{value:,.0f}"
-    else:
-        digits = f"{value:.3g}"
-    if digits == "1" and unit.endswith("s"):
-        unit = unit[:-1]
-    return f"{digits.replace('-', '−')} {unit}".rstrip()
 
 
 def _index(answer: Value, options: list[str]) -> int | None:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import legible, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 

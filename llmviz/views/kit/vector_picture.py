@@ -79,19 +79,20 @@ class VectorPicture(Scaled):
     @traitlets.validate("selected")
     def _an_index(self, proposal):
         value = proposal["value"]
-        if value is not None and not 0 <= value < self.values.shape[-1]:
-            raise traitlets.TraitError(
-                f"selected is an index from 0 to {self.values.shape[-1] - 1}, not {value}"
-            )
+        if value is not None and not 0 <= value < self._n:
+            raise traitlets.TraitError(f"selected is an index from 0 to {self._n - 1}, not {value}")
         return value
+
+    @property
+    def _n(self) -> int:
+        """How many numbers a vector has."""
+        return 0 if self.values is None else self.values.shape[-1]
 
     @traitlets.observe("values")
     def _drop_what_does_not_fit(self, _change):
-        if self.values is None:
-            return
-        if self.selected is not None and self.selected >= self.values.shape[-1]:
+        if self.selected is not None and self.selected >= self._n:
             self.selected = None
-        if self.labels and len(self.labels) != len(np.atleast_2d(self.values)):
+        if self.values is not None and self.labels and len(self.labels) != len(np.atleast_2d(self.values)):
             self.labels = []
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from llmviz.model import Edits, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, button, checkbox, row, slider
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip

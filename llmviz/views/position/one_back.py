@@ -13,7 +13,8 @@ from llmviz.model import Trace
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.position.heaps import beginning, cut
 

@@ -196,13 +196,20 @@ class DialExplorer(OneHead):
 
     def _explain(self, pair: int) -> Explanation:
         q, k = self._turned[:, 2 * pair : 2 * pair + 2]
+        both, base = self.both.value, "model.config.d_head, base=model.config.rope_base"
+        sources = [
+            f"llmviz.position.rotate(llmviz.experiments.before_rope(trace, {self.layer.value}, {self.head.value})"
+            f"[{which}][[{token.value}]], llmviz.position.rotation_angles(np.array([{place.value + both}]), {base}))"
+            f"[0, {2 * pair}:{2 * pair + 2}]"
+            for which, token, place in ((0, self.query, self.q_place), (1, self.key, self.k_place))
+        ]
         return Explanation(
             f"What pair {pair} adds to the score",
             "the dot product of the two hands / √d_head = length · length · cos(angle between them) / √d_head",
             [
-                Operand("q", q, f"numbers {2 * pair} and {2 * pair + 1} of the query, turned"),
-                Operand("k", k, "the same two of the key, turned"),
-                Operand("d_head", self.trace.model.config.d_head),
+                Operand("q", q, sources[0]),
+                Operand("k", k, sources[1]),
+                Operand("d_head", self.trace.model.config.d_head, "model.config.d_head"),
             ],
             "q @ k / np.sqrt(d_head)",
             position.pair_scores(*self._turned)[pair],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets
 
+from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
 
@@ -71,9 +72,9 @@ class RopeDial(Picture):
 
 def degrees(hand: np.ndarray) -> str:
     """The angle of a hand (a, b), from −180° to 180°."""
-    return f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°".replace("-", "−")
+    return minus(f"{np.degrees(np.arctan2(hand[1], hand[0])):.0f}°")
 
 
 def digits(value: float | np.floating) -> str:
     """Three digits and a true minus, such as "−0.181"; a dash for NaN."""
-    return "–" if np.isnan(value) else f"{value:.3g}".replace("-", "−")
+    return "–" if np.isnan(value) else minus(f"{value:.3g}")

@@ -13,7 +13,8 @@ from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, choice, row, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip

@@ -14,7 +14,8 @@ from llmviz.views.kit.background import Experiment, Steps, write_into
 from llmviz.views.kit.controls import Told, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import by_the_reader, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
@@ -32,7 +33,7 @@ N_WRITTEN = 30
 
 
 def likeliest(trace: Trace) -> str:
-    """ "“·dog” (28.3 %)": the likeliest next token."""
+    """ "“·dog” (28.3%)": the likeliest next token."""
     best = int(trace.logits.argmax())
     return (
         f"{quote(trace.model.tokenizer.pieces([best])[0])} ({percent(experiments.probability(trace, best))})"

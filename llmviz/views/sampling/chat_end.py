@@ -8,7 +8,8 @@ from llmviz import ops
 from llmviz.model import Step, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import checkbox
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.sampling.side_by_side import SideBySide
 from llmviz.views.sampling.written_text import WrittenText, place

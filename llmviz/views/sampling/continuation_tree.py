@@ -15,15 +15,8 @@ from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, row, seed_box, slider
-from llmviz.views.kit.picture import (
-    Explorer,
-    Floats,
-    Picture,
-    Pieces,
-    lines,
-    one_at_a_time,
-    percent,
-)
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Floats, Picture, Pieces, lines, one_at_a_time
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation

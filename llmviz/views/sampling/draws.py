@@ -49,11 +49,15 @@ class Draws(Explorer):
             f"Share of the draws that hit {quote(self.bars.pieces[row])} (id {token})",
             "share = how often the token was drawn ÷ the number of draws, all from one seed",
             [
-                Operand("probs", sampling.with_temperature(self.prompt.trace.logits, self.temperature.value)),
-                Operand("rng", f"np.random.default_rng({self.seed.value})"),
+                Operand(
+                    "probs",
+                    sampling.with_temperature(self.prompt.trace.logits, self.temperature.value),
+                    f"llmviz.sampling.with_temperature(trace.logits, {self.temperature.value})",
+                ),
+                Operand("seed", self.seed.value),
                 Operand("n", n),
                 Operand("token", token),
             ],
-            "(llmviz.sampling.draws(probs, rng, n) == token).mean()",
+            "(llmviz.sampling.draws(probs, np.random.default_rng(seed), n) == token).mean()",
             float(self.bars.probs[row]),
         )

@@ -10,7 +10,8 @@ from llmviz.sampling import STEPS, Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.next_token_bars import empty_bars, top
-from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation, Operand
@@ -158,8 +159,7 @@ class SamplerChain(Explorer):
             [
                 Operand("logits", logits, "trace.logits"),
                 Operand("token", token),
-                Operand("steps", str(steps)),
             ],
-            "llmviz.sampling.chain(logits, steps)[-1].probs[token]",
+            f"llmviz.sampling.chain(logits, {steps})[-1].probs[token]",
             sampling.chain(logits, steps)[-1].probs[token],
         )

@@ -8,7 +8,8 @@ import traitlets
 from llmviz import ops
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import quote, visible
 from llmviz.views.provenance import Explanation, Operand
 

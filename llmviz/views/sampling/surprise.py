@@ -9,7 +9,8 @@ from llmviz.model import Trace
 from llmviz.views import provenance
 from llmviz.views.kit.controls import Told
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip

@@ -9,7 +9,8 @@ from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.controls import Told, button, row, slider
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.provenance import Explanation
 

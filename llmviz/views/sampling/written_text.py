@@ -13,7 +13,8 @@ from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.next_token_bars import top
-from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, one_at_a_time
 from llmviz.views.kit.pieces import visible
 from llmviz.views.provenance import Explanation
 

@@ -8,7 +8,6 @@ import {
   frame,
   h,
   inPercent,
-  minus,
   onKeys,
   percent,
   pixelRatio,
@@ -19,6 +18,7 @@ import {
   setAttributes,
   sizeCanvas,
   thinning,
+  withUnit,
 } from "./kit.js";
 
 export function render({ model, el }) {
@@ -37,7 +37,7 @@ export function render({ model, el }) {
     Number.isNaN(v)
       ? "blank"
       : model.get("kind") === "signed"
-        ? `${minus((100 * v).toFixed(1))} ${model.get("unit")}`
+        ? withUnit((100 * v).toFixed(1), model.get("unit"))
         : percent(v);
   const ends = (scale) =>
     model.get("kind") === "signed"

@@ -135,7 +135,7 @@ const lengthOf = (data, state, i) => data.lengths[state * data.count + i];
 const isLong = (data, state, i) => data.long[state * data.count + i] === 1;
 const restOf = (data, layer, i, k) => data.rests[(layer * data.count + i) * data.resting.length + k] / 255;
 
-const share = (p) => (p >= 0.0995 ? `${Math.round(100 * p)} %` : percent(p));
+const share = (p) => (p >= 0.0995 ? `${Math.round(100 * p)}%` : percent(p));
 const short = (v) => (v >= 10 ? count(Math.round(v)) : v.toFixed(v >= 1 ? 1 : 2));
 
 // ---- words ----

@@ -101,11 +101,14 @@ export function floats(value) {
 
 export function percent(p) {
   const value = 100 * p;
-  if (value === 0) return "0 %";
-  if (value < 0.001) return "< 0.001 %";
-  return value < 0.0995 ? `${Number(value.toPrecision(2))} %` : `${value.toFixed(1)} %`;
+  const size = Math.abs(value);
+  if (value === 0) return "0%";
+  if (size < 0.001) return value > 0 ? "< 0.001%" : "> \u22120.001%";
+  return minus(size < 0.0995 ? `${Number(value.toPrecision(2))}%` : `${value.toFixed(1)}%`);
 }
-export const minus = (text) => text.replace("-", "\u2212");
+/** A number's text with its unit, as `numbers.py` writes it. */
+export const withUnit = (digits, unit) => minus(digits) + (unit === "%" ? unit : ` ${unit}`.trimEnd());
+export const minus = (text) => text.replaceAll("-", "\u2212"); // a small number has two: −2.50e−5
 export const number = (v) =>
   Number.isNaN(v)
     ? "blank"
@@ -153,7 +156,7 @@ export function colorScale(name, theme, limit = 1) {
 }
 
 /** A scale of shares or probabilities, its ends in %. */
-export const inPercent = (scale, limit = 1) => ({ ...scale, low: "0 %", high: percent(limit) });
+export const inPercent = (scale, limit = 1) => ({ ...scale, low: "0%", high: percent(limit) });
 
 /** A small colour bar with its two ends, and a word where the scale is not linear. */
 export function scaleLegend(scale, meaning) {

@@ -21,6 +21,7 @@ import {
   signKey,
   sizePlot,
   widest,
+  withUnit,
 } from "./kit.js";
 
 const DASHES = ["", "9 5", "2 4", "12 4 2 4", "5 3", "1 3"];
@@ -57,7 +58,7 @@ export function render({ model, el }) {
   const value = (v) => {
     const unit = model.get("unit");
     if (Number.isNaN(v)) return "none";
-    return isShare() ? percent(v) : unit === "rank" ? count(Math.round(v)) : `${number(v)} ${unit}`.trim();
+    return isShare() ? percent(v) : unit === "rank" ? count(Math.round(v)) : withUnit(number(v), unit);
   };
   const named = (i) => {
     const piece = model.get("x_pieces")[i];
@@ -224,7 +225,7 @@ export function render({ model, el }) {
     const axis = valueAxis(values.data);
     const tick = (v) =>
       isShare()
-        ? minus(`${Number((100 * v).toPrecision(3))} %`)
+        ? minus(`${Number((100 * v).toPrecision(3))}%`)
         : Math.abs(v) >= 1000
           ? minus(count(v))
           : minus(String(Number(v.toPrecision(6))));

@@ -1,4 +1,4 @@
-// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98 % of all tokens lie.
+// Tokens in order of their cosine, as bars on a fixed scale from 0 to 1; a band shows where 98% of all tokens lie.
 
 import { barRows, clamp, count, floats, frame, h, markLegend, minus, number, quoted, setText } from "./kit.js";
 
@@ -55,7 +55,7 @@ export function render({ model, el }) {
           "span",
           {},
           h("i", { class: "lv-key" }),
-          ` 98 % of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
+          ` 98% of all tokens: ${minus(band.data[0].toFixed(2))} to ${minus(band.data[1].toFixed(2))}`,
         ),
       ...markLegend(pieces),
     );

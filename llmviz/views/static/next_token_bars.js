@@ -35,7 +35,7 @@ export function render({ model, el }) {
       ticks = full;
       axis.replaceChildren(
         ...[0, 0.2, 0.4, 0.6, 0.8, 1].map((part) =>
-          h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))} %`),
+          h("span", { style: `left:${100 * part}%` }, `${Number((100 * part * full).toPrecision(3))}%`),
         ),
       );
     }

@@ -91,7 +91,7 @@ export function render({ model, el }) {
       h("span", { class: "lv-label lv-sum" }, `all ${count(model.get("n_vocab"))}`),
       h("span", { class: "lv-sum" }),
       h("span", { class: "lv-sum" }, `sum ${sum < 1e4 ? sum.toFixed(3) : count(Math.round(sum))}`),
-      h("span", { class: "lv-sum" }, "sum 100 %"),
+      h("span", { class: "lv-sum" }, "sum 100%"),
     );
     table.replaceChildren(...cells);
     const chosen = cell();

@@ -11,7 +11,7 @@ from llmviz.model import Edits, Model, Trace
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.controls import row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import percent
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import Prompt, as_prompt

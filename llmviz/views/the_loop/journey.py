@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float, Int
 
 from llmviz import ops, position, sampling
 from llmviz.model import Model, Trace, load, norm
-from llmviz.views.kit.picture import Picture, lines, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Picture, lines, one_at_a_time
 from llmviz.views.kit.pieces import marked, quote, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 

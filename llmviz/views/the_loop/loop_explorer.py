@@ -12,7 +12,8 @@ from llmviz.views import provenance
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider, wide
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.theme import MAX_TOKENS
@@ -171,9 +172,14 @@ class LoopExplorer(Explorer):
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
-        token = self.bars.ids[row]
+        token, tokens = self.bars.ids[row], self.trace.tokens
+        own = len(tokens) == len(self.box.trace.tokens)  # nothing is written yet
         return provenance.prob(
-            self.trace.logits, token, temperature=self.temperature.value, piece=self._piece(token)
+            self.trace.logits,
+            token,
+            temperature=self.temperature.value,
+            piece=self._piece(token),
+            source="trace.logits" if own else f"model.trace({tokens}).logits",
         )
 
     @one_at_a_time

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Picture, Pieces, lines, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import clean, marked, quote, visible
 from llmviz.views.kit.theme import MAX_TOKENS
 

@@ -13,7 +13,8 @@ from llmviz.views import provenance
 from llmviz.views.kit.background import Background, Steps, write_into
 from llmviz.views.kit.controls import Told, button, choice, row, wide
 from llmviz.views.kit.next_token_bars import empty_bars
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import Prompt, as_prompt
@@ -242,8 +243,17 @@ class Switchboard(Explorer):
 
     @one_at_a_time
     def _explain(self, row: int) -> provenance.Explanation:
-        token = self.bars.ids[row]
-        return provenance.prob(self._logits, token, piece=self._model.tokenizer.pieces([token])[0])
+        if self.bars.layout.visibility == "hidden":
+            raise ValueError("the numbers overflowed: there is no next token")
+        token, off = self.bars.ids[row], self.switches.edits
+        return provenance.prob(
+            self._logits,
+            token,
+            piece=self._model.tokenizer.pieces([token])[0],
+            source=f"model.trace({self._tokens}, llmviz.{off!r}).logits"
+            if off != Edits()
+            else "trace.logits",
+        )
 
     # --- written text, token by token ---
 

@@ -15,7 +15,8 @@ from llmviz.model import Model
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.picture import one_at_a_time, percent
+from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.text_box import status
 from llmviz.views.kit.token_strip import TokenStrip
 

@@ -1,0 +1,186 @@
+"""Every "where is this number from" panel: what it says can be run, and gives the number on the screen."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from widget_tree import inside
+
+import llmviz
+from llmviz import views
+from llmviz.views import attention, embeddings, ffn, position, sampling, tokenization
+from llmviz.views.attention.score_steps import ScoreSteps
+from llmviz.views.embeddings.cosine import CosineHistogram
+from llmviz.views.embeddings.nearest_tokens import NearestTokens
+from llmviz.views.kit.picture import Picture
+from llmviz.views.position.rope_dial import RopeDial
+from llmviz.views.provenance import Explanation, Operand
+
+TEXT = "The cat sat on the mat"
+OTHER = "the dog sat on the cat"
+
+
+def evaluated(explanation: Explanation, model, trace) -> float:
+    """What the panel's own expressions give, operand after operand, then the line."""
+    names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "model": model, "trace": trace}
+    for name, value, source in (Operand(*operand) for operand in explanation.operands):
+        names[name] = eval(source, names) if source else value
+    with np.errstate(over="ignore"):  # silu of a number far below zero is 0 all the same
+        return eval(explanation.line, names)
+
+
+def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float | None]]:
+    """Places in a picture, and the number that it shows there (None: a list of which we know no array)."""
+    if isinstance(picture, views.NextTokenBars):
+        yield from (((row,), picture.probs[row]) for row in range(len(picture.ids)))
+    elif isinstance(picture, NearestTokens):
+        yield from (((row,), picture.cosines[row]) for row in range(len(picture.ids)))
+    elif isinstance(picture, RopeDial):
+        yield from (((pair,), picture.parts[pair]) for pair in range(len(picture.parts)))
+    elif isinstance(picture, CosineHistogram):
+        yield (), picture.value
+    elif isinstance(picture, views.Arcs):
+        yield from (
+            (tuple(map(int, at)), picture.weights[tuple(at)]) for at in np.argwhere(picture.weights > 0)
+        )
+    elif isinstance(picture, ScoreSteps):
+        table = picture.raw, picture.scores, picture.exps, np.nan_to_num(picture.weights)
+        yield from (
+            ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(4)
+        )
+    elif isinstance(picture, views.TokenStrip) and picture.weights is not None:
+        yield from (((at,), picture.weights[at]) for at in range(1, len(picture.pieces)))
+    elif isinstance(picture, views.TokenStrip):
+        yield from (((at,), picture.ids[at]) for at in range(len(picture.pieces)))
+    elif getattr(picture, "values", None) is not None:
+        rows = np.atleast_2d(picture.values)
+        for at in np.argwhere(np.isfinite(rows))[:: max(1, rows.size // 40)]:
+            yield tuple(map(int, at)), rows[tuple(at)]
+
+
+def check(view, model, trace) -> int:
+    checked = 0
+    for picture in inside(view, Picture):
+        if not picture.explains or picture.layout.display == "none":
+            continue
+        for place, shown in asked(picture):
+            told = picture.provenance(*place)
+            for number in (told.result, evaluated(told, model, trace)):
+                close = pytest.approx(float(shown), rel=2e-4, abs=2e-6, nan_ok=True)
+                assert float(number) == close, (type(picture).__name__, place, repr(told))
+            checked += 1
+    return checked
+
+
+FOLLOWING = {
+    "heads": lambda prompt: attention.HeadExplorer(prompt, layer=1, head=2),
+    "by hand": lambda prompt: attention.HeadByHand(prompt, layer=1, head=2),
+    "finder": attention.HeadFinder,
+    "lens": lambda prompt: ffn.LensGrid(prompt, "dog"),
+    "norms": ffn.StreamNorms,
+    "ffn by hand": lambda prompt: ffn.FFNByHand(prompt, 1),
+    "dial": lambda prompt: position.DialExplorer(prompt, layer=1, head=1),
+    "temperature": sampling.TemperatureExplorer,
+    "draws": lambda prompt: sampling.Draws(prompt, 50),
+    "chain": sampling.SamplerChain,
+    "surprise": sampling.Surprise,
+    "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
+    "tokens": tokenization.TextTokens,
+    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
+    "waves": lambda _: position.SinusoidPattern(n_positions=10, d_model=8),
+    "loop": lambda prompt: views.LoopExplorer(prompt.language_model, prompt),
+}
+
+
+@pytest.mark.parametrize("make", FOLLOWING.values(), ids=FOLLOWING)
+def test_a_panel_gives_the_number_it_explains_and_follows_the_text(tiny_model, make):
+    prompt = views.Prompt(tiny_model, TEXT)
+    view = make(prompt)
+    assert check(view, tiny_model, prompt.trace)
+    prompt.box.value = OTHER
+    assert check(view, tiny_model, prompt.trace)
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        llmviz.Edits(norm=False),
+        llmviz.Edits(residual=False),
+        llmviz.Edits(causal_mask=False, score_scale=False),
+        llmviz.Edits(rope=False, head={(1, 2): 0.5}, ffn={1: 0.5}, attention={1: 2}, neuron={(1, 0): 3}),
+        llmviz.Edits(at={("scores", 1): lambda a: a / 2, ("pattern", 1): lambda a: a / 2}),
+    ],
+    ids=["no norm", "no residual", "no mask, no scale", "no RoPE, parts scaled", "functions"],
+)
+def test_a_panel_follows_edits(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    for make in (attention.HeadByHand, attention.HeadExplorer):
+        assert check(make(trace, layer=1, head=2), tiny_model, trace)
+    assert check(sampling.softmax_steps(trace, 3), tiny_model, trace)
+    prompt = views.Prompt(tiny_model, TEXT)
+    followers = [ffn.FFNByHand(prompt, 1), ffn.LensGrid(prompt, "dog"), ffn.StreamNorms(prompt)]
+    prompt.trace = trace
+    for view in followers:
+        assert check(view, tiny_model, trace)
+    for stage in ("embeddings", "attention", "sampling"):
+        assert check(views.StageTour(tiny_model, trace, stage=stage), tiny_model, trace)
+
+
+@pytest.mark.parametrize("off", [{"off_parts": ["norm", "rope"]}, {"off_cells": [[1, 0], [6, 1], [7, 2]]}])
+def test_a_panel_of_the_switchboard_says_what_is_off(tiny_model, off):
+    board = views.Switchboard(tiny_model, views.Prompt(tiny_model, TEXT))
+    board.switches.change(**off)
+    assert check(board, tiny_model, board.box.trace)
+
+
+def test_a_panel_by_hand_says_what_is_switched_off(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    one = attention.HeadByHand(trace, layer=1, head=2, query=2)
+    one.no_scale.value = one.no_mask.value = True
+    assert check(one, tiny_model, trace)
+
+
+def test_a_panel_with_the_first_token_hidden(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    one = attention.HeadExplorer(trace, layer=1, head=2)
+    one.hide_first.value = True
+    assert check(one, tiny_model, trace)
+    assert np.isnan(one.map.provenance(3, 0).result)
+
+
+def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
+    prompt = views.Prompt(tiny_model, TEXT)
+    chain = sampling.SamplerChain(prompt)
+    chain.cards.change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
+    assert check(chain, tiny_model, prompt.trace)
+
+
+def test_a_panel_of_the_loop_says_what_is_written(tiny_model):
+    loop = views.LoopExplorer(tiny_model, views.Prompt(tiny_model, TEXT))
+    loop._append(20)
+    assert check(loop, tiny_model, loop.box.trace)
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_panel_of_the_table(tiny_model, centred):
+    table = embeddings.Table(tiny_model)
+    made = [
+        embeddings.ArrowExplorer(table, "#20", "#21"),
+        embeddings.AnalogyExplorer(table, "#20", "#21", "#22"),
+        embeddings.WalkExplorer(table, "#20", "#21"),
+        embeddings.CosineExplorer(table, "#20", "#21"),
+        embeddings.NeighbourExplorer(table, "#20"),
+        embeddings.RowExplorer(table, views.Prompt(tiny_model, TEXT)),
+    ]
+    table.switch.value = centred
+    made[0].arrows.set_state({"tip": [0.01, 0.02]})
+    made[2].way.value = 35
+    for view in made:
+        assert check(view, tiny_model, None), type(view)
+
+
+def test_a_panel_of_the_map_gives_the_place(tiny_model):
+    view = embeddings.WordMap(embeddings.Table(tiny_model), "#20 #21 #22 #23")
+    for point, place in enumerate(view.flat.places):
+        np.testing.assert_allclose(evaluated(view.flat.provenance(point), tiny_model, None), place, atol=1e-5)
