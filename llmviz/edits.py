@@ -126,7 +126,7 @@ class Change(ABC):
                 return array
         chosen = (self.heads, rows, self.units)[-array.ndim :]
         region = np.ix_(*(range(n) if some is None else some for n, some in zip(array.shape, chosen)))
-        changed = array.copy()
+        changed = array.copy("K")  # in the same order in memory, so that products round the same
         changed[region] = self.change(changed[region])
         return changed
 
@@ -368,7 +368,7 @@ class Edits:
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
         """What a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
-        given = function(array.copy())  # it may write into what it gets
+        given = function(array.copy("K"))  # it may write into what it gets
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
         if changed.shape != array.shape or changed.dtype.kind not in "fiu":
