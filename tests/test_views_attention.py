@@ -1,5 +1,7 @@
 """Attention's pictures: the numbers they are given, what their controls do, and the claims that the notebook makes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import traitlets
@@ -256,7 +258,7 @@ def test_every_number_tells_where_it_comes_from(by_hand, model, tempted):
 
 def check_explanation(explanation, trace, model) -> None:
     """Its line, with its operands, gives its result; and each operand is what its source says."""
-    names = {"np": np, "llmviz": llmviz, "trace": trace, "model": model}
+    names = {"np": np, "llmviz": llmviz, "dataclasses": dataclasses, "trace": trace, "model": model}
     operands = {operand[0]: operand[1] for operand in explanation.operands}
     result = eval(explanation.line, names | operands)
     np.testing.assert_allclose(result, explanation.result, rtol=1e-3, atol=1e-4, err_msg=repr(explanation))

@@ -260,7 +260,7 @@ def test_the_text_form_has_the_same_numbers(trace, numbers):
     rows = [line.split() for line in text.splitlines()]
     for layer, look in enumerate(numbers.strongest):
         (row,) = [row for row in rows if row and row[0] == str(layer)]
-        assert f"{100 * look.weight:.1f}" in row
+        assert row[-1] == f"{100 * look.weight:.1f}%"
         assert str(look.head) + "," in row
     assert f"{numbers.dart:.4f}" in text
     assert text.index("all others") < text.index("the dart")
