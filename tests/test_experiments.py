@@ -276,7 +276,7 @@ def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
 def test_the_lens_is_the_same_in_one_product_or_in_many(tiny_model, monkeypatch):
     trace = tiny_model.trace(TEXT)
     whole = experiments.logit_lens(trace)
-    monkeypatch.setattr(experiments, "AT_ONCE", 1)
+    monkeypatch.setattr(experiments.lens, "AT_ONCE", 1)
     parts = experiments.logit_lens(trace)
     np.testing.assert_array_equal(parts.guesses, whole.guesses)
     np.testing.assert_allclose(parts.probs, whole.probs, rtol=1e-4)
@@ -292,7 +292,7 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
         logits = tiny_model.trace(tokens[:n], edits).logits.astype(float)
         expected.append(logits[tokens[n]] - logits.max() - np.log(np.exp(logits - logits.max()).sum()))
     for at_once in (64, 2):
-        monkeypatch.setattr(experiments, "AT_ONCE", at_once)
+        monkeypatch.setattr(experiments.probabilities, "AT_ONCE", at_once)
         np.testing.assert_allclose(experiments.token_logprobs(trace), expected, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(experiments.token_probs(trace), np.exp(expected), rtol=1e-2)
     for last in (0, 1, 3, len(tokens) - 1, 99):

@@ -30,14 +30,31 @@ MAY_KNOW = {
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
+    # They run the model and measure; what each is about is its name.
     "experiments": {
-        "ops",
-        "edits",
-        "model",
-        "training",
-        "attention",
-        "position",
-    },  # runs the model and measures; turns hands back
+        "experiments.ablation",
+        "experiments.attention_behaviours",
+        "experiments.attribution",
+        "experiments.induction",
+        "experiments.lens",
+        "experiments.patching",
+        "experiments.probabilities",
+        "experiments.rounding",
+        "experiments.sinks",
+        "experiments.size",
+        "experiments.without_rope",
+    },
+    "experiments.ablation": {"edits", "model"},
+    "experiments.attention_behaviours": {"attention", "edits", "model"},
+    "experiments.attribution": {"ops", "edits", "model", "training"},
+    "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
+    "experiments.lens": {"ops", "model"},
+    "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
+    "experiments.probabilities": {"ops", "model", "experiments.lens"},
+    "experiments.rounding": {"model"},
+    "experiments.sinks": {"model"},
+    "experiments.size": {"model"},
+    "experiments.without_rope": {"edits", "model", "position"},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -143,11 +160,11 @@ def test_maths_knows_only_what_it_may(name):
 
 
 def test_only_model_composes():
-    """And training, backwards. Experiments measure a run in the stages' own terms, and sheets of paper show one; they
-    make none. Many texts side by side are one more run.
+    """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
+    side are one more run.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "training", "experiments", "texts.write", "classroom.worksheets"}
+    assert composing == {"model", "training", "texts.write", "classroom.worksheets"}
 
 
 def test_the_checks_know_numpy_only():

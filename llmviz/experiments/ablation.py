@@ -1,0 +1,76 @@
+"""Switch parts off, one head at a time or one part at one token, and hide tokens from heads (attention knockout)."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from llmviz.edits import Edits, scale
+from llmviz.model import Model, Trace
+
+
+def each_head_off(
+    model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], *, before: int | None = None
+) -> Iterator[tuple[int, int, float]]:
+    """Each attention head off in turn: yields its layer, its number, and what `measure` says of that run.
+
+    before: only heads of the layers before this one. NaN where the numbers overflow. The last layer first, since a run
+    takes over all layers before its edit.
+    """
+    return each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure, before)
+
+
+def each_head(
+    model: Model,
+    tokens: Sequence[int],
+    edits: Callable[[tuple[int, int]], Edits],
+    measure: Callable[[Trace], float],
+    before: int | None = None,
+) -> Iterator[tuple[int, int, float]]:
+    model.trace(tokens)  # so that there is something to take over
+    for layer in reversed(range(model.config.n_layers if before is None else before)):
+        for head in range(model.config.n_heads):
+            yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
+
+
+def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callable[[Trace], float]) -> float:
+    try:
+        return measure(model.trace(tokens, edits))
+    except FloatingPointError:
+        return float("nan")
+
+
+def off_at(array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+    """Edits by which a part adds nothing at one token. array: "ffn_out", "attention_out", or "z" for a head."""
+    return Edits(at={(array, layer): scale(0, positions=position, head=head) for layer in layers})
+
+
+def blind(layers: Iterable[int], query: int, key: int) -> Edits:
+    """Edits by which one token sees another no more, in all heads of some layers; see `looking_elsewhere`."""
+    return _knocked_out(dict.fromkeys(layers, slice(None)), [key], query)
+
+
+def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
+    """Edits under which these heads (layer, head), at one token, may not look at the tokens `sources`.
+
+    Their weights there are zero, and the others scaled up to sum to one (attention knockout; Geva et al. 2023). A head
+    that has nothing else to look at hands over nothing.
+    """
+    of_layer: dict[int, list[int]] = {}
+    for layer, head in heads:
+        of_layer.setdefault(layer, []).append(head)
+
+    return _knocked_out(of_layer, sources, position)
+
+
+def _knocked_out(of_layer: Mapping[int, list[int] | slice], sources: Sequence[int], position: int) -> Edits:
+    def hide(pattern: np.ndarray, some: list[int] | slice) -> np.ndarray:
+        row = pattern[some, position]
+        row[:, list(sources)] = 0
+        total = row.sum(axis=-1, keepdims=True)
+        pattern[some, position] = np.divide(row, total, out=np.zeros_like(row), where=total > 0)
+        return pattern
+
+    return Edits(
+        at={("pattern", layer): functools.partial(hide, some=some) for layer, some in of_layer.items()}
+    )

@@ -1,0 +1,85 @@
+"""Measure where the heads of a run look, one query or all patterns at a glance."""
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import attention
+from llmviz.edits import index_of
+from llmviz.model import Trace
+
+
+def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
+    """What every head gives to each token from one query; NaN where masked."""
+    n = len(trace.tokens)
+    query = index_of("position", query, n)
+    weights = np.stack([block.patterns(queries=slice(query, query + 1))[:, 0] for block in trace.blocks])
+    if trace.edits.causal_mask:
+        weights[:, :, query + 1 :] = np.nan
+    return weights
+
+
+def strongest(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
+    """(layer, head) of the n largest, largest first; NaN never counts."""
+    order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:n]
+    return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]
+
+
+def random_heads(
+    shape: tuple[int, int], n: int, besides: Iterable[tuple[int, int]], seed: int
+) -> list[tuple[int, int]]:
+    """n heads (layer, head) of a model of `shape` [n_layers, n_heads], drawn from all but those in `besides`."""
+    taken = set(besides)
+    others = [one for one in np.ndindex(*shape) if one not in taken]
+    picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
+    return [others[i] for i in picked]
+
+
+def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
+    """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
+    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]
+    return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
+
+
+# Cells along one side of a small map; longer texts show the largest weight of each block of cells.
+MAP_SIZE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Overview:
+    """All heads of one run, small enough to draw."""
+
+    maps: Float[np.ndarray, "n_layers n_heads size size"]  # NaN where masked
+    step: int  # tokens along one side of a cell
+    scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
+
+
+@functools.lru_cache(maxsize=2)  # the same sentence, with its first token and without
+def overview(trace: Trace, hide_first: bool = False) -> Overview:
+    """Every head's pattern, as a small map, and its measured behaviours."""
+    config, seq = trace.model.config, len(trace.tokens)
+    step = -(-seq // MAP_SIZE)
+    size = -(-seq // step)
+    maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
+    scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)
+    future = attention.future_mask(seq, seq) & trace.edits.causal_mask
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.patterns()
+        scores[:, layer] = attention.behaviours(pattern, trace.tokens)
+        drawn = attention.without_first_token(pattern) if hide_first else pattern
+        maps[layer] = largest_in_blocks(np.where(future, np.float32(np.nan), drawn), step)
+    return Overview(maps, step, scores)
+
+
+def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
+    """The largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    if step == 1:
+        return pattern
+    seq = pattern.shape[-1]
+    size = -(-seq // step)
+    room = ((0, 0), (0, size * step - seq), (0, size * step - seq))
+    padded = np.pad(pattern, room, constant_values=np.nan).reshape(-1, size, step, size, step)
+    return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)

@@ -1,0 +1,34 @@
+"""Measure how well a row of tokens that comes twice is copied, and which heads do it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import attention
+from llmviz.edits import Edits
+from llmviz.experiments.probabilities import token_probs
+from llmviz.model import Model, Trace
+
+
+def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """`attention.induction_score` of all heads; NaN where no token of the text comes twice."""
+    return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
+
+
+def copying(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
+    """The mean probability of the right next token in the second pass of a row of tokens that comes twice.
+
+    Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.
+    """
+    if len(row) < 2:
+        raise ValueError("a row to copy has two tokens or more")
+    trace = model.trace([*row, *row], edits)
+    return float(token_probs(trace, last=len(row) - 1).mean())
+
+
+def random_tokens(model: Model, n: int, seed: int) -> list[int]:
+    """n different tokens, none of the very rare and none of the special ones."""
+    n_vocab = model.config.n_vocab
+    pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
+    return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()

@@ -1,0 +1,59 @@
+"""Read the model's guess out of the stream at each depth (the logit lens), and how long the stream is there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import ops
+from llmviz.model import Trace
+
+AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
+
+
+@dataclass(frozen=True, eq=False)
+class Lens:
+    """The guess at each depth. Row 0 is the embedding, row l + 1 the stream after layer l."""
+
+    guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
+    probs: Float[np.ndarray, "depth seq"]  # its probability
+    last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
+
+    def ranks(self, tokens: Sequence[int]) -> Int[np.ndarray, "n_tokens depth"]:
+        """The ranks of some tokens after the last position; 1 is first."""
+        ranks = [(self.last > self.last[:, [token]]).sum(axis=1) + 1 for token in tokens]
+        return np.array(ranks, np.int64).reshape(len(tokens), len(self.last))
+
+
+def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
+    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
+
+    ValueError if `last` is less than 1.
+    """
+    if last is not None and last < 1:
+        raise ValueError(f"last must be 1 or more, got {last}")
+    first = 0 if last is None else max(0, len(trace.tokens) - last)
+    depths = [trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]
+    x = np.stack([depth[first:] for depth in depths])
+    n_depths, seq, d_model = x.shape
+    guesses, probs, ends = [], [], []
+    for some in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
+        logits = trace.model.unembed(some.reshape(-1, d_model), trace.edits)
+        guesses.append(logits.argmax(axis=-1))
+        ends.append(logits[seq - 1 :: seq].copy())
+        probs.append(ops.softmax(logits).max(axis=-1))
+    shape = (n_depths, seq)
+    return Lens(
+        np.concatenate(guesses).reshape(shape), np.concatenate(probs).reshape(shape), np.concatenate(ends)
+    )
+
+
+def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
+    """The length of the stream at the input and after each layer."""
+    return np.stack(
+        [
+            np.linalg.norm(x, axis=-1)
+            for x in (trace.blocks[0].resid_pre, *(b.resid_post for b in trace.blocks))
+        ]
+    )
