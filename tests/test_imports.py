@@ -81,7 +81,7 @@ MAY_KNOW = {
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
-        *("classroom.lessons", "views.differences.tried_on"),
+        *("classroom.lessons", "claims.cases"),
     },
     "classroom.room": set(),  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal

@@ -22,7 +22,7 @@ from llmviz.classroom.server import ACTIONS
 from llmviz.views import HeadsOff, Prompt, Switchboard
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.views.differences.tried_on import ARTICLES
+from llmviz.claims.cases import ARTICLES
 from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplorer, first_choices
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer

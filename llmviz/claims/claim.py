@@ -37,7 +37,9 @@ class Bounds:
     supports: Range | None = None  # a value in this range supports the sentence; None: every value does
     count: int | Range | None = None  # how many cases support it: exactly, or (least, most); None: all
     of: int | None = None  # how many cases have a value; None: all cases of the claim
-    exceptions: tuple[str, ...] | None = None  # patterns: each case that does not support it matches one ("* Kenya")
+    exceptions: tuple[str, ...] | None = (
+        None  # patterns: each case that does not support it matches one ("* Kenya")
+    )
     within: Range | None = None  # every value
     lowest: Range | None = None
     median: Range | None = None
@@ -50,7 +52,9 @@ class Bounds:
 
     def supporting(self, values: Mapping[str, float]) -> list[str]:
         """Return the names of the cases that support the sentence."""
-        return [name for name, value in values.items() if self.supports is None or inside(value, self.supports)]
+        return [
+            name for name, value in values.items() if self.supports is None or inside(value, self.supports)
+        ]
 
     def problems(
         self, values: Mapping[str, float], controls: Mapping[str, float], n_cases: int, *, own: bool = False
@@ -93,7 +97,9 @@ class Bounds:
             ("lower", self.below_control, sum(value < other for value, other in both)),
         ):
             if asked_for is not None and better < math.floor(asked_for * share):
-                problems.append(f"{better} values are {word} than the control's instead of {asked_for} of {of}")
+                problems.append(
+                    f"{better} values are {word} than the control's instead of {asked_for} of {of}"
+                )
         if self.control:
             found = self.control.problems(controls, {}, n_cases, own=own)
             problems += [f"control: {problem}" for problem in found]
@@ -164,7 +170,9 @@ class Claim:
             {name: float(measure(model, case)) for name, case in chosen.items()} if measure else {}
             for measure in (self.value, self.control)
         )
-        return self.outcome(*({k: v for k, v in d.items() if not math.isnan(v)} for d in (values, controls)), own=own)
+        return self.outcome(
+            *({k: v for k, v in d.items() if not math.isnan(v)} for d in (values, controls)), own=own
+        )
 
     def outcome(self, values: dict[str, float], controls: dict[str, float], *, own: bool = False) -> Outcome:
         """Check numbers that were measured before. own: on cases that are not the claim's."""

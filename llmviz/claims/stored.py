@@ -134,7 +134,10 @@ def _source(function: types.FunctionType) -> str:
     if function.__name__ != "<lambda>":
         return "".join(inspect.getsource(function).split())
     text, tree = _module(inspect.getsourcefile(function))
-    names, line = function.__code__.co_varnames[: function.__code__.co_argcount], function.__code__.co_firstlineno
+    names, line = (
+        function.__code__.co_varnames[: function.__code__.co_argcount],
+        function.__code__.co_firstlineno,
+    )
     lambdas = [
         ast.get_source_segment(text, node)
         for node in ast.walk(tree)

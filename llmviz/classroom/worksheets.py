@@ -21,7 +21,7 @@ from llmviz import attention, experiments, tokenization
 from llmviz.classroom.lessons import LESSONS, Lesson
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.differences.tried_on import ARTICLES
+from llmviz.claims.cases import ARTICLES
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
 TO_GLUE = (" strawberry", " homework", " friend", " tomorrow", " elephant")

@@ -20,7 +20,7 @@ from llmviz.edits import Edits
 from llmviz.model import Model
 from llmviz.ops import softmax
 from llmviz.sampling import Sampler
-from llmviz.views.differences.tried_on import (
+from llmviz.claims.cases import (
     ARTICLES,
     HARDER_SUMS,
     MORE_CAPITALS,
