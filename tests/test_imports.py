@@ -14,6 +14,23 @@ MODULES = {
 }
 STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
 
+# A page's claims measure by experiments, on any stage.
+CLAIMS_MAY_KNOW = {
+    *(
+        "",
+        "ops",
+        "edits",
+        "model",
+        "training",
+        "texts",
+        *STAGES,
+        "claims.cases",
+        "claims.claim",
+        "experiments",
+    ),
+    *("experiments.facts", "experiments.neurons"),
+}
+
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
 MAY_KNOW = {
     "ops": set(),
@@ -47,14 +64,26 @@ MAY_KNOW = {
     "experiments.ablation": {"edits", "model"},
     "experiments.attention_behaviours": {"attention", "edits", "model"},
     "experiments.attribution": {"ops", "edits", "model", "training"},
+    "experiments.facts": {
+        *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
+        *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
+    },
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
     "experiments.lens": {"ops", "model"},
+    "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "model", "experiments.lens"},
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
     "experiments.without_rope": {"edits", "model", "position"},
+    # the conclusions of the pages, and how each is measured
+    "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
+    "claims.__main__": {"", "download", "claims", "claims.stored"},
+    "claims.cases": set(),
+    "claims.claim": {"model"},
+    "claims.stored": {"download", "claims.claim"},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -92,7 +121,19 @@ KIT = {name.removeprefix("llmviz.views.") for name in MODULES if name.startswith
 SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "traitlets")
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, the names of the package itself (Edits), and the two ends: how text becomes pieces, and logits probabilities.
-ANY_VIEW = {"", "model", "training", "edits", "experiments", "ops", "tokenization", "sampling"}
+ANY_VIEW = {
+    "",
+    "model",
+    "training",
+    "edits",
+    "ops",
+    "tokenization",
+    "sampling",
+    "claims",
+    "claims.cases",
+    "claims.stored",
+}
+ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
 # Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
 # What makes models different is seen in every stage, and begins with a text and sizes.

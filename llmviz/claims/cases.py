@@ -12,4 +12,7 @@ MORE_CAPITALS: dict[str, str] = _CASES["more_capitals"]
 HARDER_SUMS: dict[str, str] = _CASES["harder_sums"]
 RELATED: str = _CASES["words"]["related"]
 SINGULAR: list[str] = _CASES["words"]["singular"]
+OPPOSITES: list[str] = _CASES["words"]["opposites"].split()
+ELEMENTS: list[str] = _CASES["words"]["elements"].split()
+STATES: dict[str, str] = _CASES["words"]["states"]
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])

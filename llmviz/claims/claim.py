@@ -142,23 +142,22 @@ class Outcome:
 class Claim:
     """A conclusion that a page draws, and how it is tested."""
 
-    name: str  # an identifier, unique in its page
     sentence: str  # what the page says
     tested: str  # what was done to each case; the control is named apart
-    unit: str  # "" for yes (1) or no (0)
     value: Measure
     bounds: Bounds
     _: KW_ONLY
     over: str  # what the cases are: "texts", "words", "seeds", …
     cases: Mapping[str, Any]
-    control: Measure | None = None
-    control_name: str = ""
+    control: tuple[str, Measure] | None = None  # what it is, in a few words, and its value
+    unit: str = "%"  # "" for yes (1) or no (0)
+    name: str = ""  # an identifier, unique in its page; `section` gives it
     section: str = ""  # the heading of the table under which it stands
 
     @property
     def method(self) -> str:
         """How it was tested, with its control."""
-        return f"{self.tested} Control: {self.control_name}." if self.control else self.tested
+        return f"{self.tested} Control: {self.control[0]}." if self.control else self.tested
 
     def measure(self, model: Model, cases: Mapping[str, Any] | None = None) -> Outcome:
         """Measure the claim on its own cases, or on others of the same kind.
@@ -166,13 +165,13 @@ class Claim:
         A case whose value is NaN is left out. On other cases the bounds are shares (see `Bounds`).
         """
         own, chosen = cases is not None, self.cases if cases is None else cases
+        measures = self.value, self.control[1] if self.control else None
         values, controls = (
             {name: float(measure(model, case)) for name, case in chosen.items()} if measure else {}
-            for measure in (self.value, self.control)
+            for measure in measures
         )
-        return self.outcome(
-            *({k: v for k, v in d.items() if not math.isnan(v)} for d in (values, controls)), own=own
-        )
+        values, controls = ({k: v for k, v in d.items() if not math.isnan(v)} for d in (values, controls))
+        return self.outcome(values, controls, own=own)
 
     def outcome(self, values: dict[str, float], controls: dict[str, float], *, own: bool = False) -> Outcome:
         """Check numbers that were measured before. own: on cases that are not the claim's."""
@@ -194,7 +193,7 @@ class Claim:
         if outcome.controls:
             control = self._phrase(outcome.controls, bounds.control or Bounds())
             control = control or f"{sum(map(bool, outcome.controls.values()))} of {len(outcome.controls)}"
-            phrase = f"{phrase} ({self.control_name}: {control})"
+            phrase = f"{phrase} ({self.control[0]}: {control})"
         return phrase
 
     def _phrase(self, values: Mapping[str, float], bounds: Bounds) -> str:
@@ -207,20 +206,22 @@ class Claim:
             return f"at most {written(numbers[-1], self.unit)}"
         if bounds.supports is None and bounds.within and math.inf in bounds.within:
             return f"at least {written(numbers[0], self.unit)}"
-        ends = f"{written(numbers[0])} to {written(numbers[-1], self.unit)}"
+        ends = " to ".join(written(number, self.unit) for number in (numbers[0], numbers[-1]))
         return f"median {written(median(numbers), self.unit)}, from {ends}"
 
 
 def written(number: float, unit: str = "") -> str:
     """Write a number with two digits, or all of its whole ones, and its unit."""
     number = round(number) if abs(number) >= 100 else float(f"{number:.2g}")
+    if unit == "%" and 0 < abs(number) < 0.01:
+        return "under 0.01%"
     digits = f"{number:,.10f}".rstrip("0").rstrip(".").replace("-", "−")
     return f"{digits}{unit}" if unit == "%" or not unit else f"{digits} {unit}"
 
 
-def section(title: str, *claims: Claim) -> tuple[Claim, ...]:
-    """Return the claims under a heading of their page's table."""
-    return tuple(replace(claim, section=title) for claim in claims)
+def section(title: str, **claims: Claim) -> tuple[Claim, ...]:
+    """Return claims by their names, under a heading of their page's table."""
+    return tuple(replace(claim, name=name, section=title) for name, claim in claims.items())
 
 
 def following(names: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -64,7 +64,11 @@ def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
 def key(claim: Claim, sha256: str) -> str:
     """Return the hash under which a claim's result is valid for a model file."""
     seen: set[int] = set()
-    parts = [part for thing in (claim.value, claim.control, claim.cases) for part in _parts(thing, seen)]
+    parts = [
+        part
+        for thing in (claim.value, claim.control and claim.control[1], claim.cases)
+        for part in _parts(thing, seen)
+    ]
     return hashlib.sha256("\n".join([sha256, *parts]).encode()).hexdigest()[:16]
 
 

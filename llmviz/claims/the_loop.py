@@ -6,7 +6,7 @@ import numpy as np
 
 from llmviz import Edits, Sampler, experiments, sampling
 from llmviz.claims.cases import TEXTS
-from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.model import Model
 
 SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}  # for what takes a run for each head
@@ -58,82 +58,65 @@ on_texts = partial(Claim, over="texts", cases=TEXTS)
 NO_ROPE, SHIFTED = Edits(rope=False), Edits(position_shift=1_000.0)
 FIRST, ELEVENTH = Edits(ffn={0: 0}), Edits(ffn={11: 0})
 
-CLAIMS = (
-    on_texts(
-        "hot_is_wide",
+CLAIMS = section(
+    "On fifteen texts",
+    hot_is_wide=on_texts(
         "At temperature 2, most of the probability is outside the 20 likeliest tokens.",
         "Add up the probability outside them.",
-        "%",
         partial(outside, temperature=2),
         Bounds(supports=above(50), count=(13, 15), within=above(40)),
-        control=partial(outside, temperature=1),
-        control_name="temperature 1",
+        control=("temperature 1", partial(outside, temperature=1)),
     ),
-    on_texts(
-        "norms_off",
+    norms_off=on_texts(
         "Without the norms, there is no next token: the numbers overflow.",
         "Switch all norms off.",
-        "",
         partial(overflows, edits=Edits(norm=False)),
         Bounds(supports=YES),
-        control=partial(overflows, edits=NO_ROPE),
-        control_name="RoPE switched off",
+        control=("RoPE switched off", partial(overflows, edits=NO_ROPE)),
+        unit="",
     ),
-    on_texts(
-        "rope_off_likeliest",
+    rope_off_likeliest=on_texts(
         "Without RoPE, the likeliest token mostly changes.",
         "Switch RoPE off.",
-        "",
         partial(likeliest_changes, edits=NO_ROPE),
         Bounds(supports=YES, count=12),
-        control=partial(likeliest_changes, edits=SHIFTED),
-        control_name="all positions shifted by 1,000",
+        control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
+        unit="",
     ),
-    on_texts(
-        "rope_off_moved",
-        "Without RoPE, up to nine tenths of the probability move to other tokens.",
+    rope_off_moved=on_texts(
+        "Without RoPE, up to four fifths of the probability move to other tokens.",
         "Switch RoPE off, and add up what moves.",
-        "%",
         partial(moved, edits=NO_ROPE),
         Bounds(highest=above(80)),
-        control=partial(moved, edits=SHIFTED),
-        control_name="all positions shifted by 1,000",
+        control=("all positions shifted by 1,000", partial(moved, edits=SHIFTED)),
     ),
-    on_texts(
-        "first_ffn_off",
+    first_ffn_off=on_texts(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",
-        "%",
         partial(moved, edits=FIRST),
         Bounds(within=above(75), control=Bounds(within=below(35))),
-        control=median_of_the_middle,
-        control_name="each FFN of layers 10 to 20, the median",
+        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),
-    on_texts(
-        "ffn_eleven_off",
+    ffn_eleven_off=on_texts(
         "FFN 11 can't be spared, although most FFNs around it can.",
         "Switch the FFN of layer 11 off.",
-        "%",
         partial(moved, edits=ELEVENTH),
         Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
-        control=median_of_the_middle,
-        control_name="each FFN of layers 10 to 20, the median",
+        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),
-    on_texts(
-        "single_heads",
+    single_heads=on_texts(
         "How many heads matter on their own depends on the text.",
         "Switch each of the 270 heads off, and count those that change the likeliest token.",
-        "heads",
         heads_that_change_it,
         Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
+        unit="heads",
         cases=SHORT,
     ),
-    on_texts(
-        "prediction_comes_late",
+    prediction_comes_late=on_texts(
         "The final prediction mostly appears only after the very last layer.",
         "Read the logit lens after each layer; count the layers after the one where the final prediction appears.",
-        "layers",
         layers_to_go,
         Bounds(supports=(0, 0), count=12, within=(0, 14)),
+        unit="layers",
     ),
 )
