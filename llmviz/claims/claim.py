@@ -206,8 +206,11 @@ class Claim:
             return f"at most {written(numbers[-1], self.unit)}"
         if bounds.supports is None and bounds.within and math.inf in bounds.within:
             return f"at least {written(numbers[0], self.unit)}"
-        ends = " to ".join(written(number, self.unit) for number in (numbers[0], numbers[-1]))
-        return f"median {written(median(numbers), self.unit)}, from {ends}"
+        first, middle, last = (written(n, self.unit) for n in (numbers[0], median(numbers), numbers[-1]))
+        if first == last:
+            return first
+        first = first if self.unit == "%" else first.removesuffix(f" {self.unit}")
+        return f"median {middle}, from {first} to {last}"
 
 
 def written(number: float, unit: str = "") -> str:
