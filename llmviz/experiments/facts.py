@@ -141,7 +141,8 @@ def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
 
     row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
     """
-    return 100 * float(pair.shares(steps(followed(pair))[number - 1].tests[row][0])[answer])
+    step = steps(followed(pair))[number - 1]
+    return 100 * float(pair.shares(step.tests[row][0])[answer])
 
 
 def place_of_answer(pair: Pair | None) -> int:
