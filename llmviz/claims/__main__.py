@@ -72,7 +72,7 @@ def tuples(case: Any) -> Any:
 def lines(claim: Claim, outcome: Outcome) -> list[str]:
     """Return how a claim came out, for a terminal."""
     values = outcome.values
-    ordered = sorted(values, key=values.get)
+    ordered = sorted(values, key=values.__getitem__)
     ends = [f"{values[name]:.4g} {claim.unit} ({name})" for name in (*ordered[:1], *ordered[-1:])]
     return [
         f"  {claim.sentence}",

@@ -75,7 +75,8 @@ class Bounds:
         most = math.inf if most is None or (own and most == least) else most
         if not math.floor(least * share) <= len(supporting) <= math.ceil(most * share if most < of else n):
             problems.append(f"{len(supporting)} of {n} support it instead of {_counted(self.count, of)}")
-        statistics = {"median": median, "mean": fmean} | ({} if own else {"lowest": min, "highest": max})
+        statistics: dict[str, Callable] = {"median": median, "mean": fmean}
+        statistics |= {} if own else {"lowest": min, "highest": max}
         for name, statistic in statistics.items():
             if (range_ := getattr(self, name)) and not inside(found := statistic(numbers), range_):
                 problems.append(f"the {name} value is {found:.4g}, {_outside(range_)}")
@@ -190,7 +191,7 @@ class Claim:
             phrase = f"{counted}; {phrase}" if phrase else counted
         elif n > 1:
             phrase = f"{phrase}, on all {n} {self.over}"
-        if outcome.controls:
+        if self.control and outcome.controls:
             control = self._phrase(outcome.controls, bounds.control or Bounds())
             control = control or f"{sum(map(bool, outcome.controls.values()))} of {len(outcome.controls)}"
             phrase = f"{phrase} ({self.control[0]}: {control})"

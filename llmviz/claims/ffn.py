@@ -85,8 +85,11 @@ def pair(model: Model, words: Words, question: str = CAPITAL) -> Pair:
 
 def left_and_brought(runs: Pair, edits: Edits) -> tuple[float, float]:
     """Measure what is left of the own answer's probability, and what the twin's reaches of its own, in %."""
-    usual = (experiments.probability(run, a) for run, a in zip((runs.trace, runs.other), runs.answers))
-    return tuple(100 * float(p) / whole for p, whole in zip(runs.shares(edits), usual))
+    own, twins = runs.shares(edits)
+    usual = [
+        experiments.probability(run, answer) for run, answer in zip((runs.trace, runs.other), runs.answers)
+    ]
+    return 100 * float(own) / usual[0], 100 * float(twins) / usual[1]
 
 
 @remembered

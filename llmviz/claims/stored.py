@@ -143,7 +143,7 @@ def _source(function: types.FunctionType) -> str:
         function.__code__.co_firstlineno,
     )
     lambdas = [
-        ast.get_source_segment(text, node)
+        ast.get_source_segment(text, node) or ""
         for node in ast.walk(tree)
         if isinstance(node, ast.Lambda)
         and node.lineno == line

@@ -62,7 +62,7 @@ def nothing_to_follow(pair: Pair | None) -> str | None:
 
 def followed(pair: Pair | None) -> Pair:
     """Return the pair itself; ValueError where there is no fact to follow."""
-    if (problem := nothing_to_follow(pair)) is not None:
+    if (problem := nothing_to_follow(pair)) is not None or pair is None:
         raise ValueError(problem)
     return pair
 
@@ -141,8 +141,8 @@ def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
 
     row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
     """
-    step = steps(followed(pair))[number - 1]
-    return 100 * float(pair.shares(step.tests[row][0])[answer])
+    pair = followed(pair)
+    return 100 * float(pair.shares(steps(pair)[number - 1].tests[row][0])[answer])
 
 
 def place_of_answer(pair: Pair | None) -> int:
@@ -150,7 +150,8 @@ def place_of_answer(pair: Pair | None) -> int:
 
     ValueError without a fact to follow.
     """
-    pushed = head_says(followed(pair).trace, *mover(pair), pair.subject)
+    pair = followed(pair)
+    pushed = head_says(pair.trace, *mover(pair), pair.subject)
     return 1 + int((pushed > pushed[pair.answers[0]]).sum())
 
 
@@ -173,7 +174,8 @@ def measured(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarra
 def last_layer(pair: Pair | None) -> int:
     """Return the last layer before which the subject's vector, patched into the twin's run, brings out more than half
     of the text's answer; −1 if none does. ValueError without a fact to follow."""
-    own = probability(followed(pair).trace, pair.answers[0])
+    pair = followed(pair)
+    own = probability(pair.trace, pair.answers[0])
     back = Pair(pair.other, pair.trace, pair.subject)
     for layer in reversed(range(len(pair.trace.blocks))):
         if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * own:
