@@ -317,6 +317,18 @@ def test_a_file_that_does_not_fit(tmp_path, capsys, name, content, error):
     assert error in capsys.readouterr().err
 
 
+def test_only_what_is_stale_is_measured(monkeypatch, tmp_path, model, capsys):
+    monkeypatch.setattr(stored, "RESULTS", tmp_path)
+    monkeypatch.setitem(CLAIMS, "00", (claim(name="first"),))
+    assert command.main(["00", "--write"]) == 0
+    monkeypatch.setitem(CLAIMS, "00", (claim(name="first"), claim(name="second", unit="pears")))
+    capsys.readouterr()
+    assert command.main(["00", "--write", "--stale"]) == 0
+    assert capsys.readouterr().out.count("holds:") == 1
+    (path,) = tmp_path.iterdir()
+    assert [*stored.load(path)["pages"]["00"]] == ["first", "second"]
+
+
 def test_what_is_not_there_is_said(tmp_path, capsys):
     assert command.main(["00", "--cases", str(tmp_path / "nothing.txt")]) == 2
     assert command.main(["08"]) == 2

@@ -1,4 +1,4 @@
-"""Measure claims and print how they come out: `python -m llmviz.claims [PAGE …] [--cases FILE] [--write]`."""
+"""Measure claims and print how they come out: `python -m llmviz.claims [PAGE …] [--cases FILE] [--write] [--stale]`."""
 
 import argparse
 import hashlib
@@ -102,11 +102,17 @@ def measure(options: argparse.Namespace) -> int:
     path = download.default_model_path()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    results = stored.results_path(path.name, sha256)
+    kept = stored.load(results)["pages"] if results.exists() else {}
     model, broken = llmviz.load(), 0
     for page, claims in pages.items():
         print(f"\n{page}", flush=True)
         rows = {}
         for claim in claims:
+            old = kept.get(page, {}).get(claim.name)
+            if options.stale and old and old["key"] == stored.key(claim, sha256):
+                rows[claim.name] = old
+                continue
             start = time.perf_counter()
             outcome = claim.measure(model, cases)
             print(*filter(None, lines(claim, outcome)), sep="\n", end="")
@@ -114,7 +120,7 @@ def measure(options: argparse.Namespace) -> int:
             broken += not outcome.holds
             rows[claim.name] = stored.row(claim, outcome, sha256)
         if options.write:
-            stored.save({page: rows}, stored.results_path(path.name, sha256), sha256)
+            stored.save({page: rows}, results, sha256)
     return broken
 
 
@@ -130,7 +136,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--cases", type=Path, metavar="FILE", help="texts between blank lines, words, or .json"
     )
     parser.add_argument("--write", action="store_true", help="store the results of these pages")
+    parser.add_argument("--stale", action="store_true", help="only claims whose stored result is stale")
     options = parser.parse_args(arguments)
+    if options.stale and options.cases:
+        parser.error("--stale is about the claims' own cases")
     if options.write and (options.cases or any("." in page for page in options.pages)):
         parser.error("--write stores whole pages with their own cases")
     try:
