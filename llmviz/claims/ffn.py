@@ -65,31 +65,26 @@ def sum_of_parts_off_by(model: Model, text: str) -> float:
 
 CAPITAL = "The capital of {} is"
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
-OPPOSITE, SYMBOL, STATE = (
-    "The opposite of {} is",
-    "The chemical symbol of {} is",
-    "The capital of the state of {} is",
-)
+OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
+STATE = "The capital of the state of {} is"
 MOVER = (23, 4)  # layer, head
 Words = tuple[str, str]  # a subject and its twin's
 
 
 def pair(model: Model, words: Words, question: str = CAPITAL) -> Pair:
     """Run a question and its twin; both subjects are one token."""
-    tokens, (own, other) = (
-        model.tokens_of(question.format(words[0])),
-        (model.tokens_of(f" {w}")[0] for w in words),
-    )
+    tokens = model.tokens_of(question.format(words[0]))
+    own, other = (model.tokens_of(f" {word}")[0] for word in words)
     return pair_of(model, tokens, other, tokens.index(own))
 
 
 def left_and_brought(runs: Pair, edits: Edits) -> tuple[float, float]:
     """Measure what is left of the own answer's probability, and what the twin's reaches of its own, in %."""
-    own, twins = runs.shares(edits)
-    usual = [
-        experiments.probability(run, answer) for run, answer in zip((runs.trace, runs.other), runs.answers)
-    ]
-    return 100 * float(own) / usual[0], 100 * float(twins) / usual[1]
+    own, twins = runs.answers
+    left, brought = 100 * runs.shares(edits).astype(float)
+    return left / experiments.probability(runs.trace, own), brought / experiments.probability(
+        runs.other, twins
+    )
 
 
 @remembered
@@ -107,9 +102,7 @@ def left(model: Model, words: Words, *, step: int, test: int, question: str = CA
     return both(model, words, question, step, test, MOVER)[0]
 
 
-def brought(
-    model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL, head=MOVER
-) -> float:
+def brought(model: Model, words: Words, *, step: int, test: int, question=CAPITAL, head=MOVER) -> float:
     """Measure what it brings out of the twin's answer. head: None for the one that adds most in this very pair."""
     return both(model, words, question, step, test, head)[1]
 
@@ -122,10 +115,8 @@ def left_without_three(model: Model, words: Words) -> float:
 
 def left_with_the_mean(model: Model, words: Words) -> float:
     """Patch FFNs 5 to 15 at the country with the mean of their outputs for the other countries of the list."""
-    runs, others = (
-        pair(model, words),
-        [model.trace(CAPITAL.format(name)) for name in CAPITALS if name != words[0]],
-    )
+    runs = pair(model, words)
+    others = [model.trace(CAPITAL.format(name)) for name in CAPITALS if name != words[0]]
     here, at = slice(runs.subject, runs.subject + 1), {}
     for layer in range(5, 16):
         mean = np.mean([other.blocks[layer].ffn_at(here).out[0] for other in others], axis=0)

@@ -11,7 +11,7 @@ BY_CHANCE = 0.01  # the share of the control that agrees better than what counts
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:
-    """[2, n_layers]: of the neurons, the share with a gate below zero; and their share of what is written."""
+    """Return [2, n_layers]: which share of the neurons has a gate below zero, and which share of the output they write."""
     found = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
@@ -21,7 +21,8 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
 
 
 def enough_for_half(trace: Trace) -> np.ndarray:
-    """[2, n_layers]: how many neurons write half, and how many did if gates, ups and rows were dealt out by chance."""
+    """Return [2, n_layers]: how many neurons write half of the output, and how many would with shuffled gates, ups and
+    rows."""
     rng, found = np.random.default_rng(0), []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
@@ -35,7 +36,7 @@ def enough_for_half(trace: Trace) -> np.ndarray:
 
 
 def doubled(trace: Trace) -> np.ndarray:
-    """[3, n_layers]: how many times as long the FFN's answer to twice the vector is, as it is, without the curve
+    """Return [3, n_layers]: how many times as long the output for twice the input is: unchanged, without the curve
     (gate × up), and with the curve but without a gate (silu(up))."""
     found, eps = [], trace.model.config.norm_eps
     for block, w in zip(trace.blocks, trace.model.weights.layers):
@@ -49,7 +50,7 @@ def doubled(trace: Trace) -> np.ndarray:
 
 
 def agreement(trace: Trace, layer: int) -> np.ndarray:
-    """[1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how much
+    """Return [1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how much
     it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
 
     The first token is left out: it has a length of its own. 0 for a text of less than four tokens.
@@ -71,7 +72,7 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
 
 
 def better_than_chance(found: np.ndarray) -> tuple[float, np.ndarray]:
-    """From `agreement`: where the control's best hundredth begins, and which neurons agree better than that."""
+    """Return, from `agreement`, where the control's best hundredth begins, and which neurons agree better than that."""
     least = float(np.quantile(found[1:], 1 - BY_CHANCE))
     return least, found[0] > least
 
