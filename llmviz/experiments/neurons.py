@@ -11,7 +11,7 @@ BY_CHANCE = 0.01  # the share of the control that agrees better than what counts
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:
-    """Return [2, n_layers]: which share of the neurons has a gate below zero, and which share of the output they write."""
+    """Return [2, n_layers]: how many neurons have a gate below zero, and how much they write, as shares."""
     found = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
@@ -50,8 +50,8 @@ def doubled(trace: Trace) -> np.ndarray:
 
 
 def agreement(trace: Trace, layer: int) -> np.ndarray:
-    """Return [1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how much
-    it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
+    """Return [1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how
+    much it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
 
     The first token is left out: it has a length of its own. 0 for a text of less than four tokens.
     """
