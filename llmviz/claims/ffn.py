@@ -284,7 +284,7 @@ CLAIMS = (
             control=("switched off at “of”", partial(left, step=1, test=1)),
         ),
         three_ffns_off=on_countries(
-            "Any three in a row can go.",
+            "Any three in a row that we tried can go.",
             "Switch off FFNs 5–7, 8–10, 11–13 or 13–15 at the country: the worst of the four.",
             left_without_three,
             Bounds(within=above(45)),
@@ -483,10 +483,10 @@ CLAIMS = (
             Bounds(supports=above(50), count=5),
         ),
         called_ffns=on_countries(
-            "*The capital city of … is called*: most can't do without FFNs 5 to 15.",
+            "*The capital city of … is called*: only France and England can do without FFNs 5 to 15.",
             "Switch them off at the country.",
             partial(left, step=1, test=0, question=CALLED),
-            Bounds(supports=below(50), count=8, exceptions=()),
+            Bounds(supports=below(50), count=8, exceptions=("France", "England")),
             unit="% left",
         ),
         speak_head=on_countries(
@@ -545,7 +545,7 @@ CLAIMS = (
             "Switching off can mislead: FFN 11 is needed at the first token of the text, not at the country.",
             "Switch it off at the first token only: what is left?",
             partial(left_without_eleven, at_first=True),
-            Bounds(within=below(2), control=Bounds(at={"France": above(90)})),
+            Bounds(within=below(0.02), control=Bounds(within=above(85))),
             control=("at the country only", partial(left_without_eleven, at_first=False)),
         ),
         both_put_back=on_countries(
