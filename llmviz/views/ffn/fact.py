@@ -54,16 +54,15 @@ class Step:
     note: str = ""  # what else there is to say of it
 
 
-def steps(
-    pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
-) -> list[Step]:
+def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
     """The four: FFNs at the subject, the head that moves, the last token's sight of it before, the FFNs after it.
 
-    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `mover`.
+    early: the layers of the first step; if None, from a sixth of all to the half.
     """
-    found = facts.steps(pair, early=early, head=head or mover(pair))
+    head = mover(pair)
+    found = facts.steps(pair, early=early, head=head)
     (first, end), (layer, _), (ahead, before) = found[0].layers, found[1].layers, found[3].control
-    number = (head or mover(pair))[1]
+    number = head[1]
     n, last = pair.trace.model.config.n_layers, len(pair.trace.tokens) - 1
     here = subjects(pair)[0]
     final, seen_beside = named(pair, [pair.trace.tokens[at] for at in (last, found[0].control)])
