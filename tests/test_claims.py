@@ -175,11 +175,16 @@ def test_a_case_that_cannot_be_asked_is_left_out():
     [
         (
             {"bounds": Bounds(supports=above(2), count=3)},
-            "3 of 4 numbers; median 2.5 apples, from 1 to 4 apples",
+            "3 of 4 numbers; median 2.5, from 1 to 4 apples",
         ),
         ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
         ({"bounds": Bounds(supports=YES, count=1), "unit": ""}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
+        (
+            {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},
+            "under 0.01%, on all 2 numbers",
+        ),
+        ({"unit": "% left"}, "median 2.5%, from 1% to 4% left, on all 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
             "at least 1%, on all 4 numbers (zero: 0%)",

@@ -79,7 +79,7 @@ MAY_KNOW = {
     "experiments.without_rope": {"edits", "model", "position"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
-    "claims.__main__": {"", "download", "claims", "claims.stored"},
+    "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},

@@ -12,6 +12,7 @@ from typing import Any
 import llmviz
 from llmviz import download
 from llmviz.claims import CLAIMS, Claim, Outcome, stored
+from llmviz.claims.claim import suffix
 
 
 def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
@@ -73,7 +74,7 @@ def lines(claim: Claim, outcome: Outcome) -> list[str]:
     """Return how a claim came out, for a terminal."""
     values = outcome.values
     ordered = sorted(values, key=values.__getitem__)
-    ends = [f"{values[name]:.4g} {claim.unit} ({name})" for name in (*ordered[:1], *ordered[-1:])]
+    ends = [f"{values[name]:.4g}{suffix(claim.unit)} ({name})" for name in (*ordered[:1], *ordered[-1:])]
     return [
         f"  {claim.sentence}",
         f"      {'holds' if outcome.holds else 'DOES NOT HOLD'}: {claim.result(outcome)}",

@@ -204,23 +204,31 @@ class Claim:
         if len(numbers) == 1 or numbers[0] == numbers[-1]:
             return written(numbers[0], self.unit) if self.unit else "yes" if numbers[0] else "no"
         if bounds.supports is None and bounds.within and -math.inf in bounds.within:
-            return f"at most {written(numbers[-1], self.unit)}"
+            most = written(numbers[-1], self.unit)
+            return most if most.startswith("under") else f"at most {most}"
         if bounds.supports is None and bounds.within and math.inf in bounds.within:
             return f"at least {written(numbers[0], self.unit)}"
         first, middle, last = (written(n, self.unit) for n in (numbers[0], median(numbers), numbers[-1]))
         if first == last:
             return first
-        first = first if self.unit == "%" else first.removesuffix(f" {self.unit}")
+        # The unit is named once, but each number has its own %.
+        once = suffix(self.unit).removeprefix("%")
+        first, middle = (number.removesuffix(once) for number in (first, middle))
         return f"median {middle}, from {first} to {last}"
 
 
 def written(number: float, unit: str = "") -> str:
     """Write a number with two digits, or all of its whole ones, and its unit."""
     number = round(number) if abs(number) >= 100 else float(f"{number:.2g}")
-    if unit == "%" and 0 < abs(number) < 0.01:
-        return "under 0.01%"
+    if unit.startswith("%") and 0 < abs(number) < 0.01:
+        return f"under 0.01{unit}"
     digits = f"{number:,.10f}".rstrip("0").rstrip(".").replace("-", "−")
-    return f"{digits}{unit}" if unit == "%" or not unit else f"{digits} {unit}"
+    return f"{digits}{suffix(unit)}"
+
+
+def suffix(unit: str) -> str:
+    """Return what follows a number: the unit after a space, which % doesn't have."""
+    return unit if unit.startswith("%") or not unit else f" {unit}"
 
 
 def section(title: str, **claims: Claim) -> tuple[Claim, ...]:
