@@ -14,6 +14,23 @@ MODULES = {
 }
 STAGES = ("tokenization", "embeddings", "position", "attention", "ffn", "sampling")
 
+# A page's claims measure by experiments, on any stage.
+CLAIMS_MAY_KNOW = {
+    *(
+        "",
+        "ops",
+        "edits",
+        "model",
+        "training",
+        "texts",
+        *STAGES,
+        "claims.cases",
+        "claims.claim",
+        "experiments",
+    ),
+    *("experiments.facts", "experiments.neurons"),
+}
+
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
 MAY_KNOW = {
     "ops": set(),
@@ -47,14 +64,26 @@ MAY_KNOW = {
     "experiments.ablation": {"edits", "model"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
+    "experiments.facts": {
+        *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
+        *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
+    },
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
     "experiments.lens": {"ops", "edits", "model"},
+    "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
     "experiments.without_rope": {"edits", "model", "position"},
+    # the conclusions of the pages, and how each is measured
+    "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
+    "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
+    "claims.cases": set(),
+    "claims.claim": {"model"},
+    "claims.stored": {"download", "claims.claim"},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -81,7 +110,7 @@ MAY_KNOW = {
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
-        *("classroom.lessons", "views.differences.tried_on"),
+        *("classroom.lessons", "claims.cases"),
     },
     "classroom.room": set(),  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
@@ -93,7 +122,20 @@ SHOWN_WITH = ("plotly", "ipywidgets", "anywidget", "IPython", "matplotlib", "tra
 # A view shows its own stage. Besides, every view may know the model, experiments on it, the small functions under all
 # stages, how results are kept, the names of the package itself (Edits), and the two ends: how text becomes pieces, and
 # logits probabilities.
-ANY_VIEW = {"", "model", "training", "edits", "reuse", "experiments", "ops", "tokenization", "sampling"}
+ANY_VIEW = {
+    "",
+    "model",
+    "training",
+    "edits",
+    "reuse",
+    "ops",
+    "tokenization",
+    "sampling",
+    "claims",
+    "claims.cases",
+    "claims.stored",
+}
+ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
 # Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
 VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
@@ -167,7 +209,8 @@ def test_only_model_composes():
     side are one more run.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
-    assert composing == {"model", "training", "texts.write", "classroom.worksheets"}
+    claims = {name for name in composing if name.startswith("claims.")}  # they read runs, too
+    assert composing - claims == {"model", "training", "texts.write", "classroom.worksheets"}
 
 
 def test_the_checks_know_numpy_only():

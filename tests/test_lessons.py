@@ -16,13 +16,13 @@ from small_class import small_class
 
 import llmviz
 from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz.claims.cases import ARTICLES
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
 from llmviz.views import HeadsOff, Prompt, Switchboard
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.views.differences.tried_on import ARTICLES
 from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplorer, first_choices
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer

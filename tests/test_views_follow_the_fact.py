@@ -7,8 +7,9 @@ import pytest
 
 from llmviz import Edits, experiments, ops
 from llmviz.experiments import blind, mover, off_at, put_in, swap_at
+from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, nothing_to_follow
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import ALIKE, CAPITALS, CLOSE, NO_PAIR, nothing_to_follow, steps, twin
+from llmviz.views.ffn.fact import steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, said, spans
 
 

@@ -18,10 +18,10 @@ import numpy as np
 
 import llmviz
 from llmviz import attention, experiments, tokenization
+from llmviz.claims.cases import ARTICLES
 from llmviz.classroom.lessons import LESSONS, Lesson
 from llmviz.model import Model, Trace
 from llmviz.sampling import Sampler
-from llmviz.views.differences.tried_on import ARTICLES
 
 CSS = (Path(__file__).parent / "static" / "worksheet.css").read_text("utf-8")
 TO_GLUE = (" strawberry", " homework", " friend", " tomorrow", " elephant")

@@ -20,6 +20,7 @@ from llmviz.views.kit.text_box import Prompt, TextBox, with_box
 from llmviz.views.kit.theme import print_style
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
+from llmviz.views.results import results
 from llmviz.views.the_loop.heads_off import HeadsOff
 from llmviz.views.the_loop.journey import Journey
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
@@ -47,6 +48,7 @@ __all__ = [
     "print_style",
     "provenance",
     "quote",
+    "results",
     "visible",
     "with_box",
 ]

@@ -12,8 +12,8 @@ import pytest
 
 import llmviz
 from llmviz import experiments, tokenization
+from llmviz.claims.cases import ARTICLES
 from llmviz.views.differences import sayings
-from llmviz.views.differences.tried_on import ARTICLES
 from llmviz.views.tokenization import letters
 from llmviz.views.tokenization.token_counts import in_list, plain_words
 from tests.claims import Measured

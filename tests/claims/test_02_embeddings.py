@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.views.differences.tried_on import RELATED
+from llmviz.claims.cases import RELATED
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
 from llmviz.views.embeddings.senses import SENSES, alike_by_layer
 from llmviz.views.embeddings.table import without_average, words

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, Sampler, attention, experiments, position
-from llmviz.views.differences.tried_on import ARTICLES
+from llmviz.claims.cases import ARTICLES
 from llmviz.views.position import STORY
 from tests.claims import Measured
 from tests.claims.texts import LONG, TEXTS

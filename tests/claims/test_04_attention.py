@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, attention, experiments
+from llmviz.claims.cases import SINGULAR
 from llmviz.edits import put, scale
-from llmviz.views.differences.tried_on import SINGULAR
 from tests.claims import Measured
 from tests.claims.texts import LONG, TEXTS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmviz import Sampler, ops, sampling
-from llmviz.views.differences.tried_on import MORE_CAPITALS, QUESTIONS
+from llmviz.claims.cases import MORE_CAPITALS, QUESTIONS
 from llmviz.views.sampling import CAPITALS, SPACED_SUMS, SUMS
 from tests.claims import Measured
 from tests.claims.texts import TEXTS

@@ -16,11 +16,7 @@ from typing import Any
 import numpy as np
 
 from llmviz import embeddings, experiments, sampling
-from llmviz.edits import Edits
-from llmviz.model import Model
-from llmviz.ops import softmax
-from llmviz.sampling import Sampler
-from llmviz.views.differences.tried_on import (
+from llmviz.claims.cases import (
     ARTICLES,
     HARDER_SUMS,
     MORE_CAPITALS,
@@ -29,10 +25,14 @@ from llmviz.views.differences.tried_on import (
     SINGULAR,
     TEXTS,
 )
+from llmviz.edits import Edits
+from llmviz.experiments.facts import CAPITALS as COUNTRIES
+from llmviz.experiments.neurons import enough_for_half
+from llmviz.model import Model
+from llmviz.ops import softmax
+from llmviz.sampling import Sampler
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
 from llmviz.views.embeddings.table import words
-from llmviz.views.ffn.fact import CAPITALS as COUNTRIES
-from llmviz.views.ffn.who_writes import enough_for_half
 from llmviz.views.kit.claims import Claim
 from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS
 from llmviz.views.tokenization.token_counts import in_list, plain_words

@@ -1,8 +1,9 @@
 """Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
 
+from llmviz.experiments.facts import last_layer, place_of_answer, share
 from llmviz.views.ffn.by_hand import FFNByHand
-from llmviz.views.ffn.fact import Fact, place_of_answer, share
-from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, WhatTheMoverSays, last_layer
+from llmviz.views.ffn.fact import Fact
+from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, WhatTheMoverSays
 from llmviz.views.ffn.logit_lens import LensGrid
 from llmviz.views.ffn.population import Population, agreement, better_than_chance
 from llmviz.views.ffn.residual_stream import StreamNorms, parameter_shares

@@ -6,16 +6,17 @@ swap    the part does at this token what it does in the twin's run: all stays at
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import experiments, ops
+from llmviz import ops
 from llmviz.edits import Edits
-from llmviz.experiments import Pair, blind, mover, off_at, pair_of, put_in, swap_at
+from llmviz.experiments import Pair, facts, mover, pair_of
+from llmviz.experiments.facts import NO_PAIR, nothing_to_follow
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
@@ -24,58 +25,10 @@ from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 
-N_RANDOM = 10  # heads, as a control
-HALF = 0.5  # of the probability: what counts as lost, and as taken over
-NO_PAIR = (
-    "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word."
-)
-CLOSE = (
-    "In the other's run one of the answers has half of its probability or more: nothing there tells the two apart. "
-    "Choose a word that the model answers otherwise."
-)
-ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
-
-# The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
-CAPITALS = {
-    "France": "Paris",
-    "Germany": "Berlin",
-    "Japan": "Tokyo",
-    "China": "Beijing",
-    "Greece": "Athens",
-    "Portugal": "Lisbon",
-    "England": "London",
-    "Sweden": "Stockholm",
-    "Hungary": "Budapest",
-    "Kenya": "Nairobi",
-}
-
 
 def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
     """Tokens for a sentence: quoted, without their spaces."""
     return [quote(piece.strip() or piece) for piece in pair.trace.model.tokenizer.pieces(list(tokens))]
-
-
-def nothing_to_follow(pair: Pair | None) -> str | None:
-    """Why there is no fact to follow, or None.
-
-    Each answer must have, in the other's run, less than half of what it has at home: else a swap that brings more than
-    half of it has brought nothing.
-    """
-    if pair is None:
-        return NO_PAIR
-    if pair.answers[0] == pair.answers[1]:
-        return ALIKE
-    (own, theirs), (owns_away, at_home) = (
-        ops.softmax(run.logits)[pair.answers] for run in (pair.trace, pair.other)
-    )
-    return CLOSE if owns_away >= HALF * own or theirs >= HALF * at_home else None
-
-
-def followed(pair: Pair | None) -> Pair:
-    """The pair itself; ValueError where there is no fact to follow."""
-    if (problem := nothing_to_follow(pair)) is not None:
-        raise ValueError(problem)
-    return pair
 
 
 def subjects(pair: Pair) -> list[str]:
@@ -101,103 +54,52 @@ class Step:
     note: str = ""  # what else there is to say of it
 
 
-def steps(
-    pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
-) -> list[Step]:
+def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
     """The four: FFNs at the subject, the head that moves, the last token's sight of it before, the FFNs after it.
 
-    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `mover`.
+    early: the layers of the first step; if None, from a sixth of all to the half.
     """
-    n = pair.trace.model.config.n_layers
-    first, end = early or (n // 6, n // 2)
-    layer, number = head or mover(pair)
-    subject, last = pair.subject, len(pair.trace.tokens) - 1
+    head = mover(pair)
+    found = facts.steps(pair, early=early, head=head)
+    (first, end), (layer, _), (ahead, before) = found[0].layers, found[1].layers, found[3].control
+    number = head[1]
+    n, last = pair.trace.model.config.n_layers, len(pair.trace.tokens) - 1
     here = subjects(pair)[0]
-    final = named(pair, [pair.trace.tokens[last]])[0]
-    beside = subject - 1 if subject else last  # another token, as a control
-    seen_beside = named(pair, [pair.trace.tokens[beside]])[0]
-    early_on, before, after = range(first, end + 1), range(layer), range(layer + 1, n)
-    randoms = experiments.random_heads((n, pair.trace.model.config.n_heads), N_RANDOM, [(layer, number)], 0)
-    randoms = sorted(
-        randoms, reverse=True
-    )  # the last layer first: a run takes over all layers before its edit
-
-    def both(array: str, layers: Sequence[int], at: int, head: int | None = None) -> list[list[Edits]]:
-        return [[off_at(array, layers, at, head)], [swap_at(pair, array, layers, at, head)]]
-
-    ffns, ffns_beside = both("ffn_out", early_on, subject), off_at("ffn_out", early_on, beside)
-    one = both("z", [layer], last, number)
-    others = [[both("z", [at], last, h)[k][0] for at, h in randoms] for k in (0, 1)]
-    ahead = range(max(0, layer - len(after)), layer)  # as many FFNs, before the head
-    late, late_control = both("ffn_out", after, last), both("ffn_out", ahead, last)
-    word = [swap_at(pair, "ffn_out", [0], subject)]
+    final, seen_beside = named(pair, [pair.trace.tokens[at] for at in (last, found[0].control)])
+    n_random = len(found[1].tests[1])
     told = f"FFNs {_span(first, end)} at {here}"
+    name = f"head {number} of layer {layer}, from {final} to {here}"
     moved = f"what {final} sees of {here} before layer {layer}"
     said = f"FFNs {_span(layer + 1, n - 1)} at {final}"
-    name = f"head {number} of layer {layer}, from {final} to {here}"
+    ffns_before = f"control: FFNs {_span(ahead, before)} there"
+    names = (
+        (told, f"control: the same at {seen_beside}", told, "to compare: FFN 0 there"),
+        (
+            *(name, f"control: the worst of {n_random} random heads"),
+            *(name, f"control: the strongest of {n_random} random heads"),
+        ),
+        (
+            *(moved, f"control: what it sees of {seen_beside} there"),
+            *(f"{final}, as it stands before layer {layer}", f"to compare: {here}, as it stands there"),
+        ),
+        (said, ffns_before, said, ffns_before),
+    )
+    note = (
+        f"This swap is the twin's run with {here} put in before layer {layer}: one finding, not two."
+        if pair.subject == last - 1
+        else ""
+    )
     return [
         Step(
-            told,
-            subject,
-            None,
-            (first, end),
-            ((told, ffns[0]), (f"control: the same at {seen_beside}", [ffns_beside])),
-            ((told, ffns[1]), ("to compare: FFN 0 there", word)),
-        ),
-        Step(
-            name,
-            last,
-            subject,
-            (layer, layer),
-            ((name, one[0]), (f"control: the worst of {len(randoms)} random heads", others[0])),
-            ((name, one[1]), (f"control: the strongest of {len(randoms)} random heads", others[1])),
-        ),
-        Step(
-            moved,
-            last,
-            subject,
-            (0, layer - 1),
-            (
-                (moved, [blind(before, last, subject)]),
-                (
-                    f"control: what it sees of {seen_beside} there",
-                    [blind(before, last, beside)],
-                ),
-            ),
-            (
-                (f"{final}, as it stands before layer {layer}", [put_in(pair, layer, [last])]),
-                (f"to compare: {here}, as it stands there", [put_in(pair, layer, [subject])]),
-            ),
-            f"This swap is the twin's run with {here} put in before layer {layer}: one finding, not two."
-            if subject == last - 1
-            else "",
-        ),
-        Step(
-            said,
-            last,
-            None,
-            (layer + 1, n - 1),
-            ((said, late[0]), (f"control: FFNs {_span(ahead[0], ahead[-1])} there", late_control[0])),
-            ((said, late[1]), (f"control: FFNs {_span(ahead[0], ahead[-1])} there", late_control[1])),
-        ),
+            (told, name, moved, said)[i],
+            step.at,
+            step.source,
+            step.layers,
+            *(tuple(zip(names[i][k : k + 2], step.tests[k : k + 2])) for k in (0, 2)),
+            note if i == 2 else "",
+        )
+        for i, step in enumerate(found)
     ]
-
-
-def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
-    """The probability, in per cent, of the text's answer (0) or the twin's (1) in the first edit of a step's row.
-
-    row: 0 the part off, 1 its control, 2 the part as in the twin's run, 3 another. ValueError without a fact to
-    follow.
-    """
-    step = steps(followed(pair))[number - 1]
-    return 100 * float(pair.shares((*step.off, *step.swap)[row][1][0])[answer])
-
-
-def place_of_answer(pair: Pair | None) -> int:
-    """The answer's place, 1 the first, among all tokens in what the `mover` pushes up at the subject. ValueError
-    without a fact to follow."""
-    said = experiments.head_says(followed(pair).trace, *mover(pair), pair.subject)
-    return 1 + int((said > said[pair.answers[0]]).sum())
 
 
 def _span(first: int, last: int) -> str:
@@ -205,19 +107,8 @@ def _span(first: int, last: int) -> str:
 
 
 def measured(pair: Pair, step: Step) -> Iterator[np.ndarray]:
-    """[4, 2]: both answers' probability, the part off, its control off, the part swapped, another swapped.
-
-    Where a row has several edits, the one that takes most from the answer counts (off), or gives the other most (swap).
-    Yields after every run, the rows to come NaN.
-    """
-    found = np.full((4, 2), np.nan, np.float32)
-    for i, (_, edits) in enumerate((*step.off, *step.swap)):
-        for one in edits:
-            shares = pair.shares(one)
-            better = np.isnan(found[i, 0]) or (shares[0] < found[i, 0] if i < 2 else shares[1] > found[i, 1])
-            if better:
-                found[i] = shares
-            yield found
+    """[4, 2]: both answers' probability in the four rows of a step (`facts.measured`)."""
+    return facts.measured(pair, [edits for _, edits in (*step.off, *step.swap)])
 
 
 # --- the two texts on the page ---------------------------------------------------------------------------------------

@@ -8,19 +8,15 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.experiments import Pair, pair_of, put_in
+from llmviz.experiments import Pair, put_in
+from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs, nothing_to_follow, place_of_answer
 from llmviz.model import Model
 from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 from llmviz.views.ffn.fact import (
-    CAPITALS,
-    HALF,
     Fact,
     Step,
-    followed,
     measured,
     named,
-    nothing_to_follow,
-    place_of_answer,
     steps,
     subjects,
     twin,
@@ -274,19 +270,6 @@ class PutIn(Experiment):
         )
 
 
-def last_layer(pair: Pair | None) -> int:
-    """The last layer before which the subject's vector, put into the twin's run, brings more than half of the text's
-    answer; −1 if none does. ValueError without a fact to follow."""
-    own = followed(pair).answers[0]
-    back = Pair(pair.other, pair.trace, pair.subject)
-    for layer in reversed(range(len(pair.trace.blocks))):
-        if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * experiments.probability(
-            pair.trace, own
-        ):
-            return layer
-    return -1
-
-
 def spans(layers_found: np.ndarray) -> str:
     """ "layers 0 to 4, 7", from a row of yes and no."""
     found = np.flatnonzero(layers_found)
@@ -363,7 +346,7 @@ class TenCountries(Experiment):
         """About forty runs a country."""
         lost, taken = (np.full(self.off.values.shape, np.nan, np.float32) for _ in range(2))
         heads = []
-        for at, pair in enumerate(pairs(self._model)):
+        for at, pair in enumerate(capital_pairs(self._model)):
             listed = steps(pair)
             heads.append(listed[1].name.partition(",")[0])
             lost[at, 0], taken[at, 0] = pair.shares()
@@ -376,13 +359,6 @@ class TenCountries(Experiment):
             self.swap.change(values=taken)
         self.told.say(*agree(lost, taken, heads))
         self.card.tell(int(took(lost, taken)[1]))
-
-
-def pairs(model: Model) -> Iterator[Pair]:
-    """Each country's question with the next country for its twin."""
-    names = list(CAPITALS)
-    for name, following in zip(names, [*names[1:], names[0]]):
-        yield pair_of(model, f"The capital of {name} is", model.tokens_of(f" {following}")[0])
 
 
 def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz.model import Model, Trace
+from llmviz.experiments.neurons import agreement, better_than_chance
+from llmviz.model import Model
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.controls import Told, slider
 from llmviz.views.kit.line_plot import LinePlot
@@ -14,42 +15,7 @@ from llmviz.views.kit.text_box import Prompt
 
 N_SHOWN = 8  # neurons with a row of their own
 N_PLACES, N_PUSHED = 2, 2
-DEALS = 5  # of the rows among the neurons, as a control
-BY_CHANCE = 0.01  # the share of the control that agrees better than what counts as more than chance
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
-
-
-def agreement(trace: Trace, layer: int) -> np.ndarray:
-    """[1 + DEALS, d_ff]: for each neuron, the correlation over a text's tokens of how strongly it fires with how much
-    it would push the token that came next; row 0 as it is, then each with the push of another neuron of the layer.
-
-    The first token is left out: it has a length of its own. 0 for a text of less than four tokens.
-    """
-    w = trace.model.weights
-    fires = trace.blocks[layer].ffn_at(slice(1, -1)).hidden
-    if len(fires) < 2:
-        return np.zeros((1 + DEALS, w.layers[layer].W_down.shape[0]))
-    came = np.array(trace.tokens[2:])
-    pushes = (w.layers[layer].W_down @ w.W_U[:, came]).T  # [seq, d_ff]
-    fires, pushes = (_standard(one) for one in (fires, pushes))
-    rng = np.random.default_rng(0)
-    n = fires.shape[1]
-    orders = [np.arange(n)]
-    for _ in range(DEALS):  # around a circle in an order of chance, so that no neuron has its own
-        circle = rng.permutation(n)
-        orders.append(circle[(np.argsort(circle) + 1) % n])
-    return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])
-
-
-def better_than_chance(found: np.ndarray) -> tuple[float, np.ndarray]:
-    """From `agreement`: where the control's best hundredth begins, and which neurons agree better than that."""
-    least = float(np.quantile(found[1:], 1 - BY_CHANCE))
-    return least, found[0] > least
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    values = values - values.mean(axis=0)
-    return values / np.maximum(values.std(axis=0), 1e-9)
 
 
 class Population(Explorer):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz import ffn, ops
+from llmviz.experiments.neurons import doubled, enough_for_half, gates_below_zero
 from llmviz.model import Model, Trace
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import isolate, isolated
 
-SHUFFLES = 5
 LONGEST = 60  # characters of the text in a question
 
 
@@ -26,44 +25,6 @@ def asked_at(trace: Trace) -> str:
     text = trace.model.tokenizer.decode(trace.tokens).replace("\n", "⏎")
     text = text if len(text) <= LONGEST else f"…{text[-LONGEST:]}"
     return f"{isolate(f'“{text}”')}, last token {isolated(trace.pieces[-1])}"
-
-
-def gates_below_zero(trace: Trace) -> np.ndarray:
-    """[2, n_layers]: of the neurons, the share with a gate below zero; and their share of what is written."""
-    found = []
-    for block, w in zip(trace.blocks, trace.model.weights.layers):
-        run = block.ffn_at(slice(-1, None))
-        below, written = run.gate[0] < 0, ffn.written(run.hidden[0], w.W_down)
-        found.append([below.mean(), written[below].sum() / written.sum()])
-    return np.array(found, np.float32).T
-
-
-def enough_for_half(trace: Trace) -> np.ndarray:
-    """[2, n_layers]: how many neurons write half, and how many did if gates, ups and rows were dealt out by chance."""
-    rng, found = np.random.default_rng(0), []
-    for block, w in zip(trace.blocks, trace.model.weights.layers):
-        run = block.ffn_at(slice(-1, None))
-        factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
-        dealt = [
-            ffn.enough(np.abs(np.prod([rng.permutation(one) for one in factors], axis=0)))
-            for _ in range(SHUFFLES)
-        ]
-        found.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(dealt)])
-    return np.array(found, np.float32).T
-
-
-def doubled(trace: Trace) -> np.ndarray:
-    """[3, n_layers]: how many times as long the FFN's answer to twice the vector is, as it is, without the curve
-    (gate × up), and with the curve but without a gate (silu(up))."""
-    found, eps = [], trace.model.config.norm_eps
-    for block, w in zip(trace.blocks, trace.model.weights.layers):
-        x = ops.rms_norm(block.resid_mid[-1], w.ffn_norm, eps=eps)
-        hidden = []
-        for gate, up in ((k * x @ w.W_gate, k * x @ w.W_up) for k in (1, 2)):
-            hidden.append([ops.silu(gate) * up, gate * up, ops.silu(up)])
-        lengths = np.linalg.norm(np.array(hidden) @ w.W_down, axis=-1)
-        found.append(lengths[1] / lengths[0])
-    return np.array(found, np.float32).T
 
 
 def gates(trace: Trace) -> LinePlot:

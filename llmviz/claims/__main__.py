@@ -1,0 +1,154 @@
+"""Measure claims and print how they come out: `python -m llmviz.claims [PAGE …] [--cases FILE] [--write] [--stale]`."""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import llmviz
+from llmviz import download
+from llmviz.claims import CLAIMS, Claim, Outcome, stored
+from llmviz.claims.claim import suffix
+
+
+def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
+    """Return the claims of some pages ("05") or single ones ("05.head_patched"); of all pages, if none is named.
+
+    ValueError for a page or a claim that is not there.
+    """
+    found: dict[str, list[Claim]] = {}
+    for name in wanted or CLAIMS:
+        page, _, single = name.partition(".")
+        claims = [claim for claim in CLAIMS.get(page, ()) if single in ("", claim.name)]
+        if page not in CLAIMS or (single and not claims):
+            raise ValueError(
+                f"There is no {'claim' if single else 'page'} {name}. The pages are {', '.join(CLAIMS)}."
+            )
+        found.setdefault(page, []).extend(claims)
+    return found
+
+
+def read_cases(path: Path) -> dict[str, Any]:
+    """Read cases: texts between blank lines, words one a line, or {name: case} from a .json file.
+
+    ValueError for a file without cases or that is no such JSON; OSError for one that cannot be read.
+    """
+    text = path.read_text("utf-8")
+    if path.suffix == ".json":
+        cases = json.loads(text)
+        if not isinstance(cases, dict):
+            raise ValueError(f"{path} must hold {{name: case}}; it holds a {type(cases).__name__}.")
+    else:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        words = all(len(line.split()) == 1 for line in lines)
+        parts = lines if words else [part.strip("\n") for part in text.split("\n\n") if part.strip()]
+        cases = {part if len(part) <= 40 else f"{part[:39]}…": part for part in parts}
+    if not cases:
+        raise ValueError(f"{path} has no cases in it.")
+    return cases
+
+
+def fitting(claim: Claim, cases: Mapping[str, Any]) -> bool:
+    """Say whether cases look like a claim's own: as long, of the same types; texts are for texts, words for words."""
+
+    def kind(case: Any) -> Any:
+        if isinstance(case, str):
+            return "text" if len(case.split()) > 1 else "word"
+        return [kind(part) for part in case] if isinstance(case, list | tuple) else type(case).__name__
+
+    own = [kind(case) for case in claim.cases.values()]
+    takes_texts = "text" in own
+    return all(kind(case) in own or (takes_texts and kind(case) == "text") for case in cases.values())
+
+
+def tuples(case: Any) -> Any:
+    """Return a case from JSON with tuples in place of lists, as claims have them."""
+    return tuple(map(tuples, case)) if isinstance(case, list) else case
+
+
+def lines(claim: Claim, outcome: Outcome) -> list[str]:
+    """Return how a claim came out, for a terminal."""
+    values = outcome.values
+    ordered = sorted(values, key=values.__getitem__)
+    ends = [f"{values[name]:.4g}{suffix(claim.unit)} ({name})" for name in (*ordered[:1], *ordered[-1:])]
+    return [
+        f"  {claim.sentence}",
+        f"      {'holds' if outcome.holds else 'DOES NOT HOLD'}: {claim.result(outcome)}",
+        f"      from {' to '.join(ends)}" if claim.unit and ends else "",
+        *(f"      ! {problem}" for problem in outcome.problems),
+    ]
+
+
+def measure(options: argparse.Namespace) -> int:
+    """Measure and print the claims; return how many do not hold."""
+    pages = chosen(options.pages)
+    cases = (
+        {name: tuples(case) for name, case in read_cases(options.cases).items()} if options.cases else None
+    )
+    if cases:
+        fit = {page: [claim for claim in claims if fitting(claim, cases)] for page, claims in pages.items()}
+        if left := sum(map(len, pages.values())) - sum(map(len, fit.values())):
+            print(f"{left} claims are left out: their cases are of another kind.")
+        if not any(fit.values()):
+            kinds = sorted({claim.over for claims in pages.values() for claim in claims})
+            raise ValueError(
+                f"No claim fits the cases in {options.cases}. These claims are over {', '.join(kinds)}: give texts "
+                "between blank lines, words one a line, or {name: case} in a .json file, as in llmviz/claims."
+            )
+        pages = fit
+    path = download.default_model_path()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    results = stored.results_path(path.name, sha256)
+    kept = stored.load(results)["pages"] if results.exists() else {}
+    model, broken = llmviz.load(), 0
+    for page, claims in pages.items():
+        print(f"\n{page}", flush=True)
+        rows = {}
+        for claim in claims:
+            old = kept.get(page, {}).get(claim.name)
+            if options.stale and old and old["key"] == stored.key(claim, sha256):
+                rows[claim.name] = old
+                continue
+            start = time.perf_counter()
+            outcome = claim.measure(model, cases)
+            print(*filter(None, lines(claim, outcome)), sep="\n", end="")
+            print(f"  [{time.perf_counter() - start:.0f} s]", flush=True)
+            broken += not outcome.holds
+            rows[claim.name] = stored.row(claim, outcome, sha256)
+        if options.write:
+            stored.save({page: rows}, results, sha256)
+    return broken
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 1 if a claim does not hold, 2 for a wrong argument."""
+    parser = argparse.ArgumentParser(
+        prog="python -m llmviz.claims", description="Measure what the pages say."
+    )
+    parser.add_argument(
+        "pages", nargs="*", metavar="PAGE", help="such as 05, or 05.head_patched; all, if none"
+    )
+    parser.add_argument(
+        "--cases", type=Path, metavar="FILE", help="texts between blank lines, words, or .json"
+    )
+    parser.add_argument("--write", action="store_true", help="store the results of these pages")
+    parser.add_argument("--stale", action="store_true", help="only claims whose stored result is stale")
+    options = parser.parse_args(arguments)
+    if options.stale and options.cases:
+        parser.error("--stale is about the claims' own cases")
+    if options.write and (options.cases or any("." in page for page in options.pages)):
+        parser.error("--write stores whole pages with their own cases")
+    try:
+        return int(measure(options) > 0)
+    except (ValueError, OSError) as error:
+        print(f"python -m llmviz.claims: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,559 @@
+"""What notebook 05 says: of neurons, on texts, and of where a fact is, over countries and other words."""
+
+import math
+from functools import partial
+from itertools import permutations, product
+
+import numpy as np
+
+from llmviz import Edits, experiments
+from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
+from llmviz.edits import put
+from llmviz.experiments import Pair, facts, mover, neurons, off_at, pair_of, put_in
+from llmviz.experiments.facts import CAPITALS
+from llmviz.model import Model
+
+# --- what an FFN does ---
+
+
+@remembered
+def by_layer(model: Model, text: str, what: str) -> np.ndarray:
+    """Return one of the curves of `experiments.neurons`, [curve, n_layers], at a text's last token."""
+    return getattr(neurons, what)(model.trace(text))
+
+
+def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
+    """Measure what the neurons with a gate below zero write of an FFN's output, in %: the median layer."""
+    return 100 * float(np.median(by_layer(model, text, "gates_below_zero")[1, layers]))
+
+
+def doubled(model: Model, text: str, *, curve: int) -> float:
+    """Measure how many times as long the output for twice the vector is: the layer furthest from the median."""
+    times = by_layer(model, text, "doubled")[curve]
+    return float(times[np.abs(times - np.median(times)).argmax()])
+
+
+def half_of_the_output(model: Model, text: str, *, layers: slice) -> float:
+    """Measure how many neurons write half of the output, over those of shuffled ones: the median layer."""
+    return float(np.median(np.divide(*by_layer(model, text, "enough_for_half"))[layers]))
+
+
+def half_at_the_first_token(model: Model, text: str) -> float:
+    first = model.trace(model.tokenizer.encode(text)[:1])
+    return float(np.divide(*neurons.enough_for_half(first))[[2, 8, 9, 11, 27, 28]].max())
+
+
+@remembered
+def most_that_agree(model: Model, text: str, n_tokens: int) -> float:
+    """Measure how many neurons push what comes next where they fire, better than 1% do by chance: the highest layer."""
+    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    agreements = (neurons.agreement(trace, layer) for layer in range(model.config.n_layers))
+    return 100 * max(float(neurons.better_than_chance(one)[1].mean()) for one in agreements)
+
+
+def sum_of_parts_off_by(model: Model, text: str) -> float:
+    trace = model.trace(text)
+    token = int(trace.logits.argmax())
+    whole = experiments.direct_attribution(trace, token, against="mean")
+    heads = experiments.head_attribution(trace, token, against="mean")
+    total = whole.embedding + heads.sum() + whole.ffn.sum() + trace.logits.mean(dtype=np.float64)
+    return abs(float(total - trace.logits[token]))
+
+
+# --- where the fact is ---
+
+CAPITAL = "The capital of {} is"
+CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
+OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
+STATE = "The capital of the state of {} is"
+MOVER = (23, 4)  # layer, head
+Words = tuple[str, str]  # a subject and its twin's
+
+
+def pair(model: Model, words: Words, question: str = CAPITAL) -> Pair:
+    """Run a question and its twin; both subjects are one token."""
+    tokens = model.tokens_of(question.format(words[0]))
+    own, other = (model.tokens_of(f" {word}")[0] for word in words)
+    return pair_of(model, tokens, other, tokens.index(own))
+
+
+def left_and_brought(runs: Pair, edits: Edits) -> tuple[float, float]:
+    """Measure what is left of the own answer's probability, and what the twin's reaches of its own, in %."""
+    own, twins = runs.answers
+    left, brought = 100 * runs.shares(edits).astype(float)
+    return left / experiments.probability(runs.trace, own), brought / experiments.probability(
+        runs.other, twins
+    )
+
+
+@remembered
+def both(
+    model: Model, words: Words, question: str, step: int, test: int, head: tuple[int, int] | None
+) -> tuple[float, float]:
+    runs = pair(model, words, question)
+    if facts.nothing_to_follow(runs):
+        return math.nan, math.nan
+    return left_and_brought(runs, facts.steps(runs, head=head)[step - 1].tests[test][0])
+
+
+def left(model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL) -> float:
+    """Measure what a test (0 off, 1 its control, 2 patched, 3 another patched) of a step leaves of the own answer."""
+    return both(model, words, question, step, test, MOVER)[0]
+
+
+def brought(model: Model, words: Words, *, step: int, test: int, question=CAPITAL, head=MOVER) -> float:
+    """Measure what it brings out of the twin's answer. head: None for the one that adds most in this very pair."""
+    return both(model, words, question, step, test, head)[1]
+
+
+def left_without_three(model: Model, words: Words) -> float:
+    runs = pair(model, words)
+    triples = (off_at("ffn_out", range(at, at + 3), runs.subject) for at in (5, 8, 11, 13))
+    return min(left_and_brought(runs, edits)[0] for edits in triples)
+
+
+def left_with_the_mean(model: Model, words: Words) -> float:
+    """Patch FFNs 5 to 15 at the country with the mean of their outputs for the other countries of the list."""
+    runs = pair(model, words)
+    others = [model.trace(CAPITAL.format(name)) for name in CAPITALS if name != words[0]]
+    here, at = slice(runs.subject, runs.subject + 1), {}
+    for layer in range(5, 16):
+        mean = np.mean([other.blocks[layer].ffn_at(here).out[0] for other in others], axis=0)
+        at["ffn_out", layer] = put(mean, positions=runs.subject)
+    return left_and_brought(runs, Edits(at=at))[0]
+
+
+def last_token_patched(model: Model, words: Words, *, layer: int, answer: int) -> float:
+    runs = pair(model, words)
+    return left_and_brought(runs, put_in(runs, layer, [len(runs.trace.tokens) - 1]))[answer]
+
+
+def is_the_mover(model: Model, words: Words, *, question: str = CAPITAL) -> float:
+    runs = pair(model, words, question)
+    return math.nan if facts.nothing_to_follow(runs) else mover(runs) == MOVER
+
+
+def attention_weight(model: Model, words: Words) -> float:
+    runs, (layer, head) = pair(model, words), MOVER
+    return 100 * float(runs.trace.blocks[layer].attention_at(-1).pattern[head, 0, runs.subject])
+
+
+@remembered
+def random_heads(model: Model, words: Words) -> np.ndarray:
+    """Measure both answers' probability in % [4, 2]; rows 1 and 3: the worst, or strongest, of ten random heads."""
+    runs = pair(model, words)
+    *_, probs = facts.measured(runs, facts.steps(runs, head=MOVER)[1].tests)
+    return 100 * probs
+
+
+def left_without_random_head(model: Model, words: Words) -> float:
+    runs = pair(model, words)
+    return float(random_heads(model, words)[1, 0]) / experiments.probability(runs.trace, runs.answers[0])
+
+
+def twins_probability(model: Model, words: Words, *, row: int) -> float:
+    return float(random_heads(model, words)[row, 1])
+
+
+def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
+    """Rank the capital among all tokens by how much the head pushes them up at the country, or at the twin's."""
+    runs = pair(model, words)
+    pushed = experiments.head_says(runs.other if twin else runs.trace, *MOVER, runs.subject)
+    return 1 + int((pushed > pushed[runs.answers[0]]).sum())
+
+
+def lowest_of_the_last(model: Model, words: Words) -> float:
+    """Measure the lowest of what FFNs 24 to 29 add to the capital's logit, over the mean of all tokens."""
+    runs = pair(model, words)
+    return float(experiments.direct_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min())
+
+
+def is_the_capital(model: Model, words: Words) -> float:
+    """Say whether the answer that the head brings out is the twin state's capital; NaN where it brings out none."""
+    if not brought(model, words, step=2, test=2, question=STATE) > 50:
+        return math.nan
+    answer = pair(model, words, STATE).answers[1]
+    return model.tokenizer.pieces([answer])[0].strip() == STATES[words[1]]
+
+
+def left_without_eleven(model: Model, words: Words, *, at_first: bool) -> float:
+    runs = pair(model, words)
+    return left_and_brought(runs, off_at("ffn_out", [11], 0 if at_first else runs.subject))[0]
+
+
+def off_by_with_both_put_back(model: Model, words: Words) -> float:
+    runs = pair(model, words)
+    back = put_in(Pair(runs.other, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
+    return float(np.abs(model.trace(runs.other.tokens, back).logits - runs.trace.logits).max())
+
+
+COUNTRIES = following(CAPITALS)  # each with the next one as its twin
+PAIRS = {f"{name}, as {twin}": (name, twin) for name, twin in permutations(CAPITALS, 2)}
+PLACES, THINGS = (
+    {f"{name}, as {word}": (name, word) for word, name in product(words, CAPITALS)}
+    for words in (("Texas", "London", "Paris"), ("dinner", "music", "water", "science"))
+)
+on_texts = partial(Claim, over="texts", cases=TEXTS)
+on_countries = partial(Claim, over="countries", cases=COUNTRIES)
+on_pairs = partial(Claim, over="pairs", cases=PAIRS)
+on_states = partial(Claim, over="states", cases=following(STATES))
+CHANCE = "times as many as by chance"
+
+CLAIMS = (
+    *section(
+        "What an FFN does: on texts",
+        below_zero_early=on_texts(
+            "In layers 1 to 13, neurons with a gate below zero do most of the writing.",
+            "Add up what these neurons write at the last token, and take the median layer.",
+            partial(written_below_zero, layers=slice(1, 14)),
+            Bounds(supports=above(50), count=14, control=Bounds(within=below(50))),
+            control=("layers 24 to 29", partial(written_below_zero, layers=slice(24, 30))),
+        ),
+        no_plain_matrix=on_texts(
+            "An FFN isn't a plain matrix.",
+            "Double the input vector and compare the length of the output, in every layer. A matrix would give 2.",
+            partial(doubled, curve=0),
+            Bounds(within=(2.8, 4.7), control=Bounds(within=(3.999, 4.001))),
+            control=("gate × up, without the curve", partial(doubled, curve=1)),
+            unit="times",
+        ),
+        gate_squares=on_texts(
+            "It's the gate that makes the output grow so much.",
+            "Double the input of silu(up), without a gate.",
+            partial(doubled, curve=2),
+            Bounds(within=(1.9, 2.25)),
+            control=("silu(gate) × up", partial(doubled, curve=0)),
+            unit="times",
+        ),
+        concentrated_first=on_texts(
+            "In layer 0, fewer neurons than by chance write half of the output.",
+            "Count the neurons that write half of the output, and compare with shuffled neurons.",
+            partial(half_of_the_output, layers=slice(0, 1)),
+            Bounds(supports=below(0.9)),
+            unit=CHANCE,
+        ),
+        concentrated_middle=on_texts(
+            "In layers 3 to 12, as many neurons as by chance write half of it.",
+            "The same, the median layer.",
+            partial(half_of_the_output, layers=slice(3, 13)),
+            Bounds(supports=(0.9, 1.1)),
+            unit=CHANCE,
+        ),
+        concentrated_later=on_texts(
+            "In layers 13 to 28, it takes more neurons than by chance.",
+            "The same, the median layer.",
+            partial(half_of_the_output, layers=slice(13, 29)),
+            Bounds(supports=above(1.1), count=12),
+            unit=CHANCE,
+        ),
+        concentrated_at_the_first_token=on_texts(
+            "*Few neurons do the work* holds at the first token of a text.",
+            "The same in layers 2, 8, 9, 11, 27 and 28, at the first token: the layer that needs most.",
+            half_at_the_first_token,
+            Bounds(supports=below(0.33)),
+            unit=CHANCE,
+        ),
+        few_neurons_agree=on_texts(
+            "In any layer, few neurons push up what comes next where they fire. Longer texts show more of them.",
+            "Count those that do it better than 1% do with another neuron's row: the layer that has most.",
+            lambda model, text: most_that_agree(model, text, 512),
+            Bounds(within=below(5.8), above_control=10, control=Bounds(within=below(3.4))),
+            control=(
+                "the first 128 tokens of the 512",
+                lambda model, text: most_that_agree(model, text, 128),
+            ),
+            over="long texts",
+            cases=LONG,
+        ),
+        parts_add_up=on_texts(
+            "The parts add up to the logit.",
+            "Add up the embedding, all heads and all FFNs, and compare with the model's logit.",
+            sum_of_parts_off_by,
+            Bounds(within=below(1e-4)),
+            unit="logits off",
+        ),
+    ),
+    *section(
+        "FFNs 5 to 15, at the country",
+        ffns_off=on_countries(
+            "Switching them off loses the answer, but that proves little.",
+            "Switch them off at the country: what is left of the capital's probability?",
+            partial(left, step=1, test=0),
+            Bounds(within=below(3), control=Bounds(within=below(7))),
+            control=("switched off at “of”", partial(left, step=1, test=1)),
+        ),
+        three_ffns_off=on_countries(
+            "Any three in a row that we tried can go.",
+            "Switch off FFNs 5–7, 8–10, 11–13 or 13–15 at the country: the worst of the four.",
+            left_without_three,
+            Bounds(within=above(45)),
+            unit="% left",
+        ),
+        ffns_patched=on_pairs(
+            "They mostly don't carry which country it is: only France's outputs for Germany bring out half.",
+            "Patch them with the twin's: how much of its usual probability does the twin's capital get?",
+            partial(brought, step=1, test=2),
+            Bounds(supports=below(50), count=89, exceptions=("Germany, as France",)),
+        ),
+        ffns_patched_little=on_pairs(
+            "Mostly they bring out less than a tenth; the others all use outputs from France or England.",
+            "The same 90 patches.",
+            partial(brought, step=1, test=2),
+            Bounds(supports=below(10), count=77, exceptions=("*, as France", "*, as England")),
+        ),
+        ffns_patched_left=on_pairs(
+            "Most countries keep more than half of their own capital.",
+            "The same 90 patches.",
+            partial(left, step=1, test=2),
+            Bounds(supports=above(50), count=68),
+            unit="% left",
+        ),
+        ffns_of_the_others=on_countries(
+            "What they add is mostly the same for every country.",
+            "Patch in the mean of the nine other countries.",
+            left_with_the_mean,
+            Bounds(supports=above(50)),
+            unit="% left",
+        ),
+        first_ffn_patched=on_countries(
+            "The first FFN does carry which country it is.",
+            "Patch FFN 0 at the country: how much of the twin's capital comes out?",
+            partial(brought, step=1, test=3),
+            Bounds(within=above(95)),
+            control=("FFNs 5 to 15 patched", partial(brought, step=1, test=2)),
+        ),
+    ),
+    *section(
+        "The last token, before layer 23",
+        blind_early=on_countries(
+            "Keeping the last token from attending to the country loses the answer, but that proves little.",
+            "Knock out its attention to the country in layers 0 to 22: what is left?",
+            partial(left, step=3, test=0),
+            Bounds(supports=below(20), control=Bounds(supports=below(50), count=9)),
+            control=("its attention to “of”", partial(left, step=3, test=1)),
+        ),
+        last_token_patched=on_pairs(
+            "What arrives early doesn't say which country it is.",
+            "Replace its vector with the twin's before layer 23: how much of the twin's capital comes out?",
+            partial(brought, step=3, test=2),
+            Bounds(within=below(9)),
+        ),
+        last_token_patched_left=on_pairs(
+            "It is shared by countries.",
+            "The same 90 patches: what is left of the own capital?",
+            partial(left, step=3, test=2),
+            Bounds(supports=above(50), count=85),
+            unit="% left",
+        ),
+        country_patched_before_23=on_countries(
+            "Until then, the country's own vector decides.",
+            "Replace the country's vector with the twin's before layer 23: how much of the twin's capital comes out?",
+            partial(brought, step=3, test=3),
+            Bounds(supports=above(50), count=9),
+            control=("the last token's vector", partial(brought, step=3, test=2)),
+        ),
+        last_token_patched_late=on_countries(
+            "One layer later, the last token's vector decides.",
+            "Replace the last token's vector with the twin's before layer 24.",
+            partial(last_token_patched, layer=24, answer=1),
+            Bounds(supports=above(50)),
+            control=("before layer 23", partial(last_token_patched, layer=23, answer=1)),
+        ),
+        early_as_for_places=on_countries(
+            "Other places share part of what arrives early.",
+            "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23.",
+            partial(last_token_patched, layer=23, answer=0),
+            Bounds(supports=above(50), count=19),
+            unit="% left",
+            over="cases",
+            cases=PLACES,
+        ),
+        early_as_for_things=on_countries(
+            "These things don't share it.",
+            "The same, for *dinner*, *music*, *water* or *science*.",
+            partial(last_token_patched, layer=23, answer=0),
+            Bounds(within=below(30)),
+            unit="% left",
+            over="cases",
+            cases=THINGS,
+        ),
+    ),
+    *section(
+        "Layer 23, head 4",
+        same_head=on_countries(
+            "Of all heads in layers 1 to 28, this one adds most to the answer out of the country.",
+            "Compare what each head adds to the capital's logit.",
+            is_the_mover,
+            Bounds(supports=YES),
+            unit="",
+        ),
+        attends_to_the_country=on_countries(
+            "It gives the country most of its attention.",
+            "Read its attention weight, from the last token.",
+            attention_weight,
+            Bounds(within=above(89)),
+        ),
+        head_off=on_countries(
+            "Without it, most of the answer is lost.",
+            "Switch it off at the last token: what is left?",
+            partial(left, step=2, test=0),
+            Bounds(supports=below(50), control=Bounds(supports=above(50))),
+            control=("the worst of ten random heads", left_without_random_head),
+        ),
+        head_patched=on_pairs(
+            "It passes on which country it is.",
+            "Patch it with the twin's: how much of the twin's capital comes out?",
+            partial(brought, step=2, test=2),
+            Bounds(supports=above(50), count=67),
+        ),
+        head_patched_kenya=on_pairs(
+            "It never brings out Kenya's capital.",
+            "The same, with Kenya as the twin.",
+            partial(brought, step=2, test=2),
+            Bounds(supports=below(50)),
+            cases={name: words for name, words in PAIRS.items() if words[1] == "Kenya"},
+        ),
+        head_patched_hungary=on_pairs(
+            "In Hungary's text it brings out the twin's capital only once.",
+            "The same, in the text for Hungary.",
+            partial(brought, step=2, test=2),
+            Bounds(supports=above(50), count=1),
+            cases={name: words for name, words in PAIRS.items() if words[0] == "Hungary"},
+        ),
+        head_patched_left=on_pairs(
+            "The own capital goes.",
+            "The same 90 patches.",
+            partial(left, step=2, test=2),
+            Bounds(within=below(8)),
+            unit="% left",
+        ),
+        random_heads_patched=on_countries(
+            "Random heads bring out nothing.",
+            "Patch ten random heads, one at a time: the highest probability that the twin's capital gets.",
+            partial(twins_probability, row=3),
+            Bounds(within=below(1), below_control=10),
+            control=("layer 23, head 4", partial(twins_probability, row=2)),
+        ),
+        pushes_up_the_capital=on_countries(
+            "The capital is among the first 20 tokens that it pushes up at the country.",
+            "Rank all tokens by how much it pushes them up at the country.",
+            partial(rank_in_head, twin=False),
+            Bounds(supports=below(20), control=Bounds(within=above(2425))),
+            control=("the same capital, at the next country", partial(rank_in_head, twin=True)),
+            unit="(rank)",
+        ),
+    ),
+    *section(
+        "The last FFNs, 24 to 29, at the last token",
+        last_ffns_off=on_countries(
+            "Again, switching them off proves little.",
+            "Switch them off: what is left?",
+            partial(left, step=4, test=0),
+            Bounds(within=below(1), control=Bounds(within=below(5))),
+            control=("FFNs 17 to 22, at the same token", partial(left, step=4, test=1)),
+        ),
+        last_ffns_patched=on_pairs(
+            "They don't carry the answer on their own.",
+            "Patch them with the twin's: how much of the twin's capital comes out?",
+            partial(brought, step=4, test=2),
+            Bounds(within=below(35)),
+        ),
+        last_ffns_patched_left=on_pairs(
+            "But they matter to it: most lose more than half of their own capital.",
+            "The same 90 patches.",
+            partial(left, step=4, test=2),
+            Bounds(supports=below(50), count=85),
+            unit="% left",
+        ),
+        one_pushes_against=on_countries(
+            "They don't all agree: mostly, one of them pushes against the answer.",
+            "What does each add to the capital's logit? The lowest of the six.",
+            lowest_of_the_last,
+            Bounds(supports=below(0), count=8),
+            unit="logits",
+        ),
+    ),
+    *section(
+        "Does it hold for other questions?",
+        called_head=on_countries(
+            "*The capital city of … is called*: the head brings out the twin's answer for half of them.",
+            "Patch layer 23, head 4.",
+            partial(brought, step=2, test=2, question=CALLED),
+            Bounds(supports=above(50), count=5),
+        ),
+        called_ffns=on_countries(
+            "*The capital city of … is called*: only France and England can do without FFNs 5 to 15.",
+            "Switch them off at the country.",
+            partial(left, step=1, test=0, question=CALLED),
+            Bounds(supports=below(50), count=8, exceptions=("France", "England")),
+            unit="% left",
+        ),
+        speak_head=on_countries(
+            "*People in … speak*: the head mostly brings out the twin's answer.",
+            "Patch layer 23, head 4, where text and twin can be told apart.",
+            partial(brought, step=2, test=2, question=SPEAK),
+            Bounds(supports=above(50), count=4, of=5),
+        ),
+        speak_ffns=on_countries(
+            "*People in … speak*: three of five can't do without FFNs 5 to 15.",
+            "Switch them off at the country.",
+            partial(left, step=1, test=0, question=SPEAK),
+            Bounds(supports=below(50), count=3, of=5),
+            unit="% left",
+        ),
+        states_same_head=on_states(
+            "*The capital of the state of … is*: for most, the same head adds most.",
+            "Compare all heads, where text and twin can be told apart.",
+            partial(is_the_mover, question=STATE),
+            Bounds(supports=YES, count=14, of=19),
+            unit="",
+        ),
+        states_head=on_states(
+            "But it brings out the twin's answer for fewer than half.",
+            "Patch it.",
+            partial(brought, step=2, test=2, question=STATE),
+            Bounds(supports=above(50), count=8, of=19),
+        ),
+        states_capitals=on_states(
+            "And only three of these answers are the capital.",
+            "Compare the answers that it brought out.",
+            is_the_capital,
+            Bounds(supports=YES, count=3, of=8),
+            unit="",
+        ),
+        opposites=on_countries(
+            "*The opposite of … is*: no head carries the answer like this.",
+            "Patch the head that adds most in each pair.",
+            partial(brought, step=2, test=2, question=OPPOSITE, head=None),
+            Bounds(within=below(9)),
+            over="words",
+            cases=following(OPPOSITES),
+        ),
+        symbols=on_countries(
+            "*The chemical symbol of … is*: nor does any here.",
+            "Patch the head that adds most in each pair.",
+            partial(brought, step=2, test=2, question=SYMBOL, head=None),
+            Bounds(within=below(36)),
+            over="elements",
+            cases=following(ELEMENTS),
+        ),
+    ),
+    *section(
+        "Two traps",
+        ffn_eleven=on_countries(
+            "Switching off can mislead: FFN 11 is needed at the first token of the text, not at the country.",
+            "Switch it off at the first token only: what is left?",
+            partial(left_without_eleven, at_first=True),
+            Bounds(within=below(0.02), control=Bounds(within=above(85))),
+            control=("at the country only", partial(left_without_eleven, at_first=False)),
+        ),
+        both_put_back=on_countries(
+            "Some results can't fail: with both tokens put back, it is the text's own run again.",
+            "In the twin's run, put back the vectors of the country and of *is* before layer 12.",
+            off_by_with_both_put_back,
+            Bounds(within=below(1e-3)),
+            unit="logits off",
+        ),
+    ),
+)

@@ -1,0 +1,158 @@
+"""Results that were measured before, and whether they still belong to what the claims say today.
+
+Each row of a file in `results/` holds a key: a hash of the source of its measure and control, with everything of
+`llmviz.claims` that they use, of its cases, and of the model file. A change to any of these makes the row stale.
+"""
+
+import ast
+import functools
+import hashlib
+import inspect
+import json
+import types
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from llmviz import download
+from llmviz.claims.claim import Claim, Outcome
+
+RESULTS = Path(__file__).with_name("results")
+PACKAGE = "llmviz.claims"
+DIGITS = 5  # of a stored value
+
+
+def results_path(file: str, sha256: str) -> Path:
+    """Return where the results of a model are stored, by the name and the SHA-256 of its file."""
+    return RESULTS / f"{file.removesuffix('.gguf')}-{sha256[:8]}.json"
+
+
+DEFAULT = results_path(download.FILE_NAME, download.FILE_SHA256)
+
+
+def load(path: Path = DEFAULT) -> dict[str, Any]:
+    """Return what a file holds: "model", "sha256", and "pages", each {name: {"key", "values", "controls"}}."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
+    """Return a claim's row, with rounded values."""
+    values, controls = (
+        {name: float(f"{value:.{DIGITS}g}") for name, value in numbers.items()}
+        for numbers in (outcome.values, outcome.controls)
+    )
+    return {"key": key(claim, sha256), "values": values} | ({"controls": controls} if controls else {})
+
+
+def save(pages: Mapping[str, Mapping[str, dict]], path: Path, sha256: str) -> None:
+    """Put the rows of some pages into a file, a line each, and leave the other pages as they are."""
+    old = load(path)["pages"] if path.exists() else {}
+    listed = []
+    for page, rows in sorted((old | dict(pages)).items()):
+        lines = [f"{json.dumps(name)}: {json.dumps(row, ensure_ascii=False)}" for name, row in rows.items()]
+        listed.append(f"{json.dumps(page)}: {{\n" + "".join(",\n".join(lines) + "\n" if lines else "") + "}")
+    head = f'"model": {json.dumps(path.stem.rpartition("-")[0])},\n"sha256": {json.dumps(sha256)},\n"pages": '
+    path.write_text(f"{{\n{head}{{\n" + ",\n".join(listed) + "\n}\n}\n", "utf-8")
+
+
+def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
+    """Return a stored row as what the claim came out as, checked by today's bounds."""
+    return claim.outcome(row["values"], row.get("controls", {}))
+
+
+def key(claim: Claim, sha256: str) -> str:
+    """Return the hash under which a claim's result is valid for a model file."""
+    seen: set[int] = set()
+    parts = [
+        part
+        for thing in (claim.value, claim.control and claim.control[1], claim.cases)
+        for part in _parts(thing, seen)
+    ]
+    return hashlib.sha256("\n".join([sha256, *parts]).encode()).hexdigest()[:16]
+
+
+def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
+    """Yield what makes a thing what it is: source of ours, by all that it uses, and values.
+
+    TypeError for what has no stable text.
+    """
+    if isinstance(thing, partial):
+        yield from _parts((thing.func, thing.args, thing.keywords), seen)
+    elif isinstance(thing, types.FunctionType):
+        thing = inspect.unwrap(thing)
+        if not _ours(thing):
+            yield f"{thing.__module__}.{thing.__qualname__}"
+        elif id(thing) not in seen:
+            seen.add(id(thing))
+            yield _source(thing)
+            yield from _parts([thing.__defaults__, thing.__kwdefaults__], seen)
+            yield from _parts([cell.cell_contents for cell in thing.__closure__ or ()], seen)
+            for used in _used(thing):
+                yield from _parts(used, seen)
+    elif isinstance(thing, type):
+        yield f"{thing.__module__}.{thing.__qualname__}"
+        if _ours(thing):
+            yield "".join(inspect.getsource(thing).split())
+    elif isinstance(thing, Mapping):
+        for name, value in thing.items():
+            yield from _parts((name, value), seen)
+    elif isinstance(thing, list | tuple):
+        for value in thing:
+            yield from _parts(value, seen)
+    elif isinstance(thing, set | frozenset):
+        yield from sorted(map(repr, thing))
+    elif isinstance(thing, types.ModuleType | types.BuiltinFunctionType):
+        yield thing.__name__
+    elif " at 0x" in (text := repr(thing)):
+        raise TypeError(
+            f"A claim uses {text}, which looks different in every process. Use a function of the module, a partial of "
+            "one, or plain values."
+        )
+    else:
+        yield text
+
+
+def _ours(thing: Any) -> bool:
+    return thing.__module__.startswith(PACKAGE)
+
+
+def _used(function: types.FunctionType) -> Iterator[Any]:
+    """Yield the globals that a function's code names; of modules of ours, their members that it names."""
+    names: list[str] = []
+    codes = [function.__code__]
+    while codes:
+        code = codes.pop()
+        names += code.co_names
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+    for name in sorted(set(names)):
+        if name in function.__globals__:
+            used = function.__globals__[name]
+            yield used
+            if isinstance(used, types.ModuleType) and used.__name__.startswith(PACKAGE):
+                yield from (getattr(used, member) for member in sorted(set(names)) if hasattr(used, member))
+
+
+def _source(function: types.FunctionType) -> str:
+    """Return a function's source without its white space, so that formatting makes nothing stale."""
+    if function.__name__ != "<lambda>":
+        return "".join(inspect.getsource(function).split())
+    text, tree = _module(inspect.getsourcefile(function))
+    names, line = (
+        function.__code__.co_varnames[: function.__code__.co_argcount],
+        function.__code__.co_firstlineno,
+    )
+    lambdas = [
+        ast.get_source_segment(text, node) or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Lambda)
+        and node.lineno == line
+        and tuple(argument.arg for argument in node.args.args) == names
+    ]
+    return "".join("".join(lambdas).split())
+
+
+@functools.lru_cache(maxsize=16)
+def _module(path: str) -> tuple[str, ast.Module]:
+    text = Path(path).read_text("utf-8")
+    return text, ast.parse(text)

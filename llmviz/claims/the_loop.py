@@ -1,0 +1,122 @@
+"""What notebook 00 says, on fifteen texts."""
+
+from functools import partial
+
+import numpy as np
+
+from llmviz import Edits, Sampler, experiments, sampling
+from llmviz.claims.cases import TEXTS
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
+from llmviz.model import Model
+
+SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}  # for what takes a run for each head
+MIDDLE = range(10, 21)  # layers
+
+
+def outside(model: Model, text: str, *, temperature: float) -> float:
+    """Measure the probability outside the 20 likeliest tokens, in %."""
+    probs = Sampler(temperature=temperature).probs(model.trace(text).logits)
+    return 100 * sampling.mass_outside(probs, 20)
+
+
+def overflows(model: Model, text: str, *, edits: Edits) -> float:
+    try:
+        model.trace(text, edits)
+    except FloatingPointError:
+        return 1
+    return 0
+
+
+def moved(model: Model, text: str, *, edits: Edits) -> float:
+    """Measure how much of the probability moves to other tokens, in % (total variation)."""
+    before, after = (Sampler().probs(model.trace(text, e).logits) for e in (Edits(), edits))
+    return 100 * experiments.moved(before, after)
+
+
+def likeliest_changes(model: Model, text: str, *, edits: Edits) -> bool:
+    return model.trace(text, edits).logits.argmax() != model.trace(text).logits.argmax()
+
+
+@remembered
+def median_of_the_middle(model: Model, text: str) -> float:
+    return float(np.median([moved(model, text, edits=Edits(ffn={layer: 0})) for layer in MIDDLE]))
+
+
+def heads_that_change_it(model: Model, text: str) -> float:
+    heads = np.ndindex(model.config.n_layers, model.config.n_heads)
+    return sum(likeliest_changes(model, text, edits=Edits(head={head: 0})) for head in heads)
+
+
+def layers_to_go(model: Model, text: str) -> float:
+    """Count the layers after the one from which on the logit lens shows the final prediction."""
+    predictions = experiments.logit_lens(model.trace(text), last=1).guesses[:, -1]
+    other = np.flatnonzero(predictions != predictions[-1])
+    return len(predictions) - 2 - int(other.max(initial=-1))
+
+
+on_texts = partial(Claim, over="texts", cases=TEXTS)
+NO_ROPE, SHIFTED = Edits(rope=False), Edits(position_shift=1_000.0)
+FIRST, ELEVENTH = Edits(ffn={0: 0}), Edits(ffn={11: 0})
+
+CLAIMS = section(
+    "On fifteen texts",
+    hot_is_wide=on_texts(
+        "At temperature 2, most of the probability is outside the 20 likeliest tokens.",
+        "Add up the probability outside them.",
+        partial(outside, temperature=2),
+        Bounds(supports=above(50), count=(13, 15), within=above(40)),
+        control=("temperature 1", partial(outside, temperature=1)),
+    ),
+    norms_off=on_texts(
+        "Without the norms, there is no next token: the numbers overflow.",
+        "Switch all norms off.",
+        partial(overflows, edits=Edits(norm=False)),
+        Bounds(supports=YES),
+        control=("RoPE switched off", partial(overflows, edits=NO_ROPE)),
+        unit="",
+    ),
+    rope_off_likeliest=on_texts(
+        "Without RoPE, the likeliest token mostly changes.",
+        "Switch RoPE off.",
+        partial(likeliest_changes, edits=NO_ROPE),
+        Bounds(supports=YES, count=12),
+        control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
+        unit="",
+    ),
+    rope_off_moved=on_texts(
+        "Without RoPE, more than half of the probability usually moves to other tokens.",
+        "Switch RoPE off, and add up what moves.",
+        partial(moved, edits=NO_ROPE),
+        Bounds(median=above(50), highest=above(80)),
+        control=("all positions shifted by 1,000", partial(moved, edits=SHIFTED)),
+    ),
+    first_ffn_off=on_texts(
+        "Without the first FFN, almost all of the probability moves to other tokens.",
+        "Switch the FFN of layer 0 off.",
+        partial(moved, edits=FIRST),
+        Bounds(within=above(75), control=Bounds(within=below(35))),
+        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
+    ),
+    ffn_eleven_off=on_texts(
+        "FFN 11 can't be spared, although most FFNs around it can.",
+        "Switch the FFN of layer 11 off.",
+        partial(moved, edits=ELEVENTH),
+        Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
+        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
+    ),
+    single_heads=on_texts(
+        "How many heads matter on their own depends on the text.",
+        "Switch each of the 270 heads off, and count those that change the likeliest token.",
+        heads_that_change_it,
+        Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
+        unit="heads",
+        cases=SHORT,
+    ),
+    prediction_comes_late=on_texts(
+        "The final prediction mostly appears only after the very last layer.",
+        "Read the logit lens after each layer; count the layers after the one where the final prediction appears.",
+        layers_to_go,
+        Bounds(supports=(0, 0), count=12, within=(0, 14)),
+        unit="layers",
+    ),
+)

@@ -1,0 +1,183 @@
+"""Follow a fact through the model: a text that asks for it, its twin with another subject, and four steps between.
+
+Each step switches a part off, which breaks what needs it, whatever it is for; and patches it from the twin's run, which
+leaves all as it was but what tells the two apart. Each has its control.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmviz import ops
+from llmviz.edits import Edits
+from llmviz.experiments.ablation import blind, off_at
+from llmviz.experiments.attention_behaviours import random_heads
+from llmviz.experiments.attribution import head_says
+from llmviz.experiments.patching import Pair, mover, pair_of, put_in, swap_at
+from llmviz.experiments.probabilities import probability
+from llmviz.model import Model
+
+N_RANDOM = 10  # heads, as a control
+HALF = 0.5  # of the probability: what counts as lost, and as taken over
+NO_PAIR = (
+    "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word."
+)
+CLOSE = (
+    "In the other's run one of the answers has half of its probability or more: nothing there tells the two apart. "
+    "Choose a word that the model answers otherwise."
+)
+ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
+
+# The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
+CAPITALS = {
+    "France": "Paris",
+    "Germany": "Berlin",
+    "Japan": "Tokyo",
+    "China": "Beijing",
+    "Greece": "Athens",
+    "Portugal": "Lisbon",
+    "England": "London",
+    "Sweden": "Stockholm",
+    "Hungary": "Budapest",
+    "Kenya": "Nairobi",
+}
+
+
+def nothing_to_follow(pair: Pair | None) -> str | None:
+    """Return why there is no fact to follow, or None.
+
+    Each answer must have, in the other's run, less than half of what it has in its own: else a patch that brings out
+    more than half of it has brought out nothing.
+    """
+    if pair is None:
+        return NO_PAIR
+    if pair.answers[0] == pair.answers[1]:
+        return ALIKE
+    (own, theirs), (own_in_twin, twins) = (
+        ops.softmax(run.logits)[pair.answers] for run in (pair.trace, pair.other)
+    )
+    return CLOSE if own_in_twin >= HALF * own or theirs >= HALF * twins else None
+
+
+def followed(pair: Pair | None) -> Pair:
+    """Return the pair itself; ValueError where there is no fact to follow."""
+    if (problem := nothing_to_follow(pair)) is not None or pair is None:
+        raise ValueError(problem)
+    return pair
+
+
+def capital_pairs(model: Model) -> Iterator[Pair]:
+    """Yield each country's question with the next country for its twin."""
+    names = list(CAPITALS)
+    for name, following in zip(names, [*names[1:], names[0]]):
+        yield pair_of(model, f"The capital of {name} is", model.tokens_of(f" {following}")[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A part between the subject and the answer, and four tests of it."""
+
+    at: int  # the token at which it is changed
+    source: int | None  # the token that it reads there
+    layers: tuple[int, int]  # first and last
+    control: int | tuple[int, int] | None  # another token, or other layers; None: random heads
+    tests: tuple[
+        list[Edits], ...
+    ]  # off, its control off, patched, another patched; of several the strongest counts
+
+
+def steps(
+    pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
+) -> list[Step]:
+    """Return the four: FFNs at the subject, the head that moves the fact, what the last token reads before it, and the
+    FFNs after it.
+
+    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `mover`.
+    """
+    config = pair.trace.model.config
+    n = config.n_layers
+    first, end = early or (n // 6, n // 2)
+    layer, number = head or mover(pair)
+    subject, last = pair.subject, len(pair.trace.tokens) - 1
+    beside = subject - 1 if subject else last
+    after = range(layer + 1, n)
+    ahead = range(max(0, layer - len(after)), layer)  # as many FFNs, before the head
+    # The last layer first: a run takes over all layers before its edit.
+    others = sorted(random_heads((n, config.n_heads), N_RANDOM, [(layer, number)], 0), reverse=True)
+
+    def both(array: str, layers: Sequence[int], at: int, head: int | None = None) -> list[Edits]:
+        return [off_at(array, layers, at, head), swap_at(pair, array, layers, at, head)]
+
+    ffns, ffns_after, ffns_ahead = (
+        both("ffn_out", layers, at)
+        for layers, at in ((range(first, end + 1), subject), (after, last), (ahead, last))
+    )
+    one, random = both("z", [layer], last, number), [both("z", [at], last, h) for at, h in others]
+    ffns_beside = off_at("ffn_out", range(first, end + 1), beside)
+    first_ffn = swap_at(pair, "ffn_out", [0], subject)
+    return [
+        Step(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
+        Step(
+            last, subject, (layer, layer), None,
+            ([one[0]], [off for off, _ in random], [one[1]], [patched for _, patched in random]),
+        ),
+        Step(
+            last, subject, (0, layer - 1), beside,
+            (
+                *([blind(range(layer), last, key)] for key in (subject, beside)),
+                *([put_in(pair, layer, [at])] for at in (last, subject)),
+            ),
+        ),
+        Step(
+            last, None, (layer + 1, n - 1), (ahead[0], ahead[-1]),
+            ([ffns_after[0]], [ffns_ahead[0]], [ffns_after[1]], [ffns_ahead[1]]),
+        ),
+    ]  # fmt: skip
+
+
+def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
+    """Return the probability, in %, of the text's answer (0) or the twin's (1) in the first edit of a step's test.
+
+    row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
+    """
+    pair = followed(pair)
+    return 100 * float(pair.shares(steps(pair)[number - 1].tests[row][0])[answer])
+
+
+def place_of_answer(pair: Pair | None) -> int:
+    """Return the answer's rank, 1 the first, among all tokens by how much the `mover` pushes them up at the subject.
+
+    ValueError without a fact to follow.
+    """
+    pair = followed(pair)
+    pushed = head_says(pair.trace, *mover(pair), pair.subject)
+    return 1 + int((pushed > pushed[pair.answers[0]]).sum())
+
+
+def measured(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarray]:
+    """Yield [4, 2]: the probability of both answers in the four tests of a step.
+
+    Where a test has several edits, the one that takes most from the answer counts (off), or gives the other most
+    (patched). Yields after every run, the rows to come NaN.
+    """
+    probs = np.full((4, 2), np.nan, np.float32)
+    for i, test in enumerate(tests):
+        for edits in test:
+            both = pair.shares(edits)
+            better = np.isnan(probs[i, 0]) or (both[0] < probs[i, 0] if i < 2 else both[1] > probs[i, 1])
+            if better:
+                probs[i] = both
+            yield probs
+
+
+def last_layer(pair: Pair | None) -> int:
+    """Return the last layer before which the subject's vector, patched into the twin's run, brings out more than half
+    of the text's answer; −1 if none does. ValueError without a fact to follow."""
+    pair = followed(pair)
+    own = probability(pair.trace, pair.answers[0])
+    back = Pair(pair.other, pair.trace, pair.subject)
+    for layer in reversed(range(len(pair.trace.blocks))):
+        if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * own:
+            return layer
+    return -1
