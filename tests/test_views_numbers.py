@@ -8,6 +8,7 @@ from llmviz.views.kit.numbers import amount, percent
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
+        (-0.0, "%", "0%"),
         (999.6, "", "1,000"),
         (999.4, "", "999"),
         (-999.6, "ms", "−1,000 ms"),

@@ -161,32 +161,34 @@ def test_a_box_says_that_it_computes(open_lab, lab_server):
 import time
 from pathlib import Path
 def strip(run):
-    while Path("wait").exists():
+    while Path(f"wait_{len(run.pieces)}").exists():
         time.sleep(0.05)
     return views.TokenStrip(run.pieces)
 prompt = views.Prompt(model, 'The cat')
 views.live(prompt, strip)
 """
     lab_server.write("slow", SETUP, slow)
-    wait = lab_server.root / "notebooks" / "wait"
+    three, four = (lab_server.root / "notebooks" / f"wait_{n}" for n in (3, 4))
     lab = open_lab("slow")
     lab.run_all()
     box = lab.page.locator(".lv-text-box input")
     box.press_sequentially(" sat")
     expect(lab.page.get_by_text("do not show this text yet")).to_be_visible()
-    wait.touch()
+    three.touch()
     box.press("Enter")
     expect(lab.page.get_by_text("Computing …")).to_be_visible()
-    wait.unlink()
+    three.unlink()
     expect(lab.page.get_by_text("Computing …")).to_be_hidden()
     expect(lab.page.locator(".lv-chip")).to_have_count(3)
     box.press_sequentially(" on")
-    wait.touch()
+    three.touch()
+    four.touch()
     box.press("Enter")
     for _ in " on":
         box.press("Backspace")
     box.press("Enter")  # sent, too: the text between comes in first
+    four.unlink()
     expect(lab.page.get_by_text("Computing …")).to_be_visible()
-    wait.unlink()
+    three.unlink()
     expect(lab.page.get_by_text("Computing …")).to_be_hidden()
     expect(lab.page.locator(".lv-stale")).to_have_count(0)

@@ -27,7 +27,7 @@ def percent(p: float | np.floating) -> str:
 
 def amount(value: float | np.number, unit: str = "") -> str:
     """A number for people, three or four digits long, with its unit; a unit in the plural loses its s after 1."""
-    value = float(value)
+    value = float(value) or 0.0  # zero has no sign
     if unit == "%" and 0 < abs(value) < 0.001:
         return percent(value / 100)
     if not np.isfinite(value):
