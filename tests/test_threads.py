@@ -259,7 +259,7 @@ def watch(module, name):
 
     setattr(module, name, watched)
 
-for module, name in ((attention, "project"), (attention, "attend"), (ffn, "swiglu"), (embeddings, "unembed")):
+for module, name in ((attention, "project"), (attention, "weigh"), (ffn, "swiglu"), (embeddings, "unembed")):
     watch(module, name)
 trace = llmviz.load(sys.argv[1]).trace([1, 2, 3])
 print(sorted(set(seen)))
@@ -277,7 +277,7 @@ def test_blas_itself_obeys_wherever_the_model_multiplies(sharing, tiny_path, n_o
     home = {"LLMVIZ_HOME": str(path.parent), "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment | home)
     found = ast.literal_eval(run.stdout)
-    assert {name for name, *_ in found} == {"project", "attend", "swiglu", "unembed"}
+    assert {name for name, *_ in found} == {"project", "weigh", "swiglu", "unembed"}
     assert {number for _, *counts in found for number in counts} == {expected}
 
 
