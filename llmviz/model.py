@@ -34,9 +34,8 @@ from llmviz.weights import Config, LayerWeights, Weights
 # A norm squares the numbers of the stream and adds up hundreds of them: above this, that overflows float32.
 TOO_LARGE = 1e17
 
-QUERIES = (
-    64  # in one block of attention: its scores, 1 MB for 512 keys and 9 heads, stay in the processor's cache
-)
+# In one block of attention. Its scores, 1 MB for 512 keys and 9 heads, then stay in the processor's cache.
+QUERIES = 64
 
 Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
 
@@ -230,7 +229,7 @@ def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.
 
 
 def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-    """What a block adds, and the stream it adds that to; in place, since new memory costs more than the sum."""
+    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
     if edits.residual:
         out += stream
     return out
@@ -463,10 +462,8 @@ class Model:
         cache: KVCache | None = None,
     ) -> list[BlockTrace]:
         """The layers from first_layer on, one after the other."""
-        blocks, x = (
-            [],
-            np.asfortranarray(x),
-        )  # as `ops.linear` gives its results: mixed orders are slow to add
+        blocks = []
+        x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
             rotations = self._rotations(np.arange(start, start + len(x)), edits, x.dtype)
             for layer in range(first_layer, self.config.n_layers):

@@ -23,6 +23,7 @@ from tiny_gguf import VARIANTS, random_ids
 
 import llmviz
 from llmviz import Edits, Model, Sampler, tokenization, weights
+from llmviz import edits as edits_module
 from llmviz.model import TOO_LARGE
 from llmviz.reuse import Recent
 from llmviz.weights import Config
@@ -346,6 +347,35 @@ def test_every_knob_is_tested():
 
 
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    "edits",
+    [
+        Edits(),
+        Edits(head={(0, 1): 0.5}, at={("z", 1): edits_module.scale(0, head=2, positions=[3, -1])}),
+        Edits(at={("pattern", 0): edits_module.knock_out([1, 5], positions=[4, 5, -2])}),
+        Edits(at={("scores", 1): lambda scores: 2 * scores}),
+        Edits(causal_mask=False),
+        Edits(score_scale=False),
+    ],
+    ids=["none", "z", "knockout", "own function", "no mask", "no scale"],
+)
+def test_attention_in_blocks_of_queries_is_attention_over_all(tiny, monkeypatch, edits):
+    monkeypatch.setattr(llmviz.model, "QUERIES", len(IDS))
+    whole = fresh(tiny, IDS, edits)
+    monkeypatch.setattr(llmviz.model, "QUERIES", 3)
+    in_blocks = fresh(tiny, IDS, edits)
+    assert_near(in_blocks.logits, whole.logits)
+    for block in in_blocks.blocks:
+        assert_near(block.resid_mid - block.resid_pre, block.attention.out)
+
+
+def test_blocks_of_queries_see_the_keys_in_the_cache(tiny, monkeypatch):
+    monkeypatch.setattr(llmviz.model, "QUERIES", 3)
+    expected = fresh(tiny, IDS)
+    tiny.trace(IDS[:2])
+    assert_near(tiny.trace(IDS).logits, expected.logits)
+
+
 def test_neutral_edits_change_nothing_in_the_real_model(model):
     text = "The capital of France is"
     plain = fresh(model, model.tokenizer.encode(text))
