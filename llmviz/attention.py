@@ -108,10 +108,9 @@ def weigh(
     """Return scores, pattern and z of `attend`: all of it but the sum over the heads."""
     scores = edit("scores", attention_scores(q, k, scale=scale))
     if causal:
+        # The queries are the last tokens, so only their own keys can be later than one of them.
         seq = q.shape[1]
-        np.copyto(
-            scores[..., -seq:], -np.inf, where=future_mask(seq, seq)
-        )  # no query is before the earlier keys
+        np.copyto(scores[..., -seq:], -np.inf, where=future_mask(seq, seq))
     pattern = edit("pattern", softmax(scores))
     return scores, pattern, edit("z", mix(pattern, v))
 
