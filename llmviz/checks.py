@@ -1015,7 +1015,7 @@ def nucleus(attempt: Callable) -> Verdict:
     return compare(attempt, cases, keep, mistakes, "right: the nucleus")
 
 
-def dart(attempt: Callable) -> Verdict:
+def sample(attempt: Callable) -> Verdict:
     """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
 
     def formula(probs, u):

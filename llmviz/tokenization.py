@@ -257,7 +257,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     while len(learned) < n_merges and (count := max(counts.values(), default=0)) >= 2:
         pair = next(pair for word in times for pair in pairwise(parts[word]) if counts[pair] == count)
         for word in holders.pop(pair):  # the counts of all other words stay as they are
-            before, after = parts[word], glue(parts[word], pair)
+            before, after = parts[word], merge_pair(parts[word], pair)
             for old in pairwise(before):
                 counts[old] -= times[word]
             for new in pairwise(after):
@@ -270,7 +270,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     return learned
 
 
-def glue(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
+def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
     """The parts with every occurrence of the pair glued, from left to right."""
     (first, second), glued = pair, []
     index = 0
@@ -332,7 +332,7 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
             )
             if rank == own:  # no merges lead to it, so no text gives it
                 break
-            parts = glue(parts, pair)
+            parts = merge_pair(parts, pair)
         if len(parts) == 2:
             found.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
     return found

@@ -13,7 +13,7 @@ from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
 from llmviz.claims.claim import YES, above, below, following, remembered, section, written
 from llmviz.experiments import pair_of
-from llmviz.experiments.facts import CLOSE, nothing_to_follow
+from llmviz.experiments.facts import CLOSE, why_no_fact
 
 # Shapes are checked by the tests of what is used here.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -100,7 +100,7 @@ def test_a_results_table_has_all_claims_of_its_page(page):
 
 def test_what_the_model_cannot_tell_apart_is_no_pair_to_follow(model):
     for text, other in (("I like my dog because", " cat"), ("She went to the big house and", " car")):
-        assert nothing_to_follow(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
+        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
 
 
 # --- a row ---

@@ -99,7 +99,7 @@ def test_the_sentence_costs_most_in_amharic(model):
 
 def test_most_heads_rest_on_the_first_token(model):
     run = model.trace(f"{PLURAL} were sleeping")
-    over_half = (experiments.weights_from(run, -1) > 0.5).sum(axis=(0, 1))
+    over_half = (experiments.attention_from(run, -1) > 0.5).sum(axis=(0, 1))
     assert dict(zip(run.pieces, over_half.tolist())) == {
         "The": 177, " cats": 3, " that": 0, " I": 0, " saw": 0, " yesterday": 0, " were": 9, " sleeping": 5
     }  # fmt: skip
@@ -110,14 +110,14 @@ def test_most_heads_rest_on_the_first_token(model):
 def test_of_two_heads_that_look_as_hard_one_matters(model):
     """And the three that look hardest, beside as many random ones, as the page and the guide have it."""
     cats = model.trace(PLURAL)
-    looks = experiments.weights_from(cats, -1)[..., 1]
-    hardest = experiments.strongest(looks, 3)
+    looks = experiments.attention_from(cats, -1)[..., 1]
+    hardest = experiments.strongest_heads(looks, 3)
     assert hardest[:2] == [(26, 0), (13, 8)]
     were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
-    swap = experiments.handed_over(model.trace(SINGULAR))
+    swap = experiments.head_outputs(model.trace(SINGULAR))
 
     def lead(heads=(), z=swap) -> float:
-        logits = model.trace(cats.tokens, experiments.swapped(z, heads)).logits
+        logits = model.trace(cats.tokens, experiments.patch_heads(z, heads)).logits
         return float(logits[were] - logits[was])
 
     draws = [experiments.random_heads(looks.shape, 3, hardest, seed) for seed in range(N_DRAWS)]
@@ -634,21 +634,21 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     run = model.trace(f"{PLURAL} were sleeping")
     says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f}%")
     says(
-        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
-        f"{int((experiments.weights_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
+        f"| {int((np.nanmax(experiments.attention_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
+        f"{int((experiments.attention_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
     )
     run = model.trace("The key to the old cabinets was dirty")
     shares = 100 * run.blocks[13].attention.pattern[8, 6]
     most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f}%" for i in np.argsort(-shares)[:2]]
     says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f}%")
     run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
-    rest = (experiments.to_first(run) > 0.5).sum(axis=(0, 1))
+    rest = (experiments.first_token_weights(run) > 0.5).sum(axis=(0, 1))
     says(
         f"From the last 50 of {len(run.tokens)} tokens, how many of 270 heads rest on the first token? "
         f"| {rest[-50:].mean():.0f} on average; from token 8 it is {rest[7]} |"
     )
     row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
-    heads = experiments.strongest(experiments.induction_scores(row), 8)
+    heads = experiments.strongest_heads(experiments.induction_scores(row), 8)
     off = [
         100
         * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(some, 0))))[

@@ -66,7 +66,7 @@ def textbook_bpe(text: str, ranks: dict[bytes, int]) -> list[int]:
     for word in tokenization.split_words(text):
         parts = [bytes([byte]) for byte in word.encode()]
         while pairs := [(a, b) for a, b in pairwise(parts) if a + b in ranks]:
-            parts = tokenization.glue(parts, min(pairs, key=lambda pair: ranks[pair[0] + pair[1]]))
+            parts = tokenization.merge_pair(parts, min(pairs, key=lambda pair: ranks[pair[0] + pair[1]]))
         tokens += [ranks[part] for part in parts]
     return tokens
 

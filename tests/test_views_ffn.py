@@ -5,6 +5,7 @@ import pytest
 import traitlets
 
 from llmviz import experiments, ffn, ops
+from llmviz.experiments import neurons
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.silu_curve import SiluCurve
 from llmviz.views.kit.picture import Picture
@@ -60,7 +61,7 @@ def test_what_neurons_with_a_gate_below_zero_write(prompt):
     run, w = prompt.trace.blocks[1].ffn, prompt.trace.model.weights.layers[1]
     lengths = [float(np.linalg.norm(h * row)) for h, row in zip(run.hidden[-1], w.W_down)]
     below = [length for length, gate in zip(lengths, run.gate[-1]) if gate < 0]
-    share, written = pictures.gates_below_zero(prompt.trace)[:, 1]
+    share, written = neurons.gates_below_zero(prompt.trace)[:, 1]
     assert share == pytest.approx(len(below) / len(lengths))
     assert written == pytest.approx(sum(below) / sum(lengths), rel=1e-4)
     assert pictures.gates(prompt.trace).values[1, 1] == pytest.approx(written)
@@ -70,7 +71,7 @@ def test_how_many_write_half_and_the_control(prompt):
     hidden, w = prompt.trace.blocks[1].ffn.hidden[-1], prompt.trace.model.weights.layers[1]
     lengths = sorted((float(np.linalg.norm(h * row)) for h, row in zip(hidden, w.W_down)), reverse=True)
     needed = next(n for n in range(1, 81) if sum(lengths[:n]) >= sum(lengths) / 2)
-    own, dealt = pictures.enough_for_half(prompt.trace)
+    own, dealt = neurons.neurons_for_half(prompt.trace)
     assert own[1] == needed
     assert (dealt > 0).all()
     assert (dealt != own).any()
@@ -103,7 +104,7 @@ def test_twice_the_vector(prompt, tiny_model):
 
 def test_agreement_is_a_correlation_with_other_neurons_rows_as_control(tiny_model):
     trace = tiny_model.trace("the cat sat on the dog " * 6)
-    found = pictures.agreement(trace, 1)
+    found = neurons.agreement(trace, 1)
     hidden, w = trace.blocks[1].ffn.hidden, tiny_model.weights
     pushes = [w.layers[1].W_down[5] @ w.W_U[:, token] for token in trace.tokens[2:]]
     assert found[0, 5] == pytest.approx(np.corrcoef(hidden[1:-1, 5], pushes)[0, 1], abs=1e-4)
@@ -119,7 +120,7 @@ def test_one_in_a_hundred_of_the_control_agrees_better_than_chance():
     found = np.zeros((3, 200))
     found[1:] = np.random.default_rng(0).permutation(400).reshape(2, 200)
     found[0, :3] = [399.5, 390, 397]
-    least, better = pictures.better_than_chance(found)
+    least, better = neurons.better_than_chance(found)
     assert (found[1:] > least).sum() == 4
     assert np.flatnonzero(better).tolist() == [0, 2]
 
@@ -164,7 +165,9 @@ def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
         one.bar.selected = next(i for i, label in enumerate(one.bar.labels) if label.startswith(name))
         ends = one.bar.starts + one.bar.values
         assert ends[-1] == pytest.approx(logit, abs=1e-3)
-    parts = experiments.direct_attribution(prompt.trace, int(prompt.trace.logits.argmax()), against="mean")
+    parts = experiments.direct_logit_attribution(
+        prompt.trace, int(prompt.trace.logits.argmax()), against="mean"
+    )
     shown = dict(zip(one.bar.labels, one.bar.values))
     assert shown["FFN 2"] == pytest.approx(parts.ffn[2], abs=1e-4)
     assert shown["attention 1"] == pytest.approx(parts.attention[1], abs=1e-4)

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments, ops
-from llmviz.experiments import blind, mover, off_at, put_in, swap_at
-from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, nothing_to_follow
+from llmviz.experiments import (
+    ablate,
+    fact_mover_head,
+    facts,
+    knockout_attention,
+    patch_component,
+    patch_residual,
+)
+from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, why_no_fact
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.fact import steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, said, spans
@@ -29,17 +36,20 @@ def finish(explorer):
 
 def test_a_swap_of_everything_at_the_subject_is_the_twin(fact, tiny_model):
     pair = fact.trace
-    assert pair.trace.tokens[: pair.subject] == pair.other.tokens[: pair.subject]
-    run = tiny_model.trace(pair.trace.tokens, put_in(pair, 0, [pair.subject]))
-    np.testing.assert_allclose(run.logits, pair.other.logits, atol=1e-4)
+    assert pair.trace.tokens[: pair.subject] == pair.twin.tokens[: pair.subject]
+    run = tiny_model.trace(pair.trace.tokens, patch_residual(pair, 0, [pair.subject]))
+    np.testing.assert_allclose(run.logits, pair.twin.logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("array", ["ffn_out", "attention_out"])
 def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array):
     pair, name = fact.trace, array.partition("_")[0]
     for edits, wanted in (
-        (off_at(array, [1], pair.subject), 0),
-        (swap_at(pair, array, [1], pair.subject), getattr(pair.other.blocks[1], name).out[pair.subject]),
+        (ablate(array, [1], pair.subject), 0),
+        (
+            patch_component(pair, array, [1], pair.subject),
+            getattr(pair.twin.blocks[1], name).out[pair.subject],
+        ),
     ):
         run = tiny_model.trace(pair.trace.tokens, edits)
         out = getattr(run.blocks[1], name).out
@@ -49,16 +59,17 @@ def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array)
 
 def test_a_swapped_head_hands_over_what_it_does_in_the_twin(fact, tiny_model):
     pair, last = fact.trace, len(fact.trace.trace.tokens) - 1
-    run = tiny_model.trace(pair.trace.tokens, swap_at(pair, "z", [1], last, head=2))
+    run = tiny_model.trace(pair.trace.tokens, patch_component(pair, "z", [1], last, head=2))
     np.testing.assert_allclose(
-        run.blocks[1].attention.z[2, last], pair.other.blocks[1].attention.z[2, last], atol=1e-5
+        run.blocks[1].attention.z[2, last], pair.twin.blocks[1].attention.z[2, last], atol=1e-5
     )
     np.testing.assert_allclose(run.blocks[1].attention.z[0], pair.trace.blocks[1].attention.z[0], atol=1e-5)
 
 
-def test_blind_takes_one_key_from_one_query(fact, tiny_model):
+def test_a_knockout_takes_one_key_from_one_query(fact, tiny_model):
     pair = fact.trace
-    pattern = tiny_model.trace(pair.trace.tokens, blind([1], -1, pair.subject)).blocks[1].attention.pattern
+    edits = knockout_attention([(1, head) for head in range(tiny_model.config.n_heads)], [pair.subject])
+    pattern = tiny_model.trace(pair.trace.tokens, edits).blocks[1].attention.pattern
     assert (pattern[:, -1, pair.subject] == 0).all()
     np.testing.assert_allclose(pattern[:, -1].sum(axis=-1), 1, rtol=1e-5)
     assert (pattern[:, pair.subject, pair.subject] > 0).all()
@@ -67,7 +78,7 @@ def test_blind_takes_one_key_from_one_query(fact, tiny_model):
 def test_the_mover_adds_most_out_of_the_subject(fact):
     pair = fact.trace
     answer = pair.answers[0]
-    direction = experiments.direction_of(pair.trace, answer, against="mean")
+    direction = experiments.logit_direction(pair.trace, answer, against="mean")
     parts = {}
     for layer in (1,):  # of three: the first has nothing before it, the last no FFN after it
         run = pair.trace.blocks[layer].attention
@@ -77,7 +88,7 @@ def test_the_mover_adds_most_out_of_the_subject(fact):
                 run.pattern[head, -1, pair.subject] * v @ pair.trace.model.weights.layers[layer].W_O[head]
             )
             parts[layer, head] = written @ direction
-    assert mover(pair) == max(parts, key=parts.get)
+    assert fact_mover_head(pair) == max(parts, key=parts.get)
 
 
 # --- the two texts ---
@@ -87,13 +98,13 @@ def test_the_fact_follows_text_subject_and_word(fact, prompt):
     first = fact.trace
     fact.strip.selected = 2
     assert fact.trace.subject == 2
-    assert fact.trace.other.tokens != first.other.tokens
+    assert fact.trace.twin.tokens != first.twin.tokens
     fact.word.value = "dog"
-    word = fact.trace.other.tokens[2]
-    assert fact.trace.other.pieces[2].strip() == "dog"
+    word = fact.trace.twin.tokens[2]
+    assert fact.trace.twin.pieces[2].strip() == "dog"
     prompt.box.value = "the dog sat on"
     assert fact.trace.trace.tokens == prompt.trace.tokens
-    assert fact.trace.other.tokens[fact.trace.subject] == word
+    assert fact.trace.twin.tokens[fact.trace.subject] == word
 
 
 @pytest.mark.parametrize("word", ["", "   ", "cat dog", "<script>", "🙂🙂", "a\x07b"])
@@ -113,9 +124,9 @@ def test_a_single_token_has_no_subject(fact, prompt):
         finish(one)
         assert repr(one.told) == NO_PAIR
     with pytest.raises(ValueError, match="subject"):
-        pictures.share(fact.trace, 1, 0)
+        facts.answer_probability(fact.trace, 1, 0)
     with pytest.raises(ValueError, match="subject"):
-        pictures.last_layer(fact.trace)
+        facts.last_decisive_layer(fact.trace)
 
 
 def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
@@ -125,7 +136,11 @@ def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
         assert repr(one.told) == ALIKE
     assert repr(pictures.WhatTheMoverSays(fact).told) == ALIKE
     assert not fact.found
-    for ask in (lambda pair: pictures.share(pair, 3, 2), pictures.last_layer, pictures.place_of_answer):
+    for ask in (
+        lambda pair: facts.answer_probability(pair, 3, 2),
+        facts.last_decisive_layer,
+        facts.rank_of_answer,
+    ):
         with pytest.raises(ValueError, match="alike"):
             ask(fact.trace)
 
@@ -136,9 +151,9 @@ def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(fact, tin
     for other in range(tiny_model.config.n_vocab):
         pair = experiments.pair_of(tiny_model, fact.trace.trace.tokens, other, 3)
         own, theirs = pair.answers
-        run, twins = (ops.softmax(one.logits) for one in (pair.trace, pair.other))
+        run, twins = (ops.softmax(one.logits) for one in (pair.trace, pair.twin))
         close = twins[own] >= 0.5 * run[own] or run[theirs] >= 0.5 * twins[theirs]
-        problem = nothing_to_follow(pair)
+        problem = why_no_fact(pair)
         assert problem == (ALIKE if own == theirs else CLOSE if close else None)
         found.append(problem)
     assert set(found) == {ALIKE, CLOSE, None}
@@ -148,14 +163,14 @@ def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     one = pictures.WhatTheMoverSays(fact)
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
         change()
-        assert (one.says.layer.value, one.says.head.value) == mover(fact.trace)
+        assert (one.says.layer.value, one.says.head.value) == fact_mover_head(fact.trace)
         assert one.says.strip.selected == fact.trace.subject
         assert one.says.strip.pieces == fact.trace.trace.pieces
-        layer, head = mover(fact.trace)
+        layer, head = fact_mover_head(fact.trace)
         assert one.says.said.titles[0].startswith(f"L{layer}·H{head} at ")
-    said = experiments.head_says(fact.trace.trace, *mover(fact.trace), fact.trace.subject)
+    said = experiments.ov_logits(fact.trace.trace, *fact_mover_head(fact.trace), fact.trace.subject)
     place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
-    assert pictures.place_of_answer(fact.trace) == place
+    assert facts.rank_of_answer(fact.trace) == place
     assert f" has place {place:,}; " in repr(one.told)
 
 
@@ -168,13 +183,13 @@ def test_a_step_measures_part_and_control(fact, tiny_model, number):
     one = pictures.FollowTheFact(fact, number)
     finish(one)
     step = steps(pair, early=one.layers.value)[number - 1]
-    np.testing.assert_allclose(one.table.values[0], pair.shares(), rtol=1e-5)
+    np.testing.assert_allclose(one.table.values[0], pair.answer_probs(), rtol=1e-5)
     for row, (_, edits) in enumerate((*step.off, *step.swap)):
-        every = np.array([pair.shares(edit) for edit in edits])
+        every = np.array([pair.answer_probs(edit) for edit in edits])
         best = every[:, 0].argmin() if row < 2 else every[:, 1].argmax()
         np.testing.assert_allclose(one.table.values[1 + row], every[best], rtol=1e-4)
-    assert pictures.share(pair, number, 0) == pytest.approx(
-        100 * pair.shares(steps(pair)[number - 1].off[0][1][0])[0], abs=0.01
+    assert facts.answer_probability(pair, number, 0) == pytest.approx(
+        100 * pair.answer_probs(steps(pair)[number - 1].off[0][1][0])[0], abs=0.01
     )
     name = step.off[0][0]
     assert one.table.row_labels[:2] == ["as it is", f"off: {name}"]
@@ -186,12 +201,12 @@ def test_a_step_measures_part_and_control(fact, tiny_model, number):
 def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
     """The last token as in the twin's run is the subject put into that run, where no token stands between the two."""
     tokens = fact.trace.trace.tokens
-    other = fact.trace.other.tokens[fact.trace.subject]
+    other = fact.trace.twin.tokens[fact.trace.subject]
     pair = experiments.pair_of(tiny_model, tokens, other, len(tokens) + subject)
-    layer = mover(pair)[0]
-    swapped = tiny_model.trace(tokens, put_in(pair, layer, [len(tokens) - 1]))
-    back = experiments.Pair(pair.other, pair.trace, pair.subject)
-    put_back = tiny_model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
+    layer = fact_mover_head(pair)[0]
+    swapped = tiny_model.trace(tokens, patch_residual(pair, layer, [len(tokens) - 1]))
+    back = experiments.Pair(pair.twin, pair.trace, pair.subject)
+    put_back = tiny_model.trace(pair.twin.tokens, patch_residual(back, layer, [pair.subject]))
     assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
     assert [bool(step.note) for step in steps(pair)] == [False, False, same, False]
     told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]
@@ -240,13 +255,13 @@ def test_put_in_at_every_depth(fact, tiny_model):
     answer = pair.answers[0]
     second, _ = twin(pair.trace, pair.subject, "dog")
     for row, (base, at) in enumerate(
-        ((pair.other, pair.subject), (pair.other, -1), (second.other, pair.subject))
+        ((pair.twin, pair.subject), (pair.twin, -1), (second.twin, pair.subject))
     ):
         edits = Edits(resid={(2, at): pair.trace.blocks[2].resid_pre[at]})
         wanted = experiments.probability(tiny_model.trace(base.tokens, edits), answer)
         assert one.plot.values[row, 2] == pytest.approx(wanted, rel=1e-4)
     assert one.plot.values[0, 0] == pytest.approx(experiments.probability(pair.trace, answer), rel=1e-4)
-    layer = pictures.last_layer(pair)
+    layer = facts.last_decisive_layer(pair)
     above = one.plot.values[0] > 0.5 * experiments.probability(pair.trace, answer)
     assert layer == np.flatnonzero(above).max(initial=-1)
 
@@ -259,10 +274,14 @@ def test_ten_countries(tiny_model):
     assert {part.layout.display for part in one.asked} == {""}
     at = list(CAPITALS).index("Japan")
     pair = experiments.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
-    np.testing.assert_allclose([one.off.values[at, 0], one.swap.values[at, 0]], pair.shares(), rtol=1e-4)
+    np.testing.assert_allclose(
+        [one.off.values[at, 0], one.swap.values[at, 0]], pair.answer_probs(), rtol=1e-4
+    )
     step = steps(pair)[3]
-    assert one.off.values[at, 7] == pytest.approx(pair.shares(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)
-    assert one.swap.values[at, 7] == pytest.approx(pair.shares(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9)
+    assert one.off.values[at, 7] == pytest.approx(pair.answer_probs(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)
+    assert one.swap.values[at, 7] == pytest.approx(
+        pair.answer_probs(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9
+    )
     assert "of 10" in repr(one.told)
     twins = np.roll(one.off.values[:, 0], -1)
     assert one.card.answer == (one.swap.values[:, 3] > 0.5 * twins).sum()

@@ -30,7 +30,7 @@ def overflows(model: Model, text: str, *, edits: Edits) -> float:
 def moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
     before, after = (Sampler().probs(model.trace(text, e).logits) for e in (Edits(), edits))
-    return 100 * experiments.moved(before, after)
+    return 100 * experiments.total_variation(before, after)
 
 
 def likeliest_changes(model: Model, text: str, *, edits: Edits) -> bool:

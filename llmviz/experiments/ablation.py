@@ -6,25 +6,26 @@ from llmviz.edits import Edits, knock_out, scale
 from llmviz.model import Model, Trace
 
 
-def each_head_off(
+def ablate_each_head(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], *, before: int | None = None
 ) -> Iterator[tuple[int, int, float]]:
-    """Each attention head off in turn: yields its layer, its number, and what `measure` says of that run.
+    """Switch each attention head off in turn; yield its layer, its number, and what `measure` gives for that run.
 
     before: only heads of the layers before this one. NaN where the numbers overflow. The last layer first, since a run
     takes over all layers before its edit.
     """
-    return each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure, before)
+    return measure_each_head(model, tokens, lambda head: Edits(head={head: 0.0}), measure, before)
 
 
-def each_head(
+def measure_each_head(
     model: Model,
     tokens: Sequence[int],
     edits: Callable[[tuple[int, int]], Edits],
     measure: Callable[[Trace], float],
     before: int | None = None,
 ) -> Iterator[tuple[int, int, float]]:
-    model.trace(tokens)  # so that there is something to take over
+    """Run the model once for each head, with the edits made for (layer, head); yield as `ablate_each_head` does."""
+    model.trace(tokens)  # The runs with edits reuse its layers.
     for layer in reversed(range(model.config.n_layers if before is None else before)):
         for head in range(model.config.n_heads):
             yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
@@ -37,28 +38,23 @@ def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callab
         return float("nan")
 
 
-def off_at(array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
-    """Edits by which a part adds nothing at one token. array: "ffn_out", "attention_out", or "z" for a head."""
-    return Edits(at={(array, layer): scale(0, positions=position, head=head) for layer in layers})
+def ablate(part: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+    """Return edits under which a part of these layers adds nothing at one token.
+
+    part: "ffn_out", "attention_out", or "z" for one head. A run raises ValueError for what is not there.
+    """
+    return Edits(at={(part, layer): scale(0, positions=position, head=head) for layer in layers})
 
 
-def blind(layers: Iterable[int], query: int, key: int) -> Edits:
-    """Edits by which one token sees another no more, in all heads of some layers; see `looking_elsewhere`."""
-    return Edits(at={("pattern", layer): knock_out(key, positions=query) for layer in layers})
+def knockout_attention(heads: Iterable[tuple[int, int]], keys: Sequence[int], query: int = -1) -> Edits:
+    """Return edits under which these heads (layer, head) cannot attend from one token to the tokens `keys`.
 
-
-def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
-    """Edits under which these heads (layer, head), at one token, may not look at the tokens `sources`.
-
-    Their weights there are zero, and the others scaled up to sum to one (attention knockout; Geva et al. 2023). A head
-    that has nothing else to look at hands over nothing.
+    Their weights there are zero, and the others are scaled up to sum to one (attention knockout; Geva et al. 2023). A
+    head that can attend to nothing else passes nothing on. A run raises ValueError for what is not there.
     """
     of_layer: dict[int, list[int]] = {}
     for layer, head in heads:
         of_layer.setdefault(layer, []).append(head)
     return Edits(
-        at={
-            ("pattern", layer): knock_out(sources, positions=position, head=some)
-            for layer, some in of_layer.items()
-        }
+        at={("pattern", layer): knock_out(keys, positions=query, head=of_layer[layer]) for layer in of_layer}
     )

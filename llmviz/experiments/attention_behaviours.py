@@ -12,7 +12,7 @@ from llmviz.model import Trace
 from llmviz.reuse import kept_with
 
 
-def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
+def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
     """What every head gives to each token from one query; NaN where masked."""
     n = len(trace.tokens)
     query = index_of("position", query, n)
@@ -22,7 +22,7 @@ def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_head
     return weights
 
 
-def strongest(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
+def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
     """(layer, head) of the n largest, largest first; NaN never counts."""
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:n]
     return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]

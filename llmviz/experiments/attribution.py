@@ -14,7 +14,7 @@ from llmviz.model import Model, Trace
 
 @dataclass(frozen=True, eq=False)
 class LogitParts:
-    """What each block's own words add to one token's logit. The parts sum to it."""
+    """What each part of the model adds, directly, to one token's logit. The parts sum to it."""
 
     embedding: float
     attention: Float[np.ndarray, " n_layers"]
@@ -22,14 +22,14 @@ class LogitParts:
     total: float  # the sum of them all
 
 
-def direction_of(
+def logit_direction(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> np.ndarray:
-    """The direction [d_model] in the stream that counts for a token's logit after `position`.
+    """Return the direction [d_model] in the residual stream that a token's logit after `position` measures.
 
-    logit = x · direction, for the last stream x. It holds the final norm's weight and the number by which that
-    norm divides *in this run*: a fact about the whole stream, taken as given. `against`: the lead over that token, or
-    over the mean of all logits. ValueError for a token or position that is not there.
+    logit = x · direction, for the last residual stream x. The direction includes the final norm's weight and the number
+    by which that norm divides *in this run*, taken as fixed. against: the lead over that token, or over the mean of all
+    logits ("mean"). ValueError for a token or position that is not there.
     """
     W_U = trace.model.weights.W_U
 
@@ -43,7 +43,7 @@ def direction_of(
 
 
 def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | float:
-    """By what the final norm multiplies the stream after `position` in this run."""
+    """Return what the final norm multiplies the residual stream by, after `position` in this run."""
     model, position = trace.model, index_of("position", position, len(trace.tokens))
     if not trace.edits.norm:
         return 1.0
@@ -51,19 +51,19 @@ def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | f
     return model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
 
 
-def direct_attribution(
+def direct_logit_attribution(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> LogitParts:
-    """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
+    """Measure how much the embedding and each attention and FFN add, directly, to a token's logit after `position`.
 
-    "Directly": what a block changes in later blocks counts as theirs. With `against`, the lead over that token, or over
-    the mean of all logits: what all logits share moves no probability, and drops out. ValueError where blocks replace
+    "Directly": what a part changes in later parts counts as theirs. against: the lead over that token, or over the mean
+    of all logits ("mean"), because what all logits share changes no probability. ValueError where blocks replace
     the stream or something in it was set or added by hand, since the stream is no sum of theirs then.
     """
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
         raise ValueError("with these edits the stream is no sum of what the blocks add")
-    direction = direction_of(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against, position=position)
     pre, mid, post = (
         np.stack([getattr(block, name)[position] for block in trace.blocks]).astype(np.float64)
         for name in ("resid_pre", "resid_mid", "resid_post")
@@ -76,7 +76,7 @@ def direct_attribution(
 def neuron_attribution(
     trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
 ) -> Float[np.ndarray, " d_ff"]:
-    """The same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
+    """Measure the same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
 
     ValueError where `Edits.at` changes that sum itself, `ffn_out`, and for a layer, token or position that is not
     there.
@@ -84,17 +84,17 @@ def neuron_attribution(
     index_of("layer", layer, len(trace.blocks), negative=False)
     if ("ffn_out", layer) in trace.edits.at:
         raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
-    direction = direction_of(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against, position=position)
     scale = trace.edits.ffn.get(layer, 1)
     position = index_of("position", position, len(trace.tokens))
     hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
-def head_writes(
+def head_contribution(
     trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
 ) -> Float[np.ndarray, " d_model"]:
-    """What one head adds to the stream at `position`; with `source`, the part of it that comes from that token.
+    """Return what one head adds to the residual stream at `position`; with `source`, only what comes from that token.
 
     The parts from all tokens, weight * v @ W_O, sum to the whole. ValueError where `Edits.at` changes that sum itself,
     and for a layer, head or token that is not there.
@@ -110,14 +110,14 @@ def head_writes(
 
 
 def _at_full_weight(trace: Trace, layer: int, head: int, source: int) -> Float[np.ndarray, " d_model"]:
-    """What one head would add to the stream if it gave all its weight to `source`."""
+    """Return what one head would add to the residual stream if all its attention went to `source`."""
     W_O = _output_of(trace, layer, head, "attention_out", "z")
     value = trace.blocks[layer].v[trace.model.config.kv_head_of(head), source]
     return trace.edits.head.get((layer, head), 1) * trace.edits.attention.get(layer, 1) * (value @ W_O)
 
 
 def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndarray, "d_head d_model"]:
-    """W_O of one head. ValueError where there is no such head, or `Edits.at` changes one of these sums."""
+    """Return W_O of one head. ValueError where there is no such head, or `Edits.at` changes one of these sums."""
     index_of("layer", layer, len(trace.blocks), negative=False)
     index_of("head", head, trace.model.config.n_heads, negative=False)
     if any((name, layer) in trace.edits.at for name in sums):
@@ -128,25 +128,26 @@ def _output_of(trace: Trace, layer: int, head: int, *sums: str) -> Float[np.ndar
 def head_attribution(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> Float[np.ndarray, "n_layers n_heads"]:
-    """How much each head adds, directly, to a token's logit: those of a layer sum to its attention's part."""
-    direction = direction_of(trace, token, against=against, position=position)
+    """Measure how much each head adds, directly, to a token's logit. A layer's heads sum to its attention's part."""
+    direction = logit_direction(trace, token, against=against, position=position)
     layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
     return np.array(
         [
-            [head_writes(trace, layer, head, position=position) @ direction for head in heads]
+            [head_contribution(trace, layer, head, position=position) @ direction for head in heads]
             for layer in layers
         ]
     )
 
 
-def head_says(
+def ov_logits(
     trace: Trace, layer: int, head: int, source: int, *, position: int = -1
 ) -> Float[np.ndarray, " n_vocab"]:
-    """What a head would add, directly, to every logit after `position` if it gave all its weight to `source`.
+    """Return what a head would add, directly, to every logit after `position` if all its attention went to `source`.
 
-    Its value there through W_O and the output table. The final norm is taken as in `direct_attribution`: its weight,
-    and the number by which it divides in this run at `position`, held as it was. Times the weight that the head gives
-    to `source` it is what the head does add from there. ValueError as for `head_writes`.
+    This is the head's value at `source`, multiplied by W_O and the output table (its OV circuit; Elhage et al. 2021).
+    The final norm's divisor is that of this run at `position`, as in `direct_logit_attribution`. Multiplied by the
+    head's attention weight on `source`, it is what the head really adds from there. ValueError as for
+    `head_contribution`.
     """
     source = index_of("source", source, len(trace.tokens))
     written = _at_full_weight(trace, layer, head, source) * _held_norm(trace, position)
@@ -156,11 +157,11 @@ def head_says(
 def saliency(
     model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
 ) -> Float[np.ndarray, " seq"]:
-    """Which tokens mattered for an answer: gradient × input (Shrikumar et al. 2016), in nats.
+    """Measure which tokens mattered for an answer: gradient × input (Shrikumar et al. 2016), in nats.
 
-    How fast ln of the probability of `token` (the likeliest, if not given) as the next one would change if a token's
-    embedding grew: above 0, the token speaks for the answer, below, against it. A slope at the text as it is: it says
-    little of what becomes of the answer without the token; that is `left_out`.
+    token: the answer; by default the likeliest next token. The result is how fast ln of its probability would change if
+    a token's embedding grew. Above 0, the token speaks for the answer; below 0, against it. This is a slope at the
+    unchanged text, so it says little about the answer without the token. `leave_one_out` measures that.
     """
     trace = model.trace(text)
     d_logits = -ops.softmax(trace.logits)
@@ -169,13 +170,13 @@ def saliency(
     return (gradients * trace.blocks[0].resid_pre).sum(axis=-1)
 
 
-def left_out(
+def leave_one_out(
     model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
 ) -> Iterator[tuple[int, float]]:
-    """Each token left out in turn: yields its position, and how much ln of the answer's probability was higher with it.
+    """Leave out each token in turn; yield its position, and how much higher ln of the answer's probability is with it.
 
-    token: the answer; the likeliest after the whole text, if not given. In nats: above 0, the token speaks for the
-    answer. All tokens after it move up by one place. The last first, since a run takes over all before the token.
+    token: the answer; by default the likeliest token after the whole text. In nats: above 0, the token speaks for the
+    answer. All tokens after it move up by one position. The last comes first, since a run reuses all before the token.
     ValueError for a text of one token.
     """
     trace = model.trace(text)

@@ -1,4 +1,4 @@
-"""Read the model's guess out of the stream at each depth (the logit lens), and how long the stream is there."""
+"""Read a prediction from the residual stream at each depth (the logit lens), and measure the stream's length there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ AT_ONCE = 64  # rows of the lens in one product with the output table, which is 
 
 @dataclass(frozen=True, eq=False)
 class Lens:
-    """The guess at each depth. Row 0 is the embedding, row l + 1 the stream after layer l."""
+    """The prediction at each depth. Row 0 is the embedding, row l + 1 the residual stream after layer l."""
 
     guesses: Int[np.ndarray, "depth seq"]  # the likeliest token
     probs: Float[np.ndarray, "depth seq"]  # its probability
     last: Float[np.ndarray, "depth n_vocab"]  # all logits after the last position
 
     def ranks(self, tokens: Sequence[int]) -> Int[np.ndarray, "n_tokens depth"]:
-        """The ranks of some tokens after the last position; 1 is first. ValueError for a token that is not there."""
+        """Return the ranks of tokens after the last position; 1 is the likeliest. ValueError for an unknown token."""
         for token in tokens:
             index_of("token", token, self.last.shape[1], negative=False)
         ranks = [(self.last > self.last[:, [token]]).sum(axis=1) + 1 for token in tokens]
@@ -30,7 +30,7 @@ class Lens:
 
 
 def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
-    """Read the guess out of the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
+    """Read a prediction from the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
 
     ValueError if `last` is less than 1.
     """
@@ -41,8 +41,8 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     x = np.stack([depth[first:] for depth in depths])
     n_depths, seq, d_model = x.shape
     guesses, probs, ends = [], [], []
-    for some in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
-        logits = trace.model.unembed(some.reshape(-1, d_model), trace.edits)
+    for rows in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
+        logits = trace.model.unembed(rows.reshape(-1, d_model), trace.edits)
         guesses.append(logits.argmax(axis=-1))
         ends.append(logits[seq - 1 :: seq].copy())
         probs.append(ops.softmax(logits).max(axis=-1))
@@ -52,8 +52,8 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     )
 
 
-def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
-    """The length of the stream at the input and after each layer."""
+def residual_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
+    """Return the length of every residual stream vector at the input and after each layer."""
     return np.stack(
         [
             np.linalg.norm(x, axis=-1)

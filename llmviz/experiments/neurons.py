@@ -1,4 +1,4 @@
-"""All neurons of a run: whose gate is open, who does the writing, and who pushes the token that comes next."""
+"""Measure the neurons of a run: whose gate is open, which write most, and which push the token that comes next."""
 
 import numpy as np
 
@@ -11,42 +11,42 @@ BY_CHANCE = 0.01  # the share of the control that agrees better than what counts
 
 
 def gates_below_zero(trace: Trace) -> np.ndarray:
-    """Return [2, n_layers]: how many neurons have a gate below zero, and how much they write, as shares."""
-    found = []
+    """Return [2, n_layers]: the fraction of neurons with a gate below zero, and of the output that they write."""
+    fractions = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
         below, written = run.gate[0] < 0, ffn.written(run.hidden[0], w.W_down)
-        found.append([below.mean(), written[below].sum() / written.sum()])
-    return np.array(found, np.float32).T
+        fractions.append([below.mean(), written[below].sum() / written.sum()])
+    return np.array(fractions, np.float32).T
 
 
-def enough_for_half(trace: Trace) -> np.ndarray:
+def neurons_for_half(trace: Trace) -> np.ndarray:
     """Return [2, n_layers]: how many neurons write half of the output, and how many would with shuffled gates, ups and
     rows."""
-    rng, found = np.random.default_rng(0), []
+    rng, counts = np.random.default_rng(0), []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
         factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
-        dealt = [
-            ffn.enough(np.abs(np.prod([rng.permutation(one) for one in factors], axis=0)))
+        shuffled = [
+            ffn.enough(np.abs(np.prod([rng.permutation(factor) for factor in factors], axis=0)))
             for _ in range(SHUFFLES)
         ]
-        found.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(dealt)])
-    return np.array(found, np.float32).T
+        counts.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(shuffled)])
+    return np.array(counts, np.float32).T
 
 
-def doubled(trace: Trace) -> np.ndarray:
+def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
     """Return [3, n_layers]: how many times as long the output for twice the input is: unchanged, without the curve
     (gate × up), and with the curve but without a gate (silu(up))."""
-    found, eps = [], trace.model.config.norm_eps
+    growth, eps = [], trace.model.config.norm_eps
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         x = ops.rms_norm(block.resid_mid[-1], w.ffn_norm, eps=eps)
         hidden = []
         for gate, up in ((k * x @ w.W_gate, k * x @ w.W_up) for k in (1, 2)):
             hidden.append([ops.silu(gate) * up, gate * up, ops.silu(up)])
         lengths = np.linalg.norm(np.array(hidden) @ w.W_down, axis=-1)
-        found.append(lengths[1] / lengths[0])
-    return np.array(found, np.float32).T
+        growth.append(lengths[1] / lengths[0])
+    return np.array(growth, np.float32).T
 
 
 def agreement(trace: Trace, layer: int) -> np.ndarray:
@@ -61,7 +61,7 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
         return np.zeros((1 + DEALS, w.layers[layer].W_down.shape[0]))
     came = np.array(trace.tokens[2:])
     pushes = (w.layers[layer].W_down @ w.W_U[:, came]).T  # [seq, d_ff]
-    fires, pushes = (_standard(one) for one in (fires, pushes))
+    fires, pushes = (_standardised(values) for values in (fires, pushes))
     rng = np.random.default_rng(0)
     n = fires.shape[1]
     orders = [np.arange(n)]
@@ -71,12 +71,12 @@ def agreement(trace: Trace, layer: int) -> np.ndarray:
     return np.stack([(fires * pushes[:, order]).mean(axis=0) for order in orders])
 
 
-def better_than_chance(found: np.ndarray) -> tuple[float, np.ndarray]:
+def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:
     """Return, from `agreement`, where the control's best hundredth begins, and which neurons agree better than that."""
-    least = float(np.quantile(found[1:], 1 - BY_CHANCE))
-    return least, found[0] > least
+    least = float(np.quantile(correlations[1:], 1 - BY_CHANCE))
+    return least, correlations[0] > least
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
+def _standardised(values: np.ndarray) -> np.ndarray:
     values = values - values.mean(axis=0)
     return values / np.maximum(values.std(axis=0), 1e-9)

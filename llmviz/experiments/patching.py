@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Edits, index_of, put
-from llmviz.experiments.ablation import each_head
-from llmviz.experiments.attribution import direction_of, head_writes
+from llmviz.experiments.ablation import measure_each_head
+from llmviz.experiments.attribution import head_contribution, logit_direction
 from llmviz.model import Model, Trace
 
 
@@ -18,89 +18,93 @@ class Pair:
     """The run over a text, and that over its twin: the same tokens but for the one at `subject`."""
 
     trace: Trace
-    other: Trace
+    twin: Trace
     subject: int
 
     @property
     def answers(self) -> list[int]:
         """The likeliest next token of each."""
-        return [int(run.logits.argmax()) for run in (self.trace, self.other)]
+        return [int(run.logits.argmax()) for run in (self.trace, self.twin)]
 
-    def shares(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
-        """The probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
+    def answer_probs(self, edits: Edits | None = None) -> Float[np.ndarray, "2"]:
+        """Return the probability of both answers in the text's run with these edits; NaN where its numbers overflow."""
         model, tokens = self.trace.model, self.trace.tokens
-        model.trace(tokens)  # kept for reuse: the layers before the edits are taken from it
+        model.trace(tokens)  # The run with edits reuses its layers.
         try:
             return ops.softmax(model.trace(tokens, edits).logits)[self.answers]
         except FloatingPointError:
             return np.full(2, np.nan, np.float32)
 
 
-def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = -2) -> Pair:
-    """A text and its twin with the token `other` in the place of the one at `subject`."""
+def pair_of(model: Model, text: str | Sequence[int], token: int, subject: int = -2) -> Pair:
+    """Run a text, and its twin with `token` in place of the one at `subject`."""
     trace = model.trace(text)
     subject = index_of("position", subject, len(trace.tokens))
-    return Pair(trace, model.trace([*trace.tokens[:subject], other, *trace.tokens[subject + 1 :]]), subject)
+    return Pair(trace, model.trace([*trace.tokens[:subject], token, *trace.tokens[subject + 1 :]]), subject)
 
 
-def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
-    """The same, but the part does at that token what it does there in the twin's run (activation patching).
+def patch_component(
+    pair: Pair, part: str, layers: Iterable[int], position: int, head: int | None = None
+) -> Edits:
+    """Return edits under which a part gives at one token what it gives there in the twin's run (activation patching).
 
-    ValueError for a layer, head or position that is not there.
+    part: "ffn_out", "attention_out", or "z" for one head, in each of the layers. ValueError for a
+    layer, head or position that is not there.
     """
-    twin = pair.other
+    twin = pair.twin
     position = index_of("position", position, len(twin.tokens))
     if head is not None:
         index_of("head", head, twin.model.config.n_heads, negative=False)
 
-    def does(layer: int) -> np.ndarray:
+    def given(layer: int) -> np.ndarray:
         block = twin.blocks[index_of("layer", layer, len(twin.blocks), negative=False)]
-        if array == "ffn_out":
+        if part == "ffn_out":
             return block.ffn_at(slice(position, position + 1)).out[0]
         run = block.attention_at(position)
         return run.out[0] if head is None else run.z[head, 0]
 
-    return Edits(at={(array, layer): put(does(layer), positions=position, head=head) for layer in layers})
+    return Edits(at={(part, layer): put(given(layer), positions=position, head=head) for layer in layers})
 
 
-def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
-    """Edits by which the stream at these tokens, before a layer, is that of the twin's run (Meng et al. 2022).
+def patch_residual(pair: Pair, layer: int, position: int | Iterable[int]) -> Edits:
+    """Return edits under which the residual stream before a layer is the twin's, at one token or at several.
 
-    ValueError for a layer or position that is not there.
+    (Meng et al. 2022.) ValueError for a layer or position that is not there.
     """
-    index_of("layer", layer, len(pair.other.blocks), negative=False)
-    stream = pair.other.blocks[layer].resid_pre
+    index_of("layer", layer, len(pair.twin.blocks), negative=False)
+    stream = pair.twin.blocks[layer].resid_pre
+    positions = [position] if isinstance(position, int | np.integer) else position
     positions = [index_of("position", at, len(stream)) for at in positions]
     return Edits(resid={(layer, at): stream[at] for at in positions})
 
 
-def mover(pair: Pair) -> tuple[int, int]:
-    """The head (layer, head) that adds most, directly, to the answer's logit out of what it reads at the subject.
+def fact_mover_head(pair: Pair) -> tuple[int, int]:
+    """Find the head (layer, head) that adds most, directly, to the answer's logit from what it reads at the subject.
 
-    Of all layers but the first and the last: with something before it to read, and an FFN of a later layer after it.
+    The first layer, which has nothing before it to read, and the last, which has no layer after it, are left out.
     """
     trace, config = pair.trace, pair.trace.model.config
-    direction = direction_of(trace, pair.answers[0], against="mean")
+    direction = logit_direction(trace, pair.answers[0], against="mean")
     adds = {
-        (layer, head): head_writes(trace, layer, head, source=pair.subject) @ direction
+        (layer, head): head_contribution(trace, layer, head, source=pair.subject) @ direction
         for layer in range(1, config.n_layers - 1)
         for head in range(config.n_heads)
     }
     return max(adds, key=adds.get)
 
 
-def handed_over(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
-    """z of every head at one token: the mixed values that it hands over there."""
+def head_outputs(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+    """Return z of every head at one token: the weighted sum of values that it passes on there."""
     position = index_of("position", position, len(trace.tokens))
     return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
 
 
-def swapped(
+def patch_heads(
     z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
 ) -> Edits:
-    """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
+    """Return edits under which these heads (layer, head) pass on what is in `z`, at one token (activation patching).
 
-    z: `handed_over` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
+    z: `head_outputs` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
     """
     at = {}
     for layer, head in heads:
@@ -110,46 +114,47 @@ def swapped(
     return Edits(at=at)
 
 
-def each_head_swapped(
+def patch_each_head(
     model: Model,
     tokens: Sequence[int],
     z: Float[np.ndarray, "n_layers n_heads d_head"],
     measure: Callable[[Trace], float],
 ) -> Iterator[tuple[int, int, float]]:
-    """Each head alone `swapped` at the last token: yields its layer, its number, and what `measure` says of that run.
+    """Patch each head on its own at the last token; yield its layer, its number, and what `measure` gives for that run.
 
-    The last layer first, since a run takes over all layers before its edit.
+    z: as in `patch_heads`. The last layer comes first, since a run reuses all layers before its edit.
     """
-    return each_head(model, tokens, lambda one: swapped(z, [one]), measure)
+    return measure_each_head(model, tokens, lambda head: patch_heads(z, [head]), measure)
 
 
-def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
-    """Edits that keep what one head writes from one other head that reads it (path patching; Wang et al. 2022).
+def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
+    """Return edits that cut the path from one head to one other head that reads it (path patching; Wang et al. 2022).
 
-    writer, reader: (layer, head), the writer in an earlier layer. into: "q", "k" or "v" of the reader, whose layer
-    reads the stream without the writer's part for that alone, at all tokens. All else stays: what the writer gives to
-    any other head, to FFNs and to the layers between. Query heads that share a key/value head share its k and v, so the
-    cut is made where heads are apart: in the reader's scores (q, k) or z (v). Only for the text of `trace`, and one cut
-    a reader; cuts of several readers go one after the other, each on the trace with the cuts before.
+    writer, reader: (layer, head), the writer in an earlier layer. into: "q", "k" or "v" of the reader, which is then
+    computed from the stream without the writer's part, at all tokens. The writer still reaches every other head, the
+    FFNs and the layers between. Query heads that share a key/value head share its k and v, so the cut is made where
+    heads are separate: in the reader's scores (for q and k) or its z (for v). The edits are valid for the text of
+    `trace` only, with one cut for each reader. To cut paths to several readers, cut them one after the other, each in
+    a trace that has the cuts before.
     """
     (earlier, from_head), (layer, head) = writer, reader
     if into not in ("q", "k", "v"):
         raise ValueError(f'into must be "q", "k" or "v", got {into!r}')
     if not 0 <= earlier < layer < len(trace.blocks):
         raise ValueError(f"layer {layer} reads nothing that a head of layer {earlier} has written")
-    for one in (from_head, head):
-        index_of("head", one, trace.model.config.n_heads, negative=False)
+    for number in (from_head, head):
+        index_of("head", number, trace.model.config.n_heads, negative=False)
     block, factor = trace.blocks[layer], trace.edits.attention.get(earlier, 1)
     z = trace.blocks[earlier].attention.z[from_head]
     written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
-    without = _also(trace.edits, "resid_pre", layer, lambda x: x - written)
+    without = _and_then(trace.edits, "resid_pre", layer, lambda x: x - written)
     for name in {"q", "k", "v"} - {into}:
-        kept = getattr(block, name)
-        without = _also(without, name, layer, lambda _, kept=kept: kept)
+        unchanged = getattr(block, name)
+        without = _and_then(without, name, layer, lambda _, unchanged=unchanged: unchanged)
     name = "z" if into == "v" else "scores"
     cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
 
-    def in_its_place(array: np.ndarray) -> np.ndarray:
+    def replace_head(array: np.ndarray) -> np.ndarray:
         if array[head].shape != cut.shape:
             raise ValueError(
                 f"this path was cut in a text of {len(cut)} tokens and cannot be used for one of {array.shape[1]}: "
@@ -158,10 +163,10 @@ def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], int
         array[head] = cut
         return array
 
-    return _also(trace.edits, name, layer, in_its_place)
+    return _and_then(trace.edits, name, layer, replace_head)
 
 
-def _also(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
+def _and_then(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
     there = edits.at.get((name, layer), ())
     there = there if isinstance(there, Sequence) else (there,)
     return replace(edits, at={**edits.at, (name, layer): (*there, function)})

@@ -1,4 +1,4 @@
-"""Measure how likely each token was, and how far two guesses are apart."""
+"""Measure how likely each token was, and how far apart two predictions are."""
 
 from collections.abc import Sequence
 
@@ -12,49 +12,49 @@ from llmviz.model import Model, Trace
 
 
 def probability(trace: Trace, token: int) -> float:
-    """The probability of a token as the next one. ValueError if there is no such token."""
+    """Return the probability of a token as the next one. ValueError if there is no such token."""
     index_of("token", token, len(trace.logits), negative=False)
     return float(ops.softmax(trace.logits)[token])
 
 
-def choose(model: Model, text: str, options: Sequence[str]) -> Float[np.ndarray, " n_options"]:
-    """The probability of each option as the next token after a text, shared out among the options alone.
+def option_probs(model: Model, text: str, options: Sequence[str]) -> Float[np.ndarray, " n_options"]:
+    """Return the probability of each option as the next token after a text, as a fraction of all options' probability.
 
     ValueError for an option that is not one token.
     """
     tokens = [model.tokenizer.encode(option) for option in options]
-    for option, found in zip(options, tokens):
-        if len(found) != 1:
-            raise ValueError(f"an option must be one token; {option!r} is {len(found)}")
+    for option, ids in zip(options, tokens):
+        if len(ids) != 1:
+            raise ValueError(f"an option must be one token; {option!r} is {len(ids)}")
     return ops.softmax(model.trace(text).logits[[token for (token,) in tokens]])
 
 
 def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
-    """ln of the probability that each token of the text but the first had, given those before it; or of the last few.
+    """Return ln of the probability of each token after the first, given those before it; or of the last few.
 
     In float64, and finite however unlikely a token was. ValueError if `last` is negative.
     """
     if last is not None and last < 0:
         raise ValueError(f"last must be 0 or more, got {last}")
     n = len(trace.tokens) - 1 if last is None else min(last, len(trace.tokens) - 1)
-    x, found = trace.blocks[-1].resid_post[-n - 1 : -1], np.empty(n)
+    x, logprobs = trace.blocks[-1].resid_post[-n - 1 : -1], np.empty(n)
     for start in range(0, n, AT_ONCE):  # all logits of a long text at once would fill the memory
         logits = trace.model.unembed(x[start : start + AT_ONCE], trace.edits)
         tokens = trace.tokens[len(trace.tokens) - n + start :][: len(logits)]
-        found[start : start + AT_ONCE] = sampling.log_probs(logits, tokens)
-    return found
+        logprobs[start : start + AT_ONCE] = sampling.log_probs(logits, tokens)
+    return logprobs
 
 
-def surprisal(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
-    """How surprising each token was after those before it, in bits: −log2 of its probability."""
+def surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+    """Return the surprise of each token after the first, in bits: −log2 of its probability given those before it."""
     return -token_logprobs(trace, last=last) / np.log(2)
 
 
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
-    """The probability that each token of the text but the first had, given those before it; or of the last few."""
+    """Return the probability of each token after the first, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))
 
 
-def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
-    """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
+def total_variation(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
+    """Return how much of the probability went to other tokens, 0 to 1 (total variation distance)."""
     return float(np.abs(before - after).sum() / 2)

@@ -1,4 +1,4 @@
-"""Round the matrices of a model to fewer bits a number."""
+"""Round the matrices of a model to fewer bits for each number (quantisation)."""
 
 from dataclasses import replace
 
@@ -10,20 +10,21 @@ from llmviz.model import Model
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
 
 
-def round_numbers(
+def quantise_matrix(
     W: Float[np.ndarray, "d_out d_in"], bits: float, shift: int = 0
 ) -> Float[np.ndarray, "d_out d_in"]:
-    """Each group of 32 numbers of a row moved to the nearest of 2**bits evenly spaced values, from least to largest.
+    """Round each group of 32 numbers in a row to the nearest of 2**bits evenly spaced values, from lowest to highest.
 
-    Rows that 32 does not divide are one group each. The file's own kind, Q4_1, is this with 4 bits: such numbers stay
-    where they are. With shift, the groups begin so many numbers further (the last one ends at the row's beginning), and
-    4 bits are another grid. bits need not be whole: log2(11) gives 11 values. ValueError for less than 1 bit.
+    A row whose length 32 does not divide is one group. The model file's own format, Q4_1, is this with 4 bits, so its
+    numbers do not change. With shift, the groups begin that many numbers later (the last one wraps round to the start
+    of the row), so that 4 bits do change the numbers. bits need not be whole: log2(11) gives 11 values. ValueError for
+    less than 1 bit.
     """
     levels = round(2**bits)
     if levels < 2:
         raise ValueError(f"a number needs at least 1 bit; got {bits}")
     if shift:
-        return np.roll(round_numbers(np.roll(W, -shift, axis=-1), bits), shift, axis=-1)
+        return np.roll(quantise_matrix(np.roll(W, -shift, axis=-1), bits), shift, axis=-1)
     groups = W.reshape(-1, GROUP if W.shape[-1] % GROUP == 0 else W.shape[-1])
     low = groups.min(axis=1, keepdims=True)
     step = (groups.max(axis=1, keepdims=True) - low) / np.float32(levels - 1)
@@ -36,23 +37,23 @@ def round_numbers(
     return rounded.reshape(W.shape)
 
 
-def rounded(model: Model, bits: float, *, table: bool = False, shift: int = 0) -> Model:
-    """The model with the matrices of all layers rounded to so many bits, the norms as they are.
+def quantised(model: Model, bits: float, *, table: bool = False, shift: int = 0) -> Model:
+    """Return the model with the matrices of all layers rounded to `bits` bits, and the norms unchanged.
 
-    shift: see `round_numbers`. table: W_E (and W_U) too. The copy is 4 bytes a number again, 425 MB for the default
-    model's layers: rounding here shows what is lost, and saves nothing.
+    shift: see `quantise_matrix`. table: round W_E (and W_U) too. The copy still takes 4 bytes for each number, 425 MB
+    for the default model's layers: rounding here shows what is lost, and saves no memory.
     """
     weights, d_model = model.weights, model.config.d_model
 
     def heads(W):  # a row as stored is one number of a head: [heads, d_head, d_model]
         return (
-            round_numbers(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
+            quantise_matrix(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
             .reshape(len(W), -1, d_model)
             .swapaxes(1, 2)
         )
 
     def rows(W):
-        return round_numbers(np.ascontiguousarray(W.T), bits, shift).T
+        return quantise_matrix(np.ascontiguousarray(W.T), bits, shift).T
 
     layers = tuple(
         replace(
@@ -65,7 +66,7 @@ def rounded(model: Model, bits: float, *, table: bool = False, shift: int = 0) -
     )
     ends = {}
     if table:
-        ends["W_E"] = round_numbers(weights.W_E, bits, shift)
+        ends["W_E"] = quantise_matrix(weights.W_E, bits, shift)
         tied = np.may_share_memory(weights.W_E, weights.W_U)
         ends["W_U"] = ends["W_E"].T if tied else rows(weights.W_U)
     new = Model(replace(weights, layers=layers, **ends))

@@ -1,4 +1,4 @@
-"""Take RoPE back out of one head: its queries and keys, and where it would look."""
+"""Undo RoPE in one head: its queries and keys, and the pattern they would give."""
 
 from dataclasses import replace
 
@@ -13,27 +13,27 @@ from llmviz.position import rotate, rotation_angles
 def before_rope(
     trace: Trace, layer: int, head: int
 ) -> tuple[Float[np.ndarray, "seq d_head"], Float[np.ndarray, "seq d_head"]]:
-    """The queries and the keys of one head before RoPE: the model's own, with every hand turned back.
+    """Return the queries and the keys of one head before RoPE, by rotating the model's own back.
 
     ValueError for a layer or head that is not there.
     """
-    block = _turned_back(trace, layer, head)
+    block = _rotated_back(trace, layer, head)
     return block.q[head], block.k[block.config.kv_head_of(head)]
 
 
-def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
-    """Where one head of a run would look, if RoPE turned nothing in its layer; NaN where masked.
+def pattern_without_rope(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
+    """Return the attention pattern of one head without RoPE in its layer; NaN where masked.
 
-    All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.
+    Its input is unchanged, unlike with `Edits(rope=False)`, which changes every layer before it too.
     ValueError for a layer or head that is not there.
     """
-    pattern = _turned_back(trace, layer, head).patterns(slice(head, head + 1))[0]
+    pattern = _rotated_back(trace, layer, head).patterns(slice(head, head + 1))[0]
     if not trace.edits.causal_mask:
         return pattern
     return np.where(np.tri(len(pattern), dtype=bool), pattern, np.nan)
 
 
-def _turned_back(trace: Trace, layer: int, head: int) -> BlockTrace:
+def _rotated_back(trace: Trace, layer: int, head: int) -> BlockTrace:
     index_of("layer", layer, len(trace.blocks), negative=False)
     index_of("head", head, trace.model.config.n_heads, negative=False)
     block, edits = trace.blocks[layer], trace.edits

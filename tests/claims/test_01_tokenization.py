@@ -222,7 +222,7 @@ def no_more_for_more(
     def mean(word: str, n: int) -> float:
         text = "How many times is the word {} in {}? Answer: "
         example = text.format("lemon", letters.listed("lemon", 2)) + "2\n"
-        probs = experiments.choose(
+        probs = experiments.option_probs(
             model, example + text.format(word, letters.listed(word, n)), letters.DIGITS
         )
         return float(probs @ np.arange(1, 10))
