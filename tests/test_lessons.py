@@ -51,7 +51,7 @@ def right(name: str, i: int) -> str:
 
 def told(name: str, i: int) -> str:
     """All that is said of the options of a question."""
-    return " ".join(option.told for option in LESSONS[name].questions[i].options)
+    return " ".join(option.explanation for option in LESSONS[name].questions[i].options)
 
 
 # --- their form ---
@@ -63,7 +63,7 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     texts = [option.text for option in question.options]
     assert 3 <= len(texts) == len({*texts}) <= 5
     assert question.right in range(len(texts))
-    assert all(option.told for option in question.options)
+    assert all(option.explanation for option in question.options)
     notebook, heading = question.scene
     assert heading in headings(notebook)
     # where its link leads to
@@ -267,8 +267,8 @@ def test_nothing_is_told_before_after():
         late = lessons.solution(lesson, True, [0, 0, 0])
         for question in lesson.questions:
             for option in question.options:
-                assert html.escape(option.told) not in early
-                assert html.escape(option.told) in late
+                assert html.escape(option.explanation) not in early
+                assert html.escape(option.explanation) in late
         assert "class=right" not in early
         assert late.count("class=right") == late.count("✓") == 3
         assert late.count("your answer") == 3

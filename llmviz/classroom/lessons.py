@@ -27,7 +27,7 @@ class Option:
     """told: why one may think so, and what is the matter with it; of the right one, what was measured."""
 
     text: str
-    told: str
+    explanation: str
 
 
 @dataclass(frozen=True)
@@ -371,17 +371,18 @@ def thanks(counted: bool) -> str:
 def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
     """What "after" says once it is answered: what is right, why the others are tempting, and where it is shown."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
-    told = "".join(
-        _told(i, question, answers[i] if answers else None) for i, question in enumerate(lesson.questions)
+    explanations = "".join(
+        _explanations(i, question, answers[i] if answers else None)
+        for i, question in enumerate(lesson.questions)
     )
-    return f"<p><b>{said}</b> This is what the model does:</p>{told}"
+    return f"<p><b>{said}</b> This is what the model does:</p>{explanations}"
 
 
-def _told(i: int, question: Question, answer: int | None) -> str:
+def _explanations(i: int, question: Question, answer: int | None) -> str:
     notebook, heading = question.scene
     options = "".join(
         f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"
-        f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.told)}</li>"
+        f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.explanation)}</li>"
         for k, option in enumerate(question.options)
     )
     return (

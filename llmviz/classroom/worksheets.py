@@ -140,9 +140,9 @@ def attention_(model: Model, solved: bool) -> str:
             name,
             f"{100 * experiments.attention_from(cats, -1)[*head, 1]:.0f}%" if head else "",
             blank(),
-            f"{one.logits[were] - one.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
+            f"{run.logits[were] - run.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
         ]
-        for (name, one), head in zip(runs.items(), (None, LOOKS, SPEAKS))
+        for (name, run), head in zip(runs.items(), (None, LOOKS, SPEAKS))
     ]
     row = patterns[*LOOKS][run.pieces.index(" were")]
     reading = [
