@@ -31,11 +31,11 @@ class Recent:
 
     def keep(self, trace) -> None:
         """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
-        kept, others = [], [one for one in self.runs if one is not trace and not _goes_on(trace, one)]
+        runs, others = [], [run for run in self.runs if run is not trace and not _goes_on(trace, run)]
         for run in [trace, *others][:MAX_RUNS]:
-            if _nbytes([*kept, run]) <= self.max_bytes:
-                kept.append(run)
-        self.runs = tuple(kept)
+            if _nbytes([*runs, run]) <= self.max_bytes:
+                runs.append(run)
+        self.runs = tuple(runs)
 
     def clear(self) -> None:
         """Drop all of them."""

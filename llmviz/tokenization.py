@@ -170,7 +170,9 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
 
 def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
     """One sentence that names the characters and where they stand."""
-    shown = ", ".join(f"U+{ord(one.character):04X} at position {one.index}" for one in dropped[:5])
+    shown = ", ".join(
+        f"U+{ord(unwritable.character):04X} at position {unwritable.index}" for unwritable in dropped[:5]
+    )
     more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
     return f"this model's vocabulary has no token for {shown}{more}; leave such characters out"
 
@@ -322,7 +324,7 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
 
     They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
     """
-    alphabet, found = byte_alphabet(), []
+    alphabet, merges = byte_alphabet(), []
     for piece, own in sorted(ranks.items(), key=itemgetter(1)):
         parts = [bytes([byte]) for byte in piece]
         while len(parts) > 2:
@@ -334,8 +336,8 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
                 break
             parts = merge_pair(parts, pair)
         if len(parts) == 2:
-            found.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
-    return found
+            merges.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
+    return merges
 
 
 def from_gguf_metadata(

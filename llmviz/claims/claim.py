@@ -78,8 +78,8 @@ class Bounds:
         statistics: dict[str, Callable] = {"median": median, "mean": fmean}
         statistics |= {} if own else {"lowest": min, "highest": max}
         for name, statistic in statistics.items():
-            if (range_ := getattr(self, name)) and not inside(found := statistic(numbers), range_):
-                problems.append(f"the {name} value is {found:.4g}, {_outside(range_)}")
+            if (range_ := getattr(self, name)) and not inside(result := statistic(numbers), range_):
+                problems.append(f"the {name} value is {result:.4g}, {_outside(range_)}")
         asked = {} if own else dict(self.at or {})
         if self.within:
             asked |= {name: self.within for name in values if name not in asked}
@@ -102,8 +102,8 @@ class Bounds:
                     f"{better} values are {word} than the control's instead of {asked_for} of {of}"
                 )
         if self.control:
-            found = self.control.problems(controls, {}, n_cases, own=own)
-            problems += [f"control: {problem}" for problem in found]
+            result = self.control.problems(controls, {}, n_cases, own=own)
+            problems += [f"control: {problem}" for problem in result]
         return problems
 
 

@@ -49,7 +49,7 @@ def most_that_agree(model: Model, text: str, n_tokens: int) -> float:
     """Measure how many neurons push what comes next where they fire, better than 1% do by chance: the highest layer."""
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
     agreements = (neurons.agreement(trace, layer) for layer in range(model.config.n_layers))
-    return 100 * max(float(neurons.better_than_chance(one)[1].mean()) for one in agreements)
+    return 100 * max(float(neurons.better_than_chance(correlations)[1].mean()) for correlations in agreements)
 
 
 def sum_of_parts_off_by(model: Model, text: str) -> float:

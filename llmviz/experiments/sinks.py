@@ -21,11 +21,11 @@ def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
 
     A sink is the first token, and any whose value in that head is less than half as long as the median one.
     """
-    found = []
+    weights = []
     for block in trace.blocks:
         lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
         sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
         sink[:, 0] = True
         rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
-        found.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
-    return np.array(found, np.float32)
+        weights.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
+    return np.array(weights, np.float32)
