@@ -220,7 +220,7 @@ def _change(operation, value, positions, head) -> Arithmetic:
 def _vector(vector: np.ndarray) -> np.ndarray:
     vector = np.asarray(vector)
     if vector.ndim != 1 or vector.dtype.kind not in "fiu" or not np.isfinite(vector).all():
-        raise ValueError(f"a vector of finite numbers is needed; got {_told(vector)}")
+        raise ValueError(f"a vector of finite numbers is needed; got {_described(vector)}")
     return vector
 
 
@@ -334,7 +334,7 @@ class Edits:
         )
         return settings, frozenset(done)
 
-    def parts_from(self, other: "Edits", n_layers: int) -> int:
+    def first_layer_apart(self, other: "Edits", n_layers: int) -> int:
         """The first layer in which runs with these edits and with `other` may differ; n_layers if there is none."""
         (settings, done), (others, also_done) = self._key, other._key
         if settings != others:
@@ -376,7 +376,7 @@ class Edits:
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
         if changed.shape != array.shape or changed.dtype.kind not in "fiu":
-            got = _told(changed) if isinstance(given, np.ndarray) else repr(given)
+            got = _described(changed) if isinstance(given, np.ndarray) else repr(given)
             raise ValueError(
                 f"{who} must give an array of numbers of the shape it gets, {array.shape}; it gave {got}"
             )
@@ -456,5 +456,5 @@ def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
     return int(index) % n
 
 
-def _told(array: np.ndarray) -> str:
+def _described(array: np.ndarray) -> str:
     return f"an array of shape {array.shape} and type {array.dtype}"

@@ -477,8 +477,8 @@ class Model:
     ) -> Complex[np.ndarray, "seq n_pairs"] | None:
         if not edits.rope:
             return None
-        moved = positions * float(edits.position_scale) + float(edits.position_shift)
-        angles = position.rotation_angles(moved, self.config.d_head, base=self.config.rope_base)
+        edited = positions * float(edits.position_scale) + float(edits.position_shift)
+        angles = position.rotation_angles(edited, self.config.d_head, base=self.config.rope_base)
         return position.rotations(angles, dtype)
 
     def _last_logits(

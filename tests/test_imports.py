@@ -103,16 +103,16 @@ MAY_KNOW = {
         *("texts", "texts.forms"),
     },
     "cli": {"", "threads", "page", "classroom"},  # the version; how many cores there are
-    "classroom": {"classroom.room", "classroom.server"},
-    "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.room", "page.write"},
+    "classroom": {"classroom.session_pool", "classroom.server"},
+    "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.session_pool", "page.write"},
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
-    "classroom.pages": {"classroom.room", "page.write"},
+    "classroom.pages": {"classroom.session_pool", "page.write"},
     # sheets of paper, computed
     "classroom.worksheets": {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
         *("classroom.lessons", "claims.cases"),
     },
-    "classroom.room": set(),  # kernels, and no maths: that is theirs
+    "classroom.session_pool": set(),  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
     "page.write": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model

@@ -593,7 +593,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     )
     assert [len(encode(word)) for word in (" strawberries", " Lovelace", "🍓")] == [1, 3, 3]
     says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
-    large = tokenization.published("o200k_base")
+    large = tokenization.published_tokenizer("o200k_base")
     cost = {
         name: [len(one.encode(ARTICLES[name][0])) for one in (model.tokenizer, large)] for name in ARTICLES
     }

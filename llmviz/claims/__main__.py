@@ -119,7 +119,7 @@ def measure(options: argparse.Namespace) -> int:
             print(*filter(None, lines(claim, outcome)), sep="\n", end="")
             print(f"  [{time.perf_counter() - start:.0f} s]", flush=True)
             broken += not outcome.holds
-            rows[claim.name] = stored.row(claim, outcome, sha256)
+            rows[claim.name] = stored.result_row(claim, outcome, sha256)
         if options.write:
             stored.save({page: rows}, results, sha256)
     return broken

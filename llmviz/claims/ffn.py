@@ -94,7 +94,7 @@ def both(
     runs = pair(model, words, question)
     if facts.why_no_fact(runs):
         return math.nan, math.nan
-    return left_and_brought(runs, facts.steps(runs, head=head)[step - 1].tests[test][0])
+    return left_and_brought(runs, facts.fact_tests(runs, head=head)[step - 1].tests[test][0])
 
 
 def left(model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL) -> float:
@@ -143,7 +143,7 @@ def attention_weight(model: Model, words: Words) -> float:
 def random_heads(model: Model, words: Words) -> np.ndarray:
     """Measure both answers' probability in % [4, 2]; rows 1 and 3: the worst, or strongest, of ten random heads."""
     runs = pair(model, words)
-    *_, probs = facts.measure_step(runs, facts.steps(runs, head=MOVER)[1].tests)
+    *_, probs = facts.measure_step(runs, facts.fact_tests(runs, head=MOVER)[1].tests)
     return 100 * probs
 
 

@@ -1,9 +1,10 @@
 """Three lessons of 45 minutes, as the same three questions before and after, and how often each answer was given.
 
-What is right was measured: `Question.measured` names the test that holds it (tests/test_lessons.py where it is a number
-of the model). A student's browser gets neither the right answers nor anything about them before it has sent those of
-"after". Of the answers only sums are kept, in this process. So that nobody is counted twice, a cookie says which pages
-its browser has answered, and nothing else; and a form has a random number, and counts once however often it is sent.
+`LessonQuestion.measured` names the test that holds the right answer: one in tests/test_lessons.py where the answer is a
+number of the model. A student's browser gets neither the right answers nor anything about them before it has sent its
+answers to the questions "after". Of the answers, this process keeps only the sums. So that nobody is counted twice, a
+cookie says which pages its browser has answered, and nothing else. A form has a random number, and counts once, however
+often it is sent.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Question:
+class LessonQuestion:
     """right: the index of an option. scene: the notebook, and the heading, that answers it. measured: by which test."""
 
     text: str
@@ -45,7 +46,7 @@ class Question:
 class Lesson:
     name: str
     title: str
-    questions: tuple[Question, ...]
+    questions: tuple[LessonQuestion, ...]
 
 
 LESSONS = {
@@ -55,7 +56,7 @@ LESSONS = {
             "token",
             "What is a token, and who pays?",
             (
-                Question(
+                LessonQuestion(
                     "The model reads “I love strawberry jam”. How many numbers does it get for the word strawberry?",
                     (
                         Option(
@@ -76,7 +77,7 @@ LESSONS = {
                     ("01_tokenization", "The cut"),
                     "tests/test_lessons.py::test_strawberry_is_one_number",
                 ),
-                Question(
+                LessonQuestion(
                     "“All human beings are born free and equal in dignity and rights”: the same sentence in four "
                     "languages. In which does it cost the most tokens?",
                     (
@@ -94,7 +95,7 @@ LESSONS = {
                     ("01_tokenization", "One sentence, ten languages"),
                     "tests/test_lessons.py::test_the_sentence_costs_most_in_amharic",
                 ),
-                Question(
+                LessonQuestion(
                     "The model counts the letters of a word wrong. Now the word is spelled out, s t r a w …: now it "
                     "gets every letter. How does it count the letters of twenty words?",
                     (
@@ -122,7 +123,7 @@ LESSONS = {
             "attention",
             "Does it understand? Attention and its tests",
             (
-                Question(
+                LessonQuestion(
                     "The model has read “The cats that I saw yesterday were sleeping”. To which word do most of its "
                     "270 attention heads give more than half of their attention, from the last word?",
                     (
@@ -138,7 +139,7 @@ LESSONS = {
                     ("04_attention", "A place to rest"),
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
-                Question(
+                LessonQuestion(
                     "“The cats that I saw yesterday”: a head gives “cats” 61% of its attention. What it hands over is "
                     "exchanged for what it hands over behind “The cat that I saw yesterday”. What becomes of the next "
                     "word, “were” rather than “was”?",
@@ -164,7 +165,7 @@ LESSONS = {
                     ("04_attention", "Does it matter?"),
                     "tests/test_lessons.py::test_of_two_heads_that_look_as_hard_one_matters",
                 ),
-                Question(
+                LessonQuestion(
                     "40 tokens in a row, drawn at random, then the same 40 again. How likely does the model hold the "
                     "right next token in the second pass, on average?",
                     (
@@ -186,7 +187,7 @@ LESSONS = {
             "temperature",
             "Chance and choice: temperature",
             (
-                Question(
+                LessonQuestion(
                     "The temperature is turned up from 1 to 2. What becomes of the order of the tokens, the likeliest "
                     "first?",
                     (
@@ -202,7 +203,7 @@ LESSONS = {
                     ("06_sampling", "Turn it down"),
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
-                Question(
+                LessonQuestion(
                     "36 sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
                     "model writes first right?",
                     (
@@ -219,7 +220,7 @@ LESSONS = {
                     ("06_sampling", "Sure, or right?"),
                     "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
-                Question(
+                LessonQuestion(
                     "Temperature 1. The model writes 20 tokens after your text, twice, both times with seed 1. What "
                     "do you get?",
                     (
@@ -378,7 +379,7 @@ def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = N
     return f"<p><b>{said}</b> This is what the model does:</p>{explanations}"
 
 
-def _explanations(i: int, question: Question, answer: int | None) -> str:
+def _explanations(i: int, question: LessonQuestion, answer: int | None) -> str:
     notebook, heading = question.scene
     options = "".join(
         f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"

@@ -11,7 +11,7 @@ from llmviz.classroom.session_pool import Session, SessionPool
 from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 
-def read(path: Path) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> nbformat.NotebookNode:
     """A notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
     notebook = nbformat.read(path, as_version=4)
     open_: list[int] = []  # the depths of the folds that are open
@@ -43,7 +43,7 @@ class Page(NotebookRenderer):
         self._pool, self._session, self._path, self._around = pool, session, path, around
 
     async def load_notebook(self, path: str) -> nbformat.NotebookNode:
-        return await self.fix_notebook(read(self._path))
+        return await self.fix_notebook(read_notebook(self._path))
 
     async def initialize(self) -> None:
         await super().initialize()

@@ -41,7 +41,7 @@ from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
 from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
-from llmviz.classroom.pages import Page, read
+from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
 from llmviz.page.write import document, index_page, title_of
 
@@ -121,7 +121,7 @@ class Classroom(Voila):
         )
         self.the_class, self.started = the_class, started
         self.notebooks = {file.name: file for file in the_class.notebooks}
-        self.titles = {name: title_of(read(file)) for name, file in self.notebooks.items()}
+        self.titles = {name: title_of(read_notebook(file)) for name, file in self.notebooks.items()}
         self.key = secrets.token_urlsafe(16)
         self.counts = Counts()
 
@@ -150,7 +150,7 @@ class Classroom(Voila):
             ("/", Index),
             ("/login", Login),
             (r"/voila/render/([^/]+\.ipynb)", OnePage),
-            (f"/api/kernels/{KERNEL}", Model),
+            (f"/api/kernels/{KERNEL}", KernelModel),
             (f"/api/kernels/{KERNEL.replace('kernel', 'kernel_id')}/channels", Channels),
             (f"/class/alive/{KERNEL}", Alive),
             (f"/class/leave/{KERNEL}", Leave),
@@ -300,7 +300,9 @@ class Index(Handler):
 
     @tornado.web.authenticated
     def get(self) -> None:
-        pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
+        pages = {
+            f"voila/render/{name}": read_notebook(file) for name, file in self.classroom.notebooks.items()
+        }
         above = (
             f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
             '<script defer src="/class/static/index.js"></script>'
@@ -438,7 +440,7 @@ class Channels(VoilaKernelWebsocketHandler):
         super().on_close()
 
 
-class Model(Handler):
+class KernelModel(Handler):
     """What Voilà's front end asks before it connects. A kernel cannot be ended here, nor interrupted."""
 
     def get(self, kernel: str) -> None:

@@ -66,7 +66,7 @@ def token(model: Model, solved: bool) -> str:
     """Glue a word, cut sentences, guess what languages cost."""
     encode = model.tokenizer.encode
     all_steps = [tokenization.merges(word, model.tokenizer.ranks) for word in TO_GLUE]
-    glue = []
+    merges = []
     for number, (step, *_) in enumerate(
         all_steps, start=1
     ):  # a later step would show what was glued in this one
@@ -76,7 +76,7 @@ def token(model: Model, solved: bool) -> str:
             f"<i{' class=pick' * (solved and i == lowest)}>{'–' if i is None else i}</i>"
             for i in (*step.known, "")
         ]
-        glue.append(f'<p class="glue">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
+        merges.append(f'<p class="glue">{number}. {"".join(map("".join, zip(parts, ids)))}</p>')
     steps = all_steps[0]
     end = (len(steps) - 1, len(steps[-1].parts)) if solved else (blank(), blank())
     cuts = [
@@ -98,7 +98,7 @@ def token(model: Model, solved: bool) -> str:
         f"none. The <b>lowest</b> is glued. In each word, circle the one that is glued first. Then watch on page 1 "
         f"how it goes on: the first word takes {end[0]} steps until nothing can be glued any more; tokens that are "
         f"left: {end[1]}.</p>"
-        + "".join(glue)
+        + "".join(merges)
         + "<h2>2 Cut</h2><p>Draw lines where the model cuts, and guess how many tokens it is. · is a space.</p>"
         + table(["", "my guess", "tokens"], cuts)
         + "<h2>3 Who pays?</h2><p>One sentence in seven languages. Draw the bars that you expect, and write the tokens "

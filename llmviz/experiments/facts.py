@@ -75,7 +75,7 @@ def capital_pairs(model: Model) -> Iterator[Pair]:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FactTest:
     """A part between the subject and the answer, and four tests of it."""
 
     at: int  # the token at which it is changed
@@ -87,9 +87,9 @@ class Step:
     ]  # off, its control off, patched, another patched; of several the strongest counts
 
 
-def steps(
+def fact_tests(
     pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
-) -> list[Step]:
+) -> list[FactTest]:
     """Return the four: FFNs at the subject, the head that moves the fact, what the last token reads before it, and the
     FFNs after it.
 
@@ -113,24 +113,24 @@ def steps(
         both("ffn_out", layers, at)
         for layers, at in ((range(first, end + 1), subject), (after, last), (ahead, last))
     )
-    mover, random = both("z", [layer], last, number), [both("z", [at], last, h) for at, h in others]
+    of_head, random = both("z", [layer], last, number), [both("z", [at], last, h) for at, h in others]
     every_head = list(np.ndindex(layer, config.n_heads))  # of the layers before it
     ffns_beside = ablate("ffn_out", range(first, end + 1), beside)
     first_ffn = patch_component(pair, "ffn_out", [0], subject)
     return [
-        Step(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
-        Step(
+        FactTest(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
+        FactTest(
             last, subject, (layer, layer), None,
-            ([mover[0]], [off for off, _ in random], [mover[1]], [patched for _, patched in random]),
+            ([of_head[0]], [off for off, _ in random], [of_head[1]], [patched for _, patched in random]),
         ),
-        Step(
+        FactTest(
             last, subject, (0, layer - 1), beside,
             (
                 *([knockout_attention(every_head, [key], last)] for key in (subject, beside)),
                 *([patch_residual(pair, layer, [at])] for at in (last, subject)),
             ),
         ),
-        Step(
+        FactTest(
             last, None, (layer + 1, n - 1), (ahead[0], ahead[-1]),
             ([ffns_after[0]], [ffns_ahead[0]], [ffns_after[1]], [ffns_ahead[1]]),
         ),
@@ -143,7 +143,7 @@ def answer_probability(pair: Pair | None, number: int, row: int, answer: int = 0
     row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
     """
     pair = checked_pair(pair)
-    return 100 * float(pair.answer_probs(steps(pair)[number - 1].tests[row][0])[answer])
+    return 100 * float(pair.answer_probs(fact_tests(pair)[number - 1].tests[row][0])[answer])
 
 
 def rank_of_answer(pair: Pair | None) -> int:

@@ -15,7 +15,7 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
     fractions = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
-        below, written = run.gate[0] < 0, ffn.written(run.hidden[0], w.W_down)
+        below, written = run.gate[0] < 0, ffn.output_lengths(run.hidden[0], w.W_down)
         fractions.append([below.mean(), written[below].sum() / written.sum()])
     return np.array(fractions, np.float32).T
 
@@ -28,10 +28,10 @@ def neurons_for_half(trace: Trace) -> np.ndarray:
         run = block.ffn_at(slice(-1, None))
         factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
         shuffled = [
-            ffn.enough(np.abs(np.prod([rng.permutation(factor) for factor in factors], axis=0)))
+            ffn.neurons_needed(np.abs(np.prod([rng.permutation(factor) for factor in factors], axis=0)))
             for _ in range(SHUFFLES)
         ]
-        counts.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(shuffled)])
+        counts.append([ffn.neurons_needed(ffn.output_lengths(run.hidden[0], w.W_down)), np.mean(shuffled)])
     return np.array(counts, np.float32).T
 
 

@@ -133,7 +133,7 @@ def build_all(
         done[notebook] = share
         progress(sum(done.values()))
 
-    def one(notebook: Path) -> Rehearsed:
+    def build_one(notebook: Path) -> Rehearsed:
         try:
             return build(notebook, seconds, lambda share: tell(notebook, share))
         finally:
@@ -141,7 +141,7 @@ def build_all(
 
     with ThreadPoolExecutor(workers) as pool:
         futures = {
-            notebook: pool.submit(one, notebook) for notebook in reversed(notebooks)
+            notebook: pool.submit(build_one, notebook) for notebook in reversed(notebooks)
         }  # the last one trains
         try:
             for notebook in notebooks:

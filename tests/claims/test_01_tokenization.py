@@ -149,7 +149,7 @@ def languages_pay_more(model) -> Measured:
 
 def a_larger_vocabulary_evens_out(model) -> Measured:
     """The same ratio in o200k_base over the ratio here, the higher of the two sentences."""
-    other = tokenization.published("o200k_base")
+    other = tokenization.published_tokenizer("o200k_base")
 
     def relative(language: str) -> float:
         there, here = (surcharge(one, language) for one in (other, model.tokenizer))
@@ -160,7 +160,7 @@ def a_larger_vocabulary_evens_out(model) -> Measured:
 
 
 def still_not_even(model) -> Measured:
-    other = tokenization.published("o200k_base")
+    other = tokenization.published_tokenizer("o200k_base")
     values = {
         language: float(min(surcharge(other, language))) for language in ARTICLES if language != "English"
     }

@@ -60,7 +60,7 @@ def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
     early: the layers of the first step; if None, from a sixth of all to the half.
     """
     head = fact_mover_head(pair)
-    found = facts.steps(pair, early=early, head=head)
+    found = facts.fact_tests(pair, early=early, head=head)
     (first, end), (layer, _), (ahead, before) = found[0].layers, found[1].layers, found[3].control
     number = head[1]
     n, last = pair.trace.model.config.n_layers, len(pair.trace.tokens) - 1
