@@ -1,5 +1,6 @@
 """Every "where is this number from" panel: what it says can be run, and gives the number on the screen."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 
@@ -173,6 +174,21 @@ def test_a_panel_of_the_tree_at_another_temperature(tiny_model):
     for temperature in (0.0, 1.7):
         view.temperature.value = temperature
         assert check(view, tiny_model, prompt.trace)
+
+
+def test_a_panel_of_the_tree_before_it_has_grown_again(tiny_model):
+    async def scene():
+        prompt = views.Prompt(tiny_model, TEXT)
+        view = sampling.Continuations(prompt, n=8, length=3)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        shown = view.tree.probs
+        view.temperature.value = 0.3
+        assert check(view, tiny_model, prompt.trace)
+        prompt.box.value = OTHER
+        assert check(view, tiny_model, prompt.trace)
+        assert view.tree.probs is shown
+
+    asyncio.run(scene())
 
 
 def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_model):
