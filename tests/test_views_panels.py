@@ -1,5 +1,6 @@
 """Every "where is this number from" panel: what it says can be run, and gives the number on the screen."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.kit.picture import Picture
 from llmviz.views.position.rope_dial import RopeDial
 from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.sampling.continuation_tree import ContinuationTree
+from llmviz.views.sampling.written_text import WrittenText
 
 TEXT = "The cat sat on the mat"
 OTHER = "the dog sat on the cat"
@@ -30,8 +33,8 @@ def evaluated(explanation: Explanation, model, trace) -> float:
         return eval(explanation.line, names)
 
 
-def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float | None]]:
-    """Places in a picture, and the number that it shows there (None: a list of which we know no array)."""
+def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Yield places in a picture, and the number that it shows there."""
     if isinstance(picture, views.NextTokenBars):
         yield from (((row,), picture.probs[row]) for row in range(len(picture.ids)))
     elif isinstance(picture, NearestTokens):
@@ -49,11 +52,17 @@ def asked(picture: Picture) -> Iterator[tuple[tuple[int, ...], float | None]]:
         yield from (
             ((key, step), table[step][key]) for key in range(len(picture.pieces)) for step in range(4)
         )
+    elif isinstance(picture, ContinuationTree):
+        yield from (((branch,), picture.probs[branch]) for branch in range(1, len(picture.pieces)))
+    elif isinstance(picture, WrittenText):
+        for i, odds in enumerate(picture.odds):
+            place, rival = divmod(i, picture.n_rivals)
+            yield (picture.n_prompt + place, rival), odds
     elif isinstance(picture, views.TokenStrip) and picture.weights is not None:
         yield from (((at,), picture.weights[at]) for at in range(1, len(picture.pieces)))
     elif isinstance(picture, views.TokenStrip):
         yield from (((at,), picture.ids[at]) for at in range(len(picture.pieces)))
-    elif getattr(picture, "values", None) is not None:
+    elif picture.values is not None:
         rows = np.atleast_2d(picture.values)
         for at in np.argwhere(np.isfinite(rows))[:: max(1, rows.size // 40)]:
             yield tuple(map(int, at)), rows[tuple(at)]
@@ -85,6 +94,9 @@ FOLLOWING = {
     "draws": lambda prompt: sampling.Draws(prompt, 50),
     "chain": sampling.SamplerChain,
     "surprise": sampling.Surprise,
+    "tree": lambda prompt: sampling.Continuations(prompt, n=8, length=3),
+    "two texts": lambda prompt: sampling.Writing(prompt, n=3, temperatures=(0.0, 1.3), top_ps=(1.0, 0.5)),
+    "chat end": lambda prompt: sampling.ChatEnd(prompt, n=3),
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "tokens": tokenization.TextTokens,
     "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
@@ -154,6 +166,39 @@ def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
     chain = sampling.SamplerChain(prompt)
     chain.cards.change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
     assert check(chain, tiny_model, prompt.trace)
+
+
+def test_a_panel_of_the_tree_at_another_temperature(tiny_model):
+    prompt = views.Prompt(tiny_model, TEXT)
+    view = sampling.Continuations(prompt, n=8, length=3)
+    for temperature in (0.0, 1.7):
+        view.temperature.value = temperature
+        assert check(view, tiny_model, prompt.trace)
+
+
+def test_a_panel_of_the_tree_before_it_has_grown_again(tiny_model):
+    async def scene():
+        prompt = views.Prompt(tiny_model, TEXT)
+        view = sampling.Continuations(prompt, n=8, length=3)
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+        shown = view.tree.probs
+        view.temperature.value = 0.3
+        assert check(view, tiny_model, prompt.trace)
+        prompt.box.value = OTHER
+        assert check(view, tiny_model, prompt.trace)
+        assert view.tree.probs is shown
+
+    asyncio.run(scene())
+
+
+def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_model):
+    loop = sampling.StepByStep(views.Prompt(tiny_model, TEXT), temperature=0.0)
+    loop.step.click()
+    loop.temperature.value = 1.5
+    loop.step.click()
+    assert check(loop, tiny_model, loop.trace)
+    loop.text.choice = [len(loop.prompt.tokens), 3]  # another way from the first token that was written
+    assert check(loop, tiny_model, loop.trace)
 
 
 def test_a_panel_of_the_loop_says_what_is_written(tiny_model):

@@ -131,8 +131,10 @@ class Continuations(Explorer):
 
     def _show(self, branches: list[Branch], done: bool) -> None:
         n, length, tokenizer = self.n.value, self.length.value, self.prompt.language_model.tokenizer
-        self._branches = list(branches)
-        self.tree.show(branches, tokenizer, self.prompt.trace.tokens[-1], n, length)
+        # Kept for `_explain`: after a change the old tree stays on the screen until the new one has begun to grow.
+        self._branches, self._text = list(branches), self.prompt.trace.tokens
+        self._drawn_at = self.temperature.value
+        self.tree.show(branches, tokenizer, self._text[-1], n, length)
         parents = {one.path[:-1] for one in branches}
         leaves = [one for one in branches if one.path not in parents]
         end = tokenizer.eos_token
@@ -160,11 +162,11 @@ class Continuations(Explorer):
     def _explain(self, index: int) -> Explanation:
         if not 0 < index < len(self._branches):
             raise ValueError("the text itself was not drawn")
-        path = self._branches[index].path
+        *before, token = [*self._text, *self._branches[index].path]
         return provenance.prob(
-            self._after(path[:-1]),
-            path[-1],
-            temperature=self.temperature.value,
+            self.prompt.language_model.trace(before).logits,
+            token,
+            temperature=self._drawn_at,
             piece=self.tree.pieces[index],
-            source=f"model.trace({[*self.prompt.trace.tokens, *path[:-1]]}).logits",
+            source=f"model.trace({before}).logits",
         )
