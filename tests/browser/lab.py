@@ -225,6 +225,14 @@ class Lab:
             [name, arguments],
         )
 
+    def switch_theme(self, theme: Theme) -> None:
+        """Choose another theme, as in JupyterLab's menu; every picture on the page must follow."""
+        self.command("apputils:change-theme", theme=THEMES[theme])
+        for picture in self.pictures():
+            if picture.is_visible():  # some wait for a text to be typed or a button to be pressed
+                picture.scroll_into_view_if_needed()
+                expect(picture).to_have_attribute("data-lv-theme", theme)
+
     def run_all(self) -> float:
         """Run every cell, and wait until its pictures are drawn; returns the seconds it took."""
         start = time.perf_counter()
@@ -325,10 +333,15 @@ class Lab:
 
 
 def visit(lab: Lab) -> Iterator[Lab]:
-    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong."""
+    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong.
+
+    At the end JupyterLab goes dark, and every picture on the page must follow.
+    """
     print(f"\nRun All of {lab.notebook}: {lab.run_all():.1f} s")
     assert lab.errors() == []
     yield lab
+    assert len(lab.pictures()) > 5
+    lab.switch_theme("dark")
     assert lab.errors() == []
     assert lab.page.evaluate("window.hacked") is None
     assert lab.console == []

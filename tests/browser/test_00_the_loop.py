@@ -4,6 +4,7 @@ import re
 from statistics import median
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 TEXT = "The best thing about a rainy day is"
@@ -11,9 +12,7 @@ TEXT = "The best thing about a rainy day is"
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    lab = open_lab("00_the_loop")
-    lab.run_all()
-    return lab
+    yield from visit(open_lab("00_the_loop"))
 
 
 def seen(locator):
@@ -218,8 +217,3 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     page.get_by_role("button", name="stop", exact=True).click()
     expect(page.get_by_role("button", name="Switch off each of the 270 heads alone")).to_be_visible()
     expect(guess.get_by_role("button", name="Commit")).to_be_visible()
-
-
-def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
-    assert lab.console == []
-    assert lab.outside == []

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 SLOW = 300_000  # milliseconds that a training may take on a machine that does other things as well
@@ -10,9 +11,7 @@ SLOW = 300_000  # milliseconds that a training may take on a machine that does o
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    lab = open_lab("07_differences")
-    lab.run_all()
-    return lab
+    yield from visit(open_lab("07_differences"))
 
 
 def test_runs_without_an_error_and_trains_nothing_unasked(lab):
