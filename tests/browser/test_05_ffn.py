@@ -54,7 +54,7 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
     expect(readout(stripes)).to_contain_text(named)
     curve.scroll_into_view_if_needed()
     layer = output.locator(".widget-slider", has_text="Layer").get_by_role("slider")
-    times = lab.latencies(layer, ["ArrowRight"] * 4 + ["ArrowLeft"] * 4, curve)
+    times = lab.latencies(layer, ["ArrowRight"] * 2 + ["ArrowLeft"] * 2, curve)
     record_property("milliseconds", [round(t) for t in times])
     print(f"layer slider, key to changed curve: median {median(times):.0f} ms, worst {max(times):.0f} ms")
 

@@ -69,7 +69,7 @@ def test_the_temperature_moves_the_bars(lab, record_property):
     slider = knobs(box).first
     value = bars.locator(".lv-value").first
     before = value.text_content()  # also where JupyterLab has not laid it out yet
-    times = lab.latencies(slider, ["ArrowRight"] * 15 + ["ArrowLeft"] * 15, bars)
+    times = lab.latencies(slider, ["ArrowRight"] * 3 + ["ArrowLeft"] * 3, bars)
     milliseconds(record_property, "temperature, key to changed bars", times)
     expect(value).to_have_text(before)
     for name, what in (
@@ -152,7 +152,7 @@ def test_cards_move_by_keys_and_by_drag(lab, record_property):
     bars = drawn(lab, "next_token_bars", 1)
     cards.scroll_into_view_if_needed()
     slider = cards.locator("[data-name=temperature] input")
-    times = lab.latencies(slider, ["ArrowRight"] * 8 + ["ArrowLeft"] * 8, bars)
+    times = lab.latencies(slider, ["ArrowRight"] * 3 + ["ArrowLeft"] * 3, bars)
     milliseconds(record_property, "card's slider, key to changed bars", times)
     expect(kept).to_contain_text("keeps")
     expect(cards.locator(".lv-waiting")).to_have_count(0)  # the numbers are those of the cards as they lie
@@ -190,7 +190,7 @@ def test_draws_and_seed(lab, record_property):
     seed.fill("1")
     seed.press("Enter")
     expect(bars.locator(".lv-bars")).to_have_text(first)
-    times = lab.latencies(knobs(box).nth(1), ["ArrowLeft"] * 4 + ["ArrowRight"] * 4, bars)
+    times = lab.latencies(knobs(box).nth(1), ["ArrowLeft"] * 2 + ["ArrowRight"] * 2, bars)
     milliseconds(record_property, "200 draws, key to changed bars", times)
 
 
@@ -223,15 +223,15 @@ def loop(lab):
 def test_the_loop_steps_and_goes_back(lab, record_property):
     text, chips, button = loop(lab)
     n = chips.count()
-    times = lab.latencies(button("step"), ["Enter"] * 6, text, wait=0.6)
+    times = lab.latencies(button("step"), ["Enter"] * 4, text, wait=0.6)
     milliseconds(record_property, "step, key to the new token", times)
-    expect(chips).to_have_count(n + 6)
+    expect(chips).to_have_count(n + 4)
     expect(controls(lab, text).get_by_text("the model’s first choice")).to_be_visible()
     last = chips.last.text_content()
     button("back").click()
-    expect(chips).to_have_count(n + 5)
+    expect(chips).to_have_count(n + 3)
     button("step").click()
-    expect(chips).to_have_count(n + 6)
+    expect(chips).to_have_count(n + 4)
     assert chips.last.text_content() == last  # the same dart
     button("start again").click()
     expect(chips).to_have_count(n)
