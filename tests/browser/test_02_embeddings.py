@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from browser.lab import visit
 from playwright.sync_api import expect
-from typed_texts import BY_KEYS
+from typed_texts import FEW
 
 BOXES = {
     "Your text": "token_strip",
@@ -330,7 +330,7 @@ def open_fold(lab, name):
 def test_whatever_is_typed_gives_a_picture_or_a_sentence(lab, label):
     typed = box(lab, label)
     picture = beside(typed, BOXES[label])
-    for text in BY_KEYS:
+    for text in FEW:
         typed.fill(text)
         lab.page.wait_for_timeout(120)
     # half a character, as a broken clipboard may hold it

@@ -5,7 +5,7 @@ from statistics import median
 import pytest
 from browser.lab import Lab, visit
 from playwright.sync_api import expect
-from typed_texts import BY_KEYS
+from typed_texts import FEW
 
 from llmviz.views.kit import text_box
 
@@ -232,7 +232,7 @@ def test_pictures_are_saved(lab):
             assert saved.value.path().stat().st_size > 1_000
 
 
-@pytest.mark.parametrize("text", BY_KEYS, ids=range(len(BY_KEYS)))
+@pytest.mark.parametrize("text", FEW, ids=range(len(FEW)))
 def test_whatever_is_typed(lab, model, text):
     say(lab, text)
     reading = text_box.read(text, model.tokenizer)
