@@ -172,8 +172,11 @@ class Lab:
     console: list[str] = field(default_factory=list)  # errors that the page logged
     outside: list[str] = field(default_factory=list)  # requests that left this machine
 
-    def open(self, notebook: str, theme: Theme = "light") -> None:
-        """Open a fresh copy of a notebook ("04_attention") with a new kernel; any earlier page is closed."""
+    def open(self, notebook: str, theme: Theme = "light", still: bool = True) -> None:
+        """Open a fresh copy of a notebook ("04_attention") with a new kernel; any earlier page is closed.
+
+        still: under Voilà, where the notebook runs at once, wait until nothing changes any more.
+        """
         self.close()
         self.notebook = notebook
         if self.server.kind == "lab":
@@ -186,7 +189,8 @@ class Lab:
             self._new_page(f"/voila/render/{notebook}.ipynb")
             expect(self.page.locator("#rendered_cells")).to_be_visible(timeout=120_000)
             expect(self.page.locator("figure.llmviz").first).to_be_attached(timeout=60_000)
-            self.settle()
+            if still:
+                self.settle()
             return
         # A workspace of its own, so that no tab of an earlier test is restored.
         workspace = f"lab/workspaces/test-{time.monotonic_ns()}"

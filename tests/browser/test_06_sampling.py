@@ -373,19 +373,21 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
 def test_under_voila_in_dark(browser, voila_server):
     page = Lab(browser, voila_server)
     try:
-        page.open("06_sampling")
+        page.open("06_sampling", still=False)  # it writes for half a minute
         n_cards = (NOTEBOOKS / "06_sampling.ipynb").read_text("utf-8").count("views.Predict(")
         expect(page.page.get_by_role("button", name="Show me")).to_have_count(n_cards, timeout=SLOW)
-        page.give_up_all()
+        reveal(page, "sampler_cards")
         cards = drawn(page, "sampler_cards")
         expect(cards).to_have_attribute("data-lv-theme", "dark")
         cards.locator("[data-name=top_p]").focus()
         page.page.keyboard.press("ArrowLeft")
         expect(cards.locator(".lv-title").nth(1)).to_have_text("top-p")
+        reveal(page, "written_text")
         text = drawn(page, "written_text")
         n = text.locator(".lv-chip").count()
         text.locator(".lv-row").nth(2).click()
         expect(text.locator(".lv-chip")).to_have_count(n + 1)
+        reveal(page, "continuation_tree")
         tree = drawn(page, "continuation_tree")
         expect(controls_in_voila(tree).get_by_text("runs for")).to_be_visible(timeout=SLOW)
         assert page.page.get_by_text("Traceback").count() == 0
@@ -393,6 +395,13 @@ def test_under_voila_in_dark(browser, voila_server):
         assert page.outside == []
     finally:
         page.close()
+
+
+def reveal(lab, name):
+    """Press "Show me" on the card before a picture."""
+    picture = lab.picture(name)
+    card = picture.locator("xpath=preceding::figure[contains(@class, 'lv-predict')][1]")
+    card.get_by_role("button", name="Show me").click()
 
 
 def controls_in_voila(picture):
