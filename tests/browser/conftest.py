@@ -17,13 +17,18 @@ from playwright.sync_api import expect, sync_playwright
 expect.set_options(timeout=60_000)  # a busy machine is slow at times; what is wrong stays wrong
 
 
+# These files take longest. They come first, so that no process is left with one when the others are done.
+LONGEST = ("06_sampling", "04_attention", "classroom", "page", "07_finetuning", "01_tokenization")
+
+
 def pytest_collection_modifyitems(items):
     """Browser tests come last: Playwright keeps an event loop running, in which no other test could start its own."""
     here = Path(__file__).parent
+    places = {here / f"test_{name}.py": place for place, name in enumerate(LONGEST)}
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: item.path.is_relative_to(here))
+    items.sort(key=lambda item: (item.path.is_relative_to(here), places.get(item.path, len(LONGEST))))
 
 
 @pytest.fixture(scope="session")

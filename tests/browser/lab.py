@@ -172,8 +172,11 @@ class Lab:
     console: list[str] = field(default_factory=list)  # errors that the page logged
     outside: list[str] = field(default_factory=list)  # requests that left this machine
 
-    def open(self, notebook: str, theme: Theme = "light") -> None:
-        """Open a fresh copy of a notebook ("04_attention") with a new kernel; any earlier page is closed."""
+    def open(self, notebook: str, theme: Theme = "light", still: bool = True) -> None:
+        """Open a fresh copy of a notebook ("04_attention") with a new kernel; any earlier page is closed.
+
+        still: under Voilà, where the notebook runs at once, wait until nothing changes any more.
+        """
         self.close()
         self.notebook = notebook
         if self.server.kind == "lab":
@@ -186,7 +189,8 @@ class Lab:
             self._new_page(f"/voila/render/{notebook}.ipynb")
             expect(self.page.locator("#rendered_cells")).to_be_visible(timeout=120_000)
             expect(self.page.locator("figure.llmviz").first).to_be_attached(timeout=60_000)
-            self.settle()
+            if still:
+                self.settle()
             return
         # A workspace of its own, so that no tab of an earlier test is restored.
         workspace = f"lab/workspaces/test-{time.monotonic_ns()}"
@@ -224,6 +228,14 @@ class Lab:
             "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)",
             [name, arguments],
         )
+
+    def switch_theme(self, theme: Theme) -> None:
+        """Choose another theme, as in JupyterLab's menu; every picture on the page must follow."""
+        self.command("apputils:change-theme", theme=THEMES[theme])
+        for picture in self.pictures():
+            if picture.is_visible():  # some wait for a text to be typed or a button to be pressed
+                picture.scroll_into_view_if_needed()
+                expect(picture).to_have_attribute("data-lv-theme", theme)
 
     def run_all(self) -> float:
         """Run every cell, and wait until its pictures are drawn; returns the seconds it took."""
@@ -325,10 +337,15 @@ class Lab:
 
 
 def visit(lab: Lab) -> Iterator[Lab]:
-    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong."""
+    """Run all cells of an opened notebook for a module's tests; afterwards nothing may have gone wrong.
+
+    At the end JupyterLab goes dark, and every picture on the page must follow.
+    """
     print(f"\nRun All of {lab.notebook}: {lab.run_all():.1f} s")
     assert lab.errors() == []
     yield lab
+    assert len(lab.pictures()) > 5
+    lab.switch_theme("dark")
     assert lab.errors() == []
     assert lab.page.evaluate("window.hacked") is None
     assert lab.console == []

@@ -4,6 +4,7 @@ import re
 from statistics import median
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 TEXT = "The best thing about a rainy day is"
@@ -11,9 +12,7 @@ TEXT = "The best thing about a rainy day is"
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    lab = open_lab("00_the_loop")
-    lab.run_all()
-    return lab
+    yield from visit(open_lab("00_the_loop"))
 
 
 def seen(locator):
@@ -118,10 +117,10 @@ def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_
     value = bars.locator(".lv-value").first
     lab.settle()
     before = value.inner_text()
-    times = lab.latencies(slider, ["ArrowLeft"] * 10 + ["ArrowRight"] * 10, bars)
+    times = lab.latencies(slider, ["ArrowLeft"] * 3 + ["ArrowRight"] * 3, bars)
     record_property("milliseconds", [round(t) for t in times])
     print(f"temperature, key to changed bars: median {median(times):.0f} ms, worst {max(times):.0f} ms")
-    expect(value).to_have_text(before)  # ten steps down, ten up again
+    expect(value).to_have_text(before)  # three steps down, three up again
     slider.press("ArrowLeft")
     expect(value).not_to_have_text(before)
     expect(bars).to_contain_text("outline: at temperature 1")
@@ -218,8 +217,3 @@ def test_a_guess_starts_the_heads_and_a_button_stops_them(lab):
     page.get_by_role("button", name="stop", exact=True).click()
     expect(page.get_by_role("button", name="Switch off each of the 270 heads alone")).to_be_visible()
     expect(guess.get_by_role("button", name="Commit")).to_be_visible()
-
-
-def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
-    assert lab.console == []
-    assert lab.outside == []

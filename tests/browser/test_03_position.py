@@ -81,7 +81,7 @@ def test_one_hand_turns_with_its_place(lab):
     clocks = shown(lab, "rope_dial", 0)
     report(
         "The token stands at",
-        lab.latencies(slider("The token stands at", clocks), ["ArrowRight", "ArrowLeft"] * 3, clocks),
+        lab.latencies(slider("The token stands at", clocks), ["ArrowRight", "ArrowLeft"] * 2, clocks),
     )
     assert parts(clocks)[:2] == ["1.9 turns", "1.3 turns"]
 

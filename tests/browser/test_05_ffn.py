@@ -4,6 +4,7 @@ import re
 from statistics import median
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 SLOW = 180_000  # milliseconds that an experiment of many runs may take on a machine that does other things as well
@@ -11,9 +12,7 @@ SLOW = 180_000  # milliseconds that an experiment of many runs may take on a mac
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    lab = open_lab("05_ffn")
-    lab.run_all()
-    return lab
+    yield from visit(open_lab("05_ffn"))
 
 
 def card(lab, question):
@@ -55,7 +54,7 @@ def test_a_neuron_on_the_curve_is_framed_in_the_stripes(lab, record_property):
     expect(readout(stripes)).to_contain_text(named)
     curve.scroll_into_view_if_needed()
     layer = output.locator(".widget-slider", has_text="Layer").get_by_role("slider")
-    times = lab.latencies(layer, ["ArrowRight"] * 4 + ["ArrowLeft"] * 4, curve)
+    times = lab.latencies(layer, ["ArrowRight"] * 2 + ["ArrowLeft"] * 2, curve)
     record_property("milliseconds", [round(t) for t in times])
     print(f"layer slider, key to changed curve: median {median(times):.0f} ms, worst {max(times):.0f} ms")
 
@@ -159,9 +158,3 @@ def test_another_subject_and_another_text_reach_every_picture(lab):
     said, _ = shown(lab, "Suppose this head looks", "signed_bars")
     expect(said).to_contain_text("·Greece", timeout=60_000)
     assert lab.page.title() != "taken"
-
-
-def test_nothing_went_wrong_and_nothing_left_the_machine(lab):
-    assert lab.errors() == []
-    assert lab.console == []
-    assert lab.outside == []

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browser.lab import visit
 from playwright.sync_api import expect
 
 from llmviz.views.differences import PUBLISHED
@@ -13,9 +14,7 @@ SLOW = 240_000  # milliseconds that a training may take on a machine that does o
 
 @pytest.fixture(scope="module")
 def lab(open_lab):
-    lab = open_lab("07_differences")
-    lab.run_all()
-    return lab
+    yield from visit(open_lab("07_differences"))
 
 
 def card(lab, question):

@@ -19,10 +19,10 @@ PIXELS = """canvas => {
 }"""
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def lab(open_lab, lab_server, request):
+@pytest.fixture(scope="module")
+def lab(open_lab, lab_server):
     lab_server.write("scratch", SETUP)
-    lab = open_lab("scratch", request.param)
+    lab = open_lab("scratch")
     lab.run_all()
     assert lab.errors() == []
     yield lab
@@ -223,3 +223,9 @@ def test_without_motion_it_steps(lab, journey):
     finally:
         lab.page.emulate_media(reduced_motion="no-preference")
         lab.page.keyboard.press("Home")
+
+
+def test_it_is_drawn_again_in_another_theme(lab, journey):
+    light = shown(journey)
+    lab.switch_theme("dark")
+    until(lab, lambda: shown(journey) != light)
