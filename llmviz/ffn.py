@@ -60,7 +60,8 @@ class FFNBackward:
 
 def swiglu_backward(
     d_out: Float[np.ndarray, "seq d_model"],
-    trace: FFNTrace,
+    gate: Float[np.ndarray, "seq d_ff"],
+    up: Float[np.ndarray, "seq d_ff"],
     W_gate: Float[np.ndarray, "d_model d_ff"],
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
@@ -68,7 +69,7 @@ def swiglu_backward(
     """d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
     d_x = d_gate W_gateᵀ + d_up W_upᵀ.
     """
-    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), trace.gate, trace.up)
+    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), gate, up)
     return FFNBackward(d_gate, d_up, linear_backward(d_gate, W_gate) + linear_backward(d_up, W_up))
 
 

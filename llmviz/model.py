@@ -38,9 +38,92 @@ TOO_LARGE = 1e17
 QUERIES = 64
 
 Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
+NO_EDITS = Edits()
 
 
 # --- one layer -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class BlockForward:
+    """Every array of one layer on the way forward that the run keeps or training needs on the way back.
+
+    A row is a token. Of several texts side by side, each may have heads of its own in q, k, v and pattern.
+    """
+
+    resid_pre: Float[np.ndarray, "rows d_model"]
+    normed: Float[np.ndarray, "rows d_model"]
+    q: Float[np.ndarray, "heads seq d_head"]  # q, k and v as attention used them
+    k: Float[np.ndarray, "kv_heads kv_seq d_head"]
+    v: Float[np.ndarray, "kv_heads kv_seq d_head"]
+    pattern: Float[np.ndarray, "heads seq kv_seq"] | None  # where `attend` keeps it
+    z: Float[np.ndarray, "n_heads rows d_head"]
+    resid_mid: Float[np.ndarray, "rows d_model"]
+    mid_normed: Float[np.ndarray, "rows d_model"]
+    gate: Float[np.ndarray, "rows d_ff"]
+    up: Float[np.ndarray, "rows d_ff"]
+    hidden: Float[np.ndarray, "rows d_ff"]
+    resid_post: Float[np.ndarray, "rows d_model"]
+
+
+# From queries, keys and values to q, k and v as they were used, the pattern if it is to be kept, and z.
+Attended = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
+Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], Attended]
+
+
+def feed_forward(w: LayerWeights, normed: Float[np.ndarray, "seq d_model"], edit: Edit) -> FFNTrace:
+    """Run the layer's FFN on the normed stream."""
+    share_cores()
+    return ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down, edit=edit)
+
+
+def block_forward(
+    w: LayerWeights,
+    config: Config,
+    x: Float[np.ndarray, "rows d_model"],
+    rotations: Complex[np.ndarray, "rows n_pairs"] | None,
+    attend: Attend,
+    *,
+    feed_forward: Callable[[LayerWeights, np.ndarray, Edit], FFNTrace] = feed_forward,
+    edits: Edits = NO_EDITS,
+    edit: Edit = ops.unchanged,
+) -> BlockForward:
+    """Run one layer over the rows of x: the one forward pass of the model, of training and of many texts at once.
+
+    rotations: RoPE's, of each row's position (`position.rotations`), or None. attend: which keys a query meets is the
+    caller's affair. feed_forward: another FFN, such as one with low-rank changes. edits says whether to norm and to
+    add; edit(name, array) gives what to go on with, by the names of `edits.ARRAYS`.
+    """
+    share_cores()
+    x = edit("resid_pre", x)
+    normed = norm(x, w.attention_norm, config, edits)
+    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
+    if rotations is not None:
+        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
+    q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
+    out = edit("attention_out", attention.output(z, w.W_O))
+    resid_mid = edit("resid_mid", _next_stream(x, out, edits))
+    mid_normed = norm(resid_mid, w.ffn_norm, config, edits)
+    f = feed_forward(w, mid_normed, edit)
+    resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
+    return BlockForward(
+        x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post
+    )
+
+
+def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
+    """Return the RMSNorm of x, or x where the edits switch all norms off."""
+    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
+
+
+def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
+    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
+    if edits.residual:
+        out += stream
+    return out
+
+
+# --- one layer of a run ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +211,8 @@ class BlockTrace:
         places = range(len(self.resid_mid))
         chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
         edit = self.edits.of_layer(self.layer, chosen)
-        return feed_forward(self.weights, self.config, self.resid_mid[positions], self.edits, edit)
+        w = self.weights
+        return feed_forward(w, norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits), edit)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -170,22 +254,19 @@ def run_block(
     rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
     numbers overflow.
     """
-    share_cores()
-    edit = edits.of_layer(layer, range(start, start + len(x)))
-    x = edit("resid_pre", x)
-    normed = norm(x, w.attention_norm, config, edits)
-    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-    if rotations is not None:
-        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
-    q, k, v = edit("q", q), edit("k", k), edit("v", v)
-    if cache is not None:
-        k, v = cache.put(layer, start, k, v)
-    z = mix_in_blocks(layer, q, k, v, edits)
-    out = edit("attention_out", attention.output(z, w.W_O))
-    resid_mid = _in_range(layer, edit("resid_mid", _next_stream(x, out, edits)))
-    out = feed_forward(w, config, resid_mid, edits, edit).out
-    resid_post = _in_range(layer, edit("resid_post", _next_stream(resid_mid, out, edits)))
-    return BlockTrace(x, q, k, v, resid_mid, resid_post, layer, w, config, edits)
+    change = edits.of_layer(layer, range(start, start + len(x)))
+
+    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
+        if cache is not None:
+            k, v = cache.put(layer, start, k, v)
+        return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
+
+    def edit(name: str, array: np.ndarray) -> np.ndarray:
+        array = change(name, array)
+        return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
+
+    b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
+    return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
 
 
 def mix_in_blocks(
@@ -217,22 +298,6 @@ def attend(
 ) -> AttentionTrace:
     share_cores()
     return attention.attend(q, k, v, w.W_O, causal=edits.causal_mask, scale=edits.score_scale, edit=edit)
-
-
-def feed_forward(w: LayerWeights, config: Config, x: np.ndarray, edits: Edits, edit: Edit) -> FFNTrace:
-    share_cores()
-    return ffn.swiglu(norm(x, w.ffn_norm, config, edits), w.W_gate, w.W_up, w.W_down, edit=edit)
-
-
-def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
-    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
-
-
-def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
-    if edits.residual:
-        out += stream
-    return out
 
 
 def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
@@ -436,7 +501,7 @@ class Model:
         """Logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
         return embeddings.unembed(
-            norm(x, self.weights.final_norm, self.config, edits or Edits()), self.weights.W_U
+            norm(x, self.weights.final_norm, self.config, edits or NO_EDITS), self.weights.W_U
         )
 
     def _run(
@@ -555,7 +620,7 @@ def _known_edits(edits: Edits | None) -> Edits:
     if edits is not None and not isinstance(edits, Edits):
         how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
         raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")
-    return edits or Edits()
+    return edits or NO_EDITS
 
 
 def _behind(old: BlockTrace, new: BlockTrace, start: int) -> BlockTrace:

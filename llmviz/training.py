@@ -19,13 +19,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from llmviz import attention, embeddings, ffn, ops, position, tokenization
-from llmviz.model import Model
+from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
 from llmviz.threads import share_cores
 from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weights, stored
 
@@ -131,21 +131,12 @@ def surprise_and_gradient(
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """What one layer's way forward leaves for the way back. In q, k, v, pattern each text has heads of its own."""
+    """What one layer's way forward leaves for the way back. In its q, k, v, pattern each text has heads of its own."""
 
     w: LayerWeights
-    x: Float[np.ndarray, "rows d_model"]
-    normed: Float[np.ndarray, "rows d_model"]
     angles: Float[np.ndarray, "seq n_pairs"]
-    q: Float[np.ndarray, "texts_and_heads seq d_head"]
-    k: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
-    v: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
-    pattern: Float[np.ndarray, "texts_and_heads seq seq"]
-    z: Float[np.ndarray, "n_heads rows d_head"]
-    mid: Float[np.ndarray, "rows d_model"]
-    mid_normed: Float[np.ndarray, "rows d_model"]
-    ffn: ffn.FFNTrace
     update: Mapping[str, LowRank]
+    forward: BlockForward
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,67 +209,64 @@ def _forward(
     config = weights.config
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
+    x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
     angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
+    rotations = position.rotations(np.tile(angles, (texts, 1)), x.dtype)
+    attend = partial(_attend, texts)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
+        w = weights.layers[layer]
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
-        activations.append(_block(weights.layers[layer], config, x, texts, angles, changed))
-        x = activations[-1].mid + activations[-1].ffn.out
+        network = partial(_low_rank_ffn, changed) if changed else feed_forward
+        forward = block_forward(w, config, x, rotations, attend, feed_forward=network)
+        activations.append(_Layer(w, angles, changed, forward))
+        x = forward.resid_post
     return x, activations
 
 
-def _block(w, config, x, texts, angles, update) -> _Layer:
-    share_cores()
-    normed = ops.rms_norm(x, w.attention_norm, eps=config.norm_eps)
-    q, k, v = (_own_heads(attention.project(normed, W), texts) for W in (w.W_Q, w.W_K, w.W_V))
-    q, k = position.rotate(q, angles), position.rotate(k, angles)
-    scores = attention.attention_scores(q, k)
-    np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))
-    pattern = ops.softmax(scores)
-    z = _own_rows(attention.mix(pattern, v), texts)
-    mid = x + attention.output(z, w.W_O)
-    mid_normed = ops.rms_norm(mid, w.ffn_norm, eps=config.norm_eps)
-    if update:
-        trace = _low_rank_ffn(mid_normed, w, update)
-    else:
-        trace = ffn.swiglu(mid_normed, w.W_gate, w.W_up, w.W_down)
-    return _Layer(w, x, normed, angles, q, k, v, pattern, z, mid, mid_normed, trace, update)
+def _attend(texts: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
+    """Let each text attend to itself alone, and keep the pattern for the way back."""
+    q, k, v = (_own_heads(heads, texts) for heads in (q, k, v))
+    _, pattern, z = attention.weigh(q, k, v)
+    return q, k, v, pattern, _own_rows(z, texts)
 
 
 def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
     share_cores()
-    w, eps, texts, d_out = layer.w, config.norm_eps, len(layer.q) // config.n_heads, d_x
+    w, f, eps, d_out = layer.w, layer.forward, config.norm_eps, d_x
+    texts = len(f.q) // config.n_heads
     if layer.update:
         back = _low_rank_ffn_backward(d_out, layer)
     else:
-        back = ffn.swiglu_backward(d_out, layer.ffn, w.W_gate, w.W_up, w.W_down)
-    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, layer.mid, w.ffn_norm, eps=eps)
+        back = ffn.swiglu_backward(d_out, f.gate, f.up, w.W_gate, w.W_up, w.W_down)
+    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, f.resid_mid, w.ffn_norm, eps=eps)
     d_mid += d_out
     d_z = _own_heads(attention.output_backward(d_mid, w.W_O), texts)
-    d_pattern, d_v = attention.mix_backward(d_z, layer.pattern, layer.v)
-    d_scores = ops.softmax_backward(d_pattern, layer.pattern)
-    d_q, d_k = attention.attention_scores_backward(d_scores, layer.q, layer.k)
+    d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
+    d_scores = ops.softmax_backward(d_pattern, f.pattern)
+    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k)
     d_q, d_k = (position.rotate_backward(d, layer.angles) for d in (d_q, d_k))
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
-    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, layer.x, w.attention_norm, eps=eps)
+    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, f.resid_pre, w.attention_norm, eps=eps)
     d_x += d_mid
     return _LayerBackward(d_x, d_attention_norm, d_q, d_k, d_v, d_mid, d_ffn_norm, back.gate, back.up, d_out)
 
 
 def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
     """Each matrix's gradient: what came in, times what should change in what came out."""
+    f = layer.forward
     return LayerWeights(
         attention_norm=back.attention_norm,
-        W_Q=attention.project_gradient(back.q, layer.normed),
-        W_K=attention.project_gradient(back.k, layer.normed),
-        W_V=attention.project_gradient(back.v, layer.normed),
-        W_O=attention.output_gradient(back.mid, layer.z),
+        W_Q=attention.project_gradient(back.q, f.normed),
+        W_K=attention.project_gradient(back.k, f.normed),
+        W_V=attention.project_gradient(back.v, f.normed),
+        W_O=attention.output_gradient(back.mid, f.z),
         ffn_norm=back.ffn_norm,
-        W_gate=ops.linear_gradient(back.gate, layer.mid_normed),
-        W_up=ops.linear_gradient(back.up, layer.mid_normed),
-        W_down=ops.linear_gradient(back.out, layer.ffn.hidden),
+        W_gate=ops.linear_gradient(back.gate, f.mid_normed),
+        W_up=ops.linear_gradient(back.up, f.mid_normed),
+        W_down=ops.linear_gradient(back.out, f.hidden),
     )
 
 
@@ -533,7 +521,7 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
 def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
     """How the loss changes with what a matrix of the FFN gave, and what it got."""
     given = {"W_gate": back.gate, "W_up": back.up, "W_down": back.out}[name]
-    return given, layer.ffn.hidden if name == "W_down" else layer.mid_normed
+    return given, layer.forward.hidden if name == "W_down" else layer.forward.mid_normed
 
 
 def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
@@ -555,18 +543,20 @@ def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
     return {key: LowRank(next(parts), next(parts)) for key in update}
 
 
-def _low_rank_ffn(x: Float[np.ndarray, "rows d_model"], w: LayerWeights, low: Mapping[str, LowRank]):
-    """`ffn.swiglu` with W + down @ up in place of each W, which is never formed."""
+def _low_rank_ffn(
+    low: Mapping[str, LowRank], w: LayerWeights, x: Float[np.ndarray, "rows d_model"], edit: Edit
+) -> ffn.FFNTrace:
+    """Run `ffn.swiglu` with W + down @ up in place of each W, which is never formed. There are no edits in training."""
     gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
     up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
-    hidden = ops.silu(gate) * up
+    hidden = ops.gated(gate, up)
     return ffn.FFNTrace(gate, up, hidden, ops.linear(hidden, w.W_down) + low["W_down"].forward(hidden))
 
 
 def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Layer) -> ffn.FFNBackward:
     w, low = layer.w, layer.update
     d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
-    d_gate, d_up = ffn.gated_backward(d_hidden, layer.ffn.gate, layer.ffn.up)
+    d_gate, d_up = ffn.gated_backward(d_hidden, layer.forward.gate, layer.forward.up)
     d_x = ops.linear_backward(d_gate, w.W_gate) + low["W_gate"].backward(d_gate)
     return ffn.FFNBackward(d_gate, d_up, d_x + ops.linear_backward(d_up, w.W_up) + low["W_up"].backward(d_up))
 

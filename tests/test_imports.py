@@ -206,7 +206,7 @@ def test_maths_knows_only_what_it_may(name):
 
 def test_only_model_composes():
     """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
-    side are one more run.
+    side begin and attend in their own way, around the model's blocks.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
     claims = {name for name in composing if name.startswith("claims.")}  # they read runs, too

@@ -15,14 +15,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, ops, position, sampling
-from llmviz.edits import Edits
-from llmviz.model import Model, feed_forward, load, norm
+from llmviz import attention, embeddings, position, sampling
+from llmviz.model import Attended, Model, block_forward, load
 from llmviz.sampling import Sampler
 from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
@@ -83,25 +83,40 @@ class SideBySide:
 
         What the text had from that position on is forgotten.
         """
-        c, edits, texts = self.model.config, Edits(), np.arange(len(at))
-        kv_seq = int(at.max()) + 1
-        beyond = np.repeat(np.arange(kv_seq) > at[:, None], c.n_heads, axis=0)[:, None]
-        angles = position.rotation_angles(at, c.d_head, base=c.rope_base)
-        x = embeddings.embed(tokens, self.model.weights.W_E)
-        for layer, w in enumerate(self.model.weights.layers):
-            normed = norm(x, w.attention_norm, c, edits)
-            q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))  # a row is a text here
-            q, k = position.rotate(q, angles), position.rotate(k, angles)
-            self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
-            # To attention, the heads of n texts are n times as many heads.
-            q = q.swapaxes(0, 1).reshape(-1, 1, c.d_head)
-            k, v = (cached[layer].reshape(-1, ROOM, c.d_head)[:, :kv_seq] for cached in (self.k, self.v))
-            scores = attention.attention_scores(q, k)
-            np.copyto(scores, -np.inf, where=beyond)
-            z = attention.mix(ops.softmax(scores), v).reshape(len(at), c.n_heads, c.d_head).swapaxes(0, 1)
-            x = x + attention.output(z, w.W_O)
-            x = x + feed_forward(w, c, x, edits, ops.unchanged).out
+        config, weights = self.model.config, self.model.weights
+        angles = position.rotation_angles(at, config.d_head, base=config.rope_base)
+        x = np.asfortranarray(embeddings.embed(tokens, weights.W_E))
+        rotations = position.rotations(angles, x.dtype)
+        beyond = np.repeat(np.arange(at.max() + 1) > at[:, None], config.n_heads, axis=0)[:, None]
+        for layer, w in enumerate(weights.layers):  # a row is a text here
+            attend = partial(self._attend, layer, at, beyond)
+            x = block_forward(w, config, x, rotations, attend).resid_post
         return self.model.unembed(x)
+
+    def _attend(
+        self,
+        layer: int,
+        at: Int[np.ndarray, " n_texts"],
+        beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"],
+        q: Float[np.ndarray, "n_heads n_texts d_head"],
+        k: Float[np.ndarray, "n_kv_heads n_texts d_head"],
+        v: Float[np.ndarray, "n_kv_heads n_texts d_head"],
+    ) -> Attended:
+        """Put each text's key and value at its position, and let its query attend to all up to there."""
+        n_heads, n_texts, d_head = q.shape
+        texts, kv_seq = np.arange(n_texts), beyond.shape[-1]
+        self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
+        # To attention, the heads of n texts are n times as many heads.
+        q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
+        k, v = (cached[layer].reshape(-1, ROOM, d_head)[:, :kv_seq] for cached in (self.k, self.v))
+
+        def mask(name: str, array: np.ndarray) -> np.ndarray:
+            if name == "scores":
+                np.copyto(array, -np.inf, where=beyond)
+            return array
+
+        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=mask)
+        return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
 
 
 # What a text in the making asks for: a token at a position, and gets the logits after it. In the end it gives what
