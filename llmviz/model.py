@@ -14,7 +14,6 @@ queries as in Llama, Touvron et al. 2023.)
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
@@ -389,10 +388,20 @@ class Step:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A language model that can be looked into. Make one with `llmviz.load()`."""
+    """A language model that can be looked into. Make one with `llmviz.load()`.
+
+    tokenizer: how it cuts a text into tokens, and puts tokens together to a text; made from the weights' vocabulary if
+    not given. One for 49,152 tokens takes 28 MB, so models with the same vocabulary should share it.
+    """
 
     weights: Weights
+    tokenizer: Tokenizer = None  # type: ignore[assignment]  # `__post_init__` makes it
     recent: Recent = field(default_factory=Recent)  # runs kept for reuse; `recent.max_bytes = 0` keeps none
+
+    def __post_init__(self):
+        if self.tokenizer is None:
+            tokenizer = tokenization.from_gguf_metadata(**self.weights.vocabulary)
+            object.__setattr__(self, "tokenizer", tokenizer)
 
     def __repr__(self) -> str:
         c = self.config
@@ -405,11 +414,6 @@ class Model:
     def config(self) -> Config:
         """The model's sizes."""
         return self.weights.config
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """How this model cuts a text into tokens, and puts tokens together to a text."""
-        return tokenization.from_gguf_metadata(**self.weights.vocabulary)
 
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
         """The token ids of a text, or the ids themselves, checked.

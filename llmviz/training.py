@@ -378,7 +378,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
                 gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
                 pace = lr * min(1, step / 20) * (1 - 0.9 * done)
                 flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
-                model = Model(from_flat(flat, config, lists))
+                model = Model(from_flat(flat, config, lists), model.tokenizer)
                 worked += time.perf_counter() - began
                 began = time.perf_counter()
                 if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else worked >= seconds):
@@ -572,9 +572,7 @@ def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
         changed = low.up.T @ (np.float32(amount) * low.down.T)  # in the order in which matrices lie in memory
         changed += W.T
         layers[layer] = replace(layers[layer], **{name: changed.T})
-    new = Model(replace(model.weights, layers=tuple(layers)))
-    vars(new)["tokenizer"] = model.tokenizer  # the same: a second one would be 28 MB
-    return new
+    return Model(replace(model.weights, layers=tuple(layers)), model.tokenizer)
 
 
 def _positive(**numbers: float) -> None:

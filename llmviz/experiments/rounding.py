@@ -69,7 +69,6 @@ def quantised(model: Model, bits: float, *, table: bool = False, shift: int = 0)
         ends["W_E"] = quantise_matrix(weights.W_E, bits, shift)
         tied = np.may_share_memory(weights.W_E, weights.W_U)
         ends["W_U"] = ends["W_E"].T if tied else rows(weights.W_U)
-    new = Model(replace(weights, layers=layers, **ends))
+    new = Model(replace(weights, layers=layers, **ends), model.tokenizer)
     new.recent.max_bytes = 0
-    vars(new)["tokenizer"] = model.tokenizer  # the same: a second one would be 28 MB
     return new
