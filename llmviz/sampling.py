@@ -20,8 +20,11 @@ from numbers import Real
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.typing import DTypeLike
 
 from llmviz.ops import softmax
+
+BITS_PER_NAT = 1 / math.log(2)
 
 
 @dataclass(frozen=True)
@@ -118,22 +121,43 @@ def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
 def log_probs(
     logits: Float[np.ndarray, "n n_vocab"], tokens: Sequence[int] | Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """ln of the probability of one token in each row, in float64: finite however unlikely the token is."""
-    shifted = logits - logits.max(axis=-1, keepdims=True).astype(np.float64)
+    """Return ln of the probability of one token in each row, in float64: finite however unlikely the token is."""
+    return _log_probs(logits, tokens, np.float64)[0]
+
+
+def surprise_and_gradient(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"]]:
+    """Return the surprise at one token in each row, in nats, and how it changes with the row's logits.
+
+    d_logits = probs - (1 for that token, 0 for the others). Both are as precise as the logits.
+    """
+    log_probs, exponentials, total = _log_probs(logits, tokens, logits.dtype)
+    d_logits = np.divide(exponentials, total[:, None], out=exponentials)
+    d_logits[np.arange(len(tokens)), tokens] -= 1
+    return -log_probs, d_logits
+
+
+def _log_probs(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Sequence[int] | Int[np.ndarray, " n"], dtype: DTypeLike
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"], Float[np.ndarray, " n"]]:
+    """Return ln p of one token in each row, and what all p follow from: exp(logit - the row's largest) and its sum."""
+    shifted = logits - logits.max(axis=-1, keepdims=True).astype(dtype)
     at_tokens = shifted[np.arange(len(tokens)), tokens]
-    np.exp(shifted, out=shifted)
-    return at_tokens - np.log(shifted.sum(axis=-1))
+    exponentials = np.exp(shifted, out=shifted)
+    total = exponentials.sum(axis=-1)
+    return at_tokens - np.log(total), exponentials, total
 
 
 def surprise(
     logits: Float[np.ndarray, "seq n_vocab"], tokens: Sequence[int]
 ) -> Float[np.ndarray, " n_guesses"]:
-    """How unlikely each token but the first was to the model, in bits: -log2 of its probability.
+    """Return how unlikely each token but the first was to the model, in bits: -log2 of its probability.
 
     logits: the model's after each of the tokens; the last row is not needed. Their mean is the model's loss on the
     text (in bits a token); 2 to that power is its perplexity.
     """
-    return -log_probs(logits[:-1], tokens[1:]) / np.log(2)
+    return -log_probs(logits[:-1], tokens[1:]) * BITS_PER_NAT
 
 
 def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:

@@ -24,7 +24,7 @@ from functools import cached_property, partial
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, ffn, ops, position, tokenization
+from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
 from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
 from llmviz.threads import share_cores
 from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weights, stored
@@ -115,20 +115,6 @@ def input_gradients(
     return d_x
 
 
-def surprise_and_gradient(
-    logits: Float[np.ndarray, "n n_vocab"], tokens: Int[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"]]:
-    """Of each guess: the surprise at its token in nats, and d_logits = probs - (1 for that token, 0 for the others)."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    rows = np.arange(len(tokens))
-    at_tokens = shifted[rows, tokens]
-    np.exp(shifted, out=shifted)
-    total = shifted.sum(axis=-1)
-    shifted /= total[:, None]
-    shifted[rows, tokens] -= 1
-    return np.log(total) - at_tokens, shifted
-
-
 @dataclass(frozen=True, eq=False)
 class _Layer:
     """What one layer's way forward leaves for the way back. In its q, k, v, pattern each text has heads of its own."""
@@ -186,7 +172,7 @@ def _from_the_loss(weights, x, tokens, counted):
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
     normed = ops.rms_norm(x[rows], weights.final_norm, eps=weights.config.norm_eps)
-    surprises, d_logits = surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
+    surprises, d_logits = sampling.surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
     d_logits /= len(rows)
     return (
         embeddings.unembed_backward(d_logits, weights.W_U),

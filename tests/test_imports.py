@@ -95,6 +95,7 @@ MAY_KNOW = {
         "position",
         "attention",
         "ffn",
+        "sampling",
     },
     "texts": set(),
     "texts.forms": set(),
