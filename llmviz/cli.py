@@ -199,7 +199,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
     from tqdm import tqdm
 
     from llmviz import page
-    from llmviz.threads import cores
+    from llmviz.machine import cores
 
     links = {notebook.stem: file.name for notebook, file in files.items()}
     built = {}

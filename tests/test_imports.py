@@ -43,7 +43,8 @@ MAY_KNOW = {
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
-    "threads": set(),  # no mathematics: how many threads NumPy takes
+    "machine": set(),  # no mathematics: its cores and its memory
+    "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
@@ -103,8 +104,8 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "threads", "page", "classroom"},  # the version; how many cores there are
-    "classroom": {"classroom.session_pool", "classroom.server"},
+    "cli": {"", "machine", "page", "classroom"},  # the version; how many cores there are
+    "classroom": {"classroom.session_pool", "classroom.server", "machine"},
     "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.session_pool", "page.write"},
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
     "classroom.pages": {"classroom.session_pool", "page.write"},
@@ -113,7 +114,7 @@ MAY_KNOW = {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
         *("classroom.lessons", "claims.cases"),
     },
-    "classroom.session_pool": set(),  # kernels, and no maths: that is theirs
+    "classroom.session_pool": {"machine"},  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
     "page.write": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
@@ -129,6 +130,7 @@ ANY_VIEW = {
     "training",
     "edits",
     "reuse",
+    "machine",
     "ops",
     "tokenization",
     "sampling",

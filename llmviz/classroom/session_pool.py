@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-import psutil
+from llmviz import machine
 
 MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
 LEAST_MB = 700  # of free memory, for one more kernel: other programs may have taken theirs since
@@ -66,7 +66,7 @@ def pages_for(available: int) -> int:
 
 def is_memory_left() -> bool:
     """Whether one more kernel fits into this machine as it is now: a machine that swaps hangs for all."""
-    return psutil.virtual_memory().available > LEAST_MB * 1_000_000
+    return machine.free_memory() > LEAST_MB * 1_000_000
 
 
 class SessionPool:
