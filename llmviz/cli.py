@@ -292,7 +292,7 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
             socket.create_server(("localhost", args.port)).close()
         except OSError as error:
             raise CannotStart(
-                f"port {args.port} cannot be used ({os.strerror(error.errno)}). "
+                f"port {args.port} cannot be used ({os.strerror(error.errno or 0)}). "
                 "Give another with --port, or leave it out: a free one is found."
             ) from None
         options += [f"--ServerApp.port={args.port}", "--ServerApp.port_retries=0"]

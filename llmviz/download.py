@@ -174,7 +174,7 @@ def _download_wheel(work: Path, progress: bool) -> Path:
     said = []
     with process, bar:
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 match line.split():
                     case ["Progress", done, "of", total]:
                         bar.total = int(total)

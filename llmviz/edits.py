@@ -97,7 +97,7 @@ def knock_out(
     The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the
     query. Negative positions and keys count from the end of the text, or of the prompt.
     """
-    return Knockout(keys=_several(keys), positions=_several(positions), heads=_several(head))
+    return Knockout(keys=_several(keys) or (), positions=_several(positions), heads=_several(head))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +197,8 @@ class Knockout(Change):
         return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
 
     def in_text(self, seq: int) -> "Change":
-        return replace(super().in_text(seq), keys=tuple(index_of("key", key, seq) for key in self.keys))
+        keys = tuple(index_of("key", key, seq) for key in self.keys)
+        return replace(super().in_text(seq), keys=keys)  # type: ignore[call-arg]  # it is a Knockout again
 
     def check(self, name: str, config: Config) -> None:
         super().check(name, config)
@@ -300,16 +301,19 @@ class Edits:
             for layer, factor in scales.items():
                 if factor != 1:
                     functions[layer, name].append(scale(factor))
-        for name, axis, scales in (("z", "heads", self.head), ("hidden", "units", self.neuron)):
-            for layer in {layer for layer, _ in scales}:
+        for name, part_scales in (("z", self.head), ("hidden", self.neuron)):
+            for layer in {layer for layer, _ in part_scales}:
                 chosen = sorted(
-                    (i, factor) for (at, i), factor in scales.items() if at == layer and factor != 1
+                    (i, factor) for (at, i), factor in part_scales.items() if at == layer and factor != 1
                 )
                 if chosen:
+                    parts = tuple(int(i) for i, _ in chosen)
                     factors = np.array([factor for _, factor in chosen], np.float64)
-                    factors = factors[:, None, None] if axis == "heads" else factors
-                    change = _change(np.multiply, factors, None, None)
-                    functions[layer, name].append(replace(change, **{axis: tuple(int(i) for i, _ in chosen)}))
+                    if name == "z":
+                        change = _change(np.multiply, factors[:, None, None], None, parts)
+                    else:
+                        change = replace(_change(np.multiply, factors, None, None), units=parts)
+                    functions[layer, name].append(change)
         for (layer, place), vector in sorted(self.resid.items(), key=lambda item: item[0]):
             functions[layer, "resid_pre"].append(put(vector, positions=place))
         for (name, layer), given in self.at.items():
@@ -385,7 +389,7 @@ class Edits:
         if name == "scores":  # −∞ is a key that is not looked at, as for the mask
             seen = changed
             if self.causal_mask:
-                seen = np.where(np.tri(*changed.shape[1:], dtype=bool), changed, -np.inf)
+                seen = np.where(np.tri(*changed.shape[1:], dtype=np.bool), changed, -np.inf)
             if np.isneginf(seen).all(axis=-1).any():
                 raise ValueError(f"{who} leaves a query no key to look at")
             seen = np.where(np.isneginf(changed), 0, changed)
@@ -408,10 +412,10 @@ class Edits:
             for key in edits:
                 if not isinstance(key, tuple) or len(key) != 2:
                     raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
-        for key in self.at:
-            if not isinstance(key, tuple) or len(key) != 2 or key[0] not in ARRAYS:
+        for place in self.at:
+            if not isinstance(place, tuple) or len(place) != 2 or place[0] not in ARRAYS:
                 raise ValueError(
-                    f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {key!r}"
+                    f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {place!r}"
                 )
         for layer in [
             *self.attention,
@@ -443,7 +447,8 @@ class Edits:
                 edit.in_text(seq) if isinstance(edit, Change) else edit for edit in functions
             )
         resid = {
-            (layer, index_of("position", place, seq)): vector for (layer, place), vector in self.resid.items()
+            (layer, index_of("position", at_token, seq)): vector
+            for (layer, at_token), vector in self.resid.items()
         }
         same = replace(self, resid=resid, at=at)
         return self if same == self else same

@@ -261,12 +261,12 @@ def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> P
     Only signs change and which direction comes first: a map that is looked at twice must not flip for nothing.
     """
     alike = before.astype(np.float64) @ projection.directions.T
-    order, free = [], list(range(len(projection.directions)))
+    pairs, free = [], list(range(len(projection.directions)))
     for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the surest first
         best = max(free, key=lambda j: abs(alike[row, j]))
         free.remove(best)
-        order.append((row, best))
-    order = [best for _, best in sorted(order)]
+        pairs.append((row, best))
+    order = [best for _, best in sorted(pairs)]
     signs = np.where(alike[np.arange(len(order)), order] < 0, -1, 1).astype(projection.directions.dtype)
     return Projection(
         projection.coordinates[:, order] * signs,
@@ -294,4 +294,4 @@ def random_pair_cosines(
     rng = np.random.default_rng(seed)
     first = rng.integers(len(candidates), size=n_pairs)
     second = (first + rng.integers(1, len(candidates), size=n_pairs)) % len(candidates)
-    return cosine_similarity(W_E[candidates[first]], W_E[candidates[second]])
+    return np.asarray(cosine_similarity(W_E[candidates[first]], W_E[candidates[second]]))

@@ -224,7 +224,8 @@ class KVCache:
 
     def __init__(self, blocks: Sequence[BlockTrace], length: int, room: int):
         """Takes over the first `length` tokens of some blocks; room: for how many tokens in all."""
-        self.k, self.v = [], []
+        self.k: list[np.ndarray] = []
+        self.v: list[np.ndarray] = []
         for block in blocks:
             for cached, known in ((self.k, block.k), (self.v, block.v)):
                 n_kv_heads, _, d_head = known.shape
@@ -287,8 +288,10 @@ def mix_in_blocks(
         rows = slice(first, min(first + size, seq))
         seen = slice(kv_seq - seq + rows.stop)
         edit = edits.of_layer(layer, range(kv_seq - seq, kv_seq)[rows])
-        options = {"causal": edits.causal_mask, "scale": edits.score_scale, "edit": edit}
-        blocks.append(attention.weigh(q[:, rows], k[:, seen], v[:, seen], **options)[-1])
+        causal, scale = edits.causal_mask, edits.score_scale
+        blocks.append(
+            attention.weigh(q[:, rows], k[:, seen], v[:, seen], causal=causal, scale=scale, edit=edit)[-1]
+        )
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
@@ -425,11 +428,10 @@ class Model:
         elif isinstance(text_or_ids, bytes) or not isinstance(text_or_ids, Sequence | np.ndarray):
             raise TypeError(f"the model reads a text or a list of token ids; got {text_or_ids!r}")
         else:
-            tokens = list(text_or_ids)
-            for token in tokens:
+            for token in text_or_ids:
                 if not isinstance(token, int | np.integer) or not 0 <= token < self.config.n_vocab:
                     raise ValueError(f"there is no token {token}; ids go from 0 to {self.config.n_vocab - 1}")
-            tokens = [int(token) for token in tokens]
+            tokens = [int(token) for token in text_or_ids]
         if not tokens:
             raise ValueError("the text is empty: the model needs at least one token to guess the next")
         if len(tokens) > self.config.n_ctx:
@@ -514,9 +516,9 @@ class Model:
         """A trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
         blocks = known.blocks[:n_layers] if known else ()
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
-        cache = KVCache(known.blocks, n_tokens, len(tokens)) if n_tokens else None
+        cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
         new = self._blocks(x, edits, n_layers, n_tokens, cache)
-        if n_tokens:
+        if known and n_tokens:
             new = [_behind(old, block, n_tokens) for old, block in zip(known.blocks, new)]
         logits = self._last_logits(new[-1].resid_post, edits)
         logits.flags.writeable = False
@@ -629,8 +631,10 @@ def _known_edits(edits: Edits | None) -> Edits:
 
 def _behind(old: BlockTrace, new: BlockTrace, start: int) -> BlockTrace:
     """The rows of a layer's first tokens, and behind them those of a run that began at `start`."""
-    joined = {
-        name: np.concatenate([getattr(old, name)[:start], getattr(new, name)])
-        for name in ("resid_pre", "resid_mid", "resid_post")
-    }
-    return replace(new, q=np.concatenate([old.q[:, :start], new.q], axis=1), **joined)
+    return replace(
+        new,
+        resid_pre=np.concatenate([old.resid_pre[:start], new.resid_pre]),
+        q=np.concatenate([old.q[:, :start], new.q], axis=1),
+        resid_mid=np.concatenate([old.resid_mid[:start], new.resid_mid]),
+        resid_post=np.concatenate([old.resid_post[:start], new.resid_post]),
+    )

@@ -18,7 +18,8 @@ from jaxtyping import Float, jaxtyped
 
 COLUMNS = 192  # in one block of `gated`: 400 kB for 512 tokens stay in the processor's cache
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
@@ -40,7 +41,7 @@ def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
 
 @jaxtyped(typechecker=None)  # one name of an axis is one length in all of them
 def _misfit(given: dict) -> str | None:
-    fitting = []
+    fitting: list[str] = []
     for name, (value, wanted) in given.items():
         if not hasattr(wanted, "dim_str"):
             continue

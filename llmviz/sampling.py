@@ -14,9 +14,10 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -83,7 +84,12 @@ def min_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
     return _keep(probs, probs >= np.asarray(p, probs.dtype) * probs.max())
 
 
-STEPS = ("temperature", "top_k", "top_p", "min_p")  # in the order in which `Sampler` applies them
+FILTERS: Mapping[str, Callable[[np.ndarray, Any], Filtered]] = {
+    "top_k": top_k,
+    "top_p": top_p,
+    "min_p": min_p,
+}
+STEPS = ("temperature", *FILTERS)  # in the order in which `Sampler` applies them
 
 
 def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, float]]) -> list[Filtered]:
@@ -92,14 +98,15 @@ def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, floa
     Starts from softmax(logits). A temperature that comes after a filter works on what the filter kept.
     ValueError for a name that is not in `STEPS`, or a setting that is out of range.
     """
-    probs, left = softmax(logits), []
+    probs = softmax(logits)
+    left: list[Filtered] = []
     for name, setting in steps:
         if name == "temperature":
             with np.errstate(divide="ignore"):  # log 0 = -inf: what was cut stays cut
                 scores = logits if not left else np.log(probs)
             step = Filtered(with_temperature(scores, setting), 0.0)
-        elif name in STEPS:
-            step = {"top_k": top_k, "top_p": top_p, "min_p": min_p}[name](probs, setting)
+        elif name in FILTERS:
+            step = FILTERS[name](probs, setting)
         else:
             raise ValueError(f"there is no step {name!r}; the steps are {', '.join(STEPS)}")
         left.append(step)
@@ -211,8 +218,8 @@ class Sampler:
     def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:
         """The probability of each token to be picked; sums to one."""
         probs = with_temperature(logits, self.temperature)
-        for keep, setting in ((top_k, self.top_k), (top_p, self.top_p), (min_p, self.min_p)):
-            if setting is not None:
+        for name, keep in FILTERS.items():
+            if (setting := getattr(self, name)) is not None:
                 probs = keep(probs, setting).probs
         return probs
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 # How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
@@ -293,7 +294,7 @@ SHORT_WORDS = WORDS.replace(
 END = "<|endoftext|>"
 
 
-def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, object]:
+def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
     """A vocabulary learned from a text, as the lists that `from_gguf_metadata` takes.
 
     The 256 bytes, so that it writes every text in any script; then the merges of `train_bpe` in their order; last the

@@ -227,6 +227,7 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
         back = ffn.swiglu_backward(d_out, f.gate, f.up, w.W_gate, w.W_up, w.W_down)
     d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, f.resid_mid, w.ffn_norm, eps=eps)
     d_mid += d_out
+    assert f.pattern is not None  # `_attend` keeps it
     d_z = _own_heads(attention.output_backward(d_mid, w.W_O), texts)
     d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
     d_scores = ops.softmax_backward(d_pattern, f.pattern)
@@ -359,8 +360,8 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             step += 1
             batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
             with share_cores.one_thread():
-                loss, gradient = np.split(over_halves(_flat_gradient, batch), [1])
-                _not_astray(loss := float(loss[0]), start, step, lr)
+                (loss,), gradient = np.split(over_halves(_flat_gradient, batch), [1])
+                _not_astray(float(loss), start, step, lr)
                 gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
                 pace = lr * min(1, step / 20) * (1 - 0.9 * done)
                 flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
@@ -370,7 +371,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
                 if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else worked >= seconds):
                     measured = float(over_halves(_loss, control))
             worked += time.perf_counter() - began
-            yield Progress(step, worked, loss, measured, model)
+            yield Progress(step, worked, float(loss), measured, model)
 
 
 def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Float[np.ndarray, " n"]:
@@ -460,12 +461,13 @@ def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray
 
 def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progress]:
     weights, config, rng = model.weights, model.config, np.random.default_rng(seed)
-    update = {
+    update: Update = {
         (layer, name): _no_change(getattr(weights.layers[layer], name), rank, rng)
         for layer in layers
         for name in CHANGED
     }
-    adam, order, worked = Adam(len(_flat(update))), [], 0.0
+    order: list[int] = []
+    adam, worked = Adam(len(_flat(update))), 0.0
     running = range(layers[0], config.n_layers)
     # the layers below stay as they are, and so does what they make of each conversation
     with share_cores.one_thread():
@@ -478,9 +480,8 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
         order = order or rng.permutation(len(lessons)).tolist()
         which = order.pop()
         with share_cores.one_thread(), np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
-            costs[which], gradient = _update_gradient(
-                weights, *lessons[which], streams[which], running, update
-            )
+            tokens, said = lessons[which]
+            costs[which], gradient = _update_gradient(weights, tokens, said, streams[which], running, update)
             _not_astray(float(np.mean(costs)), start, step, lr)
             along = _flat({key: gradient[key] for key in update})
             update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
@@ -525,8 +526,8 @@ def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
     """The numbers of `flat`, in the shapes of `update`."""
     parts = [part for low in update.values() for part in (low.down, low.up)]
     cut = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
-    parts = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
-    return {key: LowRank(next(parts), next(parts)) for key in update}
+    new = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
+    return {key: LowRank(next(new), next(new)) for key in update}
 
 
 def _low_rank_ffn(

@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -86,7 +87,7 @@ class Weights:
     layers: tuple[LayerWeights, ...]
     final_norm: Float[np.ndarray, " d_model"]
     W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, where the file has no table of its own
-    vocabulary: Mapping[str, object]  # tokens, token_types, eos_token, chat_template
+    vocabulary: Mapping[str, Any]  # tokens, token_types, eos_token, chat_template
 
 
 def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
@@ -136,7 +137,7 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
 STD = 0.02  # of the noise that a model starts from (Radford et al. 2018)
 
 
-def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, object]) -> Weights:
+def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, Any]) -> Weights:
     """The weights of a model that has learned nothing: normal noise, norms at 1, W_U = W_E transposed.
 
     What writes to the residual stream, W_O and W_down, is smaller by sqrt(2 n_layers), so that the stream of a deep
@@ -157,7 +158,7 @@ def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, ob
 
 
 def from_flat(
-    flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, object]
+    flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, Any]
 ) -> Weights:
     """Weights with tied tables as views of one array of `config.n_parameters` numbers: change it, and they change.
 
@@ -203,7 +204,7 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
 
 
-def _check_sizes(config: Config, vocabulary: Mapping[str, object]) -> None:
+def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
     for name in ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx"):
         size = getattr(config, name)
         if not isinstance(size, int | np.integer) or size < 1:
@@ -258,8 +259,8 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         with data.open("wb") as file, _progress_bar(tensors, progress) as bar:
             for name, shape in tensor_shapes(config, tied="output.weight" not in tensors).items():
                 values = _dequantize(path, tensors[name], shape)
-                file.write(values)
-                digest.update(values)
+                file.write(values.data)
+                digest.update(values.data)
                 arrays[name] = (start, shape)
                 start += values.size
                 bar.update(values.nbytes)
@@ -526,7 +527,7 @@ def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequen
     return writer
 
 
-def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: dict) -> Weights:
+def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: Mapping[str, Any]) -> Weights:
     """Name the arrays as the formulas do, in their shapes; transposing and splitting axes costs nothing."""
 
     def heads(name: str) -> np.ndarray:  # [heads * d_head, d_model] -> [heads, d_model, d_head]

@@ -20,7 +20,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,9 +258,10 @@ class Packed(tornado.web.StaticFileHandler):
             file = self.get_absolute_path(self.root, self.path)  # may set the root
         except (AssertionError, ValueError):  # Voilà takes addresses apart as they should be
             raise tornado.web.HTTPError(404) from None
-        file = self.validate_absolute_path(self.root, file)
-        if file is None:
+        checked = self.validate_absolute_path(self.root, file)
+        if checked is None:
             return
+        file = checked
         if Path(file).suffix not in (".js", ".css", ".svg") or "gzip" not in self.request.headers.get(
             "Accept-Encoding", ""
         ):
@@ -291,7 +292,7 @@ class Extensions(Packed, FileFindHandler):
 
 
 class NotHere(Handler):
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
         raise tornado.web.HTTPError(404)
 
 
@@ -382,7 +383,7 @@ class OnePage(Handler):
             self.pool.leave(session)
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
 
-    async def _with_signs_of_life(self, session: Session) -> AsyncIterator[str]:
+    async def _with_signs_of_life(self, session: Session) -> AsyncGenerator[str, None]:
         """The page's parts; while the next is being computed, how many visitors come first."""
         parts = self.pool.page(session)
         coming = asyncio.ensure_future(anext(parts, None))
@@ -410,12 +411,13 @@ class OnePage(Handler):
 class Channels(VoilaKernelWebsocketHandler):
     """The messages between a page and its kernel; nothing else, whatever is sent."""
 
-    open_session: Session | None = None
+    open_session: Session
 
     async def pre_get(self) -> None:
-        self.open_session = self.settings["classroom"].pool.session_of(self.kernel_id)
-        if not self.open_session:
+        session = self.settings["classroom"].pool.session_of(self.kernel_id)
+        if session is None:
             raise tornado.web.HTTPError(404)
+        self.open_session = session
         # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
             raise tornado.web.HTTPError(400)
@@ -585,14 +587,15 @@ class LessonPage(Handler):
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
             return
-        if None in answers:
+        complete = [answer for answer in answers if answer is not None]
+        if len(complete) < len(answers):
             self.set_status(400)
             self._show(lesson, lessons.questions_form(lesson, answers, form))
             return
         answered = self._answered()
         if counted or here not in answered:
             counted = True
-            counts.add(lesson, when, answers, form)
+            counts.add(lesson, when, complete, form)
             keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
         said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)

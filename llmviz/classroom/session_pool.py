@@ -13,7 +13,7 @@ import os
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from llmviz import machine
@@ -109,7 +109,7 @@ class SessionPool:
         """Many will soon ask for this one: keep it ready first."""
         self._asked.extend([notebook] * 5)
 
-    async def page(self, session: Session) -> AsyncIterator[str]:
+    async def page(self, session: Session) -> AsyncGenerator[str, None]:
         """The parts of a session's page, as they come to be."""
         for part in session.parts:
             yield part

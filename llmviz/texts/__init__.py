@@ -4,6 +4,7 @@ The first two lie here, written by the default model (README.md tells how); the 
 """
 
 import importlib.util
+from importlib.abc import InspectLoader
 from pathlib import Path
 
 WRITTEN = ("bedtime stories", "recipes")  # by the default model, in a file each
@@ -48,13 +49,20 @@ def _manual() -> list[str]:
 
 def _source() -> list[str]:
     """The source of some modules of the standard library."""
-    sources = [importlib.util.find_spec(name).loader.get_source(name) for name in MODULES.split()]
-    if None in sources:
+    names = MODULES.split()
+    sources = [source for name in names if (source := _source_of(name)) is not None]
+    if len(sources) < len(names):
         raise FileNotFoundError(
             "this Python comes without the source of its standard library, so there is nothing to read; "
             f"take another text, such as {WRITTEN[0]!r}"
         )
     return sources
+
+
+def _source_of(module: str) -> str | None:
+    spec = importlib.util.find_spec(module)
+    loader = spec and spec.loader
+    return loader.get_source(module) if isinstance(loader, InspectLoader) else None
 
 
 def _joined(parts: list[str]) -> str:

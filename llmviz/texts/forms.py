@@ -55,8 +55,8 @@ ENDS = "happy|safe and warm|very tired|glad|calm|proud|full of joy|cozy"
 
 def story_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
     def pick(choices: str) -> str:
-        choices = choices.split("|" if "|" in choices else " ")
-        return choices[rng.integers(len(choices))]
+        words = choices.split("|" if "|" in choices else " ")
+        return words[rng.integers(len(words))]
 
     he = rng.random() < 0.5
     name, animal, helper, home = pick(HE if he else SHE), pick(ANIMALS), pick(HELPERS), pick(HOMES)

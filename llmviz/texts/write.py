@@ -28,7 +28,8 @@ from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
 from llmviz.tokenization import Tokenizer
 
-SAMPLER = Sampler(temperature=0.8, min_p=0.05)
+MIN_P = 0.05
+SAMPLER = Sampler(temperature=0.8, min_p=MIN_P)
 AT_ONCE = 64  # texts side by side
 ROOM = 1024  # tokens that a text may have, its wish included
 TRIES = 6  # for one sentence; then the text is dropped
@@ -141,7 +142,9 @@ def make_many(
     at_once: int = AT_ONCE,
 ) -> Iterator[GeneratedText]:
     """Make the text of each number; they come as they are ready. start(number): the prompt, and the making."""
-    batch, numbers, makings, wanted = SideBySide(model, at_once), iter(numbers), {}, {}
+    batch, numbers = SideBySide(model, at_once), iter(numbers)
+    makings: dict[int, Making] = {}
+    wanted: dict[int, tuple[int, int]] = {}
     while True:
         for place in sorted(set(range(at_once)) - set(makings)):
             for number in numbers:
@@ -174,21 +177,24 @@ def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Cal
 
 def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
     """A token by `SAMPLER`, without a softmax over those that its min_p would cut."""
-    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(SAMPLER.min_p))
+    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(MIN_P))
     return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
 
 
 def _make(
     tokenizer: Tokenizer, form: Form, number: int, rng: np.random.Generator, plan: list[str], logits, at: int
 ) -> Making:
-    faults, before, text = Counter(), [], ""
+    faults: Counter[str] = Counter()
+    before: list[str] = []
+    text = ""
     for opening in plan:
         for token in tokenizer.encode(opening):
             logits = yield at, token
             at += 1
         begin, first = at, np.copy(logits)  # the row alone, not all texts' logits
         for _ in range(TRIES):
-            at, logits, new, sentence = begin, first, [], ""
+            new: list[int] = []
+            at, logits, sentence = begin, first, ""
             while len(new) < 48:
                 token = draw(logits, rng)
                 piece = "\n\n" if token == tokenizer.eos_token else tokenizer.decode([token])
