@@ -60,7 +60,7 @@ def add(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """For `Edits(at=…)`: add a vector, as long as the array's last axis, at some positions or at all (steering).
+    """Add a vector, as long as the array's last axis, at some positions or at all, for `Edits(at=…)` (steering).
 
     head: only to these heads of q, k, v or z. Negative positions count from the end of the text, or of the prompt.
     """
@@ -73,14 +73,14 @@ def put(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """The same, but the vector replaces what is there (patching)."""
+    """Put a vector in the place of what is there, for `Edits(at=…)` (patching)."""
     return _change(_instead, _vector(vector), positions, head)
 
 
 def scale(
     factor: float, *, positions: int | Sequence[int] | None = None, head: int | Sequence[int] | None = None
 ) -> "Change":
-    """For `Edits(at=…)`: multiply some positions, heads or all by a number. Positions are those of the query."""
+    """Multiply some positions, heads or all by a number, for `Edits(at=…)`. Positions are those of the query."""
     if not isinstance(factor, Real) or not np.isfinite(factor):
         raise ValueError(f"scale takes a finite number; got {factor!r}")
     return _change(np.multiply, factor, positions, head)
@@ -92,7 +92,7 @@ def knock_out(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """For `Edits(at={("pattern", layer): …})`: take the weight off some keys (attention knockout; Geva et al. 2023).
+    """Take the weight off some keys, for `Edits(at={("pattern", layer): …})` (attention knockout; Geva et al. 2023).
 
     The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the
     query. Negative positions and keys count from the end of the text, or of the prompt.
@@ -113,7 +113,7 @@ class Change(ABC):
         """Compute what replaces the chosen part of the array. Leave `old` as it is."""
 
     def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
-        """The changed array. places: where in the text its rows stand; the whole text if not given."""
+        """Return the changed array. places: where in the text its rows stand; the whole text if not given."""
         if places is None:
             places = range(array.shape[-2])
             return self.in_text(len(places))(array, places)
@@ -133,7 +133,7 @@ class Change(ABC):
         return changed
 
     def in_text(self, seq: int) -> "Change":
-        """The same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
+        """Return the same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
         if self.positions is None:
             return self
         return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
@@ -277,7 +277,7 @@ class Edits:
             object.__setattr__(self, name, MappingProxyType(value))
 
     def __repr__(self) -> str:
-        """Only what is not at its default."""
+        """Show only what is not at its default."""
         turned = {option.name: getattr(self, option.name) for option in fields(self)}
         plain = {option.name: option.default for option in fields(self)}
         shown = {
@@ -295,7 +295,7 @@ class Edits:
 
     @cached_property
     def functions(self) -> Mapping[tuple[int, str], tuple[Function, ...]]:
-        """(layer, name): what is done to that array, the scales and `resid` first; scales of 1 left out."""
+        """Return, by (layer, name), what is done to that array, the scales and `resid` first; scales of 1 left out."""
         functions: dict[tuple[int, str], list[Function]] = defaultdict(list)
         for name, scales in (("attention_out", self.attention), ("ffn_out", self.ffn)):
             for layer, factor in scales.items():
@@ -322,7 +322,7 @@ class Edits:
 
     @cached_property
     def _key(self) -> tuple[tuple, frozenset]:
-        """The settings of the whole run, and (layer, name, what is done) for each array that is changed."""
+        """Return the settings of the whole run, and (layer, name, what is done) for each array that is changed."""
         settings = (
             float(self.position_scale),
             float(self.position_shift),
@@ -339,7 +339,7 @@ class Edits:
         return settings, frozenset(done)
 
     def first_layer_apart(self, other: "Edits", n_layers: int) -> int:
-        """The first layer in which runs with these edits and with `other` may differ; n_layers if there is none."""
+        """Return the first layer in which runs with these edits and with `other` may differ, or n_layers."""
         (settings, done), (others, also_done) = self._key, other._key
         if settings != others:
             return 0
@@ -347,12 +347,12 @@ class Edits:
 
     @cached_property
     def token_by_token(self) -> bool:
-        """Whether what holds for the tokens of a text still holds when more tokens follow."""
+        """Return whether what holds for the tokens of a text still holds when more tokens follow."""
         own = (function for functions in self.functions.values() for function in functions)
         return self.causal_mask and all(isinstance(function, Change) for function in own)
 
     def whole_text(self, layer: int, names: Iterable[str]) -> bool:
-        """Whether a function at one of these arrays needs the rows of all tokens."""
+        """Return whether a function at one of these arrays needs the rows of all tokens."""
         return any(
             not isinstance(function, Change)
             for name in names
@@ -360,7 +360,7 @@ class Edits:
         )
 
     def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
-        """What becomes of each array of a layer: edit(name, array), for the rows of the tokens at `places`."""
+        """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
         if not any(at == layer for at, _ in self.functions):
             return unchanged
 
@@ -375,7 +375,7 @@ class Edits:
         return edit
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
-        """What a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
+        """Return what a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
         given = function(array.copy("K"))  # it may write into what it gets
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
@@ -404,7 +404,7 @@ class Edits:
     # --- is it possible? ---------------------------------------------------------------------------------------------
 
     def in_text(self, config: Config, seq: int) -> "Edits":
-        """The same for a text of `seq` tokens, with all positions counted from its start.
+        """Return the same for a text of `seq` tokens, with all positions counted from its start.
 
         ValueError if something is named that the model or such a text doesn't have, or a vector is of the wrong length.
         """
@@ -455,7 +455,7 @@ class Edits:
 
 
 def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
-    """The index counted from the start, where a negative one counts from the end. ValueError if there is none such."""
+    """Return the index counted from the start, a negative one counting from the end. ValueError if there is none."""
     if not isinstance(index, int | np.integer) or not (-n if negative else 0) <= index < n:
         raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
     return int(index) % n

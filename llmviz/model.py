@@ -153,7 +153,7 @@ class BlockTrace:
 
     @property
     def attention(self) -> AttentionTrace:
-        """scores, pattern, z and out, from q, k and v, by the function that the run used.
+        """Compute scores, pattern, z and out, from q, k and v, by the function that the run used.
 
         Computed each time: 40 ms for 512 tokens of the default model. Keep it if you need more than one of them;
         `attention_at` gives one query in a tenth of a millisecond.
@@ -164,7 +164,7 @@ class BlockTrace:
         )
 
     def attention_at(self, position: int) -> AttentionTrace:
-        """The same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
+        """Compute the same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
 
         Only a function of the reader's own in `Edits.at` makes it as slow as the whole.
         """
@@ -184,7 +184,7 @@ class BlockTrace:
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
     ) -> Float[np.ndarray, "some_heads some_seq kv_seq"]:
-        """`attention.pattern` of some heads and queries, without mixing the values: a third of the work, or less."""
+        """Return `attention.pattern` of some heads and queries, without mixing the values: a third of the work."""
         if {(self.layer, "scores"), (self.layer, "pattern")} & set(self.edits.functions):
             return self.attention.pattern[heads, queries]
         q, k = self.q[heads], self.k
@@ -198,11 +198,11 @@ class BlockTrace:
 
     @property
     def ffn(self) -> FFNTrace:
-        """gate, up, hidden and out, from resid_mid, by the function that the run used."""
+        """Compute gate, up, hidden and out, from resid_mid, by the function that the run used."""
         return self.ffn_at(slice(None))
 
     def ffn_at(self, positions: slice | Int[np.ndarray, " some"]) -> FFNTrace:
-        """The same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
+        """Compute the same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
         whole = isinstance(positions, slice) and positions == slice(None)
         if not whole and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
             f = self.ffn
@@ -215,7 +215,7 @@ class BlockTrace:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Those that are kept."""
+        """Return the arrays that are kept."""
         return self.resid_pre, self.q, self.k, self.v, self.resid_mid, self.resid_post
 
 
@@ -223,7 +223,7 @@ class KVCache:
     """Keys and values of the tokens so far, with room for more."""
 
     def __init__(self, blocks: Sequence[BlockTrace], length: int, room: int):
-        """Takes over the first `length` tokens of some blocks; room: for how many tokens in all."""
+        """Take over the first `length` tokens of some blocks; room: for how many tokens in all."""
         self.k: list[np.ndarray] = []
         self.v: list[np.ndarray] = []
         for block in blocks:
@@ -249,7 +249,7 @@ def run_block(
     start: int = 0,
     cache: KVCache | None = None,
 ) -> BlockTrace:
-    """One layer over the tokens of x, the first of which stands at `start`; the cache has the keys and values before.
+    """Run one layer over the tokens of x, the first of which is at `start`; the cache has the keys and values before.
 
     rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
     numbers overflow.
@@ -335,20 +335,20 @@ class Trace:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Those that the blocks keep."""
+        """Return the arrays that the blocks keep."""
         return tuple(array for block in self.blocks for array in block.arrays)
 
     def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
-        """The scores of what follows the token at `position`. ValueError if there is no such token."""
+        """Return the scores of what follows the token at `position`. ValueError if there is no such token."""
         position = index_of("position", position, len(self.tokens))
         return self.model.unembed(self.blocks[-1].resid_post[position : position + 1], self.edits)[0]
 
     def all_logits(self) -> Float[np.ndarray, "seq n_vocab"]:
-        """The same for every position: 200 kB a token."""
+        """Return the same for every position: 200 kB a token."""
         return self.lens(len(self.blocks) - 1)
 
     def lens(self, layer: int) -> Float[np.ndarray, "seq n_vocab"]:
-        """Logit lens (nostalgebraist 2020): the logits if the stream went to the output right after `layer`."""
+        """Return the logits if the stream went to the output right after `layer` (logit lens; nostalgebraist 2020)."""
         index_of("layer", layer, len(self.blocks), negative=False)
         return self.model.unembed(self.blocks[layer].resid_post, self.edits)
 
@@ -375,13 +375,13 @@ class Step:
 
     @property
     def logits(self) -> Float[np.ndarray, " n_vocab"]:
-        """What the model said, before the sampler."""
+        """Return what the model said, before the sampler."""
         logits = self._logits()
         return self.model.unembed(self.resid, self.edits)[0] if logits is None else logits
 
     @property
     def probs(self) -> Float[np.ndarray, " n_vocab"]:
-        """What the sampler drew from."""
+        """Return what the sampler drew from."""
         probs = self._probs()
         return self.sampler.probs(self.logits) if probs is None else probs
 
@@ -415,11 +415,11 @@ class Model:
 
     @property
     def config(self) -> Config:
-        """The model's sizes."""
+        """Return the model's sizes."""
         return self.weights.config
 
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
-        """The token ids of a text, or the ids themselves, checked.
+        """Return the token ids of a text, or the ids themselves, checked.
 
         ValueError if there are none, too many or unknown ones; TypeError for what is neither a text nor ids.
         """
@@ -473,7 +473,7 @@ class Model:
         seed: int | None = None,
         edits: Edits | None = None,
     ) -> Iterator[Step]:
-        """Write on: yields one Step a token, the last being the end token if the model chooses it.
+        """Generate tokens: yield one Step for each, the last being the end token if the model chooses it.
 
         Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal
         mask earlier tokens see later ones, and a function of your own in `Edits.at` gets the array of the whole text:
@@ -504,7 +504,7 @@ class Model:
     def unembed(
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits | None = None
     ) -> Float[np.ndarray, "seq n_vocab"]:
-        """Logits of residual-stream vectors: the final norm, then the output table."""
+        """Return the logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
         return embeddings.unembed(
             norm(x, self.weights.final_norm, self.config, edits or NO_EDITS), self.weights.W_U
@@ -513,7 +513,7 @@ class Model:
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
     ) -> Trace:
-        """A trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
+        """Return a trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
         blocks = known.blocks[:n_layers] if known else ()
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
         cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
@@ -532,7 +532,7 @@ class Model:
         start: int = 0,
         cache: KVCache | None = None,
     ) -> list[BlockTrace]:
-        """The layers from first_layer on, one after the other."""
+        """Run the layers from first_layer on, one after the other."""
         blocks = []
         x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
@@ -593,7 +593,7 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 
 
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
-    """The default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
+    """Load the default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
 
     path: a GGUF file, or a folder that `Model.save` wrote. Either is unpacked to the cache once: a saved model costs
     its size twice on the disk, but it loads in no time, notebooks share its memory, and it may be saved anew while it
@@ -622,7 +622,7 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
 
 
 def _known_edits(edits: Edits | None) -> Edits:
-    """TypeError for anything but `Edits`, such as the dict it would hold."""
+    """Raise TypeError for anything but `Edits`, such as the dict it would hold."""
     if edits is not None and not isinstance(edits, Edits):
         how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
         raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")
@@ -630,7 +630,7 @@ def _known_edits(edits: Edits | None) -> Edits:
 
 
 def _behind(old: BlockTrace, new: BlockTrace, start: int) -> BlockTrace:
-    """The rows of a layer's first tokens, and behind them those of a run that began at `start`."""
+    """Join the rows of a layer's first tokens with those of a run that began at `start`."""
     return replace(
         new,
         resid_pre=np.concatenate([old.resid_pre[:start], new.resid_pre]),

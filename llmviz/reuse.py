@@ -26,7 +26,7 @@ class Recent:
 
     @property
     def nbytes(self) -> int:
-        """The memory of the runs' arrays; what two of them share counts once."""
+        """Return the memory of the runs' arrays; what two of them share counts once."""
         return _nbytes(self.runs)
 
     def keep(self, trace) -> None:
@@ -43,8 +43,9 @@ class Recent:
         self.runs = ()
 
     def best(self, tokens: list[int], edits: Edits) -> tuple:
-        """The run that saves most (or None), how many of its layers hold for all tokens, and for how many of the tokens
-        all of its layers hold."""
+        """Return the run that saves most (or None), how many of its layers hold for all tokens, and for how many of the
+        tokens all of its layers hold.
+        """
         options: list[tuple] = [(None, 0, 0)]
         for run in self.runs:
             n_layers = len(run.blocks)
@@ -58,7 +59,7 @@ class Recent:
 
 
 def _goes_on(run, start) -> bool:
-    """Whether a run's text begins with all of another's, and every row of that other one is in it."""
+    """Return whether a run's text begins with all of another's, and every row of that other one is in it."""
     n = len(start.tokens)
     same = run.edits == start.edits and run.edits.token_by_token
     return same and n < len(run.tokens) and run.tokens[:n] == start.tokens

@@ -39,7 +39,7 @@ class Filtered:
 def with_temperature(
     logits: Float[np.ndarray, " n_vocab"], temperature: float
 ) -> Float[np.ndarray, " n_vocab"]:
-    """softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
+    """Return softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
 
     -inf is a logit that never wins. ValueError for a temperature that is negative, infinite or NaN, and for logits
     whose largest is no finite number.
@@ -93,7 +93,7 @@ STEPS = ("temperature", *FILTERS)  # in the order in which `Sampler` applies the
 
 
 def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, float]]) -> list[Filtered]:
-    """What each step leaves, for steps in any order: pairs of a name from `STEPS` and its setting.
+    """Return what each step leaves, for steps in any order: pairs of a name from `STEPS` and its setting.
 
     Starts from softmax(logits). A temperature that comes after a filter works on what the filter kept.
     ValueError for a name that is not in `STEPS`, or a setting that is out of range.
@@ -115,13 +115,13 @@ def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, floa
 
 
 def entropy(probs: Float[np.ndarray, " n_vocab"]) -> float:
-    """How unsure a distribution is, in bits (Shannon 1948): 0 if one token has everything, log2(n) if n share alike."""
+    """Return how unsure a distribution is, in bits (Shannon 1948): 0 if one token has all, log2(n) if n share alike."""
     nonzero = probs[probs > 0].astype(np.float64)
     return float(max(0.0, -(nonzero * np.log2(nonzero)).sum()))
 
 
 def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
-    """The share of all tokens but the k likeliest, 0 to 1."""
+    """Return the share of all tokens but the k likeliest, 0 to 1."""
     return float(max(0.0, 1 - np.sort(probs.astype(np.float64))[::-1][:k].sum()))
 
 
@@ -168,7 +168,7 @@ def surprise(
 
 
 def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:
-    """Which tokens stand in a run of `run` tokens that the text has had before."""
+    """Return which tokens stand in a run of `run` tokens that the text has had before."""
     seen, marks = set(), np.zeros(len(tokens), bool)
     for start in range(len(tokens) - run + 1):
         here = tuple(tokens[start : start + run])
@@ -183,7 +183,7 @@ def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
 
 
 def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int) -> Int[np.ndarray, " n"]:
-    """The same n times: n darts at a line on which each token is as long as it is likely.
+    """Pick n tokens so: n darts at a line on which each token is as long as it is likely.
 
     ValueError if no token has any probability.
     """
@@ -216,7 +216,7 @@ class Sampler:
         self.probs(np.zeros(2, np.float32))  # each step checks its own number
 
     def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:
-        """The probability of each token to be picked; sums to one."""
+        """Return the probability of each token to be picked; sums to one."""
         probs = with_temperature(logits, self.temperature)
         for name, keep in FILTERS.items():
             if (setting := getattr(self, name)) is not None:
@@ -242,7 +242,7 @@ def continuations(
     seed: int = 0,
     end: int | None = None,
 ) -> Iterator[Branch]:
-    """n continuations of `length` tokens, merged where they agree: yields each branch after its parent.
+    """Draw n continuations of `length` tokens, merged where they agree; yield each branch after its parent.
 
     logits_after(path): the model's logits after the prompt and `path`; asked once for each branch that goes on. All
     continuations that come through a branch throw their own darts at its probabilities, so the shares are those of n

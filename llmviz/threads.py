@@ -65,7 +65,7 @@ class Sharing:
 
     @contextlib.contextmanager
     def one_thread(self) -> Iterator[None]:
-        """In here BLAS takes one thread, however many are free: with another number, sums end in other last bits."""
+        """Let BLAS take one thread in here, however many are free: with another number, sums end in other last bits."""
         with self._lock:
             if not self._holding:
                 self._before = [blas.get_num_threads() for blas in self._libraries]
@@ -137,7 +137,7 @@ def _set_threads(blas, number: int) -> None:
 
 
 def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
-    """Whether more threads want to run on this machine than it has cores, as far as Linux tells.
+    """Return whether more threads want to run on this machine than it has cores, as far as Linux tells.
 
     That counts programs which are not ours too, and kernels in containers of their own. Alone, a BLAS that takes all
     cores stays just below. A wrong yes costs a part of 50 ms; a wrong no made one trace ten times as long.
@@ -148,7 +148,7 @@ def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
 
 
 def chosen_threads() -> int | None:
-    """`LLMVIZ_THREADS`, or None where it is not set; where it is no number of threads a warning says so."""
+    """Return `LLMVIZ_THREADS`, or None where it is not set; warn where it is no number of threads."""
     text = os.environ.get("LLMVIZ_THREADS")
     if not text:
         return None
@@ -163,7 +163,9 @@ def chosen_threads() -> int | None:
 
 
 def _open(path: Path) -> int:
-    """A file that everybody on this machine may write, made if need be. Never what somebody put a link to there."""
+    """Open a file that everybody on this machine may write, made if need be. Never follow a link that somebody put
+    there.
+    """
     flags = (
         os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     )

@@ -44,15 +44,15 @@ class LowRank:
     up: Float[np.ndarray, "rank d_out"]
 
     def forward(self, x: Float[np.ndarray, "seq d_in"]) -> Float[np.ndarray, "seq d_out"]:
-        """What the change adds to x @ W."""
+        """Return what the change adds to x @ W."""
         return (x @ self.down) @ self.up
 
     def backward(self, d_out: Float[np.ndarray, "seq d_out"]) -> Float[np.ndarray, "seq d_in"]:
-        """What it adds to d_out @ Wᵀ."""
+        """Return what it adds to d_out @ Wᵀ."""
         return (d_out @ self.up.T) @ self.down.T
 
     def gradient(self, d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]) -> "LowRank":
-        """d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
+        """Return d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
         return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
 
 
@@ -73,7 +73,7 @@ class Progress:
 
     @cached_property
     def model(self) -> Model:
-        """The model as it is now, for everything that a model is for. Later steps do not change it."""
+        """Return the model as it is now, for everything that a model is for. Later steps do not change it."""
         return self.start if self.update is None else updated(self.start, self.update)
 
 
@@ -85,7 +85,7 @@ def loss_and_gradients(
     tokens: str | Sequence[int] | Int[np.ndarray, " seq"],
     counted: Sequence[bool] | Bool[np.ndarray, " seq"] | None = None,
 ) -> tuple[float, Weights]:
-    """The mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
+    """Return the mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
 
     counted: which tokens count; the first has no guess before it and never does. The gradients have the fields and
     shapes of the model's weights; where one table serves both ends, W_E holds the sum and W_U is its transpose.
@@ -103,7 +103,7 @@ def loss_and_gradients(
 def input_gradients(
     model: Model, tokens: Sequence[int], d_logits: Float[np.ndarray, " n_vocab"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """How d_logits · logits, after the last token, changes with each token's embedding."""
+    """Return how d_logits · logits, after the last token, changes with each token's embedding."""
     weights = model.weights
     x, activations = _forward(weights, np.array([tokens]))
     normed = ops.rms_norm(x[-1:], weights.final_norm, eps=weights.config.norm_eps)
@@ -168,7 +168,7 @@ def _loss_and_gradients(
 
 
 def _from_the_loss(weights, x, tokens, counted):
-    """d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
+    """Return d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
     normed = ops.rms_norm(x[rows], weights.final_norm, eps=weights.config.norm_eps)
@@ -191,7 +191,7 @@ def _forward(
     layers: range | None = None,
     update: Update | None = None,
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
-    """All layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
+    """Run all layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
     config = weights.config
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
@@ -242,7 +242,7 @@ def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, confi
 
 
 def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
-    """Each matrix's gradient: what came in, times what should change in what came out."""
+    """Return each matrix's gradient: what came in, times what should change in what came out."""
     f = layer.forward
     return LayerWeights(
         attention_norm=back.attention_norm,
@@ -258,13 +258,13 @@ def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
 
 
 def _own_heads(x: Float[np.ndarray, "heads rows d_head"], texts: int) -> np.ndarray:
-    """[heads, texts * seq, d_head] -> [texts * heads, seq, d_head]: query heads stay beside their key head's others."""
+    """Split [heads, texts * seq, d_head] into [texts * heads, seq, d_head]; query heads stay with their key head."""
     heads, rows, d_head = x.shape
     return x.reshape(heads, texts, rows // texts, d_head).swapaxes(0, 1).reshape(texts * heads, -1, d_head)
 
 
 def _own_rows(x: Float[np.ndarray, "texts_and_heads seq d_head"], texts: int) -> np.ndarray:
-    """And back."""
+    """Join them again."""
     n, seq, d_head = x.shape
     return x.reshape(texts, n // texts, seq, d_head).swapaxes(0, 1).reshape(n // texts, texts * seq, d_head)
 
@@ -282,7 +282,7 @@ class Adam:
     def step(
         self, numbers: Float[np.ndarray, " n"], gradient: Float[np.ndarray, " n"], lr: float
     ) -> Float[np.ndarray, " n"]:
-        """The numbers after one step, as a new array."""
+        """Return the numbers after one step, as a new array."""
         self.t += 1
         for average, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
             average *= np.float32(beta)
@@ -343,7 +343,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     with ThreadPoolExecutor(2) as pool:
 
         def over_halves(of, windows: Int[np.ndarray, "texts seq"]):
-            """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
+            """Return the mean over the texts, each half on a core of its own; the same numbers on any machine."""
             halves = [half for half in np.array_split(windows, 2) if len(half)]
             gradients = pool.map(lambda half: of(model.weights, half), halves)
             return sum(
@@ -375,7 +375,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
 
 
 def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Float[np.ndarray, " n"]:
-    """The loss, and behind it the gradient in the order of `from_flat`."""
+    """Return the loss, and behind it the gradient in the order of `from_flat`."""
     with np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
         loss, gradients = _loss_and_gradients(weights, tokens, np.ones(tokens.shape, bool))
     return np.concatenate([[np.float32(loss)], *(array.ravel() for array in stored(gradients).values())])
@@ -437,7 +437,7 @@ def finetune(
 
 
 def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray]:
-    """A conversation's tokens, and which of them the assistant said."""
+    """Return a conversation's tokens, and which of them the assistant said."""
     tokens = np.array(model.tokenizer.encode_chat(messages, add_reply=False))
     said = np.zeros(len(tokens), bool)
     encode = model.tokenizer.encode
@@ -490,7 +490,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
 
 
 def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, Update]:
-    """A conversation's loss, and how it changes with the numbers of the update; x: the stream before `running`."""
+    """Return a conversation's loss, and how it changes with the update's numbers; x: the stream before `running`."""
     config = weights.config
     x, activations = _forward(weights, tokens, x=x, layers=running, update=update)
     d_normed, loss, _, _, rows = _from_the_loss(weights, x, tokens, said)
@@ -506,13 +506,13 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
 
 
 def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
-    """How the loss changes with what a matrix of the FFN gave, and what it got."""
+    """Return how the loss changes with what a matrix of the FFN gave, and what it got."""
     given = {"W_gate": back.gate, "W_up": back.up, "W_down": back.out}[name]
     return given, layer.forward.hidden if name == "W_down" else layer.forward.mid_normed
 
 
 def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
-    """Where fine-tuning begins: random directions to read, nothing written yet."""
+    """Make the change that fine-tuning begins with: random directions to read, nothing written yet."""
     d_in, d_out = W.shape
     down = rng.normal(size=(d_in, rank)) / np.sqrt(d_in)
     return LowRank(down.astype(np.float32), np.zeros((rank, d_out), np.float32))
@@ -523,7 +523,7 @@ def _flat(update: Update) -> Float[np.ndarray, " n"]:
 
 
 def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
-    """The numbers of `flat`, in the shapes of `update`."""
+    """Return the numbers of `flat`, in the shapes of `update`."""
     parts = [part for low in update.values() for part in (low.down, low.up)]
     cut = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
     new = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
@@ -549,7 +549,7 @@ def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Lay
 
 
 def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
-    """The model with `amount` times the update added: 0 is the model as it was, 1 as it was trained.
+    """Add `amount` times the update to the model: 0 is the model as it was, 1 as it was trained.
 
     Only the matrices that change are new: 3.5 MB each, with the default model.
     """
@@ -579,7 +579,7 @@ def _whole(**numbers: int) -> None:
 
 
 def _not_astray(loss: float, start: float, step: int, lr: float) -> None:
-    """FloatingPointError once the guesses are clearly worse than before the training, or are none."""
+    """Raise FloatingPointError once the guesses are clearly worse than before the training, or are none."""
     if not loss < start + 1:  # NaN lands here as well
         raise FloatingPointError(
             f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, and before the first step it "

@@ -145,7 +145,7 @@ class Classroom(Voila):
         return settings
 
     def init_handlers(self) -> list:
-        """All addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
+        """Set up all addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
         return [
             ("/", Index),
             ("/login", Login),
@@ -384,7 +384,7 @@ class OnePage(Handler):
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
 
     async def _with_signs_of_life(self, session: Session) -> AsyncGenerator[str, None]:
-        """The page's parts; while the next is being computed, how many visitors come first."""
+        """Yield the page's parts; while the next is being computed, how many visitors come first."""
         parts = self.pool.page(session)
         coming = asyncio.ensure_future(anext(parts, None))
         try:
@@ -552,7 +552,7 @@ class LessonPage(Handler):
         self.sent = bytearray()
 
     def set_secure_cookie(self, *_, **__) -> None:
-        """Jupyter names each browser that it does not know. Here nobody needs a name."""
+        """Set no cookie. Jupyter names each browser that it does not know, but here nobody needs a name."""
 
     def data_received(self, chunk: bytes) -> None:
         if len(self.sent) <= LONGEST_FORM:
@@ -684,13 +684,15 @@ class LessonCounts(Handler):
 
 
 def has_offsets(message: str | bytes) -> bool:
-    """Whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
+    """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
     number = int.from_bytes(message[:8], "little") if isinstance(message, bytes) else 0
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
 
 
 def addresses(the_class: Class) -> list[str]:
-    """Under which addresses this computer can be found, the likeliest first; its own, if there is no network."""
+    """Return the addresses under which this computer can be found, the likeliest first; its own, if there is no
+    network.
+    """
     ips = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
     return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(ips)] or [
         f"http://127.0.0.1:{the_class.port}"
@@ -698,7 +700,7 @@ def addresses(the_class: Class) -> list[str]:
 
 
 def _own_ip(network: str) -> str:
-    """This computer's address in the direction of a network; nothing is sent."""
+    """Return this computer's address in the direction of a network; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((network, 9))
@@ -709,7 +711,7 @@ def _own_ip(network: str) -> str:
 
 
 def qr_code(text: str) -> str:
-    """An SVG, dark on white, as large as its place."""
+    """Draw an SVG, dark on white, as large as its place."""
     import segno
 
     return segno.make(text, error="m").svg_inline(scale=10, omitsize=True, light="white")

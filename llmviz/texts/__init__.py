@@ -17,7 +17,7 @@ MAX_LENGTH = 400_000
 
 
 def read(name: str) -> str:
-    """A text of 200,000 to 400,000 characters, its parts separated by blank lines.
+    """Read a text of 200,000 to 400,000 characters, its parts separated by blank lines.
 
     ValueError if there is no such text. FileNotFoundError where this Python lacks its manual or its library's source.
     """
@@ -31,12 +31,12 @@ def read(name: str) -> str:
 
 
 def path_of(name: str) -> Path:
-    """Where a text that the model wrote lies."""
+    """Return the path of a text that the model wrote."""
     return Path(__file__).parent / f"{name.replace(' ', '_')}.txt"
 
 
 def _manual() -> list[str]:
-    """What help("for") and the like print, one part a topic."""
+    """Return what help("for") and the like print, one part a topic."""
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -48,7 +48,7 @@ def _manual() -> list[str]:
 
 
 def _source() -> list[str]:
-    """The source of some modules of the standard library."""
+    """Return the source of some modules of the standard library."""
     names = MODULES.split()
     sources = [source for name in names if (source := _source_of(name)) is not None]
     if len(sources) < len(names):
@@ -66,7 +66,7 @@ def _source_of(module: str) -> str | None:
 
 
 def _joined(parts: list[str]) -> str:
-    """As many of the parts as fit, from the first on."""
+    """Join as many of the parts as fit, from the first on."""
     text = ""
     for part in parts:
         if len(text) + len(part) > MAX_LENGTH:

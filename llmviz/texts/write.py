@@ -80,7 +80,7 @@ class SideBySide:
     def step(
         self, at: Int[np.ndarray, " n_texts"], tokens: Int[np.ndarray, " n_texts"]
     ) -> Float[np.ndarray, "n_texts n_vocab"]:
-        """One token for each text, at its position there; returns the logits after it.
+        """Run one token of each text, at its position there; returns the logits after it.
 
         What the text had from that position on is forgotten.
         """
@@ -168,7 +168,7 @@ def make_many(
 
 
 def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Callable[..., Making]]:
-    """The prompt of a text, and what makes it, given the logits after the prompt."""
+    """Return the prompt of a text, and what makes it, given the logits after the prompt."""
     rng = np.random.default_rng(number)
     wish, plan = form.plan(rng)
     prompt = tokenizer.encode_chat([{"role": "user", "content": wish}])
@@ -176,7 +176,7 @@ def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Cal
 
 
 def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
-    """A token by `SAMPLER`, without a softmax over those that its min_p would cut."""
+    """Draw a token by `SAMPLER`, without a softmax over those that its min_p would cut."""
     likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(MIN_P))
     return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
 
@@ -248,7 +248,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def chosen(made: Iterable[GeneratedText], left_out: Collection[int]) -> list[str]:
-    """The texts in the order of their numbers, without those left out by reading and without repetitions."""
+    """Return the texts in the order of their numbers, without those left out by reading and without repetitions."""
     texts = [
         generated.text
         for generated in sorted(made, key=lambda generated: generated.number)
