@@ -40,7 +40,7 @@ class AttentionTrace:
 def project(
     x: Float[np.ndarray, "seq d_model"], W: Float[np.ndarray, "heads d_model d_head"]
 ) -> Float[np.ndarray, "heads seq d_head"]:
-    """x @ W[h] for every head h, as one product with the heads side by side (a view, if W lies so in memory)."""
+    """Return x @ W[h] for every head h, as one product with the heads side by side (a view, if W lies so in memory)."""
     heads, d_model, d_head = W.shape
     side_by_side = W.transpose(1, 0, 2).reshape(d_model, heads * d_head)
     return linear(x, side_by_side).reshape(len(x), heads, d_head).transpose(1, 0, 2)
@@ -49,7 +49,7 @@ def project(
 def project_backward(
     d_heads: Float[np.ndarray, "heads seq d_head"], W: Float[np.ndarray, "heads d_model d_head"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """d_x = Σ over heads of d_heads[h] @ W[h]ᵀ."""
+    """Return d_x = Σ over heads of d_heads[h] @ W[h]ᵀ."""
     heads, d_model, d_head = W.shape
     return linear_backward(beside(d_heads), W.transpose(1, 0, 2).reshape(d_model, heads * d_head))
 
@@ -57,13 +57,13 @@ def project_backward(
 def project_gradient(
     d_heads: Float[np.ndarray, "heads seq d_head"], x: Float[np.ndarray, "seq d_model"]
 ) -> Float[np.ndarray, "heads d_model d_head"]:
-    """d_W[h] = xᵀ d_heads[h], laid out in memory as W_Q, W_K and W_V are."""
+    """Return d_W[h] = xᵀ d_heads[h], laid out in memory as W_Q, W_K and W_V are."""
     heads, _, d_head = d_heads.shape
     return (beside(d_heads).T @ x).reshape(heads, d_head, -1).transpose(0, 2, 1)
 
 
 def beside(heads: Float[np.ndarray, "heads seq d_head"]) -> Float[np.ndarray, "seq heads*d_head"]:
-    """The heads' vectors of each token in one row."""
+    """Put the heads' vectors of each token in one row."""
     n_heads, seq, d_head = heads.shape
     return heads.transpose(1, 0, 2).reshape(seq, n_heads * d_head)
 
@@ -79,7 +79,7 @@ def attend(
     scale: bool = True,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> AttentionTrace:
-    """From queries, keys and values to what the layer adds to the stream.
+    """Compute what the layer adds to the stream, from queries, keys and values.
 
     causal: mask the future. scale: divide the scores by √d_head. edit(name, array): what to go on with instead of
     the scores (before the mask), the pattern, z and attention_out.
@@ -122,7 +122,7 @@ def attention_scores(
     *,
     scale: bool = True,
 ) -> Float[np.ndarray, "n_heads seq kv_seq"]:
-    """q · k / √d_head for every head, query and key, the future included."""
+    """Return q · k / √d_head for every head, query and key, the future included."""
     n_heads, seq, d_head = q.shape
     n_kv_heads, kv_seq, _ = k.shape
     # The query heads that share a key head stand under each other, so that one product serves the group.
@@ -139,7 +139,7 @@ def attention_scores_backward(
     *,
     scale: bool = True,
 ) -> tuple[Float[np.ndarray, "n_heads seq d_head"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
-    """d_q = d_scores k / √d_head,  d_k = d_scoresᵀ q / √d_head, summed over the query heads that share a key head.
+    """Return d_q = d_scores k / √d_head, d_k = d_scoresᵀ q / √d_head, summed over a key head's query heads.
 
     d_scores is 0 where the future was masked: the pattern there is 0 whatever the score.
     """
@@ -152,7 +152,7 @@ def attention_scores_backward(
 
 
 def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
-    """True where a query would look at a later token. The queries are the last `seq` of the `kv_seq` tokens."""
+    """Return True where a query would look at a later token. The queries are the last `seq` of the `kv_seq` tokens."""
     return np.arange(kv_seq) > np.arange(kv_seq - seq, kv_seq)[:, None]
 
 
@@ -160,7 +160,7 @@ def future_mask(seq: int, kv_seq: int) -> Bool[np.ndarray, "seq kv_seq"]:
 def mix(
     pattern: Float[np.ndarray, "n_heads seq kv_seq"], v: Float[np.ndarray, "n_kv_heads kv_seq d_head"]
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
-    """The weighted sum of the values, the weights being the pattern's rows."""
+    """Return the weighted sum of the values, the weights being the pattern's rows."""
     n_heads, seq, kv_seq = pattern.shape
     n_kv_heads, _, d_head = v.shape
     grouped = pattern.reshape(n_kv_heads, n_heads // n_kv_heads * seq, kv_seq)
@@ -172,7 +172,7 @@ def mix_backward(
     pattern: Float[np.ndarray, "n_heads seq kv_seq"],
     v: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
 ) -> tuple[Float[np.ndarray, "n_heads seq kv_seq"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
-    """d_pattern = d_z · v,  d_v = patternᵀ d_z, summed over the query heads that share a value head."""
+    """Return d_pattern = d_z · v,  d_v = patternᵀ d_z, summed over the query heads that share a value head."""
     n_kv_heads, kv_seq, d_head = v.shape
     grouped = d_z.reshape(n_kv_heads, -1, d_head)
     d_v = pattern.reshape(n_kv_heads, -1, kv_seq).transpose(0, 2, 1) @ grouped
@@ -183,14 +183,14 @@ def mix_backward(
 def output(
     z: Float[np.ndarray, "n_heads seq d_head"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """Σ over heads of z[h] @ W_O[h], as one product of the heads side by side."""
+    """Return Σ over heads of z[h] @ W_O[h], as one product of the heads side by side."""
     return linear(beside(z), W_O.reshape(-1, W_O.shape[-1]))
 
 
 def output_backward(
     d_out: Float[np.ndarray, "seq d_model"], W_O: Float[np.ndarray, "n_heads d_head d_model"]
 ) -> Float[np.ndarray, "n_heads seq d_head"]:
-    """d_z[h] = d_out W_O[h]ᵀ."""
+    """Return d_z[h] = d_out W_O[h]ᵀ."""
     n_heads, d_head, d_model = W_O.shape
     d_z = linear_backward(d_out, W_O.reshape(n_heads * d_head, d_model))
     return d_z.reshape(len(d_out), n_heads, d_head).transpose(1, 0, 2)
@@ -199,7 +199,7 @@ def output_backward(
 def output_gradient(
     d_out: Float[np.ndarray, "seq d_model"], z: Float[np.ndarray, "n_heads seq d_head"]
 ) -> Float[np.ndarray, "n_heads d_head d_model"]:
-    """d_W_O[h] = z[h]ᵀ d_out, laid out in memory as W_O is."""
+    """Return d_W_O[h] = z[h]ᵀ d_out, laid out in memory as W_O is."""
     n_heads, _, d_head = z.shape
     return (d_out.T @ beside(z)).T.reshape(n_heads, d_head, -1)
 
@@ -207,7 +207,7 @@ def output_gradient(
 def without_first_token(
     pattern: Float[np.ndarray, "*heads seq kv_seq"],
 ) -> Float[np.ndarray, "*heads seq kv_seq"]:
-    """The pattern with its first key hidden: NaN there, and each row's other weights scaled up to sum to one again.
+    """Hide the pattern's first key: NaN there, and each row's other weights scaled up to sum to one again.
 
     It makes visible what a head does besides resting on the first token (the attention sink; Xiao et al. 2023). A row
     in which nothing else has any weight is NaN.
@@ -232,7 +232,7 @@ BEHAVIOURS = {
 def behaviours(
     pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
 ) -> Float[np.ndarray, "4 n_heads"]:
-    """The four measures of `BEHAVIOURS`, a row each."""
+    """Compute the four measures of `BEHAVIOURS`, a row each."""
     return np.stack(
         [
             previous_token_score(pattern),
@@ -244,12 +244,12 @@ def behaviours(
 
 
 def previous_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np.ndarray, " n_heads"]:
-    """Mean weight on the token just before."""
+    """Return the mean weight on the token just before."""
     return _mean_weight(pattern, np.eye(pattern.shape[1], k=-1, dtype=bool))
 
 
 def first_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np.ndarray, " n_heads"]:
-    """Mean weight on the very first token, over all later ones (the attention sink; Xiao et al. 2023)."""
+    """Return the mean weight on the very first token, over all later ones (the attention sink; Xiao et al. 2023)."""
     to_first = np.zeros(pattern.shape[1:], bool)
     to_first[1:, 0] = True
     return _mean_weight(pattern, to_first)
@@ -258,14 +258,14 @@ def first_token_score(pattern: Float[np.ndarray, "n_heads seq seq"]) -> Float[np
 def duplicate_token_score(
     pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
 ) -> Float[np.ndarray, " n_heads"]:
-    """Mean weight on earlier copies of the query's own token (Wang et al. 2022)."""
+    """Return the mean weight on earlier copies of the query's own token (Wang et al. 2022)."""
     return _mean_weight(pattern, _earlier_copies(tokens))
 
 
 def induction_score(
     pattern: Float[np.ndarray, "n_heads seq seq"], tokens: list[int]
 ) -> Float[np.ndarray, " n_heads"]:
-    """Mean weight on the tokens that *followed* earlier copies of the query's token (Olsson et al. 2022)."""
+    """Return the mean weight on the tokens that *followed* earlier copies of the query's token (Olsson et al. 2022)."""
     copies = _earlier_copies(tokens)
     followers = np.zeros_like(copies)
     followers[:, 1:] = copies[:, :-1]
@@ -280,7 +280,7 @@ def _earlier_copies(tokens: list[int]) -> Bool[np.ndarray, "seq seq"]:
 def _mean_weight(
     pattern: Float[np.ndarray, "n_heads seq seq"], keys: Bool[np.ndarray, "seq seq"]
 ) -> Float[np.ndarray, " n_heads"]:
-    """Weight on the marked keys, summed in each row, averaged over the rows that have a marked key."""
+    """Return the weight on the marked keys, summed in each row, averaged over the rows that have a marked key."""
     rows = keys.any(axis=1)
     if not rows.any():
         return np.full(len(pattern), np.nan, pattern.dtype)

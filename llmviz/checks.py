@@ -85,13 +85,13 @@ STUBS = {compile(f"def stub(): {body}", "", "exec").co_consts[0].co_code for bod
 
 
 def _is_stub(attempt: Callable) -> bool:
-    """Whether nothing has been written into a function. What cannot be looked into counts as a stub."""
+    """Return whether nothing has been written into a function. What cannot be looked into counts as a stub."""
     code = getattr(inspect.unwrap(attempt), "__code__", None)
     return code is None or code.co_code in STUBS
 
 
 def _copies(case: tuple) -> tuple:
-    """Fresh arguments, so that a function which changes its input spoils nothing."""
+    """Return fresh arguments, so that a function which changes its input spoils nothing."""
     return copy.deepcopy(case)
 
 
@@ -125,7 +125,7 @@ def _short(value) -> str:
 
 
 def count_pairs(attempt: Callable) -> Verdict:
-    """`attempt(parts)` gives a dict: each pair of neighbours, as a tuple, and how often it stands in the list."""
+    """Check that `attempt(parts)` gives a dict: each pair of neighbours, as a tuple, and how often it occurs."""
     cases = [(["c", "h", "u", "c", "k", "c", "h"],), (["l", "a", "l", "a"],), (["o", "o", "o"],), (["a"],)]
 
     def counted(parts, pairs=None):
@@ -174,7 +174,7 @@ def count_pairs(attempt: Callable) -> Verdict:
 
 
 def merge(attempt: Callable) -> Verdict:
-    """`attempt(parts, pair)` gives the list of parts with the pair glued wherever it stands, from left to right."""
+    """Check that `attempt(parts, pair)` gives the parts with the pair glued wherever it stands, left to right."""
     cases = [
         (["c", "h", "u", "c", "h", "u"], ("c", "h")),
         (["a", "b", "c"], ("c", "a")),
@@ -268,7 +268,7 @@ def _cuts(pieces: Sequence[str]) -> set[int]:
 
 
 def cosine(attempt: Callable) -> Verdict:
-    """`attempt(a, b)` gives the cosine of two vectors: their dot product over the product of their lengths."""
+    """Check that `attempt(a, b)` gives the cosine of two vectors: their dot product by both lengths."""
     rng = np.random.default_rng(2)
     cases = [(rng.normal(size=n), scale * rng.normal(size=n)) for n, scale in ((3, 2.0), (576, 0.1))]
     return compare(
@@ -308,7 +308,7 @@ def cosine(attempt: Callable) -> Verdict:
 
 
 def nearest_token(attempt: Callable) -> Verdict:
-    """`attempt(vector, table)` gives the number of the row with the largest cosine with `vector`."""
+    """Check that `attempt(vector, table)` gives the number of the row with the largest cosine with `vector`."""
     rng = np.random.default_rng(5)
     cases = []
     for n, d in ((12, 3), (40, 8)):
@@ -361,7 +361,7 @@ def nearest_token(attempt: Callable) -> Verdict:
 
 
 def analogy(attempt: Callable) -> Verdict:
-    """`attempt(a, b, c, table)` gives the row nearest to table[a] - table[b] + table[c], but for a, b and c."""
+    """Check that `attempt(a, b, c, table)` gives the row nearest to table[a] - table[b] + table[c], not a, b or c."""
     rng = np.random.default_rng(11)
     cases = []
     for n, d, lengths in ((12, 24, (3, 1, 2)), (30, 48, (2, 1, 3))):
@@ -428,8 +428,9 @@ def _length(vector) -> float:
 
 
 def sinusoid_table(attempt: Callable) -> Verdict:
-    """`attempt(n_positions, d_model)` gives the pattern of 2017, a row a position: sine in columns 0, 2, 4 …, cosine
-    in columns 1, 3, 5 …, of position / 10,000^(2i / d_model) for the pair i."""
+    """Check that `attempt(n_positions, d_model)` gives the pattern of 2017, a row a position: sine in columns 0, 2, 4
+    …, cosine in columns 1, 3, 5 …, of position / 10,000^(2i / d_model) for the pair i.
+    """
     cases = [(7, 8), (1, 4), (3, 2)]
 
     def table(n, d, *, exponent=lambda i, d: 2 * i / d, base=10_000.0, turn=0.0, halves=False):
@@ -478,7 +479,7 @@ def sinusoid_table(attempt: Callable) -> Verdict:
 
 
 def rotate_pair(attempt: Callable) -> Verdict:
-    """`attempt(a, b, angle)` gives the two numbers of the pair (a, b), turned by the angle in radians."""
+    """Check that `attempt(a, b, angle)` gives the two numbers of the pair (a, b), turned by the angle in radians."""
     cases = [(1.0, 0.0, 0.5), (0.3, -1.2, 2.0), (2.0, 1.0, -7.0)]
 
     def turned(a, b, angle):
@@ -526,7 +527,8 @@ def rotate_pair(attempt: Callable) -> Verdict:
 
 
 def score_at(attempt: Callable) -> Verdict:
-    """`attempt(q, k, q_place, k_place, base)` gives the score q·k/√d_head after RoPE turned both by their places.
+    """Check that `attempt(q, k, q_place, k_place, base)` gives the score q·k/√d_head after RoPE turned both by their
+    places.
 
     q and k have an even number of numbers; neighbours (0, 1), (2, 3) … are a pair.
     """
@@ -590,7 +592,7 @@ def score_at(attempt: Callable) -> Verdict:
 
 
 def causal_mask(attempt: Callable) -> Verdict:
-    """`attempt(scores)` gives the square scores back with −∞ wherever a token would look at a later one."""
+    """Check that `attempt(scores)` gives the square scores back with −∞ wherever a token would look at a later one."""
     rng = np.random.default_rng(3)
     cases = [(rng.normal(size=(4, 4)).round(2),), (rng.normal(size=(1, 1)).round(2),)]
 
@@ -629,7 +631,7 @@ def causal_mask(attempt: Callable) -> Verdict:
 
 
 def softmax_rows(attempt: Callable) -> Verdict:
-    """`attempt(scores)` turns each row into positive shares that sum to one; −∞ becomes exactly 0."""
+    """Check that `attempt(scores)` turns each row into positive shares that sum to one; −∞ becomes exactly 0."""
     rng = np.random.default_rng(4)
     plain = rng.normal(size=(3, 4)).round(2)
     masked = np.where(np.tri(4, dtype=bool), rng.normal(size=(4, 4)).round(2), -np.inf)
@@ -679,7 +681,7 @@ def softmax_rows(attempt: Callable) -> Verdict:
 
 
 def head_output(attempt: Callable) -> Verdict:
-    """`attempt(q, k, v)`, each [seq, d_head], gives z [seq, d_head] of one causal head."""
+    """Check that `attempt(q, k, v)`, each [seq, d_head], gives z [seq, d_head] of one causal head."""
     rng = np.random.default_rng(6)
     cases = [tuple(rng.normal(size=(3, n, d)).round(2) * 2) for n, d in ((4, 9), (1, 4))]
 
@@ -736,7 +738,8 @@ def head_output(attempt: Callable) -> Verdict:
 
 
 def induction_score(attempt: Callable) -> Verdict:
-    """`attempt(pattern, tokens)`: one head's mean weight on the tokens that followed earlier copies of the query's.
+    """Check that `attempt(pattern, tokens)` gives one head's mean weight on the tokens that followed earlier copies of
+    the query's.
 
     pattern [seq, seq]; the mean is over the queries whose token came before.
     """
@@ -781,12 +784,12 @@ def induction_score(attempt: Callable) -> Verdict:
 
 
 def _bend(x) -> np.ndarray:
-    """silu, number by number."""
+    """Return silu, number by number."""
     return np.array([float(v) / (1 + math.exp(-float(v))) for v in np.ravel(x)]).reshape(np.shape(x))
 
 
 def silu(attempt: Callable) -> Verdict:
-    """`attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
+    """Check that `attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
     cases = [(np.array([-3.0, -1.0, 0.0, 0.5, 2.0]),), (np.array([[1.0, -2.0], [4.0, -0.5]]),)]
     return compare(
         attempt,
@@ -812,7 +815,9 @@ def silu(attempt: Callable) -> Verdict:
 
 
 def swiglu(attempt: Callable) -> Verdict:
-    """`attempt(x, W_gate, W_up, W_down)`: one vector [d_model] through an FFN, before it is added to the stream."""
+    """Check that `attempt(x, W_gate, W_up, W_down)` gives what an FFN makes of one vector [d_model], to be added to the
+    stream.
+    """
     rng = np.random.default_rng(8)
     cases = [
         tuple(rng.normal(size=shape) for shape in ((d,), (d, wide), (d, wide), (wide, d)))
@@ -875,7 +880,9 @@ def swiglu(attempt: Callable) -> Verdict:
 
 
 def neuron_contribution(attempt: Callable) -> Verdict:
-    """`attempt(hidden, W_down, direction, i)`: how much neuron i adds along a direction [d_model] of the stream."""
+    """Check that `attempt(hidden, W_down, direction, i)` gives how much neuron i adds along a direction [d_model] of
+    the stream.
+    """
     rng = np.random.default_rng(9)
     sizes = ((4, 4, 1), (6, 3, 2))
     cases = [(rng.normal(size=n), rng.normal(size=(n, d)), rng.normal(size=d), i) for n, d, i in sizes]
@@ -923,7 +930,7 @@ def neuron_contribution(attempt: Callable) -> Verdict:
 
 
 def temperature(attempt: Callable) -> Verdict:
-    """`attempt(logits, temperature)` gives softmax(logits / temperature)."""
+    """Check that `attempt(logits, temperature)` gives softmax(logits / temperature)."""
 
     def formula(logits, t):
         powers = np.exp((logits - logits.max()) / t)
@@ -953,7 +960,9 @@ def temperature(attempt: Callable) -> Verdict:
 
 
 def nucleus(attempt: Callable) -> Verdict:
-    """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
+    """Check that `attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1
+    (top-p).
+    """
 
     def keep(probs, p, *, one_too_few=False, rescale=True, first=max):
         nucleus, held = np.zeros_like(probs), 0.0
@@ -968,7 +977,7 @@ def nucleus(attempt: Callable) -> Verdict:
         return np.where(mask, probs, 0) / probs[mask].sum()
 
     def by_sums(probs, p, below):
-        """Kept where `some`(sums, p): the sums, the likeliest first."""
+        """Return which are kept where `some`(sums, p): the sums, the likeliest first."""
         order = np.argsort(-probs)
         mask = np.zeros(len(probs), bool)
         mask[order] = below(np.cumsum(probs[order]), p)
@@ -1016,7 +1025,7 @@ def nucleus(attempt: Callable) -> Verdict:
 
 
 def sample(attempt: Callable) -> Verdict:
-    """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
+    """Check that `attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
 
     def formula(probs, u):
         reached = 0.0

@@ -156,7 +156,7 @@ def _port(text: str) -> int:
 
 
 def _notebooks(args: argparse.Namespace, extra: list[str]) -> None:
-    """Everything that can be refused is, before anything is written; then JupyterLab runs until Ctrl-C."""
+    """Refuse all that can be refused before anything is written; then run JupyterLab until Ctrl-C."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")
     options = _lab_options(args)
@@ -171,7 +171,7 @@ def _notebooks(args: argparse.Namespace, extra: list[str]) -> None:
 
 
 def _page(args: argparse.Namespace, extra: list[str]) -> None:
-    """What can be refused is, before anything runs; a page is written when it is whole."""
+    """Refuse what can be refused before anything runs; write a page when it is whole."""
     if extra:
         raise CannotStart(f"`llmviz page` takes nothing after --, but got {' '.join(extra)}")
     if not hasattr(os, "fork"):  # Windows
@@ -199,7 +199,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
     from tqdm import tqdm
 
     from llmviz import page
-    from llmviz.threads import cores
+    from llmviz.machine import cores
 
     links = {notebook.stem: file.name for notebook, file in files.items()}
     built = {}
@@ -224,7 +224,7 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
 
 
 def _class(args: argparse.Namespace, extra: list[str]) -> None:
-    """What can be refused is, before anything is served; then the class lasts until Ctrl-C."""
+    """Refuse what can be refused before anything is served; then serve the class until Ctrl-C."""
     if extra:
         raise CannotStart(f"`llmviz class` takes nothing after --, but got {' '.join(extra)}")
     if any(importlib.util.find_spec(name) is None for name in ("voila", "segno")):
@@ -264,7 +264,7 @@ def _free_port(first: int, local: bool) -> int:
 
 
 def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
-    """The notebook or folder that is named, or else llmviz's own folder; and its notebooks."""
+    """Return the notebook or folder that is named, or else llmviz's own folder; and its notebooks."""
     source = (named or _shipped()).expanduser().absolute()
     if source.is_dir():
         if not (notebooks := sorted(source.glob("*.ipynb"))):
@@ -276,7 +276,7 @@ def _chosen(named: Path | None) -> tuple[Path, list[Path]]:
 
 
 def _shipped() -> Path:
-    """Where llmviz's own notebooks are: in the package, as a wheel holds them, or beside it, as in a clone."""
+    """Return where llmviz's own notebooks are: in the package, as a wheel holds them, or beside it, as in a clone."""
     inside = PACKAGE / "notebooks"
     return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
 
@@ -292,7 +292,7 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
             socket.create_server(("localhost", args.port)).close()
         except OSError as error:
             raise CannotStart(
-                f"port {args.port} cannot be used ({os.strerror(error.errno)}). "
+                f"port {args.port} cannot be used ({os.strerror(error.errno or 0)}). "
                 "Give another with --port, or leave it out: a free one is found."
             ) from None
         options += [f"--ServerApp.port={args.port}", "--ServerApp.port_retries=0"]
@@ -311,7 +311,7 @@ def _lab_options(args: argparse.Namespace) -> list[str]:
 
 
 def _folder(chosen: Path | None) -> Path:
-    """Where the reader works: in the clone itself, else in a folder that now has every notebook."""
+    """Return where the reader works: in the clone itself, else in a folder that now has every notebook."""
     shipped = _shipped()
     if chosen is None and shipped.parent != PACKAGE:
         return shipped

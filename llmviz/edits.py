@@ -60,7 +60,7 @@ def add(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """For `Edits(at=…)`: add a vector, as long as the array's last axis, at some positions or at all (steering).
+    """Add a vector, as long as the array's last axis, at some positions or at all, for `Edits(at=…)` (steering).
 
     head: only to these heads of q, k, v or z. Negative positions count from the end of the text, or of the prompt.
     """
@@ -73,14 +73,14 @@ def put(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """The same, but the vector replaces what is there (patching)."""
+    """Put a vector in the place of what is there, for `Edits(at=…)` (patching)."""
     return _change(_instead, _vector(vector), positions, head)
 
 
 def scale(
     factor: float, *, positions: int | Sequence[int] | None = None, head: int | Sequence[int] | None = None
 ) -> "Change":
-    """For `Edits(at=…)`: multiply some positions, heads or all by a number. Positions are those of the query."""
+    """Multiply some positions, heads or all by a number, for `Edits(at=…)`. Positions are those of the query."""
     if not isinstance(factor, Real) or not np.isfinite(factor):
         raise ValueError(f"scale takes a finite number; got {factor!r}")
     return _change(np.multiply, factor, positions, head)
@@ -92,12 +92,12 @@ def knock_out(
     positions: int | Sequence[int] | None = None,
     head: int | Sequence[int] | None = None,
 ) -> "Change":
-    """For `Edits(at={("pattern", layer): …})`: take the weight off some keys (attention knockout; Geva et al. 2023).
+    """Take the weight off some keys, for `Edits(at={("pattern", layer): …})` (attention knockout; Geva et al. 2023).
 
     The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the
     query. Negative positions and keys count from the end of the text, or of the prompt.
     """
-    return Knockout(keys=_several(keys), positions=_several(positions), heads=_several(head))
+    return Knockout(keys=_several(keys) or (), positions=_several(positions), heads=_several(head))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class Change(ABC):
         """Compute what replaces the chosen part of the array. Leave `old` as it is."""
 
     def __call__(self, array: np.ndarray, places: Sequence[int] | None = None) -> np.ndarray:
-        """The changed array. places: where in the text its rows stand; the whole text if not given."""
+        """Return the changed array. places: where in the text its rows stand; the whole text if not given."""
         if places is None:
             places = range(array.shape[-2])
             return self.in_text(len(places))(array, places)
@@ -133,7 +133,7 @@ class Change(ABC):
         return changed
 
     def in_text(self, seq: int) -> "Change":
-        """The same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
+        """Return the same with its positions counted from the start of a text of `seq` tokens, or ValueError."""
         if self.positions is None:
             return self
         return replace(self, positions=tuple(index_of("position", place, seq) for place in self.positions))
@@ -197,7 +197,8 @@ class Knockout(Change):
         return np.divide(rest, total, out=np.zeros_like(rest), where=total > 0)
 
     def in_text(self, seq: int) -> "Change":
-        return replace(super().in_text(seq), keys=tuple(index_of("key", key, seq) for key in self.keys))
+        keys = tuple(index_of("key", key, seq) for key in self.keys)
+        return replace(super().in_text(seq), keys=keys)  # type: ignore[call-arg]  # it is a Knockout again
 
     def check(self, name: str, config: Config) -> None:
         super().check(name, config)
@@ -276,7 +277,7 @@ class Edits:
             object.__setattr__(self, name, MappingProxyType(value))
 
     def __repr__(self) -> str:
-        """Only what is not at its default."""
+        """Show only what is not at its default."""
         turned = {option.name: getattr(self, option.name) for option in fields(self)}
         plain = {option.name: option.default for option in fields(self)}
         shown = {
@@ -294,22 +295,25 @@ class Edits:
 
     @cached_property
     def functions(self) -> Mapping[tuple[int, str], tuple[Function, ...]]:
-        """(layer, name): what is done to that array, the scales and `resid` first; scales of 1 left out."""
+        """Return, by (layer, name), what is done to that array, the scales and `resid` first; scales of 1 left out."""
         functions: dict[tuple[int, str], list[Function]] = defaultdict(list)
         for name, scales in (("attention_out", self.attention), ("ffn_out", self.ffn)):
             for layer, factor in scales.items():
                 if factor != 1:
                     functions[layer, name].append(scale(factor))
-        for name, axis, scales in (("z", "heads", self.head), ("hidden", "units", self.neuron)):
-            for layer in {layer for layer, _ in scales}:
+        for name, part_scales in (("z", self.head), ("hidden", self.neuron)):
+            for layer in {layer for layer, _ in part_scales}:
                 chosen = sorted(
-                    (i, factor) for (at, i), factor in scales.items() if at == layer and factor != 1
+                    (i, factor) for (at, i), factor in part_scales.items() if at == layer and factor != 1
                 )
                 if chosen:
+                    parts = tuple(int(i) for i, _ in chosen)
                     factors = np.array([factor for _, factor in chosen], np.float64)
-                    factors = factors[:, None, None] if axis == "heads" else factors
-                    change = _change(np.multiply, factors, None, None)
-                    functions[layer, name].append(replace(change, **{axis: tuple(int(i) for i, _ in chosen)}))
+                    if name == "z":
+                        change = _change(np.multiply, factors[:, None, None], None, parts)
+                    else:
+                        change = replace(_change(np.multiply, factors, None, None), units=parts)
+                    functions[layer, name].append(change)
         for (layer, place), vector in sorted(self.resid.items(), key=lambda item: item[0]):
             functions[layer, "resid_pre"].append(put(vector, positions=place))
         for (name, layer), given in self.at.items():
@@ -318,7 +322,7 @@ class Edits:
 
     @cached_property
     def _key(self) -> tuple[tuple, frozenset]:
-        """The settings of the whole run, and (layer, name, what is done) for each array that is changed."""
+        """Return the settings of the whole run, and (layer, name, what is done) for each array that is changed."""
         settings = (
             float(self.position_scale),
             float(self.position_shift),
@@ -335,7 +339,7 @@ class Edits:
         return settings, frozenset(done)
 
     def first_layer_apart(self, other: "Edits", n_layers: int) -> int:
-        """The first layer in which runs with these edits and with `other` may differ; n_layers if there is none."""
+        """Return the first layer in which runs with these edits and with `other` may differ, or n_layers."""
         (settings, done), (others, also_done) = self._key, other._key
         if settings != others:
             return 0
@@ -343,12 +347,12 @@ class Edits:
 
     @cached_property
     def token_by_token(self) -> bool:
-        """Whether what holds for the tokens of a text still holds when more tokens follow."""
+        """Return whether what holds for the tokens of a text still holds when more tokens follow."""
         own = (function for functions in self.functions.values() for function in functions)
         return self.causal_mask and all(isinstance(function, Change) for function in own)
 
     def whole_text(self, layer: int, names: Iterable[str]) -> bool:
-        """Whether a function at one of these arrays needs the rows of all tokens."""
+        """Return whether a function at one of these arrays needs the rows of all tokens."""
         return any(
             not isinstance(function, Change)
             for name in names
@@ -356,7 +360,7 @@ class Edits:
         )
 
     def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
-        """What becomes of each array of a layer: edit(name, array), for the rows of the tokens at `places`."""
+        """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
         if not any(at == layer for at, _ in self.functions):
             return unchanged
 
@@ -371,7 +375,7 @@ class Edits:
         return edit
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
-        """What a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
+        """Return what a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
         given = function(array.copy("K"))  # it may write into what it gets
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
@@ -385,7 +389,7 @@ class Edits:
         if name == "scores":  # −∞ is a key that is not looked at, as for the mask
             seen = changed
             if self.causal_mask:
-                seen = np.where(np.tri(*changed.shape[1:], dtype=bool), changed, -np.inf)
+                seen = np.where(np.tri(*changed.shape[1:], dtype=np.bool), changed, -np.inf)
             if np.isneginf(seen).all(axis=-1).any():
                 raise ValueError(f"{who} leaves a query no key to look at")
             seen = np.where(np.isneginf(changed), 0, changed)
@@ -400,7 +404,7 @@ class Edits:
     # --- is it possible? ---------------------------------------------------------------------------------------------
 
     def in_text(self, config: Config, seq: int) -> "Edits":
-        """The same for a text of `seq` tokens, with all positions counted from its start.
+        """Return the same for a text of `seq` tokens, with all positions counted from its start.
 
         ValueError if something is named that the model or such a text doesn't have, or a vector is of the wrong length.
         """
@@ -408,10 +412,10 @@ class Edits:
             for key in edits:
                 if not isinstance(key, tuple) or len(key) != 2:
                     raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
-        for key in self.at:
-            if not isinstance(key, tuple) or len(key) != 2 or key[0] not in ARRAYS:
+        for place in self.at:
+            if not isinstance(place, tuple) or len(place) != 2 or place[0] not in ARRAYS:
                 raise ValueError(
-                    f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {key!r}"
+                    f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {place!r}"
                 )
         for layer in [
             *self.attention,
@@ -443,14 +447,15 @@ class Edits:
                 edit.in_text(seq) if isinstance(edit, Change) else edit for edit in functions
             )
         resid = {
-            (layer, index_of("position", place, seq)): vector for (layer, place), vector in self.resid.items()
+            (layer, index_of("position", at_token, seq)): vector
+            for (layer, at_token), vector in self.resid.items()
         }
         same = replace(self, resid=resid, at=at)
         return self if same == self else same
 
 
 def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
-    """The index counted from the start, where a negative one counts from the end. ValueError if there is none such."""
+    """Return the index counted from the start, a negative one counting from the end. ValueError if there is none."""
     if not isinstance(index, int | np.integer) or not (-n if negative else 0) <= index < n:
         raise ValueError(f"there is no {kind} {index!r}; they go from 0 to {n - 1}")
     return int(index) % n

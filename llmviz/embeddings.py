@@ -22,14 +22,14 @@ from llmviz.ops import tells_shapes
 def embed(
     tokens: Sequence[int] | Int[np.ndarray, " seq"], W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """The tokens' rows of the table. The same token has the same row wherever it stands."""
+    """Look up the tokens' rows of the table. The same token has the same row wherever it stands."""
     return W_E[np.asarray(tokens, dtype=np.int64)]
 
 
 def embed_gradient(
     d_rows: Float[np.ndarray, "seq d_model"], tokens: Sequence[int] | Int[np.ndarray, " seq"], n_vocab: int
 ) -> Float[np.ndarray, "n_vocab d_model"]:
-    """d_W_E: to each token's row what all its places in the text want; zero where a token doesn't stand."""
+    """Return d_W_E: to each token's row what all its places in the text want; zero where a token doesn't stand."""
     tokens = np.asarray(tokens, np.int64)
     order = np.argsort(tokens, kind="stable")
     used, starts = np.unique(tokens[order], return_index=True)
@@ -42,28 +42,28 @@ def embed_gradient(
 def unembed(
     x: Float[np.ndarray, "seq d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
 ) -> Float[np.ndarray, "seq n_vocab"]:
-    """Logits: how well each (normed) vector fits each token of the vocabulary."""
+    """Return the logits: how well each (normed) vector fits each token of the vocabulary."""
     return x @ W_U
 
 
 def unembed_backward(
     d_logits: Float[np.ndarray, "seq n_vocab"], W_U: Float[np.ndarray, "d_model n_vocab"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """d_x = d_logits W_Uᵀ: towards the columns of the tokens that should score more, away from the others."""
+    """Return d_x = d_logits W_Uᵀ: towards the columns of the tokens that should score more, away from the others."""
     return d_logits @ W_U.T
 
 
 def unembed_gradient(
     d_logits: Float[np.ndarray, "seq n_vocab"], x: Float[np.ndarray, "seq d_model"]
 ) -> Float[np.ndarray, "d_model n_vocab"]:
-    """d_W_U = xᵀ d_logits, laid out as the transpose of W_E is."""
+    """Return d_W_U = xᵀ d_logits, laid out as the transpose of W_E is."""
     return (d_logits.T @ x).T
 
 
 def cosine_similarity(
     a: Float[np.ndarray, "*rows d_model"], b: Float[np.ndarray, "*rows d_model"]
 ) -> Float[np.ndarray, "*rows"] | np.floating:
-    """Cosine of the angle between a and b, row by row. A vector of length zero has no direction: NaN."""
+    """Return the cosine of the angle between a and b, row by row. A vector of length zero has no direction: NaN."""
     lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return (a * b).sum(axis=-1) / lengths
@@ -72,7 +72,7 @@ def cosine_similarity(
 def cosine_to_all(
     vector: Float[np.ndarray, " d_model"], W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, " n_vocab"]:
-    """Cosine of one vector with every row of the table; 0 for rows or a vector of length zero."""
+    """Return the cosine of one vector with every row of the table; 0 for rows or a vector of length zero."""
     lengths = np.sqrt(np.einsum("vd,vd->v", W_E, W_E)) * np.linalg.norm(vector)
     return np.divide(W_E @ vector, lengths, out=np.zeros(len(W_E), W_E.dtype), where=lengths > 0)
 
@@ -92,7 +92,7 @@ def nearest(
     n: int = 10,
     exclude: Sequence[int] = (),
 ) -> Neighbours:
-    """The n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`.
+    """Return the n tokens whose rows point most nearly in the vector's direction, leaving out the tokens in `exclude`.
 
     ValueError unless n is from 1 to the number of tokens that are left.
     """
@@ -102,7 +102,7 @@ def nearest(
 def largest(
     cosines: Float[np.ndarray, " n_vocab"], *, n: int = 10, exclude: Sequence[int] = ()
 ) -> Neighbours:
-    """The n tokens with the largest cosines, leaving out those in `exclude`; ValueError as for `nearest`."""
+    """Return the n tokens with the largest cosines, leaving out those in `exclude`; ValueError as for `nearest`."""
     if not 1 <= n <= len(cosines) - len(set(exclude)):
         raise ValueError(f"n must be from 1 to {len(cosines) - len(set(exclude))}, got {n}")
     cosines = cosines.copy()
@@ -123,11 +123,11 @@ class Walk:
     end_cosines: Float[np.ndarray, " n_vocab"]
 
     def at(self, part: float) -> Float[np.ndarray, " d_model"]:
-        """The vector that is (1 - part) of the start and `part` of the end."""
+        """Return the vector that is (1 - part) of the start and `part` of the end."""
         return (np.float32(1 - part) * self.start + np.float32(part) * self.end).astype(self.start.dtype)
 
     def cosines(self, part: float) -> Float[np.ndarray, " n_vocab"]:
-        """The same as `cosine_to_all(self.at(part), W_E)`, without going through the table again.
+        """Return the same as `cosine_to_all(self.at(part), W_E)`, without going through the table again.
 
         A dot product with a mix is the mix of the dot products, so two cosines a row give all that lie between.
         """
@@ -142,14 +142,14 @@ def walk(
     end: Float[np.ndarray, " d_model"],
     W_E: Float[np.ndarray, "n_vocab d_model"],
 ) -> Walk:
-    """The line from `start` to `end`, compared with every row of the table."""
+    """Compare the line from `start` to `end` with every row of the table."""
     return Walk(start, end, cosine_to_all(start, W_E), cosine_to_all(end, W_E))
 
 
 def analogy(
     a: int, b: int, c: int, W_E: Float[np.ndarray, "n_vocab d_model"]
 ) -> Float[np.ndarray, " d_model"]:
-    """The vector of "a is to b as … is to c": W_E[a] - W_E[b] + W_E[c], so king, man, woman asks for queen."""
+    """Return the vector of "a is to b as … is to c": W_E[a] - W_E[b] + W_E[c], so king, man, woman asks for queen."""
     return W_E[a] - W_E[b] + W_E[c]
 
 
@@ -169,7 +169,7 @@ def score_analogies(
     W_E: Float[np.ndarray, "n_vocab d_model"],
     word_of: Int[np.ndarray, " n_vocab"],
 ) -> AnalogyScore:
-    """Each pair (a, b) asks for the first word of each other pair (wanted, c): a - b + c.
+    """Let each pair (a, b) ask for the first word of each other pair (wanted, c): a - b + c.
 
     word_of: which word each token spells, so that " Rome", "Rome" and " ROME" are one.
     """
@@ -206,7 +206,7 @@ class Plane:
 
 
 def plane(a: Float[np.ndarray, " d_model"], b: Float[np.ndarray, " d_model"]) -> Plane:
-    """The plane of a and b (Gram-Schmidt). Where they point the same way, or one is zero, any that holds them."""
+    """Return the plane of a and b (Gram-Schmidt). If they point the same way, or one is zero, any that holds them."""
     axes = np.zeros((2, len(a)), a.dtype)
     for i, vector in enumerate((a, b)):
         rest = vector.astype(np.float64) - axes.T @ (axes @ vector)
@@ -226,7 +226,7 @@ class Projection:
 
 
 def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 2) -> Projection:
-    """Principal component analysis (Pearson 1901): centre, then the leading right singular vectors.
+    """Find the principal components (Pearson 1901): centre, then the leading right singular vectors.
 
     Directions that don't exist (fewer vectors than components) come as zeros and explain nothing. The sign of a
     direction is arbitrary; it is set so that its largest entry is positive. ValueError for no vectors or components.
@@ -256,17 +256,17 @@ def pca(vectors: Float[np.ndarray, "n_vectors d_model"], *, n_components: int = 
 
 
 def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> Projection:
-    """The same map, turned so that its directions lie as those of an earlier one (`before`) as far as they can.
+    """Turn the map so that its directions lie as those of an earlier one (`before`) as far as they can.
 
     Only signs change and which direction comes first: a map that is looked at twice must not flip for nothing.
     """
     alike = before.astype(np.float64) @ projection.directions.T
-    order, free = [], list(range(len(projection.directions)))
+    pairs, free = [], list(range(len(projection.directions)))
     for row in np.argsort(-np.abs(alike).max(axis=1), kind="stable"):  # the surest first
         best = max(free, key=lambda j: abs(alike[row, j]))
         free.remove(best)
-        order.append((row, best))
-    order = [best for _, best in sorted(order)]
+        pairs.append((row, best))
+    order = [best for _, best in sorted(pairs)]
     signs = np.where(alike[np.arange(len(order)), order] < 0, -1, 1).astype(projection.directions.dtype)
     return Projection(
         projection.coordinates[:, order] * signs,
@@ -283,7 +283,7 @@ def random_pair_cosines(
     seed: int = 0,
     among: Sequence[int] | Int[np.ndarray, " n"] | None = None,
 ) -> Float[np.ndarray, " n_pairs"]:
-    """Cosines of random pairs of two different tokens: the baseline that any one cosine must be held against.
+    """Return the cosines of random pairs of two different tokens: the baseline for any one cosine.
 
     among: draw from these tokens only (say, frequent ones); the baseline depends on it. ValueError if they are not
     at least two different ones.
@@ -294,4 +294,4 @@ def random_pair_cosines(
     rng = np.random.default_rng(seed)
     first = rng.integers(len(candidates), size=n_pairs)
     second = (first + rng.integers(1, len(candidates), size=n_pairs)) % len(candidates)
-    return cosine_similarity(W_E[candidates[first]], W_E[candidates[second]])
+    return np.asarray(cosine_similarity(W_E[candidates[first]], W_E[candidates[second]]))

@@ -37,7 +37,7 @@ def swiglu(
     *,
     edit: Callable[[str, np.ndarray], np.ndarray] = unchanged,
 ) -> FFNTrace:
-    """From the normed stream to what the layer adds to it.
+    """Compute what the layer adds to the stream, from the normed stream.
 
     edit(name, array): what to go on with instead of hidden and ffn_out.
     """
@@ -60,15 +60,16 @@ class FFNBackward:
 
 def swiglu_backward(
     d_out: Float[np.ndarray, "seq d_model"],
-    trace: FFNTrace,
+    gate: Float[np.ndarray, "seq d_ff"],
+    up: Float[np.ndarray, "seq d_ff"],
     W_gate: Float[np.ndarray, "d_model d_ff"],
     W_up: Float[np.ndarray, "d_model d_ff"],
     W_down: Float[np.ndarray, "d_ff d_model"],
 ) -> FFNBackward:
-    """d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
+    """Return d_hidden = d_out W_downᵀ;  d_up = d_hidden silu(gate);  d_gate = d_hidden up silu'(gate);
     d_x = d_gate W_gateᵀ + d_up W_upᵀ.
     """
-    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), trace.gate, trace.up)
+    d_gate, d_up = gated_backward(linear_backward(d_out, W_down), gate, up)
     return FFNBackward(d_gate, d_up, linear_backward(d_gate, W_gate) + linear_backward(d_up, W_up))
 
 
@@ -77,21 +78,21 @@ def gated_backward(
     gate: Float[np.ndarray, "seq d_ff"],
     up: Float[np.ndarray, "seq d_ff"],
 ) -> tuple[Float[np.ndarray, "seq d_ff"], Float[np.ndarray, "seq d_ff"]]:
-    """From hidden = silu(gate) * up back to (d_gate, d_up): a product, so each gets the other's value."""
+    """Return (d_gate, d_up) from d_hidden, where hidden = silu(gate) * up: each factor gets the other's value."""
     return silu_backward(d_hidden * up, gate), d_hidden * silu(gate)
 
 
 def neuron_contributions(
     hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
 ) -> Float[np.ndarray, "d_ff d_model"]:
-    """What each neuron adds to one token's stream: hidden_i * W_down[i]. The rows sum to the layer's out."""
+    """Return what each neuron adds to one token's stream: hidden_i * W_down[i]. The rows sum to the layer's out."""
     return hidden[:, None] * W_down
 
 
 def promoted_logits(
     neuron: int, W_down: Float[np.ndarray, "d_ff d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
 ) -> Float[np.ndarray, " n_vocab"]:
-    """How much one unit of a neuron's firing pushes each token, through the output table alone.
+    """Return how much one unit of a neuron's firing pushes each token, through the output table alone.
 
     Large values: tokens it promotes; very negative: tokens it suppresses. The final norm (a rescaling) and the
     layers after it are left out, so compare tokens with each other, not the numbers with logits.
@@ -102,10 +103,10 @@ def promoted_logits(
 def output_lengths(
     hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
 ) -> Float[np.ndarray, " d_ff"]:
-    """How much each neuron writes: the length of what it adds to one token's stream."""
+    """Return how much each neuron writes: the length of what it adds to one token's stream."""
     return np.abs(hidden) * np.linalg.norm(W_down, axis=1)
 
 
 def neurons_needed(written: Float[np.ndarray, " d_ff"], share: float = 0.5) -> int:
-    """How many neurons, the strongest writers first, write this share of all that is written."""
+    """Return how many neurons, the strongest writers first, write this share of all that is written."""
     return 1 + int((np.cumsum(np.sort(written)[::-1]) < share * written.sum()).sum())

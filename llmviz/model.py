@@ -14,7 +14,6 @@ queries as in Llama, Touvron et al. 2023.)
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
@@ -38,9 +37,92 @@ TOO_LARGE = 1e17
 QUERIES = 64
 
 Edit = Callable[[str, np.ndarray], np.ndarray]  # what becomes of an array by its name; see `Edits.of_layer`
+NO_EDITS = Edits()
 
 
 # --- one layer -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class BlockForward:
+    """Every array of one layer on the way forward that the run keeps or training needs on the way back.
+
+    A row is a token. Of several texts side by side, each may have heads of its own in q, k, v and pattern.
+    """
+
+    resid_pre: Float[np.ndarray, "rows d_model"]
+    normed: Float[np.ndarray, "rows d_model"]
+    q: Float[np.ndarray, "heads seq d_head"]  # q, k and v as attention used them
+    k: Float[np.ndarray, "kv_heads kv_seq d_head"]
+    v: Float[np.ndarray, "kv_heads kv_seq d_head"]
+    pattern: Float[np.ndarray, "heads seq kv_seq"] | None  # where `attend` keeps it
+    z: Float[np.ndarray, "n_heads rows d_head"]
+    resid_mid: Float[np.ndarray, "rows d_model"]
+    mid_normed: Float[np.ndarray, "rows d_model"]
+    gate: Float[np.ndarray, "rows d_ff"]
+    up: Float[np.ndarray, "rows d_ff"]
+    hidden: Float[np.ndarray, "rows d_ff"]
+    resid_post: Float[np.ndarray, "rows d_model"]
+
+
+# From queries, keys and values to q, k and v as they were used, the pattern if it is to be kept, and z.
+Attended = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]
+Attend = Callable[[np.ndarray, np.ndarray, np.ndarray], Attended]
+
+
+def feed_forward(w: LayerWeights, normed: Float[np.ndarray, "seq d_model"], edit: Edit) -> FFNTrace:
+    """Run the layer's FFN on the normed stream."""
+    share_cores()
+    return ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down, edit=edit)
+
+
+def block_forward(
+    w: LayerWeights,
+    config: Config,
+    x: Float[np.ndarray, "rows d_model"],
+    rotations: Complex[np.ndarray, "rows n_pairs"] | None,
+    attend: Attend,
+    *,
+    feed_forward: Callable[[LayerWeights, np.ndarray, Edit], FFNTrace] = feed_forward,
+    edits: Edits = NO_EDITS,
+    edit: Edit = ops.unchanged,
+) -> BlockForward:
+    """Run one layer over the rows of x: the one forward pass of the model, of training and of many texts at once.
+
+    rotations: RoPE's, of each row's position (`position.rotations`), or None. attend: which keys a query meets is the
+    caller's affair. feed_forward: another FFN, such as one with low-rank changes. edits says whether to norm and to
+    add; edit(name, array) gives what to go on with, by the names of `edits.ARRAYS`.
+    """
+    share_cores()
+    x = edit("resid_pre", x)
+    normed = norm(x, w.attention_norm, config, edits)
+    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
+    if rotations is not None:
+        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
+    q, k, v, pattern, z = attend(edit("q", q), edit("k", k), edit("v", v))
+    out = edit("attention_out", attention.output(z, w.W_O))
+    resid_mid = edit("resid_mid", _next_stream(x, out, edits))
+    mid_normed = norm(resid_mid, w.ffn_norm, config, edits)
+    f = feed_forward(w, mid_normed, edit)
+    resid_post = edit("resid_post", _next_stream(resid_mid, f.out, edits))
+    return BlockForward(
+        x, normed, q, k, v, pattern, z, resid_mid, mid_normed, f.gate, f.up, f.hidden, resid_post
+    )
+
+
+def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
+    """Return the RMSNorm of x, or x where the edits switch all norms off."""
+    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
+
+
+def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
+    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
+    if edits.residual:
+        out += stream
+    return out
+
+
+# --- one layer of a run ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,7 +153,7 @@ class BlockTrace:
 
     @property
     def attention(self) -> AttentionTrace:
-        """scores, pattern, z and out, from q, k and v, by the function that the run used.
+        """Compute scores, pattern, z and out, from q, k and v, by the function that the run used.
 
         Computed each time: 40 ms for 512 tokens of the default model. Keep it if you need more than one of them;
         `attention_at` gives one query in a tenth of a millisecond.
@@ -82,7 +164,7 @@ class BlockTrace:
         )
 
     def attention_at(self, position: int) -> AttentionTrace:
-        """The same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
+        """Compute the same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
 
         Only a function of the reader's own in `Edits.at` makes it as slow as the whole.
         """
@@ -102,7 +184,7 @@ class BlockTrace:
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
     ) -> Float[np.ndarray, "some_heads some_seq kv_seq"]:
-        """`attention.pattern` of some heads and queries, without mixing the values: a third of the work, or less."""
+        """Return `attention.pattern` of some heads and queries, without mixing the values: a third of the work."""
         if {(self.layer, "scores"), (self.layer, "pattern")} & set(self.edits.functions):
             return self.attention.pattern[heads, queries]
         q, k = self.q[heads], self.k
@@ -116,11 +198,11 @@ class BlockTrace:
 
     @property
     def ffn(self) -> FFNTrace:
-        """gate, up, hidden and out, from resid_mid, by the function that the run used."""
+        """Compute gate, up, hidden and out, from resid_mid, by the function that the run used."""
         return self.ffn_at(slice(None))
 
     def ffn_at(self, positions: slice | Int[np.ndarray, " some"]) -> FFNTrace:
-        """The same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
+        """Compute the same for some of the tokens only, and as much quicker: an FFN takes each token by itself."""
         whole = isinstance(positions, slice) and positions == slice(None)
         if not whole and self.edits.whole_text(self.layer, ("hidden", "ffn_out")):
             f = self.ffn
@@ -128,11 +210,12 @@ class BlockTrace:
         places = range(len(self.resid_mid))
         chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
         edit = self.edits.of_layer(self.layer, chosen)
-        return feed_forward(self.weights, self.config, self.resid_mid[positions], self.edits, edit)
+        w = self.weights
+        return feed_forward(w, norm(self.resid_mid[positions], w.ffn_norm, self.config, self.edits), edit)
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Those that are kept."""
+        """Return the arrays that are kept."""
         return self.resid_pre, self.q, self.k, self.v, self.resid_mid, self.resid_post
 
 
@@ -140,8 +223,9 @@ class KVCache:
     """Keys and values of the tokens so far, with room for more."""
 
     def __init__(self, blocks: Sequence[BlockTrace], length: int, room: int):
-        """Takes over the first `length` tokens of some blocks; room: for how many tokens in all."""
-        self.k, self.v = [], []
+        """Take over the first `length` tokens of some blocks; room: for how many tokens in all."""
+        self.k: list[np.ndarray] = []
+        self.v: list[np.ndarray] = []
         for block in blocks:
             for cached, known in ((self.k, block.k), (self.v, block.v)):
                 n_kv_heads, _, d_head = known.shape
@@ -165,27 +249,24 @@ def run_block(
     start: int = 0,
     cache: KVCache | None = None,
 ) -> BlockTrace:
-    """One layer over the tokens of x, the first of which stands at `start`; the cache has the keys and values before.
+    """Run one layer over the tokens of x, the first of which is at `start`; the cache has the keys and values before.
 
     rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
     numbers overflow.
     """
-    share_cores()
-    edit = edits.of_layer(layer, range(start, start + len(x)))
-    x = edit("resid_pre", x)
-    normed = norm(x, w.attention_norm, config, edits)
-    q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-    if rotations is not None:
-        q, k = position.rotate_by(q, rotations), position.rotate_by(k, rotations)
-    q, k, v = edit("q", q), edit("k", k), edit("v", v)
-    if cache is not None:
-        k, v = cache.put(layer, start, k, v)
-    z = mix_in_blocks(layer, q, k, v, edits)
-    out = edit("attention_out", attention.output(z, w.W_O))
-    resid_mid = _in_range(layer, edit("resid_mid", _next_stream(x, out, edits)))
-    out = feed_forward(w, config, resid_mid, edits, edit).out
-    resid_post = _in_range(layer, edit("resid_post", _next_stream(resid_mid, out, edits)))
-    return BlockTrace(x, q, k, v, resid_mid, resid_post, layer, w, config, edits)
+    change = edits.of_layer(layer, range(start, start + len(x)))
+
+    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
+        if cache is not None:
+            k, v = cache.put(layer, start, k, v)
+        return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
+
+    def edit(name: str, array: np.ndarray) -> np.ndarray:
+        array = change(name, array)
+        return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
+
+    b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
+    return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
 
 
 def mix_in_blocks(
@@ -207,8 +288,10 @@ def mix_in_blocks(
         rows = slice(first, min(first + size, seq))
         seen = slice(kv_seq - seq + rows.stop)
         edit = edits.of_layer(layer, range(kv_seq - seq, kv_seq)[rows])
-        options = {"causal": edits.causal_mask, "scale": edits.score_scale, "edit": edit}
-        blocks.append(attention.weigh(q[:, rows], k[:, seen], v[:, seen], **options)[-1])
+        causal, scale = edits.causal_mask, edits.score_scale
+        blocks.append(
+            attention.weigh(q[:, rows], k[:, seen], v[:, seen], causal=causal, scale=scale, edit=edit)[-1]
+        )
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
 
 
@@ -217,22 +300,6 @@ def attend(
 ) -> AttentionTrace:
     share_cores()
     return attention.attend(q, k, v, w.W_O, causal=edits.causal_mask, scale=edits.score_scale, edit=edit)
-
-
-def feed_forward(w: LayerWeights, config: Config, x: np.ndarray, edits: Edits, edit: Edit) -> FFNTrace:
-    share_cores()
-    return ffn.swiglu(norm(x, w.ffn_norm, config, edits), w.W_gate, w.W_up, w.W_down, edit=edit)
-
-
-def norm(x: np.ndarray, weight: np.ndarray, config: Config, edits: Edits) -> np.ndarray:
-    return ops.rms_norm(x, weight, eps=config.norm_eps) if edits.norm else x
-
-
-def _next_stream(stream: np.ndarray, out: np.ndarray, edits: Edits) -> np.ndarray:
-    """Add the stream to what a block gave, in place, since new memory costs more than the sum."""
-    if edits.residual:
-        out += stream
-    return out
 
 
 def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
@@ -268,20 +335,20 @@ class Trace:
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Those that the blocks keep."""
+        """Return the arrays that the blocks keep."""
         return tuple(array for block in self.blocks for array in block.arrays)
 
     def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
-        """The scores of what follows the token at `position`. ValueError if there is no such token."""
+        """Return the scores of what follows the token at `position`. ValueError if there is no such token."""
         position = index_of("position", position, len(self.tokens))
         return self.model.unembed(self.blocks[-1].resid_post[position : position + 1], self.edits)[0]
 
     def all_logits(self) -> Float[np.ndarray, "seq n_vocab"]:
-        """The same for every position: 200 kB a token."""
+        """Return the same for every position: 200 kB a token."""
         return self.lens(len(self.blocks) - 1)
 
     def lens(self, layer: int) -> Float[np.ndarray, "seq n_vocab"]:
-        """Logit lens (nostalgebraist 2020): the logits if the stream went to the output right after `layer`."""
+        """Return the logits if the stream went to the output right after `layer` (logit lens; nostalgebraist 2020)."""
         index_of("layer", layer, len(self.blocks), negative=False)
         return self.model.unembed(self.blocks[layer].resid_post, self.edits)
 
@@ -308,13 +375,13 @@ class Step:
 
     @property
     def logits(self) -> Float[np.ndarray, " n_vocab"]:
-        """What the model said, before the sampler."""
+        """Return what the model said, before the sampler."""
         logits = self._logits()
         return self.model.unembed(self.resid, self.edits)[0] if logits is None else logits
 
     @property
     def probs(self) -> Float[np.ndarray, " n_vocab"]:
-        """What the sampler drew from."""
+        """Return what the sampler drew from."""
         probs = self._probs()
         return self.sampler.probs(self.logits) if probs is None else probs
 
@@ -324,10 +391,20 @@ class Step:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Model:
-    """A language model that can be looked into. Make one with `llmviz.load()`."""
+    """A language model that can be looked into. Make one with `llmviz.load()`.
+
+    tokenizer: how it cuts a text into tokens, and puts tokens together to a text; made from the weights' vocabulary if
+    not given. One for 49,152 tokens takes 28 MB, so models with the same vocabulary should share it.
+    """
 
     weights: Weights
+    tokenizer: Tokenizer = None  # type: ignore[assignment]  # `__post_init__` makes it
     recent: Recent = field(default_factory=Recent)  # runs kept for reuse; `recent.max_bytes = 0` keeps none
+
+    def __post_init__(self):
+        if self.tokenizer is None:
+            tokenizer = tokenization.from_gguf_metadata(**self.weights.vocabulary)
+            object.__setattr__(self, "tokenizer", tokenizer)
 
     def __repr__(self) -> str:
         c = self.config
@@ -338,16 +415,11 @@ class Model:
 
     @property
     def config(self) -> Config:
-        """The model's sizes."""
+        """Return the model's sizes."""
         return self.weights.config
 
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """How this model cuts a text into tokens, and puts tokens together to a text."""
-        return tokenization.from_gguf_metadata(**self.weights.vocabulary)
-
     def tokens_of(self, text_or_ids: str | Sequence[int] | Int[np.ndarray, " seq"]) -> list[int]:
-        """The token ids of a text, or the ids themselves, checked.
+        """Return the token ids of a text, or the ids themselves, checked.
 
         ValueError if there are none, too many or unknown ones; TypeError for what is neither a text nor ids.
         """
@@ -356,11 +428,10 @@ class Model:
         elif isinstance(text_or_ids, bytes) or not isinstance(text_or_ids, Sequence | np.ndarray):
             raise TypeError(f"the model reads a text or a list of token ids; got {text_or_ids!r}")
         else:
-            tokens = list(text_or_ids)
-            for token in tokens:
+            for token in text_or_ids:
                 if not isinstance(token, int | np.integer) or not 0 <= token < self.config.n_vocab:
                     raise ValueError(f"there is no token {token}; ids go from 0 to {self.config.n_vocab - 1}")
-            tokens = [int(token) for token in tokens]
+            tokens = [int(token) for token in text_or_ids]
         if not tokens:
             raise ValueError("the text is empty: the model needs at least one token to guess the next")
         if len(tokens) > self.config.n_ctx:
@@ -402,7 +473,7 @@ class Model:
         seed: int | None = None,
         edits: Edits | None = None,
     ) -> Iterator[Step]:
-        """Write on: yields one Step a token, the last being the end token if the model chooses it.
+        """Generate tokens: yield one Step for each, the last being the end token if the model chooses it.
 
         Keys and values of earlier tokens are kept (the KV cache), so each step runs one token. Without the causal
         mask earlier tokens see later ones, and a function of your own in `Edits.at` gets the array of the whole text:
@@ -433,21 +504,21 @@ class Model:
     def unembed(
         self, x: Float[np.ndarray, "seq d_model"], edits: Edits | None = None
     ) -> Float[np.ndarray, "seq n_vocab"]:
-        """Logits of residual-stream vectors: the final norm, then the output table."""
+        """Return the logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
         return embeddings.unembed(
-            norm(x, self.weights.final_norm, self.config, edits or Edits()), self.weights.W_U
+            norm(x, self.weights.final_norm, self.config, edits or NO_EDITS), self.weights.W_U
         )
 
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
     ) -> Trace:
-        """A trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
+        """Return a trace; `known` has the first n_layers of it whole or, in all layers, the first n_tokens."""
         blocks = known.blocks[:n_layers] if known else ()
         x = blocks[-1].resid_post if blocks else embeddings.embed(tokens[n_tokens:], self.weights.W_E)
-        cache = KVCache(known.blocks, n_tokens, len(tokens)) if n_tokens else None
+        cache = KVCache(known.blocks, n_tokens, len(tokens)) if known and n_tokens else None
         new = self._blocks(x, edits, n_layers, n_tokens, cache)
-        if n_tokens:
+        if known and n_tokens:
             new = [_behind(old, block, n_tokens) for old, block in zip(known.blocks, new)]
         logits = self._last_logits(new[-1].resid_post, edits)
         logits.flags.writeable = False
@@ -461,7 +532,7 @@ class Model:
         start: int = 0,
         cache: KVCache | None = None,
     ) -> list[BlockTrace]:
-        """The layers from first_layer on, one after the other."""
+        """Run the layers from first_layer on, one after the other."""
         blocks = []
         x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
@@ -522,7 +593,7 @@ _loaded: WeakValueDictionary[tuple, Model] = WeakValueDictionary()
 
 
 def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
-    """The default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
+    """Load the default model (fetched and unpacked at first use, with progress bars), or the one at `path`.
 
     path: a GGUF file, or a folder that `Model.save` wrote. Either is unpacked to the cache once: a saved model costs
     its size twice on the disk, but it loads in no time, notebooks share its memory, and it may be saved anew while it
@@ -551,17 +622,19 @@ def load(path: str | Path | None = None, *, progress: bool = True) -> Model:
 
 
 def _known_edits(edits: Edits | None) -> Edits:
-    """TypeError for anything but `Edits`, such as the dict it would hold."""
+    """Raise TypeError for anything but `Edits`, such as the dict it would hold."""
     if edits is not None and not isinstance(edits, Edits):
         how = "llmviz.Edits(**edits)" if isinstance(edits, Mapping) else "llmviz.Edits(ffn={0: 0})"
         raise TypeError(f"edits are an llmviz.Edits, for instance {how}; got {edits!r}")
-    return edits or Edits()
+    return edits or NO_EDITS
 
 
 def _behind(old: BlockTrace, new: BlockTrace, start: int) -> BlockTrace:
-    """The rows of a layer's first tokens, and behind them those of a run that began at `start`."""
-    joined = {
-        name: np.concatenate([getattr(old, name)[:start], getattr(new, name)])
-        for name in ("resid_pre", "resid_mid", "resid_post")
-    }
-    return replace(new, q=np.concatenate([old.q[:, :start], new.q], axis=1), **joined)
+    """Join the rows of a layer's first tokens with those of a run that began at `start`."""
+    return replace(
+        new,
+        resid_pre=np.concatenate([old.resid_pre[:start], new.resid_pre]),
+        q=np.concatenate([old.q[:, :start], new.q], axis=1),
+        resid_mid=np.concatenate([old.resid_mid[:start], new.resid_mid]),
+        resid_post=np.concatenate([old.resid_post[:start], new.resid_post]),
+    )

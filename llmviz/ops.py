@@ -18,11 +18,12 @@ from jaxtyping import Float, jaxtyped
 
 COLUMNS = 192  # in one block of `gated`: 400 kB for 512 tokens stay in the processor's cache
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
-    """Where arrays don't fit, say which and what was wanted: the function's annotations know. Costs nothing else."""
+    """Say which arrays don't fit, and what was wanted: the function's annotations know. Costs nothing if all fit."""
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -40,7 +41,7 @@ def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
 
 @jaxtyped(typechecker=None)  # one name of an axis is one length in all of them
 def _misfit(given: dict) -> str | None:
-    fitting = []
+    fitting: list[str] = []
     for name, (value, wanted) in given.items():
         if not hasattr(wanted, "dim_str"):
             continue
@@ -54,7 +55,7 @@ def _misfit(given: dict) -> str | None:
 
 
 def unchanged(name: str, array: np.ndarray) -> np.ndarray:
-    """The edit that changes nothing (see `llmviz.edits`)."""
+    """Return the array: the edit that changes nothing (see `llmviz.edits`)."""
     return array
 
 
@@ -73,7 +74,7 @@ def softmax(x: Float[np.ndarray, "*axes n"]) -> Float[np.ndarray, "*axes n"]:
 def softmax_backward(
     d_shares: Float[np.ndarray, "*axes n"], shares: Float[np.ndarray, "*axes n"]
 ) -> Float[np.ndarray, "*axes n"]:
-    """d_x_i = shares_i * (d_i - sum_j d_j shares_j): a share that grows takes from all others."""
+    """Return d_x_i = shares_i * (d_i - sum_j d_j shares_j): a share that grows takes from all others."""
     d_x = d_shares - np.einsum("...n,...n->...", d_shares, shares)[..., None]
     d_x *= shares
     return d_x
@@ -97,9 +98,9 @@ def rms_norm_backward(
     *,
     eps: float,
 ) -> tuple[Float[np.ndarray, "*axes d_model"], Float[np.ndarray, " d_model"]]:
-    """d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n, where g = d_out * weight, n = x / r, r² = mean(x²) + eps.
+    """Return d_x = (g - n mean(g n)) / r and d_weight = Σ d_out n.
 
-    What points along x is taken away: the norm undoes it.
+    Here g = d_out * weight, n = x / r and r² = mean(x²) + eps. What points along x is taken away: the norm undoes it.
     """
     r = np.sqrt(np.square(x).mean(axis=-1, keepdims=True) + np.float32(eps))
     n, g = x / r, d_out * weight
@@ -108,7 +109,7 @@ def rms_norm_backward(
 
 
 def silu(x: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
-    """x times the logistic sigmoid of x (Elfwing et al. 2017; "swish").
+    """Return x times the logistic sigmoid of x (Elfwing et al. 2017; "swish").
 
     Written with tanh, which is the same function and cannot overflow: 1 / (1 + exp(-x)) = (1 + tanh(x/2)) / 2.
     """
@@ -133,7 +134,7 @@ def gated(
 def silu_backward(
     d_out: Float[np.ndarray, "*axes"], x: Float[np.ndarray, "*axes"]
 ) -> Float[np.ndarray, "*axes"]:
-    """d_x = d_out * s * (1 + x (1 - s)), with s the logistic sigmoid of x."""
+    """Return d_x = d_out * s * (1 + x (1 - s)), with s the logistic sigmoid of x."""
     s = np.float32(0.5) * (1 + np.tanh(x * np.float32(0.5)))
     return d_out * s * (1 + x * (1 - s))
 
@@ -141,7 +142,7 @@ def silu_backward(
 def linear(
     x: Float[np.ndarray, "seq d_in"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_out"]:
-    """x @ W, one row a token.
+    """Return x @ W, one row a token.
 
     The file stores each matrix as its transpose, and BLAS is faster when that stored matrix is on the left: by a third
     for few rows, by a few per cent for many. So in memory, the result is the transpose of a matrix too.
@@ -152,12 +153,12 @@ def linear(
 def linear_backward(
     d_out: Float[np.ndarray, "seq d_out"], W: Float[np.ndarray, "d_in d_out"]
 ) -> Float[np.ndarray, "seq d_in"]:
-    """d_x = d_out Wᵀ: each input is blamed for the outputs that it went into, as strongly as it did."""
+    """Return d_x = d_out Wᵀ: each input is blamed for the outputs that it went into, as strongly as it did."""
     return linear(d_out, W.T)
 
 
 def linear_gradient(
     d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]
 ) -> Float[np.ndarray, "d_in d_out"]:
-    """d_W = xᵀ d_out, summed over the tokens; laid out in memory as the matrices are."""
+    """Return d_W = xᵀ d_out, summed over the tokens; laid out in memory as the matrices are."""
     return (d_out.T @ x).T

@@ -25,7 +25,7 @@ Layout = Literal["adjacent", "halves"]
 def rotation_angles(
     positions: Real[np.ndarray, " seq"], d_head: int, *, base: float
 ) -> Float[np.ndarray, "seq n_pairs"]:
-    """Angle in radians of every pair's clock hand at every position (float64: angles grow to thousands).
+    """Return the angle in radians of every pair's clock hand at every position (float64: angles grow to thousands).
 
     ValueError for an odd d_head.
     """
@@ -88,7 +88,7 @@ def rotate_backward(
 
 
 def pair_slices(d_head: int, layout: Layout) -> tuple[slice, slice]:
-    """Where the first and the second number of each pair lie in a vector."""
+    """Return where the first and the second number of each pair lie in a vector."""
     if layout == "adjacent":
         return slice(0, None, 2), slice(1, None, 2)
     if layout == "halves":
@@ -104,7 +104,7 @@ def score_by_distance(
     base: float,
     layout: Layout = "adjacent",
 ) -> Float[np.ndarray, " n"]:
-    """The score q·k/√d_head if the query stood `distance` tokens after the key. q and k come before RoPE."""
+    """Return the score q·k/√d_head if the query stood `distance` tokens after the key. q and k come before RoPE."""
     angles = rotation_angles(distances, len(q), base=base)
     turned = rotate(np.repeat(q[None], len(distances), axis=0), angles, layout=layout)
     return turned @ k / np.sqrt(len(q), dtype=q.dtype)
@@ -113,7 +113,7 @@ def score_by_distance(
 def sinusoidal_encoding(
     positions: Real[np.ndarray, " seq"], d_model: int, *, base: float = 10_000.0
 ) -> Float[np.ndarray, "seq d_model"]:
-    """The pattern that the 2017 transformer adds to its embeddings: sine in even columns, cosine in odd ones."""
+    """Return the pattern that the 2017 transformer adds to its embeddings: sine in even columns, cosine in odd ones."""
     angles = rotation_angles(positions, d_model, base=base)
     encoding = np.empty((len(angles), d_model), np.float32)
     encoding[:, 0::2] = np.sin(angles)
@@ -124,5 +124,5 @@ def sinusoidal_encoding(
 def pair_scores(
     q: Float[np.ndarray, " d_head"], k: Float[np.ndarray, " d_head"]
 ) -> Float[np.ndarray, " n_pairs"]:
-    """What each pair of numbers, each clock hand, adds to the score q · k / √d_head."""
+    """Return what each pair of numbers, each clock hand, adds to the score q · k / √d_head."""
     return (q * k).reshape(-1, 2).sum(axis=1) / np.sqrt(len(q), dtype=q.dtype)

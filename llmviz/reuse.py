@@ -22,16 +22,17 @@ class Recent:
 
     def __init__(self, max_bytes: int = MAX_BYTES):
         self.max_bytes = max_bytes
-        self.runs = ()
+        self.runs: tuple = ()
 
     @property
     def nbytes(self) -> int:
-        """The memory of the runs' arrays; what two of them share counts once."""
+        """Return the memory of the runs' arrays; what two of them share counts once."""
         return _nbytes(self.runs)
 
     def keep(self, trace) -> None:
         """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
-        runs, others = [], [run for run in self.runs if run is not trace and not _goes_on(trace, run)]
+        runs: list = []
+        others = [run for run in self.runs if run is not trace and not _goes_on(trace, run)]
         for run in [trace, *others][:MAX_RUNS]:
             if _nbytes([*runs, run]) <= self.max_bytes:
                 runs.append(run)
@@ -42,9 +43,10 @@ class Recent:
         self.runs = ()
 
     def best(self, tokens: list[int], edits: Edits) -> tuple:
-        """The run that saves most (or None), how many of its layers hold for all tokens, and for how many of the tokens
-        all of its layers hold."""
-        options = [(None, 0, 0)]
+        """Return the run that saves most (or None), how many of its layers hold for all tokens, and for how many of the
+        tokens all of its layers hold.
+        """
+        options: list[tuple] = [(None, 0, 0)]
         for run in self.runs:
             n_layers = len(run.blocks)
             same = edits.first_layer_apart(run.edits, n_layers)
@@ -53,17 +55,17 @@ class Recent:
             elif same == n_layers and edits.token_by_token:
                 # the last token must run in any case, to give its logits
                 options.append((run, 0, min(_shared_start(run.tokens, tokens), len(tokens) - 1)))
-        return max(options, key=lambda option: _saved(*option, len(tokens)))
+        return max(options, key=lambda option: _saved(len(tokens), *option))
 
 
 def _goes_on(run, start) -> bool:
-    """Whether a run's text begins with all of another's, and every row of that other one is in it."""
+    """Return whether a run's text begins with all of another's, and every row of that other one is in it."""
     n = len(start.tokens)
     same = run.edits == start.edits and run.edits.token_by_token
     return same and n < len(run.tokens) and run.tokens[:n] == start.tokens
 
 
-def _saved(run, n_layers: int, n_tokens: int, seq: int) -> float:
+def _saved(seq: int, run, n_layers: int, n_tokens: int) -> float:
     return max(n_layers / len(run.blocks), n_tokens / seq) if run else 0.0
 
 
@@ -84,7 +86,7 @@ def kept_with(owner: Callable[[Any], object] = lambda first: first) -> Callable[
     """
 
     def remembering(function: Callable) -> Callable:
-        results = WeakKeyDictionary()
+        results: WeakKeyDictionary[Any, dict] = WeakKeyDictionary()
 
         @functools.wraps(function)
         def remembered(first: Any, *others: Hashable) -> object:

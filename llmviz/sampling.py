@@ -14,14 +14,18 @@ vocabulary; cutting a picture to its top twenty comes afterwards.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.typing import DTypeLike
 
 from llmviz.ops import softmax
+
+BITS_PER_NAT = 1 / math.log(2)
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Filtered:
 def with_temperature(
     logits: Float[np.ndarray, " n_vocab"], temperature: float
 ) -> Float[np.ndarray, " n_vocab"]:
-    """softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
+    """Return softmax(logits / temperature); at 0, all on the largest logit (the first of them, where several tie).
 
     -inf is a logit that never wins. ValueError for a temperature that is negative, infinite or NaN, and for logits
     whose largest is no finite number.
@@ -80,23 +84,29 @@ def min_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
     return _keep(probs, probs >= np.asarray(p, probs.dtype) * probs.max())
 
 
-STEPS = ("temperature", "top_k", "top_p", "min_p")  # in the order in which `Sampler` applies them
+FILTERS: Mapping[str, Callable[[np.ndarray, Any], Filtered]] = {
+    "top_k": top_k,
+    "top_p": top_p,
+    "min_p": min_p,
+}
+STEPS = ("temperature", *FILTERS)  # in the order in which `Sampler` applies them
 
 
 def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, float]]) -> list[Filtered]:
-    """What each step leaves, for steps in any order: pairs of a name from `STEPS` and its setting.
+    """Return what each step leaves, for steps in any order: pairs of a name from `STEPS` and its setting.
 
     Starts from softmax(logits). A temperature that comes after a filter works on what the filter kept.
     ValueError for a name that is not in `STEPS`, or a setting that is out of range.
     """
-    probs, left = softmax(logits), []
+    probs = softmax(logits)
+    left: list[Filtered] = []
     for name, setting in steps:
         if name == "temperature":
             with np.errstate(divide="ignore"):  # log 0 = -inf: what was cut stays cut
                 scores = logits if not left else np.log(probs)
             step = Filtered(with_temperature(scores, setting), 0.0)
-        elif name in STEPS:
-            step = {"top_k": top_k, "top_p": top_p, "min_p": min_p}[name](probs, setting)
+        elif name in FILTERS:
+            step = FILTERS[name](probs, setting)
         else:
             raise ValueError(f"there is no step {name!r}; the steps are {', '.join(STEPS)}")
         left.append(step)
@@ -105,39 +115,60 @@ def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, floa
 
 
 def entropy(probs: Float[np.ndarray, " n_vocab"]) -> float:
-    """How unsure a distribution is, in bits (Shannon 1948): 0 if one token has everything, log2(n) if n share alike."""
+    """Return how unsure a distribution is, in bits (Shannon 1948): 0 if one token has all, log2(n) if n share alike."""
     nonzero = probs[probs > 0].astype(np.float64)
     return float(max(0.0, -(nonzero * np.log2(nonzero)).sum()))
 
 
 def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
-    """The share of all tokens but the k likeliest, 0 to 1."""
+    """Return the share of all tokens but the k likeliest, 0 to 1."""
     return float(max(0.0, 1 - np.sort(probs.astype(np.float64))[::-1][:k].sum()))
 
 
 def log_probs(
     logits: Float[np.ndarray, "n n_vocab"], tokens: Sequence[int] | Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
-    """ln of the probability of one token in each row, in float64: finite however unlikely the token is."""
-    shifted = logits - logits.max(axis=-1, keepdims=True).astype(np.float64)
+    """Return ln of the probability of one token in each row, in float64: finite however unlikely the token is."""
+    return _log_probs(logits, tokens, np.float64)[0]
+
+
+def surprise_and_gradient(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Int[np.ndarray, " n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"]]:
+    """Return the surprise at one token in each row, in nats, and how it changes with the row's logits.
+
+    d_logits = probs - (1 for that token, 0 for the others). Both are as precise as the logits.
+    """
+    log_probs, exponentials, total = _log_probs(logits, tokens, logits.dtype)
+    d_logits = np.divide(exponentials, total[:, None], out=exponentials)
+    d_logits[np.arange(len(tokens)), tokens] -= 1
+    return -log_probs, d_logits
+
+
+def _log_probs(
+    logits: Float[np.ndarray, "n n_vocab"], tokens: Sequence[int] | Int[np.ndarray, " n"], dtype: DTypeLike
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"], Float[np.ndarray, " n"]]:
+    """Return ln p of one token in each row, and what all p follow from: exp(logit - the row's largest) and its sum."""
+    shifted = logits - logits.max(axis=-1, keepdims=True).astype(dtype)
     at_tokens = shifted[np.arange(len(tokens)), tokens]
-    np.exp(shifted, out=shifted)
-    return at_tokens - np.log(shifted.sum(axis=-1))
+    exponentials = np.exp(shifted, out=shifted)
+    total = exponentials.sum(axis=-1)
+    return at_tokens - np.log(total), exponentials, total
 
 
 def surprise(
     logits: Float[np.ndarray, "seq n_vocab"], tokens: Sequence[int]
 ) -> Float[np.ndarray, " n_guesses"]:
-    """How unlikely each token but the first was to the model, in bits: -log2 of its probability.
+    """Return how unlikely each token but the first was to the model, in bits: -log2 of its probability.
 
     logits: the model's after each of the tokens; the last row is not needed. Their mean is the model's loss on the
     text (in bits a token); 2 to that power is its perplexity.
     """
-    return -log_probs(logits[:-1], tokens[1:]) / np.log(2)
+    return -log_probs(logits[:-1], tokens[1:]) * BITS_PER_NAT
 
 
 def repeated(tokens: Sequence[int], *, run: int = 4) -> Bool[np.ndarray, " seq"]:
-    """Which tokens stand in a run of `run` tokens that the text has had before."""
+    """Return which tokens stand in a run of `run` tokens that the text has had before."""
     seen, marks = set(), np.zeros(len(tokens), bool)
     for start in range(len(tokens) - run + 1):
         here = tuple(tokens[start : start + run])
@@ -152,7 +183,7 @@ def draw(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
 
 
 def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int) -> Int[np.ndarray, " n"]:
-    """The same n times: n darts at a line on which each token is as long as it is likely.
+    """Pick n tokens so: n darts at a line on which each token is as long as it is likely.
 
     ValueError if no token has any probability.
     """
@@ -185,10 +216,10 @@ class Sampler:
         self.probs(np.zeros(2, np.float32))  # each step checks its own number
 
     def probs(self, logits: Float[np.ndarray, " n_vocab"]) -> Float[np.ndarray, " n_vocab"]:
-        """The probability of each token to be picked; sums to one."""
+        """Return the probability of each token to be picked; sums to one."""
         probs = with_temperature(logits, self.temperature)
-        for keep, setting in ((top_k, self.top_k), (top_p, self.top_p), (min_p, self.min_p)):
-            if setting is not None:
+        for name, keep in FILTERS.items():
+            if (setting := getattr(self, name)) is not None:
                 probs = keep(probs, setting).probs
         return probs
 
@@ -211,7 +242,7 @@ def continuations(
     seed: int = 0,
     end: int | None = None,
 ) -> Iterator[Branch]:
-    """n continuations of `length` tokens, merged where they agree: yields each branch after its parent.
+    """Draw n continuations of `length` tokens, merged where they agree; yield each branch after its parent.
 
     logits_after(path): the model's logits after the prompt and `path`; asked once for each branch that goes on. All
     continuations that come through a branch throw their own darts at its probabilities, so the shares are those of n

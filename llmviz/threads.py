@@ -26,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
+from llmviz import machine
+
 PLACES = 1024  # two processes whose ids are a multiple of it apart share a place, and may miss each other
 PLACE = np.dtype([("process", "<i8"), ("seen", "<f8")])  # seen: seconds since 1970
 LOOK_EVERY = 0.05  # seconds; in between, a call costs next to nothing
@@ -63,7 +65,7 @@ class Sharing:
 
     @contextlib.contextmanager
     def one_thread(self) -> Iterator[None]:
-        """In here BLAS takes one thread, however many are free: with another number, sums end in other last bits."""
+        """Let BLAS take one thread in here, however many are free: with another number, sums end in other last bits."""
         with self._lock:
             if not self._holding:
                 self._before = [blas.get_num_threads() for blas in self._libraries]
@@ -108,7 +110,7 @@ class Sharing:
 
     @cached_property
     def _cores(self) -> int:
-        return cores()
+        return machine.cores()
 
     def _share(self) -> None:
         others, chosen = self.others(), chosen_threads()
@@ -134,51 +136,19 @@ def _set_threads(blas, number: int) -> None:
         let_go()
 
 
-def cores() -> int:
-    """The cores that this process may use: its affinity, its cgroup's quota and JupyterHub's CPU_LIMIT; 1 at least.
-
-    BLAS itself counts the machine's, so in a container it takes too many.
-    """
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, int(min(affinity, cgroup_quota(), _positive(os.environ.get("CPU_LIMIT", "")))))
-
-
 def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
-    """Whether more threads want to run on this machine than it has cores, as far as Linux tells.
+    """Return whether more threads want to run on this machine than it has cores, as far as Linux tells.
 
     That counts programs which are not ours too, and kernels in containers of their own. Alone, a BLAS that takes all
     cores stays just below. A wrong yes costs a part of 50 ms; a wrong no made one trace ten times as long.
     """
-    fields = _read(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
+    fields = machine.read(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
     running = fields[3].partition("/")[0] if len(fields) > 3 else ""
     return running.isdecimal() and int(running) > (os.cpu_count() or 1)
 
 
-def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
-    """The processor time, in cores, that this process's cgroup and those above it may use; inf without a quota."""
-    quota = math.inf
-    for line in _read(listed).splitlines():
-        # 0::/user.slice (version 2), 4:cpu,cpuacct:/docker/1f0a (version 1)
-        _, controllers, name = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        top = mounted / controllers
-        group = top / name.lstrip("/")
-        # Inside a container `name` may be the host's: then only `top` is there.
-        for folder in (group, *group.parents):
-            if controllers:
-                numbers = [_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")]
-            else:
-                numbers = _read(folder / "cpu.max").split()
-            if len(numbers) == 2:
-                quota = min(quota, _positive(numbers[0]) / min(_positive(numbers[1]), 1e9))
-            if folder == top:
-                break
-    return quota
-
-
 def chosen_threads() -> int | None:
-    """`LLMVIZ_THREADS`, or None where it is not set; where it is no number of threads a warning says so."""
+    """Return `LLMVIZ_THREADS`, or None where it is not set; warn where it is no number of threads."""
     text = os.environ.get("LLMVIZ_THREADS")
     if not text:
         return None
@@ -192,24 +162,10 @@ def chosen_threads() -> int | None:
     return None
 
 
-def _positive(text: str) -> float:
-    """The number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
-    try:
-        number = float(text)
-    except ValueError:
-        return math.inf
-    return number if number > 0 else math.inf
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeError):
-        return ""
-
-
 def _open(path: Path) -> int:
-    """A file that everybody on this machine may write, made if need be. Never what somebody put a link to there."""
+    """Open a file that everybody on this machine may write, made if need be. Never follow a link that somebody put
+    there.
+    """
     flags = (
         os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     )

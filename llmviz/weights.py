@@ -20,6 +20,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -47,18 +48,18 @@ class Config:
 
     @property
     def group_size(self) -> int:
-        """How many query heads share one key and value head (grouped-query attention; Ainslie et al. 2023)."""
+        """Return how many query heads share one key and value head (grouped-query attention; Ainslie et al. 2023)."""
         return self.n_heads // self.n_kv_heads
 
     @property
     def n_parameters(self) -> int:
-        """How many learned numbers; where W_U is not W_E transposed, that table comes on top."""
+        """Return how many numbers are learned; where W_U is not W_E transposed, that table comes on top."""
         attention = 2 * (self.n_heads + self.n_kv_heads) * self.d_head * self.d_model  # W_Q, W_O; W_K, W_V
         layer = attention + 3 * self.d_model * self.d_ff + 2 * self.d_model  # gate, up, down; two norms
         return self.n_vocab * self.d_model + self.n_layers * layer + self.d_model
 
     def kv_head_of(self, head: int | Int[np.ndarray, " n"]) -> int | Int[np.ndarray, " n"]:
-        """The key and value head that a query head uses, or those that several use."""
+        """Return the key and value head that a query head uses, or those that several use."""
         return head // self.group_size
 
 
@@ -86,11 +87,11 @@ class Weights:
     layers: tuple[LayerWeights, ...]
     final_norm: Float[np.ndarray, " d_model"]
     W_U: Float[np.ndarray, "d_model n_vocab"]  # W_E transposed, where the file has no table of its own
-    vocabulary: Mapping[str, object]  # tokens, token_types, eos_token, chat_template
+    vocabulary: Mapping[str, Any]  # tokens, token_types, eos_token, chat_template
 
 
 def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress: bool = True) -> Weights:
-    """The weights of a GGUF file, through the float32 cache in the folder `cache`.
+    """Load the weights of a GGUF file, through the float32 cache in the folder `cache`.
 
     A cache made by another version of llmviz, from another file or damaged since is made anew. sha256: the file's,
     where it is known; it is checked before the file is unpacked. ValueError if the file is no GGUF file, damaged, or
@@ -136,8 +137,8 @@ def load_weights(path: Path, cache: Path, *, sha256: str | None = None, progress
 STD = 0.02  # of the noise that a model starts from (Radford et al. 2018)
 
 
-def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, object]) -> Weights:
-    """The weights of a model that has learned nothing: normal noise, norms at 1, W_U = W_E transposed.
+def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, Any]) -> Weights:
+    """Make the weights of a model that has learned nothing: normal noise, norms at 1, W_U = W_E transposed.
 
     What writes to the residual stream, W_O and W_down, is smaller by sqrt(2 n_layers), so that the stream of a deep
     model starts no larger than that of a shallow one (GPT-2; Radford et al. 2019, section 2.3).
@@ -157,9 +158,9 @@ def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, ob
 
 
 def from_flat(
-    flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, object]
+    flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, Any]
 ) -> Weights:
-    """Weights with tied tables as views of one array of `config.n_parameters` numbers: change it, and they change.
+    """Make weights with tied tables as views of one array of `config.n_parameters` numbers: change it, and they change.
 
     The order is that of `tensor_shapes`, each tensor as stored, so an optimiser can work on the one array.
     ValueError where the array has another length or the sizes cannot be.
@@ -176,7 +177,7 @@ def from_flat(
 
 
 def stored(weights: Weights) -> dict[str, np.ndarray]:
-    """The arrays by their names in a GGUF file, as stored there, [out, in]; without output.weight if W_U is W_E.
+    """Return the arrays by their names in a GGUF file, as stored there, [out, in]; without output.weight if W_U is W_E.
 
     They are views where the weights are views of such arrays, as all that come from here are.
     """
@@ -203,7 +204,7 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
 
 
-def _check_sizes(config: Config, vocabulary: Mapping[str, object]) -> None:
+def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
     for name in ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx"):
         size = getattr(config, name)
         if not isinstance(size, int | np.integer) or size < 1:
@@ -222,7 +223,7 @@ def _check_sizes(config: Config, vocabulary: Mapping[str, object]) -> None:
 
 
 def _open_cache(folder: Path, source: dict) -> Weights | None:
-    """The cached weights, or None if there are none that can be trusted."""
+    """Return the cached weights, or None if there are none that can be trusted."""
     try:
         index = json.loads((folder / INDEX).read_bytes())
         if index["version"] != CACHE_VERSION or index["source"] != source:
@@ -258,8 +259,8 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         with data.open("wb") as file, _progress_bar(tensors, progress) as bar:
             for name, shape in tensor_shapes(config, tied="output.weight" not in tensors).items():
                 values = _dequantize(path, tensors[name], shape)
-                file.write(values)
-                digest.update(values)
+                file.write(values.data)
+                digest.update(values.data)
                 arrays[name] = (start, shape)
                 start += values.size
                 bar.update(values.nbytes)
@@ -299,7 +300,7 @@ def _progress_bar(tensors: dict, progress: bool):
 
 
 def _identity(path: Path) -> dict:
-    """What tells a file from another without reading it all: size, time of change, a hash of samples."""
+    """Return what tells a file from another without reading it all: size, time of change, a hash of samples."""
     status = path.stat()
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -320,7 +321,7 @@ SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM to
 
 
 def read_gguf(path: Path) -> tuple[Config, dict, dict]:
-    """Sizes, tokenizer lists and tensors (still packed) of a GGUF file; ValueError says what is wrong with it."""
+    """Read sizes, tokenizer lists and tensors (still packed) of a GGUF file; ValueError says what is wrong with it."""
     import gguf
 
     try:
@@ -411,7 +412,7 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
 
 
 def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
-    """Names of the tensors in the file and their shapes as stored, [out, in]."""
+    """Return the names of the tensors in the file and their shapes as stored, [out, in]."""
     c = config
     shapes: dict[str, tuple[int, ...]] = {"token_embd.weight": (c.n_vocab, c.d_model)}
     for layer in range(c.n_layers):
@@ -431,7 +432,7 @@ def tensor_shapes(config: Config, *, tied: bool) -> dict[str, tuple[int, ...]]:
 
 
 def _dequantize(path: Path, tensor, shape: tuple[int, ...]) -> np.ndarray:
-    """One tensor's numbers as float32 in the shape as stored."""
+    """Unpack one tensor's numbers as float32, in the shape as stored."""
     import gguf
 
     stored = tuple(int(n) for n in reversed(tensor.shape))  # GGUF lists dimensions in reverse
@@ -495,7 +496,7 @@ def write_gguf(path: Path, weights: Weights, merges: Sequence[str]) -> None:
 
 
 def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequence[str]):
-    """A writer that has all but the numbers; it opens no file yet."""
+    """Make a writer that has all but the numbers; it opens no file yet."""
     import gguf
 
     writer = gguf.GGUFWriter(path, "llama")
@@ -526,7 +527,7 @@ def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequen
     return writer
 
 
-def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: dict) -> Weights:
+def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: Mapping[str, Any]) -> Weights:
     """Name the arrays as the formulas do, in their shapes; transposing and splitting axes costs nothing."""
 
     def heads(name: str) -> np.ndarray:  # [heads * d_head, d_model] -> [heads, d_model, d_head]

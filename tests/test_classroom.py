@@ -9,7 +9,6 @@ import os
 import re
 import signal
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import psutil
@@ -18,7 +17,7 @@ from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError, websocket_connect
 from visitor import PROTOCOL, Visitor, a_class, get
 
-from llmviz import cli
+from llmviz import cli, machine
 from llmviz.classroom import pages, server, session_pool
 from llmviz.views.differences import learner
 
@@ -454,7 +453,7 @@ def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
         one = a_pool(3)
         await one._make_ready()
         one.take("a")
-        monkeypatch.setattr(session_pool.psutil, "virtual_memory", lambda: SimpleNamespace(available=100e6))
+        monkeypatch.setattr(machine, "free_memory", lambda: 100e6)
         one.take("b")  # one that was ready for another page makes way
         await asyncio.sleep(0)
         assert len(one.ready) == 1

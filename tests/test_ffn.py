@@ -95,7 +95,7 @@ def test_backwards():
     x, d_out = random(4, D_MODEL).astype(np.float64), random(4, D_MODEL, seed=5).astype(np.float64)
     W_gate, W_up, W_down = (W.astype(np.float64) for W in (W_GATE, W_UP, W_DOWN))
     trace = ffn.swiglu(x, W_gate, W_up, W_down)
-    back = ffn.swiglu_backward(d_out, trace, W_gate, W_up, W_down)
+    back = ffn.swiglu_backward(d_out, trace.gate, trace.up, W_gate, W_up, W_down)
     f = lambda: (d_out * ffn.swiglu(x, W_gate, W_up, W_down).out).sum()  # noqa: E731
     assert_slopes(
         f,
@@ -115,5 +115,5 @@ def test_a_product_gives_each_factor_what_the_other_is():
 
 def test_backwards_is_float32_as_well():
     trace = ffn.swiglu(random(4, D_MODEL), W_GATE, W_UP, W_DOWN)
-    back = ffn.swiglu_backward(random(4, D_MODEL, seed=5), trace, W_GATE, W_UP, W_DOWN)
+    back = ffn.swiglu_backward(random(4, D_MODEL, seed=5), trace.gate, trace.up, W_GATE, W_UP, W_DOWN)
     assert {array.dtype for array in (back.gate, back.up, back.x)} == {np.dtype(np.float32)}

@@ -43,7 +43,8 @@ MAY_KNOW = {
     "attention": {"ops"},
     "ffn": {"ops"},
     "sampling": {"ops"},
-    "threads": set(),  # no mathematics: how many threads NumPy takes
+    "machine": set(),  # no mathematics: its cores and its memory
+    "threads": {"machine"},  # nor here: how many threads NumPy takes
     "edits": {"ops", "weights"},
     "reuse": {"edits"},
     "model": {"ops", "weights", "download", "threads", "edits", "reuse", *STAGES},
@@ -95,6 +96,7 @@ MAY_KNOW = {
         "position",
         "attention",
         "ffn",
+        "sampling",
     },
     "texts": set(),
     "texts.forms": set(),
@@ -102,8 +104,8 @@ MAY_KNOW = {
         *("ops", "edits", "model", "tokenization", "embeddings", "position", "attention", "sampling"),
         *("texts", "texts.forms"),
     },
-    "cli": {"", "threads", "page", "classroom"},  # the version; how many cores there are
-    "classroom": {"classroom.session_pool", "classroom.server"},
+    "cli": {"", "machine", "page", "classroom"},  # the version; how many cores there are
+    "classroom": {"classroom.session_pool", "classroom.server", "machine"},
     "classroom.server": {"classroom.lessons", "classroom.pages", "classroom.session_pool", "page.write"},
     "classroom.lessons": set(),  # what is right in them, the tests ask of the model
     "classroom.pages": {"classroom.session_pool", "page.write"},
@@ -112,7 +114,7 @@ MAY_KNOW = {
         *("", "model", "experiments", "tokenization", "attention", "sampling"),
         *("classroom.lessons", "claims.cases"),
     },
-    "classroom.session_pool": set(),  # kernels, and no maths: that is theirs
+    "classroom.session_pool": {"machine"},  # kernels, and no maths: that is theirs
     "page": {"page.write"},  # runs notebooks in a kernel; what computes there is views.rehearsal
     "page.write": set(),
     "server_extension": set(),  # for the Jupyter server, which runs no model
@@ -128,6 +130,7 @@ ANY_VIEW = {
     "training",
     "edits",
     "reuse",
+    "machine",
     "ops",
     "tokenization",
     "sampling",
@@ -206,7 +209,7 @@ def test_maths_knows_only_what_it_may(name):
 
 def test_only_model_composes():
     """And training, backwards. Sheets of paper show a run in the stages' own terms; they make none. Many texts side by
-    side are one more run.
+    side begin and attend in their own way, around the model's blocks.
     """
     composing = {name for name in MAY_KNOW if len(ours(f"llmviz.{name}") & set(STAGES)) > 1}
     claims = {name for name in composing if name.startswith("claims.")}  # they read runs, too

@@ -248,6 +248,13 @@ def test_a_later_token_never_changes_what_came_before_in_the_real_model(model):
         np.testing.assert_allclose(b.resid_post[:-2], a.resid_post[:-2], rtol=1e-4, atol=1e-3)
 
 
+def test_a_model_makes_its_tokenizer_or_shares_one(tiny_model):
+    alone = Model(tiny_model.weights)
+    assert alone.tokenizer == tiny_model.tokenizer
+    assert alone.tokenizer is not tiny_model.tokenizer
+    assert Model(tiny_model.weights, tiny_model.tokenizer).tokenizer is tiny_model.tokenizer
+
+
 # Edits: each knob does what its formula says, and nothing at its neutral value
 
 EFFECTS = {

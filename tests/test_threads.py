@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from llmviz import threads
-from llmviz.threads import Sharing, cgroup_quota, chosen_threads, cores, crowded
+from llmviz.machine import cores
+from llmviz.threads import Sharing, chosen_threads, crowded
 
 
 class Blas:
@@ -279,62 +280,6 @@ def test_blas_itself_obeys_wherever_the_model_multiplies(sharing, tiny_path, n_o
     found = ast.literal_eval(run.stdout)
     assert {name for name, *_ in found} == {"project", "weigh", "swiglu", "unembed"}
     assert {number for _, *counts in found for number in counts} == {expected}
-
-
-# ---- what a process may use --------------------------------------------------------------------------------
-
-
-def files(folder, contents: dict[str, str]) -> None:
-    for name, text in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-
-
-@pytest.mark.parametrize(
-    ("contents", "quota"),
-    [
-        ({"list": "0::/a/b\n", "fs/a/b/cpu.max": "150000 100000\n", "fs/a/cpu.max": "max 100000\n"}, 1.5),
-        ({"list": "0::/a/b\n", "fs/a/b/cpu.max": "max 100000\n", "fs/a/cpu.max": "300000 100000\n"}, 3),
-        ({"list": "0::/\n", "fs/cpu.max": "50000 100000\n"}, 0.5),
-        ({"list": "0::/of/the/host\n", "fs/cpu.max": "200000 100000\n"}, 2),
-        ({"list": "0::/a\n", "fs/a/cpu.max": "max 100000\n", "cpu.max": "100000 100000\n"}, float("inf")),
-        (
-            {
-                "list": "9:memory:/m\n4:cpu,cpuacct:/docker/1f\n0::/\n",
-                "fs/cpu,cpuacct/docker/1f/cpu.cfs_quota_us": "400000\n",
-                "fs/cpu,cpuacct/docker/1f/cpu.cfs_period_us": "100000\n",
-                "fs/cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
-                "fs/cpu,cpuacct/cpu.cfs_period_us": "100000\n",
-            },
-            4,
-        ),
-        ({"list": "3:cpuset:/a\n", "fs/cpuset/a/cpu.max": "100000 100000\n"}, float("inf")),
-        ({"list": "0::/a\n", "fs/a/cpu.max": "nonsense\n"}, float("inf")),
-        ({}, float("inf")),
-    ],
-)
-def test_a_cgroups_quota(tmp_path, contents, quota):
-    files(tmp_path, contents)
-    assert cgroup_quota(tmp_path / "list", tmp_path / "fs") == quota
-
-
-@pytest.mark.parametrize(
-    ("quota", "limit", "expected"),
-    [
-        (float("inf"), "", 8),
-        (2.5, "", 2),
-        (0.5, "", 1),
-        (4, "3.0", 3),
-        (4, "nonsense", 4),
-        (4, "0", 4),
-        (4, "nan", 4),
-    ],
-)
-def test_the_smallest_limit_counts(monkeypatch, quota, limit, expected):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    monkeypatch.setattr(threads, "cgroup_quota", lambda: quota)
-    monkeypatch.setenv("CPU_LIMIT", limit)
-    assert cores() == expected
 
 
 # ---- what the reader chose ---------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ import webbrowser
 from pathlib import Path
 
 import nbformat
-import psutil
 
 
 class CannotServe(Exception):
@@ -48,8 +47,9 @@ def serve(
     """
     from llmviz.classroom.server import Class, Classroom, addresses
     from llmviz.classroom.session_pool import pages_for
+    from llmviz.machine import free_memory
 
-    limit = limit or pages_for(psutil.virtual_memory().available)
+    limit = limit or pages_for(free_memory())
     the_class = Class(tuple(notebooks), port, limit, password, project, local)
 
     def started(teacher: str) -> None:

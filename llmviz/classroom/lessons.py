@@ -272,16 +272,16 @@ class Counts:
         self.open = questions
 
     def takes(self, lesson: Lesson, when: str) -> bool:
-        """Whether answers that come now are counted."""
+        """Return whether answers that come now are counted."""
         closed = self._closed.get((lesson.name, when), -LATE)
         return self.open == (lesson.name, when) or time.monotonic() - closed < LATE
 
     def has(self, lesson: Lesson, when: str, form: str) -> bool:
-        """Whether the answers in this form are counted."""
+        """Return whether the answers in this form are counted."""
         return (lesson.name, when, form) in self._forms
 
     def add(self, lesson: Lesson, when: str, answers: list[int], form: str = "") -> None:
-        """One student's answers: the index of an option for each question. form: its number; each counts once."""
+        """Add one student's answers: the index of an option for each question. form: its number; each counts once."""
         if self.has(lesson, when, form):
             return
         if form:
@@ -290,23 +290,23 @@ class Counts:
             counts[answer] += 1
 
     def of(self, lesson: Lesson) -> dict[str, list[list[int]]]:
-        """{"before": for each question a count for each option, "after": …}."""
+        """Return {"before": for each question a count for each option, "after": …}."""
         return {when: self._n[lesson.name, when] for when in WHEN}
 
     def answered(self, cookie: str) -> set[str]:
-        """Which pages ("token-before") a browser has answered in this round, as its cookie says."""
+        """Return which pages ("token-before") a browser has answered in this round, as its cookie says."""
         of_round, *pages = cookie.split(".")
         known = {f"{name}-{when}" for name, when in self._n}
         return known & {*pages} if of_round == self.round else set()
 
     def cookie(self, answered: set[str]) -> str:
-        """What its browser is to keep until it is closed."""
+        """Return what its browser is to keep until it is closed."""
         return ".".join([self.round, *sorted(answered)])
 
 
 def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
-    """A form as a browser sends it: the chosen options, None where there is none, or none that could be chosen; and
-    the form's number, empty where it has none of ours.
+    """Read a form as a browser sends it: the chosen options, None where there is none, or none that could be chosen;
+    and the form's number, empty where it has none of ours.
     """
     form = urllib.parse.parse_qs(sent.decode("utf-8", "replace"))
     number = form.get("form", [""])[-1]
@@ -319,7 +319,7 @@ def read_form(lesson: Lesson, sent: bytes) -> tuple[list[int | None], str]:
 
 
 def questions_form(lesson: Lesson, answers: list[int | None] | None = None, number: str = "") -> str:
-    """The questions, as a form. With answers, one that was sent and is not complete. number: its own, if it has one."""
+    """Return the questions as a form. answers: of one that was sent incomplete. number: its own, if it has one."""
     refusal = '<p role="alert"><b>One answer to each question, please.</b></p>' if answers else ""
     fields = "".join(
         f"<fieldset><legend>{i + 1}. {html.escape(question.text)}</legend>"
@@ -338,30 +338,30 @@ def questions_form(lesson: Lesson, answers: list[int | None] | None = None, numb
 
 
 def closed(now: tuple[str, str] | None) -> str:
-    """What a page of questions says that the teacher has not opened. now: those that are open."""
+    """Return what a page of questions says that the teacher has not opened. now: those that are open."""
     other = link(now) or "<p>Once your teacher opens them, this page shows them by itself.</p>"
     return f"<p><b>These questions are closed.</b></p>{other}"
 
 
 def too_late(now: tuple[str, str] | None) -> str:
-    """What is said to answers that come long after the teacher has closed the questions. now: those that are open."""
+    """Return what is said to answers that come long after the questions were closed. now: those that are open."""
     return f'<p><b>Your answers came too late and were not counted.</b></p>{link(now)}<p><a href="/">All pages</a></p>'
 
 
 def link(now: tuple[str, str] | None) -> str:
-    """To the questions that are open, as a button; empty where none are."""
+    """Return a button that leads to the questions that are open; empty where none are."""
     if not now:
         return ""
     return f'<p><a class="go" href="/lesson/{"/".join(now)}">{html.escape(title(*now))}</a></p>'
 
 
 def title(name: str, when: str) -> str:
-    """What a link to three questions says."""
+    """Return what a link to three questions says."""
     return f"The questions {when} the lesson: {LESSONS[name].title}"
 
 
 def thanks(counted: bool) -> str:
-    """What "before" says once it is answered: nothing about the answers."""
+    """Return what "before" says once it is answered: nothing about the answers."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
     return (
         f"<p><b>{said}</b> The same questions come again at the end. Then you see what is right, and why.</p>"
@@ -370,7 +370,7 @@ def thanks(counted: bool) -> str:
 
 
 def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
-    """What "after" says once it is answered: what is right, why the others are tempting, and where it is shown."""
+    """Return what "after" says once it is answered: what is right, why the others tempt, and where it is shown."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
     explanations = "".join(
         _explanations(i, question, answers[i] if answers else None)
@@ -394,12 +394,12 @@ def _explanations(i: int, question: LessonQuestion, answer: int | None) -> str:
 
 
 def anchor(heading: str) -> str:
-    """The id that nbconvert gives a heading on a page."""
+    """Return the id that nbconvert gives a heading on a page."""
     return urllib.parse.quote(heading.replace(" ", "-"), safe="?/:@!$&'()*+,;=")
 
 
 def counts_table(lesson: Lesson) -> str:
-    """For the teacher: a row for each option, with a place for its two counts, which the page's script fills in."""
+    """Return the teacher's table: a row for each option, with places for two counts, which the page's script fills."""
     rows = "".join(
         f"<tr><th colspan=3>{i + 1}. {html.escape(question.text)}</th></tr>"
         + "".join(

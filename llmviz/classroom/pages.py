@@ -12,7 +12,7 @@ from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """A notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
+    """Read a notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
     notebook = nbformat.read(path, as_version=4)
     open_: list[int] = []  # the depths of the folds that are open
     for cell in notebook.cells:

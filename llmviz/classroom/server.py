@@ -20,7 +20,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +145,7 @@ class Classroom(Voila):
         return settings
 
     def init_handlers(self) -> list:
-        """All addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
+        """Set up all addresses. Each class says for itself who may ask; those of libraries' files are open to all."""
         return [
             ("/", Index),
             ("/login", Login),
@@ -258,9 +258,10 @@ class Packed(tornado.web.StaticFileHandler):
             file = self.get_absolute_path(self.root, self.path)  # may set the root
         except (AssertionError, ValueError):  # Voilà takes addresses apart as they should be
             raise tornado.web.HTTPError(404) from None
-        file = self.validate_absolute_path(self.root, file)
-        if file is None:
+        checked = self.validate_absolute_path(self.root, file)
+        if checked is None:
             return
+        file = checked
         if Path(file).suffix not in (".js", ".css", ".svg") or "gzip" not in self.request.headers.get(
             "Accept-Encoding", ""
         ):
@@ -291,7 +292,7 @@ class Extensions(Packed, FileFindHandler):
 
 
 class NotHere(Handler):
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
         raise tornado.web.HTTPError(404)
 
 
@@ -382,8 +383,8 @@ class OnePage(Handler):
             self.pool.leave(session)
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
 
-    async def _with_signs_of_life(self, session: Session) -> AsyncIterator[str]:
-        """The page's parts; while the next is being computed, how many visitors come first."""
+    async def _with_signs_of_life(self, session: Session) -> AsyncGenerator[str, None]:
+        """Yield the page's parts; while the next is being computed, how many visitors come first."""
         parts = self.pool.page(session)
         coming = asyncio.ensure_future(anext(parts, None))
         try:
@@ -410,12 +411,13 @@ class OnePage(Handler):
 class Channels(VoilaKernelWebsocketHandler):
     """The messages between a page and its kernel; nothing else, whatever is sent."""
 
-    open_session: Session | None = None
+    open_session: Session
 
     async def pre_get(self) -> None:
-        self.open_session = self.settings["classroom"].pool.session_of(self.kernel_id)
-        if not self.open_session:
+        session = self.settings["classroom"].pool.session_of(self.kernel_id)
+        if session is None:
             raise tornado.web.HTTPError(404)
+        self.open_session = session
         # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
             raise tornado.web.HTTPError(400)
@@ -550,7 +552,7 @@ class LessonPage(Handler):
         self.sent = bytearray()
 
     def set_secure_cookie(self, *_, **__) -> None:
-        """Jupyter names each browser that it does not know. Here nobody needs a name."""
+        """Set no cookie. Jupyter names each browser that it does not know, but here nobody needs a name."""
 
     def data_received(self, chunk: bytes) -> None:
         if len(self.sent) <= LONGEST_FORM:
@@ -585,14 +587,15 @@ class LessonPage(Handler):
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
             return
-        if None in answers:
+        complete = [answer for answer in answers if answer is not None]
+        if len(complete) < len(answers):
             self.set_status(400)
             self._show(lesson, lessons.questions_form(lesson, answers, form))
             return
         answered = self._answered()
         if counted or here not in answered:
             counted = True
-            counts.add(lesson, when, answers, form)
+            counts.add(lesson, when, complete, form)
             keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
         said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
@@ -681,13 +684,15 @@ class LessonCounts(Handler):
 
 
 def has_offsets(message: str | bytes) -> bool:
-    """Whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
+    """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
     number = int.from_bytes(message[:8], "little") if isinstance(message, bytes) else 0
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
 
 
 def addresses(the_class: Class) -> list[str]:
-    """Under which addresses this computer can be found, the likeliest first; its own, if there is no network."""
+    """Return the addresses under which this computer can be found, the likeliest first; its own, if there is no
+    network.
+    """
     ips = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
     return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(ips)] or [
         f"http://127.0.0.1:{the_class.port}"
@@ -695,7 +700,7 @@ def addresses(the_class: Class) -> list[str]:
 
 
 def _own_ip(network: str) -> str:
-    """This computer's address in the direction of a network; nothing is sent."""
+    """Return this computer's address in the direction of a network; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((network, 9))
@@ -706,7 +711,7 @@ def _own_ip(network: str) -> str:
 
 
 def qr_code(text: str) -> str:
-    """An SVG, dark on white, as large as its place."""
+    """Draw an SVG, dark on white, as large as its place."""
     import segno
 
     return segno.make(text, error="m").svg_inline(scale=10, omitsize=True, light="white")

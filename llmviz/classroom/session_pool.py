@@ -13,10 +13,10 @@ import os
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-import psutil
+from llmviz import machine
 
 MB_OF_A_KERNEL = 300  # 100 to 130 of its own after a notebook has run; training and long texts take more
 LEAST_MB = 700  # of free memory, for one more kernel: other programs may have taken theirs since
@@ -60,13 +60,13 @@ class Session:
 
 
 def pages_for(available: int) -> int:
-    """How many pages may be open at once with so many bytes of free memory."""
+    """Return how many pages may be open at once with so many bytes of free memory."""
     return max(1, min(MOST, (available // 1_000_000 - MB_OF_THE_REST) // MB_OF_A_KERNEL))
 
 
 def is_memory_left() -> bool:
-    """Whether one more kernel fits into this machine as it is now: a machine that swaps hangs for all."""
-    return psutil.virtual_memory().available > LEAST_MB * 1_000_000
+    """Return whether one more kernel fits into this machine as it is now: a machine that swaps hangs for all."""
+    return machine.free_memory() > LEAST_MB * 1_000_000
 
 
 class SessionPool:
@@ -85,7 +85,7 @@ class SessionPool:
         self._tasks: set[asyncio.Task] = set()
 
     def take(self, notebook: str) -> Session:
-        """A session for a visitor, ready where there is one. Raises PoolFull."""
+        """Return a session for a visitor, ready where there is one. Raises PoolFull."""
         session = next((ready for ready in self.ready if ready.notebook == notebook), None)
         if len(self.taken) >= self.limit or not (self.ready or is_memory_left()):
             raise PoolFull
@@ -102,15 +102,15 @@ class SessionPool:
 
     @property
     def expected(self) -> str:
-        """The notebook that is made ready: most of the last visitors asked for it."""
+        """Return the notebook that is made ready: most of the last visitors asked for it."""
         return Counter(self._asked).most_common(1)[0][0]
 
     def expect(self, notebook: str) -> None:
-        """Many will soon ask for this one: keep it ready first."""
+        """Keep this one ready first, because many will soon ask for it."""
         self._asked.extend([notebook] * 5)
 
-    async def page(self, session: Session) -> AsyncIterator[str]:
-        """The parts of a session's page, as they come to be."""
+    async def page(self, session: Session) -> AsyncGenerator[str, None]:
+        """Yield the parts of a session's page, as they come to be."""
         for part in session.parts:
             yield part
         session.parts = []
@@ -138,7 +138,7 @@ class SessionPool:
         return session.kernel
 
     def leave(self, session: Session) -> None:
-        """Its kernel ends, and the session is free."""
+        """End the kernel and free the session."""
         if session in self.taken:
             self.taken.remove(session)
             self._later(self._end(session))
@@ -147,18 +147,18 @@ class SessionPool:
         return next((session for session in self.taken if session.kernel == kernel), None) if kernel else None
 
     def was_idle(self, kernel: str) -> bool:
-        """Whether that kernel was ended because its visitor did nothing for long."""
+        """Return whether that kernel was ended because its visitor did nothing for long."""
         return kernel in self._idle
 
     def before(self, session: Session) -> int:
-        """How many visitors' pages come first."""
+        """Return how many visitors' pages come first."""
         return sum(other.running and other.seen < session.seen for other in self.taken)
 
     async def alive(self, session: Session) -> bool:
         return session.kernel in self.kernels and await self.kernels.get_kernel(session.kernel).is_alive()
 
     def open(self) -> None:
-        """From now on, end what nobody uses, forget what has died, and make pages ready."""
+        """Begin to end what nobody uses, forget what has died, and make pages ready."""
         self._later(self._watch())
 
     async def close(self) -> None:
@@ -202,7 +202,7 @@ class SessionPool:
             self._later(self._make_ready())
 
     async def _make_ready(self) -> None:
-        """Another page, and another, until there are enough or a visitor waits."""
+        """Make pages ready until there are enough or a visitor waits."""
         while not any(session.running for session in self.taken):
             notebook = self.expected
             others = [session for session in self.ready if session.notebook != notebook]
@@ -227,7 +227,7 @@ class SessionPool:
                 self._making.remove(session)
 
     def _is_full(self) -> bool:
-        """Whether another kernel has no place beside these."""
+        """Return whether another kernel has no place beside these."""
         used = len(self.taken) + len(self.ready) + len(self._making)
         return used >= self.limit or not is_memory_left()
 

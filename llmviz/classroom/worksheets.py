@@ -41,7 +41,7 @@ DICE = 36  # throws of two dice, the first one and the second one told apart
 
 
 def write_all(model: Model, folder: Path) -> list[Path]:
-    """The three sheets as files in a folder, which is made where it is missing."""
+    """Write the three sheets as files into a folder, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, sheet in SHEETS.items():
@@ -52,7 +52,7 @@ def write_all(model: Model, folder: Path) -> list[Path]:
 
 
 def page(lesson: Lesson, questions: str, answers: str) -> str:
-    """Both pages of a sheet as one document."""
+    """Return both pages of a sheet as one document."""
     title = html.escape(lesson.title)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{CSS}</style>\n'
@@ -248,7 +248,7 @@ SHEETS: dict[str, Callable[[Model, bool], str]] = {
 
 
 def shown(piece: str) -> str:
-    """A piece with its spaces made visible, as HTML."""
+    """Return a piece with its spaces made visible, as HTML."""
     return html.escape(piece.replace(" ", "·"))
 
 
@@ -257,12 +257,12 @@ def blank() -> str:
 
 
 def strip(pieces: Iterable[str]) -> str:
-    """Tokens side by side."""
+    """Draw tokens side by side."""
     return "".join(f'<code class="piece">{shown(piece)}</code>' for piece in pieces)
 
 
 def bar(share: float | None, parts: int) -> str:
-    """A frame with a line at each of so many parts, filled as far as a share of it; None: for the student to fill."""
+    """Draw a frame with a line at each of so many parts, a share of it filled; None: for the student to fill."""
     width = 0 if share is None else 100 * share
     return f'<span class="bar" style="--parts:{parts}"><span style="width:{width:.1f}%"></span></span>'
 
@@ -273,7 +273,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
 
 
 def grid(run: Trace, layer: int, head: int) -> str:
-    """A head's pattern in whole %, as a table."""
+    """Draw a head's pattern in whole %, as a table."""
     names = [shown(piece) for piece in run.pieces]
     rows = []
     for i, row in enumerate(run.blocks[layer].attention.pattern[head]):
@@ -289,15 +289,15 @@ def grid(run: Trace, layer: int, head: int) -> str:
 
 
 def strongest(patterns: np.ndarray, score: Callable) -> tuple[int, int]:
-    """The head with the highest score. patterns: [layers, heads, seq, seq]."""
+    """Return the head with the highest score. patterns: [layers, heads, seq, seq]."""
     scores = np.array([score(layer) for layer in patterns])
     layer, head = np.unravel_index(scores.argmax(), scores.shape)
     return int(layer), int(head)
 
 
 def dice(probs: np.ndarray, n: int) -> list[tuple[int | None, str]]:
-    """The n likeliest tokens with their throws of two dice, "11–23", and the rest (None). Shares are rounded so that
-    all 36 throws are taken (largest remainders); a token without a throw is left out.
+    """Return the n likeliest tokens with their throws of two dice, "11–23", and the rest (None). Shares are rounded so
+    that all 36 throws are taken (largest remainders); a token without a throw is left out.
     """
     likeliest = np.argsort(-probs)[:n]
     shares = DICE * np.append(probs[likeliest], 1 - probs[likeliest].sum())

@@ -13,7 +13,7 @@ from llmviz.reuse import kept_with
 
 
 def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
-    """What every head gives to each token from one query; NaN where masked."""
+    """Return what every head gives to each token from one query; NaN where masked."""
     n = len(trace.tokens)
     query = index_of("position", query, n)
     weights = np.stack([block.patterns(queries=slice(query, query + 1))[:, 0] for block in trace.blocks])
@@ -23,7 +23,7 @@ def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_he
 
 
 def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
-    """(layer, head) of the n largest, largest first; NaN never counts."""
+    """Return (layer, head) of the n largest, largest first; NaN never counts."""
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:n]
     return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]
 
@@ -31,7 +31,7 @@ def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> li
 def random_heads(
     shape: tuple[int, int], n: int, besides: Iterable[tuple[int, int]], seed: int
 ) -> list[tuple[int, int]]:
-    """n heads (layer, head) of a model of `shape` [n_layers, n_heads], drawn from all but those in `besides`."""
+    """Draw n heads (layer, head) of a model of `shape` [n_layers, n_heads] from all but those in `besides`."""
     taken = set(besides)
     others = [head for head in np.ndindex(*shape) if head not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
@@ -39,7 +39,7 @@ def random_heads(
 
 
 def relative_change(trace: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
-    """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
+    """Return how much the attention output at the last token differs, in each layer: |a - b| / |a|."""
     ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(trace.blocks, other.blocks)]
     return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
 
@@ -58,7 +58,7 @@ class Overview:
 
 
 def overview(trace: Trace, hide_first: bool = False) -> Overview:
-    """Every head's pattern, as a small map, and its measured behaviours; measured once for a run."""
+    """Measure every head's pattern, as a small map, and its behaviours, once for a run."""
     return _overview(trace, bool(hide_first))
 
 
@@ -80,7 +80,7 @@ def _overview(trace: Trace, hide_first: bool) -> Overview:
 
 
 def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
-    """The largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
+    """Return the largest number of each step × step block of the last two axes; NaN only where all of it is NaN."""
     if step == 1:
         return pattern
     seq = pattern.shape[-1]

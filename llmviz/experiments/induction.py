@@ -12,12 +12,12 @@ from llmviz.model import Model, Trace
 
 
 def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """`attention.induction_score` of all heads; NaN where no token of the text comes twice."""
+    """Return `attention.induction_score` of all heads; NaN where no token of the text comes twice."""
     return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
 
 
 def repeat_probability(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
-    """The mean probability of the right next token in the second pass of a row of tokens that comes twice.
+    """Return the mean probability of the right next token in the second pass of a row of tokens that comes twice.
 
     Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.
     """
@@ -28,7 +28,7 @@ def repeat_probability(model: Model, row: Sequence[int], edits: Edits | None = N
 
 
 def random_tokens(model: Model, n: int, seed: int) -> list[int]:
-    """n different tokens, none of the very rare and none of the special ones."""
+    """Draw n different tokens, none of the very rare and none of the special ones."""
     n_vocab = model.config.n_vocab
     pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
     return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()

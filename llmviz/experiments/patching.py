@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops
-from llmviz.edits import Edits, index_of, put
+from llmviz.edits import Change, Edits, index_of, put
 from llmviz.experiments.ablation import measure_each_head
 from llmviz.experiments.attribution import head_contribution, logit_direction
 from llmviz.model import Model, Trace
@@ -90,7 +91,7 @@ def fact_mover_head(pair: Pair) -> tuple[int, int]:
         for layer in range(1, config.n_layers - 1)
         for head in range(config.n_heads)
     }
-    return max(adds, key=adds.get)
+    return max(adds, key=lambda head: adds[head])
 
 
 def head_outputs(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
@@ -106,7 +107,7 @@ def patch_heads(
 
     z: `head_outputs` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
     """
-    at = {}
+    at: dict[tuple[str, int], list[Change]] = {}
     for layer, head in heads:
         for kind, index, n in zip(("layer", "head"), (layer, head), z.shape):
             index_of(kind, index, n, negative=False)
@@ -149,8 +150,7 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
     written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
     without = _and_then(trace.edits, "resid_pre", layer, lambda x: x - written)
     for name in {"q", "k", "v"} - {into}:
-        unchanged = getattr(block, name)
-        without = _and_then(without, name, layer, lambda _, unchanged=unchanged: unchanged)
+        without = _and_then(without, name, layer, partial(_instead, getattr(block, name)))
     name = "z" if into == "v" else "scores"
     cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
 
@@ -164,6 +164,10 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
         return array
 
     return _and_then(trace.edits, name, layer, replace_head)
+
+
+def _instead(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    return new
 
 
 def _and_then(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:

@@ -47,7 +47,7 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
 
 def surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the surprise of each token after the first, in bits: −log2 of its probability given those before it."""
-    return -token_logprobs(trace, last=last) / np.log(2)
+    return -token_logprobs(trace, last=last) * sampling.BITS_PER_NAT
 
 
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:

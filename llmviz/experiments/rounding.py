@@ -64,12 +64,10 @@ def quantised(model: Model, bits: float, *, table: bool = False, shift: int = 0)
         )
         for w in weights.layers
     )
-    ends = {}
+    W_E, W_U = weights.W_E, weights.W_U
     if table:
-        ends["W_E"] = quantise_matrix(weights.W_E, bits, shift)
-        tied = np.may_share_memory(weights.W_E, weights.W_U)
-        ends["W_U"] = ends["W_E"].T if tied else rows(weights.W_U)
-    new = Model(replace(weights, layers=layers, **ends))
+        W_E = quantise_matrix(weights.W_E, bits, shift)
+        W_U = W_E.T if np.may_share_memory(weights.W_E, weights.W_U) else rows(weights.W_U)
+    new = Model(replace(weights, layers=layers, W_E=W_E, W_U=W_U), model.tokenizer)
     new.recent.max_bytes = 0
-    vars(new)["tokenizer"] = model.tokenizer  # the same: a second one would be 28 MB
     return new

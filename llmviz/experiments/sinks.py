@@ -7,17 +7,17 @@ from llmviz.model import Trace
 
 
 def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
-    """What every head gives to the first token, from each token."""
+    """Return what every head gives to the first token, from each token."""
     return np.stack([block.patterns()[..., 0] for block in trace.blocks])
 
 
 def value_norms(trace: Trace) -> Float[np.ndarray, " seq"]:
-    """How long each token's value is, the mean over all layers and heads: sinks have short ones."""
+    """Return how long each token's value is, the mean over all layers and heads: sinks have short ones."""
     return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
 
 
 def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
-    """How awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
+    """Return how awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
 
     A sink is the first token, and any whose value in that head is less than half as long as the median one.
     """

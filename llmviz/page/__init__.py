@@ -39,7 +39,7 @@ class Rehearsed:
 
     @property
     def n_states(self) -> int:
-        """How many states its controls can bring about."""
+        """Return how many states its controls can bring about."""
         return sum(len(space["states"]) for space in self.messages["spaces"])
 
 
@@ -89,7 +89,7 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
 
 
 def _run(client, source: str) -> list[nbformat.NotebookNode]:
-    """The outputs of a cell."""
+    """Run a cell and return its outputs."""
     outputs: list[nbformat.NotebookNode] = []
 
     def take(message: dict) -> None:
@@ -163,7 +163,7 @@ def write_index(file: Path, pages: dict[str, Rehearsed]) -> int:
 
 
 def _put(file: Path, text: str) -> int:
-    """Whole, or not there at all."""
+    """Write a file whole, or not at all."""
     part = file.with_name(f".{file.name}.part")
     try:
         part.write_text(text, "utf-8")

@@ -27,7 +27,7 @@ LINK = re.compile(r'<a href="([^"#]+)\.ipynb(#[^"]*)?">(.*?)</a>', re.DOTALL)
 
 @functools.cache
 def scripts() -> dict[str, str]:
-    """The front-ends of ipywidgets and anywidget, as they lie in the packages that are installed; and plotly's."""
+    """Return the front-ends of ipywidgets and anywidget, as they are in the installed packages; and plotly's."""
     files = importlib.resources.files
     return {
         "ipywidgets": (files("widgetsnbextension") / "static" / "extension.js").read_text("utf-8"),
@@ -56,7 +56,7 @@ def html_page(
     pages: dict[str, str],
     index: str | None,
 ) -> str:
-    """The whole file."""
+    """Return the whole file."""
     body = "\n".join(_body(notebook, pages))
     needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
     n = sum(len(space["states"]) for space in messages["spaces"])
@@ -71,7 +71,7 @@ def html_page(
 
 
 def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
-    """Links to all pages, by file, with their titles and first sentences. above: HTML that comes first."""
+    """Write links to all pages, by file, with their titles and first sentences. above: HTML that comes first."""
     rows = []
     for file, notebook in pages.items():
         first = next((c.source for c in notebook.cells if c.cell_type == "markdown"), "")
@@ -87,7 +87,7 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
-    """Its first heading."""
+    """Return the notebook's first heading."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (heading := re.match(r"# (.+)", cell.source)):
             return heading[1].strip()
@@ -95,7 +95,7 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def document(title: str, body: str, end: str) -> str:
-    """A page in the style of all of ours, light or dark as the browser prefers."""
+    """Return a page in the style of all of ours, light or dark as the browser prefers."""
     theme = (
         "{ const light = !matchMedia('(prefers-color-scheme: dark)').matches;"
         " document.body.dataset.jpThemeLight = light;"
@@ -116,7 +116,7 @@ def _packed(thing: dict) -> str:
 
 
 def _body(notebook: nbformat.NotebookNode, pages: dict[str, str]) -> Iterator[str]:
-    """All cells in their order, folds folded."""
+    """Write all cells in their order, folds folded."""
     open_: list[Fold] = [Fold(0)]
 
     def close(depth: int) -> None:
@@ -148,7 +148,7 @@ def _markdown(source: str, pages: dict[str, str]) -> str:
 
 
 def _code(cell: nbformat.NotebookNode) -> str:
-    """The code, folded where the notebook hides it, and under it what it has put out."""
+    """Write the code, folded where the notebook hides it, and under it what it has put out."""
     code = Highlight2HTML(pygments_lexer="python3")(cell.source)
     tags = cell.metadata.get("tags", [])
     if not {"by-hand", "deeper", "exercise"} & {*tags} or cell.metadata.get("jupyter", {}).get(

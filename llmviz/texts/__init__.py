@@ -4,6 +4,7 @@ The first two lie here, written by the default model (README.md tells how); the 
 """
 
 import importlib.util
+from importlib.abc import InspectLoader
 from pathlib import Path
 
 WRITTEN = ("bedtime stories", "recipes")  # by the default model, in a file each
@@ -16,7 +17,7 @@ MAX_LENGTH = 400_000
 
 
 def read(name: str) -> str:
-    """A text of 200,000 to 400,000 characters, its parts separated by blank lines.
+    """Read a text of 200,000 to 400,000 characters, its parts separated by blank lines.
 
     ValueError if there is no such text. FileNotFoundError where this Python lacks its manual or its library's source.
     """
@@ -30,12 +31,12 @@ def read(name: str) -> str:
 
 
 def path_of(name: str) -> Path:
-    """Where a text that the model wrote lies."""
+    """Return the path of a text that the model wrote."""
     return Path(__file__).parent / f"{name.replace(' ', '_')}.txt"
 
 
 def _manual() -> list[str]:
-    """What help("for") and the like print, one part a topic."""
+    """Return what help("for") and the like print, one part a topic."""
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -47,9 +48,10 @@ def _manual() -> list[str]:
 
 
 def _source() -> list[str]:
-    """The source of some modules of the standard library."""
-    sources = [importlib.util.find_spec(name).loader.get_source(name) for name in MODULES.split()]
-    if None in sources:
+    """Return the source of some modules of the standard library."""
+    names = MODULES.split()
+    sources = [source for name in names if (source := _source_of(name)) is not None]
+    if len(sources) < len(names):
         raise FileNotFoundError(
             "this Python comes without the source of its standard library, so there is nothing to read; "
             f"take another text, such as {WRITTEN[0]!r}"
@@ -57,8 +59,14 @@ def _source() -> list[str]:
     return sources
 
 
+def _source_of(module: str) -> str | None:
+    spec = importlib.util.find_spec(module)
+    loader = spec and spec.loader
+    return loader.get_source(module) if isinstance(loader, InspectLoader) else None
+
+
 def _joined(parts: list[str]) -> str:
-    """As many of the parts as fit, from the first on."""
+    """Join as many of the parts as fit, from the first on."""
     text = ""
     for part in parts:
         if len(text) + len(part) > MAX_LENGTH:

@@ -55,8 +55,8 @@ ENDS = "happy|safe and warm|very tired|glad|calm|proud|full of joy|cozy"
 
 def story_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
     def pick(choices: str) -> str:
-        choices = choices.split("|" if "|" in choices else " ")
-        return choices[rng.integers(len(choices))]
+        words = choices.split("|" if "|" in choices else " ")
+        return words[rng.integers(len(words))]
 
     he = rng.random() < 0.5
     name, animal, helper, home = pick(HE if he else SHE), pick(ANIMALS), pick(HELPERS), pick(HOMES)
@@ -223,7 +223,7 @@ def plural(food: str) -> str:
 
 
 def foods(text: str) -> list[str]:
-    """The foods that a text names, in the singular."""
+    """Return the foods that a text names, in the singular."""
     in_y = [re.sub("ries$", "rys", word) for word in words(text)]
     singular = [re.sub("(?<=o|h)es$|(?<=[a-z]{2})s$", "", word) for word in in_y]
     return [word for word in singular if word in FOODS.split()]
@@ -263,7 +263,7 @@ def too_long_a_word(sentence: str) -> str | None:
 
 
 def said_before(sentence: str, others: list[str]) -> str | None:
-    """More than half of the words in common, the small ones left out (Jaccard 1901)."""
+    """Return whether more than half of the words are in common, the small ones left out (Jaccard 1901)."""
     mine = set(words(sentence)) - set(SMALL.split())
     for other in others:
         theirs = set(words(other)) - set(SMALL.split())
@@ -273,12 +273,12 @@ def said_before(sentence: str, others: list[str]) -> str | None:
 
 
 def sentence_ends(sentence: str, piece: str, opening: str = "") -> bool:
-    """At a full stop, when the next piece begins a new sentence."""
+    """End at a full stop, when the next piece begins a new sentence."""
     return bool(re.search(r"[.!?]\"?$", sentence.rstrip()) and re.match(r"\s*[A-Z\"]|\s*\n|\s+$", piece))
 
 
 def line_ends(line: str, piece: str, opening: str) -> bool:
-    """A thing that is needed ends before what is said about it, a step after one sentence."""
+    """End a thing that is needed before what is said about it, and a step after one sentence."""
     if opening.endswith("-"):
         return bool(line.strip() and re.match(r"\n|,| \(|\.", piece))
     return bool(line.strip() and "\n" in piece) or sentence_ends(line, piece)

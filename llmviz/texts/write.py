@@ -15,20 +15,21 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from llmviz import attention, embeddings, ops, position, sampling
-from llmviz.edits import Edits
-from llmviz.model import Model, feed_forward, load, norm
+from llmviz import attention, embeddings, position, sampling
+from llmviz.model import Attended, Model, block_forward, load
 from llmviz.sampling import Sampler
 from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
 from llmviz.tokenization import Tokenizer
 
-SAMPLER = Sampler(temperature=0.8, min_p=0.05)
+MIN_P = 0.05
+SAMPLER = Sampler(temperature=0.8, min_p=MIN_P)
 AT_ONCE = 64  # texts side by side
 ROOM = 1024  # tokens that a text may have, its wish included
 TRIES = 6  # for one sentence; then the text is dropped
@@ -79,29 +80,44 @@ class SideBySide:
     def step(
         self, at: Int[np.ndarray, " n_texts"], tokens: Int[np.ndarray, " n_texts"]
     ) -> Float[np.ndarray, "n_texts n_vocab"]:
-        """One token for each text, at its position there; returns the logits after it.
+        """Run one token of each text, at its position there; returns the logits after it.
 
         What the text had from that position on is forgotten.
         """
-        c, edits, texts = self.model.config, Edits(), np.arange(len(at))
-        kv_seq = int(at.max()) + 1
-        beyond = np.repeat(np.arange(kv_seq) > at[:, None], c.n_heads, axis=0)[:, None]
-        angles = position.rotation_angles(at, c.d_head, base=c.rope_base)
-        x = embeddings.embed(tokens, self.model.weights.W_E)
-        for layer, w in enumerate(self.model.weights.layers):
-            normed = norm(x, w.attention_norm, c, edits)
-            q, k, v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))  # a row is a text here
-            q, k = position.rotate(q, angles), position.rotate(k, angles)
-            self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
-            # To attention, the heads of n texts are n times as many heads.
-            q = q.swapaxes(0, 1).reshape(-1, 1, c.d_head)
-            k, v = (cached[layer].reshape(-1, ROOM, c.d_head)[:, :kv_seq] for cached in (self.k, self.v))
-            scores = attention.attention_scores(q, k)
-            np.copyto(scores, -np.inf, where=beyond)
-            z = attention.mix(ops.softmax(scores), v).reshape(len(at), c.n_heads, c.d_head).swapaxes(0, 1)
-            x = x + attention.output(z, w.W_O)
-            x = x + feed_forward(w, c, x, edits, ops.unchanged).out
+        config, weights = self.model.config, self.model.weights
+        angles = position.rotation_angles(at, config.d_head, base=config.rope_base)
+        x = np.asfortranarray(embeddings.embed(tokens, weights.W_E))
+        rotations = position.rotations(angles, x.dtype)
+        beyond = np.repeat(np.arange(at.max() + 1) > at[:, None], config.n_heads, axis=0)[:, None]
+        for layer, w in enumerate(weights.layers):  # a row is a text here
+            attend = partial(self._attend, layer, at, beyond)
+            x = block_forward(w, config, x, rotations, attend).resid_post
         return self.model.unembed(x)
+
+    def _attend(
+        self,
+        layer: int,
+        at: Int[np.ndarray, " n_texts"],
+        beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"],
+        q: Float[np.ndarray, "n_heads n_texts d_head"],
+        k: Float[np.ndarray, "n_kv_heads n_texts d_head"],
+        v: Float[np.ndarray, "n_kv_heads n_texts d_head"],
+    ) -> Attended:
+        """Put each text's key and value at its position, and let its query attend to all up to there."""
+        n_heads, n_texts, d_head = q.shape
+        texts, kv_seq = np.arange(n_texts), beyond.shape[-1]
+        self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
+        # To attention, the heads of n texts are n times as many heads.
+        q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
+        k, v = (cached[layer].reshape(-1, ROOM, d_head)[:, :kv_seq] for cached in (self.k, self.v))
+
+        def mask(name: str, array: np.ndarray) -> np.ndarray:
+            if name == "scores":
+                np.copyto(array, -np.inf, where=beyond)
+            return array
+
+        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=mask)
+        return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
 
 
 # What a text in the making asks for: a token at a position, and gets the logits after it. In the end it gives what
@@ -126,7 +142,9 @@ def make_many(
     at_once: int = AT_ONCE,
 ) -> Iterator[GeneratedText]:
     """Make the text of each number; they come as they are ready. start(number): the prompt, and the making."""
-    batch, numbers, makings, wanted = SideBySide(model, at_once), iter(numbers), {}, {}
+    batch, numbers = SideBySide(model, at_once), iter(numbers)
+    makings: dict[int, Making] = {}
+    wanted: dict[int, tuple[int, int]] = {}
     while True:
         for place in sorted(set(range(at_once)) - set(makings)):
             for number in numbers:
@@ -150,7 +168,7 @@ def make_many(
 
 
 def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Callable[..., Making]]:
-    """The prompt of a text, and what makes it, given the logits after the prompt."""
+    """Return the prompt of a text, and what makes it, given the logits after the prompt."""
     rng = np.random.default_rng(number)
     wish, plan = form.plan(rng)
     prompt = tokenizer.encode_chat([{"role": "user", "content": wish}])
@@ -158,22 +176,25 @@ def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Cal
 
 
 def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
-    """A token by `SAMPLER`, without a softmax over those that its min_p would cut."""
-    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(SAMPLER.min_p))
+    """Draw a token by `SAMPLER`, without a softmax over those that its min_p would cut."""
+    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(MIN_P))
     return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
 
 
 def _make(
     tokenizer: Tokenizer, form: Form, number: int, rng: np.random.Generator, plan: list[str], logits, at: int
 ) -> Making:
-    faults, before, text = Counter(), [], ""
+    faults: Counter[str] = Counter()
+    before: list[str] = []
+    text = ""
     for opening in plan:
         for token in tokenizer.encode(opening):
             logits = yield at, token
             at += 1
         begin, first = at, np.copy(logits)  # the row alone, not all texts' logits
         for _ in range(TRIES):
-            at, logits, new, sentence = begin, first, [], ""
+            new: list[int] = []
+            at, logits, sentence = begin, first, ""
             while len(new) < 48:
                 token = draw(logits, rng)
                 piece = "\n\n" if token == tokenizer.eos_token else tokenizer.decode([token])
@@ -227,7 +248,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def chosen(made: Iterable[GeneratedText], left_out: Collection[int]) -> list[str]:
-    """The texts in the order of their numbers, without those left out by reading and without repetitions."""
+    """Return the texts in the order of their numbers, without those left out by reading and without repetitions."""
     texts = [
         generated.text
         for generated in sorted(made, key=lambda generated: generated.number)

@@ -168,9 +168,7 @@ def changed(model, kind: str) -> Model:
                 size = np.sqrt(np.square(W - before).mean())
                 matrices[name] = before + size * rng.standard_normal(W.shape, np.float32)
         layers.append(replace(old, **matrices))
-    mixed = Model(replace(model.weights, layers=tuple(layers)))
-    vars(mixed)["tokenizer"] = model.tokenizer
-    return mixed
+    return Model(replace(model.weights, layers=tuple(layers)), model.tokenizer)
 
 
 @functools.cache

@@ -244,7 +244,7 @@ class TwoHeads(Experiment):
         layers = self.reader[0] + 1  # no later layer can change what the reader does
         weights = self.model.weights
         config = replace(weights.config, n_layers=layers)
-        short = Model(replace(weights, config=config, layers=weights.layers[:layers]))
+        short = Model(replace(weights, config=config, layers=weights.layers[:layers]), self.model.tokenizer)
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()

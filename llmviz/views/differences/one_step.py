@@ -50,7 +50,8 @@ class Numbers:
 
     def surprise(self, flat: np.ndarray) -> float:
         """With other numbers."""
-        model = Model(from_flat(flat, self.model.config, self.model.weights.vocabulary))
+        weights = from_flat(flat, self.model.config, self.model.weights.vocabulary)
+        model = Model(weights, self.model.tokenizer)
         return float(experiments.surprise(model.trace(self.tokens)).mean())
 
     def turned(self, number: int, by: float) -> float:

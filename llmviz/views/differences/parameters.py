@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import ipywidgets
 import numpy as np
 import traitlets
 
+from llmviz.machine import memory
 from llmviz.model import Model
 from llmviz.views.kit.controls import Told, checkbox, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
@@ -301,17 +299,6 @@ class Parameters(Explorer):
 
 
 # --- memory ----------------------------------------------------------------------------------------------------------
-
-
-def memory() -> float | None:
-    """The bytes of memory that programs on this machine can have; None where Python does not know."""
-    try:
-        bytes_ = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return None
-    with contextlib.suppress(OSError, ValueError):  # a container may have less
-        bytes_ = min(bytes_, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return float(bytes_) if bytes_ > 0 else None
 
 
 class ModelSizes(Picture):
