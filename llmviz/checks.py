@@ -63,7 +63,7 @@ def compare(
         if _alike(got, wanted):
             continue
         for mistake in mistakes:
-            if all(_explains(mistake, attempt, one) for one in cases):
+            if all(_explains(mistake, attempt, case) for case in cases):
                 return Verdict(False, mistake.hint)
         if isinstance(wanted, np.ndarray | float | np.floating) and _shape(got) != np.shape(wanted):
             return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {_shape(got)}")
@@ -881,7 +881,7 @@ def neuron_contribution(attempt: Callable) -> Verdict:
     cases = [(rng.normal(size=n), rng.normal(size=(n, d)), rng.normal(size=d), i) for n, d, i in sizes]
 
     def along(hidden, down, direction, i):
-        return float(sum(hidden[i] * w * one for w, one in zip(down[i], direction)))
+        return float(sum(hidden[i] * w * number for w, number in zip(down[i], direction)))
 
     return compare(
         attempt,
@@ -956,23 +956,23 @@ def nucleus(attempt: Callable) -> Verdict:
     """`attempt(probs, p)` keeps the likeliest tokens until they hold at least p, and scales them up to 1 (top-p)."""
 
     def keep(probs, p, *, one_too_few=False, rescale=True, first=max):
-        kept, held = np.zeros_like(probs), 0.0
+        nucleus, held = np.zeros_like(probs), 0.0
         for i in sorted(range(len(probs)), key=lambda i: -probs[i] if first is max else probs[i]):
             if held >= p or (one_too_few and held and held + probs[i] > p):
                 break
-            kept[i] = probs[i]
+            nucleus[i] = probs[i]
             held += probs[i]
-        return kept / kept.sum() if rescale else kept
+        return nucleus / nucleus.sum() if rescale else nucleus
 
-    def scaled(probs, kept):
-        return np.where(kept, probs, 0) / probs[kept].sum()
+    def scaled(probs, mask):
+        return np.where(mask, probs, 0) / probs[mask].sum()
 
-    def by_sums(probs, p, some):
+    def by_sums(probs, p, below):
         """Kept where `some`(sums, p): the sums, the likeliest first."""
         order = np.argsort(-probs)
-        kept = np.zeros(len(probs), bool)
-        kept[order] = some(np.cumsum(probs[order]), p)
-        return scaled(probs, kept)
+        mask = np.zeros(len(probs), bool)
+        mask[order] = below(np.cumsum(probs[order]), p)
+        return scaled(probs, mask)
 
     cases = [
         (np.array([0.1, 0.5, 0.3, 0.1]), 0.7),
@@ -989,10 +989,10 @@ def nucleus(attempt: Callable) -> Verdict:
         ),
         *(
             Mistake(
-                lambda q, p, some=some: by_sums(q, p, some),
+                lambda q, p, below=below: by_sums(q, p, below),
                 "the token that carries the sum past p is kept, too",
             )
-            for some in (np.less, np.less_equal)
+            for below in (np.less, np.less_equal)
         ),
         Mistake(
             lambda q, p: by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p),
@@ -1015,7 +1015,7 @@ def nucleus(attempt: Callable) -> Verdict:
     return compare(attempt, cases, keep, mistakes, "right: the nucleus")
 
 
-def dart(attempt: Callable) -> Verdict:
+def sample(attempt: Callable) -> Verdict:
     """`attempt(probs, u)` gives the index of the token that a dart at u, from 0 up to 1, hits."""
 
     def formula(probs, u):

@@ -182,7 +182,7 @@ def _page(args: argparse.Namespace, extra: list[str]) -> None:
     source, notebooks = _chosen(args.notebook)
     if source.is_dir():
         target = args.output or Path(PAGES_FOLDER)
-        files = {one: target / f"{one.stem}.html" for one in notebooks}
+        files = {notebook: target / f"{notebook.stem}.html" for notebook in notebooks}
     else:
         target = args.output or Path(f"{source.stem}.html")
         if target.suffix not in (".html", ".htm"):
@@ -210,12 +210,12 @@ def _write_pages(files: dict[Path, Path], seconds: float, folder: Path | None) -
             bar.refresh()
 
         try:
-            for (_, file), one in zip(
+            for (_, file), rehearsed in zip(
                 files.items(), page.build_all([*files], seconds, min(2, cores()), progress)
             ):
-                size = page.write_page(one, file, links, "index.html" if folder else None)
-                built[file.name] = one
-                bar.write(f"{file}  {size / 1e6:.1f} MB, {one.n_states:,} states")
+                size = page.write_page(rehearsed, file, links, "index.html" if folder else None)
+                built[file.name] = rehearsed
+                bar.write(f"{file}  {size / 1e6:.1f} MB, {rehearsed.n_states:,} states")
         except page.CannotBuild as reason:
             raise CannotStart(str(reason)) from None
     if folder:
@@ -317,16 +317,16 @@ def _folder(chosen: Path | None) -> Path:
         return shipped
     folder = (chosen or Path(NEW_FOLDER)).expanduser().absolute()
     try:
-        copied, kept = copy_notebooks(shipped, folder)
+        copied, unchanged = copy_notebooks(shipped, folder)
     except OSError as error:
         raise CannotStart(
             f"the notebooks cannot be put into {folder} ({error.strerror}). Give another folder with --folder."
         ) from None
     if copied:
         print(f"Copied: {', '.join(copied)}")
-    if kept:
+    if unchanged:
         print(
-            f"Kept as they are, yours or an earlier version's: {', '.join(kept)} "
+            f"Kept as they are, yours or an earlier version's: {', '.join(unchanged)} "
             "(for fresh copies, give a new folder with --folder)"
         )
     return folder
@@ -338,12 +338,12 @@ def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
     Returns the names of those that were copied, and of those that were there and differ. Raises OSError.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    copied, kept = [], []
+    copied, unchanged = [], []
     for notebook in sorted(source.glob("*.ipynb")):
         target, content = folder / notebook.name, notebook.read_bytes()
         if target.exists():
             if target.read_bytes() != content:
-                kept.append(target.name)
+                unchanged.append(target.name)
             continue
         part = target.with_name(f".{target.name}.part")  # whole, or not there at all
         try:
@@ -352,4 +352,4 @@ def copy_notebooks(source: Path, folder: Path) -> tuple[list[str], list[str]]:
         finally:
             part.unlink(missing_ok=True)
         copied.append(target.name)
-    return copied, kept
+    return copied, unchanged

@@ -125,7 +125,9 @@ class Change(ABC):
             if not rows:
                 return array
         chosen = (self.heads, rows, self.units)[-array.ndim :]
-        region = np.ix_(*(range(n) if some is None else some for n, some in zip(array.shape, chosen)))
+        region = np.ix_(
+            *(range(n) if indices is None else indices for n, indices in zip(array.shape, chosen))
+        )
         changed = array.copy("K")  # in the same order in memory, so that products round the same
         changed[region] = self.change(changed[region])
         return changed
@@ -146,7 +148,7 @@ class Change(ABC):
 
     def _where(self) -> str:
         chosen = (("positions", self.positions), ("head", self.heads))
-        return "".join(f", {key}={some}" for key, some in chosen if some is not None)
+        return "".join(f", {key}={indices}" for key, indices in chosen if indices is not None)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -218,14 +220,14 @@ def _change(operation, value, positions, head) -> Arithmetic:
 def _vector(vector: np.ndarray) -> np.ndarray:
     vector = np.asarray(vector)
     if vector.ndim != 1 or vector.dtype.kind not in "fiu" or not np.isfinite(vector).all():
-        raise ValueError(f"a vector of finite numbers is needed; got {_told(vector)}")
+        raise ValueError(f"a vector of finite numbers is needed; got {_described(vector)}")
     return vector
 
 
 def _several(index: int | Iterable[int] | None) -> tuple[int, ...] | None:
     if index is None:
         return None
-    return tuple(operator.index(one) for one in (index if isinstance(index, Iterable) else [index]))
+    return tuple(operator.index(i) for i in (index if isinstance(index, Iterable) else [index]))
 
 
 def _instead(old: np.ndarray, new: np.ndarray) -> np.ndarray:
@@ -275,8 +277,8 @@ class Edits:
 
     def __repr__(self) -> str:
         """Only what is not at its default."""
-        turned = {one.name: getattr(self, one.name) for one in fields(self)}
-        plain = {one.name: one.default for one in fields(self)}
+        turned = {option.name: getattr(self, option.name) for option in fields(self)}
+        plain = {option.name: option.default for option in fields(self)}
         shown = {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in turned.items()
@@ -293,26 +295,26 @@ class Edits:
     @cached_property
     def functions(self) -> Mapping[tuple[int, str], tuple[Function, ...]]:
         """(layer, name): what is done to that array, the scales and `resid` first; scales of 1 left out."""
-        found: dict[tuple[int, str], list[Function]] = defaultdict(list)
+        functions: dict[tuple[int, str], list[Function]] = defaultdict(list)
         for name, scales in (("attention_out", self.attention), ("ffn_out", self.ffn)):
             for layer, factor in scales.items():
                 if factor != 1:
-                    found[layer, name].append(scale(factor))
+                    functions[layer, name].append(scale(factor))
         for name, axis, scales in (("z", "heads", self.head), ("hidden", "units", self.neuron)):
             for layer in {layer for layer, _ in scales}:
-                some = sorted(
+                chosen = sorted(
                     (i, factor) for (at, i), factor in scales.items() if at == layer and factor != 1
                 )
-                if some:
-                    factors = np.array([factor for _, factor in some], np.float64)
+                if chosen:
+                    factors = np.array([factor for _, factor in chosen], np.float64)
                     factors = factors[:, None, None] if axis == "heads" else factors
-                    one = _change(np.multiply, factors, None, None)
-                    found[layer, name].append(replace(one, **{axis: tuple(int(i) for i, _ in some)}))
+                    change = _change(np.multiply, factors, None, None)
+                    functions[layer, name].append(replace(change, **{axis: tuple(int(i) for i, _ in chosen)}))
         for (layer, place), vector in sorted(self.resid.items(), key=lambda item: item[0]):
-            found[layer, "resid_pre"].append(put(vector, positions=place))
+            functions[layer, "resid_pre"].append(put(vector, positions=place))
         for (name, layer), given in self.at.items():
-            found[layer, name] += given if isinstance(given, Sequence) else [given]
-        return {place: tuple(some) for place, some in found.items()}
+            functions[layer, name] += given if isinstance(given, Sequence) else [given]
+        return {place: tuple(chosen) for place, chosen in functions.items()}
 
     @cached_property
     def _key(self) -> tuple[tuple, frozenset]:
@@ -327,12 +329,12 @@ class Edits:
             bool(self.residual),
         )
         done = (
-            (*place, *(one if isinstance(one, Change) else id(one) for one in some))
-            for place, some in self.functions.items()
+            (*place, *(function if isinstance(function, Change) else id(function) for function in functions))
+            for place, functions in self.functions.items()
         )
         return settings, frozenset(done)
 
-    def parts_from(self, other: "Edits", n_layers: int) -> int:
+    def first_layer_apart(self, other: "Edits", n_layers: int) -> int:
         """The first layer in which runs with these edits and with `other` may differ; n_layers if there is none."""
         (settings, done), (others, also_done) = self._key, other._key
         if settings != others:
@@ -342,13 +344,15 @@ class Edits:
     @cached_property
     def token_by_token(self) -> bool:
         """Whether what holds for the tokens of a text still holds when more tokens follow."""
-        own = (one for some in self.functions.values() for one in some)
-        return self.causal_mask and all(isinstance(one, Change) for one in own)
+        own = (function for functions in self.functions.values() for function in functions)
+        return self.causal_mask and all(isinstance(function, Change) for function in own)
 
     def whole_text(self, layer: int, names: Iterable[str]) -> bool:
         """Whether a function at one of these arrays needs the rows of all tokens."""
         return any(
-            not isinstance(one, Change) for name in names for one in self.functions.get((layer, name), ())
+            not isinstance(function, Change)
+            for name in names
+            for function in self.functions.get((layer, name), ())
         )
 
     def of_layer(self, layer: int, places: Sequence[int]) -> Callable[[str, np.ndarray], np.ndarray]:
@@ -372,7 +376,7 @@ class Edits:
         changed = np.asarray(given)
         who = f"the function at {name!r} of layer {layer}"
         if changed.shape != array.shape or changed.dtype.kind not in "fiu":
-            got = _told(changed) if isinstance(given, np.ndarray) else repr(given)
+            got = _described(changed) if isinstance(given, np.ndarray) else repr(given)
             raise ValueError(
                 f"{who} must give an array of numbers of the shape it gets, {array.shape}; it gave {got}"
             )
@@ -429,13 +433,15 @@ class Edits:
                 raise ValueError(f"scales and shifts are finite numbers; got {factor!r}")
         at = {}
         for (name, layer), given in self.at.items():
-            some = tuple(given) if isinstance(given, Sequence) else (given,)
-            for one in some:
-                if isinstance(one, Change):
-                    one.check(name, config)
-                elif not callable(one):
-                    raise ValueError(f"at takes functions; at {name!r} of layer {layer} it got {one!r}")
-            at[name, layer] = tuple(one.in_text(seq) if isinstance(one, Change) else one for one in some)
+            functions = tuple(given) if isinstance(given, Sequence) else (given,)
+            for edit in functions:
+                if isinstance(edit, Change):
+                    edit.check(name, config)
+                elif not callable(edit):
+                    raise ValueError(f"at takes functions; at {name!r} of layer {layer} it got {edit!r}")
+            at[name, layer] = tuple(
+                edit.in_text(seq) if isinstance(edit, Change) else edit for edit in functions
+            )
         resid = {
             (layer, index_of("position", place, seq)): vector for (layer, place), vector in self.resid.items()
         }
@@ -450,5 +456,5 @@ def index_of(kind: str, index: int, n: int, *, negative: bool = True) -> int:
     return int(index) % n
 
 
-def _told(array: np.ndarray) -> str:
+def _described(array: np.ndarray) -> str:
     return f"an array of shape {array.shape} and type {array.dtype}"

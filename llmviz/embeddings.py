@@ -181,17 +181,19 @@ def score_analogies(
     lengths = np.maximum(np.sqrt(np.einsum("vd,vd->v", W_E, W_E)), 1e-12)
     scores = W_E[used] @ W_E.T / lengths  # in the order of the cosines
     spellings = [np.flatnonzero(word_of == word_of[token]) for token in used]
-    found = []
+    answers = []
     for *question, _ in place.reshape(-1, 4):
         a, b, c = question
-        left_out = np.concatenate([spellings[one] for one in question])
+        left_out = np.concatenate([spellings[word] for word in question])
         total = scores[a] - scores[b] + scores[c]
-        found.append(word_of[total.argmax()])
-        for one in (total, scores[a] + scores[c], scores[c].copy()):
-            one[left_out] = -np.inf
-            found.append(word_of[one.argmax()])
+        answers.append(word_of[total.argmax()])
+        for candidates in (total, scores[a] + scores[c], scores[c].copy()):
+            candidates[left_out] = -np.inf
+            answers.append(word_of[candidates.argmax()])
     wanted = word_of[[question[3] for question in asked]]
-    untouched, right, added, alone = (np.array(found).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
+    untouched, right, added, alone = (
+        (np.array(answers).reshape(-1, 4) == wanted[:, None]).sum(axis=0).tolist()
+    )
     return AnalogyScore(len(asked), right, untouched, added, alone)
 
 

@@ -99,13 +99,13 @@ def promoted_logits(
     return W_down[neuron] @ W_U
 
 
-def written(
+def output_lengths(
     hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
 ) -> Float[np.ndarray, " d_ff"]:
     """How much each neuron writes: the length of what it adds to one token's stream."""
     return np.abs(hidden) * np.linalg.norm(W_down, axis=1)
 
 
-def enough(written: Float[np.ndarray, " d_ff"], share: float = 0.5) -> int:
+def neurons_needed(written: Float[np.ndarray, " d_ff"], share: float = 0.5) -> int:
     """How many neurons, the strongest writers first, write this share of all that is written."""
     return 1 + int((np.cumsum(np.sort(written)[::-1]) < share * written.sum()).sum())

@@ -94,8 +94,8 @@ class BlockTrace:
             a = self.attention
             beyond = a.pattern[:, row, seen:].any()  # such a function may let it look ahead
             keys = slice(seq if beyond else seen)
-            some = (a.k[:, keys], a.v[:, keys], a.scores[:, row, keys], a.pattern[:, row, keys])
-            return AttentionTrace(a.q[:, row], *some, a.z[:, row], a.out[row])
+            arrays = (a.k[:, keys], a.v[:, keys], a.scores[:, row, keys], a.pattern[:, row, keys])
+            return AttentionTrace(a.q[:, row], *arrays, a.z[:, row], a.out[row])
         edit = self.edits.of_layer(self.layer, range(position, position + 1))
         return attend(self.weights, self.q[:, row], self.k[:, keys], self.v[:, keys], self.edits, edit)
 
@@ -126,8 +126,8 @@ class BlockTrace:
             f = self.ffn
             return FFNTrace(f.gate[positions], f.up[positions], f.hidden[positions], f.out[positions])
         places = range(len(self.resid_mid))
-        some = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
-        edit = self.edits.of_layer(self.layer, some)
+        chosen = places[positions] if isinstance(positions, slice) else [places[i] for i in positions]
+        edit = self.edits.of_layer(self.layer, chosen)
         return feed_forward(self.weights, self.config, self.resid_mid[positions], self.edits, edit)
 
     @property
@@ -143,10 +143,10 @@ class KVCache:
         """Takes over the first `length` tokens of some blocks; room: for how many tokens in all."""
         self.k, self.v = [], []
         for block in blocks:
-            for kept, known in ((self.k, block.k), (self.v, block.v)):
+            for cached, known in ((self.k, block.k), (self.v, block.v)):
                 n_kv_heads, _, d_head = known.shape
-                kept.append(np.empty((n_kv_heads, room, d_head), np.float32))
-                kept[-1][:, :length] = known[:, :length]
+                cached.append(np.empty((n_kv_heads, room, d_head), np.float32))
+                cached[-1][:, :length] = known[:, :length]
 
     def put(self, layer: int, start: int, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Write some tokens' keys and values at `start`; returns all of the layer's up to there."""

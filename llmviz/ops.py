@@ -25,7 +25,7 @@ def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
     """Where arrays don't fit, say which and what was wanted: the function's annotations know. Costs nothing else."""
 
     @functools.wraps(function)
-    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
         except (ValueError, IndexError, TypeError, AttributeError):
@@ -35,7 +35,7 @@ def tells_shapes(function: Callable[P, R]) -> Callable[P, R]:
                 raise
             raise ValueError(f"{function.__name__}: {misfit}") from None
 
-    return told
+    return checked
 
 
 @jaxtyped(typechecker=None)  # one name of an axis is one length in all of them

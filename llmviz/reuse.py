@@ -31,11 +31,11 @@ class Recent:
 
     def keep(self, trace) -> None:
         """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
-        kept, others = [], [one for one in self.runs if one is not trace and not _goes_on(trace, one)]
+        runs, others = [], [run for run in self.runs if run is not trace and not _goes_on(trace, run)]
         for run in [trace, *others][:MAX_RUNS]:
-            if _nbytes([*kept, run]) <= self.max_bytes:
-                kept.append(run)
-        self.runs = tuple(kept)
+            if _nbytes([*runs, run]) <= self.max_bytes:
+                runs.append(run)
+        self.runs = tuple(runs)
 
     def clear(self) -> None:
         """Drop all of them."""
@@ -47,7 +47,7 @@ class Recent:
         options = [(None, 0, 0)]
         for run in self.runs:
             n_layers = len(run.blocks)
-            same = edits.parts_from(run.edits, n_layers)
+            same = edits.first_layer_apart(run.edits, n_layers)
             if run.tokens == tokens:
                 options.append((run, same, 0))
             elif same == n_layers and edits.token_by_token:

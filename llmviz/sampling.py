@@ -69,9 +69,9 @@ def top_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
         return Filtered(probs, 0.0)
     likeliest_first = np.argsort(-probs, kind="stable")
     held_before = np.cumsum(probs[likeliest_first], dtype=np.float64) - probs[likeliest_first]
-    kept = np.zeros(len(probs), bool)
-    kept[likeliest_first[held_before < p]] = True
-    return _keep(probs, kept)
+    mask = np.zeros(len(probs), bool)
+    mask[likeliest_first[held_before < p]] = True
+    return _keep(probs, mask)
 
 
 def min_p(probs: Float[np.ndarray, " n_vocab"], p: float) -> Filtered:
@@ -106,8 +106,8 @@ def chain(logits: Float[np.ndarray, " n_vocab"], steps: Sequence[tuple[str, floa
 
 def entropy(probs: Float[np.ndarray, " n_vocab"]) -> float:
     """How unsure a distribution is, in bits (Shannon 1948): 0 if one token has everything, log2(n) if n share alike."""
-    some = probs[probs > 0].astype(np.float64)
-    return float(max(0.0, -(some * np.log2(some)).sum()))
+    nonzero = probs[probs > 0].astype(np.float64)
+    return float(max(0.0, -(nonzero * np.log2(nonzero)).sum()))
 
 
 def mass_outside(probs: Float[np.ndarray, " n_vocab"], k: int) -> float:
@@ -237,8 +237,8 @@ def continuations(
         ]
 
 
-def _keep(probs: Float[np.ndarray, " n_vocab"], kept: Bool[np.ndarray, " n_vocab"]) -> Filtered:
-    remaining = np.where(kept, probs, 0).astype(probs.dtype)
+def _keep(probs: Float[np.ndarray, " n_vocab"], mask: Bool[np.ndarray, " n_vocab"]) -> Filtered:
+    remaining = np.where(mask, probs, 0).astype(probs.dtype)
     mass = float(remaining.sum(dtype=np.float64))
     total = float(probs.sum(dtype=np.float64))
     return Filtered(remaining / probs.dtype.type(mass), max(0.0, 1 - mass / total))

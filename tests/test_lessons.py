@@ -51,7 +51,7 @@ def right(name: str, i: int) -> str:
 
 def told(name: str, i: int) -> str:
     """All that is said of the options of a question."""
-    return " ".join(option.told for option in LESSONS[name].questions[i].options)
+    return " ".join(option.explanation for option in LESSONS[name].questions[i].options)
 
 
 # --- their form ---
@@ -63,7 +63,7 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     texts = [option.text for option in question.options]
     assert 3 <= len(texts) == len({*texts}) <= 5
     assert question.right in range(len(texts))
-    assert all(option.told for option in question.options)
+    assert all(option.explanation for option in question.options)
     notebook, heading = question.scene
     assert heading in headings(notebook)
     # where its link leads to
@@ -99,7 +99,7 @@ def test_the_sentence_costs_most_in_amharic(model):
 
 def test_most_heads_rest_on_the_first_token(model):
     run = model.trace(f"{PLURAL} were sleeping")
-    over_half = (experiments.weights_from(run, -1) > 0.5).sum(axis=(0, 1))
+    over_half = (experiments.attention_from(run, -1) > 0.5).sum(axis=(0, 1))
     assert dict(zip(run.pieces, over_half.tolist())) == {
         "The": 177, " cats": 3, " that": 0, " I": 0, " saw": 0, " yesterday": 0, " were": 9, " sleeping": 5
     }  # fmt: skip
@@ -110,14 +110,14 @@ def test_most_heads_rest_on_the_first_token(model):
 def test_of_two_heads_that_look_as_hard_one_matters(model):
     """And the three that look hardest, beside as many random ones, as the page and the guide have it."""
     cats = model.trace(PLURAL)
-    looks = experiments.weights_from(cats, -1)[..., 1]
-    hardest = experiments.strongest(looks, 3)
+    looks = experiments.attention_from(cats, -1)[..., 1]
+    hardest = experiments.strongest_heads(looks, 3)
     assert hardest[:2] == [(26, 0), (13, 8)]
     were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
-    swap = experiments.handed_over(model.trace(SINGULAR))
+    swap = experiments.head_outputs(model.trace(SINGULAR))
 
     def lead(heads=(), z=swap) -> float:
-        logits = model.trace(cats.tokens, experiments.swapped(z, heads)).logits
+        logits = model.trace(cats.tokens, experiments.patch_heads(z, heads)).logits
         return float(logits[were] - logits[was])
 
     draws = [experiments.random_heads(looks.shape, 3, hardest, seed) for seed in range(N_DRAWS)]
@@ -267,8 +267,8 @@ def test_nothing_is_told_before_after():
         late = lessons.solution(lesson, True, [0, 0, 0])
         for question in lesson.questions:
             for option in question.options:
-                assert html.escape(option.told) not in early
-                assert html.escape(option.told) in late
+                assert html.escape(option.explanation) not in early
+                assert html.escape(option.explanation) in late
         assert "class=right" not in early
         assert late.count("class=right") == late.count("✓") == 3
         assert late.count("your answer") == 3
@@ -593,7 +593,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     )
     assert [len(encode(word)) for word in (" strawberries", " Lovelace", "🍓")] == [1, 3, 3]
     says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
-    large = tokenization.published("o200k_base")
+    large = tokenization.published_tokenizer("o200k_base")
     cost = {
         name: [len(one.encode(ARTICLES[name][0])) for one in (model.tokenizer, large)] for name in ARTICLES
     }
@@ -634,21 +634,21 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     run = model.trace(f"{PLURAL} were sleeping")
     says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f}%")
     says(
-        f"| {int((np.nanmax(experiments.weights_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
-        f"{int((experiments.weights_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
+        f"| {int((np.nanmax(experiments.attention_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
+        f"{int((experiments.attention_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
     )
     run = model.trace("The key to the old cabinets was dirty")
     shares = 100 * run.blocks[13].attention.pattern[8, 6]
     most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f}%" for i in np.argsort(-shares)[:2]]
     says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f}%")
     run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
-    rest = (experiments.to_first(run) > 0.5).sum(axis=(0, 1))
+    rest = (experiments.first_token_weights(run) > 0.5).sum(axis=(0, 1))
     says(
         f"From the last 50 of {len(run.tokens)} tokens, how many of 270 heads rest on the first token? "
         f"| {rest[-50:].mean():.0f} on average; from token 8 it is {rest[7]} |"
     )
     row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
-    heads = experiments.strongest(experiments.induction_scores(row), 8)
+    heads = experiments.strongest_heads(experiments.induction_scores(row), 8)
     off = [
         100
         * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(some, 0))))[

@@ -18,7 +18,7 @@ from llmviz.texts.forms import (
     sentence_ends,
     story_fault,
 )
-from llmviz.texts.write import SAMPLER, Made, SideBySide, chosen, draw, make_many, start, told
+from llmviz.texts.write import SAMPLER, GeneratedText, SideBySide, chosen, draw, make_many, start, summary
 
 
 def texts_of(name: str) -> list[str]:
@@ -126,7 +126,7 @@ SHORT = Form(
 )
 
 
-def made_alone(model, number: int) -> Made:
+def made_alone(model, number: int) -> GeneratedText:
     """By running the model over the whole text for each token."""
     tokens, begin = start(model.tokenizer, SHORT, number)
     making = begin(model.trace(tokens).logits)
@@ -149,7 +149,7 @@ def test_a_text_does_not_depend_on_the_others(model):
 def test_who_breaks_a_rule_each_time_is_dropped(model):
     never = Form(SHORT.plan, SHORT.ends, lambda *_: "never good", lambda text: None)
     [made] = make_many(model, [0], lambda number: start(model.tokenizer, never, number), at_once=1)
-    assert made == Made(0, None, Counter({"never good": write.TRIES}))
+    assert made == GeneratedText(0, None, Counter({"never good": write.TRIES}))
 
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
@@ -231,14 +231,12 @@ def test_foods_are_known_in_the_plural():
 
 def test_what_became_of_the_numbers_is_told():
     made = [
-        Made(2, "b.", Counter(a=1)),
-        Made(0, "a.", Counter()),
-        Made(1, None, Counter(a=6)),
-        Made(3, "a.", Counter()),
+        GeneratedText(2, "b.", Counter(a=1)),
+        GeneratedText(0, "a.", Counter()),
+        GeneratedText(1, None, Counter(a=6)),
+        GeneratedText(3, "a.", Counter()),
     ]
-    made.append(Made(4, "c.", Counter()))
+    made.append(GeneratedText(4, "c.", Counter()))
     assert chosen(made, {4}) == ["a.", "b."]
-    assert told(made, {4}) == (
-        "5 numbers; 1 dropped since 6 sentences in a row broke a rule, or the whole text one; 1 left out by reading; "
-        "1 said twice; 2 kept. Broken rules: a 7."
-    )
+    # Numbers, dropped, tries, left out, repeated, kept, and broken rules.
+    assert re.findall(r"\d+", summary(made, {4})) == ["5", "1", "6", "1", "1", "2", "7"]

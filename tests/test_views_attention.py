@@ -41,7 +41,7 @@ def cat(model):
 def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
     trace = tiny_model.trace("The cat sat on the cat", edits)
     for query in range(len(trace.tokens)):
-        weights = experiments.weights_from(trace, query)
+        weights = experiments.attention_from(trace, query)
         assert weights.shape == (3, 6, len(trace.tokens))
         for layer, block in enumerate(trace.blocks):
             np.testing.assert_allclose(
@@ -76,8 +76,8 @@ def test_blocks_keep_their_largest_number(seq, step):
 
 
 def test_strongest_skips_what_is_not_a_number():
-    assert experiments.strongest(np.array([[0.1, np.nan], [0.9, 0.5]]), 9) == [(1, 0), (1, 1), (0, 0)]
-    assert experiments.strongest(np.full((2, 2), np.nan), 3) == []
+    assert experiments.strongest_heads(np.array([[0.1, np.nan], [0.9, 0.5]]), 9) == [(1, 0), (1, 1), (0, 0)]
+    assert experiments.strongest_heads(np.full((2, 2), np.nan), 3) == []
 
 
 def test_random_heads_are_others():
@@ -299,10 +299,10 @@ def test_the_sink_counts_heads_over_the_length(model, cat):
     sink.counts.selected = 511
     assert sink.from_token.value == 512
     assert sink.lengths.selected == 511
-    late = experiments.weights_from(sink.trace, -1)[..., 0]
+    late = experiments.attention_from(sink.trace, -1)[..., 0]
     np.testing.assert_allclose(sink.grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
     assert f"{(late > 0.5).sum()} of 270" in told(sink.told)
-    mean = (experiments.to_first(sink.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
+    mean = (experiments.first_token_weights(sink.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
     assert f"From the last 50 tokens it is {mean:.0f} heads on average" in told(sink.told)
 
 
@@ -377,7 +377,7 @@ def test_a_second_sink_wakes_no_head(model):
     trace = model.trace("one two three one two three one two three")
     on_others = 1 - attention.first_token_score(trace.blocks[17].attention.pattern)[3]
     assert on_others > 0.5
-    assert experiments.awake(trace)[17, 3] < 0.15
+    assert experiments.weight_off_sinks(trace)[17, 3] < 0.15
 
 
 # --- what mattered ---
@@ -391,9 +391,9 @@ def test_three_ways_to_ask_are_three_measures(model):
     view.buttons[0].click()
     trace = model.trace(prompt.tokens)
     np.testing.assert_allclose(
-        view.found[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
+        view.found[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
     )
-    lost = dict(experiments.left_out(model, trace.tokens))
+    lost = dict(experiments.leave_one_out(model, trace.tokens))
     bits = np.log2(np.e)  # to a nat
     np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
     np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(model, trace.tokens), atol=1e-4)
@@ -458,7 +458,7 @@ def test_heads_that_may_not_look_at_the_noun(matter, model):
     run = matter.runs[0]
     by_all = model.trace(run.tokens, Edits(at={("pattern", layer): hidden for layer in range(30)}))
     assert f"may look at “·cat” from there, the lead is {matter.lead(by_all):.2f}" in plain(matter.told)
-    assert experiments.weights_from(by_all, -1)[..., 1].max() == 0
+    assert experiments.attention_from(by_all, -1)[..., 1].max() == 0
     matter.choose([(13, 8)])
     alone = model.trace(run.tokens, Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)}))
     assert matter.leads[0, 1] == pytest.approx(matter.lead(alone), abs=1e-3)
@@ -505,7 +505,7 @@ def test_every_head_is_swapped_alone(tiny_model):
     run, other = matter.runs
     base, there = matter.lead(run), matter.lead(other)
     for layer, head in ((0, 0), (1, 5), (2, 2)):
-        swapped = experiments.swapped(experiments.handed_over(other), [(layer, head)])
+        swapped = experiments.patch_heads(experiments.head_outputs(other), [(layer, head)])
         way = (base - matter.lead(tiny_model.trace(run.tokens, swapped))) / (base - there)
         assert matter.effect[layer, head] == pytest.approx(way, abs=1e-3)
     assert matter.progress.value == 1
@@ -571,7 +571,7 @@ def test_patterns_that_were_changed_are_shown_as_changed(tiny_model):
     changed = trace.blocks[1].attention.pattern
     assert np.abs(changed - tiny_model.trace(trace.tokens).blocks[1].attention.pattern).max() > 1e-3
     np.testing.assert_array_equal(trace.blocks[1].patterns(slice(2, 4)), changed[2:4])
-    np.testing.assert_allclose(experiments.weights_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
+    np.testing.assert_allclose(experiments.attention_from(trace, 3)[1, :, :4], changed[:, 3, :4], rtol=1e-5)
     explained = provenance.pattern(trace, 1, 2, 3, 1)
     assert explained.result == pytest.approx(changed[2, 3, 1], rel=1e-5)
 

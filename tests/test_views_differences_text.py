@@ -130,7 +130,7 @@ def test_split_by_repeats(learned):
     n = model.config.n_ctx
     short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
     assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
-        experiments.surprisal(model.trace(short)).mean()
+        experiments.surprise(model.trace(short)).mean()
     )
 
 
@@ -499,7 +499,7 @@ def test_what_each_part_brings():
     plain, nothing, _ = opened.parts_off(made.model, texts)
 
     def surprise(edits):
-        return np.mean([experiments.surprisal(made.model.trace(one, edits)) for one in texts[1::2]])
+        return np.mean([experiments.surprise(made.model.trace(one, edits)) for one in texts[1::2]])
 
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)

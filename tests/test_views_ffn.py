@@ -164,7 +164,9 @@ def test_the_logit_opens_into_parts_that_sum_to_it(prompt):
         one.bar.selected = next(i for i, label in enumerate(one.bar.labels) if label.startswith(name))
         ends = one.bar.starts + one.bar.values
         assert ends[-1] == pytest.approx(logit, abs=1e-3)
-    parts = experiments.direct_attribution(prompt.trace, int(prompt.trace.logits.argmax()), against="mean")
+    parts = experiments.direct_logit_attribution(
+        prompt.trace, int(prompt.trace.logits.argmax()), against="mean"
+    )
     shown = dict(zip(one.bar.labels, one.bar.values))
     assert shown["FFN 2"] == pytest.approx(parts.ffn[2], abs=1e-4)
     assert shown["attention 1"] == pytest.approx(parts.attention[1], abs=1e-4)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from llmviz import Edits, experiments, ops
-from llmviz.experiments import blind, mover, off_at, put_in, swap_at
-from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, nothing_to_follow
+from llmviz.experiments import ablate, blind, fact_mover_head, patch_component, patch_residual
+from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, why_no_fact
 from llmviz.views import ffn as pictures
 from llmviz.views.ffn.fact import steps, twin
 from llmviz.views.ffn.follow_the_fact import agree, carries, said, spans
@@ -30,7 +30,7 @@ def finish(explorer):
 def test_a_swap_of_everything_at_the_subject_is_the_twin(fact, tiny_model):
     pair = fact.trace
     assert pair.trace.tokens[: pair.subject] == pair.other.tokens[: pair.subject]
-    run = tiny_model.trace(pair.trace.tokens, put_in(pair, 0, [pair.subject]))
+    run = tiny_model.trace(pair.trace.tokens, patch_residual(pair, 0, [pair.subject]))
     np.testing.assert_allclose(run.logits, pair.other.logits, atol=1e-4)
 
 
@@ -38,8 +38,11 @@ def test_a_swap_of_everything_at_the_subject_is_the_twin(fact, tiny_model):
 def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array):
     pair, name = fact.trace, array.partition("_")[0]
     for edits, wanted in (
-        (off_at(array, [1], pair.subject), 0),
-        (swap_at(pair, array, [1], pair.subject), getattr(pair.other.blocks[1], name).out[pair.subject]),
+        (ablate(array, [1], pair.subject), 0),
+        (
+            patch_component(pair, array, [1], pair.subject),
+            getattr(pair.other.blocks[1], name).out[pair.subject],
+        ),
     ):
         run = tiny_model.trace(pair.trace.tokens, edits)
         out = getattr(run.blocks[1], name).out
@@ -49,7 +52,7 @@ def test_off_and_swapped_touch_one_token_in_some_layers(fact, tiny_model, array)
 
 def test_a_swapped_head_hands_over_what_it_does_in_the_twin(fact, tiny_model):
     pair, last = fact.trace, len(fact.trace.trace.tokens) - 1
-    run = tiny_model.trace(pair.trace.tokens, swap_at(pair, "z", [1], last, head=2))
+    run = tiny_model.trace(pair.trace.tokens, patch_component(pair, "z", [1], last, head=2))
     np.testing.assert_allclose(
         run.blocks[1].attention.z[2, last], pair.other.blocks[1].attention.z[2, last], atol=1e-5
     )
@@ -67,7 +70,7 @@ def test_blind_takes_one_key_from_one_query(fact, tiny_model):
 def test_the_mover_adds_most_out_of_the_subject(fact):
     pair = fact.trace
     answer = pair.answers[0]
-    direction = experiments.direction_of(pair.trace, answer, against="mean")
+    direction = experiments.logit_direction(pair.trace, answer, against="mean")
     parts = {}
     for layer in (1,):  # of three: the first has nothing before it, the last no FFN after it
         run = pair.trace.blocks[layer].attention
@@ -77,7 +80,7 @@ def test_the_mover_adds_most_out_of_the_subject(fact):
                 run.pattern[head, -1, pair.subject] * v @ pair.trace.model.weights.layers[layer].W_O[head]
             )
             parts[layer, head] = written @ direction
-    assert mover(pair) == max(parts, key=parts.get)
+    assert fact_mover_head(pair) == max(parts, key=parts.get)
 
 
 # --- the two texts ---
@@ -138,7 +141,7 @@ def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(fact, tin
         own, theirs = pair.answers
         run, twins = (ops.softmax(one.logits) for one in (pair.trace, pair.other))
         close = twins[own] >= 0.5 * run[own] or run[theirs] >= 0.5 * twins[theirs]
-        problem = nothing_to_follow(pair)
+        problem = why_no_fact(pair)
         assert problem == (ALIKE if own == theirs else CLOSE if close else None)
         found.append(problem)
     assert set(found) == {ALIKE, CLOSE, None}
@@ -148,12 +151,12 @@ def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     one = pictures.WhatTheMoverSays(fact)
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
         change()
-        assert (one.says.layer.value, one.says.head.value) == mover(fact.trace)
+        assert (one.says.layer.value, one.says.head.value) == fact_mover_head(fact.trace)
         assert one.says.strip.selected == fact.trace.subject
         assert one.says.strip.pieces == fact.trace.trace.pieces
-        layer, head = mover(fact.trace)
+        layer, head = fact_mover_head(fact.trace)
         assert one.says.said.titles[0].startswith(f"L{layer}·H{head} at ")
-    said = experiments.head_says(fact.trace.trace, *mover(fact.trace), fact.trace.subject)
+    said = experiments.ov_logits(fact.trace.trace, *fact_mover_head(fact.trace), fact.trace.subject)
     place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
     assert pictures.place_of_answer(fact.trace) == place
     assert f" has place {place:,}; " in repr(one.told)
@@ -188,10 +191,10 @@ def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
     tokens = fact.trace.trace.tokens
     other = fact.trace.other.tokens[fact.trace.subject]
     pair = experiments.pair_of(tiny_model, tokens, other, len(tokens) + subject)
-    layer = mover(pair)[0]
-    swapped = tiny_model.trace(tokens, put_in(pair, layer, [len(tokens) - 1]))
+    layer = fact_mover_head(pair)[0]
+    swapped = tiny_model.trace(tokens, patch_residual(pair, layer, [len(tokens) - 1]))
     back = experiments.Pair(pair.other, pair.trace, pair.subject)
-    put_back = tiny_model.trace(pair.other.tokens, put_in(back, layer, [pair.subject]))
+    put_back = tiny_model.trace(pair.other.tokens, patch_residual(back, layer, [pair.subject]))
     assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
     assert [bool(step.note) for step in steps(pair)] == [False, False, same, False]
     told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]

@@ -292,7 +292,7 @@ def test_the_map_and_the_arcs_of_the_head_that_is_picked(cat):
     back.map.selected = [0, 16]
     own, unturned = (picture.weights for picture in back.arcs)
     np.testing.assert_allclose(np.tril(own), cat.blocks[16].attention.pattern[0], atol=1e-6)
-    expected = np.tril(experiments.unturned_pattern(cat, 16, 0))
+    expected = np.tril(experiments.pattern_without_rope(cat, 16, 0))
     np.testing.assert_allclose(np.tril(unturned), expected, atol=1e-5)
     assert np.diagonal(own, -1).mean() > 0.7 > 0.3 > np.diagonal(unturned, -1).mean()
     assert "L16·H0 gives" in told(back.told)
@@ -351,11 +351,9 @@ def test_surprise_is_measured_with_each_setting_and_with_other_parts_off(switche
         "as it is": Edits(),
         "× 4": Edits(position_scale=4.0),
     }.items():
-        assert shown[name] == pytest.approx(
-            experiments.surprisal(model.trace(tokens, edits)).mean(), rel=1e-4
-        )
+        assert shown[name] == pytest.approx(experiments.surprise(model.trace(tokens, edits)).mean(), rel=1e-4)
     blocks = {
-        (part, layer): experiments.surprisal(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
+        (part, layer): experiments.surprise(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
         for part in ("ffn", "attention")
         for layer in (11, 13, 15, 17, 19)
     }
@@ -464,9 +462,7 @@ def test_long_texts_are_measured_as_planned(tiny_model):
     assert long.lines.names == ["as it is", "RoPE off"]
     np.testing.assert_array_equal(long.lines.x, contexts)
     for i, edits in enumerate((Edits(), Edits(rope=False))):
-        bits = experiments.surprisal(
-            tiny_model.trace(tokens[-(contexts[1] + guessed) :], edits), last=guessed
-        )
+        bits = experiments.surprise(tiny_model.trace(tokens[-(contexts[1] + guessed) :], edits), last=guessed)
         assert long.lines.values[i, 1] == pytest.approx(bits.mean(), rel=1e-4)
     assert "s here" in told(long.told)
     assert (long.run.description, long.progress.layout.visibility) == ("Measure", "hidden")

@@ -250,9 +250,9 @@ def rounding(tiny_model):
 def test_each_grid_is_measured(rounding, tiny_model):
     rounding.card.change(committed=True)
     tokens, costs = tiny_model.tokenizer.encode("the cat sat on the dog"), []
-    before = experiments.surprisal(tiny_model.trace(tokens)).mean()
+    before = experiments.surprise(tiny_model.trace(tokens)).mean()
     for column, grid in enumerate(GRIDS, start=1):
-        model = experiments.rounded(tiny_model, grid.bits, shift=grid.shift)
+        model = experiments.quantised(tiny_model, grid.bits, shift=grid.shift)
         right = []
         for row, (text, word) in enumerate(FACTS.items()):
             probs = ops.softmax(model.trace(text).logits)
@@ -260,7 +260,7 @@ def test_each_grid_is_measured(rounding, tiny_model):
             assert rounding.map.values[row, column] == pytest.approx(probs[token], rel=1e-4)
             right.append(bool(probs.argmax() == token))
         assert rounding.right[grid] == right
-        costs.append(experiments.surprisal(model.trace(tokens)).mean() - before)
+        costs.append(experiments.surprise(model.trace(tokens)).mean() - before)
         assert rounding.lines.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
     costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
     assert rounding.first == (costly[0] if costly else "none of these")

@@ -149,7 +149,7 @@ def test_the_borders_of_each_step_are_those_of_the_vocabulary_so_far(text):
         for word in tokenization.split_words(text):
             parts = [bytes([byte]) for byte in word.encode()]
             for merge in learned[:step]:
-                parts = tokenization.glue(parts, merge.pair)
+                parts = tokenization.merge_pair(parts, merge.pair)
             wanted += parts
         assert drawn == wanted
 

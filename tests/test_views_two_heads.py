@@ -45,13 +45,13 @@ def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
     page.grid.selected = [0, 2]
     assert page.pair.cuts == ["", "writer", "k", "q", "v", "k", "other"]
     clean = page.model.trace(page.row * 2)
-    runs = [None, Edits(head={(0, 2): 0})] + [experiments.cut_path(clean, (0, 2), READER, x) for x in "kqv"]
+    runs = [None, Edits(head={(0, 2): 0})] + [experiments.patch_path(clean, (0, 2), READER, x) for x in "kqv"]
     many = clean
     for one in (one for _, one in page.readers.options if one[0] > 0):
-        many = page.model.trace(page.row * 2, experiments.cut_path(many, (0, 2), one, "k"))
+        many = page.model.trace(page.row * 2, experiments.patch_path(many, (0, 2), one, "k"))
     for edits, (found, right) in zip([*runs, many.edits], page.pair.totals):
         assert found == pytest.approx(score(page, edits), abs=1e-5)
-        assert right == pytest.approx(experiments.copying(page.model, page.row, edits), rel=1e-4)
+        assert right == pytest.approx(experiments.repeat_probability(page.model, page.row, edits), rel=1e-4)
     page.strip.selected = 3
     a, b, before = page.model.tokenizer.pieces([page.row[i] for i in (2, 3, 1)])
     assert page.pair.pieces == [a, b, before]
@@ -104,7 +104,7 @@ def test_a_head_says_its_value_through_the_output_table(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
     page = WhatAHeadSays(prompt, layer=1, head=2)
     page.strip.selected = 2
-    said = experiments.head_says(prompt.trace, 1, 2, 2)
+    said = experiments.ov_logits(prompt.trace, 1, 2, 2)
     up, down = np.sort(said)[::-1][:6], np.sort(said)[:6]
     np.testing.assert_allclose(page.said.values[0], [np.nan, *up, np.nan, *down])
     assert page.said.titles[0].startswith("L1·H2 at")

@@ -20,7 +20,7 @@ def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
 
     ValueError for a page or a claim that is not there.
     """
-    found: dict[str, list[Claim]] = {}
+    claims_of: dict[str, list[Claim]] = {}
     for name in wanted or CLAIMS:
         page, _, single = name.partition(".")
         claims = [claim for claim in CLAIMS.get(page, ()) if single in ("", claim.name)]
@@ -28,8 +28,8 @@ def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
             raise ValueError(
                 f"There is no {'claim' if single else 'page'} {name}. The pages are {', '.join(CLAIMS)}."
             )
-        found.setdefault(page, []).extend(claims)
-    return found
+        claims_of.setdefault(page, []).extend(claims)
+    return claims_of
 
 
 def read_cases(path: Path) -> dict[str, Any]:
@@ -104,13 +104,13 @@ def measure(options: argparse.Namespace) -> int:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     results = stored.results_path(path.name, sha256)
-    kept = stored.load(results)["pages"] if results.exists() else {}
+    stored_pages = stored.load(results)["pages"] if results.exists() else {}
     model, broken = llmviz.load(), 0
     for page, claims in pages.items():
         print(f"\n{page}", flush=True)
         rows = {}
         for claim in claims:
-            old = kept.get(page, {}).get(claim.name)
+            old = stored_pages.get(page, {}).get(claim.name)
             if options.stale and old and old["key"] == stored.key(claim, sha256):
                 rows[claim.name] = old
                 continue
@@ -119,7 +119,7 @@ def measure(options: argparse.Namespace) -> int:
             print(*filter(None, lines(claim, outcome)), sep="\n", end="")
             print(f"  [{time.perf_counter() - start:.0f} s]", flush=True)
             broken += not outcome.holds
-            rows[claim.name] = stored.row(claim, outcome, sha256)
+            rows[claim.name] = stored.result_row(claim, outcome, sha256)
         if options.write:
             stored.save({page: rows}, results, sha256)
     return broken

@@ -78,8 +78,8 @@ class Bounds:
         statistics: dict[str, Callable] = {"median": median, "mean": fmean}
         statistics |= {} if own else {"lowest": min, "highest": max}
         for name, statistic in statistics.items():
-            if (range_ := getattr(self, name)) and not inside(found := statistic(numbers), range_):
-                problems.append(f"the {name} value is {found:.4g}, {_outside(range_)}")
+            if (range_ := getattr(self, name)) and not inside(result := statistic(numbers), range_):
+                problems.append(f"the {name} value is {result:.4g}, {_outside(range_)}")
         asked = {} if own else dict(self.at or {})
         if self.within:
             asked |= {name: self.within for name in values if name not in asked}
@@ -102,8 +102,8 @@ class Bounds:
                     f"{better} values are {word} than the control's instead of {asked_for} of {of}"
                 )
         if self.control:
-            found = self.control.problems(controls, {}, n_cases, own=own)
-            problems += [f"control: {problem}" for problem in found]
+            result = self.control.problems(controls, {}, n_cases, own=own)
+            problems += [f"control: {problem}" for problem in result]
         return problems
 
 
@@ -202,13 +202,13 @@ class Claim:
         if len(numbers) > 1 and not self.unit:
             return ""
         if len(numbers) == 1 or numbers[0] == numbers[-1]:
-            return written(numbers[0], self.unit) if self.unit else "yes" if numbers[0] else "no"
+            return format_value(numbers[0], self.unit) if self.unit else "yes" if numbers[0] else "no"
         if bounds.supports is None and bounds.within and -math.inf in bounds.within:
-            most = written(numbers[-1], self.unit)
+            most = format_value(numbers[-1], self.unit)
             return most if most.startswith("under") else f"at most {most}"
         if bounds.supports is None and bounds.within and math.inf in bounds.within:
-            return f"at least {written(numbers[0], self.unit)}"
-        first, middle, last = (written(n, self.unit) for n in (numbers[0], median(numbers), numbers[-1]))
+            return f"at least {format_value(numbers[0], self.unit)}"
+        first, middle, last = (format_value(n, self.unit) for n in (numbers[0], median(numbers), numbers[-1]))
         if first == last:
             return first
         # The unit is named once, but each number has its own %.
@@ -217,7 +217,7 @@ class Claim:
         return f"median {middle}, from {first} to {last}"
 
 
-def written(number: float, unit: str = "") -> str:
+def format_value(number: float, unit: str = "") -> str:
     """Write a number with two digits, or all of its whole ones, and its unit."""
     number = round(number) if abs(number) >= 100 else float(f"{number:.2g}")
     if unit.startswith("%") and 0 < abs(number) < 0.01:

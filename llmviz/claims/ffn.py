@@ -10,7 +10,7 @@ from llmviz import Edits, experiments
 from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.edits import put
-from llmviz.experiments import Pair, facts, mover, neurons, off_at, pair_of, put_in
+from llmviz.experiments import Pair, ablate, fact_mover_head, facts, neurons, pair_of, patch_residual
 from llmviz.experiments.facts import CAPITALS
 from llmviz.model import Model
 
@@ -41,7 +41,7 @@ def half_of_the_output(model: Model, text: str, *, layers: slice) -> float:
 
 def half_at_the_first_token(model: Model, text: str) -> float:
     first = model.trace(model.tokenizer.encode(text)[:1])
-    return float(np.divide(*neurons.enough_for_half(first))[[2, 8, 9, 11, 27, 28]].max())
+    return float(np.divide(*neurons.neurons_for_half(first))[[2, 8, 9, 11, 27, 28]].max())
 
 
 @remembered
@@ -49,13 +49,13 @@ def most_that_agree(model: Model, text: str, n_tokens: int) -> float:
     """Measure how many neurons push what comes next where they fire, better than 1% do by chance: the highest layer."""
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
     agreements = (neurons.agreement(trace, layer) for layer in range(model.config.n_layers))
-    return 100 * max(float(neurons.better_than_chance(one)[1].mean()) for one in agreements)
+    return 100 * max(float(neurons.better_than_chance(correlations)[1].mean()) for correlations in agreements)
 
 
 def sum_of_parts_off_by(model: Model, text: str) -> float:
     trace = model.trace(text)
     token = int(trace.logits.argmax())
-    whole = experiments.direct_attribution(trace, token, against="mean")
+    whole = experiments.direct_logit_attribution(trace, token, against="mean")
     heads = experiments.head_attribution(trace, token, against="mean")
     total = whole.embedding + heads.sum() + whole.ffn.sum() + trace.logits.mean(dtype=np.float64)
     return abs(float(total - trace.logits[token]))
@@ -92,9 +92,9 @@ def both(
     model: Model, words: Words, question: str, step: int, test: int, head: tuple[int, int] | None
 ) -> tuple[float, float]:
     runs = pair(model, words, question)
-    if facts.nothing_to_follow(runs):
+    if facts.why_no_fact(runs):
         return math.nan, math.nan
-    return left_and_brought(runs, facts.steps(runs, head=head)[step - 1].tests[test][0])
+    return left_and_brought(runs, facts.fact_tests(runs, head=head)[step - 1].tests[test][0])
 
 
 def left(model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL) -> float:
@@ -109,7 +109,7 @@ def brought(model: Model, words: Words, *, step: int, test: int, question=CAPITA
 
 def left_without_three(model: Model, words: Words) -> float:
     runs = pair(model, words)
-    triples = (off_at("ffn_out", range(at, at + 3), runs.subject) for at in (5, 8, 11, 13))
+    triples = (ablate("ffn_out", range(at, at + 3), runs.subject) for at in (5, 8, 11, 13))
     return min(left_and_brought(runs, edits)[0] for edits in triples)
 
 
@@ -126,12 +126,12 @@ def left_with_the_mean(model: Model, words: Words) -> float:
 
 def last_token_patched(model: Model, words: Words, *, layer: int, answer: int) -> float:
     runs = pair(model, words)
-    return left_and_brought(runs, put_in(runs, layer, [len(runs.trace.tokens) - 1]))[answer]
+    return left_and_brought(runs, patch_residual(runs, layer, [len(runs.trace.tokens) - 1]))[answer]
 
 
 def is_the_mover(model: Model, words: Words, *, question: str = CAPITAL) -> float:
     runs = pair(model, words, question)
-    return math.nan if facts.nothing_to_follow(runs) else mover(runs) == MOVER
+    return math.nan if facts.why_no_fact(runs) else fact_mover_head(runs) == MOVER
 
 
 def attention_weight(model: Model, words: Words) -> float:
@@ -143,7 +143,7 @@ def attention_weight(model: Model, words: Words) -> float:
 def random_heads(model: Model, words: Words) -> np.ndarray:
     """Measure both answers' probability in % [4, 2]; rows 1 and 3: the worst, or strongest, of ten random heads."""
     runs = pair(model, words)
-    *_, probs = facts.measured(runs, facts.steps(runs, head=MOVER)[1].tests)
+    *_, probs = facts.measure_step(runs, facts.fact_tests(runs, head=MOVER)[1].tests)
     return 100 * probs
 
 
@@ -159,14 +159,16 @@ def twins_probability(model: Model, words: Words, *, row: int) -> float:
 def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
     """Rank the capital among all tokens by how much the head pushes them up at the country, or at the twin's."""
     runs = pair(model, words)
-    pushed = experiments.head_says(runs.other if twin else runs.trace, *MOVER, runs.subject)
+    pushed = experiments.ov_logits(runs.other if twin else runs.trace, *MOVER, runs.subject)
     return 1 + int((pushed > pushed[runs.answers[0]]).sum())
 
 
 def lowest_of_the_last(model: Model, words: Words) -> float:
     """Measure the lowest of what FFNs 24 to 29 add to the capital's logit, over the mean of all tokens."""
     runs = pair(model, words)
-    return float(experiments.direct_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min())
+    return float(
+        experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
+    )
 
 
 def is_the_capital(model: Model, words: Words) -> float:
@@ -179,12 +181,12 @@ def is_the_capital(model: Model, words: Words) -> float:
 
 def left_without_eleven(model: Model, words: Words, *, at_first: bool) -> float:
     runs = pair(model, words)
-    return left_and_brought(runs, off_at("ffn_out", [11], 0 if at_first else runs.subject))[0]
+    return left_and_brought(runs, ablate("ffn_out", [11], 0 if at_first else runs.subject))[0]
 
 
 def off_by_with_both_put_back(model: Model, words: Words) -> float:
     runs = pair(model, words)
-    back = put_in(Pair(runs.other, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
+    back = patch_residual(Pair(runs.other, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
     return float(np.abs(model.trace(runs.other.tokens, back).logits - runs.trace.logits).max())
 
 

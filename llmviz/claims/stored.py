@@ -36,7 +36,7 @@ def load(path: Path = DEFAULT) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8"))
 
 
-def row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
+def result_row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
     """Return a claim's row, with rounded values."""
     values, controls = (
         {name: float(f"{value:.{DIGITS}g}") for name, value in numbers.items()}

@@ -13,7 +13,7 @@ SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}  # for w
 MIDDLE = range(10, 21)  # layers
 
 
-def outside(model: Model, text: str, *, temperature: float) -> float:
+def probability_outside(model: Model, text: str, *, temperature: float) -> float:
     """Measure the probability outside the 20 likeliest tokens, in %."""
     probs = Sampler(temperature=temperature).probs(model.trace(text).logits)
     return 100 * sampling.mass_outside(probs, 20)
@@ -27,10 +27,10 @@ def overflows(model: Model, text: str, *, edits: Edits) -> float:
     return 0
 
 
-def moved(model: Model, text: str, *, edits: Edits) -> float:
+def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
     before, after = (Sampler().probs(model.trace(text, e).logits) for e in (Edits(), edits))
-    return 100 * experiments.moved(before, after)
+    return 100 * experiments.total_variation(before, after)
 
 
 def likeliest_changes(model: Model, text: str, *, edits: Edits) -> bool:
@@ -39,7 +39,7 @@ def likeliest_changes(model: Model, text: str, *, edits: Edits) -> bool:
 
 @remembered
 def median_of_the_middle(model: Model, text: str) -> float:
-    return float(np.median([moved(model, text, edits=Edits(ffn={layer: 0})) for layer in MIDDLE]))
+    return float(np.median([probability_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in MIDDLE]))
 
 
 def heads_that_change_it(model: Model, text: str) -> float:
@@ -63,9 +63,9 @@ CLAIMS = section(
     hot_is_wide=on_texts(
         "At temperature 2, most of the probability is outside the 20 likeliest tokens.",
         "Add up the probability outside them.",
-        partial(outside, temperature=2),
+        partial(probability_outside, temperature=2),
         Bounds(supports=above(50), count=(13, 15), within=above(40)),
-        control=("temperature 1", partial(outside, temperature=1)),
+        control=("temperature 1", partial(probability_outside, temperature=1)),
     ),
     norms_off=on_texts(
         "Without the norms, there is no next token: the numbers overflow.",
@@ -86,21 +86,21 @@ CLAIMS = section(
     rope_off_moved=on_texts(
         "Without RoPE, more than half of the probability usually moves to other tokens.",
         "Switch RoPE off, and add up what moves.",
-        partial(moved, edits=NO_ROPE),
+        partial(probability_moved, edits=NO_ROPE),
         Bounds(median=above(50), highest=above(80)),
-        control=("all positions shifted by 1,000", partial(moved, edits=SHIFTED)),
+        control=("all positions shifted by 1,000", partial(probability_moved, edits=SHIFTED)),
     ),
     first_ffn_off=on_texts(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",
-        partial(moved, edits=FIRST),
+        partial(probability_moved, edits=FIRST),
         Bounds(within=above(75), control=Bounds(within=below(35))),
         control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),
     ffn_eleven_off=on_texts(
         "FFN 11 can't be spared, although most FFNs around it can.",
         "Switch the FFN of layer 11 off.",
-        partial(moved, edits=ELEVENTH),
+        partial(probability_moved, edits=ELEVENTH),
         Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
         control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),

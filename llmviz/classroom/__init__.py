@@ -2,9 +2,9 @@
 
     llmviz class
 
-Voilà runs the notebooks and its front end shows them; this package is the room around it.
+Voilà runs the notebooks and its front end shows them; this package is what a class needs around it.
 
-`room`        who sits where: a kernel for each open page, some kept ready, and a limit
+`session_pool` a kernel for each open page, some kept ready, and a limit
 `server`      which addresses there are, and who may ask them
 `lessons`     three questions before and after each lesson, and how often each answer was given
 `worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
@@ -14,9 +14,9 @@ in a kernel that nobody else shares. What a visitor cannot do: run code (of a ke
 go through), learn of or reach another visitor's kernel (its number is 122 random bits, and there is no list), see the
 teacher's files (no notebook's text box opens one in a class, and no address serves one but the libraries' scripts),
 start a terminal, or see the teacher's page. What is typed is shown as text; it stays in that visitor's kernel and is
-gone with it. A visitor can take several seats with several tabs, and can keep the own kernel busy: it has one thread
+gone with it. A visitor can take several kernels with several tabs, and can keep the own kernel busy: it has one thread
 and a lower priority than the server, so others get slower by their share, no more. The network sees what is typed:
-this is HTTP, for a room that one trusts.
+this is HTTP, for a network that you trust.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def serve(
     limit: how many pages may be open at once; None for as many as there is memory for. local: only for browsers on
     this computer. browser: open the teacher's page. Raises CannotServe.
     """
-    from llmviz.classroom.room import seats_for
     from llmviz.classroom.server import Class, Classroom, addresses
+    from llmviz.classroom.session_pool import pages_for
 
-    limit = limit or seats_for(psutil.virtual_memory().available)
+    limit = limit or pages_for(psutil.virtual_memory().available)
     the_class = Class(tuple(notebooks), port, limit, password, project, local)
 
     def started(teacher: str) -> None:

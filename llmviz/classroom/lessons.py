@@ -27,11 +27,11 @@ class Option:
     """told: why one may think so, and what is the matter with it; of the right one, what was measured."""
 
     text: str
-    told: str
+    explanation: str
 
 
 @dataclass(frozen=True)
-class Question:
+class LessonQuestion:
     """right: the index of an option. scene: the notebook, and the heading, that answers it. measured: by which test."""
 
     text: str
@@ -45,7 +45,7 @@ class Question:
 class Lesson:
     name: str
     title: str
-    questions: tuple[Question, ...]
+    questions: tuple[LessonQuestion, ...]
 
 
 LESSONS = {
@@ -55,7 +55,7 @@ LESSONS = {
             "token",
             "What is a token, and who pays?",
             (
-                Question(
+                LessonQuestion(
                     "The model reads “I love strawberry jam”. How many numbers does it get for the word strawberry?",
                     (
                         Option(
@@ -76,7 +76,7 @@ LESSONS = {
                     ("01_tokenization", "The cut"),
                     "tests/test_lessons.py::test_strawberry_is_one_number",
                 ),
-                Question(
+                LessonQuestion(
                     "“All human beings are born free and equal in dignity and rights”: the same sentence in four "
                     "languages. In which does it cost the most tokens?",
                     (
@@ -94,7 +94,7 @@ LESSONS = {
                     ("01_tokenization", "One sentence, ten languages"),
                     "tests/test_lessons.py::test_the_sentence_costs_most_in_amharic",
                 ),
-                Question(
+                LessonQuestion(
                     "The model counts the letters of a word wrong. Now the word is spelled out, s t r a w …: now it "
                     "gets every letter. How does it count the letters of twenty words?",
                     (
@@ -122,7 +122,7 @@ LESSONS = {
             "attention",
             "Does it understand? Attention and its tests",
             (
-                Question(
+                LessonQuestion(
                     "The model has read “The cats that I saw yesterday were sleeping”. To which word do most of its "
                     "270 attention heads give more than half of their attention, from the last word?",
                     (
@@ -138,7 +138,7 @@ LESSONS = {
                     ("04_attention", "A place to rest"),
                     "tests/test_lessons.py::test_most_heads_rest_on_the_first_token",
                 ),
-                Question(
+                LessonQuestion(
                     "“The cats that I saw yesterday”: a head gives “cats” 61% of its attention. What it hands over is "
                     "exchanged for what it hands over behind “The cat that I saw yesterday”. What becomes of the next "
                     "word, “were” rather than “was”?",
@@ -164,7 +164,7 @@ LESSONS = {
                     ("04_attention", "Does it matter?"),
                     "tests/test_lessons.py::test_of_two_heads_that_look_as_hard_one_matters",
                 ),
-                Question(
+                LessonQuestion(
                     "40 tokens in a row, drawn at random, then the same 40 again. How likely does the model hold the "
                     "right next token in the second pass, on average?",
                     (
@@ -186,7 +186,7 @@ LESSONS = {
             "temperature",
             "Chance and choice: temperature",
             (
-                Question(
+                LessonQuestion(
                     "The temperature is turned up from 1 to 2. What becomes of the order of the tokens, the likeliest "
                     "first?",
                     (
@@ -202,7 +202,7 @@ LESSONS = {
                     ("06_sampling", "Turn it down"),
                     "tests/test_lessons.py::test_the_order_stays",
                 ),
-                Question(
+                LessonQuestion(
                     "36 sums such as “3 + 2 = ”, with no chance at all (temperature 0). For how many is what the "
                     "model writes first right?",
                     (
@@ -219,7 +219,7 @@ LESSONS = {
                     ("06_sampling", "Sure, or right?"),
                     "tests/test_lessons.py::test_three_sums_of_36_are_right",
                 ),
-                Question(
+                LessonQuestion(
                     "Temperature 1. The model writes 20 tokens after your text, twice, both times with seed 1. What "
                     "do you get?",
                     (
@@ -371,17 +371,18 @@ def thanks(counted: bool) -> str:
 def solution(lesson: Lesson, counted: bool, answers: list[int | None] | None = None) -> str:
     """What "after" says once it is answered: what is right, why the others are tempting, and where it is shown."""
     said = "Your answers are counted." if counted else "You have answered these questions already."
-    told = "".join(
-        _told(i, question, answers[i] if answers else None) for i, question in enumerate(lesson.questions)
+    explanations = "".join(
+        _explanations(i, question, answers[i] if answers else None)
+        for i, question in enumerate(lesson.questions)
     )
-    return f"<p><b>{said}</b> This is what the model does:</p>{told}"
+    return f"<p><b>{said}</b> This is what the model does:</p>{explanations}"
 
 
-def _told(i: int, question: Question, answer: int | None) -> str:
+def _explanations(i: int, question: LessonQuestion, answer: int | None) -> str:
     notebook, heading = question.scene
     options = "".join(
         f"<li{' class=right' * (k == question.right)}><b>{'✓ ' * (k == question.right)}{html.escape(option.text)}</b>"
-        f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.told)}</li>"
+        f"{' <em>(your answer)</em>' * (k == answer)}<br>{html.escape(option.explanation)}</li>"
         for k, option in enumerate(question.options)
     )
     return (

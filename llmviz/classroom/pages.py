@@ -7,11 +7,11 @@ from pathlib import Path
 import nbformat
 from voila.notebook_renderer import NotebookRenderer
 
-from llmviz.classroom.room import Room, Seat
+from llmviz.classroom.session_pool import Session, SessionPool
 from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 
-def read(path: Path) -> nbformat.NotebookNode:
+def read_notebook(path: Path) -> nbformat.NotebookNode:
     """A notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
     notebook = nbformat.read(path, as_version=4)
     open_: list[int] = []  # the depths of the folds that are open
@@ -38,17 +38,17 @@ def read(path: Path) -> nbformat.NotebookNode:
 class Page(NotebookRenderer):
     """Voilà's renderer, but the kernel starts when it is the page's turn, after its head has been sent."""
 
-    def __init__(self, room: Room, seat: Seat, path: Path, around: dict, **settings):
+    def __init__(self, pool: SessionPool, session: Session, path: Path, around: dict, **settings):
         super().__init__(notebook_path=path.name, **settings)
-        self._room, self._seat, self._path, self._around = room, seat, path, around
+        self._pool, self._session, self._path, self._around = pool, session, path, around
 
     async def load_notebook(self, path: str) -> nbformat.NotebookNode:
-        return await self.fix_notebook(read(self._path))
+        return await self.fix_notebook(read_notebook(self._path))
 
     async def initialize(self) -> None:
         await super().initialize()
         self.resources["classroom"] = self._around | {"ends": self.notebook.metadata.llmviz_open}
 
     async def _jinja_kernel_start(self, nb, kernel_id, kernel_future):
-        kernel_id = await self._room.start(self._seat)
-        return await super()._jinja_kernel_start(nb, kernel_id, self._room.kernels.get_kernel(kernel_id))
+        kernel_id = await self._pool.start(self._session)
+        return await super()._jinja_kernel_start(nb, kernel_id, self._pool.kernels.get_kernel(kernel_id))

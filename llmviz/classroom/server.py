@@ -41,8 +41,8 @@ from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
 from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
-from llmviz.classroom.pages import Page, read
-from llmviz.classroom.room import Full, Room, Seat
+from llmviz.classroom.pages import Page, read_notebook
+from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
 from llmviz.page.write import document, index_page, title_of
 
 HERE = Path(__file__).parent
@@ -121,7 +121,7 @@ class Classroom(Voila):
         )
         self.the_class, self.started = the_class, started
         self.notebooks = {file.name: file for file in the_class.notebooks}
-        self.titles = {name: title_of(read(file)) for name, file in self.notebooks.items()}
+        self.titles = {name: title_of(read_notebook(file)) for name, file in self.notebooks.items()}
         self.key = secrets.token_urlsafe(16)
         self.counts = Counts()
 
@@ -139,7 +139,7 @@ class Classroom(Voila):
             "default_handler_class": NotHere,
             "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
         }
-        self.room = Room(
+        self.pool = SessionPool(
             self.kernel_manager, self._page, self.the_class.limit, self.the_class.notebooks[0].name
         )
         return settings
@@ -150,7 +150,7 @@ class Classroom(Voila):
             ("/", Index),
             ("/login", Login),
             (r"/voila/render/([^/]+\.ipynb)", OnePage),
-            (f"/api/kernels/{KERNEL}", Model),
+            (f"/api/kernels/{KERNEL}", KernelModel),
             (f"/api/kernels/{KERNEL.replace('kernel', 'kernel_id')}/channels", Channels),
             (f"/class/alive/{KERNEL}", Alive),
             (f"/class/leave/{KERNEL}", Leave),
@@ -177,7 +177,7 @@ class Classroom(Voila):
         )  # Jupyter's pings are in ms, Tornado's in s
         self.app.listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
-        self.ioloop.add_callback(self.room.open)
+        self.ioloop.add_callback(self.pool.open)
         signal.signal(signal.SIGTERM, lambda *_: self.ioloop.add_callback_from_signal(self.ioloop.stop))
         self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
         try:
@@ -188,10 +188,10 @@ class Classroom(Voila):
             self.stop()
 
     def stop(self) -> None:
-        self.ioloop.run_sync(self.room.close)
+        self.ioloop.run_sync(self.pool.close)
         shutil.rmtree(self.connection_dir, ignore_errors=True)
 
-    async def _page(self, seat: Seat) -> AsyncIterator[str]:
+    async def _page(self, session: Session) -> AsyncIterator[str]:
         settings = {
             "base_url": self.base_url,
             "settings": self.app.settings,
@@ -199,10 +199,10 @@ class Classroom(Voila):
             "voila_configuration": self.voila_configuration,
         }
         page = Page(
-            self.room,
-            seat,
-            self.notebooks[seat.notebook],
-            {"pages": self._links(seat.notebook), "project": self.the_class.project},
+            self.pool,
+            session,
+            self.notebooks[session.notebook],
+            {"pages": self._links(session.notebook), "project": self.the_class.project},
             voila_configuration=self.voila_configuration,
             traitlet_config=self.config,
             template_paths=self.template_paths,
@@ -230,8 +230,8 @@ class Handler(JupyterHandler):
         return self.settings["classroom"]
 
     @property
-    def room(self) -> Room:
-        return self.classroom.room
+    def pool(self) -> SessionPool:
+        return self.classroom.pool
 
     def show(self, title: str, body: str, end: str = "") -> None:
         self.set_header("Cache-Control", "no-store")
@@ -300,7 +300,9 @@ class Index(Handler):
 
     @tornado.web.authenticated
     def get(self) -> None:
-        pages = {f"voila/render/{name}": read(file) for name, file in self.classroom.notebooks.items()}
+        pages = {
+            f"voila/render/{name}": read_notebook(file) for name, file in self.classroom.notebooks.items()
+        }
         above = (
             f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
             '<script defer src="/class/static/index.js"></script>'
@@ -338,7 +340,7 @@ class Login(LoginFormHandler, Handler):
         super().post()
 
 
-# A page that is loaded again, or left for another one, gives its seat up only when this answer has come: so the first
+# A page that is loaded again, or left for another one, gives its kernel up only when this answer has come: so the first
 # try is soon.
 COME_AGAIN = """
 const last = Number(sessionStorage.lvFull ?? 0);
@@ -355,8 +357,8 @@ class OnePage(Handler):
         if name not in self.classroom.notebooks:
             raise tornado.web.HTTPError(404)
         try:
-            seat = self.room.take(name)
-        except Full:
+            session = self.pool.take(name)
+        except PoolFull:
             self.set_status(503)
             self.set_header("Retry-After", "10")
             self.show(
@@ -369,28 +371,28 @@ class OnePage(Handler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         try:
-            async with contextlib.aclosing(self._with_signs_of_life(seat)) as parts:
+            async with contextlib.aclosing(self._with_signs_of_life(session)) as parts:
                 async for part in parts:
                     self.write(part)
                     await self.flush()
         except StreamClosedError:  # the visitor has gone
-            self.room.leave(seat)
+            self.pool.leave(session)
         except Exception:
             self.log.exception("a page could not be made")
-            self.room.leave(seat)
+            self.pool.leave(session)
             self.finish('<p role="alert">This page could not be made. <a href="">Try again</a></p>')
 
-    async def _with_signs_of_life(self, seat: Seat) -> AsyncIterator[str]:
+    async def _with_signs_of_life(self, session: Session) -> AsyncIterator[str]:
         """The page's parts; while the next is being computed, how many visitors come first."""
-        parts = self.room.page(seat)
+        parts = self.pool.page(session)
         coming = asyncio.ensure_future(anext(parts, None))
         try:
             while True:
                 done, _ = await asyncio.wait([coming], timeout=TOLD_EVERY)
                 if not done:  # between two cells, or before the first: a script may stand there
                     yield (
-                        f"<script>window.lvBefore?.({self.room.before(seat)})</script>"
-                        if not seat.kernel
+                        f"<script>window.lvBefore?.({self.pool.before(session)})</script>"
+                        if not session.kernel
                         else " "
                     )
                 elif (part := coming.result()) is None:
@@ -408,11 +410,11 @@ class OnePage(Handler):
 class Channels(VoilaKernelWebsocketHandler):
     """The messages between a page and its kernel; nothing else, whatever is sent."""
 
-    seat: Seat | None = None
+    open_session: Session | None = None
 
     async def pre_get(self) -> None:
-        self.seat = self.settings["classroom"].room.seat_of(self.kernel_id)
-        if not self.seat:
+        self.open_session = self.settings["classroom"].pool.session_of(self.kernel_id)
+        if not self.open_session:
             raise tornado.web.HTTPError(404)
         # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
@@ -421,11 +423,11 @@ class Channels(VoilaKernelWebsocketHandler):
 
     async def open(self, kernel_id: str) -> None:
         self.set_nodelay(True)  # see llmviz.server_extension
-        self.seat.connections += 1
+        self.open_session.connections += 1
         await super().open(kernel_id)
 
     def on_message(self, message: str | bytes) -> None:
-        self.seat.touched = time.monotonic()
+        self.open_session.touched = time.monotonic()
         if not has_offsets(message):
             return
         try:
@@ -434,15 +436,15 @@ class Channels(VoilaKernelWebsocketHandler):
             self.log.warning("a message that is none: %r", error)
 
     def on_close(self) -> None:
-        self.seat.connections -= 1
+        self.open_session.connections -= 1
         super().on_close()
 
 
-class Model(Handler):
+class KernelModel(Handler):
     """What Voilà's front end asks before it connects. A kernel cannot be ended here, nor interrupted."""
 
     def get(self, kernel: str) -> None:
-        if not self.room.seat_of(kernel):
+        if not self.pool.session_of(kernel):
             raise tornado.web.HTTPError(404)
         self.finish(json.dumps(self.kernel_manager.kernel_model(kernel), default=json_default))
 
@@ -451,10 +453,10 @@ class Alive(Handler):
     """Whether a page's kernel is there: 204 yes, 410 ended since nothing was done, 404 no."""
 
     async def get(self, kernel: str) -> None:
-        seat = self.room.seat_of(kernel)
+        session = self.pool.session_of(kernel)
         self.set_header("Cache-Control", "no-store")
         self.set_status(
-            204 if seat and await self.room.alive(seat) else 410 if self.room.was_idle(kernel) else 404
+            204 if session and await self.pool.alive(session) else 410 if self.pool.was_idle(kernel) else 404
         )
         self.finish()
 
@@ -466,8 +468,8 @@ class Leave(Handler):
     """A page is closed: its kernel ends. Nobody else knows the kernel's number."""
 
     def post(self, kernel: str) -> None:
-        if seat := self.room.seat_of(kernel):
-            self.room.leave(seat)
+        if session := self.pool.session_of(kernel):
+            self.pool.leave(session)
         self.set_status(204)
         self.finish()
 
@@ -491,7 +493,7 @@ class Teacher(Handler):
             raise tornado.web.HTTPError(403)
         the_class = self.classroom.the_class
         own, *others = addresses(the_class)
-        more = "".join(f"<p>or <b>{html.escape(one)}</b></p>" for one in others)
+        more = "".join(f"<p>or <b>{html.escape(address)}</b></p>" for address in others)
         word = f"<p>The word: <b>{html.escape(the_class.password)}</b></p>" if the_class.password else ""
         alone = (
             "<p>Only this computer can open it (<code>--local</code>, or no network).</p>"
@@ -503,7 +505,7 @@ class Teacher(Handler):
             f'<p><a href="/" target="_blank">All pages</a> · Lessons: {lesson_links()}</p>'
             f'<div class="code">{qr_code(own)}</div>'
             f'<p class="address">{html.escape(own.removeprefix("http://"))}</p>{more}{word}{alone}'
-            f'<p><b id="visitors">0</b> of {self.room.limit} pages are open, '
+            f'<p><b id="visitors">0</b> of {self.pool.limit} pages are open, '
             '<span id="ready">0</span> more are ready, of “<span id="of"></span>”.</p>',
             '<script src="/class/static/teacher.js"></script>',
         )
@@ -517,14 +519,15 @@ class TeacherState(Handler):
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
-        ready = sum(seat.notebook == self.room.expected for seat in self.room.ready)
-        title = self.classroom.titles[self.room.expected]
-        self.finish({"visitors": len(self.room.taken), "ready": ready, "of": title})
+        ready = sum(session.notebook == self.pool.expected for session in self.pool.ready)
+        title = self.classroom.titles[self.pool.expected]
+        self.finish({"visitors": len(self.pool.taken), "ready": ready, "of": title})
 
 
 def lesson_links() -> str:
     return " · ".join(
-        f'<a href="/teacher/lesson/{one.name}">{html.escape(one.title)}</a>' for one in LESSONS.values()
+        f'<a href="/teacher/lesson/{lesson.name}">{html.escape(lesson.title)}</a>'
+        for lesson in LESSONS.values()
     )
 
 
@@ -662,7 +665,7 @@ class TeacherLesson(Handler):
             self.classroom.counts.open_only((name, do) if do in WHEN else None)
         notebook = f"{lesson.questions[0].scene[0]}.ipynb"
         if do == "before" and notebook in self.classroom.notebooks:
-            self.room.expect(notebook)
+            self.pool.expect(notebook)
         self.redirect(f"/teacher/lesson/{name}")
 
 
@@ -685,8 +688,8 @@ def has_offsets(message: str | bytes) -> bool:
 
 def addresses(the_class: Class) -> list[str]:
     """Under which addresses this computer can be found, the likeliest first; its own, if there is no network."""
-    found = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
-    return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(found)] or [
+    ips = [] if the_class.local else [ip for ip in map(_own_ip, PRIVATE) if ip]
+    return [f"http://{ip}:{the_class.port}" for ip in dict.fromkeys(ips)] or [
         f"http://127.0.0.1:{the_class.port}"
     ]
 

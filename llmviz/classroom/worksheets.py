@@ -125,12 +125,12 @@ def attention_(model: Model, solved: bool) -> str:
     )
     were, was = (model.tokenizer.encode(verb)[0] for verb in (" were", " was"))
     cats = model.trace(" ".join(SENTENCE.split()[:6]))
-    brought = experiments.handed_over(model.trace(PARTNER))
+    brought = experiments.head_outputs(model.trace(PARTNER))
     runs = {
         "as it is": cats,
         **{
             f"L{head[0]}·H{head[1]} hands over what it would for “cat”": model.trace(
-                cats.tokens, experiments.swapped(brought, [head])
+                cats.tokens, experiments.patch_heads(brought, [head])
             )
             for head in (LOOKS, SPEAKS)
         },
@@ -138,11 +138,11 @@ def attention_(model: Model, solved: bool) -> str:
     leads = [
         [
             name,
-            f"{100 * experiments.weights_from(cats, -1)[*head, 1]:.0f}%" if head else "",
+            f"{100 * experiments.attention_from(cats, -1)[*head, 1]:.0f}%" if head else "",
             blank(),
-            f"{one.logits[were] - one.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
+            f"{run.logits[were] - run.logits[was]:.2f}".replace("-", "−") if solved or not head else blank(),
         ]
-        for (name, one), head in zip(runs.items(), (None, LOOKS, SPEAKS))
+        for (name, run), head in zip(runs.items(), (None, LOOKS, SPEAKS))
     ]
     row = patterns[*LOOKS][run.pieces.index(" were")]
     reading = [

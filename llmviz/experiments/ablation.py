@@ -6,7 +6,7 @@ from llmviz.edits import Edits, knock_out, scale
 from llmviz.model import Model, Trace
 
 
-def each_head_off(
+def ablate_each_head(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], *, before: int | None = None
 ) -> Iterator[tuple[int, int, float]]:
     """Each attention head off in turn: yields its layer, its number, and what `measure` says of that run.
@@ -14,10 +14,10 @@ def each_head_off(
     before: only heads of the layers before this one. NaN where the numbers overflow. The last layer first, since a run
     takes over all layers before its edit.
     """
-    return each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure, before)
+    return measure_each_head(model, tokens, lambda one: Edits(head={one: 0.0}), measure, before)
 
 
-def each_head(
+def measure_each_head(
     model: Model,
     tokens: Sequence[int],
     edits: Callable[[tuple[int, int]], Edits],
@@ -37,17 +37,17 @@ def _measured(model: Model, tokens: Sequence[int], edits: Edits, measure: Callab
         return float("nan")
 
 
-def off_at(array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+def ablate(array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
     """Edits by which a part adds nothing at one token. array: "ffn_out", "attention_out", or "z" for a head."""
     return Edits(at={(array, layer): scale(0, positions=position, head=head) for layer in layers})
 
 
 def blind(layers: Iterable[int], query: int, key: int) -> Edits:
-    """Edits by which one token sees another no more, in all heads of some layers; see `looking_elsewhere`."""
+    """Edits by which one token sees another no more, in all heads of some layers; see `knockout_attention`."""
     return Edits(at={("pattern", layer): knock_out(key, positions=query) for layer in layers})
 
 
-def looking_elsewhere(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
+def knockout_attention(heads: Iterable[tuple[int, int]], sources: Sequence[int], position: int = -1) -> Edits:
     """Edits under which these heads (layer, head), at one token, may not look at the tokens `sources`.
 
     Their weights there are zero, and the others scaled up to sum to one (attention knockout; Geva et al. 2023). A head

@@ -12,7 +12,7 @@ from llmviz.model import Trace
 from llmviz.reuse import kept_with
 
 
-def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
+def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
     """What every head gives to each token from one query; NaN where masked."""
     n = len(trace.tokens)
     query = index_of("position", query, n)
@@ -22,7 +22,7 @@ def weights_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_head
     return weights
 
 
-def strongest(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
+def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:
     """(layer, head) of the n largest, largest first; NaN never counts."""
     order = np.argsort(-np.nan_to_num(values, nan=-np.inf), axis=None, kind="stable")[:n]
     return [divmod(int(i), values.shape[1]) for i in order if not np.isnan(values.flat[i])]
@@ -33,14 +33,14 @@ def random_heads(
 ) -> list[tuple[int, int]]:
     """n heads (layer, head) of a model of `shape` [n_layers, n_heads], drawn from all but those in `besides`."""
     taken = set(besides)
-    others = [one for one in np.ndindex(*shape) if one not in taken]
+    others = [head for head in np.ndindex(*shape) if head not in taken]
     picked = np.random.default_rng(seed).choice(len(others), min(n, len(others)), replace=False)
     return [others[i] for i in picked]
 
 
-def relative_change(one: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
+def relative_change(trace: Trace, other: Trace) -> Float[np.ndarray, " n_layers"]:
     """How much the attention output at the last token differs, in each layer: |a - b| / |a|."""
-    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(one.blocks, other.blocks)]
+    ends = [(a.attention.out[-1], b.attention.out[-1]) for a, b in zip(trace.blocks, other.blocks)]
     return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
 
 

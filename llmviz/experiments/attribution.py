@@ -22,7 +22,7 @@ class LogitParts:
     total: float  # the sum of them all
 
 
-def direction_of(
+def logit_direction(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> np.ndarray:
     """The direction [d_model] in the stream that counts for a token's logit after `position`.
@@ -51,7 +51,7 @@ def _held_norm(trace: Trace, position: int) -> Float[np.ndarray, " d_model"] | f
     return model.weights.final_norm / np.sqrt(np.square(x).mean() + model.config.norm_eps)
 
 
-def direct_attribution(
+def direct_logit_attribution(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> LogitParts:
     """How much the embedding and each attention and FFN block add, directly, to a token's logit after `position`.
@@ -63,7 +63,7 @@ def direct_attribution(
     by_hand = trace.edits.resid or any(name.startswith("resid") for name, _ in trace.edits.at)
     if not trace.edits.residual or by_hand:
         raise ValueError("with these edits the stream is no sum of what the blocks add")
-    direction = direction_of(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against, position=position)
     pre, mid, post = (
         np.stack([getattr(block, name)[position] for block in trace.blocks]).astype(np.float64)
         for name in ("resid_pre", "resid_mid", "resid_post")
@@ -84,14 +84,14 @@ def neuron_attribution(
     index_of("layer", layer, len(trace.blocks), negative=False)
     if ("ffn_out", layer) in trace.edits.at:
         raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
-    direction = direction_of(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against, position=position)
     scale = trace.edits.ffn.get(layer, 1)
     position = index_of("position", position, len(trace.tokens))
     hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
     return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
-def head_writes(
+def head_contribution(
     trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
 ) -> Float[np.ndarray, " d_model"]:
     """What one head adds to the stream at `position`; with `source`, the part of it that comes from that token.
@@ -129,24 +129,24 @@ def head_attribution(
     trace: Trace, token: int, *, against: int | Literal["mean"] | None = None, position: int = -1
 ) -> Float[np.ndarray, "n_layers n_heads"]:
     """How much each head adds, directly, to a token's logit: those of a layer sum to its attention's part."""
-    direction = direction_of(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against, position=position)
     layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
     return np.array(
         [
-            [head_writes(trace, layer, head, position=position) @ direction for head in heads]
+            [head_contribution(trace, layer, head, position=position) @ direction for head in heads]
             for layer in layers
         ]
     )
 
 
-def head_says(
+def ov_logits(
     trace: Trace, layer: int, head: int, source: int, *, position: int = -1
 ) -> Float[np.ndarray, " n_vocab"]:
     """What a head would add, directly, to every logit after `position` if it gave all its weight to `source`.
 
-    Its value there through W_O and the output table. The final norm is taken as in `direct_attribution`: its weight,
+    Its value there through W_O and the output table. The final norm is taken as in `direct_logit_attribution`: its weight,
     and the number by which it divides in this run at `position`, held as it was. Times the weight that the head gives
-    to `source` it is what the head does add from there. ValueError as for `head_writes`.
+    to `source` it is what the head does add from there. ValueError as for `head_contribution`.
     """
     source = index_of("source", source, len(trace.tokens))
     written = _at_full_weight(trace, layer, head, source) * _held_norm(trace, position)
@@ -160,7 +160,7 @@ def saliency(
 
     How fast ln of the probability of `token` (the likeliest, if not given) as the next one would change if a token's
     embedding grew: above 0, the token speaks for the answer, below, against it. A slope at the text as it is: it says
-    little of what becomes of the answer without the token; that is `left_out`.
+    little of what becomes of the answer without the token; that is `leave_one_out`.
     """
     trace = model.trace(text)
     d_logits = -ops.softmax(trace.logits)
@@ -169,7 +169,7 @@ def saliency(
     return (gradients * trace.blocks[0].resid_pre).sum(axis=-1)
 
 
-def left_out(
+def leave_one_out(
     model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
 ) -> Iterator[tuple[int, float]]:
     """Each token left out in turn: yields its position, and how much ln of the answer's probability was higher with it.

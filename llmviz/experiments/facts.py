@@ -11,10 +11,10 @@ import numpy as np
 
 from llmviz import ops
 from llmviz.edits import Edits
-from llmviz.experiments.ablation import blind, off_at
+from llmviz.experiments.ablation import ablate, blind
 from llmviz.experiments.attention_behaviours import random_heads
-from llmviz.experiments.attribution import head_says
-from llmviz.experiments.patching import Pair, mover, pair_of, put_in, swap_at
+from llmviz.experiments.attribution import ov_logits
+from llmviz.experiments.patching import Pair, fact_mover_head, pair_of, patch_component, patch_residual
 from llmviz.experiments.probabilities import probability
 from llmviz.model import Model
 
@@ -44,7 +44,7 @@ CAPITALS = {
 }
 
 
-def nothing_to_follow(pair: Pair | None) -> str | None:
+def why_no_fact(pair: Pair | None) -> str | None:
     """Return why there is no fact to follow, or None.
 
     Each answer must have, in the other's run, less than half of what it has in its own: else a patch that brings out
@@ -60,9 +60,9 @@ def nothing_to_follow(pair: Pair | None) -> str | None:
     return CLOSE if own_in_twin >= HALF * own or theirs >= HALF * twins else None
 
 
-def followed(pair: Pair | None) -> Pair:
+def checked_pair(pair: Pair | None) -> Pair:
     """Return the pair itself; ValueError where there is no fact to follow."""
-    if (problem := nothing_to_follow(pair)) is not None or pair is None:
+    if (problem := why_no_fact(pair)) is not None or pair is None:
         raise ValueError(problem)
     return pair
 
@@ -75,7 +75,7 @@ def capital_pairs(model: Model) -> Iterator[Pair]:
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class FactTest:
     """A part between the subject and the answer, and four tests of it."""
 
     at: int  # the token at which it is changed
@@ -87,18 +87,18 @@ class Step:
     ]  # off, its control off, patched, another patched; of several the strongest counts
 
 
-def steps(
+def fact_tests(
     pair: Pair, *, early: tuple[int, int] | None = None, head: tuple[int, int] | None = None
-) -> list[Step]:
+) -> list[FactTest]:
     """Return the four: FFNs at the subject, the head that moves the fact, what the last token reads before it, and the
     FFNs after it.
 
-    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `mover`.
+    early: the layers of the first step; if None, from a sixth of all to the half. head: if None, the `fact_mover_head`.
     """
     config = pair.trace.model.config
     n = config.n_layers
     first, end = early or (n // 6, n // 2)
-    layer, number = head or mover(pair)
+    layer, number = head or fact_mover_head(pair)
     subject, last = pair.subject, len(pair.trace.tokens) - 1
     beside = subject - 1 if subject else last
     after = range(layer + 1, n)
@@ -107,55 +107,55 @@ def steps(
     others = sorted(random_heads((n, config.n_heads), N_RANDOM, [(layer, number)], 0), reverse=True)
 
     def both(array: str, layers: Sequence[int], at: int, head: int | None = None) -> list[Edits]:
-        return [off_at(array, layers, at, head), swap_at(pair, array, layers, at, head)]
+        return [ablate(array, layers, at, head), patch_component(pair, array, layers, at, head)]
 
     ffns, ffns_after, ffns_ahead = (
         both("ffn_out", layers, at)
         for layers, at in ((range(first, end + 1), subject), (after, last), (ahead, last))
     )
     one, random = both("z", [layer], last, number), [both("z", [at], last, h) for at, h in others]
-    ffns_beside = off_at("ffn_out", range(first, end + 1), beside)
-    first_ffn = swap_at(pair, "ffn_out", [0], subject)
+    ffns_beside = ablate("ffn_out", range(first, end + 1), beside)
+    first_ffn = patch_component(pair, "ffn_out", [0], subject)
     return [
-        Step(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
-        Step(
+        FactTest(subject, None, (first, end), beside, ([ffns[0]], [ffns_beside], [ffns[1]], [first_ffn])),
+        FactTest(
             last, subject, (layer, layer), None,
             ([one[0]], [off for off, _ in random], [one[1]], [patched for _, patched in random]),
         ),
-        Step(
+        FactTest(
             last, subject, (0, layer - 1), beside,
             (
                 *([blind(range(layer), last, key)] for key in (subject, beside)),
-                *([put_in(pair, layer, [at])] for at in (last, subject)),
+                *([patch_residual(pair, layer, [at])] for at in (last, subject)),
             ),
         ),
-        Step(
+        FactTest(
             last, None, (layer + 1, n - 1), (ahead[0], ahead[-1]),
             ([ffns_after[0]], [ffns_ahead[0]], [ffns_after[1]], [ffns_ahead[1]]),
         ),
     ]  # fmt: skip
 
 
-def share(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
+def answer_probability(pair: Pair | None, number: int, row: int, answer: int = 0) -> float:
     """Return the probability, in %, of the text's answer (0) or the twin's (1) in the first edit of a step's test.
 
     row: 0 the part off, 1 its control, 2 the part patched, 3 another. ValueError without a fact to follow.
     """
-    pair = followed(pair)
-    return 100 * float(pair.shares(steps(pair)[number - 1].tests[row][0])[answer])
+    pair = checked_pair(pair)
+    return 100 * float(pair.shares(fact_tests(pair)[number - 1].tests[row][0])[answer])
 
 
-def place_of_answer(pair: Pair | None) -> int:
-    """Return the answer's rank, 1 the first, among all tokens by how much the `mover` pushes them up at the subject.
+def rank_of_answer(pair: Pair | None) -> int:
+    """Return the answer's rank, 1 the first, among all tokens by how much the `fact_mover_head` pushes them up at the subject.
 
     ValueError without a fact to follow.
     """
-    pair = followed(pair)
-    pushed = head_says(pair.trace, *mover(pair), pair.subject)
+    pair = checked_pair(pair)
+    pushed = ov_logits(pair.trace, *fact_mover_head(pair), pair.subject)
     return 1 + int((pushed > pushed[pair.answers[0]]).sum())
 
 
-def measured(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarray]:
+def measure_step(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarray]:
     """Yield [4, 2]: the probability of both answers in the four tests of a step.
 
     Where a test has several edits, the one that takes most from the answer counts (off), or gives the other most
@@ -171,13 +171,13 @@ def measured(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.ndarra
             yield probs
 
 
-def last_layer(pair: Pair | None) -> int:
+def last_decisive_layer(pair: Pair | None) -> int:
     """Return the last layer before which the subject's vector, patched into the twin's run, brings out more than half
     of the text's answer; −1 if none does. ValueError without a fact to follow."""
-    pair = followed(pair)
+    pair = checked_pair(pair)
     own = probability(pair.trace, pair.answers[0])
     back = Pair(pair.other, pair.trace, pair.subject)
     for layer in reversed(range(len(pair.trace.blocks))):
-        if back.shares(put_in(back, layer, [pair.subject]))[1] > HALF * own:
+        if back.shares(patch_residual(back, layer, [pair.subject]))[1] > HALF * own:
             return layer
     return -1

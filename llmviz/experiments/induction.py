@@ -16,7 +16,7 @@ def induction_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
     return np.stack([attention.induction_score(block.patterns(), trace.tokens) for block in trace.blocks])
 
 
-def copying(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
+def repeat_probability(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
     """The mean probability of the right next token in the second pass of a row of tokens that comes twice.
 
     Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.

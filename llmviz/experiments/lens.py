@@ -52,7 +52,7 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     )
 
 
-def stream_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
+def residual_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
     """The length of the stream at the input and after each layer."""
     return np.stack(
         [

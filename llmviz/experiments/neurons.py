@@ -15,12 +15,12 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
     found = []
     for block, w in zip(trace.blocks, trace.model.weights.layers):
         run = block.ffn_at(slice(-1, None))
-        below, written = run.gate[0] < 0, ffn.written(run.hidden[0], w.W_down)
+        below, written = run.gate[0] < 0, ffn.output_lengths(run.hidden[0], w.W_down)
         found.append([below.mean(), written[below].sum() / written.sum()])
     return np.array(found, np.float32).T
 
 
-def enough_for_half(trace: Trace) -> np.ndarray:
+def neurons_for_half(trace: Trace) -> np.ndarray:
     """Return [2, n_layers]: how many neurons write half of the output, and how many would with shuffled gates, ups and
     rows."""
     rng, found = np.random.default_rng(0), []
@@ -28,14 +28,14 @@ def enough_for_half(trace: Trace) -> np.ndarray:
         run = block.ffn_at(slice(-1, None))
         factors = [ops.silu(run.gate[0]), run.up[0], np.linalg.norm(w.W_down, axis=1)]
         dealt = [
-            ffn.enough(np.abs(np.prod([rng.permutation(one) for one in factors], axis=0)))
+            ffn.neurons_needed(np.abs(np.prod([rng.permutation(one) for one in factors], axis=0)))
             for _ in range(SHUFFLES)
         ]
-        found.append([ffn.enough(ffn.written(run.hidden[0], w.W_down)), np.mean(dealt)])
+        found.append([ffn.neurons_needed(ffn.output_lengths(run.hidden[0], w.W_down)), np.mean(dealt)])
     return np.array(found, np.float32).T
 
 
-def doubled(trace: Trace) -> np.ndarray:
+def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
     """Return [3, n_layers]: how many times as long the output for twice the input is: unchanged, without the curve
     (gate × up), and with the curve but without a gate (silu(up))."""
     found, eps = [], trace.model.config.norm_eps

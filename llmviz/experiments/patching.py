@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Edits, index_of, put
-from llmviz.experiments.ablation import each_head
-from llmviz.experiments.attribution import direction_of, head_writes
+from llmviz.experiments.ablation import measure_each_head
+from llmviz.experiments.attribution import head_contribution, logit_direction
 from llmviz.model import Model, Trace
 
 
@@ -43,7 +43,9 @@ def pair_of(model: Model, text: str | Sequence[int], other: int, subject: int = 
     return Pair(trace, model.trace([*trace.tokens[:subject], other, *trace.tokens[subject + 1 :]]), subject)
 
 
-def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None) -> Edits:
+def patch_component(
+    pair: Pair, array: str, layers: Iterable[int], position: int, head: int | None = None
+) -> Edits:
     """The same, but the part does at that token what it does there in the twin's run (activation patching).
 
     ValueError for a layer, head or position that is not there.
@@ -63,7 +65,7 @@ def swap_at(pair: Pair, array: str, layers: Iterable[int], position: int, head: 
     return Edits(at={(array, layer): put(does(layer), positions=position, head=head) for layer in layers})
 
 
-def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
+def patch_residual(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
     """Edits by which the stream at these tokens, before a layer, is that of the twin's run (Meng et al. 2022).
 
     ValueError for a layer or position that is not there.
@@ -74,33 +76,33 @@ def put_in(pair: Pair, layer: int, positions: Iterable[int]) -> Edits:
     return Edits(resid={(layer, at): stream[at] for at in positions})
 
 
-def mover(pair: Pair) -> tuple[int, int]:
+def fact_mover_head(pair: Pair) -> tuple[int, int]:
     """The head (layer, head) that adds most, directly, to the answer's logit out of what it reads at the subject.
 
     Of all layers but the first and the last: with something before it to read, and an FFN of a later layer after it.
     """
     trace, config = pair.trace, pair.trace.model.config
-    direction = direction_of(trace, pair.answers[0], against="mean")
+    direction = logit_direction(trace, pair.answers[0], against="mean")
     adds = {
-        (layer, head): head_writes(trace, layer, head, source=pair.subject) @ direction
+        (layer, head): head_contribution(trace, layer, head, source=pair.subject) @ direction
         for layer in range(1, config.n_layers - 1)
         for head in range(config.n_heads)
     }
     return max(adds, key=adds.get)
 
 
-def handed_over(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+def head_outputs(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
     """z of every head at one token: the mixed values that it hands over there."""
     position = index_of("position", position, len(trace.tokens))
     return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
 
 
-def swapped(
+def patch_heads(
     z: Float[np.ndarray, "n_layers n_heads d_head"], heads: Iterable[tuple[int, int]], position: int = -1
 ) -> Edits:
     """Edits under which these heads (layer, head) hand over, at one token, what stands in `z` (activation patching).
 
-    z: `handed_over` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
+    z: `head_outputs` of another run, the mean of many, or zeros. ValueError for a layer or head that is not in it.
     """
     at = {}
     for layer, head in heads:
@@ -110,20 +112,20 @@ def swapped(
     return Edits(at=at)
 
 
-def each_head_swapped(
+def patch_each_head(
     model: Model,
     tokens: Sequence[int],
     z: Float[np.ndarray, "n_layers n_heads d_head"],
     measure: Callable[[Trace], float],
 ) -> Iterator[tuple[int, int, float]]:
-    """Each head alone `swapped` at the last token: yields its layer, its number, and what `measure` says of that run.
+    """Each head alone `patch_heads` at the last token: yields its layer, its number, and what `measure` says of that run.
 
     The last layer first, since a run takes over all layers before its edit.
     """
-    return each_head(model, tokens, lambda one: swapped(z, [one]), measure)
+    return measure_each_head(model, tokens, lambda one: patch_heads(z, [one]), measure)
 
 
-def cut_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
+def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
     """Edits that keep what one head writes from one other head that reads it (path patching; Wang et al. 2022).
 
     writer, reader: (layer, head), the writer in an earlier layer. into: "q", "k" or "v" of the reader, whose layer

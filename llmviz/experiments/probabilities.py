@@ -17,7 +17,7 @@ def probability(trace: Trace, token: int) -> float:
     return float(ops.softmax(trace.logits)[token])
 
 
-def choose(model: Model, text: str, options: Sequence[str]) -> Float[np.ndarray, " n_options"]:
+def option_probs(model: Model, text: str, options: Sequence[str]) -> Float[np.ndarray, " n_options"]:
     """The probability of each option as the next token after a text, shared out among the options alone.
 
     ValueError for an option that is not one token.
@@ -45,7 +45,7 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
     return found
 
 
-def surprisal(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+def surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """How surprising each token was after those before it, in bits: −log2 of its probability."""
     return -token_logprobs(trace, last=last) / np.log(2)
 
@@ -55,6 +55,6 @@ def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, "
     return np.exp(token_logprobs(trace, last=last))
 
 
-def moved(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
+def total_variation(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
     """The share of the probability that went to other tokens, 0 to 1 (total variation)."""
     return float(np.abs(before - after).sum() / 2)

@@ -10,7 +10,7 @@ from llmviz.model import Model
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
 
 
-def round_numbers(
+def quantise_matrix(
     W: Float[np.ndarray, "d_out d_in"], bits: float, shift: int = 0
 ) -> Float[np.ndarray, "d_out d_in"]:
     """Each group of 32 numbers of a row moved to the nearest of 2**bits evenly spaced values, from least to largest.
@@ -23,7 +23,7 @@ def round_numbers(
     if levels < 2:
         raise ValueError(f"a number needs at least 1 bit; got {bits}")
     if shift:
-        return np.roll(round_numbers(np.roll(W, -shift, axis=-1), bits), shift, axis=-1)
+        return np.roll(quantise_matrix(np.roll(W, -shift, axis=-1), bits), shift, axis=-1)
     groups = W.reshape(-1, GROUP if W.shape[-1] % GROUP == 0 else W.shape[-1])
     low = groups.min(axis=1, keepdims=True)
     step = (groups.max(axis=1, keepdims=True) - low) / np.float32(levels - 1)
@@ -36,23 +36,23 @@ def round_numbers(
     return rounded.reshape(W.shape)
 
 
-def rounded(model: Model, bits: float, *, table: bool = False, shift: int = 0) -> Model:
+def quantised(model: Model, bits: float, *, table: bool = False, shift: int = 0) -> Model:
     """The model with the matrices of all layers rounded to so many bits, the norms as they are.
 
-    shift: see `round_numbers`. table: W_E (and W_U) too. The copy is 4 bytes a number again, 425 MB for the default
+    shift: see `quantise_matrix`. table: W_E (and W_U) too. The copy is 4 bytes a number again, 425 MB for the default
     model's layers: rounding here shows what is lost, and saves nothing.
     """
     weights, d_model = model.weights, model.config.d_model
 
     def heads(W):  # a row as stored is one number of a head: [heads, d_head, d_model]
         return (
-            round_numbers(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
+            quantise_matrix(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
             .reshape(len(W), -1, d_model)
             .swapaxes(1, 2)
         )
 
     def rows(W):
-        return round_numbers(np.ascontiguousarray(W.T), bits, shift).T
+        return quantise_matrix(np.ascontiguousarray(W.T), bits, shift).T
 
     layers = tuple(
         replace(
@@ -65,7 +65,7 @@ def rounded(model: Model, bits: float, *, table: bool = False, shift: int = 0) -
     )
     ends = {}
     if table:
-        ends["W_E"] = round_numbers(weights.W_E, bits, shift)
+        ends["W_E"] = quantise_matrix(weights.W_E, bits, shift)
         tied = np.may_share_memory(weights.W_E, weights.W_U)
         ends["W_U"] = ends["W_E"].T if tied else rows(weights.W_U)
     new = Model(replace(weights, layers=layers, **ends))

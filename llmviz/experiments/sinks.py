@@ -6,26 +6,26 @@ from jaxtyping import Float
 from llmviz.model import Trace
 
 
-def to_first(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
+def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
     """What every head gives to the first token, from each token."""
     return np.stack([block.patterns()[..., 0] for block in trace.blocks])
 
 
-def value_lengths(trace: Trace) -> Float[np.ndarray, " seq"]:
+def value_norms(trace: Trace) -> Float[np.ndarray, " seq"]:
     """How long each token's value is, the mean over all layers and heads: sinks have short ones."""
     return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
 
 
-def awake(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
     """How awake each head is: its weight on tokens that are no sinks, the mean over all tokens after the first.
 
     A sink is the first token, and any whose value in that head is less than half as long as the median one.
     """
-    found = []
+    weights = []
     for block in trace.blocks:
         lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
         sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
         sink[:, 0] = True
         rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
-        found.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
-    return np.array(found, np.float32)
+        weights.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
+    return np.array(weights, np.float32)

@@ -21,7 +21,7 @@ def before_rope(
     return block.q[head], block.k[block.config.kv_head_of(head)]
 
 
-def unturned_pattern(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
+def pattern_without_rope(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:
     """Where one head of a run would look, if RoPE turned nothing in its layer; NaN where masked.
 
     All it reads is left as it was: unlike `Edits(rope=False)`, which changes every layer before it too.

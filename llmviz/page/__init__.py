@@ -35,12 +35,12 @@ class Rehearsed:
     """A notebook that has run: its cells with outputs, and all states of its widgets."""
 
     notebook: nbformat.NotebookNode
-    told: dict
+    messages: dict
 
     @property
     def n_states(self) -> int:
         """How many states its controls can bring about."""
-        return sum(len(space["states"]) for space in self.told["spaces"])
+        return sum(len(space["states"]) for space in self.messages["spaces"])
 
 
 def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -> Rehearsed:
@@ -62,12 +62,15 @@ def build(notebook: Path, seconds: float, progress: Callable[[float], object]) -
         for done, cell in enumerate(code):
             progress(RUNS * done / len(code))
             cell.outputs = _run(client, cell.source)
-            if failed := [one for one in cell.outputs if one.output_type == "error"]:
+            if failed := [output for output in cell.outputs if output.output_type == "error"]:
                 raise CannotBuild(
                     f"a cell of {notebook.name} fails with {failed[0].ename}: {failed[0].evalue}\n{cell.source}"
                 )
         shown = [
-            one.data[VIEW]["model_id"] for cell in code for one in cell.outputs if VIEW in one.get("data", {})
+            output.data[VIEW]["model_id"]
+            for cell in code
+            for output in cell.outputs
+            if VIEW in output.get("data", {})
         ]
         _rehearsal(client, "from llmviz.views import rehearsal\nawait rehearsal.settle()")
         with tempfile.TemporaryDirectory() as folder:
@@ -103,12 +106,12 @@ def _run(client, source: str) -> list[nbformat.NotebookNode]:
     return outputs
 
 
-def _rehearsal(client, source: str, told: Callable[[str], object] = print) -> None:
+def _rehearsal(client, source: str, report: Callable[[str], object] = print) -> None:
     """Run something of ours in the kernel; an error in it is one here."""
 
     def take(message: dict) -> None:
         if message["msg_type"] == "stream" and message["content"]["name"] == "stdout":
-            told(message["content"]["text"])
+            report(message["content"]["text"])
         elif message["msg_type"] == "error":
             failed.append(message["content"])
 
@@ -130,7 +133,7 @@ def build_all(
         done[notebook] = share
         progress(sum(done.values()))
 
-    def one(notebook: Path) -> Rehearsed:
+    def build_one(notebook: Path) -> Rehearsed:
         try:
             return build(notebook, seconds, lambda share: tell(notebook, share))
         finally:
@@ -138,7 +141,7 @@ def build_all(
 
     with ThreadPoolExecutor(workers) as pool:
         futures = {
-            notebook: pool.submit(one, notebook) for notebook in reversed(notebooks)
+            notebook: pool.submit(build_one, notebook) for notebook in reversed(notebooks)
         }  # the last one trains
         try:
             for notebook in notebooks:
@@ -151,12 +154,12 @@ def build_all(
 
 def write_page(rehearsed: Rehearsed, file: Path, pages: dict[str, str], index: str | None = None) -> int:
     """Write a page; returns its bytes. pages: which file a link to another notebook leads to."""
-    return _put(file, html_page(rehearsed.notebook, rehearsed.told, scripts(), pages, index))
+    return _put(file, html_page(rehearsed.notebook, rehearsed.messages, scripts(), pages, index))
 
 
 def write_index(file: Path, pages: dict[str, Rehearsed]) -> int:
     """Write the page that leads to all others."""
-    return _put(file, index_page({name: one.notebook for name, one in pages.items()}))
+    return _put(file, index_page({name: rehearsed.notebook for name, rehearsed in pages.items()}))
 
 
 def _put(file: Path, text: str) -> int:

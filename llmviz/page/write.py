@@ -51,7 +51,7 @@ class Fold:
 
 def html_page(
     notebook: nbformat.NotebookNode,
-    told: dict,
+    messages: dict,
     sources: dict[str, str],
     pages: dict[str, str],
     index: str | None,
@@ -59,13 +59,13 @@ def html_page(
     """The whole file."""
     body = "\n".join(_body(notebook, pages))
     needed = {name: text for name, text in sources.items() if name != "plotly" or "data-plotly" in body}
-    n = sum(len(space["states"]) for space in told["spaces"])
+    n = sum(len(space["states"]) for space in messages["spaces"])
     note = (HERE / "note.html").read_text("utf-8").replace("{n}", f"{n:,}")
     home = f'<nav><a href="{html.escape(index)}">All pages</a></nav>\n' if index else ""
     return document(
         title_of(notebook),
         f"{home}<main>\n{note}\n{body}\n</main>",
-        f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **told})}</script>\n'
+        f'<script type="text/plain" id="packed">{_packed({"scripts": needed, **messages})}</script>\n'
         f"<script>{(HERE / 'replay.js').read_text('utf-8')}</script>",
     )
 
@@ -89,8 +89,8 @@ def index_page(pages: dict[str, nbformat.NotebookNode], above: str = "") -> str:
 def title_of(notebook: nbformat.NotebookNode) -> str:
     """Its first heading."""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (found := re.match(r"# (.+)", cell.source)):
-            return found[1].strip()
+        if cell.cell_type == "markdown" and (heading := re.match(r"# (.+)", cell.source)):
+            return heading[1].strip()
     return "llmviz"
 
 
@@ -140,9 +140,9 @@ def _body(notebook: nbformat.NotebookNode, pages: dict[str, str]) -> Iterator[st
 
 
 def _markdown(source: str, pages: dict[str, str]) -> str:
-    def link(found: re.Match) -> str:
-        page = pages.get(found[1])
-        return f'<a href="{html.escape(page)}{found[2] or ""}">{found[3]}</a>' if page else found[3]
+    def link(match: re.Match) -> str:
+        page = pages.get(match[1])
+        return f'<a href="{html.escape(page)}{match[2] or ""}">{match[3]}</a>' if page else match[3]
 
     return f'<section class="text">{LINK.sub(link, markdown2html_mistune(RUN_ALL.sub("", source)))}</section>'
 
@@ -155,7 +155,7 @@ def _code(cell: nbformat.NotebookNode) -> str:
         "source_hidden"
     ):
         code = f'<details class="code"><summary>code</summary>{code}</details>'
-    outputs = "".join(_output(one) for one in cell.get("outputs", []))
+    outputs = "".join(_output(output) for output in cell.get("outputs", []))
     return f'<section class="cell">{code}<div class="outputs">{outputs}</div></section>'
 
 

@@ -181,15 +181,15 @@ def recipe_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
 def recipe_fault(line: str, before: str, lines: list[str]) -> str | None:
     listed = set(foods(before))
     if before.endswith("-"):
-        found = foods(line)
+        mentioned = foods(line)
         if not re.fullmatch(rf" {AMOUNT}( [A-Za-z]+){{1,6}}", line):
             return "characters"
-        if not found:
+        if not mentioned:
             return "no food that we know"
         in_list = set(foods(before.split("You need:")[-1]))
-        if set(found) & in_list or len(set(found)) < len(found):
+        if set(mentioned) & in_list or len(set(mentioned)) < len(mentioned):
             return "said before"
-        if re.search(r"\bcups?\b|\bpounds?\b|\bcans?\b", line) and set(found) & set(PINCH.split()):
+        if re.search(r"\bcups?\b|\bpounds?\b|\bcans?\b", line) and set(mentioned) & set(PINCH.split()):
             return "too much of it"
         return unfit(line) or (too_long_a_word(line))
     if not 3 <= len(words(line)) <= 20:

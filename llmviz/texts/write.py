@@ -95,7 +95,7 @@ class SideBySide:
             self.k[layer, texts, :, at], self.v[layer, texts, :, at] = k.swapaxes(0, 1), v.swapaxes(0, 1)
             # To attention, the heads of n texts are n times as many heads.
             q = q.swapaxes(0, 1).reshape(-1, 1, c.d_head)
-            k, v = (kept[layer].reshape(-1, ROOM, c.d_head)[:, :kv_seq] for kept in (self.k, self.v))
+            k, v = (cached[layer].reshape(-1, ROOM, c.d_head)[:, :kv_seq] for cached in (self.k, self.v))
             scores = attention.attention_scores(q, k)
             np.copyto(scores, -np.inf, where=beyond)
             z = attention.mix(ops.softmax(scores), v).reshape(len(at), c.n_heads, c.d_head).swapaxes(0, 1)
@@ -106,11 +106,11 @@ class SideBySide:
 
 # What a text in the making asks for: a token at a position, and gets the logits after it. In the end it gives what
 # was made.
-Making = Generator[tuple[int, int], Float[np.ndarray, " n_vocab"], "Made"]
+Making = Generator[tuple[int, int], Float[np.ndarray, " n_vocab"], "GeneratedText"]
 
 
 @dataclass(frozen=True)
-class Made:
+class GeneratedText:
     """What came of one number: a text, or none; and how many sentences broke which rule."""
 
     number: int
@@ -124,7 +124,7 @@ def make_many(
     start: Callable[[int], tuple[list[int], Callable[..., Making]]],
     *,
     at_once: int = AT_ONCE,
-) -> Iterator[Made]:
+) -> Iterator[GeneratedText]:
     """Make the text of each number; they come as they are ready. start(number): the prompt, and the making."""
     batch, numbers, makings, wanted = SideBySide(model, at_once), iter(numbers), {}, {}
     while True:
@@ -190,11 +190,11 @@ def _make(
                 break
             faults[rule] += 1
         else:
-            return Made(number, None, faults)
+            return GeneratedText(number, None, faults)
         before.append(sentence)
         text += opening + re.sub("\n+", "\n", sentence)  # no blank lines: they separate texts
     rule = form.text_fault(text)
-    return Made(
+    return GeneratedText(
         number, text if rule is None else None, faults if rule is None else faults + Counter({rule: 1})
     )
 
@@ -214,37 +214,37 @@ def main(argv: list[str] | None = None) -> int:
     name = given.name.replace("_", " ")
     model = load()
     made, numbers = [], NUMBERS[name][: given.first]
-    for one in make_many(model, numbers, lambda number: start(model.tokenizer, FORMS[name], number)):
-        made.append(one)
+    for generated in make_many(model, numbers, lambda number: start(model.tokenizer, FORMS[name], number)):
+        made.append(generated)
         print(f"{len(made)} of {len(numbers)}", end="\r", file=sys.stderr)
     texts = chosen(made, LEFT_OUT[name])
     to = given.to or path_of(name)
     unfinished = to.with_name(f"{to.name}.unfinished")
     unfinished.write_text("\n\n".join(texts) + "\n", "utf-8", newline="\n")
     unfinished.replace(to)
-    print(f"{to}: {told(made, LEFT_OUT[name])}")
+    print(f"{to}: {summary(made, LEFT_OUT[name])}")
     return 0
 
 
-def chosen(made: Iterable[Made], left_out: Collection[int]) -> list[str]:
+def chosen(made: Iterable[GeneratedText], left_out: Collection[int]) -> list[str]:
     """The texts in the order of their numbers, without those left out by reading and without repetitions."""
-    kept = [
-        one.text
-        for one in sorted(made, key=lambda one: one.number)
-        if one.text and one.number not in left_out
+    texts = [
+        generated.text
+        for generated in sorted(made, key=lambda generated: generated.number)
+        if generated.text and generated.number not in left_out
     ]
-    return list(dict.fromkeys(kept))
+    return list(dict.fromkeys(texts))
 
 
-def told(made: Sequence[Made], left_out: Collection[int]) -> str:
-    """What became of the numbers, in words."""
-    texts, kept = sum(one.text is not None for one in made), len(chosen(made, left_out))
-    faults = sum((one.faults for one in made), Counter())
+def summary(made: Sequence[GeneratedText], left_out: Collection[int]) -> str:
+    """Say what happened to the numbers, in words."""
+    texts, n_kept = sum(generated.text is not None for generated in made), len(chosen(made, left_out))
+    faults = sum((generated.faults for generated in made), Counter())
     rules = ", ".join(f"{rule} {times}" for rule, times in faults.most_common())
-    read = sum(one.number in left_out for one in made if one.text)
+    read = sum(generated.number in left_out for generated in made if generated.text)
     return (
-        f"{len(made)} numbers; {len(made) - texts} dropped since {TRIES} sentences in a row broke a rule, or the whole "
-        f"text one; {read} left out by reading; {texts - read - kept} said twice; {kept} kept. Broken rules: {rules}."
+        f"{len(made)} numbers; {len(made) - texts} dropped: {TRIES} sentences in a row broke a rule, or the whole "
+        f"text did; {read} left out by reading; {texts - read - n_kept} repeated; {n_kept} kept. Broken rules: {rules}."
     )
 
 

@@ -149,7 +149,7 @@ def languages_pay_more(model) -> Measured:
 
 def a_larger_vocabulary_evens_out(model) -> Measured:
     """The same ratio in o200k_base over the ratio here, the higher of the two sentences."""
-    other = tokenization.published("o200k_base")
+    other = tokenization.published_tokenizer("o200k_base")
 
     def relative(language: str) -> float:
         there, here = (surcharge(one, language) for one in (other, model.tokenizer))
@@ -160,7 +160,7 @@ def a_larger_vocabulary_evens_out(model) -> Measured:
 
 
 def still_not_even(model) -> Measured:
-    other = tokenization.published("o200k_base")
+    other = tokenization.published_tokenizer("o200k_base")
     values = {
         language: float(min(surcharge(other, language))) for language in ARTICLES if language != "English"
     }
@@ -222,7 +222,7 @@ def no_more_for_more(
     def mean(word: str, n: int) -> float:
         text = "How many times is the word {} in {}? Answer: "
         example = text.format("lemon", letters.listed("lemon", 2)) + "2\n"
-        probs = experiments.choose(
+        probs = experiments.option_probs(
             model, example + text.format(word, letters.listed(word, n)), letters.DIGITS
         )
         return float(probs @ np.arange(1, 10))

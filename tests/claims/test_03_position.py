@@ -177,7 +177,7 @@ def its_clocks_do_it(model) -> Measured:
     """Its share for the token before, its own hands not turned, against an even share for all that it sees."""
     values = {}
     for name, text in TEXTS.items():
-        pattern = experiments.unturned_pattern(model.trace(text), 16, 0)
+        pattern = experiments.pattern_without_rope(model.trace(text), 16, 0)
         even = np.mean(1 / np.arange(2, len(pattern) + 1))
         values[name] = np.diagonal(pattern, -1).mean() / even
     says = "Its hands not turned, L16·H0 gives the token before less than an even share"
@@ -208,7 +208,7 @@ def not_turned(model, tokens, pairs: slice) -> np.ndarray:
         for name in ("q", "k")
         for layer in range(config.n_layers)
     }
-    costs = experiments.surprisal(model.trace(ids, Edits(at=still))) - experiments.surprisal(model.trace(ids))
+    costs = experiments.surprise(model.trace(ids, Edits(at=still))) - experiments.surprise(model.trace(ids))
     model.forget()
     return costs
 
@@ -280,7 +280,7 @@ def fast_hands_and_other_tokens(model, rows=ROWS) -> Measured:
 
 @functools.cache
 def surprise(model, tokens: tuple[int, ...], edits: Edits = AS_IT_IS) -> float:
-    return float(experiments.surprisal(model.trace(tokens, edits)).mean())
+    return float(experiments.surprise(model.trace(tokens, edits)).mean())
 
 
 def short(model, texts=TEXTS) -> dict[str, tuple[int, ...]]:
@@ -373,7 +373,7 @@ def three_tokens_know_less(model, texts=TEXTS) -> Measured:
     values = {}
     for name, ids in short(model, texts).items():
         last = [
-            experiments.surprisal(model.trace(ids[max(0, i - 3) : i + 1]), last=1)[0]
+            experiments.surprise(model.trace(ids[max(0, i - 3) : i + 1]), last=1)[0]
             for i in range(1, len(ids))
         ]
         values[name] = np.mean(last) - surprise(model, ids, OFF)
@@ -510,7 +510,9 @@ def scores_of_strangers_fall_in_half(model, offsets=OFFSETS) -> Measured:
 
 
 def moved(model, text: str, edits: Edits) -> float:
-    return experiments.moved(*(Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits)))
+    return experiments.total_variation(
+        *(Sampler().probs(model.trace(text, one).logits) for one in (Edits(), edits))
+    )
 
 
 @functools.cache

@@ -49,7 +49,7 @@ def off(trace, *heads):
 
 def cut(trace, into: str, *, writer=WRITER, readers=(READER,)):
     for reader in readers:
-        trace = trace.model.trace(trace.tokens, experiments.cut_path(trace, writer, reader, into))
+        trace = trace.model.trace(trace.tokens, experiments.patch_path(trace, writer, reader, into))
     return trace
 
 
@@ -57,7 +57,7 @@ def copiers(trace, n: int) -> list[tuple[int, int]]:
     """The n strongest induction heads after the writer's layer."""
     scores = experiments.induction_scores(trace)
     scores[: WRITER[0] + 1] = np.nan
-    return experiments.strongest(scores, n)
+    return experiments.strongest_heads(scores, n)
 
 
 def over_rows(model, says: str, unit: str, agrees, measure, rows) -> Measured:
@@ -162,7 +162,7 @@ def bits_lost(model, head, texts=TEXTS) -> dict[str, float]:
     """Mean surprise of the tokens of ordinary texts, with one head off, beyond what it is."""
     traces = {name: model.trace(text) for name, text in texts.items()}
     return {
-        name: float(experiments.surprisal(off(trace, head)).mean() - experiments.surprisal(trace).mean())
+        name: float(experiments.surprise(off(trace, head)).mean() - experiments.surprise(trace).mean())
         for name, trace in traces.items()
     }
 
@@ -325,11 +325,11 @@ def right_lead(trace, noun: str) -> float:
 @lru_cache(maxsize=len(OTHER_NUMBER))
 def brought(model, noun: str) -> np.ndarray:
     """What all heads hand over to the last token."""
-    return experiments.handed_over(about(model, noun))
+    return experiments.head_outputs(about(model, noun))
 
 
 def with_head(model, noun: str, z: np.ndarray, *heads):
-    return model.trace(about(model, noun).tokens, experiments.swapped(z, heads))
+    return model.trace(about(model, noun).tokens, experiments.patch_heads(z, heads))
 
 
 def swapped(model, noun: str, head=SPEAKER):
@@ -415,7 +415,7 @@ def zeroed_plural(model) -> Measured:
 
 def mean_plural(model) -> Measured:
     """In place of what it hands over, the mean of that over other texts."""
-    mean = np.mean([experiments.handed_over(model.trace(text)) for text in TEXTS.values()], axis=0)
+    mean = np.mean([experiments.head_outputs(model.trace(text)) for text in TEXTS.values()], axis=0)
     says = "Held at its mean over other texts, it leaves most plural nouns their “were”, with a small lead"
     return over_nouns(
         says,
@@ -435,7 +435,7 @@ def from_verb_to_noun(model, nouns=OTHER_NUMBER) -> Measured:
     def weight(noun: str) -> float:
         verb = " was" if noun in SINGULAR else " were"
         trace = model.trace([*about(model, noun).tokens, *model.tokenizer.encode(verb + " sleeping")])
-        return float(experiments.weights_from(trace, 6)[*LOOKER, 1])
+        return float(experiments.attention_from(trace, 6)[*LOOKER, 1])
 
     return over_nouns(
         "L13·H8 looks from the verb to its noun", "of its weight", lambda v: v > 0.9, weight, nouns
@@ -452,7 +452,7 @@ WORDS = (" the", " cat", " yesterday", " Paris", " dog", " and", " of", "\n", " 
 def resting(model, name: str) -> np.ndarray:
     """How many heads give the first token more than half, from each of 512 tokens: no token sees what follows it."""
     trace = model.trace(model.tokenizer.encode(LONG[name][:6000])[:512])
-    return (experiments.to_first(trace) > 0.5).sum(axis=(0, 1))
+    return (experiments.first_token_weights(trace) > 0.5).sum(axis=(0, 1))
 
 
 def rest_over_the_length(model) -> Measured:
@@ -476,7 +476,7 @@ def first_value_is_short(model) -> Measured:
     """The length of the first token's value, against the median of the others."""
 
     def ratio(text: str) -> float:
-        lengths = experiments.value_lengths(model.trace(text))
+        lengths = experiments.value_norms(model.trace(text))
         return float(lengths[0] / np.median(lengths[1:]))
 
     values = {name: ratio(text) for name, text in TEXTS.items()}
@@ -493,8 +493,8 @@ def only_itself(model, texts=TEXTS) -> Measured:
     edits = Edits(at={("pattern", layer): alone for layer in range(model.config.n_layers)})
     runs = {name: model.trace(text) for name, text in texts.items() if name != "the same word"}
     values = {
-        name: experiments.value_lengths(model.trace(run.tokens, edits))[6]
-        / np.median(experiments.value_lengths(run))
+        name: experiments.value_norms(model.trace(run.tokens, edits))[6]
+        / np.median(experiments.value_norms(run))
         for name, run in runs.items()
         if len(run.tokens) > 8
     }
@@ -507,7 +507,7 @@ def another_first_is_the_sink(model) -> Measured:
     """“Paris” and the same word six times: the value of “Paris”, against the shortest of the six."""
     encode = model.tokenizer.encode
     lengths = {
-        word: experiments.value_lengths(model.trace([*encode("Paris"), *encode(word) * 6])) for word in WORDS
+        word: experiments.value_norms(model.trace([*encode("Paris"), *encode(word) * 6])) for word in WORDS
     }
     values = {word: one[0] / one[1:].min() for word, one in lengths.items()}
     return Measured(
@@ -522,7 +522,7 @@ def value_at_zero(model, at: int, texts=TEXTS) -> dict[str, float]:
     for name, text in texts.items():
         trace = model.trace(text)
         if len(trace.tokens) > 8:
-            more = experiments.surprisal(model.trace(trace.tokens, off)) - experiments.surprisal(trace)
+            more = experiments.surprise(model.trace(trace.tokens, off)) - experiments.surprise(trace)
             found[name] = float(np.delete(more, max(0, at - 1)).mean())  # what comes next to it, not itself
     return found
 
@@ -579,7 +579,7 @@ MADE_UP = (
 
 
 def wakes(model, says: str, texts, agrees) -> Measured:
-    values = {text: float(experiments.awake(model.trace(text))[15, 3]) for text in texts}
+    values = {text: float(experiments.weight_off_sinks(model.trace(text))[15, 3]) for text in texts}
     return Measured(says, values, "of its weight on no sink", agrees)
 
 
@@ -601,7 +601,7 @@ def wakes_on_made_up_words(model) -> Measured:
 
 def lookers(model, noun: str) -> list[tuple[int, int]]:
     """The three heads that look hardest from the last token to the noun."""
-    return experiments.strongest(experiments.weights_from(about(model, noun), -1)[..., 1], 3)
+    return experiments.strongest_heads(experiments.attention_from(about(model, noun), -1)[..., 1], 3)
 
 
 def lost(model, noun: str, heads, z) -> float:
@@ -667,7 +667,7 @@ def unseen(model, noun: str, sources, heads=None) -> float:
     """Of the lead, in %, when the last token may not look at these tokens (in any head, if none are named)."""
     config = model.config
     some = np.ndindex(config.n_layers, config.n_heads) if heads is None else heads
-    trace, edits = about(model, noun), experiments.looking_elsewhere(some, sources)
+    trace, edits = about(model, noun), experiments.knockout_attention(some, sources)
     lead = right_lead(trace, noun)
     return 100 * (1 - right_lead(model.trace(trace.tokens, edits), noun) / lead)
 
@@ -710,7 +710,7 @@ def unseen_in(model, frame: str, plural: bool, source: int) -> float:
     """Of the lead of the verb that fits, in %, when no head may look at this token from the last one."""
     trace = model.trace(frame.format(FRAMES[frame][plural]))
     config = model.config
-    edits = experiments.looking_elsewhere(np.ndindex(config.n_layers, config.n_heads), [source])
+    edits = experiments.knockout_attention(np.ndindex(config.n_layers, config.n_heads), [source])
     fits, other = (model.tokenizer.encode((" was", " were")[which])[0] for which in (plural, not plural))
     lead, left = (
         float(run.logits[fits] - run.logits[other]) for run in (trace, model.trace(trace.tokens, edits))
@@ -756,7 +756,7 @@ def was_leads_after_one_word(model) -> Measured:
 
 
 def says_of(model, noun: str, head=SPEAKER) -> np.ndarray:
-    return experiments.head_says(about(model, noun), *head, 1)  # 1: the noun
+    return experiments.ov_logits(about(model, noun), *head, 1)  # 1: the noun
 
 
 def lead_said(model, noun: str, head=SPEAKER) -> float:
@@ -780,7 +780,7 @@ def pushes_were_at_that(model) -> Measured:
     were = model.tokenizer.encode(" were")[0]
 
     def place(noun: str) -> float:
-        return rank(experiments.head_says(about(model, noun), *SPEAKER, 2), were)
+        return rank(experiments.ov_logits(about(model, noun), *SPEAKER, 2), were)
 
     says = "At the “that” after a plural noun L26·H0 pushes “were”, too"
     return over_nouns(says, "(rank)", lambda v: v <= 5, place, PLURAL)
@@ -817,7 +817,7 @@ def others_say_less(model, nouns=SINGULAR) -> Measured:
         said = dict.fromkeys(heads, 0.0)
         for one, sign in ((noun, -1), (OTHER_NUMBER[noun], 1)):
             trace = about(model, one)
-            direction = experiments.direction_of(trace, were, against=was)
+            direction = experiments.logit_direction(trace, were, against=was)
             for layer, head in heads:
                 value = trace.blocks[layer].v[config.kv_head_of(head), 1]
                 said[layer, head] += sign * float(value @ model.weights.layers[layer].W_O[head] @ direction)
@@ -833,7 +833,7 @@ def it_sums_up(model, texts=TEXTS) -> Measured:
     def error(text: str) -> float:
         trace = model.trace(text)
         token = int(trace.logits.argmax())
-        parts = experiments.direct_attribution(trace, token)
+        parts = experiments.direct_logit_attribution(trace, token)
         heads = experiments.head_attribution(trace, token).sum()
         return abs(float(parts.embedding + heads + parts.ffn.sum() - trace.logits[token]))
 
@@ -860,9 +860,9 @@ def mattered(model, text: str):
     """Attention, left out, gradient × input, of the tokens between the first, where attention only rests, and the
     last, without which another question is asked."""
     trace = model.trace(text)
-    lost = dict(experiments.left_out(model, trace.tokens))
+    lost = dict(experiments.leave_one_out(model, trace.tokens))
     return (
-        experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:-1],
+        experiments.attention_from(trace, -1).mean(axis=(0, 1))[1:-1],
         np.array([lost[at] for at in range(1, len(trace.tokens) - 1)]),
         experiments.saliency(model, trace.tokens)[1:-1],
     )

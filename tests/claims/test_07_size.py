@@ -153,12 +153,12 @@ def changed(model, kind: str) -> Model:
     if kind == "as it is":
         return model
     if "table" in kind:
-        return experiments.rounded(model, int(kind[0]), table=True)
+        return experiments.quantised(model, int(kind[0]), table=True)
     if "groups" in kind:
-        return experiments.rounded(model, int(kind[0]), shift=experiments.GROUP // 2)
+        return experiments.quantised(model, int(kind[0]), shift=experiments.GROUP // 2)
     if kind in ("8", "5", "4", "3", "2"):
-        return experiments.rounded(model, int(kind))
-    rounded, rng, layers = experiments.rounded(model, 3), np.random.default_rng(0), []
+        return experiments.quantised(model, int(kind))
+    rounded, rng, layers = experiments.quantised(model, 3), np.random.default_rng(0), []
     for old, new in zip(model.weights.layers, rounded.weights.layers):
         names = {"3, attention only": ATTENTION, "3, FFN only": FFN}.get(kind, ATTENTION + FFN)
         matrices = {name: getattr(new, name) for name in names}
@@ -181,7 +181,7 @@ def measured(model, kind: str) -> tuple[dict[str, bool], dict[str, float]]:
         text: int(new.trace(text).logits.argmax()) == model.tokenizer.encode(word)[0]
         for text, word in FACTS.items()
     }
-    return right, {name: float(experiments.surprisal(new.trace(text)).mean()) for name, text in TEXTS.items()}
+    return right, {name: float(experiments.surprise(new.trace(text)).mean()) for name, text in TEXTS.items()}
 
 
 def capitals(kind: str):
@@ -233,7 +233,7 @@ def test_the_formula_is_exact_for_six_of_eleven_and_fails_for_experts():
 def test_four_bits_move_nothing_and_three_take_every_capital(model):
     """Paris and four others, which come first; the whole table takes minutes."""
     few = [*CAPITALS][:4] + [*CAPITALS][-1:]
-    eight, four, three = (experiments.rounded(model, bits) for bits in (8, 4, 3))
+    eight, four, three = (experiments.quantised(model, bits) for bits in (8, 4, 3))
     for text in few:
         token = model.tokenizer.encode(FACTS[text])[0]
         logits = model.trace(text).logits
@@ -250,7 +250,7 @@ def test_another_grid_of_as_many_bits_costs_something(model):
 
     def mean(kind):
         new = changed(model, kind)
-        return np.mean([experiments.surprisal(new.trace(tokens)).mean() for tokens in texts])
+        return np.mean([experiments.surprise(new.trace(tokens)).mean() for tokens in texts])
 
     before = mean("as it is")
     costs = {kind: mean(kind) - before for kind in ("5", "4, other groups")}

@@ -78,7 +78,7 @@ class DoesItMatter(Experiment):
         self.table.observe(self._tell, "selected")
         self.effects.observe(self._choose_one, "selected")
         for one, n in zip(self.top, (1, 3)):
-            one.on_click(lambda _, n=n: self.choose(experiments.strongest(self.weights, n)))
+            one.on_click(lambda _, n=n: self.choose(experiments.strongest_heads(self.weights, n)))
         self.buttons[0].on_click(self.swap_each)
 
     def choose(self, heads: Iterable[Sequence[int]]) -> None:
@@ -121,8 +121,8 @@ class DoesItMatter(Experiment):
         self._way = self.lead(self.runs[0]) - self.lead(self.runs[1])
         self.buttons[0].disabled = abs(self._way) < LEAST_WAY
         self.key, self._first = isolated(self.prompt.trace.pieces[first]), first
-        self.weights = experiments.weights_from(self.runs[0], -1)[..., first]
-        best = experiments.strongest(self.weights, 3)
+        self.weights = experiments.attention_from(self.runs[0], -1)[..., first]
+        best = experiments.strongest_heads(self.weights, 3)
         here = isolated(self.runs[0].pieces[-1])
         with self.quietly():
             self.grid.change(
@@ -154,13 +154,13 @@ class DoesItMatter(Experiment):
         if self._means is None:
             over = []
             for text in SENTENCES:
-                over.append(experiments.handed_over(self.model.trace(text)))
+                over.append(experiments.head_outputs(self.model.trace(text)))
                 yield 0.001
             self._means = np.mean(over, axis=0)
         chosen = [tuple(one) for one in self.grid.chosen]
         draws = [experiments.random_heads(self.weights.shape, len(chosen), chosen, i) for i in range(N_DRAWS)]
-        run, swap = self.runs[0], experiments.handed_over(self.runs[1])
-        everyone = experiments.looking_elsewhere(np.ndindex(*self.weights.shape), [self._first])
+        run, swap = self.runs[0], experiments.head_outputs(self.runs[1])
+        everyone = experiments.knockout_attention(np.ndindex(*self.weights.shape), [self._first])
         self._unseen = self.lead(self.model.trace(run.tokens, everyone))
         self.leads, self.probs = np.full((2, len(WAYS)), np.nan), {}
         for place, some in enumerate(([chosen], draws)):
@@ -179,9 +179,9 @@ class DoesItMatter(Experiment):
         if way == "as it is":
             return run
         if way == "no look":
-            return self.model.trace(run.tokens, experiments.looking_elsewhere(heads, [self._first]))
+            return self.model.trace(run.tokens, experiments.knockout_attention(heads, [self._first]))
         z = {"off": np.zeros_like(swap), "mean": self._means, "swapped": swap}[way]
-        return self.model.trace(run.tokens, experiments.swapped(z, heads))
+        return self.model.trace(run.tokens, experiments.patch_heads(z, heads))
 
     def _draw(self) -> None:
         with self.quietly():
@@ -224,14 +224,14 @@ class DoesItMatter(Experiment):
         run, other = self.runs
         base = self.lead(run)
         effect = np.zeros_like(self.weights)
-        swaps = experiments.each_head_swapped(
-            self.model, run.tokens, experiments.handed_over(other), self.lead
+        swaps = experiments.patch_each_head(
+            self.model, run.tokens, experiments.head_outputs(other), self.lead
         )
         for done, (layer, head, lead) in enumerate(swaps, start=1):
             effect[layer, head] = (base - lead) / self._way
             yield done / effect.size
         self.effect = effect
-        carry, look = experiments.strongest(effect, 3), experiments.strongest(self.weights, 3)
+        carry, look = experiments.strongest_heads(effect, 3), experiments.strongest_heads(self.weights, 3)
         with self.quietly():
             self.effects.change(
                 values=four_axes(effect),

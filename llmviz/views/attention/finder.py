@@ -88,7 +88,7 @@ class HeadFinder(Explorer):
     @one_at_a_time
     def _rank(self, _change=None) -> None:
         trace, query, key = self.trace, self._query, self._key
-        weights = experiments.weights_from(trace, query)
+        weights = experiments.attention_from(trace, query)
         hidden = first_hidden(weights)
         scores = self.probe if self.measured_on.value == self.PROBE else experiments.overview(trace).scores
         by_share = self.by.value == self.BY_SHARE
@@ -96,7 +96,7 @@ class HeadFinder(Explorer):
             ranked = (hidden if self.hide_first.value else weights)[..., key]
         else:
             ranked = scores[list(attention.BEHAVIOURS).index(self.by.value)]
-        self.ranking = experiments.strongest(ranked, N_RANKED)
+        self.ranking = experiments.strongest_heads(ranked, N_RANKED)
         columns = [weights[..., key], hidden[..., key], *scores]
         names = [head_name(*one) for one in self.ranking]
         table = np.array([[column[one] for column in columns] for one in self.ranking], np.float32)

@@ -53,7 +53,7 @@ class Induction(Explorer):
         tokens = experiments.random_tokens(self.model, n, self.seed.value) * 2
         trace = self.model.trace(tokens)
         self.scores = experiments.induction_scores(trace)
-        self.strongest = experiments.strongest(self.scores, self.off.value)
+        self.strongest = experiments.strongest_heads(self.scores, self.off.value)
         right = experiments.token_probs(trace)
         self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())
         self.curves.change(

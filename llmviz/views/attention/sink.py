@@ -68,7 +68,7 @@ class Sink(Explorer):
         yield 0.01
         story = self.model.tokenizer.encode(" " + STORY)
         trace = self.model.trace([*own.tokens, *story][: self.n])
-        self._first, self._lengths = experiments.to_first(trace), experiments.value_lengths(trace)
+        self._first, self._lengths = experiments.first_token_weights(trace), experiments.value_norms(trace)
         self._own = len(own.tokens)
         marks = [[self._own, "end of your text"]] if self._own < len(trace.tokens) else []
         along = {"x": np.arange(1, len(trace.tokens) + 1), "marks": marks}

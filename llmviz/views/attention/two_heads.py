@@ -117,10 +117,10 @@ def conditions(
     yield Condition(f"{head_name(*writer)} off", "writer", (Edits(head={writer: 0}),))
     for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
         path = f"only its path into the {name} cut"
-        yield Condition(path, into, (experiments.cut_path(trace, writer, reader, into),))
+        yield Condition(path, into, (experiments.patch_path(trace, writer, reader, into),))
     run = trace
     for one in readers:
-        run = trace.model.trace(trace.tokens, experiments.cut_path(run, writer, one, "k"))
+        run = trace.model.trace(trace.tokens, experiments.patch_path(run, writer, one, "k"))
     yield Condition(f"its paths into the keys of all copying heads cut ({len(readers)})", "k", (run.edits,))
     off = tuple(Edits(head={one: 0}) for one in others)
     yield Condition(f"a random head off (mean of {len(off)} draws)", "other", off)
@@ -195,7 +195,7 @@ class TwoHeads(Experiment):
         first, second = right[: self._n - 1], right[self._n :]
         self._token = int(np.argsort(second)[len(second) // 2]) + 1  # neither the best nor the worst of them
         with self.quietly():
-            best = experiments.strongest(self.scores, N_READERS)
+            best = experiments.strongest_heads(self.scores, N_READERS)
             self.readers.options = [
                 (f"{head_name(*one)}, induction score {percent(self.scores[one])}", one)
                 for one in dict.fromkeys([self.reader, *best])
@@ -248,7 +248,7 @@ class TwoHeads(Experiment):
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
-        runs = experiments.each_head_off(short, self.trace.tokens, self._score, before=self.reader[0])
+        runs = experiments.ablate_each_head(short, self.trace.tokens, self._score, before=self.reader[0])
         for done, (layer, head, score) in enumerate(runs, 1):
             self.effect[layer, head] = score - before
             if head == n_heads - 1:  # a layer is done
@@ -261,7 +261,7 @@ class TwoHeads(Experiment):
                 )
                 self.grid.layout.display = ""
             yield done / total
-        worst = experiments.strongest(-self.effect, 3)
+        worst = experiments.strongest_heads(-self.effect, 3)
         others = np.delete(
             np.abs(self.effect[: self.reader[0]]).ravel(), np.ravel_multi_index(worst[0], self.effect.shape)
         )

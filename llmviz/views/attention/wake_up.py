@@ -47,7 +47,7 @@ SENTENCES = (
 
 
 class WakeUp(Experiment):
-    """Search a small set of texts for one that wakes a head. How awake it is, `experiments.awake` says.
+    """Search a small set of texts for one that wakes a head. How awake it is, `experiments.weight_off_sinks` says.
 
     `awake` is [n_texts, n_layers, n_heads]; None before the search.
     """
@@ -82,7 +82,7 @@ class WakeUp(Experiment):
     def _search(self) -> Steps:
         measured = []
         for sentence in self.sentences:
-            measured.append(experiments.awake(self.model.trace(sentence)))
+            measured.append(experiments.weight_off_sinks(self.model.trace(sentence)))
             yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
         self.found.layout.display = ""

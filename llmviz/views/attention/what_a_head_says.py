@@ -53,11 +53,11 @@ class SignedBars(Picture):
 class WhatAHeadSays(Explorer):
     """What a head would add to every token's logit when it looks at a token, and what all heads do add to the answer.
 
-    Above `experiments.head_says`: the head's value at the token clicked, through W_O and the output table, as if it
+    Above `experiments.ov_logits`: the head's value at the token clicked, through W_O and the output table, as if it
     gave that token all its attention. Beside it two controls: the same head at the token that it looks at least (the
     first left out where it can be, since heads rest on it), and another head of the layer, drawn at random, at the
     same token. Below, what every head and FFN adds, directly, to the logit of the token that is likeliest after the
-    query (`experiments.direct_attribution`), beyond what it adds to all tokens on average: with the embedding and that
+    query (`experiments.direct_logit_attribution`), beyond what it adds to all tokens on average: with the embedding and that
     average they sum to the logit.
 
     `at`: the token to begin with, a position; if None, and after another text, the one that the head looks at most, the
@@ -149,7 +149,7 @@ class WhatAHeadSays(Explorer):
         ]
         titles, labels, values = [], [], []
         for which, at in spoken:
-            said = experiments.head_says(trace, *which, at, position=query)
+            said = experiments.ov_logits(trace, *which, at, position=query)
             up, down = top(said, N_PUSHED), top(-said, N_PUSHED)
             titles.append(f"{head_name(*which)} at {isolated(pieces[at])}")
             labels += ["pushed up", *self._pieces(up), "pushed down", *self._pieces(down)]
@@ -164,7 +164,7 @@ class WhatAHeadSays(Explorer):
             + f"another head of its layer at the same one. A full bar is {FULL:.0f} logits, or the longest of these",
         )
         answer = int(trace.logits_at(query).argmax())
-        full = experiments.head_says(trace, layer, head, source, position=query)[answer]
+        full = experiments.ov_logits(trace, layer, head, source, position=query)[answer]
         self.about.say(
             f"From {isolated(pieces[query])}, {name} gives {isolated(pieces[source])} {percent(weights[source])} of "
             f"its attention. To {isolated(self._pieces([answer])[0])}, the likeliest next token, it adds "
@@ -180,7 +180,7 @@ class WhatAHeadSays(Explorer):
         logits = trace.logits_at(query)
         answer = int(logits.argmax())
         try:
-            whole = experiments.direct_attribution(trace, answer, against="mean", position=query)
+            whole = experiments.direct_logit_attribution(trace, answer, against="mean", position=query)
         except ValueError as error:  # with edits that break the sum
             self.told.say(str(error))
             return

@@ -58,10 +58,10 @@ class WhatMattered(Experiment):
         n = len(trace.tokens)
         answer = int(trace.logits.argmax())
         found = np.empty((len(WAYS), n), np.float32)
-        found[0] = experiments.weights_from(trace, -1).mean(axis=(0, 1))
+        found[0] = experiments.attention_from(trace, -1).mean(axis=(0, 1))
         yield 0.02
         found[2] = experiments.saliency(trace.model, trace.tokens) / np.log(2)
-        for done, (at, lost) in enumerate(experiments.left_out(trace.model, trace.tokens), 1):
+        for done, (at, lost) in enumerate(experiments.leave_one_out(trace.model, trace.tokens), 1):
             found[1, at] = lost / np.log(2)
             yield 0.1 + 0.9 * done / n
         self.found = found

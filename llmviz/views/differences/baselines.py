@@ -62,7 +62,7 @@ def split_by_repeats(model: Model, learned: str, held_out: str) -> tuple[float, 
     at = np.arange(1, len(tokens))
     guessed = at[at % length > 0]  # the first token of what the model reads at once has no guess before it
     starts = range(0, len(tokens) - 1, length)
-    bits = np.concatenate([experiments.surprisal(model.trace(tokens[i : i + length])) for i in starts])
+    bits = np.concatenate([experiments.surprise(model.trace(tokens[i : i + length])) for i in starts])
     counted = counting_pairs(model, learned, text)[guessed - 1]
     places = inside[guessed], ~inside[guessed]
     found = [[one[place].mean() if place.any() else np.nan for place in places] for one in (bits, counted)]

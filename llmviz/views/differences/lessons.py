@@ -166,7 +166,7 @@ def knows(model: Model, country: str, *, chat: bool, said: str = "The capital of
 
 def surprise(model: Model, text: str) -> float:
     """The mean surprise of a text, in bits a token."""
-    return float(experiments.surprisal(model.trace(text)).mean())
+    return float(experiments.surprise(model.trace(text)).mean())
 
 
 def relative_change(model: Model, update: Mapping) -> dict[tuple[int, str], float]:

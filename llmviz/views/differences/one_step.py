@@ -51,7 +51,7 @@ class Numbers:
     def surprise(self, flat: np.ndarray) -> float:
         """With other numbers."""
         model = Model(from_flat(flat, self.model.config, self.model.weights.vocabulary))
-        return float(experiments.surprisal(model.trace(self.tokens)).mean())
+        return float(experiments.surprise(model.trace(self.tokens)).mean())
 
     def turned(self, number: int, by: float) -> float:
         """With one number changed."""

@@ -122,7 +122,7 @@ def parts_off(model: Model, texts: list[list[int]]) -> tuple[float, np.ndarray, 
     and where it adds what it adds on average at the other texts (mean ablation)."""
 
     def surprise(edits: Edits) -> float:
-        return float(np.mean([experiments.surprisal(model.trace(one, edits=edits)) for one in texts[1::2]]))
+        return float(np.mean([experiments.surprise(model.trace(one, edits=edits)) for one in texts[1::2]]))
 
     runs = [model.trace(one) for one in texts[::2]]
     plain, nothing, usual = surprise(Edits()), [], []
@@ -143,7 +143,7 @@ def of_each(kept: Sequence[Progress], known: dict[int, T], measure: Callable[[Mo
 
 def twice_told(model: Model, twice: list[list[int]]) -> tuple[float, float]:
     """The surprise of the passages when they come for the first time and when they come again, in bits a token."""
-    bits = np.array([experiments.surprisal(model.trace(tokens)) for tokens in twice])
+    bits = np.array([experiments.surprise(model.trace(tokens)) for tokens in twice])
     n = len(twice[0]) // 2  # the first token of the second time is no repetition yet
     return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
 

@@ -184,10 +184,10 @@ class Rounding(Experiment):
             model = (
                 self._model
                 if grid is None
-                else experiments.rounded(self._model, grid.bits, table=self.table.value, shift=grid.shift)
+                else experiments.quantised(self._model, grid.bits, table=self.table.value, shift=grid.shift)
             )
             for i, tokens in enumerate(self._texts.values()):
-                surprises[i, column] = experiments.surprisal(model.trace(tokens)).mean()
+                surprises[i, column] = experiments.surprise(model.trace(tokens)).mean()
                 done += 1
                 yield done / runs
             right = []

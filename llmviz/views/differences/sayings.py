@@ -27,7 +27,7 @@ from llmviz.claims.cases import (
 )
 from llmviz.edits import Edits
 from llmviz.experiments.facts import CAPITALS as COUNTRIES
-from llmviz.experiments.neurons import enough_for_half
+from llmviz.experiments.neurons import neurons_for_half
 from llmviz.model import Model
 from llmviz.ops import softmax
 from llmviz.sampling import Sampler
@@ -187,7 +187,8 @@ def shuffled(model: Model, text: str) -> Row:
     other = [*np.random.default_rng(0).permutation(tokens[:-1]).tolist(), tokens[-1]]
     ways = Edits(rope=False), Edits(), Edits(rope=False, causal_mask=False)
     return tuple(
-        100 * experiments.moved(*(softmax(model.trace(ids, edits).logits) for ids in (tokens, other)))
+        100
+        * experiments.total_variation(*(softmax(model.trace(ids, edits).logits) for ids in (tokens, other)))
         for edits in ways
     )
 
@@ -201,7 +202,7 @@ def looks(model: Model, noun: str) -> Row:
     trace = model.trace(f"The {noun} that I saw yesterday was")
     if len(trace.tokens) != 7:
         raise ValueError("the noun must be one token")
-    weights = experiments.weights_from(trace, -1)
+    weights = experiments.attention_from(trace, -1)
     mean = 100 * weights.mean(axis=(0, 1))
     return float(mean[1]), float(mean[2:6].max()), float((weights[..., 1] > 0.5).sum())
 
@@ -215,10 +216,12 @@ def knocked_out(model: Model, text: str) -> Row:
         raise ValueError("there is nothing to choose from")
     before, layers = softmax(trace.logits), range(model.config.n_layers)
     cost = [
-        experiments.moved(before, softmax(model.trace(tokens, experiments.blind(layers, last, key)).logits))
+        experiments.total_variation(
+            before, softmax(model.trace(tokens, experiments.blind(layers, last, key)).logits)
+        )
         for key in range(1, last)
     ]
-    most = experiments.weights_from(trace, -1).mean(axis=(0, 1))[1:last].argmax()
+    most = experiments.attention_from(trace, -1).mean(axis=(0, 1))[1:last].argmax()
     return float(1 + (np.array(cost) > cost[most]).sum()), float(last - 1)
 
 
@@ -227,10 +230,10 @@ def copies(model: Model, seed: int) -> Row:
     with eight others off, and as it is."""
     tokens = experiments.random_tokens(model, 20, seed)
     heads = experiments.induction_scores(model.trace(tokens * 2))
-    strongest = experiments.strongest(heads, 8)
+    strongest = experiments.strongest_heads(heads, 8)
     others = experiments.random_heads(heads.shape, 8, strongest, seed)
     return tuple(
-        100 * experiments.copying(model, tokens, Edits(head=dict.fromkeys(off, 0)))
+        100 * experiments.repeat_probability(model, tokens, Edits(head=dict.fromkeys(off, 0)))
         for off in (strongest, others, ())
     )
 
@@ -244,9 +247,9 @@ def swapped_ffns(model: Model, countries: tuple[str, str]) -> Row:
     name, other = countries
     (token,) = model.tokenizer.encode(f" {other}")
     pair = experiments.pair_of(model, f"The capital of {name} is", token)
-    layer, head = experiments.mover(pair)
+    layer, head = experiments.fact_mover_head(pair)
     later, first, moving = (
-        100 * pair.shares(experiments.swap_at(pair, *part))
+        100 * pair.shares(experiments.patch_component(pair, *part))
         for part in (
             ("ffn_out", range(1, model.config.n_layers), pair.subject),
             ("ffn_out", [0], pair.subject),
@@ -258,7 +261,7 @@ def swapped_ffns(model: Model, countries: tuple[str, str]) -> Row:
 
 def half_of_the_writing(model: Model, text: str) -> Row:
     """How many neurons do half of a layer's writing, and how many if gates, ups and rows were dealt out by chance."""
-    return tuple(np.median(enough_for_half(model.trace(text)), axis=1).tolist())
+    return tuple(np.median(neurons_for_half(model.trace(text)), axis=1).tolist())
 
 
 # --- 06 sampling -----------------------------------------------------------------------------------------------------

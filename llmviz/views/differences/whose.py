@@ -17,7 +17,7 @@ from llmviz.views.kit.token_strip import TokenStrip
 
 def surprise_of(model: Model, tokens: list[int]) -> tuple[np.ndarray, float]:
     """The surprise in bits of each token but the first, and in all, a byte: fair between two vocabularies."""
-    bits = experiments.surprisal(model.trace(tokens))
+    bits = experiments.surprise(model.trace(tokens))
     n_bytes = len(model.tokenizer.decode(tokens[1:]).encode())
     return bits, float(bits.sum()) / max(1, n_bytes)
 

@@ -1,6 +1,6 @@
 """Pictures of stage 5: one token through one FFN, all neurons, the residual stream, and the way of a fact."""
 
-from llmviz.experiments.facts import last_layer, place_of_answer, share
+from llmviz.experiments.facts import answer_probability, last_decisive_layer, rank_of_answer
 from llmviz.views.ffn.by_hand import FFNByHand
 from llmviz.views.ffn.fact import Fact
 from llmviz.views.ffn.follow_the_fact import FollowTheFact, PutIn, TenCountries, WhatTheMoverSays

@@ -15,8 +15,8 @@ import traitlets
 
 from llmviz import ops
 from llmviz.edits import Edits
-from llmviz.experiments import Pair, facts, mover, pair_of
-from llmviz.experiments.facts import NO_PAIR, nothing_to_follow
+from llmviz.experiments import Pair, fact_mover_head, facts, pair_of
+from llmviz.experiments.facts import NO_PAIR, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
@@ -59,8 +59,8 @@ def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
 
     early: the layers of the first step; if None, from a sixth of all to the half.
     """
-    head = mover(pair)
-    found = facts.steps(pair, early=early, head=head)
+    head = fact_mover_head(pair)
+    found = facts.fact_tests(pair, early=early, head=head)
     (first, end), (layer, _), (ahead, before) = found[0].layers, found[1].layers, found[3].control
     number = head[1]
     n, last = pair.trace.model.config.n_layers, len(pair.trace.tokens) - 1
@@ -108,7 +108,7 @@ def _span(first: int, last: int) -> str:
 
 def measured(pair: Pair, step: Step) -> Iterator[np.ndarray]:
     """[4, 2]: both answers' probability in the four rows of a step (`facts.measured`)."""
-    return facts.measured(pair, [edits for _, edits in (*step.off, *step.swap)])
+    return facts.measure_step(pair, [edits for _, edits in (*step.off, *step.swap)])
 
 
 # --- the two texts on the page ---------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ class Fact(Explorer):
             percent(ops.softmax(run.logits)[a]) for run, a in zip((pair.trace, pair.other), (own, other))
         ]
         pieces = named(pair, [own, other])
-        problem = nothing_to_follow(pair)
+        problem = why_no_fact(pair)
         told = [f"With {name}: {piece} {p}." for name, piece, p in zip(subjects(pair), pieces, shown)]
         self._set(pair, " ".join([*told, problem] if problem else told))
 

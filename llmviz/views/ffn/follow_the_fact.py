@@ -8,8 +8,8 @@ import ipywidgets
 import numpy as np
 
 from llmviz import experiments
-from llmviz.experiments import Pair, put_in
-from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs, nothing_to_follow, place_of_answer
+from llmviz.experiments import Pair, patch_residual
+from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs, rank_of_answer, why_no_fact
 from llmviz.model import Model
 from llmviz.views.attention.what_a_head_says import WhatAHeadSays
 from llmviz.views.ffn.fact import (
@@ -90,13 +90,13 @@ class FollowTheFact(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.table.layout.display = "none"
-        self.told.say(nothing_to_follow(self._fact.trace) or "")
+        self.told.say(why_no_fact(self._fact.trace) or "")
         self._draw_map()
 
     def work(self) -> Iterator[float]:
         """One run for each switch; the table fills from above."""
         fact, pair = self._fact, self._fact.trace
-        if nothing_to_follow(pair) is not None:
+        if why_no_fact(pair) is not None:
             return
         whole, own = pair.shares(), pair.answers
         listed = steps(pair, early=self.layers.value)
@@ -177,17 +177,17 @@ class WhatTheMoverSays(Explorer):
     @one_at_a_time
     def show(self, pair: Pair | None) -> None:
         """Another pair may have another head."""
-        problem = nothing_to_follow(pair)
+        problem = why_no_fact(pair)
         self.told.say(problem or _place(pair))
         self.says.layout.display = "none" if problem else ""
         if pair and not problem:
             self.says.show(pair.trace)
-            self.says.layer.value, self.says.head.value = experiments.mover(pair)
+            self.says.layer.value, self.says.head.value = experiments.fact_mover_head(pair)
             self.says.strip.selected = pair.subject
 
 
 def _place(pair: Pair) -> str:
-    answer, place = named(pair, pair.answers[:1])[0], place_of_answer(pair)
+    answer, place = named(pair, pair.answers[:1])[0], rank_of_answer(pair)
     return (
         f"Of what it pushes up at {subjects(pair)[0]}, {answer} has place {place:,}; below are the first six."
     )
@@ -227,12 +227,12 @@ class PutIn(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.plot.layout.display = "none"
-        self.told.say(nothing_to_follow(self._fact.trace) or "")
+        self.told.say(why_no_fact(self._fact.trace) or "")
 
     def work(self) -> Iterator[float]:
         """Two runs a layer and twin."""
         pair = self._fact.trace
-        if nothing_to_follow(pair) is not None:
+        if why_no_fact(pair) is not None:
             return
         second, why = twin(pair.trace, pair.subject, self.word.value)
         twins = [pair, *([second] if second else [])]
@@ -248,7 +248,7 @@ class PutIn(Experiment):
             one, (place, _) = twins[k // 2], places[k % 2]
             back = Pair(one.other, pair.trace, pair.subject)
             for layer in reversed(range(n)):
-                values[k, layer] = back.shares(put_in(back, layer, [place]))[1]
+                values[k, layer] = back.shares(patch_residual(back, layer, [place]))[1]
                 if layer % 3 == 0:
                     self.plot.change(
                         values=values,

@@ -50,7 +50,7 @@ class StreamNorms(Explorer):
     @one_at_a_time
     def _show(self) -> None:
         trace = self._prompt.trace
-        norms = experiments.stream_norms(trace)[:, : theme.MAX_TOKENS]
+        norms = experiments.residual_norms(trace)[:, : theme.MAX_TOKENS]
         others = norms[:, 1:] if norms.shape[1] > 1 else norms
         self.map.change(
             values=norms.T, row_labels=trace.pieces[: theme.MAX_TOKENS], limit=float(f"{others.max():.2g}")

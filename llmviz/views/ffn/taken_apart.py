@@ -48,7 +48,7 @@ class SumBar(Picture):
 
 class LogitTakenApart(Explorer):
     """One bar, the logit of the likeliest next token. A click takes it apart: embedding, attention, FFNs; these into
-    layers, and an attention block into its heads (`experiments.direct_attribution`, `head_attribution`).
+    layers, and an attention block into its heads (`experiments.direct_logit_attribution`, `head_attribution`).
 
     What a part adds to all tokens on average is told apart, since it moves no probability.
     """
@@ -66,7 +66,7 @@ class LogitTakenApart(Explorer):
         (piece,) = trace.model.tokenizer.pieces([self.answer])
         self.root = f"the logit of {quote(piece)}"
         try:
-            whole = experiments.direct_attribution(trace, self.answer, against="mean")
+            whole = experiments.direct_logit_attribution(trace, self.answer, against="mean")
         except ValueError as error:  # with edits that break the sum
             self.told.say(str(error))
             return

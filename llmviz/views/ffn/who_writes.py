@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz.experiments.neurons import doubled, enough_for_half, gates_below_zero
+from llmviz.experiments.neurons import gates_below_zero, growth_for_twice_the_input, neurons_for_half
 from llmviz.model import Model, Trace
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import isolate, isolated
@@ -37,7 +37,7 @@ def half_of_the_writing(trace: Trace) -> LinePlot:
     """How many neurons write half, in each layer, beside neurons put together by chance."""
     names = ["the model's neurons", "control: gates, ups and rows shuffled"]
     return _plot(
-        trace, enough_for_half(trace), names, "Neurons that write half", unit="rank", y_axis="neurons"
+        trace, neurons_for_half(trace), names, "Neurons that write half", unit="rank", y_axis="neurons"
     )
 
 
@@ -45,7 +45,7 @@ def twice_the_vector(trace: Trace) -> LinePlot:
     """How much longer the answer to twice the vector is, with and without the parts of the formula."""
     names = ["silu(gate) × up: the FFN", "gate × up: no curve", "silu(up): no gate"]
     told = "Twice the vector in: how many times as long is what comes out"
-    return _plot(trace, doubled(trace), names, told, y_axis="times as long")
+    return _plot(trace, growth_for_twice_the_input(trace), names, told, y_axis="times as long")
 
 
 def _plot(trace: Trace, values: np.ndarray, names: list[str], caption: str, **traits) -> LinePlot:

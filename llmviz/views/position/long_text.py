@@ -95,7 +95,7 @@ class LongText(Experiment):
                     self.told.say(f"{name}: {cost:,} tokens …")
                     yield done / (len(names) * sum(costs))
                     began = time.perf_counter()
-                    values[i, j] = experiments.surprisal(
+                    values[i, j] = experiments.surprise(
                         self._model.trace(tokens[-cost:], SETTINGS[name]), last=guessed
                     ).mean()
                     longest = time.perf_counter() - began

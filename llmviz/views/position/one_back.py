@@ -78,7 +78,7 @@ class OneBack(Explorer):
         head, layer = self.map.selected
         name = f"L{layer}·H{head}"
         own = self.trace.blocks[layer].patterns(slice(head, head + 1))[0]
-        unturned = experiments.unturned_pattern(self.trace, layer, head)
+        unturned = experiments.pattern_without_rope(self.trace, layer, head)
         captions = [f"{name}: where each token looks", f"{name}, its hands not turned: all else as it was"]
         for picture, pattern, caption in zip(self.arcs, (own, unturned), captions):
             picture.change(pieces=self.trace.pieces, weights=pattern, caption=caption)

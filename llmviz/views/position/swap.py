@@ -128,7 +128,7 @@ class SwapWords(Explorer):
             yield "These two are the same token: swapping them changes nothing. Choose two different ones."
             return
         _, off, blind = changes
-        shifts = [experiments.moved(before, after) for before, after in guesses]
+        shifts = [experiments.total_variation(before, after) for before, after in guesses]
         yield (
             f"RoPE off, layer 0: the swap changes the last token's attention output by {percent(off[0])}"
             f" of its length{', nothing but rounding' if off[0] < 1e-5 else ''}. Layer 1: by {percent(off[1])}; "

@@ -156,7 +156,7 @@ class PositionSwitches(Experiment):
 
     def _surprise(self, tokens: list[int], edits: Edits) -> float:
         try:
-            return float(experiments.surprisal(self.trace.model.trace(tokens, edits)).mean())
+            return float(experiments.surprise(self.trace.model.trace(tokens, edits)).mean())
         except FloatingPointError:
             return float("nan")
 
@@ -179,7 +179,7 @@ class PositionSwitches(Experiment):
         named = {token: quote(self.trace.model.tokenizer.pieces([token])[0]) for token in (first, now)}
         told = f"{named[first]} had {percent(before[first])} and has {percent(after[first])}"
         told += "." if now == first else f"; the likeliest is {named[now]} now, with {percent(after[now])}."
-        share = percent(experiments.moved(before, after))
+        share = percent(experiments.total_variation(before, after))
         return f"{told} In all, {share} of the probability moved to other tokens."
 
     def _write(self) -> Steps:

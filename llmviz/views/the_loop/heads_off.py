@@ -93,7 +93,7 @@ class HeadsOff(Experiment):
             return experiments.probability(run, self._first)
 
         self.map.layout.display = ""
-        for layer, head, p in experiments.each_head_off(self._model, self._trace.tokens, measure):
+        for layer, head, p in experiments.ablate_each_head(self._model, self._trace.tokens, measure):
             left[head, layer] = p
             marks[head][layer] = "" if firsts[-1] == self._first else "≠"
             if len(firsts) % 9 == 0 or len(firsts) == left.size:

@@ -84,7 +84,7 @@ def answer(
     """One of the questions about a word, after the same one about the example, and each option's probability."""
     question = questions(word)[kind]
     text = in_front(example, kind) + question.text
-    return question, experiments.choose(model, text, question.options)
+    return question, experiments.option_probs(model, text, question.options)
 
 
 def in_front(example: str | None, kind: int) -> str:

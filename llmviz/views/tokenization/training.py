@@ -97,7 +97,7 @@ def glued_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
         parts = [bytes([byte]) for byte in word.encode()]
         result = [0] * (len(parts) - 1)
         for number, merge in enumerate(learned, 1):
-            glued = tokenization.glue(parts, merge.pair)
+            glued = tokenization.merge_pair(parts, merge.pair)
             if len(glued) < len(parts):
                 for border in _borders(parts) - _borders(glued):
                     result[border - 1] = number

@@ -26,7 +26,7 @@ PUBLISHED = {"GPT-4 (cl100k_base)": "cl100k_base", "GPT-4o (o200k_base)": "o200k
 @functools.cache
 def published(name: str) -> Tokenizer:
     """A published vocabulary, read once."""
-    return tokenization.published(name)
+    return tokenization.published_tokenizer(name)
 
 
 class VocabularyExplorer(Explorer):

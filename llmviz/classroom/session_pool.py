@@ -1,4 +1,4 @@
-"""Who sits where: a kernel for each open page, some pages kept ready for who comes next, and a limit.
+"""Hold a kernel for each open page, some pages ready for the next visitors, and a limit.
 
 A page is *ready* when its notebook has run in a kernel of its own and nobody has opened it yet: whoever comes gets it
 at once. Another is made when nobody waits, of the page that most of the last visitors asked for.
@@ -41,12 +41,12 @@ ENVIRONMENT = {
 log = logging.getLogger(__name__)
 
 
-class Full(Exception):
-    """Every seat is taken."""
+class PoolFull(Exception):
+    """No further page can be open now."""
 
 
 @dataclass(eq=False)
-class Seat:
+class Session:
     """One page and its kernel."""
 
     notebook: str
@@ -59,7 +59,7 @@ class Seat:
     touched: float = field(default_factory=time.monotonic)  # when the visitor's page last sent something
 
 
-def seats_for(available: int) -> int:
+def pages_for(available: int) -> int:
     """How many pages may be open at once with so many bytes of free memory."""
     return max(1, min(MOST, (available // 1_000_000 - MB_OF_THE_REST) // MB_OF_A_KERNEL))
 
@@ -69,36 +69,36 @@ def is_memory_left() -> bool:
     return psutil.virtual_memory().available > LEAST_MB * 1_000_000
 
 
-class Room:
-    """kernels: a manager of kernels, with `start_kernel` and the like. make: a seat → the parts of its page, one by
+class SessionPool:
+    """kernels: a manager of kernels, with `start_kernel` and the like. make: a session → the parts of its page, one by
     one; it calls `start` for the kernel. front: the page that is kept ready at first.
     """
 
-    def __init__(self, kernels, make: Callable[[Seat], AsyncIterator[str]], limit: int, front: str):
+    def __init__(self, kernels, make: Callable[[Session], AsyncIterator[str]], limit: int, front: str):
         self.kernels, self.limit, self._make = kernels, limit, make
-        self.taken: set[Seat] = set()
-        self.ready: list[Seat] = []
-        self._making: set[Seat] = set()  # on the way to be ready
+        self.taken: set[Session] = set()
+        self.ready: list[Session] = []
+        self._making: set[Session] = set()  # on the way to be ready
         self._asked = deque([front] * 5, maxlen=5)
         self._idle: deque[str] = deque(maxlen=1000)  # kernels that were ended because nothing was done
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task] = set()
 
-    def take(self, notebook: str) -> Seat:
-        """A seat for a visitor, ready where there is one. Raises Full."""
-        seat = next((one for one in self.ready if one.notebook == notebook), None)
+    def take(self, notebook: str) -> Session:
+        """A session for a visitor, ready where there is one. Raises PoolFull."""
+        session = next((ready for ready in self.ready if ready.notebook == notebook), None)
         if len(self.taken) >= self.limit or not (self.ready or is_memory_left()):
-            raise Full
+            raise PoolFull
         self._asked.append(notebook)
-        if seat:
-            self.ready.remove(seat)
+        if session:
+            self.ready.remove(session)
         else:
-            seat = Seat(notebook)
+            session = Session(notebook)
             if self.ready and self._is_full():
                 self._later(self._end(self.ready.pop(0)))
-        seat.seen = seat.touched = time.monotonic()
-        self.taken.add(seat)
-        return seat
+        session.seen = session.touched = time.monotonic()
+        self.taken.add(session)
+        return session
 
     @property
     def expected(self) -> str:
@@ -109,21 +109,21 @@ class Room:
         """Many will soon ask for this one: keep it ready first."""
         self._asked.extend([notebook] * 5)
 
-    async def page(self, seat: Seat) -> AsyncIterator[str]:
-        """The parts of a seat's page, as they come to be."""
-        for part in seat.parts:
+    async def page(self, session: Session) -> AsyncIterator[str]:
+        """The parts of a session's page, as they come to be."""
+        for part in session.parts:
             yield part
-        seat.parts = []
-        if seat.running:
-            async for part in self._run(seat):
+        session.parts = []
+        if session.running:
+            async for part in self._run(session):
                 yield part
-        seat.seen = time.monotonic()
+        session.seen = time.monotonic()
 
-    async def start(self, seat: Seat) -> str:
-        """Start the kernel of a seat when it is its turn; returns its id."""
+    async def start(self, session: Session) -> str:
+        """Start the kernel of a session when it is its turn; returns its id."""
         await self._turns.acquire()
-        seat.its_turn = True
-        seat.kernel = await self.kernels.start_kernel(
+        session.its_turn = True
+        session.kernel = await self.kernels.start_kernel(
             kernel_name="python3",
             env=os.environ | ENVIRONMENT,
             extra_arguments=["--HistoryManager.enabled=False"],  # one file for all, and nobody asks for it
@@ -132,28 +132,30 @@ class Room:
         )
         if hasattr(os, "setpriority"):
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self.kernels.get_kernel(seat.kernel).provisioner.pid, LOWER)
-        return seat.kernel
+                os.setpriority(
+                    os.PRIO_PROCESS, self.kernels.get_kernel(session.kernel).provisioner.pid, LOWER
+                )
+        return session.kernel
 
-    def leave(self, seat: Seat) -> None:
-        """Its kernel ends, and the seat is free."""
-        if seat in self.taken:
-            self.taken.remove(seat)
-            self._later(self._end(seat))
+    def leave(self, session: Session) -> None:
+        """Its kernel ends, and the session is free."""
+        if session in self.taken:
+            self.taken.remove(session)
+            self._later(self._end(session))
 
-    def seat_of(self, kernel: str) -> Seat | None:
-        return next((seat for seat in self.taken if seat.kernel == kernel), None) if kernel else None
+    def session_of(self, kernel: str) -> Session | None:
+        return next((session for session in self.taken if session.kernel == kernel), None) if kernel else None
 
     def was_idle(self, kernel: str) -> bool:
         """Whether that kernel was ended because its visitor did nothing for long."""
         return kernel in self._idle
 
-    def before(self, seat: Seat) -> int:
+    def before(self, session: Session) -> int:
         """How many visitors' pages come first."""
-        return sum(one.running and one.seen < seat.seen for one in self.taken)
+        return sum(other.running and other.seen < session.seen for other in self.taken)
 
-    async def alive(self, seat: Seat) -> bool:
-        return seat.kernel in self.kernels and await self.kernels.get_kernel(seat.kernel).is_alive()
+    async def alive(self, session: Session) -> bool:
+        return session.kernel in self.kernels and await self.kernels.get_kernel(session.kernel).is_alive()
 
     def open(self) -> None:
         """From now on, end what nobody uses, forget what has died, and make pages ready."""
@@ -174,36 +176,36 @@ class Room:
         while True:
             try:
                 await self._look()
-            except Exception:  # the room outlives what goes wrong with one kernel
+            except Exception:  # the pool outlives what goes wrong with one kernel
                 log.exception("while looking after the kernels")
             await asyncio.sleep(LOOK_EVERY)
 
     async def _look(self) -> None:
         now = time.monotonic()
-        for seat in [*self.ready, *self.taken]:
-            if seat.running:
+        for session in [*self.ready, *self.taken]:
+            if session.running:
                 continue
-            if seat.connections:
-                seat.seen = now
-            if not await self.alive(seat):
+            if session.connections:
+                session.seen = now
+            if not await self.alive(session):
                 log.warning("a kernel has died")
-            elif seat in self.ready or (now - seat.seen < ALONE and now - seat.touched < IDLE):
+            elif session in self.ready or (now - session.seen < ALONE and now - session.touched < IDLE):
                 continue
-            elif now - seat.touched >= IDLE:
-                self._idle.append(seat.kernel)
-            if seat in self.ready:
-                self.ready.remove(seat)
-                self._later(self._end(seat))
+            elif now - session.touched >= IDLE:
+                self._idle.append(session.kernel)
+            if session in self.ready:
+                self.ready.remove(session)
+                self._later(self._end(session))
             else:
-                self.leave(seat)
-        if len(self._making) < AT_A_TIME and not any(seat.running for seat in self.taken):
+                self.leave(session)
+        if len(self._making) < AT_A_TIME and not any(session.running for session in self.taken):
             self._later(self._make_ready())
 
     async def _make_ready(self) -> None:
         """Another page, and another, until there are enough or a visitor waits."""
-        while not any(seat.running for seat in self.taken):
+        while not any(session.running for session in self.taken):
             notebook = self.expected
-            others = [seat for seat in self.ready if seat.notebook != notebook]
+            others = [session for session in self.ready if session.notebook != notebook]
             if len(self.ready) - len(others) + len(self._making) >= min(READY, self.limit - len(self.taken)):
                 return
             if others and (len(self.ready) + len(self._making) >= READY or self._is_full()):
@@ -211,38 +213,38 @@ class Room:
                 await self._end(others[0])
             elif self._is_full():
                 return
-            seat = Seat(notebook)
-            self._making.add(seat)
+            session = Session(notebook)
+            self._making.add(session)
             try:
-                seat.parts = [part async for part in self._run(seat)]
-                if await self.alive(seat):
-                    self.ready.append(seat)
+                session.parts = [part async for part in self._run(session)]
+                if await self.alive(session):
+                    self.ready.append(session)
             except Exception:
                 log.exception("a page could not be made ready")
-                await self._end(seat)
+                await self._end(session)
                 return
             finally:
-                self._making.remove(seat)
+                self._making.remove(session)
 
     def _is_full(self) -> bool:
         """Whether another kernel has no place beside these."""
         used = len(self.taken) + len(self.ready) + len(self._making)
         return used >= self.limit or not is_memory_left()
 
-    async def _run(self, seat: Seat) -> AsyncIterator[str]:
+    async def _run(self, session: Session) -> AsyncIterator[str]:
         try:
-            async for part in self._make(seat):
+            async for part in self._make(session):
                 yield part
         finally:
-            seat.running = False
-            if seat.its_turn:
-                seat.its_turn = False
+            session.running = False
+            if session.its_turn:
+                session.its_turn = False
                 self._turns.release()
 
-    async def _end(self, seat: Seat) -> None:
-        if seat.kernel in self.kernels:
+    async def _end(self, session: Session) -> None:
+        if session.kernel in self.kernels:
             with contextlib.suppress(Exception):  # it may be going by itself
-                await self.kernels.shutdown_kernel(seat.kernel, now=True)
+                await self.kernels.shutdown_kernel(session.kernel, now=True)
 
     def _later(self, doing) -> None:
         task = asyncio.ensure_future(doing)
