@@ -570,15 +570,15 @@ def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
 def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
     model = Model(tiny_model.weights)
     trace = model.trace(TEXT)
-    seen = experiments.overview(trace)
+    seen = experiments.overview(trace, 32)
     assert (
-        experiments.overview(model.trace(TEXT), False)
-        is experiments.overview(trace, hide_first=False)
+        experiments.overview(model.trace(TEXT), 32, False)
+        is experiments.overview(trace, 32, hide_first=False)
         is seen
     )
-    hidden = experiments.overview(model.trace(TEXT), True)
+    hidden = experiments.overview(model.trace(TEXT), 32, True)
     assert np.isnan(hidden.maps[..., 0]).all()
-    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})))
+    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})), 32)
     np.testing.assert_allclose(edited.maps[2], seen.maps[2] / 2)
     held = [weakref.ref(one) for one in (seen, hidden, edited, trace.blocks[-1], trace.logits)]
     del seen, hidden, edited
@@ -593,7 +593,7 @@ def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
 def test_no_experiment_keeps_a_model(tiny_model):
     model = Model(tiny_model.weights)
     pair = experiments.pair_of(model, TEXT, 40)
-    experiments.overview(pair.trace)
+    experiments.overview(pair.trace, 32)
     experiments.unturned_pattern(pair.trace, 0, 0)
     experiments.saliency(model, TEXT)
     list(experiments.left_out(model, TEXT))

@@ -17,8 +17,8 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 
 from llmviz.experiments.ablation import blind, each_head, each_head_off, looking_elsewhere, off_at
 from llmviz.experiments.attention_behaviours import (
-    MAP_SIZE,
     Overview,
+    behaviours,
     largest_in_blocks,
     overview,
     random_heads,
@@ -66,13 +66,13 @@ from llmviz.experiments.without_rope import before_rope, unturned_pattern
 __all__ = [
     "AT_ONCE",
     "GROUP",
-    "MAP_SIZE",
     "Lens",
     "LogitParts",
     "Overview",
     "Pair",
     "awake",
     "before_rope",
+    "behaviours",
     "blind",
     "choose",
     "copying",
