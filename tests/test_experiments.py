@@ -702,3 +702,26 @@ def test_a_rounded_model_has_each_matrix_rounded_as_it_is_stored(tiny_model, tab
         expected = W if as_it_was else experiments.round_numbers(np.ascontiguousarray(W), 3)
         assert np.array_equal(now[name], expected), name
     assert new.trace(TEXT).logits.shape == (tiny_model.config.n_vocab,)
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cost_is_timed_length_by_length(tiny_model):
+    *_, timing = experiments.measure_cost(tiny_model, (8, 16, 32))
+    assert timing.lengths == (8, 16, 32)
+    assert (np.stack([timing.with_cache, timing.without_cache, timing.quadratic]) > 0).all()
+
+
+def test_half_of_the_time_is_quadratic_where_both_parts_are_as_long():
+    n, linear, square = np.array([10, 20]), 3e-3, 1e-5
+    quadratic = square * n**2
+    timing = experiments.Timing((10, 20), quadratic, linear * n + quadratic, quadratic)
+    assert timing.half_quadratic_at == pytest.approx(linear / square)
+    assert timing.quadratic_share == pytest.approx(square * n / (linear + square * n))
+
+
+def test_the_cache_keeps_keys_and_values_of_all_layers(tiny_model):
+    blocks = tiny_model.trace(TEXT).blocks
+    n = len(tiny_model.tokens_of(TEXT))
+    assert n * experiments.cached_bytes(tiny_model) == sum(one.k.nbytes + one.v.nbytes for one in blocks)

@@ -52,6 +52,7 @@ MAY_KNOW = {
         "experiments.ablation",
         "experiments.attention_behaviours",
         "experiments.attribution",
+        "experiments.cost",
         "experiments.induction",
         "experiments.lens",
         "experiments.patching",
@@ -64,6 +65,7 @@ MAY_KNOW = {
     "experiments.ablation": {"edits", "model"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
+    "experiments.cost": {"attention", "ops", "model"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching", "experiments.probabilities"),

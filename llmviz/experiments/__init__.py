@@ -9,6 +9,7 @@
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
+    cost                 the time and the memory that one more token takes, as the text grows
     rounding             a model whose matrices have fewer bits a number
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
@@ -37,6 +38,7 @@ from llmviz.experiments.attribution import (
     neuron_attribution,
     saliency,
 )
+from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
 from llmviz.experiments.induction import copying, induction_scores, random_tokens
 from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, stream_norms
 from llmviz.experiments.patching import (
@@ -70,10 +72,12 @@ __all__ = [
     "LogitParts",
     "Overview",
     "Pair",
+    "Timing",
     "awake",
     "before_rope",
     "behaviours",
     "blind",
+    "cached_bytes",
     "choose",
     "copying",
     "cut_path",
@@ -91,6 +95,7 @@ __all__ = [
     "left_out",
     "logit_lens",
     "looking_elsewhere",
+    "measure_cost",
     "moved",
     "mover",
     "neuron_attribution",
