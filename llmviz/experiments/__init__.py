@@ -5,6 +5,7 @@
     switching off        one head at a time at zero, or a part at one token only
     swapping             what a part adds, taken from another run or from the mean of many (activation patching)
     path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
+    minimal pairs        two sentences that differ in one word, and in the one that depends on it
     what mattered        which tokens an answer rests on: its gradient, and leaving each token out
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
@@ -37,13 +38,36 @@ from llmviz.experiments.attribution import (
     left_out,
     neuron_attribution,
     saliency,
+    what_mattered,
+)
+from llmviz.experiments.composition import (
+    Composition,
+    Condition,
+    conditions,
+    each_earlier_head_off,
+    measure_composition,
 )
 from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
-from llmviz.experiments.induction import copying, induction_scores, random_tokens
+from llmviz.experiments.induction import (
+    copying,
+    copying_by_pass,
+    induction_score_of,
+    induction_scores,
+    random_tokens,
+    without_heads,
+)
 from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, stream_norms
+from llmviz.experiments.minimal_pairs import (
+    MinimalPair,
+    differing_tokens,
+    each_head_patched,
+    mean_outcome,
+    minimal_pair,
+)
 from llmviz.experiments.patching import (
     Pair,
     cut_path,
+    cut_paths,
     each_head_swapped,
     handed_over,
     mover,
@@ -61,41 +85,56 @@ from llmviz.experiments.probabilities import (
     token_probs,
 )
 from llmviz.experiments.rounding import GROUP, round_numbers, rounded
-from llmviz.experiments.sinks import awake, to_first, value_lengths
+from llmviz.experiments.sinks import awake, awake_on, heads_on_first, short_values, to_first, value_lengths
 from llmviz.experiments.size import parameters
 from llmviz.experiments.without_rope import before_rope, unturned_pattern
 
 __all__ = [
     "AT_ONCE",
     "GROUP",
+    "Composition",
+    "Condition",
     "Lens",
     "LogitParts",
+    "MinimalPair",
     "Overview",
     "Pair",
     "Timing",
     "awake",
+    "awake_on",
     "before_rope",
     "behaviours",
     "blind",
     "cached_bytes",
     "choose",
+    "conditions",
     "copying",
+    "copying_by_pass",
     "cut_path",
+    "cut_paths",
+    "differing_tokens",
     "direct_attribution",
     "direction_of",
+    "each_earlier_head_off",
     "each_head",
     "each_head_off",
+    "each_head_patched",
     "each_head_swapped",
     "handed_over",
     "head_attribution",
     "head_says",
     "head_writes",
+    "heads_on_first",
+    "induction_score_of",
     "induction_scores",
     "largest_in_blocks",
     "left_out",
     "logit_lens",
     "looking_elsewhere",
+    "mean_outcome",
+    "measure_composition",
     "measure_cost",
+    "minimal_pair",
     "moved",
     "mover",
     "neuron_attribution",
@@ -111,6 +150,7 @@ __all__ = [
     "round_numbers",
     "rounded",
     "saliency",
+    "short_values",
     "stream_norms",
     "strongest",
     "surprisal",
@@ -122,4 +162,6 @@ __all__ = [
     "unturned_pattern",
     "value_lengths",
     "weights_from",
+    "what_mattered",
+    "without_heads",
 ]

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
+from llmviz.experiments.attention_behaviours import weights_from
 from llmviz.model import Model, Trace
 
 
@@ -182,6 +183,22 @@ def left_out(
     if len(trace.tokens) < 2:
         raise ValueError("a text of one token has none that could be left out")
     return _left_out(trace, _answer(trace, token))
+
+
+def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
+    """Ask in three ways which tokens the likeliest next token rests on; yields after each run, NaN where it must wait.
+
+    Rows: the last token's attention, the mean of all heads; what leaving the token out costs the answer, in bits; and
+    gradient × input, in bits. ValueError for a text of one token.
+    """
+    found = np.full((3, len(trace.tokens)), np.nan, np.float32)
+    without = left_out(trace.model, trace.tokens)
+    found[0] = weights_from(trace, -1).mean(axis=(0, 1))
+    yield found
+    found[2] = saliency(trace.model, trace.tokens) / np.log(2)
+    for at, lost in without:
+        found[1, at] = lost / np.log(2)
+        yield found
 
 
 def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:
