@@ -179,6 +179,15 @@ def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, 
     np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
 
 
+def test_each_head_says_what_it_says_of_the_whole_vocabulary(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    found, lead = (experiments.each_head_says(trace, 7, 1, against=against) for against in (None, 9))
+    for layer, head in np.ndindex(*found.shape):
+        said = experiments.head_says(trace, layer, head, 1)
+        assert found[layer, head] == pytest.approx(said[7], rel=1e-3, abs=1e-5)
+        assert lead[layer, head] == pytest.approx(said[7] - said[9], rel=1e-3, abs=1e-5)
+
+
 @pytest.mark.parametrize("into", ["q", "k", "v"])
 def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, into):
     """By hand: the stream without the writer's part, normed, projected, turned."""

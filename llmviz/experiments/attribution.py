@@ -154,6 +154,21 @@ def head_says(
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
+def each_head_says(
+    trace: Trace, token: int, source: int, *, against: int | None = None, position: int = -1
+) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
+
+    As in `head_says`; `against`: to the lead over that token. ValueError as for `head_writes`.
+    """
+    source = index_of("source", source, len(trace.tokens))
+    direction = direction_of(trace, token, against=against, position=position)
+    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
+    return np.array(
+        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
+    )
+
+
 def saliency(
     model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
 ) -> Float[np.ndarray, " seq"]:
