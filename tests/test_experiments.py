@@ -780,6 +780,8 @@ def test_the_mean_over_runs_and_each_head_of_the_way(tiny_model):
     patched = pair.lead(pair.run(pair.edits("patch", [(2, 1)])))
     base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.other)
     assert shares[2, 1] == pytest.approx((base - patched) / (base - there), abs=1e-4)
+    assert pair.way(pair.edits("patch", [(2, 1)])) == pytest.approx(shares[2, 1], abs=1e-4)
+    assert pair.lost(pair.edits("patch", [(2, 1)])) == pytest.approx((base - patched) / base, abs=1e-4)
 
 
 def test_paths_into_several_readers_are_cut_one_after_the_other(tiny_model):
@@ -863,3 +865,32 @@ def test_three_ways_to_ask_what_mattered_come_one_after_the_other(tiny_model):
     np.testing.assert_allclose(ways[1] * np.log(2), [lost[at] for at in range(len(lost))], atol=1e-5)
     np.testing.assert_allclose(ways[2] * np.log(2), experiments.saliency(tiny_model, trace.tokens), atol=1e-5)
     np.testing.assert_allclose(ways[0], experiments.weights_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
+
+
+def test_what_two_orders_have_in_common_and_what_by_chance():
+    a = np.array([0.1, 5.0, 2.0, 9.0])
+    assert experiments.rank_correlation(a, a**3) == pytest.approx(1)
+    assert experiments.rank_correlation(a, -a) == pytest.approx(-1)
+    assert experiments.rank_correlation(a, np.arange(4.0)) == pytest.approx(1 - 6 * 2 / (4 * 15))
+    found = experiments.mean_correlation_by_chance([(a, a), (a, -a)], draws=400)
+    assert found.shape == (400,)
+    assert abs(found.mean()) < 0.1
+    assert found.std() > 0.1
+
+
+def test_extra_surprisal_is_of_each_token(tiny_model):
+    edits = Edits(head={(1, 2): 0})
+    trace, without = tiny_model.trace(TEXT), tiny_model.trace(TEXT, edits)
+    expected = np.log2(experiments.token_probs(trace) / experiments.token_probs(without))
+    np.testing.assert_allclose(experiments.extra_surprisal(trace, edits), expected, atol=1e-4)
+
+
+def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model):
+    trace = tiny_model.trace([5, 6, 7, 8] * 2)
+    scores = experiments.induction_scores(trace)
+    heads = experiments.strongest_readers(trace, (1, 2), 4)
+    assert heads == [(2, head) for head in np.argsort(-scores[2])[:4]]
+    edits = Edits(head={(1, 2): 0})
+    after = experiments.induction_scores(tiny_model.trace(trace.tokens, edits))
+    expected = [after[head] / scores[head] for head in heads]
+    np.testing.assert_allclose(experiments.scores_left(trace, edits, heads), expected, rtol=1e-4)

@@ -70,8 +70,8 @@ MAY_KNOW = {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
     },
     "experiments.composition": {
-        *("edits", "model", "experiments.ablation", "experiments.induction", "experiments.patching"),
-        "experiments.probabilities",
+        *("edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
+        *("experiments.induction", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.cost": {"attention", "ops", "model"},
     "experiments.facts": {

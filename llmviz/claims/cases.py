@@ -17,5 +17,5 @@ OPPOSITES: list[str] = _CASES["words"]["opposites"].split()
 ELEMENTS: list[str] = _CASES["words"]["elements"].split()
 STATES: dict[str, str] = _CASES["words"]["states"]
 AGREEMENT: dict[str, list[str]] = _CASES["agreement"]
-WAKING: dict[str, list[str]] = _CASES["waking"]
+WAKING: dict[str, str] = _CASES["waking"]
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])

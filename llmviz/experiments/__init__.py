@@ -37,7 +37,9 @@ from llmviz.experiments.attribution import (
     head_says,
     head_writes,
     left_out,
+    mean_correlation_by_chance,
     neuron_attribution,
+    rank_correlation,
     saliency,
     what_mattered,
 )
@@ -47,6 +49,8 @@ from llmviz.experiments.composition import (
     conditions,
     each_earlier_head_off,
     measure_composition,
+    scores_left,
+    strongest_readers,
 )
 from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
 from llmviz.experiments.induction import (
@@ -79,6 +83,7 @@ from llmviz.experiments.patching import (
 )
 from llmviz.experiments.probabilities import (
     choose,
+    extra_surprisal,
     moved,
     probability,
     surprisal,
@@ -122,6 +127,7 @@ __all__ = [
     "each_head_patched",
     "each_head_says",
     "each_head_swapped",
+    "extra_surprisal",
     "handed_over",
     "head_attribution",
     "head_says",
@@ -133,6 +139,7 @@ __all__ = [
     "left_out",
     "logit_lens",
     "looking_elsewhere",
+    "mean_correlation_by_chance",
     "mean_outcome",
     "measure_composition",
     "measure_cost",
@@ -148,13 +155,16 @@ __all__ = [
     "put_in",
     "random_heads",
     "random_tokens",
+    "rank_correlation",
     "relative_change",
     "round_numbers",
     "rounded",
     "saliency",
+    "scores_left",
     "short_values",
     "stream_norms",
     "strongest",
+    "strongest_readers",
     "surprisal",
     "swap_at",
     "swapped",

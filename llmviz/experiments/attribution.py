@@ -216,6 +216,20 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
         yield found
 
 
+def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
+    """Return Spearman's coefficient: 1 where both order the tokens alike, about 0 where they order them by chance."""
+    return float(np.corrcoef(*(np.argsort(np.argsort(values)) for values in (a, b)))[0, 1])
+
+
+def mean_correlation_by_chance(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], draws: int = 1_000, seed: int = 0
+) -> Float[np.ndarray, " draws"]:
+    """Shuffle the first of each pair in every draw: return the draws' mean `rank_correlation` over the pairs."""
+    rng = np.random.default_rng(seed)
+    found = [[rank_correlation(rng.permutation(a), b) for _ in range(draws)] for a, b in pairs]
+    return np.mean(found, axis=0)
+
+
 def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:
     def log_prob(logits: Float[np.ndarray, " n_vocab"]) -> float:
         return float(sampling.log_probs(logits[None], [token])[0])

@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import each_head_off
-from llmviz.experiments.induction import induction_score_of
+from llmviz.experiments.attention_behaviours import strongest
+from llmviz.experiments.induction import induction_score_of, induction_scores
 from llmviz.experiments.patching import cut_path, cut_paths
 from llmviz.experiments.probabilities import token_probs
 from llmviz.model import Model, Trace
@@ -89,6 +90,19 @@ def each_earlier_head_off(trace: Trace, reader: Head) -> Iterator[tuple[int, int
     yield from each_head_off(
         short, trace.tokens, lambda run: induction_score_of(run, reader), before=reader[0]
     )
+
+
+def strongest_readers(trace: Trace, writer: Head, n: int) -> list[Head]:
+    """Return the n strongest induction heads of the layers after the writer's."""
+    scores = induction_scores(trace)
+    scores[: writer[0] + 1] = np.nan
+    return strongest(scores, n)
+
+
+def scores_left(trace: Trace, edits: Edits, heads: Sequence[Head]) -> Float[np.ndarray, " n_heads"]:
+    """Return which part of their induction scores these heads keep with edits."""
+    run = trace.model.trace(trace.tokens, edits)
+    return np.array([induction_score_of(run, head) / induction_score_of(trace, head) for head in heads])
 
 
 def _without_later_layers(model: Model, layer: int) -> Model:

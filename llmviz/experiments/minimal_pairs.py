@@ -29,6 +29,14 @@ class MinimalPair:
         """Measure how far the text's answer is ahead of the twin's: the difference of the logits."""
         return float(run.logits[self.answers[0]] - run.logits[self.answers[1]])
 
+    def lost(self, edits: Edits) -> float:
+        """Measure which part of its lead the text's answer loses with edits; more than 1 if the twin's is ahead."""
+        return 1 - self.lead(self.run(edits)) / self.lead(self.runs.trace)
+
+    def way(self, edits: Edits) -> float:
+        """Measure how far the lead goes to the twin's with edits: 1 for all of the way."""
+        return (self.lead(self.runs.trace) - self.lead(self.run(edits))) / self.distance
+
     @property
     def distance(self) -> float:
         """How far apart the two runs' leads are."""
