@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import AGREEMENT, LONG, PLURAL, SINGULAR, TEXTS, WAKING
+from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, FIRST_WORDS, LONG, PLURAL, SINGULAR, TEXTS, WAKING
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.edits import knock_out, put, scale
 from llmviz.experiments import MinimalPair
@@ -238,9 +238,6 @@ def left_after_all_cuts(model: Model, seed: int, *, into: str) -> float:
     return 100 * right(trace, edits) / worst(model, seed, what=RIGHT)
 
 
-# --- what the page says ---
-
-
 def before_verb(frame: str, one: str, many: str) -> Sentences:
     return f"{frame.format(one)} was", f"{frame.format(many)} were"
 
@@ -252,8 +249,6 @@ OTHERS = {frame.format(many): before_verb(frame, one, many)[::-1] for frame, (on
 PLURALS = ("*s", "children")  # patterns
 # Neither too few tokens to be ordered, nor too many to leave each out.
 MIDDLING = {name: text for name, text in TEXTS.items() if name not in ("a short start", "a long story")}
-WORDS = (" the", " cat", " yesterday", " Paris", " dog", " and", " of", "\n", " blue", " house")
-FIRST_WORDS = ("The", "A", "My", "Every", "These", "Two", "Many", "People", "They", "Cats")
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 on_ordinary = partial(on_texts, cases={name: TEXTS[name] for name in TEXTS if name != "the same word"})
 on_nouns = partial(Claim, over="nouns", cases=ONE | MANY)
@@ -290,7 +285,7 @@ CLAIMS = (
             Bounds(within=below(60)),
             unit="% of it",
             over="words",
-            cases={word: word for word in WORDS},
+            cases={word: word for word in AFTER_PARIS},
         ),
         first_value_at_zero=on_ordinary(
             "A short value isn't nothing: without it, every text gets harder to predict.",
@@ -405,13 +400,16 @@ CLAIMS = (
             cases={noun: (ONE | MANY)[noun] for noun in (*SINGULAR[:5], *PLURAL[:5])},
         ),
         one_head_off=on_nouns(
-            "Switching L26·H0 off turns 12 of the plurals, but no singular. Its mean turns just one of the 30.",
-            "Switch it off at the last token. The lead of the verb that fits:",
-            partial(lead, way="ablate"),
+            "Off at every token, L26·H0 turns 12 of the plurals and no singular; off at the last one, just one plural.",
+            "Switch it off in the whole text. The lead of the verb that fits:",
+            lambda model, texts: pair(model, texts).lead(pair(model, texts).run(Edits(head={SPEAKER: 0}))),
             Bounds(
                 supports=above(0), count=18, exceptions=PLURALS, control=Bounds(supports=above(0), count=29)
             ),
-            control=("its mean over other texts", partial(lead, way="mean")),
+            control=(
+                "off, or at its mean over other texts, at the last token only, the lower lead",
+                lambda model, texts: min(lead(model, texts, way=way) for way in ("ablate", "mean")),
+            ),
             unit="logits",
         ),
         pushes_up_were=on_plural(
