@@ -163,6 +163,16 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
     return _also(trace.edits, name, layer, in_its_place)
 
 
+def cut_paths(
+    trace: Trace, writer: tuple[int, int], readers: Iterable[tuple[int, int]], into: str = "k"
+) -> Edits:
+    """Cut the path from one head into each of several, as `patch_path` does, one after the other."""
+    edits = trace.edits
+    for reader in readers:
+        edits = patch_path(trace.model.trace(trace.tokens, edits), writer, reader, into)
+    return edits
+
+
 def _also(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:
     there = edits.at.get((name, layer), ())
     there = there if isinstance(there, Sequence) else (there,)
