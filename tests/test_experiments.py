@@ -181,6 +181,15 @@ def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, 
     np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
 
 
+def test_each_head_says_what_it_says_of_the_whole_vocabulary(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    found, lead = (experiments.each_head_ov_logits(trace, 7, 1, against=against) for against in (None, 9))
+    for layer, head in np.ndindex(*found.shape):
+        said = experiments.ov_logits(trace, layer, head, 1)
+        assert found[layer, head] == pytest.approx(said[7], rel=1e-3, abs=1e-5)
+        assert lead[layer, head] == pytest.approx(said[7] - said[9], rel=1e-3, abs=1e-5)
+
+
 @pytest.mark.parametrize("into", ["q", "k", "v"])
 def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, into):
     """By hand: the stream without the writer's part, normed, projected, turned."""
@@ -589,15 +598,15 @@ def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
 def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
     model = Model(tiny_model.weights)
     trace = model.trace(TEXT)
-    seen = experiments.overview(trace)
+    seen = experiments.overview(trace, 32)
     assert (
-        experiments.overview(model.trace(TEXT), False)
-        is experiments.overview(trace, hide_first=False)
+        experiments.overview(model.trace(TEXT), 32, False)
+        is experiments.overview(trace, 32, hide_first=False)
         is seen
     )
-    hidden = experiments.overview(model.trace(TEXT), True)
+    hidden = experiments.overview(model.trace(TEXT), 32, True)
     assert np.isnan(hidden.maps[..., 0]).all()
-    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})))
+    edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})), 32)
     np.testing.assert_allclose(edited.maps[2], seen.maps[2] / 2)
     held = [weakref.ref(one) for one in (seen, hidden, edited, trace.blocks[-1], trace.logits)]
     del seen, hidden, edited
@@ -612,7 +621,7 @@ def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
 def test_no_experiment_keeps_a_model(tiny_model):
     model = Model(tiny_model.weights)
     pair = experiments.pair_of(model, TEXT, 40)
-    experiments.overview(pair.trace)
+    experiments.overview(pair.trace, 32)
     experiments.pattern_without_rope(pair.trace, 0, 0)
     experiments.saliency(model, TEXT)
     list(experiments.leave_one_out(model, TEXT))
@@ -721,3 +730,186 @@ def test_a_rounded_model_has_each_matrix_rounded_as_it_is_stored(tiny_model, tab
         expected = W if as_it_was else experiments.quantise_matrix(np.ascontiguousarray(W), 3)
         assert np.array_equal(now[name], expected), name
     assert new.trace(TEXT).logits.shape == (tiny_model.config.n_vocab,)
+
+
+# --- cost ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_cost_is_timed_length_by_length(tiny_model):
+    *_, timing = experiments.measure_cost(tiny_model, (8, 16, 32))
+    assert timing.lengths == (8, 16, 32)
+    assert (np.stack([timing.with_cache, timing.without_cache, timing.quadratic]) > 0).all()
+
+
+def test_half_of_the_time_is_quadratic_where_both_parts_are_as_long():
+    n, linear, square = np.array([10, 20]), 3e-3, 1e-5
+    quadratic = square * n**2
+    timing = experiments.Timing((10, 20), quadratic, linear * n + quadratic, quadratic)
+    assert timing.half_quadratic_at == pytest.approx(linear / square)
+    assert timing.quadratic_share == pytest.approx(square * n / (linear + square * n))
+
+
+def test_the_cache_keeps_keys_and_values_of_all_layers(tiny_model):
+    blocks = tiny_model.trace(TEXT).blocks
+    n = len(tiny_model.tokens_of(TEXT))
+    assert n * experiments.cached_bytes(tiny_model) == sum(one.k.nbytes + one.v.nbytes for one in blocks)
+
+
+# --- pairs: two sentences, two heads ---------------------------------------------------------------------------------
+
+
+def test_a_minimal_pair_ends_before_the_second_difference(tiny_model):
+    text, twin = [5, 6, 7, 8, 9], [5, 16, 7, 18, 9]
+    pair = experiments.minimal_pair(tiny_model, text, twin)
+    assert (pair.runs.trace.tokens, pair.runs.other.tokens, pair.runs.subject) == (text[:3], twin[:3], 1)
+    assert pair.answers == (8, 18)
+    logits = tiny_model.trace(text[:3]).logits
+    assert pair.lead(pair.runs.trace) == pytest.approx(logits[8] - logits[18], abs=1e-5)
+    for wrong in (text, text[:4], [5, 16, 7, 18, 19], [5, 16, 7, 18, 9, 9]):
+        with pytest.raises(ValueError, match="two of them"):
+            experiments.minimal_pair(tiny_model, text, wrong)
+
+
+def test_each_way_changes_the_heads_at_the_last_token(tiny_model):
+    pair = experiments.minimal_pair(tiny_model, [5, 6, 7, 8], [5, 16, 7, 18])
+    heads, mean = [(0, 1), (2, 3)], np.full(experiments.head_outputs(pair.runs.trace).shape, 0.5, np.float32)
+    there = experiments.head_outputs(pair.runs.other)
+    for way, z in (("ablate", 0 * mean), ("mean", mean), ("patch", there)):
+        handed = experiments.head_outputs(pair.run(pair.edits(way, heads, mean)))
+        assert all(np.array_equal(handed[head], z[head]) for head in heads)
+    assert pair.edits("unchanged", heads) == Edits()
+    unseen = experiments.attention_from(pair.run(pair.edits("knockout", heads)), -1)
+    assert [unseen[*head, 1] for head in heads] == [0, 0]
+    assert unseen[1, :, 1].min() > 0
+    for way in ("mean", "swap"):
+        with pytest.raises(ValueError, match="ways"):
+            pair.edits(way, heads)
+
+
+def test_the_mean_over_runs_and_each_head_of_the_way(tiny_model):
+    pair = experiments.minimal_pair(tiny_model, [5, 6, 7, 8], [5, 16, 7, 18])
+    runs = [Edits(head={(1, head): 0}) for head in range(2)]
+    lead, probs = experiments.mean_outcome(pair, runs)
+    traces = [tiny_model.trace([5, 6, 7], edits) for edits in runs]
+    assert lead == pytest.approx(np.mean([pair.lead(run) for run in traces]), abs=1e-5)
+    np.testing.assert_allclose(probs, np.mean([ops.softmax(run.logits) for run in traces], axis=0), atol=1e-6)
+    assert probs.sum() == pytest.approx(1)
+    shares = {(layer, head): share for layer, head, share in experiments.each_head_patched(pair)}
+    assert len(shares) == 18
+    patched = pair.lead(pair.run(pair.edits("patch", [(2, 1)])))
+    base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.other)
+    assert shares[2, 1] == pytest.approx((base - patched) / (base - there), abs=1e-4)
+    assert pair.way(pair.edits("patch", [(2, 1)])) == pytest.approx(shares[2, 1], abs=1e-4)
+    assert pair.lost(pair.edits("patch", [(2, 1)])) == pytest.approx((base - patched) / base, abs=1e-4)
+
+
+def test_paths_into_several_readers_are_cut_one_after_the_other(tiny_model):
+    trace = tiny_model.trace([5, 6, 7, 8] * 2)
+    one = tiny_model.trace(trace.tokens, experiments.patch_path(trace, (0, 1), (1, 2)))
+    both = tiny_model.trace(trace.tokens, experiments.patch_path(one, (0, 1), (2, 3)))
+    found = tiny_model.trace(trace.tokens, experiments.cut_paths(trace, (0, 1), [(1, 2), (2, 3)]))
+    np.testing.assert_array_equal(found.logits, both.logits)
+    assert experiments.cut_paths(trace, (0, 1), []) == Edits()
+
+
+def test_what_two_heads_do_together_under_each_condition(tiny_model):
+    n, writer, reader = 4, (0, 2), (2, 1)
+    trace = tiny_model.trace([5, 6, 7, 8] * 2)
+    found = list(experiments.conditions(trace, writer, reader, [(1, 0), reader], [(1, 1), (1, 4)]))
+    assert [one.what for one in found] == ["", "writer", "k", "q", "v", "all k", "others"]
+    together = experiments.measure_composition(trace, found[0], writer, reader)
+    written, read = (trace.blocks[layer].attention.pattern[head] for layer, head in (writer, reader))
+    for i in range(n - 1):  # B is the token i + 1 of the row
+        assert together.written[i] == pytest.approx(written[i + 1, i], rel=1e-4)
+        assert together.read[i] == pytest.approx(read[n + i, i + 1], rel=1e-4)
+        assert together.written_late[i] == pytest.approx(written[n + i, n + i - 1], rel=1e-4)
+    np.testing.assert_allclose(together.right, experiments.token_probs(trace)[n:], rtol=1e-4)
+    assert together.score == pytest.approx(experiments.induction_scores(trace)[reader], rel=1e-4)
+    scores = [
+        experiments.induction_scores(tiny_model.trace(trace.tokens, edits))[reader]
+        for edits in found[-1].runs
+    ]
+    assert experiments.measure_composition(trace, found[-1], writer, reader).score == pytest.approx(
+        np.mean(scores), rel=1e-4
+    )
+
+
+def test_each_earlier_head_is_off_before_the_reader(tiny_model):
+    trace, reader = tiny_model.trace([5, 6, 7, 8] * 2), (2, 1)
+    found = {(layer, head): score for layer, head, score in experiments.each_earlier_head_off(trace, reader)}
+    assert set(found) == set(np.ndindex(2, 6))
+    without = tiny_model.trace(trace.tokens, Edits(head={(1, 3): 0}))
+    assert found[1, 3] == pytest.approx(experiments.induction_score_of(without, reader), abs=1e-5)
+
+
+def test_a_row_is_copied_in_its_second_pass_and_without_heads(tiny_model):
+    row = [5, 6, 7, 8]
+    trace = tiny_model.trace(row * 2)
+    right = experiments.token_probs(trace)
+    first, second = experiments.copying_by_pass(right)
+    assert first == pytest.approx(right[:3].mean())
+    assert second == pytest.approx(experiments.repeat_probability(tiny_model, row), rel=1e-5)
+    heads = [(2, 1), (1, 0)]
+    random, off = experiments.without_heads(trace, heads, [3])
+    others = experiments.random_heads((3, 6), 2, heads, 3)
+    for curve, some in ((random, others), (off, heads)):
+        edits = Edits(head=dict.fromkeys(some, 0))
+        np.testing.assert_allclose(
+            curve, experiments.token_probs(tiny_model.trace(row * 2, edits)), rtol=1e-5
+        )
+
+
+# --- sinks, and what mattered ----------------------------------------------------------------------------------------
+
+
+def test_heads_on_the_first_token_and_short_values():
+    first = np.array([[[1.0, 0.6, 0.5], [1.0, 0.2, 0.7]]])
+    assert experiments.heads_on_first(first).tolist() == [2, 1, 1]
+    assert experiments.short_values(np.array([1.0, 4, 6, 1.9])).tolist() == [True, False, False, False]
+
+
+def test_how_awake_heads_are_on_each_text(tiny_model):
+    found = list(experiments.awake_on(tiny_model, [TEXT, "the dog"]))
+    np.testing.assert_array_equal(found[1], experiments.weight_off_sinks(tiny_model.trace("the dog")))
+    assert len(found) == 2
+
+
+def test_three_ways_to_ask_what_mattered_come_one_after_the_other(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    known = [np.isfinite(ways).copy() for ways in experiments.what_mattered(trace)]
+    assert known[0].all(axis=1).tolist() == [True, False, False]
+    assert known[1][1].tolist() == [*[False] * (len(trace.tokens) - 1), True]  # the last token first
+    *_, ways = experiments.what_mattered(trace)
+    lost = dict(experiments.leave_one_out(tiny_model, trace.tokens))
+    np.testing.assert_allclose(ways[1] * np.log(2), [lost[at] for at in range(len(lost))], atol=1e-5)
+    np.testing.assert_allclose(ways[2] * np.log(2), experiments.saliency(tiny_model, trace.tokens), atol=1e-5)
+    np.testing.assert_allclose(ways[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
+
+
+def test_what_two_orders_have_in_common_and_what_by_chance():
+    a = np.array([0.1, 5.0, 2.0, 9.0])
+    assert experiments.rank_correlation(a, a**3) == pytest.approx(1)
+    assert experiments.rank_correlation(a, -a) == pytest.approx(-1)
+    assert experiments.rank_correlation(a, np.arange(4.0)) == pytest.approx(1 - 6 * 2 / (4 * 15))
+    found = experiments.mean_correlation_by_chance([(a, a), (a, -a)], draws=400)
+    assert found.shape == (400,)
+    assert abs(found.mean()) < 0.1
+    assert found.std() > 0.1
+
+
+def test_extra_surprisal_is_of_each_token(tiny_model):
+    edits = Edits(head={(1, 2): 0})
+    trace, without = tiny_model.trace(TEXT), tiny_model.trace(TEXT, edits)
+    expected = np.log2(experiments.token_probs(trace) / experiments.token_probs(without))
+    np.testing.assert_allclose(experiments.extra_surprise(trace, edits), expected, atol=1e-4)
+
+
+def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model):
+    trace = tiny_model.trace([5, 6, 7, 8] * 2)
+    scores = experiments.induction_scores(trace)
+    heads = experiments.strongest_readers(trace, (1, 2), 4)
+    assert heads == [(2, head) for head in np.argsort(-scores[2])[:4]]
+    edits = Edits(head={(1, 2): 0})
+    after = experiments.induction_scores(tiny_model.trace(trace.tokens, edits))
+    expected = [after[head] / scores[head] for head in heads]
+    np.testing.assert_allclose(experiments.scores_left(trace, edits, heads), expected, rtol=1e-4)

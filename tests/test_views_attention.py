@@ -11,7 +11,7 @@ import llmviz
 from llmviz import Edits, attention, experiments, ops
 from llmviz.views import attention as pictures
 from llmviz.views import provenance
-from llmviz.views.attention.head_grid import HeadGrid
+from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
 from llmviz.views.kit.picture import Explorer
 from llmviz.views.kit.text_box import Prompt
 
@@ -51,15 +51,16 @@ def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
 
 
 def test_the_overview_of_a_short_text_is_its_patterns(cat):
-    seen = experiments.overview(cat)
+    seen = experiments.overview(cat, MAP_SIZE)
     assert seen.maps.shape == (30, 9, 8, 8)
     assert seen.step == 1
     pattern = cat.blocks[13].attention.pattern
     np.testing.assert_array_equal(np.nan_to_num(seen.maps[13]), pattern)
     assert np.isnan(seen.maps[13, 8][np.triu_indices(8, 1)]).all()  # masked is blank, not zero
     np.testing.assert_array_equal(seen.scores[1, 13], attention.first_token_score(pattern))
+    np.testing.assert_array_equal(seen.scores, experiments.behaviours(cat))
     assert np.isnan(seen.scores[2:]).all()  # no token comes twice
-    hidden = experiments.overview(cat, True)
+    hidden = experiments.overview(cat, MAP_SIZE, True)
     np.testing.assert_allclose(np.nansum(hidden.maps[..., 1:, :], axis=-1), 1, rtol=1e-4)
     assert np.isnan(hidden.maps[..., 0]).all()
 
@@ -347,7 +348,7 @@ def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, 
 def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
     finder = pictures.HeadFinder(cat, query=6, key=1)
     finder.by.value = "previous token"
-    assert finder.table.values[0, 2] == pytest.approx(experiments.overview(cat).scores[0].max())
+    assert finder.table.values[0, 2] == pytest.approx(experiments.overview(cat, MAP_SIZE).scores[0].max())
     finder.by.value = "induction"
     assert finder.ranking == []
     assert "no token comes twice" in told(finder.definition)

@@ -5,10 +5,12 @@
     switching off        one head at a time at zero, or a part at one token only
     swapping             what a part adds, taken from another run or from the mean of many (activation patching)
     path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
+    minimal pairs        two sentences that differ in one word, and in the one that depends on it
     what mattered        which tokens an answer rests on: its gradient, and leaving each token out
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
+    cost                 the time and the memory that one more token takes, as the text grows
     rounding             a model whose matrices have fewer bits a number
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
@@ -17,9 +19,9 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 
 from llmviz.experiments.ablation import ablate, ablate_each_head, knockout_attention, measure_each_head
 from llmviz.experiments.attention_behaviours import (
-    MAP_SIZE,
     Overview,
     attention_from,
+    behaviours,
     largest_in_blocks,
     overview,
     random_heads,
@@ -29,18 +31,47 @@ from llmviz.experiments.attention_behaviours import (
 from llmviz.experiments.attribution import (
     LogitParts,
     direct_logit_attribution,
+    each_head_ov_logits,
     head_attribution,
     head_contribution,
     leave_one_out,
     logit_direction,
+    mean_correlation_by_chance,
     neuron_attribution,
     ov_logits,
+    rank_correlation,
     saliency,
+    what_mattered,
 )
-from llmviz.experiments.induction import induction_scores, random_tokens, repeat_probability
+from llmviz.experiments.composition import (
+    Composition,
+    Condition,
+    conditions,
+    each_earlier_head_off,
+    measure_composition,
+    scores_left,
+    strongest_readers,
+)
+from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
+from llmviz.experiments.induction import (
+    copying_by_pass,
+    induction_score_of,
+    induction_scores,
+    random_tokens,
+    repeat_probability,
+    without_heads,
+)
 from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, residual_norms
+from llmviz.experiments.minimal_pairs import (
+    MinimalPair,
+    differing_tokens,
+    each_head_patched,
+    mean_outcome,
+    minimal_pair,
+)
 from llmviz.experiments.patching import (
     Pair,
+    cut_paths,
     fact_mover_head,
     head_outputs,
     pair_of,
@@ -51,6 +82,7 @@ from llmviz.experiments.patching import (
     patch_residual,
 )
 from llmviz.experiments.probabilities import (
+    extra_surprise,
     option_probs,
     probability,
     surprise,
@@ -59,35 +91,63 @@ from llmviz.experiments.probabilities import (
     total_variation,
 )
 from llmviz.experiments.rounding import GROUP, quantise_matrix, quantised
-from llmviz.experiments.sinks import first_token_weights, value_norms, weight_off_sinks
+from llmviz.experiments.sinks import (
+    awake_on,
+    first_token_weights,
+    heads_on_first,
+    short_values,
+    value_norms,
+    weight_off_sinks,
+)
 from llmviz.experiments.size import parameters
 from llmviz.experiments.without_rope import before_rope, pattern_without_rope
 
 __all__ = [
     "AT_ONCE",
     "GROUP",
-    "MAP_SIZE",
+    "Composition",
+    "Condition",
     "Lens",
     "LogitParts",
+    "MinimalPair",
     "Overview",
     "Pair",
+    "Timing",
     "ablate",
     "ablate_each_head",
     "attention_from",
+    "awake_on",
     "before_rope",
+    "behaviours",
+    "cached_bytes",
+    "conditions",
+    "copying_by_pass",
+    "cut_paths",
+    "differing_tokens",
     "direct_logit_attribution",
+    "each_earlier_head_off",
+    "each_head_ov_logits",
+    "each_head_patched",
+    "extra_surprise",
     "fact_mover_head",
     "first_token_weights",
     "head_attribution",
     "head_contribution",
     "head_outputs",
+    "heads_on_first",
+    "induction_score_of",
     "induction_scores",
     "knockout_attention",
     "largest_in_blocks",
     "leave_one_out",
     "logit_direction",
     "logit_lens",
+    "mean_correlation_by_chance",
+    "mean_outcome",
+    "measure_composition",
+    "measure_cost",
     "measure_each_head",
+    "minimal_pair",
     "neuron_attribution",
     "option_probs",
     "ov_logits",
@@ -105,15 +165,21 @@ __all__ = [
     "quantised",
     "random_heads",
     "random_tokens",
+    "rank_correlation",
     "relative_change",
     "repeat_probability",
     "residual_norms",
     "saliency",
+    "scores_left",
+    "short_values",
     "strongest_heads",
+    "strongest_readers",
     "surprise",
     "token_logprobs",
     "token_probs",
     "total_variation",
     "value_norms",
     "weight_off_sinks",
+    "what_mattered",
+    "without_heads",
 ]

@@ -44,8 +44,11 @@ def relative_change(trace: Trace, other: Trace) -> Float[np.ndarray, " n_layers"
     return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
 
 
-# Cells along one side of a small map; longer texts show the largest weight of each block of cells.
-MAP_SIZE = 32
+def behaviours(trace: Trace) -> Float[np.ndarray, "4 n_layers n_heads"]:
+    """Return `attention.behaviours` of all heads of a run; NaN where a text cannot show one."""
+    return np.stack(
+        [attention.behaviours(block.patterns(), trace.tokens) for block in trace.blocks], axis=1
+    ).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +60,19 @@ class Overview:
     scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
 
 
-def overview(trace: Trace, hide_first: bool = False) -> Overview:
-    """Measure every head's pattern, as a small map, and its behaviours, once for a run."""
-    return _overview(trace, bool(hide_first))
+def overview(trace: Trace, map_size: int, hide_first: bool = False) -> Overview:
+    """Measure every head's pattern, as a small map, and its behaviours, once for a run.
+
+    map_size: the most cells along one side of a map. In longer texts a cell is the largest weight of a block of cells.
+    """
+    return _overview(trace, map_size, bool(hide_first))
 
 
 # The `Trace` is a new object at each call of `model.trace`; the last block is the run's own, and no other run has it.
 @kept_with(lambda trace: trace.blocks[-1])
-def _overview(trace: Trace, hide_first: bool) -> Overview:
+def _overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
     config, seq = trace.model.config, len(trace.tokens)
-    step = -(-seq // MAP_SIZE)
+    step = -(-seq // map_size)
     size = -(-seq // step)
     maps = np.empty((config.n_layers, config.n_heads, size, size), np.float32)
     scores = np.empty((len(attention.BEHAVIOURS), config.n_layers, config.n_heads), np.float32)

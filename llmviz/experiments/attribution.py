@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
+from llmviz.experiments.attention_behaviours import attention_from
 from llmviz.model import Model, Trace
 
 
@@ -154,6 +155,21 @@ def ov_logits(
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
+def each_head_ov_logits(
+    trace: Trace, token: int, source: int, *, against: int | None = None, position: int = -1
+) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
+
+    As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
+    """
+    source = index_of("source", source, len(trace.tokens))
+    direction = logit_direction(trace, token, against=against, position=position)
+    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
+    return np.array(
+        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
+    )
+
+
 def saliency(
     model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
 ) -> Float[np.ndarray, " seq"]:
@@ -183,6 +199,36 @@ def leave_one_out(
     if len(trace.tokens) < 2:
         raise ValueError("a text of one token has none that could be left out")
     return _left_out(trace, _answer(trace, token))
+
+
+def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
+    """Ask in three ways which tokens the likeliest next token rests on; yields after each run, NaN where it must wait.
+
+    Rows: the last token's attention, the mean of all heads; what leaving the token out costs the answer, in bits; and
+    gradient × input, in bits. ValueError for a text of one token.
+    """
+    measures = np.full((3, len(trace.tokens)), np.nan, np.float32)
+    without = leave_one_out(trace.model, trace.tokens)
+    measures[0] = attention_from(trace, -1).mean(axis=(0, 1))
+    yield measures
+    measures[2] = saliency(trace.model, trace.tokens) / np.log(2)
+    for at, lost in without:
+        measures[1, at] = lost / np.log(2)
+        yield measures
+
+
+def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:
+    """Return Spearman's coefficient: 1 where both order the tokens alike, about 0 where they order them by chance."""
+    return float(np.corrcoef([np.argsort(np.argsort(values)) for values in (a, b)])[0, 1])
+
+
+def mean_correlation_by_chance(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], draws: int = 1_000, seed: int = 0
+) -> Float[np.ndarray, " draws"]:
+    """Shuffle the first of each pair in every draw: return the draws' mean `rank_correlation` over the pairs."""
+    rng = np.random.default_rng(seed)
+    correlations = [[rank_correlation(rng.permutation(a), b) for _ in range(draws)] for a, b in pairs]
+    return np.mean(correlations, axis=0)
 
 
 def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:

@@ -166,6 +166,16 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
     return _and_then(trace.edits, name, layer, replace_head)
 
 
+def cut_paths(
+    trace: Trace, writer: tuple[int, int], readers: Iterable[tuple[int, int]], into: str = "k"
+) -> Edits:
+    """Cut the path from one head into each of several, as `patch_path` does, one after the other."""
+    edits = trace.edits
+    for reader in readers:
+        edits = patch_path(trace.model.trace(trace.tokens, edits), writer, reader, into)
+    return edits
+
+
 def _instead(new: np.ndarray, old: np.ndarray) -> np.ndarray:
     return new
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops, sampling
-from llmviz.edits import index_of
+from llmviz.edits import Edits, index_of
 from llmviz.experiments.lens import AT_ONCE
 from llmviz.model import Model, Trace
 
@@ -48,6 +48,11 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
 def surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the surprise of each token after the first, in bits: −log2 of its probability given those before it."""
     return -token_logprobs(trace, last=last) * sampling.BITS_PER_NAT
+
+
+def extra_surprise(trace: Trace, edits: Edits) -> Float[np.ndarray, " n"]:
+    """Return how much more surprising each token of a text but the first is with these edits, in bits."""
+    return surprise(trace.model.trace(trace.tokens, edits)) - surprise(trace)
 
 
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:

@@ -1,9 +1,11 @@
 """Measure on which tokens attention rests, and which heads are awake."""
 
-import numpy as np
-from jaxtyping import Float
+from collections.abc import Iterable, Iterator
 
-from llmviz.model import Trace
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from llmviz.model import Model, Trace
 
 
 def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -11,9 +13,22 @@ def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq
     return np.stack([block.patterns()[..., 0] for block in trace.blocks])
 
 
+def heads_on_first(to_first: Float[np.ndarray, "n_layers n_heads seq"]) -> Int[np.ndarray, " seq"]:
+    """Count the heads that give the first token more than half of their attention, from each token.
+
+    to_first: what `first_token_weights` returns.
+    """
+    return (to_first > 0.5).sum(axis=(0, 1))
+
+
 def value_norms(trace: Trace) -> Float[np.ndarray, " seq"]:
     """Return how long each token's value is, the mean over all layers and heads: sinks have short ones."""
     return np.mean([np.linalg.norm(block.v, axis=-1) for block in trace.blocks], axis=(0, 1))
+
+
+def short_values(lengths: Float[np.ndarray, "*kv_heads seq"]) -> Bool[np.ndarray, "*kv_heads seq"]:
+    """Say which values are less than half as long as the median one of their head."""
+    return lengths < np.median(lengths, axis=-1, keepdims=True) / 2
 
 
 def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
@@ -23,9 +38,14 @@ def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
     """
     weights = []
     for block in trace.blocks:
-        lengths = np.linalg.norm(block.v, axis=-1)  # [n_kv_heads, seq]
-        sink = lengths < np.median(lengths, axis=1, keepdims=True) / 2
+        sink = short_values(np.linalg.norm(block.v, axis=-1))  # [n_kv_heads, seq]
         sink[:, 0] = True
         rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
         weights.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
     return np.array(weights, np.float32)
+
+
+def awake_on(model: Model, texts: Iterable[str]) -> Iterator[Float[np.ndarray, "n_layers n_heads"]]:
+    """Measure how awake each head is on each of these texts, a text a step."""
+    for text in texts:
+        yield weight_off_sinks(model.trace(text))

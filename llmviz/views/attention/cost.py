@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from llmviz import attention, ops
+from llmviz import experiments
+from llmviz.experiments.cost import Timing
 from llmviz.model import Model
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.line_plot import LinePlot
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds, measured on this machine, for texts of several lengths."""
-
-    lengths: tuple[int, ...]
-    with_cache: np.ndarray  # one more token, keys and values of the others kept
-    without_cache: np.ndarray  # one more token, the whole text run again
-    quadratic: np.ndarray  # of that: scores, softmax and mixing, in all layers
 
 
 class Cost(Experiment):
@@ -62,8 +51,7 @@ class Cost(Experiment):
 
     def _memory(self) -> list[str]:
         c = self.model.config
-        block = self.model.trace([0]).blocks[0]  # one token
-        kept = c.n_layers * (block.k.nbytes + block.v.nbytes)
+        kept = experiments.cached_bytes(self.model)
         kb, mb = kept / 1e3, kept * c.n_ctx / 1e6
         times = c.group_size
         return [
@@ -76,36 +64,15 @@ class Cost(Experiment):
         self.start(self._measure(), self.buttons[0])
 
     def _measure(self) -> Steps:
-        rng = np.random.default_rng(0)
-        longest = max(self.lengths)
-        ids = rng.integers(min(1_000, self.model.config.n_vocab // 10), self.model.config.n_vocab, longest)
-        rows = []
-        for n in self.lengths:
-            rows.append(self._cost_at(ids[:n].tolist()))
-            yield sum(self.lengths[: len(rows)]) / sum(self.lengths)
-        self.timing = Timing(self.lengths, *np.array(rows).T)
-        self._show(self.timing)
-
-    def _cost_at(self, ids: list[int]) -> tuple[float, float, float]:
-        """Seconds for one more token with the cache, without it, and of the latter for scores, softmax and mixing."""
-        model = self.model
-        without = min(seconds(lambda: self._from_nothing(ids)) for _ in range(3))
-        block = model.trace(ids).blocks[0]
-        q, k, v = block.q, block.k, block.v
-        quadratic = len(model.weights.layers) * min(seconds(lambda: _look_and_mix(q, k, v)) for _ in range(3))
-        steps = model.generate(ids, max_new_tokens=4)
-        next(steps)  # its logits are those of the trace
-        return min(seconds(lambda: next(steps, None)) for _ in range(3)), without, quadratic
-
-    def _from_nothing(self, ids: list[int]) -> None:
-        """Nothing is kept: all tokens run again for the next one."""
-        self.model.forget()
-        self.model.trace(ids)
+        for timing in experiments.measure_cost(self.model, self.lengths):
+            yield sum(timing.lengths) / sum(self.lengths)
+        self.timing = timing
+        self._show(timing)
 
     def _show(self, timing: Timing) -> None:
         x = np.array(timing.lengths, np.float32)
         ticks = [float(n) for n in timing.lengths if n >= max(timing.lengths) / 8]
-        share = np.clip(timing.quadratic / timing.without_cache, 0, 1)
+        share = timing.quadratic_share
         self.times.change(
             x=x, values=1000 * np.stack([timing.with_cache, timing.without_cache]), x_ticks=ticks
         )
@@ -117,26 +84,11 @@ class Cost(Experiment):
             f"{off / on:.0f} times as long."
         ]
         if len(timing.lengths) > 1:
+            half = float(f"{timing.half_quadratic_at:.1g}")
             doubled = timing.without_cache[-1] / timing.without_cache[-2]
-            linear = (timing.without_cache[-1] - timing.quadratic[-1]) / n
-            even = linear / (timing.quadratic[-1] / n**2)
             told += [
                 f"From {timing.lengths[-2]:,} to {n:,} tokens the whole takes {doubled:.1f} times as long, and scores, "
                 f"softmax and mixing are {share[-1]:.0%} of it.",
-                f"Drawn on from here, they would take half of the time at about {float(f'{even:.1g}'):,.0f} tokens.",
+                f"Drawn on from here, they would take half of the time at about {half:,.0f} tokens.",
             ]
         self.told.say(*told, *self._memory())
-
-
-def _look_and_mix(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The part of attention whose work grows with the square of the length."""
-    scores = attention.attention_scores(q, k)
-    np.copyto(scores, -np.inf, where=attention.future_mask(q.shape[1], k.shape[1]))
-    return attention.mix(ops.softmax(scores), v)
-
-
-def seconds(run: Callable) -> float:
-    """How long it took to run."""
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import ipywidgets
 import numpy as np
 
-from llmviz import experiments, ops
+from llmviz import experiments
+from llmviz.experiments import minimal_pairs
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name
@@ -21,7 +22,8 @@ from llmviz.views.kit.picture import by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.text_box import Prompt
 
-WAYS = ("as it is", "no look", "off", "mean", "swapped")
+# What chosen heads do, as the page calls `minimal_pairs.WAYS`.
+WAYS = dict(zip(minimal_pairs.WAYS, ("as it is", "no look", "off", "mean", "swapped"), strict=True))
 N_DRAWS = 3  # of random heads
 LEAST_WAY = 1.0  # between the two sentences' leads; a share of less says nothing
 
@@ -46,7 +48,7 @@ class DoesItMatter(Experiment):
         self.table = HeatMap(
             np.full((2, len(WAYS)), np.nan),
             ("chosen", "random"),
-            WAYS,
+            list(WAYS.values()),
             kind="signed",
             row_axis="heads",
             col_axis="what they do",
@@ -105,7 +107,7 @@ class DoesItMatter(Experiment):
         self.stop()
         self._filling.stop()
         one, other = self.prompt.trace.tokens, self.partner.trace.tokens
-        apart = [i for i, (a, b) in enumerate(zip(one, other)) if a != b]
+        apart = experiments.differing_tokens(one, other)
         fits = len(one) == len(other) and len(apart) == 2
         self.shown.layout.display = "" if fits else "none"
         self.effects.layout.display = "none"
@@ -115,12 +117,11 @@ class DoesItMatter(Experiment):
         self.misfit.say("" if fits else f"{sizes} {wanted} that depends on it.")
         if not fits:
             return
-        first, last = apart
-        self.answers = one[last], other[last]
-        self.runs = [self.model.trace(tokens[:last]) for tokens in (one, other)]
-        self._way = self.lead(self.runs[0]) - self.lead(self.runs[1])
-        self.buttons[0].disabled = abs(self._way) < LEAST_WAY
-        self.key, self._first = isolated(self.prompt.trace.pieces[first]), first
+        self.pair = experiments.minimal_pair(self.model, one, other)
+        self.runs = self.pair.runs.trace, self.pair.runs.twin
+        self.buttons[0].disabled = abs(self.pair.distance) < LEAST_WAY
+        first = self.pair.runs.subject
+        self.key = isolated(self.prompt.trace.pieces[first])
         self.weights = experiments.attention_from(self.runs[0], -1)[..., first]
         best = experiments.strongest_heads(self.weights, 3)
         here = isolated(self.runs[0].pieces[-1])
@@ -139,11 +140,11 @@ class DoesItMatter(Experiment):
         self.run()
 
     def _word(self, which: int) -> str:
-        return isolated(self.model.tokenizer.pieces([self.answers[which]])[0])
+        return isolated(self.model.tokenizer.pieces([self.pair.answers[which]])[0])
 
     def lead(self, run: Trace) -> float:
         """How far the first sentence's word is ahead of the other's."""
-        return float(run.logits[self.answers[0]] - run.logits[self.answers[1]])
+        return self.pair.lead(run)
 
     @by_the_reader
     def run(self, _change=None) -> None:
@@ -159,29 +160,15 @@ class DoesItMatter(Experiment):
             self._means = np.mean(over, axis=0)
         chosen = [tuple(one) for one in self.grid.chosen]
         draws = [experiments.random_heads(self.weights.shape, len(chosen), chosen, i) for i in range(N_DRAWS)]
-        run, swap = self.runs[0], experiments.head_outputs(self.runs[1])
-        everyone = experiments.knockout_attention(np.ndindex(*self.weights.shape), [self._first])
-        self._unseen = self.lead(self.model.trace(run.tokens, everyone))
+        self._unseen = self.lead(self.pair.run(self.pair.edits("knockout", np.ndindex(*self.weights.shape))))
         self.leads, self.probs = np.full((2, len(WAYS)), np.nan), {}
         for place, some in enumerate(([chosen], draws)):
-            for way in range(len(WAYS)):
-                after = [self._changed(WAYS[way], heads, swap) for heads in some]
-                self.leads[place, way] = np.mean([self.lead(one) for one in after])
-                self.probs[place, way] = np.mean(
-                    [ops.softmax(one.logits.astype(float)) for one in after], axis=0
-                )
+            for i, way in enumerate(WAYS):
+                runs = [self.pair.edits(way, heads, self._means) for heads in some]
+                self.leads[place, i], self.probs[place, i] = experiments.mean_outcome(self.pair, runs)
                 if place:
                     yield 0.001
             self._draw()
-
-    def _changed(self, way: str, heads: list[tuple[int, int]], swap: np.ndarray) -> Trace:
-        run = self.runs[0]
-        if way == "as it is":
-            return run
-        if way == "no look":
-            return self.model.trace(run.tokens, experiments.knockout_attention(heads, [self._first]))
-        z = {"off": np.zeros_like(swap), "mean": self._means, "swapped": swap}[way]
-        return self.model.trace(run.tokens, experiments.patch_heads(z, heads))
 
     def _draw(self) -> None:
         with self.quietly():
@@ -198,14 +185,14 @@ class DoesItMatter(Experiment):
         heads = ", ".join(head_name(*one) for one in self.grid.chosen[:8]) or "no head"
         whose = f"{len(self.grid.chosen)} random heads ({N_DRAWS} draws)" if place else heads
         self.bars.show(after, before=before)
-        self.bars.caption = f"The next token, {whose}: {WAYS[way]}"
-        (one, other), leads = self.answers, self.leads
+        self.bars.caption = f"The next token, {whose}: {list(WAYS.values())[way]}"
+        (one, other), leads = self.pair.answers, self.leads
         swapped = (
             f"Swapped, they take the lead from {leads[0, 0]:.2f} to {leads[0, -1]:.2f}; the partner's, "
             f"{self.lead(self.runs[1]):.2f}, is too near for a share of the way"
-            if abs(self._way) < LEAST_WAY
-            else f"Swapped, they take the lead {percent_of((leads[0, 0] - leads[0, -1]) / self._way)} of the way to "
-            "the partner's"
+            if abs(self.pair.distance) < LEAST_WAY
+            else "Swapped, they take the lead "
+            f"{percent_of((leads[0, 0] - leads[0, -1]) / self.pair.distance)} of the way to the partner's"
         )
         self.told.say(
             f"{heads}. {swapped}; off, it goes from {leads[0, 0]:.2f} to {leads[0, 2]:.2f}.",
@@ -221,14 +208,9 @@ class DoesItMatter(Experiment):
         self.start(self._each(), self.buttons[0])
 
     def _each(self) -> Steps:
-        run, other = self.runs
-        base = self.lead(run)
         effect = np.zeros_like(self.weights)
-        swaps = experiments.patch_each_head(
-            self.model, run.tokens, experiments.head_outputs(other), self.lead
-        )
-        for done, (layer, head, lead) in enumerate(swaps, start=1):
-            effect[layer, head] = (base - lead) / self._way
+        for done, (layer, head, share) in enumerate(experiments.each_head_patched(self.pair), start=1):
+            effect[layer, head] = share
             yield done / effect.size
         self.effect = effect
         carry, look = experiments.strongest_heads(effect, 3), experiments.strongest_heads(self.weights, 3)

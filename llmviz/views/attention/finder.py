@@ -9,7 +9,7 @@ import numpy as np
 from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_explorer import shown_weight
-from llmviz.views.attention.head_grid import empty_grid, four_axes
+from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid, four_axes
 from llmviz.views.attention.heads import first_hidden, head_name, head_pattern
 from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
 from llmviz.views.kit.heat_map import HeatMap
@@ -79,18 +79,19 @@ class HeadFinder(Explorer):
 
     @functools.cached_property
     def probe(self) -> np.ndarray:
-        """The behaviours measured on random tokens that come twice: [4, n_layers, n_heads]."""
-        ids = experiments.random_tokens(self.model, 25, seed=0) * 2
-        return np.stack(
-            [attention.behaviours(block.patterns(), ids) for block in self.model.trace(ids).blocks], axis=1
-        )
+        """Measure the behaviours on random tokens that come twice: [4, n_layers, n_heads]."""
+        return experiments.behaviours(self.model.trace(experiments.random_tokens(self.model, 25, seed=0) * 2))
 
     @one_at_a_time
     def _rank(self, _change=None) -> None:
         trace, query, key = self.trace, self._query, self._key
         weights = experiments.attention_from(trace, query)
         hidden = first_hidden(weights)
-        scores = self.probe if self.measured_on.value == self.PROBE else experiments.overview(trace).scores
+        scores = (
+            self.probe
+            if self.measured_on.value == self.PROBE
+            else experiments.overview(trace, MAP_SIZE).scores
+        )
         by_share = self.by.value == self.BY_SHARE
         if by_share:
             ranked = (hidden if self.hide_first.value else weights)[..., key]

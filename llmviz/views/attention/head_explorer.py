@@ -9,7 +9,7 @@ import numpy as np
 from llmviz import attention, experiments
 from llmviz.model import Trace
 from llmviz.views import provenance
-from llmviz.views.attention.head_grid import empty_grid
+from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid
 from llmviz.views.attention.heads import head_name, head_pattern
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.controls import Told, checkbox, row, slider, wide
@@ -86,7 +86,7 @@ class HeadExplorer(Explorer):
 
     @one_at_a_time
     def _draw(self, _change=None) -> None:
-        seen = experiments.overview(self.trace, self.hide_first.value)
+        seen = experiments.overview(self.trace, MAP_SIZE, self.hide_first.value)
         n = len(self.trace.tokens)
         note = f"; a cell is the largest share of {seen.step} × {seen.step} tokens" if seen.step > 1 else ""
         hidden = ", the first token hidden, the rest renormalised" if self.hide_first.value else ""
@@ -125,7 +125,7 @@ class HeadExplorer(Explorer):
     def _tell(self) -> None:
         trace, layer, head, query = self.trace, self.layer.value, self.head.value, self._query
         to_first = trace.blocks[layer].patterns(slice(head, head + 1))[0, query, 0]
-        scores = experiments.overview(trace, self.hide_first.value).scores[:, layer, head]
+        scores = experiments.overview(trace, MAP_SIZE, self.hide_first.value).scores[:, layer, head]
         measured = ", ".join(
             f"{name} {percent(v)}" for name, v in zip(attention.BEHAVIOURS, scores) if not np.isnan(v)
         )

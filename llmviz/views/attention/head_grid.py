@@ -12,6 +12,8 @@ from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Floats, Picture, Text, has_place, lines
 
+MAP_SIZE = 32  # cells along one side of a small map
+
 
 class HeadGrid(Picture):
     """All heads at once: `values` [n_layers, n_heads, rows, cols], a small map a head, or [n_layers, n_heads], numbers.

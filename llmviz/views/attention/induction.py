@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmviz import Edits, attention, experiments
-from llmviz.model import Model
+from llmviz import attention, experiments
+from llmviz.model import Model, Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, row, slider
@@ -55,7 +55,7 @@ class Induction(Explorer):
         self.scores = experiments.induction_scores(trace)
         self.strongest = experiments.strongest_heads(self.scores, self.off.value)
         right = experiments.token_probs(trace)
-        self.first, self.second = float(right[: n - 1].mean()), float(right[n:].mean())
+        self.first, self.second = experiments.copying_by_pass(right)
         self.curves.change(
             x=np.arange(1, 2 * n),
             values=right[None],
@@ -74,19 +74,18 @@ class Induction(Explorer):
             caption=f"Induction score: {attention.BEHAVIOURS['induction']}. Dashed: the heads switched off",
         )
         if self.strongest:
-            self._work.start(self._switch_off(tokens, right))
+            self._work.start(self._switch_off(trace, right))
 
-    def _switch_off(self, tokens: list[int], right: np.ndarray) -> Steps:
+    def _switch_off(self, trace: Trace, right: np.ndarray) -> Steps:
         """The second pass without the strongest heads, and without as many others."""
-        n, k = self.n.value, len(self.strongest)
+        k = len(self.strongest)
+        seeds = range(N_DRAWS * self.seed.value, N_DRAWS * (self.seed.value + 1))
+        yield 0.001
         curves = []
-        for i in range(N_DRAWS + 1):
+        for curve in experiments.without_heads(trace, self.strongest, seeds):
+            curves.append(curve)
             yield 0.001
-            seed = N_DRAWS * self.seed.value + i
-            others = experiments.random_heads(self.scores.shape, k, self.strongest, seed)
-            off = dict.fromkeys(others if i < N_DRAWS else self.strongest, 0)
-            curves.append(experiments.token_probs(self.model.trace(tokens, Edits(head=off))))
-        *self.without_random, self.without = (float(one[n:].mean()) for one in curves)
+        *self.without_random, self.without = (experiments.copying_by_pass(curve)[1] for curve in curves)
         self.curves.change(
             values=np.stack([right, np.mean(curves[:-1], axis=0), curves[-1]]),
             names=[

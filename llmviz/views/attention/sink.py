@@ -74,7 +74,7 @@ class Sink(Explorer):
         along = {"x": np.arange(1, len(trace.tokens) + 1), "marks": marks}
         self.trace = trace
         with self.quietly():
-            self.counts.change(values=(self._first > 0.5).sum(axis=(0, 1))[None], **along)
+            self.counts.change(values=experiments.heads_on_first(self._first)[None], **along)
             self.lengths.change(values=self._lengths[None], **along)
             self.from_token.max = len(trace.tokens)
             self.from_token.value = self._own
@@ -96,14 +96,14 @@ class Sink(Explorer):
             values=four_axes(first),
             caption=f"From token {at + 1}, {here}: each head's share for the first token",
         )
-        n, own, counts = int((first > 0.5).sum()), self._lengths[: at + 1], self.counts.values[0]
-        short = np.flatnonzero(own < np.median(self._lengths) / 2)
+        counts = self.counts.values[0]
+        short = np.flatnonzero(experiments.short_values(self._lengths)[: at + 1])
         named = ", ".join(f"{isolated(self.trace.pieces[i])} ({i + 1})" for i in short[:8])
         more = f" and {len(short) - 8} more" if len(short) > 8 else ""
         self.told.say(
-            f"From token {at + 1}, {here}, {n} of {first.size} heads give more than half to the first token; the mean "
-            f"over all heads is {percent(first.mean())}. From the last {min(LAST, len(counts))} tokens it is "
-            f"{counts[-LAST:].mean():.0f} heads on average.",
+            f"From token {at + 1}, {here}, {counts[at]:.0f} of {first.size} heads give more than half to the first "
+            f"token; the mean over all heads is {percent(first.mean())}. From the last {min(LAST, len(counts))} "
+            f"tokens it is {counts[-LAST:].mean():.0f} heads on average.",
             f"Up to here these values are less than half as long as the median one: {named}{more}."
             if named
             else "",

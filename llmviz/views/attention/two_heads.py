@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-
 import numpy as np
 import traitlets
 
-from llmviz import Edits, attention, experiments
-from llmviz.model import Model, Trace
+from llmviz import experiments
+from llmviz.experiments import Condition
+from llmviz.model import Model
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.background import Background, Experiment, Steps
@@ -94,36 +92,21 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
-@dataclass(frozen=True)
-class Condition:
-    """Something that is taken away, and how: `cut` as `HeadPair` draws it. Of several runs the mean is shown."""
+def condition_name(condition: Condition, writer: tuple[int, int], n_readers: int) -> str:
+    """Name what is taken away, as a line of the diagram."""
+    return {
+        "": "as it is",
+        "writer": f"{head_name(*writer)} off",
+        "k": "only its path into the keys cut",
+        "q": "only its path into the queries cut",
+        "v": "only its path into the values cut",
+        "all k": f"its paths into the keys of all copying heads cut ({n_readers})",
+        "others": f"a random head off (mean of {len(condition.runs)} draws)",
+    }[condition.what]
 
-    name: str
-    cut: str
-    runs: tuple[Edits, ...]
 
-
-def conditions(
-    trace: Trace,
-    writer: tuple[int, int],
-    reader: tuple[int, int],
-    readers: list[tuple[int, int]],
-    others: list[tuple[int, int]],
-) -> Iterator[Condition]:
-    """As it is; the writer off; its three paths into the reader, each cut alone; those into the keys of all `readers`
-    cut together; one of others off.
-    """
-    yield Condition("as it is", "", (Edits(),))
-    yield Condition(f"{head_name(*writer)} off", "writer", (Edits(head={writer: 0}),))
-    for into, name in (("k", "keys"), ("q", "queries"), ("v", "values")):
-        path = f"only its path into the {name} cut"
-        yield Condition(path, into, (experiments.patch_path(trace, writer, reader, into),))
-    run = trace
-    for one in readers:
-        run = trace.model.trace(trace.tokens, experiments.patch_path(run, writer, one, "k"))
-    yield Condition(f"its paths into the keys of all copying heads cut ({len(readers)})", "k", (run.edits,))
-    off = tuple(Edits(head={one: 0}) for one in others)
-    yield Condition(f"a random head off (mean of {len(off)} draws)", "other", off)
+# How `HeadPair` draws what is taken away, where its name is another.
+DRAWN = {"all k": "k", "others": "other"}
 
 
 class TwoHeads(Experiment):
@@ -192,8 +175,9 @@ class TwoHeads(Experiment):
         self.trace = self.model.trace(self.row * 2)
         self.scores = experiments.induction_scores(self.trace)
         right = experiments.token_probs(self.trace)
-        first, second = right[: self._n - 1], right[self._n :]
-        self._token = int(np.argsort(second)[len(second) // 2]) + 1  # neither the best nor the worst of them
+        first, second = experiments.copying_by_pass(right)
+        copied = right[self._n :]
+        self._token = int(np.argsort(copied)[len(copied) // 2]) + 1  # neither the best nor the worst of them
         with self.quietly():
             best = experiments.strongest_heads(self.scores, N_READERS)
             self.readers.options = [
@@ -203,13 +187,13 @@ class TwoHeads(Experiment):
             self.readers.value = self.reader
             self.strip.change(
                 pieces=self.model.tokenizer.pieces(self.row),
-                weights=np.r_[np.nan, second],
+                weights=np.r_[np.nan, copied],
                 selected=self._token,
                 caption="The row's second pass. Shade: the probability that each token had before it came",
             )
         self.told.say(
             f"{self._n} random tokens, then the same {self._n} again. Right next token, mean probability: first pass "
-            f"{percent(first.mean())}, second pass {percent(second.mean())}."
+            f"{percent(first)}, second pass {percent(second)}."
         )
         self._new_pair()
 
@@ -234,21 +218,13 @@ class TwoHeads(Experiment):
 
     # --- which head, taken away, breaks it? ---
 
-    def _score(self, trace: Trace) -> float:
-        layer, head = self.reader
-        pattern = trace.blocks[layer].patterns(slice(head, head + 1))
-        return float(attention.induction_score(pattern, trace.tokens)[0])
-
     def _each_off(self) -> Steps:
-        before, n_heads, chosen = self._score(self.trace), self.model.config.n_heads, self.writer
-        layers = self.reader[0] + 1  # no later layer can change what the reader does
-        weights = self.model.weights
-        config = replace(weights.config, n_layers=layers)
-        short = Model(replace(weights, config=config, layers=weights.layers[:layers]), self.model.tokenizer)
+        before = experiments.induction_score_of(self.trace, self.reader)
+        n_heads, chosen = self.model.config.n_heads, self.writer
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
-        runs = experiments.ablate_each_head(short, self.trace.tokens, self._score, before=self.reader[0])
+        runs = experiments.each_earlier_head_off(self.trace, self.reader)
         for done, (layer, head, score) in enumerate(runs, 1):
             self.effect[layer, head] = score - before
             if head == n_heads - 1:  # a layer is done
@@ -307,28 +283,19 @@ class TwoHeads(Experiment):
         shape = self.reader[0], self.model.config.n_heads
         others = experiments.random_heads(shape, N_DRAWS, [writer], self.seed.value) or [writer]
         readers = [one for _, one in self.readers.options if one[0] > writer[0]]
-        found = list(conditions(self.trace, writer, self.reader, readers, others))
+        found = list(experiments.conditions(self.trace, writer, self.reader, readers, others))
         yield 0.001
         self._looks = np.full((len(found), 4, n - 1), np.nan, np.float32)
         totals = np.full((len(found), 2), np.nan, np.float32)
-        at = np.arange(n - 1)  # of A in the row; B follows it
         for i, condition in enumerate(found):
             if self.writer != writer:  # the reader has clicked another head meanwhile
                 return
-            looks, scores = [], []
-            for edits in condition.runs:
-                run = self.model.trace(self.trace.tokens, edits)
-                written, read = (
-                    run.blocks[layer].patterns(slice(head, head + 1))[0]
-                    for layer, head in (writer, self.reader)
-                )
-                right = experiments.token_probs(run, last=n - 1)
-                looks.append([written[at + 1, at], read[n + at, at + 1], right, written[n + at, n + at - 1]])
-                scores.append([self._score(run), right.mean()])
-            self._looks[i], totals[i] = np.mean(looks, axis=0), np.mean(scores, axis=0)
+            together = experiments.measure_composition(self.trace, condition, writer, self.reader)
+            self._looks[i] = together.written, together.read, together.right, together.written_late
+            totals[i] = together.score, together.right.mean()
             self.pair.change(
-                names=[one.name for one in found],
-                cuts=[one.cut for one in found],
+                names=[condition_name(one, writer, len(readers)) for one in found],
+                cuts=[DRAWN.get(one.what, one.what) for one in found],
                 totals=totals,
                 writer=head_name(*writer),
                 reader=head_name(*self.reader),

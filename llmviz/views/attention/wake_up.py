@@ -81,8 +81,8 @@ class WakeUp(Experiment):
 
     def _search(self) -> Steps:
         measured = []
-        for sentence in self.sentences:
-            measured.append(experiments.weight_off_sinks(self.model.trace(sentence)))
+        for awake in experiments.awake_on(self.model, self.sentences):
+            measured.append(awake)
             yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
         self.found.layout.display = ""

@@ -21,8 +21,7 @@ LONGEST = 64  # tokens: each is left out in a run of its own
 class WhatMattered(Experiment):
     """Which tokens the likeliest next token rests on: by attention, by leaving each out, by its gradient.
 
-    `found` [3, seq] in the order of WAYS, None before the button is pressed: the last token's attention, mean of all
-    heads, in shares; the other two in bits of the answer's probability.
+    `found` [3, seq] in the order of WAYS, None before the button is pressed: see `experiments.what_mattered`.
     """
 
     def __init__(self, prompt: Prompt):
@@ -57,13 +56,9 @@ class WhatMattered(Experiment):
     def _ask(self, trace: Trace) -> Steps:
         n = len(trace.tokens)
         answer = int(trace.logits.argmax())
-        found = np.empty((len(WAYS), n), np.float32)
-        found[0] = experiments.attention_from(trace, -1).mean(axis=(0, 1))
-        yield 0.02
-        found[2] = experiments.saliency(trace.model, trace.tokens) / np.log(2)
-        for done, (at, lost) in enumerate(experiments.leave_one_out(trace.model, trace.tokens), 1):
-            found[1, at] = lost / np.log(2)
-            yield 0.1 + 0.9 * done / n
+        for done, ways in enumerate(experiments.what_mattered(trace), 1):
+            found = ways
+            yield done / (n + 1)
         self.found = found
         drawn = found.copy()
         drawn[0, 0] = np.nan  # much of the attention only rests there

@@ -1,0 +1,103 @@
+"""Measure which heads tell two sentences apart that differ in one word, and in a later one that depends on it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import ops
+from llmviz.edits import Edits
+from llmviz.experiments.ablation import knockout_attention
+from llmviz.experiments.patching import Pair, head_outputs, patch_each_head, patch_heads
+from llmviz.model import Model, Trace
+
+Head = tuple[int, int]  # layer, head
+# What chosen heads do at the last token: nothing new; not attend to the word that differs; hand over nothing, their
+# mean over other texts, or what they hand over in the twin's run.
+WAYS = ("unchanged", "knockout", "ablate", "mean", "patch")
+
+
+@dataclass(frozen=True, eq=False)
+class MinimalPair:
+    """The runs over two beginnings that differ in one token, and the token with which each should go on."""
+
+    runs: Pair
+    answers: tuple[int, int]  # of the text, and of its twin
+
+    def lead(self, run: Trace) -> float:
+        """Measure how far the text's answer is ahead of the twin's: the difference of the logits."""
+        return float(run.logits[self.answers[0]] - run.logits[self.answers[1]])
+
+    def lost(self, edits: Edits) -> float:
+        """Measure which part of its lead the text's answer loses with edits; more than 1 if the twin's is ahead."""
+        return 1 - self.lead(self.run(edits)) / self.lead(self.runs.trace)
+
+    def way(self, edits: Edits) -> float:
+        """Measure how far the lead goes to the twin's with edits: 1 for all of the way."""
+        return (self.lead(self.runs.trace) - self.lead(self.run(edits))) / self.distance
+
+    @property
+    def distance(self) -> float:
+        """How far apart the two runs' leads are."""
+        return self.lead(self.runs.trace) - self.lead(self.runs.twin)
+
+    def edits(
+        self,
+        way: str,
+        heads: Iterable[Head],
+        mean: Float[np.ndarray, "n_layers n_heads d_head"] | None = None,
+    ) -> Edits:
+        """Return what changes these heads at the last token in one of `WAYS`.
+
+        mean: `head_outputs`, averaged over other texts; for "mean" only. ValueError for another way.
+        """
+        if way == "unchanged":
+            return Edits()
+        if way == "knockout":
+            return knockout_attention(heads, [self.runs.subject])
+        there = head_outputs(self.runs.twin)
+        z = {"ablate": np.zeros_like(there), "mean": mean, "patch": there}.get(way)
+        if z is None:
+            raise ValueError(f'the ways are {", ".join(WAYS)}, and "mean" takes a mean; got {way!r}')
+        return patch_heads(z, heads)
+
+    def run(self, edits: Edits) -> Trace:
+        """Run the text with these edits."""
+        return self.runs.trace.model.trace(self.runs.trace.tokens, edits)
+
+
+def differing_tokens(text: Sequence[int], twin: Sequence[int]) -> list[int]:
+    """Return the positions at which two texts have different tokens, as far as the shorter one goes."""
+    return [at for at, (token, other) in enumerate(zip(text, twin)) if token != other]
+
+
+def minimal_pair(model: Model, text: Sequence[int], twin: Sequence[int]) -> MinimalPair:
+    """Run two texts up to the second of the two tokens in which they differ.
+
+    ValueError unless they are equally long and differ in exactly two tokens.
+    """
+    at = differing_tokens(text, twin)
+    if len(text) != len(twin) or len(at) != 2:
+        raise ValueError(
+            f"a minimal pair has equally many tokens and differs in two of them; these have {len(text)} and "
+            f"{len(twin)} and differ in {len(at)}"
+        )
+    subject, last = at
+    runs = Pair(model.trace(text[:last]), model.trace(twin[:last]), subject)
+    return MinimalPair(runs, (text[last], twin[last]))
+
+
+def mean_outcome(pair: MinimalPair, runs: Iterable[Edits]) -> tuple[float, Float[np.ndarray, " n_vocab"]]:
+    """Return the lead and the next token's probabilities, the mean over runs of the text with these edits."""
+    traces = [pair.run(edits) for edits in runs]
+    probs = [ops.softmax(run.logits.astype(float)) for run in traces]
+    return float(np.mean([pair.lead(run) for run in traces])), np.mean(probs, axis=0)
+
+
+def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
+    """Patch each head alone: yields layer, head, and how far the lead goes to the twin's, 1 for all of the way."""
+    base, run = pair.lead(pair.runs.trace), pair.runs.trace
+    patched = patch_each_head(run.model, run.tokens, head_outputs(pair.runs.twin), pair.lead)
+    for layer, head, lead in patched:
+        yield layer, head, (base - lead) / pair.distance
