@@ -16,6 +16,7 @@ from small_class import small_class
 
 import llmviz
 from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz.claims import CLAIMS
 from llmviz.claims.cases import ARTICLES
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
@@ -69,7 +70,9 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     # where its link leads to
     assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(f"## {heading}")
     file, _, test = question.measured.partition("::")
+    test, _, row = test.partition("[")  # a claim
     assert f"def {test}(" in (ROOT / file).read_text("utf-8")
+    assert not row or row in {f"{page}.{claim.name}]" for page, claims in CLAIMS.items() for claim in claims}
 
 
 # --- what is right, by the model ---
