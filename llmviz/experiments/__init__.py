@@ -10,9 +10,12 @@
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
     rounding             a model whose matrices have fewer bits a number
+    letters              what the model can say of the letters of words, and what its rows hold of them
+    words, table         which words are tokens, and how near their rows of the embedding table are
+    word_map, senses     what a flat map of words keeps; one word in two senses, layer by layer
 
-Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
-iterator, one run a step, that can be left at any of them. Negative positions count from the end.
+Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
+runs is an iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
 from llmviz.experiments.ablation import ablate, ablate_each_head, blind, knockout_attention, measure_each_head
