@@ -28,7 +28,10 @@ CLAIMS_MAY_KNOW = {
         "claims.claim",
         "experiments",
     ),
-    *("experiments.facts", "experiments.neurons"),
+    *(
+        f"experiments.{name}"
+        for name in ("facts", "letters", "neurons", "senses", "table", "word_map", "words")
+    ),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -83,6 +86,7 @@ MAY_KNOW = {
         *("attention", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
     "experiments.lens": {"ops", "edits", "model"},
+    "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
     },
@@ -90,8 +94,14 @@ MAY_KNOW = {
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.rounding": {"model"},
+    "experiments.senses": {"embeddings", "model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
+    "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
+    "experiments.word_map": {
+        *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
+    },
+    "experiments.words": {"", "tokenization", "model", "reuse"},
     "experiments.without_rope": {"edits", "model", "position"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},

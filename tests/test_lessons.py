@@ -16,10 +16,12 @@ from small_class import small_class
 
 import llmviz
 from llmviz import Sampler, experiments, sampling, tokenization
+from llmviz.claims import CLAIMS
 from llmviz.claims.cases import ARTICLES
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
+from llmviz.experiments.words import plain_words
 from llmviz.views import HeadsOff, Prompt, Switchboard
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
@@ -27,7 +29,6 @@ from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplo
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer
 from llmviz.views.tokenization.letters import EXAMPLES
-from llmviz.views.tokenization.token_counts import plain_words
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
@@ -69,7 +70,9 @@ def test_a_question_has_a_right_answer_a_scene_and_a_test_that_holds_it(lesson, 
     # where its link leads to
     assert f'id="{lessons.anchor(heading)}"' in markdown2html_mistune(f"## {heading}")
     file, _, test = question.measured.partition("::")
+    test, _, row = test.partition("[")  # a claim
     assert f"def {test}(" in (ROOT / file).read_text("utf-8")
+    assert not row or row in {f"{page}.{claim.name}]" for page, claims in CLAIMS.items() for claim in claims}
 
 
 # --- what is right, by the model ---

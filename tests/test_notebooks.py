@@ -57,6 +57,15 @@ def test_form(path):
     assert not problems, f"{path.name}:\n" + "\n".join(problems)
 
 
+def test_the_rhyme_that_is_read_is_the_one_that_is_learned_from():
+    cells = nbformat.read(FOLDER / "01_tokenization.ipynb", as_version=4).cells
+    markdown, code = (
+        "\n".join(cell.source for cell in cells if cell.cell_type == kind) for kind in ("markdown", "code")
+    )
+    learned = ast.literal_eval(re.search(r"rhyme = (\(.*?\n\))", code, re.DOTALL).group(1))
+    assert re.search("^> (She sells .*)$", markdown, re.MULTILINE).group(1) == "".join(learned)
+
+
 @each_notebook
 def test_links_lead_to_notebooks(path):
     targets = re.findall(r"\]\(([^)#]+\.ipynb)[^)]*\)", prose(nbformat.read(path, as_version=4)))

@@ -1,5 +1,318 @@
-"""What notebook 02 says."""
+"""What notebook 02 says: of the rows of the embedding table, and of one word in two senses."""
 
-from llmviz.claims.claim import Claim
+import math
+from functools import partial
 
-CLAIMS: tuple[Claim, ...] = ()
+import numpy as np
+
+from llmviz import embeddings
+from llmviz.claims.cases import FAMILIES, GROUPS, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
+from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
+from llmviz.experiments import table, word_map
+from llmviz.experiments.senses import alike_by_layer
+from llmviz.experiments.words import pairs_of, whole_words
+from llmviz.model import Model
+
+
+@remembered
+def nearness(model: Model, listed: str) -> np.ndarray:
+    return table.pairings(model.weights.W_E, pairs_of(listed, model.tokenizer))
+
+
+def near_from_one_end(model: Model, listed: str) -> float:
+    """Count the pairs that are nearer than 99% of all tokens from one end, and not even than 90% from the other."""
+    ends = nearness(model, listed)[1:].diagonal(axis1=1, axis2=2)
+    return int(((ends.max(axis=0) > 0.99) & (ends.min(axis=0) < 0.9)).sum())
+
+
+def farther(model: Model, pair: tuple[str, str], *, centred: bool = False) -> float:
+    a, b = (model.tokens_of(f" {word}")[0] for word in pair)
+    return 100 * table.farther(table.rows(model, centred), a, b)
+
+
+def cosine(model: Model, pair: tuple[str, str]) -> float:
+    a, b = (model.tokens_of(f" {word}")[0] for word in pair)
+    return float(embeddings.cosine_similarity(*model.weights.W_E[[a, b]]))
+
+
+def part_along(model: Model, part: int) -> float:
+    """Measure the mean cosine with the average in one of twelve parts of the table, in the order of the ids."""
+    return float(np.array_split(table.along_average(model), 12)[part].mean()) if part >= 0 else math.nan
+
+
+def equal_rows(model: Model, _: None) -> float:
+    leaning = embeddings.largest(table.along_average(model), n=12)
+    return table.equal_rows(model.weights.W_E, leaning.tokens)
+
+
+def mean_of_random_pairs(model: Model, seed: int, *, centred: bool) -> float:
+    return float(embeddings.random_pair_cosines(table.rows(model, centred), seed=seed).mean())
+
+
+def have_early_neighbours(model: Model, ids: tuple[int, int], *, centred: bool) -> float:
+    """Count, of 100 words with such ids, those with one of the first 1,000 tokens among their twelve nearest."""
+    words = [token for token in whole_words(model) if token in range(*ids)]
+    drawn = np.random.default_rng(0).choice(words, 100, replace=False).tolist()
+    return (table.early_neighbours(model, drawn, before=1_000, centred=centred) > 0).sum()
+
+
+def rank(model: Model, pair: str) -> float:
+    """Rank the second word of a pair among all tokens by its cosine with the first, 1 the nearest."""
+    ((a, b),) = pairs_of(pair, model.tokenizer)
+    cosines = embeddings.cosine_to_all(model.weights.W_E[a], model.weights.W_E)
+    return (cosines > cosines[b]).sum()
+
+
+def neighbours_kept(model: Model, listed: str) -> float:
+    tokens = [model.tokens_of(f" {word}")[0] for word in listed.split()]
+    return 100 * word_map.map_quality(tokens, model.weights.W_E)[1]
+
+
+def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
+    """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
+    score = table.analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
+    return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
+
+
+@remembered
+def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
+    return alike_by_layer([model.trace(text) for text in sentences])
+
+
+def alike(model: Model, sentences: tuple[str, ...], *, curve: int, layers: int) -> float:
+    return float(curves(model, sentences)[curve, layers])
+
+
+def difference(model: Model, sentences: tuple[str, ...], *, of: int, over: int, layers: int) -> float:
+    """Measure how much more similar one pair of the sentences' last words is than another one."""
+    both = curves(model, sentences)[:, layers]
+    return float(both[of] - both[over])
+
+
+def each(listed: str) -> dict[str, str]:
+    return {pair.strip(): pair.strip() for pair in listed.split(",")}
+
+
+def about(*numbers: float) -> dict[str, Range]:
+    """Return what rounds to these percentages, by the families of words."""
+    return {name: (number - 0.5, number + 0.5) for name, number in zip(FAMILIES, numbers)}
+
+
+LISTS = {"related": RELATED, "synonyms": PAIRS["synonyms"], "opposites": PAIRS["opposites"]}
+LISTS["capitals"] = FAMILIES["capitals"]
+WAYS = "by cosine", "from word 1", "from word 2"
+PAIRS_BY = {f"{name}, {way}": (listed, i) for name, listed in LISTS.items() for i, way in enumerate(WAYS)}
+FOUND = dict(zip(PAIRS_BY, (27, 42, 37, 51, 54, 50, 53, 53, 47, 14, 10, 14)))
+ENDS = {
+    "cat → mouse": above(99),
+    "mouse → cat": below(10),
+    "king → banana": (86.5, 87.5),
+    "banana → king": below(5),
+}
+MAPS = {"all": " ".join(GROUPS.values())}
+MAPS |= {f"no {left}": " ".join(words for name, words in GROUPS.items() if name != left) for left in GROUPS}
+FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
+SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
+on_table = partial(Claim, over="tables", cases={"the table": None}, unit="")
+on_pairs = partial(Claim, over="pairs")
+on_words = partial(Claim, over="words", cases=SENSES, unit="(cosine)")
+
+CLAIMS = (
+    *section(
+        "Near, compared with what?",
+        pairs_found=on_pairs(
+            "Of three ways to find pairs of words by how near they are, none finds the most in every list.",
+            "Count the pairs that are nearer than 95% of their wrong pairings.",
+            lambda model, case: table.told_apart(nearness(model, case[0])[case[1]]),
+            Bounds(at={name: (n, n) for name, n in FOUND.items()}),
+            over="lists and ways",
+            cases=PAIRS_BY,
+            unit="pairs",
+        ),
+        near_from_one_end=on_pairs(
+            "A pair can be near from one end and not from the other: 14 of the 50 related pairs, none of the capitals.",
+            "Count pairs nearer than 99% of all tokens from one end, and not even than 90% from the other.",
+            near_from_one_end,
+            Bounds(at={"related": (14, 14), "synonyms": (8, 8), "opposites": (8, 8), "capitals": (0, 0)}),
+            over="lists",
+            cases=LISTS,
+            unit="pairs",
+        ),
+        examples=on_pairs(
+            "“Mouse” is among the nearest to “cat”, but not the other way round.",
+            "Count the tokens that are farther, from either word; and from “king” than “banana”.",
+            farther,
+            Bounds(at=ENDS, control=Bounds(at={"king → banana": (40, 60)})),
+            control=("without the average", partial(farther, centred=True)),
+            cases={pair: tuple(pair.split(" → ")) for pair in ENDS},
+        ),
+        king_and_banana=on_pairs(
+            "The cosine of “king” and “banana” is 0.22, and few random pairs have a lower one.",
+            "Compare it with the lowest tenth of random pairs.",
+            cosine,
+            Bounds(within=(0.215, 0.225), below_control=1),
+            control=(
+                "a tenth of random pairs are below",
+                lambda model, _: np.percentile(table.random_pairs(model, False), 10),
+            ),
+            cases={"king, banana": ("king", "banana")},
+            unit="(cosine)",
+        ),
+    ),
+    *section(
+        "The average row",
+        later_tokens_lean=on_table(
+            "Tokens that were learned later point more along the average row.",
+            "Compare the mean cosine of twelve parts of the table, in the order of the ids.",
+            part_along,
+            Bounds(above_control=11, at={"part 1": below(0.45), "part 12": above(0.7)}),
+            control=("the part before", lambda model, part: part_along(model, part - 1)),
+            over="parts",
+            cases={f"part {i + 1}": i for i in range(12)},
+            unit="(cosine)",
+        ),
+        only_a_tendency=on_table(
+            "It's only a tendency.",
+            "Compare the order of the ids with that of the cosines.",
+            lambda model, _: table.order_correlation(model),
+            Bounds(within=(0.565, 0.575)),
+            unit="(rank correlation)",
+        ),
+        equal_rows=on_table(
+            "Of the twelve tokens that lean most, four have one and the same row.",
+            "Count them.",
+            equal_rows,
+            Bounds(within=(4, 4)),
+            unit="tokens",
+        ),
+        random_pairs=on_table(
+            "Without the average, random pairs are at right angles on the whole.",
+            "Take the mean cosine of 5,000 random pairs.",
+            partial(mean_of_random_pairs, centred=True),
+            Bounds(within=(-0.01, 0.01), control=Bounds(within=above(0.4))),
+            control=("with the average", partial(mean_of_random_pairs, centred=False)),
+            over="draws",
+            cases={f"draw {seed}": seed for seed in range(10)},
+            unit="(cosine)",
+        ),
+        price_of_the_correction=on_table(
+            "Without the average, common tokens are among the neighbours of frequent words.",
+            "Of 100 words, count those with one of the first thousand tokens among their twelve nearest.",
+            partial(have_early_neighbours, centred=True),
+            Bounds(at={FREQUENT: (74, 74), RARE: below(5)}, control=Bounds(at={FREQUENT: (11, 11)})),
+            control=("with the average", partial(have_early_neighbours, centred=False)),
+            over="kinds of words",
+            cases={FREQUENT: (1_000, 5_000), RARE: (15_000, 49_152)},
+            unit="words",
+        ),
+    ),
+    *section(
+        "Neighbours, maps and sums",
+        opposites=on_pairs(
+            "For most words, the opposite is among the ten nearest tokens.",
+            "Rank it among all tokens by its cosine with the word.",
+            rank,
+            Bounds(supports=below(10), count=37),
+            cases=each(PAIRS["opposites"]),
+            unit="(rank)",
+        ),
+        synonyms=on_pairs(
+            "So is a synonym, and opposites are about as near.",
+            "The same.",
+            rank,
+            Bounds(supports=below(10), count=43),
+            cases=each(PAIRS["synonyms"]),
+            unit="(rank)",
+        ),
+        flat_map=on_pairs(
+            "A flat map of words in groups keeps fewer than eight in ten of their nearest neighbours.",
+            "Compare each word's three nearest words in all numbers and on the map.",
+            neighbours_kept,
+            Bounds(within=(40, 80), control=Bounds(within=below(30))),
+            control=(
+                "as many random words",
+                lambda model, listed: 100 * word_map.random_map_quality(model, len(listed.split()), False)[1],
+            ),
+            over="maps",
+            cases=MAPS,
+        ),
+        subtraction=on_pairs(
+            "Without the average, the subtraction wins more questions in all families but the capitals.",
+            "Take the average away: for how many more is *a − b + c* right than *a + c* and *c*?",
+            partial(won_by_subtracting, centred=True),
+            Bounds(
+                at=about(54, 6, 31, 42, 21, 25),
+                above_control=5,
+                control=Bounds(at=about(13, -1, 50, 4, 12, 7)),
+            ),
+            control=("with the average", partial(won_by_subtracting, centred=False)),
+            over="families",
+            cases=FAMILIES,
+            unit="percentage points",
+        ),
+        walk=on_pairs(
+            "On a straight line from word to word, hardly any other word is ever the nearest.",
+            "Take 41 steps, and count the other words that are nearest.",
+            lambda model, pair: len(table.nearest_on_the_walk(model, *model.tokens_of(f" {pair}"))),
+            Bounds(supports=(0, 0), count=13, exceptions=("two nine",)),
+            cases=each(PAIRS["walks"]),
+            unit="words",
+        ),
+    ),
+    *section(
+        "One word in two senses",
+        senses_apart=on_words(
+            "After ten layers, a word's vectors are less similar in two senses than in one.",
+            "Subtract their cosine in two senses from that in one.",
+            partial(difference, of=SAME_SENSE, over=OTHER_SENSE, layers=10),
+            Bounds(supports=above(0), mean=(0.145, 0.155)),
+        ),
+        topics_apart=on_words(
+            "Words of one sense lose far less when only the topic changes.",
+            "The same, with sentences on another topic.",
+            partial(difference, of=SAME_SENSE, over=OTHER_SENSE, layers=10),
+            Bounds(mean=(0.025, 0.035)),
+            cases=ONE_SENSE,
+        ),
+        word_first=on_words(
+            "After ten layers, one word in two senses is mostly more similar than two words in one sentence.",
+            "Subtract the cosine of the two words from that of the two senses.",
+            partial(difference, of=OTHER_SENSE, over=OTHER_WORD, layers=10),
+            Bounds(supports=above(0), count=13),
+        ),
+        word_first_elsewhere=on_words(
+            "This holds for most other sets of sentences.",
+            "The same.",
+            partial(difference, of=OTHER_SENSE, over=OTHER_WORD, layers=10),
+            Bounds(supports=above(0), count=21),
+            cases=MORE_SENSES,
+        ),
+        sentence_last=on_words(
+            "After all layers it's the other way round: two words in one sentence are more similar.",
+            "Subtract the cosine of the two senses from that of the two words.",
+            partial(difference, of=OTHER_WORD, over=OTHER_SENSE, layers=-1),
+            Bounds(supports=above(0)),
+        ),
+        sentence_last_elsewhere=on_words(
+            "This, too, holds for most other sets of sentences.",
+            "The same.",
+            partial(difference, of=OTHER_WORD, over=OTHER_SENSE, layers=-1),
+            Bounds(supports=above(0), count=22),
+            cases=MORE_SENSES,
+        ),
+        cosines_after_ten=on_words(
+            "After ten layers, one word in two senses is also more similar than two words in two sentences.",
+            "Compare the cosines.",
+            partial(alike, curve=OTHER_SENSE, layers=10),
+            Bounds(mean=(0.775, 0.785), control=Bounds(mean=(0.615, 0.625))),
+            control=("another word in another sentence", partial(alike, curve=UNRELATED, layers=10)),
+        ),
+        cosines_after_all=on_words(
+            "After all layers, for most words it still is, but only a little.",
+            "The same.",
+            partial(alike, curve=OTHER_SENSE, layers=-1),
+            Bounds(mean=(0.665, 0.675), above_control=11, control=Bounds(mean=(0.625, 0.635))),
+            control=("another word in another sentence", partial(alike, curve=UNRELATED, layers=-1)),
+        ),
+    ),
+)

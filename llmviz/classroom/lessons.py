@@ -115,7 +115,7 @@ LESSONS = {
                     ),
                     2,
                     ("01_tokenization", "Not see, or not count?"),
-                    "tests/claims/test_01_tokenization.py::test_it_counts_nothing_whatever_the_example",
+                    "tests/test_claims.py::test_a_stored_result_is_fresh_and_holds[01.same_number]",
                 ),
             ),
         ),

@@ -12,9 +12,12 @@
     turning back         one head's queries and keys, and where it would look, without RoPE
     cost                 the time and the memory that one more token takes, as the text grows
     rounding             a model whose matrices have fewer bits a number
+    letters              what the model can say of the letters of words, and what its rows hold of them
+    words, table         which words are tokens, and how near their rows of the embedding table are
+    word_map, senses     what a flat map of words keeps; one word in two senses, layer by layer
 
-Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
-iterator, one run a step, that can be left at any of them. Negative positions count from the end.
+Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
+runs is an iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
 from llmviz.experiments.ablation import ablate, ablate_each_head, knockout_attention, measure_each_head
