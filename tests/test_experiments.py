@@ -582,6 +582,8 @@ def test_a_score_at_other_positions_turns_by_the_distance(tiny_model):
     np.testing.assert_allclose(
         scores, experiments.score_at(q, k, (1_012, 1_005), base=config.rope_base), atol=1e-3
     )
+    alone = experiments.score_at(q[1, 4], k[1, 4], (12, 5), base=config.rope_base)  # of a single head
+    assert alone == pytest.approx(scores[1, 4], abs=1e-5)
 
 
 def test_scores_change_if_query_or_key_is_shifted(tiny_model):

@@ -40,7 +40,7 @@ def score_at(
     positions: tuple[float, float],
     *,
     base: float,
-) -> Float[np.ndarray, "*heads"]:
+) -> Float[np.ndarray, "*heads"] | np.floating:
     """Return the score if the query and the key, given before RoPE, were at these two positions."""
     angles = rotation_angles(np.array(positions), q.shape[-1], base=base)
     q, k = (rotate(x[..., None, :], turns[None])[..., 0, :] for x, turns in zip((q, k), angles))
