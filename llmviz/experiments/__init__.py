@@ -8,20 +8,31 @@
     what mattered        which tokens an answer rests on: its gradient, and leaving each token out
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
-    turning back         one head's queries and keys, and where it would look, without RoPE
+    another order        two tokens swapped, or all but the last shuffled: what notices it
+    turning back         queries and keys without RoPE, in one head or of some pairs, and scores at other positions
     rounding             a model whose matrices have fewer bits a number
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
 iterator, one run a step, that can be left at any of them. Negative positions count from the end.
 """
 
-from llmviz.experiments.ablation import ablate, ablate_each_head, blind, knockout_attention, measure_each_head
+from llmviz.experiments.ablation import (
+    ablate,
+    ablate_each_head,
+    blind,
+    each_block_off,
+    heads_off_together,
+    knockout_attention,
+    measure_each_head,
+)
 from llmviz.experiments.attention_behaviours import (
     MAP_SIZE,
     Overview,
     attention_from,
+    even_previous_token_score,
     largest_in_blocks,
     overview,
+    previous_token_scores,
     random_heads,
     relative_change,
     strongest_heads,
@@ -37,8 +48,19 @@ from llmviz.experiments.attribution import (
     ov_logits,
     saliency,
 )
-from llmviz.experiments.induction import induction_scores, random_tokens, repeat_probability
+from llmviz.experiments.induction import induction_scores, random_tokens, repeat_after, repeat_probability
 from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, residual_norms
+from llmviz.experiments.order import (
+    differing_neighbours,
+    head_change,
+    layers_that_notice,
+    output_changes,
+    shuffle_changes,
+    shuffle_tokens,
+    swap_tokens,
+    swapped_layers,
+    swapped_runs,
+)
 from llmviz.experiments.patching import (
     Pair,
     fact_mover_head,
@@ -51,9 +73,16 @@ from llmviz.experiments.patching import (
     patch_residual,
 )
 from llmviz.experiments.probabilities import (
+    likeliest_after,
+    likeliest_changes,
+    log_odds,
+    mean_surprise,
+    moved_by,
     option_probs,
     probability,
+    surprisal_in_window,
     surprise,
+    surprise_by_context,
     token_logprobs,
     token_probs,
     total_variation,
@@ -61,7 +90,17 @@ from llmviz.experiments.probabilities import (
 from llmviz.experiments.rounding import GROUP, quantise_matrix, quantised
 from llmviz.experiments.sinks import first_token_weights, value_norms, weight_off_sinks
 from llmviz.experiments.size import parameters
-from llmviz.experiments.without_rope import before_rope, pattern_without_rope
+from llmviz.experiments.without_rope import (
+    all_before_rope,
+    before_rope,
+    last_scores,
+    mean_scores_by_distance,
+    pattern_without_rope,
+    score_at,
+    score_changes,
+    unturned_cost,
+    unturned_pairs,
+)
 
 __all__ = [
     "AT_ONCE",
@@ -73,24 +112,39 @@ __all__ = [
     "Pair",
     "ablate",
     "ablate_each_head",
+    "all_before_rope",
     "attention_from",
     "before_rope",
     "blind",
+    "differing_neighbours",
     "direct_logit_attribution",
+    "each_block_off",
+    "even_previous_token_score",
     "fact_mover_head",
     "first_token_weights",
     "head_attribution",
+    "head_change",
     "head_contribution",
     "head_outputs",
+    "heads_off_together",
     "induction_scores",
     "knockout_attention",
     "largest_in_blocks",
+    "last_scores",
+    "layers_that_notice",
     "leave_one_out",
+    "likeliest_after",
+    "likeliest_changes",
+    "log_odds",
     "logit_direction",
     "logit_lens",
+    "mean_scores_by_distance",
+    "mean_surprise",
     "measure_each_head",
+    "moved_by",
     "neuron_attribution",
     "option_probs",
+    "output_changes",
     "ov_logits",
     "overview",
     "pair_of",
@@ -101,20 +155,33 @@ __all__ = [
     "patch_path",
     "patch_residual",
     "pattern_without_rope",
+    "previous_token_scores",
     "probability",
     "quantise_matrix",
     "quantised",
     "random_heads",
     "random_tokens",
     "relative_change",
+    "repeat_after",
     "repeat_probability",
     "residual_norms",
     "saliency",
+    "score_at",
+    "score_changes",
+    "shuffle_changes",
+    "shuffle_tokens",
     "strongest_heads",
+    "surprisal_in_window",
     "surprise",
+    "surprise_by_context",
+    "swap_tokens",
+    "swapped_layers",
+    "swapped_runs",
     "token_logprobs",
     "token_probs",
     "total_variation",
+    "unturned_cost",
+    "unturned_pairs",
     "value_norms",
     "weight_off_sinks",
 ]
