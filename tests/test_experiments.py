@@ -258,6 +258,25 @@ def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
         experiments.repeat_probability(tiny_model, [9])
 
 
+def test_the_weight_on_the_token_before(tiny_model):
+    trace = tiny_model.trace([9, 4, 100, 31])
+    scores = experiments.previous_token_scores(trace)
+    for layer, block in enumerate(trace.blocks):
+        pattern = block.attention.pattern
+        expected = (pattern[:, 1, 0] + pattern[:, 2, 1] + pattern[:, 3, 2]) / 3
+        np.testing.assert_allclose(scores[layer], expected, rtol=1e-5)
+    assert experiments.even_previous_token_score(4) == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
+
+
+def test_random_tokens_come_again_after_a_distance(model):
+    tokens = experiments.repeat_after(model, 4, 9, 1)
+    assert len(tokens) == len({*tokens}) + 4 == 13
+    assert tokens[9:] == tokens[:4]
+    other = experiments.repeat_after(model, 4, 9, 1, other=True)
+    assert other[:9] == tokens[:9]
+    assert len({*other}) == 13
+
+
 def test_induction_scores_are_the_weight_on_what_followed(tiny_model):
     trace = tiny_model.trace([9, 4, 100, 9, 4])
     scores = experiments.induction_scores(trace)
@@ -339,6 +358,42 @@ def test_each_head_is_off_once_and_alone_and_the_rest_waits(tiny_model):
         assert value == pytest.approx(tiny_model.trace(tokens, Edits(head={place: 0})).logits[3], abs=1e-4)
 
 
+def test_each_block_is_off_once_and_alone(tiny_model):
+    tokens, seen = tiny_model.tokens_of(TEXT), []
+    runs = experiments.each_block_off(
+        tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3]), (2, 0)
+    )
+    values = {(part, layer): value for part, layer, value in runs}
+    assert [*values] == [("ffn", 2), ("attention", 2), ("ffn", 0), ("attention", 0)]
+    assert seen == [Edits(**{part: {layer: 0}}) for part, layer in values]
+    tiny_model.forget()
+    for edits, value in zip(seen, values.values()):
+        assert value == pytest.approx(tiny_model.trace(tokens, edits).logits[3], abs=1e-4)
+
+
+def test_heads_are_drawn_and_off_together(tiny_model, monkeypatch):
+    tokens, heads, seen = tiny_model.tokens_of(TEXT), [(0, 1), (1, 2), (2, 0), (2, 3)], []
+    first = tiny_model.trace(tokens).logits.argmax()
+    draws = [*experiments.heads_off_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)]
+    monkeypatch.setattr(
+        experiments.ablation, "likeliest_changes", lambda _model, _tokens, edits: seen.append(edits) or True
+    )
+    assert {
+        stays for _, stays in experiments.heads_off_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)
+    } == {False}
+    assert [size for size, _ in draws] == [1] * 4 + [3] * 4 == [len(edits.head) for edits in seen]
+    assert len({frozenset(edits.head) for edits in seen[4:]}) > 1
+    for (_, stays), edits in zip(draws, seen):
+        assert {*edits.head} <= {*heads}
+        assert stays == (tiny_model.trace(tokens, edits).logits.argmax() == first)
+
+
+def test_where_the_numbers_overflow_there_is_no_likeliest_token(tiny_model):
+    tokens, too_long = tiny_model.tokens_of(TEXT), Edits(ffn={0: 1e38, 1: 1e38})
+    assert experiments.likeliest_after(tiny_model.trace(tokens), too_long) is None
+    assert experiments.likeliest_changes(tiny_model, tokens, too_long)
+
+
 def test_a_run_that_overflows_has_no_value(tiny_model):
     def overflows(trace):
         raise FloatingPointError
@@ -366,6 +421,65 @@ def test_relative_change(tiny_model):
     assert (experiments.relative_change(one, one) == 0).all()
 
 
+# --- another order ---
+
+
+def test_two_tokens_change_places(tiny_model):
+    trace = tiny_model.trace([5, 6, 7, 8, 9])
+    edits = Edits(rope=False)
+    own, other = experiments.swapped_runs(trace, (1, 3), edits)
+    assert (own.tokens, other.tokens) == ([5, 6, 7, 8, 9], [5, 8, 7, 6, 9])
+    assert own.edits == other.edits == edits
+    # Layer 0 sums over the same set; from layer 1 on, what the mask let the swapped tokens see differs.
+    assert experiments.layers_that_notice(trace, (1, 3)) == 2
+    assert experiments.layers_that_notice(trace, (2, 2)) == 0
+    neighbours = experiments.relative_change(*experiments.swapped_runs(trace, (0, 1), edits))
+    np.testing.assert_allclose(experiments.swapped_layers(trace, edits), neighbours)
+    assert np.isnan(experiments.swapped_layers(tiny_model.trace([5, 5, 9]), edits)).all()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [([3, 3, 4, 5], (1, 2)), ([3, 4, 5], (0, 1)), ([3, 3, 4], None), ([3, 4], None), ([3], None)],
+)
+def test_the_first_neighbours_that_differ(tokens, expected):
+    assert experiments.differing_neighbours(tokens) == expected
+
+
+def test_all_but_the_last_are_shuffled():
+    tokens = [*range(100, 120)]
+    orders = [experiments.shuffle_tokens(tokens, seed) for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    for order in orders:
+        assert order[-1] == 119
+        assert sorted(order) == tokens != order
+    assert {tuple(experiments.shuffle_tokens([1, 2, 3], seed)) for seed in range(8)} == {(2, 1, 3)}
+
+
+def test_without_rope_no_shuffle_changes_a_head_of_the_first_layer(tiny_model):
+    changes = {
+        rope: experiments.shuffle_changes(tiny_model.trace(TEXT, Edits(rope=rope)), 0, 3)
+        for rope in (False, True)
+    }
+    assert changes[True].shape == (3, tiny_model.config.n_heads)
+    assert changes[False].max() < 1e-4 < changes[True].max()
+    order = experiments.shuffle_tokens(tiny_model.tokens_of(TEXT), 2)
+    own = experiments.head_change(tiny_model.trace(TEXT), tiny_model.trace(order), 0)
+    np.testing.assert_allclose(changes[True][2], own, rtol=1e-4)
+
+
+def test_how_much_each_heads_output_changes(tiny_model):
+    one, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
+    changes = experiments.head_change(one, other, 1)
+    for head, change in enumerate(changes):
+        a, b = (run.blocks[1].attention.z[head, -1].astype(float) for run in (one, other))
+        assert change == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
+    outputs = experiments.output_changes(one, other, 1)
+    a, b = (run.blocks[1].attention.out[0].astype(float) for run in (one, other))
+    assert outputs.shape == (len(one.tokens),)
+    assert outputs[0] == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
+
+
 def test_moved_probability():
     assert experiments.total_variation(np.array([0.5, 0.5, 0.0]), np.array([0.5, 0.0, 0.5])) == pytest.approx(
         0.5
@@ -374,6 +488,17 @@ def test_moved_probability():
 
 
 # --- parameters ---
+
+
+def test_what_edits_move_and_whether_the_likeliest_changes(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    for edits in (Edits(), Edits(ffn={0: -3.0})):
+        before, after = (Sampler().probs(tiny_model.trace(tokens, one).logits) for one in (None, edits))
+        moved = np.clip(after - before, 0, None).sum()
+        assert experiments.moved_by(tiny_model, tokens, edits) == pytest.approx(moved, abs=1e-5)
+        assert experiments.likeliest_changes(tiny_model, tokens, edits) == (before.argmax() != after.argmax())
+        token, prob = experiments.likeliest_after(tiny_model.trace(tokens), edits)
+        assert (token, prob) == (after.argmax(), pytest.approx(after[before.argmax()], rel=1e-4))
 
 
 def test_parameters_are_counted_once(tiny_model, load_tiny):
@@ -447,6 +572,99 @@ def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
             assert np.isnan(found[at, seen:]).all()
         own = trace.blocks[layer].attention.pattern[head]
         assert np.allclose(np.nan_to_num(found), own, atol=1e-3) != edits.rope
+
+
+@pytest.mark.parametrize("edits", [Edits(), Edits(position_scale=2.0, position_shift=30.0)])
+def test_all_heads_before_rope_are_each_head_before_rope(tiny_model, edits):
+    trace = tiny_model.trace(TEXT, edits)
+    q, k = experiments.all_before_rope(trace)
+    for layer, head in np.ndindex(q.shape[:2]):
+        own = experiments.before_rope(trace, layer, head)
+        np.testing.assert_allclose((q[layer, head], k[layer, head]), own, atol=1e-6)
+
+
+def test_a_score_at_other_positions_turns_by_the_distance(tiny_model):
+    config = tiny_model.config
+    q, k = (x[..., 3, :] for x in experiments.all_before_rope(tiny_model.trace(TEXT)))
+    scores = experiments.score_at(q, k, (12, 5), base=config.rope_base)
+    for layer, head in np.ndindex(scores.shape):
+        pairs = [x[layer, head].astype(float).reshape(-1, 2) @ [1, 1j] for x in (q, k)]
+        turns = np.exp(7j * config.rope_base ** (-np.arange(0, config.d_head, 2) / config.d_head))
+        expected = (pairs[0] * turns * pairs[1].conj()).real.sum() / math.sqrt(config.d_head)
+        assert scores[layer, head] == pytest.approx(expected, abs=1e-4)
+    np.testing.assert_allclose(
+        scores, experiments.score_at(q, k, (1_012, 1_005), base=config.rope_base), atol=1e-3
+    )
+    alone = experiments.score_at(q[1, 4], k[1, 4], (12, 5), base=config.rope_base)  # of a single head
+    assert alone == pytest.approx(scores[1, 4], abs=1e-5)
+
+
+def test_scores_change_if_query_or_key_is_shifted(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    moved = experiments.score_changes(trace, (3, -1))
+    q, k = experiments.before_rope(trace, 1, 4)
+    own, further = position.score_by_distance(
+        q[-1], k[-2], np.array([1, 5]), base=tiny_model.config.rope_base
+    )
+    assert moved[1, 4] == pytest.approx(further - own, abs=1e-4)
+    assert experiments.last_scores(trace)[1, 4] == pytest.approx(own, abs=1e-4)
+    assert abs(experiments.score_changes(trace, (500, 500))).max() < 1e-3 < abs(moved).max()
+
+
+def test_the_mean_query_and_key_of_a_head_over_the_distance(tiny_model):
+    trace, distances = tiny_model.trace(TEXT), np.array([1, 40])
+    base = tiny_model.config.rope_base
+    first = experiments.mean_scores_by_distance(trace, (1, 40), keys=slice(1))
+    others = experiments.mean_scores_by_distance(trace, (1, 40), layers_on=1)
+    q, k = experiments.before_rope(trace, 2, 3)
+    expected = position.score_by_distance(q[1:].mean(axis=0), k[0], distances, base=base)
+    np.testing.assert_allclose(first[:, 2, 3], expected, atol=1e-4)
+    k = experiments.before_rope(trace, 0, 3)[1][1:].mean(axis=0)  # after the last layer comes the first
+    expected = position.score_by_distance(q[1:].mean(axis=0), k, distances, base=base)
+    np.testing.assert_allclose(others[:, 2, 3], expected, atol=1e-4)
+
+
+def test_pairs_that_are_not_turned(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT)
+    n_pairs = tiny_model.config.d_head // 2
+
+    def run(pairs):
+        return tiny_model.trace(tokens, experiments.unturned_pairs(tiny_model, len(tokens), pairs))
+
+    whole, off = tiny_model.trace(tokens), tiny_model.trace(tokens, Edits(rope=False))
+    np.testing.assert_allclose(run(slice(0, 0)).logits, whole.logits, atol=1e-4)
+    np.testing.assert_allclose(run(slice(None)).logits, off.logits, atol=1e-4)
+    first = run(slice(1, n_pairs)).blocks[0]
+    np.testing.assert_allclose(first.q[..., :2], whole.blocks[0].q[..., :2], atol=1e-5)
+    np.testing.assert_allclose(first.k[..., 2:], off.blocks[0].k[..., 2:], atol=1e-5)
+    assert np.abs(first.q[:, 1:, 2:] - whole.blocks[0].q[:, 1:, 2:]).max() > 1e-3
+    cost = experiments.surprise(off) - experiments.surprise(whole)
+    found = experiments.unturned_cost(tiny_model, tokens, slice(None))
+    np.testing.assert_allclose(found, cost, atol=1e-3)
+
+
+def test_odds_are_a_ratio_of_probabilities(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    probs = Sampler().probs(trace.logits)
+    assert 2 ** experiments.log_odds(trace, 9, 4) == pytest.approx(probs[9] / probs[4], rel=1e-3)
+    with pytest.raises(ValueError, match="no token -1"):
+        experiments.log_odds(trace, 9, -1)
+
+
+def test_surprise_after_fewer_tokens(tiny_model):
+    tokens = tiny_model.tokens_of(TEXT * 3)
+    found = experiments.surprisal_in_window(tiny_model, tokens, 2)
+    whole = experiments.surprise(tiny_model.trace(tokens))
+    assert found.shape == whole.shape
+    np.testing.assert_allclose(found[:2], whole[:2], rtol=1e-4)
+    probs = Sampler().probs(tiny_model.trace(tokens[6:8]).logits)
+    assert found[7] == pytest.approx(-math.log2(probs[tokens[8]]), rel=1e-3)
+    edits = Edits(rope=False)
+    by_context = [*experiments.surprise_by_context(tiny_model, tokens, 3, (2, 5), edits)]
+    expected = [experiments.surprise(tiny_model.trace(tokens[-n:], edits))[-3:].mean() for n in (5, 8)]
+    assert by_context == pytest.approx(expected, rel=1e-4)
+    assert experiments.mean_surprise(tiny_model.trace(tokens)) == pytest.approx(whole.mean())
+    assert experiments.mean_surprise(tiny_model.trace(tokens), last=4) == pytest.approx(whole[-4:].mean())
 
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):

@@ -61,6 +61,7 @@ MAY_KNOW = {
         "experiments.induction",
         "experiments.lens",
         "experiments.minimal_pairs",
+        "experiments.order",
         "experiments.patching",
         "experiments.probabilities",
         "experiments.rounding",
@@ -68,7 +69,7 @@ MAY_KNOW = {
         "experiments.size",
         "experiments.without_rope",
     },
-    "experiments.ablation": {"edits", "model"},
+    "experiments.ablation": {"edits", "model", "experiments.probabilities"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {
         *("ops", "edits", "model", "training", "sampling", "experiments.attention_behaviours"),
@@ -91,6 +92,7 @@ MAY_KNOW = {
         *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
     },
     "experiments.neurons": {"ops", "ffn", "model"},
+    "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.rounding": {"model"},
@@ -102,7 +104,7 @@ MAY_KNOW = {
         *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
     },
     "experiments.words": {"", "tokenization", "model", "reuse"},
-    "experiments.without_rope": {"edits", "model", "position"},
+    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},

@@ -7,7 +7,6 @@ import traitlets
 from widget_tree import every_picture, inside
 
 from llmviz import views
-from llmviz.attention import previous_token_score
 from llmviz.views import attention, embeddings, ffn, position, sampling
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
@@ -66,7 +65,7 @@ EXPLORERS = {
     "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
     "clocks": lambda model: position.Clocks(model.trace(TEXT)),
     "shuffled": lambda model: position.ShuffledHead(model.trace(TEXT)),
-    "one back": lambda model: position.OneBack(model.trace(TEXT), previous_token_score),
+    "one back": lambda model: position.OneBack(model.trace(TEXT)),
     "positions": lambda model: position.PositionSwitches(model.trace(TEXT)),
     "swap": lambda model: position.SwapWords(model.trace(TEXT)),
     "long": lambda model: position.LongText(model, TEXT * 10),

@@ -13,7 +13,7 @@ import traitlets
 from typed_texts import BAD_TEXTS, KINDS
 from widget_tree import inside
 
-from llmviz import Edits, Sampler, attention, embeddings, experiments, position, views
+from llmviz import Edits, Sampler, embeddings, experiments, position, views
 from llmviz.views import position as pictures
 from llmviz.views.kit import text_box
 from llmviz.views.position.heaps import N_USED, places_to_swap
@@ -190,7 +190,7 @@ def test_the_pictures_follow_the_box_to_any_text(tiny_model, text):
     prompt = views.Prompt(tiny_model, "The cat sat on the mat")
     dial, curves = pictures.DialExplorer(prompt), pictures.ScoreByDistance(prompt)
     clocks, alone = pictures.Clocks(prompt), pictures.ShuffledHead(prompt, head=0)
-    back = pictures.OneBack(prompt, attention.previous_token_score)
+    back = pictures.OneBack(prompt)
     prompt.box.value = text
     seq = len(prompt.trace.tokens)
     assert len(dial.query.options) == min(seq, text_box.MAX_TOKENS)
@@ -268,11 +268,11 @@ def test_of_a_long_text_the_beginning_is_used(tiny_model):
     short = tiny_model.trace(trace.tokens[:64])
     heaps = pictures.two_heaps(trace, " cat", " mat")
     swap = pictures.SwapWords(trace, first=" cat", second=" mat")
-    back = pictures.OneBack(trace, attention.previous_token_score)
+    back = pictures.OneBack(trace)
     for said in (heaps.children[-1], swap.told, back.told):
         assert "Only the first 64 tokens are used here." in told(said)
     assert len(heaps.children[0].pieces) == len(swap.after.pieces) == len(back.arcs[0].pieces) == 64
-    shares = pictures.shares_one_back(short, attention.previous_token_score)
+    shares = pictures.shares_one_back(short)
     np.testing.assert_allclose(back.map.values, shares, atol=1e-5)
     assert pictures.n_layers_that_notice(trace, " cat", " mat") == pictures.n_layers_that_notice(
         short, " cat", " mat"
@@ -283,7 +283,7 @@ def test_of_a_long_text_the_beginning_is_used(tiny_model):
 
 
 def test_the_map_and_the_arcs_of_the_head_that_is_picked(cat):
-    back = pictures.OneBack(cat, attention.previous_token_score)
+    back = pictures.OneBack(cat)
     assert back.map.selected == [0, 0]
     assert back.map.values[0, 16] == pytest.approx(
         np.diagonal(cat.blocks[16].attention.pattern[0], -1).mean()

@@ -1,5 +1,359 @@
-"""What notebook 03 says."""
+"""What notebook 03 says: of single heads and their scores, of RoPE in the whole model, and of who has what."""
 
-from llmviz.claims.claim import Claim
+from functools import partial
 
-CLAIMS: tuple[Claim, ...] = ()
+import numpy as np
+
+from llmviz import Edits, experiments
+from llmviz.claims.cases import ARTICLES, LONG, TEXTS
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
+from llmviz.experiments import mean_surprise, swapped_runs, unturned_cost
+from llmviz.model import Model, Trace
+
+NO_ROPE, NO_ORDER = Edits(rope=False), Edits(rope=False, causal_mask=False)
+HEAD = (16, 0)  # layer, head
+FAST, SLOW = slice(8), slice(12, None)  # of RoPE's 32 pairs: the 8 fastest and the 20 slowest
+
+
+def run(model: Model, text: str, edits: Edits | None = None) -> Trace:
+    return model.trace(model.tokens_of(text)[:60], edits)
+
+
+def changed_by_a_story(model: Model, text: str) -> np.ndarray:
+    """Put 100 tokens in front: return what that changes in each head's score of the last token and the one before."""
+    own, story = run(model, text), model.tokens_of(LONG["a long story"])[:100]
+    after = model.trace([*story, *own.tokens])
+    return abs(experiments.last_scores(after) - experiments.last_scores(own))
+
+
+@remembered
+def previous(model: Model, text: str) -> np.ndarray:
+    return 100 * experiments.previous_token_scores(model.trace(text))
+
+
+def lower_far_away(model: Model, text: str, **key) -> float:
+    near, far = experiments.mean_scores_by_distance(run(model, text), (1, 1_000), **key)
+    return float((far < near).sum())
+
+
+@remembered
+def surprise(model: Model, text: str, edits: Edits) -> float:
+    return mean_surprise(run(model, text, edits))
+
+
+def cost(model: Model, text: str, *, edits: Edits, than: Edits) -> float:
+    return surprise(model, text, edits) - surprise(model, text, than)
+
+
+@remembered
+def blocks_off(model: Model, text: str) -> np.ndarray:
+    """Return what each FFN and each attention block costs when switched off, in bits more than RoPE, [n_layers, 2]."""
+    tokens, layers = run(model, text).tokens, reversed(range(model.config.n_layers))
+    costs = [bits for *_, bits in experiments.each_block_off(model, tokens, mean_surprise, layers)]
+    return np.reshape(costs, (-1, 2))[::-1] - surprise(model, text, NO_ROPE)
+
+
+def little_wrong(model: Model, text: str) -> float:
+    return max(cost(model, text, edits=Edits(position_scale=by), than=NO_ROPE) for by in (0.5, 2.0))
+
+
+def last_three_cost(model: Model, text: str) -> float:
+    known = experiments.surprisal_in_window(model, run(model, text).tokens, 3)
+    return known.mean() - surprise(model, text, NO_ROPE)
+
+
+def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = None) -> float:
+    return unturned_cost(model, model.tokens_of(text)[:n_tokens], pairs).mean()
+
+
+@remembered
+def repeat_cost(model: Model, distance: int, seed: int, fast: bool, other: bool) -> float:
+    """Measure the cost at ten random tokens that come again so many tokens later, or at ten others in their place."""
+    tokens = experiments.repeat_after(model, 10, distance, seed, other=other)
+    return unturned_cost(model, tokens, FAST if fast else SLOW)[-10:].mean()
+
+
+@remembered
+def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[float]:
+    """Return the odds of the right thing against the other, in bits: as it is, and with the two things swapped."""
+    a, b, *things = case
+    trace = model.trace(f"{a} has a {things[0]} and {b} has a {things[1]}. {case[asked]} has a")
+    word, other = (model.tokens_of(f" {thing}")[0] for thing in things)
+    runs = swapped_runs(trace, (trace.tokens.index(word), trace.tokens.index(other)), edits)
+    before, after = (experiments.log_odds(run, word, other) for run in runs)
+    return [-before, after] if asked else [before, -after]
+
+
+@remembered
+def first_layer(model: Model, text: str) -> np.ndarray:
+    """Return what a swap of tokens 1 and 3 changes in layer 0's attention output at each token, in %."""
+    trace = run(model, text)
+    if len(trace.tokens) < 5 or trace.tokens[1] == trace.tokens[3]:
+        return np.full(5, np.nan)
+    return 100 * experiments.output_changes(*swapped_runs(trace, (1, 3), NO_ROPE), 0)
+
+
+SENTENCES = {f"{name} {n}": text for name, pair in ARTICLES.items() for n, text in enumerate(pair, start=1)}
+SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
+SHORT["a short start"] = TEXTS["a short start"]
+PI = {"the digits of π": "3.14159265358979323846264338327950288"}
+LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
+BLOCKS = {f"{part} {n}": (n, i) for i, part in enumerate(("FFN", "attention")) for n in range(30)}
+REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
+NAMES = ("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy")
+THINGS = "dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter"
+OWNERS = {f"{a}, {b}, {both}": (a, b, *both.split()) for a, b in NAMES for both in THINGS}
+NO_ATTENTION = Edits(attention=dict.fromkeys(range(30), 0))
+LEAST = {"the same word": below(0), "a short start": (0, 0.25)}
+ATTENTION = Bounds(supports=above(7), count=14, highest=below(13.4))
+FIRST_KEY = Bounds(within=(161, 184))
+TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
+FOUR = ("FFN 0", "FFN 11", "attention 0", "attention 1")
+on_texts = partial(Claim, over="texts", cases=TEXTS)
+in_bits = partial(on_texts, unit="bits")
+on_repeats = partial(Claim, over="cases", cases=REPEATS, unit="bits")
+on_sentences = partial(Claim, over="sentences", cases=OWNERS, unit="bits")
+
+CLAIMS = (
+    *section(
+        "What RoPE does in a head",
+        order_in_one_head=on_texts(
+            "Without RoPE, no head of layer 0 notices the order of the tokens before the last.",
+            "Shuffle them five times: the largest change of a head's output at the last token.",
+            lambda model, text: 100 * experiments.shuffle_changes(run(model, text, NO_ROPE), 0, 5).max(),
+            Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
+            control=(
+                "with RoPE, the head that changes most, in the median shuffle",
+                lambda m, text: 100 * np.median(experiments.shuffle_changes(run(m, text), 0, 5), 0).max(),
+            ),
+        ),
+        only_the_distance=on_texts(
+            "A score depends only on how far apart query and key are.",
+            "Shift the last query and the key before it by 1,000: the largest change of their score in any head.",
+            lambda model, text: abs(experiments.score_changes(run(model, text), (1_000, 1_000))).max(),
+            Bounds(within=below(1e-5), control=Bounds(within=(0.005, 0.235))),
+            control=(
+                "only the query shifted, by 1, in the median head",
+                lambda model, text: np.median(abs(experiments.score_changes(run(model, text), (1, 0)))),
+            ),
+            unit="in the score",
+        ),
+        shifted_text=on_texts(
+            "With the whole text shifted, the prediction stays the same.",
+            "Shift all positions by 1,000, and add up the probability that moves.",
+            lambda model, text: 100 * experiments.moved_by(model, text, Edits(position_shift=1_000.0)),
+            Bounds(within=below(0.001)),
+        ),
+        text_in_front=on_texts(
+            "Real tokens in front do change scores, because the tokens after them change.",
+            "Put 100 tokens of a story in front: the change of that score in the median head above layer 0.",
+            lambda model, text: np.median(changed_by_a_story(model, text)[1:]),
+            Bounds(within=(0.235, 1.65), control=Bounds(within=below(1e-4))),
+            control=("any head of layer 0", lambda model, text: changed_by_a_story(model, text)[0].max()),
+            unit="in the score",
+        ),
+    ),
+    *section(
+        "Previous-token heads",
+        few_heads=on_texts(
+            "Of 270 heads, 3 to 10 are previous-token heads, but far more in texts of up to five tokens.",
+            "Count the heads that give the token before more than half of their attention.",
+            lambda model, text: (previous(model, text) > 50).sum(),
+            Bounds(supports=(3, 10), count=35, exceptions=(*SHORT,), at=dict.fromkeys(SHORT, (15, 256))),
+            unit="heads",
+            cases=TEXTS | SENTENCES | SHORT,
+        ),
+        strongest_head=on_texts(
+            "The strongest is layer 16, head 0, except where all tokens are the same, and in the digits of π.",
+            "Measure how much attention it gives to the token before.",
+            lambda model, text: previous(model, text)[HEAD],
+            Bounds(supports=(72.5, 91.5), count=36, exceptions=("the same word",), above_control=35),
+            control=("the strongest other head", lambda m, text: np.delete(previous(m, text), 16 * 9).max()),
+            cases=TEXTS | SENTENCES | PI,
+        ),
+        it_is_its_rope=on_texts(
+            "With its RoPE taken out, it gives the token before less than even attention would.",
+            "Leave its queries and keys unturned, and everything before them unchanged.",
+            lambda m, text: 100 * np.diag(experiments.pattern_without_rope(m.trace(text), *HEAD), -1).mean(),
+            Bounds(below_control=14, at={"the same word": above(20)}),
+            control=(
+                "even attention",
+                lambda m, text: 100 * experiments.even_previous_token_score(len(m.tokens_of(text))),
+            ),
+        ),
+    ),
+    *section(
+        "Near and far",
+        usual_scores_fall=on_texts(
+            "The score of a head's usual query and key is mostly lower far away; less often for the first token.",
+            "Count the heads whose mean query scores lower with their mean key at distance 1,000 than at 1.",
+            lower_far_away,
+            Bounds(supports=above(243), count=14, at={"the same word": (185, 200)}, control=FIRST_KEY),
+            control=("the key of the first token", partial(lower_far_away, keys=slice(1))),
+            unit="heads of 270",
+        ),
+        others_half_the_time=on_texts(
+            "RoPE doesn't do it on its own: with another head's key, about half of the scores are lower.",
+            "The same, with the key of the head 2, 5, 10, 15 or 20 layers further on.",
+            lambda model, case: lower_far_away(model, case[0], layers_on=case[1]),
+            Bounds(within=(99, 163)),
+            unit="heads of 270",
+            over="cases",
+            cases=LAYERS_ON,
+        ),
+    ),
+    *section(
+        "RoPE switched off in the whole model",
+        after_a_sentence=on_texts(
+            "After a whole sentence, the likeliest token seldom changes.",
+            "Switch RoPE off.",
+            lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
+            Bounds(supports=YES, count=5),
+            unit="",
+            over="sentences",
+            cases=SENTENCES,
+        ),
+        rope_off_costs=in_bits(
+            "RoPE mostly saves at least 0.4 bits of surprise per token, but far less than attention does.",
+            "Switch RoPE off: how many bits does each token cost more?",
+            partial(cost, edits=NO_ROPE, than=Edits()),
+            Bounds(supports=above(0.4), count=13, highest=(3, 3.2), at=LEAST, control=ATTENTION),
+            control=("all attention switched off", partial(cost, edits=NO_ATTENTION, than=Edits())),
+        ),
+        most_blocks_cost_less=on_texts(
+            "Mostly, 17 or more of 20 blocks in the middle cost less than RoPE.",
+            "Switch off each FFN and each attention of layers 10 to 19: how many of the 20 cost less?",
+            lambda model, text: (blocks_off(model, text)[10:20] < 0).sum(),
+            Bounds(supports=above(17), count=13, highest=below(19)),
+            unit="of 20 blocks",
+        ),
+        ffn_eleven=in_bits(
+            "FFN 11 costs more than RoPE, and more than any other block of the middle.",
+            "Switch it off: how many bits does each token cost more than with RoPE switched off?",
+            lambda model, text: blocks_off(model, text)[11, 0],
+            Bounds(within=(0.3, 8.25), above_control=15),
+            control=(
+                "the worst other block of layers 10 to 19",
+                lambda model, text: np.delete(blocks_off(model, text)[10:20], 2).max(),
+            ),
+        ),
+        all_blocks=on_texts(
+            "Of all 60 blocks, a few cost more than RoPE; where all tokens are the same, most do.",
+            "Switch each block off, and count those that cost more.",
+            lambda model, text: (blocks_off(model, text) > 0).sum(),
+            Bounds(supports=(4, 17), count=14, at={"the same word": (44, 44)}),
+            unit="of 60 blocks",
+        ),
+        costly_blocks=on_texts(
+            "In nearly every text, FFN 0, attention 0, attention 1 and FFN 11 cost more than RoPE.",
+            "Count the texts in which a block costs more.",
+            lambda model, block: sum(blocks_off(model, text)[block] > 0 for text in TEXTS.values()),
+            Bounds(supports=above(13), count=4, at=dict.fromkeys(FOUR, above(13))),
+            unit="of 15 texts",
+            over="blocks",
+            cases=BLOCKS,
+        ),
+        whole_text_without_rope=in_bits(
+            "A text without RoPE mostly says more about the next token than its last three tokens with it.",
+            "Predict each token from only the three before it: how many bits does that cost more?",
+            last_three_cost,
+            Bounds(supports=above(0), count=14, exceptions=("a short start",)),
+        ),
+        stretched=in_bits(
+            "Positions stretched by 4 are worse than none; by 2, or squeezed to half, mostly better.",
+            "Stretch all positions by 4: how many bits does each token cost more than with RoPE switched off?",
+            partial(cost, edits=Edits(position_scale=4.0), than=NO_ROPE),
+            Bounds(supports=above(0), control=Bounds(supports=below(-0.005), count=13)),
+            control=("by 2 or to half, the worse", little_wrong),
+        ),
+    ),
+    *section(
+        "Fast and slow pairs",
+        fast_pairs=in_bits(
+            "In short texts the fast pairs matter, and the slow ones hardly do.",
+            "Leave the 8 fastest of the 32 pairs unturned in every head: what does each token cost more?",
+            partial(unturned, pairs=FAST),
+            Bounds(supports=(0.15, 2.85), count=14, control=Bounds(within=below(0.035))),
+            control=("the 20 slowest", partial(unturned, pairs=SLOW)),
+        ),
+        slow_in_long_texts=in_bits(
+            "In longer texts the slow pairs matter more.",
+            "Leave the 20 slowest pairs unturned, in the first 512 tokens.",
+            partial(unturned, pairs=SLOW, n_tokens=512),
+            Bounds(within=(0.45, 1.15), above_control=10, control=Bounds(highest=(0.3, 0.4))),
+            control=("the first 200 tokens", partial(unturned, pairs=SLOW, n_tokens=200)),
+            over="long texts",
+            cases=LONG,
+        ),
+        fast_at_repeats=on_repeats(
+            "Where tokens come again, the fast pairs are worth the most.",
+            "Let ten random tokens come again 10, 75 or 130 tokens on, and measure their cost.",
+            lambda model, case: repeat_cost(model, *case, True, False),
+            Bounds(within=(4.35, 13.95), above_control=15, control=TEN_ON),
+            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, False)),
+        ),
+        slow_at_repeats=on_repeats(
+            "What the slow pairs are worth grows with the distance.",
+            "The same, 130 tokens on.",
+            lambda model, seed: repeat_cost(model, 130, seed, False, False),
+            Bounds(within=(3.25, 6.75), above_control=5, control=Bounds(within=(1.75, 3.45))),
+            control=("75 tokens on", lambda model, seed: repeat_cost(model, 75, seed, False, False)),
+            over="seeds",
+            cases={str(seed): seed for seed in range(5)},
+        ),
+        others_at_repeats=on_repeats(
+            "Other random tokens there cost far less.",
+            "Put ten others in their place, with the 8 fastest pairs unturned.",
+            lambda model, case: repeat_cost(model, *case, True, True),
+            Bounds(within=below(2.65), control=Bounds(within=below(0.35))),
+            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, True)),
+        ),
+    ),
+    *section(
+        "Who has what",
+        right_thing_leads=on_sentences(
+            "Asked for the first person, the model mostly names the right thing; for the second, seldom.",
+            "Compare the odds of the two things, and again with the things swapped: the lower of the two.",
+            lambda model, case: min(odds(model, case, 0, Edits())),
+            Bounds(supports=above(0), count=16, control=Bounds(supports=above(0), count=2)),
+            control=("asked for the second person", lambda model, case: min(odds(model, case, 1, Edits()))),
+        ),
+        swap_turns_the_odds=on_sentences(
+            "Swapping the things moves the odds towards the other thing; if asked for the second person, seldom.",
+            "Swap the two things: by how much do the odds move?",
+            lambda model, case: sum(odds(model, case, 0, Edits())),
+            Bounds(within=(1.95, 6.65), control=Bounds(supports=above(0), count=3)),
+            control=("asked for the second person", lambda model, case: sum(odds(model, case, 1, Edits()))),
+        ),
+        turned_without_rope=on_sentences(
+            "Without RoPE, mostly less than half of that move is left.",
+            "Swap them with RoPE switched off: how much of the move is left?",
+            lambda m, case: 100 * sum(odds(m, case, 0, NO_ROPE)) / sum(odds(m, case, 0, Edits())),
+            Bounds(supports=below(50), count=17, at={"Tom, Anna, dog cat": below(0)}),
+            unit="% left",
+        ),
+    ),
+    *section(
+        "What the causal mask still says of the order",
+        noticed_later=on_texts(
+            "Without RoPE, the last token notices a swap in every layer after layer 0, because of the mask.",
+            "Swap two neighbours: the change of the attention output at the last token, in the least changed layer.",
+            lambda model, text: 100 * experiments.swapped_layers(run(model, text), NO_ROPE)[1:].min(),
+            Bounds(within=above(0.1), control=Bounds(within=below(0.1))),
+            control=(
+                "with the mask off as well, the most changed of all layers",
+                lambda model, text: 100 * experiments.swapped_layers(run(model, text), NO_ORDER).max(),
+            ),
+        ),
+        swapped_and_between=on_texts(
+            "In layer 0, a swap changes the two tokens and the one between them, but no other, so not the last.",
+            "Swap tokens 1 and 3: the change of the attention output at the least changed of these three.",
+            lambda model, text: first_layer(model, text)[1:4].min(),
+            Bounds(within=above(1), of=13, control=Bounds(within=below(0.001), of=13)),
+            control=(
+                "the most changed other token",
+                lambda m, text: np.delete(first_layer(m, text), [1, 2, 3]).max(),
+            ),
+        ),
+    ),
+)

@@ -44,6 +44,16 @@ def relative_change(trace: Trace, other: Trace) -> Float[np.ndarray, " n_layers"
     return np.array([np.linalg.norm(a - b) / np.linalg.norm(a) for a, b in ends])
 
 
+def previous_token_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Measure how much attention every head gives to the token before (`attention.previous_token_score`)."""
+    return np.stack([attention.previous_token_score(block.patterns()) for block in trace.blocks])
+
+
+def even_previous_token_score(seq: int) -> float:
+    """Return what a head that attends evenly to all it sees gives to the token before, in a text of `seq` tokens."""
+    return float(np.mean(1 / np.arange(2, seq + 1)))
+
+
 def behaviours(trace: Trace) -> Float[np.ndarray, "4 n_layers n_heads"]:
     """Return `attention.behaviours` of all heads of a run; NaN where a text cannot show one."""
     return np.stack(

@@ -59,3 +59,9 @@ def random_tokens(model: Model, n: int, seed: int) -> list[int]:
     n_vocab = model.config.n_vocab
     pool = np.arange(min(1_000, n_vocab // 10), min(20_000, n_vocab))
     return np.random.default_rng(seed).choice(pool, n, replace=False).tolist()
+
+
+def repeat_after(model: Model, n: int, distance: int, seed: int, *, other: bool = False) -> list[int]:
+    """Return random tokens of which the first n come again, each `distance` tokens on; or n others in their place."""
+    tokens = random_tokens(model, distance + n, seed)
+    return [*tokens[:distance], *(tokens[distance:] if other else tokens[:n])]

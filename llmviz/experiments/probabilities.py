@@ -1,6 +1,6 @@
 """Measure how likely each token was, and how far apart two predictions are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -29,6 +29,13 @@ def option_probs(model: Model, text: str, options: Sequence[str]) -> Float[np.nd
     return ops.softmax(model.trace(text).logits[[token for (token,) in tokens]])
 
 
+def log_odds(trace: Trace, token: int, against: int) -> float:
+    """Return log2 of how many times as likely one token is as another to come next: 1 bit is twice as likely."""
+    for checked in (token, against):
+        index_of("token", checked, len(trace.logits), negative=False)
+    return float((trace.logits[token] - trace.logits[against]) / np.log(2))
+
+
 def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return ln of the probability of each token after the first, given those before it; or of the last few.
 
@@ -55,6 +62,30 @@ def extra_surprise(trace: Trace, edits: Edits) -> Float[np.ndarray, " n"]:
     return surprise(trace.model.trace(trace.tokens, edits)) - surprise(trace)
 
 
+def mean_surprise(trace: Trace, *, last: int | None = None) -> float:
+    """Return the mean surprise at all tokens but the first, or at the last few, in bits per token."""
+    return float(surprise(trace, last=last).mean())
+
+
+def surprisal_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Float[np.ndarray, " n"]:
+    """Measure how surprising each token but the first is after only the `n_before` tokens before it, in bits."""
+    windows = (tokens[max(0, end - n_before - 1) : end] for end in range(2, len(tokens) + 1))
+    return np.array([surprise(model.trace(window), last=1)[0] for window in windows])
+
+
+def surprise_by_context(
+    model: Model, tokens: Sequence[int], n_last: int, contexts: Iterable[int], edits: Edits | None = None
+) -> Iterator[float]:
+    """Yield the mean surprise at the last `n_last` tokens in bits, after so many of the tokens before them.
+
+    No run is kept for reuse: one over 2,048 tokens holds several hundred megabytes.
+    """
+    for context in contexts:
+        mean = mean_surprise(model.trace(tokens[-(context + n_last) :], edits), last=n_last)
+        model.forget()
+        yield mean
+
+
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the probability of each token after the first, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))
@@ -63,3 +94,28 @@ def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, "
 def total_variation(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarray, " n_vocab"]) -> float:
     """Return how much of the probability went to other tokens, 0 to 1 (total variation distance)."""
     return float(np.abs(before - after).sum() / 2)
+
+
+def moved_by(model: Model, text: str | Sequence[int], edits: Edits) -> float:
+    """Measure what share of the next token's probability edits move to other tokens, 0 to 1 (`total_variation`)."""
+    before, after = (ops.softmax(model.trace(text, edit).logits) for edit in (None, edits))
+    return total_variation(before, after)
+
+
+def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
+    """Run a text again with edits: return the token that is the likeliest then, and what the likeliest before has.
+
+    None where the numbers overflow, so that there is no next token.
+    """
+    try:
+        probs = ops.softmax(trace.model.trace(trace.tokens, edits).logits)
+    except FloatingPointError:
+        return None
+    return int(probs.argmax()), float(probs[trace.logits.argmax()])
+
+
+def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> bool:
+    """Say whether, with these edits, another token is the likeliest to come next, or none as the numbers overflow."""
+    trace = model.trace(text)
+    after = likeliest_after(trace, edits)
+    return after is None or after[0] != int(trace.logits.argmax())

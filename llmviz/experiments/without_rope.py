@@ -1,12 +1,14 @@
-"""Undo RoPE in one head: its queries and keys, and the pattern they would give."""
+"""Undo RoPE in one head, or for some pairs of numbers, and measure scores at other positions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.edits import index_of
-from llmviz.model import BlockTrace, Trace
+from llmviz.edits import Edits, index_of
+from llmviz.experiments.probabilities import surprise
+from llmviz.model import BlockTrace, Model, Trace
 from llmviz.position import rotate, rotation_angles
 
 
@@ -19,6 +21,81 @@ def before_rope(
     """
     block = _rotated_back(trace, layer, head)
     return block.q[head], block.k[block.config.kv_head_of(head)]
+
+
+def all_before_rope(
+    trace: Trace,
+) -> tuple[
+    Float[np.ndarray, "n_layers n_heads seq d_head"], Float[np.ndarray, "n_layers n_heads seq d_head"]
+]:
+    """Return the queries and the keys of all heads before RoPE; heads that share a key have it each."""
+    blocks = [_rotated_back(trace, layer, 0) for layer in range(len(trace.blocks))]
+    shared = trace.model.config.kv_head_of(np.arange(trace.model.config.n_heads))
+    return np.stack([block.q for block in blocks]), np.stack([block.k[shared] for block in blocks])
+
+
+def score_at(
+    q: Float[np.ndarray, "*heads d_head"],
+    k: Float[np.ndarray, "*heads d_head"],
+    positions: tuple[float, float],
+    *,
+    base: float,
+) -> Float[np.ndarray, "*heads"] | np.floating:
+    """Return the score if the query and the key, given before RoPE, were at these two positions."""
+    angles = rotation_angles(np.array(positions), q.shape[-1], base=base)
+    q, k = (rotate(x[..., None, :], turns[None])[..., 0, :] for x, turns in zip((q, k), angles))
+    return np.einsum("...d,...d->...", q, k) / np.sqrt(q.shape[-1], dtype=q.dtype)
+
+
+def score_changes(trace: Trace, shifts: tuple[float, float]) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Measure how much the score of the last token's query with the key before it changes if both are shifted.
+
+    shifts: of the query and of the key, in positions.
+    """
+    q, k = all_before_rope(trace)
+    n, base = len(trace.tokens), trace.model.config.rope_base
+    before, after = (
+        score_at(q[..., -1, :], k[..., -2, :], (n - 1 + by[0], n - 2 + by[1]), base=base)
+        for by in ((0, 0), shifts)
+    )
+    return np.asarray(after - before)
+
+
+def last_scores(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
+    """Return the score of the last token's query with the key before it, in every head."""
+    return np.stack([block.attention_at(-1).scores[:, 0, -2] for block in trace.blocks])
+
+
+def mean_scores_by_distance(
+    trace: Trace, distances: Sequence[float], *, keys: slice = slice(1, None), layers_on: int = 0
+) -> Float[np.ndarray, "n_distances n_layers n_heads"]:
+    """Return the score of each head's mean query with its mean key at each distance.
+
+    The mean query is that of all tokens but the first. keys: the tokens of the mean key. layers_on: take the key of
+    the head so many layers further on, as a control.
+    """
+    q, k = all_before_rope(trace)
+    q, k = q[:, :, 1:].mean(axis=2), np.roll(k[:, :, keys].mean(axis=2), -layers_on, axis=0)
+    base = trace.model.config.rope_base
+    return np.stack([score_at(q, k, (distance, 0), base=base) for distance in distances])
+
+
+def unturned_pairs(model: Model, seq: int, pairs: slice) -> Edits:
+    """Return edits by which RoPE leaves some pairs of every query and key as they were, in a text of `seq` tokens.
+
+    pairs: of d_head / 2, the fastest first.
+    """
+    config = model.config
+    back = np.zeros((seq, config.d_head // 2))
+    back[:, pairs] = -rotation_angles(np.arange(seq), config.d_head, base=config.rope_base)[:, pairs]
+    layers = range(config.n_layers)
+    return Edits(at={(name, layer): lambda x: rotate(x, back) for name in ("q", "k") for layer in layers})
+
+
+def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np.ndarray, " n"]:
+    """Measure how much more surprising each token but the first is, in bits, if no head turns these pairs."""
+    edits = unturned_pairs(model, len(tokens), pairs)
+    return surprise(model.trace(tokens, edits)) - surprise(model.trace(tokens))
 
 
 def pattern_without_rope(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:

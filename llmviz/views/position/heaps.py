@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from llmviz import experiments
 from llmviz.model import Edits, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, button, checkbox, row, slider
@@ -35,21 +34,13 @@ def places_to_swap(pieces: Sequence[str], first: str, second: str) -> tuple[int,
     before = list(pieces[:-1])
     if first in before and second in before:
         return before.index(first), before.index(second)
-    return next(((i, i + 1) for i in range(len(before) - 1) if before[i] != before[i + 1]), None)
+    return experiments.differing_neighbours(pieces)
 
 
 def named(trace: Trace, first: str, second: str) -> str:
     """ "·dog and ·cat", or whatever two tokens of this text change places."""
     places = places_to_swap(trace.pieces[:N_USED], first, second)
     return " and ".join(isolated(trace.pieces[at]) for at in places) if places else "two tokens"
-
-
-def swapped(tokens: list[int], places: tuple[int, int]) -> list[int]:
-    """The same tokens, two of them in each other's place."""
-    one, other = places
-    tokens = list(tokens)
-    tokens[one], tokens[other] = tokens[other], tokens[one]
-    return tokens
 
 
 def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
@@ -60,7 +51,8 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
         told.say(f"{NOTHING.capitalize()}.")
         return Explorer([told])
     tokenizer = trace.model.tokenizer
-    orders = [list(trace.tokens), swapped(trace.tokens, places)]
+    runs = experiments.swapped_runs(trace, places, Edits())
+    orders = [list(run.tokens) for run in runs]
     heaps = [sorted(tokens) for tokens in orders]
     captions = [
         "Your text",
@@ -81,8 +73,8 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
         for ids, caption, marks in zip([*orders, heaps[0]], captions, [places, places, ()])
     ]
     sentences = []
-    for name, tokens in zip(("As it stands", "Swapped"), orders):
-        probs = Sampler().probs(trace.model.trace(tokens).logits)
+    for name, run in zip(("As it stands", "Swapped"), runs):
+        probs = Sampler().probs(run.logits)
         words = (f"{isolated(trace.pieces[at])} {percent(probs[trace.tokens[at]])}" for at in places)
         sentences.append(f"{name}, the next token is {', '.join(words)}.")
     told.say(*sentences, shortened)
@@ -128,26 +120,20 @@ class ShuffledHead(Explorer):
         self._seed += 1
         self._show()
 
-    def _run(self, tokens: list[int], *, rope: bool):
-        """Pattern [seq] and z [d_head] of the head's last query."""
-        one = self.trace.model.trace(tokens, Edits(rope=rope)).blocks[0].attention_at(-1)
-        return one.pattern[self.head.value, 0], one.z[self.head.value, 0]
-
     @one_at_a_time
     def _show(self, _change=None) -> None:
-        model, tokens = self.trace.model, list(self.trace.tokens)[:N_USED]
-        order = np.random.default_rng(self._seed).permutation(len(tokens) - 1)
-        if (order == np.arange(len(order))).all():
-            order = order[::-1]  # of few tokens, chance may leave all where they are
-        shuffled = [*(tokens[i] for i in order), tokens[-1]]
+        model, head = self.trace.model, self.head.value
+        tokens = list(self.trace.tokens)[:N_USED]
+        orders = tokens, experiments.shuffle_tokens(tokens, self._seed)
         for rope in (not self.rope.value, self.rope.value):  # what is shown comes last
-            (own, z), (other, moved) = (self._run(some, rope=rope) for some in (tokens, shuffled))
-            self.changes[rope] = float(np.linalg.norm(moved - z) / np.linalg.norm(z))
-        for strip, ids, weights in zip(self.strips, (tokens, shuffled), (own, other)):
+            runs = [model.trace(order, Edits(rope=rope)) for order in orders]
+            self.changes[rope] = float(experiments.head_change(*runs, 0)[head])
+        for strip, ids, run in zip(self.strips, orders, runs):
+            weights = run.blocks[0].attention_at(-1).pattern[head, 0]
             strip.change(pieces=model.tokenizer.pieces(ids), weights=weights, highlight=[len(ids) - 1])
         off, on = (percent(self.changes[rope]) for rope in (False, True))  # told once the reader ticks it
         self.told.say(
-            f"Head {self.head.value}: shuffled, what it hands over changes by {off} without RoPE"
+            f"Head {head}: shuffled, what it hands over changes by {off} without RoPE"
             f"{' (rounding)' if 0 < self.changes[False] < 1e-5 else ''}{f', by {on} with RoPE' * self.rope.value}.",
             "" if len(tokens) > 2 else "Here is nothing to shuffle: that takes two tokens before the last.",
             cut(self.trace),

@@ -91,15 +91,15 @@ class LongText(Experiment):
         done, start, told = 0, time.perf_counter(), ["Stopped."]
         try:
             for i, name in enumerate(names):
+                measured = experiments.surprise_by_context(
+                    self._model, tokens, guessed, contexts, SETTINGS[name]
+                )
                 for j, cost in enumerate(costs):
                     self.told.say(f"{name}: {cost:,} tokens …")
                     yield done / (len(names) * sum(costs))
                     began = time.perf_counter()
-                    values[i, j] = experiments.surprise(
-                        self._model.trace(tokens[-cost:], SETTINGS[name]), last=guessed
-                    ).mean()
+                    values[i, j] = next(measured)
                     longest = time.perf_counter() - began
-                    self._model.forget()  # a run over 2,048 tokens holds several hundred megabytes
                     done += cost
                     self.lines.change(x=contexts, x_ticks=contexts, values=values, names=names)
             told = self._verdict(names, contexts, guessed, values, time.perf_counter() - start, longest)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ipywidgets
 import numpy as np
 from jaxtyping import Float
@@ -19,23 +17,16 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.position.heaps import beginning, cut
 
 
-def shares_one_back(
-    trace: Trace, share: Callable[[np.ndarray], np.ndarray]
-) -> Float[np.ndarray, "n_heads n_layers"]:
-    """What each head gives to the token before: `share` of the patterns [n_heads seq seq] of each layer, of the
-    beginning of the text where that is long."""
-    return np.stack([share(block.patterns()) for block in beginning(trace).blocks], axis=1)
+def shares_one_back(trace: Trace) -> Float[np.ndarray, "n_heads n_layers"]:
+    """What each head gives to the token before, of the beginning of the text where that is long."""
+    return experiments.previous_token_scores(beginning(trace)).T
 
 
 class OneBack(Explorer):
     """A map of all heads by what they give to the token before, and the chosen head's arcs: as it is, and with RoPE
-    left out of this one head.
+    left out of this one head."""
 
-    share: as for `shares_one_back`.
-    """
-
-    def __init__(self, source: Prompt | Trace, share: Callable[[np.ndarray], np.ndarray]):
-        self._share = share
+    def __init__(self, source: Prompt | Trace):
         self.map = HeatMap(
             [[0.0]],
             [0],
@@ -61,7 +52,7 @@ class OneBack(Explorer):
         if alone:
             self.told.say("A single token has no token before it. Write one more.")
             return
-        self.shares = shares_one_back(self.trace, self._share)
+        self.shares = shares_one_back(self.trace)
         n_heads, n_layers = self.shares.shape
         self.map.change(
             values=self.shares,
@@ -82,11 +73,10 @@ class OneBack(Explorer):
         captions = [f"{name}: where each token looks", f"{name}, its hands not turned: all else as it was"]
         for picture, pattern, caption in zip(self.arcs, (own, unturned), captions):
             picture.change(pieces=self.trace.pieces, weights=pattern, caption=caption)
-        n = len(own)
         self.told.say(
             f"{name} gives {percent(np.diagonal(own, -1).mean())} of its attention to the token before; its hands not "
             f"turned, {percent(np.diagonal(unturned, -1).mean())}. A head that looks at everything alike would give "
-            f"{percent(np.mean(1 / np.arange(2, n + 1)))}.",
+            f"{percent(experiments.even_previous_token_score(len(own)))}.",
             f"Of {self.shares.size} heads, {(self.shares > 0.5).sum()} give it more than half.",
             self._cut,
         )

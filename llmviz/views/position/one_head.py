@@ -157,7 +157,8 @@ class DialExplorer(OneHead):
 
     def score_at(self, q_place: int, k_place: int) -> float:
         """The score, if the chosen query and key stood there."""
-        return float(position.pair_scores(*self._turned_to(q_place, k_place)).sum())
+        base = self.trace.model.config.rope_base
+        return float(experiments.score_at(*self.q_and_k(), (q_place, k_place), base=base))
 
     def moved_on(self, by: int) -> float:
         """By how much the score changes, if query and key both move on from where they stand."""

@@ -18,7 +18,7 @@ from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.position.heaps import NOTHING, beginning, cut, places_to_swap, swapped
+from llmviz.views.position.heaps import NOTHING, beginning, cut, places_to_swap
 
 ORDER_SETTINGS: Mapping[str, Edits] = {
     "the model as it is": Edits(),
@@ -34,9 +34,7 @@ def n_layers_that_notice(trace: Trace, first: str, second: str) -> int:
     places = places_to_swap(trace.pieces, first, second)
     if not places:
         raise ValueError(NOTHING)
-    orders = (list(trace.tokens), swapped(trace.tokens, places))
-    changes = experiments.relative_change(*(trace.model.trace(one, Edits(rope=False)) for one in orders))
-    return int((changes > 1e-4).sum())
+    return experiments.layers_that_notice(trace, places)
 
 
 class SwapWords(Explorer):
@@ -102,17 +100,17 @@ class SwapWords(Explorer):
     @by_the_reader
     def _show(self, _change=None) -> None:
         model, places = self.trace.model, (self.first.value, self.second.value)
-        orders = [list(self.trace.tokens), swapped(self.trace.tokens, places)]
-        self.after.change(pieces=model.tokenizer.pieces(orders[1]), ids=orders[1], highlight=places)
+        other = experiments.swap_tokens(self.trace.tokens, places)
+        self.after.change(pieces=model.tokenizer.pieces(other), ids=other, highlight=places)
         changes, guesses = [], []
         for name, edits in ORDER_SETTINGS.items():
             try:
-                one, other = (model.trace(tokens, edits) for tokens in orders)
+                runs = experiments.swapped_runs(self.trace, places, edits)
             except FloatingPointError as error:
                 self.told.say(str(error).capitalize())
                 return
-            changes.append(experiments.relative_change(one, other))
-            before, after = (Sampler().probs(trace.logits) for trace in (one, other))
+            changes.append(experiments.relative_change(*runs))
+            before, after = (Sampler().probs(run.logits) for run in runs)
             guesses.append((before, after))
             if name in self.bars:
                 self.bars[name].show(after, before=before)
@@ -121,7 +119,9 @@ class SwapWords(Explorer):
             one.axis_max = most
         n_layers = len(changes[0])
         self.lines.change(x=np.arange(n_layers), values=np.stack(changes), names=[*ORDER_SETTINGS])
-        self.told.say(*self._verdict([orders[0][place] for place in places], changes, guesses), self._cut)
+        self.told.say(
+            *self._verdict([self.trace.tokens[place] for place in places], changes, guesses), self._cut
+        )
 
     def _verdict(self, pair, changes, guesses) -> Iterator[str]:
         if pair[0] == pair[1]:

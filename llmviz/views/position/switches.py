@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, Edits] = {
     "squeezed to half": Edits(position_scale=0.5),
     "moved by 1,000": Edits(position_shift=1_000.0),
 }
+NAMES = {"ffn": "FFN", "attention": "attention"}
 N_WRITTEN = 30
 
 
@@ -57,14 +58,9 @@ class PositionSwitches(Experiment):
             before_label="the model as it is",
             caption="The next token with these positions; outline: the model as it is",
         )
-        # The control: FFN and attention of every second layer of the middle third, each off alone. Last layers first:
-        # each run takes over from the one before it what lies below both.
+        # The control: FFN and attention of every second layer of the middle third.
         third = model.config.n_layers // 3
-        self._blocks = {
-            f"{name} of layer {layer}": Edits(**{part: {layer: 0.0}})
-            for layer in range(2 * third - 1, third - 1, -2)
-            for part, name in (("ffn", "FFN"), ("attention", "attention"))
-        }
+        self._layers = range(2 * third - 1, third - 1, -2)
         self._measured = {
             "as it is": Edits(),
             "RoPE off": SETTINGS["RoPE off"],
@@ -80,7 +76,7 @@ class PositionSwitches(Experiment):
             unit="bits",
             stage="position",
             caption=f"How surprising a token of your text is, on average; on the right, to compare, the model with one "
-            f"of {len(self._blocks)} blocks of the middle off, FFN or attention: their mean, and the worst",
+            f"of {2 * len(self._layers)} blocks of the middle off, FFN or attention: their mean, and the worst",
         )
         [self.write] = self.buttons
         self.write.button_style, self.write.tooltip = "", "always the likeliest token, in every setting"
@@ -140,7 +136,13 @@ class PositionSwitches(Experiment):
             )
             return
         values = {name: self._surprise(tokens, edits) for name, edits in self._measured.items()}
-        blocks = np.array([self._surprise(tokens, edits) for edits in self._blocks.values()])
+        off = {
+            f"{NAMES[part]} of layer {layer}": bits
+            for part, layer, bits in experiments.each_block_off(
+                self.trace.model, tokens, experiments.mean_surprise, self._layers
+            )
+        }
+        blocks = np.array([*off.values()])
         self.surprise.change(
             labels=[*values, "block off", "worst"],
             values=[[*values.values(), blocks.mean(), blocks.max()]],
@@ -148,7 +150,7 @@ class PositionSwitches(Experiment):
         )
         n_vocab = self.trace.model.config.n_vocab
         self.scored.say(
-            f"The worst of the {len(blocks)} single blocks is the {[*self._blocks][blocks.argmax()]}; "
+            f"The worst of the {len(blocks)} single blocks is the {[*off][blocks.argmax()]}; "
             f"{(blocks < values['RoPE off']).sum()} of them cost less than RoPE off.",
             f"Blind guessing among all {n_vocab:,} tokens would be {np.log2(n_vocab):.1f} bits.",
             f"Measured on the first {N_USED} tokens." if len(self.trace.tokens) > N_USED else "",
@@ -156,7 +158,7 @@ class PositionSwitches(Experiment):
 
     def _surprise(self, tokens: list[int], edits: Edits) -> float:
         try:
-            return float(experiments.surprise(self.trace.model.trace(tokens, edits)).mean())
+            return experiments.mean_surprise(self.trace.model.trace(tokens, edits))
         except FloatingPointError:
             return float("nan")
 

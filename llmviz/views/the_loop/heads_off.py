@@ -118,15 +118,14 @@ class HeadsOff(Experiment):
 
     def _together(self) -> Iterator[float]:
         """Spare heads, drawn at random, off at once; in the end all of them."""
-        rng, spare = np.random.default_rng(1), self._spare
+        spare, tokens = self._spare, self._trace.tokens
         sizes = [n for n in TOGETHER if n < len(spare)]
-        self.kept, runs = dict.fromkeys(sizes, 0), len(sizes) * DRAWS + 1
-        for i, n in enumerate(sizes):
-            for j in range(DRAWS):
-                picked = rng.choice(len(spare), n, replace=False)
-                self.kept[n] += self._stays([spare[k] for k in picked])
-                yield (i * DRAWS + j + 1) / runs
-        stays = self._stays(spare)
+        self.kept, n_runs = dict.fromkeys(sizes, 0), len(sizes) * DRAWS + 1
+        draws = experiments.heads_off_together(self._model, tokens, spare, sizes, DRAWS, seed=1)
+        for done, (n, stays) in enumerate(draws, start=1):
+            self.kept[n] += stays
+            yield done / n_runs
+        stays = not experiments.likeliest_changes(self._model, tokens, Edits(head=dict.fromkeys(spare, 0.0)))
         told = "; ".join(f"with {n} off, in {kept} of {DRAWS} draws" for n, kept in self.kept.items())
         self.kept[len(spare)] = DRAWS * stays
         self.told.say(
@@ -136,10 +135,3 @@ class HeadsOff(Experiment):
             f"{'stayed first as well' if stays else 'did not stay first'}.",
         )
         yield 1.0
-
-    def _stays(self, heads: list[tuple[int, int]]) -> bool:
-        try:
-            run = self._model.trace(self._trace.tokens, Edits(head=dict.fromkeys(heads, 0.0)))
-        except FloatingPointError:
-            return False
-        return int(run.logits.argmax()) == self._first

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import ipywidgets
 import traitlets
 
+from llmviz.experiments import likeliest_after
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
@@ -301,14 +302,13 @@ class Switchboard(Explorer):
     def _outcome(self) -> int:
         """What really happens, as an index of OUTCOMES."""
         edits = as_edits(self._model.config.n_heads, **self._experiment)
-        try:
-            probs = Sampler().probs(self._model.trace(self._tokens, edits).logits)
-        except FloatingPointError:
+        after = likeliest_after(self._model.trace(self._tokens), edits)
+        if after is None:
             return 3
         first = int(self._whole.argmax())
-        if int(probs.argmax()) != first:
+        if after[0] != first:
             return 2
-        return 0 if probs[first] >= self._whole[first] / 2 else 1
+        return 0 if after[1] >= self._whole[first] / 2 else 1
 
     def _tell(self, guess: str, answer: str) -> str:
         return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."

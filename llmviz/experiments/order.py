@@ -1,0 +1,76 @@
+"""Put a text's tokens in another order, and measure what notices it."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz.edits import Edits
+from llmviz.experiments.attention_behaviours import relative_change
+from llmviz.model import Trace
+
+NOTICED = 1e-4  # relative change of an attention output; rounding stays below it
+
+
+def swap_tokens(tokens: Sequence[int], positions: tuple[int, int]) -> list[int]:
+    """Return the same tokens, with the two at these positions in each other's place."""
+    first, second = positions
+    tokens = list(tokens)
+    tokens[first], tokens[second] = tokens[second], tokens[first]
+    return tokens
+
+
+def differing_neighbours(tokens: Sequence[Hashable]) -> tuple[int, int] | None:
+    """Return the positions of the first two neighbours that differ, both before the last token; None if none do."""
+    return next(((i, i + 1) for i in range(len(tokens) - 2) if tokens[i] != tokens[i + 1]), None)
+
+
+def shuffle_tokens(tokens: Sequence[int], seed: int) -> list[int]:
+    """Return the same tokens in a random order, with the last one still last.
+
+    Where chance leaves all of them in place, their order is reversed instead.
+    """
+    order = np.random.default_rng(seed).permutation(len(tokens) - 1)
+    if (order == np.arange(len(order))).all():
+        order = order[::-1]
+    return [*(tokens[i] for i in order), tokens[-1]]
+
+
+def swapped_runs(trace: Trace, positions: tuple[int, int], edits: Edits) -> tuple[Trace, Trace]:
+    """Run a text, and the same text with two of its tokens swapped, both with these edits."""
+    model, other = trace.model, swap_tokens(trace.tokens, positions)
+    return model.trace(trace.tokens, edits), model.trace(other, edits)
+
+
+def layers_that_notice(trace: Trace, positions: tuple[int, int]) -> int:
+    """Count the layers in which, without RoPE, a swap of two tokens changes the attention output at the last token."""
+    return int((relative_change(*swapped_runs(trace, positions, Edits(rope=False))) > NOTICED).sum())
+
+
+def swapped_layers(trace: Trace, edits: Edits) -> Float[np.ndarray, " n_layers"]:
+    """Swap the first two neighbours that differ, and measure what changes with these edits.
+
+    That is each layer's attention output at the last token (`relative_change`); NaN where no two neighbours differ.
+    """
+    positions = differing_neighbours(trace.tokens)
+    if positions is None:
+        return np.full(len(trace.blocks), np.nan)
+    return relative_change(*swapped_runs(trace, positions, edits))
+
+
+def head_change(trace: Trace, other: Trace, layer: int) -> Float[np.ndarray, " n_heads"]:
+    """Measure how much each head's output z at the last token differs between two runs: |a - b| / |a|."""
+    a, b = (run.blocks[layer].attention_at(-1).z[:, 0] for run in (trace, other))
+    return np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)
+
+
+def shuffle_changes(trace: Trace, layer: int, n_shuffles: int) -> Float[np.ndarray, "n_shuffles n_heads"]:
+    """Shuffle all tokens but the last, and measure what each shuffle changes in each head's output (`head_change`)."""
+    orders = (shuffle_tokens(trace.tokens, seed) for seed in range(n_shuffles))
+    return np.stack([head_change(trace, trace.model.trace(order, trace.edits), layer) for order in orders])
+
+
+def output_changes(trace: Trace, other: Trace, layer: int) -> Float[np.ndarray, " seq"]:
+    """Measure how much the attention output at each token differs between two runs in one layer: |a - b| / |a|."""
+    a, b = (run.blocks[layer].attention.out for run in (trace, other))
+    return np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)
