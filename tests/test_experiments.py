@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -702,3 +703,89 @@ def test_a_rounded_model_has_each_matrix_rounded_as_it_is_stored(tiny_model, tab
         expected = W if as_it_was else experiments.round_numbers(np.ascontiguousarray(W), 3)
         assert np.array_equal(now[name], expected), name
     assert new.trace(TEXT).logits.shape == (tiny_model.config.n_vocab,)
+
+
+# --- writing ---
+
+GREEDY = Sampler(temperature=0)
+
+
+def test_writing_on_stops_at_an_end_token_or_goes_past_it(tiny_model, monkeypatch):
+    tokens = tiny_model.tokenizer.encode(TEXT)
+    expected = list(tokens)
+    for _ in range(6):
+        expected.append(int(tiny_model.trace(expected).logits.argmax()))
+    expected = expected[len(tokens) :]
+    monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", expected[2])
+    ended = [step.token for step in experiments.write_on(tiny_model, tokens, 6, GREEDY)]
+    assert ended == expected[: expected.index(expected[2]) + 1]
+    past = experiments.write_on(tiny_model, tokens, 6, GREEDY, past_end=True)
+    assert [step.token for step in past] == expected
+
+
+def test_what_was_written_says_what_was_likeliest_and_how_likely_the_end_was(tiny_model):
+    written = experiments.write(tiny_model, TEXT, 5, temperature=1, seed=3)
+    tokens, end = list(written.prompt), tiny_model.tokenizer.eos_token
+    assert tokens == tiny_model.tokenizer.encode(TEXT)
+    for token, likeliest, end_prob in zip(written.tokens, written.likeliest, written.end_probs):
+        logits = tiny_model.trace(tokens).logits
+        assert likeliest == (logits.argmax() == token)
+        assert end_prob == pytest.approx(ops.softmax(logits)[end], rel=1e-4)
+        tokens.append(token)
+    assert len(tokens) == len(written.prompt) + len(written.tokens) > len(written.prompt)
+    trace = tiny_model.trace(TEXT)
+    n = experiments.write(tiny_model, TEXT, 5, temperature=1, seed=1).likeliest.sum()
+    assert experiments.first_choices(trace, 5) == n
+
+
+def as_written(*tokens: int, prompt: tuple[int, ...] = ()) -> experiments.Written:
+    return experiments.Written(prompt, tokens, np.ones(len(tokens), bool), np.zeros(len(tokens), np.float32))
+
+
+def test_repetition_is_what_is_in_a_run_of_four_that_came_before():
+    written = as_written(9, 5, 6, 7, 8, 9, 10, prompt=(5, 6, 7, 8))
+    assert written.repetition(7) == pytest.approx(5 / 7)  # the second 5 6 7 8, and the 9 after it
+    assert written.repetition(4) == 0
+    assert as_written(1, 2, 3, 4).repetition(4) == 0
+
+
+def test_a_circle_gains_by_the_turns_before_the_last(tiny_model):
+    assert np.isnan(experiments.gain_from_copies(tiny_model, as_written(1, 2, 3, 4, 5, prompt=(7,))))
+    turn = (5, 6, 7, 8, 9)
+    found = experiments.gain_from_copies(tiny_model, as_written(10, *turn, *turn, *turn, 11, prompt=(3, 4)))
+    whole, alone = (3, 4, 10, *turn, *turn, *turn), (3, 4, *turn)
+    gains = [
+        ops.softmax(tiny_model.trace(whole[:at_whole]).logits)[token]
+        - ops.softmax(tiny_model.trace(alone[:at_alone]).logits)[token]
+        for token, at_whole, at_alone in (
+            (8, 16, 5),
+            (9, 17, 6),
+        )  # those that end a run of four in the last turn
+    ]
+    assert found == pytest.approx(np.mean(gains), abs=1e-6)
+
+
+def test_a_message_is_found_where_it_begins(tiny_model, monkeypatch):
+    tokens, role = tiny_model.tokenizer.encode(TEXT), "a"
+    begin, (own,) = 7, tiny_model.tokenizer.encode(role)
+    monkeypatch.setitem(vars(tiny_model.tokenizer), "special_tokens", {"<|im_start|>": begin})
+    steps = [SimpleNamespace(token=token) for token in (begin, 3, 4, begin, own, 5)]
+    monkeypatch.setattr(Model, "generate", lambda _, text, n, *__: iter(steps[:n]))
+    assert experiments.tokens_to_message(tiny_model, tokens, role, 4) == 3
+    assert experiments.tokens_to_message(tiny_model, tokens, role, 3) is None
+
+
+def test_the_answer_s_probability_at_each_temperature(tiny_model):
+    logits, (token, *_) = tiny_model.trace(TEXT).logits, tiny_model.tokenizer.encode("a")
+    found = experiments.answer_probs(tiny_model, TEXT, "a", (0, 0.5, 1))
+    powers = np.exp((logits - logits.max()).astype(float) / 0.5)
+    assert found[0] == (logits.argmax() == token) == experiments.is_right(tiny_model, TEXT, "a")
+    assert found[1] == pytest.approx(powers[token] / powers.sum(), rel=1e-4)
+    assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
+
+
+def test_the_surprise_of_a_text_after_another(tiny_model):
+    before, text = "The cat sat.", " A dog ran"
+    n = len(tiny_model.tokenizer.encode(text))
+    bits = experiments.surprisal(tiny_model.trace(before + text))
+    assert experiments.surprisal_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())

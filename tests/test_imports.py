@@ -28,7 +28,7 @@ CLAIMS_MAY_KNOW = {
         "claims.claim",
         "experiments",
     ),
-    *("experiments.facts", "experiments.neurons"),
+    *("experiments.answers", "experiments.facts", "experiments.neurons"),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -50,8 +50,10 @@ MAY_KNOW = {
     # They run the model and measure; what each is about is its name.
     "experiments": {
         "experiments.ablation",
+        "experiments.answers",
         "experiments.attention_behaviours",
         "experiments.attribution",
+        "experiments.chat",
         "experiments.induction",
         "experiments.lens",
         "experiments.patching",
@@ -60,10 +62,13 @@ MAY_KNOW = {
         "experiments.sinks",
         "experiments.size",
         "experiments.without_rope",
+        "experiments.writing",
     },
     "experiments.ablation": {"edits", "model"},
+    "experiments.answers": {"model", "sampling"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
+    "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
@@ -77,6 +82,7 @@ MAY_KNOW = {
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
     "experiments.without_rope": {"edits", "model", "position"},
+    "experiments.writing": {"ops", "model", "sampling"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},

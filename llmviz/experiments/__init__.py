@@ -9,6 +9,7 @@
     knocking out         some heads may not look at some tokens (Geva et al. 2023)
     comparing            how far two runs, or two guesses, are apart
     turning back         one head's queries and keys, and where it would look, without RoPE
+    writing              what the model writes: first choices, repetition, and answers that are right
     rounding             a model whose matrices have fewer bits a number
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace. What takes many runs is an
@@ -16,6 +17,7 @@ iterator, one run a step, that can be left at any of them. Negative positions co
 """
 
 from llmviz.experiments.ablation import blind, each_head, each_head_off, looking_elsewhere, off_at
+from llmviz.experiments.answers import answer_probs, is_right
 from llmviz.experiments.attention_behaviours import (
     MAP_SIZE,
     Overview,
@@ -37,6 +39,7 @@ from llmviz.experiments.attribution import (
     neuron_attribution,
     saliency,
 )
+from llmviz.experiments.chat import answer, asked, tokens_to_message
 from llmviz.experiments.induction import copying, induction_scores, random_tokens
 from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, stream_norms
 from llmviz.experiments.patching import (
@@ -55,6 +58,7 @@ from llmviz.experiments.probabilities import (
     moved,
     probability,
     surprisal,
+    surprisal_after,
     token_logprobs,
     token_probs,
 )
@@ -62,6 +66,7 @@ from llmviz.experiments.rounding import GROUP, round_numbers, rounded
 from llmviz.experiments.sinks import awake, to_first, value_lengths
 from llmviz.experiments.size import parameters
 from llmviz.experiments.without_rope import before_rope, unturned_pattern
+from llmviz.experiments.writing import Written, first_choices, gain_from_copies, write, write_on
 
 __all__ = [
     "AT_ONCE",
@@ -71,6 +76,10 @@ __all__ = [
     "LogitParts",
     "Overview",
     "Pair",
+    "Written",
+    "answer",
+    "answer_probs",
+    "asked",
     "awake",
     "before_rope",
     "blind",
@@ -82,11 +91,14 @@ __all__ = [
     "each_head",
     "each_head_off",
     "each_head_swapped",
+    "first_choices",
+    "gain_from_copies",
     "handed_over",
     "head_attribution",
     "head_says",
     "head_writes",
     "induction_scores",
+    "is_right",
     "largest_in_blocks",
     "left_out",
     "logit_lens",
@@ -109,12 +121,16 @@ __all__ = [
     "stream_norms",
     "strongest",
     "surprisal",
+    "surprisal_after",
     "swap_at",
     "swapped",
     "to_first",
     "token_logprobs",
     "token_probs",
+    "tokens_to_message",
     "unturned_pattern",
     "value_lengths",
     "weights_from",
+    "write",
+    "write_on",
 ]
