@@ -11,8 +11,10 @@ import pytest
 import tiny_gguf
 from finite_differences import in_doubles
 
-from llmviz import Edits, Sampler, experiments, ops, position, sampling
+from llmviz import Edits, Sampler, experiments, ops, position, sampling, training
 from llmviz.edits import add, scale
+from llmviz.experiments import small_models
+from llmviz.experiments.published import PUBLISHED
 from llmviz.model import Model
 from llmviz.weights import stored
 
@@ -374,7 +376,31 @@ def test_parameters_are_counted_once(tiny_model, load_tiny):
         "norms": (2 * c.n_layers + 1) * c.d_model,
         "output table": c.n_vocab * c.d_model,
     }
+    assert experiments.parameters(c, tied=False) == parts
+    assert experiments.n_parameters(tiny_model) == sum(parts.values())
     assert "output table" not in experiments.parameters(load_tiny("full"))
+    assert "output table" not in experiments.parameters(c)
+
+
+def as_number(said: str) -> float:
+    """ "671B, of which …" → 671e9."""
+    first = said.split(",")[0]
+    return float(first[:-1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[first[-1]]
+
+
+@pytest.mark.parametrize("one", PUBLISHED, ids=lambda one: one.name)
+def test_counts_are_those_that_were_published(one):
+    assert one.count == pytest.approx(as_number(one.said), rel=0.04)  # GPT-2 XL is called 1.5B
+    assert (one.count != one.by_formula) == bool(one.exact) == bool(one.why)
+    assert one.source
+
+
+@pytest.mark.parametrize(("name", "billions"), [("DeepSeek-V3", 37), ("Kimi K2", 32)])
+def test_what_works_on_one_token_is_what_was_published(name, billions):
+    [one] = [one for one in PUBLISHED if one.name == name]
+    assert f"of which {billions}B" in one.said
+    assert round(sum(one.active.values()) / 1e9) == billions
+    assert all(one.active[part] <= one.exact[part] for part in one.exact)
 
 
 def test_choosing_shares_the_probability_among_the_options_alone(model):
@@ -789,3 +815,44 @@ def test_the_surprise_of_a_text_after_another(tiny_model):
     n = len(tiny_model.tokenizer.encode(text))
     bits = experiments.surprisal(tiny_model.trace(before + text))
     assert experiments.surprisal_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
+
+
+# --- rounding and small models ---
+
+
+def test_only_the_matrices_that_are_named_are_rounded(tiny_model):
+    new = experiments.rounded(tiny_model, 2, matrices=("W_K", "W_up"))
+    whole = experiments.rounded(tiny_model, 2)
+    for name, W in vars(tiny_model.weights.layers[1]).items():
+        expected = getattr(whole.weights.layers[1], name) if name in ("W_K", "W_up") else W
+        assert np.array_equal(getattr(new.weights.layers[1], name), expected), name
+
+
+def test_noise_is_as_large_as_the_change_in_each_matrix(tiny_model):
+    changed = experiments.rounded(tiny_model, 2)
+    noisy = experiments.with_noise_of(tiny_model, changed, seed=1)
+    for name, W in vars(tiny_model.weights.layers[2]).items():
+        change, noise = (getattr(one.weights.layers[2], name) - W for one in (changed, noisy))
+        assert np.abs(noise - change).max() > 0 or "norm" in name
+        sizes = [float(np.sqrt(np.square(one).mean())) for one in (change, noise)]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.1), name
+
+
+def test_values_of_a_group_and_what_rounding_moved(tiny_model):
+    new = experiments.rounded(tiny_model, 2)
+    # Its rows of 80 are one group each, so 32 neighbours may be from two of them.
+    assert experiments.distinct_values(new) == 8 < experiments.distinct_values(tiny_model)
+    old, now = (model.weights.layers[0].W_down for model in (tiny_model, new))
+    assert experiments.share_rounded(tiny_model, new) == pytest.approx(
+        (np.abs(old - now) > 1e-5).mean(), abs=0.02
+    )
+    assert experiments.share_rounded(tiny_model, tiny_model) == 0
+
+
+def test_a_small_model_s_surprise_is_in_bits_a_byte():
+    config, text = small_models.small(n_layers=1, n_heads=1, d_model=8), TEXT * 60
+    *_, last = training.pretrain(text, config, steps=2, seed=3)
+    n = len(last.model.tokenizer.encode(text))
+    expected = last.held_out / np.log(2) * n / len(text)
+    assert small_models.held_out(text, config, steps=2, seed=3) == pytest.approx(expected, rel=1e-6)
+    assert 0 < small_models.step_time(text, config, n=2) < 60

@@ -28,7 +28,8 @@ CLAIMS_MAY_KNOW = {
         "claims.claim",
         "experiments",
     ),
-    *("experiments.answers", "experiments.facts", "experiments.neurons"),
+    *("experiments.answers", "experiments.facts", "experiments.neurons", "experiments.published"),
+    *("experiments.rounding", "experiments.small_models"),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -78,9 +79,11 @@ MAY_KNOW = {
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
+    "experiments.published": {"weights", "experiments.size"},
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
-    "experiments.size": {"model"},
+    "experiments.size": {"model", "weights"},
+    "experiments.small_models": {"model", "training", "weights"},
     "experiments.without_rope": {"edits", "model", "position"},
     "experiments.writing": {"ops", "model", "sampling"},
     # the conclusions of the pages, and how each is measured

@@ -62,9 +62,16 @@ from llmviz.experiments.probabilities import (
     token_logprobs,
     token_probs,
 )
-from llmviz.experiments.rounding import GROUP, round_numbers, rounded
+from llmviz.experiments.rounding import (
+    GROUP,
+    distinct_values,
+    round_numbers,
+    rounded,
+    share_rounded,
+    with_noise_of,
+)
 from llmviz.experiments.sinks import awake, to_first, value_lengths
-from llmviz.experiments.size import parameters
+from llmviz.experiments.size import n_parameters, parameters
 from llmviz.experiments.without_rope import before_rope, unturned_pattern
 from llmviz.experiments.writing import Written, first_choices, gain_from_copies, write, write_on
 
@@ -88,6 +95,7 @@ __all__ = [
     "cut_path",
     "direct_attribution",
     "direction_of",
+    "distinct_values",
     "each_head",
     "each_head_off",
     "each_head_swapped",
@@ -105,6 +113,7 @@ __all__ = [
     "looking_elsewhere",
     "moved",
     "mover",
+    "n_parameters",
     "neuron_attribution",
     "off_at",
     "overview",
@@ -118,6 +127,7 @@ __all__ = [
     "round_numbers",
     "rounded",
     "saliency",
+    "share_rounded",
     "stream_norms",
     "strongest",
     "surprisal",
@@ -131,6 +141,7 @@ __all__ = [
     "unturned_pattern",
     "value_lengths",
     "weights_from",
+    "with_noise_of",
     "write",
     "write_on",
 ]
