@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from llmviz import experiments, training
+from llmviz.claims.cases import MORE_CAPITALS
 from llmviz.model import Model
 from llmviz.views.differences import KNOBS, PUBLISHED, SIZES, STORY, bits_a_byte
 from llmviz.views.differences.sizes import AGAIN
 from llmviz.views.sampling import CAPITALS
 from tests.claims import Measured
-from tests.claims.test_06_sampling import MORE_CAPITALS
 from tests.claims.texts import TEXTS
 
 MANUAL = "\n\n".join(topics.values())
