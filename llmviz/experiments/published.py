@@ -8,7 +8,7 @@ from llmviz.weights import Config
 
 
 def parts(config: Config, own_W_U: bool = False) -> dict[str, int]:
-    """Count the parameters of each part, with both tables as one, if W_U is a table of its own."""
+    """Count the parameters of each part; the tables are W_E, and W_U where it is a table of its own."""
     counts = parameters(config, tied=not own_W_U)
     tables = counts.pop("embedding table") + counts.pop("output table", 0)
     return {"tables": tables, **{name: counts[name] for name in ("attention", "FFN", "norms")}}

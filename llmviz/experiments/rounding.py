@@ -46,7 +46,7 @@ def rounded(
     shift: int = 0,
     matrices: Sequence[str] = ATTENTION + FFN,
 ) -> Model:
-    """The model with the matrices of all layers rounded to so many bits, the norms as they are.
+    """Round the matrices of all layers to so many bits; the norms stay unchanged.
 
     shift: see `round_numbers`. table: W_E (and W_U) too. matrices: only those of the layers that are named. The copy is
     4 bytes a number again, 425 MB for the default model's layers: rounding here shows what is lost, and saves nothing.

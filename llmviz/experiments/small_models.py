@@ -12,7 +12,7 @@ AGAIN = "another seed"
 
 
 def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int = 64, ffn: int = 1) -> Config:
-    """A small model's sizes: two query heads share a key and value head, and the FFN is `ffn` times 8/3 as wide."""
+    """Return a small model's sizes: two query heads share a key and value head; the FFN is `ffn` times 8/3 as wide."""
     return Config(
         n_layers=n_layers,
         n_heads=n_heads,
@@ -50,7 +50,7 @@ KNOBS = {
 
 
 def bits_a_byte(model: Model, text: str) -> float:
-    """What one nat a token is, in bits a byte of this text: 1.44 bits, over the bytes that a token has."""
+    """Return what one nat a token is, in bits a byte of this text: 1.44 bits, over the bytes that a token has."""
     return len(model.tokenizer.encode(text)) / len(text.encode()) / math.log(2)
 
 
