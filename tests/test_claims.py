@@ -40,6 +40,7 @@ SAMPLE = {
     "06.cold_takes_from_the_right": ("The capital of Australia is",),
     "06.expected_after_itself": ("French",),
     "06.user_after_the_end": ("Say hello.",),
+    "07.formula": ("GPT-2 small", "Kimi K2"),
 }
 # Another CPU rounds otherwise, and many layers make more of it.
 again = partial(pytest.approx, rel=0.02, abs=1e-3)

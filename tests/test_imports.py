@@ -92,7 +92,8 @@ MAY_KNOW = {
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
+    "claims.differences": {"claims.differences_size"},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences_size")},
     # the stages backwards, composed
     "training": {
         "ops",
