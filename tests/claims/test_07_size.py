@@ -7,13 +7,12 @@ from pydoc_data.topics import topics
 import pytest
 
 from llmviz import training
-from llmviz.experiments.small_models import AGAIN, KNOBS, SIZES, bits_a_byte
+from llmviz.experiments.small_models import SIZES, bits_a_byte
 from tests.claims import Measured
 
 MANUAL = "\n\n".join(topics.values())
 SEEDS = (0, 1, 2)
-KNOB_SEEDS = (*SEEDS, 3)
-SHORT, SECONDS, STEPS, KNOB_STEPS = 2, 12, 150, 400  # as on the page
+SHORT, SECONDS, STEPS = 2, 12, 150  # as on the page
 SMALLEST, *_, LARGEST = SIZES
 
 
@@ -91,35 +90,11 @@ def smallest_in_steps(_model, seeds=SEEDS) -> Measured:
     )
 
 
-def one_knob(name: str):
-    def measure(_model, seeds=KNOB_SEEDS) -> Measured:
-        plain = KNOBS["as it is"]
-        values = {
-            f"seed {seed}": trained(KNOBS[name], seed, KNOB_STEPS) - trained(plain, seed, KNOB_STEPS)
-            for seed in seeds
-        }
-        return Measured(
-            f"{name}: less surprise after {KNOB_STEPS} steps", values, "bits a byte", lambda v: v < 0
-        )
-
-    measure.__name__ = name
-    return measure
-
-
-def chance(_model) -> Measured:
-    """The control of the knobs: the same model, begun and fed by other draws."""
-    plain = [trained(KNOBS["as it is"], seed, KNOB_STEPS) for seed in range(6)]
-    values = {f"seed {seed}": one - min(plain) for seed, one in enumerate(plain)}
-    return Measured("Another seed alone changes at most 0.11", values, "bits a byte", lambda v: v < 0.115)
-
-
 CONCLUSIONS = [
     largest_in_time,
     larger_is_best_in_more_time,
     largest_in_steps,
     smallest_in_steps,
-    *(one_knob(name) for name in KNOBS if name not in ("as it is", AGAIN)),
-    chance,
 ]
 
 
@@ -132,21 +107,3 @@ def test_the_largest_wins_by_steps_and_not_by_time(model):
     conclusions = (largest_in_time, larger_is_best_in_more_time, largest_in_steps, smallest_in_steps)
     for conclusion in conclusions:
         assert conclusion(model, seeds=(0,)).agree == 1
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("knob", "low", "high"),
-    [
-        ("width × 2", -0.375, -0.195),
-        ("layers × 2", -0.075, -0.015),
-        ("FFN × 2", -0.075, -0.015),
-        ("context × 2", 0.015, 0.075),
-        ("heads × 2", -0.005, 0.065),
-    ],
-)
-def test_a_knob_brings_what_the_page_says(model, knob, low, high):
-    """Two seeds, the one that begins worst among them; the whole table takes minutes."""
-    found = one_knob(knob)(model, seeds=(0, 3))
-    assert low < found.lowest
-    assert found.highest < high
