@@ -18,7 +18,8 @@ from llmviz.experiments.small_models import KNOBS, SIZES
 from llmviz.model import Model
 
 MANUAL = "\n\n".join(topics.values())  # Python's
-KNOB_STEPS = 400  # as on the page
+SMALLEST, SECOND, *_, LARGEST = SIZES
+STEPS, KNOB_STEPS = 150, 400  # as on the page
 UNCHANGED, NOISE = "unchanged", "noise as large as 3 bits"
 KINDS = {  # how matrices are rounded
     **{f"{bits} bits": {"bits": bits} for bits in (8, 5, 4, 3, 2)},
@@ -37,9 +38,34 @@ LEFT = {  # capitals
 
 
 @remembered
+def step_time(_model: Model, name: str) -> float:
+    return small_models.step_time(MANUAL, SIZES[name])
+
+
+@remembered
 def held_out(_model: Model, name: str, seed: int, steps: int) -> float:
     """Measure the surprise at the held-out text, in bits a byte."""
     return small_models.held_out(MANUAL, (SIZES | KNOBS)[name], steps=steps, seed=seed)
+
+
+def all_sizes(model: Model, seed: int, seconds: float | None) -> dict[str, float]:
+    """Measure the surprise of each size, trained for so many seconds of work, or for 150 steps."""
+    return {
+        name: held_out(model, name, seed, round(seconds / step_time(model, name)) if seconds else STEPS)
+        for name in SIZES
+    }
+
+
+def behind(model: Model, seed: int, *, name: str, seconds: float | None = None) -> float:
+    """Measure how much more a size is surprised than the least surprised of the others, in bits a byte."""
+    found = all_sizes(model, seed, seconds)
+    return found.pop(name) - min(found.values())
+
+
+def best(model: Model, seed: int, *, seconds: float) -> float:
+    """Return the number of parameters of the least surprised size."""
+    found = all_sizes(model, seed, seconds)
+    return SIZES[min(found, key=found.__getitem__)].n_parameters
 
 
 def doubled(model: Model, training: tuple[str, int]) -> float:
@@ -97,6 +123,31 @@ def on_knobs(*names: str) -> partial[Claim]:
 on_seeds = partial(Claim, over="seeds", cases={f"seed {seed}": seed for seed in range(3)}, unit="bits a byte")
 on_texts = partial(Claim, over="texts", cases=TEXTS, unit="bits a token")
 CLAIMS = (
+    *section(
+        "Small models side by side",
+        largest_in_time=on_seeds(
+            "In the same time, the largest of five is not the least surprised; after the same steps, it is.",
+            "Train each for 12 seconds of work, and compare the largest with the best of the others.",
+            partial(behind, name=LARGEST, seconds=12),
+            Bounds(within=above(0.6), control=Bounds(within=below(0))),
+            control=("150 steps each", partial(behind, name=LARGEST)),
+        ),
+        more_time_larger_best=on_seeds(
+            "With more time, a larger one is the least surprised.",
+            "Find the least surprised after 12 seconds of work.",
+            partial(best, seconds=12),
+            Bounds(above_control=3),
+            control=("after 2 seconds", partial(best, seconds=2)),
+            unit="parameters",
+        ),
+        smallest_in_steps=on_seeds(
+            "After the same steps, the smallest is the most surprised.",
+            "Train each for 150 steps, and compare the smallest with the best.",
+            partial(behind, name=SMALLEST),
+            Bounds(within=above(0.7), above_control=3),
+            control=("the second smallest", partial(behind, name=SECOND)),
+        ),
+    ),
     *section(
         "One knob at a time",
         another_seed=on_seeds(
