@@ -28,7 +28,8 @@ CLAIMS_MAY_KNOW = {
         "claims.claim",
         "experiments",
     ),
-    *("experiments.facts", "experiments.neurons"),
+    *("experiments.answers", "experiments.facts", "experiments.neurons", "experiments.published"),
+    *("experiments.rounding", "experiments.small_models"),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -50,8 +51,10 @@ MAY_KNOW = {
     # They run the model and measure; what each is about is its name.
     "experiments": {
         "experiments.ablation",
+        "experiments.answers",
         "experiments.attention_behaviours",
         "experiments.attribution",
+        "experiments.chat",
         "experiments.induction",
         "experiments.lens",
         "experiments.patching",
@@ -60,10 +63,13 @@ MAY_KNOW = {
         "experiments.sinks",
         "experiments.size",
         "experiments.without_rope",
+        "experiments.writing",
     },
     "experiments.ablation": {"edits", "model"},
+    "experiments.answers": {"model", "sampling"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
+    "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
@@ -73,17 +79,21 @@ MAY_KNOW = {
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
+    "experiments.published": {"weights", "experiments.size"},
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
-    "experiments.size": {"model"},
+    "experiments.size": {"model", "weights"},
+    "experiments.small_models": {"model", "training", "weights"},
     "experiments.without_rope": {"edits", "model", "position"},
+    "experiments.writing": {"ops", "model", "sampling"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
+    "claims.differences": {"claims.differences_size"},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences_size")},
     # the stages backwards, composed
     "training": {
         "ops",

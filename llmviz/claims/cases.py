@@ -6,6 +6,7 @@ from pathlib import Path
 _CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text("utf-8"))
 
 TEXTS: dict[str, str] = _CASES["texts"]
+MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LONG: dict[str, str] = _CASES["long_texts"]
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
 MORE_CAPITALS: dict[str, str] = _CASES["more_capitals"]

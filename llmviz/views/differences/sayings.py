@@ -26,6 +26,7 @@ from llmviz.claims.cases import (
     TEXTS,
 )
 from llmviz.edits import Edits
+from llmviz.experiments.answers import CAPITALS, SUMS
 from llmviz.experiments.facts import CAPITALS as COUNTRIES
 from llmviz.experiments.neurons import neurons_for_half
 from llmviz.model import Model
@@ -34,7 +35,6 @@ from llmviz.sampling import Sampler
 from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
 from llmviz.views.embeddings.table import words
 from llmviz.views.kit.claims import Claim
-from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS
 from llmviz.views.tokenization.token_counts import in_list, plain_words
 
 Row = tuple[float, ...]
