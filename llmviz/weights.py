@@ -54,9 +54,7 @@ class Config:
     @property
     def n_parameters(self) -> int:
         """Return how many numbers are learned; where W_U is not W_E transposed, that table comes on top."""
-        attention = 2 * (self.n_heads + self.n_kv_heads) * self.d_head * self.d_model  # W_Q, W_O; W_K, W_V
-        layer = attention + 3 * self.d_model * self.d_ff + 2 * self.d_model  # gate, up, down; two norms
-        return self.n_vocab * self.d_model + self.n_layers * layer + self.d_model
+        return sum(map(math.prod, tensor_shapes(self, tied=True).values()))
 
     def kv_head_of(self, head: int | Int[np.ndarray, " n"]) -> int | Int[np.ndarray, " n"]:
         """Return the key and value head that a query head uses, or those that several use."""

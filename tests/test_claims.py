@@ -58,6 +58,13 @@ SAMPLE = {
     "05.last_token_patched": ("Sweden, as Greece",),
     "05.pushes_up_the_capital": ("China",),
     "05.opposites": ("hot",),
+    "06.few_when_cold": ("code", "Spanish"),
+    "06.top_k_before_or_after": ("a proverb",),
+    "06.second_number": ("3 + 4 = ",),
+    "06.cold_takes_from_the_right": ("The capital of Australia is",),
+    "06.expected_after_itself": ("French",),
+    "06.user_after_the_end": ("Say hello.",),
+    "07.formula": ("GPT-2 small", "Kimi K2"),
 }
 # Another CPU rounds otherwise, and many layers make more of it.
 again = partial(pytest.approx, rel=0.02, abs=1e-3)

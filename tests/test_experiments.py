@@ -4,14 +4,17 @@ import gc
 import math
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tiny_gguf
 from finite_differences import in_doubles
 
-from llmviz import Edits, Sampler, experiments, ops, position, sampling
+from llmviz import Edits, Sampler, experiments, ops, position, sampling, training
 from llmviz.edits import add, scale
+from llmviz.experiments import small_models
+from llmviz.experiments.published import PUBLISHED
 from llmviz.model import Model
 from llmviz.weights import stored
 
@@ -511,7 +514,31 @@ def test_parameters_are_counted_once(tiny_model, load_tiny):
         "norms": (2 * c.n_layers + 1) * c.d_model,
         "output table": c.n_vocab * c.d_model,
     }
+    assert experiments.parameters(c, tied=False) == parts
+    assert experiments.n_parameters(tiny_model) == sum(parts.values())
     assert "output table" not in experiments.parameters(load_tiny("full"))
+    assert "output table" not in experiments.parameters(c)
+
+
+def as_number(said: str) -> float:
+    """ "671B, of which …" → 671e9."""
+    first = said.split(",")[0]
+    return float(first[:-1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[first[-1]]
+
+
+@pytest.mark.parametrize("one", PUBLISHED, ids=lambda one: one.name)
+def test_counts_are_those_that_were_published(one):
+    assert one.count == pytest.approx(as_number(one.said), rel=0.04)  # GPT-2 XL is called 1.5B
+    assert (one.count != one.by_formula) == bool(one.exact) == bool(one.why)
+    assert one.source
+
+
+@pytest.mark.parametrize(("name", "billions"), [("DeepSeek-V3", 37), ("Kimi K2", 32)])
+def test_what_works_on_one_token_is_what_was_published(name, billions):
+    [one] = [one for one in PUBLISHED if one.name == name]
+    assert f"of which {billions}B" in one.said
+    assert round(sum(one.active.values()) / 1e9) == billions
+    assert all(one.active[part] <= one.exact[part] for part in one.exact)
 
 
 def test_choosing_shares_the_probability_among_the_options_alone(model):
@@ -979,7 +1006,7 @@ def test_the_cache_keeps_keys_and_values_of_all_layers(tiny_model):
 def test_a_minimal_pair_ends_before_the_second_difference(tiny_model):
     text, twin = [5, 6, 7, 8, 9], [5, 16, 7, 18, 9]
     pair = experiments.minimal_pair(tiny_model, text, twin)
-    assert (pair.runs.trace.tokens, pair.runs.other.tokens, pair.runs.subject) == (text[:3], twin[:3], 1)
+    assert (pair.runs.trace.tokens, pair.runs.twin.tokens, pair.runs.subject) == (text[:3], twin[:3], 1)
     assert pair.answers == (8, 18)
     logits = tiny_model.trace(text[:3]).logits
     assert pair.lead(pair.runs.trace) == pytest.approx(logits[8] - logits[18], abs=1e-5)
@@ -991,7 +1018,7 @@ def test_a_minimal_pair_ends_before_the_second_difference(tiny_model):
 def test_each_way_changes_the_heads_at_the_last_token(tiny_model):
     pair = experiments.minimal_pair(tiny_model, [5, 6, 7, 8], [5, 16, 7, 18])
     heads, mean = [(0, 1), (2, 3)], np.full(experiments.head_outputs(pair.runs.trace).shape, 0.5, np.float32)
-    there = experiments.head_outputs(pair.runs.other)
+    there = experiments.head_outputs(pair.runs.twin)
     for way, z in (("ablate", 0 * mean), ("mean", mean), ("patch", there)):
         handed = experiments.head_outputs(pair.run(pair.edits(way, heads, mean)))
         assert all(np.array_equal(handed[head], z[head]) for head in heads)
@@ -1015,7 +1042,7 @@ def test_the_mean_over_runs_and_each_head_of_the_way(tiny_model):
     shares = {(layer, head): share for layer, head, share in experiments.each_head_patched(pair)}
     assert len(shares) == 18
     patched = pair.lead(pair.run(pair.edits("patch", [(2, 1)])))
-    base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.other)
+    base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.twin)
     assert shares[2, 1] == pytest.approx((base - patched) / (base - there), abs=1e-4)
     assert pair.way(pair.edits("patch", [(2, 1)])) == pytest.approx(shares[2, 1], abs=1e-4)
     assert pair.lost(pair.edits("patch", [(2, 1)])) == pytest.approx((base - patched) / base, abs=1e-4)
@@ -1131,3 +1158,130 @@ def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model)
     after = experiments.induction_scores(tiny_model.trace(trace.tokens, edits))
     expected = [after[head] / scores[head] for head in heads]
     np.testing.assert_allclose(experiments.scores_left(trace, edits, heads), expected, rtol=1e-4)
+
+
+# --- writing ---
+
+GREEDY = Sampler(temperature=0)
+
+
+def test_writing_on_stops_at_an_end_token_or_goes_past_it(tiny_model, monkeypatch):
+    tokens = tiny_model.tokenizer.encode(TEXT)
+    expected = list(tokens)
+    for _ in range(6):
+        expected.append(int(tiny_model.trace(expected).logits.argmax()))
+    expected = expected[len(tokens) :]
+    monkeypatch.setitem(vars(tiny_model.tokenizer), "eos_token", expected[2])
+    ended = [step.token for step in experiments.write_on(tiny_model, tokens, 6, GREEDY)]
+    assert ended == expected[: expected.index(expected[2]) + 1]
+    past = experiments.write_on(tiny_model, tokens, 6, GREEDY, past_end=True)
+    assert [step.token for step in past] == expected
+
+
+def test_what_was_written_says_what_was_likeliest_and_how_likely_the_end_was(tiny_model):
+    written = experiments.write(tiny_model, TEXT, 5, temperature=1, seed=3)
+    tokens, end = list(written.prompt), tiny_model.tokenizer.eos_token
+    assert tokens == tiny_model.tokenizer.encode(TEXT)
+    for token, likeliest, end_prob in zip(written.tokens, written.likeliest, written.end_probs):
+        logits = tiny_model.trace(tokens).logits
+        assert likeliest == (logits.argmax() == token)
+        assert end_prob == pytest.approx(ops.softmax(logits)[end], rel=1e-4)
+        tokens.append(token)
+    assert len(tokens) == len(written.prompt) + len(written.tokens) > len(written.prompt)
+    trace = tiny_model.trace(TEXT)
+    n = experiments.write(tiny_model, TEXT, 5, temperature=1, seed=1).likeliest.sum()
+    assert experiments.first_choices(trace, 5) == n
+
+
+def as_written(*tokens: int, prompt: tuple[int, ...] = ()) -> experiments.Written:
+    return experiments.Written(prompt, tokens, np.ones(len(tokens), bool), np.zeros(len(tokens), np.float32))
+
+
+def test_repetition_is_what_is_in_a_run_of_four_that_came_before():
+    written = as_written(9, 5, 6, 7, 8, 9, 10, prompt=(5, 6, 7, 8))
+    assert written.repetition(7) == pytest.approx(5 / 7)  # the second 5 6 7 8, and the 9 after it
+    assert written.repetition(4) == 0
+    assert as_written(1, 2, 3, 4).repetition(4) == 0
+
+
+def test_a_circle_gains_by_the_turns_before_the_last(tiny_model):
+    assert np.isnan(experiments.gain_from_copies(tiny_model, as_written(1, 2, 3, 4, 5, prompt=(7,))))
+    turn = (5, 6, 7, 8, 9)
+    found = experiments.gain_from_copies(tiny_model, as_written(10, *turn, *turn, *turn, 11, prompt=(3, 4)))
+    whole, alone = (3, 4, 10, *turn, *turn, *turn), (3, 4, *turn)
+    gains = [
+        ops.softmax(tiny_model.trace(whole[:at_whole]).logits)[token]
+        - ops.softmax(tiny_model.trace(alone[:at_alone]).logits)[token]
+        for token, at_whole, at_alone in (
+            (8, 16, 5),
+            (9, 17, 6),
+        )  # those that end a run of four in the last turn
+    ]
+    assert found == pytest.approx(np.mean(gains), abs=1e-6)
+
+
+def test_a_message_is_found_where_it_begins(tiny_model, monkeypatch):
+    tokens, role = tiny_model.tokenizer.encode(TEXT), "a"
+    begin, (own,) = 7, tiny_model.tokenizer.encode(role)
+    monkeypatch.setitem(vars(tiny_model.tokenizer), "special_tokens", {"<|im_start|>": begin})
+    steps = [SimpleNamespace(token=token) for token in (begin, 3, 4, begin, own, 5)]
+    monkeypatch.setattr(Model, "generate", lambda _, text, n, *__: iter(steps[:n]))
+    assert experiments.tokens_to_message(tiny_model, tokens, role, 4) == 3
+    assert experiments.tokens_to_message(tiny_model, tokens, role, 3) is None
+
+
+def test_the_answer_s_probability_at_each_temperature(tiny_model):
+    logits, (token, *_) = tiny_model.trace(TEXT).logits, tiny_model.tokenizer.encode("a")
+    found = experiments.answer_probs(tiny_model, TEXT, "a", (0, 0.5, 1))
+    powers = np.exp((logits - logits.max()).astype(float) / 0.5)
+    assert found[0] == (logits.argmax() == token) == experiments.is_right(tiny_model, TEXT, "a")
+    assert found[1] == pytest.approx(powers[token] / powers.sum(), rel=1e-4)
+    assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
+
+
+def test_the_surprise_of_a_text_after_another(tiny_model):
+    before, text = "The cat sat.", " A dog ran"
+    n = len(tiny_model.tokenizer.encode(text))
+    bits = experiments.surprise(tiny_model.trace(before + text))
+    assert experiments.surprisal_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
+
+
+# --- rounding and small models ---
+
+
+def test_only_the_matrices_that_are_named_are_rounded(tiny_model):
+    new = experiments.quantised(tiny_model, 2, matrices=("W_K", "W_up"))
+    whole = experiments.quantised(tiny_model, 2)
+    for name, W in vars(tiny_model.weights.layers[1]).items():
+        expected = getattr(whole.weights.layers[1], name) if name in ("W_K", "W_up") else W
+        assert np.array_equal(getattr(new.weights.layers[1], name), expected), name
+
+
+def test_noise_is_as_large_as_the_change_in_each_matrix(tiny_model):
+    changed = experiments.quantised(tiny_model, 2)
+    noisy = experiments.with_noise_of(tiny_model, changed, seed=1)
+    for name, W in vars(tiny_model.weights.layers[2]).items():
+        change, noise = (getattr(one.weights.layers[2], name) - W for one in (changed, noisy))
+        assert np.abs(noise - change).max() > 0 or "norm" in name
+        sizes = [float(np.sqrt(np.square(one).mean())) for one in (change, noise)]
+        assert sizes[1] == pytest.approx(sizes[0], rel=0.1), name
+
+
+def test_values_of_a_group_and_what_rounding_moved(tiny_model):
+    new = experiments.quantised(tiny_model, 2)
+    # Its rows of 80 are one group each, so 32 neighbours may be from two of them.
+    assert experiments.distinct_values(new) == 8 < experiments.distinct_values(tiny_model)
+    old, now = (model.weights.layers[0].W_down for model in (tiny_model, new))
+    assert experiments.share_rounded(tiny_model, new) == pytest.approx(
+        (np.abs(old - now) > 1e-5).mean(), abs=0.02
+    )
+    assert experiments.share_rounded(tiny_model, tiny_model) == 0
+
+
+def test_a_small_model_s_surprise_is_in_bits_a_byte():
+    config, text = small_models.small(n_layers=1, n_heads=1, d_model=8), TEXT * 60
+    *_, last = training.pretrain(text, config, steps=2, seed=3)
+    n = len(last.model.tokenizer.encode(text))
+    expected = last.held_out / np.log(2) * n / len(text)
+    assert small_models.held_out(text, config, steps=2, seed=3) == pytest.approx(expected, rel=1e-6)
+    assert 0 < small_models.step_time(text, config, n=2) < 60

@@ -32,6 +32,8 @@ CLAIMS_MAY_KNOW = {
         f"experiments.{name}"
         for name in ("facts", "letters", "neurons", "senses", "table", "word_map", "words")
     ),
+    *("experiments.answers", "experiments.facts", "experiments.neurons", "experiments.published"),
+    *("experiments.rounding", "experiments.small_models"),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -54,10 +56,12 @@ MAY_KNOW = {
     # They run the model and measure; what each is about is its name.
     "experiments": {
         "experiments.ablation",
+        "experiments.answers",
         "experiments.attention_behaviours",
         "experiments.attribution",
         "experiments.composition",
         "experiments.cost",
+        "experiments.chat",
         "experiments.induction",
         "experiments.lens",
         "experiments.minimal_pairs",
@@ -68,6 +72,7 @@ MAY_KNOW = {
         "experiments.sinks",
         "experiments.size",
         "experiments.without_rope",
+        "experiments.writing",
     },
     "experiments.ablation": {"edits", "model", "experiments.probabilities"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
@@ -79,6 +84,8 @@ MAY_KNOW = {
         *("experiments.induction", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.cost": {"attention", "ops", "model"},
+    "experiments.answers": {"model", "sampling"},
+    "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
@@ -95,23 +102,27 @@ MAY_KNOW = {
     "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
+    "experiments.published": {"weights", "experiments.size"},
     "experiments.rounding": {"model"},
     "experiments.senses": {"embeddings", "model"},
     "experiments.sinks": {"model"},
-    "experiments.size": {"model"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.word_map": {
         *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
     },
     "experiments.words": {"", "tokenization", "model", "reuse"},
     "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
+    "experiments.size": {"model", "weights"},
+    "experiments.small_models": {"model", "training", "weights"},
+    "experiments.writing": {"ops", "model", "sampling"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
+    "claims.differences": {"claims.differences_size"},
+    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences_size")},
     # the stages backwards, composed
     "training": {
         "ops",

@@ -10,13 +10,17 @@ import pytest
 from tiny_gguf import VARIANTS, write
 
 from llmviz import experiments, ops, training
+from llmviz.experiments import small_models
 from llmviz.model import Model
 from llmviz.views import differences as pictures
 from llmviz.views.differences import parameters, sizes
 from llmviz.weights import random_weights, stored
 
 TEXT = "The cat sat on the mat, and the dog sat on the cat. " * 60
-TWO = {"one": sizes.small(n_layers=1, n_heads=1, d_model=8), "two": sizes.small(n_heads=1, d_model=16)}
+TWO = {
+    "one": small_models.small(n_layers=1, n_heads=1, d_model=8),
+    "two": small_models.small(n_heads=1, d_model=16),
+}
 
 
 # --- sizes side by side ---
@@ -156,7 +160,7 @@ def test_a_size_is_named_by_the_numbers_that_it_has(name):
     lists = {"tokens": [str(i) for i in range(512)], "token_types": [1] * 512}
     arrays = stored(random_weights(config, vocabulary=lists)).values()
     assert name == f"{sum(array.size for array in arrays):,}"
-    assert sum(parameters.parts(config).values()) == config.n_parameters
+    assert experiments.n_parameters(config) == config.n_parameters
 
 
 def test_the_sliders_follow_the_choice_and_the_count_follows_the_sliders(tiny_model):
@@ -185,27 +189,6 @@ def test_every_published_model_is_told_of_and_its_sizes_are_steps_of_the_sliders
     assert page.choice.value == one.name  # its own sizes are no others
     for slider in page.sliders.values():
         assert (slider.value - slider.min) % slider.step == 0  # else JupyterLab moves it
-
-
-def as_number(said: str) -> float:
-    """ "671B, of which …" → 671e9."""
-    first = said.split(",")[0]
-    return float(first[:-1]) * {"M": 1e6, "B": 1e9, "T": 1e12}[first[-1]]
-
-
-@pytest.mark.parametrize("one", pictures.PUBLISHED, ids=lambda one: one.name)
-def test_counts_are_those_that_were_published(one):
-    assert one.count == pytest.approx(as_number(one.said), rel=0.04)  # GPT-2 XL is called 1.5B
-    assert (one.count != one.by_formula) == bool(one.exact) == bool(one.why)
-    assert one.source
-
-
-@pytest.mark.parametrize(("name", "billions"), [("DeepSeek-V3", 37), ("Kimi K2", 32)])
-def test_what_works_on_one_token_is_what_was_published(name, billions):
-    [one] = [one for one in pictures.PUBLISHED if one.name == name]
-    assert f"of which {billions}B" in one.said
-    assert round(sum(one.active.values()) / 1e9) == billions
-    assert all(one.active[part] <= one.exact[part] for part in one.exact)
 
 
 # --- memory ---
@@ -323,4 +306,4 @@ def test_the_sizes_of_another_file(tiny_model, tmp_path, monkeypatch):
 def test_a_model_that_is_made_here_can_be_counted():
     *_, last = training.pretrain(TEXT, TWO["one"], steps=1)
     assert isinstance(last.model, Model)
-    assert parameters.counted(last.model) == last.model.config.n_parameters
+    assert experiments.n_parameters(last.model) == last.model.config.n_parameters

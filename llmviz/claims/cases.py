@@ -7,6 +7,7 @@ _CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text("utf-8")
 
 TEXTS: dict[str, str] = _CASES["texts"]
 LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
+MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LONG: dict[str, str] = _CASES["long_texts"]
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
 TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one

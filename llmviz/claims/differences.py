@@ -1,5 +1,5 @@
-"""What notebook 07 says."""
+"""What notebook 07 says: of the text, of size and configuration, and of fine-tuning."""
 
-from llmviz.claims.claim import Claim
+from llmviz.claims import differences_size
 
-CLAIMS: tuple[Claim, ...] = ()
+CLAIMS = (*differences_size.CLAIMS,)

@@ -1,5 +1,307 @@
-"""What notebook 06 says."""
+"""What notebook 06 says: on texts, on questions whose answers are known, and on chats."""
 
-from llmviz.claims.claim import Claim
+import math
+from functools import partial
+from itertools import product
 
-CLAIMS: tuple[Claim, ...] = ()
+import numpy as np
+
+from llmviz import experiments, sampling
+from llmviz.claims.cases import MORE_CAPITALS, MORE_TEXTS, QUESTIONS, TEXTS
+from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
+from llmviz.experiments.answers import CAPITALS, SUMS
+from llmviz.model import Model
+
+TWENTY = TEXTS | MORE_TEXTS
+LIMIT = 300  # tokens of an answer
+TOP_P, TOP_K, MIN_P = ("top_p", 0.9), ("top_k", 50), ("min_p", 0.05)  # steps of `sampling.chain`
+COLD, HOT = ("temperature", 0.5), ("temperature", 2.0)
+
+
+@remembered
+def logits(model: Model, text: str) -> np.ndarray:
+    return model.trace(text).logits
+
+
+def n_left(model: Model, text: str, *, steps: tuple) -> float:
+    """Count the tokens that are left after these steps."""
+    return float(np.count_nonzero(sampling.chain(logits(model, text), steps)[-1].probs))
+
+
+def outside_fifty(model: Model, text: str, *, temperature: float) -> float:
+    probs = sampling.with_temperature(logits(model, text), temperature)
+    return 100 * sampling.mass_outside(probs, 50)
+
+
+def moved_by_order(model: Model, text: str, *, step: tuple) -> float:
+    """Measure how much probability moves if temperature 2 comes after a step instead of before it, in %."""
+    before, after = (sampling.chain(logits(model, text), o)[-1].probs for o in ((HOT, step), (step, HOT)))
+    return 100 * experiments.total_variation(before, after)
+
+
+def is_right(model: Model, question: tuple[str, str], *, before: str = "") -> bool:
+    text, right = question
+    return experiments.is_right(model, before + text, right)
+
+
+def right_sums(model: Model, before: str) -> float:
+    return sum(is_right(model, question, before=before) for question in SUMS.items())
+
+
+def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
+    """Compare the likeliest token with that of the sum whose first number is 1."""
+    likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
+    return bool(likeliest[0] == likeliest[1])
+
+
+def right_when_cold(model: Model, question: tuple[str, str]) -> float:
+    """Divide the right token's probability at temperature 0.2 by that at 1; NaN where it is the likeliest."""
+    first, cold, plain = experiments.answer_probs(model, *question, (0, 0.2, 1))
+    return math.nan if first else cold / plain
+
+
+@remembered
+def format_value(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
+    return experiments.write(model, text, 40 if temperature else 80, temperature, seed)
+
+
+def repetition(model: Model, run: tuple[str, int], *, temperature: float) -> float:
+    text, seed = run
+    return 100 * format_value(model, text, temperature, seed).repetition(40)
+
+
+def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> float:
+    runs = product(TWENTY.values(), range(1, 1 + n_seeds))
+    return float(np.mean([repetition(model, run, temperature=temperature) for run in runs]))
+
+
+def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
+    """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
+    own, other = (" ".join(text.split()) for text in texts)
+    after = [experiments.surprisal_after(model, before, f". {own}") for before in (own, other)]
+    return after[0] - after[1]
+
+
+@remembered
+def answer(model: Model, question: str) -> experiments.Written:
+    return experiments.answer(model, question, LIMIT)
+
+
+def tokens_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
+    """Count the tokens from the first end token to a message of this role, 99 if there is none; NaN without an end."""
+    whole = answer(model, question) if template else experiments.write(model, question, 1)
+    if whole.tokens[-1] != model.tokenizer.eos_token:
+        return math.nan
+    n = experiments.tokens_to_message(model, [*whole.prompt, *whole.tokens], role)
+    return 99 if n is None else n
+
+
+RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(TWENTY, range(1, 11))}
+THREE_SEEDS = {name: run for name, run in RUNS.items() if run[1] <= 3}
+REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
+
+
+def pairs(questions: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Return questions and their answers as cases."""
+    return {question: (question, right) for question, right in questions.items()}
+
+
+on_texts = partial(Claim, over="texts", cases=TWENTY)
+on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
+kept_on_texts = partial(on_texts, unit="tokens")
+on_sums = partial(Claim, over="sums", unit="")
+
+CLAIMS = (
+    *section(
+        "Temperature and filters",
+        few_when_cold=kept_on_texts(
+            "At temperature 0.5, 27 tokens or fewer hold 90% of the probability.",
+            "Count the likeliest tokens that hold 90%, at temperature 0.5.",
+            partial(n_left, steps=(COLD, TOP_P)),
+            Bounds(within=below(27), control=Bounds(within=below(1110), highest=above(1000))),
+            control=("temperature 1", partial(n_left, steps=(TOP_P,))),
+        ),
+        outside_fifty=on_texts(
+            "At temperature 2, more than half of the probability is usually outside the 50 likeliest tokens.",
+            "Add up the probability outside them.",
+            partial(outside_fifty, temperature=2),
+            Bounds(supports=above(50), count=18, within=above(35), control=Bounds(within=below(5))),
+            control=("temperature 0.5", partial(outside_fifty, temperature=0.5)),
+        ),
+        top_p_follows_the_tail=kept_on_texts(
+            "Top-p and min-p both keep one token or many, but not after the same texts.",
+            "Count the tokens that top-p 0.9 keeps, at temperature 1.",
+            partial(n_left, steps=(TOP_P,)),
+            Bounds(
+                within=(1, 1110),
+                at={"the same word": (1100, 1110)},
+                control=Bounds(within=(1, 68), at={"the same word": (6, 6)}),
+            ),
+            control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
+        ),
+        top_k_cuts=on_texts(
+            "Top-k 50 cuts off almost nothing, or almost half of the probability.",
+            "Add up the probability outside the 50 likeliest tokens, at temperature 1.",
+            partial(outside_fifty, temperature=1),
+            Bounds(within=below(50), lowest=below(0.1), highest=above(48)),
+        ),
+        top_p_when_hot=kept_on_texts(
+            "After temperature 2, top-p 0.9 keeps thousands of tokens.",
+            "Count them.",
+            partial(n_left, steps=(HOT, TOP_P)),
+            Bounds(within=(3116, 21511), control=Bounds(within=below(250))),
+            control=("min-p 0.1", partial(n_left, steps=(HOT, ("min_p", 0.1)))),
+        ),
+        top_p_before_or_after=on_texts(
+            "After temperature 2, top-p 0.9 keeps at least 18 times as many tokens as before it.",
+            "Count them in both orders, and divide.",
+            lambda model, text: (
+                n_left(model, text, steps=(HOT, TOP_P)) / n_left(model, text, steps=(TOP_P, HOT))
+            ),
+            Bounds(within=above(18)),
+            unit="times",
+        ),
+        top_k_before_or_after=on_texts(
+            "Between top-k and temperature, the order makes no difference.",
+            "Add up the probability that moves to other tokens if the order changes.",
+            partial(moved_by_order, step=TOP_K),
+            Bounds(within=below(1e-3), control=Bounds(within=above(10))),
+            control=("top-p and temperature", partial(moved_by_order, step=TOP_P)),
+        ),
+        above_zero=on_texts(
+            "Logits have no zero of their own: few, half or all of them are above zero.",
+            "Count the logits above zero.",
+            lambda model, text: 100 * float((logits(model, text) > 0).mean()),
+            Bounds(supports=above(50), count=10, lowest=below(2.5), highest=above(99.5)),
+        ),
+    ),
+    *section(
+        "Sure, or right?",
+        capitals=Claim(
+            "At temperature 0, the model names most of these capitals.",
+            "Compare the likeliest token with the right one.",
+            is_right,
+            Bounds(supports=YES, count=8, exceptions=("*Egypt*", "*Poland*")),
+            over="capitals",
+            cases=pairs(CAPITALS),
+            unit="",
+        ),
+        sums=Claim(
+            "It gets three of 36 sums right, but most of them with something in front.",
+            "Put a space, *So*, *Q:* or a new line in front of each sum, and count those that are right.",
+            right_sums,
+            Bounds(within=(24, 34), at={"a space": (31, 31)}, control=Bounds(within=(3, 3))),
+            control=("nothing in front", lambda model, before: right_sums(model, "")),
+            over="texts in front",
+            cases={"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"},
+            unit="sums",
+        ),
+        second_number=on_sums(
+            "With nothing in front, the second number decides on its own.",
+            "Put 1 in place of the first number: is the likeliest token the same?",
+            second_number_decides,
+            Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20))),
+            control=("with a space in front", partial(second_number_decides, before=" ")),
+            cases=dict(zip(SUMS, SUMS)),
+        ),
+        two_after_plus_one=on_sums(
+            "After each *… + 1 =*, it answers 2.",
+            "Compare the likeliest token with 2.",
+            is_right,
+            Bounds(supports=YES, control=Bounds(supports=YES, count=1)),
+            control=("with a space in front", partial(is_right, before=" ")),
+            cases=pairs({text: "2" for text in SUMS if text.endswith("+ 1 = ")}),
+        ),
+        cold_takes_from_the_right=Claim(
+            "Where another token is the likeliest, a low temperature usually takes from the right one.",
+            "Divide the right token's probability at temperature 0.2 by that at 1.",
+            right_when_cold,
+            Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
+            over="questions",
+            cases=pairs(CAPITALS | MORE_CAPITALS | SUMS),
+            unit="times",
+        ),
+    ),
+    *section(
+        "The loop",
+        first_choices=Claim(
+            "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
+            "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
+            lambda model, run: 100 * format_value(model, run[0], 1, run[1]).likeliest.mean(),
+            Bounds(supports=below(49.9), count=46, within=(14, 71)),
+            over="runs",
+            cases=THREE_SEEDS,
+        ),
+        greedy_repeats=on_texts(
+            "After 8 of the twenty texts, a quarter or more of what is written greedily is repetition.",
+            "Write 40 tokens, and count those in a run of four that the text had before.",
+            lambda model, text: repetition(model, (text, 1), temperature=0),
+            Bounds(supports=above(25), count=8, highest=(77, 78.5)),
+        ),
+        drawn_repeats=Claim(
+            "At temperature 1, so much repetition is rare.",
+            "The same, with ten seeds.",
+            partial(repetition, temperature=1),
+            Bounds(supports=above(25), count=6, highest=(54, 56)),
+            control=("temperature 0", lambda model, run: repetition(model, (run[0], 1), temperature=0)),
+            over="runs",
+            cases=RUNS,
+        ),
+        warmer_repeats_less=Claim(
+            "On average, there is as much repetition at temperature 0.3 as at 0, and less at 0.5.",
+            "The same at 0.3 and 0.5, with five seeds, the mean of all texts.",
+            mean_repetition,
+            Bounds(at={"0.3": (22, 26), "0.5": (12, 16)}, control=Bounds(within=(22, 28))),
+            control=("temperature 0", lambda model, _: mean_repetition(model, 0, n_seeds=1)),
+            over="temperatures",
+            cases={"0.3": 0.3, "0.5": 0.5},
+        ),
+        copies_add=on_texts(
+            "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
+            "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
+            lambda model, text: 100 * experiments.gain_from_copies(model, format_value(model, text, 0, 1)),
+            Bounds(supports=(17.5, 77), count=15, of=17, at={"the same word": below(0)}),
+            unit="percentage points",
+        ),
+        expected_after_itself=Claim(
+            "A text after itself surprises less than after another text, but not one word ten times.",
+            "Read it after itself, and after the next text, and subtract the mean surprise.",
+            surprise_after_itself,
+            Bounds(supports=below(0), count=14, exceptions=("the same word",)),
+            over="texts",
+            cases=REPEATED,
+            unit="bits a token",
+        ),
+    ),
+    *section(
+        "A chat",
+        answers_end=on_questions(
+            "In the chat template, almost every answer comes to its end token.",
+            "Count the tokens of the answer, up to 300.",
+            lambda model, question: len(answer(model, question).tokens),
+            Bounds(supports=(8, 172), count=14, lowest=(8, 8)),
+            unit="tokens",
+        ),
+        no_end_on_the_way=on_questions(
+            "At most tokens of an answer, the end token has almost no probability.",
+            "Take the median of its probability at each token but the last.",
+            lambda model, question: 100 * float(np.median(answer(model, question).end_probs[:-1])),
+            Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
+            control=("at the last", lambda model, question: 100 * answer(model, question).end_probs[-1]),
+        ),
+        assistant_after_the_bare_end=on_questions(
+            "Where the end token comes at once after the bare question, a message of the assistant is next.",
+            "Write on after the end token, for these 8 of the 15 questions.",
+            partial(tokens_to_message, role="assistant", template=False),
+            Bounds(within=(1, 1), of=8),
+            unit="token later",
+        ),
+        user_after_the_end=on_questions(
+            "After the end of its answer, the model comes to a message of the user.",
+            "Go on after the end token, and count the tokens to that message.",
+            partial(tokens_to_message, role="user", template=True),
+            Bounds(within=(1, 7), of=14),
+            unit="tokens later",
+        ),
+    ),
+)

@@ -16,6 +16,7 @@
     words, table         which words are tokens, and how near their rows of the embedding table are
     word_map, senses     what a flat map of words keeps; one word in two senses, layer by layer
     another order        two tokens swapped, or all but the last shuffled: what notices it
+    writing              what the model writes: first choices, repetition, and answers that are right
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
 runs is an iterator, one run a step, that can be left at any of them. Negative positions count from the end.
@@ -29,6 +30,7 @@ from llmviz.experiments.ablation import (
     knockout_attention,
     measure_each_head,
 )
+from llmviz.experiments.answers import answer_probs, is_right
 from llmviz.experiments.attention_behaviours import (
     Overview,
     attention_from,
@@ -56,6 +58,7 @@ from llmviz.experiments.attribution import (
     saliency,
     what_mattered,
 )
+from llmviz.experiments.chat import answer, asked, tokens_to_message
 from llmviz.experiments.composition import (
     Composition,
     Condition,
@@ -115,6 +118,7 @@ from llmviz.experiments.probabilities import (
     moved_by,
     option_probs,
     probability,
+    surprisal_after,
     surprisal_in_window,
     surprise,
     surprise_by_context,
@@ -122,7 +126,14 @@ from llmviz.experiments.probabilities import (
     token_probs,
     total_variation,
 )
-from llmviz.experiments.rounding import GROUP, quantise_matrix, quantised
+from llmviz.experiments.rounding import (
+    GROUP,
+    distinct_values,
+    quantise_matrix,
+    quantised,
+    share_rounded,
+    with_noise_of,
+)
 from llmviz.experiments.sinks import (
     awake_on,
     first_token_weights,
@@ -131,7 +142,7 @@ from llmviz.experiments.sinks import (
     value_norms,
     weight_off_sinks,
 )
-from llmviz.experiments.size import parameters
+from llmviz.experiments.size import n_parameters, parameters
 from llmviz.experiments.without_rope import (
     all_before_rope,
     before_rope,
@@ -143,6 +154,7 @@ from llmviz.experiments.without_rope import (
     unturned_cost,
     unturned_pairs,
 )
+from llmviz.experiments.writing import Written, first_choices, gain_from_copies, write, write_on
 
 __all__ = [
     "AT_ONCE",
@@ -155,9 +167,13 @@ __all__ = [
     "Overview",
     "Pair",
     "Timing",
+    "Written",
     "ablate",
     "ablate_each_head",
     "all_before_rope",
+    "answer",
+    "answer_probs",
+    "asked",
     "attention_from",
     "awake_on",
     "before_rope",
@@ -169,6 +185,7 @@ __all__ = [
     "differing_neighbours",
     "differing_tokens",
     "direct_logit_attribution",
+    "distinct_values",
     "each_block_off",
     "each_earlier_head_off",
     "each_head_ov_logits",
@@ -176,7 +193,9 @@ __all__ = [
     "even_previous_token_score",
     "extra_surprise",
     "fact_mover_head",
+    "first_choices",
     "first_token_weights",
+    "gain_from_copies",
     "head_attribution",
     "head_change",
     "head_contribution",
@@ -185,6 +204,7 @@ __all__ = [
     "heads_on_first",
     "induction_score_of",
     "induction_scores",
+    "is_right",
     "knockout_attention",
     "largest_in_blocks",
     "last_scores",
@@ -204,6 +224,7 @@ __all__ = [
     "measure_each_head",
     "minimal_pair",
     "moved_by",
+    "n_parameters",
     "neuron_attribution",
     "option_probs",
     "output_changes",
@@ -232,11 +253,13 @@ __all__ = [
     "score_at",
     "score_changes",
     "scores_left",
+    "share_rounded",
     "short_values",
     "shuffle_changes",
     "shuffle_tokens",
     "strongest_heads",
     "strongest_readers",
+    "surprisal_after",
     "surprisal_in_window",
     "surprise",
     "surprise_by_context",
@@ -245,11 +268,15 @@ __all__ = [
     "swapped_runs",
     "token_logprobs",
     "token_probs",
+    "tokens_to_message",
     "total_variation",
     "unturned_cost",
     "unturned_pairs",
     "value_norms",
     "weight_off_sinks",
     "what_mattered",
+    "with_noise_of",
     "without_heads",
+    "write",
+    "write_on",
 ]

@@ -86,6 +86,14 @@ def surprise_by_context(
         yield mean
 
 
+def surprisal_after(model: Model, before: str, text: str) -> float:
+    """Measure the mean surprise of a text after another, in bits a token.
+
+    How many tokens are the text's is counted on its own, so it should begin as a new token would, with a space.
+    """
+    return float(surprise(model.trace(before + text), last=len(model.tokenizer.encode(text))).mean())
+
+
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the probability of each token after the first, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))

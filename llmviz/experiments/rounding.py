@@ -1,5 +1,6 @@
 """Round the matrices of a model to fewer bits for each number (quantisation)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxtyping import Float
 from llmviz.model import Model
 
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
+ATTENTION, FFN = ("W_Q", "W_K", "W_V", "W_O"), ("W_gate", "W_up", "W_down")  # the matrices of a layer
 
 
 def quantise_matrix(
@@ -37,37 +39,72 @@ def quantise_matrix(
     return rounded.reshape(W.shape)
 
 
-def quantised(model: Model, bits: float, *, table: bool = False, shift: int = 0) -> Model:
+def quantised(
+    model: Model,
+    bits: float,
+    *,
+    table: bool = False,
+    shift: int = 0,
+    matrices: Sequence[str] = ATTENTION + FFN,
+) -> Model:
     """Return the model with the matrices of all layers rounded to `bits` bits, and the norms unchanged.
 
-    shift: see `quantise_matrix`. table: round W_E (and W_U) too. The copy still takes 4 bytes for each number, 425 MB
-    for the default model's layers: rounding here shows what is lost, and saves no memory.
+    shift: see `quantise_matrix`. table: round W_E (and W_U) too. matrices: round only these of each layer. The copy
+    still takes 4 bytes for each number, 425 MB for the default model's layers: rounding here shows what is lost, and
+    saves no memory.
     """
     weights, d_model = model.weights, model.config.d_model
-
-    def heads(W):  # a row as stored is one number of a head: [heads, d_head, d_model]
-        return (
-            quantise_matrix(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
-            .reshape(len(W), -1, d_model)
-            .swapaxes(1, 2)
-        )
 
     def rows(W):
         return quantise_matrix(np.ascontiguousarray(W.T), bits, shift).T
 
+    def round_matrix(name, W):
+        if name in ("W_Q", "W_K", "W_V"):  # a row as stored is one number of a head: [heads, d_head, d_model]
+            flat = quantise_matrix(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
+            return flat.reshape(len(W), -1, d_model).swapaxes(1, 2)
+        return rows(W.reshape(-1, d_model)).reshape(W.shape) if name == "W_O" else rows(W)
+
     layers = tuple(
-        replace(
-            w,
-            **{name: heads(getattr(w, name)) for name in ("W_Q", "W_K", "W_V")},
-            W_O=rows(w.W_O.reshape(-1, d_model)).reshape(w.W_O.shape),
-            **{name: rows(getattr(w, name)) for name in ("W_gate", "W_up", "W_down")},
-        )
-        for w in weights.layers
+        replace(layer, **{name: round_matrix(name, getattr(layer, name)) for name in matrices})
+        for layer in weights.layers
     )
     W_E, W_U = weights.W_E, weights.W_U
     if table:
         W_E = quantise_matrix(weights.W_E, bits, shift)
         W_U = W_E.T if np.may_share_memory(weights.W_E, weights.W_U) else rows(weights.W_U)
-    new = Model(replace(weights, layers=layers, W_E=W_E, W_U=W_U), model.tokenizer)
+    return _variant(model, layers=layers, W_E=W_E, W_U=W_U)
+
+
+def with_noise_of(model: Model, changed: Model, seed: int = 0) -> Model:
+    """Return the model with random noise in each matrix of a layer, as large as the change in another model of it.
+
+    As large: of the same root mean square, matrix by matrix. It is the control of `quantised`.
+    """
+    rng, layers = np.random.default_rng(seed), []
+    for old, new in zip(model.weights.layers, changed.weights.layers):
+        noisy = {}
+        for name in ATTENTION + FFN:
+            W = getattr(old, name)
+            size = np.sqrt(np.square(getattr(new, name) - W).mean())
+            noisy[name] = W + size * rng.standard_normal(W.shape, np.float32)
+        layers.append(replace(old, **noisy))
+    return _variant(model, layers=tuple(layers))
+
+
+def distinct_values(model: Model) -> int:
+    """Count the different values that the 32 numbers of a group have at most, in the first layer's W_down."""
+    groups = np.ascontiguousarray(model.weights.layers[0].W_down.T).reshape(-1, GROUP)
+    return max(len(np.unique(group)) for group in groups)
+
+
+def share_rounded(old: Model, new: Model) -> float:
+    """Measure the share of numbers that rounding changed, in the first layer's W_down."""
+    before, after = (model.weights.layers[0].W_down for model in (old, new))
+    return 1 - float(np.isclose(before, after, atol=1e-6).mean())
+
+
+def _variant(model: Model, **arrays) -> Model:
+    """Return a model with some other weights, which keeps no runs."""
+    new = Model(replace(model.weights, **arrays), model.tokenizer)
     new.recent.max_bytes = 0
     return new

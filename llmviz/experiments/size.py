@@ -1,18 +1,38 @@
 """Count the numbers of a model."""
 
-import numpy as np
+import math
 
 from llmviz.model import Model
+from llmviz.weights import Config, stored, tensor_shapes
+
+PARTS = {"ffn_": "FFN", "attn_": "attention", "token_embd": "embedding table", "output": "output table"}
 
 
-def parameters(model: Model) -> dict[str, int]:
-    """How many numbers training has set, by part of the model. A tied output table counts once."""
-    w = model.weights
-    parts = {"FFN": 0, "attention": 0, "embedding table": w.W_E.size, "norms": w.final_norm.size}
-    if not np.shares_memory(w.W_E, w.W_U):
-        parts["output table"] = w.W_U.size
-    for layer in w.layers:
-        parts["FFN"] += layer.W_gate.size + layer.W_up.size + layer.W_down.size
-        parts["attention"] += layer.W_Q.size + layer.W_K.size + layer.W_V.size + layer.W_O.size
-        parts["norms"] += layer.attention_norm.size + layer.ffn_norm.size
-    return parts
+def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
+    """Count the learned numbers of each part: of a Model array by array, of a Config by the shapes that it asks for.
+
+    A tied output table counts once: a Model says itself whether it is, a Config's is unless `tied` is False.
+    """
+    shapes = (
+        tensor_shapes(sizes, tied=tied)
+        if isinstance(sizes, Config)
+        else {name: array.shape for name, array in stored(sizes.weights).items()}
+    )
+    counts = dict.fromkeys(("FFN", "attention", "embedding table", "norms"), 0)
+    for name, shape in shapes.items():
+        part = _part_of(name)
+        counts[part] = counts.get(part, 0) + math.prod(shape)
+    return counts
+
+
+def n_parameters(sizes: Model | Config, *, tied: bool = True) -> int:
+    """Count all learned numbers; see `parameters`."""
+    return sum(parameters(sizes, tied=tied).values())
+
+
+def _part_of(name: str) -> str:
+    """Return the part that an array belongs to, by its name in a GGUF file."""
+    if "norm" in name:
+        return "norms"
+    own = name.removeprefix("blk.").lstrip("0123456789.")
+    return next(part for start, part in PARTS.items() if own.startswith(start))

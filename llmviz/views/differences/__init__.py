@@ -1,5 +1,7 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 
+from llmviz.experiments.published import PUBLISHED, Published, parts
+from llmviz.experiments.small_models import KNOBS, SIZES, bits_a_byte, small
 from llmviz.views.differences.bet import Bet, apart, left_to_learn
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged
@@ -9,10 +11,10 @@ from llmviz.views.differences.lessons import n_trained
 from llmviz.views.differences.one_fact import OneFact
 from llmviz.views.differences.one_step import AllNumbers, Numbers, OneNumber
 from llmviz.views.differences.opened import HABITS, PARTS, HeadsGrowing, PartsOff, PiecesMap
-from llmviz.views.differences.parameters import PUBLISHED, Memory, ModelSizes, Parameters, Published, parts
+from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters
 from llmviz.views.differences.rounding import STORY, Grid, Rounding
 from llmviz.views.differences.second_model import SecondModel
-from llmviz.views.differences.sizes import KNOBS, SIZES, Sizes, bits_a_byte, small
+from llmviz.views.differences.sizes import Sizes
 from llmviz.views.differences.whose import WhichIsWhose
 
 __all__ = [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import ipywidgets
 import numpy as np
 
-from llmviz import experiments, ops
+from llmviz import experiments
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Experiment
@@ -43,18 +43,6 @@ class Grid:
 
 
 GRIDS = (Grid(8), Grid(5), Grid(4), Grid(4, experiments.GROUP // 2), Grid(3), Grid(2))
-
-
-def distinct(model: Model) -> int:
-    """How many different values the 32 numbers of a group have at most, in the first layer's W_down."""
-    groups = np.ascontiguousarray(model.weights.layers[0].W_down.T).reshape(-1, experiments.GROUP)
-    return max(len(np.unique(group)) for group in groups)
-
-
-def moved(old: Model, new: Model) -> float:
-    """The share of numbers that rounding changed, in the first layer's W_down."""
-    before, after = (model.weights.layers[0].W_down for model in (old, new))
-    return 1 - float(np.isclose(before, after, atol=1e-6).mean())
 
 
 class Rounding(Experiment):
@@ -172,8 +160,9 @@ class Rounding(Experiment):
         shares, surprises = np.full((rows, columns), np.nan), np.full((len(self._texts) + 1, columns), np.nan)
         surprises[-1] = np.log2(self._model.config.n_vocab)
         marks = [[""] * columns for _ in range(rows)]
+        values = experiments.distinct_values(self._model)
         self._sentences = [
-            f"As it is, {experiments.GROUP} neighbours have at most {distinct(self._model)} different values."
+            f"As it is, {experiments.GROUP} neighbours have at most {values} different values."
         ]
         if not self._start():
             self._sentences.append("There is no sentence to go on from.")
@@ -192,11 +181,9 @@ class Rounding(Experiment):
                 yield done / runs
             right = []
             for i, (text, word) in enumerate(self._facts.items()):
-                probs = ops.softmax(model.trace(text).logits)
-                token = model.tokenizer.encode(word)[0]
-                shares[i, column] = probs[token]
-                right.append(bool(probs.argmax() == token))
-                marks[i][column] = f"{'✓ ' if right[-1] else ''}{100 * probs[token]:.0f}"
+                shares[i, column], likeliest = experiments.answer_probs(model, text, word, (1, 0))
+                right.append(bool(likeliest))
+                marks[i][column] = f"{'✓ ' if likeliest else ''}{100 * shares[i, column]:.0f}"
                 done += 1
                 yield done / runs
             self.right[grid] = right
@@ -204,7 +191,11 @@ class Rounding(Experiment):
             self.map.change(values=shares, cell_text=[list(line) for line in marks])
             mean = surprises[:-1, column].mean()
             self.costs[grid] = float(mean - surprises[:-1, 0].mean())
-            name = "As it is" if grid is None else f"{grid.name}: {100 * moved(self._model, model):.0f}% move"
+            name = (
+                "As it is"
+                if grid is None
+                else f"{grid.name}: {100 * experiments.share_rounded(self._model, model):.0f}% move"
+            )
             more = "" if grid is None else minus(f" ({round(self.costs[grid], 2) + 0:+.2f})")
             told = f"{name}. {mean:.2f} bits a token{more}; {sum(right)} of {rows} capitals."
             self._sentences.append(f"{told} {self._written(model)}".strip())

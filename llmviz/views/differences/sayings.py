@@ -27,6 +27,7 @@ from llmviz.claims.cases import (
     TEXTS,
 )
 from llmviz.edits import Edits
+from llmviz.experiments.answers import CAPITALS, SUMS
 from llmviz.experiments.facts import CAPITALS as COUNTRIES
 from llmviz.experiments.neurons import neurons_for_half
 from llmviz.experiments.table import analogy_score
@@ -35,7 +36,6 @@ from llmviz.model import Model
 from llmviz.ops import softmax
 from llmviz.sampling import Sampler
 from llmviz.views.kit.claims import Claim
-from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS
 
 Row = tuple[float, ...]
 WRITTEN = 10  # tokens that are written behind a text

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import ipywidgets
 
+from llmviz.experiments import n_parameters
 from llmviz.model import Model
-from llmviz.views.differences.parameters import by_formula, counted, size
+from llmviz.views.differences.parameters import size
 from llmviz.views.kit.controls import Told, button, row
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean
@@ -22,7 +23,7 @@ class SecondModel(Explorer):
     """A box for the path of a GGUF file; only its sizes are read, none of its numbers."""
 
     def __init__(self, model: Model):
-        self._config, self._count = model.config, counted(model)
+        self._config, self._count = model.config, n_parameters(model)
         self.path = ipywidgets.Text(
             os.environ.get("LLMVIZ_MODEL", ""),
             placeholder="the path of a .gguf file",
@@ -55,7 +56,7 @@ class SecondModel(Explorer):
             return
         mine, theirs = asdict(self._config), asdict(other)
         same = [name for name in SIZES_TOLD if mine[name] == theirs[name]]
-        count = by_formula(other, "output.weight" in tensors)
+        count = n_parameters(other, tied="output.weight" not in tensors)
         self.told.say(
             f"{clean(path.name)}: {count:,} parameters by the formula, {count / self._count:.3g} times as many as this "
             f"model; its file takes {8 * path.stat().st_size / count:.2g} bits a number.",

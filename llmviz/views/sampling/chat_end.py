@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmviz import ops
+from llmviz import experiments, ops
 from llmviz.model import Step, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import checkbox
@@ -45,7 +45,7 @@ class ChatEnd(SideBySide):
     def length(self, question: Trace) -> int:
         """How many tokens the answer to a question has, its end token counted; n if there is none before."""
         chat, _ = self._templated(question.tokens)
-        return sum(1 for _ in self.prompt.language_model.generate(chat, self._n, Sampler(temperature=0)))
+        return len(experiments.write(self.prompt.language_model, chat, self._n).tokens)
 
     @one_at_a_time
     def draw(self, _change=None) -> None:

@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 import ipywidgets
 
+from llmviz.experiments import write_on
 from llmviz.model import Step
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Background
@@ -57,20 +58,14 @@ class SideBySide(Explorer):
 
     def _write(self, samplers: Sequence[Sampler], n: int, seed: int | None, past: bool) -> Iterator[float]:
         yield 0.05  # while a slider is moving, only its last place is worth a text
-        sides = [self._steps(text, one, n, seed, past) for text, one in zip(self.texts, samplers)]
+        model = self.prompt.language_model
+        sides = [
+            write_on(model, text.prompt, n, sampler, seed, past_end=past) if text.prompt else ()
+            for text, sampler in zip(self.texts, samplers)
+        ]
         for steps in zip_longest(*sides):
             for side, step in enumerate(steps):
                 if step is not None:
                     self.wrote(side, step)
             yield 0.005
         self.finished()
-
-    def _steps(
-        self, text: WrittenText, sampler: Sampler, n: int, seed: int | None, past: bool
-    ) -> Iterator[Step]:
-        generate = self.prompt.language_model.generate
-        while text.prompt and len(text.places) < n:
-            before = len(text.places)
-            yield from generate(text.tokens, n - before, sampler, seed)
-            if not past or len(text.places) == before:  # the end, or no room for more
-                return

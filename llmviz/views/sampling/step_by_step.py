@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from llmviz import sampling
-from llmviz.model import Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, seed_box, slider
@@ -152,12 +151,6 @@ class StepByStep(Explorer):
         self.step.disabled = self.write.disabled = not self._open() or self._work.busy
         self.stop.disabled = not self._work.busy
         self.back.disabled = not self.text.written
-
-
-def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
-    """How often the darts of n turns at temperature 1, or of those to the end token, hit the likeliest token."""
-    written = trace.model.generate(trace.tokens, n, seed=seed)
-    return int(sum(step.token == step.logits.argmax() for step in written))
 
 
 def _dart(seed: int, i: int) -> np.random.Generator:

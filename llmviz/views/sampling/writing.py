@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmviz import sampling
+from llmviz import experiments
 from llmviz.model import Step, Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import button, row, seed_box, slider
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.sampling.side_by_side import SideBySide
-from llmviz.views.sampling.written_text import RUN, WrittenText, place
+from llmviz.views.sampling.written_text import WrittenText, place
 
 
 class Writing(SideBySide):
@@ -56,9 +56,7 @@ class Writing(SideBySide):
 
     def repetition(self, trace: Trace) -> float:
         """The share of a greedy continuation that stands in a run of tokens which stood there before."""
-        greedy = trace.model.generate(trace.tokens, self._n, Sampler(temperature=0))
-        tokens = [*trace.tokens, *(step.token for step in greedy)]
-        return float(sampling.repeated(tokens, run=RUN)[len(trace.tokens) :].mean())
+        return experiments.write(trace.model, trace.tokens, self._n).repetition(self._n)
 
     def wrote(self, side: int, step: Step) -> None:
         text = self.texts[side]

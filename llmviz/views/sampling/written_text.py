@@ -9,6 +9,7 @@ import numpy as np
 import traitlets
 
 from llmviz import ops, sampling
+from llmviz.experiments.writing import RUN
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
@@ -19,7 +20,6 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.provenance import Explanation
 
 N_RIVALS = 8
-RUN = 4  # so many tokens in a row that came before count as a repetition
 
 
 @dataclass(frozen=True, eq=False)

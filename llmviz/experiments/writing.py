@@ -1,0 +1,99 @@
+"""Let the model write, and measure the text: first choices, repetition, and what earlier copies add."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from llmviz import ops, sampling
+from llmviz.model import Model, Step, Trace
+from llmviz.sampling import Sampler
+
+RUN = 4  # so many tokens in a row that appeared before count as a repetition
+
+
+def write_on(
+    model: Model,
+    tokens: Sequence[int],
+    n: int,
+    sampler: Sampler | None = None,
+    seed: int | None = None,
+    *,
+    past_end: bool = False,
+) -> Iterator[Step]:
+    """Write up to `n` tokens after others; past_end: an end token is then a token like any other, and does not stop it.
+
+    Ends as `Model.generate` does otherwise, and where the context is full. Errors as there.
+    """
+    tokens, full = list(tokens), len(tokens) + n
+    while len(tokens) < full:
+        before = len(tokens)
+        for step in model.generate(tokens, full - before, sampler, seed):
+            tokens.append(step.token)
+            yield step
+        if not past_end or len(tokens) == before:
+            return
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """What the model wrote after a prompt."""
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    likeliest: Bool[np.ndarray, " seq"]  # which of the tokens were the model's first choice
+    end_probs: Float[np.ndarray, " seq"]  # of the end token, in the place of each
+
+    def repetition(self, n: int) -> float:
+        """Measure how many of the first n tokens are in a run of four that the text had before, from 0 to 1."""
+        again = sampling.repeated([*self.prompt, *self.tokens[:n]], run=RUN)
+        return float(again[len(self.prompt) :].mean())
+
+
+def write(
+    model: Model, prompt: str | Sequence[int], n: int, temperature: float = 0, seed: int | None = None
+) -> Written:
+    """Write up to `n` tokens, to the end token at most. Errors as in `Model.generate`."""
+    prompt, end = model.tokens_of(prompt), model.tokenizer.eos_token
+    tokens, likeliest, end_probs = [], [], []
+    for step in model.generate(prompt, n, Sampler(temperature=temperature), seed):
+        logits = step.logits
+        tokens.append(step.token)
+        likeliest.append(step.token == logits.argmax())
+        end_probs.append(ops.softmax(logits)[end])
+    return Written(tuple(prompt), tuple(tokens), np.array(likeliest, bool), np.array(end_probs, np.float32))
+
+
+def first_choices(trace: Trace, n: int, *, seed: int = 1) -> int:
+    """Count the likeliest tokens among n that are drawn at temperature 1, or among those up to the end token."""
+    return int(write(trace.model, trace.tokens, n, temperature=1, seed=seed).likeliest.sum())
+
+
+def gain_from_copies(model: Model, written: Written) -> float:
+    """Measure how much likelier a text that runs in circles is for its earlier turns: the mean gain in probability.
+
+    The last turn goes back from the last token that ends a run of four which the writing had before, to where it ended
+    the latest such run. Its tokens are read in the whole text, and again straight after the prompt. NaN without a
+    circle.
+    """
+    tokens = list(written.tokens)
+    latest: dict[tuple[int, ...], int] = {}
+    back: dict[int, int] = {}
+    for i in range(RUN - 1, len(tokens)):
+        here = tuple(tokens[i - RUN + 1 : i + 1])
+        if here in latest:
+            back[i] = i - latest[here]
+        latest[here] = i
+    if not back:
+        return float("nan")
+    last = max(back)
+    start = last + 1 - max(back[last], RUN)
+    places = [i for i in back if start + RUN - 1 <= i <= last]
+
+    def probs(first: int) -> np.ndarray:
+        """Read the probabilities of the tokens at `places`, with what is written from `first` on after the prompt."""
+        logits = model.trace([*written.prompt, *tokens[first : last + 1]]).all_logits()
+        return np.array([ops.softmax(logits[len(written.prompt) + i - first - 1])[tokens[i]] for i in places])
+
+    return float((probs(0) - probs(start)).mean())
