@@ -158,7 +158,7 @@ def test_what_a_map_keeps():
 
 def test_what_a_map_keeps_of_the_variance(model):
     tokens = model.tokenizer.encode(" dog cat horse red blue green")
-    variance, share = word_map.kept(tokens, model.weights.W_E)
+    variance, share = word_map.map_quality(tokens, model.weights.W_E)
     rows = model.weights.W_E[tokens].astype(float)
     rows /= np.sqrt((rows**2).sum(axis=1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
@@ -189,7 +189,7 @@ def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
     centred = table.without_average(model)
     assert table.without_average(model) is centred is table.rows(model, True)
     assert words.words(model) is words.words(model)
-    assert word_map.at_random(model, 6, True) is word_map.at_random(model, 6, True)
+    assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
     assert table.random_pairs(model, True) is not table.random_pairs(model, False)
     held = [weakref.ref(one) for one in (model, centred, words.words(model), table.random_pairs(model, True))]
     del model, centred

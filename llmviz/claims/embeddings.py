@@ -65,7 +65,7 @@ def rank(model: Model, pair: str) -> float:
 
 def neighbours_kept(model: Model, listed: str) -> float:
     tokens = [model.tokens_of(f" {word}")[0] for word in listed.split()]
-    return 100 * word_map.kept(tokens, model.weights.W_E)[1]
+    return 100 * word_map.map_quality(tokens, model.weights.W_E)[1]
 
 
 def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
@@ -231,7 +231,7 @@ CLAIMS = (
             Bounds(within=(40, 80), control=Bounds(within=below(30))),
             control=(
                 "as many random words",
-                lambda model, listed: 100 * word_map.at_random(model, len(listed.split()), False)[1],
+                lambda model, listed: 100 * word_map.random_map_quality(model, len(listed.split()), False)[1],
             ),
             over="maps",
             cases=MAPS,

@@ -45,7 +45,7 @@ def share_kept(directions: Float[np.ndarray, "n d_model"], coordinates: Float[np
     return float(np.mean([len(set(true) & set(seen)) / len(seen) for true, seen in pairs]))
 
 
-def kept(tokens: Sequence[int], W_E: Float[np.ndarray, "n_vocab d_model"]) -> tuple[float, float]:
+def map_quality(tokens: Sequence[int], W_E: Float[np.ndarray, "n_vocab d_model"]) -> tuple[float, float]:
     """Measure what a map of some words keeps of the variance and of the neighbours, both 0 to 1."""
     directions = directions_of(tokens, W_E)
     projection = embeddings.pca(directions)
@@ -53,9 +53,9 @@ def kept(tokens: Sequence[int], W_E: Float[np.ndarray, "n_vocab d_model"]) -> tu
 
 
 @kept_with()
-def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
+def random_map_quality(model: Model, n: int, centred: bool) -> tuple[float, float]:
     """Measure what a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
     whole, rng = whole_words(model) or model.config.n_vocab, np.random.default_rng(0)
     draws = [rng.choice(whole, n, replace=False).tolist() for _ in range(N_MAPS)]
-    variance, share = np.mean([kept(tokens, rows(model, centred)) for tokens in draws], axis=0)
+    variance, share = np.mean([map_quality(tokens, rows(model, centred)) for tokens in draws], axis=0)
     return float(variance), float(share)

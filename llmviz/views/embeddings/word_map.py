@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.experiments.word_map import at_random, directions_of, neighbours
+from llmviz.experiments.word_map import N_NEAREST, directions_of, neighbours, random_map_quality, share_kept
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
@@ -115,7 +115,7 @@ class WordMap(TableExplorer):
             return "A map needs at least two words"
         if n < FEWEST:
             return f"{n} words{self.table.told}; what the map keeps is told from {FEWEST} words on"
-        variance, share = at_random(self.model, n, self.table.switch.value)
+        variance, share = random_map_quality(self.model, n, self.table.switch.value)
         return (
             f"{n} words{self.table.told}. The map keeps {percent(self.projection.explained.sum())} of the variance "
             f"and {percent(share_kept(self.directions, self.coordinates))} of the {min(N_NEAREST, n - 1)} nearest "
