@@ -25,7 +25,7 @@ SAMPLE = {
     "00.rope_off_likeliest": ("French", "numbers"),
     "00.ffn_eleven_off": ("numbers",),
     "00.prediction_comes_late": ("numbers", "a fact"),
-    "01.space_with_its_word": ("French", "numbers"),
+    "01.space_with_its_word": ("French", "code"),
     "01.shuffled_words": ("French",),
     "01.capitals": ("photosynthesis",),
     "01.larger_vocabulary": ("Amharic, 1", "Chinese, 2"),
