@@ -29,6 +29,8 @@ CLAIMS_MAY_KNOW = {
         "experiments",
     ),
     *("experiments.facts", "experiments.neurons"),
+    *("experiments.attention_behaviours", "experiments.fine_tuning", "experiments.gradients"),
+    *("experiments.small_models", "experiments.surprise"),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -68,6 +70,8 @@ MAY_KNOW = {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
     },
+    "experiments.fine_tuning": {"ops", "model", "training", "sampling", "texts.write"},
+    "experiments.gradients": {"model", "training", "weights", "experiments.probabilities"},
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
     "experiments.lens": {"ops", "edits", "model"},
     "experiments.neurons": {"ops", "ffn", "model"},
@@ -76,6 +80,11 @@ MAY_KNOW = {
     "experiments.rounding": {"model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
+    "experiments.small_models": {
+        *("edits", "model", "sampling", "training", "weights", "experiments.attention_behaviours"),
+        *("experiments.probabilities", "experiments.surprise"),
+    },
+    "experiments.surprise": {"model", "experiments.probabilities"},
     "experiments.without_rope": {"edits", "model", "position"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
