@@ -26,11 +26,8 @@ CLAIMS_MAY_KNOW = {
         *STAGES,
         "claims.cases",
         "claims.claim",
-        "experiments",
     ),
-    *("experiments.facts", "experiments.neurons"),
-    *("experiments.attention_behaviours", "experiments.fine_tuning", "experiments.gradients"),
-    *("experiments.small_models", "experiments.surprise"),
+    *(name.removeprefix("llmviz.") for name in MODULES if name.startswith("llmviz.experiments")),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -74,17 +71,24 @@ MAY_KNOW = {
     "experiments.gradients": {"model", "training", "weights", "experiments.probabilities"},
     "experiments.induction": {"attention", "edits", "model", "experiments.probabilities"},
     "experiments.lens": {"ops", "edits", "model"},
+    "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.rounding": {"model"},
+    "experiments.senses": {"embeddings", "model"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model"},
-    "experiments.small_models": {
+    "experiments.learning": {
         *("edits", "model", "sampling", "training", "weights", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.surprise"),
     },
     "experiments.surprise": {"model", "experiments.probabilities"},
+    "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
+    "experiments.word_map": {
+        *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
+    },
+    "experiments.words": {"", "tokenization", "model", "reuse"},
     "experiments.without_rope": {"edits", "model", "position"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},

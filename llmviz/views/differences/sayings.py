@@ -18,6 +18,7 @@ import numpy as np
 from llmviz import embeddings, experiments, sampling
 from llmviz.claims.cases import (
     ARTICLES,
+    FAMILIES,
     HARDER_SUMS,
     MORE_CAPITALS,
     QUESTIONS,
@@ -28,14 +29,13 @@ from llmviz.claims.cases import (
 from llmviz.edits import Edits
 from llmviz.experiments.facts import CAPITALS as COUNTRIES
 from llmviz.experiments.neurons import enough_for_half
+from llmviz.experiments.table import analogy_score
+from llmviz.experiments.words import in_list, pairs_of, plain_words
 from llmviz.model import Model
 from llmviz.ops import softmax
 from llmviz.sampling import Sampler
-from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
-from llmviz.views.embeddings.table import words
 from llmviz.views.kit.claims import Claim
 from llmviz.views.sampling.right_by_temperature import CAPITALS, SUMS
-from llmviz.views.tokenization.token_counts import in_list, plain_words
 
 Row = tuple[float, ...]
 WRITTEN = 10  # tokens that are written behind a text
@@ -172,7 +172,7 @@ def analogies(model: Model, listed: str) -> Row:
     pairs = pairs_of(listed, model.tokenizer)
     if len(pairs) < 2:
         raise ValueError("there is no question")
-    score = embeddings.score_analogies(pairs, model.weights.W_E, words(model))
+    score = analogy_score(model, pairs, centred=False)
     found = score.right, score.added, score.c_alone, score.untouched
     return *(100 * one / score.asked for one in found), float(score.asked)
 
