@@ -12,7 +12,7 @@ from finite_differences import in_doubles
 
 from llmviz import Edits, Sampler, experiments, ops, position, sampling, training
 from llmviz.edits import add, scale
-from llmviz.experiments import attention_behaviours, fine_tuning, small_models
+from llmviz.experiments import attention_behaviours, fine_tuning, learning
 from llmviz.model import Model
 from llmviz.weights import stored
 
@@ -726,10 +726,10 @@ def test_an_answer_at_once_ends_where_the_model_ends_it(model):
 
 
 def test_a_training_keeps_what_it_was_and_how_it_went():
-    run = small_models.Training(STORY, steps=22)
+    run = learning.Training(STORY, steps=22)
     assert len(run.surprise) == len(run.held_out_surprise) == 3  # steps 0, 20 and 22
     assert run.learned + run.held_out == STORY
-    *_, last = training.pretrain(STORY, small_models.SMALL, steps=22)
+    *_, last = training.pretrain(STORY, learning.SMALL, steps=22)
     assert run.held_out_surprise[-1] == pytest.approx(last.held_out / np.log(2))
     np.testing.assert_array_equal(run.last.weights.W_E, last.model.weights.W_E)
     models = run.first, run.early, run.last
@@ -743,15 +743,15 @@ def test_a_training_keeps_what_it_was_and_how_it_went():
 
 def test_a_table_in_order_repeats_the_last_token():
     """The table serves both ends: where the blocks add nothing, each token is the likeliest after itself."""
-    model = small_models.Training(STORY, steps=1).first
+    model = learning.Training(STORY, steps=1).first
     nothing = Edits(attention={0: 0, 1: 0}, ffn={0: 0, 1: 0})
-    windows = small_models.windows(model, STORY)
-    assert small_models.repeats_the_last(model, windows, nothing) == 1
+    windows = learning.windows(model, STORY)
+    assert learning.repeats_the_last(model, windows, nothing) == 1
 
 
 def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monkeypatch):
-    monkeypatch.setattr(small_models, "writings", lambda _model: ["xx The cat zog sat it", "The dog"])
+    monkeypatch.setattr(learning, "writings", lambda _model: ["xx The cat zog sat it", "The dog"])
     assert (
-        small_models.known_words(tiny_model, "The cat sat") == 0.5
+        learning.known_words(tiny_model, "The cat sat") == 0.5
     )  # of cat and zog: neither the first word nor the last
-    assert small_models.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2
+    assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2

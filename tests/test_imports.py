@@ -61,6 +61,7 @@ MAY_KNOW = {
         "experiments.without_rope",
     },
     "experiments.ablation": {"edits", "model"},
+    "experiments.answers": {"model", "sampling"},
     "experiments.attention_behaviours": {"attention", "edits", "model", "reuse"},
     "experiments.attribution": {"ops", "edits", "model", "training", "sampling"},
     "experiments.facts": {
@@ -96,7 +97,12 @@ MAY_KNOW = {
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences")},
+    "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "text")},
+    **{
+        f"claims.{page}": CLAIMS_MAY_KNOW
+        for page in (*STAGES, "the_loop", "differences_finetuning", "differences_text")
+    },
+    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.the_loop"},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -146,11 +152,12 @@ ANY_VIEW = {
     "sampling",
     "claims",
     "claims.cases",
+    "claims.differences_series",
     "claims.stored",
 }
 ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
-# Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
-VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
+# Where a number of any stage is from, and the map that leads through all stages.
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
 SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.

@@ -10,8 +10,8 @@ import pytest
 
 from llmviz import experiments, ops, training
 from llmviz.edits import Edits
-from llmviz.experiments import small_models
-from llmviz.experiments.small_models import SMALL, write
+from llmviz.experiments import learning
+from llmviz.experiments.learning import SMALL, write
 from llmviz.experiments.surprise import counting_pairs, longest_copy, repeated, split_by_repeats
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
@@ -441,13 +441,13 @@ def test_nothing_to_compare_is_said():
 
 def test_kinds_of_pieces():
     pieces = [" the", "ing", " The", "42", "\n\n", "."]
-    assert [small_models.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
+    assert [learning.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
 
 
 def test_neighbours_of_ones_own_kind():
     rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
-    assert small_models.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
-    assert small_models.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
+    assert learning.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
+    assert learning.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
 
 
 def test_the_map_follows_the_training():
@@ -471,7 +471,7 @@ def test_the_heads_habits_over_the_steps(tiny_model):
     assert view.habits.shape == (4, 6, 2, 4)
     assert view.curves.values.shape == (6, 4)
     assert view.curves.labels == ["0", "10", "20", "22"]
-    n = 2 * small_models.N_PASSAGE
+    n = 2 * learning.N_PASSAGE
     for row, back in enumerate((0, 1, 2)):
         even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
         assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
@@ -495,8 +495,8 @@ def test_what_each_part_brings():
     assert view.costs.shape == (4, 4)
     np.testing.assert_allclose(view.curves.values, view.costs.T)
     assert view.most() == int(view.costs[-1].argmax())
-    texts = small_models.windows(made.model, made.held_out)
-    plain, nothing, _ = small_models.parts_off(made.model, texts)
+    texts = learning.windows(made.model, made.held_out)
+    plain, nothing, _ = learning.parts_off(made.model, texts)
 
     def surprise(edits):
         return np.mean([experiments.surprisal(made.model.trace(one, edits)) for one in texts[1::2]])
@@ -504,7 +504,7 @@ def test_what_each_part_brings():
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = small_models.parts_off(made.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.parts_off(made.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
 
 

@@ -47,6 +47,10 @@ class Numbers:
         """Return the gradient of a parameter by changing it a little up and down."""
         return (self.turned(number, by) - self.turned(number, -by)) / (2 * by)
 
+    def gained(self, length: float) -> float:
+        """Measure how many bits the surprise falls by a step against the gradient."""
+        return self.moved(-self.gradient, 0) - self.moved(-self.gradient, length)
+
     def moved(self, direction: Float[np.ndarray, " n_parameters"], length: float) -> float:
         """Measure it with all parameters moved along a direction; `length` is that of the whole step."""
         return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)

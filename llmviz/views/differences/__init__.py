@@ -2,7 +2,7 @@
 
 from llmviz.experiments.fine_tuning import n_trained
 from llmviz.experiments.gradients import Numbers
-from llmviz.experiments.small_models import SMALL
+from llmviz.experiments.learning import SMALL
 from llmviz.views.differences.bet import Bet, apart, left_to_learn
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged

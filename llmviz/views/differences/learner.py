@@ -16,7 +16,7 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.small_models import SMALL, split, write
+from llmviz.experiments.learning import SMALL, split, write
 from llmviz.experiments.surprise import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
 from llmviz.training import Progress

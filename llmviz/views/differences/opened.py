@@ -11,7 +11,7 @@ import numpy as np
 from llmviz import embeddings
 from llmviz.experiments import attention_behaviours
 from llmviz.experiments.attention_behaviours import INDUCTION, habits
-from llmviz.experiments.small_models import (
+from llmviz.experiments.learning import (
     KINDS,
     N_NEAREST,
     N_WINDOWS,

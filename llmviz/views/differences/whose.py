@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 import numpy as np
 
-from llmviz.experiments.small_models import write
+from llmviz.experiments.learning import write
 from llmviz.experiments.surprise import surprise_of
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.controls import Told, button, row, seed_box
