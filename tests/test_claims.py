@@ -34,6 +34,14 @@ SAMPLE = {
     "05.last_token_patched": ("Sweden, as Greece",),
     "05.pushes_up_the_capital": ("China",),
     "05.opposites": ("hot",),
+    "07.knows_nothing": ("recipes, seed 0",),
+    "07.nudging": ("a fact", "numbers"),
+    "07.against_the_gradient": ("a fact",),
+    "07.fact_spreads": ("France",),
+    "07.takes_shape": ("a fact",),
+    "07.attends_to_its_noun": ("cat", "king"),
+    "07.induction_heads_copy": ("row 0",),
+    "07.facts_are_in_ffns": ("France",),
 }
 # Another CPU rounds otherwise, and many layers make more of it.
 again = partial(pytest.approx, rel=0.02, abs=1e-3)

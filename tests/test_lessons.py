@@ -20,6 +20,7 @@ from llmviz.claims.cases import ARTICLES
 from llmviz.classroom import lessons, worksheets
 from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
+from llmviz.experiments.words import plain_words
 from llmviz.views import HeadsOff, Prompt, Switchboard
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
@@ -27,7 +28,6 @@ from llmviz.views.sampling import CAPITALS, SUMS, SamplerChain, TemperatureExplo
 from llmviz.views.sampling.written_text import RUN
 from llmviz.views.tokenization import LettersExplorer
 from llmviz.views.tokenization.letters import EXAMPLES
-from llmviz.views.tokenization.token_counts import plain_words
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")

@@ -1,8 +1,6 @@
 """The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
 
-import gc
 import json
-import weakref
 from collections import Counter
 
 import numpy as np
@@ -11,17 +9,14 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 import llmviz
-from llmviz.model import Model
+from llmviz.claims.cases import FAMILIES, SENSES
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
-from llmviz.views.embeddings.analogy_count import FAMILIES, pairs_of
-from llmviz.views.embeddings.cosine import CosineHistogram, random_pairs
-from llmviz.views.embeddings.senses import SENSES
-from llmviz.views.embeddings.table import without_average, words
+from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.two_arrows import TwoArrows
 from llmviz.views.embeddings.word_box import WordBox, look_up
 from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
-from llmviz.views.embeddings.word_map import at_random, kept_looks
+from llmviz.views.embeddings.word_map import kept_looks
 from llmviz.views.kit import theme
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -247,13 +242,6 @@ def test_the_analogy_that_holds_and_the_one_that_fails(model, table):
     assert explorer.examples.value == ()  # the list names no example that isn't shown
 
 
-def test_every_family_has_14_pairs_of_one_token_each(model):
-    assert {len(pairs_of(listed, model.tokenizer)) for listed in FAMILIES.values()} == {14}
-    assert pairs_of("dogs dog, xylophones xylophone", model.tokenizer) == [
-        tuple(model.tokenizer.encode(" dogs dog"))
-    ]
-
-
 def test_arithmetic_is_counted_beside_its_baseline(table):
     explorer = pictures.AnalogyCount(table)
     assert explorer.bars.values.shape == (3, len(FAMILIES))
@@ -302,12 +290,6 @@ def test_the_readers_own_sentences_are_told_by_their_numbers(model):
     assert "alone" not in explorer.curves.caption
     explorer.boxes[1].value = explorer.boxes[3].value = "bank"
     assert "One token alone, so no sentence to compare: 2, 4." in explorer.curves.caption
-
-
-def test_senses_end_in_one_and_the_same_token(model):
-    for word, texts in SENSES.items():
-        first, second, third, control = (model.tokenizer.encode(text)[-1] for text in texts)
-        assert first == second == third != control, word
 
 
 def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model, table):
@@ -570,16 +552,3 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(word_map):
         typed.result()
         looked.result()
     assert len(word_map.pieces) == len(word_map.coordinates) == len(texts[-1].split())
-
-
-def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
-    model = Model(tiny_model.weights)
-    centred = without_average(model)
-    assert without_average(model) is centred
-    assert words(model) is words(model)
-    assert at_random(model, 6, True) is at_random(model, 6, True)
-    assert random_pairs(model, True) is not random_pairs(model, False)
-    held = [weakref.ref(one) for one in (model, centred, words(model), random_pairs(model, True))]
-    del model, centred
-    gc.collect()
-    assert all(one() is None for one in held)

@@ -14,6 +14,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 from llmviz import tokenization, views
+from llmviz.experiments.letters import LETTERS, answer, said
 from llmviz.views import tokenization as pictures
 from llmviz.views.kit.picture import Picture
 from llmviz.views.provenance import Operand
@@ -338,27 +339,6 @@ def test_what_has_no_letter_is_no_word(model):
 # ---- letters ----
 
 
-@pytest.mark.parametrize("word", ["strawberry", "cat", "dog", "banana", "noon"])
-def test_the_three_counts_ask_for_the_same_number(word):
-    in_word, spelled, listed, first, last = letters.questions(word)
-    letter = letters.commonest_letter(word)
-    assert in_word.right == spelled.right == listed.right == str(word.count(letter))
-    parts = listed.asked.partition(" in ")[2].rstrip("?").split(", ")
-    assert len(parts) == letters.LIST_LENGTH
-    assert str(parts.count(word)) == listed.right
-    assert (first.right, last.right) == (f" {word[0]}", f" {word[-1]}")
-    assert all(question.right in question.options for question in (in_word, first, last))
-
-
-def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model, tokenizer):
-    question, probs = letters.answer(model, "window", 3)
-    text = f"What is the first letter of potato? Answer: p\n{question.asked} Answer:"
-    logits = model.trace(text).logits
-    best = max(letters.LETTERS, key=lambda option: logits[tokenizer.encode(option)[0]])
-    assert letters.said(question, probs) == best.strip()
-    assert probs.sum() == pytest.approx(1, abs=1e-5)
-
-
 def test_another_word_is_asked_about_and_nonsense_is_refused(explorers):
     explorer = explorers["letters"]
     explorer.box.value = "Window"
@@ -422,9 +402,9 @@ def test_the_example_in_front_is_changed_and_left_out(model):
     assert explorer.map.col_labels == ["first letter"]
     for example in ("lemon", None):
         explorer.example.value = example
-        question, probs = letters.answer(model, "cat", 3, example=example)
-        assert explorer.map.values[0][0] == pytest.approx(probs[letters.LETTERS.index(" c")], abs=1e-6)
-        assert explorer.first_choice() == letters.said(question, probs)
+        question, probs = answer(model, "cat", 3, example=example)
+        assert explorer.map.values[0][0] == pytest.approx(probs[LETTERS.index(" c")], abs=1e-6)
+        assert explorer.first_choice() == said(question, probs)
     assert "Nothing stands in front" in explorer.strip.caption
     assert "".join(explorer.strip.pieces) == "What is the first letter of cat? Answer:"
     assert explorer.strip.highlight == []

@@ -6,8 +6,27 @@ from pathlib import Path
 _CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text("utf-8"))
 
 TEXTS: dict[str, str] = _CASES["texts"]
+LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
 LONG: dict[str, str] = _CASES["long_texts"]
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
+TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
+    f"{name}, {i + 1}": (sentence, ARTICLES["English"][i])
+    for name, sentences in ARTICLES.items()
+    for i, sentence in enumerate(sentences)
+    if name != "English"
+}
+LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
+LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
+LISTED, IN_A_CHAT = (
+    {word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat")
+)
+PAIRS: dict[str, str] = _CASES["pairs"]
+FAMILIES: dict[str, str] = _CASES["families"]
+GROUPS: dict[str, str] = _CASES["groups"]
+SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CASES["senses"].items()}
+# As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
+MORE_SENSES = {word: (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
+ONE_SENSE = {word: (*texts, texts[-1]) for word, texts in _CASES["one_sense"].items()}
 MORE_CAPITALS: dict[str, str] = _CASES["more_capitals"]
 HARDER_SUMS: dict[str, str] = _CASES["harder_sums"]
 RELATED: str = _CASES["words"]["related"]

@@ -1,5 +1,5 @@
-"""What notebook 07 says."""
+"""What notebook 07 says, in its three parts: about the text, the size and the fine-tuning; and what people say."""
 
-from llmviz.claims.claim import Claim
+from llmviz.claims import differences_finetuning, differences_series, differences_text
 
-CLAIMS: tuple[Claim, ...] = ()
+CLAIMS = (*differences_text.CLAIMS, *differences_finetuning.CLAIMS, *differences_series.CLAIMS)

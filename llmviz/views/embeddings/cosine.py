@@ -7,9 +7,8 @@ import numpy as np
 import traitlets
 
 from llmviz import embeddings
-from llmviz.model import Model
-from llmviz.reuse import kept_with
-from llmviz.views.embeddings.table import Table, TableExplorer, without_average
+from llmviz.experiments.table import random_pairs
+from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_box import WordBox, first_problem
 from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import minus, percent
@@ -128,9 +127,3 @@ class CosineExplorer(TableExplorer):
             raise ValueError(problem)
         vector = self.table.W_E[self.a.token]
         return self.table.cosine(self.table.name(self.a.token), vector, f"W_E[{self.a.token}]", self.b.token)
-
-
-@kept_with()
-def random_pairs(model: Model, centred: bool) -> np.ndarray:
-    """Cosines of random pairs of all tokens; measured once a table."""
-    return embeddings.random_pair_cosines(without_average(model) if centred else model.weights.W_E)

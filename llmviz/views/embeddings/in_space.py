@@ -8,9 +8,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from llmviz import embeddings
+from llmviz.experiments.word_map import directions_of
 from llmviz.views.embeddings.table import Table
 from llmviz.views.embeddings.word_groups import read_groups
-from llmviz.views.embeddings.word_map import directions_of
 from llmviz.views.kit import theme
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import lines

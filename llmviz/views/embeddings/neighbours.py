@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import embeddings
+from llmviz.experiments.words import words
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
-from llmviz.views.embeddings.table import Table, TableExplorer, words
+from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_box import WordBox
 from llmviz.views.kit.controls import checkbox, row
 from llmviz.views.kit.picture import one_at_a_time

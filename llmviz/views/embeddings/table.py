@@ -7,8 +7,8 @@ import numpy as np
 import traitlets
 
 from llmviz import embeddings
+from llmviz.experiments.table import rows
 from llmviz.model import Model
-from llmviz.reuse import kept_with
 from llmviz.views.kit.controls import checkbox
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import Explorer, guard, one_at_a_time
@@ -34,7 +34,7 @@ class Table(Closable, ipywidgets.VBox):
 
     @one_at_a_time
     def _switched(self, _change) -> None:
-        self.W_E = without_average(self.model) if self.switch.value else self.model.weights.W_E
+        self.W_E = rows(self.model, self.switch.value)
 
     @property
     def source(self) -> str:
@@ -91,16 +91,3 @@ class TableExplorer(Explorer):
         self.table, self.model = table, table.model
         super().__init__([table, *children])
         self.watch(table, self._draw, "W_E")
-
-
-@kept_with()
-def without_average(model: Model) -> np.ndarray:
-    """The table minus its average row: a second table in memory, once somebody asks for it."""
-    return model.weights.W_E - model.weights.W_E.mean(axis=0)
-
-
-@kept_with()
-def words(model: Model) -> np.ndarray:
-    """Which word each token spells [n_vocab]: those that differ only in spaces and capitals have one number."""
-    pieces = model.tokenizer.pieces(range(model.config.n_vocab))
-    return np.unique([piece.strip().casefold() for piece in pieces], return_inverse=True)[1]

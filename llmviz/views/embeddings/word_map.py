@@ -8,10 +8,9 @@ import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.model import Model
-from llmviz.reuse import kept_with
+from llmviz.experiments.word_map import directions_of, neighbours, random_map_quality
 from llmviz.views.embeddings.flat_map import FlatMap
-from llmviz.views.embeddings.table import Table, TableExplorer, without_average
+from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups
 from llmviz.views.kit import theme
 from llmviz.views.kit.controls import choice
@@ -21,54 +20,8 @@ from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation, Operand
 
-N_NEAREST = 3  # how many neighbours of each word are compared
 FEWEST = 5  # words of which shares are told: of three a flat map keeps all, whatever they are
 OTHERS = len(theme.GROUPS) - 1  # the look that all groups beyond the others share
-
-
-def directions_of(tokens: Sequence[int], W_E: np.ndarray) -> np.ndarray:
-    """The tokens' rows [n, d_model], each scaled to length 1."""
-    rows = embeddings.embed(tokens, W_E)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-
-
-def nearest_on_map(coordinates: np.ndarray, i: int, n: int) -> list[int]:
-    """The n points nearest to point i, by the distance that the eye sees."""
-    distance = np.linalg.norm(coordinates - coordinates[i], axis=1)
-    distance[i] = np.inf
-    return np.argsort(distance, kind="stable")[:n].tolist()
-
-
-def neighbours(directions: np.ndarray, coordinates: np.ndarray, i: int) -> tuple[list[int], list[int]]:
-    """The words nearest to word i, as places in the list: by all numbers, and on the map."""
-    n = min(N_NEAREST, len(directions) - 1)
-    return embeddings.nearest(directions[i], directions, n=n, exclude=[i]).tokens, nearest_on_map(
-        coordinates, i, n
-    )
-
-
-def share_kept(directions: np.ndarray, coordinates: np.ndarray) -> float:
-    """Share of the words' nearest neighbours that are still the nearest on the map."""
-    pairs = [neighbours(directions, coordinates, i) for i in range(len(directions))]
-    return float(np.mean([len(set(true) & set(seen)) / len(seen) for true, seen in pairs]))
-
-
-@kept_with()
-def at_random(model: Model, n: int, centred: bool) -> tuple[float, float]:
-    """What a map of n random words keeps of the variance and of the neighbours, the mean of five maps."""
-    pieces = model.tokenizer.pieces(range(model.config.n_vocab))
-    # words, not stumps: a space in front, and small letters only
-    whole = [
-        i for i, piece in enumerate(pieces) if piece[:1] == " " and piece[1:].isalpha() and piece.islower()
-    ]
-    W_E, rng = without_average(model) if centred else model.weights.W_E, np.random.default_rng(0)
-    kept = []
-    for _ in range(5):
-        directions = directions_of(rng.choice(whole or len(pieces), n, replace=False).tolist(), W_E)
-        projection = embeddings.pca(directions)
-        kept.append((projection.explained.sum(), share_kept(directions, projection.coordinates)))
-    variance, share = np.mean(kept, axis=0)
-    return float(variance), float(share)
 
 
 class WordMap(TableExplorer):
@@ -162,7 +115,7 @@ class WordMap(TableExplorer):
             return "A map needs at least two words"
         if n < FEWEST:
             return f"{n} words{self.table.told}; what the map keeps is told from {FEWEST} words on"
-        variance, share = at_random(self.model, n, self.table.switch.value)
+        variance, share = random_map_quality(self.model, n, self.table.switch.value)
         return (
             f"{n} words{self.table.told}. The map keeps {percent(self.projection.explained.sum())} of the variance "
             f"and {percent(share_kept(self.directions, self.coordinates))} of the {min(N_NEAREST, n - 1)} nearest "

@@ -5,12 +5,23 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 
-from llmviz import experiments
+from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
+from llmviz.claims.cases import LETTER_WORDS as WORDS
+from llmviz.experiments.letters import (
+    DIGITS,
+    LIST_LENGTH,
+    Answer,
+    Question,
+    answer,
+    commonest_letter,
+    in_front,
+    said,
+    tally,
+)
 from llmviz.model import Model
 from llmviz.views.kit.background import Experiment, Steps
 from llmviz.views.kit.controls import row
@@ -20,79 +31,7 @@ from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.text_box import status
 from llmviz.views.kit.token_strip import TokenStrip
 
-DIGITS = tuple("123456789")
-LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
-# one stands before a question, answered, so that the form is clear
-EXAMPLES = ("potato", "lemon", "tatter", "coffee")
-LIST_LENGTH = 9
-WORDS = (
-    "strawberry", "banana", "apple", "letter", "elephant", "summer", "coffee", "window", "bottle", "rabbit",
-    "pepper", "cat", "butterfly", "kitchen", "mirror", "garden", "house", "coconut", "cookie", "mississippi",
-)  # fmt: skip
 NAMES = ("a letter in it", "… spelled out", "word in a list", "first letter", "last letter")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question about a word, and the answers among which the model chooses."""
-
-    asked: str
-    right: str
-    options: tuple[str, ...]
-
-    @property
-    def among(self) -> str:
-        """What the options are; all other tokens are left aside."""
-        return "the numbers 1 to 9" if self.options == DIGITS else "the 26 letters"
-
-    @property
-    def text(self) -> str:
-        """As the model gets it, up to the answer. (A digit has its space as a token of its own.)"""
-        return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
-
-
-def commonest_letter(word: str) -> str:
-    """The letter that stands most often in a word, the first of them where several do."""
-    return max(dict.fromkeys(word), key=word.count)
-
-
-def questions(word: str) -> tuple[Question, ...]:
-    """One for each of `NAMES`. The three counts have the same right answer: how often its commonest letter stands."""
-    letter = commonest_letter(word)
-    n = word.count(letter)
-    return (
-        Question(f"How many times is the letter {letter} in {word}?", str(n), DIGITS),
-        Question(f"How many times is the letter {letter} in {' '.join(word)}?", str(n), DIGITS),
-        Question(f"How many times is the word {word} in {listed(word, n)}?", str(n), DIGITS),
-        Question(f"What is the first letter of {word}?", f" {word[0]}", LETTERS),
-        Question(f"What is the last letter of {word}?", f" {word[-1]}", LETTERS),
-    )
-
-
-def listed(word: str, n: int) -> str:
-    """A list of nine words, n of them this one, so that the length of the list says nothing."""
-    others = [other for other in ("dog", "tree", "sun") if other != word]
-    parts = [others[i % len(others)] for i in range(LIST_LENGTH - n)]
-    for i in range(n):
-        parts.insert(2 * i + 1, word)
-    return ", ".join(parts)
-
-
-def answer(
-    model: Model, word: str, kind: int, *, example: str | None = EXAMPLES[0]
-) -> tuple[Question, np.ndarray]:
-    """One of the questions about a word, after the same one about the example, and each option's probability."""
-    question = questions(word)[kind]
-    text = in_front(example, kind) + question.text
-    return question, experiments.option_probs(model, text, question.options)
-
-
-def in_front(example: str | None, kind: int) -> str:
-    """What stands before a question: the same one about the example, answered; nothing without one."""
-    if example is None:
-        return ""
-    question = questions(example)[kind]
-    return f"{question.text}{question.right}\n"
 
 
 class LettersExplorer(Experiment):
@@ -105,7 +44,7 @@ class LettersExplorer(Experiment):
     def __init__(self, model: Model, word: str, kinds: Sequence[int] = range(len(NAMES))):
         super().__init__("ask about twenty words")
         self._model, self._kinds = model, list(kinds)
-        self._asked: dict[str, list[tuple[Question, np.ndarray]]] = {}  # what is shown, by word
+        self._asked: dict[str, list[Answer]] = {}  # what is shown, by word
         self._answers = functools.cache(self._answer_all)
         self.box = ipywidgets.Text(word, continuous_update=False, description="A word (Enter)")
         self.box.style.description_width = "initial"
@@ -165,7 +104,7 @@ class LettersExplorer(Experiment):
         self._asked = {word: self._answers(word, self.example.value)} | others
         self._show([0, 0])
 
-    def _answer_all(self, word: str, example: str | None) -> list[tuple[Question, np.ndarray]]:
+    def _answer_all(self, word: str, example: str | None) -> list[Answer]:
         return [answer(self._model, word, kind, example=example) for kind in self._kinds]
 
     def before_a_page(self) -> None:
@@ -182,7 +121,9 @@ class LettersExplorer(Experiment):
             yield (i + 1) / len(WORDS)
 
     def _show(self, selected: list[int] | None) -> None:
-        among = " or ".join(dict.fromkeys(question.among for question, _ in next(iter(self._asked.values()))))
+        among = " or ".join(
+            dict.fromkeys(_among(question) for question, _ in next(iter(self._asked.values())))
+        )
         self.map.change(
             selected=None,
             values=[
@@ -215,7 +156,7 @@ class LettersExplorer(Experiment):
             f"{percent(float(probs.max()))}"
         )
         self.told.say(
-            f"“{question.asked}” Right is {question.right.strip()}. Among {question.among}, {first}.",
+            f"“{question.asked}” Right is {question.right.strip()}. Among {_among(question)}, {first}.",
             _summary(of_this_kind) if len(of_this_kind) > 1 else "",
         )
         encode = self._model.tokenizer.encode
@@ -235,22 +176,19 @@ class LettersExplorer(Experiment):
         )
 
 
-def said(question: Question, probs: np.ndarray) -> str:
-    """The model's first choice."""
-    return question.options[int(probs.argmax())].strip()
+def _among(question: Question) -> str:
+    """Say what the options are; all other tokens are left aside."""
+    return "the numbers 1 to 9" if question.options == DIGITS else "the 26 letters"
 
 
 def _of(question: Question, probs: np.ndarray, option: str) -> float:
     return float(probs[question.options.index(option)])
 
 
-def _summary(found: list[tuple[Question, np.ndarray]]) -> str:
-    """How many are right, and how many would be by saying always the same."""
-    answers = [said(*one) for one in found]
-    truths = [question.right.strip() for question, _ in found]
-    right = sum(a == b for a, b in zip(answers, truths))
-    usual, best = max(answers, key=answers.count), max(truths, key=truths.count)
+def _summary(answers: list[Answer]) -> str:
+    """Say how many are right, and how many would be by always saying the same."""
+    n = tally(answers)
     return (
-        f"This question, all {len(found)} words: {right} right. It says “{usual}” {answers.count(usual)} times. "
-        f"Who always said “{best}” would have {truths.count(best)} right."
+        f"This question, all {len(answers)} words: {n.right} right. It says “{n.commonest}” {n.n_commonest} times. "
+        f"Who always said “{n.best}” would have {n.n_best} right."
     )

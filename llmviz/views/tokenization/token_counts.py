@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 
 import traitlets
 
+from llmviz.experiments.words import in_list, plain_words
 from llmviz.model import Trace
-from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.tokenization.typed_text import TokenizedText, many, rough_words, shown, text_of
@@ -46,17 +45,6 @@ class TokenCounts(Picture):
         if value is not None and not 0 <= value < len(self.labels):
             raise traitlets.TraitError(f"selected is a row from 0 to {len(self.labels) - 1}, not {value}")
         return value
-
-
-def plain_words(text: str) -> list[str]:
-    """What stands between white space, without the punctuation around it; what has no letter or figure is no word."""
-    words = (word.strip(string.punctuation + "“”‘’„«»…–—¿¡。，、！？") for word in text.split())
-    return [word for word in words if any(map(str.isalnum, word))]
-
-
-def in_list(word: str, tokenizer: Tokenizer) -> bool:
-    """Whether a word is one single token, with a space in front or without."""
-    return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
 
 
 def missing_words(trace: TokenizedText | Trace) -> list[str]:

@@ -1,0 +1,176 @@
+"""Ask about the letters of words: can the model not see them, or not count? And read them off the embedding table."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz.experiments.probabilities import option_probs
+from llmviz.model import Model
+from llmviz.reuse import kept_with
+from llmviz.sampling import Sampler
+
+DIGITS = tuple("123456789")
+LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
+LIST_LENGTH = 9
+RIDGE = 30  # how strongly the linear probe is kept from fitting the words that it learns from
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a word, and the answers among which the model chooses."""
+
+    asked: str
+    right: str
+    options: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The question as the model gets it, up to the answer. (A digit has its space as a token of its own.)"""
+        return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
+
+
+Answer = tuple[Question, Float[np.ndarray, " n_options"]]  # and the probability of each option
+
+
+def commonest_letter(word: str) -> str:
+    """Return the letter that a word has most often, the first of them where several do."""
+    return max(dict.fromkeys(word), key=word.count)
+
+
+def questions(word: str) -> tuple[Question, ...]:
+    """Return five questions: three counts with the same right answer (of the word's commonest letter in it, in the word
+    spelled out, and of the word in a list), then the first and the last letter."""
+    letter = commonest_letter(word)
+    n = word.count(letter)
+    return (
+        Question(f"How many times is the letter {letter} in {word}?", str(n), DIGITS),
+        Question(f"How many times is the letter {letter} in {' '.join(word)}?", str(n), DIGITS),
+        Question(f"How many times is the word {word} in {listed(word, n)}?", str(n), DIGITS),
+        Question(f"What is the first letter of {word}?", f" {word[0]}", LETTERS),
+        Question(f"What is the last letter of {word}?", f" {word[-1]}", LETTERS),
+    )
+
+
+def listed(word: str, n: int) -> str:
+    """List nine words, n of them this one, so that the length of the list says nothing."""
+    others = [other for other in ("dog", "tree", "sun") if other != word]
+    parts = [others[i % len(others)] for i in range(LIST_LENGTH - n)]
+    for i in range(n):
+        parts.insert(2 * i + 1, word)
+    return ", ".join(parts)
+
+
+def in_front(example: str | None, kind: int) -> str:
+    """Return what comes before a question: the same one about the example, answered; nothing without one."""
+    if example is None:
+        return ""
+    question = questions(example)[kind]
+    return f"{question.text}{question.right}\n"
+
+
+def answer(model: Model, word: str, kind: int, *, example: str | None) -> Answer:
+    """Ask one of the `questions` about a word, after the same one about the example, and measure each option."""
+    question = questions(word)[kind]
+    return question, option_probs(model, in_front(example, kind) + question.text, question.options)
+
+
+def said(question: Question, probs: Float[np.ndarray, " n_options"]) -> str:
+    """Return the model's first choice."""
+    return question.options[int(probs.argmax())].strip()
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the model answers to one kind of question about several words, and what would be right."""
+
+    choices: tuple[str, ...]
+    truths: tuple[str, ...]
+
+    @property
+    def right(self) -> int:
+        """How many answers are right."""
+        return sum(a == b for a, b in zip(self.choices, self.truths))
+
+    @property
+    def commonest(self) -> str:
+        """What the model says most often."""
+        return max(self.choices, key=self.choices.count)
+
+    @property
+    def n_commonest(self) -> int:
+        """How often it says that."""
+        return self.choices.count(self.commonest)
+
+    @property
+    def best(self) -> str:
+        """The constant answer that is right most often."""
+        return max(self.truths, key=self.truths.count)
+
+    @property
+    def n_best(self) -> int:
+        """How often that is right: the baseline."""
+        return self.truths.count(self.best)
+
+
+def tally(answers: Iterable[Answer]) -> Tally:
+    """Count answers to the same question about different words."""
+    pairs = [(said(*answer), answer[0].right.strip()) for answer in answers]
+    return Tally(*map(tuple, zip(*pairs, strict=True)))
+
+
+def growth(model: Model, word: str, *, example: str) -> float:
+    """Measure how much higher the model counts a word in a list that has it six times than in one that has it once.
+
+    Of both answers, the mean over the probabilities. The same question about the example, which its list has twice,
+    is answered before. 5 would be right.
+    """
+
+    def mean(n: int) -> float:
+        asked = "How many times is the word {} in {}? Answer: "
+        text = f"{asked.format(example, listed(example, 2))}2\n{asked.format(word, listed(word, n))}"
+        return float(option_probs(model, text, DIGITS) @ np.arange(1, len(DIGITS) + 1))
+
+    return mean(6) - mean(1)
+
+
+def random_words(model: Model, n: int, *, seed: int) -> list[str]:
+    """Draw n words of 4 to 10 letters that are one token with a space before them."""
+    words = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
+    return np.random.default_rng(seed).choice(words, n, replace=False).tolist()
+
+
+def length_in_a_chat(model: Model, word: str) -> float:
+    """Return the number of letters that the model's own answer in a chat gives a word; NaN if it names no number."""
+    question = {"role": "user", "content": f"How many letters are in the word {word}?"}
+    steps = model.generate(model.tokenizer.encode_chat([question]), 12, Sampler(temperature=0))
+    number = re.search(r"\d+", model.tokenizer.decode([step.token for step in steps]))
+    return float(number.group()) if number else math.nan
+
+
+@kept_with()
+def letter_probe(model: Model, place: int, seed: int, alike: int) -> tuple[float, float]:
+    """Learn to read a letter off the words' rows of the embedding table, and try it on words that were held out.
+
+    A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words whose
+    first letters are the same, `alike` many of them, are all learned from or all held out. Returns two accuracies, 0
+    to 1: the probe's, and that of always saying the letter that is commonest among the words learned from.
+    """
+    words = {
+        piece[1:].decode(): token
+        for piece, token in model.tokenizer.ranks.items()
+        if re.fullmatch(b" [a-z]{4,}", piece)
+    }
+    rows = np.asarray(model.weights.W_E)[list(words.values())]
+    rows = np.c_[(rows - rows.mean(0)) / rows.std(), np.ones(len(rows))]
+    letter = np.array([ord(word[place]) - ord("a") for word in words])
+    kins, kin = np.unique([word[:alike] for word in words], return_inverse=True)
+    learn = (np.random.default_rng(seed).random(len(kins)) < 0.8)[kin]
+    x, is_letter = rows[learn], np.eye(26)[letter[learn]]
+    probe = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ is_letter)
+    read = (rows[~learn] @ probe).argmax(axis=1) == letter[~learn]
+    constant = letter[~learn] == is_letter.sum(axis=0).argmax()
+    return float(read.mean()), float(constant.mean())

@@ -1,0 +1,102 @@
+"""Measure the embedding table: what its rows share, which pairs of words are near, what sums of rows give."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import embeddings
+from llmviz.experiments.words import words
+from llmviz.model import Model
+from llmviz.reuse import kept_with
+
+
+@kept_with()
+def without_average(model: Model) -> Float[np.ndarray, "n_vocab d_model"]:
+    """Return the table minus its average row: a second table in memory, once somebody asks for it."""
+    return model.weights.W_E - model.weights.W_E.mean(axis=0)
+
+
+def rows(model: Model, centred: bool) -> Float[np.ndarray, "n_vocab d_model"]:
+    """Return the table, unchanged or without its average."""
+    return without_average(model) if centred else model.weights.W_E
+
+
+@kept_with()
+def random_pairs(model: Model, centred: bool) -> Float[np.ndarray, " n_pairs"]:
+    """Measure the cosines of random pairs of all tokens; once a table."""
+    return embeddings.random_pair_cosines(rows(model, centred))
+
+
+@kept_with()
+def along_average(model: Model) -> Float[np.ndarray, " n_vocab"]:
+    """Measure every row's cosine with the average row."""
+    return embeddings.cosine_to_all(model.weights.W_E.mean(axis=0), model.weights.W_E)
+
+
+def order_correlation(model: Model) -> float:
+    """Measure how far the order of the ids is that of the cosines with the average row (rank correlation, −1 to 1)."""
+    ranks = along_average(model).argsort().argsort()
+    return float(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1])
+
+
+def equal_rows(W_E: Float[np.ndarray, "n_vocab d_model"], tokens: Sequence[int]) -> int:
+    """Count the tokens whose row another one of them has as well."""
+    _, counts = np.unique(W_E[list(tokens)], axis=0, return_counts=True)
+    return int(counts[counts > 1].sum())
+
+
+def farther(W_E: Float[np.ndarray, "n_vocab d_model"], a: int, b: int) -> float:
+    """Measure which share of all other tokens is farther from a than b is, 0 to 1."""
+    cosines = embeddings.cosine_to_all(W_E[a], W_E)
+    return float((cosines < cosines[b]).sum() / (len(W_E) - 1))
+
+
+def pairings(
+    W_E: Float[np.ndarray, "n_vocab d_model"], pairs: Sequence[tuple[int, int]]
+) -> Float[np.ndarray, "3 n n"]:
+    """Measure how near the first word of pair i and the second word of pair j are, in three ways.
+
+    By the cosine; by the share of all other tokens that are `farther`, from the first word; and from the second.
+    """
+    sides = np.array(pairs).T
+    cosines = [np.stack([embeddings.cosine_to_all(W_E[token], W_E) for token in side]) for side in sides]
+    alike = [all_tokens[:, side] for all_tokens, side in zip(cosines, sides[::-1])]
+    shares = [
+        np.stack([(row < own[:, None]).sum(axis=1) / (len(W_E) - 1) for row, own in zip(all_tokens, values)])
+        for all_tokens, values in zip(cosines, alike)
+    ]
+    return np.stack([alike[0], shares[0], shares[1].T])
+
+
+def told_apart(nearness: Float[np.ndarray, "n n"]) -> int:
+    """Count the pairs that are nearer than 95% of the wrong pairings, in one way of `pairings`."""
+    wrong = nearness[~np.eye(len(nearness), dtype=bool)]
+    return int((nearness.diagonal() > np.percentile(wrong, 95)).sum())
+
+
+def early_neighbours(
+    model: Model, tokens: Sequence[int], *, before: int, centred: bool, n: int = 12
+) -> Int[np.ndarray, " n_tokens"]:
+    """Count, of each token's n nearest other words, those with an id below `before`: learned early, so frequent."""
+    W_E, spelled, found = rows(model, centred), words(model), []
+    for token in tokens:
+        spellings = np.flatnonzero(spelled == spelled[token]).tolist()
+        near = embeddings.nearest(W_E[token], W_E, n=n, exclude=spellings).tokens
+        found.append(sum(neighbour < before for neighbour in near))
+    return np.array(found, np.int64)
+
+
+def nearest_on_the_walk(model: Model, a: int, b: int, *, steps: int = 41) -> list[int]:
+    """Return the tokens that are ever nearest on a straight line between two rows, but for spellings of the two."""
+    W_E, spelled = model.weights.W_E, words(model)
+    walk = embeddings.walk(W_E[a], W_E[b], W_E)
+    met = dict.fromkeys(int(walk.cosines(part).argmax()) for part in np.linspace(0, 1, steps))
+    return [token for token in met if spelled[token] not in spelled[[a, b]]]
+
+
+def analogy_score(
+    model: Model, pairs: Sequence[tuple[int, int]], *, centred: bool
+) -> embeddings.AnalogyScore:
+    """Count how often a − b + c comes out right for pairs of words, beside its controls."""
+    return embeddings.score_analogies(pairs, rows(model, centred), words(model))

@@ -1,0 +1,110 @@
+"""Tell words from tokens: which words of a text are one token, and which tokens spell one word."""
+
+import functools
+import math
+import re
+import string
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Int
+
+from llmviz import tokenization
+from llmviz.model import Model
+from llmviz.reuse import kept_with
+from llmviz.tokenization import Tokenizer
+
+
+def plain_words(text: str) -> list[str]:
+    """Return what is between white space, without the punctuation around it; a word has a letter or a figure."""
+    words = (word.strip(string.punctuation + "“”‘’„«»…–—¿¡。，、！？") for word in text.split())
+    return [word for word in words if any(map(str.isalnum, word))]
+
+
+def in_list(word: str, tokenizer: Tokenizer) -> bool:
+    """Say whether a word is one single token, with a space in front or without."""
+    return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
+
+
+def in_one_token(model: Model, text: str) -> float:
+    """Measure how many of a text's different words are one token, in %."""
+    return 100 * float(np.mean([in_list(word, model.tokenizer) for word in {*plain_words(text)}]))
+
+
+def spaces_joined(model: Model, text: str, *, before: str) -> float:
+    """Measure how many of the spaces directly before a pattern are in one token with what follows, in %.
+
+    One space is added to the text, and after it comes the empty string. NaN where no space is before the pattern.
+    """
+    text += " "
+    pieces = model.tokenizer.pieces(model.tokenizer.encode(text))
+    n, neighbours = len(re.findall(f" (?={before})", text)), pairwise([*pieces, ""])
+    apart = sum(left.endswith(" ") and re.match(before, right) is not None for left, right in neighbours)
+    return 100 * (1 - apart / n) if n else math.nan
+
+
+def shuffled_cost(model: Model, text: str, *, n_shuffles: int = 20) -> float:
+    """Measure how many times as many tokens a text's words take when their letters are shuffled, on average.
+
+    Words of four letters and more, each counted once.
+    """
+    words = [word for word in dict.fromkeys(plain_words(text)) if len(word) > 3]
+    encode, costs = model.tokenizer.encode, []
+    for seed in range(n_shuffles):
+        rng = np.random.default_rng(seed)
+        shuffled = ["".join(rng.permutation(list(word))) for word in words]
+        costs.append(sum(len(encode(f" {word}")) for word in shuffled))
+    return float(np.mean(costs)) / sum(len(encode(f" {word}")) for word in words)
+
+
+def more_in_capitals(model: Model, word: str) -> int:
+    """Count how many more tokens a word takes in capitals than in small letters, with a space before it."""
+    capitals, small = (len(model.tokenizer.encode(f" {form}")) for form in (word.upper(), word.lower()))
+    return capitals - small
+
+
+def surcharge(model: Model, pair: tuple[str, str], *, vocabulary: str | None = None) -> float:
+    """Measure how many times as many tokens the first text takes as the second.
+
+    vocabulary: the name of a published one (`tokenization.published_tokenizer`) in place of the model's.
+    """
+    tokenizer = _published(vocabulary) if vocabulary else model.tokenizer
+    first, second = (len(tokenizer.encode(text)) for text in pair)
+    return first / second
+
+
+_published = functools.cache(tokenization.published_tokenizer)
+
+
+def within_a_word(model: Model) -> int:
+    """Count the tokens that have no white space between two other characters."""
+    across = sum(bool(re.search(rb"\S\s+\S", piece)) for piece in model.tokenizer.ranks)
+    return model.config.n_vocab - across
+
+
+def learned_come_last(model: Model) -> bool:
+    """Say whether all special tokens come before all single bytes, and these before all tokens that were learned."""
+    ranks, special = model.tokenizer.ranks, model.tokenizer.special_tokens.values()
+    single, learned = ([i for piece, i in ranks.items() if (len(piece) == 1) == one] for one in (True, False))
+    return max(special) < min(single) and max(single) < min(learned)
+
+
+def pairs_of(listed: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
+    """Return pairs such as "cats cat, dogs dog" as tokens; those that are not one token each are left out."""
+    found = [[tokenizer.encode(f" {word}") for word in pair.split()] for pair in listed.split(",")]
+    return [(a[0], b[0]) for a, b in found if len(a) == len(b) == 1]
+
+
+def whole_words(model: Model) -> list[int]:
+    """Return the tokens that are a space and small letters only: words, and no stumps of words."""
+    pieces = model.tokenizer.pieces(range(model.config.n_vocab))
+    return [
+        i for i, piece in enumerate(pieces) if piece[:1] == " " and piece[1:].isalpha() and piece.islower()
+    ]
+
+
+@kept_with()
+def words(model: Model) -> Int[np.ndarray, " n_vocab"]:
+    """Return which word each token spells: those that differ only in spaces and capitals have one number."""
+    pieces = model.tokenizer.pieces(range(model.config.n_vocab))
+    return np.unique([piece.strip().casefold() for piece in pieces], return_inverse=True)[1]

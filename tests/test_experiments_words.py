@@ -1,0 +1,197 @@
+"""What is measured of words and of the rows of the embedding table, against plain formulas."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from llmviz import embeddings, tokenization
+from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
+from llmviz.experiments import senses, table, word_map, words
+from llmviz.model import Model
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a.astype(float), b.astype(float)
+    return float(sum(a * b) / np.sqrt(sum(a * a)) / np.sqrt(sum(b * b)))
+
+
+def test_words_are_without_their_punctuation():
+    assert words.plain_words("“Hello,” said 2 cats … ¡no! —") == ["Hello", "said", "2", "cats", "no"]
+
+
+def test_a_word_is_in_the_list_with_a_space_or_without(model):
+    assert words.in_list("love", model.tokenizer)
+    assert not words.in_list("strawberriest", model.tokenizer)
+
+
+def test_half_of_the_different_words_are_one_token(model):
+    assert words.in_one_token(model, "love strawberriest love") == 50
+
+
+def test_a_space_is_joined_with_a_letter_and_not_with_a_digit(model):
+    text = "Take 2 cats, and 10 dogs home"
+    assert words.spaces_joined(model, text, before="[a-z]") == 100
+    assert words.spaces_joined(model, text, before=r"\d|\Z") == 0
+    assert np.isnan(words.spaces_joined(model, "one", before="[a-z]"))
+
+
+def test_shuffled_letters_are_of_the_same_words(model):
+    assert words.shuffled_cost(model, "aaaa aaaa the bbbb") == 1
+    assert words.shuffled_cost(model, "something wonderful happened", n_shuffles=2) > 2
+
+
+def test_tokens_are_compared(model):
+    n = [len(model.tokenizer.encode(text)) for text in (" DEMOCRACY", " democracy", "Straße", "street")]
+    assert words.more_in_capitals(model, "democracy") == n[0] - n[1] > 0
+    assert words.surcharge(model, ("Straße", "street")) == n[2] / n[3]
+    other = tokenization.published_tokenizer("o200k_base")
+    expected = len(other.encode("Straße")) / len(other.encode("street"))
+    assert words.surcharge(model, ("Straße", "street"), vocabulary="o200k_base") == expected
+
+
+def test_what_holds_of_the_whole_vocabulary_need_not_hold_of_another(model):
+    assert words.within_a_word(model) == model.config.n_vocab
+    assert words.learned_come_last(model)
+
+    class Other:
+        config = model.config
+
+        class tokenizer:
+            ranks = {b"a b": 0, b"a": 1, b"b": 2}  # noqa: RUF012
+            special_tokens = {"<|end|>": 3}  # noqa: RUF012
+
+    assert words.within_a_word(Other) == model.config.n_vocab - 1
+    assert not words.learned_come_last(Other)
+
+
+def test_the_words_of_the_claims_are_one_token_each(model):
+    for listed in (*PAIRS.values(), RELATED):
+        assert len(words.pairs_of(listed, model.tokenizer)) == listed.count(",") + 1
+
+
+def test_tokens_that_differ_in_spaces_and_capitals_spell_one_word(model):
+    spelled = words.words(model)
+    rome, other, capitals = (model.tokenizer.encode(text)[0] for text in (" Rome", "Rome", " rome"))
+    assert spelled[rome] == spelled[other]
+    assert (spelled[rome] == spelled[capitals]) == (len(model.tokenizer.encode(" rome")) == 1)
+    assert spelled[rome] != spelled[model.tokenizer.encode(" Paris")[0]]
+
+
+def test_whole_words_have_a_space_and_small_letters(model):
+    pieces = model.tokenizer.pieces(words.whole_words(model))
+    assert {" dog", " the"} <= set(pieces)
+    assert not {"dog", " Paris", " ", ","} & set(pieces)
+
+
+def test_every_family_has_14_pairs_of_one_token_each(model):
+    assert {len(words.pairs_of(listed, model.tokenizer)) for listed in FAMILIES.values()} == {14}
+    assert words.pairs_of("dogs dog, xylophones xylophone", model.tokenizer) == [
+        tuple(model.tokenizer.encode(" dogs dog"))
+    ]
+
+
+def test_pairings_are_cosines_and_shares_from_either_end():
+    W_E = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    pairs = [(0, 1), (2, 3), (4, 5)]
+    by_cosine, from_first, from_second = table.pairings(W_E, pairs)
+    for i, (a, _) in enumerate(pairs):
+        for j, (_, b) in enumerate(pairs):
+            assert by_cosine[i, j] == pytest.approx(cosine(W_E[a], W_E[b]), abs=1e-5)
+            assert from_first[i, j] == pytest.approx(table.farther(W_E, a, b))
+            assert from_second[i, j] == pytest.approx(table.farther(W_E, b, a))
+    farther = [token for token in range(40) if cosine(W_E[4], W_E[token]) < cosine(W_E[4], W_E[5])]
+    assert table.farther(W_E, 4, 5) == pytest.approx(len(farther) / 39)
+
+
+def test_pairs_are_told_apart_above_95_of_100_wrong_pairings():
+    nearness = np.arange(441.0).reshape(21, 21)
+    np.fill_diagonal(nearness, [*range(17), 416, 420, 430, 500])
+    wrong = nearness[~np.eye(21, dtype=bool)]
+    nearer_than = [(wrong < own).mean() for own in nearness.diagonal()]
+    assert table.told_apart(nearness) == sum(share >= 0.95 for share in nearer_than) == 3
+
+
+def test_equal_rows_are_counted():
+    assert table.equal_rows(np.array([[1, 2], [3, 4], [1, 2], [3, 4], [5, 6]], float), range(4)) == 4
+    assert table.equal_rows(np.array([[1, 2], [3, 4], [1, 2]], float), [0, 1]) == 0
+
+
+def test_the_average_is_the_mean_of_all_rows(tiny_model):
+    W_E = tiny_model.weights.W_E.astype(float)
+    assert table.along_average(tiny_model)[3] == pytest.approx(cosine(W_E[3], W_E.sum(axis=0)), abs=1e-4)
+
+
+def test_an_order_is_correlated_by_ranks(tiny_model, monkeypatch):
+    for cosines, expected in (([0.1, 0.2, 0.9], 1), ([3, 2, 1], -1), ([1, 3, 2], 0.5)):
+        monkeypatch.setattr(table, "along_average", lambda _, cosines=cosines: np.array(cosines, float))
+        assert table.order_correlation(tiny_model) == pytest.approx(expected)
+
+
+def test_early_neighbours_are_other_words_with_low_ids(model):
+    (dog,) = model.tokenizer.encode(" dog")
+    W_E, spelled = model.weights.W_E, words.words(model)
+    others = [
+        token
+        for token in np.argsort(-embeddings.cosine_to_all(W_E[dog], W_E))
+        if spelled[token] != spelled[dog]
+    ]
+    expected = sum(token < 5_000 for token in others[:12])
+    assert table.early_neighbours(model, [dog], before=5_000, centred=False).tolist() == [expected]
+
+
+def test_whom_you_meet_on_the_walk(model):
+    ends = [model.tokenizer.encode(f" {word}")[0] for word in ("two", "nine", "dog", "cat")]
+    assert model.tokenizer.pieces(table.nearest_on_the_walk(model, *ends[:2])) == [" four"]
+    assert table.nearest_on_the_walk(model, *ends[2:]) == []
+
+
+def test_what_a_map_keeps():
+    """Six points in a plane lose nothing; a line has lost what is beside it."""
+    points = np.random.default_rng(1).normal(size=(6, 2))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    assert word_map.share_kept(points, points) == 1
+    assert word_map.nearest_on_map(np.array([[0, 0], [1, 0], [5, 0], [0, 2.0]]), 0, 2) == [1, 3]
+    assert word_map.share_kept(points, np.c_[np.arange(6), np.zeros(6)]) < 1
+
+
+def test_what_a_map_keeps_of_the_variance(model):
+    tokens = model.tokenizer.encode(" dog cat horse red blue green")
+    variance, share = word_map.map_quality(tokens, model.weights.W_E)
+    rows = model.weights.W_E[tokens].astype(float)
+    rows /= np.sqrt((rows**2).sum(axis=1, keepdims=True))
+    spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
+    assert variance == pytest.approx(spread[:2].sum() / spread.sum(), abs=1e-4)
+    assert 0 < share <= 1
+
+
+def test_each_part_of_a_sense_is_a_cosine_of_last_tokens(model):
+    traces = [model.trace(text) for text in SENSES["bank"]]
+    curves = senses.alike_by_layer(traces)
+    assert curves.shape == (4, model.config.n_layers + 1)
+    after = [trace.blocks[9].resid_post[-1] for trace in traces]
+    for curve, (a, b) in zip(curves, ((0, 1), (0, 2), (2, 3), (0, 3))):
+        assert curve[10] == pytest.approx(cosine(after[a], after[b]), abs=1e-4)
+    assert curves[:2, 0] == pytest.approx(1)
+
+
+def test_senses_end_in_one_and_the_same_token(model):
+    def ends(cases: dict) -> list[list[int]]:
+        return [[model.tokenizer.encode(text)[-1] for text in texts] for texts in cases.values()]
+
+    assert all(a == b == c != control for a, b, c, control in ends(SENSES | MORE_SENSES))
+    assert all(a == b == c == d for a, b, c, d in ends(ONE_SENSE))
+
+
+def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
+    model = Model(tiny_model.weights)
+    centred = table.without_average(model)
+    assert table.without_average(model) is centred is table.rows(model, True)
+    assert words.words(model) is words.words(model)
+    assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
+    assert table.random_pairs(model, True) is not table.random_pairs(model, False)
+    held = [weakref.ref(one) for one in (model, centred, words.words(model), table.random_pairs(model, True))]
+    del model, centred
+    gc.collect()
+    assert all(one() is None for one in held)
