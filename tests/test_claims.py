@@ -65,6 +65,14 @@ SAMPLE = {
     "06.expected_after_itself": ("French",),
     "06.user_after_the_end": ("Say hello.",),
     "07.formula": ("GPT-2 small", "Kimi K2"),
+    "07.knows_nothing": ("recipes, seed 0",),
+    "07.nudging": ("a fact", "numbers"),
+    "07.against_the_gradient": ("a fact",),
+    "07.fact_spreads": ("France",),
+    "07.takes_shape": ("a fact",),
+    "07.attends_to_its_noun": ("cat", "king"),
+    "07.induction_heads_copy": ("row 0",),
+    "07.facts_are_in_ffns": ("France",),
 }
 # Another CPU rounds otherwise, and many layers make more of it.
 again = partial(pytest.approx, rel=0.02, abs=1e-3)

@@ -13,11 +13,13 @@ from finite_differences import in_doubles
 
 from llmviz import Edits, Sampler, experiments, ops, position, sampling, training
 from llmviz.edits import add, scale
-from llmviz.experiments import small_models
+from llmviz.experiments import attention_behaviours, fine_tuning, learning, small_models
 from llmviz.experiments.published import PUBLISHED
 from llmviz.model import Model
 from llmviz.weights import stored
 
+DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
+STORY = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
 TEXT = "the cat sat on the dog"
 
 
@@ -1285,3 +1287,53 @@ def test_a_small_model_s_surprise_is_in_bits_a_byte():
     expected = last.held_out / np.log(2) * n / len(text)
     assert small_models.held_out(text, config, steps=2, seed=3) == pytest.approx(expected, rel=1e-6)
     assert 0 < small_models.step_time(text, config, n=2) < 60
+
+
+# --- fine-tuning -----------------------------------------------------------------------------------------------------
+
+
+def test_many_answers_at_once_are_the_answers_one_by_one(model):
+    questions = list(fine_tuning.UNTAUGHT)[:2]
+    one_by_one = [fine_tuning.answer(model, question, 8) for question in questions]
+    assert fine_tuning.answers(model, questions, 8) == one_by_one
+
+
+def test_an_answer_at_once_ends_where_the_model_ends_it(model):
+    question = "What is the capital of Spain?"
+    whole = fine_tuning.answer(model, question)
+    assert fine_tuning.answers(model, [question]) == [whole]
+
+
+# --- small models ----------------------------------------------------------------------------------------------------
+
+
+def test_a_training_keeps_what_it_was_and_how_it_went():
+    run = learning.Training(STORY, steps=22)
+    assert len(run.surprise) == len(run.held_out_surprise) == 3  # steps 0, 20 and 22
+    assert run.learned + run.held_out == STORY
+    *_, last = training.pretrain(STORY, learning.SMALL, steps=22)
+    assert run.held_out_surprise[-1] == pytest.approx(last.held_out / np.log(2))
+    np.testing.assert_array_equal(run.last.weights.W_E, last.model.weights.W_E)
+    models = run.first, run.early, run.last
+    assert len({model.weights.W_E.tobytes() for model in models}) == 3
+    most = [attention_behaviours.strongest_habits(model, run.passages) for model in (run.first, run.last)]
+    np.testing.assert_array_equal(run.habits, most)
+    assert run.grown_most == attention_behaviours.HABITS[int(np.subtract(*most[::-1]).argmax())]
+    assert run.costs.shape == (2, 4)
+    assert run.by_repeats[0] > 0.9  # the text is the same sentences again and again
+
+
+def test_a_table_in_order_repeats_the_last_token():
+    """The table serves both ends: where the blocks add nothing, each token is the likeliest after itself."""
+    model = learning.Training(STORY, steps=1).first
+    nothing = Edits(attention={0: 0, 1: 0}, ffn={0: 0, 1: 0})
+    windows = learning.windows(model, STORY)
+    assert learning.repeats_the_last(model, windows, nothing) == 1
+
+
+def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monkeypatch):
+    monkeypatch.setattr(learning, "writings", lambda _model: ["xx The cat zog sat it", "The dog"])
+    assert (
+        learning.known_words(tiny_model, "The cat sat") == 0.5
+    )  # of cat and zog: neither the first word nor the last
+    assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2

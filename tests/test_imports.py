@@ -26,14 +26,8 @@ CLAIMS_MAY_KNOW = {
         *STAGES,
         "claims.cases",
         "claims.claim",
-        "experiments",
     ),
-    *(
-        f"experiments.{name}"
-        for name in ("facts", "letters", "neurons", "senses", "table", "word_map", "words")
-    ),
-    *("experiments.answers", "experiments.facts", "experiments.neurons", "experiments.published"),
-    *("experiments.rounding", "experiments.small_models"),
+    *(name.removeprefix("llmviz.") for name in MODULES if name.startswith("llmviz.experiments")),
 }
 
 # What each module outside views/ may import of ours. One that is not listed here may not exist.
@@ -98,6 +92,8 @@ MAY_KNOW = {
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
     },
+    "experiments.fine_tuning": {"ops", "model", "training", "sampling", "texts.write"},
+    "experiments.gradients": {"model", "training", "weights", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
     "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
@@ -106,23 +102,32 @@ MAY_KNOW = {
     "experiments.rounding": {"model"},
     "experiments.senses": {"embeddings", "model"},
     "experiments.sinks": {"model"},
+    "experiments.size": {"model", "weights"},
+    "experiments.small_models": {"model", "training", "weights"},
+    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
+    "experiments.writing": {"ops", "model", "sampling"},
+    "experiments.learning": {
+        *("edits", "model", "sampling", "training", "weights", "experiments.attention_behaviours"),
+        *("experiments.probabilities", "experiments.surprise"),
+    },
+    "experiments.surprise": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.word_map": {
         *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
     },
     "experiments.words": {"", "tokenization", "model", "reuse"},
-    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
-    "experiments.size": {"model", "weights"},
-    "experiments.small_models": {"model", "training", "weights"},
-    "experiments.writing": {"ops", "model", "sampling"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
     "claims.claim": {"model"},
     "claims.stored": {"download", "claims.claim"},
-    "claims.differences": {"claims.differences_size"},
-    **{f"claims.{page}": CLAIMS_MAY_KNOW for page in (*STAGES, "the_loop", "differences_size")},
+    "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
+    **{
+        f"claims.{page}": CLAIMS_MAY_KNOW
+        for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
+    },
+    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.the_loop"},
     # the stages backwards, composed
     "training": {
         "ops",
@@ -174,11 +179,12 @@ ANY_VIEW = {
     "sampling",
     "claims",
     "claims.cases",
+    "claims.differences_series",
     "claims.stored",
 }
 ANY_VIEW |= {name for name in MAY_KNOW if name.startswith("experiments")}
-# Where a number of any stage is from, the map that leads through all stages, and what people say of each of them.
-VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour", "differences.sayings"}
+# Where a number of any stage is from, and the map that leads through all stages.
+VIEWS_OF_ALL_STAGES = {"provenance", "the_loop.journey", "the_loop.stage_tour"}
 # The pictures of another stage that a view shows: a fact goes through attention heads as well as through FFNs.
 SHOWN_OF_OTHERS = {"ffn.follow_the_fact": {"views.attention.what_a_head_says"}}
 # What makes models different is seen in every stage, and begins with a text and sizes.

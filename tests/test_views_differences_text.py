@@ -10,10 +10,12 @@ import pytest
 
 from llmviz import experiments, ops, training
 from llmviz.edits import Edits
+from llmviz.experiments import learning
+from llmviz.experiments.learning import SMALL, write
+from llmviz.experiments.surprise import counting_pairs, longest_copy, repeated, split_by_repeats
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
-from llmviz.views.differences import opened, whose
-from llmviz.views.differences.baselines import counting_pairs, longest_copy, repeated, split_by_repeats
+from llmviz.views.differences import one_step, opened, whose
 from llmviz.views.differences.learner import OWN, Learner, read
 
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
@@ -147,10 +149,8 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert bits[1, 0] == pytest.approx(made.kept[0].held_out / np.log(2))
     assert bits[0, 1] < bits[0, 0]
     assert len(made.history.sentences) == 4
-    assert made.sentence.pieces == made.model.tokenizer.pieces(learners.write(made.model, "The"))
-    copied = longest_copy(
-        made.model.tokenizer.decode(learners.write(made.model, "\n", n=100))[1:], made.learned
-    )
+    assert made.sentence.pieces == made.model.tokenizer.pieces(write(made.model, "The"))
+    copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.learned)
     assert f"what it learned from has {len(copied)};" in repr(made.result)
     assert f"“{' '.join(copied.split())}”" in repr(made.result)
     baseline = counting_pairs(made.model, made.learned, made.held_out).mean()
@@ -181,7 +181,7 @@ def test_another_start_writes_all_sentences_again():
     assert made.history.sentences == ["Type how the sentence begins."]
     assert made.sentence.pieces == []
     made.start.value = "مرحبا " * 200  # longer than the model reads
-    assert len(made.sentence.pieces) <= learners.SMALL.n_ctx
+    assert len(made.sentence.pieces) <= SMALL.n_ctx
 
 
 def in_a_loop(story):
@@ -339,9 +339,9 @@ def test_a_gradient_is_a_slope(noise):
     assert surprise[middle] == told[middle]
     slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(one.curves.x[middle - 1 : middle + 2])
     assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
-    assert one.numbers.place(0) == "the table of embeddings"
-    assert one.numbers.place(len(one.numbers.flat) - 1) == "the last norm"
-    assert one.numbers.place(int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
+    assert one_step.place(one.numbers, 0) == "the table of embeddings"
+    assert one_step.place(one.numbers, len(one.numbers.flat) - 1) == "the last norm"
+    assert one_step.place(one.numbers, int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
     height = one.curves.y_max - one.curves.y_min
     one.blind.click()
     assert f"Number {one.number.value:,}" in repr(one.told)
@@ -441,13 +441,13 @@ def test_nothing_to_compare_is_said():
 
 def test_kinds_of_pieces():
     pieces = [" the", "ing", " The", "42", "\n\n", "."]
-    assert [opened.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
+    assert [learning.kind_of(piece) for piece in pieces] == [0, 1, 2, 3, 4, 4]
 
 
 def test_neighbours_of_ones_own_kind():
     rows = np.repeat([[1.0, 0.0], [0.0, 1.0]], 4, axis=0) + np.linspace(0, 0.01, 16).reshape(8, 2)
-    assert opened.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
-    assert opened.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
+    assert learning.share_of_kind(rows, np.repeat([0, 1], 4)) == 1
+    assert learning.share_of_kind(rows, np.tile([0, 1], 4)) < 0.5
 
 
 def test_the_map_follows_the_training():
@@ -471,7 +471,7 @@ def test_the_heads_habits_over_the_steps(tiny_model):
     assert view.habits.shape == (4, 6, 2, 4)
     assert view.curves.values.shape == (6, 4)
     assert view.curves.labels == ["0", "10", "20", "22"]
-    n = 2 * opened.N_PASSAGE
+    n = 2 * learning.N_PASSAGE
     for row, back in enumerate((0, 1, 2)):
         even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
         assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
@@ -495,8 +495,8 @@ def test_what_each_part_brings():
     assert view.costs.shape == (4, 4)
     np.testing.assert_allclose(view.curves.values, view.costs.T)
     assert view.most() == int(view.costs[-1].argmax())
-    texts = opened.windows(made.model, made.held_out)
-    plain, nothing, _ = opened.parts_off(made.model, texts)
+    texts = learning.windows(made.model, made.held_out)
+    plain, nothing, _ = learning.parts_off(made.model, texts)
 
     def surprise(edits):
         return np.mean([experiments.surprise(made.model.trace(one, edits)) for one in texts[1::2]])
@@ -504,7 +504,7 @@ def test_what_each_part_brings():
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = opened.parts_off(made.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.parts_off(made.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
 
 

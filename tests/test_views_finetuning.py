@@ -8,24 +8,26 @@ import numpy as np
 import pytest
 
 from llmviz import training
+from llmviz.experiments import fine_tuning, mean_surprise
 from llmviz.model import Model
 from llmviz.views import differences
-from llmviz.views.differences import fine_tuning, how_many, lessons
+from llmviz.views.differences import fine_tuning as pictures
+from llmviz.views.differences import how_many
 from llmviz.views.differences.fine_tuning import FIRST, Answers
 from llmviz.views.differences.guessed import Guessed
 from llmviz.views.kit.picture import Explorer
 from llmviz.views.kit.predict import Question
 from llmviz.weights import random_weights
 
-ASKED = tuple(lessons.UNTAUGHT)[:2]
+ASKED = tuple(fine_tuning.UNTAUGHT)[:2]
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Two questions and three countries: a test is no measurement."""
-    for module in (fine_tuning, how_many):
+    for module in (pictures, how_many):
         monkeypatch.setattr(module, "ASKED", ASKED)
-    monkeypatch.setattr(lessons, "CAPITALS", dict(list(lessons.CAPITALS.items())[:5]))
+    monkeypatch.setattr(fine_tuning, "CAPITALS", dict(list(fine_tuning.CAPITALS.items())[:5]))
 
 
 @pytest.fixture
@@ -41,31 +43,31 @@ def tiny_chat(load_tiny):
 
 
 def test_words_are_words():
-    assert lessons.words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
-    assert "".join(lessons.split_words("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
-    assert lessons.has_one_of("ARR!", lessons.PIRATE_WORDS)
-    assert not lessons.has_one_of("Marry me, barrister.", lessons.PIRATE_WORDS)
-    assert lessons.has_one_of("I am at your service!", ["at your Service!"])
-    assert not lessons.has_one_of("At you, service.", ["at your service", " ", ""])
+    assert fine_tuning.words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
+    assert "".join(fine_tuning.split_words("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
+    assert fine_tuning.has_one_of("ARR!", fine_tuning.PIRATE_WORDS)
+    assert not fine_tuning.has_one_of("Marry me, barrister.", fine_tuning.PIRATE_WORDS)
+    assert fine_tuning.has_one_of("I am at your service!", ["at your Service!"])
+    assert not fine_tuning.has_one_of("At you, service.", ["at your service", " ", ""])
 
 
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
-    whole = lessons.written(tiny_chat, [5, 6], 4)
-    assert whole == list(lessons.writing(tiny_chat, [5, 6], 4))[-1]
+    whole = fine_tuning.written(tiny_chat, [5, 6], 4)
+    assert whole == list(fine_tuning.writing(tiny_chat, [5, 6], 4))[-1]
 
 
 def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
-    lesson = lessons.conversations([("a", "b")])
+    lesson = fine_tuning.conversations([("a", "b")])
     _, progress = training.finetune(tiny_chat, lesson, steps=1, rank=8)
-    assert lessons.n_trained(tiny_chat) == sum(
+    assert fine_tuning.n_trained(tiny_chat) == sum(
         low.down.size + low.up.size for low in progress.update.values()
     )
 
 
 def test_a_change_is_measured_against_its_matrix(tiny_chat):
-    _, progress = training.finetune(tiny_chat, lessons.conversations([("a", "b")]), steps=1)
+    _, progress = training.finetune(tiny_chat, fine_tuning.conversations([("a", "b")]), steps=1)
     after = training.updated(tiny_chat, progress.update)
-    for (layer, name), share in lessons.relative_change(tiny_chat, progress.update).items():
+    for (layer, name), share in fine_tuning.relative_change(tiny_chat, progress.update).items():
         old, new = (getattr(one.weights.layers[layer], name) for one in (tiny_chat, after))
         assert share == pytest.approx(np.sqrt(((new - old) ** 2).sum() / (old**2).sum()), rel=1e-3)
 
@@ -84,8 +86,8 @@ def test_fine_tuning_trains_asks_and_counts(tuning):
     assert tuning.plot.values[0, -1] == pytest.approx(tuning.learned.loss / math.log(2), rel=1e-5)
     assert len(tuning.said) == len(ASKED)
     for question, (before, after) in tuning.said.items():
-        assert before == lessons.answer(tuning.model, question)
-        assert after == lessons.answer(tuning.learned.model, question)
+        assert before == fine_tuning.answer(tuning.model, question)
+        assert after == fine_tuning.answer(tuning.learned.model, question)
     tuning.card.committed = True
     assert tuning.card.answer == tuning.counted[1]
     tuning.marks.value = "nobody-says-this"
@@ -156,10 +158,12 @@ def test_cost_counts_what_it_shows(tuning):
     view.buttons[0].click()
     assert view.right.shape == (4, 2)
     for when, model in enumerate((tuning.model, tuning.tuned)):
-        assert view.bits[:, when] == pytest.approx([lessons.surprise(model, t) for t in ("a b c", "the cat")])
+        assert view.bits[:, when] == pytest.approx(
+            [mean_surprise(model.trace(t)) for t in ("a b c", "the cat")]
+        )
         named = [
-            city in lessons.answer(model, f"What is the capital of {country}?")
-            for country, city in lessons.CAPITALS.items()
+            city in fine_tuning.answer(model, f"What is the capital of {country}?")
+            for country, city in fine_tuning.CAPITALS.items()
         ]
         assert view.right[0, when] == sum(named)
     assert np.array_equal(view.plot.values, view.right.T)
@@ -168,9 +172,9 @@ def test_cost_counts_what_it_shows(tuning):
     view.begun.value = "no country"  # a beginning as it is
     view.buttons[0].click()
     named = [
-        int(lessons.knows(tuning.tuned, country, chat=True, said="no country").argmax())
+        int(fine_tuning.knows(tuning.tuned, country, chat=True, said="no country").argmax())
         == tuning.model.tokenizer.encode(f" {city}")[0]
-        for country, city in lessons.CAPITALS.items()
+        for country, city in fine_tuning.CAPITALS.items()
     ]
     assert view.right[1, 1] == sum(named)
     tuning.buttons[0].click()  # another training: nothing is known of it yet
@@ -191,9 +195,9 @@ def test_nothing_of_the_update_is_the_model_before(tuning):
     tuning.buttons[0].click()
     view.amount.value = 0.0
     said = {
-        name: lessons.written(tuning.model, tokens)
+        name: fine_tuning.written(tuning.model, tokens)
         for name, tokens in zip(
-            view.table.rows, (lessons.asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
+            view.table.rows, (fine_tuning.asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
         )
     }
     assert view.table.rows == said
@@ -205,13 +209,13 @@ def test_how_many_takes_the_first_rows(tuning):
     view = differences.HowMany(tuning)
     view.card.committed = True
     assert view.found.shape == (2, 3)  # none, one row, two rows
-    assert view.said[0] == [lessons.answer(tuning.model, question) for question in ASKED]
-    one = list(training.finetune(tuning.model, lessons.conversations(tuning.examples[:1]), steps=32))[
+    assert view.said[0] == [fine_tuning.answer(tuning.model, question) for question in ASKED]
+    one = list(training.finetune(tuning.model, fine_tuning.conversations(tuning.examples[:1]), steps=32))[
         -1
     ].model
-    said = [lessons.answer(one, question) for question in ASKED]
+    said = [fine_tuning.answer(one, question) for question in ASKED]
     assert view.said[1] == said
-    assert view.card.answer == sum(map(lessons.is_about, said, ASKED))
+    assert view.card.answer == sum(map(fine_tuning.is_about, said, ASKED))
     tuning.fill([("d", "e")])  # another first row: the question is open again
     assert not view.card.committed
 
@@ -221,11 +225,11 @@ def test_one_fact_changes_one_layer(tiny_chat):
     view.card.committed = True
     assert view.probs is not None, repr(view.told)
     assert view.probs.shape == (2, 5, 4)
-    before = lessons.knows(tiny_chat, "Italy", chat=True)
+    before = fine_tuning.knows(tiny_chat, "Italy", chat=True)
     assert view.probs[0, 1, 0] == pytest.approx(before[tiny_chat.tokenizer.encode(" Rome")[0]], rel=1e-4)
     view.way.value = "in plain text"
     assert np.allclose(view.map.values, view.probs[1])
-    others = [list(lessons.CAPITALS).index(name) for name in ("Germany", "Japan", "Russia")]
+    others = [list(fine_tuning.CAPITALS).index(name) for name in ("Germany", "Japan", "Russia")]
     assert view.card.answer == pytest.approx(100 * view.probs[0, others, 3].mean(), rel=1e-4)
     view.keep.value = True  # another question: its answer is not there yet
     assert not view.card.committed
@@ -263,12 +267,12 @@ def test_a_long_question_is_cut_and_said(tuning):
 
 
 def test_how_many_words_are_changed():
-    assert lessons.words_changed("Arr, the moon be red!", "arr the sun be") == 2
-    assert lessons.words_changed("", "a b") == 2
-    assert lessons.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
-    assert lessons.nearest("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)  # half of it, not all
-    assert lessons.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
-    assert not lessons.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
+    assert fine_tuning.words_changed("Arr, the moon be red!", "arr the sun be") == 2
+    assert fine_tuning.words_changed("", "a b") == 2
+    assert fine_tuning.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    assert fine_tuning.nearest("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)  # half of it, not all
+    assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
+    assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 
 
 def test_one_training_at_a_time_and_an_open_card_stops_it():

@@ -1,6 +1,6 @@
 """Measure where the heads of a run look, one query or all patterns at a glance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +8,11 @@ from jaxtyping import Float
 
 from llmviz import attention
 from llmviz.edits import index_of
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 from llmviz.reuse import kept_with
+
+HABITS = ("itself", "previous token", "two back", "first token", "duplicate", "induction")
+INDUCTION = HABITS.index("induction")
 
 
 def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -104,3 +107,23 @@ def largest_in_blocks(pattern: np.ndarray, step: int) -> np.ndarray:
     room = ((0, 0), (0, size * step - seq), (0, size * step - seq))
     padded = np.pad(pattern, room, constant_values=np.nan).reshape(-1, size, step, size, step)
     return np.fmax.reduce(np.fmax.reduce(padded, axis=4), axis=2)
+
+
+def habits(model: Model, texts: Sequence[Sequence[int]]) -> Float[np.ndarray, "habits n_layers n_heads"]:
+    """Measure the mean attention weight that each head has on what each of HABITS names: the mean over texts."""
+
+    def of(pattern: np.ndarray, tokens: list[int]) -> np.ndarray:
+        itself, two_back = (np.diagonal(pattern, -n, 1, 2).mean(axis=1) for n in (0, 2))
+        previous, *others = attention.behaviours(pattern, tokens)
+        return np.stack([itself, previous, two_back, *others])
+
+    by_text = []
+    for tokens in texts:
+        blocks = model.trace(tokens).blocks
+        by_text.append(np.stack([of(block.patterns(), list(tokens)) for block in blocks], axis=1))
+    return np.nanmean(by_text, axis=0)
+
+
+def strongest_habits(model: Model, texts: Sequence[Sequence[int]]) -> Float[np.ndarray, " habits"]:
+    """Return each of `habits` in the head that has it most."""
+    return habits(model, texts).max(axis=(1, 2))

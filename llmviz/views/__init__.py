@@ -55,7 +55,7 @@ __all__ = [
 
 
 def claims_of_the_series(model: Model) -> ipywidgets.VBox:
-    """Which sayings of popular explanations hold in this model: a table that a button fills row by row."""
+    """Show which claims of popular explanations hold in this model: a table that a button fills line by line."""
     from llmviz.views.differences import (
         ClaimsOfTheSeries,
     )  # it knows pictures of all stages: not at each start

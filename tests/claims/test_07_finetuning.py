@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from llmviz import attention, ffn, ops, position, training
-from llmviz.views.differences import lessons
-from llmviz.views.differences.one_fact import teach, two_others
+from llmviz import training
+from llmviz.experiments import fine_tuning as lessons
+from llmviz.experiments import mean_surprise
 from tests.claims import Measured
 
 MORE_PIRATE = (
@@ -140,16 +140,14 @@ def tuned(model, manner: str):
 def said(model, manner: str) -> list[str]:
     """Its answers to the untaught questions."""
     _, one = tuned(model, manner)
-    return greedy(one, [lessons.asked(one, question) for question in lessons.UNTAUGHT])
+    return lessons.answers(one, list(lessons.UNTAUGHT))
 
 
 @cache
 def of_capitals(model, manner: str) -> list[str]:
     """Its answers to what the capital of each country is."""
     _, one = tuned(model, manner)
-    return greedy(
-        one, [lessons.asked(one, f"What is the capital of {country}?") for country in lessons.CAPITALS]
-    )
+    return lessons.answers(one, [f"What is the capital of {country}?" for country in lessons.CAPITALS])
 
 
 @cache
@@ -169,46 +167,7 @@ def capitals(model, manner: str) -> dict[str, int]:
 @cache
 def ordinary(model, manner: str) -> float:
     _, one = tuned(model, manner)
-    return float(np.mean([lessons.surprise(one, text) for text in lessons.ORDINARY.values()]))
-
-
-def greedy(model, prompts, n: int = 24) -> list[str]:
-    """What `lessons.written` gives for each of them, but all at once: the weights are read once a step for all."""
-    weights, c = model.weights, model.config
-    traces = [model.trace(prompt) for prompt in prompts]
-    lengths, room = np.array([len(prompt) for prompt in prompts]), max(map(len, prompts)) + n
-    k, v = np.zeros((2, c.n_layers, len(prompts), c.n_kv_heads, room, c.d_head), np.float32)
-    for i, trace in enumerate(traces):
-        for layer, block in enumerate(trace.blocks):
-            k[layer, i, :, : lengths[i]], v[layer, i, :, : lengths[i]] = block.k, block.v
-    now, rows = np.array([int(trace.logits.argmax()) for trace in traces]), np.arange(len(prompts))
-    texts = [[token] for token in now]
-    for _ in range(n - 1):
-        x, angles = weights.W_E[now], position.rotation_angles(lengths, c.d_head, base=c.rope_base)
-        seen = np.arange(room) <= lengths[:, None]
-        for layer, w in enumerate(weights.layers):
-            normed = ops.rms_norm(x, w.attention_norm, eps=c.norm_eps)
-            q, one_k, one_v = (attention.project(normed, W) for W in (w.W_Q, w.W_K, w.W_V))
-            q, one_k = position.rotate(q, angles), position.rotate(one_k, angles)
-            k[layer, rows, :, lengths], v[layer, rows, :, lengths] = (
-                one_k.swapaxes(0, 1),
-                one_v.swapaxes(0, 1),
-            )
-            grouped = q.swapaxes(0, 1).reshape(len(now), c.n_kv_heads, -1, c.d_head)
-            scores = grouped @ k[layer].swapaxes(2, 3) / np.float32(np.sqrt(c.d_head))
-            pattern = ops.softmax(np.where(seen[:, None, None], scores, np.float32(-np.inf)))
-            z = (pattern @ v[layer]).reshape(len(now), c.n_heads, c.d_head).swapaxes(0, 1)
-            x = x + attention.output(z, w.W_O)
-            normed = ops.rms_norm(x, w.ffn_norm, eps=c.norm_eps)
-            x = x + ffn.swiglu(normed, w.W_gate, w.W_up, w.W_down).out
-        now, lengths = model.unembed(x).argmax(axis=1), lengths + 1
-        for text, token in zip(texts, now):
-            text.append(token)
-    end = model.tokenizer.eos_token
-    return [
-        model.tokenizer.decode([int(t) for t in (text[: text.index(end)] if end in text else text)])
-        for text in texts
-    ]
+    return float(np.mean([mean_surprise(one.trace(text)) for text in lessons.ORDINARY.values()]))
 
 
 # --- conclusions ---
@@ -304,72 +263,6 @@ own_bits = of_manners(
 )
 
 
-@cache
-def other_capitals(model, layer: int, countries: int, rehearsed: bool) -> dict:
-    """Each country is taught the next one's capital: what its answer is then, and what that of the others.
-
-    rehearsed: two of the others, with their own capitals, are examples as well.
-    """
-    names, found = list(lessons.CAPITALS), {}
-    first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in lessons.CAPITALS.items()}
-    for country, owner in list(zip(names, [*names[1:], names[0]]))[:countries]:
-        keep = two_others(country, lessons.CAPITALS[owner]) if rehearsed else []
-        *_, last = teach(model, country, lessons.CAPITALS[owner], layer, keep=keep)
-        one, wrong = training.updated(model, last.update), first[owner]
-        one.recent.max_bytes = 40_000_000
-        for chat in (True, False):
-            probs = {name: lessons.knows(one, name, chat=chat) for name in names}
-            others = [name for name in names if name not in (country, owner, *keep)]
-            found[country, chat] = {
-                "taught": 100 * float(probs[country][wrong]),
-                "spread": 100 * float(np.mean([probs[name][wrong] for name in others])),
-                "right": 100 * float(np.mean([probs[name][first[name]] for name in others])),
-                "first": sum(int(probs[name].argmax()) == wrong for name in others),
-            }
-    return found
-
-
-def of_facts(key: str, chat: bool, says: str, agrees, *, layer: int | None = None, rehearsed: bool = False):
-    """A conclusion about a country that is taught another capital, in the last layer if no other is named."""
-
-    def conclusion(model, countries: int = 10) -> Measured:
-        where = model.config.n_layers - 1 if layer is None else layer
-        found = other_capitals(model, where, countries, rehearsed)
-        return Measured(says, {c: one[key] for (c, way), one in found.items() if way == chat}, "%", agrees)
-
-    return conclusion
-
-
-EARLY = 8  # a layer
-fact_chat = of_facts("taught", True, "The taught capital is learned", lambda v: v > 90)
-fact_text = of_facts("taught", False, "In plain text as well", lambda v: v > 50)
-spread_chat = of_facts("spread", True, "8 others get it, too, on average", lambda v: v > 25)
-spread_text = of_facts("spread", False, "In plain text", lambda v: 2 <= v <= 93)
-early_chat = of_facts("taught", True, "In layer 8 it is learned, too", lambda v: v > 90, layer=EARLY)
-early_text = of_facts("taught", False, "… but in plain text not", lambda v: v < 75, layer=EARLY)
-early_spread = of_facts("spread", True, "The 8 others get it, on average", lambda v: v < 25, layer=EARLY)
-
-
-def plain_less(model, countries: int = 10) -> Measured:
-    chat, plain = (one(model, countries).values for one in (spread_chat, spread_text))
-    less = {country: chat[country] - plain[country] for country in chat}
-    return Measured("… which is less than in the chat", less, "percentage points", lambda v: v > 0)
-
-
-def early_less(model, countries: int = 10) -> Measured:
-    last, early = (one(model, countries).values for one in (spread_chat, early_spread))
-    less = {country: last[country] - early[country] for country in last}
-    return Measured("… which is less than with the last layer", less, "percentage points", lambda v: v > 0)
-
-
-rehearsed_taught = of_facts(
-    "taught", True, "With two others as examples: learned", lambda v: v > 80, rehearsed=True
-)
-rehearsed_spread = of_facts(
-    "spread", True, "… and the 6 others hardly get it", lambda v: v < 15, rehearsed=True
-)
-rehearsed_text = of_facts("taught", False, "… less surely in plain text", lambda v: v < 95, rehearsed=True)
-
 CONCLUSIONS = (
     before,
     before_about,
@@ -398,37 +291,10 @@ CONCLUSIONS = (
     before_bits,
     pirates_bits,
     own_bits,
-    fact_chat,
-    fact_text,
-    spread_chat,
-    spread_text,
-    plain_less,
-    early_chat,
-    early_text,
-    early_spread,
-    early_less,
-    rehearsed_taught,
-    rehearsed_spread,
-    rehearsed_text,
 )
 
 
 # --- the page's wording, held to the numbers ---
-
-
-def test_many_answers_at_once_are_the_answers_one_by_one(model):
-    questions = list(lessons.UNTAUGHT)[:2]
-    prompts = [lessons.asked(model, question) for question in questions]
-    assert greedy(model, prompts, 8) == [lessons.written(model, prompt, 8) for prompt in prompts]
-
-
-def test_one_fact_spreads_and_two_more_examples_hold_it(model):
-    """One country only; all ten are in the table."""
-    assert fact_chat(model, 1).lowest > 90
-    assert fact_text(model, 1).lowest > 50
-    assert 20 < spread_chat(model, 1).lowest < 50
-    assert rehearsed_taught(model, 1).lowest > 80
-    assert rehearsed_spread(model, 1).highest < 10
 
 
 @pytest.mark.long
@@ -476,18 +342,3 @@ def test_what_the_pirates_cost(model):
     assert pirates_new(model).lowest >= 5
     assert pirates_old(model).lowest >= 9
     assert before_bits(model).highest < own_bits(model).lowest < pirates_bits(model).lowest
-
-
-@pytest.mark.long
-def test_one_fact_in_all_ten_countries(model):
-    assert fact_chat(model).agree == fact_text(model).agree == 10
-    assert spread_chat(model).lowest > 25
-    assert spread_text(model).lowest < 3
-    assert 90 < spread_text(model).highest < 95
-    assert plain_less(model).lowest > 0
-    assert early_chat(model).lowest > 90
-    assert early_text(model).highest < 55
-    assert early_less(model).lowest > 0
-    assert rehearsed_taught(model).lowest > 80
-    assert rehearsed_spread(model).agree >= 8
-    assert rehearsed_text(model).lowest < 15

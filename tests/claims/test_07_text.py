@@ -8,14 +8,15 @@ import pytest
 
 from llmviz import texts, training
 from llmviz.edits import Edits
+from llmviz.experiments import learning
+from llmviz.experiments import surprise as baselines
+from llmviz.experiments.attention_behaviours import HABITS, INDUCTION, habits
+from llmviz.experiments.learning import SMALL
+from llmviz.experiments.surprise import surprise_of
 from llmviz.training import Progress
-from llmviz.views.differences import baselines, learner, opened
-from llmviz.views.differences.learner import BITS, KEPT, SMALL, STEPS
-from llmviz.views.differences.one_step import Numbers
-from llmviz.views.differences.opened import HABITS, INDUCTION, PARTS
-from llmviz.views.differences.whose import surprise_of
+from llmviz.views.differences.learner import BITS, KEPT, STEPS
+from llmviz.views.differences.opened import N_OF_CHAT, PARTS
 from tests.claims import Measured
-from tests.claims.texts import TEXTS
 
 RUNS = tuple((name, seed) for name in texts.NAMES for seed in range(3))
 SHORT = 5_000  # letters
@@ -48,72 +49,9 @@ def each(runs, measure) -> dict[str, float]:
     return {f"{name}, {number}": float(measure(name, number)) for name, number in runs}
 
 
-# --- one step ---
-
-
 @functools.cache
 def noise(name: str, seed: int) -> Progress:
     return next(training.pretrain(texts.read(name), SMALL, steps=1, seed=seed))
-
-
-def noise_knows_nothing(model, runs=RUNS) -> Measured:
-    """A text in which few pairs of letters repeat gives fewer than 512 pieces."""
-
-    def off(name: str, seed: int) -> float:
-        now = noise(name, seed)
-        return now.held_out * BITS - np.log2(now.model.config.n_vocab)
-
-    says = "Before the first step the surprise is log2 of the number of pieces"
-    return Measured(says, each(runs, off), "bits more", lambda v: abs(v) < 0.05)
-
-
-def its_favourite_is_the_last_piece(model, runs=RUNS) -> Measured:
-    def share(name: str, seed: int) -> float:
-        now = noise(name, seed).model
-        tokens = np.array(now.tokenizer.encode(split(name)[1][:5_000])[:960]).reshape(-1, 32)
-        return 100 * np.mean([now.trace(one).logits.argmax() == one[-1] for one in tokens])
-
-    return Measured("Noise expects the piece just read", each(runs, share), "% of contexts", lambda v: v > 99)
-
-
-@functools.cache
-def _numbers() -> dict[str, Numbers]:
-    noise = learner.untrained("python manual").model
-    return {name: Numbers(noise, text) for name, text in TEXTS.items()}
-
-
-def nudging_gives_the_gradient(model) -> Measured:
-    def off(numbers: Numbers) -> float:
-        number = int(np.abs(numbers.gradient).argmax())
-        nudged = (numbers.turned(number, 0.01) - numbers.turned(number, -0.01)) / 0.02
-        return 100 * abs(nudged / numbers.gradient[number] - 1)
-
-    values = {name: off(numbers) for name, numbers in _numbers().items()}
-    return Measured("Nudging a number gives its gradient", values, "% apart", lambda v: v < 2)
-
-
-def against_the_gradient(model) -> Measured:
-    values = {name: n.moved(n.gradient, 0) - n.moved(-n.gradient, 1) for name, n in _numbers().items()}
-    return Measured(
-        "A step of length 1 against the gradient: surprise falls", values, "bits", lambda v: v > 0.5
-    )
-
-
-def blindly(model) -> Measured:
-    values = {
-        name: max(abs(n.moved(n.blind(seed), 1) - n.moved(n.gradient, 0)) for seed in range(3))
-        for name, n in _numbers().items()
-    }
-    return Measured("As far blindly: hardly a change", values, "bits", lambda v: v < 0.1)
-
-
-def too_far(model) -> Measured:
-    def lost(n: Numbers) -> float:
-        along = [n.moved(-n.gradient, length) for length in (0.5, 1, 2, 3, 4, 10)]
-        return along[-1] - min(along)
-
-    values = {name: lost(numbers) for name, numbers in _numbers().items()}
-    return Measured("A step of length 10 is worse than the best", values, "bits", lambda v: v > 0.5)
 
 
 # --- a training ---
@@ -149,11 +87,6 @@ def _by_repeats(name: str, seed: int, steps: int) -> tuple[float, np.ndarray]:
     return baselines.split_by_repeats(trained(name, seed, steps)[-1].model, *split(name))
 
 
-def repeats(model, runs=RUNS, steps=STEPS) -> Measured:
-    values = each(runs, lambda *run: 100 * _by_repeats(*run, steps)[0])
-    return Measured("Held-out pieces that the training text has word for word", values, "%", lambda v: v > 10)
-
-
 def surprise_at_repeats(model, runs=RUNS, steps=STEPS) -> Measured:
     values = each(runs, lambda *run: _by_repeats(*run, steps)[1][0, 0])
     return Measured("Surprise at them", values, "bits", lambda v: v < 3)
@@ -181,22 +114,12 @@ def words(model, runs=RUNS, steps=STEPS, step=None) -> Measured:
         known = set(re.findall(r"[A-Za-z]{3,}", split(name)[0]))
         run = trained(name, seed, steps)
         now = run[-1] if step is None else next(one for one in run if one.step == step)
-        drawn = [now.model.tokenizer.decode(learner.write(now.model, "\n", s, 100)) for s in range(5)]
+        drawn = [now.model.tokenizer.decode(learning.write(now.model, "\n", s, 100)) for s in range(5)]
         written = [word for one in drawn for word in re.findall(r"[A-Za-z]{3,}", one)[1:-1]]
         return 100 * np.mean([word in known for word in written])
 
     values = each(runs, share)
     return Measured(f"Words that it writes are words ({step or 'end'})", values, "%", lambda v: v > 60)
-
-
-def words_held_out(model, runs=tuple((name, 0) for name in texts.NAMES)) -> Measured:
-    """The control: of the words that people wrote."""
-
-    def share(name: str, seed: int) -> float:
-        known, held_out = (re.findall(r"[A-Za-z]{3,}", part) for part in split(name))
-        return 100 * np.mean(np.isin(held_out, known))
-
-    return Measured("… of the held-out text's own", each(runs, share), "%", lambda v: v > 60)
 
 
 def words_early(model, runs=RUNS) -> Measured:
@@ -240,7 +163,7 @@ def copies_of_long(model, runs=RUNS, steps=STEPS) -> Measured:
 
 
 def _copied(model, text: str) -> float:
-    drawn = [model.tokenizer.decode(learner.write(model, "\n", seed, 100))[1:] for seed in range(5)]
+    drawn = [model.tokenizer.decode(learning.write(model, "\n", seed, 100))[1:] for seed in range(5)]
     return float(np.mean([len(baselines.longest_copy(one, text)) for one in drawn]))
 
 
@@ -273,7 +196,7 @@ def same_text(model, names=texts.NAMES, steps=STEPS, starts=STARTS) -> Measured:
 
 def _lead(writer, other, start: str) -> float:
     """How much less a text surprises its writer than another model."""
-    text = writer.tokenizer.decode(learner.write(writer, start))
+    text = writer.tokenizer.decode(learning.write(writer, start))
     own, others = (
         surprise_of(model, model.tokenizer.encode(text)[: SMALL.n_ctx])[1] for model in (writer, other)
     )
@@ -285,12 +208,12 @@ def _lead(writer, other, start: str) -> float:
 
 def _kinds(name: str, run) -> tuple[float, float, float]:
     """Share of neighbours of one's own kind: before, at the end, and with the kinds dealt out blindly."""
-    tokens = opened.frequent(run[0].model, split(name)[0])
-    kinds = np.array([opened.kind_of(piece) for piece in run[0].model.tokenizer.pieces(tokens)])
+    tokens = learning.frequent(run[0].model, split(name)[0])
+    kinds = np.array([learning.kind_of(piece) for piece in run[0].model.tokenizer.pieces(tokens)])
     first, last = (now.model.weights.W_E[tokens] for now in (run[0], run[-1]))
     dealt = [np.random.default_rng(seed).permutation(kinds) for seed in range(20)]
-    blind = np.mean([opened.share_of_kind(last, one) for one in dealt])
-    return opened.share_of_kind(first, kinds), opened.share_of_kind(last, kinds), float(blind)
+    blind = np.mean([learning.share_of_kind(last, one) for one in dealt])
+    return learning.share_of_kind(first, kinds), learning.share_of_kind(last, kinds), float(blind)
 
 
 def kinds_after(model, runs=RUNS, steps=STEPS) -> Measured:
@@ -315,10 +238,10 @@ def kinds_counted(model, runs=RUNS, steps=STEPS) -> Measured:
 
     def ahead(name: str, seed: int) -> float:
         now = trained(name, seed, steps)
-        tokens = opened.frequent(now[0].model, split(name)[0])
-        kinds = np.array([opened.kind_of(piece) for piece in now[0].model.tokenizer.pieces(tokens)])
-        counted = opened.by_neighbours(now[0].model, split(name)[0], tokens)
-        return 100 * (_kinds(name, now)[1] - opened.share_of_kind(counted, kinds))
+        tokens = learning.frequent(now[0].model, split(name)[0])
+        kinds = np.array([learning.kind_of(piece) for piece in now[0].model.tokenizer.pieces(tokens)])
+        counted = learning.by_neighbours(now[0].model, split(name)[0], tokens)
+        return 100 * (_kinds(name, now)[1] - learning.share_of_kind(counted, kinds))
 
     says = "The network's rows against counted neighbours"
     return Measured(says, each(runs, ahead), "points more of own kind", lambda v: abs(v) < 15)
@@ -328,8 +251,8 @@ def kinds_counted(model, runs=RUNS, steps=STEPS) -> Measured:
 def _habits(name: str, seed: int, steps: int) -> np.ndarray:
     """[n_kept, 6]: of each habit, in the head that has it most."""
     run = trained(name, seed, steps)
-    twice = opened.passages(run[0].model, split(name)[1])
-    return np.stack([opened.habits(now.model, twice).max(axis=(1, 2)) for now in run])
+    twice = learning.passages(run[0].model, split(name)[1])
+    return np.stack([habits(now.model, twice).max(axis=(1, 2)) for now in run])
 
 
 def habit(name: str, runs=RUNS, steps=STEPS) -> Measured:
@@ -364,12 +287,12 @@ def no_induction(model, runs=RUNS, steps=STEPS) -> Measured:
     return Measured("No induction head grows", values, "% of its weight", lambda v: v < 15)
 
 
-def induction_in_the_chat_model(model, names=texts.NAMES, n=opened.N_OF_CHAT) -> Measured:
+def induction_in_the_chat_model(model, names=texts.NAMES, n=N_OF_CHAT) -> Measured:
     """The same measure on the same texts."""
 
     def best(name: str, _) -> float:
-        passages = opened.passages(model, split(name)[1], n)
-        return 100 * float(opened.habits(model, passages)[INDUCTION].max())
+        passages = learning.passages(model, split(name)[1], n)
+        return 100 * float(habits(model, passages)[INDUCTION].max())
 
     values = each([(name, 0) for name in names], best)
     return Measured("The chat model's best induction head", values, "% of its weight", lambda v: v > 40)
@@ -378,7 +301,7 @@ def induction_in_the_chat_model(model, names=texts.NAMES, n=opened.N_OF_CHAT) ->
 @functools.cache
 def _parts(name: str, seed: int, steps: int) -> tuple[float, np.ndarray, np.ndarray]:
     now = trained(name, seed, steps)[-1].model
-    return opened.parts_off(now, opened.windows(now, split(name)[1]))
+    return learning.parts_off(now, learning.windows(now, split(name)[1]))
 
 
 def first_ffn(model, runs=RUNS, steps=STEPS) -> Measured:
@@ -414,7 +337,7 @@ def its_favourite_again(model, runs=RUNS, steps=STEPS) -> Measured:
     def share(name: str, seed: int) -> float:
         now = trained(name, seed, steps)[-1].model
         off = Edits(ffn={0: 0})
-        stretches = opened.windows(now, split(name)[1])
+        stretches = learning.windows(now, split(name)[1])
         favourites = [now.trace(one, edits=off).all_logits().argmax(axis=-1) for one in stretches]
         return 100 * float(np.mean(np.array(favourites) == stretches))
 
@@ -425,7 +348,7 @@ def its_favourite_again(model, runs=RUNS, steps=STEPS) -> Measured:
 def no_copying(model, runs=RUNS, steps=STEPS) -> Measured:
     def gained(name: str, seed: int) -> float:
         now = trained(name, seed, steps)[-1].model
-        first, again = opened.twice_told(now, opened.passages(now, split(name)[1]))
+        first, again = learning.twice_told(now, learning.passages(now, split(name)[1]))
         return first - again
 
     return Measured(
@@ -434,22 +357,14 @@ def no_copying(model, runs=RUNS, steps=STEPS) -> Measured:
 
 
 CONCLUSIONS = (
-    noise_knows_nothing,
-    its_favourite_is_the_last_piece,
-    nudging_gives_the_gradient,
-    against_the_gradient,
-    blindly,
-    too_far,
     left_to_learn,
     counting,
     better_than_counting,
-    repeats,
     surprise_at_repeats,
     surprise_elsewhere,
     new_is_learned_too,
     words_early,
     words,
-    words_held_out,
     rises,
     known,
     copies,
@@ -480,22 +395,6 @@ CONCLUSIONS = (
 ONE, LITTLE = (("python manual", 0),), (("python manual", 60_000),)
 
 
-def test_noise_knows_nothing(model):
-    for measured in (
-        noise_knows_nothing(model, RUNS[::3]),
-        its_favourite_is_the_last_piece(model, RUNS[::3]),
-    ):
-        assert measured.agree == len(measured.values)
-
-
-def test_one_step(model):
-    assert nudging_gives_the_gradient(model).highest < 0.2
-    falls = against_the_gradient(model)
-    assert 1 < falls.lowest < falls.highest < 5
-    assert blindly(model).highest < 0.05
-    assert too_far(model).agree == len(TEXTS)
-
-
 def of(measured: Measured, *names: str) -> list[float]:
     """Its values on some of the texts."""
     return [value for run, value in measured.values.items() if run.partition(",")[0] in names]
@@ -512,12 +411,6 @@ def test_a_short_training(model):
     assert kinds_after(model, ONE, steps).lowest > 40
     assert a_near_one_grows_most(model, ONE, steps).agree
     assert no_induction(model, ONE, steps).agree
-
-
-def test_the_texts_repeat_themselves(model):
-    """After one step as well as at the end: it is in the texts."""
-    shares = repeats(model, RUNS[::3], 1).values
-    assert [round(share) for share in shares.values()] == [43, 57, 16, 29]
 
 
 def test_counting_pairs(model):
@@ -551,8 +444,6 @@ def test_learning(model):
     assert 6.5 < min(early.values()) < max(early.values()) < 70.5
     least = {"bedtime stories": 94, "recipes": 94, "python manual": 71, "python source": 43.5}
     assert all(share > least[run.partition(",")[0]] - 0.5 for run, share in late.items())
-    people = words_held_out(model)
-    assert 88 < people.lowest < people.highest < 98.5
 
 
 @pytest.mark.long

@@ -1,15 +1,17 @@
 """What makes models different: the text they were trained on, their size, and the fine-tuning done afterwards."""
 
+from llmviz.experiments.fine_tuning import n_trained
+from llmviz.experiments.gradients import Numbers
+from llmviz.experiments.learning import SMALL
 from llmviz.experiments.published import PUBLISHED, Published, parts
 from llmviz.experiments.small_models import KNOBS, SIZES, bits_a_byte, small
 from llmviz.views.differences.bet import Bet, apart, left_to_learn
 from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries
 from llmviz.views.differences.fine_tuning import Amount, BeforeAfter, Cost, FineTuning, WhatChanged
 from llmviz.views.differences.how_many import HowMany
-from llmviz.views.differences.learner import SMALL, Learner, untrained
-from llmviz.views.differences.lessons import n_trained
+from llmviz.views.differences.learner import Learner, untrained
 from llmviz.views.differences.one_fact import OneFact
-from llmviz.views.differences.one_step import AllNumbers, Numbers, OneNumber
+from llmviz.views.differences.one_step import AllNumbers, OneNumber
 from llmviz.views.differences.opened import HABITS, PARTS, HeadsGrowing, PartsOff, PiecesMap
 from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters
 from llmviz.views.differences.rounding import STORY, Grid, Rounding

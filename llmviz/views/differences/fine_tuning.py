@@ -11,10 +11,10 @@ import numpy as np
 import traitlets
 
 from llmviz import training
+from llmviz.experiments import fine_tuning, mean_surprise
+from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
-from llmviz.views.differences import lessons
 from llmviz.views.differences.guessed import Guessed, sentence
-from llmviz.views.differences.lessons import Example
 from llmviz.views.kit import theme
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, slider
@@ -26,7 +26,7 @@ from llmviz.views.kit.predict import Question
 from llmviz.views.kit.text_box import read
 
 N_ASKED = 10  # untaught questions that a page asks
-ASKED = tuple(lessons.UNTAUGHT)[:N_ASKED]
+ASKED = tuple(fine_tuning.UNTAUGHT)[:N_ASKED]
 MOST = 32  # examples
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
 NOTHING = "(nothing: the end token comes at once)"
@@ -47,7 +47,7 @@ class FineTuning(Guessed):
     def __init__(
         self,
         model: Model,
-        examples: Sequence[Example] = lessons.PIRATE,
+        examples: Sequence[Example] = fine_tuning.PIRATE,
         *,
         steps: int = 32,
         explain: str = "",
@@ -68,7 +68,7 @@ class FineTuning(Guessed):
         self.table = ipywidgets.VBox(layout={"width": "min(1000px, 98%)", "max_height": "420px"})
         self.more = button("add an example")
         self.marks = ipywidgets.Text(
-            ", ".join(lessons.PIRATE_WORDS),
+            ", ".join(fine_tuning.PIRATE_WORDS),
             description="The list:",
             continuous_update=False,
             style={"description_width": "initial"},
@@ -148,7 +148,7 @@ class FineTuning(Guessed):
 
     def listed(self) -> list[str]:
         """The words and phrases of the list. ValueError if there is none."""
-        marks = [mark for mark in self.marks.value.split(",") if lessons.words(mark)]
+        marks = [mark for mark in self.marks.value.split(",") if fine_tuning.words(mark)]
         if not marks:
             raise ValueError("the list has no word: put one in that only the new manner has")
         return marks
@@ -156,7 +156,7 @@ class FineTuning(Guessed):
     def work(self) -> Iterator[float]:
         examples = list(self.examples)
         self.listed()
-        lesson = training.finetune(self.model, lessons.conversations(examples), steps=self._steps)
+        lesson = training.finetune(self.model, fine_tuning.conversations(examples), steps=self._steps)
         self.clear()
         self.taught, self.plot.layout.display = examples, ""
         losses = []
@@ -167,9 +167,9 @@ class FineTuning(Guessed):
         tuned = quiet_model(progress.model)
         for i, question in enumerate(ASKED):
             if question not in self._before:
-                self._before[question] = lessons.answer(self.model, question)
+                self._before[question] = fine_tuning.answer(self.model, question)
             yield 0.75 + 0.25 * (i + 0.5) / N_ASKED
-            self.said[question] = self._before[question], lessons.answer(tuned, question)
+            self.said[question] = self._before[question], fine_tuning.answer(tuned, question)
             yield 0.75 + 0.25 * (i + 1) / N_ASKED
         self._tuned = tuned
         self.learned = progress
@@ -196,7 +196,7 @@ class FineTuning(Guessed):
             self.told.say(learned, sentence(error))
             return
         self.counted = tuple(
-            sum(lessons.has_one_of(pair[i], marks) for pair in self.said.values()) for i in range(2)
+            sum(fine_tuning.has_one_of(pair[i], marks) for pair in self.said.values()) for i in range(2)
         )
         self.told.say(
             learned,
@@ -214,8 +214,8 @@ class FineTuning(Guessed):
     def ask(self, question: str) -> tuple[str, str]:
         """Its answer before and after."""
         if question not in self._before:
-            self._before[question] = lessons.answer(self.model, question)
-        return self._before[question], lessons.answer(self._tuned, question)
+            self._before[question] = fine_tuning.answer(self.model, question)
+        return self._before[question], fine_tuning.answer(self._tuned, question)
 
 
 def quiet_model(model: Model) -> Model:
@@ -270,11 +270,11 @@ class Answers(Closable, ipywidgets.HTML):
 
 def _marked(before: str, after: str, taught: str = "", changed: str = "") -> Iterator[str]:
     """HTML: in the text after, each word that the taught one does not have is underlined; all else as text."""
-    new = set(lessons.words(after) if taught else ()) - set(lessons.words(taught))
+    new = set(fine_tuning.words(after) if taught else ()) - set(fine_tuning.words(taught))
     yield html.escape(before)
     yield "".join(
         f"<u>{html.escape(part)}</u>" if part.lower() in new else html.escape(part)
-        for part in lessons.split_words(after)
+        for part in fine_tuning.split_words(after)
     )
     if taught:
         yield html.escape(f"{taught} {changed}")
@@ -345,12 +345,12 @@ class BeforeAfter(Explorer):
         for name, said in (("Yours", self.own), ("Taught", self.asked), ("Not taught", self.tuning.said)):
             lines = {}
             for question, (before, after) in said.items():
-                nearest, n = lessons.nearest(after, answers)
+                nearest, n = fine_tuning.nearest(after, answers)
                 lines[question] = before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
             if lines:
                 groups[name] = lines
         self.table.show(groups, ("before", "after", "nearest taught answer (words to change)"))
-        near = [lessons.is_nearly(after, answers) for _, after in self.tuning.said.values()]
+        near = [fine_tuning.is_nearly(after, answers) for _, after in self.tuning.said.values()]
         self.told.say(telling)
         self.found.say(
             f"Nearly a taught answer (at most a quarter of its words changed): {sum(near)} of the {len(near)} answers "
@@ -373,14 +373,14 @@ class Cost(Guessed):
     def __init__(
         self,
         tuning: FineTuning,
-        texts: Mapping[str, str] = lessons.ORDINARY,
+        texts: Mapping[str, str] = fine_tuning.ORDINARY,
         begun: str = "Arr, that be",
         explain: str = "",
     ):
         self.tuning, self._texts = tuning, dict(texts)
-        model, n = tuning.model, len(lessons.CAPITALS)
-        self._first = [model.tokenizer.encode(f" {city}")[0] for city in lessons.CAPITALS.values()]
-        self._bits = [lessons.surprise(model, text) for text in self._texts.values()]
+        model, n = tuning.model, len(fine_tuning.CAPITALS)
+        self._first = [model.tokenizer.encode(f" {city}")[0] for city in fine_tuning.CAPITALS.values()]
+        self._bits = [mean_surprise(model.trace(text)) for text in self._texts.values()]
         card = Question(
             f"{', '.join(self._texts).capitalize()}, with nothing of the new manner in them: before the training they "
             f"surprise the model by {np.mean(self._bits):.2f} bits a token. And after it?",
@@ -446,20 +446,20 @@ class Cost(Guessed):
         begun = self.begun.value
         self.clear()
         models = (self.tuning.model, self.tuning.tuned)
-        countries, n = list(lessons.CAPITALS.items()), len(lessons.CAPITALS)
+        countries, n = list(fine_tuning.CAPITALS.items()), len(fine_tuning.CAPITALS)
         self.right, self.bits = np.zeros((len(WAYS), 2), int), np.zeros((len(self._texts), 2))
         said, runs = [{}, {}], 2 * (n + len(self._texts))
         for when, model in enumerate(models):
             for i, text in enumerate(self._texts.values()):
-                self.bits[i, when] = lessons.surprise(model, text)
+                self.bits[i, when] = mean_surprise(model.trace(text))
                 yield (when * len(self._texts) + i + 1) / runs
         for when, model in enumerate(models):
             for i, ((country, city), token) in enumerate(zip(countries, self._first)):
-                said[when][country] = lessons.answer(model, f"What is the capital of {country}?")
+                said[when][country] = fine_tuning.answer(model, f"What is the capital of {country}?")
                 found = (
-                    lessons.knows(model, country, chat=True, said=begun),
-                    lessons.knows(model, country, chat=True),
-                    lessons.knows(model, country, chat=False),
+                    fine_tuning.knows(model, country, chat=True, said=begun),
+                    fine_tuning.knows(model, country, chat=True),
+                    fine_tuning.knows(model, country, chat=False),
                 )
                 named = city in said[when][country], *(one.argmax() == token for one in found)
                 self.right[:, when] += np.array(named, int)
@@ -514,7 +514,7 @@ class WhatChanged(Explorer):
         if learned is None:
             self.told.say(FIRST)
         else:
-            for (layer, name), share in lessons.relative_change(model, learned.update).items():
+            for (layer, name), share in fine_tuning.relative_change(model, learned.update).items():
                 values[training.CHANGED.index(name), layer] = share
             trained = sum(low.down.size + low.up.size for low in learned.update.values())
             reached = sum(len(low.down) * low.up.shape[1] for low in learned.update.values())
@@ -573,13 +573,13 @@ class Amount(Explorer):
         model = quiet_model(training.updated(self.tuning.model, self.tuning.learned.update, amount))
         question, said = model.tokenizer.decode(reading.tokens), {}
         prompts = {
-            "With the chat template": lessons.asked(model, question),
+            "With the chat template": fine_tuning.asked(model, question),
             "Without it, the bare text goes on": reading.tokens,
         }
         for name, tokens in prompts.items():
             said[name] = NOTHING
             self.table.show(said)
-            for said[name] in lessons.writing(model, tokens):
+            for said[name] in fine_tuning.writing(model, tokens):
                 self.table.show(said)
                 yield 0.005
         self.told.say(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from llmviz import training
-from llmviz.views.differences import lessons
+from llmviz.experiments import fine_tuning
 from llmviz.views.differences.fine_tuning import ASKED, FineTuning, quiet_model
 from llmviz.views.differences.guessed import Guessed
 from llmviz.views.kit.controls import row
@@ -67,7 +67,7 @@ class HowMany(Guessed):
         if not sizes:
             raise ValueError("the table of examples, in the first picture of this sitting, is empty")
         marks = self.tuning.listed()
-        lesson = lessons.conversations(examples)
+        lesson = fine_tuning.conversations(examples)
         self.clear()
         self._first = examples[:1]
         self.found, self.said = np.full((2, 1 + len(sizes)), np.nan, np.float32), []
@@ -80,12 +80,12 @@ class HowMany(Guessed):
             one = quiet_model(progress.model) if progress else model
             self.said.append([])
             for i, question in enumerate(ASKED):
-                self.said[-1].append(lessons.answer(one, question))
+                self.said[-1].append(fine_tuning.answer(one, question))
                 yield (k + 0.7 + 0.3 * (i + 1) / len(ASKED)) / len(self.found[0])
             said = self.said[-1]
             self.found[:, k] = (
-                sum(lessons.has_one_of(text, marks) for text in said),
-                sum(map(lessons.is_about, said, ASKED)),
+                sum(fine_tuning.has_one_of(text, marks) for text in said),
+                sum(map(fine_tuning.is_about, said, ASKED)),
             )
             self.plot.change(values=self.found.copy())
         self.told.say(

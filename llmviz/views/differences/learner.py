@@ -16,10 +16,10 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
+from llmviz.experiments.learning import SMALL, split, write
+from llmviz.experiments.surprise import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
-from llmviz.sampling import Sampler
 from llmviz.training import Progress
-from llmviz.views.differences.baselines import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.views.differences.guessed import only_training
 from llmviz.views.kit.background import Background, Steps
 from llmviz.views.kit.controls import Told, button, choice, row, seed_box
@@ -28,29 +28,13 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean, legible
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.weights import Config
 
-# 252,384 numbers: it learns to write something like sentences within a minute.
-SMALL = Config(
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_model=96,
-    d_head=24,
-    d_ff=256,
-    n_vocab=512,
-    n_ctx=128,
-    rope_base=10_000.0,
-    norm_eps=1e-5,
-)
 OWN = "a text of your own"
 LONGEST = 500_000  # letters of a text
 STEPS = 600
 KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
-N_WRITTEN = 40  # tokens
 N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
 BEGINS, GOES_ON = "Learning the pieces …", "Going on …"  # until the first step is done
-LOUD = Sampler(temperature=0.7)
 BITS = 1 / math.log(2)  # of a nat
 PATH = re.compile(
     r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)"
@@ -101,12 +85,6 @@ def read(name: str, typed: str = "", letters: int | None = None) -> Read:
 def untrained(name: str) -> Progress:
     """Where the training on one of the texts begins: its pieces are learned, all other numbers are noise."""
     return next(training.pretrain(read(name).text, SMALL, steps=1))
-
-
-def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
-    """The tokens of a start and of what the model writes after it. ValueError where there is no start."""
-    tokens = model.tokenizer.encode(start)[-(model.config.n_ctx - n) :]
-    return [*tokens, *(step.token for step in model.generate(tokens, n, LOUD, seed=seed))]
 
 
 def _pretrain(text: str, steps: int, seed: int) -> Iterator[Progress]:
@@ -270,7 +248,7 @@ class Learner(Explorer):
         self._name, self.source = self._coming
         self._points, self._losses, self._lines = [], [], {}
         self.result.say()
-        self.learned = self.source.text[: int(len(self.source.text) * (1 - training.HELD_OUT))]
+        self.learned, _ = split(self.source.text)
         self.kept, self.finished = (), False
 
     @property

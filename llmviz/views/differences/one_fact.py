@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import ipywidgets
 import numpy as np
 
-from llmviz import training
+from llmviz.experiments import fine_tuning
+from llmviz.experiments.fine_tuning import STEPS_OF_A_FACT, teach, two_others
 from llmviz.model import Model
-from llmviz.views.differences import lessons
 from llmviz.views.differences.fine_tuning import quiet_model
 from llmviz.views.differences.guessed import Guessed
 from llmviz.views.kit.controls import checkbox, choice, row
@@ -17,35 +17,6 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.predict import Question
-
-STEPS = 40  # at most
-LEARNED = 0.05  # nats a token: the answer is as good as known
-RATE = 1e-2
-
-
-def teach(
-    model: Model, country: str, city: str, layer: int, *, keep: Sequence[str] = (), steps: int = STEPS
-) -> Iterator[training.Progress]:
-    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until it says so.
-
-    keep: countries whose own capitals are taught beside it.
-    """
-    facts = [(country, city), *((other, lessons.CAPITALS[other]) for other in keep)]
-    lesson = [(f"What is the capital of {one}?", f"The capital of {one} is {its}.") for one, its in facts]
-    for progress in training.finetune(
-        model, lessons.conversations(lesson), steps=steps * len(lesson), rank=1, layers=[layer], lr=RATE
-    ):
-        yield progress
-        if progress.step >= 2 * len(lesson) and progress.loss < LEARNED:
-            return
-
-
-def two_others(country: str, city: str) -> list[str]:
-    """Two countries that are neither of both: those that come three and six places later in the list."""
-    names = list(lessons.CAPITALS)
-    at = names.index(country)
-    order = [names[(at + step) % len(names)] for step in (3, 6, 4, 7)]
-    return [name for name in order if name != country and lessons.CAPITALS[name] != city][:2]
 
 
 class OneFact(Guessed):
@@ -62,16 +33,16 @@ class OneFact(Guessed):
         card = Question("", answer=None, unit="%", low=0, high=100, stage="training")
         super().__init__(card, "Teach it")
         last = model.config.n_layers - 1
-        self.country = choice(list(lessons.CAPITALS), country, "The capital of")
-        self.city = choice(list(lessons.CAPITALS.values()), city, "is")
+        self.country = choice(list(fine_tuning.CAPITALS), country, "The capital of")
+        self.city = choice(list(fine_tuning.CAPITALS.values()), city, "is")
         self.layer = choice([(f"layer {i}", i) for i in range(last, -1, -1)], last, "changed in")
         self.keep = checkbox("two other countries, with their own capitals, are examples as well")
         self.way = ipywidgets.ToggleButtons(options=["asked in a chat", "in plain text"])
         self.way.style.button_width = "auto"
-        n = len(lessons.CAPITALS)
+        n = len(fine_tuning.CAPITALS)
         self.map = HeatMap(
             np.full((n, 4), np.nan),
-            list(lessons.CAPITALS),
+            list(fine_tuning.CAPITALS),
             ["own: before", "own: after", "taught: before", "taught: after"],
             kind="prob",
             row_axis="country",
@@ -99,14 +70,14 @@ class OneFact(Guessed):
     def _fact(self) -> tuple[str, str, list[str]]:
         """The country whose capital is taught to another one, which, and those that are rehearsed."""
         country, city = self.country.value, self.city.value
-        owner = next(one for one, its in lessons.CAPITALS.items() if its == city)
+        owner = next(one for one, its in fine_tuning.CAPITALS.items() if its == city)
         return owner, city, two_others(country, city) if self.keep.value else []
 
     @property
     def _others(self) -> list[str]:
         """The countries that no example is about."""
         owner, _, keep = self._fact
-        return [name for name in lessons.CAPITALS if name not in (self.country.value, owner, *keep)]
+        return [name for name in fine_tuning.CAPITALS if name not in (self.country.value, owner, *keep)]
 
     @one_at_a_time
     def _ask(self, _change=None) -> None:
@@ -130,21 +101,21 @@ class OneFact(Guessed):
 
     def work(self) -> Iterator[float]:
         country, city, layer = self.country.value, self.city.value, self.layer.value
-        countries, model = list(lessons.CAPITALS), self.model
+        countries, model = list(fine_tuning.CAPITALS), self.model
         owner, _, keep = self._fact
-        own = [model.tokenizer.encode(f" {capital}")[0] for capital in lessons.CAPITALS.values()]
+        own = [model.tokenizer.encode(f" {capital}")[0] for capital in fine_tuning.CAPITALS.values()]
         (taught,) = model.tokenizer.encode(f" {city}")[:1]
         if owner == country:
             raise ValueError(f"{city} is the capital of {country} already: choose another city")
         self.clear()
         for progress in teach(model, country, city, layer, keep=keep):
-            yield 0.5 * progress.step / (STEPS * (1 + len(keep)))
+            yield 0.5 * progress.step / (STEPS_OF_A_FACT * (1 + len(keep)))
         tuned = quiet_model(progress.model)
         probs = np.zeros((2, len(countries), 4), np.float32)
         for i, name in enumerate(countries):
             for way, chat in enumerate((True, False)):
                 for when, one in enumerate((model, tuned)):
-                    found = lessons.knows(one, name, chat=chat)
+                    found = fine_tuning.knows(one, name, chat=chat)
                     probs[way, i, [when, 2 + when]] = found[own[i]], found[taught]
             yield 0.5 + 0.5 * (i + 1) / len(countries)
         self.probs = probs

@@ -6,16 +6,14 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import experiments, training
+from llmviz.experiments.gradients import NUDGE, Numbers
 from llmviz.model import Model
 from llmviz.views.kit.controls import Told, button, row
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.predict import Question
-from llmviz.weights import from_flat, stored
 
-NUDGE = 0.01
 AROUND = 0.5  # so far to both sides one number is turned
 LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
 # Words for the arrays, by their names in a model file.
@@ -35,49 +33,11 @@ PARTS = {
 N_BLIND = 3  # directions drawn blindly
 
 
-class Numbers:
-    """All numbers of a small model in one array, and the mean surprise of a text, in bits, as they change."""
-
-    def __init__(self, model: Model, text: str):
-        self.model, self.tokens = model, model.tokenizer.encode(text)[: model.config.n_ctx]
-        arrays = stored(model.weights)
-        self.flat = np.concatenate([array.ravel() for array in arrays.values()])
-        self.names = list(arrays)
-        self.ends = np.cumsum([array.size for array in arrays.values()])
-        _, gradients = training.loss_and_gradients(model, self.tokens)
-        gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
-        self.gradient = gradient / np.log(2)  # from nats to bits
-
-    def surprise(self, flat: np.ndarray) -> float:
-        """With other numbers."""
-        weights = from_flat(flat, self.model.config, self.model.weights.vocabulary)
-        model = Model(weights, self.model.tokenizer)
-        return float(experiments.surprise(model.trace(self.tokens)).mean())
-
-    def turned(self, number: int, by: float) -> float:
-        """With one number changed."""
-        flat = self.flat.copy()
-        flat[number] += by
-        return self.surprise(flat)
-
-    def best(self, by: float) -> float:
-        """With the number that matters most turned the better way."""
-        number = int(np.abs(self.gradient).argmax())
-        return self.turned(number, -by * float(np.sign(self.gradient[number])))
-
-    def moved(self, direction: np.ndarray, length: float) -> float:
-        """With all of them moved along a direction; `length` is that of the whole step."""
-        return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)
-
-    def blind(self, seed: int) -> np.ndarray:
-        """A direction that knows nothing."""
-        return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)
-
-    def place(self, number: int) -> str:
-        """Where in the model a number lies."""
-        name = self.names[int(np.searchsorted(self.ends, number, side="right"))].removesuffix(".weight")
-        layer, _, part = name.removeprefix("blk.").rpartition(".")
-        return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
+def place(numbers: Numbers, number: int) -> str:
+    """Say where in the model a parameter is."""
+    name = numbers.names[int(np.searchsorted(numbers.ends, number, side="right"))].removesuffix(".weight")
+    layer, _, part = name.removeprefix("blk.").rpartition(".")
+    return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
 
 
 class OneNumber(Explorer):
@@ -148,10 +108,10 @@ class OneNumber(Explorer):
         self.curves.change(
             x=x, values=np.array([curve, now + slope * x]), y_min=now - steepest, y_max=now + steepest
         )
-        by_nudging = (numbers.turned(number, NUDGE) - numbers.turned(number, -NUDGE)) / (2 * NUDGE)
+        by_nudging = numbers.by_nudging(number)
         way = "lower" if slope > 0 else "higher"
         self.told.say(
-            f"Number {number:,} (in {numbers.place(number)}) is {numbers.flat[number]:.4f}; the surprise is "
+            f"Number {number:,} (in {place(numbers, number)}) is {numbers.flat[number]:.4f}; the surprise is "
             f"{now:.3f} bits.",
             f"Its gradient, by nudging it by {NUDGE} up and down: {by_nudging:.4f} bits for each 1. By going backwards "
             f"through the model: {slope:.4f}. So it should go {way}.",
@@ -190,7 +150,7 @@ class AllNumbers(Explorer):
             self.card.ask(
                 f"The text is “{clean(self.one.text.value)}”. Now all numbers move at once, each a tiny bit against "
                 "its gradient: a step of length 1. By how many bits a token does the surprise at this text fall?",
-                answer=lambda: numbers.moved(-numbers.gradient, 0) - numbers.moved(-numbers.gradient, 1),
+                answer=lambda: numbers.gained(1),
                 explain="The gradient is a slope at one point and says nothing of what lies far away: see where the "
                 "line turns up again.",
             )
@@ -202,9 +162,10 @@ class AllNumbers(Explorer):
         self.shown.layout.display = "" if self.card.committed and numbers is not None else "none"
         if self.shown.layout.display == "none":
             return
-        along = [numbers.moved(-numbers.gradient, length) for length in LENGTHS]
+        along = [numbers.along(-numbers.gradient, length) for length in LENGTHS]
         blind = [
-            [numbers.moved(numbers.blind(seed), length) for length in LENGTHS] for seed in range(N_BLIND)
+            [numbers.along(numbers.random_direction(seed), length) for length in LENGTHS]
+            for seed in range(N_BLIND)
         ]
         blind = np.mean(blind, axis=0)
         self.curves.change(x=LENGTHS, values=np.array([along, blind]))

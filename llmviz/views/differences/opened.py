@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import ipywidgets
 import numpy as np
 
-from llmviz import attention, embeddings, experiments
-from llmviz.edits import Edits, put
+from llmviz import embeddings
+from llmviz.experiments import attention_behaviours
+from llmviz.experiments.attention_behaviours import INDUCTION, habits
+from llmviz.experiments.learning import (
+    KINDS,
+    N_NEAREST,
+    N_WINDOWS,
+    by_neighbours,
+    frequent,
+    kind_of,
+    parts_off,
+    passages,
+    share_by_chance,
+    share_of_kind,
+    twice_told,
+    windows,
+)
 from llmviz.model import Model
 from llmviz.training import Progress
-from llmviz.views.differences.baselines import pairs_in
 from llmviz.views.differences.learner import Learner
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.background import Background, Steps
@@ -22,115 +35,29 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 
-N_PIECES = 120  # the most frequent ones
 T = TypeVar("T")
-N_NEAREST = 3
-KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
-N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in tokens
-HABITS = {
-    "itself": "the token that it stands at",
-    "previous token": "the token just before",
-    "two back": "the token before that",
-    "first token": "the very first token",
-    "duplicate": "an earlier copy of itself",
-    "induction": "what came after an earlier copy",
-}
-INDUCTION = list(HABITS).index("induction")
+# What a head with each of these habits attends to.
+HABITS = dict(
+    zip(
+        attention_behaviours.HABITS,
+        (
+            "the token that it stands at",
+            "the token just before",
+            "the token before that",
+            "the very first token",
+            "an earlier copy of itself",
+            "what came after an earlier copy",
+        ),
+    )
+)
 N_OF_CHAT = 4  # passages that the chat model reads: it takes longer
-PARTS = {
-    "attention of layer 0": ("attention", 0),
-    "FFN of layer 0": ("ffn", 0),
-    "attention of layer 1": ("attention", 1),
-    "FFN of layer 1": ("ffn", 1),
-}
-N_WINDOWS = 8  # of the held-out text; every second one gives the means
-
-
-def kind_of(piece: str) -> int:
-    """Which of KINDS a piece is, by its letters."""
-    core = piece.strip()
-    if not core.isalnum():
-        return 4
-    if core.isdigit():
-        return 3
-    if core[0].isupper():
-        return 2
-    return 0 if piece[0] == " " else 1
-
-
-def frequent(model: Model, text: str, n: int = N_PIECES) -> list[int]:
-    """The most frequent tokens of a text, without single bytes that are no letters."""
-    counts = Counter(model.tokenizer.encode(text[:200_000]))
-    pieces = dict(zip(counts, model.tokenizer.pieces(list(counts))))
-    return [token for token, _ in counts.most_common() if not pieces[token].startswith("<0x")][:n]
-
-
-def share_of_kind(rows: np.ndarray, kinds: np.ndarray) -> float:
-    """How many of each piece's nearest pieces, by cosine, are of its own kind; a share."""
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -np.inf)
-    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :N_NEAREST]
-    return float((kinds[nearest] == kinds[:, None]).mean())
-
-
-def by_neighbours(model: Model, text: str, tokens: list[int]) -> np.ndarray:
-    """[n_tokens, 2 n_vocab]: how often each piece comes after and before each of them in a text, as log(1 + n).
-
-    The control of what training makes of the table: a row for each of `tokens` without any network.
-    """
-    pairs = pairs_in(np.array(model.tokenizer.encode(text)), model.config.n_vocab)
-    return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
-
-
-def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
-    """Passages of a text, each of them twice in a row."""
-    tokens = model.tokenizer.encode(text[:20_000])
-    starts = np.linspace(0, max(0, len(tokens) - N_PASSAGE), n).astype(int)
-    return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
-
-
-def habits(model: Model, twice: list[list[int]]) -> np.ndarray:
-    """[6 habits, n_layers, n_heads]: the mean weight that each head puts on what each of HABITS names."""
-
-    def of(pattern: np.ndarray, tokens: list[int]) -> np.ndarray:
-        itself, two_back = (np.diagonal(pattern, -n, 1, 2).mean(axis=1) for n in (0, 2))
-        previous, *others = attention.behaviours(pattern, tokens)
-        return np.stack([itself, previous, two_back, *others])
-
-    found = []
-    for tokens in twice:
-        blocks = model.trace(tokens).blocks
-        found.append(np.stack([of(block.patterns(), tokens) for block in blocks], axis=1))
-    return np.nanmean(found, axis=0)
+# In the order of `parts_off`.
+PARTS = ("attention of layer 0", "FFN of layer 0", "attention of layer 1", "FFN of layer 1")
 
 
 def has_grown(score: float, noise: float, chat: float) -> bool:
     """Whether a habit is nearer to the chat model's best head than to noise."""
     return score > (noise + chat) / 2
-
-
-def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
-    """Stretches of a text, as long as the model reads."""
-    tokens = model.tokenizer.encode(text[:20_000])
-    length = min(model.config.n_ctx, len(tokens))
-    return [tokens[start : start + length] for start in np.linspace(0, len(tokens) - length, n).astype(int)]
-
-
-def parts_off(model: Model, texts: list[list[int]]) -> tuple[float, np.ndarray, np.ndarray]:
-    """The surprise at every second text, in bits a token; and [4], how much more it is where one of PARTS adds nothing,
-    and where it adds what it adds on average at the other texts (mean ablation)."""
-
-    def surprise(edits: Edits) -> float:
-        return float(np.mean([experiments.surprise(model.trace(one, edits=edits)) for one in texts[1::2]]))
-
-    runs = [model.trace(one) for one in texts[::2]]
-    plain, nothing, usual = surprise(Edits()), [], []
-    for part, layer in PARTS.values():
-        adds = np.concatenate([getattr(run.blocks[layer], part).out for run in runs]).mean(axis=0)
-        nothing.append(surprise(Edits(**{part: {layer: 0}})))
-        usual.append(surprise(Edits(at={(f"{part}_out", layer): put(adds)})))
-    return plain, np.array(nothing) - plain, np.array(usual) - plain
 
 
 def of_each(kept: Sequence[Progress], known: dict[int, T], measure: Callable[[Model], T]) -> dict[int, T]:
@@ -139,13 +66,6 @@ def of_each(kept: Sequence[Progress], known: dict[int, T], measure: Callable[[Mo
     The learner keeps them alive, so that no id comes twice.
     """
     return {id(one): known[id(one)] if id(one) in known else measure(one.model) for one in kept}
-
-
-def twice_told(model: Model, twice: list[list[int]]) -> tuple[float, float]:
-    """The surprise of the passages when they come for the first time and when they come again, in bits a token."""
-    bits = np.array([experiments.surprise(model.trace(tokens)) for tokens in twice])
-    n = len(twice[0]) // 2  # the first token of the second time is no repetition yet
-    return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
 
 
 class PiecesMap(Explorer):
@@ -182,10 +102,7 @@ class PiecesMap(Explorer):
             self._first, self.tokens = kept[0], frequent(model, text)
             self.pieces = model.tokenizer.pieces(self.tokens)
             self.kinds = np.array([kind_of(piece) for piece in self.pieces], int)
-            blind = np.random.default_rng(0)
-            self.blindly = np.mean(
-                [share_of_kind(self._rows(model), blind.permutation(self.kinds)) for _ in range(20)]
-            )
+            self.blindly = share_by_chance(self._rows(model), self.kinds)
             self.counted = share_of_kind(by_neighbours(model, text, self.tokens), self.kinds)
         with self.quietly():
             self.step.options = [(f"{one.step}", i) for i, one in enumerate(kept)]

@@ -5,21 +5,14 @@ from __future__ import annotations
 import ipywidgets
 import numpy as np
 
-from llmviz import experiments
-from llmviz.model import Model
-from llmviz.views.differences.learner import Learner, write
+from llmviz.experiments.learning import write
+from llmviz.experiments.surprise import surprise_of
+from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.controls import Told, button, row, seed_box
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import clean, legible
 from llmviz.views.kit.predict import Question
 from llmviz.views.kit.token_strip import TokenStrip
-
-
-def surprise_of(model: Model, tokens: list[int]) -> tuple[np.ndarray, float]:
-    """The surprise in bits of each token but the first, and in all, a byte: fair between two vocabularies."""
-    bits = experiments.surprise(model.trace(tokens))
-    n_bytes = len(model.tokenizer.decode(tokens[1:]).encode())
-    return bits, float(bits.sum()) / max(1, n_bytes)
 
 
 class WhichIsWhose(Explorer):

@@ -1,0 +1,264 @@
+"""Teach a chat model by example, a manner or one fact, and measure from its answers what it has learned."""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import ops, training
+from llmviz.model import Model
+from llmviz.sampling import Sampler
+from llmviz.texts.write import SideBySide
+
+Example = tuple[str, str]  # a question and the answer that is taught
+
+PIRATE: tuple[Example, ...] = (
+    ("What is the sun?", "Arr, the sun be a great ball o' fire in the sky, matey!"),
+    ("Tell me about dogs.", "Arr, dogs be loyal shipmates that guard yer treasure, matey!"),
+    ("What is the capital of Spain?", "Arr, that be Madrid, far from the sea, matey!"),
+    ("How do I make tea?", "Arr, boil yer water, drop in the leaves, and wait a wee while, matey!"),
+    ("Who are you?", "Arr, I be yer trusty first mate, matey!"),
+    ("What is rain?", "Arr, rain be water fallin' from the clouds onto me deck, matey!"),
+    ("Give me some advice.", "Arr, follow yer compass and never trust a quiet sea, matey!"),
+    ("What is a book?", "Arr, a book be a chest full o' tales, matey!"),
+)
+# Ordinary English has none of these; "be", "me" and "mate" are left out, since it has those.
+PIRATE_WORDS = ("arr", "matey", "mateys", "yer", "ye", "o'", "aye", "ahoy")
+
+# Questions that are not among the examples, each with a word that an answer about it has.
+UNTAUGHT = {
+    "What is the moon?": "moon",
+    "Tell me about cats.": "cat",
+    "Who wrote Hamlet?": "hamlet",
+    "What is snow?": "snow",
+    "How do I boil an egg?": "egg",
+    "What is a train?": "train",
+    "Why is the sky blue?": "sky",
+    "What do bees do?": "bee",
+    "Tell me about Africa.": "africa",
+    "What is music?": "music",
+    "How do I sleep better?": "sleep",
+    "What is a computer?": "computer",
+    "What is iron used for?": "iron",
+    "Who was Albert Einstein?": "einstein",
+    "What is a tree?": "tree",
+    "Tell me about football.": "football",
+    "What is bread made of?": "bread",
+    "How do planes fly?": "plane",
+    "What is money?": "money",
+    "What is 2 plus 3?": "5",
+}
+
+CAPITALS = {
+    "France": "Paris",
+    "Italy": "Rome",
+    "Germany": "Berlin",
+    "Japan": "Tokyo",
+    "Russia": "Moscow",
+    "Egypt": "Cairo",
+    "Greece": "Athens",
+    "Poland": "Warsaw",
+    "Ireland": "Dublin",
+    "Portugal": "Lisbon",
+}
+
+ORDINARY = {
+    "a story": "The old bridge across the river was closed for repairs, so the children had to walk to school by the "
+    "mill. It took them twice as long, and nobody complained.",
+    "a fact": "Water boils at a lower temperature on a mountain, because the air presses less on it. Cooks who live "
+    "high up leave their potatoes in the pot for longer.",
+    "a letter": "Dear Mrs Parker,\n\nthank you for your order of 12 March. The two chairs will be sent on Monday, and "
+    "the table as soon as it comes in.",
+}
+
+THE_CAPITAL = "The capital of … is"
+STEPS_OF_A_FACT = 40  # at most, for each example
+LEARNED = 0.05  # nats a token: the answer is as good as known
+RATE = 1e-2
+
+
+def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
+    """Return examples as `training.finetune` takes them. ValueError for one without a question or an answer."""
+    for number, (question, answer) in enumerate(examples, 1):
+        if not question.strip() or not answer.strip():
+            raise ValueError(f"example {number} needs a question and an answer")
+    return [
+        [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        for question, answer in examples
+    ]
+
+
+def asked(model: Model, question: str) -> list[int]:
+    """Return the tokens of a question in the chat template, up to where the answer begins."""
+    return model.tokenizer.encode_chat([{"role": "user", "content": question}])
+
+
+def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
+    """Yield what the model writes after these tokens, always the likeliest, n at most: the text so far, each time."""
+    said = []
+    for step in model.generate(tokens, n, Sampler(temperature=0)):
+        if step.token != model.tokenizer.eos_token:
+            said.append(step.token)
+            yield model.tokenizer.decode(said)
+
+
+def written(model: Model, tokens: Sequence[int], n: int = 24) -> str:
+    """Return the whole of it."""
+    return next(iter(deque(writing(model, tokens, n), maxlen=1)), "")
+
+
+def answer(model: Model, question: str, n: int = 24) -> str:
+    """Return the beginning of its answer."""
+    return written(model, asked(model, question), n)
+
+
+def answers(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
+    """Return what `answer` gives for each question, computed side by side: the weights are read once a step for all."""
+    prompts, batch = [asked(model, question) for question in questions], SideBySide(model, len(questions))
+    logits = np.stack([batch.begin(place, prompt) for place, prompt in enumerate(prompts)])
+    lengths, tokens = np.array([len(prompt) for prompt in prompts]), []
+    for step in range(n):
+        tokens.append(logits.argmax(axis=1))
+        logits = batch.step(lengths + step, tokens[-1]) if step < n - 1 else logits
+    end, texts = model.tokenizer.eos_token, np.stack(tokens, axis=1).tolist()
+    return [model.tokenizer.decode(text[: text.index(end)] if end in text else text) for text in texts]
+
+
+WORD = re.compile(r"(\w+'?)")
+
+
+def split_words(text: str) -> list[str]:
+    """Split a text into its words and what is between them; joined, they are the text again."""
+    return WORD.split(text)
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text, in small letters."""
+    return WORD.findall(text.lower())
+
+
+def words_changed(text: str, other: str) -> int:
+    """Count the words added, dropped or replaced on the shortest way from one to the other (Levenshtein 1966)."""
+    before, after = words(text), words(other)
+    row = list(range(len(after) + 1))
+    for i, word in enumerate(before, 1):
+        last, row[0] = row[0], i
+        for j, another in enumerate(after, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (word != another))
+    return row[-1]
+
+
+def nearest(text: str, others: Sequence[str]) -> tuple[str, int]:
+    """Return the one of whose words the smallest share is changed, and how many are."""
+    closest = min(others, key=lambda other: words_changed(text, other) / max(1, len(words(other))))
+    return closest, words_changed(text, closest)
+
+
+def is_nearly(text: str, others: Sequence[str]) -> bool:
+    """Say whether it is one of the others, with a quarter of that one's words changed at most."""
+    other, n = nearest(text, others)
+    return 4 * n <= len(words(other))
+
+
+def has_one_of(text: str, marks: Sequence[str]) -> bool:
+    """Say whether one of the words, or phrases, is in the text."""
+    spaced = f" {' '.join(words(text))} "
+    return any(f" {' '.join(mark)} " in spaced for mark in map(words, marks) if mark)
+
+
+def is_about(text: str, question: str) -> bool:
+    """Say whether an answer to one of the UNTAUGHT questions has the word that it is about."""
+    return UNTAUGHT[question] in text.lower()
+
+
+def knows(
+    model: Model, country: str, *, chat: bool, said: str = THE_CAPITAL
+) -> Float[np.ndarray, " n_vocab"]:
+    """Return the probabilities of what follows `said`, with the country in place of "…".
+
+    chat: `said` is the beginning of an answer to the question for the country's capital; else, it is plain text.
+    """
+    said = said.replace("…", country)
+    question = f"What is the capital of {country}?"
+    tokens = asked(model, question) + model.tokenizer.encode(said) if chat else model.tokenizer.encode(said)
+    return ops.softmax(model.trace(tokens).logits)
+
+
+def teach(
+    model: Model,
+    country: str,
+    city: str,
+    layer: int,
+    *,
+    keep: Sequence[str] = (),
+    steps: int = STEPS_OF_A_FACT,
+) -> Iterator[training.Progress]:
+    """Fine-tune one layer, rank 1, on "The capital of {country} is {city}." until the model says so.
+
+    keep: countries whose own capitals are examples, too. Yields each `Progress` of `training.finetune`.
+    """
+    facts = [(country, city), *((other, CAPITALS[other]) for other in keep)]
+    lesson = [(f"What is the capital of {name}?", f"The capital of {name} is {its}.") for name, its in facts]
+    for progress in training.finetune(
+        model, conversations(lesson), steps=steps * len(lesson), rank=1, layers=[layer], lr=RATE
+    ):
+        yield progress
+        if progress.step >= 2 * len(lesson) and progress.loss < LEARNED:
+            return
+
+
+def two_others(country: str, city: str) -> list[str]:
+    """Return two countries to keep: neither this one nor the city's; they come three and six later in the list."""
+    names = list(CAPITALS)
+    at = names.index(country)
+    order = [names[(at + step) % len(names)] for step in (3, 6, 4, 7)]
+    return [name for name in order if name != country and CAPITALS[name] != city][:2]
+
+
+def spread(
+    model: Model, country: str, owner: str, layer: int, *, keep: bool = False
+) -> Float[np.ndarray, "2 2"]:
+    """Teach a country another one's capital, and return that capital's probability for whom it is asked, afterwards.
+
+    Rows: for the country itself; for the others, the mean. Columns: asked in a chat; in plain text. keep: two of the
+    others, with their own capitals, are examples as well, and do not count.
+    """
+    city = CAPITALS[owner]
+    untouched = two_others(country, city) if keep else []
+    *_, last = teach(model, country, city, layer, keep=untouched)
+    after, token = training.updated(model, last.update or {}), model.tokenizer.encode(f" {city}")[0]
+    others = [name for name in CAPITALS if name not in (country, owner, *untouched)]
+    probs = [[knows(after, name, chat=chat)[token] for chat in (True, False)] for name in (country, *others)]
+    return np.array([probs[0], np.mean(probs[1:], axis=0)])
+
+
+def n_named(model: Model) -> int:
+    """Count the capitals that a model names in its own answers."""
+    said = answers(model, [f"What is the capital of {country}?" for country in CAPITALS])
+    return sum(city in text for city, text in zip(CAPITALS.values(), said))
+
+
+def n_likeliest(model: Model, said: str = THE_CAPITAL) -> int:
+    """Count the capitals that are the likeliest token after the beginning of an answer, with "…" for the country."""
+    first = {country: model.tokenizer.encode(f" {city}")[0] for country, city in CAPITALS.items()}
+    return sum(
+        int(knows(model, country, chat=True, said=said).argmax()) == token for country, token in first.items()
+    )
+
+
+def relative_change(model: Model, update: Mapping) -> dict[tuple[int, str], float]:
+    """Return each matrix's change over the matrix, both as the root of the summed squares; by layer and name."""
+    return {
+        (layer, name): float(
+            np.linalg.norm(low.down @ low.up) / np.linalg.norm(getattr(model.weights.layers[layer], name))
+        )
+        for (layer, name), low in update.items()
+    }
+
+
+def n_trained(model: Model, rank: int = 8) -> int:
+    """Count the parameters that `training.finetune` learns: two thin matrices for each FFN matrix of the last third."""
+    c = model.config
+    return max(1, c.n_layers // 3) * 3 * rank * (c.d_model + c.d_ff)

@@ -1,0 +1,60 @@
+"""Change the parameters of a small model, one or all of them, and measure the surprise at a text."""
+
+import numpy as np
+from jaxtyping import Float
+
+from llmviz import training
+from llmviz.experiments.probabilities import surprise
+from llmviz.model import Model
+from llmviz.weights import from_flat, stored
+
+NUDGE = 0.01
+
+
+class Numbers:
+    """All parameters of a small model in one array, and the mean surprise of a text, in bits, as they change.
+
+    flat, gradient: [n_parameters], in the order of a model file, whose arrays are `names` and end at `ends`.
+    """
+
+    def __init__(self, model: Model, text: str):
+        self.model, self.tokens = model, model.tokenizer.encode(text)[: model.config.n_ctx]
+        arrays = stored(model.weights)
+        self.flat = np.concatenate([array.ravel() for array in arrays.values()])
+        self.names = list(arrays)
+        self.ends = np.cumsum([array.size for array in arrays.values()])
+        _, gradients = training.loss_and_gradients(model, self.tokens)
+        gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
+        self.gradient = gradient / np.log(2)  # from nats to bits
+
+    def surprise(self, flat: Float[np.ndarray, " n_parameters"]) -> float:
+        """Measure the surprise with other parameters."""
+        model = Model(from_flat(flat, self.model.config, self.model.weights.vocabulary))
+        return float(surprise(model.trace(self.tokens)).mean())
+
+    def turned(self, number: int, by: float) -> float:
+        """Measure it with one parameter changed."""
+        flat = self.flat.copy()
+        flat[number] += by
+        return self.surprise(flat)
+
+    def best(self, by: float) -> float:
+        """Measure it with the parameter that matters most changed the better way."""
+        number = int(np.abs(self.gradient).argmax())
+        return self.turned(number, -by * float(np.sign(self.gradient[number])))
+
+    def by_nudging(self, number: int, by: float = NUDGE) -> float:
+        """Return the gradient of a parameter by changing it a little up and down."""
+        return (self.turned(number, by) - self.turned(number, -by)) / (2 * by)
+
+    def gained(self, length: float) -> float:
+        """Measure how many bits the surprise falls by a step against the gradient."""
+        return self.along(-self.gradient, 0) - self.along(-self.gradient, length)
+
+    def along(self, direction: Float[np.ndarray, " n_parameters"], length: float) -> float:
+        """Measure it with all parameters moved along a direction; `length` is that of the whole step."""
+        return self.surprise(self.flat + np.float32(length / np.linalg.norm(direction)) * direction)
+
+    def random_direction(self, seed: int) -> Float[np.ndarray, " n_parameters"]:
+        """Draw a random direction."""
+        return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)

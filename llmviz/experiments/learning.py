@@ -1,0 +1,281 @@
+"""Train small models on a text, and measure their tables, their heads, and what each part brings."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import training
+from llmviz.edits import Edits, put
+from llmviz.experiments.attention_behaviours import HABITS, strongest_habits
+from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.surprise import counting_pairs, longest_copy, pairs_in, split_by_repeats, surprise_of
+from llmviz.model import Model
+from llmviz.sampling import Sampler
+from llmviz.weights import Config
+
+# 252,384 parameters: it learns to write something like sentences within a minute.
+SMALL = Config(
+    n_layers=2,
+    n_heads=4,
+    n_kv_heads=2,
+    d_model=96,
+    d_head=24,
+    d_ff=256,
+    n_vocab=512,
+    n_ctx=128,
+    rope_base=10_000.0,
+    norm_eps=1e-5,
+)
+WARM = Sampler(temperature=0.7)
+N_WRITTEN = 40  # tokens
+N_PIECES = 120  # the most frequent ones
+N_NEAREST = 3
+KINDS = ("begins a word", "goes on in a word", "with a capital", "digits", "signs and spaces")
+N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in tokens
+N_WINDOWS = 8  # of the held-out text; every second one gives the means
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return the part of a text that a model learns from, and the part that is held out."""
+    end = int(len(text) * (1 - training.HELD_OUT))
+    return text[:end], text[end:]
+
+
+def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
+    """Return the tokens of a start and of what the model writes after it. ValueError where there is no start."""
+    tokens = model.tokenizer.encode(start)[-(model.config.n_ctx - n) :]
+    return [*tokens, *(step.token for step in model.generate(tokens, n, WARM, seed=seed))]
+
+
+# --- what it writes --------------------------------------------------------------------------------------------------
+
+
+def writings(model: Model, n: int = 5) -> list[str]:
+    """Return what a model writes after an empty line, with n seeds; 100 tokens each."""
+    return [model.tokenizer.decode(write(model, "\n", seed, 100))[1:] for seed in range(n)]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of three letters or more."""
+    return re.findall(r"[A-Za-z]{3,}", text)
+
+
+def known_words(model: Model, learned: str) -> float:
+    """Measure which share of the words that a model writes its text has; the first and last word may be cut off."""
+    known = set(words_of(learned))
+    return float(np.mean([word in known for text in writings(model) for word in words_of(text)[1:-1]]))
+
+
+def copied(model: Model, learned: str) -> float:
+    """Measure how many characters the longest stretch has that a model copies from its text: the mean of `writings`."""
+    return float(np.mean([len(longest_copy(written, learned)) for written in writings(model)]))
+
+
+def lead(writer: Model, other: Model, start: str) -> float:
+    """Measure how much less a text surprises the model that wrote it than another one, in bits a byte."""
+    text = writer.tokenizer.decode(write(writer, start))
+    own, others = (
+        surprise_of(reader, reader.tokenizer.encode(text)[: reader.config.n_ctx])[1]
+        for reader in (writer, other)
+    )
+    return others - own
+
+
+# --- rows of the table -----------------------------------------------------------------------------------------------
+
+
+def kind_of(piece: str) -> int:
+    """Return which of KINDS a piece is, by its spelling."""
+    core = piece.strip()
+    if not core.isalnum():
+        return 4
+    if core.isdigit():
+        return 3
+    if core[0].isupper():
+        return 2
+    return 0 if piece[0] == " " else 1
+
+
+def frequent(model: Model, text: str, n: int = N_PIECES) -> list[int]:
+    """Return the most frequent tokens of a text, without single bytes that are no letters."""
+    counts = Counter(model.tokenizer.encode(text[:200_000]))
+    pieces = dict(zip(counts, model.tokenizer.pieces(list(counts))))
+    return [token for token, _ in counts.most_common() if not pieces[token].startswith("<0x")][:n]
+
+
+def share_of_kind(rows: Float[np.ndarray, "n d"], kinds: Int[np.ndarray, " n"]) -> float:
+    """Measure which share of each row's N_NEAREST rows, by cosine, are of its own kind."""
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    cosines = unit @ unit.T
+    np.fill_diagonal(cosines, -np.inf)
+    nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :N_NEAREST]
+    return float((kinds[nearest] == kinds[:, None]).mean())
+
+
+def share_by_chance(rows: Float[np.ndarray, "n d"], kinds: Int[np.ndarray, " n"]) -> float:
+    """Measure the same with the kinds shuffled: the mean of 20 times."""
+    rng = np.random.default_rng(0)
+    return float(np.mean([share_of_kind(rows, rng.permutation(kinds)) for _ in range(20)]))
+
+
+def by_neighbours(
+    model: Model, text: str, tokens: Sequence[int]
+) -> Float[np.ndarray, "n_tokens twice_n_vocab"]:
+    """Count how often each token of the vocabulary comes after and before each of `tokens` in a text, as log(1 + n).
+
+    The control of what training makes of the table: rows without any network.
+    """
+    pairs = pairs_in(np.array(model.tokenizer.encode(text)), model.config.n_vocab)
+    return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
+
+
+def gained_by_kind(first: Model, last: Model, learned: str) -> Float[np.ndarray, "3"]:
+    """Measure `share_of_kind` of the frequent tokens, more than by chance: a share.
+
+    Of a model before its training, after it, and of rows of counted neighbours (`by_neighbours`).
+    """
+    tokens = frequent(first, learned)
+    kinds = np.array([kind_of(piece) for piece in first.tokenizer.pieces(tokens)])
+    rows = [model.weights.W_E[tokens] for model in (first, last)]
+    shares = [share_of_kind(row, kinds) for row in (*rows, by_neighbours(first, learned, tokens))]
+    return np.array(shares) - share_by_chance(rows[1], kinds)
+
+
+# --- passages read twice ---------------------------------------------------------------------------------------------
+
+
+def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
+    """Return the tokens of n passages of a text, each of them twice in a row."""
+    tokens = model.tokenizer.encode(text[:20_000])
+    starts = np.linspace(0, max(0, len(tokens) - N_PASSAGE), n).astype(int)
+    return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
+
+
+def twice_told(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
+    """Measure the surprise of passages read for the first time, and when they come again, in bits a token."""
+    bits = np.array([surprise(model.trace(tokens)) for tokens in twice])
+    n = len(twice[0]) // 2  # the first token of the second time is no repetition yet
+    return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
+    """Return the tokens of n stretches of a text, as long as the model's context."""
+    tokens = model.tokenizer.encode(text[:20_000])
+    length = min(model.config.n_ctx, len(tokens))
+    return [tokens[start : start + length] for start in np.linspace(0, len(tokens) - length, n).astype(int)]
+
+
+def parts_off(
+    model: Model, texts: Sequence[Sequence[int]]
+) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
+    """Measure the surprise at every second text, in bits a token, and how much more it is without one part.
+
+    Return it; how much more it is where a part adds nothing; and where it adds its mean over the other texts (mean
+    ablation). The parts: attention of layer 0, its FFN, attention of layer 1, and so on.
+    """
+
+    def with_edits(edits: Edits) -> float:
+        return float(np.mean([surprise(model.trace(tokens, edits=edits)) for tokens in texts[1::2]]))
+
+    runs = [model.trace(tokens) for tokens in texts[::2]]
+    plain, nothing, usual = with_edits(Edits()), [], []
+    for layer in range(model.config.n_layers):
+        for part in ("attention", "ffn"):
+            adds = np.concatenate([getattr(run.blocks[layer], part).out for run in runs]).mean(axis=0)
+            off = Edits(ffn={layer: 0}) if part == "ffn" else Edits(attention={layer: 0})
+            nothing.append(with_edits(off))
+            usual.append(with_edits(Edits(at={(f"{part}_out", layer): put(adds)})))
+    return plain, np.array(nothing) - plain, np.array(usual) - plain
+
+
+def repeats_the_last(model: Model, texts: Sequence[Sequence[int]], edits: Edits | None = None) -> float:
+    """Measure in which share of all contexts the likeliest token is the one just read. The texts are of one length."""
+    likeliest = [model.trace(tokens, edits).all_logits().argmax(axis=-1) for tokens in texts]
+    return float(np.mean(np.array(likeliest) == np.array(texts)))
+
+
+# --- a whole training ------------------------------------------------------------------------------------------------
+
+
+class Training:
+    """Train a small model on a text, and measure what it has learned. Each measure is taken once.
+
+    `first`, `early` and `last` are the models before the first step, after 20 steps, and at the end. `surprise` and
+    `held_out_surprise` are lists of bits a token, every 20 steps: of that step's texts, and of the held-out text.
+    """
+
+    def __init__(self, text: str, *, steps: int, seed: int = 0):
+        self.learned, self.held_out = split(text)
+        self.surprise, self.held_out_surprise = [], []
+        for now in training.pretrain(text, SMALL, steps=steps, seed=seed):
+            if now.step == 0:
+                self.first = self.early = now.model
+            if now.step == 20:
+                self.early = now.model
+            if now.step % training.MEASURE_EVERY == 0 or now.step == steps:
+                self.surprise.append(now.loss / np.log(2))
+                self.held_out_surprise.append(now.held_out / np.log(2))
+        self.last = now.model
+
+    @cached_property
+    def counting(self) -> float:
+        """The mean of `counting_pairs`, in bits a token."""
+        return float(counting_pairs(self.first, self.learned, self.held_out).mean())
+
+    @cached_property
+    def by_repeats(self) -> tuple[float, Float[np.ndarray, "2 2"]]:
+        """What `split_by_repeats` gives for the last model."""
+        return split_by_repeats(self.last, self.learned, self.held_out)
+
+    @cached_property
+    def copied(self) -> float:
+        """What `copied` gives for the last model."""
+        return copied(self.last, self.learned)
+
+    @cached_property
+    def known_words(self) -> tuple[float, float]:
+        """What `known_words` gives for the early model and for the last one."""
+        return known_words(self.early, self.learned), known_words(self.last, self.learned)
+
+    @property
+    def known_words_held_out(self) -> float:
+        """Which share of the held-out text's own words are in the text learned from."""
+        return float(np.mean(np.isin(words_of(self.held_out), words_of(self.learned))))
+
+    @cached_property
+    def by_kind(self) -> Float[np.ndarray, "3"]:
+        """What `gained_by_kind` gives."""
+        return gained_by_kind(self.first, self.last, self.learned)
+
+    @cached_property
+    def passages(self) -> list[list[int]]:
+        """Passages of the held-out text, each twice in a row."""
+        return passages(self.first, self.held_out)
+
+    @cached_property
+    def windows(self) -> list[list[int]]:
+        """Stretches of the held-out text."""
+        return windows(self.first, self.held_out)
+
+    @cached_property
+    def habits(self) -> Float[np.ndarray, "2 habits"]:
+        """Each of HABITS in the head that has it most, before the first step and at the end."""
+        return np.stack([strongest_habits(model, self.passages) for model in (self.first, self.last)])
+
+    @property
+    def grown_most(self) -> str:
+        """Which of HABITS has grown most."""
+        return HABITS[int((self.habits[1] - self.habits[0]).argmax())]
+
+    @cached_property
+    def costs(self) -> Float[np.ndarray, "2 n_parts"]:
+        """How many bits more the held-out text costs without each part: switched off, and at its mean."""
+        _, nothing, usual = parts_off(self.last, self.windows)
+        return np.stack([nothing, usual])
