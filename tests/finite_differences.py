@@ -21,15 +21,15 @@ def slopes(
     """
     assert x.dtype == np.float64, "float32 is too coarse for a small step"
     places = list(np.ndindex(*x.shape) if at is None else at)
-    found = np.empty(len(places))
+    slopes_at = np.empty(len(places))
     for i, place in enumerate(places):
         before = x[place]
         x[place] = before + step
         above = f()
         x[place] = before - step
-        found[i] = (above - f()) / (2 * step)
+        slopes_at[i] = (above - f()) / (2 * step)
         x[place] = before
-    return found.reshape(x.shape) if at is None else found
+    return slopes_at.reshape(x.shape) if at is None else slopes_at
 
 
 def assert_slopes(f: Callable[[], float], **x_and_gradient: tuple[np.ndarray, np.ndarray]) -> None:

@@ -56,14 +56,14 @@ class Environment:
 
     def environ(self) -> dict[str, str]:
         """The variables of a reader whose Jupyter is untouched."""
-        kept = {
+        inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PYTHON"))
         }
         own = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
         own |= {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces"}
         own = {name: str(self.home / part) for name, part in own.items()}
         path = os.pathsep.join([str(self.bin), os.environ["PATH"]])
-        return kept | own | {"IPYTHONDIR": str(self.home / "ipython"), "PATH": path}
+        return inherited | own | {"IPYTHONDIR": str(self.home / "ipython"), "PATH": path}
 
     def run(self, *command: str) -> str:
         """What its Python writes, errors and warnings too."""
@@ -85,8 +85,8 @@ class Environment:
 
     def server_extensions(self) -> str:
         """What `jupyter server extension list` says; not which of them took long to import, which it says at times."""
-        told = self.run("-m", "jupyter_server", "extension", "list")
-        return "\n".join(line for line in told.splitlines() if line.strip() and " took " not in line)
+        listing = self.run("-m", "jupyter_server", "extension", "list")
+        return "\n".join(line for line in listing.splitlines() if line.strip() and " took " not in line)
 
     def lab_settings(self) -> dict:
         """The schema of each plugin of JupyterLab, with the defaults that are in force."""

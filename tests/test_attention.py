@@ -30,7 +30,7 @@ def arrays(n_heads: int, n_kv_heads: int, *, seq: int = 5, kv_seq: int = 5) -> t
 def by_hand(q, k, v, W_O, *, causal=True, scale=True, head_scale=None) -> dict[str, np.ndarray]:
     """One head, one query, one key at a time."""
     (n_heads, seq, d_head), (n_kv_heads, kv_seq, _) = q.shape, k.shape
-    q, k, v, W_O = (one.astype(np.float64) for one in (q, k, v, W_O))
+    q, k, v, W_O = (array.astype(np.float64) for array in (q, k, v, W_O))
     scores, pattern = np.full((n_heads, seq, kv_seq), -np.inf), np.zeros((n_heads, seq, kv_seq))
     z, out = np.zeros((n_heads, seq, d_head)), np.zeros((seq, W_O.shape[2]))
     for h in range(n_heads):
@@ -146,12 +146,12 @@ def test_mixing_weighs_the_values():
 
 def test_inputs_are_left_as_they_were():
     given = arrays(6, 2)
-    before = [one.copy() for one in given]
-    for one in given:
-        one.flags.writeable = False
+    before = [array.copy() for array in given]
+    for array in given:
+        array.flags.writeable = False
     attention.attend(*given, edit=heads_scaled(np.zeros(6, np.float32)))
-    for one, old in zip(given, before):
-        np.testing.assert_array_equal(one, old)
+    for array, old in zip(given, before):
+        np.testing.assert_array_equal(array, old)
 
 
 def test_every_array_can_be_changed_as_it_arises():
@@ -219,15 +219,15 @@ def test_measures_of_heads_made_by_hand(keys, expected):
 
 def naive_measures(pattern: np.ndarray, tokens: list[int]) -> dict[str, float]:
     """The definitions in words, as loops."""
-    seq, found = len(tokens), {"previous": [], "first": [], "duplicate": [], "induction": []}
+    seq, weights_of = len(tokens), {"previous": [], "first": [], "duplicate": [], "induction": []}
     for i in range(1, seq):
         copies = [j for j in range(i) if tokens[j] == tokens[i]]
-        found["previous"].append(pattern[i, i - 1])
-        found["first"].append(pattern[i, 0])
+        weights_of["previous"].append(pattern[i, i - 1])
+        weights_of["first"].append(pattern[i, 0])
         if copies:
-            found["duplicate"].append(sum(pattern[i, j] for j in copies))
-            found["induction"].append(sum(pattern[i, j + 1] for j in copies))
-    return {name: float(np.mean(weights)) if weights else math.nan for name, weights in found.items()}
+            weights_of["duplicate"].append(sum(pattern[i, j] for j in copies))
+            weights_of["induction"].append(sum(pattern[i, j + 1] for j in copies))
+    return {name: float(np.mean(weights)) if weights else math.nan for name, weights in weights_of.items()}
 
 
 def test_measures_of_a_random_pattern_follow_their_definitions():
@@ -333,7 +333,7 @@ def test_all_of_masked_attention_backwards(n_heads, n_kv_heads):
 def test_backwards_is_float32_as_well():
     q, k, v, W_O = arrays(6, 2)
     x, d_out, d_heads = random(5, D_MODEL), random(5, D_MODEL, seed=7), random(6, 5, D_HEAD, seed=8)
-    found = [
+    gradients = [
         attention.project_backward(d_heads, W_O.transpose(0, 2, 1)),
         attention.project_gradient(d_heads, x),
         *attention.attention_scores_backward(random(6, 5, 5), q, k),
@@ -341,4 +341,4 @@ def test_backwards_is_float32_as_well():
         attention.output_backward(d_out, W_O),
         attention.output_gradient(d_out, d_heads),
     ]
-    assert {array.dtype for array in found} == {np.dtype(np.float32)}
+    assert {array.dtype for array in gradients} == {np.dtype(np.float32)}

@@ -469,16 +469,16 @@ def test_nucleus():
     def right(probs, p):
         order = np.argsort(-probs)
         before = np.cumsum(probs[order]) - probs[order]
-        kept = np.zeros_like(probs)
-        kept[order[before < p]] = probs[order[before < p]]
-        return kept / kept.sum()
+        nucleus = np.zeros_like(probs)
+        nucleus[order[before < p]] = probs[order[before < p]]
+        return nucleus / nucleus.sum()
 
     assert checks.nucleus(right).passed
     assert "scale" in checks.nucleus(lambda q, p: right(q, p) * q[right(q, p) > 0].sum()).message
     assert checks.nucleus(lambda q, p: q).passed is False
 
-    def scaled(probs, kept):
-        return np.where(kept, probs, 0) / probs[kept].sum()
+    def scaled(probs, mask):
+        return np.where(mask, probs, 0) / probs[mask].sum()
 
     assert "min-p" in checks.nucleus(lambda q, p: scaled(q, q >= p * q.max())).message
     assert "sort" in checks.nucleus(lambda q, p: scaled(q, np.cumsum(q) - q < p)).message
@@ -489,14 +489,14 @@ def test_nucleus():
 def test_the_edge_of_a_nucleus():
     """Usual ways to be off by one, or to begin at the wrong end."""
 
-    def by_sums(some, sign=-1):
+    def by_sums(keep_rule, sign=-1):
         def top_p(probs, p):
             order = np.argsort(sign * probs)
             shares = probs[order]
-            kept = np.zeros_like(probs)
-            keeps = some(np.cumsum(shares), shares, p)
-            kept[order[keeps]] = shares[keeps]
-            return kept / kept.sum()
+            nucleus = np.zeros_like(probs)
+            keeps = keep_rule(np.cumsum(shares), shares, p)
+            nucleus[order[keeps]] = shares[keeps]
+            return nucleus / nucleus.sum()
 
         return top_p
 

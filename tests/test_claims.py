@@ -99,25 +99,25 @@ def test_names_are_unique_identifiers():
 @pytest.mark.parametrize("row", ROWS, ids=row_ids)
 def test_a_stored_result_is_fresh_and_holds(row):
     page, claim = row
-    kept = stored.load()["pages"][page].get(claim.name)
-    fresh = kept is not None and kept["key"] == stored.key(claim, download.FILE_SHA256)
+    result = stored.load()["pages"][page].get(claim.name)
+    fresh = result is not None and result["key"] == stored.key(claim, download.FILE_SHA256)
     assert fresh, f"stale: run python -m llmviz.claims --write {page}"
-    assert stored.outcome(claim, kept).problems == ()
+    assert stored.outcome(claim, result).problems == ()
 
 
 def test_nothing_else_is_stored():
-    kept = {f"{page}.{name}" for page, rows in stored.load()["pages"].items() for name in rows}
-    assert kept == set(map(row_ids, ROWS))
+    names = {f"{page}.{name}" for page, rows in stored.load()["pages"].items() for name in rows}
+    assert names == set(map(row_ids, ROWS))
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_sample_comes_out_again(model, name):
     claim, cases = by_name(name), SAMPLE[name]
-    kept = stored.load()["pages"][name[:2]][claim.name]
+    result = stored.load()["pages"][name[:2]][claim.name]
     outcome = claim.measure(model, {case: claim.cases[case] for case in cases})
-    assert outcome.values == again({case: kept["values"][case] for case in cases})
+    assert outcome.values == again({case: result["values"][case] for case in cases})
     if claim.control:
-        assert outcome.controls == again({case: kept["controls"][case] for case in cases})
+        assert outcome.controls == again({case: result["controls"][case] for case in cases})
 
 
 @pytest.mark.long
@@ -304,9 +304,9 @@ def test_a_key_changes_with_what_a_claim_uses(monkeypatch):
     monkeypatch.setitem(uses_a_constant.__globals__, "FACTOR", 3)
     assert key(claim(value=uses_a_constant)) != plain
     assert key(claim(value=partial(times, by=2))) != key(claim(value=partial(times, by=3)))
-    one = claim(value=lambda _, n: n + 1)
-    two = claim(value=lambda _, n: n + 2)
-    assert key(one) != key(two)
+    first = claim(value=lambda _, n: n + 1)
+    second = claim(value=lambda _, n: n + 2)
+    assert key(first) != key(second)
     with pytest.raises(TypeError, match="process"):
         key(claim(value=partial(times, by=object())))
 
@@ -316,10 +316,10 @@ def test_one_page_is_stored_and_the_others_stay(tmp_path):
     outcome = row.measure(None, {"third": 1 / 3})
     stored.save({"01": {"fake": stored.result_row(row, outcome, "sha")}, "02": {}}, path, "sha")
     stored.save({"02": {"other": stored.result_row(row, outcome, "sha")}}, path, "sha")
-    kept = stored.load(path)
-    assert (kept["model"], kept["sha256"]) == ("fake", "sha")
-    assert kept["pages"]["01"]["fake"] == {"key": stored.key(row, "sha"), "values": {"third": 0.33333}}
-    assert [*kept["pages"]["02"]] == ["other"]
+    loaded = stored.load(path)
+    assert (loaded["model"], loaded["sha256"]) == ("fake", "sha")
+    assert loaded["pages"]["01"]["fake"] == {"key": stored.key(row, "sha"), "values": {"third": 0.33333}}
+    assert [*loaded["pages"]["02"]] == ["other"]
 
 
 # --- the command ---

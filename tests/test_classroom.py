@@ -82,26 +82,26 @@ async def visitors(served, number: int):
     """So many who have opened the page; they leave in the end."""
     all_ = [visitor(served) for _ in range(number)]
     try:
-        assert [await one.open() for one in all_] == [200] * number
+        assert [await reader.open() for reader in all_] == [200] * number
         yield all_
     finally:
-        for one in all_:
-            await one.leave()
+        for reader in all_:
+            await reader.leave()
 
 
-async def moves(one: Visitor, value: float) -> None:
+async def moves(reader: Visitor, value: float) -> None:
     """The slider moves, and what follows it says so."""
-    (slider,), (shown,) = one.find(description="Temperature"), one.find(_model_name="LabelModel")
-    await one.set(slider, value=value)
+    (slider,), (shown,) = reader.find(description="Temperature"), reader.find(_model_name="LabelModel")
+    await reader.set(slider, value=value)
     async with asyncio.timeout(60):
-        while one.models[shown]["value"] != f"{value:g}":
-            await one.next()
+        while reader.models[shown]["value"] != f"{value:g}":
+            await reader.next()
 
 
 async def empty(served) -> None:
     """Until nobody sits there any more."""
     key = await get(served.teacher, follow_redirects=False)
-    cookies = "; ".join(one.split(";")[0] for one in key.headers.get_list("Set-Cookie"))
+    cookies = "; ".join(cookie.split(";")[0] for cookie in key.headers.get_list("Set-Cookie"))
     async with asyncio.timeout(60):
         while json.loads((await get(f"{served.url}/teacher/state", headers={"Cookie": cookies})).body)[
             "visitors"
@@ -109,9 +109,9 @@ async def empty(served) -> None:
             await asyncio.sleep(0.2)
 
 
-def kill(served, one: Visitor) -> None:
+def kill(served, reader: Visitor) -> None:
     for process in psutil.Process(served.process.pid).children():
-        if any(one.kernel in part for part in process.cmdline()):
+        if any(reader.kernel in part for part in process.cmdline()):
             process.send_signal(signal.SIGKILL)
             return
     raise AssertionError("no such kernel")
@@ -171,12 +171,12 @@ def test_every_notebook_of_ours_has_as_many_folds_as_headings_that_are_folded_up
 @pytest.mark.slow
 def test_a_page_and_its_index_ask_nobody_else(served):
     async def visit():
-        one = visitor(served)
-        assert await one.open(assets=True) == 200
+        reader = visitor(served)
+        assert await reader.open(assets=True) == 200
         index = await get(served.url)
         answer = await get(f"{served.url}/voila/render/none.ipynb")
-        await one.leave()
-        return one.html, index, answer
+        await reader.leave()
+        return reader.html, index, answer
 
     html, index, none = asyncio.run(visit())
     loaded = re.findall(r"<(?:link|script|img|iframe)[^>]*(?:href|src)=[\"']?([^\"'> ]+)", html)
@@ -233,15 +233,15 @@ def test_the_rest_of_a_jupyter_server_is_not_there(served, path):
 @pytest.mark.slow
 def test_another_visitors_kernel_cannot_be_ended_or_interrupted(served):
     async def visit():
-        async with visitors(served, 1) as (one,):
-            kernel = f"{served.url}/api/kernels/{one.kernel}"
+        async with visitors(served, 1) as (reader,):
+            kernel = f"{served.url}/api/kernels/{reader.kernel}"
             codes = [
                 (await get(kernel, method="DELETE")).code,
                 (await get(f"{kernel}/interrupt", method="POST", body="")).code,
                 (await get(f"{kernel}/restart", method="POST", body="")).code,
-                (await get(f"{served.url}/voila/api/shutdown/{one.kernel}", method="POST", body="")).code,
+                (await get(f"{served.url}/voila/api/shutdown/{reader.kernel}", method="POST", body="")).code,
             ]
-            await moves(one, 0.5)
+            await moves(reader, 0.5)
         return codes
 
     assert asyncio.run(visit()) == [405, 404, 404, 404]
@@ -258,29 +258,29 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
         "allow_stdin": False,
     }
 
-    async def visit(one: Visitor, other: Visitor):
-        (slider,) = one.find(description="Temperature")
+    async def visit(reader: Visitor, other: Visitor):
+        (slider,) = reader.find(description="Temperature")
         for channel in ("shell", "control", "stdin", "iopub", "nonsense"):
             for kind in ("execute_request", "inspect_request", "debug_request", "shutdown_request", ""):
-                await one.send(kind, code, channel)
+                await reader.send(kind, code, channel)
         for value in (None, "<script>", [], {"a": 1}, 10**30, -5, [0] * 1000):
-            await one.set(slider, value=value)
-        await one.set("no-such-widget", value=1)
-        await one.set(slider, _model_name="x", layout="IPY_MODEL_none", nothing=1)
-        await one.send("comm_msg", {"comm_id": slider})
-        await one.send("comm_msg", {"comm_id": slider, "data": "x"})
-        await one.send("comm_open", {"comm_id": "x", "target_name": "os.system", "data": {"state": 1}})
+            await reader.set(slider, value=value)
+        await reader.set("no-such-widget", value=1)
+        await reader.set(slider, _model_name="x", layout="IPY_MODEL_none", nothing=1)
+        await reader.send("comm_msg", {"comm_id": slider})
+        await reader.send("comm_msg", {"comm_id": slider, "data": "x"})
+        await reader.send("comm_open", {"comm_id": "x", "target_name": "os.system", "data": {"state": 1}})
         for raw in (b"", b"\xff" * 8, b"\xff" * 800, (6).to_bytes(8, "little") * 7, bytes(500)):
-            await one.socket.write_message(raw, binary=True)
-        await one.socket.write_message('{"channel": "shell"}')
-        await moves(one, 0.75)
+            await reader.socket.write_message(raw, binary=True)
+        await reader.socket.write_message('{"channel": "shell"}')
+        await moves(reader, 0.75)
         with contextlib.suppress(WebSocketClosedError):
-            await one.set(slider, value="x" * 5_000_000)  # too much for the line, which is cut
+            await reader.set(slider, value="x" * 5_000_000)  # too much for the line, which is cut
         async with asyncio.timeout(60):
-            await one._listening
-        assert await one.status() == 204
-        await one.connect()
-        await moves(one, 1.25)
+            await reader._listening
+        assert await reader.status() == 204
+        await reader.connect()
+        await moves(reader, 1.25)
         await moves(other, 0.25)
 
     async def both():
@@ -294,16 +294,16 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
 @pytest.mark.slow
 def test_the_older_form_of_messages_is_refused(served):
     async def visit():
-        async with visitors(served, 1) as (one,):
-            await refuse(one)
+        async with visitors(served, 1) as (reader,):
+            await refuse(reader)
 
-    async def refuse(one: Visitor):
-        address = f"{served.url.replace('http', 'ws')}/api/kernels/{one.kernel}/channels?session_id=x"
+    async def refuse(reader: Visitor):
+        address = f"{served.url.replace('http', 'ws')}/api/kernels/{reader.kernel}/channels?session_id=x"
         with pytest.raises(HTTPClientError, match="400"):
             await websocket_connect(address)
         with pytest.raises(HTTPClientError, match="404"):
-            await websocket_connect(address.replace(one.kernel, "1-2-3-4-5"), subprotocols=[PROTOCOL])
-        await moves(one, 1)
+            await websocket_connect(address.replace(reader.kernel, "1-2-3-4-5"), subprotocols=[PROTOCOL])
+        await moves(reader, 1)
 
     asyncio.run(visit())
 
@@ -311,14 +311,17 @@ def test_the_older_form_of_messages_is_refused(served):
 @pytest.mark.slow
 def test_who_holds_down_a_key_does_not_hold_up_others(served):
     async def visit():
-        async with visitors(served, 2) as (one, other):
-            (slider,), (shown,) = one.find(description="Temperature"), one.find(_model_name="LabelModel")
+        async with visitors(served, 2) as (reader, other):
+            (slider,), (shown,) = (
+                reader.find(description="Temperature"),
+                reader.find(_model_name="LabelModel"),
+            )
             for i in range(600):
-                await one.set(slider, value=(i % 40) / 20)
+                await reader.set(slider, value=(i % 40) / 20)
             await moves(other, 0.3)
             async with asyncio.timeout(60):
-                while one.models[shown]["value"] != "1.95":
-                    await one.next()
+                while reader.models[shown]["value"] != "1.95":
+                    await reader.next()
 
     asyncio.run(visit())
 
@@ -406,31 +409,31 @@ def a_pool(limit: int) -> session_pool.SessionPool:
 
 def test_pages_are_made_ready_up_to_the_limit_and_follow_what_is_asked_for():
     async def visit():
-        one = a_pool(3)
-        await one._make_ready()
-        assert [session.notebook for session in one.ready] == ["a"] * 3
-        session = one.take("a")
-        assert [part async for part in one.page(session)] == ["head", session.kernel]
+        pool = a_pool(3)
+        await pool._make_ready()
+        assert [session.notebook for session in pool.ready] == ["a"] * 3
+        session = pool.take("a")
+        assert [part async for part in pool.page(session)] == ["head", session.kernel]
         for _ in range(2):  # with the third, most of the last five asked for b
-            one.leave(one.take("b"))
+            pool.leave(pool.take("b"))
             await asyncio.sleep(0)
-        await one._make_ready()
-        assert [session.notebook for session in one.ready] == ["a"] * 2
-        one.leave(one.take("b"))
+        await pool._make_ready()
+        assert [session.notebook for session in pool.ready] == ["a"] * 2
+        pool.leave(pool.take("b"))
         await asyncio.sleep(0)
-        await one._make_ready()
-        assert len(one.ready) == 2
-        assert "b" in {session.notebook for session in one.ready}
+        await pool._make_ready()
+        assert len(pool.ready) == 2
+        assert "b" in {session.notebook for session in pool.ready}
 
     asyncio.run(visit())
 
 
 def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
     async def visit():
-        one = a_pool(3)
-        one.expect("b")
-        await one._make_ready()
-        assert [session.notebook for session in one.ready] == ["b"] * 3
+        pool = a_pool(3)
+        pool.expect("b")
+        await pool._make_ready()
+        assert [session.notebook for session in pool.ready] == ["b"] * 3
 
     asyncio.run(visit())
 
@@ -438,51 +441,51 @@ def test_the_page_of_a_lesson_that_begins_is_made_ready_before_anybody_asks():
 def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
     async def visit():
         monkeypatch.setattr(session_pool, "READY", 2)
-        one = a_pool(10)
-        await one._make_ready()
-        one.expect("b")
-        await one._make_ready()
-        assert [session.notebook for session in one.ready] == ["b"] * 2
-        assert len(one.kernels) == 2
+        pool = a_pool(10)
+        await pool._make_ready()
+        pool.expect("b")
+        await pool._make_ready()
+        assert [session.notebook for session in pool.ready] == ["b"] * 2
+        assert len(pool.kernels) == 2
 
     asyncio.run(visit())
 
 
 def test_a_machine_whose_memory_is_gone_takes_nobody_else_in(monkeypatch):
     async def visit():
-        one = a_pool(3)
-        await one._make_ready()
-        one.take("a")
+        pool = a_pool(3)
+        await pool._make_ready()
+        pool.take("a")
         monkeypatch.setattr(machine, "free_memory", lambda: 100e6)
-        one.take("b")  # one that was ready for another page makes way
+        pool.take("b")  # one that was ready for another page makes way
         await asyncio.sleep(0)
-        assert len(one.ready) == 1
-        one.take("a")
+        assert len(pool.ready) == 1
+        pool.take("a")
         with pytest.raises(session_pool.PoolFull):
-            one.take("a")
-        one.leave(next(iter(one.taken)))
-        await one._make_ready()
-        assert one.ready == []
+            pool.take("a")
+        pool.leave(next(iter(pool.taken)))
+        await pool._make_ready()
+        assert pool.ready == []
 
     asyncio.run(visit())
 
 
 def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
     async def visit():
-        one = a_pool(2)
-        gone, idle = one.take("a"), one.take("a")
+        pool = a_pool(2)
+        gone, idle = pool.take("a"), pool.take("a")
         for session in (gone, idle):
-            assert [part async for part in one.page(session)]
+            assert [part async for part in pool.page(session)]
             session.connections = 1
-        await one._look()
-        assert one.taken == {gone, idle}
+        await pool._look()
+        assert pool.taken == {gone, idle}
         gone.connections = 0
         gone.seen -= session_pool.ALONE
         idle.touched -= session_pool.IDLE
-        await one._look()
-        assert one.taken == set()
-        assert one.was_idle(idle.kernel)
-        assert not one.was_idle(gone.kernel)
+        await pool._look()
+        assert pool.taken == set()
+        assert pool.was_idle(idle.kernel)
+        assert not pool.was_idle(gone.kernel)
 
     asyncio.run(visit())
 
@@ -491,7 +494,7 @@ def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
 
 
 def cookies(answer) -> dict[str, str]:
-    return {"Cookie": "; ".join(one.split(";")[0] for one in answer.headers.get_list("Set-Cookie"))}
+    return {"Cookie": "; ".join(cookie.split(";")[0] for cookie in answer.headers.get_list("Set-Cookie"))}
 
 
 @pytest.mark.slow

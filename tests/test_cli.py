@@ -26,7 +26,10 @@ def lab(monkeypatch):
 
     def launch(argv):
         starts.append(
-            (dict(one.split("=", 1) for one in argv if "=" in one), [x for x in argv if "=" not in x])
+            (
+                dict(option.split("=", 1) for option in argv if "=" in option),
+                [x for x in argv if "=" not in x],
+            )
         )
 
     monkeypatch.setattr(LabApp, "launch_instance", launch)

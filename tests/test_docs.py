@@ -44,5 +44,5 @@ def test_the_documents_that_a_file_names_exist():
 
 def test_the_architecture_names_every_module_outside_the_views():
     named = {path for path in PATHS if path.startswith("llmviz/")}
-    modules = {f"llmviz/{one.name}" for one in (ROOT / "llmviz").glob("*.py")} - {"llmviz/__init__.py"}
+    modules = {f"llmviz/{file.name}" for file in (ROOT / "llmviz").glob("*.py")} - {"llmviz/__init__.py"}
     assert modules <= named

@@ -25,9 +25,9 @@ def tiny(load_tiny) -> Model:
 
 def same_run(a, b, share=2e-5) -> None:
     assert_near(a.logits, b.logits, share=share)
-    for one, other in zip(a.blocks, b.blocks):
+    for block, other in zip(a.blocks, b.blocks):
         for name in ("resid_pre", "q", "k", "v", "resid_mid", "resid_post"):
-            assert_near(getattr(one, name), getattr(other, name), share=share, what=name)
+            assert_near(getattr(block, name), getattr(other, name), share=share, what=name)
 
 
 # By hand: the rest of the network, written out
@@ -191,13 +191,13 @@ def test_one_row_asked_for_is_that_row_of_all(tiny, name):
         attention, ffn = block.attention, block.ffn
         np.testing.assert_array_equal(block.resid_pre.shape, ffn.out.shape)
         for place in (0, 3, 10, -2):
-            one, row = block.attention_at(place), slice(place % 11, place % 11 + 1)
-            seen = one.k.shape[1]
+            row_only, row = block.attention_at(place), slice(place % 11, place % 11 + 1)
+            seen = row_only.k.shape[1]
             for key in ("scores", "pattern"):
-                assert_near(np.exp(getattr(one, key)), np.exp(getattr(attention, key)[:, row, :seen]))
+                assert_near(np.exp(getattr(row_only, key)), np.exp(getattr(attention, key)[:, row, :seen]))
             assert not attention.pattern[:, row, seen:].any()
-            assert_near(one.z, attention.z[:, row])
-            assert_near(one.out, attention.out[row])
+            assert_near(row_only.z, attention.z[:, row])
+            assert_near(row_only.out, attention.out[row])
             for key in ("gate", "hidden", "out"):
                 assert_near(getattr(block.ffn_at(row), key), getattr(ffn, key)[row])
         every_other = block.ffn_at(slice(1, None, 3))
@@ -248,9 +248,9 @@ def test_negative_positions_count_from_the_end(tiny):
             Edits(at={("pattern", 0): knock_out([8], positions=[10])}),
         ),
     ):
-        one, other = fresh(tiny, IDS, negative), fresh(tiny, IDS, positive)
-        np.testing.assert_allclose(one.logits, other.logits, atol=1e-4)
-        assert one.edits == positive  # a run says where it was
+        run, other = fresh(tiny, IDS, negative), fresh(tiny, IDS, positive)
+        np.testing.assert_allclose(run.logits, other.logits, atol=1e-4)
+        assert run.edits == positive  # a run says where it was
         assert negative != positive
         steps = [
             [step.token for step in tiny.generate(IDS, 4, GREEDY, edits=edits)]
@@ -267,7 +267,7 @@ def test_negative_positions_count_from_the_end(tiny):
 def test_edits_are_equal_if_they_do_the_same():
     vector = VECTORS["resid_pre"]
     function = np.tanh
-    for one, same, other in (
+    for first, same, other in (
         (Edits(ffn={0: 1, 1: 0}, head={(0, 1): 1}), Edits(ffn={1: 0.0}), Edits(ffn={1: 0.5})),
         (
             Edits(resid={(0, 1): vector}),
@@ -285,10 +285,10 @@ def test_edits_are_equal_if_they_do_the_same():
         (Edits(at={("resid_pre", 0): put(vector, positions=1)}), Edits(resid={(0, 1): vector}), Edits()),
         (Edits(rope=False), replace(Edits(), rope=False), Edits(norm=False)),
     ):
-        assert one == same
-        assert hash(one) == hash(same)
-        assert one != other
-        assert len({one, same, other}) == 2
+        assert first == same
+        assert hash(first) == hash(same)
+        assert first != other
+        assert len({first, same, other}) == 2
     assert Edits() != "no edits"
     assert Edits() == Edits(attention={5: 1})
 

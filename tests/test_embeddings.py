@@ -61,17 +61,17 @@ def test_cosine_to_every_row(table):
 
 
 def test_nearest_come_in_order_and_the_row_itself_first(table):
-    found = embeddings.nearest(table[7], table, n=30)
-    assert found.tokens == sorted(range(30), key=lambda token: -cosine_of(table[7], table[token]))
-    assert found.tokens[0] == 7
-    assert found.cosines[0] == pytest.approx(1)
-    assert (np.diff(found.cosines) <= 0).all()
+    neighbours = embeddings.nearest(table[7], table, n=30)
+    assert neighbours.tokens == sorted(range(30), key=lambda token: -cosine_of(table[7], table[token]))
+    assert neighbours.tokens[0] == 7
+    assert neighbours.cosines[0] == pytest.approx(1)
+    assert (np.diff(neighbours.cosines) <= 0).all()
 
 
 def test_nearest_leaves_out_what_is_excluded(table):
     everything = embeddings.nearest(table[7], table, n=30).tokens
-    found = embeddings.nearest(table[7], table, n=4, exclude=[7, everything[2], 7])
-    assert found.tokens == [token for token in everything if token not in (7, everything[2])][:4]
+    neighbours = embeddings.nearest(table[7], table, n=4, exclude=[7, everything[2], 7])
+    assert neighbours.tokens == [token for token in everything if token not in (7, everything[2])][:4]
 
 
 def test_of_rows_equally_near_the_smaller_id_comes_first():
@@ -105,53 +105,59 @@ def eigen_pca(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("n_components", [1, 2, 3, 8])
 def test_pca_finds_the_eigenvectors_of_the_covariance(table, n_components):
-    found = embeddings.pca(table, n_components=n_components)
+    projection = embeddings.pca(table, n_components=n_components)
     shares, directions = eigen_pca(table)
-    np.testing.assert_allclose(found.explained, shares[:n_components], rtol=1e-4)
-    agreement = np.abs((found.directions * directions[:n_components]).sum(axis=1))
+    np.testing.assert_allclose(projection.explained, shares[:n_components], rtol=1e-4)
+    agreement = np.abs((projection.directions * directions[:n_components]).sum(axis=1))
     np.testing.assert_allclose(agreement, 1, rtol=1e-4)
-    np.testing.assert_allclose(found.directions @ found.directions.T, np.eye(n_components), atol=1e-5)
+    np.testing.assert_allclose(
+        projection.directions @ projection.directions.T, np.eye(n_components), atol=1e-5
+    )
     centred = table - table.astype(np.float64).mean(axis=0)
-    np.testing.assert_allclose(found.coordinates, centred @ found.directions.T, atol=1e-5)
-    np.testing.assert_allclose(found.coordinates.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(projection.coordinates, centred @ projection.directions.T, atol=1e-5)
+    np.testing.assert_allclose(projection.coordinates.mean(axis=0), 0, atol=1e-5)
 
 
 def test_pca_of_few_long_vectors(table):
     wide = table.T.copy()  # 8 vectors of 30 numbers: 7 directions
-    found = embeddings.pca(wide, n_components=7)
+    projection = embeddings.pca(wide, n_components=7)
     shares, directions = eigen_pca(wide)
-    np.testing.assert_allclose(found.explained, shares[:7], rtol=1e-4)
-    agreement = np.abs((found.directions * directions[:7]).sum(axis=1))
+    np.testing.assert_allclose(projection.explained, shares[:7], rtol=1e-4)
+    agreement = np.abs((projection.directions * directions[:7]).sum(axis=1))
     np.testing.assert_allclose(agreement, 1, rtol=1e-4)
-    np.testing.assert_allclose(found.coordinates @ found.directions + found.mean, wide, atol=1e-5)
+    np.testing.assert_allclose(
+        projection.coordinates @ projection.directions + projection.mean, wide, atol=1e-5
+    )
 
 
 def test_pca_with_all_components_loses_nothing(table):
-    found = embeddings.pca(table, n_components=8)
-    assert found.explained.sum() == pytest.approx(1)
-    np.testing.assert_allclose(found.coordinates @ found.directions + found.mean, table, atol=1e-5)
+    projection = embeddings.pca(table, n_components=8)
+    assert projection.explained.sum() == pytest.approx(1)
+    np.testing.assert_allclose(
+        projection.coordinates @ projection.directions + projection.mean, table, atol=1e-5
+    )
 
 
 def test_pca_signs_do_not_depend_on_chance(table):
-    found = embeddings.pca(table, n_components=3)
-    assert (found.directions[np.arange(3), np.abs(found.directions).argmax(axis=1)] > 0).all()
+    projection = embeddings.pca(table, n_components=3)
+    assert (projection.directions[np.arange(3), np.abs(projection.directions).argmax(axis=1)] > 0).all()
     shuffled = embeddings.pca(table[::-1].copy(), n_components=3)
-    np.testing.assert_allclose(shuffled.coordinates[::-1], found.coordinates, atol=1e-4)
+    np.testing.assert_allclose(shuffled.coordinates[::-1], projection.coordinates, atol=1e-4)
 
 
 def test_pca_of_points_on_a_line():
     line = np.outer(np.arange(5), [3, -4]).astype(np.float32)
-    found = embeddings.pca(line)
-    np.testing.assert_allclose(found.explained, [1, 0], atol=1e-6)
-    np.testing.assert_allclose(np.abs(found.coordinates[:, 0]), [10, 5, 0, 5, 10], atol=1e-5)
+    projection = embeddings.pca(line)
+    np.testing.assert_allclose(projection.explained, [1, 0], atol=1e-6)
+    np.testing.assert_allclose(np.abs(projection.coordinates[:, 0]), [10, 5, 0, 5, 10], atol=1e-5)
 
 
 @pytest.mark.parametrize("vectors", [np.ones((1, 4)), np.ones((3, 4))])
 def test_pca_of_points_that_do_not_differ(vectors):
-    found = embeddings.pca(vectors.astype(np.float32), n_components=3)
-    assert found.coordinates.shape == (len(vectors), 3)
-    assert not found.coordinates.any()
-    assert not found.explained.any()
+    projection = embeddings.pca(vectors.astype(np.float32), n_components=3)
+    assert projection.coordinates.shape == (len(vectors), 3)
+    assert not projection.coordinates.any()
+    assert not projection.explained.any()
 
 
 def test_pca_of_nothing():
@@ -160,10 +166,10 @@ def test_pca_of_nothing():
 
 
 def test_pca_directions_that_do_not_exist_are_zero(table):
-    found = embeddings.pca(table[:2], n_components=3)
-    assert found.coordinates.shape == (2, 3)
-    assert found.explained[0] == pytest.approx(1)
-    assert not found.directions[2].any()
+    projection = embeddings.pca(table[:2], n_components=3)
+    assert projection.coordinates.shape == (2, 3)
+    assert projection.explained[0] == pytest.approx(1)
+    assert not projection.directions[2].any()
     with pytest.raises(ValueError, match="at least 1, got 0"):
         embeddings.pca(table, n_components=0)
 
@@ -207,11 +213,11 @@ def test_a_walk_finds_what_the_vector_on_the_way_finds(table, part):
     walk = embeddings.walk(table[2], 3 * table[5], table)
     mixed = [(1 - part) * a + part * 3 * b for a, b in zip(table[2], table[5])]
     np.testing.assert_allclose(walk.at(part), mixed, rtol=1e-5)
-    found = embeddings.largest(walk.cosines(part), n=6)
+    neighbours = embeddings.largest(walk.cosines(part), n=6)
     by_hand = sorted(range(30), key=lambda i: -cosine_of(np.array(mixed), table[i]))[:6]
-    assert found.tokens == by_hand
+    assert neighbours.tokens == by_hand
     np.testing.assert_allclose(
-        found.cosines, [cosine_of(np.array(mixed), table[i]) for i in by_hand], rtol=1e-4
+        neighbours.cosines, [cosine_of(np.array(mixed), table[i]) for i in by_hand], rtol=1e-4
     )
 
 
@@ -224,27 +230,27 @@ def test_a_walk_through_nowhere_is_near_to_nothing(table):
 
 def test_a_plane_keeps_lengths_and_angle(table):
     a, b = table[3], table[8]
-    found = embeddings.plane(a, b)
-    np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(2), atol=1e-6)
-    np.testing.assert_allclose(found.places @ found.axes, [a, b], atol=1e-5)
-    assert found.places[0, 1] == pytest.approx(0, abs=1e-6)
-    assert found.places[1, 1] > 0
-    assert cosine_of(*found.places) == pytest.approx(cosine_of(a, b), abs=1e-6)
+    plane = embeddings.plane(a, b)
+    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(2), atol=1e-6)
+    np.testing.assert_allclose(plane.places @ plane.axes, [a, b], atol=1e-5)
+    assert plane.places[0, 1] == pytest.approx(0, abs=1e-6)
+    assert plane.places[1, 1] > 0
+    assert cosine_of(*plane.places) == pytest.approx(cosine_of(a, b), abs=1e-6)
 
 
 def test_vectors_on_one_line_still_have_a_plane(table):
-    found = embeddings.plane(table[3], -2 * table[3])
-    np.testing.assert_allclose(found.places @ found.axes, [table[3], -2 * table[3]], atol=1e-5)
+    plane = embeddings.plane(table[3], -2 * table[3])
+    np.testing.assert_allclose(plane.places @ plane.axes, [table[3], -2 * table[3]], atol=1e-5)
     assert not embeddings.plane(0 * table[3], 0 * table[3]).places.any()
 
 
 def test_an_aligned_map_is_the_same_map_turned_back(table):
     here = embeddings.pca(table, n_components=2)
     turned = np.array([-here.directions[1], here.directions[0]])  # another order, another sign
-    found = embeddings.aligned(here, turned)
-    np.testing.assert_allclose(found.directions, turned, atol=1e-6)
-    np.testing.assert_allclose(found.explained, here.explained[::-1])
-    np.testing.assert_allclose(found.coordinates, (table - table.mean(axis=0)) @ turned.T, atol=1e-4)
+    aligned = embeddings.aligned(here, turned)
+    np.testing.assert_allclose(aligned.directions, turned, atol=1e-6)
+    np.testing.assert_allclose(aligned.explained, here.explained[::-1])
+    np.testing.assert_allclose(aligned.coordinates, (table - table.mean(axis=0)) @ turned.T, atol=1e-4)
 
 
 def test_analogies_are_counted_as_one_by_one():
@@ -263,16 +269,16 @@ def test_analogies_are_counted_as_one_by_one():
                 ("alone", table[c]),
             )
         }
-        asked = {word_of[one] for one in (a, b, c)}
+        asked = {word_of[token] for token in (a, b, c)}
         best = [
             next(word_of[t] for t in near["sum"] if word_of[t] not in asked),
             word_of[near["sum"][0]],
             next(word_of[t] for t in near["added"] if word_of[t] not in asked),
             next(word_of[t] for t in near["alone"] if word_of[t] not in asked),
         ]
-        counts += [one == word_of[wanted] for one in best]
-    found = embeddings.score_analogies(pairs, table, word_of)
-    assert (found.asked, found.right, found.untouched, found.added, found.c_alone) == (12, *counts)
+        counts += [token == word_of[wanted] for token in best]
+    score = embeddings.score_analogies(pairs, table, word_of)
+    assert (score.asked, score.right, score.untouched, score.added, score.c_alone) == (12, *counts)
     assert counts[0] > 6
     assert embeddings.score_analogies([], table, word_of).asked == 0
 
@@ -297,9 +303,9 @@ def test_unembedding_backwards(table):
 
 def test_backwards_is_float32_as_well(table):
     d_rows, d_logits = table[:3], table[:8] @ table.T
-    found = [
+    gradients = [
         embeddings.embed_gradient(d_rows, [2, 2, 5], 30),
         embeddings.unembed_backward(d_logits, table.T),
         embeddings.unembed_gradient(d_logits, table[:8]),
     ]
-    assert [array.dtype for array in found] == [np.float32] * 3
+    assert [array.dtype for array in gradients] == [np.float32] * 3

@@ -85,12 +85,14 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
     trace = tiny_model.trace(TEXT)
     seq = len(trace.tokens)
     for place in (-1, -3, -seq):
-        one, other = (
+        first, other = (
             experiments.direct_logit_attribution(trace, 9, position=at) for at in (place, place + seq)
         )
-        np.testing.assert_allclose(one.ffn, other.ffn, rtol=1e-4, atol=1e-5)
-        one, other = (experiments.neuron_attribution(trace, 2, 9, position=at) for at in (place, place + seq))
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(first.ffn, other.ffn, rtol=1e-4, atol=1e-5)
+        first, other = (
+            experiments.neuron_attribution(trace, 2, 9, position=at) for at in (place, place + seq)
+        )
+        np.testing.assert_allclose(first, other, rtol=1e-4, atol=1e-5)
     for place in (seq, -seq - 1):
         for run in (
             experiments.direct_logit_attribution,
@@ -337,8 +339,8 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
         np.testing.assert_allclose(experiments.token_logprobs(trace), expected, rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(experiments.token_probs(trace), np.exp(expected), rtol=1e-2)
     for last in (0, 1, 3, len(tokens) - 1, 99):
-        found = experiments.token_logprobs(trace, last=last)
-        np.testing.assert_allclose(found, expected[max(0, len(expected) - last) :], rtol=1e-3, atol=1e-4)
+        logprobs = experiments.token_logprobs(trace, last=last)
+        np.testing.assert_allclose(logprobs, expected[max(0, len(expected) - last) :], rtol=1e-3, atol=1e-4)
     assert experiments.token_probs(tiny_model.trace([5])).shape == (0,)
     with pytest.raises(ValueError, match="last must be 0 or more, got -1"):
         experiments.token_probs(trace, last=-1)
@@ -418,12 +420,12 @@ def test_the_stream_has_a_length_at_each_depth(tiny_model):
 
 
 def test_relative_change(tiny_model):
-    one, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
-    found = experiments.relative_change(one, other)
-    for layer, change in enumerate(found):
-        a, b = (trace.blocks[layer].attention.out[-1].astype(float) for trace in (one, other))
+    first, other = tiny_model.trace("The cat sat"), tiny_model.trace("A cat sat")
+    changes = experiments.relative_change(first, other)
+    for layer, change in enumerate(changes):
+        a, b = (trace.blocks[layer].attention.out[-1].astype(float) for trace in (first, other))
         assert change == pytest.approx(((a - b) ** 2).sum() ** 0.5 / (a**2).sum() ** 0.5, rel=1e-4)
-    assert (experiments.relative_change(one, one) == 0).all()
+    assert (experiments.relative_change(first, first) == 0).all()
 
 
 # --- another order ---
@@ -591,16 +593,16 @@ def test_an_unturned_head_by_its_own_scores(tiny_model, edits):
     root = math.sqrt(config.d_head) if edits.score_scale else 1
     for layer, head in ((0, 0), (1, 2), (config.n_layers - 1, config.n_heads - 1)):
         q, k = experiments.before_rope(trace, layer, head)
-        found = experiments.pattern_without_rope(trace, layer, head)
-        assert found.shape == (len(q), len(q))
+        pattern = experiments.pattern_without_rope(trace, layer, head)
+        assert pattern.shape == (len(q), len(q))
         halved = 0.5 if ("pattern", layer) in edits.at else 1
         for at in range(len(q)):
             seen = at + 1 if edits.causal_mask else len(q)
             grown = [math.exp(q[at] @ k[to] / root) for to in range(seen)]
-            np.testing.assert_allclose(found[at, :seen], halved * np.array(grown) / sum(grown), atol=1e-5)
-            assert np.isnan(found[at, seen:]).all()
+            np.testing.assert_allclose(pattern[at, :seen], halved * np.array(grown) / sum(grown), atol=1e-5)
+            assert np.isnan(pattern[at, seen:]).all()
         own = trace.blocks[layer].attention.pattern[head]
-        assert np.allclose(np.nan_to_num(found), own, atol=1e-3) != edits.rope
+        assert np.allclose(np.nan_to_num(pattern), own, atol=1e-3) != edits.rope
 
 
 @pytest.mark.parametrize("edits", [Edits(), Edits(position_scale=2.0, position_shift=30.0)])
@@ -698,8 +700,8 @@ def test_surprise_after_fewer_tokens(tiny_model):
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
     tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
-    found = experiments.surprise(tiny_model.trace(tokens), last=3)
-    for i, bits in enumerate(found):
+    surprise = experiments.surprise(tiny_model.trace(tokens), last=3)
+    for i, bits in enumerate(surprise):
         start = tokens[: len(tokens) - 3 + i]
         logits = tiny_model.trace(start).logits.astype(float)
         right = logits[tokens[len(start)]]
@@ -710,10 +712,10 @@ def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
     """With logits so far apart that the probability of a token is no float64 number."""
     tokens = tiny_model.tokens_of(TEXT)
     trace = tiny_model.trace(tokens, Edits(norm=False, ffn={2: 3000.0}))
-    found = experiments.surprise(trace)
-    assert np.isfinite(found).all()
-    assert found.max() > 1100
-    np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), found, rtol=1e-4, atol=1e-3)
+    surprise = experiments.surprise(trace)
+    assert np.isfinite(surprise).all()
+    assert surprise.max() > 1100
+    np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), surprise, rtol=1e-4, atol=1e-3)
 
 
 def test_a_head_that_may_look_at_nothing_hands_over_nothing(tiny_model):
@@ -752,13 +754,13 @@ def test_the_last_token_is_the_prompts_in_every_edit(tiny_model, name):
     tokens, edits = list(pair.trace.tokens), AT_THE_LAST[name]
     last = len(tokens) - 1
     plain, counted = edits(pair, last), edits(pair, -1)
-    steps = [tiny_model.generate(tokens, 4, Sampler(temperature=0), edits=one) for one in (plain, counted)]
-    for one, other in zip(*steps, strict=True):
+    steps = [tiny_model.generate(tokens, 4, Sampler(temperature=0), edits=step) for step in (plain, counted)]
+    for step, other in zip(*steps, strict=True):
         tiny_model.forget()
         expected = tiny_model.trace(tokens, plain).logits
-        np.testing.assert_allclose(one.logits, expected, atol=1e-4 * np.abs(expected).max())
+        np.testing.assert_allclose(step.logits, expected, atol=1e-4 * np.abs(expected).max())
         np.testing.assert_allclose(other.logits, expected, atol=1e-4 * np.abs(expected).max())
-        tokens.append(one.token)
+        tokens.append(step.token)
     tokens = pair.trace.tokens
     assert np.abs(tiny_model.trace(tokens, counted).logits - pair.trace.logits).max() > 1e-4
     assert tiny_model.trace(tokens, edits(pair, -1)).blocks[-1] is tiny_model.trace(tokens, plain).blocks[-1]
@@ -855,14 +857,16 @@ def test_an_overview_is_drawn_once_for_a_run_and_dies_with_it(tiny_model):
     assert np.isnan(hidden.maps[..., 0]).all()
     edited = experiments.overview(model.trace(TEXT, Edits(at={("pattern", 2): scale(0.5)})), 32)
     np.testing.assert_allclose(edited.maps[2], seen.maps[2] / 2)
-    held = [weakref.ref(one) for one in (seen, hidden, edited, trace.blocks[-1], trace.logits)]
+    held = [
+        weakref.ref(held_object) for held_object in (seen, hidden, edited, trace.blocks[-1], trace.logits)
+    ]
     del seen, hidden, edited
     model.forget()
     gc.collect()
-    assert [one() is None for one in held] == [False, False, True, False, False]
+    assert [held_object() is None for held_object in held] == [False, False, True, False, False]
     del trace
     gc.collect()
-    assert all(one() is None for one in held)
+    assert all(held_object() is None for held_object in held)
 
 
 def test_no_experiment_keeps_a_model(tiny_model):
@@ -876,10 +880,10 @@ def test_no_experiment_keeps_a_model(tiny_model):
     pair.answer_probs(experiments.knockout_attention([(0, 0)], [0], -1))
     pair.answer_probs(experiments.patch_path(pair.trace, (0, 1), (2, 3)))
     list(model.generate(TEXT, 2, seed=0))
-    held = [weakref.ref(one) for one in (model, pair.trace, pair.twin, *pair.trace.blocks)]
+    held = [weakref.ref(held_object) for held_object in (model, pair.trace, pair.twin, *pair.trace.blocks)]
     del pair, model
     gc.collect()
-    assert all(one() is None for one in held)
+    assert all(held_object() is None for held_object in held)
 
 
 # --- which tokens mattered -------------------------------------------------------------------------------------------
@@ -899,11 +903,11 @@ def test_saliency_is_how_the_answer_changes_as_an_embedding_grows(tiny_model):
 
     likeliest = int(model.trace(tokens).logits.argmax())
     for token in (None, 5):
-        found, answer = experiments.saliency(model, tokens, token), likeliest if token is None else token
-        assert found.shape == (7,)
+        saliency, answer = experiments.saliency(model, tokens, token), likeliest if token is None else token
+        assert saliency.shape == (7,)
         for i, rows in enumerate([*([token] for token in tokens), tokens]):
             slope = (lnp(answer, 1 + h, rows) - lnp(answer, 1 - h, rows)) / (2 * h)
-            assert (found[i] if i < 7 else found.sum()) == pytest.approx(slope, rel=1e-4, abs=1e-7)
+            assert (saliency[i] if i < 7 else saliency.sum()) == pytest.approx(slope, rel=1e-4, abs=1e-7)
 
 
 def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
@@ -914,9 +918,9 @@ def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
     def lnp(ids: list[int], token: int) -> float:
         return math.log(ops.softmax(tiny_model.trace(ids).logits.astype(np.float64))[token])
 
-    found = dict(experiments.leave_one_out(tiny_model, tokens))
-    assert list(found) == [4, 3, 2, 1, 0]
-    for at, lost in found.items():
+    losses = dict(experiments.leave_one_out(tiny_model, tokens))
+    assert list(losses) == [4, 3, 2, 1, 0]
+    for at, lost in losses.items():
         rest = tokens[:at] + tokens[at + 1 :]
         assert lost == pytest.approx(lnp(tokens, answer) - lnp(rest, answer), abs=1e-5)
     other = dict(experiments.leave_one_out(tiny_model, tokens, 5))

@@ -24,7 +24,7 @@ W_GATE, W_UP, W_DOWN = (
 
 def by_hand(x, neuron_scale=None) -> dict[str, list]:
     """One token and one neuron at a time."""
-    found = {"gate": [], "up": [], "hidden": [], "out": []}
+    arrays = {"gate": [], "up": [], "hidden": [], "out": []}
     for row in x.astype(np.float64):
         gate = [math.fsum(row * W_GATE[:, i]) for i in range(D_FF)]
         up = [math.fsum(row * W_UP[:, i]) for i in range(D_FF)]
@@ -32,8 +32,8 @@ def by_hand(x, neuron_scale=None) -> dict[str, list]:
         hidden = [g / (1 + math.exp(-g)) * u * float(s) for g, u, s in zip(gate, up, scale)]
         out = [math.fsum(h * float(w) for h, w in zip(hidden, W_DOWN[:, j])) for j in range(D_MODEL)]
         for name, values in (("gate", gate), ("up", up), ("hidden", hidden), ("out", out)):
-            found[name].append(values)
-    return found
+            arrays[name].append(values)
+    return arrays
 
 
 def neurons_scaled(scale: np.ndarray | None):
@@ -56,9 +56,9 @@ def test_each_token_thinks_alone():
     x = random(4, D_MODEL)
     changed = x.copy()
     changed[2] += 1
-    one, other = (ffn.swiglu(v, W_GATE, W_UP, W_DOWN).out for v in (x, changed))
-    np.testing.assert_allclose(other[[0, 1, 3]], one[[0, 1, 3]], rtol=1e-5, atol=1e-6)
-    assert (np.abs(other[2] - one[2]) > 1e-3).any()
+    first, other = (ffn.swiglu(v, W_GATE, W_UP, W_DOWN).out for v in (x, changed))
+    np.testing.assert_allclose(other[[0, 1, 3]], first[[0, 1, 3]], rtol=1e-5, atol=1e-6)
+    assert (np.abs(other[2] - first[2]) > 1e-3).any()
 
 
 def test_without_the_gate_it_would_be_linear_and_with_it_it_is_not():
@@ -85,9 +85,9 @@ def test_what_a_neuron_promotes_is_its_row_through_the_output_table():
 
 
 def test_inputs_are_left_as_they_were():
-    given = [one.copy() for one in (random(3, D_MODEL), W_GATE, W_UP, W_DOWN)]
-    for one in given:
-        one.flags.writeable = False  # writing to them would raise
+    given = [array.copy() for array in (random(3, D_MODEL), W_GATE, W_UP, W_DOWN)]
+    for array in given:
+        array.flags.writeable = False  # writing to them would raise
     ffn.swiglu(*given, edit=neurons_scaled(np.zeros(D_FF, np.float32)))
 
 

@@ -213,8 +213,8 @@ def imports_of(module: str) -> set[str]:
 
 def ours(module: str) -> set[str]:
     """The modules of ours that `module` imports, without the leading "llmviz."; "" is the package itself."""
-    found = {name for name in imports_of(module) if name.split(".")[0] == "llmviz"}
-    return {name.removeprefix("llmviz").removeprefix(".") for name in found}
+    names = {name for name in imports_of(module) if name.split(".")[0] == "llmviz"}
+    return {name.removeprefix("llmviz").removeprefix(".") for name in names}
 
 
 def foreign(module: str) -> set[str]:

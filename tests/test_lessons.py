@@ -125,25 +125,26 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
 
     draws = [experiments.random_heads(looks.shape, 3, hardest, seed) for seed in range(N_DRAWS)]
     random = {
-        name: np.mean([lead(some, z) for some in draws]) for name, z in (("swapped", swap), ("off", 0 * swap))
+        name: np.mean([lead(chosen, z) for chosen in draws])
+        for name, z in (("swapped", swap), ("off", 0 * swap))
     }
     off = lead(hardest, 0 * swap)
     minus = lambda number: f"{number:.2f}".replace("-", "−")  # noqa: E731
-    one, three = minus(lead(hardest[:1])), minus(lead(hardest))
+    single, three = minus(lead(hardest[:1])), minus(lead(hardest))
 
     assert f"{100 * looks[13, 8]:.0f}%" in LESSONS["attention"].questions[1].text
     assert right("attention", 1) == "Next to nothing changes"
     for text in (
         f"gives “cats” {100 * looks[26, 0]:.0f}%",
         f"The lead goes from {lead():.2f} to {lead([(13, 8)]):.2f}",
-        f"it goes to {one}",
+        f"it goes to {single}",
         f"together to {three} (three random ones: {random['swapped']:.2f})",
     ):
         assert text in told("attention", 1), text
     for text in (
         f"{100 * off / lead():.1f}% of it",
         f"swapped: {three}, random {random['swapped']:.2f}; off: {off:.2f}, random {random['off']:.2f}",
-        f"L26·H0 ({100 * looks[26, 0]:.0f}%): {one}; L13·H8 ({100 * looks[13, 8]:.0f}%): {lead([(13, 8)]):.2f}",
+        f"L26·H0 ({100 * looks[26, 0]:.0f}%): {single}; L13·H8 ({100 * looks[13, 8]:.0f}%): {lead([(13, 8)]):.2f}",
     ):
         assert text in GUIDE, text
 
@@ -351,8 +352,8 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
 
 
 def number(page: str) -> str:
-    (found,) = re.findall(r'name=form value="([0-9a-f]{16})"', page)
-    return found
+    (form,) = re.findall(r'name=form value="([0-9a-f]{16})"', page)
+    return form
 
 
 def test_a_form_that_is_sent_twice_counts_once(student, teacher):
@@ -413,8 +414,8 @@ def test_the_next_class_is_counted_anew(student, teacher):
 )
 def test_what_cannot_be_gets_a_sentence_and_counts_nothing(student, teacher, path, sent, status, says):
     opens(teacher, "before")
-    found, page = student(path, sent)
-    assert (found, says in page) == (status, True)
+    answer, page = student(path, sent)
+    assert (answer, says in page) == (status, True)
     assert "<script>alert" not in page
     assert not any(map(sum, counts(teacher)["before"] + counts(teacher)["after"]))
 
@@ -494,7 +495,7 @@ def test_the_sheets_have_the_models_numbers_and_only_the_answers_have_all(model,
 
     pattern = model.trace(worksheets.SENTENCE).blocks[13].attention.pattern[8]
     row = [f"{100 * share:.0f}" if share >= 0.01 else "" for share in pattern[6][:7]]
-    cells = "".join(f'[^>]*>{one}</td><td style="[^"]*"' for one in row[:-1])
+    cells = "".join(f'[^>]*>{cell}</td><td style="[^"]*"' for cell in row[:-1])
     questions, answers = sheets["attention"]
     assert re.search(f'<th>·were</th><td style="[^"]*"{cells}', questions)
     assert ("3.55" in questions, "3.55" in answers, "−0.17" in answers) == (False, True, True)
@@ -512,7 +513,7 @@ def test_two_dice_share_out_all_36_throws_as_the_probabilities_are(model):
     throws = worksheets.dice(probs, 7)
     ends = [re.findall(r"[1-6]{2}", name) for _, name in throws]
     place = lambda name: 6 * (int(name[0]) - 1) + int(name[1]) - 1  # noqa: E731
-    reach = [(place(one[0]), place(one[-1])) for one in ends]
+    reach = [(place(pair_of_throws[0]), place(pair_of_throws[-1])) for pair_of_throws in ends]
     assert (reach[0][0], reach[-1][1]) == (0, 35)
     assert all(after[0] == before[1] + 1 for before, after in pairwise(reach))
     # what each loses by rounding down: those that were given a throw for it, and the others
@@ -562,12 +563,14 @@ def test_the_guide_names_controls_and_texts_that_exist():
     for when in lessons.WHEN:
         assert f"*{ACTIONS[when]}*" in GUIDE
     for text in re.findall(r"the page's (?:text|sentence) `([^`]+)`", GUIDE):
-        assert any(json.dumps(text, ensure_ascii=False)[1:-1] in found for found in notebooks.values()), text
+        assert any(
+            json.dumps(text, ensure_ascii=False)[1:-1] in notebook for notebook in notebooks.values()
+        ), text
 
 
 def test_the_minutes_of_a_lesson_have_no_gap():
     tables = [
-        [tuple(map(int, found)) for found in re.findall(r"^\| (\d+)–(\d+) \|", part, re.MULTILINE)]
+        [tuple(map(int, minutes)) for minutes in re.findall(r"^\| (\d+)–(\d+) \|", part, re.MULTILINE)]
         for part in GUIDE.split("\n## ")
     ]
     tables = [table for table in tables if table]
@@ -598,7 +601,8 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
     large = tokenization.published_tokenizer("o200k_base")
     cost = {
-        name: [len(one.encode(ARTICLES[name][0])) for one in (model.tokenizer, large)] for name in ARTICLES
+        name: [len(tokenizer.encode(ARTICLES[name][0])) for tokenizer in (model.tokenizer, large)]
+        for name in ARTICLES
     }
     says(
         f"Amharic, {cost['Amharic'][0]} to English {cost['English'][0]}; Hindi {cost['Hindi'][0]}, Korean "
@@ -607,24 +611,24 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     )
 
     counting, naming = (LettersExplorer(model, "strawberry", kinds=kinds) for kinds in ([0, 1, 2], [3, 4]))
-    found = {}
+    cells = {}
     for view in (counting, naming):
         view.buttons[0].click()
         for at, name in enumerate(view.map.col_labels):
             view.map.selected = [0, at]
-            found[name] = re.search(
+            cells[name] = re.search(
                 r"all (\d+) words: (\d+) right. It says (“.+?”) (\d+) times. "
                 r"Who always said (“.+?”) would have (\d+) right",
                 repr(view.told),
             ).groups()
-    told = {name: f"{usual} {times} times, {n} right" for name, (_, n, usual, times, *_) in found.items()}
-    words = found["a letter in it"][0]
+    counts = {name: f"{usual} {times} times, {n} right" for name, (_, n, usual, times, *_) in cells.items()}
+    words = cells["a letter in it"][0]
     says(
-        f"the letters of {words} words: {told['a letter in it']}; spelled out: {told['… spelled out']}; "
-        f"words in a list: {told['word in a list']}. Always saying {found['a letter in it'][4]} would give "
-        f"{found['a letter in it'][5]} |",
-        f"the first letter: {found['first letter'][1]} of {words} right; the last: {found['last letter'][1]}. Always "
-        f"saying {found['last letter'][4]} would give {found['last letter'][5]} there |",
+        f"the letters of {words} words: {counts['a letter in it']}; spelled out: {counts['… spelled out']}; "
+        f"words in a list: {counts['word in a list']}. Always saying {cells['a letter in it'][4]} would give "
+        f"{cells['a letter in it'][5]} |",
+        f"the first letter: {cells['first letter'][1]} of {words} right; the last: {cells['last letter'][1]}. Always "
+        f"saying {cells['last letter'][4]} would give {cells['last letter'][5]} there |",
     )
     strawberry = {}  # “But strawberry is right!”
     for example in (*EXAMPLES, None):
@@ -654,10 +658,10 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     heads = experiments.strongest_heads(experiments.induction_scores(row), 8)
     off = [
         100
-        * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(some, 0))))[
+        * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(chosen, 0))))[
             40:
         ].mean()
-        for some in (heads, heads[:1])
+        for chosen in (heads, heads[:1])
     ]
     says(f"without the 8 strongest copying heads {off[0]:.2f}%, without the strongest {off[1]:.0f}%")
 
@@ -679,11 +683,11 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         f"| {100 * sampling.repeated(written, run=RUN)[len(prompt.trace.tokens) :].mean():.0f}%: ",
     )
     chain = SamplerChain(prompt)
-    kept = []
+    n_kept = []
     for order in (chain.cards.order, ["top_p", "temperature", "top_k", "min_p"]):
         chain.cards.order = order
-        kept.append(re.search(r"top_p +0.9 +([\d,]+)", repr(chain.cards))[1])
-    says(f"top-p 0.9 keeps {kept[0]} tokens, before it (drag its card there) {kept[1]}")
+        n_kept.append(re.search(r"top_p +0.9 +([\d,]+)", repr(chain.cards))[1])
+    says(f"top-p 0.9 keeps {n_kept[0]} tokens, before it (drag its card there) {n_kept[1]}")
 
 
 @pytest.mark.slow
@@ -699,12 +703,12 @@ def test_the_numbers_of_the_long_lesson_are_the_models(model):
     def without(**switches) -> list[str]:
         """What the page says: the first choice's share before, and now, and what has taken its place."""
         board.switches.change(**{"off_parts": [], "off_cells": [], **switches})
-        found = r"“·(\w+)” had ([\d.]+%), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+%))?"
-        return re.search(found, repr(board.told)).groups()
+        pattern = r"“·(\w+)” had ([\d.]+%), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+%))?"
+        return re.search(pattern, repr(board.told)).groups()
 
     ffns = [without(off_cells=[[model.config.n_heads + 1, layer]]) for layer in (0, 14, 11)]
     assert f"*{ffns[0][0]}* has {ffns[0][1]}. Without each" in GUIDE
-    assert f"| {'; '.join(one[2] for one in ffns)}. Neighbours" in GUIDE
+    assert f"| {'; '.join(result[2] for result in ffns)}. Neighbours" in GUIDE
     _, _, now, first, share = without(off_parts=["rope"])
     assert f"Without RoPE it has {now}, and *{first}* comes first with {share}" in GUIDE
     heads = HeadsOff(model, "The best thing about a rainy day is")

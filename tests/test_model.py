@@ -50,7 +50,7 @@ def by_hand(name: str, ids: list[int], e: Edits | None = None) -> dict[str, list
         turned = (x[:, 0::2] + 1j * x[:, 1::2]) * (hands if e.rope else 1)
         return np.stack([turned.real, turned.imag], axis=-1).reshape(x.shape)
 
-    found = {"resid_pre": [], "resid_mid": [], "resid_post": [], "pattern": []}
+    arrays = {"resid_pre": [], "resid_mid": [], "resid_post": [], "pattern": []}
     x = w["token_embd.weight"][ids]
     for layer in range(tiny.n_layers):
 
@@ -61,7 +61,7 @@ def by_hand(name: str, ids: list[int], e: Edits | None = None) -> dict[str, list
         for (at, place), vector in e.resid.items():
             if at == layer:
                 x[place] = vector
-        found["resid_pre"].append(x)
+        arrays["resid_pre"].append(x)
         read, out, patterns = norm(x, of("attn_norm")), np.zeros_like(x), []
         for h in range(tiny.n_heads):
             mine, shared = (slice(i * d, (i + 1) * d) for i in (h, h * tiny.n_kv_heads // tiny.n_heads))
@@ -76,7 +76,7 @@ def by_hand(name: str, ids: list[int], e: Edits | None = None) -> dict[str, list
             out += z @ of("attn_output")[:, mine].T
         out *= e.attention.get(layer, 1)
         x = x + out if e.residual else out
-        found["resid_mid"].append(x)
+        arrays["resid_mid"].append(x)
         read = norm(x, of("ffn_norm"))
         gate, up = read @ of("ffn_gate").T, read @ of("ffn_up").T
         with np.errstate(over="ignore"):  # without norms gates reach -1000: 1 / (1 + inf) is the right 0
@@ -86,10 +86,10 @@ def by_hand(name: str, ids: list[int], e: Edits | None = None) -> dict[str, list
                 hidden[:, neuron] *= scale
         out = hidden @ of("ffn_down").T * e.ffn.get(layer, 1)
         x = x + out if e.residual else out
-        found["resid_post"].append(x)
-        found["pattern"].append(np.stack(patterns))
-    found["logits"] = norm(x[-1], w["output_norm.weight"]) @ w.get("output.weight", w["token_embd.weight"]).T
-    return found
+        arrays["resid_post"].append(x)
+        arrays["pattern"].append(np.stack(patterns))
+    arrays["logits"] = norm(x[-1], w["output_norm.weight"]) @ w.get("output.weight", w["token_embd.weight"]).T
+    return arrays
 
 
 def assert_near(got, expected, *, share: float = 5e-5, what: str = "") -> None:
@@ -143,9 +143,9 @@ def test_the_parts_of_a_block_add_up(tiny):
 
 def test_an_ffn_of_some_tokens_is_that_of_all_at_their_places(tiny):
     trace = tiny.trace(IDS, Edits(ffn={1: 0.5}, neuron={(1, 3): 2}))
-    whole, some = trace.blocks[1].ffn, trace.blocks[1].ffn_at(slice(2, 5))
+    whole, part = trace.blocks[1].ffn, trace.blocks[1].ffn_at(slice(2, 5))
     for name in ("gate", "up", "hidden", "out"):
-        np.testing.assert_allclose(getattr(some, name), getattr(whole, name)[2:5], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(getattr(part, name), getattr(whole, name)[2:5], rtol=1e-5, atol=1e-6)
 
 
 def test_text_and_its_ids_are_the_same_run(tiny):
@@ -192,14 +192,14 @@ def test_attention_of_one_query_is_that_row_of_all(tiny, edits):
     block = tiny.trace(IDS, edits).blocks[1]
     whole = block.attention
     for place in (0, 4, -1, -3):
-        one, at = block.attention_at(place), place % len(IDS)
-        seen = one.k.shape[1]
+        row, at = block.attention_at(place), place % len(IDS)
+        seen = row.k.shape[1]
         assert seen == (at + 1 if edits.causal_mask else len(IDS))
         for name in ("scores", "pattern"):
             expected = getattr(whole, name)[:, [at], :seen]
-            np.testing.assert_allclose(getattr(one, name), expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(one.z, whole.z[:, [at]], rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(one.out, whole.out[[at]], rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(getattr(row, name), expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(row.z, whole.z[:, [at]], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(row.out, whole.out[[at]], rtol=1e-5, atol=1e-6)
     for place in (len(IDS), -len(IDS) - 1):
         with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to 10"):
             block.attention_at(place)
@@ -221,8 +221,12 @@ def test_a_line_says_what_it_is(tiny):
 
 
 def test_a_trace_is_equal_to_itself_only_and_can_be_a_key(tiny):
-    one, other = tiny.trace(IDS), fresh(tiny, IDS)
-    for a, b in ((one, other), (one.blocks[0], other.blocks[0]), (one.blocks[0].ffn, other.blocks[0].ffn)):
+    first, other = tiny.trace(IDS), fresh(tiny, IDS)
+    for a, b in (
+        (first, other),
+        (first.blocks[0], other.blocks[0]),
+        (first.blocks[0].ffn, other.blocks[0].ffn),
+    ):
         assert a == a
         assert a != b
         assert {a: 1}[a] == 1
@@ -231,20 +235,20 @@ def test_a_trace_is_equal_to_itself_only_and_can_be_a_key(tiny):
 @pytest.mark.parametrize("changed", [3, 10])
 def test_a_later_token_never_changes_what_came_before(tiny, changed):
     other = [*IDS[:changed], (IDS[changed] + 1) % 200, *IDS[changed + 1 :]]
-    one, two = fresh(tiny, IDS), fresh(tiny, other)
-    for a, b in zip(one.blocks, two.blocks):
+    first, second = fresh(tiny, IDS), fresh(tiny, other)
+    for a, b in zip(first.blocks, second.blocks):
         assert_near(b.resid_post[:changed], a.resid_post[:changed])
         assert_near(b.attention.pattern[:, :changed], a.attention.pattern[:, :changed])
-    assert np.abs(two.blocks[-1].resid_post[changed:] - one.blocks[-1].resid_post[changed:]).max() > 1e-2
+    assert np.abs(second.blocks[-1].resid_post[changed:] - first.blocks[-1].resid_post[changed:]).max() > 1e-2
     no_mask = Edits(causal_mask=False)
-    one, two = (fresh(tiny, ids, no_mask).blocks[-1].resid_post[0] for ids in (IDS, other))
-    assert np.abs(one - two).max() > 1e-2
+    first, second = (fresh(tiny, ids, no_mask).blocks[-1].resid_post[0] for ids in (IDS, other))
+    assert np.abs(first - second).max() > 1e-2
 
 
 def test_a_later_token_never_changes_what_came_before_in_the_real_model(model):
     ids = model.tokenizer.encode("The cat that I saw yesterday was sleeping on")
-    one, two = fresh(model, ids), fresh(model, [*ids[:-2], 1_000, 2_000])
-    for a, b in zip(one.blocks, two.blocks):
+    first, second = fresh(model, ids), fresh(model, [*ids[:-2], 1_000, 2_000])
+    for a, b in zip(first.blocks, second.blocks):
         np.testing.assert_allclose(b.resid_post[:-2], a.resid_post[:-2], rtol=1e-4, atol=1e-3)
 
 
@@ -329,11 +333,11 @@ NEUTRAL = {
 
 def assert_same_to_the_last_bit(a: llmviz.Trace, b: llmviz.Trace) -> None:
     np.testing.assert_array_equal(a.logits, b.logits)
-    for one, other in zip(a.blocks, b.blocks):
+    for block, other in zip(a.blocks, b.blocks):
         for key in ("resid_pre", "q", "k", "v", "resid_mid", "resid_post"):
-            np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
-        np.testing.assert_array_equal(one.attention.out, other.attention.out)
-        np.testing.assert_array_equal(one.ffn.out, other.ffn.out)
+            np.testing.assert_array_equal(getattr(block, key), getattr(other, key))
+        np.testing.assert_array_equal(block.attention.out, other.attention.out)
+        np.testing.assert_array_equal(block.ffn.out, other.ffn.out)
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -527,13 +531,13 @@ def nbytes(*traces: llmviz.Trace) -> int:
 
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_kept_is_bounded_in_bytes(tiny, computed):
-    one = tiny.trace(IDS)
-    assert tiny.recent.nbytes == nbytes(one)
+    first = tiny.trace(IDS)
+    assert tiny.recent.nbytes == nbytes(first)
     both = tiny.trace(IDS, Edits(ffn={2: 0}))
-    assert tiny.recent.nbytes == nbytes(one, both) < 2 * nbytes(one)  # two layers are the same arrays
+    assert tiny.recent.nbytes == nbytes(first, both) < 2 * nbytes(first)  # two layers are the same arrays
     tiny.trace(IDS, Edits(ffn={1: 0}))
     assert len(tiny.recent.runs) == 2
-    tiny.recent.max_bytes = nbytes(one) + 1
+    tiny.recent.max_bytes = nbytes(first) + 1
     try:
         tiny.trace([*IDS, 5])  # too much: nothing of it is kept, and nothing else that doesn't fit
         assert tiny.recent.nbytes <= tiny.recent.max_bytes
@@ -543,7 +547,7 @@ def test_what_is_kept_is_bounded_in_bytes(tiny, computed):
         tiny.trace(IDS)
         assert tiny.recent.nbytes == 0
         computed.clear()
-        assert_same_to_the_last_bit(tiny.trace(IDS), one)
+        assert_same_to_the_last_bit(tiny.trace(IDS), first)
         assert computed == everything(len(IDS))
     finally:
         tiny.recent.max_bytes = Recent().max_bytes
@@ -892,10 +896,10 @@ def test_a_trace_of_512_tokens_stays_under_450_megabytes(model):
     model.forget()
     tracemalloc.start()
     trace = model.trace(ids)
-    kept, peak = tracemalloc.get_traced_memory()
+    held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(trace.blocks) == model.config.n_layers
-    assert kept < peak < 450e6
+    assert held < peak < 450e6
     model.forget()
 
 
@@ -944,11 +948,11 @@ def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def assert_same(found: Model, saved: Model) -> None:
+def assert_same(loaded: Model, saved: Model) -> None:
     as_kept = replace(saved.config, norm_eps=float(np.float32(saved.config.norm_eps)))
-    assert found.config == as_kept
-    assert found.weights.vocabulary == saved.weights.vocabulary
-    arrays, expected = weights.stored(found.weights), weights.stored(saved.weights)
+    assert loaded.config == as_kept
+    assert loaded.weights.vocabulary == saved.weights.vocabulary
+    arrays, expected = weights.stored(loaded.weights), weights.stored(saved.weights)
     assert list(arrays) == list(expected)
     for name, array in arrays.items():
         np.testing.assert_array_equal(array, expected[name], err_msg=name)
@@ -957,14 +961,14 @@ def assert_same(found: Model, saved: Model) -> None:
 def test_a_model_comes_back_bit_for_bit(untrained, tmp_path):
     path = untrained.save(tmp_path / "new" / "mine")
     assert path == tmp_path / "new" / "mine" / "model.gguf"
-    found = llmviz.load(tmp_path / "new" / "mine", progress=False)
-    assert_same(found, untrained)
+    loaded = llmviz.load(tmp_path / "new" / "mine", progress=False)
+    assert_same(loaded, untrained)
     for text in ODD_TEXTS:
         ids = untrained.tokenizer.encode(text)
-        assert found.tokenizer.encode(text) == ids
-        assert found.tokenizer.decode(ids) == text
-        assert_near(found.trace(ids).logits, untrained.trace(ids).logits)
-    assert found.tokenizer.eos_token == untrained.tokenizer.eos_token
+        assert loaded.tokenizer.encode(text) == ids
+        assert loaded.tokenizer.decode(ids) == text
+        assert_near(loaded.trace(ids).logits, untrained.trace(ids).logits)
+    assert loaded.tokenizer.eos_token == untrained.tokenizer.eos_token
 
 
 @pytest.mark.parametrize("name", ["full", "grouped", "one_head", "single", "q8_0"])
@@ -972,12 +976,12 @@ def test_a_loaded_model_comes_back_bit_for_bit(load_tiny, tmp_path, monkeypatch,
     monkeypatch.setenv("LLMVIZ_HOME", str(tmp_path / "home"))
     model = load_tiny(name)
     path = model.save(tmp_path)
-    found = llmviz.load(str(tmp_path), progress=False)
-    assert_same(found, model)
+    loaded = llmviz.load(str(tmp_path), progress=False)
+    assert_same(loaded, model)
     names = [tensor.name for tensor in gguf.GGUFReader(path).tensors]
     assert ("output.weight" in names) == (not VARIANTS[name].tied)
     messages = [{"role": "user", "content": "the cat"}]
-    assert found.tokenizer.encode_chat(messages) == model.tokenizer.encode_chat(messages)
+    assert loaded.tokenizer.encode_chat(messages) == model.tokenizer.encode_chat(messages)
 
 
 def test_what_is_saved_again_is_loaded_again(untrained, tmp_path):
@@ -1064,14 +1068,14 @@ def test_the_default_model_changed_and_saved_takes_little_memory(model, tmp_path
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60e6  # bytes, of 538 million; the largest table alone has 113
-    found = llmviz.load(tmp_path, progress=False)
-    assert_same(found, changed)
-    assert found.tokenizer == model.tokenizer
+    loaded = llmviz.load(tmp_path, progress=False)
+    assert_same(loaded, changed)
+    assert loaded.tokenizer == model.tokenizer
     assert (
-        found.tokenizer.system_prompt
+        loaded.tokenizer.system_prompt
         == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
     )
-    assert_near(found.trace("The cat").logits, changed.trace("The cat").logits)
+    assert_near(loaded.trace("The cat").logits, changed.trace("The cat").logits)
 
 
 def logits_of_transformers(folder, ids: list[int]) -> np.ndarray:

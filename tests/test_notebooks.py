@@ -330,12 +330,12 @@ def markdown(source: str, **metadata):
     ],
 )
 def test_bad_form_is_found(notebook, problem):
-    assert any(problem in found for found in form_problems(notebook))
+    assert any(problem in message for message in form_problems(notebook))
 
 
 def test_a_long_cell_to_read_is_found():
     notebook = code("\n".join(["x = 1"] * 5))
-    assert any("has 5 lines; at most 4" in found for found in form_problems(notebook, new_form=False))
+    assert any("has 5 lines; at most 4" in message for message in form_problems(notebook, new_form=False))
 
 
 def test_folds_end_where_the_next_heading_of_their_level_begins():
@@ -354,7 +354,7 @@ def test_folds_end_where_the_next_heading_of_their_level_begins():
 
 def test_exercises_may_define_functions():
     problems = form_problems(code("def f(): ...", "checks.f(f)", "def g(): ...\nchecks.g(g)"))
-    assert not any("outside an exercise" in found for found in problems)
+    assert not any("outside an exercise" in message for message in problems)
 
 
 def test_saved_state_is_found():
@@ -362,10 +362,10 @@ def test_saved_state_is_found():
     notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="1")]
     notebook.cells[0].execution_count = 3
     notebook.metadata["widgets"] = {}
-    found = "\n".join(form_problems(notebook))
-    assert "has outputs" in found
-    assert "has an execution count" in found
-    assert "metadata that changes with whoever saves it: widgets" in found
+    messages = "\n".join(form_problems(notebook))
+    assert "has outputs" in messages
+    assert "has an execution count" in messages
+    assert "metadata that changes with whoever saves it: widgets" in messages
 
 
 def test_errors_are_found_wherever_they_hide(tmp_path, monkeypatch):
@@ -378,9 +378,9 @@ def test_errors_are_found_wherever_they_hide(tmp_path, monkeypatch):
         "'fine'",
     )
     run(notebook, tmp_path)
-    found = run_problems(notebook)
-    assert len(found) == 4
+    messages = run_problems(notebook)
+    assert len(messages) == 4
     for problem, part in zip(
-        found, ["ZeroDivisionError", "UserWarning: old", "KeyError: 'hidden'", "shows a traceback"]
+        messages, ["ZeroDivisionError", "UserWarning: old", "KeyError: 'hidden'", "shows a traceback"]
     ):
         assert part in problem

@@ -15,7 +15,7 @@ def random(*shape: int, scale: float = 1.0, seed: int = 0) -> np.ndarray:
 
 def softmax_of(row) -> list[float]:
     exps = [math.exp(float(x)) for x in row]
-    return [one / math.fsum(exps) for one in exps]
+    return [e / math.fsum(exps) for e in exps]
 
 
 @pytest.mark.parametrize("shape", [(1,), (7,), (3, 5), (2, 3, 4)])
@@ -192,8 +192,8 @@ def test_backwards_is_float32_as_well_and_leaves_what_it_reads(call):
     d, x = random(3, 4), random(3, 4, seed=1)
     before = d.copy(), x.copy()
     d.flags.writeable = x.flags.writeable = False
-    found = call(d, x)
-    assert {array.dtype for array in (found if isinstance(found, tuple) else (found,))} == {
+    gradients = call(d, x)
+    assert {array.dtype for array in (gradients if isinstance(gradients, tuple) else (gradients,))} == {
         np.dtype(np.float32)
     }
     np.testing.assert_array_equal((d, x), before)

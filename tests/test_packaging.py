@@ -142,7 +142,7 @@ NAMED_TO_BE_BLOCKED = ("tests/browser/", "js" r"delivr")
 
 
 def test_no_file_names_a_registry_host_or_a_path_of_somebodys_machine():
-    found = []
+    offences = []
     for path in files_in_git():
         data = path.read_bytes()
         if b"\0" in data[:8000]:
@@ -152,8 +152,8 @@ def test_no_file_names_a_registry_host_or_a_path_of_somebodys_machine():
             if match and not (
                 named(path).startswith(NAMED_TO_BE_BLOCKED[0]) and match[0] == NAMED_TO_BE_BLOCKED[1]
             ):
-                found.append(f"{named(path)}:{number}: {match[0]}")
-    assert found == []
+                offences.append(f"{named(path)}:{number}: {match[0]}")
+    assert offences == []
 
 
 def test_no_file_is_large_and_none_is_a_model_or_a_lock_file():

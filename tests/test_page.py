@@ -132,7 +132,8 @@ class Told:
         """The space with a control, button or picture so called."""
         for space in self.told["spaces"]:
             names = [
-                self.name(one) for one in [*(control[0] for control in space["controls"]), *space["buttons"]]
+                self.name(widget)
+                for widget in [*(control[0] for control in space["controls"]), *space["buttons"]]
             ]
             if label in names:
                 return space
@@ -155,7 +156,7 @@ def told(rehearsed) -> Told:
 def test_every_combination_of_small_controls_is_what_the_handler_makes_of_it(told):
     space = told.space("a")
     values = [told.value(control[3]) for control in space["controls"]]
-    assert [sorted(one) for one in values] == [[0, 1, 3, 4], [0, 2, 3], [True]]
+    assert [sorted(positions) for positions in values] == [[0, 1, 3, 4], [0, 2, 3], [True]]
     assert len(space["reach"]) == 5 * 4 * 2
     for key, state in space["reach"].items():
         now = [2, 1, False]
@@ -167,7 +168,7 @@ def test_every_combination_of_small_controls_is_what_the_handler_makes_of_it(tol
 
 
 def test_of_long_lists_some_are_tried_together_and_the_others_alone(told):
-    space = next(one for one in told.told["spaces"] if "0=28" in one["reach"])
+    space = next(candidate for candidate in told.told["spaces"] if "0=28" in candidate["reach"])
     together = [key for key in space["reach"] if ";" in key]
     assert {"0=0;1=0", "1=28"} <= space["reach"].keys()
     assert len(together) < 29 * 29
@@ -192,7 +193,7 @@ def test_what_never_ends_and_what_fails_is_left_out(told):
 
 
 def test_a_picture_that_somebody_hears_has_states_and_another_needs_none(told):
-    space = next(one for one in told.told["spaces"] if one["free"])
+    space = next(candidate for candidate in told.told["spaces"] if candidate["free"])
     assert len(space["free"]) == 1
     labels = {label for n in range(1, len(space["states"])) for label in told.shown(space, n)}
     assert labels == {"0", "1", "2"}
@@ -239,15 +240,15 @@ def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
     }  # no plotly where there is none of its figures
     assert "six sevens" in json.dumps(held["values"])
     loads = re.findall(r"""<(?:script|img|link|iframe)[^>]*(?:src|href)=["']([^"']+)""", text)
-    assert [one for one in loads if not one.startswith("data:")] == []
+    assert [address for address in loads if not address.startswith("data:")] == []
 
 
 def test_a_plotly_figure_brings_its_script():
     figure = {"data": [], "layout": {"title": {"text": "</script>"}}}
     output = nbformat.v4.new_output("display_data", {"application/vnd.plotly.v1+json": figure})
     cell = nbformat.v4.new_code_cell("figure", outputs=[output])
-    told = {"widgets": {}, "spaces": [], "cards": {}, "values": []}
-    text = html_page(nbformat.v4.new_notebook(cells=[cell]), told, scripts(), {}, None)
+    messages = {"widgets": {}, "spaces": [], "cards": {}, "values": []}
+    text = html_page(nbformat.v4.new_notebook(cells=[cell]), messages, scripts(), {}, None)
     assert "&lt;/script&gt;" in text
     assert 1_500_000 < len(text) < 4_000_000
 

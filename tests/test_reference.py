@@ -122,7 +122,7 @@ def test_tiny_model_equals_transformers_live(load_tiny, tiny_path, name):
         trace = load_tiny(name).trace(ids)
         np.testing.assert_allclose(trace.logits, expected["logits"], rtol=0, atol=1e-4)
         for layer, block in enumerate(trace.blocks):
-            found = {
+            arrays = {
                 "resid_pre": block.resid_pre,
                 "v": block.attention.v,
                 "pattern": block.attention.pattern,
@@ -134,7 +134,7 @@ def test_tiny_model_equals_transformers_live(load_tiny, tiny_path, name):
                 "ffn_out": block.ffn.out,
                 "resid_post": block.resid_post,
             }
-            for key, array in found.items():
+            for key, array in arrays.items():
                 where = f"{key} of layer {layer}, {length} tokens"
                 scale = max(1.0, float(np.abs(expected[key][layer]).max()))
                 np.testing.assert_allclose(

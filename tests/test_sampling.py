@@ -22,12 +22,12 @@ def probs_of(*shares: float) -> np.ndarray:
 def temperature_by_hand(logits, temperature: float) -> list[float]:
     highest = max(map(float, logits))
     exps = [math.exp((float(x) - highest) / temperature) for x in logits]
-    return [one / math.fsum(exps) for one in exps]
+    return [e / math.fsum(exps) for e in exps]
 
 
-def keep_by_hand(probs: list[float], kept: set[int]) -> list[float]:
-    mass = math.fsum(probs[i] for i in kept)
-    return [p / mass if i in kept else 0.0 for i, p in enumerate(probs)]
+def keep_by_hand(probs: list[float], indices: set[int]) -> list[float]:
+    mass = math.fsum(probs[i] for i in indices)
+    return [p / mass if i in indices else 0.0 for i, p in enumerate(probs)]
 
 
 def top_k_by_hand(probs: list[float], k: int) -> list[float]:
@@ -36,12 +36,12 @@ def top_k_by_hand(probs: list[float], k: int) -> list[float]:
 
 
 def top_p_by_hand(probs: list[float], share: float) -> list[float]:
-    kept: set[int] = set()
+    indices: set[int] = set()
     for i in sorted(range(len(probs)), key=lambda i: -probs[i]):
-        if math.fsum(probs[j] for j in kept) >= share:
+        if math.fsum(probs[j] for j in indices) >= share:
             break
-        kept.add(i)
-    return keep_by_hand(probs, kept)
+        indices.add(i)
+    return keep_by_hand(probs, indices)
 
 
 def min_p_by_hand(probs: list[float], share: float) -> list[float]:
@@ -110,26 +110,26 @@ def test_logits_that_are_no_numbers_give_no_probabilities(temperature, wrong):
 @pytest.mark.parametrize("k", [1, 2, 7, 49, 50, 1_000])
 def test_top_k_follows_its_rule(k):
     probs = sampling.with_temperature(random_logits(), 1.0)
-    found = sampling.top_k(probs, k)
-    np.testing.assert_allclose(found.probs, top_k_by_hand(probs.tolist(), k), rtol=1e-5)
-    assert np.count_nonzero(found.probs) == min(k, 50)
+    filtered = sampling.top_k(probs, k)
+    np.testing.assert_allclose(filtered.probs, top_k_by_hand(probs.tolist(), k), rtol=1e-5)
+    assert np.count_nonzero(filtered.probs) == min(k, 50)
 
 
 @pytest.mark.parametrize("p", [1e-9, 0.1, 0.5, 0.9, 0.999, 1.0])
 def test_top_p_follows_its_rule(p):
     probs = sampling.with_temperature(random_logits(), 1.0)
-    found = sampling.top_p(probs, p)
-    np.testing.assert_allclose(found.probs, top_p_by_hand(probs.tolist(), p), rtol=1e-5)
-    held = probs[found.probs > 0].sum(dtype=float)
+    filtered = sampling.top_p(probs, p)
+    np.testing.assert_allclose(filtered.probs, top_p_by_hand(probs.tolist(), p), rtol=1e-5)
+    held = probs[filtered.probs > 0].sum(dtype=float)
     assert held >= p - 1e-6
-    assert held - probs[found.probs > 0].min() < p  # one token fewer would not do
+    assert held - probs[filtered.probs > 0].min() < p  # one token fewer would not do
 
 
 @pytest.mark.parametrize("p", [0.0, 0.01, 0.2, 1.0])
 def test_min_p_follows_its_rule(p):
     probs = sampling.with_temperature(random_logits(), 1.0)
-    found = sampling.min_p(probs, p)
-    np.testing.assert_allclose(found.probs, min_p_by_hand(probs.tolist(), p), rtol=1e-5)
+    filtered = sampling.min_p(probs, p)
+    np.testing.assert_allclose(filtered.probs, min_p_by_hand(probs.tolist(), p), rtol=1e-5)
 
 
 def test_top_p_stops_exactly_where_the_share_is_reached():
@@ -172,8 +172,8 @@ def test_the_mass_that_was_cut_is_reported(found, cut):
 def test_filters_leave_their_input_as_it_was():
     probs = sampling.with_temperature(random_logits(), 1.0)
     probs.flags.writeable = False
-    for found in (sampling.top_k(probs, 3), sampling.top_p(probs, 0.3), sampling.min_p(probs, 0.3)):
-        assert np.count_nonzero(found.probs) < 50
+    for filtered in (sampling.top_k(probs, 3), sampling.top_p(probs, 0.3), sampling.min_p(probs, 0.3)):
+        assert np.count_nonzero(filtered.probs) < 50
 
 
 # The sampler
@@ -282,8 +282,8 @@ def test_a_draw_walks_along_the_probabilities(value, token):
 
 def test_many_draws_are_single_ones_in_a_row():
     probs = probs_of(0.1, 0, 0.3, 0.6)
-    one, many = np.random.default_rng(3), np.random.default_rng(3)
-    assert sampling.draws(probs, many, 50).tolist() == [sampling.draw(probs, one) for _ in range(50)]
+    single, many = np.random.default_rng(3), np.random.default_rng(3)
+    assert sampling.draws(probs, many, 50).tolist() == [sampling.draw(probs, single) for _ in range(50)]
     assert len(sampling.draws(probs, many, 0)) == 0
 
 
@@ -340,10 +340,10 @@ def test_a_tree_of_continuations_adds_up():
     assert len(count) == len(branches)  # merged: no path twice
     assert count[()] == 500
     for i, branch in enumerate(branches):
-        below = [one for one in branches if one.path[:-1] == branch.path and one.path]
+        below = [other for other in branches if other.path[:-1] == branch.path and other.path]
         ended = len(branch.path) == 4 or branch.path[-1:] == (END,)
-        assert sum(one.count for one in below) == (0 if ended else branch.count)
-        assert branch.path == () or branch.path[:-1] in [one.path for one in branches[:i]]
+        assert sum(other.count for other in below) == (0 if ended else branch.count)
+        assert branch.path == () or branch.path[:-1] in [other.path for other in branches[:i]]
         if branch.path:
             want = np.exp(after(branch.path[:-1]))[branch.path[-1]]
             assert branch.probability == pytest.approx(want, rel=1e-5)
@@ -375,17 +375,22 @@ def test_one_run_for_each_branch_that_goes_on_and_none_twice():
     branches = list(
         sampling.continuations(lambda path: (asked.append(path), after(path))[1], 30, 3, seed=2, end=END)
     )
-    goes_on = [one.path for one in branches if len(one.path) < 3 and one.path[-1:] != (END,)]
+    goes_on = [branch.path for branch in branches if len(branch.path) < 3 and branch.path[-1:] != (END,)]
     assert asked == goes_on
 
 
 def test_a_branch_does_not_depend_on_the_others():
     def shares(n_tokens):
-        return {one.path: one.count for one in sampling.continuations(after, 40, n_tokens, seed=5, end=END)}
+        return {
+            branch.path: branch.count
+            for branch in sampling.continuations(after, 40, n_tokens, seed=5, end=END)
+        }
 
     short, long = shares(2), shares(4)
     assert short == {path: count for path, count in long.items() if len(path) <= 2}
-    assert shares(3) != {one.path: one.count for one in sampling.continuations(after, 40, 3, seed=6, end=END)}
+    assert shares(3) != {
+        branch.path: branch.count for branch in sampling.continuations(after, 40, 3, seed=6, end=END)
+    }
 
 
 def test_a_tree_of_less_than_nothing_is_an_error_and_no_endless_one():
@@ -396,8 +401,8 @@ def test_a_tree_of_less_than_nothing_is_an_error_and_no_endless_one():
 
 def test_at_temperature_zero_the_tree_is_one_stem():
     stem = list(sampling.continuations(after, 20, 5, sampler=Sampler(temperature=0), end=END))
-    assert [one.path for one in stem] == [(), (0,), (0, 0), (0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
-    assert {one.count for one in stem} == {20}
+    assert [branch.path for branch in stem] == [(), (0,), (0, 0), (0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0, 0)]
+    assert {branch.count for branch in stem} == {20}
 
 
 # The same by an independent implementation

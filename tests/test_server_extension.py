@@ -41,12 +41,14 @@ def test_only_a_kernels_websocket_gets_another_handler():
     kernel = f"/api/kernels/{name}"
     paths = ["/api/kernels", kernel, f"{kernel}/interrupt", f"{kernel}/channels"]
     server = ServerApp(base_url="/user/somebody/")
-    server.web_app = Application([(url_path_join(server.base_url, at), one) for at, one in default_handlers])
+    server.web_app = Application(
+        [(url_path_join(server.base_url, at), handler) for at, handler in default_handlers]
+    )
     before = [handler_at(server, path).handler_class for path in paths]
     assert before[-1] is KernelWebsocketHandler
     server_extension._load_jupyter_server_extension(server)
     after = [handler_at(server, path) for path in paths]
-    assert [found.handler_class for found in after[:-1]] == before[:-1]
+    assert [rule.handler_class for rule in after[:-1]] == before[:-1]
     assert after[-1].handler_class is server_extension.PromptKernelWebsocketHandler
     assert after[-1].path_kwargs == {"kernel_id": name.encode()}
 

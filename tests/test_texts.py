@@ -141,9 +141,9 @@ def made_alone(model, number: int) -> GeneratedText:
 
 def test_a_text_does_not_depend_on_the_others(model):
     many = list(make_many(model, range(3), lambda number: start(model.tokenizer, SHORT, number), at_once=2))
-    assert sorted(one.number for one in many) == [0, 1, 2]
+    assert sorted(text.number for text in many) == [0, 1, 2]
     assert many[0] == made_alone(model, many[0].number)
-    assert any(one.text and one.text.startswith("It is") for one in many)
+    assert any(text.text and text.text.startswith("It is") for text in many)
 
 
 def test_who_breaks_a_rule_each_time_is_dropped(model):

@@ -277,9 +277,9 @@ def test_blas_itself_obeys_wherever_the_model_multiplies(sharing, tiny_path, n_o
     command = [sys.executable, "-c", MODEL, str(tiny_path("grouped")), str(path)]
     home = {"LLMVIZ_HOME": str(path.parent), "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment | home)
-    found = ast.literal_eval(run.stdout)
-    assert {name for name, *_ in found} == {"project", "weigh", "swiglu", "unembed"}
-    assert {number for _, *counts in found for number in counts} == {expected}
+    counted = ast.literal_eval(run.stdout)
+    assert {name for name, *_ in counted} == {"project", "weigh", "swiglu", "unembed"}
+    assert {number for _, *counts in counted for number in counts} == {expected}
 
 
 # ---- what the reader chose ---------------------------------------------------------------------------------

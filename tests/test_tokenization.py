@@ -178,10 +178,10 @@ def test_a_character_that_cannot_be_written_is_named(tokenizer, character):
         tokenizer.encode(text)
     with pytest.raises(ValueError, match=rf"U\+{ord(character):04X}"):
         merges(text, tokenizer.ranks)
-    kept, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
-    assert kept == "abc"
+    rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
+    assert rest == "abc"
     assert dropped == [tokenization.Unwritable(2, character)]
-    assert tokenizer.encode(kept)
+    assert tokenizer.encode(rest)
 
 
 def test_many_that_cannot_be_written_make_one_short_sentence(tokenizer):
@@ -193,12 +193,12 @@ def test_every_character_is_written_or_named_and_never_a_panic(tokenizer):
     """All characters of the basic plane and some of each other one, surrogates and unassigned ones included."""
     codes = [*range(0x10000), *range(0x10000, 0x110000, 0x331)]
     text = "".join(map(chr, codes))
-    kept, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
-    assert len(kept) + len(dropped) == len(text)
-    assert sum("\ud800" <= one.character <= "\udfff" for one in dropped) == 2_048
-    for start in range(0, len(kept), 997):
-        assert tokenizer.decode(tokenizer.encode(kept[start : start + 997])) == kept[start : start + 997]
-    assert len(kept) > 60_000
+    rest, dropped = tokenization.drop_unwritable(text, tokenizer.ranks)
+    assert len(rest) + len(dropped) == len(text)
+    assert sum("\ud800" <= unwritable.character <= "\udfff" for unwritable in dropped) == 2_048
+    for start in range(0, len(rest), 997):
+        assert tokenizer.decode(tokenizer.encode(rest[start : start + 997])) == rest[start : start + 997]
+    assert len(rest) > 60_000
 
 
 # The chat template

@@ -87,9 +87,9 @@ def test_every_matrix_against_nudging_its_numbers(load_tiny, name, some):
     texts = np.array([tokens]), np.array([counted])
     loss_now = lambda: training._loss(model.weights, *texts)  # noqa: E731
     assert loss_now() == pytest.approx(loss, rel=1e-12)
-    found, rng = matrices(gradients), np.random.default_rng(0)
+    by_name, rng = matrices(gradients), np.random.default_rng(0)
     for name, array in matrices(model.weights).items():
-        gradient = found[name]
+        gradient = by_name[name]
         assert gradient.shape == array.shape, name
         assert gradient.dtype == np.float64, name
         largest = np.unravel_index(np.abs(gradient).argmax(), array.shape)
@@ -112,14 +112,14 @@ def test_one_table_at_both_ends_has_one_gradient_the_sum(load_tiny):
     """The same model with the table copied: what each end wants by itself."""
     tied, tokens = load_tiny("full"), tiny_gguf.random_ids("full", 12)
     apart = Model(replace(tied.weights, W_U=tied.weights.W_E.T.copy()))
-    _, one = training.loss_and_gradients(tied, tokens)
+    _, gradients = training.loss_and_gradients(tied, tokens)
     _, two = training.loss_and_gradients(apart, tokens)
-    assert np.shares_memory(one.W_E, one.W_U)
+    assert np.shares_memory(gradients.W_E, gradients.W_U)
     assert not np.shares_memory(two.W_E, two.W_U)
-    np.testing.assert_allclose(one.W_E, two.W_E + two.W_U.T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gradients.W_E, two.W_E + two.W_U.T, rtol=1e-4, atol=1e-5)
     unused = np.setdiff1d(np.arange(len(two.W_E)), tokens)
     assert not two.W_E[unused].any()
-    assert one.W_E[unused].any()
+    assert gradients.W_E[unused].any()
 
 
 def test_texts_side_by_side_are_the_mean_of_each_alone(tiny_model):
@@ -127,9 +127,9 @@ def test_texts_side_by_side_are_the_mean_of_each_alone(tiny_model):
     texts = np.array([tiny_gguf.random_ids("grouped", 30)[i : i + 7] for i in (0, 5, 20)])
     loss, together = training._loss_and_gradients(model.weights, texts, np.ones(texts.shape, bool))
     alone = [training.loss_and_gradients(model, text.tolist()) for text in texts]
-    assert loss == pytest.approx(np.mean([one for one, _ in alone]), rel=1e-12)
+    assert loss == pytest.approx(np.mean([own for own, _ in alone]), rel=1e-12)
     for name, gradient in matrices(together).items():
-        mean = np.mean([matrices(one)[name] for _, one in alone], axis=0)
+        mean = np.mean([matrices(own)[name] for _, own in alone], axis=0)
         np.testing.assert_allclose(gradient, mean, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
@@ -137,7 +137,7 @@ def test_input_gradients_against_nudging_an_embedding(tiny_model):
     model, tokens = in_doubles(tiny_model), tiny_gguf.random_ids("grouped", 6)
     assert len(set(tokens)) == 6  # so a row of the table is one place in the text
     d_logits = np.random.default_rng(0).standard_normal(model.config.n_vocab)
-    found = training.input_gradients(model, tokens, d_logits)
+    gradients = training.input_gradients(model, tokens, d_logits)
     w = model.weights
 
     def weighed() -> float:
@@ -146,9 +146,9 @@ def test_input_gradients_against_nudging_an_embedding(tiny_model):
         return float(d_logits @ (normed @ w.W_U))
 
     for place, token in enumerate(tokens):
-        some = [(token, i) for i in (0, 11, 47)]
-        expected = slopes(weighed, w.W_E, at=some)
-        np.testing.assert_allclose(found[place, [0, 11, 47]], expected, rtol=1e-5, atol=1e-8)
+        places = [(token, i) for i in (0, 11, 47)]
+        expected = slopes(weighed, w.W_E, at=places)
+        np.testing.assert_allclose(gradients[place, [0, 11, 47]], expected, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -215,9 +215,9 @@ def test_it_learns_from_equal_chances_on():
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_others():
-    one, again, other = steps_of(4), steps_of(4), steps_of(4, seed=1)
-    assert [now.loss for now in one] == [now.loss for now in again]
-    assert bits_of(one[-1].model) == bits_of(again[-1].model) != bits_of(other[-1].model)
+    first, again, other = steps_of(4), steps_of(4), steps_of(4, seed=1)
+    assert [now.loss for now in first] == [now.loss for now in again]
+    assert bits_of(first[-1].model) == bits_of(again[-1].model) != bits_of(other[-1].model)
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -243,11 +243,11 @@ def test_the_steps_are_those_of_adam_on_the_gradient_of_the_texts():
     """
     start, first = steps_of(1, lr=0.02)
     tokens = np.array(start.model.tokenizer.encode(TEXT))
-    kept = tokens[: -int(len(tokens) * 0.1)]
-    starts = np.random.default_rng(0).integers(len(kept) - 32 + 1, size=training.TOKENS_A_STEP // 32)
-    gradients = [training.loss_and_gradients(start.model, kept[i : i + 32].tolist()) for i in starts]
+    trained_on = tokens[: -int(len(tokens) * 0.1)]
+    starts = np.random.default_rng(0).integers(len(trained_on) - 32 + 1, size=training.TOKENS_A_STEP // 32)
+    gradients = [training.loss_and_gradients(start.model, trained_on[i : i + 32].tolist()) for i in starts]
     assert first.loss == pytest.approx(np.mean([loss for loss, _ in gradients]), rel=1e-5)
-    gradient = np.mean([one.W_E for _, one in gradients], axis=0)
+    gradient = np.mean([gradient_of_one.W_E for _, gradient_of_one in gradients], axis=0)
     moved = first.model.weights.W_E - start.model.weights.W_E
     clear = np.abs(gradient) > 1e-4
     assert clear.mean() > 0.2
@@ -292,13 +292,13 @@ def test_it_ends_after_seconds_of_work_and_a_pause_is_no_work():
 def test_it_stops_at_any_step_and_leaves_no_thread_and_blas_as_it_was(begun):
     from threadpoolctl import threadpool_info
 
-    threads, blas = threading.active_count(), [one["num_threads"] for one in threadpool_info()]
+    threads, blas = threading.active_count(), [library["num_threads"] for library in threadpool_info()]
     run = training.pretrain(TEXT, SIZES, steps=100, vocabulary=280)
     for _ in range(begun):
         next(run)
     run.close()
     assert threading.active_count() == threads
-    assert [one["num_threads"] for one in threadpool_info()] == blas
+    assert [library["num_threads"] for library in threadpool_info()] == blas
 
 
 SHORT = "at least 100"
@@ -416,17 +416,17 @@ def test_the_gradient_of_every_change_against_nudging_it(tiny_model, layers):
     assert loss == pytest.approx(dense(), rel=1e-6)
     for key, low in update.items():
         for part in ("down", "up"):
-            array, found = getattr(low, part), getattr(gradient[key], part)
+            array, gradient_of_part = getattr(low, part), getattr(gradient[key], part)
             places = [tuple(rng.integers(array.shape)) for _ in range(3)]
-            got = [found[place] for place in places]
+            got = [gradient_of_part[place] for place in places]
             np.testing.assert_allclose(got, slopes(dense, array, at=places), rtol=1e-5, atol=1e-8)
 
 
 def test_the_same_seed_gives_the_same_update(tiny_model):
-    one, again, other = (
+    first, again, other = (
         all_bits([training._flat(tuned(tiny_model, seed=seed)[-1].update)]) for seed in (0, 0, 1)
     )
-    assert one == again != other
+    assert first == again != other
 
 
 def test_the_model_stays_as_it_was_and_what_is_not_changed_is_shared(tiny_model):

@@ -43,7 +43,7 @@ def cached_files(cache: Path) -> dict[str, Path]:
     """The index and the numbers, of a cache that holds one model."""
     (folder,) = (cache / "weights").iterdir()
     (data,) = folder.glob("float32-*.bin")
-    assert {one.name for one in folder.iterdir()} <= {"index.json", ".lock", data.name}
+    assert {file.name for file in folder.iterdir()} <= {"index.json", ".lock", data.name}
     return {"index": folder / "index.json", "data": data}
 
 
@@ -54,9 +54,9 @@ def named(w: weights.Weights) -> dict[str, np.ndarray]:
     def rows(W: np.ndarray) -> np.ndarray:  # [heads, d_model, d_head] -> [heads * d_head, d_model]
         return np.stack([W[h, :, i] for h in range(len(W)) for i in range(c.d_head)])
 
-    found = {"token_embd.weight": w.W_E, "output_norm.weight": w.final_norm, "output.weight": w.W_U.T}
+    arrays = {"token_embd.weight": w.W_E, "output_norm.weight": w.final_norm, "output.weight": w.W_U.T}
     for i, layer in enumerate(w.layers):
-        found |= {
+        arrays |= {
             f"blk.{i}.attn_norm.weight": layer.attention_norm,
             f"blk.{i}.attn_q.weight": rows(layer.W_Q),
             f"blk.{i}.attn_k.weight": rows(layer.W_K),
@@ -67,7 +67,7 @@ def named(w: weights.Weights) -> dict[str, np.ndarray]:
             f"blk.{i}.ffn_up.weight": layer.W_up.T,
             f"blk.{i}.ffn_down.weight": layer.W_down.T,
         }
-    return found
+    return arrays
 
 
 # What is in the file
@@ -104,13 +104,13 @@ def test_names_and_shapes_are_those_of_the_formulas(tiny_path, cache):
 @pytest.mark.parametrize("name", ["full", "grouped", "single", "one_head"])
 def test_every_number_is_the_one_in_the_file(tiny_path, cache, name):
     written = tiny_gguf.tensors(VARIANTS[name])
-    found = named(load(tiny_path(name), cache))
+    arrays = named(load(tiny_path(name), cache))
     if VARIANTS[name].tied:
         written["output.weight"] = written["token_embd.weight"]
-    assert found.keys() == written.keys()
+    assert arrays.keys() == written.keys()
     for key, values in written.items():
-        np.testing.assert_array_equal(found[key], values, err_msg=key)
-        assert found[key].dtype == np.float32
+        np.testing.assert_array_equal(arrays[key], values, err_msg=key)
+        assert arrays[key].dtype == np.float32
 
 
 def test_head_views_take_the_rows_of_their_head(tiny_path, cache):
@@ -162,7 +162,7 @@ UNPACK = {
 
 @pytest.mark.parametrize("name", ["f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"])
 def test_packed_numbers_are_unpacked_by_the_published_layout(tiny_path, cache, name):
-    found = named(load(tiny_path(name), cache))
+    arrays = named(load(tiny_path(name), cache))
     size, unpack = UNPACK[name.upper()]
     written = tiny_gguf.tensors(VARIANTS[name])
     packed = [
@@ -172,7 +172,7 @@ def test_packed_numbers_are_unpacked_by_the_published_layout(tiny_path, cache, n
     for tensor in packed[::5]:
         raw = tensor.data.tobytes()
         values = [v for start in range(0, len(raw), size) for v in unpack(raw[start : start + size])]
-        array = found[tensor.name]
+        array = arrays[tensor.name]
         np.testing.assert_allclose(array.ravel(), values, rtol=1e-6, atol=1e-7, err_msg=tensor.name)
         # and they are near what was packed: a step of Q4_0 is an eighth of the largest number
         assert np.abs(array - written[tensor.name]).max() < 0.13 * np.abs(written[tensor.name]).max()
@@ -208,13 +208,18 @@ def unpack_q4_k(b: bytes) -> list[float]:
 
 @pytest.mark.parametrize(("name", "size", "unpack"), [("q6_k", 210, unpack_q6_k), ("q4_k", 144, unpack_q4_k)])
 def test_k_quants_are_unpacked_by_the_published_layout(tiny_path, cache, name, size, unpack):
-    found = named(load(tiny_path(name), cache))
-    packed = [one for one in gguf.GGUFReader(tiny_path(name)).tensors if one.tensor_type.name == name.upper()]
-    assert [one.name for one in packed] == ["blk.0.ffn_down.weight", "blk.1.ffn_down.weight"]
+    arrays = named(load(tiny_path(name), cache))
+    packed = [
+        entry for entry in gguf.GGUFReader(tiny_path(name)).tensors if entry.tensor_type.name == name.upper()
+    ]
+    assert [entry.name for entry in packed] == [
+        "blk.0.ffn_down.weight",
+        "blk.1.ffn_down.weight",
+    ]
     for tensor in packed:
         raw = tensor.data.tobytes()
         values = [v for start in range(0, len(raw), size) for v in unpack(raw[start : start + size])]
-        np.testing.assert_allclose(found[tensor.name].ravel(), values, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(arrays[tensor.name].ravel(), values, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["q2_k", "q3_k", "q5_k"])
@@ -263,8 +268,8 @@ def conversions(monkeypatch) -> list[Path]:
 
 
 def same(a: weights.Weights, b: weights.Weights) -> bool:
-    one, other = named(a), named(b)
-    return a.config == b.config and all(np.array_equal(one[name], other[name]) for name in one)
+    arrays, other = named(a), named(b)
+    return a.config == b.config and all(np.array_equal(arrays[name], other[name]) for name in arrays)
 
 
 def test_a_second_load_converts_nothing_and_reads_no_gguf(path, cache, conversions, monkeypatch):
@@ -671,9 +676,9 @@ def test_the_number_of_parameters_by_formula_is_the_number_of_numbers(tiny_path,
 
 def test_random_weights_have_the_shapes_of_the_formulas():
     w = weights.random_weights(SIZES, vocabulary=VOCABULARY)
-    found = named(w)
-    assert {name: array.shape for name, array in found.items()} == weights.tensor_shapes(SIZES, tied=False)
-    assert all(array.dtype == np.float32 for array in found.values())
+    arrays = named(w)
+    assert {name: array.shape for name, array in arrays.items()} == weights.tensor_shapes(SIZES, tied=False)
+    assert all(array.dtype == np.float32 for array in arrays.values())
     np.testing.assert_array_equal(w.W_U, w.W_E.T)
     assert w.config == SIZES
     assert w.vocabulary == VOCABULARY
@@ -726,13 +731,13 @@ def test_random_weights_lie_in_one_array():
 @pytest.mark.parametrize("name", ["full", "grouped", "one_head"])
 def test_stored_names_the_arrays_as_the_file_does(tiny_path, cache, name):
     w = load(tiny_path(name), cache)
-    found, written = weights.stored(w), tiny_gguf.tensors(VARIANTS[name])
-    assert list(found) == list(weights.tensor_shapes(w.config, tied=VARIANTS[name].tied))
+    arrays, written = weights.stored(w), tiny_gguf.tensors(VARIANTS[name])
+    assert list(arrays) == list(weights.tensor_shapes(w.config, tied=VARIANTS[name].tied))
     for key, values in written.items():
-        np.testing.assert_array_equal(found[key], values, err_msg=key)
-        assert np.shares_memory(found[key], found[key].base)
-    assert np.shares_memory(found["blk.0.attn_q.weight"], w.layers[0].W_Q)
-    assert np.shares_memory(found["blk.0.attn_output.weight"], w.layers[0].W_O)
+        np.testing.assert_array_equal(arrays[key], values, err_msg=key)
+        assert np.shares_memory(arrays[key], arrays[key].base)
+    assert np.shares_memory(arrays["blk.0.attn_q.weight"], w.layers[0].W_Q)
+    assert np.shares_memory(arrays["blk.0.attn_output.weight"], w.layers[0].W_O)
 
 
 @pytest.mark.parametrize(

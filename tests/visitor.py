@@ -150,14 +150,14 @@ class Visitor:
     def find(self, **wanted) -> list[str]:
         """The ids of the widgets whose states have these values."""
         return [
-            one
-            for one, state in self.models.items()
+            widget
+            for widget, state in self.models.items()
             if all(state.get(name) == value for name, value in wanted.items())
         ]
 
     def pictures(self, kind: str) -> list[str]:
         """The ids of the pictures of a class, in the order of their making."""
-        return [one for one, state in self.models.items() if state.get("_anywidget_id") == kind]
+        return [widget for widget, state in self.models.items() if state.get("_anywidget_id") == kind]
 
     async def leave(self) -> None:
         if self.socket:
@@ -184,7 +184,7 @@ class Visitor:
             if json.loads(header)["msg_type"] == "comm_msg":
                 data = content["data"]
                 if data.get("method") == "update_states":
-                    self.models = {one: state["state"] for one, state in data["states"].items()}
+                    self.models = {widget: state["state"] for widget, state in data["states"].items()}
                     self.complete = True
                 elif data.get("method") == "update":
                     self.updates[content["comm_id"]] = self.updates.get(content["comm_id"], 0) + 1

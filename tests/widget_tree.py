@@ -20,8 +20,8 @@ def every_picture() -> list[type[Picture]]:
     """All kinds of picture that a page can hold."""
     for module in pkgutil.iter_modules(views.__path__, "llmviz.views."):
         importlib.import_module(module.name)
-    found, known = [Picture], []
-    for kind in found:
-        found += kind.__subclasses__()
+    kinds, known = [Picture], []
+    for kind in kinds:
+        kinds += kind.__subclasses__()
         known += [kind] if "_static" in vars(kind) and kind.__module__.startswith("llmviz.") else []
     return known

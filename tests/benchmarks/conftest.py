@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line("|---|---|---|---|---|")
     for (what, unit), sides in table.items():
         ours, theirs = sides.get("llmviz"), sides.get("transformers") or sides.get("torch")
-        cells = [f"{one.median:.1f} ({one.smallest:.1f})" if one else "–" for one in (ours, theirs)]
+        cells = [f"{times.median:.1f} ({times.smallest:.1f})" if times else "–" for times in (ours, theirs)]
         ratio = "–"
         if ours and theirs:
             ratio = f"{ours.median / theirs.median:.2f} ({ours.smallest / theirs.smallest:.2f})"

@@ -39,53 +39,53 @@ def megabytes(served: Served) -> tuple[float, float]:
     """What the server and all of its kernels have for themselves, and the largest kernel."""
     own = psutil.Process(served.process.pid)
     kernels = []
-    for one in own.children():
+    for process in own.children():
         with contextlib.suppress(psutil.NoSuchProcess):  # it was just killed
-            kernels.append(one.memory_full_info().uss / 1e6)
+            kernels.append(process.memory_full_info().uss / 1e6)
     return own.memory_full_info().uss / 1e6 + sum(kernels), max(kernels)
 
 
 async def come(served: Served, delay: float) -> tuple[Visitor, float]:
     """Arrive, ask for the page and all its files, connect; seconds until all widgets are known."""
     await asyncio.sleep(delay)
-    one, start = Visitor(served.url), time.perf_counter()
-    assert await one.open(assets=True) == 200
-    return one, time.perf_counter() - start
+    reader, start = Visitor(served.url), time.perf_counter()
+    assert await reader.open(assets=True) == 200
+    return reader, time.perf_counter() - start
 
 
-async def again(one: Visitor) -> Visitor:
+async def again(reader: Visitor) -> Visitor:
     """What the page does when its kernel has died: it loads again."""
-    one.socket.close()
-    new = Visitor(one.url)
+    reader.socket.close()
+    new = Visitor(reader.url)
     while await new.open() != 200:
         await asyncio.sleep(1)
     return new
 
 
-async def use(one: Visitor, until: float, killed: set[str], back: list[float]) -> tuple[list[float], int]:
+async def use(reader: Visitor, until: float, killed: set[str], back: list[float]) -> tuple[list[float], int]:
     """Move the slider once a second; the seconds until each picture, and how often the kernel had died."""
     times, deaths, step = [], 0, random.randrange(18)  # the first is no 1, which it has
     while time.monotonic() < until:
         begin, step = time.monotonic(), step + 1
-        (slider,) = one.find(description="Temperature")
-        (picture,) = one.pictures(PICTURE)
+        (slider,) = reader.find(description="Temperature")
+        (picture,) = reader.pictures(PICTURE)
         moved = asyncio.ensure_future(
-            one.seconds_to_change(slider, picture, value=0.05 + (step % 38) / 20, patience=60)
+            reader.seconds_to_change(slider, picture, value=0.05 + (step % 38) / 20, patience=60)
         )
         while not moved.done():
             await asyncio.wait([moved], timeout=4)  # so often a page asks for its kernel
-            if not moved.done() and await one.status() == 404:
-                assert one.kernel in killed, "a kernel was lost"
+            if not moved.done() and await reader.status() == 404:
+                assert reader.kernel in killed, "a kernel was lost"
                 moved.cancel()
                 deaths += 1
                 start = time.perf_counter()
-                one = await again(one)
+                reader = await again(reader)
                 back.append(time.perf_counter() - start)
                 break
         else:
             times.append(moved.result())
         await asyncio.sleep(max(0, begin + 1 - time.monotonic()))
-    await one.leave()
+    await reader.leave()
     return times, deaths
 
 
@@ -113,20 +113,20 @@ def test_thirty_visitors(model, tmp_path, kills, capsys):
             came = await asyncio.gather(*(come(served, ARRIVE * i / VISITORS) for i in range(VISITORS)))
             until, death = time.monotonic() + SECONDS, asyncio.ensure_future(killer())
             weighed = asyncio.ensure_future(halfway())
-            used = await asyncio.gather(*(use(one, until, killed, back) for one, _ in came))
+            used = await asyncio.gather(*(use(reader, until, killed, back) for reader, _ in came))
             await death
             assert len(back) == sum(deaths for _, deaths in used)
             return [seconds for _, seconds in came], used, await weighed
 
         ready, used, (memory, largest) = asyncio.run(lesson())
-    times = [one for own, _ in used for one in own]
+    times = [duration for own, _ in used for duration in own]
     with capsys.disabled():
         print(
             f"\n{VISITORS} visitors, {kills} kernels killed ({sum(deaths for _, deaths in used)} with a visitor): "
             f"ready after {statistics.median(ready):.1f} s (median), {max(ready):.1f} s (most); "
             f"slider to picture {1000 * statistics.median(times):.0f} ms (median), {1000 * p95(times):.0f} ms (95%), "
             f"{1000 * max(times):.0f} ms (most), of {len(times)}; "
-            f"back after {', '.join(f'{one:.1f}' for one in back) or '-'} s; "
+            f"back after {', '.join(f'{duration:.1f}' for duration in back) or '-'} s; "
             f"memory {memory / 1000:.1f} GB, a kernel {largest:.0f} MB at most"
         )
     assert max(ready) < 60

@@ -57,8 +57,8 @@ def test_kernels_at_once(model, note_all, tmp_path, n):
         by_itself.append(seconds_at_once(n, BY_ITSELF, tmp_path))
         one_each.append(seconds_at_once(n, ONE_EACH, tmp_path))
     what = f"{n} kernel{'s' * (n > 1)} at once: {NOTEBOOK.stem}, kernel start included"
-    for name, found in {"threads as they are free": by_itself, "one thread each": one_each}.items():
-        note_all(f"{what}; {name}", found, "s")
+    for name, times in {"threads as they are free": by_itself, "one thread each": one_each}.items():
+        note_all(f"{what}; {name}", times, "s")
     ratios = 100 * np.array(by_itself) / one_each  # of neighbours in time
     note_all(f"{what}; free threads, as a share of one thread's time", ratios, "%")
 
@@ -86,9 +86,9 @@ def test_a_lone_kernels_trace(model, note_all, monkeypatch, fresh_ids, n):
     """With and without sharing, in turn; without it, BLAS takes what it takes by itself."""
     share = threads.Sharing(threads.share_cores.path)
     by_itself = [(blas, blas.get_num_threads()) for blas in share._libraries]
-    found = {"sharing": [], "without": []}
+    times_of = {"sharing": [], "without": []}
     for _ in range(40):
-        for name, times in found.items():
+        for name, times in times_of.items():
             for blas, number in by_itself:
                 blas.set_num_threads(number)
             monkeypatch.setattr(model_module, "share_cores", share if name == "sharing" else lambda: None)
@@ -96,7 +96,7 @@ def test_a_lone_kernels_trace(model, note_all, monkeypatch, fresh_ids, n):
             start = time.perf_counter()
             model.trace(ids)
             times.append(1e3 * (time.perf_counter() - start))
-    for name, times in found.items():
+    for name, times in times_of.items():
         note_all(f"trace of {n} tokens, {name}", times, "ms")
 
 

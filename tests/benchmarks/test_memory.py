@@ -36,15 +36,15 @@ def test_memory_of_kernels_at_once(model, note_memory, n):
     try:
         for kernel in kernels:
             assert kernel.stdout.readline() == "ready\n"
-        found = []
+        readings = []
         for kernel in kernels:
             kernel.stdin.write("\n")
             kernel.stdin.flush()
-            found.append(json.loads(kernel.stdout.readline()))
+            readings.append(json.loads(kernel.stdout.readline()))
     finally:
         for kernel in kernels:
             kernel.communicate("\n", timeout=30)
-    largest = max(found, key=lambda one: one["loaded"]["Pss"])
+    largest = max(readings, key=lambda reading: reading["loaded"]["Pss"])
     imported, loaded = largest["imported"], largest["loaded"]
     who = "a kernel alone" if n == 1 else f"each of {n} kernels"
     for what, value in {

@@ -181,8 +181,8 @@ def write_tokenizer(tokenizer) -> None:
     texts = [*TEXTS, *PROMPTS.values(), *random_strings(4_000, seed=2024)]
     ids = [tokenizer.encode(text).ids for text in texts]
     # what has no token is dropped without a word: such a text has no reference
-    kept = [i for i, text in enumerate(texts) if tokenizer.decode(ids[i]) == text]
-    lost = [text for i, text in enumerate(texts) if i not in set(kept)]
+    round_trips = [i for i, text in enumerate(texts) if tokenizer.decode(ids[i]) == text]
+    lost = [text for i, text in enumerate(texts) if i not in set(round_trips)]
     if lost:
         raise ValueError(f"cannot be written in this vocabulary: {lost[:5]!r}")
     np.savez_compressed(HERE / "tokenizer.npz", **packed("text", texts), **packed("ids", ids))
@@ -220,8 +220,8 @@ def write_default_model(model, prompts: dict[str, tuple[str, list[int]]]) -> Non
         "resid_layers": np.array(RESID_LAYERS),
     }
     for name, (text, ids) in prompts.items():
-        found = peer.trace(model, ids)
-        logits = found["logits"]
+        arrays_of_run = peer.trace(model, ids)
+        logits = arrays_of_run["logits"]
         top = np.argsort(-logits)[:N_TOP]
         new, narrowest = peer.greedy(model, ids, N_GREEDY)
         arrays |= {
@@ -231,12 +231,12 @@ def write_default_model(model, prompts: dict[str, tuple[str, list[int]]]) -> Non
             f"{name}/top_logits": logits[top],
             f"{name}/sampled_logits": logits[sampled],
             f"{name}/summary": summary(logits),
-            f"{name}/resid_post_last": found["resid_post"][list(RESID_LAYERS), -1],
+            f"{name}/resid_post_last": arrays_of_run["resid_post"][list(RESID_LAYERS), -1],
             f"{name}/greedy": np.array(new, np.uint16),
             f"{name}/greedy_margin": np.array(narrowest),
         }
         for layer, head in PATTERNS if len(ids) < 64 else ((13, 8),):
-            arrays[f"{name}/pattern/{layer}/{head}"] = found["pattern"][layer, head]
+            arrays[f"{name}/pattern/{layer}/{head}"] = arrays_of_run["pattern"][layer, head]
         print(f"{name}: {len(ids)} tokens, narrowest greedy choice {narrowest:.4f}")
         if narrowest < 2e-3:
             raise ValueError(f"{name!r}: a greedy choice is a near tie: take another prompt")
@@ -249,11 +249,11 @@ def write_tiny_models() -> None:
         for name, tiny in tiny_gguf.VARIANTS.items():
             path = tiny_gguf.write(Path(folder) / f"{name}.gguf", tiny)
             ids = tiny_gguf.random_ids(name, 17)
-            found = peer.trace(peer.load_llama(path), ids)
+            arrays_of_run = peer.trace(peer.load_llama(path), ids)
             arrays[f"{name}/ids"] = np.array(ids, np.uint16)
-            arrays[f"{name}/logits"] = found["logits"]
-            arrays[f"{name}/pattern"] = found["pattern"]
-            arrays[f"{name}/resid_post"] = found["resid_post"][:, -1]
+            arrays[f"{name}/logits"] = arrays_of_run["logits"]
+            arrays[f"{name}/pattern"] = arrays_of_run["pattern"]
+            arrays[f"{name}/resid_post"] = arrays_of_run["resid_post"][:, -1]
     np.savez_compressed(HERE / "tiny_models.npz", **arrays)
 
 

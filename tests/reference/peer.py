@@ -104,14 +104,14 @@ def trace(model: LlamaForCausalLM, ids: list[int]) -> dict[str, np.ndarray]:
     """
     config = model.config
     d_head = config.hidden_size // config.num_attention_heads
-    kept: dict[str, list] = {}
+    recorded: dict[str, list] = {}
     hooks = []
 
     def keep(name: str, heads: int | None, value: torch.Tensor) -> None:
         array = value[0].numpy().copy()
         if heads is not None:
             array = array.reshape(len(ids), heads, d_head).swapaxes(0, 1)
-        kept.setdefault(name, []).append(array)
+        recorded.setdefault(name, []).append(array)
 
     def on_input(module, name: str, heads: int | None = None) -> None:
         hooks.append(module.register_forward_pre_hook(lambda _, args: keep(name, heads, args[0])))
@@ -137,7 +137,7 @@ def trace(model: LlamaForCausalLM, ids: list[int]) -> dict[str, np.ndarray]:
     finally:
         for hook in hooks:
             hook.remove()
-    arrays = {name: np.stack(layers) for name, layers in kept.items()}
+    arrays = {name: np.stack(layers) for name, layers in recorded.items()}
     arrays["pattern"] = np.stack([pattern[0].numpy() for pattern in out.attentions])
     arrays["logits"] = out.logits[0, -1].numpy().copy()
     return arrays
