@@ -1,25 +1,23 @@
-"""Experiments on the whole model: take a part away or put one back, and measure what becomes of the answer.
+"""Experiments on the whole model: change a part of it, and measure what happens to the answer.
 
-    direct attribution   the last norm's scale held as it was, the logit of a token is a plain sum over the blocks
-    logit lens           the guess that the model would make at each depth
-    switching off        one head at a time at zero, or a part at one token only
-    swapping             what a part adds, taken from another run or from the mean of many (activation patching)
-    path patching        what one head writes kept from one other head that reads it (Wang et al. 2022)
-    minimal pairs        two sentences that differ in one word, and in the one that depends on it
-    what mattered        which tokens an answer rests on: its gradient, and leaving each token out
-    knocking out         some heads may not look at some tokens (Geva et al. 2023)
-    comparing            how far two runs, or two guesses, are apart
-    turning back         one head's queries and keys, and where it would look, without RoPE
-    cost                 the time and the memory that one more token takes, as the text grows
-    rounding             a model whose matrices have fewer bits a number
-    letters              what the model can say of the letters of words, and what its rows hold of them
-    words, table         which words are tokens, and how near their rows of the embedding table are
-    word_map, senses     what a flat map of words keeps; one word in two senses, layer by layer
-    another order        two tokens swapped, or all but the last shuffled: what notices it
-    writing              what the model writes: first choices, repetition, and answers that are right
+    ablation               switch parts off, one head at a time or one part at one token; attention knockout
+    patching               give a part what it had in another run (activation patching), or cut one path between heads
+    attribution            what each part adds directly to a logit, and which tokens of the text an answer rests on
+    lens                   the prediction at each depth
+    minimal_pairs          two sentences that differ in one word, and in the one that depends on it
+    facts                  follow a fact from the subject to the answer
+    composition, induction two heads that copy what came before, together
+    attention_behaviours, sinks   what heads attend to
+    order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
+    neurons                which neurons write, and what they push
+    probabilities, surprise   how likely tokens were, and how far apart two predictions are
+    writing, chat, answers what the model writes, and which answers are right
+    letters, words, table, word_map, senses   what the embedding table knows of words and of their letters
+    rounding, size, published, cost   fewer bits, numbers of parameters, and what a token costs
+    learning, small_models, gradients, fine_tuning   what training changes
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
-runs is an iterator, one run a step, that can be left at any of them. Negative positions count from the end.
+runs is an iterator, one run at each step, that can be left at any of them. Negative positions count from the end.
 """
 
 from llmviz.experiments.ablation import (
