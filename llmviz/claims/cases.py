@@ -35,3 +35,6 @@ OPPOSITES: list[str] = _CASES["words"]["opposites"].split()
 ELEMENTS: list[str] = _CASES["words"]["elements"].split()
 STATES: dict[str, str] = _CASES["words"]["states"]
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])
+MORE_PIRATES: tuple[tuple[str, str], ...] = tuple(map(tuple, _CASES["fine_tuning"]["more_pirates"]))
+ASKED: tuple[str, ...] = tuple(_CASES["fine_tuning"]["questions"])
+MANNERS: dict[str, dict[str, list[str]]] = _CASES["fine_tuning"]["manners"]  # the words and answers of each
