@@ -41,3 +41,6 @@ STATES: dict[str, str] = _CASES["words"]["states"]
 AGREEMENT: dict[str, list[str]] = _CASES["agreement"]
 WAKING: dict[str, str] = _CASES["waking"]
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])
+MORE_PIRATES: tuple[tuple[str, str], ...] = tuple(map(tuple, _CASES["fine_tuning"]["more_pirates"]))
+ASKED: tuple[str, ...] = tuple(_CASES["fine_tuning"]["questions"])
+MANNERS: dict[str, dict[str, list[str]]] = _CASES["fine_tuning"]["manners"]  # the words and answers of each
