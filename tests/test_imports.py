@@ -108,9 +108,9 @@ MAY_KNOW = {
     "experiments.writing": {"ops", "model", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "weights", "experiments.attention_behaviours"),
-        *("experiments.probabilities", "experiments.surprise"),
+        *("experiments.probabilities", "experiments.text_statistics"),
     },
-    "experiments.surprise": {"model", "experiments.probabilities"},
+    "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
     "experiments.word_map": {
         *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),

@@ -150,7 +150,7 @@ class Told:
 
 @pytest.fixture
 def told(rehearsed) -> Told:
-    return Told(rehearsed.told)
+    return Told(rehearsed.messages)
 
 
 def test_every_combination_of_small_controls_is_what_the_handler_makes_of_it(told):

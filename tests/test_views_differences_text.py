@@ -12,7 +12,7 @@ from llmviz import experiments, ops, training
 from llmviz.edits import Edits
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL, write
-from llmviz.experiments.surprise import counting_pairs, longest_copy, repeated, split_by_repeats
+from llmviz.experiments.text_statistics import counting_pairs, longest_copy, repeated, split_by_repeats
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import one_step, opened, whose

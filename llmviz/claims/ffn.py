@@ -30,13 +30,13 @@ def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
 
 def doubled(model: Model, text: str, *, curve: int) -> float:
     """Measure how many times as long the output for twice the vector is: the layer furthest from the median."""
-    times = by_layer(model, text, "doubled")[curve]
+    times = by_layer(model, text, "growth_for_twice_the_input")[curve]
     return float(times[np.abs(times - np.median(times)).argmax()])
 
 
 def half_of_the_output(model: Model, text: str, *, layers: slice) -> float:
     """Measure how many neurons write half of the output, over those of shuffled ones: the median layer."""
-    return float(np.median(np.divide(*by_layer(model, text, "enough_for_half"))[layers]))
+    return float(np.median(np.divide(*by_layer(model, text, "neurons_for_half"))[layers]))
 
 
 def half_at_the_first_token(model: Model, text: str) -> float:

@@ -10,7 +10,7 @@
     attention_behaviours, sinks   what heads attend to
     order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
     neurons                which neurons write, and what they push
-    probabilities, surprise   how likely tokens were, and how far apart two predictions are
+    probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     writing, chat, answers what the model writes, and which answers are right
     letters, words, table, word_map, senses   what the embedding table knows of words and of their letters
     rounding, size, published, cost   fewer bits, numbers of parameters, and what a token costs

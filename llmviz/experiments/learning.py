@@ -12,7 +12,13 @@ from llmviz import training
 from llmviz.edits import Edits, put
 from llmviz.experiments.attention_behaviours import HABITS, strongest_habits
 from llmviz.experiments.probabilities import surprise
-from llmviz.experiments.surprise import counting_pairs, longest_copy, pairs_in, split_by_repeats, surprise_of
+from llmviz.experiments.text_statistics import (
+    counting_pairs,
+    longest_copy,
+    pairs_in,
+    split_by_repeats,
+    surprise_of,
+)
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.weights import Config

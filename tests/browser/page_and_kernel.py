@@ -270,8 +270,8 @@ def both(one, built: page.Rehearsed, notebook: Path) -> Iterator[tuple[dict, Cal
             "[...document.querySelectorAll('[data-widget]')].map((one) => one.dataset.widget)"
         )
         assert len(shown) == len(kernel.ids)
-        paths = paths_of(built.told, shown)
-        cards = [card for card, outcome in built.told["cards"].items() if outcome["told"] is not None]
+        paths = paths_of(built.messages, shown)
+        cards = [card for card, outcome in built.messages["cards"].items() if outcome["told"] is not None]
         go([[paths[card], "committed", True] for card in cards], "all committed")  # those in folds, too
         one.evaluate(STILL)
         yield paths, go
@@ -282,7 +282,7 @@ def both(one, built: page.Rehearsed, notebook: Path) -> Iterator[tuple[dict, Cal
 def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
     """Hold an open page to a kernel; returns how many moves were compared. most: values of each control."""
     with both(one, built, notebook) as (paths, go):
-        tried = moves_of(built.told, paths, most)
+        tried = moves_of(built.messages, paths, most)
         for there, back in tried:
             in_kernel = go(there)
             settle(one)
@@ -296,9 +296,9 @@ def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
 def compare_buttons(one, built: page.Rehearsed, notebook: Path) -> int:
     """The same for buttons, which lead nowhere back: each begins in a kernel of its own; returns how many presses."""
     n = 0
-    for turn in range(max(len(space["press"].get("0", {})) for space in built.told["spaces"])):
+    for turn in range(max(len(space["press"].get("0", {})) for space in built.messages["spaces"])):
         with both(one, built, notebook) as (_, go):
-            for button in presses_of(built.told, turn):
+            for button in presses_of(built.messages, turn):
                 path = one.evaluate(PATH_NOW, button)  # a row that was taken away has moved those behind it
                 go([[path, "click", None]])
                 n += 1

@@ -17,7 +17,7 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL, split, write
-from llmviz.experiments.surprise import REPEATED, counting_pairs, longest_copy, split_by_repeats
+from llmviz.experiments.text_statistics import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import only_training

@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz.experiments.learning import write
-from llmviz.experiments.surprise import surprise_of
+from llmviz.experiments.text_statistics import surprise_of
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.controls import Told, button, row, seed_box
 from llmviz.views.kit.picture import Explorer, one_at_a_time
