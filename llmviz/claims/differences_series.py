@@ -241,7 +241,7 @@ SERIES = {
         SAID,
         alike_is_near=Claim(
             "Words used alike lie close together.",
-            "Compare the cosine of a pair such as *king, queen* with the highest to another word's partner.",
+            "Compare the cosine of a pair such as “king, queen” with the highest to another word's partner.",
             lambda model, name: (
                 nearest_partner(model, name, own=True) - nearest_partner(model, name, own=False)
             ),
@@ -275,7 +275,7 @@ SERIES = {
         SAID,
         attends_to_its_noun=Claim(
             "“was” attends to its noun.",
-            "In *The cat that I saw yesterday was*: the noun's mean weight, less the largest of a word between.",
+            "In “The cat that I saw yesterday was”: the noun's mean weight, less the largest of a word between.",
             lead_of_the_noun,
             Bounds(supports=above(0), count=1),
             over="nouns",
