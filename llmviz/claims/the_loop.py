@@ -29,12 +29,7 @@ def overflows(model: Model, text: str, *, edits: Edits) -> float:
 
 def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
-    before, after = (Sampler().probs(model.trace(text, e).logits) for e in (Edits(), edits))
-    return 100 * experiments.total_variation(before, after)
-
-
-def likeliest_changes(model: Model, text: str, *, edits: Edits) -> bool:
-    return model.trace(text, edits).logits.argmax() != model.trace(text).logits.argmax()
+    return 100 * experiments.moved_by(model, text, edits)
 
 
 @remembered
@@ -44,7 +39,7 @@ def median_of_the_middle(model: Model, text: str) -> float:
 
 def heads_that_change_it(model: Model, text: str) -> float:
     heads = np.ndindex(model.config.n_layers, model.config.n_heads)
-    return sum(likeliest_changes(model, text, edits=Edits(head={head: 0})) for head in heads)
+    return sum(experiments.likeliest_changes(model, text, Edits(head={head: 0})) for head in heads)
 
 
 def layers_to_go(model: Model, text: str) -> float:
@@ -78,9 +73,9 @@ CLAIMS = section(
     rope_off_likeliest=on_texts(
         "Without RoPE, the likeliest token mostly changes.",
         "Switch RoPE off.",
-        partial(likeliest_changes, edits=NO_ROPE),
+        partial(experiments.likeliest_changes, edits=NO_ROPE),
         Bounds(supports=YES, count=12),
-        control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
+        control=("all positions shifted by 1,000", partial(experiments.likeliest_changes, edits=SHIFTED)),
         unit="",
     ),
     rope_off_moved=on_texts(
