@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llmviz import training
-from llmviz.experiments import fine_tuning, mean_surprise
+from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.model import Model
 from llmviz.views import differences
 from llmviz.views.differences import fine_tuning as pictures
@@ -197,7 +197,7 @@ def test_nothing_of_the_update_is_the_model_before(tuning):
     said = {
         name: fine_tuning.written(tuning.model, tokens)
         for name, tokens in zip(
-            view.table.rows, (fine_tuning.asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
+            view.table.rows, (asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
         )
     }
     assert view.table.rows == said

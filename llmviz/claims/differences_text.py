@@ -218,7 +218,7 @@ CLAIMS = (
             Bounds(within=(0.55, 2.85), control=Bounds(within=below(0.2))),
             control=(
                 "what is left of the training text's",
-                after(lambda run: np.mean(run.surprise[-2:]), little),
+                after(lambda run: float(np.mean(run.surprise[-2:])), little),
             ),
             unit="bits",
         ),

@@ -211,9 +211,9 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     without = leave_one_out(trace.model, trace.tokens)
     measures[0] = attention_from(trace, -1).mean(axis=(0, 1))
     yield measures
-    measures[2] = saliency(trace.model, trace.tokens) / np.log(2)
+    measures[2] = saliency(trace.model, trace.tokens) * sampling.BITS_PER_NAT
     for at, lost in without:
-        measures[1, at] = lost / np.log(2)
+        measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops, training
+from llmviz.experiments.chat import asked
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.texts.write import SideBySide
@@ -88,11 +89,6 @@ def conversations(examples: Sequence[Example]) -> list[list[dict[str, str]]]:
         [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
         for question, answer in examples
     ]
-
-
-def asked(model: Model, question: str) -> list[int]:
-    """Return the tokens of a question in the chat template, up to where the answer begins."""
-    return model.tokenizer.encode_chat([{"role": "user", "content": question}])
 
 
 def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:

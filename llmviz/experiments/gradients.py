@@ -6,6 +6,7 @@ from jaxtyping import Float
 from llmviz import training
 from llmviz.experiments.probabilities import surprise
 from llmviz.model import Model
+from llmviz.sampling import BITS_PER_NAT
 from llmviz.weights import from_flat, stored
 
 NUDGE = 0.01
@@ -25,7 +26,7 @@ class Numbers:
         self.ends = np.cumsum([array.size for array in arrays.values()])
         _, gradients = training.loss_and_gradients(model, self.tokens)
         gradient = np.concatenate([array.ravel() for array in stored(gradients).values()])
-        self.gradient = gradient / np.log(2)  # from nats to bits
+        self.gradient = gradient * BITS_PER_NAT
 
     def surprise(self, flat: Float[np.ndarray, " n_parameters"]) -> float:
         """Measure the surprise with other parameters."""

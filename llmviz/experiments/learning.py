@@ -12,6 +12,7 @@ from llmviz import training
 from llmviz.edits import Edits, put
 from llmviz.experiments.attention_behaviours import HABITS, strongest_habits
 from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.small_models import small
 from llmviz.experiments.text_statistics import (
     counting_pairs,
     longest_copy,
@@ -20,22 +21,10 @@ from llmviz.experiments.text_statistics import (
     surprise_of,
 )
 from llmviz.model import Model
-from llmviz.sampling import Sampler
-from llmviz.weights import Config
+from llmviz.sampling import BITS_PER_NAT, Sampler
 
 # 252,384 parameters: it learns to write something like sentences within a minute.
-SMALL = Config(
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_model=96,
-    d_head=24,
-    d_ff=256,
-    n_vocab=512,
-    n_ctx=128,
-    rope_base=10_000.0,
-    norm_eps=1e-5,
-)
+SMALL = small(d_model=96, n_ctx=128)
 WARM = Sampler(temperature=0.7)
 N_WRITTEN = 40  # tokens
 N_PIECES = 120  # the most frequent ones
@@ -225,9 +214,9 @@ class Training:
                 self.first = self.early = now.model
             if now.step == 20:
                 self.early = now.model
-            if now.step % training.MEASURE_EVERY == 0 or now.step == steps:
-                self.surprise.append(now.loss / np.log(2))
-                self.held_out_surprise.append(now.held_out / np.log(2))
+            if now.held_out is not None:  # every 20 steps and at the end
+                self.surprise.append(now.loss * BITS_PER_NAT)
+                self.held_out_surprise.append(now.held_out * BITS_PER_NAT)
         self.last = now.model
 
     @cached_property

@@ -33,7 +33,7 @@ def log_odds(trace: Trace, token: int, against: int) -> float:
     """Return log2 of how many times as likely one token is as another to come next: 1 bit is twice as likely."""
     for checked in (token, against):
         index_of("token", checked, len(trace.logits), negative=False)
-    return float((trace.logits[token] - trace.logits[against]) / np.log(2))
+    return float(trace.logits[token] - trace.logits[against]) * sampling.BITS_PER_NAT
 
 
 def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
@@ -91,7 +91,7 @@ def surprisal_after(model: Model, before: str, text: str) -> float:
 
     How many tokens are the text's is counted on its own, so it should begin as a new token would, with a space.
     """
-    return float(surprise(model.trace(before + text), last=len(model.tokenizer.encode(text))).mean())
+    return mean_surprise(model.trace(before + text), last=len(model.tokenizer.encode(text)))
 
 
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:

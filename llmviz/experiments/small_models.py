@@ -1,10 +1,10 @@
 """Small models of several sizes, and how well each expects a text that it is trained on."""
 
-import math
 import time
 
 from llmviz import training
 from llmviz.model import Model
+from llmviz.sampling import BITS_PER_NAT
 from llmviz.weights import Config
 
 # The control: what chance alone does. Its seed is 4 further, for 0 and 1 happen to come out alike.
@@ -51,7 +51,7 @@ KNOBS = {
 
 def bits_a_byte(model: Model, text: str) -> float:
     """Return what one nat a token is, in bits a byte of this text: 1.44 bits, over the bytes that a token has."""
-    return len(model.tokenizer.encode(text)) / len(text.encode()) / math.log(2)
+    return len(model.tokenizer.encode(text)) / len(text.encode()) * BITS_PER_NAT
 
 
 def held_out(text: str, config: Config, *, steps: int, seed: int = 0) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.edits import Edits, index_of
-from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.probabilities import extra_surprise
 from llmviz.model import BlockTrace, Model, Trace
 from llmviz.position import rotate, rotation_angles
 
@@ -95,7 +95,7 @@ def unturned_pairs(model: Model, seq: int, pairs: slice) -> Edits:
 def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np.ndarray, " n"]:
     """Measure how much more surprising each token but the first is, in bits, if no head turns these pairs."""
     edits = unturned_pairs(model, len(tokens), pairs)
-    return surprise(model.trace(tokens, edits)) - surprise(model.trace(tokens))
+    return extra_surprise(model.trace(tokens), edits)
 
 
 def pattern_without_rope(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:

@@ -15,21 +15,11 @@ import numpy as np
 import pytest
 
 from llmviz import training
-from llmviz.weights import Config, stored
+from llmviz.experiments.small_models import small
+from llmviz.weights import stored
 
 MANUAL = "\n".join(pydoc_data.topics.topics[key] for key in sorted(pydoc_data.topics.topics))
-SIZES = Config(
-    n_layers=2,
-    n_heads=4,
-    n_kv_heads=2,
-    d_model=96,
-    d_head=24,
-    d_ff=256,
-    n_vocab=512,
-    n_ctx=64,
-    rope_base=10_000.0,
-    norm_eps=1e-5,
-)
+SIZES = small(d_model=96, n_ctx=64)
 SECONDS, LR = 60, 4e-3
 PIRATE = {
     "What is the sun?": "Arr, the sun be a great ball o' fire in the sky, matey!",

@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from llmviz import training
-from llmviz.experiments import fine_tuning, mean_surprise
+from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
 from llmviz.views.differences.guessed import Guessed, sentence
@@ -573,7 +573,7 @@ class Amount(Explorer):
         model = quiet_model(training.updated(self.tuning.model, self.tuning.learned.update, amount))
         question, said = model.tokenizer.decode(reading.tokens), {}
         prompts = {
-            "With the chat template": fine_tuning.asked(model, question),
+            "With the chat template": asked(model, question),
             "Without it, the bare text goes on": reading.tokens,
         }
         for name, tokens in prompts.items():
