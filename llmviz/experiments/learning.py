@@ -214,7 +214,8 @@ class Training:
                 self.first = self.early = now.model
             if now.step == 20:
                 self.early = now.model
-            if now.held_out is not None:  # every 20 steps and at the end
+            if now.step % training.MEASURE_EVERY == 0 or now.step == steps:
+                assert now.held_out is not None  # it is measured at these steps
                 self.surprise.append(now.loss * BITS_PER_NAT)
                 self.held_out_surprise.append(now.held_out * BITS_PER_NAT)
         self.last = now.model
