@@ -10,7 +10,7 @@ from llmviz import views
 from llmviz.claims import Bounds, Claim
 from llmviz.claims.claim import above
 from llmviz.claims.differences_series import SERIES
-from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries, line, tried, verdict
+from llmviz.views.differences.claims_of_the_series import NO_BETTER, ClaimsOfTheSeries, line, tried, verdict
 from llmviz.views.kit.claims import Claim as Line
 from llmviz.views.kit.claims import Claims
 
@@ -76,6 +76,21 @@ def test_the_numbers_word_the_verdict(tiny_model, three):
     assert view.outcomes["low"].controls["3"] == 9
     assert "3 of 3 claims tried in 0 s on this model: 1 hold, 1 hold in part, 1 fail." in repr(view)
     assert all(line in repr(view) for line in lines(view))
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"),
+    [
+        (40, "holds in part: 5 of 10 numbers (control: 4 of 10)"),
+        (36, f"{NO_BETTER}: 5 of 10 numbers (control: 5 of 10)"),
+    ],
+)
+def test_a_control_that_does_as_well_decides(tiny_model, limit, found):
+    claim = of_ten("middle", 6)
+    claim = replace(claim, bounds=replace(claim.bounds, control=Bounds(supports=above(limit))))
+    shown = line("09", claim, claim.measure(tiny_model))
+    assert shown.verdict == found
+    assert shown.measured.startswith(f"{claim.method} 5 of 10")
 
 
 def test_nine_of_ten_hold_and_one_of_ten_fails():
