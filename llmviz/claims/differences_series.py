@@ -22,7 +22,8 @@ from llmviz.model import Model
 def likeliest(model: Model, text: str, *, expected: bool) -> float:
     """Count the likeliest of ten drawn tokens, in %; expected: add up the likeliest ones' probabilities instead."""
     steps = model.generate(text, 10, Sampler(), seed=1)
-    return 100 * np.mean([s.probs.max() if expected else s.token == s.logits.argmax() for s in steps])
+    likely = [step.probs.max() if expected else step.token == step.logits.argmax() for step in steps]
+    return 100 * float(np.mean(likely))
 
 
 def writes_the_same(model: Model, text: str, *, temperature: float) -> bool:
@@ -57,14 +58,14 @@ def reordered(model: Model, text: str, *, edits: Edits) -> float:
 def lead_of_the_noun(model: Model, noun: str) -> float:
     trace = model.trace(f"The {noun} that I saw yesterday was")
     mean = 100 * experiments.attention_from(trace, -1).mean(axis=(0, 1))
-    return mean[1] - mean[2:6].max() if len(trace.tokens) == 7 else math.nan
+    return float(mean[1] - mean[2:6].max()) if len(trace.tokens) == 7 else math.nan
 
 
 def costlier(model: Model, text: str) -> float:
     """Count the tokens that cost the answer more, left out, than the one with most attention."""
     *_, measures = experiments.what_mattered(model.trace(text))
     weights, costs, _ = measures[:, 1:-1]
-    return (costs > costs[weights.argmax()]).sum()
+    return float((costs > costs[weights.argmax()]).sum())
 
 
 def copying_left(model: Model, seed: int) -> float:
@@ -81,7 +82,8 @@ def lead_of_the_twin(model: Model, countries: tuple[str, str], *, first: bool) -
     pair = experiments.pair_of(model, f"The capital of {name} is", model.tokens_of(f" {other}")[0])
     layers = range(1) if first else range(1, model.config.n_layers)
     edits = experiments.patch_component(pair, "ffn_out", layers, pair.subject)
-    return -100 * np.subtract(*pair.answer_probs(edits))
+    own, twins = 100 * pair.answer_probs(edits)
+    return float(twins - own)
 
 
 @remembered
