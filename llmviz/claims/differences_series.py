@@ -22,7 +22,8 @@ from llmviz.model import Model
 def likeliest(model: Model, text: str, *, expected: bool) -> float:
     """Count the likeliest of ten drawn tokens, in %; expected: add up the likeliest ones' probabilities instead."""
     steps = model.generate(text, 10, Sampler(), seed=1)
-    return 100 * np.mean([s.probs.max() if expected else s.token == s.logits.argmax() for s in steps])
+    likely = [step.probs.max() if expected else step.token == step.logits.argmax() for step in steps]
+    return 100 * float(np.mean(likely))
 
 
 def writes_the_same(model: Model, text: str, *, temperature: float) -> bool:
@@ -95,7 +96,8 @@ def lead_of_the_twin(model: Model, countries: tuple[str, str], part="ffn_out", l
     name, other = countries
     pair = experiments.pair_of(model, f"The capital of {name} is", model.tokens_of(f" {other}")[0])
     edits = experiments.patch_component(pair, part, range(model.config.n_layers)[layers], pair.subject)
-    return -100 * np.subtract(*pair.answer_probs(edits))
+    own, twins = 100 * pair.answer_probs(edits)
+    return float(twins - own)
 
 
 @remembered

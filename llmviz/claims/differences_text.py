@@ -45,8 +45,8 @@ def nudged_apart(numbers: Numbers) -> float:
 
 
 def changed_at_random(numbers: Numbers) -> float:
-    moved = [numbers.along(numbers.random_direction(seed), 1) for seed in range(3)]
-    return max(abs(np.subtract(moved, numbers.along(numbers.gradient, 0))))
+    after_a_step = [numbers.along(numbers.random_direction(seed), 1) for seed in range(3)]
+    return max(abs(np.subtract(after_a_step, numbers.along(numbers.gradient, 0))))
 
 
 def leads(model: Model, writer: Run, others: Sequence[Run]) -> list[float]:
@@ -57,7 +57,7 @@ def leads(model: Model, writer: Run, others: Sequence[Run]) -> list[float]:
 
 def chat_induction(model: Model, run: Run) -> float:
     passages = learning.passages(model, trained(model, *run, 1).held_out, 4)
-    return 100 * strongest_habits(model, passages)[INDUCTION]
+    return 100 * float(strongest_habits(model, passages)[INDUCTION])
 
 
 def leads_in_cost(model: Model, run: Run) -> float:
