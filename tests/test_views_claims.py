@@ -70,7 +70,8 @@ def test_the_numbers_word_the_verdict(tiny_model, three):
     for (_, claim), title, found, n in zip(
         view.claims, empty, ("holds", "holds in part", "fails"), (10, 5, 1)
     ):
-        measured = f"{claim.method} {claim.result(claim.measure(tiny_model))}"
+        result = claim.result(claim.measure(tiny_model))
+        measured = f"{claim.method} {result[0].upper()}{result[1:]}"
         assert f"{title} | {measured} | {found}: {n} of 10 numbers" in lines(view)
     assert view.outcomes["low"].values["3"] == 3
     assert view.outcomes["low"].controls["3"] == 9
