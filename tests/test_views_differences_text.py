@@ -151,7 +151,7 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert len(made.history.sentences) == 4
     assert made.sentence.pieces == made.model.tokenizer.pieces(write(made.model, "The"))
     copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.learned)
-    assert f"what it learned from has {len(copied)};" in repr(made.result)
+    assert f"word for word has {len(copied)};" in repr(made.result)
     assert f"“{' '.join(copied.split())}”" in repr(made.result)
     baseline = counting_pairs(made.model, made.learned, made.held_out).mean()
     assert bits[2] == pytest.approx(baseline)
@@ -231,7 +231,7 @@ def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
     async def story():
         made = own(TEXT, steps=400)
         for said, button in [
-            ("Learning the pieces …", "pause"),
+            ("Learning the vocabulary …", "pause"),
             ("Paused.", "go on"),
             ("Going on …", "pause"),
         ]:
@@ -344,7 +344,7 @@ def test_a_gradient_is_a_slope(noise):
     assert one_step.place(one.numbers, int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
     height = one.curves.y_max - one.curves.y_min
     one.blind.click()
-    assert f"Number {one.number.value:,}" in repr(one.told)
+    assert f"Parameter {one.number.value:,}" in repr(one.told)
     assert one.curves.y_max - one.curves.y_min == pytest.approx(
         height
     )  # a number that matters less looks flat

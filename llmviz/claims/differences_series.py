@@ -37,7 +37,7 @@ def rises(model: Model, name: str, other: str) -> tuple[float, float]:
     trace, another = (model.trace(cases.TEXTS[text]) for text in (name, other))
     predicted = [int(run.logits.argmax()) for run in (trace, another)]
     ranks = experiments.logit_lens(trace, last=1).ranks(predicted)
-    own, control = (experiments.rank_correlation(np.arange(len(row)), -row) for row in ranks)
+    own, control = (experiments.rank_correlation(np.arange(float(len(row))), -1.0 * row) for row in ranks)
     return own, control
 
 

@@ -224,7 +224,7 @@ class Question(Picture):
         return {"answer": shown, "answer_text": text, "told": told, "explained": self._explain_text}
 
 
-def within(values: Sequence[float], distance: float) -> tuple[int, ...]:
+def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
     """Return the indices of the values that are at most so far below the highest, the highest first."""
     order = np.argsort(-np.asarray(values), kind="stable")
     return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
