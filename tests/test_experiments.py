@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tiny_gguf
 from finite_differences import in_doubles
+from messages import holding
 
 from llmviz import Edits, Sampler, experiments, ops, position, sampling, training
 from llmviz.edits import add, scale
@@ -68,13 +69,13 @@ def test_an_earlier_position_has_parts_of_its_own(tiny_model):
     ],
 )
 def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
-    with pytest.raises(ValueError, match="no sum"):
+    with pytest.raises(ValueError, match="sum"):
         experiments.direct_logit_attribution(tiny_model.trace(TEXT, edits), 9)
 
 
 def test_neurons_under_an_ffn_changed_by_hand_are_refused(tiny_model):
     trace = tiny_model.trace(TEXT, Edits(at={("ffn_out", 1): scale(0, positions=-1)}))
-    with pytest.raises(ValueError, match="the FFN of layer 1 is no sum"):
+    with pytest.raises(ValueError, match=holding("FFN", "layer 1")):
         experiments.neuron_attribution(trace, 1, 9)
     parts = experiments.direct_logit_attribution(trace, 9)
     assert parts.ffn[1] == pytest.approx(0, abs=1e-5)
@@ -98,7 +99,7 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
             experiments.direct_logit_attribution,
             lambda *given, **at: experiments.neuron_attribution(*given, 1, **at),
         ):
-            with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to {seq - 1}"):
+            with pytest.raises(ValueError, match=holding(f"position {place}", seq - 1)):
                 run(trace, 1, position=place)
 
 
@@ -147,9 +148,9 @@ def test_what_a_head_writes_comes_from_each_token_by_its_weight(tiny_model, edit
 def test_a_head_that_is_no_sum_of_its_sources_is_refused(tiny_model):
     for name in ("z", "attention_out"):
         trace = tiny_model.trace(TEXT, Edits(at={(name, 1): scale(2.0)}))
-        with pytest.raises(ValueError, match="no sum of what its heads write"):
+        with pytest.raises(ValueError, match=holding("heads", "layer 1")):
             experiments.head_contribution(trace, 1, 0, source=0)
-        with pytest.raises(ValueError, match="no sum of what its heads write"):
+        with pytest.raises(ValueError, match=holding("heads", "layer 1")):
             experiments.ov_logits(trace, 1, 0, 0)
     trace = tiny_model.trace(TEXT)
     for place, what in (((9, 0), "layer 9"), ((1, 99), "head 99"), ((1, -1), "head -1")):
@@ -243,15 +244,15 @@ def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (((1, 0), (1, 1)), "layer 1 reads nothing"),
-        (((2, 0), (1, 1)), "layer 1 reads nothing"),
-        (((0, 0), (3, 1)), "layer 3 reads nothing"),
-        (((0, 99), (1, 1)), "no head 99"),
-        (((0, 0), (1, 1), "x"), 'into must be "q"'),
+        (((1, 0), (1, 1)), ["layer 1"]),
+        (((2, 0), (1, 1)), ["layer 1"]),
+        (((0, 0), (3, 1)), ["layer 3"]),
+        (((0, 99), (1, 1)), ["head 99"]),
+        (((0, 0), (1, 1), "x"), ["into", "'x'"]),
     ],
 )
 def test_a_path_that_is_not_there_is_told(tiny_model, arguments, told):
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=holding(*told)):
         experiments.patch_path(tiny_model.trace(TEXT), *arguments)
 
 
@@ -261,7 +262,7 @@ def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
     assert experiments.repeat_probability(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
     edits = Edits(ffn={1: 0})
     assert experiments.repeat_probability(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
-    with pytest.raises(ValueError, match="two tokens or more"):
+    with pytest.raises(ValueError, match="tokens"):
         experiments.repeat_probability(tiny_model, [9])
 
 
@@ -312,7 +313,7 @@ def test_the_lens_reads_the_guess_at_each_depth(tiny_model):
         np.testing.assert_allclose(lens.last[depth], logits[-1], rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(experiments.logit_lens(trace, last=2).guesses, lens.guesses[:, -2:])
     assert experiments.logit_lens(trace, last=99).ranks([]).shape == (0, 4)
-    with pytest.raises(ValueError, match="last must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match=holding("last", 1, 0)):
         experiments.logit_lens(trace, last=0)
 
 
@@ -342,7 +343,7 @@ def test_the_probability_of_each_token_is_that_after_its_own_start(tiny_model, e
         logprobs = experiments.token_logprobs(trace, last=last)
         np.testing.assert_allclose(logprobs, expected[max(0, len(expected) - last) :], rtol=1e-3, atol=1e-4)
     assert experiments.token_probs(tiny_model.trace([5])).shape == (0,)
-    with pytest.raises(ValueError, match="last must be 0 or more, got -1"):
+    with pytest.raises(ValueError, match=holding("last", 0, -1)):
         experiments.token_probs(trace, last=-1)
 
 
@@ -553,7 +554,7 @@ def test_choosing_shares_the_probability_among_the_options_alone(model):
     assert experiments.option_probs(model, "The first letter is", options) == pytest.approx(
         weights / weights.sum(), abs=1e-5
     )
-    with pytest.raises(ValueError, match="must be one token"):
+    with pytest.raises(ValueError, match=holding("'strawberry'", 3)):
         experiments.option_probs(model, "Hi", ["strawberry"])
 
 
@@ -678,7 +679,7 @@ def test_odds_are_a_ratio_of_probabilities(tiny_model):
     trace = tiny_model.trace(TEXT)
     probs = Sampler().probs(trace.logits)
     assert 2 ** experiments.log_odds(trace, 9, 4) == pytest.approx(probs[9] / probs[4], rel=1e-3)
-    with pytest.raises(ValueError, match="no token -1"):
+    with pytest.raises(ValueError, match=holding("token -1")):
         experiments.log_odds(trace, 9, -1)
 
 
@@ -833,14 +834,16 @@ NOT_THERE = {  # what is asked for, and what the model or the text has not
 @pytest.mark.parametrize("name", NOT_THERE)
 def test_what_is_not_there_is_said(tiny_model, name):
     run, what = NOT_THERE[name]
-    with pytest.raises(ValueError, match=f"there is no {what}"):
+    with pytest.raises(ValueError, match=holding(what)):
         run(tiny_model, tiny_model.trace(TEXT), experiments.pair_of(tiny_model, TEXT, 40))
 
 
 def test_a_cut_path_is_for_the_text_that_it_was_cut_in(tiny_model):
     for into in "kv":
         edits = experiments.patch_path(tiny_model.trace(TEXT), (0, 1), (2, 3), into)
-        with pytest.raises(ValueError, match="cut it again"):
+        with pytest.raises(
+            ValueError, match=holding(len(tiny_model.tokens_of(TEXT)), len(tiny_model.tokens_of(TEXT)) - 1)
+        ):
             tiny_model.trace(tiny_model.tokens_of(TEXT)[:-1], edits)
 
 
@@ -933,7 +936,7 @@ def test_what_mattered_needs_an_answer_that_exists_and_a_token_to_leave_out(tiny
             run(tiny_model, [5, 6], 10**6)
         with pytest.raises(ValueError, match="empty"):
             run(tiny_model, "")
-    with pytest.raises(ValueError, match="one token"):
+    with pytest.raises(ValueError, match="token"):
         experiments.leave_one_out(tiny_model, [5])
 
 
@@ -967,7 +970,7 @@ def test_groups_that_begin_elsewhere_are_another_grid():
 def test_equal_numbers_and_odd_rows_are_rounded_too():
     assert (experiments.quantise_matrix(np.ones((2, 32), np.float32), 2) == 1).all()
     assert len(np.unique(experiments.quantise_matrix(np.arange(7.0, dtype=np.float32)[None], 1))) == 2
-    with pytest.raises(ValueError, match="at least 1 bit"):
+    with pytest.raises(ValueError, match=holding(1, 0)):
         experiments.quantise_matrix(np.ones((1, 4), np.float32), 0)
 
 
@@ -1017,7 +1020,7 @@ def test_a_minimal_pair_ends_before_the_second_difference(tiny_model):
     logits = tiny_model.trace(text[:3]).logits
     assert pair.lead(pair.runs.trace) == pytest.approx(logits[8] - logits[18], abs=1e-5)
     for wrong in (text, text[:4], [5, 16, 7, 18, 19], [5, 16, 7, 18, 9, 9]):
-        with pytest.raises(ValueError, match="two of them"):
+        with pytest.raises(ValueError, match=holding(len(text), len(wrong))):
             experiments.minimal_pair(tiny_model, text, wrong)
 
 

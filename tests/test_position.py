@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from finite_differences import assert_slopes
+from messages import holding
 
 from llmviz import position
 
@@ -43,7 +44,7 @@ def test_the_first_hand_turns_one_radian_a_token_and_later_ones_slower():
 
 
 def test_an_odd_width_cannot_be_paired():
-    with pytest.raises(ValueError, match="even; got 7"):
+    with pytest.raises(ValueError, match=holding("d_head", 7)):
         position.rotation_angles(np.array([1.0]), 7, base=BASE)
 
 
