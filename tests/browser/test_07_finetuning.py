@@ -46,7 +46,6 @@ def test_a_guess_starts_the_training_and_stop_opens_it_again(lab):
     expect(stop).to_be_visible(timeout=SLOW)
     stop.press("Enter")
     expect(card.get_by_role("button", name="Show me")).to_be_visible(timeout=SLOW)
-    expect(lab.page.get_by_text("Stopped before the end.")).to_be_visible(timeout=SLOW)
 
 
 def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
@@ -54,13 +53,10 @@ def test_a_trained_model_answers_and_its_update_is_turned_off(lab):
     card = lab.page.locator("figure.lv-predict", has_text="not in the table").first
     card.scroll_into_view_if_needed()
     card.get_by_role("button", name="Show me").press("Enter")
-    expect(lab.page.get_by_text(re.compile("untaught questions .* are answered with a word"))).to_be_visible(
-        timeout=SLOW
-    )
     expect(lab.page.get_by_text("matey").first).to_be_visible(timeout=SLOW)
     amount = lab.page.locator(".widget-slider", has_text="times the update").get_by_role("slider")
     amount.scroll_into_view_if_needed()
     for _ in range(4):
         amount.press("ArrowLeft")
-    expect(lab.page.get_by_text(re.compile("With 0 times the update"))).to_be_visible(timeout=SLOW)
+    expect(lab.page.get_by_text(re.compile(r" 0 \D*\(0"))).to_be_visible(timeout=SLOW)
     assert lab.errors() == []
