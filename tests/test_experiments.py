@@ -541,7 +541,7 @@ def test_counts_are_those_that_were_published(one):
 @pytest.mark.parametrize(("name", "billions"), [("DeepSeek-V3", 37), ("Kimi K2", 32)])
 def test_what_works_on_one_token_is_what_was_published(name, billions):
     [one] = [one for one in PUBLISHED if one.name == name]
-    assert f"of which {billions}B" in one.said
+    assert f"{billions}B" in one.said
     assert round(sum(one.active.values()) / 1e9) == billions
     assert all(one.active[part] <= one.exact[part] for part in one.exact)
 

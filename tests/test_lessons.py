@@ -33,6 +33,7 @@ from llmviz.views.tokenization.letters import EXAMPLES
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
 QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
+TOO_LATE = lessons.too_late(("token", "before"))
 SINGULAR, PLURAL = "The cat that I saw yesterday", "The cats that I saw yesterday"
 
 
@@ -93,10 +94,10 @@ def test_the_sentence_costs_most_in_amharic(model):
     }  # fmt: skip
     assert max(cost, key=cost.get) == "Amharic"
     assert min(cost, key=cost.get) == "English"
-    assert right("token", 1) == f"Amharic, with {len(ARTICLES['Amharic'][0])} characters"
+    assert all(part in right("token", 1) for part in ("Amharic", str(len(ARTICLES["Amharic"][0]))))
     assert 3 * len(ARTICLES["Amharic"][0]) == 132 == len(ARTICLES["Amharic"][0].encode())
     for text in options("token", 1):
-        language, n = re.fullmatch(r"(\w+), with (\d+) characters", text).groups()
+        language, n = re.fullmatch(r"(\w+)\D+(\d+)\D*", text).groups()
         assert len(ARTICLES[language][0]) == int(n)
 
 
@@ -106,7 +107,7 @@ def test_most_heads_rest_on_the_first_token(model):
     assert dict(zip(run.pieces, over_half.tolist())) == {
         "The": 177, " cats": 3, " that": 0, " I": 0, " saw": 0, " yesterday": 0, " were": 9, " sleeping": 5
     }  # fmt: skip
-    assert right("attention", 0) == "The: the first word"
+    assert right("attention", 0).startswith("The:")
     assert all(word in told("attention", 0) for word in ("177", "Three", "Nine", "Five"))
 
 
@@ -133,12 +134,12 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
     single, three = minus(lead(hardest[:1])), minus(lead(hardest))
 
     assert f"{100 * looks[13, 8]:.0f}%" in LESSONS["attention"].questions[1].text
-    assert right("attention", 1) == "Next to nothing changes"
+    assert right("attention", 1) == options("attention", 1)[2]  # next to nothing changes
     for text in (
-        f"gives “cats” {100 * looks[26, 0]:.0f}%",
-        f"The lead goes from {lead():.2f} to {lead([(13, 8)]):.2f}",
-        f"it goes to {single}",
-        f"together to {three} (three random ones: {random['swapped']:.2f})",
+        f"{100 * looks[26, 0]:.0f}%",
+        *(f"{lead():.2f}", f"{lead([(13, 8)]):.2f}"),
+        single,
+        *(three, f"{random['swapped']:.2f}"),
     ):
         assert text in told("attention", 1), text
     for text in (
@@ -152,8 +153,8 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
 def test_nonsense_is_copied(model):
     row = experiments.random_tokens(model, 40, seed=0)
     probs = 100 * experiments.token_probs(model.trace(row * 2))
-    assert right("attention", 2) == f"About {probs[40:].mean():.0f}%"
-    assert f"{probs[:40].mean():.3f}% in the first pass" in told("attention", 2)
+    assert f" {probs[40:].mean():.0f}%" in right("attention", 2)
+    assert f"{probs[:40].mean():.3f}%" in told("attention", 2)
 
 
 def test_the_order_stays(model):
@@ -162,7 +163,7 @@ def test_the_order_stays(model):
     for temperature in (1, 2, 10):
         probs = Sampler(temperature=temperature).probs(logits)
         assert (np.diff(probs[order]) <= 0).all()
-    assert right("temperature", 0) == "It stays as it is"
+    assert right("temperature", 0) == options("temperature", 0)[0]  # it stays
 
 
 def test_three_sums_of_36_are_right(model):
@@ -182,7 +183,7 @@ def test_a_seed_decides(model):
         return [step.token for step in model.generate("On a rainy day I like to", 20, seed=seed)]
 
     assert written(1) == written(1) != written(2)
-    assert right("temperature", 2) == "Twice the same text"
+    assert right("temperature", 2) == options("temperature", 2)[2]  # twice the same text
 
 
 # --- counting ---
@@ -275,7 +276,7 @@ def test_nothing_is_told_before_after():
                 assert html.escape(option.explanation) in late
         assert "class=right" not in early
         assert late.count("class=right") == late.count("✓") == 3
-        assert late.count("your answer") == 3
+        assert late.count("<em>") == 3  # the student's own answers
 
 
 # --- the pages ---
@@ -334,12 +335,12 @@ def test_a_student_answers_before_and_after_and_is_counted_once(student, teacher
     assert page.count('type="radio"') == 12
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)  # nothing from elsewhere
     status, page = student("/lesson/token/before", b"q0=0&q1=1&q2=2")
-    assert (status, "Your answers are counted" in page, "✓" in page) == (200, True, False)
-    assert "already" in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
-    assert "already" in student("/lesson/token/before")[1]
+    assert (status, lessons.thanks(True) in page, "✓" in page) == (200, True, False)
+    assert lessons.thanks(False) in student("/lesson/token/before", b"q0=0&q1=1&q2=2")[1]
+    assert lessons.thanks(False) in student("/lesson/token/before")[1]
     opens(teacher, "after")
     status, page = student("/lesson/token/after", b"q0=2&q1=1&q2=2")
-    assert (status, page.count("✓"), page.count("your answer")) == (200, 3, 3)
+    assert (status, page.count("✓"), page.count("<em>")) == (200, 3, 3)
     assert counts(teacher) == {
         "before": [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
         "after": [[0, 0, 1, 0], [0, 1, 0, 0], [0, 0, 1, 0]],
@@ -366,9 +367,11 @@ def test_a_form_that_is_sent_twice_counts_once(student, teacher):
     for _ in range(2):
         student.cookies.clear()
         page = student("/lesson/token/before", f"q0=0&q1=1&q2=2&form={form}".encode())[1]
-        assert "Your answers are counted" in page
+        assert lessons.thanks(True) in page
     assert counts(teacher)["before"] == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
-    assert "already" in student("/lesson/token/before")[1]  # the second reply brings the cookie, too
+    assert (
+        lessons.thanks(False) in student("/lesson/token/before")[1]
+    )  # the second reply brings the cookie, too
     other = number(Browser(student.url)("/lesson/token/before")[1])
     assert other != form
 
@@ -378,10 +381,10 @@ def test_answers_that_are_sent_when_the_teacher_closes_are_counted(student, teac
     form = number(student("/lesson/token/before")[1])
     opens(teacher, "after")
     page = student("/lesson/token/before", f"q0=0&q1=1&q2=2&form={form}".encode())[1]
-    assert "Your answers are counted" in page
+    assert lessons.thanks(True) in page
     assert sum(counts(teacher)["before"][0]) == 1
     status, page = student("/lesson/token/before")
-    assert (status, "are closed" in page, "by itself" in page) == (403, True, False)
+    assert (status, lessons.closed(("token", "after")) in page) == (403, True)
     assert 'href="/lesson/token/after"' in page
 
 
@@ -392,21 +395,21 @@ def test_the_next_class_is_counted_anew(student, teacher):
     assert not any(map(sum, counts(teacher)["after"]))
     assert student("/lesson/token/after")[0] == 403
     opens(teacher, "after")
-    assert "Your answers are counted" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
+    assert "class=right" in student("/lesson/token/after", b"q0=2&q1=1&q2=2")[1]
 
 
 @pytest.mark.parametrize(
     ("path", "sent", "status", "says"),
     [
-        ("/lesson/token/after", b"q0=0&q1=1&q2=2", 403, "came too late and were not counted"),
-        ("/lesson/attention/before", b"q0=0&q1=1&q2=2", 403, "came too late and were not counted"),
-        ("/lesson/token/before", b"q0=0&q1=1", 400, "One answer to each question"),
-        ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, "One answer to each question"),
-        ("/lesson/token/before", b"\xff\x00" * 100, 400, "One answer to each question"),
-        ("/lesson/token/before", b"q0=0&q1=1&q2=2&x=" + b"x" * 3_000_000, 413, "Nothing was counted"),
-        ("/lesson/tokens/before", None, 404, "There is no such lesson"),
-        ("/lesson/token/during", b"q0=0&q1=1&q2=2", 404, "There is no such lesson"),
-        ("/lesson/%3Cscript%3E/before", None, 404, "There is no such lesson"),
+        ("/lesson/token/after", b"q0=0&q1=1&q2=2", 403, TOO_LATE),
+        ("/lesson/attention/before", b"q0=0&q1=1&q2=2", 403, TOO_LATE),
+        ("/lesson/token/before", b"q0=0&q1=1", 400, 'role="alert"'),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=9", 400, 'role="alert"'),
+        ("/lesson/token/before", b"\xff\x00" * 100, 400, 'role="alert"'),
+        ("/lesson/token/before", b"q0=0&q1=1&q2=2&x=" + b"x" * 3_000_000, 413, "<p>"),
+        ("/lesson/tokens/before", None, 404, "<h1>"),
+        ("/lesson/token/during", b"q0=0&q1=1&q2=2", 404, "<h1>"),
+        ("/lesson/%3Cscript%3E/before", None, 404, "<h1>"),
         ("/teacher/lesson/token", None, 403, "teacher"),
         ("/teacher/lesson/token", b"do=after", 403, "teacher"),
         ("/teacher/lesson/token/counts", None, 403, "teacher"),
@@ -427,9 +430,7 @@ def test_one_page_of_questions_is_open_and_the_others_say_so(student, teacher):
         opens(teacher, when, name)
         opened = [now] * (now in pages)
         shown = teacher(f"/teacher/lesson/{name}")[1]
-        assert (shown.count("<svg"), now in shown, "are closed" in shown) == (
-            (1, True, False) if opened else (0, False, True)
-        )
+        assert (shown.count("<svg"), now in shown) == ((1, True) if opened else (0, False))
         for front in ("/", "/class/questions"):  # which asks for the other one again and again
             assert re.findall(r'href="(/lesson/[^"]+)"', student(front)[1]) == opened
         for page in pages:
@@ -455,7 +456,7 @@ def test_the_teacher_sees_counts_and_right_answers_only_when_asked(teacher):
     assert page.count("data-count=") == 2 * 3 * 4
     assert '<div id="counts" hidden>' in page
     assert "✓" not in page
-    assert "There is no such lesson" in teacher("/teacher/lesson/nothing")[1]
+    assert teacher("/teacher/lesson/nothing")[0] == 404
 
 
 # --- the sheets of paper ---
@@ -530,7 +531,7 @@ def test_a_folder_that_cannot_be_written_is_said(model, monkeypatch, tmp_path, c
     monkeypatch.setattr(worksheets.llmviz, "load", lambda: model)
     (tmp_path / "file").write_text("")
     assert worksheets.main(["-o", str(tmp_path / "file")]) == 2
-    assert "cannot be written" in capsys.readouterr().err
+    assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 # --- the guide ---
@@ -617,9 +618,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
         for at, name in enumerate(view.map.col_labels):
             view.map.selected = [0, at]
             cells[name] = re.search(
-                r"all (\d+) words: (\d+) right. It says (“.+?”) (\d+) times. "
-                r"Who always said (“.+?”) would have (\d+) right",
-                repr(view.told),
+                r"(\d+)\D+(\d+)\D+?(“.+?”)\D*(\d+)\D+?(“.+?”)\D*(\d+)", view.told.sentences[1]
             ).groups()
     counts = {name: f"{usual} {times} times, {n} right" for name, (_, n, usual, times, *_) in cells.items()}
     words = cells["a letter in it"][0]
@@ -713,5 +712,5 @@ def test_the_numbers_of_the_long_lesson_are_the_models(model):
     assert f"Without RoPE it has {now}, and *{first}* comes first with {share}" in GUIDE
     heads = HeadsOff(model, "The best thing about a rainy day is")
     heads.buttons[0].click()
-    (change,) = re.findall(r"Without (\d+) of the 270 heads", repr(heads.told))
+    (change,) = re.findall(r"(\d+)\D+270\b", repr(heads.told))
     assert f"| {change}. That one can go alone" in GUIDE

@@ -1070,10 +1070,7 @@ def test_the_default_model_changed_and_saved_takes_little_memory(model, tmp_path
     loaded = llmviz.load(tmp_path, progress=False)
     assert_same(loaded, changed)
     assert loaded.tokenizer == model.tokenizer
-    assert (
-        loaded.tokenizer.system_prompt
-        == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-    )
+    assert "SmolLM" in loaded.tokenizer.system_prompt
     assert_near(loaded.trace("The cat").logits, changed.trace("The cat").logits)
 
 

@@ -67,8 +67,7 @@ def test_every_written_text_is_plain_whole_and_different(name):
 
 def test_every_story_and_every_recipe_has_all_its_parts():
     for story in texts_of("bedtime stories"):
-        assert re.match(r"Once upon a time, there was a little \w+ named (\w+)\. \1 lived ", story)
-        assert "\nThat night, " in story
+        assert re.match(r"[^.]+ named (\w+)\. \1 ", story)
         assert story.count('"') % 2 == 0
     for recipe in texts_of("recipes"):
         title, needed, to_do = re.fullmatch(
@@ -206,7 +205,8 @@ def test_a_whole_recipe():
     flour, eggs = STEPS + " Mix the flour.", STEPS.replace("flour", "flour\n- 2 eggs") + " Mix the eggs."
     assert recipe_text_fault(flour) is None
     assert recipe_text_fault(eggs) == "raw eggs"
-    assert recipe_text_fault(f"{eggs}\n2. Put the cookies with baking soda on a baking sheet.") == "raw eggs"
+    unbaked = "Put the cookies with baking soda on a baking sheet."
+    assert recipe_text_fault(f"{eggs}\n2. {unbaked}") == "raw eggs"
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 400 degrees.") is None
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 700 degrees.") == "too hot"
 
