@@ -19,33 +19,24 @@
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
 runs is an iterator, one run at each step, that can be left at any of them. Negative positions count from the end.
 """
-
 # ruff: noqa: F401  What is imported here is what the package offers.
 
-from llmviz.experiments.ablation import (
-    ablate,
-    ablate_each_head,
-    each_block_off,
-    heads_off_together,
-    knockout_attention,
-)
-from llmviz.experiments.answers import answer_probs, is_right
-from llmviz.experiments.attention_behaviours import (
+from .ablation import ablate, ablate_each_head, each_block_off, heads_off_together, knockout_attention
+from .answers import answer_probs, is_right
+from .attention_behaviours import (
     attention_from,
     behaviours,
     even_previous_token_score,
-    largest_in_blocks,
     overview,
     previous_token_scores,
     random_heads,
     relative_change,
     strongest_heads,
 )
-from llmviz.experiments.attribution import (
+from .attribution import (
     direct_logit_attribution,
     each_head_ov_logits,
     head_attribution,
-    head_contribution,
     leave_one_out,
     logit_direction,
     mean_correlation_by_chance,
@@ -54,17 +45,16 @@ from llmviz.experiments.attribution import (
     saliency,
     what_mattered,
 )
-from llmviz.experiments.chat import answer, asked, tokens_to_message
-from llmviz.experiments.composition import (
-    Condition,
+from .chat import answer, asked, tokens_to_message
+from .composition import (
     conditions,
     each_earlier_head_off,
     measure_composition,
     scores_left,
     strongest_readers,
 )
-from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
-from llmviz.experiments.induction import (
+from .cost import cached_bytes, measure_cost
+from .induction import (
     copying_by_pass,
     induction_score_of,
     induction_scores,
@@ -73,15 +63,9 @@ from llmviz.experiments.induction import (
     repeat_probability,
     without_heads,
 )
-from llmviz.experiments.lens import logit_lens, residual_norms
-from llmviz.experiments.minimal_pairs import (
-    MinimalPair,
-    differing_tokens,
-    each_head_patched,
-    mean_outcome,
-    minimal_pair,
-)
-from llmviz.experiments.order import (
+from .lens import logit_lens, residual_norms
+from .minimal_pairs import MinimalPair, differing_tokens, each_head_patched, mean_outcome, minimal_pair
+from .order import (
     differing_neighbours,
     head_change,
     layers_that_notice,
@@ -92,7 +76,7 @@ from llmviz.experiments.order import (
     swapped_layers,
     swapped_runs,
 )
-from llmviz.experiments.patching import (
+from .patching import (
     Pair,
     cut_paths,
     fact_mover_head,
@@ -103,42 +87,25 @@ from llmviz.experiments.patching import (
     patch_path,
     patch_residual,
 )
-from llmviz.experiments.probabilities import (
+from .probabilities import (
     extra_surprise,
     likeliest_after,
     likeliest_changes,
     log_odds,
     mean_surprise,
     moved_by,
-    option_probs,
     probability,
     surprisal_after,
     surprisal_in_window,
     surprise,
     surprise_by_context,
-    token_logprobs,
     token_probs,
     total_variation,
 )
-from llmviz.experiments.rounding import (
-    GROUP,
-    distinct_values,
-    quantise_matrix,
-    quantised,
-    share_rounded,
-    with_noise_of,
-)
-from llmviz.experiments.sinks import (
-    awake_on,
-    first_token_weights,
-    heads_on_first,
-    short_values,
-    value_norms,
-    weight_off_sinks,
-)
-from llmviz.experiments.size import n_parameters, parameters
-from llmviz.experiments.without_rope import (
-    all_before_rope,
+from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of
+from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks
+from .size import n_parameters, parameters
+from .without_rope import (
     before_rope,
     last_scores,
     mean_scores_by_distance,
@@ -146,6 +113,5 @@ from llmviz.experiments.without_rope import (
     score_at,
     score_changes,
     unturned_cost,
-    unturned_pairs,
 )
-from llmviz.experiments.writing import Written, first_choices, gain_from_copies, write, write_on
+from .writing import Written, first_choices, gain_from_copies, write, write_on
