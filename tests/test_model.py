@@ -779,7 +779,7 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "import json, sys\n"
         "import numpy as np\n"
         "import llmviz\n"
-        "from llmviz import Edits, attention, ops, position\n"
+        "from llmviz import Edits, attention, ops\n"
         "model = llmviz.load(sys.argv[1], progress=False)\n"
         "def said(call):\n"
         "    try:\n"
@@ -796,7 +796,6 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "    said(lambda: model.trace([5], Edits(resid={0: np.zeros(48)}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={0: 'off'}))),\n"
-        "    said(lambda: position.pair_slices(8, 'thirds')),\n"
         "    said(lambda: model.trace(None)),\n"
         "    said(lambda: model.trace(b'hi')),\n"
         "    said(lambda: model.trace(['the', 'cat'])),\n"
@@ -831,7 +830,6 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "name a layer and a position, such as (3, 0); got 0",
         "there is no layer 'last'; they go from 0 to 2",
         "scales and shifts are finite numbers; got 'off'",
-        "layout must be 'adjacent' or 'halves', got 'thirds'",
         "the model reads a text or a list of token ids; got None",
         "the model reads a text or a list of token ids; got b'hi'",
         "there is no token the; ids go from 0 to 276",
