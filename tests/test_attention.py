@@ -291,11 +291,10 @@ def test_projection_backwards(heads):
 
 
 @pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
-@pytest.mark.parametrize("scale", [True, False])
-def test_scores_backwards(n_heads, n_kv_heads, scale):
+def test_scores_backwards(n_heads, n_kv_heads):
     q, k, d_scores = doubles(n_heads, 3, 4), doubles(n_kv_heads, 5, 4, seed=1), doubles(n_heads, 3, 5, seed=2)
-    f = lambda: (d_scores * attention.attention_scores(q, k, scale=scale)).sum()  # noqa: E731
-    d_q, d_k = attention.attention_scores_backward(d_scores, q, k, scale=scale)
+    f = lambda: (d_scores * attention.attention_scores(q, k)).sum()  # noqa: E731
+    d_q, d_k = attention.attention_scores_backward(d_scores, q, k)
     assert_slopes(f, q=(q, d_q), k=(k, d_k))
 
 

@@ -192,21 +192,10 @@ def test_random_pairs_are_fair(table):
     assert len(set(np.round(cosines, 6))) > 0.9 * len(everything)  # all pairs come up
 
 
-def test_random_pairs_among_some_tokens_only(table):
-    cosines = embeddings.random_pair_cosines(table, n_pairs=50, among=[3, 9, 3])
-    np.testing.assert_allclose(cosines, cosine_of(table[3], table[9]), rtol=1e-4)
-
-
 def test_random_pairs_are_the_same_for_the_same_seed(table):
     once, again, other = (embeddings.random_pair_cosines(table, n_pairs=9, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
     assert (once != other).any()
-
-
-@pytest.mark.parametrize("among", [[], [4], [4, 4]])
-def test_random_pairs_need_two_tokens(table, among):
-    with pytest.raises(ValueError, match="tokens"):
-        embeddings.random_pair_cosines(table, among=among)
 
 
 @pytest.mark.parametrize("part", [0, 0.3, 0.5, 1])

@@ -186,8 +186,8 @@ def test_senses_end_in_one_and_the_same_token(model):
 
 def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
     model = Model(tiny_model.weights)
-    centred = table.without_average(model)
-    assert table.without_average(model) is centred is table.rows(model, True)
+    centred = table.rows(model, True)
+    assert table.rows(model, True) is centred
     assert words.words(model) is words.words(model)
     assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
     assert table.random_pairs(model, True) is not table.random_pairs(model, False)

@@ -26,7 +26,7 @@ import llmviz
 from llmviz import Edits, Model, Sampler, tokenization, weights
 from llmviz import edits as edits_module
 from llmviz.model import TOO_LARGE
-from llmviz.reuse import Recent
+from llmviz.reuse import Recent, _nbytes
 from llmviz.weights import Config
 
 GREEDY = Sampler(temperature=0)
@@ -530,20 +530,22 @@ def nbytes(*traces: llmviz.Trace) -> int:
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_kept_is_bounded_in_bytes(tiny, computed):
     first = tiny.trace(IDS)
-    assert tiny.recent.nbytes == nbytes(first)
+    assert _nbytes(tiny.recent.runs) == nbytes(first)
     both = tiny.trace(IDS, Edits(ffn={2: 0}))
-    assert tiny.recent.nbytes == nbytes(first, both) < 2 * nbytes(first)  # two layers are the same arrays
+    assert (
+        _nbytes(tiny.recent.runs) == nbytes(first, both) < 2 * nbytes(first)
+    )  # two layers are the same arrays
     tiny.trace(IDS, Edits(ffn={1: 0}))
     assert len(tiny.recent.runs) == 2
     tiny.recent.max_bytes = nbytes(first) + 1
     try:
         tiny.trace([*IDS, 5])  # too much: nothing of it is kept, and nothing else that doesn't fit
-        assert tiny.recent.nbytes <= tiny.recent.max_bytes
+        assert _nbytes(tiny.recent.runs) <= tiny.recent.max_bytes
         tiny.trace(IDS)
         assert len(tiny.recent.runs) == 1
         tiny.recent.max_bytes = 0
         tiny.trace(IDS)
-        assert tiny.recent.nbytes == 0
+        assert _nbytes(tiny.recent.runs) == 0
         computed.clear()
         assert_same_to_the_last_bit(tiny.trace(IDS), first)
         assert computed == everything(len(IDS))
@@ -775,7 +777,7 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "import json, sys\n"
         "import numpy as np\n"
         "import llmviz\n"
-        "from llmviz import Edits, attention, ops, position\n"
+        "from llmviz import Edits, attention, ops\n"
         "model = llmviz.load(sys.argv[1], progress=False)\n"
         "def said(call):\n"
         "    try:\n"
@@ -792,7 +794,6 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "    said(lambda: model.trace([5], Edits(resid={0: np.zeros(48)}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={0: 'off'}))),\n"
-        "    said(lambda: position.pair_slices(8, 'thirds')),\n"
         "    said(lambda: model.trace(None)),\n"
         "    said(lambda: model.trace(b'hi')),\n"
         "    said(lambda: model.trace(['the', 'cat'])),\n"

@@ -11,6 +11,7 @@ from typed_texts import BAD_TEXTS, KINDS
 
 import llmviz
 from llmviz import Edits, attention, experiments, ops
+from llmviz.experiments import attention_behaviours
 from llmviz.views import attention as pictures
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
@@ -54,7 +55,7 @@ def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
 
 
 def test_the_overview_of_a_short_text_is_its_patterns(cat):
-    seen = experiments.overview(cat, MAP_SIZE)
+    seen = experiments.overview(cat, MAP_SIZE, False)
     assert seen.maps.shape == (30, 9, 8, 8)
     assert seen.step == 1
     pattern = cat.blocks[13].attention.pattern
@@ -72,7 +73,7 @@ def test_the_overview_of_a_short_text_is_its_patterns(cat):
 def test_blocks_keep_their_largest_number(seq, step):
     pattern = np.random.default_rng(seq).random((2, seq, seq), dtype=np.float32)
     pattern[:, *np.triu_indices(seq, 1)] = np.nan
-    blocks = experiments.largest_in_blocks(pattern, step)
+    blocks = attention_behaviours.largest_in_blocks(pattern, step)
     for h, r, c in np.ndindex(blocks.shape):
         block = pattern[h, r * step : (r + 1) * step, c * step : (c + 1) * step]
         known = block[~np.isnan(block)]
@@ -350,7 +351,9 @@ def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, 
 def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
     finder = pictures.HeadFinder(cat, query=6, key=1)
     finder.by.value = "previous token"
-    assert finder.table.values[0, 2] == pytest.approx(experiments.overview(cat, MAP_SIZE).scores[0].max())
+    assert finder.table.values[0, 2] == pytest.approx(
+        experiments.overview(cat, MAP_SIZE, False).scores[0].max()
+    )
     finder.by.value = "induction"
     assert finder.ranking == []
     none_found = told(finder.definition)
@@ -398,10 +401,10 @@ def test_three_ways_to_ask_are_three_measures(model):
     np.testing.assert_allclose(
         view.found[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
     )
-    lost = dict(experiments.leave_one_out(model, trace.tokens))
+    lost = dict(experiments.leave_one_out(trace))
     bits = np.log2(np.e)  # to a nat
     np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(model, trace.tokens), atol=1e-4)
+    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(trace), atol=1e-4)
     rows = np.nanmax(np.abs(view.map.values), axis=1)
     np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
     blank = np.zeros(view.found.shape, bool)

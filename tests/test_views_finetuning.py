@@ -55,8 +55,8 @@ def test_words_are_words():
 
 
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
-    whole = fine_tuning.written(tiny_chat, [5, 6], 4)
-    assert whole == list(fine_tuning.writing(tiny_chat, [5, 6], 4))[-1]
+    *_, whole = fine_tuning.writing(tiny_chat, asked(tiny_chat, "abc"), 4)
+    assert fine_tuning.answer(tiny_chat, "abc", 4) == whole
 
 
 def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
@@ -200,7 +200,7 @@ def test_nothing_of_the_update_is_the_model_before(tuning):
     tuning.buttons[0].click()
     view.amount.value = 0.0
     said = {
-        name: fine_tuning.written(tuning.model, tokens)
+        name: ["", *fine_tuning.writing(tuning.model, tokens)][-1]
         for name, tokens in zip(
             view.table.rows, (asked(tuning.model, "abc"), tuning.model.tokenizer.encode("abc"))
         )

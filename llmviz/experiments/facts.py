@@ -12,6 +12,7 @@ import numpy as np
 from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import ablate, knockout_attention
+from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.attention_behaviours import random_heads
 from llmviz.experiments.attribution import ov_logits
 from llmviz.experiments.patching import Pair, fact_mover_head, pair_of, patch_component, patch_residual
@@ -30,18 +31,8 @@ CLOSE = (
 ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
 
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
-CAPITALS = {
-    "France": "Paris",
-    "Germany": "Berlin",
-    "Japan": "Tokyo",
-    "China": "Beijing",
-    "Greece": "Athens",
-    "Portugal": "Lisbon",
-    "England": "London",
-    "Sweden": "Stockholm",
-    "Hungary": "Budapest",
-    "Kenya": "Nairobi",
-}
+KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
+CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
 
 
 def why_no_fact(pair: Pair | None) -> str | None:
@@ -82,9 +73,8 @@ class FactTest:
     source: int | None  # the token that it reads there
     layers: tuple[int, int]  # first and last
     control: int | tuple[int, int] | None  # another token, or other layers; None: random heads
-    tests: tuple[
-        list[Edits], ...
-    ]  # off, its control off, patched, another patched; of several the strongest counts
+    # off, its control off, patched, another patched; of several the strongest counts
+    tests: tuple[list[Edits], ...]
 
 
 def fact_tests(

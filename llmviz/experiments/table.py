@@ -12,14 +12,9 @@ from llmviz.reuse import kept_with
 
 
 @kept_with()
-def without_average(model: Model) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return the table minus its average row: a second table in memory, once somebody asks for it."""
-    return model.weights.W_E - model.weights.W_E.mean(axis=0)
-
-
 def rows(model: Model, centred: bool) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return the table, unchanged or without its average."""
-    return without_average(model) if centred else model.weights.W_E
+    """Return the table, unchanged or minus its average row: a second table in memory, once somebody asks for it."""
+    return model.weights.W_E - model.weights.W_E.mean(axis=0) if centred else model.weights.W_E
 
 
 @kept_with()
