@@ -359,6 +359,7 @@ class Step:
     edits: Edits
     model: "Model"
     _logits: ref
+    _probs: ref
 
     def __repr__(self) -> str:
         return f"Step(token={self.token}, piece={self.piece!r})"
@@ -372,7 +373,8 @@ class Step:
     @property
     def probs(self) -> Float[np.ndarray, " n_vocab"]:
         """Return what the sampler drew from."""
-        return self.sampler.probs(self.logits)
+        probs = self._probs()
+        return self.sampler.probs(self.logits) if probs is None else probs
 
 
 # --- the model -------------------------------------------------------------------------------------------------------
@@ -549,9 +551,10 @@ class Model:
         logits, x, cache = trace.logits, trace.blocks[-1].resid_post, None
         room = min(max_new_tokens, self.config.n_ctx - len(tokens))
         for left in range(room, 0, -1):
-            token = sampling.draw(sampler.probs(logits), rng)
-            piece = self.tokenizer.pieces([token])[0]
-            yield Step(token, piece, x[-1:].copy(), sampler, edits, self, ref(logits))
+            probs = sampler.probs(logits)
+            token = sampling.draw(probs, rng)
+            piece, at_hand = self.tokenizer.pieces([token])[0], (ref(logits), ref(probs))
+            yield Step(token, piece, x[-1:].copy(), sampler, edits, self, *at_hand)
             if token == self.tokenizer.eos_token or left == 1:
                 return
             tokens = [*tokens, token]

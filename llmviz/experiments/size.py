@@ -6,13 +6,7 @@ from llmviz.model import Model
 from llmviz.weights import Config, stored, tensor_shapes
 
 # By what the name of an array in a GGUF file has in it, the first of these.
-PARTS = {
-    "norm": "norms",
-    "ffn": "FFN",
-    "attn": "attention",
-    "embd": "embedding table",
-    "output": "output table",
-}
+PARTS = {"norm": "norms", "ffn": "FFN", "attn": "attention", "emb": "embedding table", "out": "output table"}
 
 
 def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
