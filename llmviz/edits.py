@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 from types import MappingProxyType
 
@@ -356,16 +356,15 @@ class Edits:
         """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
         if not any(at == layer for at, _ in self.functions):
             return unchanged
+        return partial(self._edit, layer, places)
 
-        def edit(name: str, array: np.ndarray) -> np.ndarray:
-            for function in self.functions.get((layer, name), ()):
-                if isinstance(function, Change):
-                    array = function(array, places)
-                else:
-                    array = self._checked(function, array, name, layer)
-            return array
-
-        return edit
+    def _edit(self, layer: int, places: Sequence[int], name: str, array: np.ndarray) -> np.ndarray:
+        for function in self.functions.get((layer, name), ()):
+            if isinstance(function, Change):
+                array = function(array, places)
+            else:
+                array = self._checked(function, array, name, layer)
+        return array
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
         """Return what a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""

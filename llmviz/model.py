@@ -14,6 +14,7 @@ queries as in Llama, Touvron et al. 2023.)
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
@@ -257,19 +258,24 @@ def run_block(
     rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
     numbers overflow.
     """
-    change = edits.of_layer(layer, range(start, start + len(x)))
-
-    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
-        if cache is not None:
-            k, v = cache.put(layer, start, k, v)
-        return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
-
-    def edit(name: str, array: np.ndarray) -> np.ndarray:
-        array = change(name, array)
-        return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
-
+    # No functions within this one: where the tests check shapes, each is wrapped anew whenever it is defined.
+    attend = partial(_attend_with_cache, layer, start, cache, edits)
+    edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
     b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
     return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
+
+
+def _attend_with_cache(
+    layer: int, start: int, cache: KVCache | None, edits: Edits, q: np.ndarray, k: np.ndarray, v: np.ndarray
+) -> Attended:
+    if cache is not None:
+        k, v = cache.put(layer, start, k, v)
+    return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
+
+
+def _edit_in_range(layer: int, edit: Edit, name: str, array: np.ndarray) -> np.ndarray:
+    array = edit(name, array)
+    return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
 
 
 def mix_in_blocks(

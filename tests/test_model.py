@@ -653,10 +653,13 @@ def test_steps_that_are_over_still_say_it_and_hold_little(model):
     model.forget()
     steps = list(model.generate("Once upon a time", 1, sampler))  # the kernels of NumPy are warm
     tracemalloc.start()
-    steps = list(model.generate("Once upon a time", 12, sampler, seed=3))
+    steps = list(model.generate("Once upon a time", 6, sampler, seed=3))
     model.forget()
     gc.collect()
-    held = tracemalloc.get_traced_memory()[0]
+    arrays = tracemalloc.DomainFilter(
+        True, np.lib.tracemalloc_domain
+    )  # what measures coverage holds memory as well
+    held = sum(one.size for one in tracemalloc.take_snapshot().filter_traces([arrays]).traces)
     tracemalloc.stop()
     assert held < len(steps) * 10_000  # the logits alone would be 197 kB each
 
@@ -832,7 +835,6 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         ("layer", "position", "(3, 0)", 0),
         ("layer 'last'", 0, 2),
         ("'off'",),
-        ("layout", "'adjacent'", "'halves'", "'thirds'"),
         ("text", "ids", None),
         ("text", "ids", "b'hi'"),
         ("the", *ids),

@@ -12,7 +12,7 @@ from messages import holding, numbers
 from llmviz import experiments, ops, training
 from llmviz.edits import Edits
 from llmviz.experiments import learning
-from llmviz.experiments.learning import SMALL, write
+from llmviz.experiments.learning import SMALL
 from llmviz.experiments.text_statistics import counting_pairs, longest_copy, repeated, split_by_repeats
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
@@ -20,9 +20,16 @@ from llmviz.views.differences import one_step, opened, whose
 from llmviz.views.differences.learner import OWN, Learner, read
 from llmviz.views.kit.numbers import percent
 
+write = functools.partial(learning.write, n=8)
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
 NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i}." for i in range(120))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
+    monkeypatch.setattr(learners, "write", write)
 
 
 def own(text: str, **options) -> Learner:

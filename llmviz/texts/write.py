@@ -109,14 +109,14 @@ class SideBySide:
         # To attention, the heads of n texts are n times as many heads.
         q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
         k, v = (cached[layer].reshape(-1, ROOM, d_head)[:, :kv_seq] for cached in (self.k, self.v))
-
-        def mask(name: str, array: np.ndarray) -> np.ndarray:
-            if name == "scores":
-                np.copyto(array, -np.inf, where=beyond)
-            return array
-
-        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=mask)
+        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=partial(_hide, beyond))
         return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
+
+
+def _hide(beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"], name: str, array: np.ndarray) -> np.ndarray:
+    if name == "scores":
+        np.copyto(array, -np.inf, where=beyond)
+    return array
 
 
 # A text in the making first asks for its prompt, then for a token at a position, and gets the logits after either. It

@@ -224,6 +224,8 @@ class Lab:
 
     def close(self) -> None:
         if self.page:
+            if self.server.kind == "voila":  # it ends a kernel when its page is left, not when that is closed
+                self.page.goto("about:blank")
             self.page.close()
             self.page = None
 

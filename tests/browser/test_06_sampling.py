@@ -13,10 +13,24 @@ MOVED = re.compile(r"min-p.*\b1 .*\b4\b")  # where a card lies now
 GROWN = re.compile(r"^20 .*\d tokens")  # what a tree says that has grown
 
 SLOW = 120_000  # milliseconds that writing may take on a machine that does other things as well
+# Two sums of each kind are sooner asked than 36, and their lines are drawn alike.
+FEW_SUMS = {f"pictures.{name}": f"dict([*pictures.{name}.items()][:2])" for name in ("SUMS", "SPACED_SUMS")}
+SHORT_TEXTS = {"Writing(prompt": "Writing(prompt, 8", "ChatEnd(question": "ChatEnd(question, 8"}
+
+
+def shorten(server, changes: dict[str, str]) -> None:
+    """In the copy of the notebook that this server has."""
+    path = server.root / "notebooks" / "06_sampling.ipynb"
+    source = path.read_text("utf-8")
+    for old, new in changes.items():
+        assert old in source
+        source = source.replace(old, new)
+    path.write_text(source, "utf-8")
 
 
 @pytest.fixture(scope="module")
-def before_guessing(open_lab):
+def before_guessing(open_lab, lab_server):
+    shorten(lab_server, FEW_SUMS)
     yield from visit(open_lab("06_sampling"))
 
 
@@ -115,12 +129,9 @@ def test_a_typed_text_reaches_the_bars(lab):
     box.fill("The capital of France is")
     box.press("Enter")
     expect(labels.first).to_contain_text("Paris")
-    for text in FEW:
-        box.fill(text)
-        box.press("Enter")
-        expect(controls(lab, bars).get_by_text(NO_TEXT)).to_have_count(0 if text else 1)
-        if text:
-            expect(controls(lab, bars).locator(".lv-stale")).to_have_count(0)
+    box.fill("")
+    box.press("Enter")
+    expect(controls(lab, bars).get_by_text(NO_TEXT)).to_be_visible()
     box.fill(old)
     box.press("Enter")
     expect(labels.first).to_have_text(before)
@@ -374,9 +385,10 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
 
 
 def test_under_voila_in_dark(browser, voila_server):
+    shorten(voila_server, FEW_SUMS | SHORT_TEXTS)
     page = Lab(browser, voila_server)
     try:
-        page.open("06_sampling", still=False)  # it writes for half a minute
+        page.open("06_sampling", still=False)  # it goes on writing
         n_cards = (NOTEBOOKS / "06_sampling.ipynb").read_text("utf-8").count("views.Predict(")
         expect(page.page.get_by_role("button", name="Show me")).to_have_count(n_cards, timeout=SLOW)
         reveal(page, "sampler_cards")
