@@ -10,7 +10,7 @@ LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
-TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
+PARALLEL: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
     f"{name}, {i + 1}": (sentence, ARTICLES["English"][i])
     for name, sentences in ARTICLES.items()
     for i, sentence in enumerate(sentences)
@@ -18,9 +18,7 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and th
 }
 LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
-LISTED, IN_A_CHAT = (
-    {word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat")
-)
+LISTED, CHAT = ({word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat"))
 PAIRS: dict[str, str] = _CASES["pairs"]
 FAMILIES: dict[str, str] = _CASES["families"]
 GROUPS: dict[str, str] = _CASES["groups"]
