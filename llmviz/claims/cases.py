@@ -24,7 +24,7 @@ FAMILIES: dict[str, str] = _CASES["families"]
 GROUPS: dict[str, str] = _CASES["groups"]
 SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CASES["senses"].items()}
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
-MORE_SENSES = {word: (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
+MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
 ONE_SENSE = {word: (*texts, texts[-1]) for word, texts in _CASES["one_sense"].items()}
 MORE_CAPITALS = {
     f"The capital of {country} is": f" {city}" for country, city in _CASES["words"]["more_capitals"].items()
