@@ -217,7 +217,7 @@ def test_a_case_that_cannot_be_asked_is_left_out():
             "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
         ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
-        ({"bounds": Bounds(supports=YES, count=1), "unit": ""}, "1 of 4 numbers"),
+        ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
             {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},

@@ -137,9 +137,14 @@ class Claim:
     over: str  # what the cases are: "texts", "words", "seeds", …
     cases: Mapping[str, Any]
     control: tuple[str, Measure] | None = None  # what it is, in a few words, and its value
-    unit: str = "%"  # "" for yes (1) or no (0); in brackets for what is named before the number, as "(rank)"
+    unit: str = "%"  # where it isn't yes or no; in brackets if it is named before the number: "(rank)"
     name: str = ""  # an identifier, unique in its page; `section` gives it
     section: str = ""  # the heading of the table under which it stands
+
+    @property
+    def yes_or_no(self) -> bool:
+        """Whether the values are 1 for yes and 0 for no."""
+        return self.bounds.supports == YES
 
     @property
     def method(self) -> str:
@@ -175,7 +180,7 @@ class Claim:
             every = f"{'both' if n == 2 else f'all {n}'} {self.over}"
             count = len(bounds.supporting(values))
             counted = every if count == n else f"{count} of {n} {self.over}"
-            if not self.unit:
+            if self.yes_or_no:
                 phrase = counted
             else:
                 phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {every}"
@@ -185,7 +190,7 @@ class Claim:
 
     def _phrase(self, values: Mapping[str, float], bounds: Bounds) -> str:
         numbers, unit, noun = sorted(values.values()), self.unit, ""
-        if not unit:
+        if self.yes_or_no:
             yes = sum(map(bool, numbers))
             return f"{yes} of {len(numbers)}" if len(numbers) > 1 else "yes" if yes else "no"
         if unit.startswith("("):
