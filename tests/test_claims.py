@@ -63,7 +63,7 @@ SAMPLE = {
     "06.second_number": ("3 + 4 = ",),
     "06.cold_takes_from_the_right": ("The capital of Australia is",),
     "06.expected_after_itself": ("French",),
-    "06.user_after_the_end": ("Say hello.",),
+    "06.user_after_the_end": ("What is the capital of France?",),
     "07.formula": ("GPT-2 small", "Kimi K2"),
     "07.knows_nothing": ("recipes, seed 0",),
     "07.nudging": ("a fact", "numbers"),
