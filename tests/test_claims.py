@@ -13,7 +13,7 @@ from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
 from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section
 from llmviz.experiments import pair_of
-from llmviz.experiments.facts import CLOSE, why_no_fact
+from llmviz.experiments.facts import why_no_fact
 
 # Shapes are checked by the tests of what is used here.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -139,7 +139,7 @@ def test_a_results_table_has_all_claims_of_its_page(page):
 
 def test_what_the_model_cannot_tell_apart_is_no_pair_to_follow(model):
     for text, other in (("I like my dog because", " cat"), ("She went to the big house and", " car")):
-        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
+        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == "close answers"
 
 
 # --- a row ---
@@ -214,16 +214,18 @@ def test_a_case_that_cannot_be_asked_is_left_out():
     [
         (
             {"bounds": Bounds(supports=above(2), count=3)},
-            "3 of 4 numbers; median 2.5, from 1 to 4 apples",
+            "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
         ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
-        ({"bounds": Bounds(supports=YES, count=1), "unit": ""}, "1 of 4 numbers"),
+        ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
             {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},
-            "under 0.01%, on all 2 numbers",
+            "under 0.01%, on both numbers",
         ),
-        ({"unit": "% left"}, "median 2.5%, from 1% to 4% left, on all 4 numbers"),
+        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, on all 4 numbers"),
+        ({"unit": "(rank)", "bounds": Bounds(within=above(0))}, "rank at least 1, on all 4 numbers"),
+        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, on all 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
             "at least 1%, on all 4 numbers (zero: 0%)",
@@ -338,10 +340,10 @@ def test_cases_of_ones_own_from_a_file(tmp_path, capsys):
     numbers, texts = tmp_path / "numbers.json", tmp_path / "texts.txt"
     numbers.write_text(json.dumps({"big": 9.0}), "utf-8")
     assert command.main(["00", "--cases", str(numbers)]) == 1
-    assert "big has 9" in capsys.readouterr().out
+    assert "big is 9" in capsys.readouterr().out
     texts.write_text("one text\nof two lines\n\nanother one\n", "utf-8")
     assert command.main(["00", "--cases", str(texts)]) == 0
-    assert "2 texts" in capsys.readouterr().out
+    assert "both texts" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("only_numbers")

@@ -16,9 +16,9 @@ from llmviz.experiments import (
     patch_component,
     patch_residual,
 )
-from llmviz.experiments.facts import ALIKE, CAPITALS, CLOSE, NO_PAIR, why_no_fact
+from llmviz.experiments.facts import CAPITALS, why_no_fact
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import steps, twin
+from llmviz.views.ffn.fact import NO_FACT, steps, twin
 from llmviz.views.ffn.follow_the_fact import MEANING, agree, carries, said, spans
 
 
@@ -124,7 +124,7 @@ def test_a_single_token_has_no_subject(fact, prompt):
     assert fact.trace is None
     for one in shown:
         finish(one)
-        assert repr(one.told) == NO_PAIR
+        assert repr(one.told) == NO_FACT["no twin"]
     with pytest.raises(ValueError, match="subject"):
         facts.answer_probability(fact.trace, 1, 0)
     with pytest.raises(ValueError, match="subject"):
@@ -135,15 +135,15 @@ def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
     fact.word.value = fact.trace.trace.pieces[fact.trace.subject].strip()  # its own word
     for one in (pictures.FollowTheFact(fact, 3), pictures.PutIn(fact)):
         finish(one)
-        assert repr(one.told) == ALIKE
-    assert repr(pictures.WhatTheMoverSays(fact).told) == ALIKE
+        assert repr(one.told) == NO_FACT["same answer"]
+    assert repr(pictures.WhatTheMoverSays(fact).told) == NO_FACT["same answer"]
     assert not fact.found
     for ask in (
         lambda pair: facts.answer_probability(pair, 3, 2),
         facts.last_decisive_layer,
         facts.rank_of_answer,
     ):
-        with pytest.raises(ValueError, match="alike"):
+        with pytest.raises(ValueError, match="same answer"):
             ask(fact.trace)
 
 
@@ -156,9 +156,9 @@ def test_an_answer_that_the_other_run_has_as_well_is_nothing_to_follow(fact, tin
         run, twins = (ops.softmax(one.logits) for one in (pair.trace, pair.twin))
         close = twins[own] >= 0.5 * run[own] or run[theirs] >= 0.5 * twins[theirs]
         problem = why_no_fact(pair)
-        assert problem == (ALIKE if own == theirs else CLOSE if close else None)
+        assert problem == ("same answer" if own == theirs else "close answers" if close else None)
         found.append(problem)
-    assert set(found) == {ALIKE, CLOSE, None}
+    assert set(found) == {"same answer", "close answers", None}
 
 
 def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
