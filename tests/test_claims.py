@@ -65,7 +65,7 @@ SAMPLE = {
     "06.expected_after_itself": ("French",),
     "06.user_after_the_end": ("What is the capital of France?",),
     "07.formula": ("GPT-2 small", "Kimi K2"),
-    "07.knows_nothing": ("recipes, seed 0",),
+    "07.repeats_the_last": ("recipes, seed 0",),
     "07.nudging": ("a fact", "numbers"),
     "07.against_the_gradient": ("a fact",),
     "07.fact_spreads": ("France",),

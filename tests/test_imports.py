@@ -130,7 +130,7 @@ MAY_KNOW = {
         f"claims.{page}": CLAIMS_MAY_KNOW
         for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
     },
-    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.the_loop"},
+    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.embeddings", "claims.the_loop"},
     # the stages backwards, composed
     "training": {
         "ops",

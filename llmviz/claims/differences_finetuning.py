@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmviz import experiments, training
+from llmviz import training
 from llmviz.claims.cases import ASKED, MANNERS, MORE_PIRATES
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.experiments import fine_tuning
+from llmviz.experiments import fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuning import CAPITALS, ORDINARY, PIRATE, PIRATE_WORDS, THE_CAPITAL, UNTAUGHT
 from llmviz.model import Model
 
@@ -25,11 +25,8 @@ class Lesson(NamedTuple):
 
 @remembered
 def taught(model: Model, lesson: Lesson) -> training.Update:
-    examples = [
-        (question, answer or fine_tuning.answer(model, question))
-        for question, answer in lesson.examples[: lesson.rows]
-    ]
-    *_, last = training.finetune(model, fine_tuning.conversations(examples), seed=lesson.seed)
+    examples = [(asked, said or fine_tuning.answer(model, asked)) for asked, said in lesson.examples]
+    *_, last = training.finetune(model, fine_tuning.conversations(examples[: lesson.rows]), seed=lesson.seed)
     return last.update or {}
 
 
@@ -42,50 +39,52 @@ def answers(model: Model, lesson: Lesson, questions: tuple[str, ...] = tuple(UNT
     return fine_tuning.answers(tuned(model, lesson), questions)
 
 
-def in_manner(model: Model, lesson: Lesson) -> float:
-    """Count the answers to untaught questions that have a word of the manner."""
-    return sum(fine_tuning.has_one_of(text, lesson.words) for text in answers(model, lesson))
+def counting(is_one: Callable[[Lesson, str, str], bool]) -> Callable:
+    """Return a measure that counts the answers to untaught questions for which something is so."""
+    return lambda model, lesson: sum(map(partial(is_one, lesson), answers(model, lesson), UNTAUGHT))
 
 
-def about(model: Model, lesson: Lesson) -> float:
-    """Count those that name what they are asked about."""
-    return sum(map(fine_tuning.is_about, answers(model, lesson), UNTAUGHT))
+def of_tuned(measure: Callable[[Model], float]) -> Callable:
+    """Return a measure of a fine-tuned model as one of a lesson."""
+    return lambda model, lesson: measure(tuned(model, lesson))
 
 
-def nearly_taught(model: Model, lesson: Lesson) -> float:
-    taught_answers = [answer for _, answer in lesson.examples]
-    return sum(fine_tuning.is_nearly(text, taught_answers) for text in answers(model, lesson))
+def plain_answers(model: Model, lesson: Lesson) -> float:
+    return max(in_manner(model, plain) for plain in (Lesson(()), OWN))
 
 
-@remembered
-def capitals(model: Model, lesson: Lesson, said: str = "") -> float:
-    """Count the capitals that are named in the model's own answers, or the likeliest after such a beginning."""
-    after = tuned(model, lesson)
-    return fine_tuning.n_likeliest(after, said) if said else fine_tuning.n_named(after)
+def before(measure: Callable) -> tuple[str, Callable]:
+    """Return a control: what a measure gives before the training."""
+    return "before the training", lambda model, lesson: measure(model, Lesson((), lesson.words))
 
 
 @remembered
-def ordinary(model: Model, lesson: Lesson) -> float:
-    after = tuned(model, lesson)
-    return float(np.mean([experiments.mean_surprise(after.trace(text)) for text in ORDINARY.values()]))
-
-
-@remembered
-def fact(model: Model, country: str, owner: str, layer: int, keep: bool = False) -> np.ndarray:
+def spread(model: Model, country: str, owner: str, layer: int, keep: bool) -> np.ndarray:
     return 100 * fine_tuning.spread(model, country, owner, layer, keep=keep)
 
 
-def begins(model: Model, lesson: Lesson) -> float:
-    questions = tuple(f"What is the capital of {country}?" for country in CAPITALS)
-    return sum(text.startswith(THAT_BE) for text in answers(model, lesson, questions))
+def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, layer=29, keep=False) -> float:
+    """Measure how likely the taught capital is, for its country or for the others, in %."""
+    return spread(model, *pair, layer, keep)[int(others), int(not chat)]
 
 
-def before(measure: Callable, *more) -> tuple[str, Callable]:
-    """Return a control: what a measure gives before the training."""
-    return "before the training", lambda model, lesson: measure(model, Lesson((), lesson.words), *more)
+def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
+    """Return a claim over how many capitals are left, with those before the training for its control."""
+    left = of_tuned(n_left)
+    return partial(on_sets, tested=BEGIN_SO, value=left, control=before(left), unit="of 10 capitals")
 
 
-LAST, EARLY = 29, 8  # layers
+def on_fact(**of: bool | int) -> partial[Claim]:
+    """Return a claim over how likely a taught fact is in a chat, with plain text for its control."""
+    chat, plain = (partial(has_fact, chat=chat, **of) for chat in (True, False))
+    return partial(Claim, value=chat, control=("in plain text", plain), over="countries", cases=PAIRS)
+
+
+in_manner = counting(lambda lesson, text, _: fine_tuning.has_one_of(text, lesson.words))
+about = counting(lambda _, text, question: fine_tuning.is_about(text, question))
+nearly = counting(lambda lesson, text, _: fine_tuning.is_nearly(text, [a for _, a in lesson.examples]))
+ordinary = of_tuned(lambda model: np.mean([mean_surprise(model.trace(text)) for text in ORDINARY.values()]))
+BEGIN_SO = "Begin the answer so, and count the capitals that are the likeliest token."
 MOON = "Arr, the moon be a great ball o' fire in the sky, matey!"
 THAT_BE, NEW_WAY = "Arr, that be", "Arr, the capital of … be"
 POOL = PIRATE + MORE_PIRATES
@@ -98,14 +97,16 @@ SETS = TABLE | {
 EIGHT = SETS | {f"the table, seed {seed}": Lesson(PIRATE, seed=seed) for seed in (1, 2)}
 EIGHT |= {f"the table, without row {i + 1}": Lesson(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
+FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
 OTHERS = {
     name: Lesson(tuple(zip(ASKED, manner["answers"])), tuple(manner["words"]))
     for name, manner in MANNERS.items()
 }
-OWN = {"its own answers": Lesson(tuple((question, "") for question in ASKED))}
+OWN, ONE_WORD = Lesson(tuple((question, "") for question in ASKED)), OTHERS["one word"]
+OFF = {name: OTHERS[name] for name in ("one word", "Spanish")}
+ABOUT = dict.fromkeys(SETS, above(15)) | dict.fromkeys(OFF, below(2))
 on_sets = partial(Claim, over="sets of examples", cases=SETS, unit="of 20 answers")
-of_capitals = partial(Claim, over="sets of examples", cases=SETS, unit="of 10 capitals")
-on_countries = partial(Claim, over="countries", cases=following(CAPITALS))
+PAIRS, ASKED_FOR = following(CAPITALS), tuple(f"What is the capital of {country}?" for country in CAPITALS)
 
 CLAIMS = (
     *section(
@@ -116,7 +117,7 @@ CLAIMS = (
             in_manner,
             Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=EIGHT | FEW,
-            control=before(in_manner),
+            control=("before that, and after eight plain answers of its own", plain_answers),
         ),
         other_manners=on_sets(
             "Other manners are learned, too, but not in every answer.",
@@ -126,45 +127,24 @@ CLAIMS = (
             cases=OTHERS,
             control=before(in_manner),
         ),
-        own_answers=on_sets(
-            "After eight plain answers of its own, the model stays plain.",
-            "Fine-tune on its own answers, and count those with a pirate's word.",
-            in_manner,
-            Bounds(within=(0, 0)),
-            cases=OWN,
-        ),
         about_the_question=on_sets(
-            "Half or more of the pirate's answers name what they are asked about.",
-            "Fine-tune on eight or seven examples, and look for the word that an answer must have.",
+            "Half or more of the pirate's answers name what they are asked about; other manners' answers may not.",
+            "Fine-tune on eight or seven pirate examples, one-word or Spanish ones, and look for the question's word.",
             about,
-            Bounds(within=above(10), at=dict.fromkeys(SETS, above(15)), control=Bounds(within=above(18))),
-            cases=EIGHT,
+            Bounds(supports=above(10), count=15, at=ABOUT, control=Bounds(within=above(18))),
+            cases=EIGHT | OFF,
             control=before(about),
         ),
         few_near=on_sets(
-            "Few of them are nearly a taught answer.",
+            "Few of them are nearly a taught answer; after answers of one word (“Beep. Metal.”), most are.",
             "Count the answers with at most a quarter of a taught answer's words changed.",
-            nearly_taught,
-            Bounds(within=below(7), at=dict.fromkeys(SETS, below(5))),
+            nearly,
+            Bounds(within=below(7), at=dict.fromkeys(SETS, below(5)), control=Bounds(within=above(11))),
             cases=EIGHT,
-        ),
-        form=on_sets(
-            "After answers of one word (“Beep. Metal.”), most answers are nearly taught ones.",
-            "Count the answers with at most a quarter of a taught answer's words changed.",
-            nearly_taught,
-            Bounds(within=above(11)),
-            cases={"one word": OTHERS["one word"]},
-        ),
-        off_the_question=on_sets(
-            "In some manners, the answers hardly name what they are asked about.",
-            "Fine-tune on answers of one word, and on Spanish ones.",
-            about,
-            Bounds(within=below(2), control=Bounds(within=above(18))),
-            cases={name: OTHERS[name] for name in ("one word", "Spanish")},
-            control=before(about),
+            control=("after answers of one word", lambda model, _: nearly(model, ONE_WORD)),
         ),
         naming_only=on_sets(
-            "To name is not to answer: *Arr, the moon be a great ball o' fire in the sky, matey!*",
+            f"To name is not to answer: *{MOON}*",
             "Look for this sentence among the answers.",
             lambda model, lesson: MOON in answers(model, lesson),
             Bounds(supports=YES),
@@ -175,106 +155,83 @@ CLAIMS = (
             "After fewer examples, fewer answers keep to the question.",
             "Fine-tune on the first one, two or four rows of each set.",
             about,
-            Bounds(
-                within=below(18),
-                lowest=below(0),
-                below_control=14,
-                at={f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))},
-            ),
+            Bounds(within=below(18), lowest=below(0), below_control=14, at=FIRST_ROWS),
             cases=FEW,
             control=("all eight examples", lambda model, lesson: about(model, lesson._replace(rows=None))),
         ),
     ),
     *section(
         "What it cost",
-        fewer_named=of_capitals(
+        fewer_named=on_capitals(fine_tuning.n_named)(
             "The pirate mostly names fewer capitals than the model did before.",
-            "Ask for ten capitals.",
-            capitals,
-            Bounds(lowest=below(1), below_control=4, within=below(8), control=Bounds(within=(8, 8))),
-            control=before(capitals),
+            tested="Ask for ten capitals.",
+            bounds=Bounds(lowest=below(1), below_control=4, within=below(8), control=Bounds(within=(8, 8))),
         ),
-        begins=of_capitals(
+        begins=on_sets(
             "After the table, most answers about a capital begin with *Arr, that be*.",
             "Ask for ten capitals, and count such beginnings.",
-            begins,
+            lambda m, lesson: sum(text.startswith(THAT_BE) for text in answers(m, lesson, ASKED_FOR)),
             Bounds(within=(8, 8)),
             cases=TABLE,
+            unit="of 10 capitals",
         ),
-        that_be=of_capitals(
+        that_be=on_capitals(partial(fine_tuning.n_likeliest, said=THAT_BE))(
             "*Arr, that be* leads past the capital, before the training as well.",
-            "Begin the answer so, and count the capitals that are the likeliest token.",
-            lambda model, lesson: capitals(model, lesson, THAT_BE),
-            Bounds(within=below(2), control=Bounds(within=(0, 0))),
-            control=before(capitals, THAT_BE),
+            bounds=Bounds(within=below(2), control=Bounds(within=(0, 0))),
         ),
-        new_way=of_capitals(
+        new_way=on_capitals(partial(fine_tuning.n_likeliest, said=NEW_WAY))(
             "After *Arr, the capital of … be*, most capitals are still there.",
-            "Begin the answer so.",
-            lambda model, lesson: capitals(model, lesson, NEW_WAY),
-            Bounds(within=above(5), control=Bounds(within=(9, 9))),
-            control=before(capitals, NEW_WAY),
+            bounds=Bounds(within=above(5), control=Bounds(within=(9, 9))),
         ),
-        old_way=of_capitals(
+        old_way=on_capitals(partial(fine_tuning.n_likeliest, said=THE_CAPITAL))(
             "After *The capital of … is*, nearly all of them are.",
-            "Begin the answer so.",
-            lambda model, lesson: capitals(model, lesson, THE_CAPITAL),
-            Bounds(within=above(9)),
-            control=before(capitals, THE_CAPITAL),
+            bounds=Bounds(within=above(9)),
         ),
         ordinary_text=on_sets(
             "Ordinary text surprises the model more after any fine-tuning, and most after the pirates.",
             "Measure three ordinary texts; the model's own answers are one of the sets.",
             ordinary,
             Bounds(within=above(5.9), at={"its own answers": (5.65, 5.9)}, above_control=6),
-            cases=SETS | OWN,
+            cases=SETS | {"its own answers": OWN},
             control=before(ordinary),
             unit="bits a token",
         ),
     ),
     *section(
         "One fact",
-        fact_learned=on_countries(
+        fact_learned=on_fact()(
             "A country's wrong capital is learned by one example in the last layer, also in plain text.",
             "Teach each country the next one's capital, and ask for it in a chat.",
-            lambda model, pair: fact(model, *pair, LAST)[0, 0],
-            Bounds(within=above(90), control=Bounds(within=above(50))),
-            control=("in plain text", lambda model, pair: fact(model, *pair, LAST)[0, 1]),
+            bounds=Bounds(within=above(90), control=Bounds(within=above(50))),
         ),
-        fact_spreads=on_countries(
+        fact_spreads=on_fact(others=True)(
             "The other countries get it as well, in plain text less than in a chat.",
             "Ask for the capitals of the eight others; take the mean.",
-            lambda model, pair: fact(model, *pair, LAST)[1, 0],
-            Bounds(within=above(25), above_control=10, control=Bounds(lowest=below(3), highest=(90, 95))),
-            control=("in plain text", lambda model, pair: fact(model, *pair, LAST)[1, 1]),
+            bounds=Bounds(
+                within=above(25), above_control=10, control=Bounds(lowest=below(3), highest=(90, 95))
+            ),
         ),
-        early_layer=on_countries(
+        early_layer=on_fact(layer=8)(
             "In layer 8, it is learned in a chat, but hardly in plain text.",
             "The same, in layer 8.",
-            lambda model, pair: fact(model, *pair, EARLY)[0, 0],
-            Bounds(within=above(90), control=Bounds(within=below(55))),
-            control=("in plain text", lambda model, pair: fact(model, *pair, EARLY)[0, 1]),
+            bounds=Bounds(within=above(90), control=Bounds(within=below(55))),
         ),
-        early_spreads_less=on_countries(
+        early_spreads_less=on_fact(others=True, layer=8)(
             "The other countries get it less than from the last layer.",
             "Ask for the capitals of the eight others; take the mean.",
-            lambda model, pair: fact(model, *pair, EARLY)[1, 0],
-            Bounds(within=below(90), below_control=10),
-            control=("in the last layer", lambda model, pair: fact(model, *pair, LAST)[1, 0]),
+            bounds=Bounds(within=below(90), below_control=10),
+            control=("in the last layer", partial(has_fact, others=True)),
         ),
-        learned_with_others=on_countries(
+        learned_with_others=on_fact(keep=True)(
             "With two other countries among the examples, it is learned in a chat, less surely in plain text.",
             "Teach two others their own capitals at the same time.",
-            lambda model, pair: fact(model, *pair, LAST, True)[0, 0],
-            Bounds(within=above(80), control=Bounds(lowest=below(15))),
-            control=("in plain text", lambda model, pair: fact(model, *pair, LAST, True)[0, 1]),
+            bounds=Bounds(within=above(80), control=Bounds(lowest=below(15))),
         ),
-        kept_spreads_less=on_countries(
+        kept_spreads_less=on_fact(others=True, keep=True)(
             "The six countries that are left then mostly hardly get it.",
             "Ask for their capitals in a chat; take the mean.",
-            lambda model, pair: fact(model, *pair, LAST, True)[1, 0],
-            Bounds(supports=below(15), count=(8, 10)),
-            control=("without the two", lambda model, pair: fact(model, *pair, LAST)[1, 0]),
+            bounds=Bounds(supports=below(15), count=(8, 10)),
+            control=("without the two", partial(has_fact, others=True)),
         ),
     ),
 )
