@@ -618,6 +618,13 @@ def causal_mask(attempt: Callable) -> Verdict:
                 lambda scores: where(scores, lambda i, j: j > i, 0.0),
                 "a score of 0 still gets a share, since e^0 is 1; put -np.inf there",
             ),
+            *(
+                Mistake(
+                    lambda scores, zeros=zeros: where(scores, lambda i, j: j > i, -(10.0**zeros)),
+                    "a very low score usually works, but -np.inf always does; put that there",
+                )
+                for zeros in range(3, 13)
+            ),
             Mistake(
                 lambda scores: np.tri(len(scores)),
                 "that is the mask itself; use it to put -np.inf into the scores",
