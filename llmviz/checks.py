@@ -891,7 +891,8 @@ def neuron_contribution(attempt: Callable) -> Verdict:
     the stream.
     """
     rng = np.random.default_rng(9)
-    sizes = ((4, 4, 1), (6, 3, 2))
+    # hidden[i] is negative in the first case, the contribution in the second: together they find every lost sign.
+    sizes = ((4, 4, 0), (6, 3, 2))
     cases = [(rng.normal(size=n), rng.normal(size=(n, d)), rng.normal(size=d), i) for n, d, i in sizes]
 
     def along(hidden, down, direction, i):
@@ -909,6 +910,15 @@ def neuron_contribution(attempt: Callable) -> Verdict:
             Mistake(
                 lambda hidden, down, direction, i: abs(along(hidden, down, direction, i)),
                 "the sign is lost: a neuron can push the other way",
+            ),
+            *(
+                Mistake(
+                    lambda hidden, down, direction, i, positive=positive: along(
+                        positive(hidden), down, direction, i
+                    ),
+                    "right where hidden[i] is above zero; below zero, the neuron adds the opposite of its row",
+                )
+                for positive in (abs, lambda hidden: np.maximum(hidden, 0))
             ),
             Mistake(
                 lambda hidden, down, direction, i: float(hidden @ down @ direction),

@@ -592,6 +592,8 @@ def test_ffn_right_answers_pass(check, right):
         (checks.swiglu, lambda x, g, u, d: x + (bent(x @ g) * (x @ u)) @ d, "only what is added"),
         (checks.neuron_contribution, lambda h, d, way, i: d[i] @ way, "how strongly"),
         (checks.neuron_contribution, lambda h, d, way, i: abs(h[i] * (d[i] @ way)), "sign"),
+        (checks.neuron_contribution, lambda h, d, way, i: abs(h[i]) * (d[i] @ way), "below zero"),
+        (checks.neuron_contribution, lambda h, d, way, i: max(h[i], 0) * (d[i] @ way), "below zero"),
         (checks.neuron_contribution, lambda h, d, way, i: h @ d @ way, "all neurons"),
         (checks.neuron_contribution, lambda h, d, way, i: h[i] * d[i], "dot product"),
         (checks.neuron_contribution, lambda h, d, way, i: h[i] * d[i] * way, "add them up"),
