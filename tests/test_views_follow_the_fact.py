@@ -210,7 +210,7 @@ def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
     assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
     assert [bool(step.note) for step in steps(pair)] == [False, False, same, False]
     told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]
-    assert [one[-1].endswith("one finding, not two.") for one in told] == [False, False, same, False]
+    assert [one[-1].endswith("new evidence.") for one in told] == [False, False, same, False]
 
 
 def test_the_map_grows_with_the_steps_and_starts_anew_with_the_text(fact, prompt):
