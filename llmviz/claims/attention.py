@@ -74,6 +74,10 @@ def most_attending(model: Model, sentences: Sentences) -> list[Head]:
     return experiments.strongest_heads(experiments.attention_from(runs.trace, -1)[..., runs.subject], 3)
 
 
+def weight_on_noun(model: Model, sentences: Sentences, *, of: int) -> float:
+    return 100 * float(experiments.attention_from(model.trace(sentences[of]), -1)[*LOOKER, 1])
+
+
 def lost(model: Model, sentences: Sentences, *, way: str, heads: Sequence[Head] | None = None) -> float:
     """Measure how much of its lead the verb that fits loses, in %. heads: the three that attend most, if None."""
     both = pair(model, sentences)
@@ -84,6 +88,12 @@ def lost_by_random(model: Model, sentences: Sentences) -> float:
     shape, three = (model.config.n_layers, model.config.n_heads), most_attending(model, sentences)
     draws = [experiments.random_heads(shape, 3, three, seed) for seed in range(5)]
     return max(lost(model, sentences, way="ablate", heads=heads) for heads in draws)
+
+
+def lost_by_three(model: Model, sentences: Sentences, *, others: bool) -> float:
+    """Measure what L26·H0 costs of the lead, in %, or what the others of the three do, switched off together."""
+    both, three = pair(model, sentences), most_attending(model, sentences)
+    return 100 * both.lost(both.edits("ablate", [head for head in three if (head != SPEAKER) == others]))
 
 
 def way_by_three(model: Model, sentences: Sentences) -> float:
@@ -247,6 +257,12 @@ def before_verb(frame: str, noun: str, plural: str) -> Sentences:
 FRAME = "The {} that I saw yesterday"
 ONE = {noun: before_verb(FRAME, noun, plural) for noun, plural in zip(SINGULAR, PLURAL)}
 MANY = {plural: ONE[noun][::-1] for noun, plural in zip(SINGULAR, PLURAL)}
+OTHER_NOUNS = (
+    "bear bears, leaf leaves, bus buses, flower flowers, song songs, idea ideas, letter letters, apple apples, "
+    "star stars, river rivers, wolf wolves, painting paintings, farmer farmers, window windows"
+)
+ELSEWHERE = {forms: before_verb(FRAME, *forms.split()) for forms in OTHER_NOUNS.split(", ")}
+ELSEWHERE |= {f"{forms}, plural": texts[::-1] for forms, texts in ELSEWHERE.items()}
 OTHERS = {
     frame.format(plural): before_verb(frame, noun, plural)[::-1]
     for frame, (noun, plural) in AGREEMENT.items()
@@ -315,10 +331,19 @@ CLAIMS = (
         attends_to_the_noun=on_nouns(
             "From the verb, L13·H8 gives the noun almost all of its attention.",
             "Read its attention weight from *was* or *were*.",
-            lambda model, texts: (
-                100 * float(experiments.attention_from(model.trace(texts[0]), -1)[*LOOKER, 1])
-            ),
+            partial(weight_on_noun, of=0),
             Bounds(within=above(92.5)),
+        ),
+        attends_less_to_others=on_nouns(
+            "It doesn't give every noun most of it: *key* and *person* get less than half.",
+            "The same, for these two.",
+            partial(weight_on_noun, of=0),
+            Bounds(within=below(50), control=Bounds(within=above(85))),
+            control=("*keys* and *people*", partial(weight_on_noun, of=1)),
+            cases={
+                noun: before_verb(FRAME, noun, plural)
+                for noun, plural in (("key", "keys"), ("person", "people"))
+            },
         ),
         three_off_singular=on_nouns(
             "Without the three heads that attend most to a singular noun, *was* keeps about half of its lead or more.",
@@ -336,6 +361,13 @@ CLAIMS = (
             Bounds(within=above(75), control=Bounds(within=below(20))),
             control=("three random heads, the worst of five draws", lost_by_random),
         ),
+        one_of_the_three_off=on_plural(
+            "Almost all of that is L26·H0.",
+            "Switch off only this one of the three.",
+            partial(lost_by_three, others=False),
+            Bounds(within=above(65), control=Bounds(within=below(11))),
+            control=("the other two", partial(lost_by_three, others=True)),
+        ),
         three_patched=on_nouns(
             "How much of the number they carry depends on the noun.",
             "Patch them with the other number's run: how far does the lead go to that of the other number?",
@@ -349,6 +381,13 @@ CLAIMS = (
             lost_unseen,
             Bounds(supports=below(40), median=below(7), control=Bounds(within=below(45))),
             control=("only of the three that attend most", partial(lost, way="knockout")),
+        ),
+        noun_unseen_elsewhere=on_nouns(
+            "That holds for nouns that had no part in the wording, too: at least half of the lead stays.",
+            "The same, for 14 other nouns.",
+            lost_unseen,
+            Bounds(within=below(50)),
+            cases=ELSEWHERE,
         ),
         words_between_unseen=on_plural(
             "The words between bring the number, too: without them and the noun, *was* takes the lead.",
