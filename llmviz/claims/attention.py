@@ -282,11 +282,11 @@ CLAIMS = (
     *section(
         "On what attention rests",
         early_and_late=on_texts(
-            "From token 8, most heads give the first token most of their attention; from token 512, fewer than 40% do.",
-            "Count the heads that give it more than half, from token 8.",
+            "At token 8, most heads give the first token most of their attention; at token 512, fewer than 40% do.",
+            "Count the heads that give it more than half, when token 8 attends.",
             lambda model, text: float(heads_on_first(model, text)[7]),
             Bounds(supports=above(135), count=9, lowest=below(10), control=Bounds(within=below(108))),
-            control=("from token 512", lambda model, text: float(heads_on_first(model, text)[511])),
+            control=("token 512", lambda model, text: float(heads_on_first(model, text)[511])),
             unit="of 270 heads",
             over="long texts",
             cases=LONG,
