@@ -82,9 +82,19 @@ def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequ
     return 100 * max(both.lost(both.edits(way, heads, mean_output(model))) for way in ways)
 
 
+def weight_on_noun(model: Model, sentences: Sentences, *, of: int) -> float:
+    return 100 * experiments.attention_from(model.trace(sentences[of]), -1)[*LOOKER, 1]
+
+
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:
     """Measure the same if no head may attend to the noun, or to these tokens, from the last one."""
     return 100 * pair(model, sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
+
+
+def lost_by_three(model: Model, sentences: Sentences, *, others: bool) -> float:
+    """Measure what L26·H0 costs of the lead, in %, or what the others of the three do, switched off together."""
+    both, three = pair(model, sentences), most_attending(model, sentences)
+    return 100 * both.lost(both.edits("ablate", [head for head in three if (head != SPEAKER) == others]))
 
 
 def lost_by_random(model: Model, sentences: Sentences) -> float:
@@ -178,8 +188,15 @@ def forms(frame: str, noun: str, plural: str) -> Sentences:
     return f"{frame.format(plural)} were", f"{frame.format(noun)} was"
 
 
-MANY = {plural: forms("The {} that I saw yesterday", noun, plural) for noun, plural in zip(SINGULAR, PLURAL)}
+FRAME = "The {} that I saw yesterday"
+MANY = {plural: forms(FRAME, noun, plural) for noun, plural in zip(SINGULAR, PLURAL)}
 ONE = {noun: MANY[plural][::-1] for noun, plural in zip(SINGULAR, PLURAL)}
+OTHER_NOUNS = (
+    "bear bears, leaf leaves, bus buses, flower flowers, song songs, idea ideas, letter letters, apple apples, "
+    "star stars, river rivers, wolf wolves, painting paintings, farmer farmers, window windows"
+)
+ELSEWHERE = {f"{nouns}, plural": forms(FRAME, *nouns.split()) for nouns in OTHER_NOUNS.split(", ")}
+ELSEWHERE |= {nouns.removesuffix(", plural"): texts[::-1] for nouns, texts in ELSEWHERE.items()}
 OTHERS = {frame.format(nouns[1]): forms(frame, *nouns) for frame, nouns in AGREEMENT.items()}
 MOST_LOST = dict.fromkeys(MANY, above(75))
 KEPT = below(100)  # some of the lead
@@ -198,11 +215,11 @@ CLAIMS = (
     *section(
         "On what attention rests",
         early_and_late=on_texts(
-            "From token 8, most heads give the first token most of their attention; from token 512, fewer than 40% do.",
-            "Count the heads that give it more than half, from token 8.",
+            "At token 8, most heads give the first token most of their attention; at token 512, fewer than 40% do.",
+            "Count the heads that give it more than half, when token 8 attends.",
             lambda model, text: heads_on_first(model, text)[7],
             Bounds(supports=above(135), count=9, lowest=below(10), control=Bounds(within=below(108))),
-            control=("from token 512", lambda model, text: heads_on_first(model, text)[511]),
+            control=("token 512", lambda model, text: heads_on_first(model, text)[511]),
             unit="of 270 heads",
             over="long texts",
             cases=LONG,
@@ -246,8 +263,16 @@ CLAIMS = (
         attends_to_the_noun=on_nouns(
             "From the verb, L13·H8 gives the noun almost all of its attention.",
             "Read its attention weight from *was* or *were*.",
-            lambda model, texts: 100 * experiments.attention_from(model.trace(texts[0]), -1)[*LOOKER, 1],
+            partial(weight_on_noun, of=0),
             Bounds(within=above(92.5)),
+        ),
+        attends_less_to_others=on_nouns(
+            "It doesn't give every noun most of it: *key* and *person* get less than half.",
+            "The same, for these two.",
+            partial(weight_on_noun, of=1),
+            Bounds(within=below(50), control=Bounds(within=above(85))),
+            control=("*keys* and *people*", partial(weight_on_noun, of=0)),
+            cases={nouns[0]: forms(FRAME, *nouns) for nouns in (("key", "keys"), ("person", "people"))},
         ),
         three_off=on_nouns(
             "Without the three heads that attend most to it, a singular keeps about half of its lead, a plural little.",
@@ -255,6 +280,13 @@ CLAIMS = (
             partial(lost, ways=["ablate"]),
             Bounds(within=(0, 55), lowest=below(5), at=MOST_LOST, control=Bounds(within=below(20))),
             control=("three random heads, the worst of five draws", lost_by_random),
+        ),
+        one_of_the_three_off=on_plural(
+            "Almost all of what the plural loses is L26·H0's.",
+            "Switch off only this one of the three.",
+            partial(lost_by_three, others=False),
+            Bounds(within=above(65), control=Bounds(within=below(11))),
+            control=("the other two", partial(lost_by_three, others=True)),
         ),
         three_patched=on_nouns(
             "How much of the number they carry depends on the noun.",
@@ -269,6 +301,13 @@ CLAIMS = (
             unseen,
             Bounds(supports=below(40), median=below(7), control=Bounds(within=below(45))),
             control=("only of the three that attend most", partial(lost, ways=["knockout"])),
+        ),
+        noun_unseen_elsewhere=on_nouns(
+            "That holds for nouns that had no part in the wording, too: at least half of the lead stays.",
+            "The same, for 14 other nouns.",
+            unseen,
+            Bounds(within=below(50)),
+            cases=ELSEWHERE,
         ),
         words_between_unseen=on_plural(
             "The words between bring the number, too: without them and the noun, *was* takes the lead.",

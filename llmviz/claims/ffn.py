@@ -1,7 +1,7 @@
 """What notebook 05 says: of neurons, on texts, and of where a fact is, over countries and other words."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import permutations, product
 
@@ -19,8 +19,9 @@ from llmviz.model import Model
 
 
 def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
-    """Measure what the neurons with a gate below zero write of an FFN's output, in %: the median layer."""
-    return 100 * float(np.median(neurons.gates_below_zero(model.trace(text))[1, layers]))
+    """Measure what a neuron with a gate below zero writes, in % of what another one does: the median layer."""
+    below_zero, written = neurons.gates_below_zero(model.trace(text))[:, layers]
+    return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
 
 
 def doubled(model: Model, text: str, *, curve: int) -> float:
@@ -34,9 +35,11 @@ def half_of_the_output(model: Model, text: str, *, layers: slice) -> float:
     return float(np.median(np.divide(*neurons.neurons_for_half(model.trace(text)))[layers]))
 
 
-def half_at_the_first_token(model: Model, text: str) -> float:
-    first = model.trace(model.tokenizer.encode(text)[:1])
-    return float(np.divide(*neurons.neurons_for_half(first))[[2, 8, 9, 11, 27, 28]].max())
+def half_at_the_first_token(model: Model, text: str, *, others: bool) -> float:
+    """Measure that at the first token: of six layers the one that needs most, or the median of the others."""
+    half = np.divide(*neurons.neurons_for_half(model.trace(model.tokenizer.encode(text)[:1])))
+    six = [2, 8, 9, 11, 27, 28]
+    return float(np.median(np.delete(half, six)) if others else half[six].max())
 
 
 def most_that_agree(model: Model, text: str, *, n_tokens: int) -> float:
@@ -61,6 +64,7 @@ CAPITAL = "The capital of {} is"
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
 OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
 STATE = "The capital of the state of {} is"
+WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
 MOVER = (23, 4)  # layer, head
 Words = tuple[str, str]  # a subject and its twin's
 
@@ -108,10 +112,10 @@ def left_without(model: Model, words: Words, *, ffns: Sequence[range], at_first:
     return min(of_usual(runs, edits)[0] for edits in choices)
 
 
-def left_with_the_mean(model: Model, words: Words) -> float:
-    """Patch FFNs 5 to 15 at the country with the mean of their outputs for the other countries of the list."""
+def left_with_the_mean(model: Model, words: Words, *, over: Iterable[str]) -> float:
+    """Patch FFNs 5 to 15 at the country with the mean of their outputs for other words, or for other countries."""
     runs = pair(model, words)
-    others = [model.trace(CAPITAL.format(name)) for name in CAPITALS if name != words[0]]
+    others = [model.trace(CAPITAL.format(word)) for word in over if word != words[0]]
     here, at = slice(runs.subject, runs.subject + 1), {}
     for layer in range(5, 16):
         mean = np.mean([other.blocks[layer].ffn_at(here).out[0] for other in others], axis=0)
@@ -183,8 +187,8 @@ CLAIMS = (
     *section(
         "What an FFN does: on texts",
         below_zero_early=on_texts(
-            "In layers 1 to 13, neurons with a gate below zero do most of the writing.",
-            "Add up what these neurons write at the last token, and take the median layer.",
+            "In layers 1 to 13, a neuron with a gate below zero writes more than half as much as another.",
+            "Add up what both kinds write at the last token, divide by how many they are, and take the median layer.",
             partial(written_below_zero, layers=slice(1, 14)),
             Bounds(supports=above(50), count=14, control=Bounds(within=below(50))),
             control=("layers 24 to 29", partial(written_below_zero, layers=slice(24, 30))),
@@ -213,16 +217,17 @@ CLAIMS = (
             control=("layers 3 to 12", partial(half_of_the_output, layers=slice(3, 13))),
         ),
         concentrated_later=by_chance(
-            "In layers 13 to 28, it takes more neurons than by chance.",
+            "In layers 13 to 29, it takes more neurons than by chance.",
             "The same, the median layer.",
-            partial(half_of_the_output, layers=slice(13, 29)),
+            partial(half_of_the_output, layers=slice(13, 30)),
             Bounds(supports=above(1.1), count=12),
         ),
         concentrated_at_the_first_token=by_chance(
-            "*Few neurons do the work* holds at the first token of a text.",
-            "The same in layers 2, 8, 9, 11, 27 and 28, at the first token: the layer that needs most.",
-            half_at_the_first_token,
-            Bounds(supports=below(0.33)),
+            "At the first token of a text, few neurons do the work in layers 2, 8, 9, 11, 27 and 28.",
+            "The same at the first token: of these six layers, the one that needs most.",
+            partial(half_at_the_first_token, others=False),
+            Bounds(supports=below(0.33), control=Bounds(within=above(0.5))),
+            control=("the median of the other layers", partial(half_at_the_first_token, others=True)),
         ),
         few_neurons_agree=Claim(
             "In any layer, few neurons push up what comes next where they fire. Longer texts show more of them.",
@@ -251,10 +256,11 @@ CLAIMS = (
             control=("switched off at “of”", partial(left, step=1, test=1)),
         ),
         three_ffns_off=left_of_countries(
-            "Any three in a row that we tried can go.",
-            "Switch off FFNs 5–7, 8–10, 11–13 or 13–15 at the country: the worst of the four.",
-            partial(left_without, ffns=[range(at, at + 3) for at in (5, 8, 11, 13)]),
-            Bounds(within=above(45)),
+            "Without any three of them in a row, a part of the answer stays.",
+            "Switch off FFNs 5–7, 6–8 and so on up to 13–15 at the country: the worst of the nine.",
+            partial(left_without, ffns=[range(at, at + 3) for at in range(5, 14)]),
+            Bounds(within=above(28), control=Bounds(within=below(3))),
+            control=("all eleven", partial(left, step=1, test=0)),
         ),
         ffns_patched=on_pairs(
             "They mostly don't carry which country it is. Outputs from France or England bring out a tenth or more of "
@@ -272,16 +278,17 @@ CLAIMS = (
             control=("the first FFN", partial(brought, step=1, test=3)),
         ),
         ffns_patched_left=left_of_pairs(
-            "Most countries keep more than half of their own capital.",
+            "In most pairs, the own capital keeps more than half of its probability.",
             "The same 90 patches.",
             partial(left, step=1, test=2),
             Bounds(supports=above(50), count=68),
         ),
         ffns_of_the_others=left_of_countries(
-            "What they add is mostly the same for every country.",
+            "The mean of what they add for other countries does nearly as well.",
             "Patch in the mean of the nine other countries.",
-            left_with_the_mean,
-            Bounds(supports=above(50)),
+            partial(left_with_the_mean, over=CAPITALS),
+            Bounds(supports=above(50), control=Bounds(supports=below(50), count=9)),
+            control=("the mean of ten other words", partial(left_with_the_mean, over=WORDS)),
         ),
     ),
     *section(
@@ -322,7 +329,7 @@ CLAIMS = (
     *section(
         "Layer 23, head 4",
         same_head=on_countries(
-            "Of all heads in layers 1 to 28, this one adds most to the answer out of the country.",
+            "Of all heads in layers 1 to 28, this one adds most to the answer by what it reads at the country.",
             "Compare what each head adds to the capital's logit.",
             is_the_mover,
             Bounds(supports=YES),
@@ -389,7 +396,7 @@ CLAIMS = (
             Bounds(within=below(35)),
         ),
         last_ffns_patched_left=left_of_pairs(
-            "But they matter to it: most lose more than half of their own capital.",
+            "But they matter to it: in most pairs, the own capital loses more than half of its probability.",
             "The same 90 patches.",
             partial(left, step=4, test=2),
             Bounds(supports=below(50), count=85),
@@ -447,7 +454,7 @@ CLAIMS = (
             Bounds(supports=YES, count=3, of=8),
         ),
         opposites=on_countries(
-            "*The opposite of … is*: no head carries the answer like this.",
+            "*The opposite of … is*: the head that adds most doesn't carry the answer.",
             "Patch the head that adds most in each pair.",
             partial(brought, step=2, test=2, question=OPPOSITE, head=None),
             Bounds(within=below(9)),
@@ -455,7 +462,7 @@ CLAIMS = (
             cases=following(OPPOSITES),
         ),
         symbols=on_countries(
-            "*The chemical symbol of … is*: nor does any here.",
+            "*The chemical symbol of … is*: nor does it here.",
             "Patch the head that adds most in each pair.",
             partial(brought, step=2, test=2, question=SYMBOL, head=None),
             Bounds(within=below(36)),

@@ -93,7 +93,7 @@ def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
         (said, ffns_before, said, ffns_before),
     )
     note = (
-        f"This swap is the twin's run with {here} put in before layer {layer}: one finding, not two."
+        f"This is the put-in test again, at {here} before layer {layer}, so it isn't new evidence."
         if pair.subject == last - 1
         else ""
     )
