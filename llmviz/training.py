@@ -321,8 +321,8 @@ def pretrain(
     n_held_out = int(len(tokens) * HELD_OUT)
     if n_held_out < 10:
         raise ValueError(
-            f"the text gives {len(tokens)} tokens; training needs at least {10 / HELD_OUT:.0f}, and some "
-            "100,000 letters to learn words"
+            f"training needs at least {10 / HELD_OUT:.0f} tokens, and some 100,000 letters to learn words; this text "
+            f"has only {len(tokens)}"
         )
     return _pretrain(model, tokens[:-n_held_out], tokens[-n_held_out:], seconds, steps, seed, lr)
 

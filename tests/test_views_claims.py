@@ -12,7 +12,7 @@ from llmviz import views
 from llmviz.claims import Bounds, Claim
 from llmviz.claims.claim import above
 from llmviz.claims.differences_series import SERIES
-from llmviz.views.differences.claims_of_the_series import ClaimsOfTheSeries, line, tried, verdict
+from llmviz.views.differences.claims_of_the_series import NO_BETTER, ClaimsOfTheSeries, line, tried, verdict
 from llmviz.views.kit.claims import Claim as Line
 from llmviz.views.kit.claims import Claims
 
@@ -71,8 +71,8 @@ def test_the_numbers_word_the_verdict(tiny_model, three):
     assert lines(view) == empty
     view.buttons[0].click()
     for (_, claim), title, n, said in zip(view.claims, empty, (10, 5, 1), lines(view)):
-        measured = f"{claim.method} {claim.result(claim.measure(tiny_model))}"
-        start = f"{title} | {measured} | {verdict(n, 10)}"
+        result = claim.result(claim.measure(tiny_model))
+        start = f"{title} | {claim.method} {result[0].upper()}{result[1:]} | {verdict(n, 10)}"
         assert said.startswith(start)
         assert numbers(said.removeprefix(start)) == [n, 10]
     assert view.outcomes["low"].values["3"] == 3
@@ -80,6 +80,21 @@ def test_the_numbers_word_the_verdict(tiny_model, three):
     n_tried, n, _seconds, *verdicts = numbers(view.told.sentences[0])
     assert (n_tried, n, verdicts) == (3, 3, [1, 1, 1])
     assert all(line in repr(view) for line in lines(view))
+
+
+@pytest.mark.parametrize(
+    ("limit", "found"),
+    [
+        (40, "holds in part: 5 of 10 numbers (control: 4 of 10)"),
+        (36, f"{NO_BETTER}: 5 of 10 numbers (control: 5 of 10)"),
+    ],
+)
+def test_a_control_that_does_as_well_decides(tiny_model, limit, found):
+    claim = of_ten("middle", 6)
+    claim = replace(claim, bounds=replace(claim.bounds, control=Bounds(supports=above(limit))))
+    shown = line("09", claim, claim.measure(tiny_model))
+    assert shown.verdict == found
+    assert shown.measured.startswith(f"{claim.method} 5 of 10")
 
 
 def test_nine_of_ten_hold_and_one_of_ten_fails():

@@ -492,7 +492,7 @@ def test_the_heads_habits_over_the_steps(tiny_model):
     for row, back in enumerate((0, 1, 2)):
         even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
         assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
-    assert view.grown() == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
+    assert view.grown()[0] == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
     noise, now = view.habits[[0, -1], opened.INDUCTION].max(axis=(1, 2))
     assert re.search(holding(percent(now), percent(noise)), repr(view.verdict))
 
@@ -512,7 +512,7 @@ def test_what_each_part_brings():
     view = pictures.PartsOff(made)
     assert view.costs.shape == (4, 4)
     np.testing.assert_allclose(view.curves.values, view.costs.T)
-    assert view.most() == int(view.costs[-1].argmax())
+    assert view.most()[0] == int(view.costs[-1].argmax())
     texts = learning.windows(made.model, made.held_out)
     plain, nothing, _ = learning.parts_off(made.model, texts)
 

@@ -10,7 +10,7 @@ from messages import holding, numbers
 from llmviz import views
 from llmviz.views import Predict
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.predict import how_far
+from llmviz.views.kit.predict import how_far, within
 
 
 def test_nothing_of_the_answer_is_sent_before_the_commitment():
@@ -146,6 +146,14 @@ def test_the_answer_is_an_options_index_or_text(answer):
     question.change(guess=0, committed=True)
     assert question.answer == 1
     assert re.search(holding("“a”", "“b”"), question.told)
+
+
+@pytest.mark.parametrize(("guess", "right"), [(0, 0), (2, 2), (1, 2)])
+def test_either_of_two_that_are_tied_is_right(guess, right):
+    question = Predict("Which?", ["a", "b", "c"], answer=lambda: within([1.0, 0.5, 1.01], 0.03)).card
+    question.change(guess=guess, committed=True)
+    assert question.answer == right
+    assert question.told.endswith("It is a tie: “c” and “a”.")
 
 
 def test_a_right_guess():

@@ -88,6 +88,14 @@ def test_a_guess_starts_it_and_is_answered_at_the_end():
     assert page.card.explained == "Because."
 
 
+def test_a_lead_that_another_seed_may_turn_round_is_a_tie(monkeypatch):
+    monkeypatch.setattr(sizes, "TIED", 100)
+    page = race()
+    page.card.change(guess=1, committed=True)
+    assert page.card.answer == 1
+    assert "It is a tie" in page.card.told
+
+
 def test_a_question_that_is_opened_again_stops_it_and_stays_open():
     async def commit_and_take_back():
         page = race(steps=10_000)

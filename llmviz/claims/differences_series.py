@@ -31,6 +31,16 @@ def writes_the_same(model: Model, text: str, *, temperature: float) -> bool:
     return first == second
 
 
+@remembered
+def rises(model: Model, name: str, other: str) -> tuple[float, float]:
+    """Correlate the layers with the ranks by the logit lens of a text's prediction, and of another text's."""
+    trace, another = (model.trace(cases.TEXTS[text]) for text in (name, other))
+    predicted = [int(run.logits.argmax()) for run in (trace, another)]
+    ranks = experiments.logit_lens(trace, last=1).ranks(predicted)
+    own, control = (experiments.rank_correlation(np.arange(len(row)), -row) for row in ranks)
+    return own, control
+
+
 def is_token(model: Model, word: str, *, shuffled: bool) -> bool:
     """Say whether a word is in the vocabulary; shuffled: with its letters in a random order."""
     order = np.random.default_rng(list(word.encode())).permutation(list(word))
@@ -55,17 +65,22 @@ def reordered(model: Model, text: str, *, edits: Edits) -> float:
     return 100 * experiments.total_variation(*(ops.softmax(run.logits) for run in runs))
 
 
-def lead_of_the_noun(model: Model, noun: str) -> float:
+def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> float:
+    """Measure the mean attention weight of some heads on a noun, less the largest on a word between, in points."""
     trace = model.trace(f"The {noun} that I saw yesterday was")
-    mean = 100 * experiments.attention_from(trace, -1).mean(axis=(0, 1))
-    return float(mean[1] - mean[2:6].max()) if len(trace.tokens) == 7 else math.nan
+    weights = experiments.attention_from(trace, -1)[heads]
+    if len(trace.tokens) != 7 or not weights.size:
+        return math.nan
+    mean = 100 * weights.mean(axis=(0, 1))
+    return float(mean[1] - mean[2:6].max())
 
 
-def costlier(model: Model, text: str) -> float:
-    """Count the tokens that cost the answer more, left out, than the one with most attention."""
+@remembered
+def costlier(model: Model, text: str) -> tuple[float, float]:
+    """Count the tokens that cost the answer more, left out, than the one with most attention, and than the nearest."""
     *_, measures = experiments.what_mattered(model.trace(text))
     weights, costs, _ = measures[:, 1:-1]
-    return float((costs > costs[weights.argmax()]).sum())
+    return float((costs > costs[weights.argmax()]).sum()), float((costs > costs[-1]).sum())
 
 
 def copying_left(model: Model, seed: int) -> float:
@@ -76,12 +91,11 @@ def copying_left(model: Model, seed: int) -> float:
     return 100 * off[1] / others_off[1]
 
 
-def lead_of_the_twin(model: Model, countries: tuple[str, str], *, first: bool) -> float:
-    """Patch the first FFN or all others at a country from another's run; return the other capital's lead, in points."""
+def lead_of_the_twin(model: Model, countries: tuple[str, str], part="ffn_out", layers=slice(None)) -> float:
+    """Patch FFNs or attention at a country from another's run; return the other capital's lead, in points."""
     name, other = countries
     pair = experiments.pair_of(model, f"The capital of {name} is", model.tokens_of(f" {other}")[0])
-    layers = range(1) if first else range(1, model.config.n_layers)
-    edits = experiments.patch_component(pair, "ffn_out", layers, pair.subject)
+    edits = experiments.patch_component(pair, part, range(model.config.n_layers)[layers], pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
 
@@ -92,6 +106,12 @@ def answered(model: Model, begun: str, right: str) -> tuple[float, bool]:
     question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
     logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits
     return 100 * float(ops.softmax(logits).max()), int(logits.argmax()) == model.tokenizer.encode(right)[0]
+
+
+def starts_the_same(model: Model, question: str, *, other: str) -> bool:
+    """Say whether a chat starts its answer as the bare text goes on, or as a chat that begins with `other` does."""
+    runs = (asked(model, question), asked(model, other + question) if other else question)
+    return len({int(model.trace(run).logits.argmax()) for run in runs}) == 1
 
 
 def right_when(model: Model, question: tuple[str, str], *, sure: bool) -> float:
@@ -106,6 +126,7 @@ ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | answers.SUMS | cases.HARDER_S
 NO_ROPE, NO_ORDER = Edits(rope=False), Edits(rope=False, causal_mask=False)
 on_texts = partial(Claim, over="texts", cases=cases.TEXTS)
 on_eight = partial(Claim, over="texts", cases=EIGHT)
+on_countries = partial(Claim, over="countries", cases=following(facts.CAPITALS), unit="percentage points")
 said = partial(section, "What people say")
 
 # By the notebook that says more.
@@ -113,22 +134,24 @@ SERIES = {
     "00": said(
         always_likeliest=on_eight(
             "It always picks the most likely word.",
-            "Write ten tokens at temperature 1, and count the likeliest ones.",
+            "By definition, temperature 1 draws. Write ten tokens, and count the likeliest ones.",
             partial(likeliest, expected=False),
             Bounds(supports=(100, 100), count=0),
             control=("their mean probability", partial(likeliest, expected=True)),
         ),
         takes_shape=on_texts(
             "Layer by layer, the answer takes shape.",
-            "Count the layers before the last from which on the logit lens shows the final prediction.",
-            the_loop.layers_to_go,
-            Bounds(supports=above(1), count=3),
-            unit="layers",
+            "Rank the final prediction after each layer with the logit lens. How steadily does it rise (1: always)?",
+            lambda model, texts: rises(model, *texts)[0],
+            Bounds(supports=above(0.5), count=13, control=Bounds(supports=above(0.5), count=4)),
+            cases=following(cases.TEXTS),
+            control=("another text's prediction", lambda model, texts: rises(model, *texts)[1]),
+            unit="in rank correlation",
         ),
     ),
     "01": said(
         a_token_is_a_word=Claim(
-            "A token is a word, in English at least.",
+            "A common English word is one token.",
             "Look up English words of four letters and more in the vocabulary.",
             partial(is_token, shuffled=False),
             Bounds(supports=YES, count=157, control=Bounds(supports=YES, count=3)),
@@ -153,7 +176,7 @@ SERIES = {
             "Words used alike lie close together.",
             "In a pair such as “king, queen”, is the second word among the ten tokens nearest to the first?",
             partial(nearer, own=True),
-            Bounds(supports=below(9), count=27),
+            Bounds(supports=below(9), count=27, control=Bounds(supports=below(9), count=0)),
             over="pairs",
             cases=following(cases.RELATED.split(", ")),
             control=("the second word of the next pair", partial(nearer, own=False)),
@@ -174,25 +197,27 @@ SERIES = {
             "Without positions, a text is a bag of words.",
             "Switch RoPE off, shuffle all tokens but the last, and add up the probability that moves.",
             partial(reordered, edits=NO_ROPE),
-            Bounds(supports=below(1), count=0, control=Bounds(within=below(1))),
+            Bounds(supports=below(1), count=0, control=Bounds(supports=below(1))),
             control=("without the causal mask, too", partial(reordered, edits=NO_ORDER)),
         ),
     ),
     "04": said(
         attends_to_its_noun=Claim(
-            "“was” attends to its noun.",
+            "On average over all heads, “was” attends to its noun.",
             "In “The cat that I saw yesterday was”: the noun's mean weight, less the largest of a word between.",
             lead_of_the_noun,
-            Bounds(supports=above(0), count=1),
+            Bounds(supports=above(0), count=1, control=Bounds(supports=above(0))),
             over="nouns",
             cases=dict(zip(cases.SINGULAR, cases.SINGULAR)),
+            control=("layer 13, head 8", partial(lead_of_the_noun, heads=np.s_[13:14, 8:9])),
             unit="percentage points more",
         ),
         attention_shows=on_eight(
             "Attention shows what mattered.",
             "Leave out each token between the first and the last. How many cost more than the one with most attention?",
-            costlier,
-            Bounds(supports=(0, 0), count=3),
+            lambda model, text: costlier(model, text)[0],
+            Bounds(supports=(0, 0), count=3, control=Bounds(supports=(0, 0), count=6)),
+            control=("the token before the last", lambda model, text: costlier(model, text)[1]),
             unit="tokens",
         ),
         induction_heads_copy=Claim(
@@ -206,28 +231,32 @@ SERIES = {
         ),
     ),
     "05": said(
-        facts_are_in_ffns=Claim(
-            "Facts are in the FFN layers.",
-            "Patch all FFNs but the first at a country: another's capital, less its own.",
-            partial(lead_of_the_twin, first=False),
-            Bounds(supports=above(0), count=4),
-            over="countries",
-            cases=following(facts.CAPITALS),
-            control=("the first FFN", partial(lead_of_the_twin, first=True)),
-            unit="percentage points",
+        facts_are_in_ffns=on_countries(
+            "FFNs carry which country it is; attention doesn't.",
+            "Patch all FFNs at a country from another's run: that one's capital, less its own.",
+            lead_of_the_twin,
+            Bounds(supports=above(0), control=Bounds(supports=above(0), count=0)),
+            control=("all attention", partial(lead_of_the_twin, part="attention_out")),
+        ),
+        later_ffns=on_countries(
+            "FFNs after the first carry which country it is.",
+            "Patch all FFNs but the first at a country.",
+            partial(lead_of_the_twin, layers=slice(1, None)),
+            Bounds(supports=above(0), count=4, control=Bounds(supports=above(0))),
+            control=("the first FFN", partial(lead_of_the_twin, layers=slice(1))),
         ),
         few_neurons=on_texts(
-            "Only few neurons fire.",
+            "Fewer neurons do half of the writing than by chance.",
             "Count the neurons that do half of a layer's writing, over those of shuffled ones: the median layer.",
             lambda model, text: np.divide(*np.median(neurons.neurons_for_half(model.trace(text)), axis=1)),
-            Bounds(supports=below(0.5), count=0),
+            Bounds(supports=below(1), count=1),
             unit="times as many as by chance",
         ),
     ),
     "06": said(
         the_same_when_cold=on_eight(
             "At temperature 0, it gives the same answer every time.",
-            "Write five tokens with two seeds.",
+            "By definition, it takes the likeliest token. Write five tokens with two seeds.",
             partial(writes_the_same, temperature=0),
             Bounds(supports=YES, control=Bounds(supports=YES, count=0)),
             control=("temperature 1", partial(writes_the_same, temperature=1)),
@@ -237,14 +266,14 @@ SERIES = {
             "A high temperature makes it wild.",
             "Add up the probability outside the 20 likeliest tokens, at temperature 2.",
             partial(the_loop.probability_outside, temperature=2),
-            Bounds(supports=above(50), count=(12, 13)),
+            Bounds(supports=above(50), count=(12, 13), control=Bounds(supports=above(50), count=1)),
             control=("temperature 1", partial(the_loop.probability_outside, temperature=1)),
         ),
         sure_is_right=Claim(
             "A confident answer is a right one.",
             "Ask for capitals and sums in a chat. Is the next token right where it has over 50%?",
             partial(right_when, sure=True),
-            Bounds(supports=YES, count=50, of=61),
+            Bounds(supports=YES, count=50, of=61, control=Bounds(supports=YES, count=6, of=7)),
             over="sure answers",
             cases={begun: (begun, right) for begun, right in ANSWERS.items()},
             control=("up to 50%", partial(right_when, sure=False)),
@@ -255,10 +284,11 @@ SERIES = {
         only_packaging=Claim(
             "The chat template is only packaging.",
             "Ask with the template and without it. Is the first token the same?",
-            lambda m, text: m.trace(text).logits.argmax() == m.trace(asked(m, text)).logits.argmax(),
-            Bounds(supports=YES, count=0),
+            partial(starts_the_same, other=""),
+            Bounds(supports=YES, count=0, control=Bounds(supports=YES, count=11)),
             over="questions",
             cases=dict(zip(cases.QUESTIONS, cases.QUESTIONS)),
+            control=("with it, and “Please answer:”", partial(starts_the_same, other="Please answer: ")),
             unit="",
         ),
     ),

@@ -8,13 +8,13 @@ import ipywidgets
 
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.predict import Question, Value
+from llmviz.views.kit.predict import Answer, Question
 
 
 class Bet(Explorer):
     """A guess card whose answer comes once a learner is trained; committing shows `then`.
 
-    answer: from the learner to the number, or the index or text of an option.
+    answer: from the learner to the number, or the index or text of an option, or the indices of tied ones.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class Bet(Explorer):
         options: Sequence[str] | None = None,
         *,
         learner: Learner,
-        answer: Callable[[Learner], Value],
+        answer: Callable[[Learner], Answer],
         then: ipywidgets.Widget,
         **card,
     ):

@@ -16,7 +16,8 @@ from llmviz.views.kit.claims import Claim as Line
 from llmviz.views.kit.claims import Claims
 from llmviz.views.kit.controls import row
 
-RULE = "“Holds”: for nine of ten cases or more; “fails”: for one of ten or fewer."
+NO_BETTER = "no better than its control"
+RULE = "“Holds”: for nine of ten cases or more, and more than its control; “fails”: for one of ten or fewer."
 
 
 def tried(
@@ -47,13 +48,16 @@ def line(page: str, claim: Claim, outcome: Outcome | None) -> Line:
     if outcome is None:
         return Line(title)
     n, n_support = len(outcome.values), len(claim.bounds.supporting(outcome.values))
+    found, counted = verdict(n_support, n), f"{n_support} of {n:,} {claim.over}"
     if not n:
-        return Line(title, "this model has no token for what would be asked", verdict(0, 0))
-    return Line(
-        title,
-        f"{claim.method} {claim.result(outcome)}",
-        f"{verdict(n_support, n)}: {n_support} of {n:,} {claim.over}",
-    )
+        return Line(title, "this model has no token for what would be asked", found)
+    if claim.bounds.control and claim.bounds.control.supports and outcome.controls:
+        n_control, of = len(claim.bounds.control.supporting(outcome.controls)), len(outcome.controls)
+        counted += f" (control: {n_control} of {of:,})"
+        if found != "fails" and n_support / n <= n_control / of:
+            found = NO_BETTER
+    result = claim.result(outcome)
+    return Line(title, f"{claim.method} {result[0].upper()}{result[1:]}", f"{found}: {counted}")
 
 
 class ClaimsOfTheSeries(Experiment):
@@ -96,8 +100,8 @@ class ClaimsOfTheSeries(Experiment):
     def _tell(self, seconds: float) -> None:
         found = Counter(one.verdict.partition(":")[0] for one in self.table.rows if one.verdict)
         stopped = "" if len(self.outcomes) == len(self.claims) else "Stopped. "
-        names = {"holds": "hold", "holds in part": "hold in part", "fails": "fail"}
-        counts = ", ".join(f"{found[name]} {told}" for name, told in names.items())
+        names = {"holds": "hold", "holds in part": "hold in part", NO_BETTER: NO_BETTER, "fails": "fail"}
+        counts = ", ".join(f"{found[name]} {told}" for name, told in names.items() if found[name])
         self.told.say(
             f"{stopped}{len(self.outcomes)} of {len(self.claims)} claims tried in {seconds:.0f} s on this model: "
             f"{counts}.",

@@ -30,7 +30,7 @@ ASKED = tuple(fine_tuning.UNTAUGHT)[:N_ASKED]
 MOST = 32  # examples
 KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
 NOTHING = "(nothing: the end token comes at once)"
-FIRST = "Fine-tune the model first: the button is in the first picture of this sitting."
+FIRST = "Fine-tune the model first: the button is in the first picture of this part."
 
 
 class FineTuning(Guessed):
@@ -81,7 +81,7 @@ class FineTuning(Guessed):
             unit="bits",
             stage="training",
             waiting="nothing trained yet",
-            caption="Surprise at the taught answers (the mean of what each cost when it was last read)",
+            caption="Surprise at the training answers (latest value for each, averaged)",
         )
         self._before: dict[str, str] = {}
         self.taught: list[Example] = []
@@ -480,7 +480,7 @@ class Cost(Guessed):
         self.told.say(
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
             f"In its own answer (24 tokens) it names {told[0]} capitals. With the words “{begun}” put into its mouth, "
-            f"the right city comes first for {told[1]}, with “The capital of … is” for {told[2]}; in plain text, "
+            f"the right city is the likeliest for {told[1]}, with “The capital of … is” for {told[2]}; in plain text, "
             f"without the chat template, for {told[3]}.",
         )
         self.tell(after)
@@ -520,10 +520,10 @@ class WhatChanged(Explorer):
             reached = sum(len(low.down) * low.up.shape[1] for low in learned.update.values())
             whole = model.config.n_parameters
             self.told.say(
-                f"{trained:,} numbers were trained, {percent(trained / whole)} of the model’s {whole:,}. "
-                f"Multiplied out, they shift {reached:,} numbers of it ({percent(reached / whole)}), a matrix by "
+                f"{trained:,} parameters were trained, {percent(trained / whole)} of the model’s {whole:,}. "
+                f"Multiplied out, they shift {reached:,} of these ({percent(reached / whole)}), a matrix by "
                 f"{percent(values[values > 0].min(initial=1))} to {percent(values.max())} of its size. "
-                "All others are as they were."
+                "All others are unchanged."
             )
         self.plot.change(values=values)
 

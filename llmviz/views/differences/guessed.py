@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import Answer, Question
 
 _end: weakref.WeakMethod | None = None
 
@@ -44,7 +44,7 @@ class Guessed(Experiment):
             self._known = False
             self.card.ask_again()
 
-    def tell(self, outcome: float | str) -> None:
+    def tell(self, outcome: Answer) -> None:
         """What came out, for the card."""
         self._known = True
         self.card.tell(outcome)

@@ -65,7 +65,7 @@ class HowMany(Guessed):
         examples, model = self.tuning.examples, self.tuning.model
         sizes = [n for n in SIZES if n <= len(examples)]
         if not sizes:
-            raise ValueError("the table of examples, in the first picture of this sitting, is empty")
+            raise ValueError("the table of examples, in the first picture of this part, is empty")
         marks = self.tuning.listed()
         lesson = fine_tuning.conversations(examples)
         self.clear()

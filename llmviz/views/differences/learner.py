@@ -34,7 +34,7 @@ LONGEST = 500_000  # letters of a text
 STEPS = 600
 KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
 N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
-BEGINS, GOES_ON = "Learning the pieces …", "Going on …"  # until the first step is done
+BEGINS, GOES_ON = "Learning the vocabulary …", "Going on …"  # until the first step is done
 BITS = 1 / math.log(2)  # of a nat
 PATH = re.compile(
     r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)"
@@ -83,12 +83,12 @@ def read(name: str, typed: str = "", letters: int | None = None) -> Read:
 
 @functools.lru_cache(maxsize=4)
 def untrained(name: str) -> Progress:
-    """Where the training on one of the texts begins: its pieces are learned, all other numbers are noise."""
+    """Where the training on one of the texts begins: its vocabulary is learned, all parameters are noise."""
     return next(training.pretrain(read(name).text, SMALL, steps=1))
 
 
 def _pretrain(text: str, steps: int, seed: int) -> Iterator[Progress]:
-    """From noise; the pieces are learned when the first of it is taken."""
+    """From noise; the vocabulary is learned when the first of it is taken."""
     yield from training.pretrain(text, SMALL, steps=steps, seed=seed)
 
 
@@ -346,7 +346,7 @@ class Learner(Explorer):
         step, learned, held_out = self._points[-1]
         if self.control is None:
             return [
-                f"Counting pairs of pieces leaves {self._counted:.2f} bits of the held-out text; the model, after step "
+                f"Counting pairs of tokens leaves {self._counted:.2f} bits of the held-out text; the model, after step "
                 f"{step}, {held_out:.2f}. The training text: {learned:.2f}."
             ]
         said = f"Step {step}: {learned:.2f} bits a token of the training text, {held_out:.2f} of the held-out text."
@@ -355,8 +355,8 @@ class Learner(Explorer):
             return [f"{said} The control comes with the first model: train it, too."]
         own, other = (one.tokens_a_byte() for one in (self, self.control))
         return [
-            f"{said} The first model at that step: {others[0][1]:.2f} and {others[0][2]:.2f}. (Its pieces are not "
-            f"quite the same; of a byte of held-out text: {own * held_out:.2f} bits here, {other * others[0][2]:.2f} "
+            f"{said} The first model at that step: {others[0][1]:.2f} and {others[0][2]:.2f}. (Its tokens and held-out "
+            f"text differ; of a byte of held-out text: {own * held_out:.2f} bits here, {other * others[0][2]:.2f} "
             "there.)"
         ]
 
@@ -369,11 +369,11 @@ class Learner(Explorer):
         share, bits = split_by_repeats(self.model, self.learned, self.held_out)
         if not 0 < share < 1:
             return [
-                f"Of the held-out text {'all' if share else 'nothing'} stands in the training text just so."
+                f"Of the held-out text {'all' if share else 'nothing'} is in the training text word for word."
             ]
         (here, elsewhere), (counted_here, counted_elsewhere) = bits
         return [
-            f"The text repeats itself: {percent(share)} of the held-out pieces stand inside stretches of {REPEATED} "
+            f"The text repeats itself: {percent(share)} of the held-out tokens are inside stretches of {REPEATED} "
             f"letters or more that the training text has word for word. Surprise there {here:.2f} bits (counting "
             f"pairs: {counted_here:.2f}), at the others {elsewhere:.2f} ({counted_elsewhere:.2f})."
         ]
@@ -387,7 +387,7 @@ class Learner(Explorer):
         control = sorted(len(longest_copy(held_out[i : i + len(written)], self.learned)) for i in starts)
         return [
             f"Does it copy? Another text, which it wrote from an empty line, has {len(written)} letters. The longest "
-            f"stretch of it that stands just so in what it learned from has {len(longest)}; of {N_STRETCHES} held-out "
+            f"stretch of it that its training text has word for word has {len(longest)}; of {N_STRETCHES} held-out "
             f"stretches as long, {control[0]} to {control[-1]}.",
             f"That stretch: “{' '.join(legible(clean(longest)).split())}”",
         ]

@@ -54,18 +54,18 @@ class OneNumber(Explorer):
             layout={"width": "min(700px, 98%)"},
         )
         self.number = ipywidgets.BoundedIntText(
-            0, min=0, max=model.config.n_parameters - 1, description="Number", layout={"width": "220px"}
+            0, min=0, max=model.config.n_parameters - 1, description="Parameter", layout={"width": "220px"}
         )
-        self.most, self.blind = button("the one that matters most"), button("draw one blindly")
+        self.most, self.blind = button("the one that matters most"), button("draw one at random")
         self._dice = np.random.default_rng(0)
         self.told = Told()
         self.curves = LinePlot(
             names=["surprise", "what the gradient says"],
-            x_axis="the number, changed by",
+            x_axis="change of the parameter",
             y_axis="bits a token",
             unit="bits",
             stage="training",
-            caption="Surprise at the text while one number is turned and all others stay",
+            caption="Surprise at the text as one parameter changes and all others stay",
         )
         super().__init__([self.text, row(self.number, self.most, self.blind), self.curves, self.told])
         self.text.observe(self._read, "value")
@@ -111,7 +111,7 @@ class OneNumber(Explorer):
         by_nudging = numbers.by_nudging(number)
         way = "lower" if slope > 0 else "higher"
         self.told.say(
-            f"Number {number:,} (in {place(numbers, number)}) is {numbers.flat[number]:.4f}; the surprise is "
+            f"Parameter {number:,} (in {place(numbers, number)}) is {numbers.flat[number]:.4f}; the surprise is "
             f"{now:.3f} bits.",
             f"Its gradient, by nudging it by {NUDGE} up and down: {by_nudging:.4f} bits for each 1. By going backwards "
             f"through the model: {slope:.4f}. So it should go {way}.",
@@ -127,12 +127,12 @@ class AllNumbers(Explorer):
     def __init__(self, one: OneNumber):
         self.told = Told()
         self.curves = LinePlot(
-            names=["against the gradient", f"blindly ({N_BLIND} draws, mean)"],
+            names=["against the gradient", f"in random directions ({N_BLIND}, mean)"],
             x_axis="length of the step",
             y_axis="bits a token",
             unit="bits",
             stage="training",
-            caption="Surprise at the text while all numbers are moved at once",
+            caption="Surprise at the text as all parameters change at once",
         )
         self.card = Question("", answer=None, unit="bits a token", low=0, high=20, stage="training")
         self.shown = ipywidgets.VBox([self.curves, self.told])
@@ -148,7 +148,7 @@ class AllNumbers(Explorer):
         self.card.layout.display = "none" if numbers is None else ""
         if numbers is not None:
             self.card.ask(
-                f"The text is “{clean(self.one.text.value)}”. Now all numbers move at once, each a tiny bit against "
+                f"The text is “{clean(self.one.text.value)}”. Now all parameters move at once, each a tiny bit against "
                 "its gradient: a step of length 1. By how many bits a token does the surprise at this text fall?",
                 answer=lambda: numbers.gained(1),
                 explain="The gradient is a slope at one point and says nothing of what lies far away: see where the "
@@ -171,9 +171,9 @@ class AllNumbers(Explorer):
         self.curves.change(x=LENGTHS, values=np.array([along, blind]))
         at = LENGTHS.index(1)
         self.told.say(
-            f"A step of length 1, as the length of a vector: had each of the {len(numbers.flat):,} numbers moved "
-            f"alike, by {1 / np.sqrt(len(numbers.flat)):.3f}. Against the gradient surprise goes from {along[0]:.2f} "
-            f"to {along[at]:.2f} bits, blindly to {blind[at]:.2f}.",
+            f"A step of length 1, as the length of a vector: had each of the {len(numbers.flat):,} parameters "
+            f"moved equally far, by {1 / np.sqrt(len(numbers.flat)):.3f}. Against the gradient surprise goes from "
+            f"{along[0]:.2f} to {along[at]:.2f} bits, in random directions to {blind[at]:.2f}.",
             f"The best of the steps tried has the length {LENGTHS[int(np.argmin(along))]:g}; "
             f"one of length {LENGTHS[-1]} ends at {along[-1]:.2f} bits.",
         )

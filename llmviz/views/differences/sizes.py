@@ -15,10 +15,11 @@ from llmviz.views.kit.controls import row, seed_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import Question, within
 from llmviz.weights import Config
 
 N_WRITTEN = 24  # tokens
+TIED = 0.03  # bits a byte: a lead that another seed turns round
 
 
 class Sizes(Guessed):
@@ -87,10 +88,11 @@ class Sizes(Guessed):
         """The least surprised in the last budget; None until all are done."""
         if len(self.held_out) < len(self._budgets) * len(self._configs):
             return None
-        return self._least([*self._budgets][-1])
+        return [*self._configs][self._least([*self._budgets][-1])[0]]
 
-    def _least(self, budget: str) -> str:
-        return min(self._configs, key=lambda name: self.held_out[budget, name])
+    def _least(self, budget: str) -> tuple[int, ...]:
+        """The indices of the least surprised, and of those that are tied with it."""
+        return within([-self.held_out[budget, name] for name in self._configs], TIED)
 
     def _clear(self) -> None:
         """Nothing is trained: a card is never open beside what another seed, or a part of the work, gave."""
@@ -152,10 +154,13 @@ class Sizes(Guessed):
                 self._show(True)
                 yield worked / total
         if len(self._budgets) > 1:
-            found = "; ".join(f"in {budget} each, {self._least(budget)}" for budget in self._budgets)
+            found = "; ".join(
+                f"in {budget} each, {' and '.join([*self._configs][i] for i in self._least(budget))}"
+                for budget in self._budgets
+            )
             self._sentences.append(f"Least surprised: {found}.")
             self._show(True)
-        self.tell([*self._configs].index(self.best))
+        self.tell(self._least(budget))
 
     def _draw_bars(self) -> None:
         values = np.array(

@@ -26,8 +26,8 @@ from llmviz.views.kit.predict import Question
 MEANING = {
     "carries": "swapped, it brings more than half of the twin's answer: it carries which of the two",
     "needed": "swapped, it brings less than half; off, over half of the answer is lost, but not with its control off",
-    "unclear": "swapped, it brings less than half; off, over half of the answer is lost, but its control loses over half "
-    "as well, so this proves little",
+    "unclear": "swapped, it brings less than half; off, over half of the answer is lost, but so it is with its control "
+    "off, so this proves little",
     "neither": "swapped, it brings less than half; off, at least half of the answer stays",
 }
 NOT_YET = "not measured yet"

@@ -12,7 +12,7 @@ from llmviz.views.kit import theme
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.picture import with_text
 
-HEADS = {"People say": 25, "Measured here, now": 53, "So it …": 22}  # and their shares of the width
+HEADS = {"People say": 25, "Measured here, now": 53, "Verdict": 22}  # and their shares of the width
 
 
 @dataclass(frozen=True)

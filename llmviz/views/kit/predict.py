@@ -18,13 +18,15 @@ from llmviz.views.kit.picture import Explorer, Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
 
 Value = int | float | str | np.number | np.bool_
+Answer = Value | tuple[int, ...]  # the indices of options that are tied
 
 
 class Predict(Explorer):
     """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
 
     options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
-    said as it is). None: the guess and the answer are numbers, on a line from `low` to `high` where both are given.
+    said as it is), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
+    `low` to `high` where both are given.
     answer: the value, or a function that computes it, which is called now: what the page does to names later changes
     no answer. An error in it becomes a sentence.
     about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
@@ -38,7 +40,7 @@ class Predict(Explorer):
         question: str | Callable[[Trace], str],
         options: Sequence[str] | Callable[[Trace], Sequence[str]] | None = None,
         *,
-        answer: Callable[..., Value] | Value,
+        answer: Callable[..., Answer] | Answer,
         about: traitlets.HasTraits | None = None,
         then: ipywidgets.Widget | None = None,
         explain: str | Callable[[Trace], str] = "",
@@ -71,7 +73,7 @@ class Predict(Explorer):
                     answer()
         self.card.ask(of("question"), of("options"), answer=answer, explain=of("explain"))
 
-    def _answer(self, *trace: Trace) -> Value:
+    def _answer(self, *trace: Trace) -> Answer:
         self._reveal()  # first: it may be read from the picture, which has waited for that
         return self._parts["answer"](*trace)
 
@@ -109,7 +111,7 @@ class Question(Picture):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        answer: Value | Callable[[], Value] | None,
+        answer: Answer | Callable[[], Answer] | None,
         unit: str = "",
         low: float | None = None,
         high: float | None = None,
@@ -133,7 +135,7 @@ class Question(Picture):
         question: str,
         options: Sequence[str] | None = None,
         *,
-        answer: Value | Callable[[], Value] | None,
+        answer: Answer | Callable[[], Answer] | None,
         explain: str = "",
     ) -> None:
         """Another question. An open card stays open, its guess kept where it still fits; else the answer is told.
@@ -149,7 +151,7 @@ class Question(Picture):
             if self.committed:
                 self._reveal()
 
-    def tell(self, answer: Value | None) -> None:
+    def tell(self, answer: Answer | None) -> None:
         """The answer, for a card that may be committed before it is known (None: it says "computing …")."""
         self._answer = answer
         self._reveal()
@@ -192,16 +194,19 @@ class Question(Picture):
             return False
         return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
 
-    def _outcome(self, guess: float | None, answer: Value | Callable[[], Value] | None) -> dict:
+    def _outcome(self, guess: float | None, answer: Answer | Callable[[], Answer] | None) -> dict:
         try:
             return self._compared(guess, answer() if callable(answer) else answer)
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
             told = f"There is no answer: {error}"
             return {"answer": None, "answer_text": "", "told": told, "explained": ""}
 
-    def _compared(self, guess: float | str | None, answer: Value | None) -> dict:
+    def _compared(self, guess: float | str | None, answer: Answer | None) -> dict:
         if answer is None:
             raise ValueError("nothing was given")
+        tied = answer if isinstance(answer, tuple) else ()
+        if tied:
+            answer = guess if guess in tied else tied[0]
         if self.options is None:
             answer = float(answer)
             shown = answer if np.isfinite(answer) else None
@@ -212,8 +217,17 @@ class Question(Picture):
             answer = text = clean(str(answer)) if shown is None else self.options[shown]
             guess = None if guess is None else self.options[int(guess)]
             usual = _which(guess, text, shown is not None)
+        if len(tied) > 1:
+            text = " and ".join(f"“{self.options[i]}”" for i in tied)
+            usual = f"{f'You said “{guess}”. ' if guess else ''}It is a tie: {text}."
         told = self._tell(guess, answer) if self._tell and guess is not None else usual
         return {"answer": shown, "answer_text": text, "told": told, "explained": self._explain_text}
+
+
+def within(values: Sequence[float], distance: float) -> tuple[int, ...]:
+    """Return the indices of the values that are at most so far below the highest, the highest first."""
+    order = np.argsort(-np.asarray(values), kind="stable")
+    return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
 
 
 def _texts(options: Sequence[str] | None) -> list[str] | None:
