@@ -11,8 +11,8 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
 from weakref import ref
@@ -25,6 +25,7 @@ from llmviz.views.kit import controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.state_fields import Field
 from llmviz.views.provenance import Explanation
 
 MOST_STATES = 2_000  # that a page holds of one view
@@ -32,76 +33,6 @@ MOST_STATES = 2_000  # that a page holds of one view
 
 class Refused(ValueError):
     """A state that a view cannot have."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """What a field of a state accepts, the control that sets it, and which of its values a page holds."""
-
-    accepts: Callable[[Any, View], bool]
-    takes: str  # what it accepts, for an error
-    control: Callable[[Any, View], ipywidgets.ValueWidget] | None = None
-    on_page: Callable[[View], Iterable] = lambda view: ()
-    outlives_text: bool = True  # False: a new text sets it back
-    of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
-
-
-def number(default: float, label: str, last: float, *, first: float = 0, step: float = 1, stage: str) -> Any:
-    """Declare a number from `first` to `last` with a slider; whole numbers where `step` is one."""
-    whole = isinstance(step, int)
-    n = round((last - first) / step) + 1
-    values = [first + i * step if whole else round(first + i * step, 9) for i in range(n)]
-
-    def accepts(value: Any, _view: View) -> bool:
-        kinds = int if whole else int | float
-        return isinstance(value, kinds) and not isinstance(value, bool) and first <= value <= last
-
-    return _declared(
-        default,
-        accepts,
-        f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step),
-        lambda _: values,
-    )
-
-
-def seed(default: int = 1) -> Any:
-    """Declare the seed of all draws, with its box."""
-    return _declared(
-        default,
-        lambda value, _: isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31,
-        f"a whole number from 0 to {2**31 - 1}",
-        lambda value, _: controls.seed_box(value),
-        lambda _: (default, default + 1),
-    )
-
-
-def option(default: str, options: Sequence[str], label: str, width: str = "min(300px, 98%)") -> Any:
-    """Declare one of several, with a list that opens."""
-    return _declared(
-        default,
-        lambda value, _: value in options,
-        f"one of {', '.join(map(repr, options))}",
-        lambda value, _: controls.choice(options, value, label, width),
-        lambda _: options,
-    )
-
-
-def picked(
-    default: Any,
-    accepts: Callable[[Any, View], bool],
-    takes: str,
-    *,
-    of: tuple[str, str] | None = None,
-    on_page: Callable[[View], Iterable] = lambda view: (),
-    outlives_text: bool = False,
-) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows."""
-    return _declared(default, accepts, takes, None, on_page, outlives_text, of)
-
-
-def _declared(default: Any, *of_field: Any) -> Any:
-    return field(default=default, metadata={"field": Field(*of_field)})
 
 
 def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:

@@ -18,8 +18,9 @@ from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.state_fields import number, picked, seed
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, number, part, picked, seed
+from llmviz.views.kit.view import Scene, View, explains, job, part
 from llmviz.views.provenance import Explanation
 
 

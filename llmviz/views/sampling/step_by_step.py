@@ -13,9 +13,10 @@ from llmviz import sampling
 from llmviz.model import Trace
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.state_fields import number, picked, seed
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.theme import MAX_TOKENS
-from llmviz.views.kit.view import Scene, View, number, on, part, picked, press, seed
+from llmviz.views.kit.view import Scene, View, on, part, press
 from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place, repeats
 
 AT_ONCE = 30  # tokens that one press of a button writes
