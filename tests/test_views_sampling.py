@@ -197,6 +197,11 @@ def loop(tiny_model):
     return pictures.StepByStep(Prompt(tiny_model, TEXT))
 
 
+def step(loop, n):
+    for _ in range(n):
+        loop.parts["step"].click()
+
+
 def written(loop):
     return loop.tokens[len(loop.prompt.tokens) :]
 
@@ -204,95 +209,97 @@ def written(loop):
 def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_model):
     probs = Sampler().probs(tiny_model.trace(TEXT).logits)
     dart = sampling.draw(probs, np.random.default_rng(1))
-    loop.step.click()
+    loop.parts["step"].click()
     assert written(loop) == [dart]
-    assert loop.text.weights[-1] == pytest.approx(probs[dart], rel=1e-4)
-    assert np.isnan(loop.text.weights[:-1]).all()
-    loop.step.click()
+    assert loop.parts["text"].weights[-1] == pytest.approx(probs[dart], rel=1e-4)
+    assert np.isnan(loop.parts["text"].weights[:-1]).all()
+    loop.parts["step"].click()
     both = written(loop)
-    loop.back.click()
+    loop.parts["back"].click()
     assert written(loop) == [dart]
-    loop.step.click()
+    loop.parts["step"].click()
     assert written(loop) == both
-    loop.again.click()
+    loop.parts["start_again"].click()
     assert written(loop) == []
-    assert loop.back.disabled
+    assert loop.parts["back"].disabled
 
 
 def test_each_place_knows_its_rivals(loop, tiny_model):
-    loop.temperature.value = 0.5
-    loop.step.click()
-    loop.step.click()
-    k = loop.text.n_rivals
+    loop.controls["temperature"].value = 0.5
+    loop.parts["step"].click()
+    loop.parts["step"].click()
+    k = loop.parts["text"].n_rivals
     ids = loop.tokens
     for i in range(2):
         logits = tiny_model.trace(ids[: len(loop.prompt.tokens) + i]).logits
-        rivals = loop.text.places[i].rivals
+        rivals = loop.parts["text"].places[i].rivals
         assert set(np.argsort(-logits)[: k - 1]) <= set(rivals)
-        np.testing.assert_allclose(loop.text.own[i * k : i * k + k], ops.softmax(logits)[rivals], rtol=1e-3)
+        np.testing.assert_allclose(
+            loop.parts["text"].own[i * k : i * k + k], ops.softmax(logits)[rivals], rtol=1e-3
+        )
         odds = Sampler(temperature=0.5).probs(logits)[rivals]
-        np.testing.assert_allclose(loop.text.odds[i * k : i * k + k], odds, rtol=1e-3)
-        assert rivals[loop.text.picked[i]] == written(loop)[i]
-    assert loop.text.picked[2] == -1
+        np.testing.assert_allclose(loop.parts["text"].odds[i * k : i * k + k], odds, rtol=1e-3)
+        assert rivals[loop.parts["text"].picked[i]] == written(loop)[i]
+    assert loop.parts["text"].picked[2] == -1
 
 
 def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
-    loop.temperature.value = 0.5
-    loop.step.click()
-    loop.temperature.value = 1.5
-    loop.step.click()
-    k, first = loop.text.n_rivals, len(loop.prompt.tokens)
-    for i, rival in ((0, loop.text.picked[0]), (1, 2)):
-        loop.text.asked = [first + i, rival]
-        told = loop.text.explanation
-        assert float(told["result"]) == pytest.approx(float(loop.text.odds[i * k + rival]), rel=1e-3)
-    loop.text.asked = [0, 0]  # the reader's own token: the model was not asked
-    assert loop.text.explanation is None
+    loop.controls["temperature"].value = 0.5
+    loop.parts["step"].click()
+    loop.controls["temperature"].value = 1.5
+    loop.parts["step"].click()
+    k, first = loop.parts["text"].n_rivals, len(loop.prompt.tokens)
+    for i, rival in ((0, loop.parts["text"].picked[0]), (1, 2)):
+        loop.parts["text"].asked = [first + i, rival]
+        told = loop.parts["text"].explanation
+        assert float(told["result"]) == pytest.approx(float(loop.parts["text"].odds[i * k + rival]), rel=1e-3)
+    loop.parts["text"].asked = [0, 0]  # the reader's own token: the model was not asked
+    assert loop.parts["text"].explanation is None
 
 
 def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model):
     first = len(loop.prompt.tokens)
     ranked = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")
-    loop.text.choice = [first, 3]
+    loop.parts["text"].choice = [first, 3]
     assert written(loop) == [ranked[3]]
-    assert loop.text.choice is None
-    loop.turn(4)
-    assert len(written(loop)) == 5 or loop.step.disabled
-    loop.text.choice = [first, 1]
-    assert written(loop) == [loop.text.places[0].rivals[1]]
-    loop.text.choice = [first + 40, 1]  # no such place: nothing happens
-    loop.text.choice = [first, 99]
+    assert loop.parts["text"].choice is None
+    step(loop, 4)
+    assert len(written(loop)) == 5 or loop.parts["step"].disabled
+    loop.parts["text"].choice = [first, 1]
+    assert written(loop) == [loop.parts["text"].places[0].rivals[1]]
+    loop.parts["text"].choice = [first + 40, 1]  # no such place: nothing happens
+    loop.parts["text"].choice = [first, 99]
     assert len(written(loop)) == 1
 
 
 def test_first_choices_are_told_and_foretold(loop, tiny_model):
-    loop.turn(5)
+    step(loop, 5)
     n = len(loop.prompt.tokens)
     guesses = tiny_model.trace(loop.tokens).all_logits()[n - 1 : -1].argmax(axis=1)
     first = int((guesses == loop.tokens[n:]).sum())
-    assert re.search(holding(5, first), repr(loop.told))
+    assert re.search(holding(5, first), repr(loop.parts["told"]))
     assert pictures.first_choices(loop.prompt.trace, 5) == first
 
 
 def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
-    loop.turn(3)
-    loop.back.click()
-    loop.turn(3)
+    step(loop, 3)
+    loop.parts["back"].click()
+    step(loop, 3)
     assert written(loop) == [step.token for step in tiny_model.generate(TEXT, 5, seed=1)]
 
 
 def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
     async def scene():
-        loop.write.click()
+        loop.parts["write"].click()
         while len(written(loop)) < 3:
             await asyncio.sleep(0.001)
-        loop.stop.click()
+        loop.parts["stop"].click()
         n = len(written(loop))
         await asyncio.sleep(0.05)
         assert len(written(loop)) == n < 30
-        assert not loop.step.disabled
-        assert loop.stop.disabled
-        loop.write.click()
+        assert not loop.parts["step"].disabled
+        assert loop.parts["stop"].disabled
+        loop.parts["write"].click()
         await asyncio.sleep(0.02)
         loop.prompt.box.value = "Another text"
         await asyncio.sleep(0.05)
@@ -303,13 +310,13 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
 
 def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
-    loop.write.click()
+    loop.parts["write"].click()
     assert written(loop) == [tiny_model.tokenizer.eos_token]
-    assert len(repr(loop.told)) > len(loop.text.how_sure())  # and why it ends
+    assert len(repr(loop.parts["told"])) > len(loop.parts["text"].how_sure())  # and why it ends
     assert pictures.first_choices(loop.prompt.trace, 9) <= 1
-    assert loop.step.disabled
-    loop.back.click()
-    assert not loop.step.disabled
+    assert loop.parts["step"].disabled
+    loop.parts["back"].click()
+    assert not loop.parts["step"].disabled
 
 
 def test_repetition_is_marked_and_told(tiny_model):
@@ -385,10 +392,10 @@ def test_the_tree_shows_the_branches(tiny_model):
             end=tiny_model.tokenizer.eos_token,
         )
     )
-    tree = grown.tree
+    tree = grown.parts["tree"]
     assert tree.counts == [one.count for one in branches]
     assert tree.counts[0] == 12
-    assert grown.progress.value == 1  # wherever the clock had left the bar
+    assert grown.parts["progress"].value == 1  # wherever the clock had left the bar
     np.testing.assert_allclose(tree.probs, [one.probability for one in branches], rtol=1e-4)
     for i, parent in enumerate(tree.parents[1:], start=1):
         assert branches[parent].path == branches[i].path[:-1]
@@ -396,7 +403,7 @@ def test_the_tree_shows_the_branches(tiny_model):
     assert float(tree.explanation["result"]) == pytest.approx(float(tree.probs[2]), rel=1e-3)
     tree.asked = [0]  # the text itself was not drawn
     assert tree.explanation is None
-    grown.temperature.value = 0.0
+    grown.controls["temperature"].value = 0.0
     assert set(tree.counts) == {12}
     assert numbers(tree.headline()) == [12]  # not in so many ways
 
@@ -407,14 +414,17 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
         await asyncio.sleep(0.08)
         grown.prompt.box.value = "Another"
         await asyncio.sleep(0.01)
-        grown.n.value = 4
+        grown.controls["n"].value = 4
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
         return grown
 
     grown = asyncio.run(scene())
-    assert grown.tree.n == 4
-    assert grown.tree.counts[0] == 4
-    assert grown.tree.pieces[0] == tiny_model.tokenizer.pieces(tiny_model.tokenizer.encode("Another"))[-1]
+    assert grown.parts["tree"].n == 4
+    assert grown.parts["tree"].counts[0] == 4
+    assert (
+        grown.parts["tree"].pieces[0]
+        == tiny_model.tokenizer.pieces(tiny_model.tokenizer.encode("Another"))[-1]
+    )
 
 
 @pytest.mark.parametrize("kind", ["Writing", "Continuations"])
@@ -520,15 +530,15 @@ def test_whatever_is_typed(tiny_model, kind, text):
 def test_whatever_the_loop_is_given(tiny_model, kind, text):
     made = {"StepByStep": {}, "Writing": {"n": 2}, "Continuations": {"n": 2, "length": 2}}[kind]
     explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT), **made)
-    picture = {"StepByStep": "text", "Writing": "texts", "Continuations": "tree"}[kind]
-    shown = np.atleast_1d(getattr(explorer, picture))[0]
+    part = {"StepByStep": "text", "Continuations": "tree"}.get(kind)
+    shown = explorer.parts[part] if part else explorer.texts[0]
     explorer.prompt.box.value = text
     prompt = explorer.prompt.tokens or tiny_model.tokenizer.encode(TEXT)
     assert explorer.prompt.trace.tokens == prompt
     last = tiny_model.tokenizer.pieces(prompt)[-1]
     assert shown.pieces[0 if kind == "Continuations" else len(prompt) - 1] == last
     if kind == "StepByStep":
-        explorer.step.click()
+        explorer.parts["step"].click()
         assert len(explorer.tokens) == min(len(prompt) + 1, tiny_model.config.n_ctx)
     repr(explorer)
 
@@ -545,7 +555,7 @@ def test_one_prompt_leads_a_whole_page_and_outlives_its_pictures(tiny_model):
     np.testing.assert_allclose(shown["TemperatureExplorer"].bars.probs, np.sort(probs)[::-1][:15], rtol=1e-4)
     np.testing.assert_allclose(shown["Draws"].bars.before, np.sort(probs)[::-1][:15], rtol=1e-4)
     assert shown["Surprise"].strip.pieces == trace.pieces
-    for text in (shown["StepByStep"].text, *shown["Writing"].texts, shown["ChatEnd"].texts[1]):
+    for text in (shown["StepByStep"].parts["text"], *shown["Writing"].texts, shown["ChatEnd"].texts[1]):
         assert text.pieces[: text.n_prompt] == trace.pieces
     for one in shown.values():
         one.close()
