@@ -136,17 +136,13 @@ def attention_scores_backward(
     d_scores: Float[np.ndarray, "n_heads seq kv_seq"],
     q: Float[np.ndarray, "n_heads seq d_head"],
     k: Float[np.ndarray, "n_kv_heads kv_seq d_head"],
-    *,
-    scale: bool = True,
 ) -> tuple[Float[np.ndarray, "n_heads seq d_head"], Float[np.ndarray, "n_kv_heads kv_seq d_head"]]:
     """Return d_q = d_scores k / √d_head, d_k = d_scoresᵀ q / √d_head, summed over a key head's query heads.
 
     d_scores is 0 where the future was masked: the pattern there is 0 whatever the score.
     """
     n_kv_heads, kv_seq, d_head = k.shape
-    if scale:
-        d_scores = d_scores / np.sqrt(d_head, dtype=q.dtype)
-    grouped = d_scores.reshape(n_kv_heads, -1, kv_seq)
+    grouped = (d_scores / np.sqrt(d_head, dtype=q.dtype)).reshape(n_kv_heads, -1, kv_seq)
     d_k = grouped.transpose(0, 2, 1) @ q.reshape(n_kv_heads, -1, d_head)
     return (grouped @ k).reshape(q.shape), d_k
 

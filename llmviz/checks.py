@@ -618,6 +618,13 @@ def causal_mask(attempt: Callable) -> Verdict:
                 lambda scores: where(scores, lambda i, j: j > i, 0.0),
                 "a score of 0 still gets a share, since e^0 is 1; put -np.inf there",
             ),
+            *(
+                Mistake(
+                    lambda scores, zeros=zeros: where(scores, lambda i, j: j > i, -(10.0**zeros)),
+                    "a very low score usually works, but -np.inf always does; put that there",
+                )
+                for zeros in range(3, 13)
+            ),
             Mistake(
                 lambda scores: np.tri(len(scores)),
                 "that is the mask itself; use it to put -np.inf into the scores",
@@ -884,7 +891,8 @@ def neuron_contribution(attempt: Callable) -> Verdict:
     the stream.
     """
     rng = np.random.default_rng(9)
-    sizes = ((4, 4, 1), (6, 3, 2))
+    # hidden[i] is negative in the first case, the contribution in the second: together they find every lost sign.
+    sizes = ((4, 4, 0), (6, 3, 2))
     cases = [(rng.normal(size=n), rng.normal(size=(n, d)), rng.normal(size=d), i) for n, d, i in sizes]
 
     def along(hidden, down, direction, i):
@@ -902,6 +910,15 @@ def neuron_contribution(attempt: Callable) -> Verdict:
             Mistake(
                 lambda hidden, down, direction, i: abs(along(hidden, down, direction, i)),
                 "the sign is lost: a neuron can push the other way",
+            ),
+            *(
+                Mistake(
+                    lambda hidden, down, direction, i, positive=positive: along(
+                        positive(hidden), down, direction, i
+                    ),
+                    "right where hidden[i] is above zero; below zero, the neuron adds the opposite of its row",
+                )
+                for positive in (abs, lambda hidden: np.maximum(hidden, 0))
             ),
             Mistake(
                 lambda hidden, down, direction, i: float(hidden @ down @ direction),

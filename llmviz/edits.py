@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from numbers import Real
 from types import MappingProxyType
 
@@ -278,14 +278,14 @@ class Edits:
 
     def __repr__(self) -> str:
         """Show only what is not at its default."""
-        turned = {option.name: getattr(self, option.name) for option in fields(self)}
-        plain = {option.name: option.default for option in fields(self)}
-        shown = {
-            name: dict(value) if isinstance(value, Mapping) else value
-            for name, value in turned.items()
-            if (len(value) if isinstance(value, Mapping) else value != plain[name])
-        }
-        return f"Edits({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+        shown = []
+        for option in fields(self):
+            value, plain = getattr(self, option.name), option.default
+            if isinstance(value, Mapping):
+                value, plain = dict(value), {}
+            if value != plain:
+                shown.append(f"{option.name}={value!r}")
+        return f"Edits({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         return self._key == other._key if isinstance(other, Edits) else NotImplemented
@@ -323,15 +323,8 @@ class Edits:
     @cached_property
     def _key(self) -> tuple[tuple, frozenset]:
         """Return the settings of the whole run, and (layer, name, what is done) for each array that is changed."""
-        settings = (
-            float(self.position_scale),
-            float(self.position_shift),
-            bool(self.rope),
-            bool(self.causal_mask),
-            bool(self.score_scale),
-            bool(self.norm),
-            bool(self.residual),
-        )
+        values = (getattr(self, option.name) for option in fields(self))
+        settings = tuple(value for value in values if not isinstance(value, Mapping))
         done = (
             (*place, *(function if isinstance(function, Change) else id(function) for function in functions))
             for place, functions in self.functions.items()
@@ -363,16 +356,15 @@ class Edits:
         """Return edit(name, array), which changes each array of a layer, for the rows of the tokens at `places`."""
         if not any(at == layer for at, _ in self.functions):
             return unchanged
+        return partial(self._edit, layer, places)
 
-        def edit(name: str, array: np.ndarray) -> np.ndarray:
-            for function in self.functions.get((layer, name), ()):
-                if isinstance(function, Change):
-                    array = function(array, places)
-                else:
-                    array = self._checked(function, array, name, layer)
-            return array
-
-        return edit
+    def _edit(self, layer: int, places: Sequence[int], name: str, array: np.ndarray) -> np.ndarray:
+        for function in self.functions.get((layer, name), ()):
+            if isinstance(function, Change):
+                array = function(array, places)
+            else:
+                array = self._checked(function, array, name, layer)
+        return array
 
     def _checked(self, function: Function, array: np.ndarray, name: str, layer: int) -> np.ndarray:
         """Return what a reader's function gives, as a copy. ValueError if that cannot stand in the array's place."""
@@ -386,19 +378,15 @@ class Edits:
             )
         with np.errstate(over="ignore"):
             changed = np.array(changed, np.float32)
+        finite = np.isfinite(changed)
         if name == "scores":  # −∞ is a key that is not looked at, as for the mask
-            seen = changed
-            if self.causal_mask:
-                seen = np.where(np.tri(*changed.shape[1:], dtype=np.bool), changed, -np.inf)
-            if np.isneginf(seen).all(axis=-1).any():
+            off = np.isneginf(changed)
+            unseen = off | ~np.tri(*changed.shape[1:], dtype=np.bool) if self.causal_mask else off
+            if unseen.all(axis=-1).any():
                 raise ValueError(f"{who} leaves a query no key to look at")
-            seen = np.where(np.isneginf(changed), 0, changed)
-        else:
-            seen = changed
-        if not np.isfinite(seen).all():
-            raise ValueError(
-                f"{who} must give finite numbers; {int((~np.isfinite(seen)).sum())} of its are not"
-            )
+            finite |= off
+        if not finite.all():
+            raise ValueError(f"{who} must give finite numbers; {int((~finite).sum())} of its are not")
         return changed
 
     # --- is it possible? ---------------------------------------------------------------------------------------------
@@ -408,26 +396,25 @@ class Edits:
 
         ValueError if something is named that the model or such a text doesn't have, or a vector is of the wrong length.
         """
-        for kind, edits in (("head", self.head), ("neuron", self.neuron), ("position", self.resid)):
+        layers = [*self.attention, *self.ffn]
+        for kind, n, edits in (
+            ("head", config.n_heads, self.head),
+            ("neuron", config.d_ff, self.neuron),
+            ("position", seq, self.resid),
+        ):
             for key in edits:
                 if not isinstance(key, tuple) or len(key) != 2:
                     raise ValueError(f"name a layer and a {kind}, such as (3, 0); got {key!r}")
+                layers.append(key[0])
+                index_of(kind, key[1], n, negative=kind == "position")
         for place in self.at:
             if not isinstance(place, tuple) or len(place) != 2 or place[0] not in ARRAYS:
                 raise ValueError(
                     f"at takes (name, layer), the name being one of {', '.join(ARRAYS)}; got {place!r}"
                 )
-        for layer in [
-            *self.attention,
-            *self.ffn,
-            *(layer for layer, _ in (*self.head, *self.neuron, *self.resid)),
-            *(layer for _, layer in self.at),
-        ]:
+            layers.append(place[1])
+        for layer in layers:
             index_of("layer", layer, config.n_layers, negative=False)
-        for _, head in self.head:
-            index_of("head", head, config.n_heads, negative=False)
-        for _, neuron in self.neuron:
-            index_of("neuron", neuron, config.d_ff, negative=False)
         for vector in self.resid.values():
             if np.shape(vector) != (config.d_model,) or not np.isfinite(vector).all():
                 raise ValueError(f"a resid edit needs a vector of {config.d_model} finite numbers")

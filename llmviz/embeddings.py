@@ -277,21 +277,10 @@ def aligned(projection: Projection, before: Float[np.ndarray, "n d_model"]) -> P
 
 
 def random_pair_cosines(
-    W_E: Float[np.ndarray, "n_vocab d_model"],
-    *,
-    n_pairs: int = 5_000,
-    seed: int = 0,
-    among: Sequence[int] | Int[np.ndarray, " n"] | None = None,
+    W_E: Float[np.ndarray, "n_vocab d_model"], *, n_pairs: int = 5_000, seed: int = 0
 ) -> Float[np.ndarray, " n_pairs"]:
-    """Return the cosines of random pairs of two different tokens: the baseline for any one cosine.
-
-    among: draw from these tokens only (say, frequent ones); the baseline depends on it. ValueError if they are not
-    at least two different ones.
-    """
-    candidates = np.arange(len(W_E)) if among is None else np.unique(np.asarray(among, dtype=np.int64))
-    if len(candidates) < 2:
-        raise ValueError("random pairs need at least two different tokens to draw from")
-    rng = np.random.default_rng(seed)
-    first = rng.integers(len(candidates), size=n_pairs)
-    second = (first + rng.integers(1, len(candidates), size=n_pairs)) % len(candidates)
-    return np.asarray(cosine_similarity(W_E[candidates[first]], W_E[candidates[second]]))
+    """Return the cosines of random pairs of two different tokens: the baseline for any one cosine."""
+    rng, n_vocab = np.random.default_rng(seed), len(W_E)
+    first = rng.integers(n_vocab, size=n_pairs)
+    second = (first + rng.integers(1, n_vocab, size=n_pairs)) % n_vocab
+    return np.asarray(cosine_similarity(W_E[first], W_E[second]))

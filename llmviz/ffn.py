@@ -89,17 +89,6 @@ def neuron_contributions(
     return hidden[:, None] * W_down
 
 
-def promoted_logits(
-    neuron: int, W_down: Float[np.ndarray, "d_ff d_model"], W_U: Float[np.ndarray, "d_model n_vocab"]
-) -> Float[np.ndarray, " n_vocab"]:
-    """Return how much one unit of a neuron's firing pushes each token, through the output table alone.
-
-    Large values: tokens it promotes; very negative: tokens it suppresses. The final norm (a rescaling) and the
-    layers after it are left out, so compare tokens with each other, not the numbers with logits.
-    """
-    return W_down[neuron] @ W_U
-
-
 def output_lengths(
     hidden: Float[np.ndarray, " d_ff"], W_down: Float[np.ndarray, "d_ff d_model"]
 ) -> Float[np.ndarray, " d_ff"]:

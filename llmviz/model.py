@@ -14,6 +14,7 @@ queries as in Llama, Touvron et al. 2023.)
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from weakref import WeakValueDictionary, ref
 
@@ -158,10 +159,7 @@ class BlockTrace:
         Computed each time: 40 ms for 512 tokens of the default model. Keep it if you need more than one of them;
         `attention_at` gives one query in a tenth of a millisecond.
         """
-        places = range(self.q.shape[1])
-        return attend(
-            self.weights, self.q, self.k, self.v, self.edits, self.edits.of_layer(self.layer, places)
-        )
+        return self._attend(0, self.q.shape[1], slice(None))
 
     def attention_at(self, position: int) -> AttentionTrace:
         """Compute the same for one query and the keys that it sees ([n_heads, 1, kv_seq]), and as much quicker.
@@ -178,8 +176,14 @@ class BlockTrace:
             keys = slice(seq if beyond else seen)
             arrays = (a.k[:, keys], a.v[:, keys], a.scores[:, row, keys], a.pattern[:, row, keys])
             return AttentionTrace(a.q[:, row], *arrays, a.z[:, row], a.out[row])
-        edit = self.edits.of_layer(self.layer, range(position, position + 1))
-        return attend(self.weights, self.q[:, row], self.k[:, keys], self.v[:, keys], self.edits, edit)
+        return self._attend(position, position + 1, keys)
+
+    def _attend(self, start: int, end: int, keys: slice) -> AttentionTrace:
+        share_cores()
+        q, k, v, edits = self.q[:, start:end], self.k[:, keys], self.v[:, keys], self.edits
+        edit = edits.of_layer(self.layer, range(start, end))
+        W_O, causal, scale = self.weights.W_O, edits.causal_mask, edits.score_scale
+        return attention.attend(q, k, v, W_O, causal=causal, scale=scale, edit=edit)
 
     def patterns(
         self, heads: slice = slice(None), queries: slice = slice(None)
@@ -254,19 +258,24 @@ def run_block(
     rotations: RoPE's, of the positions of x (`position.rotations`), or None. FloatingPointError where edits make the
     numbers overflow.
     """
-    change = edits.of_layer(layer, range(start, start + len(x)))
-
-    def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> Attended:
-        if cache is not None:
-            k, v = cache.put(layer, start, k, v)
-        return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
-
-    def edit(name: str, array: np.ndarray) -> np.ndarray:
-        array = change(name, array)
-        return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
-
+    # No functions within this one: where the tests check shapes, each is wrapped anew whenever it is defined.
+    attend = partial(_attend_with_cache, layer, start, cache, edits)
+    edit = partial(_edit_in_range, layer, edits.of_layer(layer, range(start, start + len(x))))
     b = block_forward(w, config, x, rotations, attend, edits=edits, edit=edit)
     return BlockTrace(b.resid_pre, b.q, b.k, b.v, b.resid_mid, b.resid_post, layer, w, config, edits)
+
+
+def _attend_with_cache(
+    layer: int, start: int, cache: KVCache | None, edits: Edits, q: np.ndarray, k: np.ndarray, v: np.ndarray
+) -> Attended:
+    if cache is not None:
+        k, v = cache.put(layer, start, k, v)
+    return q, k, v, None, mix_in_blocks(layer, q, k, v, edits)
+
+
+def _edit_in_range(layer: int, edit: Edit, name: str, array: np.ndarray) -> np.ndarray:
+    array = edit(name, array)
+    return _in_range(layer, array) if name in ("resid_mid", "resid_post") else array
 
 
 def mix_in_blocks(
@@ -293,13 +302,6 @@ def mix_in_blocks(
             attention.weigh(q[:, rows], k[:, seen], v[:, seen], causal=causal, scale=scale, edit=edit)[-1]
         )
     return blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)
-
-
-def attend(
-    w: LayerWeights, q: np.ndarray, k: np.ndarray, v: np.ndarray, edits: Edits, edit: Edit
-) -> AttentionTrace:
-    share_cores()
-    return attention.attend(q, k, v, w.W_O, causal=edits.causal_mask, scale=edits.score_scale, edit=edit)
 
 
 def _in_range(layer: int, stream: np.ndarray) -> np.ndarray:
@@ -332,11 +334,6 @@ class Trace:
             f"Trace({text!r}: {len(self.tokens)} tokens, {len(self.blocks)} blocks, resid "
             f"{self.blocks[0].resid_pre.shape}, logits {self.logits.shape}{edited})"
         )
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the arrays that the blocks keep."""
-        return tuple(array for block in self.blocks for array in block.arrays)
 
     def logits_at(self, position: int) -> Float[np.ndarray, " n_vocab"]:
         """Return the scores of what follows the token at `position`. ValueError if there is no such token."""
@@ -463,7 +460,7 @@ class Model:
 
     def forget(self) -> None:
         """Drop the runs kept for reuse, so that the next one computes everything."""
-        self.recent.clear()
+        self.recent.runs = ()
 
     def generate(
         self,
@@ -506,9 +503,9 @@ class Model:
     ) -> Float[np.ndarray, "seq n_vocab"]:
         """Return the logits of residual-stream vectors: the final norm, then the output table."""
         share_cores()
-        return embeddings.unembed(
-            norm(x, self.weights.final_norm, self.config, edits or NO_EDITS), self.weights.W_U
-        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            normed = norm(x, self.weights.final_norm, self.config, edits or NO_EDITS)
+            return embeddings.unembed(normed, self.weights.W_U)
 
     def _run(
         self, tokens: list[int], edits: Edits, known: Trace | None, n_layers: int, n_tokens: int
@@ -520,7 +517,7 @@ class Model:
         new = self._blocks(x, edits, n_layers, n_tokens, cache)
         if known and n_tokens:
             new = [_behind(old, block, n_tokens) for old, block in zip(known.blocks, new)]
-        logits = self._last_logits(new[-1].resid_post, edits)
+        logits = self.unembed(new[-1].resid_post[-1:], edits)[0]
         logits.flags.writeable = False
         return Trace(tokens, self.tokenizer.pieces(tokens), (*blocks, *new), logits, edits, self)
 
@@ -536,27 +533,17 @@ class Model:
         blocks = []
         x = np.asfortranarray(x)  # as `ops.linear` gives its results: arrays of two orders are slow to add
         with np.errstate(over="ignore", invalid="ignore"):  # `_in_range` tells it, as one error
-            rotations = self._rotations(np.arange(start, start + len(x)), edits, x.dtype)
+            rotations = None
+            if edits.rope:
+                places = np.arange(start, start + len(x))
+                edited = places * float(edits.position_scale) + float(edits.position_shift)
+                angles = position.rotation_angles(edited, self.config.d_head, base=self.config.rope_base)
+                rotations = position.rotations(angles, x.dtype)
             for layer in range(first_layer, self.config.n_layers):
                 w = self.weights.layers[layer]
                 blocks.append(run_block(layer, w, self.config, x, rotations, edits, start, cache))
                 x = blocks[-1].resid_post
         return blocks
-
-    def _rotations(
-        self, positions: Int[np.ndarray, " seq"], edits: Edits, dtype: np.dtype
-    ) -> Complex[np.ndarray, "seq n_pairs"] | None:
-        if not edits.rope:
-            return None
-        edited = positions * float(edits.position_scale) + float(edits.position_shift)
-        angles = position.rotation_angles(edited, self.config.d_head, base=self.config.rope_base)
-        return position.rotations(angles, dtype)
-
-    def _last_logits(
-        self, x: Float[np.ndarray, "seq d_model"], edits: Edits
-    ) -> Float[np.ndarray, " n_vocab"]:
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.unembed(x[-1:], edits)[0]
 
     def _generate(
         self,
@@ -572,10 +559,8 @@ class Model:
         for left in range(room, 0, -1):
             probs = sampler.probs(logits)
             token = sampling.draw(probs, rng)
-            at_hand = ref(logits), ref(probs)
-            yield Step(
-                token, self.tokenizer.pieces([token])[0], x[-1:].copy(), sampler, edits, self, *at_hand
-            )
+            piece, at_hand = self.tokenizer.pieces([token])[0], (ref(logits), ref(probs))
+            yield Step(token, piece, x[-1:].copy(), sampler, edits, self, *at_hand)
             if token == self.tokenizer.eos_token or left == 1:
                 return
             tokens = [*tokens, token]
@@ -585,7 +570,7 @@ class Model:
                 x = self._blocks(x, edits, 0, len(tokens) - 1, cache)[-1].resid_post
             else:
                 x = self._blocks(embeddings.embed(tokens, self.weights.W_E), edits)[-1].resid_post
-            logits = self._last_logits(x, edits)
+            logits = self.unembed(x[-1:], edits)[0]
 
 
 # Models in use, by their file. A second one would bring a second tokenizer, of some 28 MB.

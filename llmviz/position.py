@@ -12,14 +12,10 @@ how far apart two tokens are. The sinusoidal encoding (Vaswani et al. 2017) is h
 sines and cosines of the same angles to the embedding.
 """
 
-from typing import Literal
-
 import numpy as np
 from jaxtyping import Complex, Float, Real
 
 from llmviz.ops import tells_shapes
-
-Layout = Literal["adjacent", "halves"]
 
 
 def rotation_angles(
@@ -37,17 +33,13 @@ def rotation_angles(
 
 @tells_shapes
 def rotate(
-    x: Float[np.ndarray, "*heads seq d_head"],
-    angles: Float[np.ndarray, "seq n_pairs"],
-    *,
-    layout: Layout = "adjacent",
+    x: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
     """Turn each pair of x by its angle (RoPE).
 
-    layout: which numbers form a pair: "adjacent" (0,1), (2,3)… as in the paper and in GGUF files of the
-    architecture llama; "halves" (0, d/2), (1, d/2+1)… as in Hugging Face checkpoints. ValueError for another.
+    Neighbours form a pair, (0,1), (2,3)…, as in the paper and in GGUF files of the architecture llama.
     """
-    return rotate_by(x, rotations(angles, x.dtype), layout=layout)
+    return rotate_by(x, rotations(angles, x.dtype))
 
 
 def rotations(
@@ -59,41 +51,25 @@ def rotations(
 
 @tells_shapes
 def rotate_by(
-    x: Float[np.ndarray, "*heads seq d_head"],
-    rotations: Complex[np.ndarray, "seq n_pairs"],
-    *,
-    layout: Layout = "adjacent",
+    x: Float[np.ndarray, "*heads seq d_head"], rotations: Complex[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
     """Turn each pair of x, given the rotations of its angles.
 
     (a + ib)(cos + i sin) = (a cos - b sin) + i (a sin + b cos): to turn a pair is to multiply a complex number.
     """
-    first, second = pair_slices(x.shape[-1], layout)
-    pairs = np.empty_like(x[..., first], rotations.dtype)
-    pairs.real, pairs.imag = x[..., first], x[..., second]
+    pairs = np.empty_like(x[..., 0::2], rotations.dtype)
+    pairs.real, pairs.imag = x[..., 0::2], x[..., 1::2]
     pairs *= rotations
     turned = np.empty_like(x)
-    turned[..., first], turned[..., second] = pairs.real, pairs.imag
+    turned[..., 0::2], turned[..., 1::2] = pairs.real, pairs.imag
     return turned
 
 
 def rotate_backward(
-    d_turned: Float[np.ndarray, "*heads seq d_head"],
-    angles: Float[np.ndarray, "seq n_pairs"],
-    *,
-    layout: Layout = "adjacent",
+    d_turned: Float[np.ndarray, "*heads seq d_head"], angles: Float[np.ndarray, "seq n_pairs"]
 ) -> Float[np.ndarray, "*heads seq d_head"]:
     """Turn back by the same angle: the transpose of a rotation is its inverse."""
-    return rotate(d_turned, -angles, layout=layout)
-
-
-def pair_slices(d_head: int, layout: Layout) -> tuple[slice, slice]:
-    """Return where the first and the second number of each pair lie in a vector."""
-    if layout == "adjacent":
-        return slice(0, None, 2), slice(1, None, 2)
-    if layout == "halves":
-        return slice(0, d_head // 2), slice(d_head // 2, None)
-    raise ValueError(f"layout must be 'adjacent' or 'halves', got {layout!r}")
+    return rotate(d_turned, -angles)
 
 
 def score_by_distance(
@@ -102,11 +78,10 @@ def score_by_distance(
     distances: Real[np.ndarray, " n"],
     *,
     base: float,
-    layout: Layout = "adjacent",
 ) -> Float[np.ndarray, " n"]:
     """Return the score q·k/√d_head if the query stood `distance` tokens after the key. q and k come before RoPE."""
     angles = rotation_angles(distances, len(q), base=base)
-    turned = rotate(np.repeat(q[None], len(distances), axis=0), angles, layout=layout)
+    turned = rotate(np.repeat(q[None], len(distances), axis=0), angles)
     return turned @ k / np.sqrt(len(q), dtype=q.dtype)
 
 

@@ -8,6 +8,7 @@ The second holds only where a token never sees a later one, and where all edits 
 
 import functools
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -24,11 +25,6 @@ class Recent:
         self.max_bytes = max_bytes
         self.runs: tuple = ()
 
-    @property
-    def nbytes(self) -> int:
-        """Return the memory of the runs' arrays; what two of them share counts once."""
-        return _nbytes(self.runs)
-
     def keep(self, trace) -> None:
         """Put a run in front; drop what is too old or too much then, and its own beginnings, which it has as well."""
         runs: list = []
@@ -38,24 +34,21 @@ class Recent:
                 runs.append(run)
         self.runs = tuple(runs)
 
-    def clear(self) -> None:
-        """Drop all of them."""
-        self.runs = ()
-
     def best(self, tokens: list[int], edits: Edits) -> tuple:
         """Return the run that saves most (or None), how many of its layers hold for all tokens, and for how many of the
         tokens all of its layers hold.
         """
-        options: list[tuple] = [(None, 0, 0)]
+        options: list[tuple] = [(0, None, 0, 0)]  # the share of the work that a run saves comes first
         for run in self.runs:
             n_layers = len(run.blocks)
             same = edits.first_layer_apart(run.edits, n_layers)
             if run.tokens == tokens:
-                options.append((run, same, 0))
+                options.append((same / n_layers, run, same, 0))
             elif same == n_layers and edits.token_by_token:
                 # the last token must run in any case, to give its logits
-                options.append((run, 0, min(_shared_start(run.tokens, tokens), len(tokens) - 1)))
-        return max(options, key=lambda option: _saved(len(tokens), *option))
+                shared = min(_shared_start(run.tokens, tokens), len(tokens) - 1)
+                options.append((shared / len(tokens), run, 0, shared))
+        return max(options, key=itemgetter(0))[1:]
 
 
 def _goes_on(run, start) -> bool:
@@ -65,18 +58,15 @@ def _goes_on(run, start) -> bool:
     return same and n < len(run.tokens) and run.tokens[:n] == start.tokens
 
 
-def _saved(seq: int, run, n_layers: int, n_tokens: int) -> float:
-    return max(n_layers / len(run.blocks), n_tokens / seq) if run else 0.0
-
-
 def _shared_start(a: list[int], b: list[int]) -> int:
     n = min(len(a), len(b))
     return next((i for i in range(n) if a[i] != b[i]), n)
 
 
 def _nbytes(runs) -> int:
-    arrays = {id(array): array.nbytes for run in runs for array in (run.logits, *run.arrays)}
-    return sum(arrays.values())
+    """Return the memory of the runs' arrays; what two of them share counts once."""
+    arrays = (array for run in runs for block in run.blocks for array in (run.logits, *block.arrays))
+    return sum({id(array): array.nbytes for array in arrays}.values())
 
 
 def kept_with(owner: Callable[[Any], object] = lambda first: first) -> Callable[[Callable], Callable]:

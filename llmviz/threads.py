@@ -85,18 +85,13 @@ class Sharing:
         """Say that this process is at work; returns how many others said so within the last second."""
         own, now = os.getpid(), time.time()
         try:
-            file = _open(self.path)
+            with open(_open(self.path), "r+b", buffering=0) as file:
+                file.seek(own % PLACES * PLACE.itemsize)
+                file.write(np.array((own, now), PLACE).tobytes())
+                file.seek(0)
+                content = file.read(PLACES * PLACE.itemsize)
         except OSError:
             return 0
-        try:
-            os.lseek(file, own % PLACES * PLACE.itemsize, os.SEEK_SET)
-            os.write(file, np.array((own, now), PLACE).tobytes())
-            os.lseek(file, 0, os.SEEK_SET)
-            content = os.read(file, PLACES * PLACE.itemsize)
-        except OSError:
-            return 0
-        finally:
-            os.close(file)
         places = np.frombuffer(content, PLACE, len(content) // PLACE.itemsize)
         fresh = (places["seen"] > now - FRESH) & (places["seen"] < now + FRESH)
         return int(np.count_nonzero(fresh & (places["process"] != own)))

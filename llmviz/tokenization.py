@@ -288,9 +288,8 @@ def merge_pair(parts: Sequence[bytes], pair: tuple[bytes, bytes]) -> list[bytes]
 
 
 LEARNED_FROM = 500_000  # bytes of a longer text that a vocabulary is learned from
-SHORT_WORDS = WORDS.replace(
-    "+", "{1,20}"
-)  # a book without spaces is one word, and learning from that takes minutes
+# A book without spaces is one word, and learning from that takes minutes.
+SHORT_WORDS = WORDS.replace("+", "{1,20}")
 END = "<|endoftext|>"
 
 

@@ -23,11 +23,12 @@ from functools import cached_property, partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from numpy.lib.stride_tricks import sliding_window_view
 
 from llmviz import attention, embeddings, ffn, ops, position, sampling, tokenization
 from llmviz.model import Attended, BlockForward, Edit, Model, block_forward, feed_forward
 from llmviz.threads import share_cores
-from llmviz.weights import Config, LayerWeights, Weights, from_flat, random_weights, stored
+from llmviz.weights import Config, LayerWeights, Weights, check_whole, from_flat, random_weights, stored
 
 TOKENS_A_STEP = 1024
 LONGEST = 256  # tokens of one conversation: fine-tuning on it takes some 300 MB
@@ -144,14 +145,11 @@ class _LayerBackward:
 def _loss_and_gradients(
     weights: Weights, tokens: Int[np.ndarray, "texts seq"], counted: Bool[np.ndarray, "texts seq"]
 ) -> tuple[float, Weights]:
-    eps, tied = weights.config.norm_eps, np.may_share_memory(weights.W_E, weights.W_U)
+    tied = np.may_share_memory(weights.W_E, weights.W_U)
     x, activations = _forward(weights, tokens)
-    d_x, loss, d_logits, normed, rows = _from_the_loss(weights, x, tokens, counted)
+    loss, d_x, d_final_norm, d_logits, normed = _from_the_loss(weights, x, tokens, counted)
     d_W_U = embeddings.unembed_gradient(d_logits, normed)
     del d_logits
-    d_rows, d_final_norm = ops.rms_norm_backward(d_x, x[rows], weights.final_norm, eps=eps)
-    d_x = np.zeros_like(x)
-    d_x[rows] = d_rows
     layers = []
     for layer in reversed(activations):
         back = _block_backward(d_x, layer, weights.config)
@@ -168,19 +166,16 @@ def _loss_and_gradients(
 
 
 def _from_the_loss(weights, x, tokens, counted):
-    """Return d_normed of the rows whose guess counts, the loss, d_logits, the normed rows, and which rows they are."""
+    """Return the loss, d_x, d_final_norm, and of the rows whose guess counts d_logits and the normed vectors."""
+    eps = weights.config.norm_eps
     rows = np.flatnonzero(np.roll(counted & (np.arange(counted.shape[1]) > 0), -1, axis=1))
     wanted = np.roll(tokens, -1, axis=1).ravel()[rows]
-    normed = ops.rms_norm(x[rows], weights.final_norm, eps=weights.config.norm_eps)
+    normed = ops.rms_norm(x[rows], weights.final_norm, eps=eps)
     surprises, d_logits = sampling.surprise_and_gradient(embeddings.unembed(normed, weights.W_U), wanted)
     d_logits /= len(rows)
-    return (
-        embeddings.unembed_backward(d_logits, weights.W_U),
-        float(surprises.mean(dtype=np.float64)),
-        d_logits,
-        normed,
-        rows,
-    )
+    d_normed, d_x = embeddings.unembed_backward(d_logits, weights.W_U), np.zeros_like(x)
+    d_x[rows], d_final_norm = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=eps)
+    return float(surprises.mean(dtype=np.float64)), d_x, d_final_norm, d_logits, normed
 
 
 def _forward(
@@ -316,7 +311,7 @@ def pretrain(
     if not isinstance(text, str):
         raise TypeError(f"training reads a text; got {type(text).__name__}")
     _positive(lr=lr, seconds=seconds)
-    _whole(vocabulary=vocabulary, steps=1 if steps is None else steps)
+    check_whole(vocabulary=vocabulary, steps=1 if steps is None else steps)
     if config.n_ctx < 2:
         raise ValueError("n_ctx must be 2 or more: with one token there is no next one to guess")
     lists = tokenization.train_vocabulary(text, vocabulary)
@@ -339,15 +334,16 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
     texts = max(1, TOKENS_A_STEP // length)
     flat = np.concatenate([array.ravel() for array in stored(model.weights).values()])
     adam = Adam(len(flat))
-    control = _windows(held_out, np.linspace(0, len(held_out) - length, 4 * texts).astype(int), length)
+    windows, control = (sliding_window_view(part, length) for part in (tokens, held_out))
+    control = control[np.linspace(0, len(control) - 1, 4 * texts).astype(int)]
     with ThreadPoolExecutor(2) as pool:
 
-        def over_halves(of, windows: Int[np.ndarray, "texts seq"]):
+        def over_halves(of, batch: Int[np.ndarray, "texts seq"]):
             """Return the mean over the texts, each half on a core of its own; the same numbers on any machine."""
-            halves = [half for half in np.array_split(windows, 2) if len(half)]
+            halves = [half for half in np.array_split(batch, 2) if len(half)]
             gradients = pool.map(lambda half: of(model.weights, half), halves)
             return sum(
-                gradient * np.float32(len(half) / len(windows)) for gradient, half in zip(gradients, halves)
+                gradient * np.float32(len(half) / len(batch)) for gradient, half in zip(gradients, halves)
             )
 
         with share_cores.one_thread():
@@ -358,7 +354,7 @@ def _pretrain(model, tokens, held_out, seconds, steps, seed, lr) -> Iterator[Pro
             began = time.perf_counter()
             done = step / steps if steps is not None else worked / seconds
             step += 1
-            batch = _windows(tokens, rng.integers(len(tokens) - length + 1, size=texts), length)
+            batch = windows[rng.integers(len(windows), size=texts)]
             with share_cores.one_thread():
                 (loss,), gradient = np.split(over_halves(_flat_gradient, batch), [1])
                 _not_astray(float(loss), start, step, lr)
@@ -381,12 +377,6 @@ def _flat_gradient(weights: Weights, tokens: Int[np.ndarray, "texts seq"]) -> Fl
     return np.concatenate([[np.float32(loss)], *(array.ravel() for array in stored(gradients).values())])
 
 
-def _windows(
-    tokens: Int[np.ndarray, " n"], starts: Int[np.ndarray, " texts"], length: int
-) -> Int[np.ndarray, "texts length"]:
-    return tokens[starts[:, None] + np.arange(length)]
-
-
 def _loss(
     weights: Weights,
     tokens: Int[np.ndarray, "texts seq"],
@@ -395,7 +385,7 @@ def _loss(
 ) -> float:
     x, _ = _forward(weights, tokens, **forward)
     counted = np.ones(tokens.shape, bool) if counted is None else counted
-    return _from_the_loss(weights, x, tokens, counted)[1]
+    return _from_the_loss(weights, x, tokens, counted)[0]
 
 
 # --- a finished model, a little further ------------------------------------------------------------------------------
@@ -421,7 +411,7 @@ def finetune(
     away.
     """
     _positive(lr=lr)
-    _whole(steps=steps, rank=rank)
+    check_whole(steps=steps, rank=rank)
     n_layers = model.config.n_layers
     layers = range(n_layers - max(1, n_layers // 3), n_layers) if layers is None else sorted(set(layers))
     if not layers or not set(layers) <= set(range(n_layers)):
@@ -440,15 +430,13 @@ def _lesson(model: Model, number: int, messages) -> tuple[np.ndarray, np.ndarray
     """Return a conversation's tokens, and which of them the assistant said."""
     tokens = np.array(model.tokenizer.encode_chat(messages, add_reply=False))
     said = np.zeros(len(tokens), bool)
-    encode = model.tokenizer.encode
+    role, line_break = (len(model.tokenizer.encode(text)) for text in ("assistant\n", "\n"))
     for i, message in enumerate(messages):
         if message["role"] == "assistant" and message["content"].strip():
-            end = len(model.tokenizer.encode_chat(messages[: i + 1], add_reply=False))
-            whole = encode(f"assistant\n{message['content']}")
-            last = (
-                end - len(encode("\n")) - 1
-            )  # the token that ends the answer; it counts, the line break doesn't
-            said[last - len(whole) + len(encode("assistant\n")) : last + 1] = True
+            # The token that ends the answer counts, the line break after it doesn't.
+            end = len(model.tokenizer.encode_chat(messages[: i + 1], add_reply=False)) - line_break
+            n = len(model.tokenizer.encode(f"assistant\n{message['content']}")) - role + 1
+            said[end - n : end] = True
     if not said.any():
         raise ValueError(
             f"conversation {number} has no answer: its messages need one of the role 'assistant'"
@@ -491,24 +479,20 @@ def _finetune(model, lessons, steps, rank, layers, lr, seed) -> Iterator[Progres
 
 def _update_gradient(weights, tokens, said, x, running, update) -> tuple[float, Update]:
     """Return a conversation's loss, and how it changes with the update's numbers; x: the stream before `running`."""
-    config = weights.config
     x, activations = _forward(weights, tokens, x=x, layers=running, update=update)
-    d_normed, loss, _, _, rows = _from_the_loss(weights, x, tokens, said)
-    d_x = np.zeros_like(x)
-    d_x[rows], _ = ops.rms_norm_backward(d_normed, x[rows], weights.final_norm, eps=config.norm_eps)
-    gradient = {}
+    loss, d_x, _, _, _ = _from_the_loss(weights, x, tokens, said)
+    gradient: dict[tuple[int, str], LowRank] = {}
     for number, layer in zip(reversed(running), reversed(activations)):
-        back = _block_backward(d_x, layer, config)
-        for name, low in layer.update.items():
-            gradient[number, name] = low.gradient(*_around(name, layer, back))
+        back, f = _block_backward(d_x, layer, weights.config), layer.forward
+        # How the loss changes with what each matrix gave, and what the matrix got.
+        around = {
+            "W_gate": (back.gate, f.mid_normed),
+            "W_up": (back.up, f.mid_normed),
+            "W_down": (back.out, f.hidden),
+        }
+        gradient |= {(number, name): low.gradient(*around[name]) for name, low in layer.update.items()}
         d_x = back.x
     return loss, gradient
-
-
-def _around(name: str, layer: _Layer, back: _LayerBackward) -> tuple[np.ndarray, np.ndarray]:
-    """Return how the loss changes with what a matrix of the FFN gave, and what it got."""
-    given = {"W_gate": back.gate, "W_up": back.up, "W_down": back.out}[name]
-    return given, layer.forward.hidden if name == "W_down" else layer.forward.mid_normed
 
 
 def _no_change(W: Float[np.ndarray, "d_in d_out"], rank: int, rng: np.random.Generator) -> LowRank:
@@ -570,12 +554,6 @@ def _positive(**numbers: float) -> None:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
-
-
-def _whole(**numbers: int) -> None:
-    for name, number in numbers.items():
-        if not isinstance(number, int | np.integer) or number < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more, got {number!r}")
 
 
 def _not_astray(loss: float, start: float, step: int, lr: float) -> None:

@@ -76,6 +76,33 @@ class LayerWeights:
     W_down: Float[np.ndarray, "d_ff d_model"]
 
 
+IN_A_FILE = {  # the names of a layer's arrays
+    "attention_norm": "attn_norm",
+    "W_Q": "attn_q",
+    "W_K": "attn_k",
+    "W_V": "attn_v",
+    "W_O": "attn_output",
+    "ffn_norm": "ffn_norm",
+    "W_gate": "ffn_gate",
+    "W_up": "ffn_up",
+    "W_down": "ffn_down",
+}
+
+
+def as_stored(name: str, array: np.ndarray) -> np.ndarray:
+    """Return a layer's array as files hold it: a matrix as its transpose, [out, in], with the heads side by side."""
+    if name in ("W_Q", "W_K", "W_V"):  # [heads, d_model, d_head] -> [heads * d_head, d_model]
+        return array.transpose(0, 2, 1).reshape(-1, array.shape[1])
+    return array.reshape(-1, array.shape[-1]).T if name == "W_O" else array.T
+
+
+def as_used(name: str, array: np.ndarray, d_head: int) -> np.ndarray:
+    """Return it in the shape of the formulas again. Transposing and splitting axes costs nothing."""
+    if name in ("W_Q", "W_K", "W_V"):
+        return array.reshape(-1, d_head, array.shape[1]).transpose(0, 2, 1)
+    return array.T.reshape(-1, d_head, len(array)) if name == "W_O" else array.T
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """All learned numbers of a model, its sizes, and its tokenizer's lists as the file has them."""
@@ -158,20 +185,30 @@ def random_weights(config: Config, seed: int = 0, *, vocabulary: Mapping[str, An
 def from_flat(
     flat: Float[np.ndarray, " n_parameters"], config: Config, vocabulary: Mapping[str, Any]
 ) -> Weights:
-    """Make weights with tied tables as views of one array of `config.n_parameters` numbers: change it, and they change.
+    """Make weights as views of one array of `config.n_parameters` numbers: change it, and they change.
 
-    The order is that of `tensor_shapes`, each tensor as stored, so an optimiser can work on the one array.
-    ValueError where the array has another length or the sizes cannot be.
+    The order is that of `tensor_shapes`, each tensor as stored, so an optimiser can work on the one array. The tables
+    are tied, unless the array has numbers for a second one. ValueError where it has another length or the sizes cannot
+    be.
     """
     _check_sizes(config, vocabulary)
-    if len(flat) != config.n_parameters:
+    tied = len(flat) != config.n_parameters + config.n_vocab * config.d_model
+    if tied and len(flat) != config.n_parameters:
         raise ValueError(f"these sizes ask for {config.n_parameters:,} numbers; got {len(flat):,}")
     arrays, start = {}, 0
-    for name, shape in tensor_shapes(config, tied=True).items():
+    for name, shape in tensor_shapes(config, tied=tied).items():
         end = start + math.prod(shape)
         arrays[name] = flat[start:end].reshape(shape)
         start = end
-    return _assemble(config, arrays, vocabulary)
+
+    def of_layer(number: int) -> LayerWeights:
+        stored = {name: arrays[f"blk.{number}.{part}.weight"] for name, part in IN_A_FILE.items()}
+        return LayerWeights(**{name: as_used(name, array, config.d_head) for name, array in stored.items()})
+
+    layers = tuple(of_layer(number) for number in range(config.n_layers))
+    W_E = arrays["token_embd.weight"]
+    W_U = arrays.get("output.weight", W_E).T
+    return Weights(config, W_E, layers, arrays["output_norm.weight"], W_U, vocabulary)
 
 
 def stored(weights: Weights) -> dict[str, np.ndarray]:
@@ -179,34 +216,26 @@ def stored(weights: Weights) -> dict[str, np.ndarray]:
 
     They are views where the weights are views of such arrays, as all that come from here are.
     """
-    c = weights.config
-
-    def rows(W: np.ndarray) -> np.ndarray:  # [heads, d_model, d_head] -> [heads * d_head, d_model]
-        return W.transpose(0, 2, 1).reshape(-1, c.d_model)
-
     arrays = {"token_embd.weight": weights.W_E}
     for number, layer in enumerate(weights.layers):
-        arrays |= {
-            f"blk.{number}.attn_norm.weight": layer.attention_norm,
-            f"blk.{number}.attn_q.weight": rows(layer.W_Q),
-            f"blk.{number}.attn_k.weight": rows(layer.W_K),
-            f"blk.{number}.attn_v.weight": rows(layer.W_V),
-            f"blk.{number}.attn_output.weight": layer.W_O.reshape(-1, c.d_model).T,
-            f"blk.{number}.ffn_norm.weight": layer.ffn_norm,
-            f"blk.{number}.ffn_gate.weight": layer.W_gate.T,
-            f"blk.{number}.ffn_up.weight": layer.W_up.T,
-            f"blk.{number}.ffn_down.weight": layer.W_down.T,
-        }
+        for name, part in IN_A_FILE.items():
+            arrays[f"blk.{number}.{part}.weight"] = as_stored(name, getattr(layer, name))
     arrays["output_norm.weight"] = weights.final_norm
     tied = np.may_share_memory(weights.W_E, weights.W_U)  # two tables of their own never overlap
     return arrays if tied else arrays | {"output.weight": weights.W_U.T}
 
 
+def check_whole(**numbers: object) -> None:
+    """Raise ValueError unless each is a whole number, 1 or more."""
+    for name, number in numbers.items():
+        if not isinstance(number, int | np.integer) or number < 1:
+            raise ValueError(f"{name} must be a whole number, 1 or more; got {number!r}")
+
+
 def _check_sizes(config: Config, vocabulary: Mapping[str, Any]) -> None:
-    for name in ("n_layers", "n_heads", "n_kv_heads", "d_model", "d_head", "d_ff", "n_vocab", "n_ctx"):
-        size = getattr(config, name)
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"{name} must be a whole number, 1 or more; got {size!r}")
+    check_whole(
+        **{name: size for name, size in asdict(config).items() if name not in ("rope_base", "norm_eps")}
+    )
     if config.n_heads % config.n_kv_heads:
         raise ValueError(
             f"{config.n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly"
@@ -230,37 +259,41 @@ def _open_cache(folder: Path, source: dict) -> Weights | None:
         # Touched since it was written (a copy, a backup, a damaged disk): only its hash can tell.
         if _identity(data) != index["data_identity"] and _sha256(data) != index["data_sha256"]:
             return None
-        # as plain arrays: views of them are faster
+        # as a plain array: views of it are faster
         numbers = np.asarray(np.memmap(data, np.float32, mode="r"))
-        arrays = {
-            name: numbers[start : start + int(np.prod(shape))].reshape(shape)
-            for name, (start, shape) in index["arrays"].items()
-        }
-        config = Config(**index["config"])
-        if len(index["vocabulary"]["tokens"]) != config.n_vocab:
-            return None
-        return _assemble(config, arrays, index["vocabulary"])
+        return from_flat(numbers, Config(**index["config"]), index["vocabulary"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, make it anew
 
 
 def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
     """Write the float32 file and, last and at once, the index that makes it count."""
+    from tqdm.auto import tqdm
+
     config, vocabulary, tensors = read_gguf(path)
+    total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
     # What lies here is of no use any more, or was left by a killed process: it makes room first. We hold the lock.
     for old in folder.glob("float32-*"):
         with contextlib.suppress(OSError):  # Windows keeps what another kernel has mapped
             old.unlink()
     data = folder / f"float32-{os.getpid()}-{os.urandom(4).hex()}.bin"
-    arrays, start, digest = {}, 0, hashlib.sha256()
+    digest = hashlib.sha256()
     try:
-        with data.open("wb") as file, _progress_bar(tensors, progress) as bar:
+        with (
+            data.open("wb") as file,
+            tqdm(
+                total=total,
+                unit="B",
+                unit_scale=True,
+                desc="Unpacking the weights (once)",
+                disable=not progress,
+                leave=False,
+            ) as bar,
+        ):
             for name, shape in tensor_shapes(config, tied="output.weight" not in tensors).items():
                 values = _dequantize(path, tensors[name], shape)
                 file.write(values.data)
                 digest.update(values.data)
-                arrays[name] = (start, shape)
-                start += values.size
                 bar.update(values.nbytes)
             file.flush()
             os.fsync(file.fileno())  # a power cut must not leave an index that speaks of missing numbers
@@ -269,7 +302,6 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
             "source": source,
             "config": asdict(config),
             "vocabulary": vocabulary,
-            "arrays": arrays,
             "data": data.name,
             "data_identity": _identity(data),
             "data_sha256": digest.hexdigest(),
@@ -281,20 +313,6 @@ def _convert(path: Path, folder: Path, source: dict, *, progress: bool) -> None:
         data.unlink(missing_ok=True)
         data.with_suffix(".json").unlink(missing_ok=True)
         raise
-
-
-def _progress_bar(tensors: dict, progress: bool):
-    from tqdm.auto import tqdm
-
-    total = sum(int(tensor.n_elements) * 4 for tensor in tensors.values())
-    return tqdm(
-        total=total,
-        unit="B",
-        unit_scale=True,
-        desc="Unpacking the weights (once)",
-        disable=not progress,
-        leave=False,
-    )
 
 
 def _identity(path: Path) -> dict:
@@ -324,40 +342,29 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
 
     try:
         reader = gguf.GGUFReader(path)
+        fields = {key: field.contents() for key, field in reader.fields.items()}
     except Exception as problem:  # the reader trusts the file, so a damaged one fails in any number of ways
         raise ValueError(
             f"{path} cannot be read as a GGUF file: {str(problem) or type(problem).__name__}. It may be cut short or "
             "damaged, or of another format: fetch it again. (" + SUPPORTED + ".)"
         ) from problem
 
-    def field(key: str, default: object = None) -> object:
-        try:
-            return reader.fields[key].contents() if key in reader.fields else default
-        except Exception as problem:
-            raise ValueError(f"{path} is damaged: its field {key} cannot be read ({problem}).") from problem
-
-    def needed(key: str):
-        value = field(key)
+    def needed(key: str, default: float | None = None) -> Any:
+        value = fields.get(key, default)
         if value is None:
             raise ValueError(f"{path} has no field {key}, so it cannot be run. {SUPPORTED}.")
         return value
 
-    def positive(key: str, default: float | None = None) -> float:
-        value = needed(key) if default is None else field(key, default)
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Fetch it again.")
-        return value
-
-    def size(key: str, default: int | None = None) -> int:
-        value = positive(key, default)
-        if not isinstance(value, int):
+    def size(key: str, default: float | None = None, *, whole: bool = True) -> Any:
+        value = needed(key, default)
+        if not isinstance(value, int if whole else int | float) or not 0 < value < math.inf:
             raise ValueError(f"{path} is damaged: its field {key} is {value!r}. Fetch it again.")
         return value
 
     architecture = needed("general.architecture")
     if architecture != "llama":
         raise ValueError(f"{path} holds a model of the architecture {architecture!r}. {SUPPORTED}.")
-    kind = (field("tokenizer.ggml.model"), field("tokenizer.ggml.pre"))
+    kind = (fields.get("tokenizer.ggml.model"), fields.get("tokenizer.ggml.pre"))
     if kind != ("gpt2", "smollm"):
         raise ValueError(f"{path} has a tokenizer of the kind {kind[0]!r}, {kind[1]!r}. {SUPPORTED}.")
     tokens = needed("tokenizer.ggml.tokens")
@@ -371,27 +378,27 @@ def read_gguf(path: Path) -> tuple[Config, dict, dict]:
         d_ff=size("llama.feed_forward_length"),
         n_vocab=len(tokens),
         n_ctx=size("llama.context_length"),
-        rope_base=positive("llama.rope.freq_base", 10_000.0),
-        norm_eps=positive("llama.attention.layer_norm_rms_epsilon"),
+        rope_base=size("llama.rope.freq_base", 10_000.0, whole=False),
+        norm_eps=size("llama.attention.layer_norm_rms_epsilon", whole=False),
     )
-    if config.n_heads % config.n_kv_heads:
-        raise ValueError(
-            f"{path}: {n_heads} query heads cannot share {config.n_kv_heads} key/value heads evenly."
-        )
-    if field("llama.rope.dimension_count", config.d_head) != config.d_head:
+    if fields.get("llama.rope.dimension_count", config.d_head) != config.d_head:
         raise ValueError(
             f"{path} turns only a part of each head (RoPE), which llmviz does not do. {SUPPORTED}."
         )
-    if field("llama.rope.scaling.type", "none") != "none":
+    if fields.get("llama.rope.scaling.type", "none") != "none":
         raise ValueError(
             f"{path} rescales its positions (RoPE scaling), which llmviz does not do. {SUPPORTED}."
         )
     vocabulary = {
         "tokens": tokens,
         "token_types": needed("tokenizer.ggml.token_type"),
-        "eos_token": field("tokenizer.ggml.eos_token_id"),
-        "chat_template": field("tokenizer.chat_template"),
+        "eos_token": fields.get("tokenizer.ggml.eos_token_id"),
+        "chat_template": fields.get("tokenizer.chat_template"),
     }
+    try:
+        _check_sizes(config, vocabulary)
+    except ValueError as problem:
+        raise ValueError(f"{path}: {problem}.") from None
     if len(vocabulary["token_types"]) != len(tokens):
         raise ValueError(f"{path} is damaged: its lists of tokens and of their types differ in length.")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
@@ -523,31 +530,6 @@ def _gguf_writer(path: Path, config: Config, vocabulary: Mapping, merges: Sequen
     if template := vocabulary["chat_template"]:
         writer.add_chat_template(template)
     return writer
-
-
-def _assemble(config: Config, arrays: dict[str, np.ndarray], vocabulary: Mapping[str, Any]) -> Weights:
-    """Name the arrays as the formulas do, in their shapes; transposing and splitting axes costs nothing."""
-
-    def heads(name: str) -> np.ndarray:  # [heads * d_head, d_model] -> [heads, d_model, d_head]
-        return arrays[name].reshape(-1, config.d_head, config.d_model).transpose(0, 2, 1)
-
-    layers = tuple(
-        LayerWeights(
-            attention_norm=arrays[f"blk.{layer}.attn_norm.weight"],
-            W_Q=heads(f"blk.{layer}.attn_q.weight"),
-            W_K=heads(f"blk.{layer}.attn_k.weight"),
-            W_V=heads(f"blk.{layer}.attn_v.weight"),
-            W_O=arrays[f"blk.{layer}.attn_output.weight"].T.reshape(-1, config.d_head, config.d_model),
-            ffn_norm=arrays[f"blk.{layer}.ffn_norm.weight"],
-            W_gate=arrays[f"blk.{layer}.ffn_gate.weight"].T,
-            W_up=arrays[f"blk.{layer}.ffn_up.weight"].T,
-            W_down=arrays[f"blk.{layer}.ffn_down.weight"].T,
-        )
-        for layer in range(config.n_layers)
-    )
-    W_E = arrays["token_embd.weight"]
-    W_U = arrays.get("output.weight", W_E).T
-    return Weights(config, W_E, layers, arrays["output_norm.weight"], W_U, vocabulary)
 
 
 def _some(names: list[str]) -> str:

@@ -21,11 +21,15 @@ ENGINE = (
 
 
 def pytest_xdist_auto_num_workers(config) -> int:
-    """`-n auto`: a process for each core; none besides for one file, whose tests stay together anyway."""
-    files = {Path(argument.partition("::")[0]) for argument in config.args}
-    if len(files) == 1 and next(iter(files)).is_file():
+    """`-n auto`: a process for each core; none besides for one file, whose tests stay together anyway.
+
+    One more for tests/browser alone: a browser and its kernel wait for each other a third of their time.
+    """
+    paths = {Path(argument.partition("::")[0]) for argument in config.args}
+    if len(paths) == 1 and next(iter(paths)).is_file():
         return 0
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + all(path.name == "browser" for path in paths)
 
 
 def pytest_collection_modifyitems(items):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from finite_differences import assert_slopes
+from messages import holding
 
 from llmviz import attention, ops
 from llmviz.weights import Config
@@ -175,9 +176,9 @@ def test_every_array_can_be_changed_as_it_arises():
 def test_heads_that_cannot_be_grouped_are_told():
     q, _, _, W_O = arrays(5, 5)
     _, k, v, _ = arrays(2, 2)
-    with pytest.raises(ValueError, match="5 query heads cannot share 2 key heads evenly"):
+    with pytest.raises(ValueError, match=holding(5, 2)):
         attention.attend(q, k, v, W_O)
-    with pytest.raises(ValueError, match="v must be an array of floats"):
+    with pytest.raises(ValueError, match=holding("v", v.shape)):
         attention.attend(q, k[:1], v, W_O)
 
 
@@ -290,11 +291,10 @@ def test_projection_backwards(heads):
 
 
 @pytest.mark.parametrize(("n_heads", "n_kv_heads"), HEADS)
-@pytest.mark.parametrize("scale", [True, False])
-def test_scores_backwards(n_heads, n_kv_heads, scale):
+def test_scores_backwards(n_heads, n_kv_heads):
     q, k, d_scores = doubles(n_heads, 3, 4), doubles(n_kv_heads, 5, 4, seed=1), doubles(n_heads, 3, 5, seed=2)
-    f = lambda: (d_scores * attention.attention_scores(q, k, scale=scale)).sum()  # noqa: E731
-    d_q, d_k = attention.attention_scores_backward(d_scores, q, k, scale=scale)
+    f = lambda: (d_scores * attention.attention_scores(q, k)).sum()  # noqa: E731
+    d_q, d_k = attention.attention_scores_backward(d_scores, q, k)
     assert_slopes(f, q=(q, d_q), k=(k, d_k))
 
 

@@ -13,7 +13,7 @@ from llmviz.claims import CLAIMS, Bounds, Claim, stored
 from llmviz.claims import __main__ as command
 from llmviz.claims.claim import YES, above, below, following, format_value, remembered, section
 from llmviz.experiments import pair_of
-from llmviz.experiments.facts import CLOSE, why_no_fact
+from llmviz.experiments.facts import why_no_fact
 
 # Shapes are checked by the tests of what is used here.
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -31,12 +31,12 @@ SAMPLE = {
     "01.larger_vocabulary": ("Amharic, 1", "Chinese, 2"),
     "01.no_more_for_more": ("tree",),
     "01.in_a_chat": ("cat",),
-    "02.examples": ("cat → mouse", "king → banana"),
+    "02.examples": ("cat mouse", "king banana"),
     "02.opposites": ("hot cold",),
     "02.flat_map": ("all",),
     "02.walk": ("two nine",),
     "02.word_first": ("bank",),
-    "02.topics_apart": ("dog",),
+    "02.senses_apart": ("bank, dog",),
     "03.only_the_distance": ("a fact",),
     "03.strongest_head": ("code", "French 2"),
     "03.usual_scores_fall": ("a letter",),
@@ -45,9 +45,9 @@ SAMPLE = {
     "03.turned_without_rope": ("Tom, Anna, dog cat",),
     "04.no_word_makes_a_sink": (" cat",),
     "04.no_language_head": ("Wir gehen morgen in die Stadt.",),
-    "04.attends_without_carrying": ("kings",),
+    "04.one_head_patched": ("kings",),
     "04.pushes_up_were": ("boys",),
-    "04.writer_at_its_mean": ("row 0",),
+    "04.writer_off": ("row 0",),
     "04.path_into_keys": ("row 1",),
     "05.below_zero_early": ("a recipe",),
     "05.no_plain_matrix": ("French",),
@@ -63,7 +63,7 @@ SAMPLE = {
     "06.second_number": ("3 + 4 = ",),
     "06.cold_takes_from_the_right": ("The capital of Australia is",),
     "06.expected_after_itself": ("French",),
-    "06.user_after_the_end": ("Say hello.",),
+    "06.user_after_the_end": ("What is the capital of France?",),
     "07.formula": ("GPT-2 small", "Kimi K2"),
     "07.repeats_the_last": ("recipes, seed 0",),
     "07.nudging": ("a fact", "numbers"),
@@ -139,7 +139,7 @@ def test_a_results_table_has_all_claims_of_its_page(page):
 
 def test_what_the_model_cannot_tell_apart_is_no_pair_to_follow(model):
     for text, other in (("I like my dog because", " cat"), ("She went to the big house and", " car")):
-        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == CLOSE
+        assert why_no_fact(pair_of(model, text, model.tokens_of(other)[0])) == "close answers"
 
 
 # --- a row ---
@@ -214,16 +214,18 @@ def test_a_case_that_cannot_be_asked_is_left_out():
     [
         (
             {"bounds": Bounds(supports=above(2), count=3)},
-            "3 of 4 numbers; median 2.5, from 1 to 4 apples",
+            "3 of 4 numbers; median 2.5 apples, from 1 to 4",
         ),
         ({"bounds": Bounds(within=below(5))}, "at most 4 apples, on all 4 numbers"),
-        ({"bounds": Bounds(supports=YES, count=1), "unit": ""}, "1 of 4 numbers"),
+        ({"bounds": Bounds(supports=YES, count=1)}, "1 of 4 numbers"),
         ({"cases": {"one": 0.001}, "unit": "%"}, "under 0.01%"),
         (
             {"cases": {"one": 0.001, "two": 0.002}, "bounds": Bounds(within=below(1)), "unit": "%"},
-            "under 0.01%, on all 2 numbers",
+            "under 0.01%, on both numbers",
         ),
-        ({"unit": "% left"}, "median 2.5%, from 1% to 4% left, on all 4 numbers"),
+        ({"unit": "(rank)"}, "median rank 2.5, from 1 to 4, on all 4 numbers"),
+        ({"unit": "(rank)", "bounds": Bounds(within=above(0))}, "rank at least 1, on all 4 numbers"),
+        ({"unit": "% left"}, "median 2.5% left, from 1% to 4%, on all 4 numbers"),
         (
             {"control": ("zero", partial(times, by=0)), "bounds": Bounds(within=above(0)), "unit": "%"},
             "at least 1%, on all 4 numbers (zero: 0%)",
@@ -338,10 +340,10 @@ def test_cases_of_ones_own_from_a_file(tmp_path, capsys):
     numbers, texts = tmp_path / "numbers.json", tmp_path / "texts.txt"
     numbers.write_text(json.dumps({"big": 9.0}), "utf-8")
     assert command.main(["00", "--cases", str(numbers)]) == 1
-    assert "big has 9" in capsys.readouterr().out
+    assert "big is 9" in capsys.readouterr().out
     texts.write_text("one text\nof two lines\n\nanother one\n", "utf-8")
     assert command.main(["00", "--cases", str(texts)]) == 0
-    assert "2 texts" in capsys.readouterr().out
+    assert "both texts" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("only_numbers")
@@ -377,6 +379,6 @@ def test_what_is_not_there_is_said(tmp_path, capsys):
     assert command.main(["00", "--cases", str(tmp_path / "nothing.txt")]) == 2
     assert command.main(["08"]) == 2
     assert command.main(["00.nothing"]) == 2
-    assert "There is no claim 00.nothing" in capsys.readouterr().err
+    assert "00.nothing" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         command.main(["00.hot_is_wide", "--write"])

@@ -1,7 +1,9 @@
 """The command `llmviz`: what it hands to JupyterLab, what it refuses and how, and whose notebooks it never touches."""
 
+import errno
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import webbrowser
 from pathlib import Path
 
 import pytest
+from messages import holding
 
 import llmviz
 from llmviz import cli
@@ -61,6 +64,10 @@ def refused(capsys, *argv: str) -> str:
     return output.err
 
 
+def notebooks_in(said: str) -> list[str]:
+    return re.findall(r"\w+\.ipynb", said)
+
+
 # ---- what is started ---------------------------------------------------------------------------------------
 
 
@@ -71,7 +78,7 @@ def test_a_clone_opens_its_own_notebooks(lab, capsys):
     assert options["--ServerApp.root_dir"] == str(CLONE / "notebooks")
     assert options["--LabApp.default_url"] == "/lab/workspaces/llmviz/tree/00_the_loop.ipynb"
     assert not {"--ServerApp.port", "--ServerApp.browser", "--ServerApp.open_browser"} & set(options)
-    assert capsys.readouterr().out == f"The notebooks are in {CLONE / 'notebooks'}\n"
+    assert str(CLONE / "notebooks") in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("lab")
@@ -141,7 +148,8 @@ def test_a_wheel_puts_its_notebooks_into_a_folder_and_says_where(lab, in_a_wheel
         assert (folder / name).read_bytes() == (in_a_wheel / "notebooks" / name).read_bytes()
     assert lab[0][0]["--ServerApp.root_dir"] == str(folder)
     said = capsys.readouterr().out
-    assert said == f"Copied: {NAMES[0]}, {NAMES[1]}\nThe notebooks are in {folder}\n"
+    assert notebooks_in(said) == NAMES[:2]
+    assert str(folder) in said
 
 
 @pytest.mark.usefixtures("lab", "in_a_wheel")
@@ -152,12 +160,10 @@ def test_a_second_start_copies_what_is_missing_and_keeps_what_was_changed(capsys
     (folder / "another.ipynb").write_text("mine")
     capsys.readouterr()
     assert cli.main(["--folder", "mine/of today"]) == 0
-    said = capsys.readouterr().out
-    assert "Copied" not in said
-    assert f"Kept as they are, yours or an earlier version's: {NAMES[0]} (" in said
+    assert notebooks_in(capsys.readouterr().out) == [NAMES[0]]
     (folder / NAMES[1]).unlink()
     assert cli.main(["--folder", str(folder)]) == 0
-    assert f"Copied: {NAMES[1]}\n" in capsys.readouterr().out
+    assert sorted(notebooks_in(capsys.readouterr().out)) == NAMES[:2]
     assert (folder / NAMES[0]).read_text() == "my own work"
     assert (folder / "another.ipynb").read_text() == "mine"
 
@@ -188,7 +194,7 @@ def test_a_copy_that_breaks_off_leaves_nothing_behind(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made(lab, in_a_wheel, capsys, below):
     Path("file").write_text("not a folder")
     said = refused(capsys, "--folder", f"file{below}")
-    assert f"cannot be put into {Path('file' + below).absolute()} (" in said
+    assert str(Path(f"file{below}").absolute()) in said
     assert "--folder" in said
     assert lab == []
     assert Path("file").read_text() == "not a folder"
@@ -201,7 +207,7 @@ def test_a_folder_that_cannot_be_written(lab, in_a_wheel, capsys, monkeypatch):
     monkeypatch.setattr(
         Path, "write_bytes", denied
     )  # tests may run as root, for whom every folder can be written
-    assert "(Permission denied)" in refused(capsys, "--folder", "shut")
+    assert "Permission denied" in refused(capsys, "--folder", "shut")
     assert lab == []
 
 
@@ -209,7 +215,7 @@ def test_a_port_that_is_taken(lab, in_a_wheel, capsys):
     with socket.create_server(("localhost", 0)) as taken:
         port = taken.getsockname()[1]
         said = refused(capsys, "--port", str(port))
-    assert f"port {port} cannot be used (Address already in use)" in said
+    assert re.search(holding(port, os.strerror(errno.EADDRINUSE), "--port"), said)
     assert lab == []
     assert not Path("llmviz-notebooks").exists()
 
@@ -219,12 +225,12 @@ def test_a_port_that_is_none(lab, capsys, port):
     with pytest.raises(SystemExit) as ended:
         cli.main([f"--port={port}"])
     assert ended.value.code == 2
-    assert f"{port!r} is not a port: give a number from 1 to 65535" in capsys.readouterr().err
+    assert re.search(holding(repr(port), 1, 65535), capsys.readouterr().err)
     assert lab == []
 
 
 def test_a_browser_that_is_not_here(lab, capsys):
-    assert "no browser called 'no such browser'" in refused(capsys, "--browser", "no such browser")
+    assert "'no such browser'" in refused(capsys, "--browser", "no such browser")
     assert lab == []
 
 
@@ -233,7 +239,7 @@ def test_jupyterlab_is_missing(in_a_wheel, capsys, monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else find_spec(name)
     )
-    assert "JupyterLab is not installed. Run `" in refused(capsys)
+    assert "pip install jupyterlab" in refused(capsys)
     assert list(Path().iterdir()) == []
 
 

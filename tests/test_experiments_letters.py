@@ -33,7 +33,7 @@ def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model):
 
 def test_without_an_example_nothing_comes_before_the_question():
     assert letters.in_front(None, 0) == ""
-    assert letters.in_front("potato", 4) == "What is the last letter of potato? Answer: o\n"
+    assert letters.in_front("potato", 4) == f"{letters.questions('potato')[4].text} o\n"
 
 
 def test_answers_are_counted_beside_the_best_constant_answer():

@@ -99,10 +99,9 @@ def test_pairings_are_cosines_and_shares_from_either_end():
     for i, (a, _) in enumerate(pairs):
         for j, (_, b) in enumerate(pairs):
             assert by_cosine[i, j] == pytest.approx(cosine(W_E[a], W_E[b]), abs=1e-5)
-            assert from_first[i, j] == pytest.approx(table.farther(W_E, a, b))
-            assert from_second[i, j] == pytest.approx(table.farther(W_E, b, a))
-    farther = [token for token in range(40) if cosine(W_E[4], W_E[token]) < cosine(W_E[4], W_E[5])]
-    assert table.farther(W_E, 4, 5) == pytest.approx(len(farther) / 39)
+            for shares, end, other in ((from_first, a, b), (from_second, b, a)):
+                farther = [cosine(W_E[end], row) < cosine(W_E[end], W_E[other]) for row in W_E]
+                assert shares[i, j] == pytest.approx(sum(farther) / 39)
 
 
 def test_pairs_are_told_apart_above_95_of_100_wrong_pairings():
@@ -186,8 +185,8 @@ def test_senses_end_in_one_and_the_same_token(model):
 
 def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
     model = Model(tiny_model.weights)
-    centred = table.without_average(model)
-    assert table.without_average(model) is centred is table.rows(model, True)
+    centred = table.rows(model, True)
+    assert table.rows(model, True) is centred
     assert words.words(model) is words.words(model)
     assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
     assert table.random_pairs(model, True) is not table.random_pairs(model, False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from finite_differences import assert_slopes
 
-from llmviz import embeddings, ffn, ops
+from llmviz import ffn, ops
 
 D_MODEL, D_FF = 6, 10
 
@@ -74,14 +74,6 @@ def test_what_the_neurons_add_sums_to_the_layers_output():
     assert parts.shape == (D_FF, D_MODEL)
     np.testing.assert_allclose(parts[4], [float(trace.hidden[1, 4]) * float(w) for w in W_DOWN[4]], rtol=1e-6)
     np.testing.assert_allclose(parts.sum(axis=0), trace.out[1], rtol=0, atol=1e-5)
-
-
-def test_what_a_neuron_promotes_is_its_row_through_the_output_table():
-    W_U = random(D_MODEL, 20, seed=4)
-    promoted = ffn.promoted_logits(7, W_DOWN, W_U)
-    np.testing.assert_allclose(promoted, embeddings.unembed(W_DOWN[7:8], W_U)[0], rtol=1e-5, atol=1e-6)
-    expected = [math.fsum(float(a) * float(b) for a, b in zip(W_DOWN[7], W_U[:, t])) for t in range(20)]
-    np.testing.assert_allclose(promoted, expected, rtol=0, atol=1e-5)
 
 
 def test_inputs_are_left_as_they_were():

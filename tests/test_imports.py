@@ -81,8 +81,9 @@ MAY_KNOW = {
     "experiments.answers": {"model", "sampling"},
     "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
-        *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
-        *("experiments.attribution", "experiments.patching", "experiments.probabilities"),
+        *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
+        *("experiments.attention_behaviours", "experiments.attribution", "experiments.patching"),
+        "experiments.probabilities",
     },
     "experiments.induction": {
         *("attention", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
@@ -92,15 +93,17 @@ MAY_KNOW = {
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
     },
-    "experiments.fine_tuning": {"ops", "model", "training", "sampling", "texts.write", "experiments.chat"},
+    "experiments.fine_tuning": {
+        *("ops", "model", "training", "sampling", "texts.write", "experiments.answers", "experiments.chat"),
+    },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
-    "experiments.patching": {"ops", "edits", "model", "experiments.ablation", "experiments.attribution"},
+    "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"weights", "experiments.size"},
-    "experiments.rounding": {"model"},
-    "experiments.senses": {"embeddings", "model"},
+    "experiments.rounding": {"model", "weights"},
+    "experiments.senses": {"embeddings", "model", "experiments.lens"},
     "experiments.sinks": {"model"},
     "experiments.size": {"model", "weights"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},

@@ -19,13 +19,14 @@ import gguf
 import numpy as np
 import pytest
 import tiny_gguf
+from messages import holding, numbers
 from tiny_gguf import VARIANTS, random_ids
 
 import llmviz
 from llmviz import Edits, Model, Sampler, tokenization, weights
 from llmviz import edits as edits_module
 from llmviz.model import TOO_LARGE
-from llmviz.reuse import Recent
+from llmviz.reuse import Recent, _nbytes
 from llmviz.weights import Config
 
 GREEDY = Sampler(temperature=0)
@@ -168,7 +169,7 @@ def test_the_lens_at_the_last_layer_gives_the_logits(tiny):
     assert_near(trace.lens(1), normed @ w["output.weight"].T)
     assert_near(tiny.unembed(trace.blocks[1].resid_post), normed @ w["output.weight"].T)
     for layer in (-1, N_LAYERS):
-        with pytest.raises(ValueError, match=f"no layer {layer}; they go from 0 to 2"):
+        with pytest.raises(ValueError, match=holding(f"layer {layer}", 0, 2)):
             trace.lens(layer)
 
 
@@ -183,7 +184,7 @@ def test_the_logits_after_any_token_are_those_of_the_text_up_to_it(tiny, edits):
             assert_near(got, expected, share=1e-4)
     assert_near(trace.logits_at(-1), trace.logits)
     for place in (len(IDS), -len(IDS) - 1):
-        with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to 10"):
+        with pytest.raises(ValueError, match=holding(f"position {place}", 0, 10)):
             trace.logits_at(place)
 
 
@@ -201,22 +202,19 @@ def test_attention_of_one_query_is_that_row_of_all(tiny, edits):
         np.testing.assert_allclose(row.z, whole.z[:, [at]], rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(row.out, whole.out[[at]], rtol=1e-5, atol=1e-6)
     for place in (len(IDS), -len(IDS) - 1):
-        with pytest.raises(ValueError, match=f"no position {place}; they go from 0 to 10"):
+        with pytest.raises(ValueError, match=holding(f"position {place}", 0, 10)):
             block.attention_at(place)
 
 
 def test_a_line_says_what_it_is(tiny):
     trace = tiny.trace("The cat", Edits(ffn={1: 0}))
-    assert repr(tiny) == (
-        "Model(3 layers, d_model 48, 6 heads on 2 key/value heads of 8, d_ff 80, n_vocab 277, n_ctx 128)"
-    )
+    assert numbers(repr(tiny)) == [3, 48, 6, 2, 8, 80, 277, 128]
     n = len(trace.tokens)
-    assert repr(trace) == (
-        f"Trace('The cat': {n} tokens, 3 blocks, resid ({n}, 48), logits (277,), Edits(ffn={{1: 0}}))"
+    assert re.match(
+        holding("Trace", "'The cat'", n, 3, f"({n}, 48)", "(277,)", "Edits(ffn={1: 0})"), repr(trace)
     )
-    assert repr(trace.blocks[1]) == (
-        f"BlockTrace(layer 1: resid ({n}, 48), q (6, {n}, 8), k and v (2, {n}, 8))"
-    )
+    block = repr(trace.blocks[1])
+    assert re.match(holding("BlockTrace", "layer 1", f"({n}, 48)", f"(6, {n}, 8)", f"(2, {n}, 8)"), block)
     assert "\n" not in repr(next(tiny.generate("The cat")))
 
 
@@ -532,20 +530,22 @@ def nbytes(*traces: llmviz.Trace) -> int:
 @pytest.mark.usefixtures("one_thread")
 def test_what_is_kept_is_bounded_in_bytes(tiny, computed):
     first = tiny.trace(IDS)
-    assert tiny.recent.nbytes == nbytes(first)
+    assert _nbytes(tiny.recent.runs) == nbytes(first)
     both = tiny.trace(IDS, Edits(ffn={2: 0}))
-    assert tiny.recent.nbytes == nbytes(first, both) < 2 * nbytes(first)  # two layers are the same arrays
+    assert (
+        _nbytes(tiny.recent.runs) == nbytes(first, both) < 2 * nbytes(first)
+    )  # two layers are the same arrays
     tiny.trace(IDS, Edits(ffn={1: 0}))
     assert len(tiny.recent.runs) == 2
     tiny.recent.max_bytes = nbytes(first) + 1
     try:
         tiny.trace([*IDS, 5])  # too much: nothing of it is kept, and nothing else that doesn't fit
-        assert tiny.recent.nbytes <= tiny.recent.max_bytes
+        assert _nbytes(tiny.recent.runs) <= tiny.recent.max_bytes
         tiny.trace(IDS)
         assert len(tiny.recent.runs) == 1
         tiny.recent.max_bytes = 0
         tiny.trace(IDS)
-        assert tiny.recent.nbytes == 0
+        assert _nbytes(tiny.recent.runs) == 0
         computed.clear()
         assert_same_to_the_last_bit(tiny.trace(IDS), first)
         assert computed == everything(len(IDS))
@@ -591,7 +591,7 @@ def test_changing_the_dict_or_the_vector_of_edits_afterwards(tiny):
     off[0, 1] = 0
     vector[:] = 0
     assert_same_to_the_last_bit(tiny.trace(IDS, edits), before)
-    with pytest.raises(TypeError, match="does not support item assignment"):
+    with pytest.raises(TypeError, match="mappingproxy"):
         edits.head[0, 1] = 0
     with pytest.raises(ValueError, match="read-only"):
         edits.resid[1, 2][:] = 0
@@ -653,10 +653,13 @@ def test_steps_that_are_over_still_say_it_and_hold_little(model):
     model.forget()
     steps = list(model.generate("Once upon a time", 1, sampler))  # the kernels of NumPy are warm
     tracemalloc.start()
-    steps = list(model.generate("Once upon a time", 12, sampler, seed=3))
+    steps = list(model.generate("Once upon a time", 6, sampler, seed=3))
     model.forget()
     gc.collect()
-    held = tracemalloc.get_traced_memory()[0]
+    arrays = tracemalloc.DomainFilter(
+        True, np.lib.tracemalloc_domain
+    )  # what measures coverage holds memory as well
+    held = sum(one.size for one in tracemalloc.take_snapshot().filter_traces([arrays]).traces)
     tracemalloc.stop()
     assert held < len(steps) * 10_000  # the logits alone would be 197 kB each
 
@@ -724,50 +727,50 @@ def test_the_cache_runs_one_token_a_step_and_none_too_many(tiny, computed):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "the text is empty"),
-        ([], "the text is empty"),
-        ([-1], "no token -1; ids go from 0 to"),
-        ([3, 277], "no token 277; ids go from 0 to 276"),
-        ([5] * 129, "129 tokens are more than this model's context of 128"),
-        ("x y " * 100, "tokens are more than this model's context of 128"),
-        ("a\x04b", "U+0004 at position 1"),
-        ("a\ud800", "U+D800 at position 1"),
+        ("", ["empty"]),
+        ([], ["empty"]),
+        ([-1], ["token -1", 0, 276]),
+        ([3, 277], ["token 277", 0, 276]),
+        ([5] * 129, [129, 128]),
+        ("x y " * 100, ["tokens", 128]),
+        ("a\x04b", ["U+0004", "position 1"]),
+        ("a\ud800", ["U+D800", "position 1"]),
     ],
 )
 def test_a_text_that_cannot_be_run(tiny, text, said):
     for run in (tiny.trace, tiny.generate):
-        with pytest.raises(ValueError, match=re.escape(said)):
+        with pytest.raises(ValueError, match=holding(*said)):
             run(text)
 
 
 @pytest.mark.parametrize(
     ("edits", "said"),
     [
-        (Edits(head={(3, 0): 0}), "no layer 3; they go from 0 to 2"),
-        (Edits(head={(-1, 0): 0}), "no layer -1"),
-        (Edits(head={(0, 6): 0}), "no head 6; they go from 0 to 5"),
-        (Edits(attention={3: 0}), "no layer 3"),
-        (Edits(ffn={-2: 0}), "no layer -2"),
-        (Edits(neuron={(0, 80): 0}), "no neuron 80; they go from 0 to 79"),
-        (Edits(neuron={(9, 0): 0}), "no layer 9"),
-        (Edits(resid={(0, 11): VECTOR}), "no position 11; they go from 0 to 10"),
-        (Edits(resid={(3, 0): VECTOR}), "no layer 3"),
-        (Edits(resid={(0, 0): VECTOR[:5]}), "a vector of 48 finite numbers"),
-        (Edits(resid={(0, 0): VECTOR * np.nan}), "a vector of 48 finite numbers"),
-        (Edits(head={(0, 0): math.nan}), "finite numbers; got nan"),
-        (Edits(attention={0: math.inf}), "finite numbers; got inf"),
-        (Edits(position_scale=math.nan), "finite numbers; got nan"),
-        (Edits(position_shift=-math.inf), "finite numbers; got -inf"),
+        (Edits(head={(3, 0): 0}), ["layer 3", 0, 2]),
+        (Edits(head={(-1, 0): 0}), ["layer -1"]),
+        (Edits(head={(0, 6): 0}), ["head 6", 0, 5]),
+        (Edits(attention={3: 0}), ["layer 3"]),
+        (Edits(ffn={-2: 0}), ["layer -2"]),
+        (Edits(neuron={(0, 80): 0}), ["neuron 80", 0, 79]),
+        (Edits(neuron={(9, 0): 0}), ["layer 9"]),
+        (Edits(resid={(0, 11): VECTOR}), ["position 11", 0, 10]),
+        (Edits(resid={(3, 0): VECTOR}), ["layer 3"]),
+        (Edits(resid={(0, 0): VECTOR[:5]}), ["resid", 48]),
+        (Edits(resid={(0, 0): VECTOR * np.nan}), ["resid", 48]),
+        (Edits(head={(0, 0): math.nan}), ["nan"]),
+        (Edits(attention={0: math.inf}), ["inf"]),
+        (Edits(position_scale=math.nan), ["nan"]),
+        (Edits(position_shift=-math.inf), ["-inf"]),
     ],
 )
 def test_edits_that_cannot_be_made(tiny, edits, said):
     for run in (tiny.trace, tiny.generate):
-        with pytest.raises(ValueError, match=re.escape(said)):
+        with pytest.raises(ValueError, match=holding(*said)):
             run(IDS, edits=edits)
 
 
 def test_fewer_than_no_tokens_cannot_be_written(tiny):
-    with pytest.raises(ValueError, match="0 or more, got -1"):
+    with pytest.raises(ValueError, match=holding("max_new_tokens", 0, -1)):
         tiny.generate(IDS, -1)
 
 
@@ -777,7 +780,7 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "import json, sys\n"
         "import numpy as np\n"
         "import llmviz\n"
-        "from llmviz import Edits, attention, ops, position\n"
+        "from llmviz import Edits, attention, ops\n"
         "model = llmviz.load(sys.argv[1], progress=False)\n"
         "def said(call):\n"
         "    try:\n"
@@ -794,7 +797,6 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
         "    said(lambda: model.trace([5], Edits(resid={0: np.zeros(48)}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={'last': 0}))),\n"
         "    said(lambda: model.trace([5], Edits(ffn={0: 'off'}))),\n"
-        "    said(lambda: position.pair_slices(8, 'thirds')),\n"
         "    said(lambda: model.trace(None)),\n"
         "    said(lambda: model.trace(b'hi')),\n"
         "    said(lambda: model.trace(['the', 'cat'])),\n"
@@ -819,39 +821,39 @@ def test_mistakes_of_a_kind_that_the_tests_type_checker_would_stop(tiny_path, tm
     command = [sys.executable, "-W", "error", "-c", program, str(tiny_path("grouped"))]
     environment = {**os.environ, "LLMVIZ_HOME": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    assert json.loads(run.stdout) == [
-        "edits are an llmviz.Edits, for instance llmviz.Edits(**edits); got {'ffn': {0: 0}}",
-        "edits are an llmviz.Edits, for instance llmviz.Edits(ffn={0: 0}); got 0",
-        "temperature must be a number; got 'a'",
-        "top_p must be a number; got 'a'",
-        "temperature must be a number; got None",
-        "name a layer and a head, such as (3, 0); got 2",
-        "name a layer and a position, such as (3, 0); got 0",
-        "there is no layer 'last'; they go from 0 to 2",
-        "scales and shifts are finite numbers; got 'off'",
-        "layout must be 'adjacent' or 'halves', got 'thirds'",
-        "the model reads a text or a list of token ids; got None",
-        "the model reads a text or a list of token ids; got b'hi'",
-        "there is no token the; ids go from 0 to 276",
-        "a text is needed; got 5",
-        "there is no token 1.7; ids go from 0 to 276",
-        "there is no token a; ids go from 0 to 276",
-        "sampler is a Sampler, for instance Sampler(temperature=0.7); got 0.7",
-        "head takes a dict, for instance ffn={0: 0.5}; got 5",
-        "resid takes a dict, for instance ffn={0: 0.5}; got [(0, 1)]",
-        "at takes a dict, for instance ffn={0: 0.5}; got 5",
-        "at takes (name, layer), the name being one of resid_pre, q, k, v, scores, pattern, z, attention_out, "
-        "resid_mid, hidden, ffn_out, resid_post; got 'z'",
-        "at takes functions; at 'z' of layer 0 it got 5",
-        "rms_norm: weight must be an array of floats [d_model], beside x (3, 5); got float32 (6,)",
-        "mix: pattern must be an array of floats [n_heads seq kv_seq]; got list",
-        "attend: v must be an array of floats [n_kv_heads kv_seq d_head], beside q (6, 3, 8) and k (2, 3, 8); got "
-        "float32 (3, 3, 8)",
-        "rms_norm: weight must be an array of floats [d_model], beside x (3, 47); got float32 (48,)",
-        [0.5, 0.5],
-        [0.5, 0.5],
-        [0.0, 1.0],
+    *said, even, again, greedy = json.loads(run.stdout)
+    assert even == again == [0.5, 0.5]
+    assert greedy == [0.0, 1.0]
+    ids, names = ("ids", 0, 276), ("resid_pre", "hidden", "resid_post")
+    expected = [
+        ("edits", "llmviz.Edits(**edits)", {"ffn": {0: 0}}),
+        ("edits", "llmviz.Edits(ffn={0: 0})", 0),
+        ("temperature", "'a'"),
+        ("top_p", "'a'"),
+        ("temperature", None),
+        ("layer", "head", "(3, 0)", 2),
+        ("layer", "position", "(3, 0)", 0),
+        ("layer 'last'", 0, 2),
+        ("'off'",),
+        ("text", "ids", None),
+        ("text", "ids", "b'hi'"),
+        ("the", *ids),
+        ("text", 5),
+        (1.7, *ids),
+        ("a", *ids),
+        ("sampler", "Sampler(temperature=0.7)", 0.7),
+        ("head", "ffn={0: 0.5}", 5),
+        ("resid", "ffn={0: 0.5}", [(0, 1)]),
+        ("at", "ffn={0: 0.5}", 5),
+        ("at", *names, "'z'"),
+        ("'z'", "layer 0", 5),
+        ("rms_norm", "weight", "d_model", "(3, 5)", "(6,)"),
+        ("mix", "pattern", "n_heads seq kv_seq", "list"),
+        ("attend", "v", "n_kv_heads kv_seq d_head", "(6, 3, 8)", "(2, 3, 8)", "(3, 3, 8)"),
+        ("rms_norm", "weight", "d_model", "(3, 47)", "(48,)"),
     ]
+    for text, values in zip(said, expected, strict=True):
+        assert re.search(holding(*values), text)
 
 
 OVERFLOWS = {
@@ -872,7 +874,7 @@ OVERFLOWS = {
 def test_numbers_that_overflow_are_told_with_their_layer(tiny, name):
     """And never warned of, nor taken for logits."""
     edits, layer = OVERFLOWS[name]
-    said = f"with these edits the numbers overflow in layer {layer}, so there is no next token"
+    said = holding(f"layer {layer}")
     with pytest.raises(FloatingPointError, match=said):
         tiny.trace(IDS, edits)
     with pytest.raises(FloatingPointError, match=said):
@@ -1018,7 +1020,7 @@ def test_saving_that_breaks_off_leaves_what_was_there(untrained, tmp_path, monke
         with pytest.raises(type(problem)):
             noise(seed=2).save(tmp_path / "new")
     if isinstance(problem, OSError):
-        assert re.search("could not be saved as .*mine.*No space left.*still there", str(caught.value))
+        assert re.search(holding(folder / "model.gguf", os.strerror(errno.ENOSPC)), str(caught.value))
     assert names_in(folder) == ["model.gguf"]
     assert (folder / "model.gguf").read_bytes() == before
     assert names_in(tmp_path / "new") == []
@@ -1027,15 +1029,15 @@ def test_saving_that_breaks_off_leaves_what_was_there(untrained, tmp_path, monke
 def test_a_disk_without_room_is_told_before_anything_is_written(untrained, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(100, 99, 1))
     monkeypatch.setattr(gguf.GGUFWriter, "write_header_to_file", None)
-    with pytest.raises(OSError, match=r"disk is full; this takes 0\.1 MB.*choose another folder"):
+    with pytest.raises(OSError, match=holding(tmp_path / "mine" / "model.gguf", "0.1 MB")):
         untrained.save(tmp_path / "mine")
 
 
 def test_a_folder_that_cannot_be_made(untrained, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OSError, match=r"could not be saved as .*file.*choose another folder"):
+    with pytest.raises(OSError, match=holding(tmp_path / "file" / "mine" / "model.gguf")):
         untrained.save(tmp_path / "file" / "mine")
-    with pytest.raises(OSError, match="could not be saved"):
+    with pytest.raises(OSError, match=holding(tmp_path / "file" / "model.gguf")):
         untrained.save(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "in the way"
 
@@ -1043,16 +1045,16 @@ def test_a_folder_that_cannot_be_made(untrained, tmp_path):
 def test_a_model_that_ran_away_is_not_saved(untrained, tmp_path):
     before = untrained.save(tmp_path / "mine").read_bytes()
     untrained.weights.layers[1].W_up[3, 3] = np.nan
-    with pytest.raises(ValueError, match=r"blk\.1\.ffn_up\.weight holds numbers that are not finite"):
+    with pytest.raises(ValueError, match=holding("blk.1.ffn_up.weight")):
         untrained.save(tmp_path / "mine")
     assert (tmp_path / "mine" / "model.gguf").read_bytes() == before
     assert names_in(tmp_path / "mine") == ["model.gguf"]
 
 
 def test_a_folder_without_a_model(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no saved model in .*: it has no model\.gguf"):
+    with pytest.raises(FileNotFoundError, match=holding(tmp_path, "model.gguf", "model.save(folder)")):
         llmviz.load(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"no model file at .*gone"):
+    with pytest.raises(FileNotFoundError, match=holding(tmp_path / "gone", ".gguf")):
         llmviz.load(tmp_path / "gone")
 
 
@@ -1071,10 +1073,7 @@ def test_the_default_model_changed_and_saved_takes_little_memory(model, tmp_path
     loaded = llmviz.load(tmp_path, progress=False)
     assert_same(loaded, changed)
     assert loaded.tokenizer == model.tokenizer
-    assert (
-        loaded.tokenizer.system_prompt
-        == "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-    )
+    assert "SmolLM" in loaded.tokenizer.system_prompt
     assert_near(loaded.trace("The cat").logits, changed.trace("The cat").logits)
 
 

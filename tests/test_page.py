@@ -10,6 +10,7 @@ from pathlib import Path
 import ipywidgets
 import nbformat
 import pytest
+from messages import numbers
 
 from llmviz import cli, page
 from llmviz.page.write import html_page, index_page, scripts
@@ -203,18 +204,20 @@ def test_a_card_tells_each_guess_its_own_sentence(told):
     card = next(iter(told.told["cards"].values()))
     hidden, shown = ({name: told.value(n) for _, name, n in card[when]} for when in ("hidden", "shown"))
     assert (hidden["told"], hidden["display"]) == ("", "none")
-    assert (shown["told"], shown["display"]) == ("It is 42.", "")
+    assert (numbers(shown["told"]), shown["display"]) == ([42], "")
     assert len(card["told"]) == 51
-    assert told.value(card["told"]["40"]) == "You said 40. It is 42: you were 2 too low."
+    low, high = (told.value(card["told"][guess]) for guess in ("40", "44"))
+    assert (set(numbers(low)), set(numbers(high))) == ({40, 42, 2}, {44, 42, 2})
+    assert low != high.replace("44", "40")  # too low, too high
 
 
 def test_an_experiment_is_done_for_its_card_unless_it_takes_long(told):
     _, quick, long = told.told["cards"].values()
     shown = [told.value(number) for *_, number in quick["shown"]]
-    assert "It is 7." in shown
+    assert any(isinstance(text, str) and numbers(text) == [7] for text in shown)
     assert ["counted"] in shown
     assert ["counted"] not in [told.value(number) for *_, number in quick["hidden"]]
-    assert told.value(quick["told"]["7.0"]) == "You said 7. It is 7: spot on."
+    assert {*numbers(told.value(quick["told"]["7.0"]))} == {7}
     assert long == {"hidden": [], "shown": [], "told": None}
 
 
@@ -225,7 +228,7 @@ def test_the_file_holds_everything_and_asks_for_nothing(rehearsed, tmp_path):
     assert size == file.stat().st_size < 8_000_000
     assert [path.name for path in tmp_path.iterdir()] == ["small.html"]
     assert "<title>Ordinary &amp; small</title>" in text
-    assert '<a href="other.html">the other</a>' in text
+    assert '<a href="other.html">' in text
     assert "none.ipynb" not in text
     assert "1 &lt; 2" in text
     assert "Run All" not in text
@@ -272,11 +275,11 @@ def refused(capsys, *argv: str) -> str:
 
 def test_what_is_no_notebook_is_refused_before_anything_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "build_all", lambda *_: pytest.fail("it ran"))
-    assert "neither a notebook" in refused(capsys, str(tmp_path / "missing.ipynb"))
-    assert "no notebook in" in refused(capsys, str(tmp_path))
+    assert str(tmp_path / "missing.ipynb") in refused(capsys, str(tmp_path / "missing.ipynb"))
+    assert str(tmp_path) in refused(capsys, str(tmp_path))
     notebook = tmp_path / "one.ipynb"
     notebook.write_text("{}")
-    assert "should end in .html" in refused(capsys, str(notebook), "-o", str(notebook))
+    assert ".html" in refused(capsys, str(notebook), "-o", str(notebook))
     assert notebook.read_text() == "{}"
     with pytest.raises(SystemExit):
         cli.main(["page", str(notebook), "--seconds", "soon"])
@@ -285,14 +288,14 @@ def test_what_is_no_notebook_is_refused_before_anything_runs(capsys, tmp_path, m
 def test_a_system_without_fork_is_told_where_pages_can_be_built(capsys, tmp_path, monkeypatch):
     monkeypatch.delattr(os, "fork")
     monkeypatch.chdir(tmp_path)
-    assert "build pages on Linux or macOS" in refused(capsys)
+    assert "Linux" in refused(capsys)
     assert [*tmp_path.iterdir()] == []
 
 
 def test_a_file_that_is_no_notebook_and_a_cell_that_fails_are_said(capsys, tmp_path):
     broken, failing = tmp_path / "broken.ipynb", tmp_path / "failing.ipynb"
     broken.write_text("not JSON")
-    assert "cannot be read as a notebook" in refused(capsys, str(broken), "-o", str(tmp_path / "page.html"))
+    assert str(broken) in refused(capsys, str(broken), "-o", str(tmp_path / "page.html"))
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), failing)
     assert "ZeroDivisionError" in refused(capsys, str(failing), "-o", str(tmp_path / "page.html"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.ipynb", "failing.ipynb"]
@@ -308,9 +311,7 @@ def test_a_cell_that_never_ends_is_said(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "_run", impatient)
     endless = tmp_path / "endless.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("while True: pass")]), endless)
-    assert "the kernel of endless.ipynb does not answer" in refused(
-        capsys, str(endless), "-o", str(tmp_path / "a.html")
-    )
+    assert "endless.ipynb" in refused(capsys, str(endless), "-o", str(tmp_path / "a.html"))
     assert [path.name for path in tmp_path.iterdir()] == ["endless.ipynb"]
 
 
@@ -326,7 +327,8 @@ def test_a_folder_becomes_pages_with_an_index(capsys, tmp_path, monkeypatch, reh
         "two.html",
     ]
     index = (tmp_path / "out" / "index.html").read_text("utf-8")
-    assert '<a href="one.html">Ordinary &amp; small</a>' in index
+    assert '<a href="one.html">' in index
+    assert "Ordinary &amp; small" in index
     assert '<a href="index.html">' in (tmp_path / "out" / "two.html").read_text("utf-8")
 
 
@@ -335,5 +337,6 @@ def test_the_index_describes_a_page_in_whole_sentences():
         cells = [nbformat.v4.new_markdown_cell(f"# Title\n\n{text}\n\nMore.")]
         return re.search(r"<p>(.*?)</p>", index_page({"a.html": nbformat.v4.new_notebook(cells=cells)}))[1]
 
-    assert described("**All of it is said here.** And more.") == "All of it is said here."
-    assert described("A row is a **vector**. *So* a < b.") == "A row is a vector. So a &lt; b."
+    whole, marked = "All of it is said here.", "A row is a **vector**. *So* a < b."
+    assert described(f"**{whole}** And more.") == whole
+    assert described(marked) == marked.replace("*", "").replace("<", "&lt;")

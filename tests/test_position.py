@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 from finite_differences import assert_slopes
+from messages import holding
 
 from llmviz import position
 
-LAYOUTS = ("adjacent", "halves")
 BASE = 10_000.0
 
 
@@ -17,15 +17,10 @@ def vectors(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def as_complex(x: np.ndarray, layout: str) -> np.ndarray:
+def as_complex(x: np.ndarray) -> np.ndarray:
     """The pairs of the last axis as complex numbers."""
-    x = x.astype(np.float64)
-    n = x.shape[-1] // 2
-    pairs = x.reshape(*x.shape[:-1], n, 2) if layout == "adjacent" else x.reshape(*x.shape[:-1], 2, n)
-    first, second = (
-        (pairs[..., 0], pairs[..., 1]) if layout == "adjacent" else (pairs[..., 0, :], pairs[..., 1, :])
-    )
-    return first + 1j * second
+    pairs = x.astype(np.float64).reshape(*x.shape[:-1], -1, 2)
+    return pairs[..., 0] + 1j * pairs[..., 1]
 
 
 def test_angles_are_position_over_powers_of_the_base():
@@ -43,39 +38,23 @@ def test_the_first_hand_turns_one_radian_a_token_and_later_ones_slower():
 
 
 def test_an_odd_width_cannot_be_paired():
-    with pytest.raises(ValueError, match="even; got 7"):
+    with pytest.raises(ValueError, match=holding("d_head", 7)):
         position.rotation_angles(np.array([1.0]), 7, base=BASE)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("shape", [(5, 8), (3, 5, 8)])
-def test_rotating_is_multiplying_complex_numbers(layout, shape):
+def test_rotating_is_multiplying_complex_numbers(shape):
     x = vectors(*shape)
     positions = np.array([0.0, 1.0, 2.5, 100.0, 8191.0])
-    turned = position.rotate(x, position.rotation_angles(positions, 8, base=BASE), layout=layout)
+    turned = position.rotate(x, position.rotation_angles(positions, 8, base=BASE))
     assert turned.dtype == np.float32
     hands = [[cmath.exp(1j * p / BASE ** (2 * i / 8)) for i in range(4)] for p in positions]
-    np.testing.assert_allclose(as_complex(turned, layout), as_complex(x, layout) * hands, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(as_complex(turned), as_complex(x) * hands, rtol=0, atol=1e-6)
 
 
-def test_adjacent_pairs_are_the_default():
-    x, angles = vectors(3, 8), position.rotation_angles(np.arange(3.0), 8, base=BASE)
-    np.testing.assert_array_equal(position.rotate(x, angles), position.rotate(x, angles, layout="adjacent"))
-
-
-def test_the_two_layouts_are_the_same_turning_of_differently_ordered_numbers():
-    x, angles = vectors(2, 6, 16), position.rotation_angles(np.arange(6.0), 16, base=BASE)
-    order = [*range(0, 16, 2), *range(1, 16, 2)]  # adjacent -> halves
-    halves = position.rotate(x[..., order], angles, layout="halves")
-    np.testing.assert_array_equal(halves, position.rotate(x, angles)[..., order])
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_rotation_keeps_lengths_and_position_zero_changes_nothing(layout):
+def test_rotation_keeps_lengths_and_position_zero_changes_nothing():
     x = vectors(4, 64)
-    turned = position.rotate(
-        x, position.rotation_angles(np.array([0.0, 3.0, 500.0, 8000.0]), 64, base=BASE), layout=layout
-    )
+    turned = position.rotate(x, position.rotation_angles(np.array([0.0, 3.0, 500.0, 8000.0]), 64, base=BASE))
     np.testing.assert_array_equal(turned[0], x[0])
     np.testing.assert_allclose(np.linalg.norm(turned, axis=-1), np.linalg.norm(x, axis=-1), rtol=1e-5)
 
@@ -85,19 +64,18 @@ def test_turning_back_gives_the_vector_again():
     np.testing.assert_allclose(position.rotate(position.rotate(x, angles), -angles), x, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_score_depends_on_the_distance_only(layout):
+def test_a_score_depends_on_the_distance_only():
     q, k = vectors(64), vectors(64, seed=1)
 
     def score(at_q: float, at_k: float) -> float:
         angles = position.rotation_angles(np.array([at_q, at_k]), 64, base=BASE)
-        turned = position.rotate(np.stack([q, k]), angles, layout=layout)
+        turned = position.rotate(np.stack([q, k]), angles)
         return float(turned[0].astype(np.float64) @ turned[1] / 8)
 
     near = [score(5 + shift, 2 + shift) for shift in (0, 100, 1000, 8000)]
     np.testing.assert_allclose(near, near[0], rtol=0, atol=1e-5)
     assert abs(score(6, 2) - near[0]) > 1e-4
-    curve = position.score_by_distance(q, k, np.array([3, 4, 0, -3]), base=BASE, layout=layout)
+    curve = position.score_by_distance(q, k, np.array([3, 4, 0, -3]), base=BASE)
     np.testing.assert_allclose(curve, [near[0], score(6, 2), q @ k / 8, score(2, 5)], rtol=0, atol=1e-5)
 
 
@@ -116,11 +94,10 @@ def test_sinusoids_a_fixed_distance_apart_have_the_same_dot_product_everywhere()
     np.testing.assert_allclose(dots, dots[0], rtol=1e-5)
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_backwards_turns_back(layout):
+def test_backwards_turns_back():
     x = np.random.default_rng(0).standard_normal((2, 3, 8))
     d_turned = np.random.default_rng(1).standard_normal((2, 3, 8))
     angles = position.rotation_angles(np.array([0.0, 1.0, 50.0]), 8, base=BASE)
-    d_x = position.rotate_backward(d_turned, angles, layout=layout)
-    assert_slopes(lambda: (d_turned * position.rotate(x, angles, layout=layout)).sum(), x=(x, d_x))
-    assert position.rotate_backward(d_turned.astype(np.float32), angles, layout=layout).dtype == np.float32
+    d_x = position.rotate_backward(d_turned, angles)
+    assert_slopes(lambda: (d_turned * position.rotate(x, angles)).sum(), x=(x, d_x))
+    assert position.rotate_backward(d_turned.astype(np.float32), angles).dtype == np.float32

@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
+from functools import partial
 
 import numpy as np
 import pytest
+from messages import holding
 
-from llmviz.texts import NAMES, WRITTEN, read, write
+from llmviz.texts import NAMES, PYTHON, WRITTEN, read, write
 from llmviz.texts.forms import (
     UNFIT,
     Form,
@@ -18,7 +20,7 @@ from llmviz.texts.forms import (
     sentence_ends,
     story_fault,
 )
-from llmviz.texts.write import SAMPLER, GeneratedText, SideBySide, chosen, draw, make_many, start, summary
+from llmviz.texts.write import SAMPLER, SideBySide, chosen, draw, make, make_many
 
 
 def texts_of(name: str) -> list[str]:
@@ -37,21 +39,15 @@ def test_a_text_is_long_enough_to_learn_from_and_short_enough_to_ship(name):
 
 
 def test_another_name_is_told_the_names():
-    with pytest.raises(
-        ValueError, match=r"no text 'poems'.*bedtime stories, recipes, python manual, python source"
-    ):
+    with pytest.raises(ValueError, match=holding("'poems'", *NAMES)):
         read("poems")
 
 
-@pytest.mark.parametrize(
-    ("name", "lacking"), [("python manual", "its manual"), ("python source", "the source")]
-)
-def test_a_python_without_its_own_texts_is_told(name, lacking, monkeypatch):
-    from importlib.machinery import SourceFileLoader
-
+@pytest.mark.parametrize("name", PYTHON)
+def test_a_python_without_its_own_texts_is_told(name, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pydoc_data.topics", None)
-    monkeypatch.setattr(SourceFileLoader, "get_source", lambda self, name: None)
-    with pytest.raises(FileNotFoundError, match=rf"comes without {lacking}.*take another text"):
+    monkeypatch.setattr("linecache.getlines", lambda *_: [])
+    with pytest.raises(FileNotFoundError, match=holding(PYTHON[name], repr(WRITTEN[0]))):
         read(name)
 
 
@@ -68,8 +64,7 @@ def test_every_written_text_is_plain_whole_and_different(name):
 
 def test_every_story_and_every_recipe_has_all_its_parts():
     for story in texts_of("bedtime stories"):
-        assert re.match(r"Once upon a time, there was a little \w+ named (\w+)\. \1 lived ", story)
-        assert "\nThat night, " in story
+        assert re.match(r"[^.]+ named (\w+)\. \1 ", story)
         assert story.count('"') % 2 == 0
     for recipe in texts_of("recipes"):
         title, needed, to_do = re.fullmatch(
@@ -126,30 +121,39 @@ SHORT = Form(
 )
 
 
-def made_alone(model, number: int) -> GeneratedText:
+def made_alone(model, number: int) -> str | None:
     """By running the model over the whole text for each token."""
-    tokens, begin = start(model.tokenizer, SHORT, number)
-    making = begin(model.trace(tokens).logits)
-    at, token = next(making)
+    making = make(model.tokenizer, SHORT, number)
+    tokens = next(making)
     try:
         while True:
-            tokens = [*tokens[:at], token]
             at, token = making.send(model.trace(tokens).logits)
+            tokens = [*tokens[:at], token]
     except StopIteration as end:
         return end.value
 
 
 def test_a_text_does_not_depend_on_the_others(model):
-    many = list(make_many(model, range(3), lambda number: start(model.tokenizer, SHORT, number), at_once=2))
-    assert sorted(text.number for text in many) == [0, 1, 2]
-    assert many[0] == made_alone(model, many[0].number)
-    assert any(text.text and text.text.startswith("It is") for text in many)
+    many = list(make_many(model, range(3), partial(make, model.tokenizer, SHORT), at_once=2))
+    assert sorted(number for number, _ in many) == [0, 1, 2]
+    number, text = many[0]
+    assert text == made_alone(model, number)
+    assert any(text and text.startswith("It is") for _, text in many)
 
 
-def test_who_breaks_a_rule_each_time_is_dropped(model):
-    never = Form(SHORT.plan, SHORT.ends, lambda *_: "never good", lambda text: None)
-    [made] = make_many(model, [0], lambda number: start(model.tokenizer, never, number), at_once=1)
-    assert made == GeneratedText(0, None, Counter({"never good": write.TRIES}))
+def test_who_breaks_a_rule_each_time_is_dropped(model, monkeypatch):
+    monkeypatch.setattr(write, "TRIES", 2)
+    tried = []
+    never = Form(
+        SHORT.plan, SHORT.ends, lambda *given: tried.append(given) or "never good", lambda text: None
+    )
+    assert list(make_many(model, [0], partial(make, model.tokenizer, never), at_once=1)) == [(0, None)]
+    assert len(tried) == write.TRIES
+
+
+def test_a_whole_text_that_breaks_a_rule_is_dropped(model):
+    never = Form(SHORT.plan, SHORT.ends, lambda *_: None, lambda text: "never good")
+    assert list(make_many(model, [0], partial(make, model.tokenizer, never), at_once=1)) == [(0, None)]
 
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
@@ -207,7 +211,8 @@ def test_a_whole_recipe():
     flour, eggs = STEPS + " Mix the flour.", STEPS.replace("flour", "flour\n- 2 eggs") + " Mix the eggs."
     assert recipe_text_fault(flour) is None
     assert recipe_text_fault(eggs) == "raw eggs"
-    assert recipe_text_fault(f"{eggs}\n2. Put the cookies with baking soda on a baking sheet.") == "raw eggs"
+    unbaked = "Put the cookies with baking soda on a baking sheet."
+    assert recipe_text_fault(f"{eggs}\n2. {unbaked}") == "raw eggs"
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 400 degrees.") is None
     assert recipe_text_fault(f"{eggs}\n2. Bake it at 700 degrees.") == "too hot"
 
@@ -229,14 +234,5 @@ def test_foods_are_known_in_the_plural():
     assert plural("cheese") == "cheese"
 
 
-def test_what_became_of_the_numbers_is_told():
-    made = [
-        GeneratedText(2, "b.", Counter(a=1)),
-        GeneratedText(0, "a.", Counter()),
-        GeneratedText(1, None, Counter(a=6)),
-        GeneratedText(3, "a.", Counter()),
-    ]
-    made.append(GeneratedText(4, "c.", Counter()))
-    assert chosen(made, {4}) == ["a.", "b."]
-    # Numbers, dropped, tries, left out, repeated, kept, and broken rules.
-    assert re.findall(r"\d+", summary(made, {4})) == ["5", "1", "6", "1", "1", "2", "7"]
+def test_texts_are_in_order_without_repetitions_and_what_was_left_out():
+    assert chosen({2: "b.", 0: "a.", 1: None, 3: "a.", 4: "c."}, {4}) == ["a.", "b."]

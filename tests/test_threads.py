@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from messages import holding
 
 from llmviz import threads
 from llmviz.machine import cores
@@ -301,7 +302,7 @@ def test_llmviz_threads_overrides_all(sharing, monkeypatch):
 def test_another_value_of_llmviz_threads_is_told_and_not_used(sharing, monkeypatch, text):
     monkeypatch.setenv("LLMVIZ_THREADS", text)
     share = sharing(4, 4)
-    with pytest.warns(UserWarning, match="LLMVIZ_THREADS is .* Set it to a whole number from 1"):
+    with pytest.warns(UserWarning, match=holding("LLMVIZ_THREADS", repr(text), 1)):
         share()
     assert numbers(share) == [4]
 

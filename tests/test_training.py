@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tiny_gguf
 from finite_differences import in_doubles, slopes
+from messages import holding
 
 import llmviz
 import llmviz.threads
@@ -154,15 +155,15 @@ def test_input_gradients_against_nudging_an_embedding(tiny_model):
 @pytest.mark.parametrize(
     ("tokens", "counted", "words"),
     [
-        ([7], None, "at least one token that another stands before"),
-        ([7, 8, 9], [True, False, False], "no token counts"),
-        ([7, 8, 9], [True, True], "each of the 3 tokens; got 2 marks"),
-        ([], None, "empty"),
-        ([7, 10**6], None, "no token 1000000"),
+        ([7], None, ["loss", "token"]),
+        ([7, 8, 9], [True, False, False], ["loss", "token"]),
+        ([7, 8, 9], [True, True], ["counted", 3, 2]),
+        ([], None, ["empty"]),
+        ([7, 10**6], None, ["token 1000000"]),
     ],
 )
 def test_what_has_no_loss_is_told(tiny_model, tokens, counted, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=holding(*words)):
         training.loss_and_gradients(tiny_model, tokens, counted)
 
 
@@ -301,7 +302,7 @@ def test_it_stops_at_any_step_and_leaves_no_thread_and_blas_as_it_was(begun):
     assert [library["num_threads"] for library in threadpool_info()] == blas
 
 
-SHORT = "at least 100"
+SHORT = [100]  # so many tokens at least
 
 
 @pytest.mark.parametrize(
@@ -310,30 +311,30 @@ SHORT = "at least 100"
         ("", {}, ValueError, SHORT),
         ("two words", {}, ValueError, SHORT),
         ("a" * 500, {}, ValueError, SHORT),
-        ("\ud800" * 5_000, {}, ValueError, "U\\+D800"),
-        (TEXT, {"lr": 0}, ValueError, "lr must be more than 0, got 0"),
-        (TEXT, {"lr": math.nan}, ValueError, "lr must be more than 0"),
-        (TEXT, {"seconds": 0}, ValueError, "seconds must be more than 0"),
-        (TEXT, {"steps": 0}, ValueError, "steps must be a whole number, 1 or more, got 0"),
-        (TEXT, {"vocabulary": 100}, ValueError, "257"),
+        ("\ud800" * 5_000, {}, ValueError, ["U+D800"]),
+        (TEXT, {"lr": 0}, ValueError, ["lr", 0]),
+        (TEXT, {"lr": math.nan}, ValueError, ["lr", 0, "nan"]),
+        (TEXT, {"seconds": 0}, ValueError, ["seconds", 0]),
+        (TEXT, {"steps": 0}, ValueError, ["steps", 1, 0]),
+        (TEXT, {"vocabulary": 100}, ValueError, [257, 100]),
     ],
 )
 def test_what_cannot_be_trained_on_is_told_at_once(text, options, error, words):
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=holding(*words)):
         training.pretrain(text, SIZES, **options)
 
 
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [
-        ({"n_heads": 3}, "3 query heads cannot share 2"),
-        ({"d_head": 7}, "even"),
-        ({"d_model": 0}, "d_model must be a whole number"),
-        ({"n_ctx": 1}, "n_ctx must be 2 or more"),
+        ({"n_heads": 3}, [3, 2]),
+        ({"d_head": 7}, ["d_head", 7]),
+        ({"d_model": 0}, ["d_model", 1, 0]),
+        ({"n_ctx": 1}, ["n_ctx", 2]),
     ],
 )
 def test_sizes_that_do_not_fit_are_told_at_once(sizes, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=holding(*words)):
         training.pretrain(TEXT, replace(SIZES, **sizes))
 
 
@@ -350,9 +351,7 @@ def test_any_script_and_a_text_longer_than_its_window():
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("lr", [30, 1e30])
 def test_steps_that_overshoot_are_told_as_that(lr, seed):
-    with pytest.raises(
-        FloatingPointError, match=f"ran away at step .* With lr={re.escape(f'{lr:g}')} .* try lr=0.003"
-    ):
+    with pytest.raises(FloatingPointError, match=holding(f"lr={lr:g}", "lr=0.003")):
         steps_of(60, lr=lr, seed=seed)
 
 
@@ -492,42 +491,46 @@ def talk(*messages: tuple[str, str]) -> list[dict]:
 @pytest.mark.parametrize(
     ("conversations", "error", "words"),
     [
-        ([], ValueError, "no conversation to learn from"),
-        ([[]], ValueError, "at least one message"),
-        ([talk(("user", "a"))], ValueError, "conversation 1 has no answer"),
-        ([*LESSONS, talk(("user", "a"), ("assistant", " \n"))], ValueError, "conversation 4 has no answer"),
+        ([], ValueError, ["conversation"]),
+        ([[]], ValueError, ["encode_chat", "message"]),
+        ([talk(("user", "a"))], ValueError, ["conversation 1", "'assistant'"]),
+        (
+            [*LESSONS, talk(("user", "a"), ("assistant", " \n"))],
+            ValueError,
+            ["conversation 4", "'assistant'"],
+        ),
         (
             [talk(("user", "a"), ("assistant", "the cat " * 2_500))],
             ValueError,
-            "tokens; it can have 128 at most",
+            ["conversation 1", 128],
         ),
-        ([talk(("user", None), ("assistant", "b"))], ValueError, "both text"),
+        ([talk(("user", None), ("assistant", "b"))], ValueError, ["'content'", None]),
     ],
 )
 def test_what_cannot_be_learned_from_is_told_at_once(tiny_model, conversations, error, words):
-    with pytest.raises(error, match=words):
+    with pytest.raises(error, match=holding(*words)):
         training.finetune(tiny_model, conversations)
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"layers": [3]}, "layers are some of 0 to 2"),
-        ({"layers": [-1]}, "layers are some of 0 to 2"),
-        ({"layers": []}, "layers are some of 0 to 2"),
-        ({"rank": 0}, "rank must be a whole number, 1 or more, got 0"),
-        ({"steps": 0}, "steps must be a whole number, 1 or more, got 0"),
-        ({"lr": -1}, "lr must be more than 0"),
-        ({"lr": math.inf}, "lr must be more than 0"),
+        ({"layers": [3]}, ["layers", 0, 2, [3]]),
+        ({"layers": [-1]}, ["layers", 0, 2, [-1]]),
+        ({"layers": []}, ["layers", 0, 2, []]),
+        ({"rank": 0}, ["rank", 1, 0]),
+        ({"steps": 0}, ["steps", 1, 0]),
+        ({"lr": -1}, ["lr", 0, -1]),
+        ({"lr": math.inf}, ["lr", 0, "inf"]),
     ],
 )
 def test_options_that_cannot_be_are_told_at_once(tiny_model, options, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=holding(*words)):
         training.finetune(tiny_model, LESSONS, **options)
 
 
 def test_the_default_model_takes_conversations_of_256_tokens(model):
-    with pytest.raises(ValueError, match="it can have 256 at most"):
+    with pytest.raises(ValueError, match=holding("conversation 1", 256)):
         training.finetune(model, [talk(("user", "a"), ("assistant", "the cat " * 2_500))])
 
 
@@ -535,9 +538,7 @@ def test_the_default_model_takes_conversations_of_256_tokens(model):
 @pytest.mark.parametrize("lr", [1, 1e3, 1e30])
 def test_fine_tuning_that_overshoots_is_told_as_that(model, lr, seed):
     lessons = [talk(("user", "What is rain?"), ("assistant", "Arr, rain be water, matey!"))] * 2
-    with pytest.raises(
-        FloatingPointError, match=f"ran away at step .* With lr={re.escape(f'{lr:g}')} .* try lr=0.003"
-    ):
+    with pytest.raises(FloatingPointError, match=holding(f"lr={lr:g}", "lr=0.003")):
         list(training.finetune(model, lessons, lr=lr, seed=seed, layers=[28, 29]))
 
 
@@ -579,18 +580,15 @@ for call in calls:
         check=True,
         env={**os.environ, "LLMVIZ_HOME": str(tmp_path)},
     )
-    list_of = "TypeError conversations are a list of them, and each is a list of messages"
     expected = [
-        "TypeError training reads a text; got NoneType",
-        "TypeError training reads a text; got bytes",
-        "ValueError steps must be a whole number",
-        "ValueError vocabulary must be a whole number",
-        *[list_of] * 4,
-        "ValueError a message needs 'role' and 'content'",
-        "ValueError rank must be a whole number",
-        "ValueError layers are some of 0 to 1",
+        ("TypeError", "NoneType"),
+        ("TypeError", "bytes"),
+        ("ValueError", "steps", 1.5),
+        ("ValueError", "vocabulary", 300.5),
+        *[("TypeError", "conversations", "encode_chat")] * 4,
+        ("ValueError", "'role'", "'content'", "'the cat'"),
+        ("ValueError", "rank", 2.5),
+        ("ValueError", "layers", 0, 1, [0.5]),
     ]
-    said = run.stdout.splitlines()
-    assert len(said) == len(expected)
-    for got, beginning in zip(said, expected):
-        assert got.startswith(beginning)
+    for got, values in zip(run.stdout.splitlines(), expected, strict=True):
+        assert re.match(holding(*values), got)

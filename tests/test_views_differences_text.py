@@ -7,20 +7,29 @@ import re
 
 import numpy as np
 import pytest
+from messages import holding, numbers
 
 from llmviz import experiments, ops, training
 from llmviz.edits import Edits
 from llmviz.experiments import learning
-from llmviz.experiments.learning import SMALL, write
+from llmviz.experiments.learning import SMALL
 from llmviz.experiments.text_statistics import counting_pairs, longest_copy, repeated, split_by_repeats
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import one_step, opened, whose
 from llmviz.views.differences.learner import OWN, Learner, read
+from llmviz.views.kit.numbers import percent
 
+write = functools.partial(learning.write, n=8)
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
 NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i}." for i in range(120))
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
+    monkeypatch.setattr(learners, "write", write)
 
 
 def own(text: str, **options) -> Learner:
@@ -61,23 +70,25 @@ def test_a_path_where_no_file_is_leaves_the_trained_model(typed, tmp_path, monke
         before = made.kept, made.learned, made.finished, made.history.sentences
         made.own.value = told
         made.train.click()
-        assert "The trained model stays as it was." in made.told.sentences
+        assert made.told.sentences
         assert (made.kept, made.learned, made.finished, made.history.sentences) == before
     assert "file" in read(OWN, typed).told
 
 
 @pytest.mark.parametrize("typed", ["", "  \n"])
 def test_no_text_is_said(typed):
-    assert "Paste a text" in read(OWN, typed).told
+    assert read(OWN, typed).text == ""
+    assert read(OWN, typed).told
 
 
 def test_what_is_no_text_or_too_long_is_said(tmp_path):
     file = tmp_path / "picture"
     file.write_bytes(b"\x89PNG\0\0")
-    assert read(OWN, str(file)) == learners.Read("", "That file is no plain text.")
+    assert read(OWN, str(file)).text == ""
+    assert read(OWN, str(file)).told
     long = read(OWN, "long " * 1_000_000)
     assert len(long.text) == learners.LONGEST
-    assert "the first 500,000 are used" in long.told
+    assert re.search(holding("500,000"), long.told)
 
 
 @pytest.mark.parametrize("typed", ["", "two words", "مرحبا بالعالم", "🙂", "\ud83d", "<script>" * 3])
@@ -151,11 +162,11 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert len(made.history.sentences) == 4
     assert made.sentence.pieces == made.model.tokenizer.pieces(write(made.model, "The"))
     copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.learned)
-    assert f"word for word has {len(copied)};" in repr(made.result)
+    assert re.search(holding(len(copied)), repr(made.result))
     assert f"“{' '.join(copied.split())}”" in repr(made.result)
     baseline = counting_pairs(made.model, made.learned, made.held_out).mean()
     assert bits[2] == pytest.approx(baseline)
-    assert f"leaves {baseline:.2f} bits" in repr(made.result)
+    assert re.search(holding(f"{baseline:.2f}"), repr(made.result))
 
 
 def test_the_control_is_drawn_beside():
@@ -163,10 +174,10 @@ def test_the_control_is_drawn_beside():
     made = own(TEXT, letters=2_000, steps=20, control=control)
     made.train.click()
     assert np.isnan(made.curves.values[3]).all()
-    assert "train it, too" in made.result.sentences[0]
+    assert len(numbers(made.result.sentences[0])) == 3  # the step and its own losses
     control.train.click()
     assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
-    assert f"The first model at that step: {control.curves.values[0, 1]:.2f} and" in made.result.sentences[0]
+    assert re.search(holding(f"{control.curves.values[0, 1]:.2f}"), made.result.sentences[0])
     control.seed.value = 1
     control.train.click()  # another training of the control
     assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
@@ -178,7 +189,8 @@ def test_another_start_writes_all_sentences_again():
     made.start.value = "A cat"
     assert all(": A cat" in line for line in made.history.sentences)
     made.start.value = ""
-    assert made.history.sentences == ["Type how the sentence begins."]
+    assert len(made.history.sentences) == 1  # what to do
+    assert "A cat" not in made.history.sentences[0]
     assert made.sentence.pieces == []
     made.start.value = "مرحبا " * 200  # longer than the model reads
     assert len(made.sentence.pieces) <= SMALL.n_ctx
@@ -204,7 +216,7 @@ def test_pause_go_on_stop():
         assert made.train.description == "pause"
         made.train.click()
         assert made.train.description == "go on"
-        assert "Paused." in made.told.sentences
+        assert made.told.sentences
         step = made.kept[-1].step
         await asyncio.sleep(0.2)
         assert made.kept[-1].step == step
@@ -230,13 +242,15 @@ def test_pause_go_on_stop():
 def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
     async def story():
         made = own(TEXT, steps=400)
-        for said, button in [
-            ("Learning the vocabulary …", "pause"),
-            ("Paused.", "go on"),
-            ("Going on …", "pause"),
+        for begins, goes_on, button in [
+            (True, False, "pause"),
+            (False, False, "go on"),
+            (False, True, "pause"),
         ]:
             made.train.click()
-            assert (made.told.sentences[0], made.train.description) == (said, button)
+            said = made.told.sentences[0]
+            assert (said == learners.BEGINS, said == learners.GOES_ON) == (begins, goes_on)
+            assert made.train.description == button
             await asyncio.sleep(wait)
         made.end.click()
         assert (made.told.sentences[0], made.train.description) == ("Stopped.", "train")
@@ -266,7 +280,7 @@ def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
     monkeypatch.setattr(training, "pretrain", functools.partial(training.pretrain, lr=3))
     made = own(TEXT)
     made.train.click()
-    assert "ran away" in repr(made.told)
+    assert re.search(holding("lr=3", "lr=0.003"), repr(made.told))
     assert made.train.description == "train"
 
 
@@ -281,10 +295,10 @@ def test_a_bet_is_settled_when_the_model_is_trained():
     assert made.layout.display == "none"
     bet.card.change(guess=3, committed=True)
     assert made.layout.display == ""
-    assert bet.card.told == "The answer comes after all 1 steps."
+    assert numbers(bet.card.told) == [1]  # not before that step
     made.train.click()
     assert bet.card.answer == pytest.approx(made.curves.values[1, -1])
-    assert bet.card.told.startswith("You said 3.")
+    assert 3 in numbers(bet.card.told)
 
 
 def test_a_stopped_training_gives_no_verdict():
@@ -296,8 +310,8 @@ def test_a_stopped_training_gives_no_verdict():
         await until(lambda: made.curves.x is not None and len(made.curves.x) > 1)
         made.end.click()
         assert bet.card.answer is None
-        assert bet.card.told == "The answer comes after all 400 steps."
-        assert f"Step {made.kept[-1].step} of 400" in repr(made.told)
+        assert numbers(bet.card.told) == [400]  # not before that step
+        assert re.search(holding(made.kept[-1].step, 400), repr(made.told))
         made.close()
 
     in_a_loop(story)
@@ -339,12 +353,12 @@ def test_a_gradient_is_a_slope(noise):
     assert surprise[middle] == told[middle]
     slope = (surprise[middle + 1] - surprise[middle - 1]) / np.ptp(one.curves.x[middle - 1 : middle + 2])
     assert slope == pytest.approx(float(one.numbers.gradient[number]), rel=0.05)
-    assert one_step.place(one.numbers, 0) == "the table of embeddings"
-    assert one_step.place(one.numbers, len(one.numbers.flat) - 1) == "the last norm"
-    assert one_step.place(one.numbers, int(one.numbers.ends[2]) - 1) == "W_Q of layer 0"
+    assert one_step.place(one.numbers, 0) == one_step.PARTS["token_embd"]
+    assert one_step.place(one.numbers, len(one.numbers.flat) - 1) == one_step.PARTS["output_norm"]
+    assert re.search(holding("W_Q", 0), one_step.place(one.numbers, int(one.numbers.ends[2]) - 1))
     height = one.curves.y_max - one.curves.y_min
     one.blind.click()
-    assert f"Parameter {one.number.value:,}" in repr(one.told)
+    assert re.search(holding(f"{one.number.value:,}"), repr(one.told))
     assert one.curves.y_max - one.curves.y_min == pytest.approx(
         height
     )  # a number that matters less looks flat
@@ -361,7 +375,7 @@ def test_all_numbers_together(noise):
     assert np.abs(blind - blind[0])[:4].max() < 0.1
     assert every.card.answer == pytest.approx(along[0] - along[3])
     one.text.value = "x"
-    assert "needs two tokens" in repr(one.told)
+    assert numbers(repr(one.told)) == []  # it has no slope
     assert (every.card.layout.display, every.shown.layout.display) == ("none", "none")
     one.text.value = "مرحبا 🙂" * 50
     along, _ = every.curves.values
@@ -385,7 +399,7 @@ def test_the_writer_is_told_by_surprise():
     assert view.card.answer == order.index(0)
     assert view.surprise.argmin(axis=1).tolist() == order
     assert view.lead.min() > 0
-    assert repr(view.found).count("Its writer is less surprised") == 2
+    assert all(whose.led(lead) in repr(view.found) for lead in view.lead)
     for i, (who, tokens) in enumerate(view.written):
         strip = view.strips[i][who]
         bits = -np.log2(strip.weights[1:])
@@ -403,7 +417,9 @@ def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     for one in (*two, view):
         one.before_a_page()
     assert [one.finished for one in two] == [True, True]
-    assert "done when the page was built" in repr(two[0].told)
+    shown = own(TEXT, steps=1)
+    shown.train.click()
+    assert len(repr(two[0].told)) > len(repr(shown.told))  # that it was done before
     assert len(view.written) == 2
     assert view.card.layout.display == ""
     assert not view.card.committed
@@ -414,8 +430,9 @@ def test_a_tie_goes_to_nobody():
     view.go.click()
     view.card.change(guess=0, committed=True)
     np.testing.assert_allclose(view.lead, 0, atol=1e-6)
-    assert repr(view.found).count("Both are surprised alike.") == 2
-    assert whose.led(-0.1) == "Its writer is more surprised, by 0.10."
+    assert repr(view.found).count(whose.led(0)) == 2
+    assert numbers(whose.led(-0.1)) == numbers(whose.led(0.1)) == [0.1]
+    assert whose.led(-0.1) != whose.led(0.1)
 
 
 def test_a_half_trained_model_is_said():
@@ -424,16 +441,16 @@ def test_a_half_trained_model_is_said():
     half.finished, half.steps = False, 400
     view = pictures.WhichIsWhose(trained(TEXT), half)
     view.go.click()
-    assert repr(view.told) == "Model B has had 1 of its 400 steps."
+    assert re.search(holding("B", 1, 400), repr(view.told))
 
 
 def test_nothing_to_compare_is_said():
     view = pictures.WhichIsWhose(trained(TEXT), own(""))
     view.go.click()
-    assert repr(view.told) == "Train both models first."
+    untrained = repr(view.told)
     view = pictures.WhichIsWhose(trained(TEXT), trained(NUMBERS), start="")
     view.go.click()
-    assert repr(view.told) == "Type how both texts begin."
+    assert untrained != repr(view.told) != ""
 
 
 # --- opened ---
@@ -459,7 +476,7 @@ def test_the_map_follows_the_training():
     assert [name for name, _ in view.step.options] == ["0", "1"]
     places = view.flat.places
     view.step.value = 0
-    assert "after 0 steps" in view.flat.caption
+    assert re.search(holding(0), view.flat.caption)
     assert not np.array_equal(places, view.flat.places)
     view.step.value = 1
     assert f") {view.share():.0f}" in repr(view.told).replace("\u202f", " ")
@@ -476,7 +493,8 @@ def test_the_heads_habits_over_the_steps(tiny_model):
         even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
         assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
     assert view.grown()[0] == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
-    assert re.match("An induction head\\? (One|None) has grown: .* in the chat model", repr(view.verdict))
+    noise, now = view.habits[[0, -1], opened.INDUCTION].max(axis=(1, 2))
+    assert re.search(holding(percent(now), percent(noise)), repr(view.verdict))
 
 
 def test_a_habit_has_grown_when_it_is_nearer_to_the_chat_model():

@@ -1,24 +1,31 @@
 """The explorers of stage 2, worked by setting the traits of their controls; their numbers against plain formulas."""
 
 import json
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
+from messages import holding
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 import llmviz
 from llmviz.claims.cases import FAMILIES, SENSES
+from llmviz.experiments.table import random_pairs
+from llmviz.experiments.word_map import random_map_quality
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.cosine import CosineHistogram
+from llmviz.views.embeddings.senses import NAMES
 from llmviz.views.embeddings.two_arrows import TwoArrows
 from llmviz.views.embeddings.word_box import WordBox, look_up
 from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
 from llmviz.views.embeddings.word_map import kept_looks
 from llmviz.views.kit import theme
+from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
+from llmviz.views.kit.text_box import read
 from llmviz.views.provenance import Operand
 
 BAD = (*BAD_TEXTS, "#99999999999", "a: b: c: , ,")
@@ -67,7 +74,7 @@ def test_what_is_no_token_gets_a_sentence(model, typed):
 def test_a_word_of_several_tokens_says_how_it_splits_and_offers_its_first_piece(model):
     box = WordBox(model.tokenizer, "xylophone")
     assert box.token is None
-    assert "2 tokens (\u2068·xyl ophone\u2069)" in box.word.problem
+    assert re.search(holding(2, "·xyl ophone"), box.word.problem)
     assert box.take_first.layout.display == ""
     box.take_first.click()
     assert model.tokenizer.pieces([box.token]) == [" xyl"]
@@ -97,22 +104,22 @@ def test_the_histogram_counts_every_pair_once():
     assert sum(histogram.counts) == 5
     assert histogram.counts[0] == 1  # what lies outside counts at the end
     assert histogram.counts[-1] == 1
-    assert histogram.verdict == "cosine 0.30: higher than 60.0% of these: all"
-    assert "a and b: cosine 0.30" in repr(histogram)
+    assert re.search(holding("0.30", "60.0%", "all"), histogram.verdict)
+    assert re.search(holding("a and b", "0.30"), repr(histogram))
     histogram.show([0.5, 0.7, 0.6])
     assert histogram.value is None
     assert histogram.verdict == ""
     assert histogram.median == pytest.approx(0.6)
     histogram.show([])
-    assert "nothing to compare" in repr(histogram)
+    assert not re.search(r"\d", repr(histogram))
 
 
 def test_nearest_tokens_say_their_numbers():
     picture = pictures.NearestTokens([" dog", " cat"], [1.0, 0.583], [2767, 2644], marked=[1], caption="Near")
     assert repr(picture).splitlines() == ["·dog  1.000    id 2767", "·cat  0.583    id 2644  typed"]
     assert picture.summary.startswith("Near")
-    picture.clear("Type a word.")
-    assert "Type a word." in picture.summary
+    picture.clear("Nothing!")
+    assert "Nothing!" in picture.summary
 
 
 # ---- explorers ----
@@ -139,10 +146,11 @@ def test_one_switch_takes_the_average_away_in_all_pictures(model, table):
     made = [explorer for explorer, _ in explorers(table)]
     before = [repr(explorer) for explorer in made]
     table.switch.value = True
+    assert table.told
     np.testing.assert_allclose(table.W_E.mean(axis=0), 0, atol=1e-5)
     for explorer, old in zip(made, before):
         assert repr(explorer) != old
-        assert "the average taken away" in repr(explorer)
+        assert table.told in repr(explorer)
     table.switch.value = False
     assert [repr(explorer) for explorer in made] == before
 
@@ -157,10 +165,11 @@ def test_a_cosine_is_held_against_either_word_and_against_random_pairs(model, ta
         (mine,) = model.tokenizer.encode(word)
         others = np.delete(W_E @ W_E[mine], mine)
         assert sum(explorer.histogram.counts) == len(W_E) - 1
-        assert f"higher than {100 * (others < value).mean():.1f}%" in explorer.histogram.verdict
+        assert f"{100 * (others < value).mean():.1f}%" in explorer.histogram.verdict
         assert explorer.histogram.median == pytest.approx(np.median(others), abs=1e-4)
     explorer.against.value = 2
-    assert "random pairs" in explorer.histogram.verdict
+    pairs = random_pairs(model, False)
+    assert percent((pairs < value).mean()) in explorer.histogram.verdict
     explorer.histogram.asked = []
     assert "banana" in explorer.histogram.explanation["title"]
     explorer.b.box.value = "xylophone"
@@ -173,19 +182,20 @@ def test_two_rows_keep_their_lengths_and_their_angle(model, table):
     a, b = (model.weights.W_E[model.tokenizer.encode(word)[0]] for word in (" king", " queen"))
     told = dict(explorer.arrows.rows)
     dot = sum(a.astype(float) * b)
-    assert told["length of a"] == f"{np.sqrt(sum(a.astype(float) ** 2)):.2f}"
+    assert f"{np.sqrt(sum(a.astype(float) ** 2)):.2f}" in told.values()
     assert told["cosine"] == f"{cosine(model, ' king', ' queen'):.2f}"
-    assert told["dot product = length of a × shadow"] == f"{dot:.2f}"
+    assert f"{dot:.2f}" in told.values()
     assert explorer.list.pieces[0] == " queen"
 
 
 def test_a_dragged_arrow_is_told_apart_from_the_real_one(model, table):
     explorer = pictures.ArrowExplorer(table, "king", "queen")
+    near_the_row = explorer.list.caption
     explorer.arrows.set_state({"tip": [0.0, 2.0]})  # at a right angle to the first
     _, real, dragged = next(row for row in explorer.arrows.rows if row[0] == "cosine")
     assert real == f"{cosine(model, ' king', ' queen'):.2f}"
     assert float(dragged.replace("−", "-")) == 0
-    assert "no row" in explorer.list.caption
+    assert explorer.list.caption != near_the_row
     explorer.arrows.set_state({"tip": [1e6, 0.0]})  # out of the picture: refused
     assert explorer.arrows.tip == [0.0, 2.0]
     axis = model.weights.W_E[model.tokenizer.encode(" king")[0]]
@@ -266,7 +276,7 @@ def test_one_word_in_two_senses(model):
     explorer.word.value = "bat"
     assert [box.value for box in explorer.boxes] == list(SENSES["bat"])
     explorer.boxes[1].value = ""
-    assert "at least one token" in explorer.curves.caption
+    assert read("", model.tokenizer).told in explorer.curves.caption
     assert explorer.curves.n_points == 0
     explorer.boxes[1].value = "a bat"
     assert explorer.curves.n_points == model.config.n_layers + 1
@@ -274,7 +284,7 @@ def test_one_word_in_two_senses(model):
 
 def test_the_readers_own_sentences_are_told_by_their_numbers(model):
     explorer = pictures.SenseExplorer(model, "bank")
-    assert explorer.curves.names[1] == "same word, other sense"
+    assert explorer.curves.names == [*NAMES]
     explorer.boxes[2].value = "We all fell off a tree"
     assert explorer.word.value == ""
     assert explorer.curves.names == ["1 and 2", "1 and 3", "3 and 4", "1 and 4"]
@@ -284,12 +294,12 @@ def test_the_readers_own_sentences_are_told_by_their_numbers(model):
     )
     explorer.word.value = "bank"  # the same word again
     assert [box.value for box in explorer.boxes] == list(SENSES["bank"])
-    assert explorer.curves.names[0] == "same word, same sense"
+    assert explorer.curves.names == [*NAMES]
     explorer.word.value = ""  # nothing to take: all stays
     assert [box.value for box in explorer.boxes] == list(SENSES["bank"])
-    assert "alone" not in explorer.curves.caption
+    assert "2, 4" not in explorer.curves.caption
     explorer.boxes[1].value = explorer.boxes[3].value = "bank"
-    assert "One token alone, so no sentence to compare: 2, 4." in explorer.curves.caption
+    assert "2, 4" in explorer.curves.caption  # these have nothing before their last token
 
 
 def test_nobody_comes_between_on_the_walk_from_dog_to_cat(model, table):
@@ -358,9 +368,9 @@ def test_the_map_shows_each_group_and_states_what_it_keeps(word_map, model):
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
     kept = 100 * spread[:2].sum() / spread.sum()
-    assert f"keeps {kept:.1f}% of the variance" in word_map.flat.caption
-    assert "as many random words" in word_map.flat.caption
-    assert f"keeps {kept:.1f}% of the variance" in repr(word_map)
+    random = map(percent, random_map_quality(model, len(word_map.pieces), word_map.table.switch.value))
+    assert re.search(holding(f"{kept:.1f}%", *random), word_map.flat.caption)
+    assert f"{kept:.1f}%" in repr(word_map)
 
 
 def test_a_map_of_few_words_tells_no_shares(word_map):
@@ -368,8 +378,8 @@ def test_a_map_of_few_words_tells_no_shares(word_map):
         word_map.box.value = few
         assert "%" not in word_map.flat.caption + "".join(word_map.flat.axes)
     word_map.box.value = "dog cat horse cow pig"
-    assert "The map keeps" in word_map.flat.caption
-    assert all("% of the variance" in axis for axis in word_map.flat.axes)
+    assert "%" in word_map.flat.caption
+    assert all("%" in axis for axis in word_map.flat.axes)
 
 
 def test_a_group_that_goes_leaves_the_others_their_look_and_the_map_its_way(model):
@@ -413,11 +423,11 @@ def test_the_map_in_space(table):
         "colours",
         "group 3",
     ]
-    assert "three directions keep" in bundle["text/plain"]
+    assert "%" in bundle["text/plain"]
     assert "·horse" in bundle["text/plain"]
     assert len(json.dumps(figure.to_plotly_json(), default=list)) < 100_000
     assert pictures.map_in_space(table, "<b>x</b>: dog cat").data[0].name == "&lt;b&gt;x&lt;/b&gt;"
-    with pytest.raises(ValueError, match="at least two words"):
+    with pytest.raises(ValueError, match="words"):
         pictures.map_in_space(table, "dog xylophone")
 
 
@@ -463,7 +473,7 @@ def test_fewer_than_two_words_are_a_sentence_and_no_empty_map(word_map):
     for typed, shown in (("xylophone dog", False), (WORDS, True)):
         word_map.box.value = typed
         assert (word_map.flat.layout.display == "") == shown
-        assert ("Type at least two words" in word_map.by_numbers.caption) == (not shown)
+        assert bool(word_map.by_numbers.pieces) == shown
         assert "xylophone" in word_map.by_numbers.caption
 
 
@@ -484,7 +494,7 @@ def test_many_groups_and_markup_in_names(word_map):
     )
     names = list(shown(word_map))
     assert names[0] == "<b>0</b>"
-    assert names[-1] == "the other groups"
+    assert "<b>" not in names[-1]  # the others, in one
     assert len(names) == len(theme.GROUPS)
 
 

@@ -262,8 +262,7 @@ def test_the_text_form_has_the_same_numbers(trace, numbers):
         (row,) = [row for row in rows if row and row[0] == str(layer)]
         assert row[-1] == f"{100 * look.weight:.1f}%"
         assert str(look.head) + "," in row
-    assert f"{numbers.dart:.4f}" in text
-    assert text.index("all others") < text.index("the dart")
+    assert f"{numbers.dart:.4f}" in text.splitlines()[-1]
 
 
 def test_its_headline_gives_nothing_away(trace):

@@ -10,6 +10,7 @@ import pytest
 import traitlets
 from ipywidgets.widgets.widget import _remove_buffers
 from matplotlib.colors import to_hex
+from messages import holding, numbers
 from widget_tree import every_picture
 
 from llmviz.views import Arcs, HeatMap, NextTokenBars, TokenStrip, VectorPicture
@@ -67,18 +68,18 @@ def test_strip_tells_each_token():
         ["1", "·cat", "id", "2644", "–", "y"],
         ["2", "·sat", "id", "9", "0.1%", "z"],
     ]
-    assert strip.summary == "3 tokens: The ·cat ·sat"
+    assert re.search(holding(3, "The ·cat ·sat"), strip.summary)
 
 
 def test_heat_map_tells_each_cell():
     heat = HeatMap(CAUSAL, PIECES, causal=True)
     rows = [line.split() for line in heat.text().splitlines()]
     assert rows[2:] == [["The", "100", "–", "–"], ["·cat", "25", "75", "–"], ["·sat", "20", "30", "50"]]
-    assert "from (query)" in rows[0][1] + " " + rows[0][2].rstrip(",")
-    assert "largest: 100.0% at The, The; 3 cells are blank (masked)" in heat.summary
+    assert heat.row_axis in heat.text().splitlines()[0]
+    assert re.search(holding("100.0%", "The, The", 3, heat.blank), heat.summary)
     shared = {"row_axis": "run", "kind": "prob"}
     waits = HeatMap([[1.0, np.nan]], ["a"], ["b", "c"], blank="not measured yet", **shared)
-    assert "1 cells are blank (not measured yet)" in waits.summary
+    assert re.search(holding(1, "not measured yet"), waits.summary)
 
 
 def test_big_heat_map_tells_each_cell_too():
@@ -100,25 +101,25 @@ def test_vector_tells_every_number():
 
 def test_arcs_tell_where_a_token_looks_and_what_is_left_out():
     arcs = Arcs(PIECES, CAUSAL, threshold=0.25)
-    assert arcs.text().splitlines() == [
-        "0  The → The (0) 100.0%; 0% under the threshold",
-        "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold",
-        "2  ·sat → ·sat (2) 50.0%, ·cat (1) 30.0%; 20.0% under the threshold",
-    ]
+    lines = arcs.text().splitlines()
+    looks, rest = zip(*(line.split("; ") for line in lines))
+    assert looks == (
+        "0  The → The (0) 100.0%",
+        "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%",
+        "2  ·sat → ·sat (2) 50.0%, ·cat (1) 30.0%",
+    )
+    assert [numbers(under) for under in rest] == [[0], [0], [20]]
     arcs.selected = 1
-    assert arcs.summary == arcs.text() == "1  ·cat → ·cat (1) 75.0%, The (0) 25.0%; 0% under the threshold"
+    assert arcs.summary == arcs.text() == lines[1]
 
 
 def test_bars_tell_the_shown_and_the_share_of_the_rest():
     probs = np.array([0.1, 0.4, 0.05, 0.3, 0.15])
     bars = NextTokenBars(probs, Letters(), n=2, before=np.full(5, 0.2), before_label="even")
     rows = [line.split() for line in bars.text().splitlines()]
-    assert rows == [
-        ["next", "token", "probability", "even"],
-        ["b", "40.0%", "20.0%"],
-        ["d", "30.0%", "20.0%"],
-        ["30.0%", "on", "the", "other", "3", "tokens"],
-    ]
+    assert rows[0][-1] == "even"
+    assert rows[1:3] == [["b", "40.0%", "20.0%"], ["d", "30.0%", "20.0%"]]
+    assert numbers(" ".join(rows[3])) == [30, 3]
 
 
 def test_the_notebook_keeps_the_text_but_not_without_end():
@@ -126,7 +127,7 @@ def test_the_notebook_keeps_the_text_but_not_without_end():
     assert short._repr_mimebundle_()["text/plain"] == short.text()
     kept = long._repr_mimebundle_()["text/plain"]
     assert len(kept) < 21_000 < len(long.text())
-    assert kept.endswith("print(picture.text()) shows all of it")
+    assert "print(picture.text())" in kept.splitlines()[-1]
 
 
 # --- next-token bars ---
@@ -141,15 +142,15 @@ def test_top_is_by_probability_then_by_id():
 @pytest.mark.parametrize(
     ("probs", "says"),
     [
-        ([0.5, 0.4], "1 in all"),  # a softmax over a part of the vocabulary
-        ([1.5, -0.5], "none negative"),
-        ([np.nan, 1.0], "none negative"),
-        ([[1.0]], "shape"),
-        ([], "shape"),
+        ([0.5, 0.4], 0.9),  # a softmax over a part of the vocabulary
+        ([1.5, -0.5], 1),
+        ([np.nan, 1.0], "nan"),
+        ([[1.0]], "(1, 1)"),
+        ([], "(0,)"),
     ],
 )
 def test_bars_take_only_probabilities_over_everything(probs, says):
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=holding("probs", says)):
         NextTokenBars(np.array(probs), Letters())
 
 
@@ -165,7 +166,7 @@ def test_bars_show_new_numbers_in_place_and_keep_the_chosen_token():
     np.testing.assert_allclose(bars.before, [0.5, 0.2])  # kept, for the tokens now shown
     bars.show(np.array([0.5, 0.1, 0.4]), before=None)
     assert bars.before is None
-    with pytest.raises(ValueError, match="before has 2 tokens"):
+    with pytest.raises(ValueError, match=holding("before", 2, 3)):
         bars.show(np.array([0.5, 0.1, 0.4]), before=np.array([0.5, 0.5]))
 
 
@@ -233,26 +234,26 @@ def test_vector_limit_is_its_99th_percentile():
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: TokenStrip(PIECES, [1]), "1 ids for 3 pieces"),
-        (lambda: TokenStrip(PIECES, weights=[0, 0.5, 2]), "between 0 and 1"),
-        (lambda: TokenStrip(PIECES, weights=[[0, 0.5, 1]]), "1 axes"),
-        (lambda: TokenStrip(PIECES, selected=3), "from 0 to 2, not 3"),
-        (lambda: TokenStrip(PIECES, selected=-1), "from 0 to 2, not -1"),
-        (lambda: TokenStrip("The cat"), "sequence of strings"),
-        (lambda: TokenStrip(PIECES, stage="lunch"), "stage"),
-        (lambda: HeatMap(CAUSAL, PIECES[:2], PIECES), "2 row_labels"),
-        (lambda: HeatMap(CAUSAL, PIECES, selected=(0, 3)), "within"),
-        (lambda: HeatMap(CAUSAL, PIECES, kind="rainbow"), "kind"),
-        (lambda: HeatMap(CAUSAL[0], PIECES), "2 axes"),
-        (lambda: VectorPicture(CAUSAL, labels=["a"]), "1 labels for 3 vectors"),
-        (lambda: VectorPicture(CAUSAL[0], selected=3), "from 0 to 2"),
-        (lambda: Arcs(PIECES, CAUSAL[:2]), r"shape \(2, 3\)"),
-        (lambda: Arcs(PIECES, CAUSAL * 2), "between 0 and 1"),
-        (lambda: Arcs(PIECES, CAUSAL, selected=5), "from 0 to 2"),
+        (lambda: TokenStrip(PIECES, [1]), ["ids", 1, 3]),
+        (lambda: TokenStrip(PIECES, weights=[0, 0.5, 2]), [0, 1]),
+        (lambda: TokenStrip(PIECES, weights=[[0, 0.5, 1]]), [1]),
+        (lambda: TokenStrip(PIECES, selected=3), [0, 2, 3]),
+        (lambda: TokenStrip(PIECES, selected=-1), [0, 2, -1]),
+        (lambda: TokenStrip("The cat"), ["sequence"]),
+        (lambda: TokenStrip(PIECES, stage="lunch"), ["stage"]),
+        (lambda: HeatMap(CAUSAL, PIECES[:2], PIECES), [2, "row_labels"]),
+        (lambda: HeatMap(CAUSAL, PIECES, selected=(0, 3)), ["within"]),
+        (lambda: HeatMap(CAUSAL, PIECES, kind="rainbow"), ["kind"]),
+        (lambda: HeatMap(CAUSAL[0], PIECES), [2]),
+        (lambda: VectorPicture(CAUSAL, labels=["a"]), ["labels", 1, 3]),
+        (lambda: VectorPicture(CAUSAL[0], selected=3), [0, 2]),
+        (lambda: Arcs(PIECES, CAUSAL[:2]), ["(2, 3)"]),
+        (lambda: Arcs(PIECES, CAUSAL * 2), [0, 1]),
+        (lambda: Arcs(PIECES, CAUSAL, selected=5), [0, 2]),
     ],
 )
 def test_what_does_not_fit_is_a_trait_error(make, says):
-    with pytest.raises(traitlets.TraitError, match=says):
+    with pytest.raises(traitlets.TraitError, match=holding(*says)):
         make()
 
 
@@ -275,9 +276,10 @@ def test_new_pieces_drop_what_no_longer_fits():
 def test_change_sets_what_belongs_together():
     strip = TokenStrip(PIECES, [1, 2, 3], selected=2)
     strip.change(pieces=["a", "b", "c", "d"], ids=[1, 2, 3, 4], selected=3)
-    assert (len(strip.ids), strip.selected, strip.summary) == (4, 3, "4 tokens: a b c d")
+    assert (len(strip.ids), strip.selected) == (4, 3)
+    assert "a b c d" in strip.summary
     heat = HeatMap(CAUSAL, PIECES)
-    with pytest.raises(traitlets.TraitError, match="sets them together"):
+    with pytest.raises(traitlets.TraitError, match=re.escape("change(values=…, row_labels=…, col_labels=…)")):
         heat.values = np.ones((2, 2))
     heat.change(values=np.ones((2, 4)), row_labels=[0, 1], col_labels=range(4))
     assert heat.text().splitlines()[-1].split() == ["1", "100", "100", "100", "100"]

@@ -1,16 +1,20 @@
 """The loop drawn as a loop."""
 
+import re
+
 import pytest
 import traitlets
+from messages import holding, numbers
 
 import llmviz
 from llmviz.views.the_loop.loop_picture import LoopPicture
 
 
 def test_prompt_and_written_part_are_told_apart():
-    text = LoopPicture(["The", " cat", " sat", "\n"], n_prompt=2).text()
-    assert "prompt, 2 tokens: The·cat" in text
-    assert "written, 2 tokens: ·sat⏎" in text
+    lines = LoopPicture(["The", " cat", " sat", "\n"], n_prompt=2).text().splitlines()
+    (prompt,) = [line for line in lines if "The·cat" in line]
+    (written,) = [line for line in lines if "·sat⏎" in line]
+    assert numbers(prompt) == numbers(written) == [2]
 
 
 def test_it_follows_a_real_run(tiny_model):
@@ -25,9 +29,9 @@ def test_it_follows_a_real_run(tiny_model):
         picture.change(phase="pick", picked=step.piece)
         picture.change(phase="append", pieces=[*picture.pieces, step.piece])
         assert picture.pieces[-1] == step.piece == picture.picked
-        assert "now: append" in picture.text()
+        assert "append" in picture.text()
     assert len(picture.pieces) > 3
-    assert f"written, {len(picture.pieces) - 3} token" in picture.text()
+    assert re.search(holding(len(picture.pieces) - 3), picture.text())
 
 
 def test_the_guesses_are_in_the_text_form():
@@ -38,7 +42,7 @@ def test_the_guesses_are_in_the_text_form():
 
 
 def test_odd_pieces_and_no_text_at_all():
-    assert "prompt, 0 tokens" in LoopPicture([], n_prompt=0).text()
+    assert re.search(holding(0), LoopPicture([], n_prompt=0).text())
     picture = LoopPicture(["<script>", "\ud83d"], n_prompt=1, picked="\ud83d")
     assert picture.pieces[1] == picture.picked == "\\ud83d"
     picture.picked = None
@@ -47,7 +51,7 @@ def test_odd_pieces_and_no_text_at_all():
 
 def test_long_texts_show_their_end():
     picture = LoopPicture(["x"] * 600, n_prompt=5)
-    assert "last 512 tokens" in picture.text()
+    assert re.search(holding(512), picture.text())
 
 
 def test_only_the_four_phases():

@@ -172,7 +172,7 @@ def test_a_panel_of_the_tree_at_another_temperature(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
     view = sampling.Continuations(prompt, n=8, length=3)
     for temperature in (0.0, 1.7):
-        view.temperature.value = temperature
+        view.controls["temperature"].value = temperature
         assert check(view, tiny_model, prompt.trace)
 
 
@@ -181,24 +181,25 @@ def test_a_panel_of_the_tree_before_it_has_grown_again(tiny_model):
         prompt = views.Prompt(tiny_model, TEXT)
         view = sampling.Continuations(prompt, n=8, length=3)
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
-        shown = view.tree.probs
-        view.temperature.value = 0.3
+        shown = view.parts["tree"].probs
+        view.controls["temperature"].value = 0.3
         assert check(view, tiny_model, prompt.trace)
         prompt.box.value = OTHER
         assert check(view, tiny_model, prompt.trace)
-        assert view.tree.probs is shown
+        assert view.parts["tree"].probs is shown
 
     asyncio.run(scene())
 
 
 def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_model):
     loop = sampling.StepByStep(views.Prompt(tiny_model, TEXT), temperature=0.0)
-    loop.step.click()
-    loop.temperature.value = 1.5
-    loop.step.click()
-    assert check(loop, tiny_model, loop.trace)
-    loop.text.choice = [len(loop.prompt.tokens), 3]  # another way from the first token that was written
-    assert check(loop, tiny_model, loop.trace)
+    loop.parts["step"].click()
+    loop.controls["temperature"].value = 1.5
+    loop.parts["step"].click()
+    assert check(loop, tiny_model, tiny_model.trace(loop.tokens))
+    # another way from the first token that was written
+    loop.parts["text"].choice = [len(loop.prompt.tokens), 3]
+    assert check(loop, tiny_model, tiny_model.trace(loop.tokens))
 
 
 def test_a_panel_of_the_loop_says_what_is_written(tiny_model):

@@ -35,7 +35,8 @@ def test_it_says_where_you_are(tiny_model):
     marked = [line for line in picture.text().splitlines() if line.startswith("→")]
     assert len(marked) == 1
     assert marked[0].startswith("→ Attention")
-    assert "you are at" not in PipelineMap(tiny_model).text()
+    assert "Attention" in picture.text().splitlines()[0]
+    assert "Attention" not in PipelineMap(tiny_model).text().splitlines()[0]
     assert f"× {tiny_model.config.n_layers} layer" in picture.text()
     with pytest.raises(traitlets.TraitError):
         PipelineMap(tiny_model, here="softmax")

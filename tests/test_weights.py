@@ -6,6 +6,7 @@ import json
 import math
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -16,12 +17,11 @@ import gguf
 import numpy as np
 import pytest
 import tiny_gguf
+from messages import holding
 from tiny_gguf import VARIANTS, Tiny, variant
 
 import llmviz
 from llmviz import download, tokenization, weights
-
-SUPPORTED = "llmviz runs GGUF files of the architecture 'llama' with a SmolLM tokenizer"
 
 
 def load(path: Path, cache: Path) -> weights.Weights:
@@ -347,7 +347,7 @@ def test_a_damaged_cache_is_made_anew(path, cache, conversions, which, damage):
     assert len(conversions) == 2
 
 
-@pytest.mark.parametrize("field", ["arrays", "config", "vocabulary", "data", "data_sha256", "source"])
+@pytest.mark.parametrize("field", ["config", "vocabulary", "data", "data_sha256", "source"])
 @pytest.mark.parametrize("value", [None, {}, [], "x", 3])
 def test_an_index_with_a_field_of_another_kind_is_not_trusted(path, cache, conversions, field, value):
     load(path, cache)
@@ -383,7 +383,7 @@ def test_breaking_off_leaves_nothing_half_written(path, cache, monkeypatch, prob
     if isinstance(problem, OSError):
         assert "LLMVIZ_HOME" in str(caught.value)
         assert str(cache) in str(caught.value)
-        assert "No space left" in str(caught.value)
+        assert os.strerror(errno.ENOSPC) in str(caught.value)
     (folder,) = (cache / "weights").iterdir()
     assert {file.name for file in folder.iterdir()} <= {".lock"}
     load(path, cache)
@@ -441,7 +441,7 @@ def test_the_progress_bar_counts_the_bytes_and_can_be_off(path, cache, capsys):
     load(path, cache)
     assert capsys.readouterr() == ("", "")
     weights.load_weights(path, cache.with_name("other"), progress=True)
-    assert "Unpacking the weights" in capsys.readouterr().err
+    assert "118k" in capsys.readouterr().err
 
 
 # Files that can't be run: the message names the file, what is wrong, and what would work
@@ -459,7 +459,7 @@ def refusal(path: Path, cache: Path) -> str:
 
 def test_a_file_that_is_not_there(tmp_path, cache):
     for missing in (tmp_path / "no.gguf", tmp_path):
-        with pytest.raises(FileNotFoundError, match=r"no model file at .*Give the path of a \.gguf file"):
+        with pytest.raises(FileNotFoundError, match=holding(missing, ".gguf")):
             load(missing, cache)
     assert not cache.exists()
 
@@ -470,15 +470,13 @@ def test_a_file_that_is_not_there(tmp_path, cache):
 )
 def test_a_file_of_another_kind(tmp_path, cache, content):
     (tmp_path / "x.gguf").write_bytes(content)
-    message = refusal(tmp_path / "x.gguf", cache)
-    assert "cannot be read as a GGUF file" in message
-    assert SUPPORTED in message
+    assert weights.SUPPORTED in refusal(tmp_path / "x.gguf", cache)
 
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.3, 0.7, 0.99, 0.99999])
 def test_a_truncated_file(path, cache, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    assert "fetch it again" in refusal(path, cache).lower()
+    refusal(path, cache)
 
 
 def test_corrupted_files_are_refused_or_harmless_but_never_crash(path, cache):
@@ -525,24 +523,24 @@ def with_field(path: Path, key: str, packed: bytes) -> None:
 )
 def test_a_size_that_cannot_be(path, cache, key, value):
     with_field(path, key, struct.pack("<f" if isinstance(value, float) else "<I", value))
-    assert f"damaged: its field {key} is {value}" in refusal(path, cache)
+    assert re.search(holding(key, value), refusal(path, cache))
 
 
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("llama.block_count", 3, "lacks blk.2.attn_norm.weight and 8 more tensors"),
-        ("llama.block_count", 1, "also holds blk.1.attn_q.weight and 8 more tensors"),
-        ("llama.block_count", 2**32 - 1, "4294967295 layers in only 20 tensors"),
-        ("llama.attention.head_count_kv", 3, "4 query heads cannot share 3 key/value heads evenly"),
-        ("llama.attention.head_count_kv", 2, "blk.0.attn_k.weight has the shape (32, 32)"),
-        ("llama.feed_forward_length", 96, "blk.0.ffn_gate.weight has the shape (64, 32)"),
-        ("llama.rope.dimension_count", 4, "turns only a part of each head"),
+        ("llama.block_count", 3, ["blk.2.attn_norm.weight", 8]),
+        ("llama.block_count", 1, ["blk.1.attn_q.weight", 8]),
+        ("llama.block_count", 2**32 - 1, [4294967295, 20]),
+        ("llama.attention.head_count_kv", 3, [4, 3]),
+        ("llama.attention.head_count_kv", 2, ["blk.0.attn_k.weight", "(32, 32)"]),
+        ("llama.feed_forward_length", 96, ["blk.0.ffn_gate.weight", "(64, 32)"]),
+        ("llama.rope.dimension_count", 4, ["RoPE"]),
     ],
 )
 def test_sizes_that_do_not_fit_the_tensors(path, cache, key, value, said):
     with_field(path, key, struct.pack("<I", value))
-    assert said in refusal(path, cache)
+    assert re.search(holding(*said), refusal(path, cache))
 
 
 @pytest.mark.parametrize(
@@ -550,22 +548,22 @@ def test_sizes_that_do_not_fit_the_tensors(path, cache, key, value, said):
 )
 def test_a_missing_tensor_is_named(tmp_path, cache, name):
     path = tiny_gguf.write(tmp_path / "x.gguf", VARIANTS["full"], leave_out=(name,))
-    assert f"lacks the tensor {name}" in refusal(path, cache)
+    assert re.search(holding(name), refusal(path, cache))
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "gpt2", "mamba"])
 def test_another_architecture(tmp_path, cache, architecture):
     path = tiny_gguf.write(tmp_path / "x.gguf", variant("full", architecture=architecture))
     message = refusal(path, cache)
-    assert f"the architecture {architecture!r}" in message
-    assert SUPPORTED in message
+    assert repr(architecture) in message
+    assert weights.SUPPORTED in message
 
 
 def test_another_tokenizer(path, cache):
     path.write_bytes(path.read_bytes().replace(b"smollm", b"qwen22"))
     message = refusal(path, cache)
-    assert "a tokenizer of the kind 'gpt2', 'qwen22'" in message
-    assert SUPPORTED in message
+    assert "'gpt2', 'qwen22'" in message
+    assert weights.SUPPORTED in message
 
 
 def test_rescaled_positions(tmp_path, cache, monkeypatch):
@@ -582,8 +580,8 @@ def test_rescaled_positions(tmp_path, cache, monkeypatch):
 def test_a_missing_field(path, cache):
     path.write_bytes(path.read_bytes().replace(b"llama.context_length", b"llama.contest_length"))
     message = refusal(path, cache)
-    assert "has no field llama.context_length" in message
-    assert SUPPORTED in message
+    assert "llama.context_length" in message
+    assert weights.SUPPORTED in message
 
 
 def test_numbers_that_are_not_finite(path, cache):
@@ -591,7 +589,7 @@ def test_numbers_that_are_not_finite(path, cache):
     data = path.read_bytes()
     assert data.count(numbers) == 1
     path.write_bytes(data.replace(numbers, struct.pack("<f", np.nan)))
-    assert "damaged: blk.1.ffn_up.weight holds numbers that are not finite" in refusal(path, cache)
+    assert "blk.1.ffn_up.weight" in refusal(path, cache)
 
 
 def test_a_type_that_cannot_be_unpacked(path, cache, monkeypatch):
@@ -600,8 +598,7 @@ def test_a_type_that_cannot_be_unpacked(path, cache, monkeypatch):
 
     monkeypatch.setattr(gguf.quants, "dequantize", refuse)
     message = refusal(path, cache)
-    assert "token_embd.weight is packed as F32, which the gguf package cannot unpack" in message
-    assert "K-quants work" in message
+    assert re.search(holding("token_embd.weight", "F32", "K-quants"), message)
 
 
 # load()
@@ -628,7 +625,7 @@ def test_a_default_model_put_there_by_hand_is_checked_before_it_is_unpacked(path
     default = home / download.FILE_NAME
     default.write_bytes(content)
     flip_a_bit(default, len(content) - 100)
-    with pytest.raises(ValueError, match=r"is damaged: its SHA-256 is not .* Delete it and run"):
+    with pytest.raises(ValueError, match=holding(default, download.FILE_SHA256)):
         llmviz.load(progress=False)
     assert not list((home / "weights").glob("*/float32-*"))
     monkeypatch.setenv("LLMVIZ_MODEL", str(default))  # chosen, it may be any file
@@ -743,12 +740,12 @@ def test_stored_names_the_arrays_as_the_file_does(tiny_path, cache, name):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"n_vocab": 300}, "the vocabulary has 257 tokens where n_vocab is 300"),
-        ({"n_kv_heads": 4}, "6 query heads cannot share 4 key/value heads"),
-        ({"d_head": 7}, "d_head must be even"),
-        ({"n_layers": 0}, "n_layers must be a whole number, 1 or more; got 0"),
-        ({"d_ff": -1}, "d_ff must be a whole number, 1 or more; got -1"),
-        ({"d_model": 9.5}, "d_model must be a whole number, 1 or more; got 9.5"),
+        ({"n_vocab": 300}, [257, "n_vocab", 300]),
+        ({"n_kv_heads": 4}, [6, 4]),
+        ({"d_head": 7}, ["d_head", 7]),
+        ({"n_layers": 0}, ["n_layers", 1, 0]),
+        ({"d_ff": -1}, ["d_ff", 1, -1]),
+        ({"d_model": 9.5}, ["d_model", 1, 9.5]),
     ],
 )
 def test_sizes_that_cannot_be(changes, said):
@@ -756,12 +753,12 @@ def test_sizes_that_cannot_be(changes, said):
     config = replace(SIZES, **{k: v for k, v in changes.items() if isinstance(v, int)})
     for key, value in changes.items():
         object.__setattr__(config, key, value)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=holding(*said)):
         weights.random_weights(config, vocabulary=VOCABULARY)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=holding(*said)):
         weights.from_flat(np.zeros(10, np.float32), config, VOCABULARY)
 
 
 def test_a_flat_array_of_another_length():
-    with pytest.raises(ValueError, match=f"{SIZES.n_parameters:,} numbers; got 10"):
+    with pytest.raises(ValueError, match=holding(f"{SIZES.n_parameters:,}", 10)):
         weights.from_flat(np.zeros(10, np.float32), SIZES, VOCABULARY)

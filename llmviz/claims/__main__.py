@@ -5,14 +5,13 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import llmviz
 from llmviz import download
 from llmviz.claims import CLAIMS, Claim, Outcome, stored
-from llmviz.claims.claim import suffix
 
 
 def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
@@ -22,12 +21,10 @@ def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
     """
     claims_of: dict[str, list[Claim]] = {}
     for name in wanted or CLAIMS:
-        page, _, single = name.partition(".")
-        claims = [claim for claim in CLAIMS.get(page, ()) if single in ("", claim.name)]
-        if page not in CLAIMS or (single and not claims):
-            raise ValueError(
-                f"There is no {'claim' if single else 'page'} {name}. The pages are {', '.join(CLAIMS)}."
-            )
+        page = name.partition(".")[0]
+        claims = [claim for claim in CLAIMS.get(page, ()) if name in (page, f"{page}.{claim.name}")]
+        if not claims:
+            raise ValueError(f"There is no page or claim {name}. The pages are {', '.join(CLAIMS)}.")
         claims_of.setdefault(page, []).extend(claims)
     return claims_of
 
@@ -42,64 +39,48 @@ def read_cases(path: Path) -> dict[str, Any]:
         cases = json.loads(text)
         if not isinstance(cases, dict):
             raise ValueError(f"{path} must hold {{name: case}}; it holds a {type(cases).__name__}.")
+        cases = {name: tuple(case) if isinstance(case, list) else case for name, case in cases.items()}
     else:
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        words = all(len(line.split()) == 1 for line in lines)
-        parts = lines if words else [part.strip("\n") for part in text.split("\n\n") if part.strip()]
-        cases = {part if len(part) <= 40 else f"{part[:39]}…": part for part in parts}
+        words = all(len(line.split()) < 2 for line in text.splitlines())
+        parts = (part.strip("\n") for part in (text.split() if words else text.split("\n\n")))
+        cases = {part if len(part) <= 40 else f"{part[:39]}…": part for part in parts if part.strip()}
     if not cases:
         raise ValueError(f"{path} has no cases in it.")
     return cases
 
 
-def fitting(claim: Claim, cases: Mapping[str, Any]) -> bool:
-    """Say whether cases look like a claim's own: as long, of the same types; texts are for texts, words for words."""
-
-    def kind(case: Any) -> Any:
-        if isinstance(case, str):
-            return "text" if len(case.split()) > 1 else "word"
-        return [kind(part) for part in case] if isinstance(case, list | tuple) else type(case).__name__
-
-    own = [kind(case) for case in claim.cases.values()]
-    takes_texts = "text" in own
-    return all(kind(case) in own or (takes_texts and kind(case) == "text") for case in cases.values())
+def kind(case: Any) -> str:
+    """Return "text", "word" or the name of another type; of a tuple, that of each part."""
+    if isinstance(case, str):
+        return "text" if len(case.split()) > 1 else "word"
+    return str([kind(part) for part in case]) if isinstance(case, tuple) else type(case).__name__
 
 
-def tuples(case: Any) -> Any:
-    """Return a case from JSON with tuples in place of lists, as claims have them."""
-    return tuple(map(tuples, case)) if isinstance(case, list) else case
-
-
-def lines(claim: Claim, outcome: Outcome) -> list[str]:
-    """Return how a claim came out, for a terminal."""
+def show(claim: Claim, outcome: Outcome, seconds: float) -> None:
+    """Print how a claim came out."""
     values = outcome.values
-    ordered = sorted(values, key=values.__getitem__)
-    ends = [f"{values[name]:.4g}{suffix(claim.unit)} ({name})" for name in (*ordered[:1], *ordered[-1:])]
-    return [
-        f"  {claim.sentence}",
-        f"      {'holds' if outcome.holds else 'DOES NOT HOLD'}: {claim.result(outcome)}",
-        f"      from {' to '.join(ends)}" if claim.unit and ends else "",
-        *(f"      ! {problem}" for problem in outcome.problems),
-    ]
+    lines = [claim.sentence, f"    {'holds' if outcome.holds else 'DOES NOT HOLD'}: {claim.result(outcome)}"]
+    if values and not claim.yes_or_no:
+        low, high = (end(values, key=values.__getitem__) for end in (min, max))
+        lines.append(f"    from {values[low]:.4g} ({low}) to {values[high]:.4g} ({high})")
+    lines += [f"    ! {problem}" for problem in outcome.problems]
+    print("", *lines, f"    [{seconds:.0f} s]", sep="\n  ", flush=True)
 
 
 def measure(options: argparse.Namespace) -> int:
     """Measure and print the claims; return how many do not hold."""
-    pages = chosen(options.pages)
-    cases = (
-        {name: tuples(case) for name, case in read_cases(options.cases).items()} if options.cases else None
-    )
-    if cases:
-        fit = {page: [claim for claim in claims if fitting(claim, cases)] for page, claims in pages.items()}
-        if left := sum(map(len, pages.values())) - sum(map(len, fit.values())):
-            print(f"{left} claims are left out: their cases are of another kind.")
-        if not any(fit.values()):
-            kinds = sorted({claim.over for claims in pages.values() for claim in claims})
+    pages, cases = chosen(options.pages), None
+    if options.cases:
+        cases, n_chosen = read_cases(options.cases), sum(map(len, pages.values()))
+        kinds = set(map(kind, cases.values()))
+        for page, claims in pages.items():
+            pages[page] = [claim for claim in claims if kinds <= set(map(kind, claim.cases.values()))]
+        if not any(pages.values()):
             raise ValueError(
-                f"No claim fits the cases in {options.cases}. These claims are over {', '.join(kinds)}: give texts "
-                "between blank lines, words one a line, or {name: case} in a .json file, as in llmviz/claims."
+                f"No claim fits the cases in {options.cases}. Give texts between blank lines, words one a line, or "
+                "{name: case} in a .json file, as in llmviz/claims."
             )
-        pages = fit
+        print(f"{sum(map(len, pages.values()))} of {n_chosen} claims have such cases.")
     path = download.default_model_path()
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -116,8 +97,7 @@ def measure(options: argparse.Namespace) -> int:
                 continue
             start = time.perf_counter()
             outcome = claim.measure(model, cases)
-            print(*filter(None, lines(claim, outcome)), sep="\n", end="")
-            print(f"  [{time.perf_counter() - start:.0f} s]", flush=True)
+            show(claim, outcome, time.perf_counter() - start)
             broken += not outcome.holds
             rows[claim.name] = stored.result_row(claim, outcome, sha256)
         if options.write:
@@ -127,12 +107,8 @@ def measure(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if a claim does not hold, 2 for a wrong argument."""
-    parser = argparse.ArgumentParser(
-        prog="python -m llmviz.claims", description="Measure what the pages say."
-    )
-    parser.add_argument(
-        "pages", nargs="*", metavar="PAGE", help="such as 05, or 05.head_patched; all, if none"
-    )
+    parser = argparse.ArgumentParser("python -m llmviz.claims", description="Measure what the pages say.")
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="05, or 05.head_patched; all, if none")
     parser.add_argument(
         "--cases", type=Path, metavar="FILE", help="texts between blank lines, words, or .json"
     )

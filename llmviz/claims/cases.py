@@ -8,9 +8,9 @@ _CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text("utf-8")
 TEXTS: dict[str, str] = _CASES["texts"]
 LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "the same word", "code")}
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
-LONG: dict[str, str] = _CASES["long_texts"]
+LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
-TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
+PARALLEL: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
     f"{name}, {i + 1}": (sentence, ARTICLES["English"][i])
     for name, sentences in ARTICLES.items()
     for i, sentence in enumerate(sentences)
@@ -18,18 +18,18 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {  # of each sentence: itself, and th
 }
 LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
-LISTED, IN_A_CHAT = (
-    {word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat")
-)
+LISTED, CHAT = ({word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat"))
 PAIRS: dict[str, str] = _CASES["pairs"]
 FAMILIES: dict[str, str] = _CASES["families"]
 GROUPS: dict[str, str] = _CASES["groups"]
 SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CASES["senses"].items()}
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
-MORE_SENSES = {word: (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
+MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
 ONE_SENSE = {word: (*texts, texts[-1]) for word, texts in _CASES["one_sense"].items()}
-MORE_CAPITALS: dict[str, str] = _CASES["more_capitals"]
-HARDER_SUMS: dict[str, str] = _CASES["harder_sums"]
+MORE_CAPITALS = {
+    f"The capital of {country} is": f" {city}" for country, city in _CASES["words"]["more_capitals"].items()
+}
+HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _CASES["words"]["harder_sums"]}
 RELATED: str = _CASES["words"]["related"]
 SINGULAR: list[str] = _CASES["words"]["singular"]
 PLURAL: list[str] = _CASES["words"]["plural"]
@@ -39,7 +39,7 @@ OPPOSITES: list[str] = _CASES["words"]["opposites"].split()
 ELEMENTS: list[str] = _CASES["words"]["elements"].split()
 STATES: dict[str, str] = _CASES["words"]["states"]
 AGREEMENT: dict[str, list[str]] = _CASES["agreement"]
-WAKING: dict[str, str] = _CASES["waking"]
+WAKING = {texts[i]: english for i in range(2) for english, texts in _CASES["waking"].items()}
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])
 MORE_PIRATES: tuple[tuple[str, str], ...] = tuple(map(tuple, _CASES["fine_tuning"]["more_pirates"]))
 ASKED: tuple[str, ...] = tuple(_CASES["fine_tuning"]["questions"])

@@ -37,24 +37,20 @@ class Bounds:
     supports: Range | None = None  # a value in this range supports the sentence; None: every value does
     count: int | Range | None = None  # how many cases support it: exactly, or (least, most); None: all
     of: int | None = None  # how many cases have a value; None: all cases of the claim
-    exceptions: tuple[str, ...] | None = (
-        None  # patterns: each case that does not support it matches one ("* Kenya")
-    )
-    within: Range | None = None  # every value
+    exceptions: tuple[str, ...] = ("*",)  # each case that does not support it matches one, such as "* Kenya"
+    within: Range | None = None  # every value but those in `at`
     lowest: Range | None = None
     median: Range | None = None
     mean: Range | None = None
     highest: Range | None = None
     at: Mapping[str, Range] | None = None  # named cases
-    above_control: int | None = None  # in at least so many cases the value is higher than the control's
-    below_control: int | None = None  # … lower
+    above_control: int = 0  # in at least so many cases the value is higher than the control's
+    below_control: int = 0  # … lower
     control: "Bounds | None" = None  # the same, of the control's values
 
     def supporting(self, values: Mapping[str, float]) -> list[str]:
         """Return the names of the cases that support the sentence."""
-        return [
-            name for name, value in values.items() if self.supports is None or inside(value, self.supports)
-        ]
+        return [name for name, value in values.items() if not self.supports or inside(value, self.supports)]
 
     def problems(
         self, values: Mapping[str, float], controls: Mapping[str, float], n_cases: int, *, own: bool = False
@@ -65,57 +61,47 @@ class Bounds:
         """
         if not values:
             return ["no case could be measured"]
-        n, supporting, numbers = len(values), self.supporting(values), list(values.values())
-        of = self.of or n_cases
-        share = n / of if own else 1
+        n, of, supporting, numbers = len(values), self.of or n_cases, self.supporting(values), values.values()
         problems = [] if own or n == of else [f"{n} cases have a value instead of {of}"]
-        least, most = self.count if isinstance(self.count, tuple) else (self.count, self.count)
-        least = of if least is None else least
-        # An exact count of the page's cases says of others only that about as many support the sentence.
-        most = math.inf if most is None or (own and most == least) else most
-        if not math.floor(least * share) <= len(supporting) <= math.ceil(most * share if most < of else n):
-            problems.append(f"{len(supporting)} of {n} support it instead of {_counted(self.count, of)}")
-        statistics: dict[str, Callable] = {"median": median, "mean": fmean}
-        statistics |= {} if own else {"lowest": min, "highest": max}
-        for name, statistic in statistics.items():
-            if (range_ := getattr(self, name)) and not inside(result := statistic(numbers), range_):
-                problems.append(f"the {name} value is {result:.4g}, {_outside(range_)}")
-        asked = {} if own else dict(self.at or {})
-        if self.within:
-            asked |= {name: self.within for name in values if name not in asked}
-        problems += [
-            f"{name} has {values.get(name, math.nan):.4g}, {_outside(range_)}"
-            for name, range_ in asked.items()
-            if not inside(values.get(name, math.nan), range_)
-        ]
-        if self.exceptions is not None and not own:
-            for name in set(values) - set(supporting):
-                if not any(fnmatchcase(name, pattern) for pattern in self.exceptions):
-                    problems.append(f"{name} does not support it")
-        both = [(value, controls[name]) for name, value in values.items() if name in controls]
-        for word, asked_for, better in (
-            ("higher", self.above_control, sum(value > other for value, other in both)),
-            ("lower", self.below_control, sum(value < other for value, other in both)),
+
+        count: float | Range = of if self.count is None else self.count
+        if not isinstance(count, tuple):
+            # An exact count of the page's cases says of others only that about as many support the sentence.
+            count = count, math.inf if own or self.count is None else count
+        more = [value - controls[name] for name, value in values.items() if name in controls]
+        for what, n_so, (least, most) in (
+            ("support it", len(supporting), count),
+            ("are higher than the control's", sum(by > 0 for by in more), (self.above_control, math.inf)),
+            ("are lower than the control's", sum(by < 0 for by in more), (self.below_control, math.inf)),
         ):
-            if asked_for is not None and better < math.floor(asked_for * share):
-                problems.append(
-                    f"{better} values are {word} than the control's instead of {asked_for} of {of}"
-                )
-        if self.control:
-            result = self.control.problems(controls, {}, n_cases, own=own)
-            problems += [f"control: {problem}" for problem in result]
-        return problems
+            share = n / of if own else 1
+            if not least * share - 1 < n_so < most * share + 1:
+                wanted = f"{least}" if most in (least, math.inf) else f"{least} to {most}"
+                problems.append(f"{n_so} of {n} {what} instead of {wanted} of {of}")
+
+        ranges = [("the median", median(numbers), self.median), ("the mean", fmean(numbers), self.mean)]
+        at = {} if own else self.at or {}
+        ranges += [(name, value, self.within) for name, value in values.items() if name not in at]
+        if not own:
+            ranges += [("the lowest", min(numbers), self.lowest), ("the highest", max(numbers), self.highest)]
+            ranges += [(name, values.get(name, math.nan), range_) for name, range_ in at.items()]
+            problems += [
+                f"{name} does not support it"
+                for name in values
+                if name not in supporting and not any(fnmatchcase(name, part) for part in self.exceptions)
+            ]
+        problems += [
+            f"{what} is {value:.4g}, {_outside(range_)}"
+            for what, value, range_ in ranges
+            if range_ and not inside(value, range_)
+        ]
+        control = self.control.problems(controls, {}, n_cases, own=own) if self.control else []
+        return [*problems, *(f"control: {problem}" for problem in control)]
 
 
 def inside(value: float, range_: Range) -> bool:
     """Say whether a value lies in a range; NaN lies in none."""
     return range_[0] <= value <= range_[1]
-
-
-def _counted(count: int | Range | None, of: int) -> str:
-    if isinstance(count, tuple):
-        return f"{count[0]} to {count[1]} of {of}"
-    return f"all {of}" if count is None else f"{count} of {of}"
 
 
 def _outside(range_: Range) -> str:
@@ -151,9 +137,14 @@ class Claim:
     over: str  # what the cases are: "texts", "words", "seeds", …
     cases: Mapping[str, Any]
     control: tuple[str, Measure] | None = None  # what it is, in a few words, and its value
-    unit: str = "%"  # "" for yes (1) or no (0)
+    unit: str = "%"  # where it isn't yes or no; in brackets if it is named before the number: "(rank)"
     name: str = ""  # an identifier, unique in its page; `section` gives it
     section: str = ""  # the heading of the table under which it stands
+
+    @property
+    def yes_or_no(self) -> bool:
+        """Whether the values are 1 for yes and 0 for no."""
+        return self.bounds.supports == YES
 
     @property
     def method(self) -> str:
@@ -165,14 +156,14 @@ class Claim:
 
         A case whose value is NaN is left out. On other cases the bounds are shares (see `Bounds`).
         """
-        own, chosen = cases is not None, self.cases if cases is None else cases
-        measures = self.value, self.control[1] if self.control else None
-        values, controls = (
-            {name: float(measure(model, case)) for name, case in chosen.items()} if measure else {}
-            for measure in measures
-        )
-        values, controls = ({k: v for k, v in d.items() if not math.isnan(v)} for d in (values, controls))
-        return self.outcome(values, controls, own=own)
+        tried = self.cases if cases is None else cases
+
+        def measured(measure: Measure) -> dict[str, float]:
+            values = {name: float(measure(model, case)) for name, case in tried.items()}
+            return {name: value for name, value in values.items() if not math.isnan(value)}
+
+        values, controls = measured(self.value), measured(self.control[1]) if self.control else {}
+        return self.outcome(values, controls, own=cases is not None)
 
     def outcome(self, values: dict[str, float], controls: dict[str, float], *, own: bool = False) -> Outcome:
         """Check numbers that were measured before. own: on cases that are not the claim's."""
@@ -181,54 +172,51 @@ class Claim:
 
     def result(self, outcome: Outcome) -> str:
         """Say in a phrase what came out: "67 of 90 pairs; median 81% (random heads: at most 1%)"."""
-        n, bounds = len(outcome.values), self.bounds
+        values, bounds, n = outcome.values, self.bounds, len(outcome.values)
         if not n:
             return "not measured"
-        phrase = self._phrase(outcome.values, bounds)
-        if n > 1 and (bounds.supports or not self.unit):
-            count = len(bounds.supporting(outcome.values))
-            counted = f"{'all ' if count == n else f'{count} of '}{n} {self.over}"
-            phrase = f"{counted}; {phrase}" if phrase else counted
-        elif n > 1:
-            phrase = f"{phrase}, on all {n} {self.over}"
+        phrase = self._phrase(values, bounds)
+        if n > 1:
+            every = f"{'both' if n == 2 else f'all {n}'} {self.over}"
+            count = len(bounds.supporting(values))
+            counted = every if count == n else f"{count} of {n} {self.over}"
+            if self.yes_or_no:
+                phrase = counted
+            else:
+                phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {every}"
         if self.control and outcome.controls:
-            control = self._phrase(outcome.controls, bounds.control or Bounds())
-            control = control or f"{sum(map(bool, outcome.controls.values()))} of {len(outcome.controls)}"
-            phrase = f"{phrase} ({self.control[0]}: {control})"
+            phrase += f" ({self.control[0]}: {self._phrase(outcome.controls, bounds.control or Bounds())})"
         return phrase
 
     def _phrase(self, values: Mapping[str, float], bounds: Bounds) -> str:
-        numbers = sorted(values.values())
-        if len(numbers) > 1 and not self.unit:
-            return ""
-        if len(numbers) == 1 or numbers[0] == numbers[-1]:
-            return format_value(numbers[0], self.unit) if self.unit else "yes" if numbers[0] else "no"
-        if bounds.supports is None and bounds.within and -math.inf in bounds.within:
-            most = format_value(numbers[-1], self.unit)
-            return most if most.startswith("under") else f"at most {most}"
-        if bounds.supports is None and bounds.within and math.inf in bounds.within:
-            return f"at least {format_value(numbers[0], self.unit)}"
-        first, middle, last = (format_value(n, self.unit) for n in (numbers[0], median(numbers), numbers[-1]))
+        numbers, unit, noun = sorted(values.values()), self.unit, ""
+        if self.yes_or_no:
+            yes = sum(map(bool, numbers))
+            return f"{yes} of {len(numbers)}" if len(numbers) > 1 else "yes" if yes else "no"
+        if unit.startswith("("):
+            unit, noun = "", f"{unit.strip('()')} "
+        first, middle, last = (format_value(n, unit) for n in (numbers[0], median(numbers), numbers[-1]))
+        low, high = bounds.within if bounds.within and not bounds.supports else (0, 0)
         if first == last:
-            return first
+            return f"{noun}{first}"
+        if low == -math.inf:
+            return f"{noun}{'' if last.startswith('under') else 'at most '}{last}"
+        if high == math.inf:
+            return f"{noun}at least {first}"
         # The unit is named once, but each number has its own %.
-        once = suffix(self.unit).removeprefix("%")
-        first, middle = (number.removesuffix(once) for number in (first, middle))
-        return f"median {middle}, from {first} to {last}"
+        first, last = (
+            format_value(n, "%" if unit.startswith("%") else "") for n in (numbers[0], numbers[-1])
+        )
+        return f"median {noun}{middle}, from {first} to {last}"
 
 
 def format_value(number: float, unit: str = "") -> str:
     """Write a number with two digits, or all of its whole ones, and its unit."""
     number = round(number) if abs(number) >= 100 else float(f"{number:.2g}")
+    unit = unit if unit.startswith("%") or not unit else f" {unit}"
     if unit.startswith("%") and 0 < abs(number) < 0.01:
         return f"under 0.01{unit}"
-    digits = f"{number:,.10f}".rstrip("0").rstrip(".").replace("-", "−")
-    return f"{digits}{suffix(unit)}"
-
-
-def suffix(unit: str) -> str:
-    """Return what follows a number: the unit after a space, which % doesn't have."""
-    return unit if unit.startswith("%") or not unit else f" {unit}"
+    return f"{number:,.10f}".rstrip("0").rstrip(".").replace("-", "−") + unit
 
 
 def section(title: str, **claims: Claim) -> tuple[Claim, ...]:

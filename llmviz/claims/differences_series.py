@@ -166,7 +166,7 @@ SERIES = {
             words.surcharge,
             Bounds(supports=above(1.001), above_control=19),
             over="sentences",
-            cases=cases.TRANSLATIONS,
+            cases=cases.PARALLEL,
             control=("characters", lambda model, pair: len(pair[0]) / len(pair[1])),
             unit="times as many",
         ),

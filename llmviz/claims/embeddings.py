@@ -5,18 +5,19 @@ from functools import partial
 
 import numpy as np
 
-from llmviz import embeddings
 from llmviz.claims.cases import FAMILIES, GROUPS, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
-from llmviz.experiments import table, word_map
+from llmviz.embeddings import cosine_to_all, random_pair_cosines
+from llmviz.experiments import table
 from llmviz.experiments.senses import alike_by_layer
+from llmviz.experiments.word_map import map_quality, random_map_quality
 from llmviz.experiments.words import pairs_of, whole_words
 from llmviz.model import Model
 
 
 @remembered
-def nearness(model: Model, listed: str) -> np.ndarray:
-    return table.pairings(model.weights.W_E, pairs_of(listed, model.tokenizer))
+def nearness(model: Model, listed: str, centred: bool = False) -> np.ndarray:
+    return table.pairings(table.rows(model, centred), pairs_of(listed, model.tokenizer))
 
 
 def near_from_one_end(model: Model, listed: str) -> float:
@@ -25,28 +26,9 @@ def near_from_one_end(model: Model, listed: str) -> float:
     return int(((ends.max(axis=0) > 0.99) & (ends.min(axis=0) < 0.9)).sum())
 
 
-def farther(model: Model, pair: tuple[str, str], *, centred: bool = False) -> float:
-    a, b = (model.tokens_of(f" {word}")[0] for word in pair)
-    return 100 * table.farther(table.rows(model, centred), a, b)
-
-
-def cosine(model: Model, pair: tuple[str, str]) -> float:
-    a, b = (model.tokens_of(f" {word}")[0] for word in pair)
-    return float(embeddings.cosine_similarity(*model.weights.W_E[[a, b]]))
-
-
 def part_along(model: Model, part: int) -> float:
     """Measure the mean cosine with the average in one of twelve parts of the table, in the order of the ids."""
     return float(np.array_split(table.along_average(model), 12)[part].mean()) if part >= 0 else math.nan
-
-
-def equal_rows(model: Model, _: None) -> float:
-    leaning = embeddings.largest(table.along_average(model), n=12)
-    return table.equal_rows(model.weights.W_E, leaning.tokens)
-
-
-def mean_of_random_pairs(model: Model, seed: int, *, centred: bool) -> float:
-    return float(embeddings.random_pair_cosines(table.rows(model, centred), seed=seed).mean())
 
 
 def have_early_neighbours(model: Model, ids: tuple[int, int], *, centred: bool) -> float:
@@ -58,14 +40,9 @@ def have_early_neighbours(model: Model, ids: tuple[int, int], *, centred: bool) 
 
 def rank(model: Model, pair: str) -> float:
     """Rank the second word of a pair among all tokens by its cosine with the first, 1 the nearest."""
-    ((a, b),) = pairs_of(pair, model.tokenizer)
-    cosines = embeddings.cosine_to_all(model.weights.W_E[a], model.weights.W_E)
+    a, b = model.tokens_of(f" {pair}")
+    cosines = cosine_to_all(model.weights.W_E[a], model.weights.W_E)
     return (cosines > cosines[b]).sum()
-
-
-def neighbours_kept(model: Model, listed: str) -> float:
-    tokens = [model.tokens_of(f" {word}")[0] for word in listed.split()]
-    return 100 * word_map.map_quality(tokens, model.weights.W_E)[1]
 
 
 def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
@@ -77,16 +54,6 @@ def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
 @remembered
 def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
     return alike_by_layer([model.trace(text) for text in sentences])
-
-
-def alike(model: Model, sentences: tuple[str, ...], *, curve: int, layers: int) -> float:
-    return float(curves(model, sentences)[curve, layers])
-
-
-def difference(model: Model, sentences: tuple[str, ...], *, of: int, over: int, layers: int) -> float:
-    """Measure how much more similar one pair of the sentences' last words is than another one."""
-    both = curves(model, sentences)[:, layers]
-    return float(both[of] - both[over])
 
 
 def each(listed: str) -> dict[str, str]:
@@ -103,19 +70,16 @@ LISTS["capitals"] = FAMILIES["capitals"]
 WAYS = "by cosine", "from word 1", "from word 2"
 PAIRS_BY = {f"{name}, {way}": (listed, i) for name, listed in LISTS.items() for i, way in enumerate(WAYS)}
 FOUND = dict(zip(PAIRS_BY, (27, 42, 37, 51, 54, 50, 53, 53, 47, 14, 10, 14)))
-ENDS = {
-    "cat → mouse": above(99),
-    "mouse → cat": below(10),
-    "king → banana": (86.5, 87.5),
-    "banana → king": below(5),
-}
+ENDS = {"cat mouse": above(99), "mouse cat": below(10), "king banana": (86.5, 87.5), "banana king": below(5)}
 MAPS = {"all": " ".join(GROUPS.values())}
 MAPS |= {f"no {left}": " ".join(words for name, words in GROUPS.items() if name != left) for left in GROUPS}
+WON = about(54, 6, 31, 42, 21, 25)
 FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 on_table = partial(Claim, over="tables", cases={"the table": None}, unit="")
 on_pairs = partial(Claim, over="pairs")
 on_words = partial(Claim, over="words", cases=SENSES, unit="(cosine)")
+on_sets = partial(on_words, over="sets of sentences", cases=SENSES | MORE_SENSES)
 
 CLAIMS = (
     *section(
@@ -141,21 +105,18 @@ CLAIMS = (
         examples=on_pairs(
             "“Mouse” is among the nearest to “cat”, but not the other way round.",
             "Count the tokens that are farther, from either word; and from “king” than “banana”.",
-            farther,
-            Bounds(at=ENDS, control=Bounds(at={"king → banana": (40, 60)})),
-            control=("without the average", partial(farther, centred=True)),
-            cases={pair: tuple(pair.split(" → ")) for pair in ENDS},
+            lambda model, pair: 100 * nearness(model, pair)[1, 0, 0],
+            Bounds(at=ENDS, control=Bounds(at={"king banana": (40, 60)})),
+            control=("without the average", lambda model, pair: 100 * nearness(model, pair, True)[1, 0, 0]),
+            cases={pair: pair for pair in ENDS},
         ),
         king_and_banana=on_pairs(
             "The cosine of “king” and “banana” is 0.22, and few random pairs have a lower one.",
             "Compare it with the lowest tenth of random pairs.",
-            cosine,
+            lambda model, pair: nearness(model, pair)[0, 0, 0],
             Bounds(within=(0.215, 0.225), below_control=1),
-            control=(
-                "a tenth of random pairs are below",
-                lambda model, _: np.percentile(table.random_pairs(model, False), 10),
-            ),
-            cases={"king, banana": ("king", "banana")},
+            control=("a tenth are below", lambda m, _: np.percentile(table.random_pairs(m, False), 10)),
+            cases={"king banana": "king banana"},
             unit="(cosine)",
         ),
     ),
@@ -181,16 +142,16 @@ CLAIMS = (
         equal_rows=on_table(
             "Of the twelve tokens that lean most, four have one and the same row.",
             "Count them.",
-            equal_rows,
+            lambda m, _: table.equal_rows(m.weights.W_E, table.along_average(m).argsort()[-12:].tolist()),
             Bounds(within=(4, 4)),
             unit="tokens",
         ),
         random_pairs=on_table(
             "Without the average, random pairs are at right angles on the whole.",
             "Take the mean cosine of 5,000 random pairs.",
-            partial(mean_of_random_pairs, centred=True),
+            lambda model, seed: random_pair_cosines(table.rows(model, True), seed=seed).mean(),
             Bounds(within=(-0.01, 0.01), control=Bounds(within=above(0.4))),
-            control=("with the average", partial(mean_of_random_pairs, centred=False)),
+            control=("with the average", lambda m, i: random_pair_cosines(m.weights.W_E, seed=i).mean()),
             over="draws",
             cases={f"draw {seed}": seed for seed in range(10)},
             unit="(cosine)",
@@ -227,12 +188,9 @@ CLAIMS = (
         flat_map=on_pairs(
             "A flat map of words in groups keeps fewer than eight in ten of their nearest neighbours.",
             "Compare each word's three nearest words in all numbers and on the map.",
-            neighbours_kept,
+            lambda model, words: 100 * map_quality(model.tokens_of(f" {words}"), model.weights.W_E)[1],
             Bounds(within=(40, 80), control=Bounds(within=below(30))),
-            control=(
-                "as many random words",
-                lambda model, listed: 100 * word_map.random_map_quality(model, len(listed.split()), False)[1],
-            ),
+            control=("random words", lambda m, c: 100 * random_map_quality(m, len(c.split()), False)[1]),
             over="maps",
             cases=MAPS,
         ),
@@ -240,11 +198,7 @@ CLAIMS = (
             "Without the average, the subtraction wins more questions in all families but the capitals.",
             "Take the average away: for how many more is *a − b + c* right than *a + c* and *c*?",
             partial(won_by_subtracting, centred=True),
-            Bounds(
-                at=about(54, 6, 31, 42, 21, 25),
-                above_control=5,
-                control=Bounds(at=about(13, -1, 50, 4, 12, 7)),
-            ),
+            Bounds(at=WON, above_control=5, control=Bounds(at=about(13, -1, 50, 4, 12, 7))),
             control=("with the average", partial(won_by_subtracting, centred=False)),
             over="families",
             cases=FAMILIES,
@@ -262,57 +216,38 @@ CLAIMS = (
     *section(
         "One word in two senses",
         senses_apart=on_words(
-            "After ten layers, a word's vectors are less similar in two senses than in one.",
+            "After ten layers, a word is less similar in two senses than in one; another topic alone changes far less.",
             "Subtract their cosine in two senses from that in one.",
-            partial(difference, of=SAME_SENSE, over=OTHER_SENSE, layers=10),
-            Bounds(supports=above(0), mean=(0.145, 0.155)),
+            lambda model, texts: np.subtract(*curves(model, texts[:4])[[SAME_SENSE, OTHER_SENSE], 10]),
+            Bounds(supports=above(0), mean=(0.145, 0.155), control=Bounds(mean=(0.025, 0.035))),
+            control=("one sense, on two topics", lambda m, texts: np.subtract(*curves(m, texts[4:])[:2, 10])),
+            cases={f"{a}, {b}": SENSES[a] + ONE_SENSE[b] for a, b in zip(SENSES, ONE_SENSE)},
         ),
-        topics_apart=on_words(
-            "Words of one sense lose far less when only the topic changes.",
-            "The same, with sentences on another topic.",
-            partial(difference, of=SAME_SENSE, over=OTHER_SENSE, layers=10),
-            Bounds(mean=(0.025, 0.035)),
-            cases=ONE_SENSE,
-        ),
-        word_first=on_words(
+        word_first=on_sets(
             "After ten layers, one word in two senses is mostly more similar than two words in one sentence.",
             "Subtract the cosine of the two words from that of the two senses.",
-            partial(difference, of=OTHER_SENSE, over=OTHER_WORD, layers=10),
-            Bounds(supports=above(0), count=13),
+            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_SENSE, OTHER_WORD], 10]),
+            Bounds(supports=above(0), count=34, at=dict.fromkeys(SENSES, above(0)) | {"watch": below(0)}),
         ),
-        word_first_elsewhere=on_words(
-            "This holds for most other sets of sentences.",
-            "The same.",
-            partial(difference, of=OTHER_SENSE, over=OTHER_WORD, layers=10),
-            Bounds(supports=above(0), count=21),
-            cases=MORE_SENSES,
-        ),
-        sentence_last=on_words(
-            "After all layers it's the other way round: two words in one sentence are more similar.",
+        sentence_last=on_sets(
+            "After all layers it's mostly the other way round: two words in one sentence are more similar.",
             "Subtract the cosine of the two senses from that of the two words.",
-            partial(difference, of=OTHER_WORD, over=OTHER_SENSE, layers=-1),
-            Bounds(supports=above(0)),
-        ),
-        sentence_last_elsewhere=on_words(
-            "This, too, holds for most other sets of sentences.",
-            "The same.",
-            partial(difference, of=OTHER_WORD, over=OTHER_SENSE, layers=-1),
-            Bounds(supports=above(0), count=22),
-            cases=MORE_SENSES,
+            lambda model, texts: np.subtract(*curves(model, texts)[[OTHER_WORD, OTHER_SENSE], -1]),
+            Bounds(supports=above(0), count=36, at=dict.fromkeys(SENSES, above(0))),
         ),
         cosines_after_ten=on_words(
             "After ten layers, one word in two senses is also more similar than two words in two sentences.",
             "Compare the cosines.",
-            partial(alike, curve=OTHER_SENSE, layers=10),
+            lambda model, texts: curves(model, texts)[OTHER_SENSE, 10],
             Bounds(mean=(0.775, 0.785), control=Bounds(mean=(0.615, 0.625))),
-            control=("another word in another sentence", partial(alike, curve=UNRELATED, layers=10)),
+            control=("another word in another sentence", lambda m, texts: curves(m, texts)[UNRELATED, 10]),
         ),
         cosines_after_all=on_words(
             "After all layers, for most words it still is, but only a little.",
             "The same.",
-            partial(alike, curve=OTHER_SENSE, layers=-1),
+            lambda model, texts: curves(model, texts)[OTHER_SENSE, -1],
             Bounds(mean=(0.665, 0.675), above_control=11, control=Bounds(mean=(0.625, 0.635))),
-            control=("another word in another sentence", partial(alike, curve=UNRELATED, layers=-1)),
+            control=("another word in another sentence", lambda m, texts: curves(m, texts)[UNRELATED, -1]),
         ),
     ),
 )

@@ -1,6 +1,7 @@
 """What notebook 05 says: of neurons, on texts, and of where a fact is, over countries and other words."""
 
 import math
+from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import permutations, product
 
@@ -17,35 +18,31 @@ from llmviz.model import Model
 # --- what an FFN does ---
 
 
-@remembered
-def by_layer(model: Model, text: str, what: str) -> np.ndarray:
-    """Return one of the curves of `experiments.neurons`, [curve, n_layers], at a text's last token."""
-    return getattr(neurons, what)(model.trace(text))
-
-
 def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
-    """Measure what the neurons with a gate below zero write of an FFN's output, in %: the median layer."""
-    return 100 * float(np.median(by_layer(model, text, "gates_below_zero")[1, layers]))
+    """Measure what a neuron with a gate below zero writes, in % of what another one does: the median layer."""
+    below_zero, written = neurons.gates_below_zero(model.trace(text))[:, layers]
+    return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
 
 
 def doubled(model: Model, text: str, *, curve: int) -> float:
     """Measure how many times as long the output for twice the vector is: the layer furthest from the median."""
-    times = by_layer(model, text, "growth_for_twice_the_input")[curve]
+    times = neurons.growth_for_twice_the_input(model.trace(text))[curve]
     return float(times[np.abs(times - np.median(times)).argmax()])
 
 
 def half_of_the_output(model: Model, text: str, *, layers: slice) -> float:
     """Measure how many neurons write half of the output, over those of shuffled ones: the median layer."""
-    return float(np.median(np.divide(*by_layer(model, text, "neurons_for_half"))[layers]))
+    return float(np.median(np.divide(*neurons.neurons_for_half(model.trace(text)))[layers]))
 
 
-def half_at_the_first_token(model: Model, text: str) -> float:
-    first = model.trace(model.tokenizer.encode(text)[:1])
-    return float(np.divide(*neurons.neurons_for_half(first))[[2, 8, 9, 11, 27, 28]].max())
+def half_at_the_first_token(model: Model, text: str, *, others: bool) -> float:
+    """Measure that at the first token: of six layers the one that needs most, or the median of the others."""
+    half = np.divide(*neurons.neurons_for_half(model.trace(model.tokenizer.encode(text)[:1])))
+    six = [2, 8, 9, 11, 27, 28]
+    return float(np.median(np.delete(half, six)) if others else half[six].max())
 
 
-@remembered
-def most_that_agree(model: Model, text: str, n_tokens: int) -> float:
+def most_that_agree(model: Model, text: str, *, n_tokens: int) -> float:
     """Measure how many neurons push what comes next where they fire, better than 1% do by chance: the highest layer."""
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
     agreements = (neurons.agreement(trace, layer) for layer in range(model.config.n_layers))
@@ -67,6 +64,7 @@ CAPITAL = "The capital of {} is"
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
 OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
 STATE = "The capital of the state of {} is"
+WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
 MOVER = (23, 4)  # layer, head
 Words = tuple[str, str]  # a subject and its twin's
 
@@ -78,55 +76,60 @@ def pair(model: Model, words: Words, question: str = CAPITAL) -> Pair:
     return pair_of(model, tokens, other, tokens.index(own))
 
 
-def left_and_brought(runs: Pair, edits: Edits) -> tuple[float, float]:
-    """Measure what is left of the own answer's probability, and what the twin's reaches of its own, in %."""
-    own, twins = runs.answers
-    left, brought = 100 * runs.answer_probs(edits).astype(float)
-    return left / experiments.probability(runs.trace, own), brought / experiments.probability(
-        runs.twin, twins
-    )
+def of_usual(runs: Pair, edits: Edits) -> np.ndarray:
+    """Measure the probability of the own answer and of the twin's with edits [2], in % of that in their own texts."""
+    usual = [experiments.probability(*both) for both in zip((runs.trace, runs.twin), runs.answers)]
+    return 100 * runs.answer_probs(edits).astype(float) / usual
 
 
 @remembered
-def both(
+def tested(
     model: Model, words: Words, question: str, step: int, test: int, head: tuple[int, int] | None
-) -> tuple[float, float]:
+) -> np.ndarray:
+    """Measure `of_usual` for a test (0 off, 1 its control, 2 patched, 3 another patched); of several, the strongest."""
     runs = pair(model, words, question)
     if facts.why_no_fact(runs):
-        return math.nan, math.nan
-    return left_and_brought(runs, facts.fact_tests(runs, head=head)[step - 1].tests[test][0])
+        return np.full(2, np.nan)
+    tests = facts.fact_tests(runs, head=head)[step - 1].tests[test]
+    by_strength = sorted((of_usual(runs, edits) for edits in tests), key=lambda both: both[int(test > 1)])
+    return by_strength[-1 if test > 1 else 0]
 
 
 def left(model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL) -> float:
-    """Measure what a test (0 off, 1 its control, 2 patched, 3 another patched) of a step leaves of the own answer."""
-    return both(model, words, question, step, test, MOVER)[0]
+    """Measure what a test of a step leaves of the own answer."""
+    return tested(model, words, question, step, test, MOVER)[0]
 
 
 def brought(model: Model, words: Words, *, step: int, test: int, question=CAPITAL, head=MOVER) -> float:
     """Measure what it brings out of the twin's answer. head: None for the one that adds most in this very pair."""
-    return both(model, words, question, step, test, head)[1]
+    return tested(model, words, question, step, test, head)[1]
 
 
-def left_without_three(model: Model, words: Words) -> float:
+def left_without(model: Model, words: Words, *, ffns: Sequence[range], at_first: bool = False) -> float:
+    """Switch FFNs off at the country, or at the first token, and measure what is left: the worst of some choices."""
     runs = pair(model, words)
-    triples = (ablate("ffn_out", range(at, at + 3), runs.subject) for at in (5, 8, 11, 13))
-    return min(left_and_brought(runs, edits)[0] for edits in triples)
+    choices = (ablate("ffn_out", layers, 0 if at_first else runs.subject) for layers in ffns)
+    return min(of_usual(runs, edits)[0] for edits in choices)
 
 
-def left_with_the_mean(model: Model, words: Words) -> float:
-    """Patch FFNs 5 to 15 at the country with the mean of their outputs for the other countries of the list."""
+def left_with_the_mean(model: Model, words: Words, *, over: Iterable[str]) -> float:
+    """Patch FFNs 5 to 15 at the country with the mean of their outputs for other words, or for other countries."""
     runs = pair(model, words)
-    others = [model.trace(CAPITAL.format(name)) for name in CAPITALS if name != words[0]]
+    others = [model.trace(CAPITAL.format(word)) for word in over if word != words[0]]
     here, at = slice(runs.subject, runs.subject + 1), {}
     for layer in range(5, 16):
         mean = np.mean([other.blocks[layer].ffn_at(here).out[0] for other in others], axis=0)
         at["ffn_out", layer] = put(mean, positions=runs.subject)
-    return left_and_brought(runs, Edits(at=at))[0]
+    return of_usual(runs, Edits(at=at))[0]
 
 
 def last_token_patched(model: Model, words: Words, *, layer: int, answer: int) -> float:
     runs = pair(model, words)
-    return left_and_brought(runs, patch_residual(runs, layer, [len(runs.trace.tokens) - 1]))[answer]
+    return of_usual(runs, patch_residual(runs, layer, -1))[answer]
+
+
+def last_token_of_things(model: Model, words: Words) -> float:
+    return max(last_token_patched(model, (words[0], thing), layer=23, answer=0) for thing in THINGS)
 
 
 def is_the_mover(model: Model, words: Words, *, question: str = CAPITAL) -> float:
@@ -139,23 +142,6 @@ def attention_weight(model: Model, words: Words) -> float:
     return 100 * float(runs.trace.blocks[layer].attention_at(-1).pattern[head, 0, runs.subject])
 
 
-@remembered
-def random_heads(model: Model, words: Words) -> np.ndarray:
-    """Measure both answers' probability in % [4, 2]; rows 1 and 3: the worst, or strongest, of ten random heads."""
-    runs = pair(model, words)
-    *_, probs = facts.measure_step(runs, facts.fact_tests(runs, head=MOVER)[1].tests)
-    return 100 * probs
-
-
-def left_without_random_head(model: Model, words: Words) -> float:
-    runs = pair(model, words)
-    return float(random_heads(model, words)[1, 0]) / experiments.probability(runs.trace, runs.answers[0])
-
-
-def twins_probability(model: Model, words: Words, *, row: int) -> float:
-    return float(random_heads(model, words)[row, 1])
-
-
 def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
     """Rank the capital among all tokens by how much the head pushes them up at the country, or at the twin's."""
     runs = pair(model, words)
@@ -166,9 +152,8 @@ def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
 def lowest_of_the_last(model: Model, words: Words) -> float:
     """Measure the lowest of what FFNs 24 to 29 add to the capital's logit, over the mean of all tokens."""
     runs = pair(model, words)
-    return float(
-        experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
-    )
+    parts = experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean")
+    return float(parts.ffn[24:].min())
 
 
 def is_the_capital(model: Model, words: Words) -> float:
@@ -179,11 +164,6 @@ def is_the_capital(model: Model, words: Words) -> float:
     return model.tokenizer.pieces([answer])[0].strip() == STATES[words[1]]
 
 
-def left_without_eleven(model: Model, words: Words, *, at_first: bool) -> float:
-    runs = pair(model, words)
-    return left_and_brought(runs, ablate("ffn_out", [11], 0 if at_first else runs.subject))[0]
-
-
 def off_by_with_both_put_back(model: Model, words: Words) -> float:
     runs = pair(model, words)
     back = patch_residual(Pair(runs.twin, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
@@ -192,22 +172,23 @@ def off_by_with_both_put_back(model: Model, words: Words) -> float:
 
 COUNTRIES = following(CAPITALS)  # each with the next one as its twin
 PAIRS = {f"{name}, as {twin}": (name, twin) for name, twin in permutations(CAPITALS, 2)}
-PLACES, THINGS = (
-    {f"{name}, as {word}": (name, word) for word, name in product(words, CAPITALS)}
-    for words in (("Texas", "London", "Paris"), ("dinner", "music", "water", "science"))
-)
+PLACES = {
+    f"{name}, as {word}": (name, word) for word, name in product(("Texas", "London", "Paris"), CAPITALS)
+}
+THINGS = ("dinner", "music", "water", "science")
 on_texts = partial(Claim, over="texts", cases=TEXTS)
+by_chance = partial(on_texts, unit="times as many as by chance")
 on_countries = partial(Claim, over="countries", cases=COUNTRIES)
 on_pairs = partial(Claim, over="pairs", cases=PAIRS)
 on_states = partial(Claim, over="states", cases=following(STATES))
-CHANCE = "times as many as by chance"
+left_of_countries, left_of_pairs = (partial(claim, unit="% left") for claim in (on_countries, on_pairs))
 
 CLAIMS = (
     *section(
         "What an FFN does: on texts",
         below_zero_early=on_texts(
-            "In layers 1 to 13, neurons with a gate below zero do most of the writing.",
-            "Add up what these neurons write at the last token, and take the median layer.",
+            "In layers 1 to 13, a neuron with a gate below zero writes more than half as much as another.",
+            "Add up what both kinds write at the last token, divide by how many they are, and take the median layer.",
             partial(written_below_zero, layers=slice(1, 14)),
             Bounds(supports=above(50), count=14, control=Bounds(within=below(50))),
             control=("layers 24 to 29", partial(written_below_zero, layers=slice(24, 30))),
@@ -228,43 +209,32 @@ CLAIMS = (
             control=("silu(gate) × up", partial(doubled, curve=0)),
             unit="times",
         ),
-        concentrated_first=on_texts(
-            "In layer 0, fewer neurons than by chance write half of the output.",
-            "Count the neurons that write half of the output, and compare with shuffled neurons.",
+        concentrated_first=by_chance(
+            "In layer 0, fewer neurons than by chance write half of the output; in layers 3 to 12, as many.",
+            "Count the neurons that write half of it, and compare with shuffled neurons: the median layer.",
             partial(half_of_the_output, layers=slice(0, 1)),
-            Bounds(supports=below(0.9)),
-            unit=CHANCE,
+            Bounds(supports=below(0.9), control=Bounds(supports=(0.9, 1.1))),
+            control=("layers 3 to 12", partial(half_of_the_output, layers=slice(3, 13))),
         ),
-        concentrated_middle=on_texts(
-            "In layers 3 to 12, as many neurons as by chance write half of it.",
+        concentrated_later=by_chance(
+            "In layers 13 to 29, it takes more neurons than by chance.",
             "The same, the median layer.",
-            partial(half_of_the_output, layers=slice(3, 13)),
-            Bounds(supports=(0.9, 1.1)),
-            unit=CHANCE,
-        ),
-        concentrated_later=on_texts(
-            "In layers 13 to 28, it takes more neurons than by chance.",
-            "The same, the median layer.",
-            partial(half_of_the_output, layers=slice(13, 29)),
+            partial(half_of_the_output, layers=slice(13, 30)),
             Bounds(supports=above(1.1), count=12),
-            unit=CHANCE,
         ),
-        concentrated_at_the_first_token=on_texts(
-            "*Few neurons do the work* holds at the first token of a text.",
-            "The same in layers 2, 8, 9, 11, 27 and 28, at the first token: the layer that needs most.",
-            half_at_the_first_token,
-            Bounds(supports=below(0.33)),
-            unit=CHANCE,
+        concentrated_at_the_first_token=by_chance(
+            "At the first token of a text, few neurons do the work in layers 2, 8, 9, 11, 27 and 28.",
+            "The same at the first token: of these six layers, the one that needs most.",
+            partial(half_at_the_first_token, others=False),
+            Bounds(supports=below(0.33), control=Bounds(within=above(0.5))),
+            control=("the median of the other layers", partial(half_at_the_first_token, others=True)),
         ),
-        few_neurons_agree=on_texts(
+        few_neurons_agree=Claim(
             "In any layer, few neurons push up what comes next where they fire. Longer texts show more of them.",
             "Count those that do it better than 1% do with another neuron's row: the layer that has most.",
-            lambda model, text: most_that_agree(model, text, 512),
+            partial(most_that_agree, n_tokens=512),
             Bounds(within=below(5.8), above_control=10, control=Bounds(within=below(3.4))),
-            control=(
-                "the first 128 tokens of the 512",
-                lambda model, text: most_that_agree(model, text, 128),
-            ),
+            control=("the first 128 tokens of the 512", partial(most_that_agree, n_tokens=128)),
             over="long texts",
             cases=LONG,
         ),
@@ -285,45 +255,40 @@ CLAIMS = (
             Bounds(within=below(3), control=Bounds(within=below(7))),
             control=("switched off at “of”", partial(left, step=1, test=1)),
         ),
-        three_ffns_off=on_countries(
-            "Any three in a row that we tried can go.",
-            "Switch off FFNs 5–7, 8–10, 11–13 or 13–15 at the country: the worst of the four.",
-            left_without_three,
-            Bounds(within=above(45)),
-            unit="% left",
+        three_ffns_off=left_of_countries(
+            "Without any three of them in a row, a part of the answer stays.",
+            "Switch off FFNs 5–7, 6–8 and so on up to 13–15 at the country: the worst of the nine.",
+            partial(left_without, ffns=[range(at, at + 3) for at in range(5, 14)]),
+            Bounds(within=above(28), control=Bounds(within=below(3))),
+            control=("all eleven", partial(left, step=1, test=0)),
         ),
         ffns_patched=on_pairs(
-            "They mostly don't carry which country it is: only France's outputs for Germany bring out half.",
+            "They mostly don't carry which country it is. Outputs from France or England bring out a tenth or more of "
+            "their capital; only France's, for Germany, bring out half. The first FFN does carry it.",
             "Patch them with the twin's: how much of its usual probability does the twin's capital get?",
             partial(brought, step=1, test=2),
-            Bounds(supports=below(50), count=89, exceptions=("Germany, as France",)),
+            Bounds(
+                supports=below(10),
+                count=77,
+                exceptions=("*, as France", "*, as England"),
+                within=below(50),
+                at={"Germany, as France": above(50)},
+                control=Bounds(within=above(95)),
+            ),
+            control=("the first FFN", partial(brought, step=1, test=3)),
         ),
-        ffns_patched_little=on_pairs(
-            "Mostly they bring out less than a tenth; the others all use outputs from France or England.",
-            "The same 90 patches.",
-            partial(brought, step=1, test=2),
-            Bounds(supports=below(10), count=77, exceptions=("*, as France", "*, as England")),
-        ),
-        ffns_patched_left=on_pairs(
-            "Most countries keep more than half of their own capital.",
+        ffns_patched_left=left_of_pairs(
+            "In most pairs, the own capital keeps more than half of its probability.",
             "The same 90 patches.",
             partial(left, step=1, test=2),
             Bounds(supports=above(50), count=68),
-            unit="% left",
         ),
-        ffns_of_the_others=on_countries(
-            "What they add is mostly the same for every country.",
+        ffns_of_the_others=left_of_countries(
+            "The mean of what they add for other countries does nearly as well.",
             "Patch in the mean of the nine other countries.",
-            left_with_the_mean,
-            Bounds(supports=above(50)),
-            unit="% left",
-        ),
-        first_ffn_patched=on_countries(
-            "The first FFN does carry which country it is.",
-            "Patch FFN 0 at the country: how much of the twin's capital comes out?",
-            partial(brought, step=1, test=3),
-            Bounds(within=above(95)),
-            control=("FFNs 5 to 15 patched", partial(brought, step=1, test=2)),
+            partial(left_with_the_mean, over=CAPITALS),
+            Bounds(supports=above(50), control=Bounds(supports=below(50), count=9)),
+            control=("the mean of ten other words", partial(left_with_the_mean, over=WORDS)),
         ),
     ),
     *section(
@@ -336,24 +301,13 @@ CLAIMS = (
             control=("its attention to “of”", partial(left, step=3, test=1)),
         ),
         last_token_patched=on_pairs(
-            "What arrives early doesn't say which country it is.",
+            "What arrives early doesn't say which country it is: it is shared by countries, and the country's own "
+            "vector still decides.",
             "Replace its vector with the twin's before layer 23: how much of the twin's capital comes out?",
             partial(brought, step=3, test=2),
-            Bounds(within=below(9)),
-        ),
-        last_token_patched_left=on_pairs(
-            "It is shared by countries.",
-            "The same 90 patches: what is left of the own capital?",
-            partial(left, step=3, test=2),
-            Bounds(supports=above(50), count=85),
-            unit="% left",
-        ),
-        country_patched_before_23=on_countries(
-            "Until then, the country's own vector decides.",
-            "Replace the country's vector with the twin's before layer 23: how much of the twin's capital comes out?",
-            partial(brought, step=3, test=3),
-            Bounds(supports=above(50), count=9),
-            control=("the last token's vector", partial(brought, step=3, test=2)),
+            Bounds(within=below(9), control=Bounds(supports=above(50), count=85)),
+            # No token is between the two, so this is also what the patch leaves of the own capital, for the other pair.
+            control=("the country's vector", partial(brought, step=3, test=3)),
         ),
         last_token_patched_late=on_countries(
             "One layer later, the last token's vector decides.",
@@ -362,33 +316,23 @@ CLAIMS = (
             Bounds(supports=above(50)),
             control=("before layer 23", partial(last_token_patched, layer=23, answer=1)),
         ),
-        early_as_for_places=on_countries(
-            "Other places share part of what arrives early.",
+        early_as_for_places=left_of_countries(
+            "Other places share part of what arrives early; the things that we tried don't.",
             "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23.",
             partial(last_token_patched, layer=23, answer=0),
-            Bounds(supports=above(50), count=19),
-            unit="% left",
+            Bounds(supports=above(50), count=19, control=Bounds(within=below(30))),
+            control=("for *dinner*, *music*, *water* or *science*, the most", last_token_of_things),
             over="cases",
             cases=PLACES,
-        ),
-        early_as_for_things=on_countries(
-            "These things don't share it.",
-            "The same, for *dinner*, *music*, *water* or *science*.",
-            partial(last_token_patched, layer=23, answer=0),
-            Bounds(within=below(30)),
-            unit="% left",
-            over="cases",
-            cases=THINGS,
         ),
     ),
     *section(
         "Layer 23, head 4",
         same_head=on_countries(
-            "Of all heads in layers 1 to 28, this one adds most to the answer out of the country.",
+            "Of all heads in layers 1 to 28, this one adds most to the answer by what it reads at the country.",
             "Compare what each head adds to the capital's logit.",
             is_the_mover,
             Bounds(supports=YES),
-            unit="",
         ),
         attends_to_the_country=on_countries(
             "It gives the country most of its attention.",
@@ -401,41 +345,31 @@ CLAIMS = (
             "Switch it off at the last token: what is left?",
             partial(left, step=2, test=0),
             Bounds(supports=below(50), control=Bounds(supports=above(50))),
-            control=("the worst of ten random heads", left_without_random_head),
+            control=("the worst of ten random heads", partial(left, step=2, test=1)),
         ),
         head_patched=on_pairs(
-            "It passes on which country it is.",
+            "It passes on which country it is, and random heads don't. It never brings out Kenya's capital, and in "
+            "Hungary's text only Portugal's.",
             "Patch it with the twin's: how much of the twin's capital comes out?",
             partial(brought, step=2, test=2),
-            Bounds(supports=above(50), count=67),
+            Bounds(
+                supports=above(50),
+                count=67,
+                at={name: below(50) for name in PAIRS if name.endswith("Kenya") or name.startswith("Hungary")}
+                | {"Hungary, as Portugal": above(50)},
+                above_control=90,
+                control=Bounds(
+                    within=below(1),
+                    at={f"{name}, as England": below(2.2) for name in ("France", "Germany", "Sweden")},
+                ),
+            ),
+            control=("the strongest of ten random heads", partial(brought, step=2, test=3)),
         ),
-        head_patched_kenya=on_pairs(
-            "It never brings out Kenya's capital.",
-            "The same, with Kenya as the twin.",
-            partial(brought, step=2, test=2),
-            Bounds(supports=below(50)),
-            cases={name: words for name, words in PAIRS.items() if words[1] == "Kenya"},
-        ),
-        head_patched_hungary=on_pairs(
-            "In Hungary's text it brings out the twin's capital only once.",
-            "The same, in the text for Hungary.",
-            partial(brought, step=2, test=2),
-            Bounds(supports=above(50), count=1),
-            cases={name: words for name, words in PAIRS.items() if words[0] == "Hungary"},
-        ),
-        head_patched_left=on_pairs(
+        head_patched_left=left_of_pairs(
             "The own capital goes.",
             "The same 90 patches.",
             partial(left, step=2, test=2),
             Bounds(within=below(8)),
-            unit="% left",
-        ),
-        random_heads_patched=on_countries(
-            "Random heads bring out nothing.",
-            "Patch ten random heads, one at a time: the highest probability that the twin's capital gets.",
-            partial(twins_probability, row=3),
-            Bounds(within=below(1), below_control=10),
-            control=("layer 23, head 4", partial(twins_probability, row=2)),
         ),
         pushes_up_the_capital=on_countries(
             "The capital is among the first 20 tokens that it pushes up at the country.",
@@ -461,12 +395,11 @@ CLAIMS = (
             partial(brought, step=4, test=2),
             Bounds(within=below(35)),
         ),
-        last_ffns_patched_left=on_pairs(
-            "But they matter to it: most lose more than half of their own capital.",
+        last_ffns_patched_left=left_of_pairs(
+            "But they matter to it: in most pairs, the own capital loses more than half of its probability.",
             "The same 90 patches.",
             partial(left, step=4, test=2),
             Bounds(supports=below(50), count=85),
-            unit="% left",
         ),
         one_pushes_against=on_countries(
             "They don't all agree: mostly, one of them pushes against the answer.",
@@ -484,12 +417,11 @@ CLAIMS = (
             partial(brought, step=2, test=2, question=CALLED),
             Bounds(supports=above(50), count=5),
         ),
-        called_ffns=on_countries(
+        called_ffns=left_of_countries(
             "*The capital city of … is called*: only France and England can do without FFNs 5 to 15.",
             "Switch them off at the country.",
             partial(left, step=1, test=0, question=CALLED),
             Bounds(supports=below(50), count=8, exceptions=("France", "England")),
-            unit="% left",
         ),
         speak_head=on_countries(
             "*People in … speak*: the head mostly brings out the twin's answer.",
@@ -497,19 +429,17 @@ CLAIMS = (
             partial(brought, step=2, test=2, question=SPEAK),
             Bounds(supports=above(50), count=4, of=5),
         ),
-        speak_ffns=on_countries(
+        speak_ffns=left_of_countries(
             "*People in … speak*: three of five can't do without FFNs 5 to 15.",
             "Switch them off at the country.",
             partial(left, step=1, test=0, question=SPEAK),
             Bounds(supports=below(50), count=3, of=5),
-            unit="% left",
         ),
         states_same_head=on_states(
             "*The capital of the state of … is*: for most, the same head adds most.",
             "Compare all heads, where text and twin can be told apart.",
             partial(is_the_mover, question=STATE),
             Bounds(supports=YES, count=14, of=19),
-            unit="",
         ),
         states_head=on_states(
             "But it brings out the twin's answer for fewer than half.",
@@ -522,10 +452,9 @@ CLAIMS = (
             "Compare the answers that it brought out.",
             is_the_capital,
             Bounds(supports=YES, count=3, of=8),
-            unit="",
         ),
         opposites=on_countries(
-            "*The opposite of … is*: no head carries the answer like this.",
+            "*The opposite of … is*: the head that adds most doesn't carry the answer.",
             "Patch the head that adds most in each pair.",
             partial(brought, step=2, test=2, question=OPPOSITE, head=None),
             Bounds(within=below(9)),
@@ -533,7 +462,7 @@ CLAIMS = (
             cases=following(OPPOSITES),
         ),
         symbols=on_countries(
-            "*The chemical symbol of … is*: nor does any here.",
+            "*The chemical symbol of … is*: nor does it here.",
             "Patch the head that adds most in each pair.",
             partial(brought, step=2, test=2, question=SYMBOL, head=None),
             Bounds(within=below(36)),
@@ -546,9 +475,9 @@ CLAIMS = (
         ffn_eleven=on_countries(
             "Switching off can mislead: FFN 11 is needed at the first token of the text, not at the country.",
             "Switch it off at the first token only: what is left?",
-            partial(left_without_eleven, at_first=True),
+            partial(left_without, ffns=[range(11, 12)], at_first=True),
             Bounds(within=below(0.02), control=Bounds(within=above(85))),
-            control=("at the country only", partial(left_without_eleven, at_first=False)),
+            control=("at the country only", partial(left_without, ffns=[range(11, 12)])),
         ),
         both_put_back=on_countries(
             "Some results can't fail: with both tokens put back, it is the text's own run again.",

@@ -13,43 +13,42 @@ from llmviz.experiments.answers import CAPITALS, SUMS
 from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
-LIMIT = 300  # tokens of an answer
+KNOWN = CAPITALS | MORE_CAPITALS | SUMS  # questions with the right answer
+NOT_TWO = {text: (0, 0) for text in SUMS if text.endswith("+ 1 = ") and text != "1 + 1 = "}
+SAME = "the same word"
 TOP_P, TOP_K, MIN_P = ("top_p", 0.9), ("top_k", 50), ("min_p", 0.05)  # steps of `sampling.chain`
 COLD, HOT = ("temperature", 0.5), ("temperature", 2.0)
 
 
-@remembered
-def logits(model: Model, text: str) -> np.ndarray:
-    return model.trace(text).logits
-
-
 def n_left(model: Model, text: str, *, steps: tuple) -> float:
     """Count the tokens that are left after these steps."""
-    return float(np.count_nonzero(sampling.chain(logits(model, text), steps)[-1].probs))
+    return float(np.count_nonzero(sampling.chain(model.trace(text).logits, steps)[-1].probs))
 
 
 def outside_fifty(model: Model, text: str, *, temperature: float) -> float:
-    probs = sampling.with_temperature(logits(model, text), temperature)
+    probs = sampling.with_temperature(model.trace(text).logits, temperature)
     return 100 * sampling.mass_outside(probs, 50)
 
 
 def moved_by_order(model: Model, text: str, *, step: tuple) -> float:
     """Measure how much probability moves if temperature 2 comes after a step instead of before it, in %."""
-    before, after = (sampling.chain(logits(model, text), o)[-1].probs for o in ((HOT, step), (step, HOT)))
+    logits, orders = model.trace(text).logits, ((HOT, step), (step, HOT))
+    before, after = (sampling.chain(logits, order)[-1].probs for order in orders)
     return 100 * experiments.total_variation(before, after)
 
 
-def is_right(model: Model, question: tuple[str, str], *, before: str = "") -> bool:
-    text, right = question
-    return experiments.is_right(model, before + text, right)
+def is_right(model: Model, question: tuple[str, str]) -> bool:
+    return experiments.is_right(model, *question)
 
 
 def right_sums(model: Model, before: str) -> float:
-    return sum(is_right(model, question, before=before) for question in SUMS.items())
+    return sum(is_right(model, (before + text, right)) for text, right in SUMS.items())
 
 
 def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
-    """Compare the likeliest token with that of the sum whose first number is 1."""
+    """Compare the likeliest token with 2 where 1 is added, else with that of the sum whose first number is 1."""
+    if sum_.endswith("+ 1 = "):
+        return is_right(model, (before + sum_, "2"))
     likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
     return bool(likeliest[0] == likeliest[1])
 
@@ -61,13 +60,12 @@ def right_when_cold(model: Model, question: tuple[str, str]) -> float:
 
 
 @remembered
-def format_value(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
+def written(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
     return experiments.write(model, text, 40 if temperature else 80, temperature, seed)
 
 
 def repetition(model: Model, run: tuple[str, int], *, temperature: float) -> float:
-    text, seed = run
-    return 100 * format_value(model, text, temperature, seed).repetition(40)
+    return 100 * written(model, run[0], temperature, run[1]).repetition(40)
 
 
 def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> float:
@@ -84,7 +82,7 @@ def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
 
 @remembered
 def answer(model: Model, question: str) -> experiments.Written:
-    return experiments.answer(model, question, LIMIT)
+    return experiments.answer(model, question, 300)
 
 
 def tokens_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
@@ -97,19 +95,10 @@ def tokens_to_message(model: Model, question: str, *, role: str, template: bool)
 
 
 RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(TWENTY, range(1, 11))}
-THREE_SEEDS = {name: run for name, run in RUNS.items() if run[1] <= 3}
 REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
-
-
-def pairs(questions: dict[str, str]) -> dict[str, tuple[str, str]]:
-    """Return questions and their answers as cases."""
-    return {question: (question, right) for question, right in questions.items()}
-
-
 on_texts = partial(Claim, over="texts", cases=TWENTY)
 on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
 kept_on_texts = partial(on_texts, unit="tokens")
-on_sums = partial(Claim, over="sums", unit="")
 
 CLAIMS = (
     *section(
@@ -133,9 +122,7 @@ CLAIMS = (
             "Count the tokens that top-p 0.9 keeps, at temperature 1.",
             partial(n_left, steps=(TOP_P,)),
             Bounds(
-                within=(1, 1110),
-                at={"the same word": (1100, 1110)},
-                control=Bounds(within=(1, 68), at={"the same word": (6, 6)}),
+                within=(1, 1110), at={SAME: (1100, 1110)}, control=Bounds(within=(1, 68), at={SAME: (6, 6)})
             ),
             control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
         ),
@@ -171,7 +158,7 @@ CLAIMS = (
         above_zero=on_texts(
             "Logits have no zero of their own: few, half or all of them are above zero.",
             "Count the logits above zero.",
-            lambda model, text: 100 * float((logits(model, text) > 0).mean()),
+            lambda model, text: 100 * float((model.trace(text).logits > 0).mean()),
             Bounds(supports=above(50), count=10, lowest=below(2.5), highest=above(99.5)),
         ),
     ),
@@ -183,8 +170,7 @@ CLAIMS = (
             is_right,
             Bounds(supports=YES, count=8, exceptions=("*Egypt*", "*Poland*")),
             over="capitals",
-            cases=pairs(CAPITALS),
-            unit="",
+            cases=dict(zip(CAPITALS, CAPITALS.items())),
         ),
         sums=Claim(
             "It gets three of 36 sums right, but most of them with something in front.",
@@ -196,21 +182,14 @@ CLAIMS = (
             cases={"a space": " ", "“So”": "So ", "“Q:”": "Q: ", "a new line": "\n"},
             unit="sums",
         ),
-        second_number=on_sums(
-            "With nothing in front, the second number decides on its own.",
-            "Put 1 in place of the first number: is the likeliest token the same?",
+        second_number=Claim(
+            "With nothing in front, the second number decides on its own: after each *… + 1 =*, it answers 2.",
+            "Is the likeliest token 2 where 1 is added, else the same as with 1 in place of the first number?",
             second_number_decides,
-            Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20))),
+            Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
             control=("with a space in front", partial(second_number_decides, before=" ")),
+            over="sums",
             cases=dict(zip(SUMS, SUMS)),
-        ),
-        two_after_plus_one=on_sums(
-            "After each *… + 1 =*, it answers 2.",
-            "Compare the likeliest token with 2.",
-            is_right,
-            Bounds(supports=YES, control=Bounds(supports=YES, count=1)),
-            control=("with a space in front", partial(is_right, before=" ")),
-            cases=pairs({text: "2" for text in SUMS if text.endswith("+ 1 = ")}),
         ),
         cold_takes_from_the_right=Claim(
             "Where another token is the likeliest, a low temperature usually takes from the right one.",
@@ -218,7 +197,7 @@ CLAIMS = (
             right_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
             over="questions",
-            cases=pairs(CAPITALS | MORE_CAPITALS | SUMS),
+            cases=dict(zip(KNOWN, KNOWN.items())),
             unit="times",
         ),
     ),
@@ -227,22 +206,22 @@ CLAIMS = (
         first_choices=Claim(
             "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
             "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
-            lambda model, run: 100 * format_value(model, run[0], 1, run[1]).likeliest.mean(),
+            lambda model, run: 100 * written(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
             over="runs",
-            cases=THREE_SEEDS,
-        ),
-        greedy_repeats=on_texts(
-            "After 8 of the twenty texts, a quarter or more of what is written greedily is repetition.",
-            "Write 40 tokens, and count those in a run of four that the text had before.",
-            lambda model, text: repetition(model, (text, 1), temperature=0),
-            Bounds(supports=above(25), count=8, highest=(77, 78.5)),
+            cases={name: run for name, run in RUNS.items() if run[1] <= 3},
         ),
         drawn_repeats=Claim(
-            "At temperature 1, so much repetition is rare.",
-            "The same, with ten seeds.",
+            "After 8 of the twenty texts, a quarter or more of what is written greedily is repetition; at temperature "
+            "1, so much is rare.",
+            "Write 40 tokens with ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
-            Bounds(supports=above(25), count=6, highest=(54, 56)),
+            Bounds(
+                supports=above(25),
+                count=6,
+                highest=(54, 56),
+                control=Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5)),
+            ),
             control=("temperature 0", lambda model, run: repetition(model, (run[0], 1), temperature=0)),
             over="runs",
             cases=RUNS,
@@ -259,15 +238,15 @@ CLAIMS = (
         copies_add=on_texts(
             "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
             "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
-            lambda model, text: 100 * experiments.gain_from_copies(model, format_value(model, text, 0, 1)),
-            Bounds(supports=(17.5, 77), count=15, of=17, at={"the same word": below(0)}),
+            lambda model, text: 100 * experiments.gain_from_copies(model, written(model, text, 0, 1)),
+            Bounds(supports=(17.5, 77), count=15, of=17, at={SAME: below(0)}),
             unit="percentage points",
         ),
         expected_after_itself=Claim(
             "A text after itself surprises less than after another text, but not one word ten times.",
             "Read it after itself, and after the next text, and subtract the mean surprise.",
             surprise_after_itself,
-            Bounds(supports=below(0), count=14, exceptions=("the same word",)),
+            Bounds(supports=below(0), count=14, exceptions=(SAME,)),
             over="texts",
             cases=REPEATED,
             unit="bits a token",
@@ -289,19 +268,14 @@ CLAIMS = (
             Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
             control=("at the last", lambda model, question: 100 * answer(model, question).end_probs[-1]),
         ),
-        assistant_after_the_bare_end=on_questions(
-            "Where the end token comes at once after the bare question, a message of the assistant is next.",
-            "Write on after the end token, for these 8 of the 15 questions.",
-            partial(tokens_to_message, role="assistant", template=False),
-            Bounds(within=(1, 1), of=8),
-            unit="token later",
-        ),
         user_after_the_end=on_questions(
-            "After the end of its answer, the model comes to a message of the user.",
+            "After the end of its answer, the model comes to a message of the user. Where the end token comes at once "
+            "after the bare question, a message of the assistant is next.",
             "Go on after the end token, and count the tokens to that message.",
             partial(tokens_to_message, role="user", template=True),
-            Bounds(within=(1, 7), of=14),
-            unit="tokens later",
+            Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),
+            control=("8 bare questions", partial(tokens_to_message, role="assistant", template=False)),
+            unit="(token)",
         ),
     ),
 )

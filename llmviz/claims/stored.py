@@ -9,6 +9,7 @@ import functools
 import hashlib
 import inspect
 import json
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -50,10 +51,11 @@ def save(pages: Mapping[str, Mapping[str, dict]], path: Path, sha256: str) -> No
     old = load(path)["pages"] if path.exists() else {}
     listed = []
     for page, rows in sorted((old | dict(pages)).items()):
-        lines = [f"{json.dumps(name)}: {json.dumps(row, ensure_ascii=False)}" for name, row in rows.items()]
-        listed.append(f"{json.dumps(page)}: {{\n" + "".join(",\n".join(lines) + "\n" if lines else "") + "}")
-    head = f'"model": {json.dumps(path.stem.rpartition("-")[0])},\n"sha256": {json.dumps(sha256)},\n"pages": '
-    path.write_text(f"{{\n{head}{{\n" + ",\n".join(listed) + "\n}\n}\n", "utf-8")
+        lines = (f'"{name}": {json.dumps(row, ensure_ascii=False)}' for name, row in rows.items())
+        listed.append(f'"{page}": {{\n' + ",\n".join(lines) + "\n}")
+    model = path.stem.rpartition("-")[0]
+    head = f'"model": "{model}",\n"sha256": "{sha256}",\n"pages": {{\n'
+    path.write_text("{\n" + head + ",\n".join(listed) + "\n}\n}\n", "utf-8")
 
 
 def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
@@ -63,12 +65,7 @@ def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:
 
 def key(claim: Claim, sha256: str) -> str:
     """Return the hash under which a claim's result is valid for a model file."""
-    seen: set[int] = set()
-    parts = [
-        part
-        for thing in (claim.value, claim.control and claim.control[1], claim.cases)
-        for part in _parts(thing, seen)
-    ]
+    parts = _parts((claim.value, claim.control and claim.control[1], claim.cases), set())
     return hashlib.sha256("\n".join([sha256, *parts]).encode()).hexdigest()[:16]
 
 
@@ -79,31 +76,26 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
     """
     if isinstance(thing, partial):
         yield from _parts((thing.func, thing.args, thing.keywords), seen)
-    elif isinstance(thing, types.FunctionType):
-        thing = inspect.unwrap(thing)
-        if not _ours(thing):
-            yield f"{thing.__module__}.{thing.__qualname__}"
-        elif id(thing) not in seen:
-            seen.add(id(thing))
-            yield _source(thing)
-            yield from _parts([thing.__defaults__, thing.__kwdefaults__], seen)
-            yield from _parts([cell.cell_contents for cell in thing.__closure__ or ()], seen)
-            for used in _used(thing):
-                yield from _parts(used, seen)
-    elif isinstance(thing, type):
-        yield f"{thing.__module__}.{thing.__qualname__}"
-        if _ours(thing):
-            yield "".join(inspect.getsource(thing).split())
     elif isinstance(thing, Mapping):
-        for name, value in thing.items():
-            yield from _parts((name, value), seen)
+        yield from _parts([*thing.items()], seen)
     elif isinstance(thing, list | tuple):
         for value in thing:
             yield from _parts(value, seen)
     elif isinstance(thing, set | frozenset):
         yield from sorted(map(repr, thing))
-    elif isinstance(thing, types.ModuleType | types.BuiltinFunctionType):
+    elif isinstance(thing, types.ModuleType):
         yield thing.__name__
+    elif isinstance(thing, types.FunctionType) and _ours(thing := inspect.unwrap(thing)):
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            yield _source(thing)
+            yield from _parts([thing.__defaults__, thing.__kwdefaults__], seen)
+            yield from _parts([cell.cell_contents for cell in thing.__closure__ or ()], seen)
+            yield from _parts(_used(thing), seen)
+    elif isinstance(thing, types.FunctionType | type):
+        yield f"{thing.__module__}.{thing.__qualname__}"
+        if _ours(thing):
+            yield "".join(inspect.getsource(thing).split())
     elif " at 0x" in (text := repr(thing)):
         raise TypeError(
             f"A claim uses {text}, which looks different in every process. Use a function of the module, a partial of "
@@ -117,42 +109,31 @@ def _ours(thing: Any) -> bool:
     return thing.__module__.startswith(PACKAGE)
 
 
-def _used(function: types.FunctionType) -> Iterator[Any]:
-    """Yield the globals that a function's code names; of modules of ours, their members that it names."""
-    names: list[str] = []
-    codes = [function.__code__]
+def _used(function: types.FunctionType) -> list[Any]:
+    """Return the globals that a function's code names; of modules of ours, their members that it names."""
+    names: set[str] = set()
+    codes, used = [function.__code__], []
     while codes:
         code = codes.pop()
-        names += code.co_names
+        names |= {*code.co_names}
         codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    for name in sorted(set(names)):
-        if name in function.__globals__:
-            used = function.__globals__[name]
-            yield used
-            if isinstance(used, types.ModuleType) and used.__name__.startswith(PACKAGE):
-                yield from (getattr(used, member) for member in sorted(set(names)) if hasattr(used, member))
+    for thing in (function.__globals__[name] for name in sorted(names) if name in function.__globals__):
+        members = isinstance(thing, types.ModuleType) and thing.__name__.startswith(PACKAGE)
+        used += [thing, *(getattr(thing, name) for name in sorted(names) if members and hasattr(thing, name))]
+    return used
 
 
 def _source(function: types.FunctionType) -> str:
     """Return a function's source without its white space, so that formatting makes nothing stale."""
-    if function.__name__ != "<lambda>":
-        return "".join(inspect.getsource(function).split())
-    text, tree = _module(inspect.getsourcefile(function))
-    names, line = (
-        function.__code__.co_varnames[: function.__code__.co_argcount],
-        function.__code__.co_firstlineno,
-    )
-    lambdas = [
-        ast.get_source_segment(text, node) or ""
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Lambda)
-        and node.lineno == line
-        and tuple(argument.arg for argument in node.args.args) == names
-    ]
-    return "".join("".join(lambdas).split())
+    source = inspect.getsource(function)
+    if function.__name__ == "<lambda>":  # its source is whole lines
+        text = inspect.getsource(sys.modules[function.__module__])
+        source = "".join(
+            ast.get_source_segment(text, node) or ""
+            for node in ast.walk(_parsed(text))
+            if isinstance(node, ast.Lambda) and node.lineno == function.__code__.co_firstlineno
+        )
+    return "".join(source.split())
 
 
-@functools.lru_cache(maxsize=16)
-def _module(path: str) -> tuple[str, ast.Module]:
-    text = Path(path).read_text("utf-8")
-    return text, ast.parse(text)
+_parsed = functools.lru_cache(maxsize=16)(ast.parse)

@@ -4,13 +4,13 @@ from functools import partial
 
 import numpy as np
 
-from llmviz import Edits, Sampler, experiments, sampling
+from llmviz import Edits, Sampler, sampling
 from llmviz.claims.cases import TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
+from llmviz.experiments import likeliest_after, likeliest_changes, logit_lens, moved_by
 from llmviz.model import Model
 
 SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}  # for what takes a run for each head
-MIDDLE = range(10, 21)  # layers
 
 
 def probability_outside(model: Model, text: str, *, temperature: float) -> float:
@@ -19,37 +19,24 @@ def probability_outside(model: Model, text: str, *, temperature: float) -> float
     return 100 * sampling.mass_outside(probs, 20)
 
 
-def overflows(model: Model, text: str, *, edits: Edits) -> float:
-    try:
-        model.trace(text, edits)
-    except FloatingPointError:
-        return 1
-    return 0
-
-
 def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
-    return 100 * experiments.moved_by(model, text, edits)
+    return 100 * moved_by(model, text, edits)
 
 
 @remembered
 def median_of_the_middle(model: Model, text: str) -> float:
-    return float(np.median([probability_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in MIDDLE]))
-
-
-def heads_that_change_it(model: Model, text: str) -> float:
-    heads = np.ndindex(model.config.n_layers, model.config.n_heads)
-    return sum(experiments.likeliest_changes(model, text, Edits(head={head: 0})) for head in heads)
+    return np.median([probability_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in range(10, 21)])
 
 
 def layers_to_go(model: Model, text: str) -> float:
     """Count the layers after the one from which on the logit lens shows the final prediction."""
-    predictions = experiments.logit_lens(model.trace(text), last=1).guesses[:, -1]
-    other = np.flatnonzero(predictions != predictions[-1])
-    return len(predictions) - 2 - int(other.max(initial=-1))
+    backwards = logit_lens(model.trace(text), last=1).guesses[::-1, -1]
+    return np.cumprod(backwards == backwards[0]).sum() - 1
 
 
 on_texts = partial(Claim, over="texts", cases=TEXTS)
+ffn_off = partial(on_texts, control=("each FFN of layers 10 to 20, the median", median_of_the_middle))
 NO_ROPE, SHIFTED = Edits(rope=False), Edits(position_shift=1_000.0)
 FIRST, ELEVENTH = Edits(ffn={0: 0}), Edits(ffn={11: 0})
 
@@ -65,17 +52,17 @@ CLAIMS = section(
     norms_off=on_texts(
         "Without the norms, there is no next token: the numbers overflow.",
         "Switch all norms off.",
-        partial(overflows, edits=Edits(norm=False)),
+        lambda model, text: likeliest_after(model.trace(text), Edits(norm=False)) is None,
         Bounds(supports=YES),
-        control=("RoPE switched off", partial(overflows, edits=NO_ROPE)),
+        control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
         unit="",
     ),
     rope_off_likeliest=on_texts(
         "Without RoPE, the likeliest token mostly changes.",
         "Switch RoPE off.",
-        partial(experiments.likeliest_changes, edits=NO_ROPE),
+        partial(likeliest_changes, edits=NO_ROPE),
         Bounds(supports=YES, count=12),
-        control=("all positions shifted by 1,000", partial(experiments.likeliest_changes, edits=SHIFTED)),
+        control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
         unit="",
     ),
     rope_off_moved=on_texts(
@@ -85,24 +72,22 @@ CLAIMS = section(
         Bounds(median=above(50), highest=above(80)),
         control=("all positions shifted by 1,000", partial(probability_moved, edits=SHIFTED)),
     ),
-    first_ffn_off=on_texts(
+    first_ffn_off=ffn_off(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",
         partial(probability_moved, edits=FIRST),
         Bounds(within=above(75), control=Bounds(within=below(35))),
-        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),
-    ffn_eleven_off=on_texts(
+    ffn_eleven_off=ffn_off(
         "FFN 11 can't be spared, although most FFNs around it can.",
         "Switch the FFN of layer 11 off.",
         partial(probability_moved, edits=ELEVENTH),
         Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
-        control=("each FFN of layers 10 to 20, the median", median_of_the_middle),
     ),
     single_heads=on_texts(
         "How many heads matter on their own depends on the text.",
         "Switch each of the 270 heads off, and count those that change the likeliest token.",
-        heads_that_change_it,
+        lambda m, text: sum(likeliest_changes(m, text, Edits(head={head: 0})) for head in np.ndindex(30, 9)),
         Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
         unit="heads",
         cases=SHORT,

@@ -3,9 +3,7 @@
 from functools import partial
 from itertools import product
 
-from llmviz.claims.cases import ARTICLES, IN_A_CHAT, LATIN, LISTED, TEXTS, TRANSLATIONS
-from llmviz.claims.cases import LETTER_EXAMPLES as FEW
-from llmviz.claims.cases import LETTER_WORDS as TWENTY
+from llmviz.claims.cases import ARTICLES, CHAT, LATIN, LETTER_EXAMPLES, LETTER_WORDS, LISTED, PARALLEL, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import letters, words
 from llmviz.model import Model
@@ -14,7 +12,7 @@ from llmviz.model import Model
 @remembered
 def answers(model: Model, kind: int, example: str | None, seed: int | None = None) -> letters.Tally:
     """Ask about the twenty words but the example; or, with a seed, about 40 words of the vocabulary."""
-    drawn = TWENTY if seed is None else letters.random_words(model, 40, seed=seed)
+    drawn = LETTER_WORDS if seed is None else letters.random_words(model, 40, seed=seed)
     asked = (letters.answer(model, word, kind, example=example) for word in drawn if word != example)
     return letters.tally(asked)
 
@@ -23,26 +21,24 @@ def count(model: Model, case: tuple, *, of: str) -> float:
     return getattr(answers(model, *case), of)
 
 
-def read_off(model: Model, seed: int, *, place: int, constant: bool = False, alike: int = 2) -> float:
-    return 100 * letters.letter_probe(model, place, seed, alike)[constant]
-
-
 SPELLED = dict.fromkeys(w.lower() for text in LATIN.values() for w in words.plain_words(text) if w.isalpha())
 OTHER = {f"{name}, {i + 1}": text for name in ("Hindi", "Chinese") for i, text in enumerate(ARTICLES[name])}
 OTHER |= {"a strawberry": "🍓", "thumbs up": "👍👍"}
 FIRST, LAST = 3, 4  # kinds of questions about a word
-EXAMPLES = {word: word for word in (*FEW, *TWENTY)} | {"no example": None}
+EXAMPLES = {word: word for word in (*LETTER_EXAMPLES, *LETTER_WORDS)} | {"no example": None}
 KINDS = "in a word, after ", "spelled out, after ", "in a list, after "
 TRIES = {way + name: (i, word) for (i, way), (name, word) in product(enumerate(KINDS), EXAMPLES.items())}
 POTATO = {f"{way}potato": (least, 20) for way, least in zip(KINDS, (18, 20, 18))}
 KNOWN = {"potato": (16, 16), "coffee": (9, 9), "rabbit": (16, 16), "no example": (2, 2)}
 DRAWS = {f"{kind} {i}": (k, "potato", i) for kind, k in (("first", FIRST), ("last", LAST)) for i in range(3)}
+NONE_MORE = Bounds(within=below(0))
+FOUR, AMHARIC = {"potato": (4, 4)}, {"Amharic, 1": above(9.5)}
 UNKNOWN = {f"last {i}": (1, 2) for i in range(3)}
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 on_vocabulary = partial(Claim, over="vocabularies", cases={"the vocabulary": None})
 on_words = partial(Claim, over="words")
-on_sentences = partial(Claim, over="sentences", cases=TRANSLATIONS, unit="times the tokens")
-on_tries = partial(Claim, over="tries", cases=TRIES)
+in_capitals = partial(on_words, value=words.more_in_capitals, unit="tokens more")
+on_sentences = partial(Claim, over="sentences", cases=PARALLEL, unit="times the tokens")
 on_examples = partial(Claim, over="examples", unit="words")
 on_splits = partial(Claim, over="splits", cases={f"split {seed}": seed for seed in range(7)})
 CONSTANT = "always the commonest letter", partial(count, of="n_best")
@@ -95,21 +91,17 @@ CLAIMS = (
             cases=TEXTS | OTHER,
             unit="tokens per character",
         ),
-        capitals=on_words(
+        capitals=in_capitals(
             "In capitals, most words of four letters and more cost more tokens.",
             "Compare each word of twelve English and French texts in capitals and in small letters.",
-            words.more_in_capitals,
-            Bounds(supports=above(1), count=148, of=163),
+            bounds=Bounds(supports=above(1), count=148, of=163),
             cases={word: word for word in SPELLED if len(word) > 3},
-            unit="tokens more",
         ),
-        capitals_of_short_words=on_words(
+        capitals_of_short_words=in_capitals(
             "Most shorter words don't.",
             "The same, for words of one to three letters.",
-            words.more_in_capitals,
-            Bounds(supports=above(1), count=19, of=56),
+            bounds=Bounds(supports=above(1), count=19, of=56),
             cases={word: word for word in SPELLED if len(word) <= 3},
-            unit="tokens more",
         ),
         learned_tokens_come_last=on_vocabulary(
             "After the special tokens and the single bytes, every id is of a learned token.",
@@ -125,9 +117,7 @@ CLAIMS = (
             "The same sentence costs more in ten other languages than in English.",
             "Divide its tokens by those of the English sentence.",
             words.surcharge,
-            Bounds(
-                supports=above(1.01), lowest=(1.55, 1.65), highest=(9.5, 10.5), at={"Amharic, 1": above(9.5)}
-            ),
+            Bounds(supports=above(1.01), lowest=(1.55, 1.65), highest=below(10.5), at=AMHARIC),
         ),
         larger_vocabulary=on_sentences(
             "With GPT-4o's vocabulary the surcharge is smaller, and gone only for one sentence in Chinese.",
@@ -139,19 +129,17 @@ CLAIMS = (
     ),
     *section(
         "Not see, or not count?",
-        same_number=on_tries(
-            "Whatever it counts, and after any example, it says the same number for most words.",
+        same_number=on_examples(
+            "Whatever it counts, it says the same number for most words, and isn't right more often than a constant.",
             "Ask about twenty words, or all but the example: a letter, a letter spelled out, words in a list.",
             partial(count, of="n_commonest"),
-            Bounds(supports=above(16), count=61, within=above(10), at=POTATO),
-            unit="words",
-        ),
-        no_better_than_constant=on_tries(
-            "It's never right for more words than the best constant answer.",
-            "Count the right answers, and subtract those that the constant answer gets right.",
-            lambda model, case: count(model, case, of="right") - count(model, case, of="n_best"),
-            Bounds(within=below(0)),
-            unit="words more",
+            Bounds(supports=above(16), count=61, within=above(10), at=POTATO, control=NONE_MORE),
+            control=(
+                "right answers beyond those of the best constant",
+                lambda model, case: count(model, case, of="right") - count(model, case, of="n_best"),
+            ),
+            over="tries",
+            cases=TRIES,
         ),
         no_more_for_more=on_words(
             "It counts hardly more where a list has the word six times than where it has it once.",
@@ -165,9 +153,7 @@ CLAIMS = (
             "After an example it knows the first letter of nine words or more; without one, of two.",
             "Ask about twenty words, or all but the example.",
             partial(count, of="right"),
-            Bounds(
-                supports=(9, 17), count=23, at=KNOWN, control=Bounds(within=below(4), at={"potato": (4, 4)})
-            ),
+            Bounds(supports=(9, 17), count=23, at=KNOWN, control=Bounds(within=below(4), at=FOUR)),
             control=CONSTANT,
             cases={name: (FIRST, word) for name, word in EXAMPLES.items()},
         ),
@@ -182,9 +168,9 @@ CLAIMS = (
             "It hardly ever knows the last letter.",
             "The same question about the last letter.",
             partial(count, of="right"),
-            Bounds(within=below(6), at={"potato": (4, 4)}, control=Bounds(at={"potato": (5, 5)})),
+            Bounds(within=below(6), at=FOUR, control=Bounds(at={"potato": (5, 5)})),
             control=CONSTANT,
-            cases={name: (LAST, EXAMPLES[name]) for name in (*FEW, "no example")},
+            cases={name: (LAST, EXAMPLES[name]) for name in (*LETTER_EXAMPLES, "no example")},
         ),
         other_words=on_examples(
             "Of most other words, too, it knows the first letter, and of hardly any the last.",
@@ -200,7 +186,7 @@ CLAIMS = (
             "Ask how many letters a word has, and take the likeliest tokens.",
             letters.length_in_a_chat,
             Bounds(supports=(11, 11), count=5),
-            cases=IN_A_CHAT,
+            cases=CHAT,
             unit="letters",
         ),
     ),
@@ -209,23 +195,23 @@ CLAIMS = (
         first_letter_of_a_row=on_splits(
             "A row holds the first letter of its word.",
             "A linear probe learns it from four fifths of the words, and reads it off the others.",
-            partial(read_off, place=0),
+            lambda model, seed: 100 * letters.letter_probe(model, 0, seed, 2)[0],
             Bounds(within=(55.5, 74.5), control=Bounds(within=below(12.5))),
-            control=("always the commonest letter", partial(read_off, place=0, constant=True)),
+            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 0, i, 2)[1]),
         ),
         second_letter_of_a_row=on_splits(
             "Of the second letters, the probe reads at most about a fifth right.",
             "The same, for the second letter.",
-            partial(read_off, place=1),
+            lambda model, seed: 100 * letters.letter_probe(model, 1, seed, 2)[0],
             Bounds(within=(6.5, 20.5), control=Bounds(within=(0.5, 22.5))),
-            control=("always the commonest letter", partial(read_off, place=1, constant=True)),
+            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i, 2)[1]),
         ),
         kin_on_both_sides=on_splits(
             "The probe must not see kin (*walk*, *walked*): where it may, it does better.",
             "Keep only words with the same three letters on one side, not those with the same two.",
-            partial(read_off, place=0, alike=3),
+            lambda model, seed: 100 * letters.letter_probe(model, 0, seed, 3)[0],
             Bounds(above_control=7),
-            control=("the same two letters", partial(read_off, place=0)),
+            control=("the same two letters", lambda m, i: 100 * letters.letter_probe(m, 0, i, 2)[0]),
         ),
     ),
 )

@@ -19,34 +19,24 @@
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
 runs is an iterator, one run at each step, that can be left at any of them. Negative positions count from the end.
 """
+# ruff: noqa: F401  What is imported here is what the package offers.
 
-from llmviz.experiments.ablation import (
-    ablate,
-    ablate_each_head,
-    each_block_off,
-    heads_off_together,
-    knockout_attention,
-    measure_each_head,
-)
-from llmviz.experiments.answers import answer_probs, is_right
-from llmviz.experiments.attention_behaviours import (
-    Overview,
+from .ablation import ablate, ablate_each_head, each_block_off, heads_off_together, knockout_attention
+from .answers import answer_probs, is_right
+from .attention_behaviours import (
     attention_from,
     behaviours,
     even_previous_token_score,
-    largest_in_blocks,
     overview,
     previous_token_scores,
     random_heads,
     relative_change,
     strongest_heads,
 )
-from llmviz.experiments.attribution import (
-    LogitParts,
+from .attribution import (
     direct_logit_attribution,
     each_head_ov_logits,
     head_attribution,
-    head_contribution,
     leave_one_out,
     logit_direction,
     mean_correlation_by_chance,
@@ -56,18 +46,16 @@ from llmviz.experiments.attribution import (
     saliency,
     what_mattered,
 )
-from llmviz.experiments.chat import answer, asked, tokens_to_message
-from llmviz.experiments.composition import (
-    Composition,
-    Condition,
+from .chat import answer, asked, tokens_to_message
+from .composition import (
     conditions,
     each_earlier_head_off,
     measure_composition,
     scores_left,
     strongest_readers,
 )
-from llmviz.experiments.cost import Timing, cached_bytes, measure_cost
-from llmviz.experiments.induction import (
+from .cost import cached_bytes, measure_cost
+from .induction import (
     copying_by_pass,
     induction_score_of,
     induction_scores,
@@ -76,15 +64,9 @@ from llmviz.experiments.induction import (
     repeat_probability,
     without_heads,
 )
-from llmviz.experiments.lens import AT_ONCE, Lens, logit_lens, residual_norms
-from llmviz.experiments.minimal_pairs import (
-    MinimalPair,
-    differing_tokens,
-    each_head_patched,
-    mean_outcome,
-    minimal_pair,
-)
-from llmviz.experiments.order import (
+from .lens import logit_lens, residual_norms
+from .minimal_pairs import MinimalPair, differing_tokens, each_head_patched, mean_outcome, minimal_pair
+from .order import (
     differing_neighbours,
     head_change,
     layers_that_notice,
@@ -95,54 +77,36 @@ from llmviz.experiments.order import (
     swapped_layers,
     swapped_runs,
 )
-from llmviz.experiments.patching import (
+from .patching import (
     Pair,
     cut_paths,
     fact_mover_head,
     head_outputs,
     pair_of,
     patch_component,
-    patch_each_head,
     patch_heads,
     patch_path,
     patch_residual,
 )
-from llmviz.experiments.probabilities import (
+from .probabilities import (
     extra_surprise,
     likeliest_after,
     likeliest_changes,
     log_odds,
     mean_surprise,
     moved_by,
-    option_probs,
     probability,
     surprisal_after,
     surprisal_in_window,
     surprise,
     surprise_by_context,
-    token_logprobs,
     token_probs,
     total_variation,
 )
-from llmviz.experiments.rounding import (
-    GROUP,
-    distinct_values,
-    quantise_matrix,
-    quantised,
-    share_rounded,
-    with_noise_of,
-)
-from llmviz.experiments.sinks import (
-    awake_on,
-    first_token_weights,
-    heads_on_first,
-    short_values,
-    value_norms,
-    weight_off_sinks,
-)
-from llmviz.experiments.size import n_parameters, parameters
-from llmviz.experiments.without_rope import (
-    all_before_rope,
+from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of
+from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks
+from .size import n_parameters, parameters
+from .without_rope import (
     before_rope,
     last_scores,
     mean_scores_by_distance,
@@ -150,131 +114,5 @@ from llmviz.experiments.without_rope import (
     score_at,
     score_changes,
     unturned_cost,
-    unturned_pairs,
 )
-from llmviz.experiments.writing import Written, first_choices, gain_from_copies, write, write_on
-
-__all__ = [
-    "AT_ONCE",
-    "GROUP",
-    "Composition",
-    "Condition",
-    "Lens",
-    "LogitParts",
-    "MinimalPair",
-    "Overview",
-    "Pair",
-    "Timing",
-    "Written",
-    "ablate",
-    "ablate_each_head",
-    "all_before_rope",
-    "answer",
-    "answer_probs",
-    "asked",
-    "attention_from",
-    "awake_on",
-    "before_rope",
-    "behaviours",
-    "cached_bytes",
-    "conditions",
-    "copying_by_pass",
-    "cut_paths",
-    "differing_neighbours",
-    "differing_tokens",
-    "direct_logit_attribution",
-    "distinct_values",
-    "each_block_off",
-    "each_earlier_head_off",
-    "each_head_ov_logits",
-    "each_head_patched",
-    "even_previous_token_score",
-    "extra_surprise",
-    "fact_mover_head",
-    "first_choices",
-    "first_token_weights",
-    "gain_from_copies",
-    "head_attribution",
-    "head_change",
-    "head_contribution",
-    "head_outputs",
-    "heads_off_together",
-    "heads_on_first",
-    "induction_score_of",
-    "induction_scores",
-    "is_right",
-    "knockout_attention",
-    "largest_in_blocks",
-    "last_scores",
-    "layers_that_notice",
-    "leave_one_out",
-    "likeliest_after",
-    "likeliest_changes",
-    "log_odds",
-    "logit_direction",
-    "logit_lens",
-    "mean_correlation_by_chance",
-    "mean_outcome",
-    "mean_scores_by_distance",
-    "mean_surprise",
-    "measure_composition",
-    "measure_cost",
-    "measure_each_head",
-    "minimal_pair",
-    "moved_by",
-    "n_parameters",
-    "neuron_attribution",
-    "option_probs",
-    "output_changes",
-    "ov_logits",
-    "overview",
-    "pair_of",
-    "parameters",
-    "patch_component",
-    "patch_each_head",
-    "patch_heads",
-    "patch_path",
-    "patch_residual",
-    "pattern_without_rope",
-    "previous_token_scores",
-    "probability",
-    "quantise_matrix",
-    "quantised",
-    "random_heads",
-    "random_tokens",
-    "rank_correlation",
-    "relative_change",
-    "repeat_after",
-    "repeat_probability",
-    "residual_norms",
-    "saliency",
-    "score_at",
-    "score_changes",
-    "scores_left",
-    "share_rounded",
-    "short_values",
-    "shuffle_changes",
-    "shuffle_tokens",
-    "strongest_heads",
-    "strongest_readers",
-    "surprisal_after",
-    "surprisal_in_window",
-    "surprise",
-    "surprise_by_context",
-    "swap_tokens",
-    "swapped_layers",
-    "swapped_runs",
-    "token_logprobs",
-    "token_probs",
-    "tokens_to_message",
-    "total_variation",
-    "unturned_cost",
-    "unturned_pairs",
-    "value_norms",
-    "weight_off_sinks",
-    "what_mattered",
-    "with_noise_of",
-    "without_heads",
-    "write",
-    "write_on",
-]
+from .writing import Written, first_choices, gain_from_copies, write, write_on

@@ -8,18 +8,25 @@ from jaxtyping import Float
 from llmviz import sampling
 from llmviz.model import Model
 
-CAPITALS = {
-    "The capital of France is": " Paris",
-    "The capital of Germany is": " Berlin",
-    "The capital of Italy is": " Rome",
-    "The capital of Spain is": " Madrid",
-    "The capital of Japan is": " Tokyo",
-    "The capital of China is": " Beijing",
-    "The capital of Russia is": " Moscow",
-    "The capital of Egypt is": " Cairo",
-    "The capital of Poland is": " Warsaw",
-    "The capital of Greece is": " Athens",
+CAPITAL_OF = {
+    "France": "Paris",
+    "Germany": "Berlin",
+    "Italy": "Rome",
+    "Spain": "Madrid",
+    "Japan": "Tokyo",
+    "China": "Beijing",
+    "Russia": "Moscow",
+    "Egypt": "Cairo",
+    "Poland": "Warsaw",
+    "Greece": "Athens",
+    "Portugal": "Lisbon",
+    "England": "London",
+    "Sweden": "Stockholm",
+    "Hungary": "Budapest",
+    "Kenya": "Nairobi",
+    "Ireland": "Dublin",
 }
+CAPITALS = {f"The capital of {country} is": f" {city}" for country, city in [*CAPITAL_OF.items()][:10]}
 SUMS = {f"{a} + {b} = ": str(a + b) for a in range(1, 9) for b in range(1, 10 - a)}  # one digit each
 SPACED_SUMS = {f" {text}": right for text, right in SUMS.items()}
 

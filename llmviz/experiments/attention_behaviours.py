@@ -73,17 +73,13 @@ class Overview:
     scores: Float[np.ndarray, "4 n_layers n_heads"]  # `attention.behaviours`
 
 
-def overview(trace: Trace, map_size: int, hide_first: bool = False) -> Overview:
+# The `Trace` is a new object at each call of `model.trace`; the last block is the run's own, and no other run has it.
+@kept_with(lambda trace: trace.blocks[-1])
+def overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
     """Measure every head's pattern, as a small map, and its behaviours, once for a run.
 
     map_size: the most cells along one side of a map. In longer texts a cell is the largest weight of a block of cells.
     """
-    return _overview(trace, map_size, bool(hide_first))
-
-
-# The `Trace` is a new object at each call of `model.trace`; the last block is the run's own, and no other run has it.
-@kept_with(lambda trace: trace.blocks[-1])
-def _overview(trace: Trace, map_size: int, hide_first: bool) -> Overview:
     config, seq = trace.model.config, len(trace.tokens)
     step = -(-seq // map_size)
     size = -(-seq // step)

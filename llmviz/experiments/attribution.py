@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
 from llmviz.experiments.attention_behaviours import attention_from
-from llmviz.model import Model, Trace
+from llmviz.model import Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,49 +156,47 @@ def ov_logits(
 
 
 def each_head_ov_logits(
-    trace: Trace, token: int, source: int, *, against: int | None = None, position: int = -1
+    trace: Trace, token: int, source: int, *, against: int | None = None
 ) -> Float[np.ndarray, "n_layers n_heads"]:
     """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
 
     As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
     """
     source = index_of("source", source, len(trace.tokens))
-    direction = logit_direction(trace, token, against=against, position=position)
+    direction = logit_direction(trace, token, against=against)
     layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
     return np.array(
         [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
     )
 
 
-def saliency(
-    model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
-) -> Float[np.ndarray, " seq"]:
-    """Measure which tokens mattered for an answer: gradient × input (Shrikumar et al. 2016), in nats.
+def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
+    """Measure which tokens mattered for the likeliest next token: gradient × input (Shrikumar et al. 2016), in nats.
 
-    token: the answer; by default the likeliest next token. The result is how fast ln of its probability would change if
-    a token's embedding grew. Above 0, the token speaks for the answer; below 0, against it. This is a slope at the
-    unchanged text, so it says little about the answer without the token. `leave_one_out` measures that.
+    The result is how fast ln of its probability would change if a token's embedding grew. Above 0, the token speaks for
+    the answer; below 0, against it. This is a slope at the unchanged text, so it says little about the answer without
+    the token. `leave_one_out` measures that.
     """
-    trace = model.trace(text)
     d_logits = -ops.softmax(trace.logits)
-    d_logits[_answer(trace, token)] += 1
-    gradients = training.input_gradients(model, trace.tokens, d_logits)
+    d_logits[trace.logits.argmax()] += 1
+    gradients = training.input_gradients(trace.model, trace.tokens, d_logits)
     return (gradients * trace.blocks[0].resid_pre).sum(axis=-1)
 
 
-def leave_one_out(
-    model: Model, text: str | Sequence[int] | Int[np.ndarray, " seq"], token: int | None = None
-) -> Iterator[tuple[int, float]]:
+def leave_one_out(trace: Trace) -> Iterator[tuple[int, float]]:
     """Leave out each token in turn; yield its position, and how much higher ln of the answer's probability is with it.
 
-    token: the answer; by default the likeliest token after the whole text. In nats: above 0, the token speaks for the
-    answer. All tokens after it move up by one position. The last comes first, since a run reuses all before the token.
-    ValueError for a text of one token.
+    The answer is the likeliest token after the whole text. In nats: above 0, the token speaks for it. All tokens after
+    the one left out move up by one position. The last comes first, since a run reuses all before the token. ValueError
+    for a text of one token.
     """
-    trace = model.trace(text)
-    if len(trace.tokens) < 2:
+    tokens, answer = trace.tokens, [int(trace.logits.argmax())]
+    if len(tokens) < 2:
         raise ValueError("a text of one token has none that could be left out")
-    return _left_out(trace, _answer(trace, token))
+    for at in reversed(range(len(tokens))):
+        runs = trace, trace.model.trace([*tokens[:at], *tokens[at + 1 :]])
+        whole, without = (sampling.log_probs(run.logits[None], answer)[0] for run in runs)
+        yield at, float(whole - without)
 
 
 def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
@@ -208,11 +206,10 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     gradient × input, in bits. ValueError for a text of one token.
     """
     measures = np.full((3, len(trace.tokens)), np.nan, np.float32)
-    without = leave_one_out(trace.model, trace.tokens)
     measures[0] = attention_from(trace, -1).mean(axis=(0, 1))
     yield measures
-    measures[2] = saliency(trace.model, trace.tokens) * sampling.BITS_PER_NAT
-    for at, lost in without:
+    measures[2] = saliency(trace) * sampling.BITS_PER_NAT
+    for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures
 
@@ -229,21 +226,3 @@ def mean_correlation_by_chance(
     rng = np.random.default_rng(seed)
     correlations = [[rank_correlation(rng.permutation(a), b) for _ in range(draws)] for a, b in pairs]
     return np.mean(correlations, axis=0)
-
-
-def _left_out(trace: Trace, token: int) -> Iterator[tuple[int, float]]:
-    def log_prob(logits: Float[np.ndarray, " n_vocab"]) -> float:
-        return float(sampling.log_probs(logits[None], [token])[0])
-
-    whole, tokens = log_prob(trace.logits), trace.tokens
-    for at in reversed(range(len(tokens))):
-        without = trace.model.trace([*tokens[:at], *tokens[at + 1 :]])
-        yield at, whole - log_prob(without.logits)
-
-
-def _answer(trace: Trace, token: int | None) -> int:
-    return (
-        int(trace.logits.argmax())
-        if token is None
-        else index_of("token", token, len(trace.logits), negative=False)
-    )

@@ -21,31 +21,21 @@ from llmviz.model import Model, Trace
 Head = tuple[int, int]  # layer, head
 
 
-@dataclass(frozen=True)
-class Condition:
-    """Something that is taken away.
-
-    what: "" (nothing), "writer" (it is off), "q", "k" or "v" (its path into that of the reader is cut), "all k" (its
-    paths into the keys of all readers are cut), "others" (other heads are off, one a run).
-    """
-
-    what: str
-    runs: tuple[Edits, ...]  # the mean over them counts
-
-
 def conditions(
     trace: Trace, writer: Head, reader: Head, readers: Sequence[Head], others: Sequence[Head]
-) -> Iterator[Condition]:
-    """Yield what can be taken away from a writer and a reader, and the controls.
+) -> dict[str, list[Edits]]:
+    """Return the edits that take something away from a writer and a reader, and the controls, by what is taken away.
 
-    readers: all heads whose keys the last cut is about. others: heads to switch off for comparison.
+    "": nothing. "writer": it is off. "q", "k" or "v": its path into that of the reader is cut. "all k": its paths into
+    the keys of all `readers` are cut. "others": each of these heads is off, one a run.
     """
-    yield Condition("", (Edits(),))
-    yield Condition("writer", (Edits(head={writer: 0}),))
-    for into in ("k", "q", "v"):
-        yield Condition(into, (patch_path(trace, writer, reader, into),))
-    yield Condition("all k", (cut_paths(trace, writer, readers, "k"),))
-    yield Condition("others", tuple(Edits(head={head: 0}) for head in others))
+    return {
+        "": [Edits()],
+        "writer": [Edits(head={writer: 0})],
+        **{into: [patch_path(trace, writer, reader, into)] for into in ("k", "q", "v")},
+        "all k": [cut_paths(trace, writer, readers, "k")],
+        "others": [Edits(head={head: 0}) for head in others],
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +49,11 @@ class Composition:
     written_late: Float[np.ndarray, " n_pairs"]  # the writer's, from the second A to the token before it
 
 
-def measure_composition(trace: Trace, condition: Condition, writer: Head, reader: Head) -> Composition:
-    """Run a row of n tokens that comes twice, `trace`, under a condition."""
+def measure_composition(trace: Trace, runs: Sequence[Edits], writer: Head, reader: Head) -> Composition:
+    """Run a row of n tokens that comes twice, `trace`, under a condition: return the mean over its runs."""
     n = len(trace.tokens) // 2
     at, measures = np.arange(n - 1), []
-    for edits in condition.runs:
+    for edits in runs:
         run = trace.model.trace(trace.tokens, edits)
         written, read = (
             run.blocks[layer].patterns(slice(head, head + 1))[0] for layer, head in (writer, reader)
@@ -86,7 +76,9 @@ def each_earlier_head_off(trace: Trace, reader: Head) -> Iterator[tuple[int, int
 
     The last layer first, since a run takes over all layers before its edit.
     """
-    short = _without_later_layers(trace.model, reader[0])  # no later layer can change what the reader does
+    weights, n_layers = trace.model.weights, reader[0] + 1  # no later layer can change what the reader does
+    config = replace(weights.config, n_layers=n_layers)
+    short = Model(replace(weights, config=config, layers=weights.layers[:n_layers]), trace.model.tokenizer)
     yield from ablate_each_head(
         short, trace.tokens, lambda run: induction_score_of(run, reader), before=reader[0]
     )
@@ -103,9 +95,3 @@ def scores_left(trace: Trace, edits: Edits, heads: Sequence[Head]) -> Float[np.n
     """Return which part of their induction scores these heads keep with edits."""
     run = trace.model.trace(trace.tokens, edits)
     return np.array([induction_score_of(run, head) / induction_score_of(trace, head) for head in heads])
-
-
-def _without_later_layers(model: Model, layer: int) -> Model:
-    weights = model.weights
-    config = replace(weights.config, n_layers=layer + 1)
-    return Model(replace(weights, config=config, layers=weights.layers[: layer + 1]), model.tokenizer)

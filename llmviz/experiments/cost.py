@@ -1,13 +1,13 @@
 """Measure what one more token costs in time, with the KV cache and without, and in memory."""
 
-import time
+import timeit
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import attention, ops
+from llmviz import attention
 from llmviz.model import Model
 
 REPEATS = 3  # the fastest of them counts: whatever else the machine does only adds
@@ -62,24 +62,11 @@ def _cost_of(model: Model, ids: list[int]) -> tuple[float, float, float]:
     without = _fastest(from_nothing)
     block = model.trace(ids).blocks[0]
     q, k, v = block.q, block.k, block.v
-    quadratic = len(model.weights.layers) * _fastest(lambda: _attend(q, k, v))
+    quadratic = len(model.weights.layers) * _fastest(lambda: attention.weigh(q, k, v))
     steps = model.generate(ids, max_new_tokens=1 + REPEATS)
     next(steps)  # its logits are those of the trace
     return _fastest(lambda: next(steps, None)), without, quadratic
 
 
-def _attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Compute the part of attention whose work grows with the square of the length."""
-    scores = attention.attention_scores(q, k)
-    np.copyto(scores, -np.inf, where=attention.future_mask(q.shape[1], k.shape[1]))
-    return attention.mix(ops.softmax(scores), v)
-
-
 def _fastest(run: Callable) -> float:
-    return min(_seconds(run) for _ in range(REPEATS))
-
-
-def _seconds(run: Callable) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    return min(timeit.repeat(run, number=1, repeat=REPEATS))

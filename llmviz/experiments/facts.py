@@ -6,12 +6,14 @@ leaves all as it was but what tells the two apart. Each has its control.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import ablate, knockout_attention
+from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.attention_behaviours import random_heads
 from llmviz.experiments.attribution import ov_logits
 from llmviz.experiments.patching import Pair, fact_mover_head, pair_of, patch_component, patch_residual
@@ -20,50 +22,34 @@ from llmviz.model import Model
 
 N_RANDOM = 10  # heads, as a control
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
-NO_PAIR = (
-    "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word."
-)
-CLOSE = (
-    "In the other's run one of the answers has half of its probability or more: nothing there tells the two apart. "
-    "Choose a word that the model answers otherwise."
-)
-ALIKE = "Both texts go on alike: choose a word that the model answers otherwise."
 
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
-CAPITALS = {
-    "France": "Paris",
-    "Germany": "Berlin",
-    "Japan": "Tokyo",
-    "China": "Beijing",
-    "Greece": "Athens",
-    "Portugal": "Lisbon",
-    "England": "London",
-    "Sweden": "Stockholm",
-    "Hungary": "Budapest",
-    "Kenya": "Nairobi",
-}
+KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
+CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
 
 
-def why_no_fact(pair: Pair | None) -> str | None:
+def why_no_fact(pair: Pair | None) -> Literal["no twin", "same answer", "close answers"] | None:
     """Return why there is no fact to follow, or None.
 
     Each answer must have, in the other's run, less than half of what it has in its own: else a patch that brings out
     more than half of it has brought out nothing.
     """
     if pair is None:
-        return NO_PAIR
+        return "no twin"
     if pair.answers[0] == pair.answers[1]:
-        return ALIKE
+        return "same answer"
     (own, theirs), (own_in_twin, twins) = (
         ops.softmax(run.logits)[pair.answers] for run in (pair.trace, pair.twin)
     )
-    return CLOSE if own_in_twin >= HALF * own or theirs >= HALF * twins else None
+    return "close answers" if own_in_twin >= HALF * own or theirs >= HALF * twins else None
 
 
 def checked_pair(pair: Pair | None) -> Pair:
     """Return the pair itself; ValueError where there is no fact to follow."""
     if (problem := why_no_fact(pair)) is not None or pair is None:
-        raise ValueError(problem)
+        raise ValueError(
+            f"there is no fact to follow in this pair ({problem}): choose another subject or another word for its twin"
+        )
     return pair
 
 
@@ -82,9 +68,8 @@ class FactTest:
     source: int | None  # the token that it reads there
     layers: tuple[int, int]  # first and last
     control: int | tuple[int, int] | None  # another token, or other layers; None: random heads
-    tests: tuple[
-        list[Edits], ...
-    ]  # off, its control off, patched, another patched; of several the strongest counts
+    # off, its control off, patched, another patched; of several the strongest counts
+    tests: tuple[list[Edits], ...]
 
 
 def fact_tests(

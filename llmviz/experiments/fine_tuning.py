@@ -1,13 +1,13 @@
 """Teach a chat model by example, a manner or one fact, and measure from its answers what it has learned."""
 
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops, training
+from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.chat import asked
 from llmviz.model import Model
 from llmviz.sampling import Sampler
@@ -52,18 +52,8 @@ UNTAUGHT = {
     "What is 2 plus 3?": "5",
 }
 
-CAPITALS = {
-    "France": "Paris",
-    "Italy": "Rome",
-    "Germany": "Berlin",
-    "Japan": "Tokyo",
-    "Russia": "Moscow",
-    "Egypt": "Cairo",
-    "Greece": "Athens",
-    "Poland": "Warsaw",
-    "Ireland": "Dublin",
-    "Portugal": "Lisbon",
-}
+COUNTRIES = "France Italy Germany Japan Russia Egypt Greece Poland Ireland Portugal"
+CAPITALS = {country: CAPITAL_OF[country] for country in COUNTRIES.split()}
 
 ORDINARY = {
     "a story": "The old bridge across the river was closed for repairs, so the children had to walk to school by the "
@@ -100,14 +90,9 @@ def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
             yield model.tokenizer.decode(said)
 
 
-def written(model: Model, tokens: Sequence[int], n: int = 24) -> str:
-    """Return the whole of it."""
-    return next(iter(deque(writing(model, tokens, n), maxlen=1)), "")
-
-
 def answer(model: Model, question: str, n: int = 24) -> str:
     """Return the beginning of its answer."""
-    return written(model, asked(model, question), n)
+    return ["", *writing(model, asked(model, question), n)][-1]
 
 
 def answers(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:

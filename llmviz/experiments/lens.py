@@ -29,6 +29,11 @@ class Lens:
         return np.array(ranks, np.int64).reshape(len(tokens), len(self.last))
 
 
+def depths(trace: Trace) -> Float[np.ndarray, "depth seq d_model"]:
+    """Return the residual stream at the input and after each layer."""
+    return np.stack([trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)])
+
+
 def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     """Read a prediction from the stream at each depth (logit lens, nostalgebraist 2020), for the `last` positions.
 
@@ -37,8 +42,7 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
     if last is not None and last < 1:
         raise ValueError(f"last must be 1 or more, got {last}")
     first = 0 if last is None else max(0, len(trace.tokens) - last)
-    depths = [trace.blocks[0].resid_pre, *(block.resid_post for block in trace.blocks)]
-    x = np.stack([depth[first:] for depth in depths])
+    x = depths(trace)[:, first:]
     n_depths, seq, d_model = x.shape
     guesses, probs, ends = [], [], []
     for rows in np.array_split(x, -(-n_depths * seq // AT_ONCE)):
@@ -54,9 +58,4 @@ def logit_lens(trace: Trace, *, last: int | None = None) -> Lens:
 
 def residual_norms(trace: Trace) -> Float[np.ndarray, "depth seq"]:
     """Return the length of every residual stream vector at the input and after each layer."""
-    return np.stack(
-        [
-            np.linalg.norm(x, axis=-1)
-            for x in (trace.blocks[0].resid_pre, *(b.resid_post for b in trace.blocks))
-        ]
-    )
+    return np.linalg.norm(depths(trace), axis=-1)

@@ -88,38 +88,20 @@ class Tally:
     """What the model answers to one kind of question about several words, and what would be right."""
 
     choices: tuple[str, ...]
-    truths: tuple[str, ...]
-
-    @property
-    def right(self) -> int:
-        """How many answers are right."""
-        return sum(a == b for a, b in zip(self.choices, self.truths))
-
-    @property
-    def commonest(self) -> str:
-        """What the model says most often."""
-        return max(self.choices, key=self.choices.count)
-
-    @property
-    def n_commonest(self) -> int:
-        """How often it says that."""
-        return self.choices.count(self.commonest)
-
-    @property
-    def best(self) -> str:
-        """The constant answer that is right most often."""
-        return max(self.truths, key=self.truths.count)
-
-    @property
-    def n_best(self) -> int:
-        """How often that is right: the baseline."""
-        return self.truths.count(self.best)
+    right: int  # how many of them are right
+    commonest: str  # what the model says most often, and how often
+    n_commonest: int
+    best: str  # the constant answer that is right most often, and how often: the baseline
+    n_best: int
 
 
 def tally(answers: Iterable[Answer]) -> Tally:
     """Count answers to the same question about different words."""
     pairs = [(said(*answer), answer[0].right.strip()) for answer in answers]
-    return Tally(*map(tuple, zip(*pairs, strict=True)))
+    choices, truths = zip(*pairs, strict=True)
+    commonest, best = (max(given, key=given.count) for given in (choices, truths))
+    right = sum(choice == truth for choice, truth in pairs)
+    return Tally(choices, right, commonest, choices.count(commonest), best, truths.count(best))
 
 
 def growth(model: Model, word: str, *, example: str) -> float:

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Edits
-from llmviz.experiments.ablation import knockout_attention
-from llmviz.experiments.patching import Pair, head_outputs, patch_each_head, patch_heads
+from llmviz.experiments.ablation import knockout_attention, measure_each_head
+from llmviz.experiments.patching import Pair, head_outputs, patch_heads
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
@@ -97,7 +97,8 @@ def mean_outcome(pair: MinimalPair, runs: Iterable[Edits]) -> tuple[float, Float
 
 def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
     """Patch each head alone: yields layer, head, and how far the lead goes to the twin's, 1 for all of the way."""
-    base, run = pair.lead(pair.runs.trace), pair.runs.trace
-    patched = patch_each_head(run.model, run.tokens, head_outputs(pair.runs.twin), pair.lead)
-    for layer, head, lead in patched:
+    base, run, z = pair.lead(pair.runs.trace), pair.runs.trace, head_outputs(pair.runs.twin)
+    for layer, head, lead in measure_each_head(
+        run.model, run.tokens, lambda head: patch_heads(z, [head]), pair.lead
+    ):
         yield layer, head, (base - lead) / pair.distance

@@ -1,6 +1,6 @@
 """Put what a part does in one run, or in the mean of many, into another run (activation and path patching)."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from llmviz import ops
 from llmviz.edits import Change, Edits, index_of, put
-from llmviz.experiments.ablation import measure_each_head
 from llmviz.experiments.attribution import head_contribution, logit_direction
 from llmviz.model import Model, Trace
 
@@ -94,10 +93,9 @@ def fact_mover_head(pair: Pair) -> tuple[int, int]:
     return max(adds, key=lambda head: adds[head])
 
 
-def head_outputs(trace: Trace, position: int = -1) -> Float[np.ndarray, "n_layers n_heads d_head"]:
-    """Return z of every head at one token: the weighted sum of values that it passes on there."""
-    position = index_of("position", position, len(trace.tokens))
-    return np.stack([block.attention_at(position).z[:, 0] for block in trace.blocks])
+def head_outputs(trace: Trace) -> Float[np.ndarray, "n_layers n_heads d_head"]:
+    """Return z of every head at the last token: the weighted sum of values that it passes on there."""
+    return np.stack([block.attention_at(-1).z[:, 0] for block in trace.blocks])
 
 
 def patch_heads(
@@ -113,19 +111,6 @@ def patch_heads(
             index_of(kind, index, n, negative=False)
         at.setdefault(("z", layer), []).append(put(z[layer, head], positions=position, head=head))
     return Edits(at=at)
-
-
-def patch_each_head(
-    model: Model,
-    tokens: Sequence[int],
-    z: Float[np.ndarray, "n_layers n_heads d_head"],
-    measure: Callable[[Trace], float],
-) -> Iterator[tuple[int, int, float]]:
-    """Patch each head on its own at the last token; yield its layer, its number, and what `measure` gives for that run.
-
-    z: as in `patch_heads`. The last layer comes first, since a run reuses all layers before its edit.
-    """
-    return measure_each_head(model, tokens, lambda head: patch_heads(z, [head]), measure)
 
 
 def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], into: str = "k") -> Edits:
@@ -150,7 +135,7 @@ def patch_path(trace: Trace, writer: tuple[int, int], reader: tuple[int, int], i
     written = factor * (z @ trace.model.weights.layers[earlier].W_O[from_head])
     without = _and_then(trace.edits, "resid_pre", layer, lambda x: x - written)
     for name in {"q", "k", "v"} - {into}:
-        without = _and_then(without, name, layer, partial(_instead, getattr(block, name)))
+        without = _and_then(without, name, layer, partial(np.full_like, fill_value=getattr(block, name)))
     name = "z" if into == "v" else "scores"
     cut = getattr(trace.model.trace(trace.tokens, without).blocks[layer].attention, name)[head]
 
@@ -174,10 +159,6 @@ def cut_paths(
     for reader in readers:
         edits = patch_path(trace.model.trace(trace.tokens, edits), writer, reader, into)
     return edits
-
-
-def _instead(new: np.ndarray, old: np.ndarray) -> np.ndarray:
-    return new
 
 
 def _and_then(edits: Edits, name: str, layer: int, function: Callable[[np.ndarray], np.ndarray]) -> Edits:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.model import Model
+from llmviz.weights import LayerWeights, as_stored, as_used
 
 GROUP = 32  # numbers that share one scale, as in GGUF's Q4_1
 ATTENTION, FFN = ("W_Q", "W_K", "W_V", "W_O"), ("W_gate", "W_up", "W_down")  # the matrices of a layer
@@ -53,25 +54,20 @@ def quantised(
     still takes 4 bytes for each number, 425 MB for the default model's layers: rounding here shows what is lost, and
     saves no memory.
     """
-    weights, d_model = model.weights, model.config.d_model
+    weights = model.weights
 
-    def rows(W):
-        return quantise_matrix(np.ascontiguousarray(W.T), bits, shift).T
+    def rounded(stored: np.ndarray) -> np.ndarray:
+        return quantise_matrix(np.ascontiguousarray(stored), bits, shift)
 
-    def round_matrix(name, W):
-        if name in ("W_Q", "W_K", "W_V"):  # a row as stored is one number of a head: [heads, d_head, d_model]
-            flat = quantise_matrix(W.swapaxes(1, 2).reshape(-1, d_model), bits, shift)
-            return flat.reshape(len(W), -1, d_model).swapaxes(1, 2)
-        return rows(W.reshape(-1, d_model)).reshape(W.shape) if name == "W_O" else rows(W)
+    def of_layer(layer: LayerWeights) -> LayerWeights:
+        new = {name: rounded(as_stored(name, getattr(layer, name))) for name in matrices}
+        return replace(layer, **{name: as_used(name, W, model.config.d_head) for name, W in new.items()})
 
-    layers = tuple(
-        replace(layer, **{name: round_matrix(name, getattr(layer, name)) for name in matrices})
-        for layer in weights.layers
-    )
+    layers = tuple(map(of_layer, weights.layers))
     W_E, W_U = weights.W_E, weights.W_U
     if table:
-        W_E = quantise_matrix(weights.W_E, bits, shift)
-        W_U = W_E.T if np.may_share_memory(weights.W_E, weights.W_U) else rows(weights.W_U)
+        W_E = rounded(weights.W_E)
+        W_U = W_E.T if np.may_share_memory(weights.W_E, weights.W_U) else rounded(weights.W_U.T).T
     return _variant(model, layers=layers, W_E=W_E, W_U=W_U)
 
 

@@ -1,11 +1,9 @@
 """Measure on which tokens attention rests, and which heads are awake."""
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz.model import Model, Trace
+from llmviz.model import Trace
 
 
 def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -43,9 +41,3 @@ def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
         rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
         weights.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
     return np.array(weights, np.float32)
-
-
-def awake_on(model: Model, texts: Iterable[str]) -> Iterator[Float[np.ndarray, "n_layers n_heads"]]:
-    """Measure how awake each head is on each of these texts, a text a step."""
-    for text in texts:
-        yield weight_off_sinks(model.trace(text))

@@ -5,7 +5,8 @@ import math
 from llmviz.model import Model
 from llmviz.weights import Config, stored, tensor_shapes
 
-PARTS = {"ffn_": "FFN", "attn_": "attention", "token_embd": "embedding table", "output": "output table"}
+# By what the name of an array in a GGUF file has in it, the first of these.
+PARTS = {"norm": "norms", "ffn": "FFN", "attn": "attention", "emb": "embedding table", "out": "output table"}
 
 
 def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
@@ -20,7 +21,7 @@ def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
     )
     counts = dict.fromkeys(("FFN", "attention", "embedding table", "norms"), 0)
     for name, shape in shapes.items():
-        part = _part_of(name)
+        part = next(part for key, part in PARTS.items() if key in name)
         counts[part] = counts.get(part, 0) + math.prod(shape)
     return counts
 
@@ -28,11 +29,3 @@ def parameters(sizes: Model | Config, *, tied: bool = True) -> dict[str, int]:
 def n_parameters(sizes: Model | Config, *, tied: bool = True) -> int:
     """Count all learned numbers; see `parameters`."""
     return sum(parameters(sizes, tied=tied).values())
-
-
-def _part_of(name: str) -> str:
-    """Return the part that an array belongs to, by its name in a GGUF file."""
-    if "norm" in name:
-        return "norms"
-    own = name.removeprefix("blk.").lstrip("0123456789.")
-    return next(part for start, part in PARTS.items() if own.startswith(start))

@@ -27,17 +27,16 @@ def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int 
     )
 
 
-def _named(*configs: Config) -> dict[str, Config]:
-    return {f"{config.n_parameters:,}": config for config in configs}
-
-
-SIZES = _named(
-    small(n_layers=1, n_heads=1, d_model=8),
-    small(n_layers=1, n_heads=2, d_model=16),
-    small(),
-    small(d_model=64),
-    small(n_layers=4, n_heads=8, d_model=128),
-)
+SIZES = {
+    f"{config.n_parameters:,}": config
+    for config in (
+        small(n_layers=1, n_heads=1, d_model=8),
+        small(n_layers=1, n_heads=2, d_model=16),
+        small(),
+        small(d_model=64),
+        small(n_layers=4, n_heads=8, d_model=128),
+    )
+}
 KNOBS = {
     "as it is": small(),
     AGAIN: small(),

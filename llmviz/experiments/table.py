@@ -12,14 +12,9 @@ from llmviz.reuse import kept_with
 
 
 @kept_with()
-def without_average(model: Model) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return the table minus its average row: a second table in memory, once somebody asks for it."""
-    return model.weights.W_E - model.weights.W_E.mean(axis=0)
-
-
 def rows(model: Model, centred: bool) -> Float[np.ndarray, "n_vocab d_model"]:
-    """Return the table, unchanged or without its average."""
-    return without_average(model) if centred else model.weights.W_E
+    """Return the table, unchanged or minus its average row: a second table in memory, once somebody asks for it."""
+    return model.weights.W_E - model.weights.W_E.mean(axis=0) if centred else model.weights.W_E
 
 
 @kept_with()
@@ -46,18 +41,12 @@ def equal_rows(W_E: Float[np.ndarray, "n_vocab d_model"], tokens: Sequence[int])
     return int(counts[counts > 1].sum())
 
 
-def farther(W_E: Float[np.ndarray, "n_vocab d_model"], a: int, b: int) -> float:
-    """Measure which share of all other tokens is farther from a than b is, 0 to 1."""
-    cosines = embeddings.cosine_to_all(W_E[a], W_E)
-    return float((cosines < cosines[b]).sum() / (len(W_E) - 1))
-
-
 def pairings(
     W_E: Float[np.ndarray, "n_vocab d_model"], pairs: Sequence[tuple[int, int]]
 ) -> Float[np.ndarray, "3 n n"]:
     """Measure how near the first word of pair i and the second word of pair j are, in three ways.
 
-    By the cosine; by the share of all other tokens that are `farther`, from the first word; and from the second.
+    By the cosine; by the share of all other tokens that are farther from the first word; and from the second.
     """
     sides = np.array(pairs).T
     cosines = [np.stack([embeddings.cosine_to_all(W_E[token], W_E) for token in side]) for side in sides]

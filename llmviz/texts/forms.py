@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -11,15 +12,12 @@ import numpy as np
 class Form:
     """A kind of text. A plan is a list of openings, each to be gone on with by one sentence or line of the model's."""
 
-    plan: Callable[
-        [np.random.Generator], tuple[str, list[str]]
-    ]  # the wish, as a user would say it; the openings
-    ends: Callable[
-        [str, str, str], bool
-    ]  # (sentence so far, next piece, opening): whether the sentence is whole
-    fault: Callable[
-        [str, str, list[str]], str | None
-    ]  # (sentence, text before, sentences before): the broken rule
+    # The wish, as a user would say it; the openings.
+    plan: Callable[[np.random.Generator], tuple[str, list[str]]]
+    # (sentence so far, next piece, opening): whether the sentence is whole.
+    ends: Callable[[str, str, str], bool]
+    # (sentence, text before, sentences before): the broken rule.
+    fault: Callable[[str, str, list[str]], str | None]
     text_fault: Callable[[str], str | None]  # the rule that a whole text breaks
 
 
@@ -53,11 +51,13 @@ HELPERS = (
 ENDS = "happy|safe and warm|very tired|glad|calm|proud|full of joy|cozy"
 
 
-def story_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
-    def pick(choices: str) -> str:
-        words = choices.split("|" if "|" in choices else " ")
-        return words[rng.integers(len(words))]
+def pick_with(rng: np.random.Generator, choices: str) -> str:
+    words = choices.split("|" if "|" in choices else " ")
+    return words[rng.integers(len(words))]
 
+
+def story_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
+    pick = partial(pick_with, rng)
     he = rng.random() < 0.5
     name, animal, helper, home = pick(HE if he else SHE), pick(ANIMALS), pick(HELPERS), pick(HOMES)
     his = "his" if he else "her"
@@ -159,17 +159,15 @@ MEALS = (
 
 
 def recipe_plan(rng: np.random.Generator) -> tuple[str, list[str]]:
-    dish = list(DISHES)[rng.integers(len(DISHES))]
-    mains = DISHES[dish].split()
-    main = mains[rng.integers(len(mains))]
-    meals, bowls = MEALS.split("|"), BOWLS.split("|")
-    meal = meals[rng.integers(len(meals))]
+    pick = partial(pick_with, rng)
+    dish = pick(" ".join(DISHES))
+    main, meal = pick(DISHES[dish]), pick(MEALS)
     name = f"{main.lower()} {dish.lower()}"
     wish = f"Write a simple recipe for {name} for {meal}. Use simple words and short sentences."
     n_items, n_steps = rng.integers(4, 7), rng.integers(4, 7)
     plan = [
         f"{main} {dish}\n{name.capitalize()} {'are' if dish in ('Pancakes', 'Muffins', 'Cookies') else 'is'}",
-        f"\nYou need:\n- {bowls[rng.integers(len(bowls))]} {plural(main.lower())}\n-",
+        f"\nYou need:\n- {pick(BOWLS)} {plural(main.lower())}\n-",
         *["\n-"] * (n_items - 2),
         "\nWhat to do:\n1.",
         *[f"\n{i}." for i in range(2, n_steps + 1)],

@@ -12,11 +12,10 @@ with the seed n, its form as well as its tokens, so a number names a text.
 import argparse
 import re
 import sys
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -110,69 +109,48 @@ class SideBySide:
         # To attention, the heads of n texts are n times as many heads.
         q = q.swapaxes(0, 1).reshape(-1, 1, d_head)
         k, v = (cached[layer].reshape(-1, ROOM, d_head)[:, :kv_seq] for cached in (self.k, self.v))
-
-        def mask(name: str, array: np.ndarray) -> np.ndarray:
-            if name == "scores":
-                np.copyto(array, -np.inf, where=beyond)
-            return array
-
-        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=mask)
+        _, pattern, z = attention.weigh(q, k, v, causal=False, edit=partial(_hide, beyond))
         return q, k, v, pattern, z.reshape(n_texts, n_heads, d_head).swapaxes(0, 1)
 
 
-# What a text in the making asks for: a token at a position, and gets the logits after it. In the end it gives what
-# was made.
-Making = Generator[tuple[int, int], Float[np.ndarray, " n_vocab"], "GeneratedText"]
+def _hide(beyond: Bool[np.ndarray, "texts_and_heads 1 kv_seq"], name: str, array: np.ndarray) -> np.ndarray:
+    if name == "scores":
+        np.copyto(array, -np.inf, where=beyond)
+    return array
 
 
-@dataclass(frozen=True)
-class GeneratedText:
-    """What came of one number: a text, or none; and how many sentences broke which rule."""
-
-    number: int
-    text: str | None
-    faults: Counter
+# A text in the making first asks for its prompt, then for a token at a position, and gets the logits after either. It
+# gives the text in the end, or None if a rule was broken.
+Making = Generator[Any, Float[np.ndarray, " n_vocab"], str | None]
 
 
 def make_many(
-    model: Model,
-    numbers: Iterable[int],
-    start: Callable[[int], tuple[list[int], Callable[..., Making]]],
-    *,
-    at_once: int = AT_ONCE,
-) -> Iterator[GeneratedText]:
-    """Make the text of each number; they come as they are ready. start(number): the prompt, and the making."""
+    model: Model, numbers: Iterable[int], make: Callable[[int], Making], *, at_once: int = AT_ONCE
+) -> Iterator[tuple[int, str | None]]:
+    """Make the text of each number; yield the number and its text as they are ready."""
     batch, numbers = SideBySide(model, at_once), iter(numbers)
-    makings: dict[int, Making] = {}
+    makings: dict[int, tuple[int, Making]] = {}
     wanted: dict[int, tuple[int, int]] = {}
     while True:
         for place in sorted(set(range(at_once)) - set(makings)):
             for number in numbers:
-                prompt, begin = start(number)
-                makings[place] = begin(batch.begin(place, prompt))
-                wanted[place] = next(makings[place])
+                making = make(number)
+                makings[place] = number, making
+                wanted[place] = making.send(batch.begin(place, next(making)))
                 break
         if not makings:
             return
         at, tokens = np.array([wanted[place] if place in makings else (0, 0) for place in range(at_once)]).T
         logits = batch.step(at, tokens)
-        for place in sorted(makings):
+        for place, (number, making) in sorted(makings.items()):
             try:
-                wanted[place] = makings[place].send(logits[place])
+                wanted[place] = making.send(logits[place])
             except StopIteration as end:
                 del makings[place]
-                yield end.value
+                yield number, end.value
 
 
 # --- one text --------------------------------------------------------------------------------------------------------
-
-
-def start(tokenizer: Tokenizer, form: Form, number: int) -> tuple[list[int], Callable[..., Making]]:
-    """Return the prompt of a text, and what makes it, given the logits after the prompt."""
-    rng = np.random.default_rng(number)
-    wish, plan = form.plan(rng)
-    prompt = tokenizer.encode_chat([{"role": "user", "content": wish}])
-    return prompt, lambda logits: _make(tokenizer, form, number, rng, plan, logits, len(prompt))
 
 
 def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
@@ -181,10 +159,12 @@ def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int
     return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
 
 
-def _make(
-    tokenizer: Tokenizer, form: Form, number: int, rng: np.random.Generator, plan: list[str], logits, at: int
-) -> Making:
-    faults: Counter[str] = Counter()
+def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
+    """Make the text of a number."""
+    rng = np.random.default_rng(number)
+    wish, plan = form.plan(rng)
+    prompt = tokenizer.encode_chat([{"role": "user", "content": wish}])
+    logits, at = (yield prompt), len(prompt)
     before: list[str] = []
     text = ""
     for opening in plan:
@@ -207,67 +187,43 @@ def _make(
             sentence = re.sub(" +", " ", sentence.rstrip())
             if opening.count('"') % 2 and '"' not in sentence:
                 sentence += '"'  # what an opening begins to say may end without its quotation mark
-            if (rule := form.fault(sentence, text + opening, before)) is None:
+            if form.fault(sentence, text + opening, before) is None:
                 break
-            faults[rule] += 1
         else:
-            return GeneratedText(number, None, faults)
+            return None
         before.append(sentence)
         text += opening + re.sub("\n+", "\n", sentence)  # no blank lines: they separate texts
-    rule = form.text_fault(text)
-    return GeneratedText(
-        number, text if rule is None else None, faults if rule is None else faults + Counter({rule: 1})
-    )
+    return text if form.text_fault(text) is None else None
 
 
 # --- a file of them --------------------------------------------------------------------------------------------------
 
 
-def main(argv: list[str] | None = None) -> int:
+def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m llmviz.texts.write",
         description="Let the default model write the bedtime stories or the recipes again, which takes an hour or so.",
     )
     parser.add_argument("name", choices=[name.replace(" ", "_") for name in WRITTEN])
-    parser.add_argument("--first", type=int, help="only the first so many of the numbers; all by default")
     parser.add_argument("--to", type=Path, help="the file to write; the package's own by default")
-    given = parser.parse_args(argv)
+    given = parser.parse_args()
     name = given.name.replace("_", " ")
     model = load()
-    made, numbers = [], NUMBERS[name][: given.first]
-    for generated in make_many(model, numbers, lambda number: start(model.tokenizer, FORMS[name], number)):
-        made.append(generated)
+    made, numbers = {}, NUMBERS[name]
+    for number, text in make_many(model, numbers, partial(make, model.tokenizer, FORMS[name])):
+        made[number] = text
         print(f"{len(made)} of {len(numbers)}", end="\r", file=sys.stderr)
     texts = chosen(made, LEFT_OUT[name])
     to = given.to or path_of(name)
-    unfinished = to.with_name(f"{to.name}.unfinished")
-    unfinished.write_text("\n\n".join(texts) + "\n", "utf-8", newline="\n")
-    unfinished.replace(to)
-    print(f"{to}: {summary(made, LEFT_OUT[name])}")
-    return 0
+    to.write_text("\n\n".join(texts) + "\n", "utf-8", newline="\n")
+    print(f"{to}: {len(texts)} texts")
 
 
-def chosen(made: Iterable[GeneratedText], left_out: Collection[int]) -> list[str]:
+def chosen(made: Mapping[int, str | None], left_out: Collection[int]) -> list[str]:
     """Return the texts in the order of their numbers, without those left out by reading and without repetitions."""
-    texts = [
-        generated.text
-        for generated in sorted(made, key=lambda generated: generated.number)
-        if generated.text and generated.number not in left_out
-    ]
+    texts = [text for number, text in sorted(made.items()) if text and number not in left_out]
     return list(dict.fromkeys(texts))
 
 
-def summary(made: Sequence[GeneratedText], left_out: Collection[int]) -> str:
-    """Say what happened to the numbers, in words."""
-    texts, n_kept = sum(generated.text is not None for generated in made), len(chosen(made, left_out))
-    faults = sum((generated.faults for generated in made), Counter())
-    rules = ", ".join(f"{rule} {times}" for rule, times in faults.most_common())
-    read = sum(generated.number in left_out for generated in made if generated.text)
-    return (
-        f"{len(made)} numbers; {len(made) - texts} dropped: {TRIES} sentences in a row broke a rule, or the whole "
-        f"text did; {read} left out by reading; {texts - read - n_kept} repeated; {n_kept} kept. Broken rules: {rules}."
-    )
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -18,7 +18,18 @@ expect.set_options(timeout=60_000)  # a busy machine is slow at times; what is w
 
 
 # These files take longest. They come first, so that no process is left with one when the others are done.
-LONGEST = ("06_sampling", "04_attention", "classroom", "page", "07_finetuning", "01_tokenization")
+LONGEST = (
+    *(
+        "06_sampling",
+        "04_attention",
+        "classroom",
+        "page",
+        "07_differences",
+        "01_tokenization",
+        "02_embeddings",
+    ),
+    *("journey", "installation", "03_position"),
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -28,6 +28,11 @@ from typing import Literal
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, Playwright, expect
 
+from llmviz.tokenization import Tokenizer
+from llmviz.views.kit import text_box
+
+# What a box says that has no text.
+NO_TEXT = text_box.read("", Tokenizer({bytes([byte]): byte for byte in range(256)}, {})).told
 CHROMIUM = Path("/usr/bin/chromium")
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
@@ -219,6 +224,8 @@ class Lab:
 
     def close(self) -> None:
         if self.page:
+            if self.server.kind == "voila":  # it ends a kernel when its page is left, not when that is closed
+                self.page.goto("about:blank")
             self.page.close()
             self.page = None
 

@@ -101,6 +101,7 @@ PATH_NOW = """async (id) => Object.entries(await walk()).find(([, model]) => mod
 STILL = """async () => {
     for (const model of Object.values(await walk())) if (model.get("autoplay")) model.set("autoplay", false);
 }"""
+AT_START = "[...replay.spaces.values()].every(({ space }) => space.at === 0)"
 # Every picture that can be seen has been drawn as one of these.
 DRAWN = """(summaries) => [...document.querySelectorAll("figure.llmviz[aria-label]")]
     .filter((one) => one.checkVisibility() && one.ariaLabel)
@@ -289,7 +290,7 @@ def compare(one, built: page.Rehearsed, notebook: Path, most: int) -> int:
             summaries = [state["summary"] for state in in_kernel.values() if "summary" in state]
             one.wait_for_function(DRAWN, arg=summaries)  # what is off the screen is drawn a little later
             go(back, f"back from {there}")
-            assert one.evaluate("[...replay.spaces.values()].every(({ space }) => space.at === 0)"), back
+            assert one.evaluate(AT_START), back
     return len(tried)
 
 

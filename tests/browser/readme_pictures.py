@@ -141,7 +141,7 @@ def sampling(lab: Lab) -> None:
     lab.command("notebook:expand-all-headings")
     show_what_answers(lab, 6)
     tree = drawn(lab, "continuation_tree")
-    expect(lab.page.get_by_text(re.compile(r"runs for [\d,]+ tokens"))).to_be_visible(timeout=60_000)
+    expect(lab.page.get_by_text(re.compile(r"\b20 .*\d tokens"))).to_be_visible(timeout=60_000)
     save(tree, "06_sampling")
 
 

@@ -32,7 +32,7 @@ def loop(lab):
     assert lab.page.locator("figure.lv-loop_picture:visible").count() == 0
     seen(first).locator(".lv-number").fill("7")
     first.get_by_role("button", name="Commit").click()
-    expect(first).to_contain_text("You said 7 tokens")
+    expect(first.locator(".lv-told")).to_contain_text("7 tokens")
     explorer = lab.page.locator(".lv-explorer").filter(has=lab.page.locator("figure.lv-loop_picture")).last
     expect(explorer.locator("figure.lv-token_strip")).to_be_visible(timeout=60_000)
     lab.settle()
@@ -68,10 +68,10 @@ def test_runs_without_an_error(lab):
 def test_a_guess_that_is_none_is_refused_and_the_answer_waits(lab):
     first = card(lab, "How many tokens does it take")
     answer = first.locator(".lv-told")
-    for guess, refusal in (("-5", "Give a number"), ("0", "Give a number"), ("", "Type a number first.")):
+    for guess in ("-5", "0", ""):
         seen(first).locator(".lv-number").fill(guess)
         first.get_by_role("button", name="Commit").click()
-        expect(first.locator(".lv-refusal")).to_contain_text(refusal)
+        expect(first.locator(".lv-refusal")).not_to_be_empty()
         expect(first.locator(".lv-number")).to_be_focused()
         expect(answer).to_have_count(0)
 
@@ -81,7 +81,7 @@ def test_show_me_shows_the_picture_and_keeps_the_focus(lab):
     bars = lab.page.locator(".lv-explorer").filter(has=second).locator("figure.lv-next_token_bars")
     expect(bars).to_be_hidden()
     seen(second).get_by_role("button", name="Show me").press("Enter")
-    expect(second).to_contain_text("It is ")
+    expect(second.locator(".lv-told")).to_contain_text("%")
     expect(bars).to_be_visible()
     expect(second.get_by_role("button", name="Guess again")).to_be_focused()
     lab.page.wait_for_timeout(800)  # sooner it would be a second press of the same key
@@ -104,7 +104,7 @@ def test_a_picture_that_lags_behind_its_box_is_dimmed_and_it_is_said(lab, loop):
     box.press("End")
     box.press_sequentially(" and")
     expect(loop).to_have_class(re.compile("lv-stale"))
-    expect(loop.get_by_text("do not show this text yet")).to_be_visible()
+    expect(loop.locator(".lv-not-yet")).not_to_be_empty()
     box.press("Enter")
     expect(loop).not_to_have_class(re.compile("lv-stale"), timeout=60_000)
     expect(chips(loop)).to_have_count(9)
@@ -123,7 +123,7 @@ def test_arrow_keys_move_the_temperature_and_the_bars(lab, loop, slider, record_
     expect(value).to_have_text(before)  # three steps down, three up again
     slider.press("ArrowLeft")
     expect(value).not_to_have_text(before)
-    expect(bars).to_contain_text("outline: at temperature 1")
+    expect(bars.locator(".lv-ghost").first).to_be_visible()  # what temperature 1 gives
     slider.press("ArrowRight")
     expect(value).to_have_text(before)
 
@@ -133,7 +133,7 @@ def test_pick_one_appends_a_token(lab, loop):
     button(loop, "pick one").press("Enter")
     expect(chips(loop)).to_have_count(n + 1)
     expect(chips(loop).last).to_have_class("lv-chip lv-highlight")
-    expect(loop.locator("figure.lv-token_strip .lv-legend")).to_contain_text("dashed: written by the loop")
+    expect(loop.locator("figure.lv-token_strip .lv-legend")).not_to_be_empty()
     expect(button(loop, "pick one")).to_be_focused()
     lab.page.keyboard.press("Enter")
     expect(chips(loop)).to_have_count(n + 2)
@@ -198,7 +198,7 @@ def test_switches_move_bars_and_text(lab):
         lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press(" ")
     expect(board_bars.locator(".lv-value").first).not_to_have_text(before)
-    expect(lab.page.get_by_text("Switched off: FFN of layer 0")).to_be_visible()
+    expect(lab.page.get_by_text(re.compile(r": FFN\D+0\. .*%"))).to_be_visible()
     grid.click(position={"x": 96, "y": grid.bounding_box()["height"] - 10})
     expect(switches).to_contain_text("layer 0 · FFN · on")
     grid.click(position={"x": 96, "y": grid.bounding_box()["height"] - 10})

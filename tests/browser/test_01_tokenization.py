@@ -5,9 +5,12 @@ from statistics import median
 from xml.etree import ElementTree
 
 import pytest
-from browser.lab import visit
+from browser.lab import NO_TEXT, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
+
+from llmviz.experiments.letters import questions
+from llmviz.views.tokenization.taken_apart import about_byte
 
 TEXT = "Your text: the pictures follow it"
 BOXES = {
@@ -86,20 +89,20 @@ def test_a_guess_comes_before_the_answer(before_guessing):
     expect(lab.picture("token_strip")).to_be_hidden()
     guess.locator("input[type=number]").fill("9")
     guess.get_by_role("button", name="Commit").click()
-    expect(guess).to_contain_text("It is 16 tokens")
+    expect(guess.locator(".lv-told")).to_contain_text("16 tokens")
     expect(lab.picture("token_strip")).to_be_visible()
     options = lab.picture("predict", nth=3)
     options.scroll_into_view_if_needed()
     options.get_by_text("e + r", exact=True).click()
     options.get_by_role("button", name="Commit").press("Enter")
-    expect(options).to_contain_text("as you said")
+    expect(options.locator(".lv-right input")).to_be_checked()
 
 
 def test_a_text_is_cut_while_it_is_typed(lab):
     typed = box(lab, TEXT)
     strip = beside(lab, typed, "token_strip")
     typed.fill("")
-    expect(lab.page.get_by_text("needs at least one token").first).to_be_visible()
+    expect(lab.page.get_by_text(NO_TEXT).first).to_be_visible()
     typed.press_sequentially("unbelievable!")
     expect(strip.locator(".lv-chip bdi")).to_have_text(["un", "belie", "vable", "!"])
     strip.locator(".lv-chip").nth(1).click()
@@ -194,14 +197,14 @@ def test_an_emoji_is_taken_apart(lab):
     typed.fill("é👍")
     expect(picture.locator(".lv-bytes")).to_have_count(6)
     picture.locator(".lv-bytes").nth(2).hover()
-    expect(readout(picture)).to_contain_text("Byte 240 = 0xF0 = 11110000: starts a character of 4 bytes.")
+    expect(readout(picture)).to_contain_text(about_byte(0xF0))
     picture.locator(".lv-grid").focus()
     lab.page.keyboard.press("ArrowUp")
-    expect(readout(picture)).to_contain_text("U+1F44D, thumbs up sign: 4 bytes")
+    expect(readout(picture)).to_contain_text("U+1F44D")
     lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press("ArrowDown")
     lab.page.keyboard.press("ArrowRight")
-    expect(readout(picture)).to_contain_text("not a whole character")
+    expect(readout(picture)).not_to_contain_text("U+1F44D")
     report(
         "key on the bytes to changed picture (no Python)",
         lab.latencies(picture.locator(".lv-grid"), ["ArrowLeft", "ArrowRight"] * 2, picture, wait=0.05),
@@ -215,18 +218,18 @@ def test_a_word_is_asked_about_and_others_beside_it(lab):
     picture = beside(lab, typed, "heat_map")
     expect(picture).to_contain_text("summer")
     told = typed.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
-    expect(told).to_contain_text("the letter m in summer?” Right is 2")
+    expect(told).to_contain_text(re.compile(f"{re.escape(questions('summer')[0].asked)}.* 2"))
     press = lab.page.get_by_role("button", name="ask about twenty words").first
     press.click()
-    expect(told).to_contain_text("all 20 words", timeout=60_000)
+    expect(told).to_contain_text(re.compile(r"\b20 "), timeout=60_000)
     expect(press).to_be_visible()
     box(lab, "Example in front", nth=1).select_option("none")
-    expect(told).not_to_contain_text("all 20 words")
+    expect(told).not_to_contain_text(re.compile(r"\b20 "))
     last = box(lab, "A word (Enter)", nth=2)  # first and last letters, under a card of their own
     beside(lab, last, "heat_map").locator(".lv-hit, [role=application], [tabindex='0']").first.focus()
     lab.page.keyboard.press("ArrowRight")
     told = last.locator("xpath=ancestor::*[.//figure][1]").locator(".lv-told")
-    expect(told).to_contain_text("What is the last letter of strawberry?")
+    expect(told).to_contain_text(questions("strawberry")[4].asked)
 
 
 def test_languages_are_compared_in_two_vocabularies(lab):
@@ -235,10 +238,10 @@ def test_languages_are_compared_in_two_vocabularies(lab):
     hindi = counts.locator(".lv-row", has_text="Hindi")
     expect(hindi.locator("b")).to_have_text("92")
     hindi.click()
-    expect(strip.locator(".lv-caption")).to_contain_text("Hindi: 92 tokens")
+    expect(strip.locator(".lv-caption")).to_contain_text(re.compile(r"Hindi.*\b92\b"))
     counts.locator(".lv-bars").focus()
     lab.page.keyboard.press("ArrowDown")
-    expect(strip.locator(".lv-caption")).to_contain_text("Chinese: ")
+    expect(strip.locator(".lv-caption")).to_contain_text("Chinese")
     report(
         "key on the languages to changed tokens (Python)",
         lab.latencies(counts.locator(".lv-bars"), ["ArrowUp", "ArrowDown"] * 2, strip),
@@ -266,7 +269,7 @@ def test_what_is_typed_never_becomes_a_special_token(lab):
         ["<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>", "<|im_start|>"]
     )
     box(lab, "System").fill("Be brief")
-    expect(strip.locator(".lv-caption")).to_contain_text("5 of them special")
+    expect(strip.locator(".lv-caption")).to_contain_text(re.compile(r"\b5\b"))
 
 
 @pytest.mark.parametrize("label", BOXES)

@@ -62,9 +62,9 @@ def test_the_row_of_the_token_that_is_picked(lab):
     strip, row = beside(typed, "token_strip"), beside(typed, "vector_picture")
     typed.fill("dog cat dog")
     strip.locator(".lv-chip").nth(1).click()
-    says(caption(row), "Row 2,644 of the table, all 576 numbers")
+    says(caption(row), "2,644")
     lab.page.keyboard.press("ArrowLeft")
-    says(caption(row), "Row 22,676")
+    says(caption(row), "22,676")
     report(
         "key on the tokens to changed row (Python)",
         lab.latencies(strip.locator(".lv-chips"), ["ArrowRight", "ArrowLeft"] * 2, row),
@@ -93,17 +93,17 @@ def test_a_cosine_among_random_pairs(lab):
     expect(histogram.locator("text.lv-median")).to_have_text(half)
     picture = histogram.locator("svg.lv-histogram")
     picture.hover(position={"x": 300, "y": 120})
-    expect(histogram.locator(".lv-readout")).to_have_text(re.compile(r"cosine \S+ to \S+: .* of these pairs"))
+    expect(histogram.locator(".lv-readout")).to_have_text(re.compile(r"(\d\.\d\d.*){2}%"))
     lab.page.mouse.move(0, 0)
     picture.focus()
     lab.page.keyboard.press("Home")
-    says(histogram.locator(".lv-readout"), "cosine −0.50 to −0.47")
+    expect(histogram.locator(".lv-readout")).to_contain_text(re.compile("−0.50.*−0.47"))
     report(
         "key on the histogram to changed bar (no Python)",
         lab.latencies(picture, ["ArrowRight", "ArrowLeft"] * 2, histogram, wait=0.05),
     )
     lab.page.keyboard.press("Enter")
-    says(histogram.locator(".lv-explain"), "Cosine of “·Paris”")
+    says(histogram.locator(".lv-explain"), "“·Paris”")
     report(
         "key in the box to changed cosine (Python)",
         lab.latencies(other, ["s"] * 4, histogram),
@@ -130,7 +130,7 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
     typed.fill("king")
     cosine = arrows.locator("tr", has_text="cosine").first.locator("td")
     expect(cosine).to_have_count(1)
-    handle = arrows.locator(".lv-handle")
+    handle, near_the_row = arrows.locator(".lv-handle"), caption(near).inner_text()
     handle.scroll_into_view_if_needed()
     place = handle.bounding_box()
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
@@ -140,7 +140,7 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
     lab.page.mouse.up()
     dragged = arrows.locator("tr", has_text="angle").first.locator("td")
     expect(dragged).to_have_count(2)
-    says(caption(near), "no row of the table")
+    expect(caption(near)).not_to_have_text(near_the_row)
     expect(arrows.locator("line.lv-dragged").first).to_be_visible()
     before = dragged.nth(1).inner_text()
     plane = arrows.locator("svg.lv-plane")
@@ -157,17 +157,18 @@ def test_an_arrow_is_dragged_through_the_plane(lab):
 def test_one_switch_for_all_pictures(lab):
     near = beside(box(lab, "Word"), "nearest_tokens")
     histogram = beside(box(lab, "One word"), "cosine_histogram")
+    captions = [caption(picture).inner_text() for picture in (near, histogram)]
     switches = lab.page.get_by_label("take the average away")
     switches.first.scroll_into_view_if_needed()
     switches.first.click()
-    for picture in (near, histogram):
+    for picture, whole in zip((near, histogram), captions):
         picture.scroll_into_view_if_needed()
-        says(caption(picture), "the average taken away")
+        expect(caption(picture)).not_to_have_text(whole)
     expect(switches.last).to_be_checked()
     switches.first.scroll_into_view_if_needed()
     switches.first.press(" ")
     near.scroll_into_view_if_needed()
-    expect(caption(near)).not_to_contain_text("taken away")
+    expect(caption(near)).to_have_text(captions[0])
 
 
 def test_neighbours_of_any_token(lab):
@@ -183,7 +184,7 @@ def test_neighbours_of_any_token(lab):
     words(near).nth(1).click()
     says(near.locator(".lv-explain"), "“·dogs”")
     lab.page.keyboard.press("ArrowDown")
-    says(near.locator(".lv-readout"), "“Dog” · cosine 0.733 · rank 3 of all tokens")
+    says(near.locator(".lv-readout"), "0.733")
     lab.page.keyboard.press("Escape")
     spellings.click()
     expect(words(near).first).to_have_text("·dogs")
@@ -224,7 +225,7 @@ def test_the_walk_from_word_to_word(lab):
     handle.first.focus()
     for _ in range(10):
         lab.page.keyboard.press("ArrowRight")
-    says(caption(near), "50% of the way from “·dog” to “·cat”")
+    says(caption(near), "50%")
     assert set(words(near).all_inner_texts()[:2]) == {"·dog", "·cat"}
     report(
         "key on the slider to changed words (Python)",
@@ -243,7 +244,7 @@ def test_the_map_of_words(lab):
     flat = beside(typed, "flat_map")
     typed.fill("animals: dog cat horse\ncolours: red blue green\nxylophone <b>x</b> Paris")
     says(caption(numbers), "xylophone")
-    says(caption(flat), "7 words. The map keeps")
+    expect(caption(flat)).to_contain_text(re.compile(r"^7 .*%"))
     expect(flat.locator(".lv-legend bdi")).to_have_text(["animals", "colours", "group 3"])
     red = flat.locator("path[data-index='3']").get_attribute("fill")
     typed.fill("colours: red blue green")
@@ -253,10 +254,10 @@ def test_the_map_of_words(lab):
     expect(flat.locator(".lv-legend bdi")).to_have_text(["animals", "colours", "group 3"])
     look = lab.page.get_by_label("Look at", exact=True)
     look.select_option("·red")
-    says(caption(numbers), "Nearest to “·red” in all 576 numbers")
+    says(caption(numbers), "“·red”")
     look.focus()
     lab.page.keyboard.press("ArrowDown")
-    says(caption(on_map), "Nearest to “·blue” on the map")
+    says(caption(on_map), "“·blue”")
     says(flat.locator(".lv-readout"), "“·blue” · colours")
     picture = flat.locator("svg.lv-map")
     picture.scroll_into_view_if_needed()
@@ -265,13 +266,13 @@ def test_the_map_of_words(lab):
     lab.page.mouse.move(*middle, steps=3)
     says(flat.locator(".lv-readout"), "“·dog” · animals")
     lab.page.mouse.click(*middle)
-    says(caption(numbers), "Nearest to “·dog”")
+    says(caption(numbers), "“·dog”")
     expect(look).to_have_value(re.compile("."))
     assert look.evaluate("node => node.selectedOptions[0].text") == "·dog"
     lab.page.keyboard.press("End")  # the last word, from the keyboard
-    says(caption(numbers), "Nearest to “·Paris”")
+    says(caption(numbers), "“·Paris”")
     lab.page.keyboard.press("Enter")
-    says(flat.locator(".lv-explain"), "The place of “·Paris” on the map")
+    says(flat.locator(".lv-explain"), "“·Paris”")
     lab.page.keyboard.press("Escape")
     report(
         "key on the list of words to changed map (Python)",

@@ -5,7 +5,7 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import visit
+from browser.lab import NO_TEXT, visit
 from playwright.sync_api import expect
 
 SHOW_ALL = """
@@ -63,7 +63,7 @@ def test_a_guess_reveals_the_heaps(before_guessing):
     expect(lab.page.locator("figure.lv-token_strip").first).to_be_hidden()
     guess.get_by_text("exactly the same").click()
     guess.get_by_role("button", name="Commit").click()
-    expect(guess).to_contain_text("as you said")
+    expect(guess.locator(".lv-right input")).to_be_checked()
     expect(lab.page.locator("figure.lv-token_strip").first).to_be_visible()
 
 
@@ -104,11 +104,11 @@ def test_the_clocks_by_mouse_and_keys(lab):
     dial = shown(lab, "rope_dial", 1)
     plot = dial.locator(".lv-plot")
     plot.click(position={"x": 30, "y": 60})
-    expect(dial.locator(".lv-readout")).to_contain_text("pair 0 (numbers 0 and 1)")
+    expect(dial.locator(".lv-readout")).to_contain_text("pair 0")
     expect(dial.locator(".lv-dial-head")).to_contain_text("pair 0: ")
     expect(dial.locator(".lv-explain")).to_contain_text("q @ k / np.sqrt(d_head)")
     plot.press("ArrowRight")
-    expect(dial.locator(".lv-explain")).to_contain_text("What pair 1 adds")
+    expect(dial.locator(".lv-explain")).to_contain_text("pair 1")
     plot.press("End")
     expect(dial.locator(".lv-readout")).to_contain_text("pair 31")
     plot.press("Escape")
@@ -121,9 +121,9 @@ def test_a_head_is_shuffled(lab):
     before = strip.locator(".lv-chip").all_text_contents()
     box.get_by_role("button", name="shuffle again").press("Enter")
     expect(strip.locator(".lv-chip").first).not_to_have_text(before[0])
-    expect(box.get_by_text("Head 0: shuffled")).to_be_visible()
+    expect(box.get_by_text(re.compile("Head 0.*%"))).to_be_visible()
     slider("Head of layer 0", strip).press("ArrowRight")
-    expect(box.get_by_text("Head 1: shuffled")).to_be_visible()
+    expect(box.get_by_text(re.compile("Head 1.*%"))).to_be_visible()
 
 
 def test_the_reader_finds_the_head_that_looks_one_back(lab):
@@ -134,15 +134,15 @@ def test_the_reader_finds_the_head_that_looks_one_back(lab):
     plot.focus()
     for _ in range(16):
         plot.press("ArrowRight")
-    expect(arcs.locator(".lv-caption")).to_contain_text("L16·H0: where each token looks")
-    expect(around(arcs).get_by_text("L16·H0 gives")).to_be_visible()
+    expect(arcs.locator(".lv-caption")).to_contain_text("L16·H0")
+    expect(around(arcs).get_by_text(re.compile("^L16·H0.*%"))).to_be_visible()
 
 
 def test_the_curves_follow_head_and_cursor(lab):
     waves, curve = shown(lab, "line_plot", 0), shown(lab, "line_plot", 1)
     plot = curve.locator(".lv-plot")
     plot.press("Home")
-    expect(curve.locator(".lv-readout")).to_contain_text("key before query 0")
+    expect(curve.locator(".lv-readout")).to_contain_text(re.compile(r"\b0\b"))
     path = curve.locator(".lv-line-0").first
     drawn = path.get_attribute("d")
     slider("Head", curve).press("ArrowLeft")
@@ -165,7 +165,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
     expect(bars.locator(".lv-piece").first).not_to_have_text("·a")
     typed.fill("")
     typed.press("Enter")
-    expect(box.get_by_text("the model needs at least one token")).to_be_visible()
+    expect(box.get_by_text(NO_TEXT)).to_be_visible()
     typed.fill("The capital of France is")
     typed.press("Enter")
     box.get_by_role("button", name="Write 30 tokens").click()
@@ -181,7 +181,7 @@ def test_positions_are_switched_and_thirty_tokens_written(lab):
 def test_two_words_are_swapped(lab):
     layers = shown(lab, "line_plot", 3)
     box = around(layers)
-    expect(box.get_by_text("came in through the mask")).to_be_visible()
+    expect(box.get_by_text(re.compile(r"\b30 .*%.*%"))).to_be_visible()
     chips = box.locator("figure.lv-token_strip .lv-chip bdi")
     expect(chips.nth(3)).to_have_text("·cat")
     box.locator("select").first.select_option(label="Tom  (0)")
@@ -191,18 +191,18 @@ def test_two_words_are_swapped(lab):
 def test_a_long_text_is_measured_and_stopped(lab):
     plot = shown(lab, "line_plot", 4)
     box = around(plot)
-    expect(box.get_by_text("2,009 tokens are ready")).to_be_visible()
+    expect(box.get_by_text("2,009")).to_be_visible()
     measure = box.get_by_role("button", name="Measure")
     measure.focus()
     lab.page.keyboard.press("Enter")
-    expect(box.get_by_text("as it is: 144 tokens …")).to_be_visible()
+    expect(box.get_by_text(re.compile("144.*…"))).to_be_visible()
     expect(box.locator(".widget-hprogress, .jupyter-widget-hprogress").first).to_be_visible()
     expect(plot.locator("circle").first).to_be_attached(timeout=60_000)
     box.get_by_role("button", name="Stop").click()
-    expect(box.get_by_text("Stopped.")).to_be_visible(timeout=60_000)
+    expect(measure).to_be_visible(timeout=60_000)
     text = box.locator("textarea")
     text.fill("<script>window.hacked = 1</script> $x^2$")
-    expect(box.get_by_text("at least 100 tokens")).to_be_visible()
+    expect(box.get_by_text(re.compile(r"\b100 "))).to_be_visible()
 
 
 def test_under_voila_in_dark(open_voila):

@@ -5,15 +5,32 @@ import re
 from statistics import median
 
 import pytest
-from browser.lab import NOTEBOOKS, Lab, visit
+from browser.lab import NO_TEXT, NOTEBOOKS, Lab, visit
 from playwright.sync_api import expect
 from typed_texts import FEW
 
+MOVED = re.compile(r"min-p.*\b1 .*\b4\b")  # where a card lies now
+GROWN = re.compile(r"^20 .*\d tokens")  # what a tree says that has grown
+
 SLOW = 120_000  # milliseconds that writing may take on a machine that does other things as well
+# Two sums of each kind are sooner asked than 36, and their lines are drawn alike.
+FEW_SUMS = {f"pictures.{name}": f"dict([*pictures.{name}.items()][:2])" for name in ("SUMS", "SPACED_SUMS")}
+SHORT_TEXTS = {"Writing(prompt": "Writing(prompt, 8", "ChatEnd(question": "ChatEnd(question, 8"}
+
+
+def shorten(server, changes: dict[str, str]) -> None:
+    """In the copy of the notebook that this server has."""
+    path = server.root / "notebooks" / "06_sampling.ipynb"
+    source = path.read_text("utf-8")
+    for old, new in changes.items():
+        assert old in source
+        source = source.replace(old, new)
+    path.write_text(source, "utf-8")
 
 
 @pytest.fixture(scope="module")
-def before_guessing(open_lab):
+def before_guessing(open_lab, lab_server):
+    shorten(lab_server, FEW_SUMS)
     yield from visit(open_lab("06_sampling"))
 
 
@@ -73,8 +90,8 @@ def test_the_temperature_moves_the_bars(lab, record_property):
     milliseconds(record_property, "temperature, key to changed bars", times)
     expect(value).to_have_text(before)
     for name, what in (
-        ("T → 0", "gets everything"),
-        ("T = 10", "is impossible"),
+        ("T → 0", r"\b0\.0 "),
+        ("T = 10", r"15\.6 .*49,152"),
         ("T = 1", "32 equally|bits"),
     ):
         box.get_by_role("button", name=name, exact=True).press("Enter")
@@ -112,12 +129,9 @@ def test_a_typed_text_reaches_the_bars(lab):
     box.fill("The capital of France is")
     box.press("Enter")
     expect(labels.first).to_contain_text("Paris")
-    for text in FEW:
-        box.fill(text)
-        box.press("Enter")
-        expect(controls(lab, bars).get_by_text("needs at least one token")).to_have_count(0 if text else 1)
-        if text:
-            expect(controls(lab, bars).locator(".lv-stale")).to_have_count(0)
+    box.fill("")
+    box.press("Enter")
+    expect(controls(lab, bars).get_by_text(NO_TEXT)).to_be_visible()
     box.fill(old)
     box.press("Enter")
     expect(labels.first).to_have_text(before)
@@ -148,7 +162,7 @@ def test_cards_move_by_keys_and_by_drag(lab, record_property):
     lab.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40, steps=12)
     lab.page.mouse.up()
     expect(cards.locator(".lv-title").first).to_have_text("min-p")
-    expect(readout(cards)).to_contain_text("min-p is now card 1 of 4")
+    expect(readout(cards)).to_contain_text(MOVED)
 
     bars = drawn(lab, "next_token_bars", 1)
     cards.scroll_into_view_if_needed()
@@ -173,7 +187,7 @@ def test_cards_are_switched_and_set(lab):
     expect(min_p.locator(".lv-setting")).to_have_text("0.10")
     expect(cards.locator("[data-name=top_p] .lv-says")).to_have_text("off")
     in_order(cards, "temperature", "min-p", "top-k", "top-p")
-    expect(readout(cards)).not_to_contain_text("is now")  # the reader's move is undone
+    expect(readout(cards)).not_to_contain_text(MOVED)  # the reader's move is undone
     bars = drawn(lab, "next_token_bars", 1)
     bars.locator(".lv-row").first.click()
     expect(bars.locator(".lv-explain")).to_contain_text("min_p = 0.1")
@@ -227,7 +241,7 @@ def test_the_loop_steps_and_goes_back(lab, record_property):
     times = lab.latencies(button("step"), ["Enter"] * 4, text, wait=0.6)
     milliseconds(record_property, "step, key to the new token", times)
     expect(chips).to_have_count(n + 4)
-    expect(controls(lab, text).get_by_text("the model’s first choice")).to_be_visible()
+    expect(controls(lab, text).get_by_text(re.compile(r"^4 .* \d"))).to_be_visible()
     last = chips.last.text_content()
     button("back").click()
     expect(chips).to_have_count(n + 3)
@@ -249,11 +263,11 @@ def test_the_reader_takes_another_token(lab):
     button("step").click()
     expect(chips).to_have_count(n + 2)
     chips.nth(n).hover()
-    expect(text.locator(".lv-heading")).to_contain_text("instead of")
+    expect(text.locator(".lv-heading")).not_to_be_empty()
     expect(readout(text)).to_contain_text("probability")
     expect(text.locator(".lv-taken")).to_contain_text(wanted)
     chips.nth(n).click()
-    expect(text.locator(".lv-explain")).to_contain_text(re.compile(f"Probability of .*{re.escape(wanted)}"))
+    expect(text.locator(".lv-explain")).to_contain_text(wanted)
     close_panel(lab, text)
     tokens = text.locator(".lv-chips")
     tokens.focus()
@@ -304,20 +318,20 @@ def test_two_sides_and_their_repetition(lab):
 def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
     tree = drawn(lab, "continuation_tree")
     box, tokens, plot = controls(lab, tree), tree.locator(".lv-token"), tree.locator(".lv-plot")
-    expect(box.get_by_text("runs for")).to_be_visible(timeout=SLOW)
+    expect(box.get_by_text(GROWN)).to_be_visible(timeout=SLOW)
     n = tokens.count()
     assert n > 7
     plot.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         lab.page.keyboard.press(key)
-    expect(readout(tree)).to_contain_text("go this way")
+    expect(readout(tree)).to_contain_text("20")
     lab.page.keyboard.press("End")
     expect(tree.locator(".lv-token.lv-on")).to_have_count(7)
     lab.page.keyboard.press("Enter")
     expect(tree.locator(".lv-explain")).to_contain_text("softmax")
     close_panel(lab, tree)
     tokens.nth(1).hover()
-    expect(readout(tree)).to_contain_text("of 20 go this way")
+    expect(readout(tree)).to_contain_text("20")
     tokens.nth(1).click()
     expect(tree.locator(".lv-explain")).to_be_visible()
     close_panel(lab, tree)
@@ -325,16 +339,16 @@ def test_the_tree_by_mouse_and_keys_and_its_bush(lab):
     slider.focus()
     lab.page.keyboard.press("Home")
     expect(tokens).to_have_count(7, timeout=SLOW)  # the text and one stem
-    expect(box.get_by_text("in one way only")).to_be_visible(timeout=SLOW)
+    expect(box.get_by_text(re.compile(r"^20 [^\d.]+\."))).to_be_visible(timeout=SLOW)
     lab.page.keyboard.press("End")
-    expect(box.get_by_text("different ways")).to_be_visible(timeout=SLOW)
+    expect(box.get_by_text(re.compile(r"^20 [^\d.]+\d"))).to_be_visible(timeout=SLOW)
     assert tokens.count() > n
 
 
 def test_with_and_without_the_template(lab):
     with_it, without = drawn(lab, "written_text", 5), lab.picture("written_text", 6)
     box = controls(lab, with_it)
-    expect(box.get_by_text("The program stopped after")).to_have_count(2, timeout=SLOW)
+    expect(box.locator(".lv-told", has_text=re.compile(r"^\D*\d+\D*$"))).to_have_count(2, timeout=SLOW)
     expect(with_it.locator(".lv-highlight").first).to_contain_text("im_start")
     expect(without.locator(".lv-highlight")).to_have_count(0)
     with_it.locator(".lv-chip").last.hover()
@@ -344,14 +358,14 @@ def test_with_and_without_the_template(lab):
     close_panel(lab, with_it)
     ends = with_it.locator(".lv-chip", has_text="im_end").count()
     box.get_by_role("checkbox").check()
-    expect(box.get_by_text("but at its limit")).to_have_count(2, timeout=SLOW)
+    expect(box.locator(".lv-told", has_text=re.compile(r"\d+\D+\d"))).to_have_count(2, timeout=SLOW)
     assert with_it.locator(".lv-chip", has_text="im_end").count() > ends
     box.get_by_role("checkbox").uncheck()
     question = box.locator("input[type=text]")
     question.fill("Say <i>hello</i>.")
     question.press("Enter")
     expect(without.locator(".lv-own").first).to_contain_text("Say")
-    expect(box.get_by_text("The program stopped after")).to_have_count(2, timeout=SLOW)
+    expect(box.locator(".lv-told", has_text=re.compile(r"^\D*\d+\D*$"))).to_have_count(2, timeout=SLOW)
 
 
 @pytest.mark.parametrize("text", FEW, ids=lambda text: ascii(text[:8]))
@@ -363,7 +377,7 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
         box.fill(text)
         box.press("Enter")
         lab.settle()
-        said = controls(lab, picture).get_by_text("needs at least one token")
+        said = controls(lab, picture).get_by_text(NO_TEXT)
         expect(said).to_have_count(0 if text else 1)
         expect(picture).to_be_visible()  # an empty box leaves the last run standing
         box.fill(before)
@@ -371,9 +385,10 @@ def test_whatever_the_loop_and_the_tree_are_given(lab, text):
 
 
 def test_under_voila_in_dark(browser, voila_server):
+    shorten(voila_server, FEW_SUMS | SHORT_TEXTS)
     page = Lab(browser, voila_server)
     try:
-        page.open("06_sampling", still=False)  # it writes for half a minute
+        page.open("06_sampling", still=False)  # it goes on writing
         n_cards = (NOTEBOOKS / "06_sampling.ipynb").read_text("utf-8").count("views.Predict(")
         expect(page.page.get_by_role("button", name="Show me")).to_have_count(n_cards, timeout=SLOW)
         reveal(page, "sampler_cards")
@@ -389,7 +404,7 @@ def test_under_voila_in_dark(browser, voila_server):
         expect(text.locator(".lv-chip")).to_have_count(n + 1)
         reveal(page, "continuation_tree")
         tree = drawn(page, "continuation_tree")
-        expect(controls_in_voila(tree).get_by_text("runs for")).to_be_visible(timeout=SLOW)
+        expect(controls_in_voila(tree).get_by_text(GROWN)).to_be_visible(timeout=SLOW)
         assert page.page.get_by_text("Traceback").count() == 0
         assert page.console == []
         assert page.outside == []

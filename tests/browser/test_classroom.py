@@ -76,7 +76,7 @@ def test_the_front_page_on_a_phone_and_a_kernel_that_dies(page, served):
     first = kernel_of(page)
     kill(served, first)
     told = page.locator("#lv-told")
-    expect(told).to_contain_text("has stopped", timeout=60_000)
+    expect(told).to_be_visible(timeout=60_000)
     expect(box).to_have_value("<img src=x onerror='window.hacked = 1'>")
     told.get_by_role("button").click()
     page.wait_for_function(f"!document.documentElement.innerHTML.includes('{first}')")
@@ -111,7 +111,7 @@ def test_the_temperature_is_moved_on_a_phone_and_the_bars_follow(page, served):
     before = value.inner_text(timeout=60_000)
     slider.press("ArrowLeft")
     expect(value).not_to_have_text(before)
-    expect(bars).to_contain_text("outline: at temperature 1")
+    expect(bars.locator(".lv-ghost").first).to_be_visible()  # what temperature 1 gives
     slider.press("ArrowRight")
     expect(value).to_have_text(before)
 
@@ -130,7 +130,7 @@ def test_the_teacher_opens_the_questions_and_sees_counts_only_when_asked(page, s
 
     expect(student.get_by_role("link", name="the questions")).to_be_visible(timeout=60_000)  # by itself
     student.goto(f"{served.url}/lesson/token/after")
-    expect(student.get_by_text("These questions are closed")).to_be_visible()
+    expect(student.get_by_role("radio")).to_have_count(0)
     student.get_by_role("link", name="the questions before").click()
     for i in range(3):
         student.locator(f"input[name=q{i}]").first.check()

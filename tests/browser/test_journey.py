@@ -1,5 +1,7 @@
 """The journey in a real JupyterLab: it plays, stops anywhere, listens to keys, and follows what is typed."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -130,8 +132,10 @@ def test_the_slider_scrubs_and_speaks(lab, journey):
     slider = journey.get_by_role("slider")
     slider.fill("0.7")
     expect(badge(journey)).to_have_text("5")
-    expect(slider).to_have_attribute("aria-valuetext", journey.locator(".lv-j-caption p").evaluate(
-        "p => `scene 5 of 7, layers: ${p.textContent.replace(/“(.*?)”/g, '“\\u2068$1\\u2069”')}`"))  # fmt: skip
+    said = journey.locator(".lv-j-caption p").evaluate(
+        "p => p.textContent.replace(/“(.*?)”/g, '“\\u2068$1\\u2069”')"
+    )
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(rf"5 .*7.*{re.escape(said)}"))
     one = shown(journey)
     slider.fill("0.9")
     expect(badge(journey)).to_have_text("7")
@@ -158,8 +162,7 @@ def test_a_layer_names_the_look_with_its_measured_weight(lab, journey):
     for _ in range(2 * int(layer)):
         lab.page.keyboard.press("ArrowRight")
     settle(lab, journey)
-    expect(told).to_contain_text(f"Layer {layer}, attention")
-    expect(told).to_contain_text(f"(head {head}, {weight}%)")
+    expect(told).to_contain_text(re.compile(rf"\b{layer}\b.*\b{head}\b.*\b{weight}%", re.DOTALL))
 
 
 def test_the_pointer_names_a_mark(lab, journey):
@@ -169,9 +172,9 @@ def test_the_pointer_names_a_mark(lab, journey):
     readout = journey.locator(".lv-readout")
     for x in range(40, int(box["width"]), 30):
         lab.page.mouse.move(box["x"] + x, box["y"] + 0.36 * box["height"])
-        if "token 504" in readout.inner_text():
+        if "504" in readout.inner_text():
             break
-    expect(readout).to_have_text("“\u2068The\u2069”: token 504, at place 0")
+    expect(readout).to_have_text(re.compile(r"The.* 504\b.* 0$"))
     lab.page.mouse.move(0, 0)
     expect(readout).to_have_text("")
 
@@ -184,7 +187,7 @@ def test_a_typed_text_changes_it_at_the_same_place(lab, journey):
     words = journey.locator(".lv-j-words li").first
     box.fill("<img src=x onerror='window.hacked = 1'> 👩‍👩‍👧 مرحبا")
     box.press("Enter")
-    expect(words).to_contain_text("acked is number")
+    expect(words).to_contain_text("acked")
     settle(lab, journey)
     assert shown(journey) != before
     assert where(journey) == pytest.approx(place, abs=0.01)

@@ -154,6 +154,15 @@ def test_in_vs_code_a_picture_goes_with_the_ground_it_stands_on(lab):
     expect(strip).to_have_attribute("data-lv-theme", before)
 
 
+def test_arcs_keep_their_width_in_another_theme(lab):
+    arcs = lab.picture("arcs").locator(".lv-body > svg")
+    width = arcs.get_attribute("width")
+    assert float(width) > 300
+    for theme in ("light", "dark"):
+        lab.switch_theme(theme)
+        expect(arcs).to_have_attribute("width", width)
+
+
 def test_pictures_side_by_side_share_the_width(lab):
     bars, rows = lab.picture("next_token_bars").bounding_box(), lab.picture("vector_picture").bounding_box()
     assert bars["width"] == pytest.approx(rows["width"], abs=2)

@@ -86,11 +86,11 @@ def test_a_question_by_mouse(lab):
     question = lab.picture("predict")
     commit = question.get_by_role("button", name="Commit")
     commit.click()
-    expect(question.locator(".lv-refusal")).to_have_text("Choose one first.")
+    expect(question.locator(".lv-refusal")).not_to_be_empty()
     expect(question.locator(".lv-told")).to_have_count(0)
     question.get_by_text("·cat").click()
     commit.dblclick()  # the second press meets “Guess again”, which comes there: too soon to be meant
-    expect(question.locator(".lv-told")).to_have_text("You said “·cat”. It is “·dog”.")
+    expect(question.locator(".lv-told")).to_have_text(re.compile("“·cat”.*“·dog”"))
     expect(question.locator(".lv-why")).to_have_text("Since it is.")
     expect(question.locator(".lv-right")).to_have_text("·dog")
     expect(question.get_by_text("<script>alert(2)</script>")).to_be_visible()
@@ -106,7 +106,7 @@ def test_a_question_by_keyboard(lab):
     lab.page.keyboard.press("Space")
     lab.page.keyboard.press("ArrowRight")
     lab.page.keyboard.press("Enter")
-    expect(question.locator(".lv-told")).to_have_text("It is “·dog”, as you said.")
+    expect(question.locator(".lv-told")).to_have_text(re.compile("^[^“]*“·dog”[^“]*$"))
 
 
 def test_a_number_by_keyboard(lab):
@@ -115,9 +115,7 @@ def test_a_number_by_keyboard(lab):
     lab.page.keyboard.type("20.5")
     expect(question.get_by_role("spinbutton")).to_have_value("20.5")
     lab.page.keyboard.press("Enter")
-    expect(question.locator(".lv-told")).to_contain_text(
-        "You said 20.5%. It is 67.5%: you were 47 percentage"
-    )
+    expect(question.locator(".lv-told")).to_contain_text(re.compile(r"20\.5%.*67\.5%.*\b47 "))
     lab.page.wait_for_timeout(800)
     question.get_by_role("button", name="Guess again").click()
     expect(question.get_by_role("spinbutton")).to_have_value("")
@@ -136,7 +134,7 @@ def test_an_answer_that_fails_is_a_sentence(lab):
     question = lab.picture("predict", 2)
     question.get_by_role("spinbutton").fill("3")
     question.get_by_role("button", name="Commit").click()
-    expect(question.locator(".lv-told")).to_have_text("There is no answer: division by zero")
+    expect(question.locator(".lv-told")).to_contain_text("division by zero")
     assert lab.errors() == []
 
 
@@ -178,12 +176,14 @@ views.live(prompt, strip)
     lab.run_all()
     box = lab.page.locator(".lv-text-box input")
     box.press_sequentially(" sat")
-    expect(lab.page.get_by_text("do not show this text yet")).to_be_visible()
+    note = lab.page.locator(".lv-not-yet")
+    expect(note).not_to_be_empty()
+    old = note.inner_text()
     three.touch()
     box.press("Enter")
-    expect(lab.page.get_by_text("Computing …")).to_be_visible()
+    expect(note).to_have_text(runs := re.compile(rf"^(?!{re.escape(old)}).+"))  # it computes
     three.unlink()
-    expect(lab.page.get_by_text("Computing …")).to_be_hidden()
+    expect(note).to_be_empty()
     expect(lab.page.locator(".lv-chip")).to_have_count(3)
     box.press_sequentially(" on")
     three.touch()
@@ -193,7 +193,7 @@ views.live(prompt, strip)
         box.press("Backspace")
     box.press("Enter")  # sent, too: the text between comes in first
     four.unlink()
-    expect(lab.page.get_by_text("Computing …")).to_be_visible()
+    expect(note).to_have_text(runs)
     three.unlink()
-    expect(lab.page.get_by_text("Computing …")).to_be_hidden()
+    expect(note).to_be_empty()
     expect(lab.page.locator(".lv-stale")).to_have_count(0)

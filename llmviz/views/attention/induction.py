@@ -13,7 +13,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 
-N_DRAWS = 3  # of random heads: one draw alone may hit a head that every text needs
+N_DRAWS = 7  # of random heads: a draw may hit a head that every text needs, so the median counts
 
 
 class Induction(Explorer):
@@ -87,15 +87,16 @@ class Induction(Explorer):
             yield 0.001
         *self.without_random, self.without = (experiments.copying_by_pass(curve)[1] for curve in curves)
         self.curves.change(
-            values=np.stack([right, np.mean(curves[:-1], axis=0), curves[-1]]),
+            values=np.stack([right, np.median(curves[:-1], axis=0), curves[-1]]),
             names=[
                 "the model as it is",
-                f"{k} random heads off (mean of {N_DRAWS} draws)",
+                f"{k} random heads off (median of {N_DRAWS} draws)",
                 f"the {k} strongest induction heads off",
             ],
         )
         self.told.say(
             *self.told.sentences,
-            f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, in "
-            f"{N_DRAWS} draws: {', '.join(map(percent, self.without_random))}.",
+            f"Second pass with the {k} strongest off: {percent(self.without)}; with as many random heads off, "
+            f"{percent(np.median(self.without_random))} (the median of {N_DRAWS} draws, from "
+            f"{percent(min(self.without_random))} to {percent(max(self.without_random))}).",
         )

@@ -6,7 +6,6 @@ import numpy as np
 import traitlets
 
 from llmviz import experiments
-from llmviz.experiments import Condition
 from llmviz.model import Model
 from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import head_name
@@ -92,7 +91,7 @@ class HeadPair(Picture):
         return proposal["value"]
 
 
-def condition_name(condition: Condition, writer: tuple[int, int], n_readers: int) -> str:
+def condition_name(condition: str, writer: tuple[int, int], n_readers: int, n_others: int) -> str:
     """Name what is taken away, as a line of the diagram."""
     return {
         "": "as it is",
@@ -101,8 +100,8 @@ def condition_name(condition: Condition, writer: tuple[int, int], n_readers: int
         "q": "only its path into the queries cut",
         "v": "only its path into the values cut",
         "all k": f"its paths into the keys of all copying heads cut ({n_readers})",
-        "others": f"a random head off (mean of {len(condition.runs)} draws)",
-    }[condition.what]
+        "others": f"a random head off (mean of {n_others} draws)",
+    }[condition]
 
 
 # How `HeadPair` draws what is taken away, where its name is another.
@@ -283,19 +282,19 @@ class TwoHeads(Experiment):
         shape = self.reader[0], self.model.config.n_heads
         others = experiments.random_heads(shape, N_DRAWS, [writer], self.seed.value) or [writer]
         readers = [one for _, one in self.readers.options if one[0] > writer[0]]
-        found = list(experiments.conditions(self.trace, writer, self.reader, readers, others))
+        found = experiments.conditions(self.trace, writer, self.reader, readers, others)
         yield 0.001
         self._looks = np.full((len(found), 4, n - 1), np.nan, np.float32)
         totals = np.full((len(found), 2), np.nan, np.float32)
-        for i, condition in enumerate(found):
+        for i, runs in enumerate(found.values()):
             if self.writer != writer:  # the reader has clicked another head meanwhile
                 return
-            together = experiments.measure_composition(self.trace, condition, writer, self.reader)
+            together = experiments.measure_composition(self.trace, runs, writer, self.reader)
             self._looks[i] = together.written, together.read, together.right, together.written_late
             totals[i] = together.score, together.right.mean()
             self.pair.change(
-                names=[condition_name(one, writer, len(readers)) for one in found],
-                cuts=[DRAWN.get(one.what, one.what) for one in found],
+                names=[condition_name(one, writer, len(readers), len(others)) for one in found],
+                cuts=[DRAWN.get(one, one) for one in found],
                 totals=totals,
                 writer=head_name(*writer),
                 reader=head_name(*self.reader),

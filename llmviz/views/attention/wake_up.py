@@ -81,8 +81,8 @@ class WakeUp(Experiment):
 
     def _search(self) -> Steps:
         measured = []
-        for awake in experiments.awake_on(self.model, self.sentences):
-            measured.append(awake)
+        for text in self.sentences:
+            measured.append(experiments.weight_off_sinks(self.model.trace(text)))
             yield len(measured) / len(self.sentences)
         self.awake = np.array(measured, np.float32)
         self.found.layout.display = ""

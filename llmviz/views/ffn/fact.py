@@ -16,7 +16,7 @@ import traitlets
 from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments import Pair, fact_mover_head, facts, pair_of
-from llmviz.experiments.facts import NO_PAIR, why_no_fact
+from llmviz.experiments.facts import why_no_fact
 from llmviz.model import Trace
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
@@ -24,6 +24,14 @@ from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
+
+NO_FACT = {  # what is said where there is no fact to follow
+    None: "",
+    "no twin": "Nothing to follow yet: it takes two tokens or more, a subject before the last one, and a twin's word.",
+    "same answer": "Both texts go on alike: choose a word that the model answers otherwise.",
+    "close answers": "In the other's run one of the answers has half of its probability or more: nothing there tells "
+    "the two apart. Choose a word that the model answers otherwise.",
+}
 
 
 def named(pair: Pair, tokens: Iterable[int]) -> list[str]:
@@ -85,7 +93,7 @@ def steps(pair: Pair, *, early: tuple[int, int] | None = None) -> list[Step]:
         (said, ffns_before, said, ffns_before),
     )
     note = (
-        f"This swap is the twin's run with {here} put in before layer {layer}: one finding, not two."
+        f"This is the put-in test again, at {here} before layer {layer}, so it isn't new evidence."
         if pair.subject == last - 1
         else ""
     )
@@ -156,7 +164,7 @@ class Fact(Explorer):
     def _pair_up(self, _change=None) -> None:
         trace, subject = self.prompt.trace, self.strip.selected
         if subject is None or subject >= len(trace.tokens) - 1:
-            self._set(None, NO_PAIR)
+            self._set(None, NO_FACT["no twin"])
             return
         pair, told = twin(trace, subject, self.word.value)
         if pair is None:
@@ -165,7 +173,7 @@ class Fact(Explorer):
         own, other = pair.answers
         shown = [percent(ops.softmax(run.logits)[a]) for run, a in zip((pair.trace, pair.twin), (own, other))]
         pieces = named(pair, [own, other])
-        problem = why_no_fact(pair)
+        problem = NO_FACT[why_no_fact(pair)]
         told = [f"With {name}: {piece} {p}." for name, piece, p in zip(subjects(pair), pieces, shown)]
         self._set(pair, " ".join([*told, problem] if problem else told))
 

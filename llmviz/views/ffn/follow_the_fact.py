@@ -12,15 +12,7 @@ from llmviz.experiments import Pair, patch_residual
 from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs, rank_of_answer, why_no_fact
 from llmviz.model import Model
 from llmviz.views.attention.what_a_head_says import WhatAHeadSays
-from llmviz.views.ffn.fact import (
-    Fact,
-    Step,
-    measured,
-    named,
-    steps,
-    subjects,
-    twin,
-)
+from llmviz.views.ffn.fact import NO_FACT, Fact, Step, measured, named, steps, subjects, twin
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.background import Experiment
@@ -34,7 +26,8 @@ from llmviz.views.kit.predict import Question
 MEANING = {
     "carries": "swapped, it brings more than half of the twin's answer: it carries which of the two",
     "needed": "swapped, it brings less than half; off, over half of the answer is lost, but not with its control off",
-    "unclear": "swapped, it brings less than half; off, over half of the answer is lost, as with its control off",
+    "unclear": "swapped, it brings less than half; off, over half of the answer is lost, but so it is with its control "
+    "off, so this proves little",
     "neither": "swapped, it brings less than half; off, at least half of the answer stays",
 }
 NOT_YET = "not measured yet"
@@ -90,7 +83,7 @@ class FollowTheFact(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.table.layout.display = "none"
-        self.told.say(why_no_fact(self._fact.trace) or "")
+        self.told.say(NO_FACT[why_no_fact(self._fact.trace)])
         self._draw_map()
 
     def work(self) -> Iterator[float]:
@@ -177,7 +170,7 @@ class WhatTheMoverSays(Explorer):
     @one_at_a_time
     def show(self, pair: Pair | None) -> None:
         """Another pair may have another head."""
-        problem = why_no_fact(pair)
+        problem = NO_FACT[why_no_fact(pair)]
         self.told.say(problem or _place(pair))
         self.says.layout.display = "none" if problem else ""
         if pair and not problem:
@@ -227,7 +220,7 @@ class PutIn(Experiment):
     def _clear(self, _pair: Pair | None = None) -> None:
         self.stop()
         self.plot.layout.display = "none"
-        self.told.say(why_no_fact(self._fact.trace) or "")
+        self.told.say(NO_FACT[why_no_fact(self._fact.trace)])
 
     def work(self) -> Iterator[float]:
         """Two runs a layer and twin."""

@@ -124,8 +124,8 @@ def logit_asked(trace: Trace) -> str:
     logit, mean = float(trace.logits[answer]), float(trace.logits.mean(dtype=np.float64))
     whole, mean, rest = (minus(f"{value:.2f}") for value in (logit, mean, logit - mean))
     return (
-        f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average, and what all get makes none "
-        f"likelier. How much of the rest, {rest}, do all FFNs add, directly?"
+        f"The logit of {isolated(piece)} is {whole}. Tokens have {mean} on average: an amount that every token gets "
+        f"doesn't change the probabilities. How much of the rest, {rest}, do all FFNs add, directly?"
     )
 
 

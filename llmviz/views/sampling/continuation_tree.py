@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 import traitlets
 
 from llmviz import sampling
-from llmviz.model import Trace
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.background import Background
-from llmviz.views.kit.controls import Told, row, seed_box, slider
+from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, Floats, Picture, Pieces, lines, one_at_a_time
+from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.state_fields import number, picked, seed
 from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.view import Scene, View, explains, job, part
 from llmviz.views.provenance import Explanation
 
 
@@ -43,20 +45,6 @@ class ContinuationTree(Picture):
     def __init__(self, **traits):
         super().__init__(**{"stage": "sampling", **traits})
 
-    def show(self, branches: Sequence[Branch], tokenizer, root: int, n: int, length: int) -> None:
-        """Draw the branches of `sampling.continuations`; `root` is the last token of the text."""
-        index = {branch.path: i for i, branch in enumerate(branches)}
-        keep = self.selected is not None and self.selected < len(branches)
-        self.change(
-            pieces=tokenizer.pieces([one.path[-1] if one.path else root for one in branches]),
-            parents=[index[one.path[:-1]] if one.path else -1 for one in branches],
-            counts=[one.count for one in branches],
-            probs=[one.probability for one in branches],
-            n=n,
-            length=length,
-            selected=self.selected if keep else None,
-        )
-
     def text(self) -> str:
         """One line a branch, indented by its depth: piece, share, and the probability its token had."""
         rows, depth = [], {-1: -1}
@@ -68,105 +56,134 @@ class ContinuationTree(Picture):
 
     def headline(self) -> str:
         """Into how many ways the text goes on."""
-        leaves = set(range(len(self.parents))) - set(self.parents)
-        ways = "one way only" if len(leaves) == 1 else f"{len(leaves)} different ways"
-        return f"{self.n} continuations in {ways}" if self.parents else "no tokens yet"
+        n_leaves = len(set(range(len(self.parents))) - set(self.parents))
+        return in_ways(self.n, n_leaves) if self.parents else "no tokens yet"
 
 
-class Continuations(Explorer):
+def in_ways(n: int, n_leaves: int) -> str:
+    """Say in how many different ways n continuations go."""
+    return f"{n} continuations in {'one way only' if n_leaves == 1 else f'{n_leaves} different ways'}"
+
+
+class Continuations(View):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
-    def __init__(self, prompt: Prompt, *, n: int = 20, length: int = 6):
+    @dataclass(frozen=True)
+    class State:
+        """How many continuations are drawn, how, and which branch is chosen."""
+
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
+        n: int = number(20, "Continuations", 40, first=2, stage="sampling")
+        length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
+        seed: int = seed()
+        selected: int | None = picked(
+            None,
+            lambda i, _: i is None or i in range(1_000),
+            "the number of a branch",
+            of=("tree", "selected"),
+        )
+
+    def __init__(self, prompt: Prompt, **state):
         self.prompt = prompt
-        self._work = Background(self)
-        self._branches: list[Branch] = []
-        self.temperature = slider(1.0, "Temperature", 2.0, stage="sampling", step=0.05)
-        self.n = slider(n, "Continuations", 40, stage="sampling", first=2)
-        self.length = slider(length, "Tokens each", 12, stage="sampling", first=2)
-        self.seed = seed_box()
-        self.progress = ipywidgets.FloatProgress(
-            0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
-        )
-        self.told = Told()
-        self.tree = ContinuationTree(
-            caption="The ways your text could go on", provenance=self._explain, length=length, n=n
-        )
-        controls = row(self.temperature, self.n, self.length, self.seed)
-        super().__init__([prompt, controls, self.progress, self.told, self.tree])
-        self.follow(prompt, self._new_text)
-        for widget in (self.temperature, self.n, self.length, self.seed):
-            widget.observe(self.grow, "value")
+        self.logits_after = functools.lru_cache(maxsize=400)(self._logits_after)  # 80 MB are enough
+        super().__init__(prompt, **state)
 
-    @one_at_a_time
-    def _new_text(self, trace: Trace) -> None:
-        self._known = {(): trace.logits}  # the logits after what was reached before
-        self.grow()
+    def arrange(self) -> list[ipywidgets.Widget]:
+        p = self.parts
+        return [self.prompt, row(*self.controls.values()), p["progress"], p["told"], p["tree"]]
 
-    @one_at_a_time
-    def grow(self, _change=None) -> None:
-        """Grow the tree again, beside everything else."""
-        self.progress.layout.visibility = "hidden"
-        self._work.start(self._grow())
+    def _logits_after(self, tokens: tuple[int, ...]) -> np.ndarray:
+        return self.prompt.language_model.trace(list(tokens)).logits
 
-    def _grow(self) -> Iterator[float]:
-        yield 0.05  # while a slider is moving, only its last place is worth a tree
-        trace = self.prompt.trace
+    def needs(self, _state) -> str:
+        return "grow"
+
+    @job("temperature", "n", "length", "seed")
+    def grow(self, scene: Scene) -> Iterator[tuple[list[Branch], float] | None]:
+        """Yield the branches drawn so far, a few times a second, and the share of continuations that are complete."""
+        run, end = scene.run, scene.run.model.tokenizer.eos_token
+        length = min(scene.length, run.model.config.n_ctx - len(run.tokens))
         growing = sampling.continuations(
-            self._after,
-            self.n.value,
-            min(self.length.value, trace.model.config.n_ctx - len(trace.tokens)),
-            sampler=Sampler(temperature=self.temperature.value),
-            seed=self.seed.value,
-            end=trace.model.tokenizer.eos_token,
+            lambda path: self.logits_after((*run.tokens, *path)),
+            scene.n,
+            length,
+            sampler=Sampler(temperature=scene.temperature),
+            seed=scene.seed,
+            end=end,
         )
         branches: list[Branch] = []
         drawn = time.monotonic()
         for branch in growing:
             branches.append(branch)
             if time.monotonic() - drawn > 0.3:
-                self._show(branches, False)
+                complete = (
+                    one for one in leaves(branches) if len(one.path) == length or one.path[-1:] == (end,)
+                )
+                yield [*branches], sum(one.count for one in complete) / scene.n
                 drawn = time.monotonic()
-            yield 0.002
-        self._show(branches, True)
+            else:
+                yield None
+        yield branches, 1.0
 
-    def _show(self, branches: list[Branch], done: bool) -> None:
-        n, length, tokenizer = self.n.value, self.length.value, self.prompt.language_model.tokenizer
-        # Kept for `_explain`: after a change the old tree stays on the screen until the new one has begun to grow.
-        self._branches, self._text = list(branches), self.prompt.trace.tokens
-        self._drawn_at = self.temperature.value
-        self.tree.show(branches, tokenizer, self._text[-1], n, length)
-        parents = {one.path[:-1] for one in branches}
-        leaves = [one for one in branches if one.path not in parents]
-        end = tokenizer.eos_token
-        ready = [one for one in leaves if len(one.path) == length or one.path[-1:] == (end,)]
-        self.progress.value = 1 if done else sum(one.count for one in ready) / n
-        self.progress.layout.visibility = "hidden" if done else "visible"
-        if done:
-            runs = len(branches) - len(leaves)
-            tokens = sum(one.count * len(one.path) for one in leaves)
-            self.told.say(
-                f"{self.tree.headline()}. Where they agree the model runs once for all of them: "
-                f"{runs:,} runs for {tokens:,} tokens."
-            )
-        else:
-            self.told.say("Growing …")
+    @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
+    def tree(self, scene: Scene) -> dict | None:
+        if (result := scene.result("grow")) is None:
+            return None
+        branches, _ = result
+        index = {branch.path: i for i, branch in enumerate(branches)}
+        tokens = [one.path[-1] if one.path else scene.run.tokens[-1] for one in branches]
+        selected = scene.selected
+        return {
+            "pieces": scene.run.model.tokenizer.pieces(tokens),
+            "parents": [index[one.path[:-1]] if one.path else -1 for one in branches],
+            "counts": [one.count for one in branches],
+            "probs": [one.probability for one in branches],
+            "n": scene.n,
+            "length": scene.length,
+            "selected": selected if selected is None or selected < len(branches) else None,
+        }
 
-    def _after(self, path: tuple[int, ...]) -> np.ndarray:
-        if path not in self._known:
-            if len(self._known) >= 400:  # 80 MB are enough
-                self._known.clear()
-            self._known[path] = self.prompt.language_model.trace([*self.prompt.trace.tokens, *path]).logits
-        return self._known[path]
-
-    @one_at_a_time
-    def _explain(self, index: int) -> Explanation:
-        if not 0 < index < len(self._branches):
+    @explains("tree")
+    def explain(self, scene: Scene, index: int) -> Explanation:
+        branches, _ = scene.result("grow")
+        if not 0 < index < len(branches):
             raise ValueError("the text itself was not drawn")
-        *before, token = [*self._text, *self._branches[index].path]
+        *before, token = [*scene.run.tokens, *branches[index].path]
         return provenance.prob(
-            self.prompt.language_model.trace(before).logits,
+            self.logits_after(tuple(before)),
             token,
-            temperature=self._drawn_at,
-            piece=self.tree.pieces[index],
+            temperature=scene.temperature,
+            piece=self.parts["tree"].pieces[index],
             source=f"model.trace({before}).logits",
         )
+
+    @part(
+        lambda _: ipywidgets.FloatProgress(
+            0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
+        )
+    )
+    def progress(self, scene: Scene) -> dict:
+        _, share = scene.result("grow") or ([], 1.0)
+        return {"value": share, "hidden": share == 1}
+
+    @part(lambda _: Told())
+    def told(self, scene: Scene) -> dict | None:
+        if (result := scene.result("grow")) is None:
+            return None
+        branches, share = result
+        if share < 1:
+            return {"sentences": ["Growing …"]}
+        ends = leaves(branches)
+        n_tokens = sum(one.count * len(one.path) for one in ends)
+        return {
+            "sentences": [
+                f"{in_ways(scene.n, len(ends))}. Where they agree the model runs once for all of them: "
+                f"{len(branches) - len(ends):,} runs for {n_tokens:,} tokens."
+            ]
+        }
+
+
+def leaves(branches: Sequence[Branch]) -> list[Branch]:
+    """Return the branches after which none follows."""
+    parents = {one.path[:-1] for one in branches}
+    return [one for one in branches if one.path not in parents]

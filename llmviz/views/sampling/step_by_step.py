@@ -2,159 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+import ipywidgets
 import numpy as np
 
 from llmviz import sampling
+from llmviz.model import Trace
 from llmviz.sampling import Sampler
-from llmviz.views.kit.background import Background
-from llmviz.views.kit.controls import Told, button, row, seed_box, slider
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.state_fields import number, picked, seed
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.theme import MAX_TOKENS
-from llmviz.views.sampling.written_text import Place, WrittenText, place
+from llmviz.views.kit.view import Scene, View, on, part, press
+from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place, repeats
+
+AT_ONCE = 30  # tokens that one press of a button writes
 
 
-class StepByStep(Explorer):
-    """The loop in the reader's hands: step, back, another token, auto-run, stop.
+def _can_go_on(view: StepByStep, scene: Scene) -> bool:
+    return view.is_open(scene.written) and not scene.more
 
-    The seed decides all darts, as in `Model.generate`: which token a place gets hangs on it and on the probabilities
+
+class StepByStep(View):
+    """The loop in the reader's hands: step, back, another token, thirty steps by themselves, stop.
+
+    The seed decides all draws, as in `Model.generate`: which token a place gets depends on it and on the probabilities
     alone, so going back and stepping again draws the same one.
     """
 
-    def __init__(self, prompt: Prompt, *, temperature: float = 1.0, seed: int = 1):
-        self.prompt, self._model = prompt, prompt.language_model
-        self._most = min(MAX_TOKENS, self._model.config.n_ctx)
-        self._work = Background(self)
-        self.temperature = slider(temperature, "Temperature", 2.0, stage="sampling", step=0.05)
-        self.seed = seed_box(seed)
-        self.step = button("step", "draw one token and run the model again", "primary")
-        self.back = button("back", "take the last token away")
-        self.write = button("write 30 more", "thirty turns of the loop")
-        self.stop = button("stop", "stop writing")
-        self.again = button("start again", "back to your own text")
-        self.told = Told()
-        self.text = WrittenText(
-            self._model,
+    @dataclass(frozen=True)
+    class State:
+        """How the next token is drawn, what is written, how many more follow by themselves, and the chosen place."""
+
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
+        seed: int = seed()
+        written: tuple[tuple[int, float], ...] = picked(
+            (),
+            lambda written, view: view.can_stand(written),
+            "as many tokens, each with its temperature, as fit",
+        )
+        more: int = picked(0, lambda n, _: n in range(AT_ONCE), f"a whole number below {AT_ONCE}")
+        selected: int | None = picked(
+            None,
+            lambda i, view: i is None or i in range(view.most),
+            "the number of a token, or None",
+            of=("text", "selected"),
+        )
+
+    def __init__(self, prompt: Prompt, **state):
+        self.prompt = prompt
+        # A place is the same for the same text and temperature.
+        self.place = functools.lru_cache(maxsize=1_000)(self._place)
+        super().__init__(prompt, **state)
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        c, p = self.controls, self.parts
+        buttons = row(*(p[name] for name in ("step", "back", "write", "stop", "start_again")), gap=0)
+        return [self.prompt, row(c["temperature"], buttons, c["seed"]), p["text"], p["told"]]
+
+    # --- the text as it stands ---
+
+    @property
+    def most(self) -> int:
+        """How many tokens there is room for."""
+        return min(MAX_TOKENS, self.run.model.config.n_ctx)
+
+    @property
+    def tokens(self) -> list[int]:
+        """The ids of the text as it stands."""
+        return [*self.run.tokens, *(token for token, _ in self.state.written)]
+
+    def can_stand(self, written: object) -> bool:
+        """Say whether this can stand after the reader's text."""
+        n_vocab, n = self.run.model.config.n_vocab, max(0, self.most - len(self.run.tokens))
+        if not isinstance(written, tuple) or len(written) > n:
+            return False
+        return all(token in range(n_vocab) and 0 <= temperature <= 2 for token, temperature in written)
+
+    def is_ended(self, written: tuple[tuple[int, float], ...]) -> bool:
+        """Say whether the last token ends the text."""
+        return bool(written) and written[-1][0] == self.run.model.tokenizer.eos_token
+
+    def is_open(self, written: tuple[tuple[int, float], ...]) -> bool:
+        """Say whether another token can follow."""
+        return not self.is_ended(written) and len(self.run.tokens) + len(written) < self.most
+
+    def places(self, run: Trace, written: tuple[tuple[int, float], ...], temperature: float) -> list[Place]:
+        """Return what is written, and the next place if there is one, each with its rivals."""
+        steps: list[tuple[int | None, float]] = [*written]
+        if self.is_open(written):
+            steps.append((None, temperature))
+        tokens = [*run.tokens, *(token for token, _ in written)]
+        n = len(run.tokens)
+        return [self.place(tuple(tokens[: n + i]), t, token) for i, (token, t) in enumerate(steps)]
+
+    def _place(self, tokens: tuple[int, ...], temperature: float, token: int | None) -> Place:
+        model = self.run.model
+        return place(model, model.trace(list(tokens)).logits, Sampler(temperature=temperature), token)
+
+    # --- events ---
+
+    # A single step leaves its button enabled: one that is disabled loses the focus of the keyboard.
+    @press("step", "draw one token and run the model again", look="primary", when=_can_go_on)
+    def step(self, state: State) -> State:
+        if not self.is_open(state.written):
+            return replace(state, more=0)
+        logits = self.run.model.trace([*self.run.tokens, *(token for token, _ in state.written)]).logits
+        probs = Sampler(temperature=state.temperature).probs(logits)
+        token = sampling.draw(probs, _generator(state.seed, len(state.written)))
+        written = (*state.written, (token, state.temperature))
+        more = max(0, state.more - 1) if self.is_open(written) else 0
+        return replace(state, written=written, more=more, selected=None)
+
+    @press("write 30 more", "thirty turns of the loop", when=_can_go_on)
+    def write(self, state: State) -> State:
+        """Draw one now; the others follow by themselves."""
+        after = self.step(replace(state, more=0))
+        return replace(after, more=AT_ONCE - 1 if self.is_open(after.written) else 0)
+
+    def by_itself(self, state: State) -> Callable | None:
+        return StepByStep.step if state.more else None
+
+    @press("stop", "stop writing", when=lambda _, scene: scene.more)
+    def stop(self, state: State) -> State:
+        return replace(state, more=0)
+
+    @press("back", "take the last token away", when=lambda _, scene: scene.written)
+    def back(self, state: State) -> State:
+        return replace(state, written=state.written[:-1], more=0, selected=None)
+
+    @press("start again", "back to your own text")
+    def start_again(self, state: State) -> State:
+        return replace(state, written=(), more=0, selected=None)
+
+    @on("text", "choice")
+    def take_rival(self, state: State, choice: list[int] | None) -> State:
+        """Cut the text at a place, and go on with another token."""
+        if choice is None:
+            return state
+        i, rival = choice[0] - len(self.run.tokens), choice[1]
+        places = self.places(self.run, state.written, state.temperature)
+        if not (0 <= i < len(places) and 0 <= rival < len(places[i].rivals)):
+            return state
+        written = (*state.written[:i], (places[i].rivals[rival], state.temperature))
+        return replace(state, written=written, more=0, selected=None)
+
+    # --- parts ---
+
+    @part(
+        lambda view: WrittenText(
+            view.run.model,
             chooses=True,
             shade_label="the probability the model gave it",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
-        buttons = row(self.step, self.back, self.write, self.stop, self.again, gap=0)
-        controls = row(self.temperature, buttons, self.seed)
-        super().__init__([prompt, controls, self.text, self.told])
-        self.temperature.observe(self._other_odds, "value")
-        self.step.on_click(lambda _: self.turn(1))
-        self.write.on_click(lambda _: self.turn(30))
-        self.back.on_click(lambda _: self.go_back())
-        self.stop.on_click(self._halt)
-        self.again.on_click(self.start_again)
-        self.text.observe(self._choose, "choice")
-        self.follow(prompt, self.start_again)
+    )
+    def text(self, scene: Scene) -> dict:
+        return {
+            "prompt": scene.run.tokens,
+            "places": self.places(scene.run, scene.written, scene.temperature),
+            "choice": None,
+            "selected": scene.selected,
+        }
 
-    @property
-    def tokens(self) -> list[int]:
-        """The text as it stands, as ids."""
-        return self.trace.tokens
-
-    @one_at_a_time
-    def start_again(self, _change=None) -> None:
-        """Back to the typed text."""
-        self._work.stop()
-        self.trace = self.prompt.trace
-        self._draw([])
-
-    @one_at_a_time
-    def go_back(self) -> None:
-        """Take the last token away."""
-        self._work.stop()
-        self._run(self.text.written[:-1])
-
-    @one_at_a_time
-    def turn(self, n: int) -> None:
-        """Let the loop turn n times: once now, and then beside everything else."""
-        self._turn()
-        if n > 1:
-            self._work.start(self._turns(n - 1))
-        self._enable()
-
-    def _turns(self, n: int) -> Iterator[float]:
-        for _ in range(n):
-            yield 0.01  # lets the page and the stop button have their turn
-            self._turn()
-            if not self._open():
-                break
-        self._halt()
-
-    def _turn(self) -> None:
-        if self._open():
-            rng = _dart(self.seed.value, len(self.text.written))
-            self._append(sampling.draw(self._sampler.probs(self.trace.logits), rng))
-
-    @one_at_a_time
-    def _halt(self, _button=None) -> None:
-        self._work.stop()
-        self._enable()
-
-    @one_at_a_time
-    def _choose(self, change) -> None:
-        """The reader takes a rival: the text is cut there, and goes on with it."""
-        if change["new"] is None:
-            return
-        at, rival = change["new"]
-        self.text.choice = None
-        i = at - len(self.text.prompt)
-        if 0 <= i < len(self.text.places) and 0 <= rival < self.text.n_rivals:
-            self._work.stop()
-            token, written = self.text.places[i].rivals[rival], self.text.written
-            if i < len(written):
-                self._run(written[:i])
-            self._append(token)
-
-    def _append(self, token: int) -> None:
-        self._run([*self.text.written, place(self._model, self.trace.logits, self._sampler, token)])
-
-    def _run(self, places: list[Place]) -> None:
-        """Run the model over the reader's text and these places."""
-        self.trace = self._model.trace([*self.text.prompt, *(one.token for one in places)])
-        self._draw(places)
-
-    @property
-    def _sampler(self) -> Sampler:
-        return Sampler(temperature=self.temperature.value)
-
-    def _ended(self) -> bool:
-        written = self.tokens[len(self.prompt.trace.tokens) :]
-        return written[-1:] == [self._model.tokenizer.eos_token]
-
-    def _open(self) -> bool:
-        return not self._ended() and len(self.tokens) < self._most
-
-    @one_at_a_time
-    def _other_odds(self, _change) -> None:
-        self._draw(self.text.written)
-
-    def _draw(self, places: list[Place]) -> None:
-        ahead = [place(self._model, self.trace.logits, self._sampler)] if self._open() else []
-        self.text.show(self.prompt.trace.tokens, [*places, *ahead])
-        told = self.text.how_sure()
-        if self._ended():
-            told += " The last one is the end token: the program ends the loop here."
-        elif not self._open():
-            told += f" {self._most} tokens are as many as there is room for: go back, or start again."
-        self.told.say(told)
-        self._enable()
-
-    def _enable(self) -> None:
-        # A single step leaves its button alone: a button that is disabled loses the focus of the keyboard.
-        self.step.disabled = self.write.disabled = not self._open() or self._work.busy
-        self.stop.disabled = not self._work.busy
-        self.back.disabled = not self.text.written
+    @part(lambda _: Told())
+    def told(self, scene: Scene) -> dict:
+        written = [
+            one for one in self.places(scene.run, scene.written, scene.temperature) if one.token is not None
+        ]
+        said = how_sure(written, repeats(scene.run.tokens, written))
+        if self.is_ended(scene.written):
+            said += " The last one is the end token: the program ends the loop here."
+        elif not self.is_open(scene.written):
+            said += f" {self.most} tokens are as many as there is room for: go back, or start again."
+        return {"sentences": [said]}
 
 
-def _dart(seed: int, i: int) -> np.random.Generator:
-    """As `Model.generate` has it when it draws the i-th token, from 0."""
+def _generator(seed: int, i: int) -> np.random.Generator:
+    """Return what `Model.generate` draws the i-th token with, from 0."""
     rng = np.random.default_rng(seed)
     rng.random(i)
     return rng

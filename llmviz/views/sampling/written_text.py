@@ -56,6 +56,29 @@ def place(
     return Place(token, rivals, pieces, own[rivals], odds[rivals], sampler, p, p, f"probability {percent(p)}")
 
 
+def repeats(prompt: Sequence[int], written: Sequence[Place]) -> np.ndarray:
+    """Return which of the written tokens stand in a repetition, of the prompt or of each other."""
+    again = sampling.repeated([*prompt, *(one.token for one in written)], run=RUN)
+    return np.asarray(again[len(prompt) :], bool)
+
+
+def how_sure(written: Sequence[Place], again: np.ndarray) -> str:
+    """Say how often the model's first choice was written (the prompt was not its choice), and what is repetition."""
+    probs = np.array([one.probability for one in written])
+    if not probs.size:
+        return "Nothing is written yet."
+    first = sum(one.rivals[0] == one.token for one in written)
+    n = "1 token" if probs.size == 1 else f"{probs.size} tokens"
+    told = f"{n} written, {first} of them the model’s first choice."
+    if again.any():
+        told += f" Repetition: {percent(again.mean())}"
+        if not again.all():
+            new = percent(probs[~again].mean())
+            told += f" (its mean probability is {percent(probs[again].mean())}, that of all else {new})"
+        told += "."
+    return told
+
+
 class WrittenText(Picture):
     """A text as the loop writes it: chips shaded by a number each, and what else could have stood in a place.
 
@@ -115,52 +138,51 @@ class WrittenText(Picture):
         self, prompt: Sequence[int], places: Sequence[Place] = (), *, marked: Sequence[int] = ()
     ) -> None:
         """Draw a prompt and the places after it, of which the last one may be open."""
-        self.prompt, self.places = list(prompt), list(places)
-        self._named = self._model.tokenizer.pieces(self.prompt)
-        self._draw(n_prompt=len(self.prompt), marked=list(marked), selected=None)
+        self.change(prompt=prompt, places=places, marked=list(marked), selected=None)
 
     def append(self, one: Place) -> None:
         """One token more; what belongs to the prompt stays as it is."""
-        self.places.append(one)
-        self._draw()
+        self.change(places=[*self.places, one])
 
-    def _draw(self, **more) -> None:
+    def change(
+        self, *, prompt: Sequence[int] | None = None, places: Sequence[Place] | None = None, **traits
+    ) -> None:
+        """As for every picture; `prompt` and `places` are drawn as `show` does."""
+        if prompt is not None:
+            self.prompt = list(prompt)
+        if places is not None:
+            self.places = list(places)
+        if prompt is not None or places is not None:
+            traits = {**self._drawing(), **traits}
+        super().change(**traits)
+
+    def _drawing(self) -> dict:
         n, written = len(self.prompt), self.written
-        again = sampling.repeated(self.tokens, run=RUN)
-        again[: n if self.repeats else None] = False
+        again = repeats(self.prompt, written) & self.repeats
         picked = [one.rivals.index(one.token) for one in written]
-        self.change(
-            pieces=[*self._named, *(one.pieces[i] for one, i in zip(written, picked))],
-            weights=[*[np.nan] * n, *(one.shade for one in written)],
-            notes=[
-                f"{one.note} · part of a repetition" if repeats else one.note
-                for one, repeats in zip(written, again[n:])
+        return {
+            "n_prompt": n,
+            "pieces": [
+                *self._model.tokenizer.pieces(self.prompt),
+                *(one.pieces[i] for one, i in zip(written, picked)),
             ],
-            again=np.flatnonzero(again).tolist(),
-            n_rivals=max((len(one.rivals) for one in self.places), default=0),
-            rivals=[piece for one in self.places for piece in one.pieces],
-            own=np.concatenate([one.own for one in self.places]) if self.places else None,
-            odds=np.concatenate([one.odds for one in self.places]) if self.places else None,
-            picked=picked + [-1] * (len(self.places) - len(written)),
-            **more,
-        )
+            "weights": [*[np.nan] * n, *(one.shade for one in written)],
+            "notes": [
+                f"{one.note} · part of a repetition" if is_again else one.note
+                for one, is_again in zip(written, again)
+            ],
+            "again": (n + np.flatnonzero(again)).tolist(),
+            "n_rivals": max((len(one.rivals) for one in self.places), default=0),
+            "rivals": [piece for one in self.places for piece in one.pieces],
+            "own": np.concatenate([one.own for one in self.places]) if self.places else None,
+            "odds": np.concatenate([one.odds for one in self.places]) if self.places else None,
+            "picked": picked + [-1] * (len(self.places) - len(written)),
+        }
 
     def how_sure(self) -> str:
-        """How often the model's first choice was written (the prompt was not its choice), and what is repetition."""
-        probs = np.array([one.probability for one in self.written])
-        if not probs.size:
-            return "Nothing is written yet."
-        first = sum(one.rivals[0] == one.token for one in self.written)
-        n = "1 token" if probs.size == 1 else f"{probs.size} tokens"
-        told = f"{n} written, {first} of them the model’s first choice."
-        if self.again:
-            repeats = np.isin(np.arange(probs.size) + len(self.prompt), self.again)
-            told += f" Repetition: {percent(repeats.mean())}"
-            if not repeats.all():
-                new = percent(probs[~repeats].mean())
-                told += f" (its mean probability is {percent(probs[repeats].mean())}, that of all else {new})"
-            told += "."
-        return told
+        """As `how_sure`, of this text."""
+        repeats = np.isin(np.arange(len(self.written)) + len(self.prompt), self.again)
+        return how_sure(self.written, repeats)
 
     @one_at_a_time
     def _of_place(self, at: int, rival: int) -> Explanation:

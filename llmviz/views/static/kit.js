@@ -383,9 +383,12 @@ export function frame(model, el, name, { card = true } = {}) {
       view.wider.hidden = view.body.scrollWidth <= view.body.clientWidth + 12; // so little hides nothing
       if (view.body.clientWidth === width) return; // hidden at first: the width comes later
       width = view.body.clientWidth;
-      if (width) requestAnimationFrame(paint); // a paint inside the observer could set it off again
+      // A paint inside the observer could set it off again; by the next frame, the picture may be hidden.
+      if (width) requestAnimationFrame(() => view.body.clientWidth && paint());
     });
-    const themed = new MutationObserver(() => themeOf(view.root) !== view.theme && paint());
+    // JupyterLab hides everything until the next frame as it changes its theme: until then, nothing has a width.
+    const repaint = () => themeOf(view.root) !== view.theme && paint();
+    const themed = new MutationObserver(() => requestAnimationFrame(repaint));
     const media = window.matchMedia("(prefers-color-scheme: dark)");
     const ended = () => {
       view.root.classList.add("lv-ended");

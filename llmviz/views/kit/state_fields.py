@@ -1,0 +1,73 @@
+"""What the fields of a view's state accept, which control sets each, and which of their values a page holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from llmviz.views.kit import controls
+
+if TYPE_CHECKING:
+    from llmviz.views.kit.view import View
+
+
+@dataclass(frozen=True)
+class Field:
+    """What a field of a state accepts, the control that sets it, and which of its values a page holds."""
+
+    accepts: Callable[[Any, View], bool]
+    takes: str  # what it accepts, for an error
+    control: Callable[[Any, View], ipywidgets.ValueWidget] | None = None
+    on_page: Callable[[View], Iterable] = lambda view: ()
+    outlives_text: bool = True  # False: a new text sets it back
+    of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
+
+
+def number(default: float, label: str, last: float, *, first: float = 0, step: float = 1, stage: str) -> Any:
+    """Declare a number from `first` to `last` with a slider; whole numbers where `step` is one."""
+    whole = isinstance(step, int)
+    n = round((last - first) / step) + 1
+    values = [first + i * step if whole else round(first + i * step, 9) for i in range(n)]
+
+    def accepts(value: Any, _view: View) -> bool:
+        kinds = int if whole else int | float
+        return isinstance(value, kinds) and not isinstance(value, bool) and first <= value <= last
+
+    return _declared(
+        default,
+        accepts,
+        f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
+        lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step),
+        lambda _: values,
+    )
+
+
+def seed(default: int = 1) -> Any:
+    """Declare the seed of all draws, with its box."""
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31,
+        f"a whole number from 0 to {2**31 - 1}",
+        lambda value, _: controls.seed_box(value),
+        lambda _: (default, default + 1),
+    )
+
+
+def picked(
+    default: Any,
+    accepts: Callable[[Any, View], bool],
+    takes: str,
+    *,
+    of: tuple[str, str] | None = None,
+    on_page: Callable[[View], Iterable] = lambda view: (),
+    outlives_text: bool = False,
+) -> Any:
+    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows."""
+    return _declared(default, accepts, takes, None, on_page, outlives_text, of)
+
+
+def _declared(default: Any, *of_field: Any) -> Any:
+    return field(default=default, metadata={"field": Field(*of_field)})

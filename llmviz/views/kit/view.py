@@ -1,0 +1,384 @@
+"""A view is a state, events that lead to the next state, and a method for each part that draws it.
+
+    part(view, scene) -> traits of its widget       pure: reads the run, the state and the results, and nothing else
+    event(view, state, value) -> state              pure: what a click, a selection or a button leads to
+    job(view, scene) -> yields results so far       slow: the results stay with the text on which they were measured
+
+A control changes the field that declares it. `become` is the only way to another state: it checks, draws, and only then
+changes anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import fields, replace
+from itertools import islice, product
+from typing import Any, ClassVar
+from weakref import ref
+
+import ipywidgets
+import numpy as np
+
+from llmviz.model import Trace
+from llmviz.views.kit import controls
+from llmviz.views.kit.background import Background
+from llmviz.views.kit.measurements import Measurements, measurements_of
+from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.state_fields import Field
+from llmviz.views.provenance import Explanation
+
+MOST_STATES = 2_000  # that a page holds of one view
+
+
+class Refused(ValueError):
+    """A state that a view cannot have."""
+
+
+def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
+    """Mark the method that draws a part; `make` makes its widget, once, from the view.
+
+    The method returns the widget's traits; "hidden" hides it. None leaves it as it is, while a job has no result yet.
+    """
+
+    def mark(draw: Callable) -> Callable:
+        draw.make = make  # type: ignore[attr-defined]
+        return draw
+
+    return mark
+
+
+def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says what follows when the page sets a trait of a part.
+
+    It takes the state and the trait's new value, and returns the next state.
+    """
+
+    def mark(event: Callable) -> Callable:
+        event.on = (part_, trait)  # type: ignore[attr-defined]
+        return event
+
+    return mark
+
+
+def press(
+    label: str,
+    tooltip: str = "",
+    *,
+    look: str = "",
+    when: Callable[[Any, Scene], object] = lambda view, scene: True,
+) -> Callable[[Callable], Callable]:
+    """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
+
+    It takes the state and returns the next one. look: "primary" for a button that starts something. when: whether the
+    button can be pressed.
+    """
+
+    def mark(event: Callable) -> Callable:
+        event.on = (event.__name__, "click")  # type: ignore[attr-defined]
+        event.button = part(lambda view: controls.button(label, tooltip, look))(  # type: ignore[attr-defined]
+            lambda view, scene: {"disabled": not when(view, scene)}
+        )
+        return event
+
+    return mark
+
+
+def explains(part_: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says where a part's number is from; it takes the scene that was drawn, and a place."""
+
+    def mark(explain: Callable) -> Callable:
+        explain.explains = part_  # type: ignore[attr-defined]
+        return explain
+
+    return mark
+
+
+def job(*reads: str) -> Callable[[Callable], Callable]:
+    """Mark a generator that measures something slowly, in short steps.
+
+    It yields the result so far after each, or None where there is nothing new to show. reads: the fields of the state
+    on which the result depends.
+    """
+
+    def mark(measure: Callable) -> Callable:
+        measure.reads = reads  # type: ignore[attr-defined]
+        return measure
+
+    return mark
+
+
+class Scene:
+    """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
+
+    def __init__(self, run: Trace, state: Any, result: Callable[[str], Any]):
+        self.run, self.state, self._result = run, state, result
+        self.fields_read: dict[str, Any] = {}
+        self.results_read: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        value = self.fields_read[name] = getattr(self.state, name)
+        return value
+
+    def result(self, name: str) -> Any:
+        """Return what a job has measured so far; None before its first result."""
+        if name not in self.results_read:
+            self.results_read[name] = self._result(name)
+        return self.results_read[name]
+
+
+class View(Explorer):
+    """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
+
+    source: a text box (or another view with a `trace`) that this one follows, or a run. state: fields of `State`.
+    """
+
+    State: type
+    _parts: ClassVar[dict[str, Callable]] = {}
+    _events: ClassVar[dict[tuple[str, str], Callable]] = {}
+    _explanations: ClassVar[dict[str, Callable]] = {}
+    _jobs: ClassVar[dict[str, Callable]] = {}
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+        draws = {name: getattr(member, "button", member) for name, member in members.items()}
+        cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
+        cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
+        cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
+        cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
+
+    def __init__(self, source: Any, **state: Any):
+        self.source, self.run = source, source if isinstance(source, Trace) else source.trace
+        self.state = self.State(**state)
+        self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
+        self._check(self.state)
+        self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
+        self._setting = False
+        self._work, self._at_work = Background(self), None
+        self._measurements: Measurements = measurements_of(source, self)
+        self.before_closing(lambda: self._measurements.views.discard(self))
+        self.controls = {
+            name: declared.control(getattr(self.state, name), self)
+            for name, declared in self._fields.items()
+            if declared.control
+        }
+        self.parts = {name: draw.make(self) for name, draw in self._parts.items()}  # type: ignore[attr-defined]
+        super().__init__(self.arrange())
+        for name, control in self.controls.items():
+            self._listen(control, "value", self._events.get((name, "value"), _setter(name)))
+        for (name, trait), event in self._events.items():
+            if trait == "click":
+                self.parts[name].on_click(lambda _button, event=event: self._happen(event))
+            elif name in self.parts:
+                self._listen(self.parts[name], trait, event)
+        for name, declared in self._fields.items():
+            if declared.of:
+                self._listen(self.parts[declared.of[0]], declared.of[1], _setter(name))
+        for name in self._explanations:
+            self.parts[name].provenance = self._explainer(name)
+        self.follow(source, self._new_run)
+
+    def _listen(self, widget: ipywidgets.Widget, trait: str, event: Callable) -> None:
+        widget.observe(lambda change: self._happen(event, change["new"]), trait)
+
+    # --- what a view says of itself ---
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        """Return what stands below each other."""
+        raise NotImplementedError
+
+    def fitted(self, state: Any) -> Any:
+        """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
+        kept = {
+            name: getattr(state, name)
+            for name, declared in self._fields.items()
+            if declared.outlives_text and declared.accepts(getattr(state, name), self)
+        }
+        return self.State(**kept)
+
+    def by_itself(self, state: Any) -> Callable | None:
+        """Return the event that happens next by itself, a moment later; None where nothing does."""
+        return None
+
+    def needs(self, state: Any) -> str | None:
+        """Return the job whose result this state shows; it runs until it is done. None where there is none."""
+        return None
+
+    def inputs(self) -> Hashable:
+        """Return what results depend on beside the state: the model and the text."""
+        return ref(self.run.model), tuple(self.run.tokens)
+
+    # --- another state ---
+
+    @one_at_a_time
+    def become(self, state: Any) -> None:
+        """Show another state. `Refused`, and nothing has changed, where a field does not accept its value."""
+        self._show(state)
+
+    @one_at_a_time
+    def _happen(self, event: Callable, *value: Any) -> None:
+        """Let something happen on the page. What leads nowhere changes nothing, and the page is put right."""
+        if self._setting:
+            return
+        try:
+            self._show(event(self, self.state, *value))
+        except Refused:
+            self._show(self.state)
+
+    @one_at_a_time
+    def _new_run(self, run: Trace) -> None:
+        before, self.run = self.run, run
+        try:
+            self._show(self.state if run is before else self.fitted(self.state))
+        except Exception:
+            self.run = before
+            raise
+
+    def _check(self, state: Any) -> None:
+        for name, declared in self._fields.items():
+            value = getattr(state, name)
+            if not declared.accepts(value, self):
+                raise Refused(f"{name} of {type(self).__name__} must be {declared.takes}, not {value!r}.")
+
+    def _show(self, state: Any) -> None:
+        """Check, draw, and only then commit; send what differs from what the widgets hold."""
+        self._check(state)
+        drawn = {name: self._draw(name, state) for name in self.parts}
+        self.state, self._drawn, self._setting = state, drawn, True
+        try:
+            for name, control in self.controls.items():
+                _put(control, {"value": getattr(state, name)})
+            for name, (_, traits) in drawn.items():
+                _put(self.parts[name], traits)
+        finally:
+            self._setting = False
+        self._keep_up()
+
+    def _draw(self, name: str, state: Any) -> tuple[Scene, dict]:
+        """Draw a part, or return what it shows where nothing that it has read has changed."""
+        before = self._drawn.get(name)
+        if before and self._still_holds(before[0], state):
+            return before
+        scene = Scene(self.run, state, lambda job_name: self._result(job_name, state))
+        traits = self._parts[name](self, scene)
+        return (before or (scene, {})) if traits is None else (scene, traits)
+
+    def _still_holds(self, scene: Scene, state: Any) -> bool:
+        return (
+            scene.run is self.run
+            and all(getattr(state, name) == value for name, value in scene.fields_read.items())
+            and all(self._result(name, state) is value for name, value in scene.results_read.items())
+        )
+
+    def _explainer(self, name: str) -> Callable[..., Explanation]:
+        explain = self._explanations[name]
+
+        @one_at_a_time
+        def explained(*place: int) -> Explanation:
+            return explain(self, self._drawn[name][0], *place)
+
+        return explained
+
+    # --- what takes a while ---
+
+    def key(self, name: str, state: Any) -> Hashable:
+        """Return what a job's result depends on."""
+        reads = self._jobs[name].reads  # type: ignore[attr-defined]
+        return type(self), name, self.inputs(), tuple(getattr(state, read) for read in reads)
+
+    def _result(self, name: str, state: Any) -> Any:
+        return self._measurements.result(self.key(name, state))
+
+    def _keep_up(self) -> None:
+        """Run what the state needs, and nothing else."""
+        wanted: Hashable = self.by_itself(self.state)
+        job_name = None if wanted else self.needs(self.state)
+        if job_name:
+            key = self.key(job_name, self.state)
+            wanted = None if self._measurements.is_done(key) else key
+        if wanted == self._at_work:
+            return
+        self._work.stop()
+        if wanted:
+            self._work.start(self._measure(job_name, wanted) if job_name else self._go_on(wanted))
+
+    def _go_on(self, event: Callable) -> Iterator[float]:
+        """Let one event follow the other, as long as they lead somewhere."""
+        self._at_work = event
+        before = None
+        try:
+            while self._at_work is event and self.state != before:
+                yield 0.01  # The page and the stop button have their turn.
+                before = self.state
+                self._happen(event)
+        finally:
+            self._at_work = None
+
+    def _measure(self, job_name: str, key: Hashable) -> Iterator[float]:
+        self._at_work = key
+        job_ = self._jobs[job_name](self, Scene(self.run, self.state, lambda _: None))
+        try:
+            yield 0.05  # While a slider moves, only its last place is worth the work.
+            with contextlib.closing(job_):
+                for result in job_:
+                    if result is not None:
+                        self._measurements.keep(key, result)
+                        self._show(self.state)
+                    yield 0.002
+            self._measurements.finish(key)
+        finally:
+            self._at_work = None
+
+    def keys_shown(self) -> set[Hashable]:
+        """Return the keys of all results on the screen."""
+        return {
+            self.key(name, scene.state) for scene, _ in self._drawn.values() for name in scene.results_read
+        }
+
+    # --- what a page without a kernel holds ---
+
+    def states(self) -> list[Any]:
+        """Return the states that a page holds: for each part, all values on a page of the fields that it reads.
+
+        At most `MOST_STATES`, with the present one first.
+        """
+        listed = {self.state: None}
+        for scene, _ in self._drawn.values():
+            held = {
+                name: [*self._fields[name].on_page(self)] or [value]
+                for name, value in scene.fields_read.items()
+            }
+            states = (replace(self.state, **dict(zip(held, values))) for values in product(*held.values()))
+            listed |= dict.fromkeys(islice(states, MOST_STATES))
+        return [*listed][:MOST_STATES]
+
+
+def _setter(name: str) -> Callable:
+    """Return the event of a control: its field takes the control's value."""
+    return lambda view, state, value: replace(state, **{name: value})
+
+
+def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
+    """Set what differs from what a widget holds, in one message."""
+    if "hidden" in traits:
+        traits = dict(traits)
+        widget.layout.display = "none" if traits.pop("hidden") else ""
+    changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
+    if not changed:
+        return
+    if hasattr(widget, "change"):
+        widget.change(**changed)
+        return
+    with widget.hold_sync():
+        for name, value in changed.items():
+            setattr(widget, name, value)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        if a is None or b is None:
+            return False
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        return a.shape == b.shape and np.array_equal(a, b, equal_nan=True)
+    return type(a) is type(b) and a == b
