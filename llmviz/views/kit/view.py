@@ -26,7 +26,6 @@ from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.state_fields import Field
-from llmviz.views.provenance import Explanation
 
 MOST_STATES = 2_000  # that a page holds of one view
 
@@ -271,11 +270,11 @@ class View(Explorer):
             and all(self._result(name, state) is value for name, value in scene.results_read.items())
         )
 
-    def _explainer(self, name: str) -> Callable[..., Explanation]:
+    def _explainer(self, name: str) -> Callable[..., Any]:
         explain = self._explanations[name]
 
         @one_at_a_time
-        def explained(*place: int) -> Explanation:
+        def explained(*place: int) -> Any:
             return explain(self, self._drawn[name][0], *place)
 
         return explained
