@@ -57,7 +57,7 @@ SAMPLE = {
     "05.head_patched": ("France, as Germany", "Japan, as Kenya"),
     "05.last_token_patched": ("Sweden, as Greece",),
     "05.pushes_up_the_capital": ("China",),
-    "05.opposites": ("hot",),
+    "05.opposites_and_symbols": ("The opposite of hot is",),
     "06.few_when_cold": ("code", "Spanish"),
     "06.top_k_before_or_after": ("a proverb",),
     "06.second_number": ("3 + 4 = ",),

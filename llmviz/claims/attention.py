@@ -1,16 +1,16 @@
 """What notebook 04 says: on what attention rests, what carries a verb's number, and how heads copy together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, FIRST_WORDS, LONG, PLURAL, SINGULAR, TEXTS, WAKING
+from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, FIRST_WORDS, LONG, NOUNS, OTHER_NOUNS, TEXTS, WAKING
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.edits import knock_out, put, scale
-from llmviz.experiments import MinimalPair, rank_correlation, weight_off_sinks
+from llmviz.experiments import MinimalPair, extra_surprise, rank_correlation, weight_off_sinks
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
@@ -51,12 +51,8 @@ def value_before_others(model: Model, word: str) -> float:
 def bits_without_value(model: Model, text: str, *, at: int) -> float:
     """Measure how much more surprising the others are if one token's values are zero, in every head."""
     off = Edits(at={("v", layer): scale(0, positions=at) for layer in range(model.config.n_layers)})
-    extra = experiments.extra_surprise(model.trace(text), off)
+    extra = extra_surprise(model.trace(text), off)
     return np.delete(extra, max(0, at - 1)).mean() if len(extra) >= 8 else math.nan
-
-
-def bits_without(model: Model, text: str, *, head: Head) -> float:
-    return experiments.extra_surprise(model.trace(text), Edits(head={head: 0})).mean()
 
 
 def pair(model: Model, sentences: Sentences) -> MinimalPair:
@@ -82,10 +78,6 @@ def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequ
     return 100 * max(both.lost(both.edits(way, heads, mean_output(model))) for way in ways)
 
 
-def weight_on_noun(model: Model, sentences: Sentences, *, of: int) -> float:
-    return 100 * experiments.attention_from(model.trace(sentences[of]), -1)[*LOOKER, 1]
-
-
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:
     """Measure the same if no head may attend to the noun, or to these tokens, from the last one."""
     return 100 * pair(model, sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
@@ -109,8 +101,7 @@ def other_token_unseen(model: Model, sentences: Sentences) -> float:
 
 def most_by_another(model: Model, sentences: Sentences) -> float:
     """Measure what the strongest other head does to the lead when it is patched, in % of what L26·H0 does."""
-    patched = experiments.each_head_patched(pair(model, sentences))
-    shares = {(layer, head): share for layer, head, share in patched}
+    shares = {tuple(head): share for *head, share in experiments.each_head_patched(pair(model, sentences))}
     return 100 * max(shares[head] for head in shares if head != SPEAKER) / shares[SPEAKER]
 
 
@@ -170,9 +161,8 @@ def left(model: Model, seed: int, *, what: int, changes: Sequence[tuple[str, Hea
 
 def score_without_another(model: Model, seed: int) -> float:
     trace = repeated(model, seed)
-    runs = experiments.each_earlier_head_off(trace, READER)
-    least = min(score for *head, score in runs if tuple(head) != WRITER)
-    return 100 * least / experiments.induction_score_of(trace, READER)
+    rest = [score for *head, score in experiments.each_earlier_head_off(trace, READER) if (*head,) != WRITER]
+    return 100 * min(rest) / experiments.induction_score_of(trace, READER)
 
 
 def readers_left(model: Model, seed: int, n: int, *, cut: bool) -> np.ndarray:
@@ -188,23 +178,23 @@ def forms(frame: str, noun: str, plural: str) -> Sentences:
     return f"{frame.format(plural)} were", f"{frame.format(noun)} was"
 
 
-FRAME = "The {} that I saw yesterday"
-MANY = {plural: forms(FRAME, noun, plural) for noun, plural in zip(SINGULAR, PLURAL)}
-ONE = {noun: MANY[plural][::-1] for noun, plural in zip(SINGULAR, PLURAL)}
-OTHER_NOUNS = (
-    "bear bears, leaf leaves, bus buses, flower flowers, song songs, idea ideas, letter letters, apple apples, "
-    "star stars, river rivers, wolf wolves, painting paintings, farmer farmers, window windows"
-)
-ELSEWHERE = {f"{nouns}, plural": forms(FRAME, *nouns.split()) for nouns in OTHER_NOUNS.split(", ")}
-ELSEWHERE |= {nouns.removesuffix(", plural"): texts[::-1] for nouns, texts in ELSEWHERE.items()}
+def sentences_with(nouns: Mapping[str, str]) -> dict[str, Sentences]:
+    """Return the sentences that end in *was*, then those in *were*, by their nouns."""
+    plural = {many: forms("The {} that I saw yesterday", noun, many) for noun, many in nouns.items()}
+    return {noun: plural[many][::-1] for noun, many in nouns.items()} | plural
+
+
+BOTH = sentences_with(NOUNS)
+MANY = {plural: BOTH[plural] for plural in NOUNS.values()}
 OTHERS = {frame.format(nouns[1]): forms(frame, *nouns) for frame, nouns in AGREEMENT.items()}
 MOST_LOST = dict.fromkeys(MANY, above(75))
+AT_KEY_AND_PERSON = {"key": below(50), "keys": above(85), "person": below(50), "people": above(85)}
 KEPT = below(100)  # some of the lead
 # Neither too few tokens to be ordered, nor too many to leave each out.
 MIDDLING = {name: text for name, text in TEXTS.items() if name not in ("a short start", "a long story")}
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 on_ordinary = partial(on_texts, cases={name: TEXTS[name] for name in TEXTS if name != "the same word"})
-on_nouns = partial(Claim, over="nouns", cases=ONE | MANY)
+on_nouns = partial(Claim, over="nouns", cases=BOTH)
 on_plural = partial(Claim, over="plural nouns", cases=MANY)
 on_others = partial(Claim, over="sentences", cases=OTHERS)
 on_middling = partial(Claim, over="texts", cases=MIDDLING, unit="(correlation)")
@@ -259,20 +249,13 @@ CLAIMS = (
         ),
     ),
     *section(
-        "Attending and mattering, in *The … that I saw yesterday* and other sentences",
+        "Attending, mattering and carrying the number, mostly in *The … that I saw yesterday*",
         attends_to_the_noun=on_nouns(
-            "From the verb, L13·H8 gives the noun almost all of its attention.",
+            "From the verb, L13·H8 gives nouns almost all of its attention, but *key* and *person* less than half.",
             "Read its attention weight from *was* or *were*.",
-            partial(weight_on_noun, of=0),
-            Bounds(within=above(92.5)),
-        ),
-        attends_less_to_others=on_nouns(
-            "It doesn't give every noun most of it: *key* and *person* get less than half.",
-            "The same, for these two.",
-            partial(weight_on_noun, of=1),
-            Bounds(within=below(50), control=Bounds(within=above(85))),
-            control=("*keys* and *people*", partial(weight_on_noun, of=0)),
-            cases={nouns[0]: forms(FRAME, *nouns) for nouns in (("key", "keys"), ("person", "people"))},
+            lambda m, sentences: 100 * experiments.attention_from(m.trace(sentences[0]), -1)[*LOOKER, 1],
+            Bounds(supports=above(50), count=32, within=above(92.5), at=AT_KEY_AND_PERSON),
+            cases=BOTH | sentences_with({"key": "keys", "person": "people"}),
         ),
         three_off=on_nouns(
             "Without the three heads that attend most to it, a singular keeps about half of its lead, a plural little.",
@@ -307,7 +290,7 @@ CLAIMS = (
             "The same, for 14 other nouns.",
             unseen,
             Bounds(within=below(50)),
-            cases=ELSEWHERE,
+            cases=sentences_with(OTHER_NOUNS),
         ),
         words_between_unseen=on_plural(
             "The words between bring the number, too: without them and the noun, *was* takes the lead.",
@@ -338,9 +321,6 @@ CLAIMS = (
             unit="logits",
             cases={word: word for word in FIRST_WORDS},
         ),
-    ),
-    *section(
-        "What carries the number, in *The … that I saw yesterday*",
         one_head_patched=on_nouns(
             "L26·H0 turns *was* into *were* for all 15 nouns, *were* into *was* for 11. L13·H8 hardly matters.",
             "Patch it with the other number's run: how much of the lead of the verb that fits is lost?",
@@ -354,7 +334,7 @@ CLAIMS = (
             most_by_another,
             Bounds(within=below(75)),
             unit="% of what L26·H0 does",
-            cases={noun: (ONE | MANY)[noun] for noun in (*SINGULAR[:5], *PLURAL[:5])},
+            cases=sentences_with(dict([*NOUNS.items()][:5])),
         ),
         one_head_off=on_nouns(
             "Off at every token, L26·H0 turns 12 of the plurals and no singular; off at the last one, just one plural.",
@@ -388,7 +368,6 @@ CLAIMS = (
             lambda model, text: len({*ways(model, text).argmax(axis=1)}) > 1,
             Bounds(supports=YES, control=Bounds(supports=YES, count=11)),
             control=("the first two of them", lambda m, text: len({*ways(m, text)[:2].argmax(axis=1)}) > 1),
-            unit="",
         ),
         attention_against_leaving_out=on_middling(
             "How far attention and leaving out agree depends on the text. On average, it's hardly more than by chance.",
@@ -406,7 +385,7 @@ CLAIMS = (
         ),
     ),
     *section(
-        "Copying: 30 random tokens, twice",
+        "Copying 30 random tokens: L16·H0 writes, L18·H6 reads",
         writer_off=on_rows(
             "Without L16·H0, or at its mean, little copying is left; without L18·H6 more is: other heads copy as well.",
             "Switch L16·H0 off, or hold it at its mean over the row: what is left of the right token's probability?",
@@ -415,11 +394,11 @@ CLAIMS = (
             control=("L18·H6 off", partial(left, what=RIGHT, changes=[("off", READER)])),
         ),
         writer_on_ordinary_texts=on_texts(
-            "On ordinary texts, L16·H0 hardly matters, except in a chat.",
+            "On ordinary texts, L16·H0 hardly matters, except in a chat. L1·H4, which breaks copying as well, does.",
             "Switch it off: how much more surprising is a token?",
-            partial(bits_without, head=WRITER),
+            lambda m, text: extra_surprise(m.trace(text), Edits(head={WRITER: 0})).mean(),
             Bounds(supports=below(0.1), count=14, exceptions=("a chat",), control=Bounds(median=above(0.2))),
-            control=("L1·H4, which breaks copying as well", partial(bits_without, head=BREAKERS[0])),
+            control=("L1·H4", lambda m, text: extra_surprise(m.trace(text), Edits(head={(1, 4): 0})).mean()),
             unit="bits a token",
         ),
         no_other_costs_as_much=on_rows(
@@ -442,9 +421,6 @@ CLAIMS = (
             partial(left, what=RIGHT, changes=[("off", head) for head in BREAKERS]),
             Bounds(within=below(50)),
         ),
-    ),
-    *section(
-        "Two heads: L16·H0 writes, L18·H6 reads",
         path_into_keys=on_rows(
             "L18·H6 needs what L16·H0 writes into its keys, not what it writes into queries or seven others into keys.",
             "Cut this one path: what is left of its attention to what came after?",

@@ -31,8 +31,9 @@ MORE_CAPITALS = {
 }
 HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _CASES["words"]["harder_sums"]}
 RELATED: str = _CASES["words"]["related"]
-SINGULAR: list[str] = _CASES["words"]["singular"]
-PLURAL: list[str] = _CASES["words"]["plural"]
+NOUNS: dict[str, str] = _CASES["words"]["nouns"]
+SINGULAR = [*NOUNS]
+OTHER_NOUNS: dict[str, str] = _CASES["words"]["other_nouns"]
 AFTER_PARIS: list[str] = _CASES["words"]["after_paris"]
 FIRST_WORDS: list[str] = _CASES["words"]["first_words"]
 OPPOSITES: list[str] = _CASES["words"]["opposites"].split()

@@ -12,10 +12,15 @@ from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.edits import put
 from llmviz.experiments import Pair, ablate, fact_mover_head, facts, neurons, pair_of, patch_residual
-from llmviz.experiments.facts import CAPITALS
 from llmviz.model import Model
 
-# --- what an FFN does ---
+CAPITAL = "The capital of {} is"
+CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
+OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
+STATE = "The capital of the state of {} is"
+WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
+MOVER = (23, 4)  # layer, head
+Words = tuple[str, ...]  # a subject, its twin's, and the question if it isn't CAPITAL
 
 
 def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
@@ -53,27 +58,16 @@ def sum_of_parts_off_by(model: Model, text: str) -> float:
     trace = model.trace(text)
     token = int(trace.logits.argmax())
     whole = experiments.direct_logit_attribution(trace, token, against="mean")
-    heads = experiments.head_attribution(trace, token, against="mean")
-    total = whole.embedding + heads.sum() + whole.ffn.sum() + trace.logits.mean(dtype=np.float64)
+    heads = experiments.head_attribution(trace, token, against="mean").sum()
+    total = whole.embedding + heads + whole.ffn.sum() + trace.logits.mean(dtype=np.float64)
     return abs(float(total - trace.logits[token]))
 
 
-# --- where the fact is ---
-
-CAPITAL = "The capital of {} is"
-CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
-OPPOSITE, SYMBOL = "The opposite of {} is", "The chemical symbol of {} is"
-STATE = "The capital of the state of {} is"
-WORDS = ("dinner", "music", "water", "science", "table", "river", "winter", "money", "garden", "story")
-MOVER = (23, 4)  # layer, head
-Words = tuple[str, str]  # a subject and its twin's
-
-
-def pair(model: Model, words: Words, question: str = CAPITAL) -> Pair:
+def pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
     """Run a question and its twin; both subjects are one token."""
-    tokens = model.tokens_of(question.format(words[0]))
-    own, other = (model.tokens_of(f" {word}")[0] for word in words)
-    return pair_of(model, tokens, other, tokens.index(own))
+    tokens = model.tokens_of(question.format(own))
+    subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
+    return pair_of(model, tokens, other, tokens.index(subject))
 
 
 def of_usual(runs: Pair, edits: Edits) -> np.ndarray:
@@ -83,11 +77,9 @@ def of_usual(runs: Pair, edits: Edits) -> np.ndarray:
 
 
 @remembered
-def tested(
-    model: Model, words: Words, question: str, step: int, test: int, head: tuple[int, int] | None
-) -> np.ndarray:
+def tested(model: Model, words: Words, step: int, test: int, head: tuple[int, int] | None) -> np.ndarray:
     """Measure `of_usual` for a test (0 off, 1 its control, 2 patched, 3 another patched); of several, the strongest."""
-    runs = pair(model, words, question)
+    runs = pair(model, *words)
     if facts.why_no_fact(runs):
         return np.full(2, np.nan)
     tests = facts.fact_tests(runs, head=head)[step - 1].tests[test]
@@ -95,93 +87,88 @@ def tested(
     return by_strength[-1 if test > 1 else 0]
 
 
-def left(model: Model, words: Words, *, step: int, test: int, question: str = CAPITAL) -> float:
-    """Measure what a test of a step leaves of the own answer."""
-    return tested(model, words, question, step, test, MOVER)[0]
+def share(model: Model, words: Words, *, answer: int, step: int, test: int, head=MOVER) -> float:
+    """Measure what a test leaves of the own answer (0) or brings out of the twin's (1). head: None for each pair's."""
+    return tested(model, words, step, test, head)[answer]
 
 
-def brought(model: Model, words: Words, *, step: int, test: int, question=CAPITAL, head=MOVER) -> float:
-    """Measure what it brings out of the twin's answer. head: None for the one that adds most in this very pair."""
-    return tested(model, words, question, step, test, head)[1]
+left, brought = partial(share, answer=0), partial(share, answer=1)
 
 
 def left_without(model: Model, words: Words, *, ffns: Sequence[range], at_first: bool = False) -> float:
     """Switch FFNs off at the country, or at the first token, and measure what is left: the worst of some choices."""
-    runs = pair(model, words)
+    runs = pair(model, *words)
     choices = (ablate("ffn_out", layers, 0 if at_first else runs.subject) for layers in ffns)
     return min(of_usual(runs, edits)[0] for edits in choices)
 
 
 def left_with_the_mean(model: Model, words: Words, *, over: Iterable[str]) -> float:
     """Patch FFNs 5 to 15 at the country with the mean of their outputs for other words, or for other countries."""
-    runs = pair(model, words)
+    runs, at = pair(model, *words), {}
     others = [model.trace(CAPITAL.format(word)) for word in over if word != words[0]]
-    here, at = slice(runs.subject, runs.subject + 1), {}
     for layer in range(5, 16):
-        mean = np.mean([other.blocks[layer].ffn_at(here).out[0] for other in others], axis=0)
+        mean = np.mean([other.blocks[layer].ffn_at(slice(-2, -1)).out[0] for other in others], axis=0)
         at["ffn_out", layer] = put(mean, positions=runs.subject)
     return of_usual(runs, Edits(at=at))[0]
 
 
 def last_token_patched(model: Model, words: Words, *, layer: int, answer: int) -> float:
-    runs = pair(model, words)
+    runs = pair(model, *words)
     return of_usual(runs, patch_residual(runs, layer, -1))[answer]
 
 
 def last_token_of_things(model: Model, words: Words) -> float:
-    return max(last_token_patched(model, (words[0], thing), layer=23, answer=0) for thing in THINGS)
+    return max(last_token_patched(model, (words[0], thing), layer=23, answer=0) for thing in WORDS[:4])
 
 
-def is_the_mover(model: Model, words: Words, *, question: str = CAPITAL) -> float:
-    runs = pair(model, words, question)
+def is_the_mover(model: Model, words: Words) -> float:
+    runs = pair(model, *words)
     return math.nan if facts.why_no_fact(runs) else fact_mover_head(runs) == MOVER
-
-
-def attention_weight(model: Model, words: Words) -> float:
-    runs, (layer, head) = pair(model, words), MOVER
-    return 100 * float(runs.trace.blocks[layer].attention_at(-1).pattern[head, 0, runs.subject])
 
 
 def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
     """Rank the capital among all tokens by how much the head pushes them up at the country, or at the twin's."""
-    runs = pair(model, words)
+    runs = pair(model, *words)
     pushed = experiments.ov_logits(runs.twin if twin else runs.trace, *MOVER, runs.subject)
     return 1 + int((pushed > pushed[runs.answers[0]]).sum())
 
 
 def lowest_of_the_last(model: Model, words: Words) -> float:
-    """Measure the lowest of what FFNs 24 to 29 add to the capital's logit, over the mean of all tokens."""
-    runs = pair(model, words)
-    parts = experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean")
-    return float(parts.ffn[24:].min())
+    runs = pair(model, *words)
+    return experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
 
 
 def is_the_capital(model: Model, words: Words) -> float:
     """Say whether the answer that the head brings out is the twin state's capital; NaN where it brings out none."""
-    if not brought(model, words, step=2, test=2, question=STATE) > 50:
-        return math.nan
-    answer = pair(model, words, STATE).answers[1]
-    return model.tokenizer.pieces([answer])[0].strip() == STATES[words[1]]
+    answer = model.tokenizer.pieces(pair(model, *words).answers[1:])[0].strip()
+    return answer == STATES[words[1]] if brought(model, words, step=2, test=2) > 50 else math.nan
 
 
 def off_by_with_both_put_back(model: Model, words: Words) -> float:
-    runs = pair(model, words)
+    runs = pair(model, *words)
     back = patch_residual(Pair(runs.twin, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
     return float(np.abs(model.trace(runs.twin.tokens, back).logits - runs.trace.logits).max())
 
 
-COUNTRIES = following(CAPITALS)  # each with the next one as its twin
-PAIRS = {f"{name}, as {twin}": (name, twin) for name, twin in permutations(CAPITALS, 2)}
-PLACES = {
-    f"{name}, as {word}": (name, word) for word, name in product(("Texas", "London", "Paris"), CAPITALS)
-}
-THINGS = ("dinner", "music", "water", "science")
+def asking(question: str, subjects: Iterable[str]) -> dict[str, Words]:
+    """Return a question about each subject, with the next one as its twin, by the text."""
+    return {question.format(own): (own, twin, question) for own, twin in following(subjects).values()}
+
+
+COUNTRIES = following(facts.CAPITALS)  # each with the next one as its twin
+PAIRS = {f"{own}, as {twin}": (own, twin) for own, twin in permutations(COUNTRIES, 2)}
+PLACES = {f"{own}, as {twin}": (own, twin) for own, twin in product(COUNTRIES, ("Texas", "London", "Paris"))}
+GREEK, *SPOKEN = (SPEAK.format(country) for country in ("Greece", "Germany", "Japan"))
+BY_HEAD = {name: below(50) for name in PAIRS if name.endswith("Kenya") or name.startswith("Hungary")}
+BY_HEAD["Hungary, as Portugal"] = above(50)  # the exceptions of `head_patched`; RANDOM: of its control
+RANDOM = Bounds(within=below(1), at={f"{a}, as England": below(2.2) for a in ("France", "Germany", "Sweden")})
 on_texts = partial(Claim, over="texts", cases=TEXTS)
+times = partial(on_texts, unit="times")
 by_chance = partial(on_texts, unit="times as many as by chance")
 on_countries = partial(Claim, over="countries", cases=COUNTRIES)
 on_pairs = partial(Claim, over="pairs", cases=PAIRS)
-on_states = partial(Claim, over="states", cases=following(STATES))
-left_of_countries, left_of_pairs = (partial(claim, unit="% left") for claim in (on_countries, on_pairs))
+on_asked = partial(Claim, over="questions", cases=asking(CALLED, COUNTRIES) | asking(SPEAK, COUNTRIES))
+on_states = partial(Claim, over="states", cases=asking(STATE, STATES))
 
 CLAIMS = (
     *section(
@@ -193,21 +180,19 @@ CLAIMS = (
             Bounds(supports=above(50), count=14, control=Bounds(within=below(50))),
             control=("layers 24 to 29", partial(written_below_zero, layers=slice(24, 30))),
         ),
-        no_plain_matrix=on_texts(
+        no_plain_matrix=times(
             "An FFN isn't a plain matrix.",
             "Double the input vector and compare the length of the output, in every layer. A matrix would give 2.",
             partial(doubled, curve=0),
             Bounds(within=(2.8, 4.7), control=Bounds(within=(3.999, 4.001))),
             control=("gate × up, without the curve", partial(doubled, curve=1)),
-            unit="times",
         ),
-        gate_squares=on_texts(
+        gate_squares=times(
             "It's the gate that makes the output grow so much.",
             "Double the input of silu(up), without a gate.",
             partial(doubled, curve=2),
             Bounds(within=(1.9, 2.25)),
             control=("silu(gate) × up", partial(doubled, curve=0)),
-            unit="times",
         ),
         concentrated_first=by_chance(
             "In layer 0, fewer neurons than by chance write half of the output; in layers 3 to 12, as many.",
@@ -255,16 +240,15 @@ CLAIMS = (
             Bounds(within=below(3), control=Bounds(within=below(7))),
             control=("switched off at “of”", partial(left, step=1, test=1)),
         ),
-        three_ffns_off=left_of_countries(
+        three_ffns_off=on_countries(
             "Without any three of them in a row, a part of the answer stays.",
-            "Switch off FFNs 5–7, 6–8 and so on up to 13–15 at the country: the worst of the nine.",
+            "Switch off FFNs 5–7, 6–8 and so on up to 13–15 at the country: what is left, at worst?",
             partial(left_without, ffns=[range(at, at + 3) for at in range(5, 14)]),
             Bounds(within=above(28), control=Bounds(within=below(3))),
             control=("all eleven", partial(left, step=1, test=0)),
         ),
         ffns_patched=on_pairs(
-            "They mostly don't carry which country it is. Outputs from France or England bring out a tenth or more of "
-            "their capital; only France's, for Germany, bring out half. The first FFN does carry it.",
+            "Mostly, they don't carry which country it is; France's and England's do in part. The first FFN does.",
             "Patch them with the twin's: how much of its usual probability does the twin's capital get?",
             partial(brought, step=1, test=2),
             Bounds(
@@ -277,16 +261,17 @@ CLAIMS = (
             ),
             control=("the first FFN", partial(brought, step=1, test=3)),
         ),
-        ffns_patched_left=left_of_pairs(
-            "In most pairs, the own capital keeps more than half of its probability.",
-            "The same 90 patches.",
+        ffns_patched_left=on_pairs(
+            "In most pairs, the own capital keeps more than half of its probability; if the head is patched, it goes.",
+            "The same 90 patches: what is left of it?",
             partial(left, step=1, test=2),
-            Bounds(supports=above(50), count=68),
+            Bounds(supports=above(50), count=68, control=Bounds(within=below(8))),
+            control=("layer 23, head 4, patched", partial(left, step=2, test=2)),
         ),
-        ffns_of_the_others=left_of_countries(
+        ffns_of_the_others=on_countries(
             "The mean of what they add for other countries does nearly as well.",
-            "Patch in the mean of the nine other countries.",
-            partial(left_with_the_mean, over=CAPITALS),
+            "Patch in the mean of the nine other countries: what is left?",
+            partial(left_with_the_mean, over=COUNTRIES),
             Bounds(supports=above(50), control=Bounds(supports=below(50), count=9)),
             control=("the mean of ten other words", partial(left_with_the_mean, over=WORDS)),
         ),
@@ -301,8 +286,7 @@ CLAIMS = (
             control=("its attention to “of”", partial(left, step=3, test=1)),
         ),
         last_token_patched=on_pairs(
-            "What arrives early doesn't say which country it is: it is shared by countries, and the country's own "
-            "vector still decides.",
+            "What arrives early is shared by countries: which one it is, the country's own vector still decides.",
             "Replace its vector with the twin's before layer 23: how much of the twin's capital comes out?",
             partial(brought, step=3, test=2),
             Bounds(within=below(9), control=Bounds(supports=above(50), count=85)),
@@ -316,9 +300,9 @@ CLAIMS = (
             Bounds(supports=above(50)),
             control=("before layer 23", partial(last_token_patched, layer=23, answer=1)),
         ),
-        early_as_for_places=left_of_countries(
+        early_as_for_places=on_countries(
             "Other places share part of what arrives early; the things that we tried don't.",
-            "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23.",
+            "Replace its vector with the one for *Texas*, *London* or *Paris*, before layer 23: what is left?",
             partial(last_token_patched, layer=23, answer=0),
             Bounds(supports=above(50), count=19, control=Bounds(within=below(30))),
             control=("for *dinner*, *music*, *water* or *science*, the most", last_token_of_things),
@@ -327,17 +311,18 @@ CLAIMS = (
         ),
     ),
     *section(
-        "Layer 23, head 4",
-        same_head=on_countries(
-            "Of all heads in layers 1 to 28, this one adds most to the answer by what it reads at the country.",
-            "Compare what each head adds to the capital's logit.",
+        "Layer 23, head 4, and the last FFNs, 24 to 29, at the last token",
+        same_head=on_asked(
+            "Of all heads in layers 1 to 28, what it reads at the country adds most to the answer. At a state, mostly.",
+            "Compare what each head adds to the answer's logit, where text and twin can be told apart.",
             is_the_mover,
-            Bounds(supports=YES),
+            Bounds(supports=YES, count=24, of=29, exceptions=("* state of *",)),
+            cases=COUNTRIES | asking(STATE, STATES),
         ),
         attends_to_the_country=on_countries(
             "It gives the country most of its attention.",
             "Read its attention weight, from the last token.",
-            attention_weight,
+            lambda m, words: 100 * experiments.attention_from(pair(m, *words).trace, -1)[*MOVER, -2],
             Bounds(within=above(89)),
         ),
         head_off=on_countries(
@@ -348,28 +333,11 @@ CLAIMS = (
             control=("the worst of ten random heads", partial(left, step=2, test=1)),
         ),
         head_patched=on_pairs(
-            "It passes on which country it is, and random heads don't. It never brings out Kenya's capital, and in "
-            "Hungary's text only Portugal's.",
+            "It says which country it is, but never brings out Kenya's capital, and in Hungary's text only Portugal's.",
             "Patch it with the twin's: how much of the twin's capital comes out?",
             partial(brought, step=2, test=2),
-            Bounds(
-                supports=above(50),
-                count=67,
-                at={name: below(50) for name in PAIRS if name.endswith("Kenya") or name.startswith("Hungary")}
-                | {"Hungary, as Portugal": above(50)},
-                above_control=90,
-                control=Bounds(
-                    within=below(1),
-                    at={f"{name}, as England": below(2.2) for name in ("France", "Germany", "Sweden")},
-                ),
-            ),
+            Bounds(supports=above(50), count=67, at=BY_HEAD, above_control=90, control=RANDOM),
             control=("the strongest of ten random heads", partial(brought, step=2, test=3)),
-        ),
-        head_patched_left=left_of_pairs(
-            "The own capital goes.",
-            "The same 90 patches.",
-            partial(left, step=2, test=2),
-            Bounds(within=below(8)),
         ),
         pushes_up_the_capital=on_countries(
             "The capital is among the first 20 tokens that it pushes up at the country.",
@@ -379,30 +347,22 @@ CLAIMS = (
             control=("the same capital, at the next country", partial(rank_in_head, twin=True)),
             unit="(rank)",
         ),
-    ),
-    *section(
-        "The last FFNs, 24 to 29, at the last token",
         last_ffns_off=on_countries(
-            "Again, switching them off proves little.",
+            "Switching off the last FFNs proves little, again.",
             "Switch them off: what is left?",
             partial(left, step=4, test=0),
             Bounds(within=below(1), control=Bounds(within=below(5))),
             control=("FFNs 17 to 22, at the same token", partial(left, step=4, test=1)),
         ),
         last_ffns_patched=on_pairs(
-            "They don't carry the answer on their own.",
+            "The last FFNs don't carry the answer, but matter to it: mostly, the own capital loses more than half.",
             "Patch them with the twin's: how much of the twin's capital comes out?",
             partial(brought, step=4, test=2),
-            Bounds(within=below(35)),
-        ),
-        last_ffns_patched_left=left_of_pairs(
-            "But they matter to it: in most pairs, the own capital loses more than half of its probability.",
-            "The same 90 patches.",
-            partial(left, step=4, test=2),
-            Bounds(supports=below(50), count=85),
+            Bounds(within=below(35), control=Bounds(supports=below(50), count=85)),
+            control=("what is left of the own capital", partial(left, step=4, test=2)),
         ),
         one_pushes_against=on_countries(
-            "They don't all agree: mostly, one of them pushes against the answer.",
+            "They don't all agree, either: mostly, one of them pushes against the answer.",
             "What does each add to the capital's logit? The lowest of the six.",
             lowest_of_the_last,
             Bounds(supports=below(0), count=8),
@@ -411,40 +371,22 @@ CLAIMS = (
     ),
     *section(
         "Does it hold for other questions?",
-        called_head=on_countries(
-            "*The capital city of … is called*: the head brings out the twin's answer for half of them.",
-            "Patch layer 23, head 4.",
-            partial(brought, step=2, test=2, question=CALLED),
-            Bounds(supports=above(50), count=5),
-        ),
-        called_ffns=left_of_countries(
-            "*The capital city of … is called*: only France and England can do without FFNs 5 to 15.",
-            "Switch them off at the country.",
-            partial(left, step=1, test=0, question=CALLED),
-            Bounds(supports=below(50), count=8, exceptions=("France", "England")),
-        ),
-        speak_head=on_countries(
-            "*People in … speak*: the head mostly brings out the twin's answer.",
+        asked_head=on_asked(
+            "*The capital city of … is called*: the head brings out half of the answers. *People in … speak*: most.",
             "Patch layer 23, head 4, where text and twin can be told apart.",
-            partial(brought, step=2, test=2, question=SPEAK),
-            Bounds(supports=above(50), count=4, of=5),
+            partial(brought, step=2, test=2),
+            Bounds(supports=above(50), count=9, of=15, exceptions=("*called", GREEK), at={GREEK: below(50)}),
         ),
-        speak_ffns=left_of_countries(
-            "*People in … speak*: three of five can't do without FFNs 5 to 15.",
-            "Switch them off at the country.",
-            partial(left, step=1, test=0, question=SPEAK),
-            Bounds(supports=below(50), count=3, of=5),
-        ),
-        states_same_head=on_states(
-            "*The capital of the state of … is*: for most, the same head adds most.",
-            "Compare all heads, where text and twin can be told apart.",
-            partial(is_the_mover, question=STATE),
-            Bounds(supports=YES, count=14, of=19),
+        asked_ffns=on_asked(
+            "Only France and England in the first, Germany and Japan in the second, can do without FFNs 5 to 15.",
+            "Switch them off at the country: what is left?",
+            partial(left, step=1, test=0),
+            Bounds(supports=below(50), count=11, of=15, exceptions=("*France*", "*England*", *SPOKEN)),
         ),
         states_head=on_states(
-            "But it brings out the twin's answer for fewer than half.",
+            "*The capital of the state of … is*: the head brings out the twin's answer for fewer than half.",
             "Patch it.",
-            partial(brought, step=2, test=2, question=STATE),
+            partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=8, of=19),
         ),
         states_capitals=on_states(
@@ -453,21 +395,12 @@ CLAIMS = (
             is_the_capital,
             Bounds(supports=YES, count=3, of=8),
         ),
-        opposites=on_countries(
-            "*The opposite of … is*: the head that adds most doesn't carry the answer.",
+        opposites_and_symbols=on_asked(
+            "*The opposite of … is*, *The chemical symbol of … is*: the head that adds most doesn't carry the answer.",
             "Patch the head that adds most in each pair.",
-            partial(brought, step=2, test=2, question=OPPOSITE, head=None),
-            Bounds(within=below(9)),
-            over="words",
-            cases=following(OPPOSITES),
-        ),
-        symbols=on_countries(
-            "*The chemical symbol of … is*: nor does it here.",
-            "Patch the head that adds most in each pair.",
-            partial(brought, step=2, test=2, question=SYMBOL, head=None),
-            Bounds(within=below(36)),
-            over="elements",
-            cases=following(ELEMENTS),
+            partial(brought, step=2, test=2, head=None),
+            Bounds(within=below(36), at=dict.fromkeys(asking(OPPOSITE, OPPOSITES), below(9))),
+            cases=asking(OPPOSITE, OPPOSITES) | asking(SYMBOL, ELEMENTS),
         ),
     ),
     *section(
