@@ -123,13 +123,14 @@ MAY_KNOW = {
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},
     "claims.__main__": {"", "download", "claims", "claims.claim", "claims.stored"},
     "claims.cases": set(),
-    "claims.claim": {"model"},
+    "claims.claim": {"model", "reuse"},
     "claims.stored": {"download", "claims.claim"},
     "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
     **{
         f"claims.{page}": CLAIMS_MAY_KNOW
         for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
     },
+    "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
     "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.embeddings", "claims.the_loop"},
     # the stages backwards, composed
     "training": {

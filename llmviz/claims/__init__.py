@@ -12,13 +12,5 @@ from llmviz.claims.claim import Bounds, Claim, Outcome
 
 __all__ = ["CLAIMS", "Bounds", "Claim", "Outcome"]
 
-CLAIMS: dict[str, tuple[Claim, ...]] = {
-    "00": the_loop.CLAIMS,
-    "01": tokenization.CLAIMS,
-    "02": embeddings.CLAIMS,
-    "03": position.CLAIMS,
-    "04": attention.CLAIMS,
-    "05": ffn.CLAIMS,
-    "06": sampling.CLAIMS,
-    "07": differences.CLAIMS,
-}
+_PAGES = the_loop, tokenization, embeddings, position, attention, ffn, sampling, differences
+CLAIMS: dict[str, tuple[Claim, ...]] = {f"{i:02}": page.CLAIMS for i, page in enumerate(_PAGES)}

@@ -76,10 +76,8 @@ def measure(options: argparse.Namespace) -> int:
         for page, claims in pages.items():
             pages[page] = [claim for claim in claims if kinds <= set(map(kind, claim.cases.values()))]
         if not any(pages.values()):
-            raise ValueError(
-                f"No claim fits the cases in {options.cases}. Give texts between blank lines, words one a line, or "
-                "{name: case} in a .json file, as in llmviz/claims."
-            )
+            advice = "Give texts between blank lines, words one a line, or {name: case} in a .json file."
+            raise ValueError(f"No claim fits the cases in {options.cases}. {advice}")
         print(f"{sum(map(len, pages.values()))} of {n_chosen} claims have such cases.")
     path = download.default_model_path()
     with path.open("rb") as file:
@@ -109,9 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 1 if a claim does not hold, 2 for a wrong argument."""
     parser = argparse.ArgumentParser("python -m llmviz.claims", description="Measure what the pages say.")
     parser.add_argument("pages", nargs="*", metavar="PAGE", help="05, or 05.head_patched; all, if none")
-    parser.add_argument(
-        "--cases", type=Path, metavar="FILE", help="texts between blank lines, words, or .json"
-    )
+    parser.add_argument("--cases", type=Path, metavar="FILE", help="blank lines between texts; words; .json")
     parser.add_argument("--write", action="store_true", help="store the results of these pages")
     parser.add_argument("--stale", action="store_true", help="only claims whose stored result is stale")
     options = parser.parse_args(arguments)

@@ -26,19 +26,16 @@ SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CAS
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
 MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
 ONE_SENSE = {word: (*texts, texts[-1]) for word, texts in _CASES["one_sense"].items()}
-MORE_CAPITALS = {
-    f"The capital of {country} is": f" {city}" for country, city in _CASES["words"]["more_capitals"].items()
-}
-HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _CASES["words"]["harder_sums"]}
-RELATED: str = _CASES["words"]["related"]
-NOUNS: dict[str, str] = _CASES["words"]["nouns"]
+_WORDS = _CASES["words"]
+MORE_CAPITALS = {f"The capital of {place} is": f" {city}" for place, city in _WORDS["more_capitals"].items()}
+HARDER_SUMS = {f"{a} + {b} = ": str(a + b) for a, b in _WORDS["harder_sums"]}
+RELATED: str = _WORDS["related"]
+NOUNS: dict[str, str] = _WORDS["nouns"]  # and their plurals
 SINGULAR = [*NOUNS]
-OTHER_NOUNS: dict[str, str] = _CASES["words"]["other_nouns"]
-AFTER_PARIS: list[str] = _CASES["words"]["after_paris"]
-FIRST_WORDS: list[str] = _CASES["words"]["first_words"]
-OPPOSITES: list[str] = _CASES["words"]["opposites"].split()
-ELEMENTS: list[str] = _CASES["words"]["elements"].split()
-STATES: dict[str, str] = _CASES["words"]["states"]
+OTHER_NOUNS: dict[str, str] = _WORDS["other_nouns"]
+AFTER_PARIS, FIRST_WORDS = _WORDS["after_paris"], _WORDS["first_words"]
+OPPOSITES, ELEMENTS = _WORDS["opposites"].split(), _WORDS["elements"].split()
+STATES: dict[str, str] = _WORDS["states"]
 AGREEMENT: dict[str, list[str]] = _CASES["agreement"]
 WAKING = {texts[i]: english for i in range(2) for english, texts in _CASES["waking"].items()}
 QUESTIONS: tuple[str, ...] = tuple(_CASES["chat"]["questions"])

@@ -1,19 +1,19 @@
 """What a claim is: a sentence of a page, how it is measured on one case, and what the numbers must be."""
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
 from fnmatch import fnmatchcase
 from statistics import fmean, median
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from llmviz.model import Model
+from llmviz.reuse import kept_with
 
 Range = tuple[float, float]  # lowest and highest, both included
 Measure = Callable[[Model, Any], float]  # of one case; NaN where this case cannot be asked of this model
 YES: Range = (1, 1)  # what supports a claim whose values are 1 for yes and 0 for no
+remembered = kept_with()  # for what claims share; never a trace, which would keep its model alive
 
 
 def above(low: float) -> Range:
@@ -91,7 +91,7 @@ class Bounds:
                 if name not in supporting and not any(fnmatchcase(name, part) for part in self.exceptions)
             ]
         problems += [
-            f"{what} is {value:.4g}, {_outside(range_)}"
+            f"{what} is {value:.4g}, not from {range_[0]:g} to {range_[1]:g}"
             for what, value, range_ in ranges
             if range_ and not inside(value, range_)
         ]
@@ -102,13 +102,6 @@ class Bounds:
 def inside(value: float, range_: Range) -> bool:
     """Say whether a value lies in a range; NaN lies in none."""
     return range_[0] <= value <= range_[1]
-
-
-def _outside(range_: Range) -> str:
-    low, high = range_
-    if high == math.inf:
-        return f"less than {low:g}"
-    return f"more than {high:g}" if low == -math.inf else f"not from {low:g} to {high:g}"
 
 
 @dataclass(frozen=True)
@@ -172,18 +165,17 @@ class Claim:
 
     def result(self, outcome: Outcome) -> str:
         """Say in a phrase what came out: "67 of 90 pairs; median 81% (random heads: at most 1%)"."""
-        values, bounds, n = outcome.values, self.bounds, len(outcome.values)
+        values, bounds, over, n = outcome.values, self.bounds, self.over, len(outcome.values)
         if not n:
             return "not measured"
         phrase = self._phrase(values, bounds)
         if n > 1:
-            every = f"{'both' if n == 2 else f'all {n}'} {self.over}"
             count = len(bounds.supporting(values))
-            counted = every if count == n else f"{count} of {n} {self.over}"
+            counted = f"{count} of {n} {over}" if count < n else f"{'both' if n == 2 else f'all {n}'} {over}"
             if self.yes_or_no:
                 phrase = counted
             else:
-                phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {every}"
+                phrase = f"{counted}; {phrase}" if bounds.supports else f"{phrase}, on {counted}"
         if self.control and outcome.controls:
             phrase += f" ({self.control[0]}: {self._phrase(outcome.controls, bounds.control or Bounds())})"
         return phrase
@@ -204,9 +196,7 @@ class Claim:
         if high == math.inf:
             return f"{noun}at least {first}"
         # The unit is named once, but each number has its own %.
-        first, last = (
-            format_value(n, "%" if unit.startswith("%") else "") for n in (numbers[0], numbers[-1])
-        )
+        first, last = (format_value(n, "%" if "%" in unit else "") for n in (numbers[0], numbers[-1]))
         return f"median {noun}{middle}, from {first} to {last}"
 
 
@@ -228,21 +218,3 @@ def following(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Return each name with the next one, the last with the first, as cases."""
     names = list(names)
     return {name: (name, after) for name, after in zip(names, [*names[1:], names[0]])}
-
-
-def remembered(function: Callable) -> Callable:
-    """Keep what a function of a model (and hashable arguments) returned, for as long as the model lives.
-
-    For what several claims share. Return numbers, arrays or text from it, never a trace: a trace holds its model, so
-    neither would ever be freed.
-    """
-    results: WeakKeyDictionary[Model, dict[tuple, Any]] = WeakKeyDictionary()
-
-    @functools.wraps(function)
-    def wrapper(model: Model, *args):
-        of_model = results.setdefault(model, {})
-        if args not in of_model:
-            of_model[args] = function(model, *args)
-        return of_model[args]
-
-    return wrapper

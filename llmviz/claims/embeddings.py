@@ -56,10 +56,6 @@ def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
     return alike_by_layer([model.trace(text) for text in sentences])
 
 
-def each(listed: str) -> dict[str, str]:
-    return {pair.strip(): pair.strip() for pair in listed.split(",")}
-
-
 def about(*numbers: float) -> dict[str, Range]:
     """Return what rounds to these percentages, by the families of words."""
     return {name: (number - 0.5, number + 0.5) for name, number in zip(FAMILIES, numbers)}
@@ -76,31 +72,29 @@ MAPS |= {f"no {left}": " ".join(words for name, words in GROUPS.items() if name 
 WON = about(54, 6, 31, 42, 21, 25)
 FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
-on_table = partial(Claim, over="tables", cases={"the table": None}, unit="")
+on_table = partial(Claim, over="tables", cases={"the table": None}, unit="(cosine)")
 on_pairs = partial(Claim, over="pairs")
+on_lists = partial(Claim, over="lists", cases=LISTS, unit="pairs")
+by_rank = partial(on_pairs, value=rank, unit="(rank)")
 on_words = partial(Claim, over="words", cases=SENSES, unit="(cosine)")
 on_sets = partial(on_words, over="sets of sentences", cases=SENSES | MORE_SENSES)
 
 CLAIMS = (
     *section(
         "Near, compared with what?",
-        pairs_found=on_pairs(
+        pairs_found=on_lists(
             "Of three ways to find pairs of words by how near they are, none finds the most in every list.",
             "Count the pairs that are nearer than 95% of their wrong pairings.",
             lambda model, case: table.told_apart(nearness(model, case[0])[case[1]]),
             Bounds(at={name: (n, n) for name, n in FOUND.items()}),
             over="lists and ways",
             cases=PAIRS_BY,
-            unit="pairs",
         ),
-        near_from_one_end=on_pairs(
+        near_from_one_end=on_lists(
             "A pair can be near from one end and not from the other: 14 of the 50 related pairs, none of the capitals.",
             "Count pairs nearer than 99% of all tokens from one end, and not even than 90% from the other.",
             near_from_one_end,
             Bounds(at={"related": (14, 14), "synonyms": (8, 8), "opposites": (8, 8), "capitals": (0, 0)}),
-            over="lists",
-            cases=LISTS,
-            unit="pairs",
         ),
         examples=on_pairs(
             "“Mouse” is among the nearest to “cat”, but not the other way round.",
@@ -130,7 +124,6 @@ CLAIMS = (
             control=("the part before", lambda model, part: part_along(model, part - 1)),
             over="parts",
             cases={f"part {i + 1}": i for i in range(12)},
-            unit="(cosine)",
         ),
         only_a_tendency=on_table(
             "It's only a tendency.",
@@ -154,7 +147,6 @@ CLAIMS = (
             control=("with the average", lambda m, i: random_pair_cosines(m.weights.W_E, seed=i).mean()),
             over="draws",
             cases={f"draw {seed}": seed for seed in range(10)},
-            unit="(cosine)",
         ),
         price_of_the_correction=on_table(
             "Without the average, common tokens are among the neighbours of frequent words.",
@@ -169,21 +161,17 @@ CLAIMS = (
     ),
     *section(
         "Neighbours, maps and sums",
-        opposites=on_pairs(
+        opposites=by_rank(
             "For most words, the opposite is among the ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
-            rank,
-            Bounds(supports=below(10), count=37),
-            cases=each(PAIRS["opposites"]),
-            unit="(rank)",
+            bounds=Bounds(supports=below(10), count=37),
+            cases={pair: pair for pair in PAIRS["opposites"].split(", ")},
         ),
-        synonyms=on_pairs(
+        synonyms=by_rank(
             "So is a synonym, and opposites are about as near.",
             "The same.",
-            rank,
-            Bounds(supports=below(10), count=43),
-            cases=each(PAIRS["synonyms"]),
-            unit="(rank)",
+            bounds=Bounds(supports=below(10), count=43),
+            cases={pair: pair for pair in PAIRS["synonyms"].split(", ")},
         ),
         flat_map=on_pairs(
             "A flat map of words in groups keeps fewer than eight in ten of their nearest neighbours.",
@@ -209,7 +197,7 @@ CLAIMS = (
             "Take 41 steps, and count the other words that are nearest.",
             lambda model, pair: len(table.nearest_on_the_walk(model, *model.tokens_of(f" {pair}"))),
             Bounds(supports=(0, 0), count=13, exceptions=("two nine",)),
-            cases=each(PAIRS["walks"]),
+            cases={pair: pair for pair in PAIRS["walks"].split(", ")},
             unit="words",
         ),
     ),

@@ -7,7 +7,7 @@ import numpy as np
 from llmviz import Edits, experiments
 from llmviz.claims.cases import ARTICLES, LONG, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.experiments import mean_surprise, score_changes, swapped_layers, swapped_runs, unturned_cost
+from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
 from llmviz.model import Model, Trace
 
 NO_ROPE, NO_ORDER = Edits(rope=False), Edits(rope=False, causal_mask=False)
@@ -57,20 +57,15 @@ def little_wrong(model: Model, text: str) -> float:
     return max(cost(model, text, edits=Edits(position_scale=by), than=NO_ROPE) for by in (0.5, 2.0))
 
 
-def last_three_cost(model: Model, text: str) -> float:
-    known = experiments.surprisal_in_window(model, run(model, text).tokens, 3)
-    return known.mean() - surprise(model, text, NO_ROPE)
-
-
 def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = None) -> float:
-    return unturned_cost(model, model.tokens_of(text)[:n_tokens], pairs).mean()
+    return experiments.unturned_cost(model, model.tokens_of(text)[:n_tokens], pairs).mean()
 
 
 @remembered
 def repeat_cost(model: Model, distance: int, seed: int, fast: bool, other: bool) -> float:
     """Measure the cost at ten random tokens that come again so many tokens later, or at ten others in their place."""
     tokens = experiments.repeat_after(model, 10, distance, seed, other=other)
-    return unturned_cost(model, tokens, FAST if fast else SLOW)[-10:].mean()
+    return experiments.unturned_cost(model, tokens, FAST if fast else SLOW)[-10:].mean()
 
 
 @remembered
@@ -79,7 +74,7 @@ def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[
     a, b, *things = case
     trace = model.trace(f"{a} has a {things[0]} and {b} has a {things[1]}. {case[asked]} has a")
     word, other = (model.tokens_of(f" {thing}")[0] for thing in things)
-    runs = swapped_runs(trace, (trace.tokens.index(word), trace.tokens.index(other)), edits)
+    runs = experiments.swapped_runs(trace, (trace.tokens.index(word), trace.tokens.index(other)), edits)
     before, after = (experiments.log_odds(run, word, other) for run in runs)
     return [-before, after] if asked else [before, -after]
 
@@ -90,13 +85,12 @@ def first_layer(model: Model, text: str) -> np.ndarray:
     trace = run(model, text)
     if len(trace.tokens) < 5 or trace.tokens[1] == trace.tokens[3]:
         return np.full(5, np.nan)
-    return 100 * experiments.output_changes(*swapped_runs(trace, (1, 3), NO_ROPE), 0)
+    return 100 * experiments.output_changes(*experiments.swapped_runs(trace, (1, 3), NO_ROPE), 0)
 
 
 SENTENCES = {f"{name} {n}": text for name, pair in ARTICLES.items() for n, text in enumerate(pair, start=1)}
 SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
 SHORT["a short start"] = TEXTS["a short start"]
-PI = {"the digits of π": "3.14159265358979323846264338327950288"}
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
 BLOCKS = {f"{part} {n}": (n, i) for i, part in enumerate(("FFN", "attention")) for n in range(30)}
 REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
@@ -112,6 +106,7 @@ TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
 FOUR = ("FFN 0", "FFN 11", "attention 0", "attention 1")
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 in_bits, in_the_score = partial(on_texts, unit="bits"), partial(on_texts, unit="in the score")
+on_heads = partial(on_texts, unit="heads of 270")
 on_repeats = partial(Claim, over="cases", cases=REPEATS, unit="bits")
 on_sentences = partial(Claim, over="sentences", cases=OWNERS, unit="bits")
 
@@ -133,7 +128,7 @@ CLAIMS = (
             "Shift the last query and the key before it by 1,000: their score's largest change (control: its median).",
             lambda model, text: abs(score_changes(run(model, text), (1_000, 1_000))).max(),
             Bounds(within=below(1e-5), control=Bounds(within=(0.005, 0.235))),
-            control=("query only, by 1", lambda m, text: np.median(abs(score_changes(run(m, text), (1, 0))))),
+            control=("query only, by 1", lambda m, t: np.median(abs(score_changes(run(m, t), (1, 0))))),
         ),
         shifted_text=on_texts(
             "With the whole text shifted, the prediction stays the same.",
@@ -165,35 +160,30 @@ CLAIMS = (
             lambda model, text: previous(model, text)[HEAD],
             Bounds(supports=(72.5, 91.5), count=36, exceptions=("the same word",), above_control=35),
             control=("the strongest other head", lambda m, text: np.delete(previous(m, text), 16 * 9).max()),
-            cases=TEXTS | SENTENCES | PI,
+            cases=TEXTS | SENTENCES | {"the digits of π": "3.14159265358979323846264338327950288"},
         ),
         it_is_its_rope=on_texts(
             "With its RoPE taken out, it gives the token before less than even attention would.",
             "Leave its queries and keys unturned, and everything before them unchanged.",
             lambda m, text: 100 * np.diag(experiments.pattern_without_rope(m.trace(text), *HEAD), -1).mean(),
             Bounds(below_control=14, at={"the same word": above(20)}),
-            control=(
-                "even attention",
-                lambda m, text: 100 * experiments.even_previous_token_score(len(m.tokens_of(text))),
-            ),
+            control=("even attention", lambda m, t: 100 * even_previous_token_score(len(m.tokens_of(t)))),
         ),
     ),
     *section(
         "Near and far",
-        usual_scores_fall=on_texts(
+        usual_scores_fall=on_heads(
             "The score of a head's usual query and key is mostly lower far away; less often for the first token.",
             "Count the heads whose mean query scores lower with their mean key at distance 1,000 than at 1.",
             lower_far_away,
             Bounds(supports=above(243), count=14, at={"the same word": (185, 200)}, control=FIRST_KEY),
             control=("the key of the first token", partial(lower_far_away, keys=slice(1))),
-            unit="heads of 270",
         ),
-        others_half_the_time=on_texts(
+        others_half_the_time=on_heads(
             "RoPE doesn't do it on its own: with another head's key, about half of the scores are lower.",
             "The same, with the key of the head 2, 5, 10, 15 or 20 layers further on.",
             lambda model, case: lower_far_away(model, case[0], layers_on=case[1]),
             Bounds(within=(99, 163)),
-            unit="heads of 270",
             over="cases",
             cases=LAYERS_ON,
         ),
@@ -205,7 +195,6 @@ CLAIMS = (
             "Switch RoPE off.",
             lambda model, text: experiments.likeliest_changes(model, text, NO_ROPE),
             Bounds(supports=YES, count=5),
-            unit="",
             over="sentences",
             cases=SENTENCES,
         ),
@@ -243,7 +232,9 @@ CLAIMS = (
         whole_text_without_rope=in_bits(
             "A text without RoPE mostly says more about the next token than its last three tokens with it.",
             "Predict each token from only the three before it: how many bits does that cost more?",
-            last_three_cost,
+            lambda m, t: (
+                experiments.surprisal_in_window(m, run(m, t).tokens, 3).mean() - surprise(m, t, NO_ROPE)
+            ),
             Bounds(supports=above(0), count=14, exceptions=("a short start",)),
         ),
         stretched=in_bits(

@@ -9,7 +9,8 @@ import numpy as np
 from llmviz import experiments, sampling
 from llmviz.claims.cases import MORE_CAPITALS, MORE_TEXTS, QUESTIONS, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.experiments.answers import CAPITALS, SUMS
+from llmviz.claims.the_loop import probability_outside
+from llmviz.experiments.answers import CAPITALS, SUMS, is_right
 from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
@@ -21,13 +22,7 @@ COLD, HOT = ("temperature", 0.5), ("temperature", 2.0)
 
 
 def n_left(model: Model, text: str, *, steps: tuple) -> float:
-    """Count the tokens that are left after these steps."""
     return float(np.count_nonzero(sampling.chain(model.trace(text).logits, steps)[-1].probs))
-
-
-def outside_fifty(model: Model, text: str, *, temperature: float) -> float:
-    probs = sampling.with_temperature(model.trace(text).logits, temperature)
-    return 100 * sampling.mass_outside(probs, 50)
 
 
 def moved_by_order(model: Model, text: str, *, step: tuple) -> float:
@@ -37,18 +32,14 @@ def moved_by_order(model: Model, text: str, *, step: tuple) -> float:
     return 100 * experiments.total_variation(before, after)
 
 
-def is_right(model: Model, question: tuple[str, str]) -> bool:
-    return experiments.is_right(model, *question)
-
-
 def right_sums(model: Model, before: str) -> float:
-    return sum(is_right(model, (before + text, right)) for text, right in SUMS.items())
+    return sum(is_right(model, before + text, right) for text, right in SUMS.items())
 
 
 def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
     """Compare the likeliest token with 2 where 1 is added, else with that of the sum whose first number is 1."""
     if sum_.endswith("+ 1 = "):
-        return is_right(model, (before + sum_, "2"))
+        return is_right(model, before + sum_, "2")
     likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
     return bool(likeliest[0] == likeliest[1])
 
@@ -98,7 +89,11 @@ RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(T
 REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
 on_texts = partial(Claim, over="texts", cases=TWENTY)
 on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
+outside_fifty = partial(probability_outside, n=50)
 kept_on_texts = partial(on_texts, unit="tokens")
+on_runs = partial(Claim, over="runs", cases=RUNS)
+MIN_P_KEEPS = Bounds(within=(1, 68), at={SAME: (6, 6)})
+GREEDY_REPEATS = Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5))
 
 CLAIMS = (
     *section(
@@ -121,9 +116,7 @@ CLAIMS = (
             "Top-p and min-p both keep one token or many, but not after the same texts.",
             "Count the tokens that top-p 0.9 keeps, at temperature 1.",
             partial(n_left, steps=(TOP_P,)),
-            Bounds(
-                within=(1, 1110), at={SAME: (1100, 1110)}, control=Bounds(within=(1, 68), at={SAME: (6, 6)})
-            ),
+            Bounds(within=(1, 1110), at={SAME: (1100, 1110)}, control=MIN_P_KEEPS),
             control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
         ),
         top_k_cuts=on_texts(
@@ -142,9 +135,7 @@ CLAIMS = (
         top_p_before_or_after=on_texts(
             "After temperature 2, top-p 0.9 keeps at least 18 times as many tokens as before it.",
             "Count them in both orders, and divide.",
-            lambda model, text: (
-                n_left(model, text, steps=(HOT, TOP_P)) / n_left(model, text, steps=(TOP_P, HOT))
-            ),
+            lambda m, text: n_left(m, text, steps=(HOT, TOP_P)) / n_left(m, text, steps=(TOP_P, HOT)),
             Bounds(within=above(18)),
             unit="times",
         ),
@@ -167,7 +158,7 @@ CLAIMS = (
         capitals=Claim(
             "At temperature 0, the model names most of these capitals.",
             "Compare the likeliest token with the right one.",
-            is_right,
+            lambda model, question: is_right(model, *question),
             Bounds(supports=YES, count=8, exceptions=("*Egypt*", "*Poland*")),
             over="capitals",
             cases=dict(zip(CAPITALS, CAPITALS.items())),
@@ -203,28 +194,19 @@ CLAIMS = (
     ),
     *section(
         "The loop",
-        first_choices=Claim(
+        first_choices=on_runs(
             "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
             "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
             lambda model, run: 100 * written(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
-            over="runs",
             cases={name: run for name, run in RUNS.items() if run[1] <= 3},
         ),
-        drawn_repeats=Claim(
-            "After 8 of the twenty texts, a quarter or more of what is written greedily is repetition; at temperature "
-            "1, so much is rare.",
+        drawn_repeats=on_runs(
+            "At temperature 0, a quarter or more is repetition after 8 of 20 texts; at temperature 1, so much is rare.",
             "Write 40 tokens with ten seeds, and count those in a run of four that the text had before.",
             partial(repetition, temperature=1),
-            Bounds(
-                supports=above(25),
-                count=6,
-                highest=(54, 56),
-                control=Bounds(supports=above(25), count=8 * 10, highest=(77, 78.5)),
-            ),
+            Bounds(supports=above(25), count=6, highest=(54, 56), control=GREEDY_REPEATS),
             control=("temperature 0", lambda model, run: repetition(model, (run[0], 1), temperature=0)),
-            over="runs",
-            cases=RUNS,
         ),
         warmer_repeats_less=Claim(
             "On average, there is as much repetition at temperature 0.3 as at 0, and less at 0.5.",
@@ -242,12 +224,11 @@ CLAIMS = (
             Bounds(supports=(17.5, 77), count=15, of=17, at={SAME: below(0)}),
             unit="percentage points",
         ),
-        expected_after_itself=Claim(
+        expected_after_itself=on_texts(
             "A text after itself surprises less than after another text, but not one word ten times.",
             "Read it after itself, and after the next text, and subtract the mean surprise.",
             surprise_after_itself,
             Bounds(supports=below(0), count=14, exceptions=(SAME,)),
-            over="texts",
             cases=REPEATED,
             unit="bits a token",
         ),
@@ -269,8 +250,7 @@ CLAIMS = (
             control=("at the last", lambda model, question: 100 * answer(model, question).end_probs[-1]),
         ),
         user_after_the_end=on_questions(
-            "After the end of its answer, the model comes to a message of the user. Where the end token comes at once "
-            "after the bare question, a message of the assistant is next.",
+            "After an answer ends, a message of the user is next; where a bare question ends at once, the assistant's.",
             "Go on after the end token, and count the tokens to that message.",
             partial(tokens_to_message, role="user", template=True),
             Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),

@@ -12,7 +12,6 @@ import json
 import sys
 import types
 from collections.abc import Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from llmviz.claims.claim import Claim, Outcome
 
 RESULTS = Path(__file__).with_name("results")
 PACKAGE = "llmviz.claims"
-DIGITS = 5  # of a stored value
 
 
 def results_path(file: str, sha256: str) -> Path:
@@ -38,12 +36,10 @@ def load(path: Path = DEFAULT) -> dict[str, Any]:
 
 
 def result_row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
-    """Return a claim's row, with rounded values."""
-    values, controls = (
-        {name: float(f"{value:.{DIGITS}g}") for name, value in numbers.items()}
-        for numbers in (outcome.values, outcome.controls)
-    )
-    return {"key": key(claim, sha256), "values": values} | ({"controls": controls} if controls else {})
+    """Return a claim's row, its values rounded to five digits."""
+    parts = {"values": outcome.values} | ({"controls": outcome.controls} if outcome.controls else {})
+    rounded = {part: {case: float(f"{x:.5g}") for case, x in row.items()} for part, row in parts.items()}
+    return {"key": key(claim, sha256), **rounded}
 
 
 def save(pages: Mapping[str, Mapping[str, dict]], path: Path, sha256: str) -> None:
@@ -74,12 +70,10 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
 
     TypeError for what has no stable text.
     """
-    if isinstance(thing, partial):
+    if isinstance(thing, functools.partial):
         yield from _parts((thing.func, thing.args, thing.keywords), seen)
-    elif isinstance(thing, Mapping):
-        yield from _parts([*thing.items()], seen)
-    elif isinstance(thing, list | tuple):
-        for value in thing:
+    elif isinstance(thing, Mapping | list | tuple):
+        for value in thing.items() if isinstance(thing, Mapping) else thing:
             yield from _parts(value, seen)
     elif isinstance(thing, set | frozenset):
         yield from sorted(map(repr, thing))
@@ -89,18 +83,15 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
         if id(thing) not in seen:
             seen.add(id(thing))
             yield _source(thing)
-            yield from _parts([thing.__defaults__, thing.__kwdefaults__], seen)
-            yield from _parts([cell.cell_contents for cell in thing.__closure__ or ()], seen)
-            yield from _parts(_used(thing), seen)
+            held = [cell.cell_contents for cell in thing.__closure__ or ()]
+            yield from _parts([thing.__defaults__, thing.__kwdefaults__, held, _used(thing)], seen)
     elif isinstance(thing, types.FunctionType | type):
         yield f"{thing.__module__}.{thing.__qualname__}"
         if _ours(thing):
             yield "".join(inspect.getsource(thing).split())
     elif " at 0x" in (text := repr(thing)):
-        raise TypeError(
-            f"A claim uses {text}, which looks different in every process. Use a function of the module, a partial of "
-            "one, or plain values."
-        )
+        advice = "Use a function of the module, a partial of one, or plain values."
+        raise TypeError(f"A claim uses {text}, which looks different in every process. {advice}")
     else:
         yield text
 

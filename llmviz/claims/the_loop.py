@@ -10,13 +10,10 @@ from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, se
 from llmviz.experiments import likeliest_after, likeliest_changes, logit_lens, moved_by
 from llmviz.model import Model
 
-SHORT = {name: text for name, text in TEXTS.items() if len(text) < 120}  # for what takes a run for each head
 
-
-def probability_outside(model: Model, text: str, *, temperature: float) -> float:
-    """Measure the probability outside the 20 likeliest tokens, in %."""
-    probs = Sampler(temperature=temperature).probs(model.trace(text).logits)
-    return 100 * sampling.mass_outside(probs, 20)
+def probability_outside(model: Model, text: str, *, temperature: float, n: int = 20) -> float:
+    """Measure the probability outside the n likeliest tokens, in %."""
+    return 100 * sampling.mass_outside(Sampler(temperature=temperature).probs(model.trace(text).logits), n)
 
 
 def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
@@ -38,7 +35,6 @@ def layers_to_go(model: Model, text: str) -> float:
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 ffn_off = partial(on_texts, control=("each FFN of layers 10 to 20, the median", median_of_the_middle))
 NO_ROPE, SHIFTED = Edits(rope=False), Edits(position_shift=1_000.0)
-FIRST, ELEVENTH = Edits(ffn={0: 0}), Edits(ffn={11: 0})
 
 CLAIMS = section(
     "On fifteen texts",
@@ -55,7 +51,6 @@ CLAIMS = section(
         lambda model, text: likeliest_after(model.trace(text), Edits(norm=False)) is None,
         Bounds(supports=YES),
         control=("RoPE switched off", lambda m, text: likeliest_after(m.trace(text), NO_ROPE) is None),
-        unit="",
     ),
     rope_off_likeliest=on_texts(
         "Without RoPE, the likeliest token mostly changes.",
@@ -63,7 +58,6 @@ CLAIMS = section(
         partial(likeliest_changes, edits=NO_ROPE),
         Bounds(supports=YES, count=12),
         control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
-        unit="",
     ),
     rope_off_moved=on_texts(
         "Without RoPE, more than half of the probability usually moves to other tokens.",
@@ -75,13 +69,13 @@ CLAIMS = section(
     first_ffn_off=ffn_off(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",
-        partial(probability_moved, edits=FIRST),
+        partial(probability_moved, edits=Edits(ffn={0: 0})),
         Bounds(within=above(75), control=Bounds(within=below(35))),
     ),
     ffn_eleven_off=ffn_off(
         "FFN 11 can't be spared, although most FFNs around it can.",
         "Switch the FFN of layer 11 off.",
-        partial(probability_moved, edits=ELEVENTH),
+        partial(probability_moved, edits=Edits(ffn={11: 0})),
         Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
     ),
     single_heads=on_texts(
@@ -90,7 +84,7 @@ CLAIMS = section(
         lambda m, text: sum(likeliest_changes(m, text, Edits(head={head: 0})) for head in np.ndindex(30, 9)),
         Bounds(lowest=below(10), highest=above(50), at={"numbers": (0, 0), "French": above(50)}),
         unit="heads",
-        cases=SHORT,
+        cases={name: text for name, text in TEXTS.items() if len(text) < 120},  # a run for each head
     ),
     prediction_comes_late=on_texts(
         "The final prediction mostly appears only after the very last layer.",

@@ -13,8 +13,7 @@ from llmviz.model import Model
 def answers(model: Model, kind: int, example: str | None, seed: int | None = None) -> letters.Tally:
     """Ask about the twenty words but the example; or, with a seed, about 40 words of the vocabulary."""
     drawn = LETTER_WORDS if seed is None else letters.random_words(model, 40, seed=seed)
-    asked = (letters.answer(model, word, kind, example=example) for word in drawn if word != example)
-    return letters.tally(asked)
+    return letters.tally(letters.answer(model, w, kind, example=example) for w in drawn if w != example)
 
 
 def count(model: Model, case: tuple, *, of: str) -> float:
@@ -31,8 +30,7 @@ TRIES = {way + name: (i, word) for (i, way), (name, word) in product(enumerate(K
 POTATO = {f"{way}potato": (least, 20) for way, least in zip(KINDS, (18, 20, 18))}
 KNOWN = {"potato": (16, 16), "coffee": (9, 9), "rabbit": (16, 16), "no example": (2, 2)}
 DRAWS = {f"{kind} {i}": (k, "potato", i) for kind, k in (("first", FIRST), ("last", LAST)) for i in range(3)}
-NONE_MORE = Bounds(within=below(0))
-FOUR, AMHARIC = {"potato": (4, 4)}, {"Amharic, 1": above(9.5)}
+FOUR, AMHARIC, NONE_MORE = {"potato": (4, 4)}, {"Amharic, 1": above(9.5)}, Bounds(within=below(0))
 UNKNOWN = {f"last {i}": (1, 2) for i in range(3)}
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 on_vocabulary = partial(Claim, over="vocabularies", cases={"the vocabulary": None})
@@ -42,6 +40,7 @@ on_sentences = partial(Claim, over="sentences", cases=PARALLEL, unit="times the 
 on_examples = partial(Claim, over="examples", unit="words")
 on_splits = partial(Claim, over="splits", cases={f"split {seed}": seed for seed in range(7)})
 CONSTANT = "always the commonest letter", partial(count, of="n_best")
+right_letters = partial(on_examples, value=partial(count, of="right"), control=CONSTANT)
 
 CLAIMS = (
     *section(
@@ -108,7 +107,6 @@ CLAIMS = (
             "Compare the ids.",
             lambda model, _: words.learned_come_last(model),
             Bounds(supports=YES),
-            unit="",
         ),
     ),
     *section(
@@ -134,10 +132,7 @@ CLAIMS = (
             "Ask about twenty words, or all but the example: a letter, a letter spelled out, words in a list.",
             partial(count, of="n_commonest"),
             Bounds(supports=above(16), count=61, within=above(10), at=POTATO, control=NONE_MORE),
-            control=(
-                "right answers beyond those of the best constant",
-                lambda model, case: count(model, case, of="right") - count(model, case, of="n_best"),
-            ),
+            control=("more right than a constant", lambda m, c: answers(m, *c).right - answers(m, *c).n_best),
             over="tries",
             cases=TRIES,
         ),
@@ -149,12 +144,10 @@ CLAIMS = (
             cases=LISTED,
             unit="more",
         ),
-        first_letters=on_examples(
+        first_letters=right_letters(
             "After an example it knows the first letter of nine words or more; without one, of two.",
             "Ask about twenty words, or all but the example.",
-            partial(count, of="right"),
-            Bounds(supports=(9, 17), count=23, at=KNOWN, control=Bounds(within=below(4), at=FOUR)),
-            control=CONSTANT,
+            bounds=Bounds(supports=(9, 17), count=23, at=KNOWN, control=Bounds(within=below(4), at=FOUR)),
             cases={name: (FIRST, word) for name, word in EXAMPLES.items()},
         ),
         says_a=on_examples(
@@ -164,20 +157,16 @@ CLAIMS = (
             Bounds(within=(17, 17)),
             cases={"no example": (FIRST, None)},
         ),
-        last_letters=on_examples(
+        last_letters=right_letters(
             "It hardly ever knows the last letter.",
             "The same question about the last letter.",
-            partial(count, of="right"),
-            Bounds(within=below(6), at=FOUR, control=Bounds(at={"potato": (5, 5)})),
-            control=CONSTANT,
+            bounds=Bounds(within=below(6), at=FOUR, control=Bounds(at={"potato": (5, 5)})),
             cases={name: (LAST, EXAMPLES[name]) for name in (*LETTER_EXAMPLES, "no example")},
         ),
-        other_words=on_examples(
+        other_words=right_letters(
             "Of most other words, too, it knows the first letter, and of hardly any the last.",
             "Ask about 40 random words of the vocabulary, after *potato*.",
-            partial(count, of="right"),
-            Bounds(supports=(31, 33), count=3, at=UNKNOWN, control=Bounds(within=(7, 11))),
-            control=CONSTANT,
+            bounds=Bounds(supports=(31, 33), count=3, at=UNKNOWN, control=Bounds(within=(7, 11))),
             over="draws",
             cases=DRAWS,
         ),
