@@ -51,7 +51,7 @@ def sum_is_best(model: Model, family: str) -> bool:
 
 
 def reordered(model: Model, text: str, *, causal_mask: bool) -> float:
-    """Measure what probability moves, without RoPE, if all of 20 tokens but the last are shuffled, in %."""
+    """Shuffle up to 20 tokens, all but the last, without RoPE, and measure how much probability moves, in %."""
     tokens, edits = model.tokenizer.encode(text)[:20], Edits(rope=False, causal_mask=causal_mask)
     runs = (model.trace(order, edits) for order in (tokens, experiments.shuffle_tokens(tokens, 0)))
     return 100 * experiments.total_variation(*(ops.softmax(run.logits) for run in runs))
@@ -99,7 +99,7 @@ def starts_the_same(model: Model, question: str, *, other: str) -> bool:
 
 
 def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
-    """Begin the answer in a chat, and say whether it goes on right; NaN where that is not so sure, by 50%."""
+    """Begin the answer in a chat, and say whether it goes on right; NaN unless it has over 50% (sure), or up to 50%."""
     begun, right = answer
     question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
     logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits

@@ -87,7 +87,7 @@ def measured(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
 
 def costs(model: Model, text: str, *, kind: str) -> float:
     """Measure how much more a text is surprising, in bits a token; NaN for a text that is not among the claims'."""
-    before, after = (measured(model, rounding)[2].get(text, math.nan) for rounding in (UNCHANGED, kind))
+    before, after = (measured(model, way)[2].get(text, math.nan) for way in (UNCHANGED, kind))
     return after - before
 
 
