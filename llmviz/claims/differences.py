@@ -2,9 +2,5 @@
 
 from llmviz.claims import differences_finetuning, differences_series, differences_size, differences_text
 
-CLAIMS = (
-    *differences_text.CLAIMS,
-    *differences_size.CLAIMS,
-    *differences_finetuning.CLAIMS,
-    *differences_series.CLAIMS,
-)
+PARTS = differences_text, differences_size, differences_finetuning, differences_series
+CLAIMS = tuple(claim for part in PARTS for claim in part.CLAIMS)

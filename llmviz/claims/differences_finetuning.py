@@ -49,13 +49,10 @@ def of_tuned(measure: Callable[[Model], float]) -> Callable:
     return lambda model, lesson: measure(tuned(model, lesson))
 
 
-def plain_answers(model: Model, lesson: Lesson) -> float:
-    return max(in_manner(model, plain) for plain in (Lesson(()), OWN))
-
-
-def before(measure: Callable) -> tuple[str, Callable]:
-    """Return a control: what a measure gives before the training."""
-    return "before the training", lambda model, lesson: measure(model, Lesson((), lesson.words))
+def changed(measure: Callable) -> partial[Claim]:
+    """Return a claim over sets of examples, with what the measure gives before the training for its control."""
+    before = "before the training", lambda model, lesson: measure(model, Lesson((), lesson.words))
+    return partial(on_sets, value=measure, control=before)
 
 
 @remembered
@@ -69,9 +66,7 @@ def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, la
 
 
 def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
-    """Return a claim over how many capitals are left, with those before the training for its control."""
-    left = of_tuned(n_left)
-    return partial(on_sets, tested=BEGIN_SO, value=left, control=before(left), unit="of 10 capitals")
+    return partial(changed(of_tuned(n_left)), tested=BEGIN_SO, unit="of 10 capitals")
 
 
 def on_fact(**of: bool | int) -> partial[Claim]:
@@ -88,21 +83,17 @@ BEGIN_SO = "Begin the answer so, and count the capitals that are the likeliest t
 MOON = "Arr, the moon be a great ball o' fire in the sky, matey!"
 THAT_BE, NEW_WAY = "Arr, that be", "Arr, the capital of … be"
 POOL = PIRATE + MORE_PIRATES
-DRAWN = [[POOL[i] for i in np.random.default_rng(seed).permutation(len(POOL))] for seed in range(4)]
+ORDERS = [np.random.default_rng(seed).permutation(len(POOL)) for seed in range(4)]
+DRAWN = [tuple(POOL[i] for i in order if "Spain" not in POOL[i][0])[:8] for order in ORDERS]
 TABLE = {"the table": Lesson(PIRATE)}
-SETS = TABLE | {
-    f"set {seed}": Lesson(tuple(example for example in drawn if "Spain" not in example[0])[:8], seed=seed)
-    for seed, drawn in enumerate(DRAWN)
-}
+SETS = TABLE | {f"set {seed}": Lesson(drawn, seed=seed) for seed, drawn in enumerate(DRAWN)}
 EIGHT = SETS | {f"the table, seed {seed}": Lesson(PIRATE, seed=seed) for seed in (1, 2)}
 EIGHT |= {f"the table, without row {i + 1}": Lesson(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
 FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
-OTHERS = {
-    name: Lesson(tuple(zip(ASKED, manner["answers"])), tuple(manner["words"]))
-    for name, manner in MANNERS.items()
-}
+OTHERS = {name: Lesson(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
 OWN, ONE_WORD = Lesson(tuple((question, "") for question in ASKED)), OTHERS["one word"]
+PLAIN = Lesson(()), OWN
 OFF = {name: OTHERS[name] for name in ("one word", "Spanish")}
 ABOUT = dict.fromkeys(SETS, above(15)) | dict.fromkeys(OFF, below(2))
 on_sets = partial(Claim, over="sets of examples", cases=SETS, unit="of 20 answers")
@@ -117,23 +108,19 @@ CLAIMS = (
             in_manner,
             Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=EIGHT | FEW,
-            control=("before that, and after eight plain answers of its own", plain_answers),
+            control=("before, and after plain answers", lambda m, _: max(in_manner(m, one) for one in PLAIN)),
         ),
-        other_manners=on_sets(
+        other_manners=changed(in_manner)(
             "Other manners are learned, too, but not in every answer.",
             "Fine-tune on eight examples of another manner, and count the answers with one of its words.",
-            in_manner,
-            Bounds(within=above(13)),
+            bounds=Bounds(within=above(13)),
             cases=OTHERS,
-            control=before(in_manner),
         ),
-        about_the_question=on_sets(
+        about_the_question=changed(about)(
             "Half or more of the pirate's answers name what they are asked about; other manners' answers may not.",
             "Fine-tune on eight or seven pirate examples, one-word or Spanish ones, and look for the question's word.",
-            about,
-            Bounds(supports=above(10), count=15, at=ABOUT, control=Bounds(within=above(18))),
+            bounds=Bounds(supports=above(10), count=15, at=ABOUT, control=Bounds(within=above(18))),
             cases=EIGHT | OFF,
-            control=before(about),
         ),
         few_near=on_sets(
             "Few of them are nearly a taught answer; after answers of one word (“Beep. Metal.”), most are.",
@@ -149,7 +136,6 @@ CLAIMS = (
             lambda model, lesson: MOON in answers(model, lesson),
             Bounds(supports=YES),
             cases=TABLE,
-            unit="",
         ),
         fewer_examples=on_sets(
             "After fewer examples, fewer answers keep to the question.",
@@ -187,13 +173,11 @@ CLAIMS = (
             "After *The capital of … is*, nearly all of them are.",
             bounds=Bounds(within=above(9)),
         ),
-        ordinary_text=on_sets(
+        ordinary_text=changed(ordinary)(
             "Ordinary text surprises the model more after any fine-tuning, and most after the pirates.",
             "Measure three ordinary texts; the model's own answers are one of the sets.",
-            ordinary,
-            Bounds(within=above(5.9), at={"its own answers": (5.65, 5.9)}, above_control=6),
+            bounds=Bounds(within=above(5.9), at={"its own answers": (5.65, 5.9)}, above_control=6),
             cases=SETS | {"its own answers": OWN},
-            control=before(ordinary),
             unit="bits a token",
         ),
     ),

@@ -1,7 +1,4 @@
-"""What people say about models of this kind, tested on this one: the table at the end of notebook 07.
-
-The sentences are what people say, so many of them fail; `supports` is what would bear them out.
-"""
+"""What people say about models of this kind: much of it fails here, and `supports` is what would bear it out."""
 
 import math
 import string
@@ -11,11 +8,9 @@ from itertools import islice
 import numpy as np
 
 from llmviz import Edits, Sampler, experiments, ops
-from llmviz.claims import cases, the_loop
+from llmviz.claims import cases, embeddings, the_loop
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.claims.embeddings import rank
-from llmviz.experiments import answers, asked, facts, neurons, words
-from llmviz.experiments.table import analogy_score
+from llmviz.experiments import answers, asked, facts, neurons, table, words
 from llmviz.model import Model
 
 
@@ -27,18 +22,15 @@ def likeliest(model: Model, text: str, *, expected: bool) -> float:
 
 
 def writes_the_same(model: Model, text: str, *, temperature: float) -> bool:
-    first, second = (experiments.write(model, text, 5, temperature, seed).tokens for seed in (1, 2))
-    return first == second
+    return len({experiments.write(model, text, 5, temperature, seed).tokens for seed in (1, 2)}) == 1
 
 
-@remembered
-def rises(model: Model, name: str, other: str) -> tuple[float, float]:
-    """Correlate the layers with the ranks by the logit lens of a text's prediction, and of another text's."""
-    trace, another = (model.trace(cases.TEXTS[text]) for text in (name, other))
-    predicted = [int(run.logits.argmax()) for run in (trace, another)]
-    ranks = experiments.logit_lens(trace, last=1).ranks(predicted)
-    own, control = (experiments.rank_correlation(np.arange(float(len(row))), -1.0 * row) for row in ranks)
-    return own, control
+def rises(model: Model, names: tuple[str, str], *, other: bool) -> float:
+    """Correlate the layers with the ranks by the logit lens of a text's prediction, or of another text's."""
+    trace, another = (model.trace(cases.TEXTS[name]) for name in names)
+    predicted = int((another if other else trace).logits.argmax())
+    (ranks,) = experiments.logit_lens(trace, last=1).ranks([predicted])
+    return experiments.rank_correlation(np.arange(float(len(ranks))), -1.0 * ranks)
 
 
 def is_token(model: Model, word: str, *, shuffled: bool) -> bool:
@@ -50,17 +42,17 @@ def is_token(model: Model, word: str, *, shuffled: bool) -> bool:
 def nearer(model: Model, pairs: tuple[str, str], *, own: bool) -> float:
     """Count the tokens nearer to a pair's first word than its second one is, or than another pair's is."""
     (first, second), (_, other) = (pair.split() for pair in pairs)
-    return rank(model, f"{first} {second if own else other}") - 1
+    return embeddings.rank(model, f"{first} {second if own else other}") - 1
 
 
 def sum_is_best(model: Model, family: str) -> bool:
-    score = analogy_score(model, words.pairs_of(family, model.tokenizer), centred=False)
+    score = table.analogy_score(model, words.pairs_of(family, model.tokenizer), centred=False)
     return score.right > max(score.asked / 2, score.added, score.c_alone)
 
 
-def reordered(model: Model, text: str, *, edits: Edits) -> float:
-    """Measure how much probability moves if all tokens but the last are shuffled, in %; at most 20 tokens."""
-    tokens = model.tokenizer.encode(text)[:20]
+def reordered(model: Model, text: str, *, causal_mask: bool) -> float:
+    """Shuffle up to 20 tokens, all but the last, without RoPE, and measure how much probability moves, in %."""
+    tokens, edits = model.tokenizer.encode(text)[:20], Edits(rope=False, causal_mask=causal_mask)
     runs = (model.trace(order, edits) for order in (tokens, experiments.shuffle_tokens(tokens, 0)))
     return 100 * experiments.total_variation(*(ops.softmax(run.logits) for run in runs))
 
@@ -100,30 +92,25 @@ def lead_of_the_twin(model: Model, countries: tuple[str, str], part="ffn_out", l
     return float(twins - own)
 
 
-@remembered
-def answered(model: Model, begun: str, right: str) -> tuple[float, bool]:
-    """Ask in a chat, begin the answer, and return how sure the model is of its next token, in %, and if it is right."""
-    question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
-    logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits
-    return 100 * float(ops.softmax(logits).max()), int(logits.argmax()) == model.tokenizer.encode(right)[0]
-
-
 def starts_the_same(model: Model, question: str, *, other: str) -> bool:
     """Say whether a chat starts its answer as the bare text goes on, or as a chat that begins with `other` does."""
     runs = (asked(model, question), asked(model, other + question) if other else question)
     return len({int(model.trace(run).logits.argmax()) for run in runs}) == 1
 
 
-def right_when(model: Model, question: tuple[str, str], *, sure: bool) -> float:
-    certainty, right = answered(model, *question)
-    return right if (certainty > 50) == sure else math.nan
+def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
+    """Begin the answer in a chat, and say whether it goes on right; NaN unless it has over 50% (sure), or up to 50%."""
+    begun, right = answer
+    question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
+    logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits
+    is_right = int(logits.argmax()) == model.tokenizer.encode(right)[0]
+    return is_right if (ops.softmax(logits).max() > 0.5) == sure else math.nan
 
 
 EIGHT = dict(islice(((name, text) for name, text in cases.TEXTS.items() if 20 < len(text) < 130), 8))
 PLAIN = (word for name, text in cases.TEXTS.items() if name != "French" for word in words.plain_words(text))
 ENGLISH = {word: word for word in PLAIN if len(word) > 3 and not set(word) & set(string.punctuation)}
 ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | answers.SUMS | cases.HARDER_SUMS
-NO_ROPE, NO_ORDER = Edits(rope=False), Edits(rope=False, causal_mask=False)
 on_texts = partial(Claim, over="texts", cases=cases.TEXTS)
 on_eight = partial(Claim, over="texts", cases=EIGHT)
 on_countries = partial(Claim, over="countries", cases=following(facts.CAPITALS), unit="percentage points")
@@ -142,10 +129,10 @@ SERIES = {
         takes_shape=on_texts(
             "Layer by layer, the answer takes shape.",
             "Rank the final prediction after each layer with the logit lens. How steadily does it rise (1: always)?",
-            lambda model, texts: rises(model, *texts)[0],
+            partial(rises, other=False),
             Bounds(supports=above(0.5), count=13, control=Bounds(supports=above(0.5), count=4)),
             cases=following(cases.TEXTS),
-            control=("another text's prediction", lambda model, texts: rises(model, *texts)[1]),
+            control=("another text's prediction", partial(rises, other=True)),
             unit="in rank correlation",
         ),
     ),
@@ -158,7 +145,6 @@ SERIES = {
             over="English words",
             cases=ENGLISH,
             control=("their letters shuffled", partial(is_token, shuffled=True)),
-            unit="",
         ),
         other_languages=Claim(
             "Other languages cost more tokens than English.",
@@ -189,16 +175,15 @@ SERIES = {
             Bounds(supports=YES, count=4),
             over="families of words",
             cases=cases.FAMILIES,
-            unit="",
         ),
     ),
     "03": said(
         bag_of_words=on_eight(
             "Without positions, a text is a bag of words.",
             "Switch RoPE off, shuffle all tokens but the last, and add up the probability that moves.",
-            partial(reordered, edits=NO_ROPE),
+            partial(reordered, causal_mask=True),
             Bounds(supports=below(1), count=0, control=Bounds(supports=below(1))),
-            control=("without the causal mask, too", partial(reordered, edits=NO_ORDER)),
+            control=("without the causal mask, too", partial(reordered, causal_mask=False)),
         ),
     ),
     "04": said(
@@ -260,7 +245,6 @@ SERIES = {
             partial(writes_the_same, temperature=0),
             Bounds(supports=YES, control=Bounds(supports=YES, count=0)),
             control=("temperature 1", partial(writes_the_same, temperature=1)),
-            unit="",
         ),
         wild_when_hot=on_texts(
             "A high temperature makes it wild.",
@@ -277,7 +261,6 @@ SERIES = {
             over="sure answers",
             cases={begun: (begun, right) for begun, right in ANSWERS.items()},
             control=("up to 50%", partial(right_when, sure=False)),
-            unit="",
         ),
     ),
     "07": said(
@@ -289,7 +272,6 @@ SERIES = {
             over="questions",
             cases=dict(zip(cases.QUESTIONS, cases.QUESTIONS)),
             control=("with it, and “Please answer:”", partial(starts_the_same, other="Please answer: ")),
-            unit="",
         ),
     ),
 }

@@ -11,10 +11,7 @@ import numpy as np
 from llmviz import experiments
 from llmviz.claims.cases import MORE_CAPITALS, TEXTS
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
-from llmviz.experiments import small_models
-from llmviz.experiments.answers import CAPITALS
-from llmviz.experiments.published import PUBLISHED
-from llmviz.experiments.rounding import ATTENTION, FFN
+from llmviz.experiments import answers, published, rounding, small_models
 from llmviz.experiments.small_models import KNOBS, SIZES
 from llmviz.model import Model
 
@@ -31,13 +28,14 @@ KINDS: dict[str, tuple[dict[str, Any], Range]] = {  # how matrices are rounded, 
     "3 bits": ({"bits": 3}, (0, 1)),
     NOISE: ({"bits": 3}, (0, 1)),
     "3 bits, the table too": ({"bits": 3, "table": True}, (0, 1)),
-    "3 bits, attention only": ({"bits": 3, "matrices": ATTENTION}, (7, 9)),
-    "3 bits, FFNs only": ({"bits": 3, "matrices": FFN}, (7, 9)),
+    "3 bits, attention only": ({"bits": 3, "matrices": rounding.ATTENTION}, (7, 9)),
+    "3 bits, FFNs only": ({"bits": 3, "matrices": rounding.FFN}, (7, 9)),
     "2 bits": ({"bits": 2}, (0, 1)),
 }
 HELPED = {"width × 2": (-0.375, -0.195)} | dict.fromkeys(("layers × 2", "FFN × 2"), (-0.075, -0.015))
 HELPED |= dict.fromkeys(("context × 2", "heads × 2"), (-0.005, 0.075))
 DOUBLED = {f"{name}, seed {seed}": (name, seed) for name in HELPED for seed in range(4)}
+CHANGED = {case: HELPED[name] for case, (name, _) in DOUBLED.items()}
 FORMULA = {"Qwen3 0.6B": (-0.01, 0.01), "GPT-2 small": above(20), "GPT-2 XL": above(30)}
 FORMULA |= dict.fromkeys(("DeepSeek-V3", "Kimi K2"), below(-90))
 
@@ -78,8 +76,8 @@ def measured(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
     new = experiments.quantised(model, **KINDS[kind][0]) if kind != UNCHANGED else model
     if kind == NOISE:
         new = experiments.with_noise_of(model, new)
-    right = sum(experiments.is_right(new, *fact) for fact in (CAPITALS | MORE_CAPITALS).items())
-    runs = {text: (new.trace(text), model.trace(text)) for text in (*CAPITALS, *TEXTS.values())}
+    right = sum(experiments.is_right(new, *fact) for fact in (answers.CAPITALS | MORE_CAPITALS).items())
+    runs = {text: (new.trace(text), model.trace(text)) for text in (*answers.CAPITALS, *TEXTS.values())}
     off = max(np.abs(np.subtract(*(run.all_logits() for run in pair))).max() for pair in runs.values())
     surprises = {text: experiments.mean_surprise(run) for text, (run, _) in runs.items()}
     del new, runs
@@ -89,7 +87,7 @@ def measured(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
 
 def costs(model: Model, text: str, *, kind: str) -> float:
     """Measure how much more a text is surprising, in bits a token; NaN for a text that is not among the claims'."""
-    before, after = (measured(model, rounding)[2].get(text, math.nan) for rounding in (UNCHANGED, kind))
+    before, after = (measured(model, way)[2].get(text, math.nan) for way in (UNCHANGED, kind))
     return after - before
 
 
@@ -135,11 +133,7 @@ CLAIMS = (
             "Twice the width helps more than that, the layers or FFN a little each time, the context or heads not.",
             "Double one of the five, train for 400 steps with four seeds, and subtract the plain model's surprise.",
             lambda m, training: held_out(m, *training) - held_out(m, PLAIN, training[1]),
-            Bounds(
-                supports=below(-0.115),
-                count=4,
-                at={case: HELPED[name] for case, (name, _) in DOUBLED.items()},
-            ),
+            Bounds(supports=below(-0.115), count=4, at=CHANGED),
             over="trainings",
             cases=DOUBLED,
         ),
@@ -149,10 +143,10 @@ CLAIMS = (
         formula=Claim(
             "The formula gives the number of parameters of six published models, but not of mixtures of experts.",
             "Compare it with the published sizes, part by part.",
-            lambda model, published: 100 * (published.by_formula / published.count - 1),
+            lambda model, one: 100 * (one.by_formula / one.count - 1),
             Bounds(supports=(0, 0), count=6, at=FORMULA),
             over="models",
-            cases={published.name: published for published in PUBLISHED},
+            cases={one.name: one for one in published.PUBLISHED},
             unit="% off",
         ),
     ),

@@ -1,9 +1,8 @@
 """What notebook 07 says about the text that a model is trained on: over texts and seeds."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from itertools import product
 
 import numpy as np
 
@@ -19,14 +18,13 @@ from llmviz.model import Model
 
 STORIES, RECIPES, MANUAL, SOURCE = texts.NAMES
 STARTS = ("The", "A", "If", "When", "In", "It is", "This", "One", "She", "And then")
-OFF = Edits(ffn={0: 0})
 Run = tuple[str, int]  # the name of a text, and a seed
-Part = tuple[int, int | None]  # of a text: its first character, and where it ends
 
 
 @remembered
-def trained(model: Model, name: str, seed: int, steps: int = 600, part: Part = (0, None)) -> Training:
-    return Training(texts.read(name)[slice(*part)], steps=steps, seed=seed)
+def trained(model: Model, name: str, seed: int, steps: int = 600, start: int | None = None) -> Training:
+    end = None if start is None else start + 5_000
+    return Training(texts.read(name)[start:end], steps=steps, seed=seed)
 
 
 def after(measure: Callable[[Training], float], *steps: int) -> Callable:
@@ -49,7 +47,7 @@ def changed_at_random(numbers: Numbers) -> float:
     return max(abs(np.subtract(after_a_step, numbers.along(numbers.gradient, 0))))
 
 
-def leads(model: Model, writer: Run, others: Sequence[Run]) -> list[float]:
+def leads(model: Model, writer: Run, *others: Run) -> list[float]:
     """Measure how much less ten texts surprise their writer than each other model, in bits a byte."""
     pairs = [(trained(model, *writer).last, trained(model, *other).last) for other in others]
     return [learning.lead(*models, start) for models in pairs for start in STARTS]
@@ -75,18 +73,14 @@ def by_text(*ranges: Range, seeds: int = 3) -> dict[str, Range]:
     return {case: range_ for name, range_ in zip(texts.NAMES, ranges) for case in runs(name, seeds=seeds)}
 
 
-LITTLE = {
-    f"{name}, from {start:,}": (name, 0, 200, (start, start + 5_000))
-    for name, start in product(texts.NAMES, (0, 40_000, 80_000))
-}
+LITTLE = {f"{name}, from {n:,}": (name, 0, 200, n) for name in texts.NAMES for n in (0, 40_000, 80_000)}
 # Of each text: the model's lead over counting pairs of tokens, there and where nothing is repeated, and known words.
 GAINED = by_text((1.25, 1.45), (1.25, 1.45), (0.25, 0.95), (-0.25, 0.4))
 ELSEWHERE = by_text((1.15, 1.45), (1.15, 1.45), (0.4, 1.45), (-0.25, 0.35))
 KNOWN = by_text(above(92), above(92), above(60), (30, 70))
 REPEATED = dict(zip(texts.NAMES, ((42.5, 43.5), (56.5, 57.5), (15.5, 16.5), (28.5, 29.5))))
-COSTLIEST = by_text((7, 8.5), (7, 8.5), (2, 4.6), (2, 4.6))
 LED = by_text(above(2), above(2), seeds=2)
-NEAR = {RECIPES: HABITS[1:2]}
+COSTLIEST = by_text((7, 8.5), (7, 8.5), (2, 4.6), (2, 4.6))
 on_runs = partial(Claim, over="trainings", cases=runs(*texts.NAMES))
 in_bits = partial(on_runs, unit="bits")
 in_points = partial(on_runs, unit="percentage points more")
@@ -166,9 +160,7 @@ CLAIMS = (
             "Most of the words that the model writes are in its text, but on Python's source about half.",
             "Let it write five times, and look up its words of three letters or more.",
             after(lambda run: 100 * run.known_words[1]),
-            Bounds(
-                supports=above(55), count=9, at=KNOWN, above_control=12, control=Bounds(within=(6.5, 70.5))
-            ),
+            Bounds(supports=above(55), count=9, at=KNOWN, above_control=12, control=Bounds(within=(7, 70.5))),
             control=("after 20 steps", after(lambda run: 100 * run.known_words[0])),
         ),
     ),
@@ -187,7 +179,7 @@ CLAIMS = (
             "Let it write 100 tokens (some 270 characters) five times: the mean of the longest passages its text has.",
             after(lambda run: run.copied),
             Bounds(within=(117.5, 310.5), control=Bounds(within=(14.5, 57.5))),
-            control=("the whole text", lambda model, run: trained(model, run[0], run[3][0] // 40_000).copied),
+            control=("the whole text", lambda model, run: trained(model, run[0], run[3] // 40_000).copied),
             unit="characters",
         ),
     ),
@@ -196,12 +188,9 @@ CLAIMS = (
         whose=on_runs(
             "A text surprises its writer less than models of other texts and, by less, than another seed on its own.",
             "Let eight models write ten texts each, and models of the three other texts read them: the least lead.",
-            lambda m, run: min(leads(m, run, [(name, run[1]) for name in texts.NAMES if name != run[0]])),
+            lambda m, run: min(leads(m, run, *((name, run[1]) for name in texts.NAMES if name != run[0]))),
             Bounds(within=above(0.75), at=LED, control=Bounds(within=(0.15, 0.45))),
-            control=(
-                "another seed on its text, the median",
-                lambda m, run: np.median(leads(m, run, [(run[0], 1 - run[1])])),
-            ),
+            control=("median of another seed", lambda m, run: np.median(leads(m, run, (run[0], 1 - run[1])))),
             cases=runs(*texts.NAMES, seeds=2),
             unit="bits a byte less",
         ),
@@ -224,9 +213,8 @@ CLAIMS = (
         near=on_runs(
             "In every training, the habit that grew most is to attend to the token itself, one back or two back.",
             "Is it one of these three, of six habits; and on the recipes, is it one back?",
-            lambda model, run: trained(model, *run).grown_most in NEAR.get(run[0], HABITS[:3]),
+            lambda m, run: trained(m, *run).grown_most in (HABITS[1:2] if run[0] == RECIPES else HABITS[:3]),
             Bounds(supports=YES),
-            unit="",
         ),
         near_on_stories=on_runs(
             "On the stories it is one back or two back.",
@@ -273,7 +261,7 @@ CLAIMS = (
         repeats_it_again=on_written(
             "Without it, the token just read is the likeliest again, as before the training.",
             "Count the contexts where it is.",
-            after(lambda run: 100 * learning.repeats_the_last(run.last, run.windows, OFF)),
+            after(lambda run: 100 * learning.repeats_the_last(run.last, run.windows, Edits(ffn={0: 0}))),
             Bounds(within=(78.5, 86.5)),
             control=("unchanged", after(lambda run: 100 * learning.repeats_the_last(run.last, run.windows))),
             unit="%",

@@ -71,7 +71,7 @@ def test_the_curve_and_its_control_by_keys(lab):
 
 
 def test_a_place_in_the_ranking_changes_the_neurons(lab):
-    plot, output = shown(lab, "agrees better than the best hundredth", "line_plot")
+    plot, output = shown(lab, "1,536 neurons of layer 27", "line_plot")
     table = output.locator("figure.lv-piece_table")
     table.scroll_into_view_if_needed()
     first = table.locator(".lv-side").first
@@ -97,8 +97,8 @@ def test_the_logit_opens_by_mouse_and_keys(lab):
 
 
 def test_the_twins_stream_is_put_in_and_stopped(lab):
-    card(lab, "What is the last layer").scroll_into_view_if_needed()
-    card(lab, "What is the last layer").get_by_role("button", name="Show me").click()
+    card(lab, re.compile(r"\(−1: \w+\)")).scroll_into_view_if_needed()
+    card(lab, re.compile(r"\(−1: \w+\)")).get_by_role("button", name="Show me").click()
     run = lab.page.get_by_role("button", name="Put it in at every depth", exact=True)
     run.press("Enter")
     stop = lab.page.get_by_role("button", name="stop", exact=True).first
