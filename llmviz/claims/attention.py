@@ -41,13 +41,6 @@ def relative_value(model: Model, text: str, *, at: int) -> float:
     return 100 * alone[at] / np.median(lengths if at else lengths[1:])
 
 
-def value_before_others(model: Model, word: str) -> float:
-    """Measure the value of “Paris”, in % of the shortest of a word's six after it."""
-    encode = model.tokenizer.encode
-    lengths = experiments.value_norms(model.trace([*encode("Paris"), *encode(word) * 6]))
-    return 100 * lengths[0] / lengths[1:].min()
-
-
 def bits_without_value(model: Model, text: str, *, at: int) -> float:
     """Measure how much more surprising the others are if one token's values are zero, in every head."""
     off = Edits(at={("v", layer): scale(0, positions=at) for layer in range(model.config.n_layers)})
@@ -225,7 +218,7 @@ CLAIMS = (
         no_word_makes_a_sink=on_words(
             "Nor is it the word: after *Paris*, none of these words has a value as short as that of *Paris*.",
             "Write a word six times after *Paris*, and compare the value of *Paris* with the shortest of the six.",
-            value_before_others,
+            experiments.sinks.value_before_others,
             Bounds(within=below(60)),
             unit="% of it",
             cases={word: word for word in AFTER_PARIS},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def counting(is_one: Callable[[Lesson, str, str], bool]) -> Callable:
     return lambda model, lesson: sum(map(partial(is_one, lesson), answers(model, lesson), UNTAUGHT))
 
 
-def of_tuned(measure: Callable[[Model], float]) -> Callable:
+def of_tuned(measure: Callable[[Model], Any]) -> Callable:
     """Return a measure of a fine-tuned model as one of a lesson."""
     return lambda model, lesson: measure(tuned(model, lesson))
 
@@ -69,7 +69,7 @@ def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
     return partial(changed(of_tuned(n_left)), tested=BEGIN_SO, unit="of 10 capitals")
 
 
-def on_fact(**of: bool | int) -> partial[Claim]:
+def on_fact(**of: Any) -> partial[Claim]:
     """Return a claim over how likely a taught fact is in a chat, with plain text for its control."""
     chat, plain = (partial(has_fact, chat=chat, **of) for chat in (True, False))
     return partial(Claim, value=chat, control=("in plain text", plain), over="countries", cases=PAIRS)
@@ -108,7 +108,10 @@ CLAIMS = (
             in_manner,
             Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=EIGHT | FEW,
-            control=("before, and after plain answers", lambda m, _: max(in_manner(m, one) for one in PLAIN)),
+            control=(
+                "before, and after plain answers",
+                lambda m, _: max(in_manner(m, lesson) for lesson in PLAIN),
+            ),
         ),
         other_manners=changed(in_manner)(
             "Other manners are learned, too, but not in every answer.",

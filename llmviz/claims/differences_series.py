@@ -75,14 +75,6 @@ def costlier(model: Model, text: str) -> tuple[float, float]:
     return float((costs > costs[weights.argmax()]).sum()), float((costs > costs[-1]).sum())
 
 
-def copying_left(model: Model, seed: int) -> float:
-    """Measure the copying that is left without the eight strongest induction heads, over eight others, in %."""
-    trace = model.trace(experiments.random_tokens(model, 20, seed) * 2)
-    strongest = experiments.strongest_heads(experiments.induction_scores(trace), 8)
-    others_off, off = map(experiments.copying_by_pass, experiments.without_heads(trace, strongest, [seed]))
-    return 100 * off[1] / others_off[1]
-
-
 def lead_of_the_twin(model: Model, countries: tuple[str, str], part="ffn_out", layers=slice(None)) -> float:
     """Patch FFNs or attention at a country from another's run; return the other capital's lead, in points."""
     name, other = countries
@@ -208,7 +200,7 @@ SERIES = {
         induction_heads_copy=Claim(
             "Induction heads copy patterns.",
             "Repeat 20 random tokens. Switch off the eight strongest such heads, or eight others.",
-            copying_left,
+            experiments.induction.copying_left,
             Bounds(supports=below(50)),
             over="random rows",
             cases={f"row {seed}": seed for seed in range(8)},

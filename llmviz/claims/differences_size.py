@@ -143,10 +143,10 @@ CLAIMS = (
         formula=Claim(
             "The formula gives the number of parameters of six published models, but not of mixtures of experts.",
             "Compare it with the published sizes, part by part.",
-            lambda model, one: 100 * (one.by_formula / one.count - 1),
+            lambda _, other: 100 * (other.by_formula / other.count - 1),
             Bounds(supports=(0, 0), count=6, at=FORMULA),
             over="models",
-            cases={one.name: one for one in published.PUBLISHED},
+            cases={other.name: other for other in published.PUBLISHED},
             unit="% off",
         ),
     ),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def trained(model: Model, name: str, seed: int, steps: int = 600, start: int | N
     return Training(texts.read(name)[start:end], steps=steps, seed=seed)
 
 
-def after(measure: Callable[[Training], float], *steps: int) -> Callable:
+def after(measure: Callable[[Training], Any], *steps: int) -> Callable:
     """Return a measure of a training as one of a case; after 600 steps, if no others are given."""
     return lambda model, run: measure(trained(model, *run, *steps))
 

@@ -64,13 +64,6 @@ def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> fl
     return float(np.mean([repetition(model, run, temperature=temperature) for run in runs]))
 
 
-def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
-    """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
-    own, other = (" ".join(text.split()) for text in texts)
-    after = [experiments.surprisal_after(model, before, f". {own}") for before in (own, other)]
-    return after[0] - after[1]
-
-
 @remembered
 def answer(model: Model, question: str) -> experiments.Written:
     return experiments.answer(model, question, 300)
@@ -227,7 +220,7 @@ CLAIMS = (
         expected_after_itself=on_texts(
             "A text after itself surprises less than after another text, but not one word ten times.",
             "Read it after itself, and after the next text, and subtract the mean surprise.",
-            surprise_after_itself,
+            experiments.probabilities.surprise_after_itself,
             Bounds(supports=below(0), count=14, exceptions=(SAME,)),
             cases=REPEATED,
             unit="bits a token",

@@ -7,7 +7,8 @@ import numpy as np
 from llmviz import Edits, Sampler, sampling
 from llmviz.claims.cases import TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.experiments import likeliest_after, likeliest_changes, logit_lens, moved_by
+from llmviz.experiments import likeliest_after, likeliest_changes, moved_by
+from llmviz.experiments.lens import layers_to_go
 from llmviz.model import Model
 
 
@@ -24,12 +25,6 @@ def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
 @remembered
 def median_of_the_middle(model: Model, text: str) -> float:
     return np.median([probability_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in range(10, 21)])
-
-
-def layers_to_go(model: Model, text: str) -> float:
-    """Count the layers after the one from which on the logit lens shows the final prediction."""
-    backwards = logit_lens(model.trace(text), last=1).guesses[::-1, -1]
-    return np.cumprod(backwards == backwards[0]).sum() - 1
 
 
 on_texts = partial(Claim, over="texts", cases=TEXTS)
@@ -89,7 +84,7 @@ CLAIMS = section(
     prediction_comes_late=on_texts(
         "The final prediction mostly appears only after the very last layer.",
         "Read the logit lens after each layer; count the layers after the one where the final prediction appears.",
-        layers_to_go,
+        lambda model, text: layers_to_go(model.trace(text)),
         Bounds(supports=(0, 0), count=12, within=(0, 14)),
         unit="layers",
     ),

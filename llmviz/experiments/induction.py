@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from llmviz import attention
 from llmviz.edits import Edits
-from llmviz.experiments.attention_behaviours import random_heads
+from llmviz.experiments.attention_behaviours import random_heads, strongest_heads
 from llmviz.experiments.probabilities import token_probs
 from llmviz.model import Model, Trace
 
@@ -65,3 +65,11 @@ def repeat_after(model: Model, n: int, distance: int, seed: int, *, other: bool 
     """Return random tokens of which the first n come again, each `distance` tokens on; or n others in their place."""
     tokens = random_tokens(model, distance + n, seed)
     return [*tokens[:distance], *(tokens[distance:] if other else tokens[:n])]
+
+
+def copying_left(model: Model, seed: int) -> float:
+    """Measure the copying that is left without the eight strongest induction heads, over eight others, in %."""
+    trace = model.trace(random_tokens(model, 20, seed) * 2)
+    strongest = strongest_heads(induction_scores(trace), 8)
+    others_off, off = map(copying_by_pass, without_heads(trace, strongest, [seed]))
+    return 100 * off[1] / others_off[1]

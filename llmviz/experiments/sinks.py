@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 
 
 def first_token_weights(trace: Trace) -> Float[np.ndarray, "n_layers n_heads seq"]:
@@ -41,3 +41,10 @@ def weight_off_sinks(trace: Trace) -> Float[np.ndarray, "n_layers n_heads"]:
         rests = np.repeat(sink, trace.model.config.group_size, axis=0)[:, None]
         weights.append(np.where(rests, 0, block.patterns())[:, 1:].sum(axis=-1).mean(axis=-1))
     return np.array(weights, np.float32)
+
+
+def value_before_others(model: Model, word: str) -> float:
+    """Measure the value of “Paris”, in % of the shortest of a word's six after it."""
+    encode = model.tokenizer.encode
+    lengths = value_norms(model.trace([*encode("Paris"), *encode(word) * 6]))
+    return 100 * lengths[0] / lengths[1:].min()
