@@ -12,8 +12,14 @@ from llmviz.page.write import HEADING, RUN_ALL, markdown2html_mistune, title_of
 
 
 def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """Read a notebook, with what its page needs in the metadata of each cell: where folds begin and end."""
-    notebook = nbformat.read(path, as_version=4)
+    """Read a notebook, with what its page needs in the metadata of each cell: where folds begin and end.
+
+    ValueError where it cannot be read.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
     open_: list[int] = []  # the depths of the folds that are open
     for cell in notebook.cells:
         cell.metadata.llmviz = {"ends": 0, "summary": ""}

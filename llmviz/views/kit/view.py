@@ -11,6 +11,7 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import fields, replace
 from itertools import islice, product
@@ -277,6 +278,9 @@ class View(Explorer):
         def explained(*place: int) -> Any:
             return explain(self, self._drawn[name][0], *place)
 
+        # A picture asks it how many numbers a place has.
+        place = [*inspect.signature(explain).parameters.values()][2:]
+        explained.__signature__ = inspect.Signature(place)
         return explained
 
     # --- what takes a while ---
