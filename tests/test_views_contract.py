@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 import ipywidgets
 import numpy as np
 import pytest
+from widget_tree import HOSTILE
 
 from llmviz import views
 from llmviz.views import sampling
@@ -18,21 +19,6 @@ VIEWS = {
     "step by step": sampling.StepByStep,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
-HOSTILE = (
-    None,
-    99,
-    -1,
-    10**30,
-    1.5,
-    float("nan"),
-    "<script>",
-    [],
-    [99],
-    [-1, -1],
-    [[0, 99]],
-    [0] * 9_000,
-    True,
-)
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)

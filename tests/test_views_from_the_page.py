@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 import pytest
 import traitlets
-from widget_tree import every_picture, inside
+from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
 from llmviz.views import attention, embeddings, ffn, position, sampling
@@ -15,27 +15,6 @@ from llmviz.views.kit.picture import Picture
 from llmviz.views.the_loop.switchboard import Switches
 
 TEXT = "The cat sat on the mat"
-HOSTILE = [
-    None,
-    99,
-    -1,
-    10**30,
-    1.5,
-    float("nan"),
-    float("inf"),
-    "<script>",
-    [],
-    [99],
-    [99, 99],
-    [-1, -1],
-    [[0, 99]],
-    [[0, 0], [0, 0]],
-    [0] * 100_000,
-    [[0, 0]] * 100_000,
-    [[float("nan"), 0]],
-    {"shape": [2], "data": "x"},
-    True,
-]
 EXPLORERS = {
     "arrows": lambda model: embeddings.ArrowExplorer(embeddings.Table(model), "#20", "#21"),
     "rows": lambda model: embeddings.RowExplorer(embeddings.Table(model), views.Prompt(model, TEXT)),

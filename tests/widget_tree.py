@@ -7,6 +7,29 @@ from collections.abc import Iterator
 from llmviz import views
 from llmviz.views.kit.picture import Picture
 
+# What a hostile or broken page could send.
+HOSTILE = [
+    None,
+    99,
+    -1,
+    10**30,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "<script>",
+    [],
+    [99],
+    [99, 99],
+    [-1, -1],
+    [[0, 99]],
+    [[0, 0], [0, 0]],
+    [0] * 100_000,
+    [[0, 0]] * 100_000,
+    [[float("nan"), 0]],
+    {"shape": [2], "data": "x"},
+    True,
+]
+
 
 def inside(widget, kind: type = object) -> Iterator:
     """The widget and all that lie in it, however deep, as far as they are of a kind."""
