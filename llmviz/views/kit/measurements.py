@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterable
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 import numpy as np
+
+from llmviz.reuse import kept_with
 
 MAX_BYTES = 50_000_000  # of one source
 
@@ -45,14 +47,10 @@ class Measurements:
         return key in self._done
 
 
-_of_source: WeakKeyDictionary[Any, Measurements] = WeakKeyDictionary()
-
-
-def measurements_of(source: Any, view: Any) -> Measurements:
-    """Return the measurements of a source, which live as long as it does; `view` is going to show them."""
-    measurements = _of_source.setdefault(source, Measurements())
-    measurements.views.add(view)
-    return measurements
+@kept_with()
+def measurements_of(source: Any) -> Measurements:
+    """Return the measurements of a source, which live as long as it does."""
+    return Measurements()
 
 
 def nbytes(value: Any) -> int:

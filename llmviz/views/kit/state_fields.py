@@ -62,11 +62,12 @@ def picked(
     takes: str,
     *,
     of: tuple[str, str] | None = None,
-    on_page: Callable[[View], Iterable] = lambda view: (),
-    outlives_text: bool = False,
 ) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows."""
-    return _declared(default, accepts, takes, None, on_page, outlives_text, of)
+    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows.
+
+    A page holds only the present value, and a new text sets it back.
+    """
+    return _declared(default, accepts, takes, None, lambda view: (), False, of)
 
 
 def _declared(default: Any, *of_field: Any) -> Any:

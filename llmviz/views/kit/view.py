@@ -156,7 +156,8 @@ class View(Explorer):
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
         self._setting = False
         self._work, self._at_work = Background(self), None
-        self._measurements: Measurements = measurements_of(source, self)
+        self._measurements: Measurements = measurements_of(source)
+        self._measurements.views.add(self)
         self.before_closing(lambda: self._measurements.views.discard(self))
         self.controls = {
             name: declared.control(getattr(self.state, name), self)
@@ -166,11 +167,11 @@ class View(Explorer):
         self.parts = {name: draw.make(self) for name, draw in self._parts.items()}  # type: ignore[attr-defined]
         super().__init__(self.arrange())
         for name, control in self.controls.items():
-            self._listen(control, "value", self._events.get((name, "value"), _setter(name)))
+            self._listen(control, "value", _setter(name))
         for (name, trait), event in self._events.items():
             if trait == "click":
                 self.parts[name].on_click(lambda _button, event=event: self._happen(event))
-            elif name in self.parts:
+            else:
                 self._listen(self.parts[name], trait, event)
         for name, declared in self._fields.items():
             if declared.of:
