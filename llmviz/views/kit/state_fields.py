@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,31 @@ def number(default: float, label: str, last: float, *, first: float = 0, step: f
         f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
         lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step),
         lambda _: values,
+    )
+
+
+def choice(default: str, label: str, options: Sequence[str], width: str = "min(300px, 98%)") -> Any:
+    """Declare one of several options, in a list that opens."""
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, str) and value in options,
+        f"one of {', '.join(options)}",
+        lambda value, _: controls.choice(options, value, label, width),
+        lambda _: options,
+    )
+
+
+def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
+    """Declare a typed text of at most so many characters; `make` makes its box.
+
+    A page holds only the present one.
+    """
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, str) and len(value) <= longest,
+        f"a text of at most {longest:,} characters",
+        lambda value, _: make(value),
+        lambda _: (default,),
     )
 
 
