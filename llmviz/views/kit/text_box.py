@@ -65,7 +65,7 @@ class TextBox(Closable, ipywidgets.VBox):
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
     """
 
-    travels = True  # a view that follows it shows it, too
+    travels = True
 
     tokens = traitlets.List(traitlets.Int())
 
