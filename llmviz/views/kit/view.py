@@ -249,7 +249,7 @@ class View(Explorer):
         self.state, self._drawn, self._setting = state, drawn, True
         try:
             for name, control in self.controls.items():
-                _put(control, {"value": getattr(state, name)})
+                _put(control, self._fields[name].shows(getattr(state, name), self))
             for name, (_, traits) in drawn.items():
                 _put(self.parts[name], traits)
         finally:
