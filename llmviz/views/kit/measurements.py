@@ -7,8 +7,6 @@ from collections.abc import Hashable, Iterable
 from typing import Any
 from weakref import WeakSet
 
-import numpy as np
-
 from llmviz.reuse import kept_with
 
 MAX_BYTES = 50_000_000  # of one source
@@ -54,8 +52,8 @@ def measurements_of(source: Any) -> Measurements:
 
 
 def nbytes(value: Any) -> int:
-    """Return the memory of all arrays in a result: in tuples, lists, dicts and dataclasses, however deep."""
-    if isinstance(value, np.ndarray):
+    """Return the memory of a result that says its `nbytes`; else of all that do in tuples, lists, dicts, dataclasses."""
+    if hasattr(value, "nbytes"):
         return value.nbytes
     parts: Iterable[Any] = ()
     if isinstance(value, dict):

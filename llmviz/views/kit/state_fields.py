@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
         default,
         lambda value, _: is_index(value),
         f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
-        lambda value, view: controls.slider(default, label, how_many(view) - 1, stage=stage),
+        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
         lambda view: range(how_many(view)),
         shows=shows,
     )
@@ -74,6 +74,31 @@ def clip_position(position: int, n: int) -> int:
 def is_index(value: Any) -> bool:
     """Say whether this can be an index of something."""
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
+
+
+def choice(default: str, label: str, options: Sequence[str], width: str = "min(300px, 98%)") -> Any:
+    """Declare one of several options, in a list that opens."""
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, str) and value in options,
+        f"one of {', '.join(options)}",
+        lambda value, _: controls.choice(options, value, label, width),
+        lambda _: options,
+    )
+
+
+def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
+    """Declare a typed text of at most so many characters; `make` makes its box.
+
+    A page holds only the present one.
+    """
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, str) and len(value) <= longest,
+        f"a text of at most {longest:,} characters",
+        lambda value, _: make(value),
+        lambda _: (default,),
+    )
 
 
 def seed(default: int = 1) -> Any:

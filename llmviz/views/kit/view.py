@@ -2,7 +2,8 @@
 
     part(view, scene) -> traits of its widget       pure: reads the run, the state and the results, and nothing else
     event(view, state, value) -> state              pure: what a click, a selection or a button leads to
-    job(view, scene) -> yields results so far       slow: the results stay with the text on which they were measured
+    job(view, scene) -> yields results so far       slow: the results stay with the text on which they were measured;
+                                                    the job that was stopped last goes on where it stopped
 
 A control changes the field that declares it. `become` is the only way to another state: it checks, draws, and only then
 changes anything.
@@ -10,7 +11,6 @@ changes anything.
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import fields, replace
@@ -20,8 +20,8 @@ from weakref import ref
 
 import ipywidgets
 import numpy as np
+from traitlets import HasTraits
 
-from llmviz.model import Trace
 from llmviz.views.kit import controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurements, measurements_of
@@ -62,7 +62,7 @@ def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
 
 
 def press(
-    label: str,
+    label: str | Callable[[Any, Scene], str],
     tooltip: str = "",
     *,
     look: str = "",
@@ -70,16 +70,28 @@ def press(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
 
-    It takes the state and returns the next one. look: "primary" for a button that starts something. when: whether the
-    button can be pressed.
+    It takes the state and returns the next one. label: its name, or a method that says it. look: "primary" for a button
+    that starts something. when: whether the button can be pressed.
     """
+
+    def draw(view: Any, scene: Scene) -> dict:
+        name = label(view, scene) if callable(label) else label
+        return {"description": name, "disabled": not when(view, scene)}
 
     def mark(event: Callable) -> Callable:
         event.on = (event.__name__, "click")  # type: ignore[attr-defined]
-        event.button = part(lambda view: controls.button(label, tooltip, look))(  # type: ignore[attr-defined]
-            lambda view, scene: {"disabled": not when(view, scene)}
-        )
+        event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
+
+    return mark
+
+
+def looks(control: str) -> Callable[[Callable], Callable]:
+    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+
+    def mark(draw: Callable) -> Callable:
+        draw.looks = control  # type: ignore[attr-defined]
+        return draw
 
     return mark
 
@@ -111,7 +123,7 @@ def job(*reads: str) -> Callable[[Callable], Callable]:
 class Scene:
     """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
 
-    def __init__(self, run: Trace, state: Any, result: Callable[[str], Any]):
+    def __init__(self, run: Any, state: Any, result: Callable[[str], Any]):
         self.run, self.state, self._result = run, state, result
         self.fields_read: dict[str, Any] = {}
         self.results_read: dict[str, Any] = {}
@@ -130,11 +142,12 @@ class Scene:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, or a run. state: fields of `State`.
+    source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
     """
 
     State: type
     _parts: ClassVar[dict[str, Callable]] = {}
+    _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
     _jobs: ClassVar[dict[str, Callable]] = {}
@@ -144,19 +157,25 @@ class View(Explorer):
         members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
         draws = {name: getattr(member, "button", member) for name, member in members.items()}
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
+        cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
         cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
         cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
 
     def __init__(self, source: Any, **state: Any):
-        self.source, self.run = source, source if isinstance(source, Trace) else source.trace
+        self.source = source
+        self.run: Any = source.trace if isinstance(source, HasTraits) else source
         self.state = self.State(**state)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
         self._setting = False
         self._work, self._at_work = Background(self), None
-        self._measurements: Measurements = measurements_of(source)
+        self._stopped: tuple[Hashable, Iterator | None] = (
+            None,
+            None,
+        )  # a job that can go on, under what it measures
+        self._measurements = Measurements() if source is None else measurements_of(source)
         self._measurements.views.add(self)
         self.before_closing(lambda: self._measurements.views.discard(self))
         self.controls = {
@@ -206,6 +225,9 @@ class View(Explorer):
         """Return the job whose result this state shows; it runs until it is done. None where there is none."""
         return None
 
+    def hand_on(self) -> None:
+        """Set what others follow, such as `trace`; called after each change."""
+
     def inputs(self) -> Hashable:
         """Return what results depend on beside the state: the model and the text."""
         return ref(self.run.model), tuple(self.run.tokens)
@@ -228,7 +250,7 @@ class View(Explorer):
             self._show(self.state)
 
     @one_at_a_time
-    def _new_run(self, run: Trace) -> None:
+    def _new_run(self, run: Any) -> None:
         before, self.run = self.run, run
         try:
             self._show(self.state if run is before else self.fitted(self.state))
@@ -245,15 +267,17 @@ class View(Explorer):
     def _show(self, state: Any) -> None:
         """Check, draw, and only then commit; send what differs from what the widgets hold."""
         self._check(state)
-        drawn = {name: self._draw(name, state) for name in self.parts}
+        drawn = {name: self._draw(name, state) for name in (*self.parts, *self._looks)}
         self.state, self._drawn, self._setting = state, drawn, True
         try:
             for name, control in self.controls.items():
-                _put(control, self._fields[name].shows(getattr(state, name), self))
-            for name, (_, traits) in drawn.items():
-                _put(self.parts[name], traits)
+                _, traits = drawn.get(name, (None, {}))
+                _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
+            for name, part_ in self.parts.items():
+                _put(part_, drawn[name][1])
         finally:
             self._setting = False
+        self.hand_on()
         self._keep_up()
 
     def _draw(self, name: str, state: Any) -> tuple[Scene, dict]:
@@ -262,7 +286,7 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = Scene(self.run, state, lambda job_name: self._result(job_name, state))
-        traits = self._parts[name](self, scene)
+        traits = (self._parts | self._looks)[name](self, scene)
         return (before or (scene, {})) if traits is None else (scene, traits)
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
@@ -321,16 +345,20 @@ class View(Explorer):
 
     def _measure(self, job_name: str, key: Hashable) -> Iterator[float]:
         self._at_work = key
-        job_ = self._jobs[job_name](self, Scene(self.run, self.state, lambda _: None))
+        (stopped, job_), self._stopped = self._stopped, (None, None)
+        if job_ is None or stopped != key:
+            job_ = self._jobs[job_name](self, Scene(self.run, self.state, lambda _: None))
         try:
             yield 0.05  # While a slider moves, only its last place is worth the work.
-            with contextlib.closing(job_):
-                for result in job_:
-                    if result is not None:
-                        self._measurements.keep(key, result)
-                        self._show(self.state)
-                    yield 0.002
+            for result in job_:
+                if result is not None:
+                    self._measurements.keep(key, result)
+                    self._show(self.state)
+                yield 0.002
             self._measurements.finish(key)
+        except GeneratorExit:
+            self._stopped = key, job_  # It goes on from here where it is needed again.
+            raise
         finally:
             self._at_work = None
 
