@@ -334,7 +334,7 @@ class View(Explorer):
         try:
             for name, control in self.controls.items():
                 _, traits = drawn.get(name, (None, {}))
-                _put(control, {**traits, "value": getattr(state, name)})
+                _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
             for name, part_ in self.parts.items():
                 _put(part_, drawn[name][1])
         finally:
