@@ -93,7 +93,7 @@ class Closable(traitlets.HasTraits):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
-            asyncio.run(work)
+            asyncio.run(_to_the_end(work))
             return None
         task = loop.create_task(work)
         self._tasks.add(task)  # an event loop itself does not keep its tasks alive
@@ -136,6 +136,13 @@ class Closable(traitlets.HasTraits):
         for source in sources:
             if isinstance(source, Closable) and source._left and not source._followers:
                 source.close()
+
+
+async def _to_the_end(work: Coroutine) -> None:
+    """Do it, and all the work that it begins."""
+    await work
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 def close(widget: ipywidgets.Widget) -> None:

@@ -44,11 +44,6 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
-def clip_position(position: int, seq: int) -> int:
-    """A position that a text of `seq` tokens has, counted from the end where negative."""
-    return min(max(position + seq if position < 0 else position, 0), seq - 1)
-
-
 class Freshness(anywidget.AnyWidget):
     """Watches the box above it: pictures that do not match what is typed there are dimmed, and it says so."""
 
