@@ -17,6 +17,7 @@ from llmviz.views.kit.view import MOST_STATES, Refused
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 VIEWS = {
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.box.value),
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
@@ -28,6 +29,10 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+
+
+def box_of(view):
+    return view if isinstance(view, views.Prompt) else view.source
 
 
 def screen(view):
@@ -59,7 +64,7 @@ def alike(a, b):
 
 def somewhere(rng, view):
     """A value that a page could send for a part's trait: mostly numbers of tokens and rows, or pairs of them."""
-    n = len(view.run.tokens)
+    n = len(box_of(view).trace.tokens)
     return rng.choice(
         [rng.randrange(-1, n + 5), [rng.randrange(n + 5), rng.randrange(9)], None, rng.choice(HOSTILE)]
     )
@@ -73,7 +78,7 @@ def happen(rng, view):
             values = [*view._fields[name].on_page(view), *HOSTILE]
             view.controls[name].set_state({"value": rng.choice(values)})
         case 1 if not rng.randrange(3):
-            view.source.box.value = rng.choice(TEXTS)
+            box_of(view).box.value = rng.choice(TEXTS)
         case 2 | 3:
             buttons = [part for part in view.parts.values() if isinstance(part, ipywidgets.Button)]
             if buttons:
@@ -102,7 +107,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, se
             if not rng.randrange(5):
                 while view.needs(view.state) and view.busy:  # what waits for a result stays as it is
                     await asyncio.sleep(0)
-                new = make(view.source)
+                new = make(box_of(view))
                 new.become(view.state)
                 assert differences(screen(view), screen(new)) == []
                 assert repr(view) == repr(new)
@@ -170,5 +175,5 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 @each_view
 def test_a_new_text_reaches_every_part(tiny_model, make):
     view, new = make(views.Prompt(tiny_model, TEXT)), make(views.Prompt(tiny_model, "the dog"))
-    view.source.box.value = "the dog"
+    box_of(view).box.value = "the dog"
     assert differences(screen(view), screen(new)) == []
