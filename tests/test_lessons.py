@@ -625,7 +625,7 @@ def test_the_numbers_of_the_guide_are_the_models(model):
     ]
     counts = []
     for kind, way in enumerate(KINDS):
-        usual = letters.tally(letters.answer(model, word, kind, example="potato") for word in WORDS[:5])
+        usual = letters.tally(letters.ask(model, word, kind, example="potato") for word in WORDS[:5])
         beyond_constant = rows["same_number"]["controls"][f"{way}potato"]
         n_right = beyond_constant + truths[kind][1]
         n_usual = claims["same_number"][f"{way}potato"]
