@@ -23,7 +23,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz.model import Trace
-from llmviz.views.kit import controls
+from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -191,6 +191,9 @@ class View(Explorer):
     """
 
     State: type
+    copies_as_code: ClassVar[bool] = (
+        True  # whether a button below it copies the line of code that makes it as it is
+    )
     _parts: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
@@ -206,6 +209,11 @@ class View(Explorer):
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
             cls._parts.setdefault("progress", _bar)
+
+    def __new__(cls, *arguments: Any, **options: Any):
+        view = super().__new__(cls, *arguments, **options)
+        view._made_with = as_code.made_with(cls, arguments, options)
+        return view
 
     def __init__(self, source: Any, **state: Any):
         self.source, self.run = source, source if isinstance(source, Trace) else source.trace
@@ -229,7 +237,8 @@ class View(Explorer):
             stops = [self.parts[name] for name, job_ in self._jobs.items() if not job_.start]  # type: ignore[attr-defined]
             self.progress = controls.row(self.parts["progress"], *stops)
             self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
-        super().__init__(self.arrange())
+        self.code = as_code.CopyButton() if self.copies_as_code else None
+        super().__init__([*self.arrange(), *([self.code] if self.code else [])])
         for name, control in self.controls.items():
             self._listen(control, "value", _setter(name))
         for (name, trait), event in self._events.items():
@@ -319,6 +328,8 @@ class View(Explorer):
                 _put(control, {"value": getattr(state, name)})
             for name, (_, traits) in drawn.items():
                 _put(self.parts[name], traits)
+            if self.code:
+                self.code.line = as_code.line_of(self, as_code.notebook_names())
         finally:
             self._setting = False
         self._keep_up()
