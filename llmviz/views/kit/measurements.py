@@ -8,23 +8,19 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakSet
 
-import numpy as np
-
 from llmviz.reuse import kept_with
 
 MAX_BYTES = 50_000_000  # of one source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measurement:
     """What is known of a job: its result so far, the share that is done, and whether it is at work."""
 
     result: Any = None
     share: float = 0.0
     seconds_left: float | None = None
-    status: Literal["new", "running", "stopped", "done"] = (
-        "new"  # stopped: by the reader; done: it came to its end
-    )
+    status: Literal["new", "running", "stopped", "done"] = "new"  # "stopped" is by the reader
 
     @property
     def is_done(self) -> bool:
@@ -53,7 +49,7 @@ class Measurements:
         """Change what is known of a job, and let the views show it."""
         before = self._measurements.pop(key, NOTHING)
         after = dataclasses.replace(before, **changes)
-        if after != NOTHING:
+        if after.status != "new" or after.result is not None:
             self._measurements[key] = after
         self._forget_the_oldest(key)
         for view in [*self.views]:
@@ -77,8 +73,8 @@ def measurements_of(source: Any) -> Measurements:
 
 
 def nbytes(value: Any) -> int:
-    """Return the memory of all arrays in a result: in tuples, lists, dicts and dataclasses, however deep."""
-    if isinstance(value, np.ndarray):
+    """Return the memory of a result that says its `nbytes`; else of its parts, in tuples, lists, dicts, dataclasses."""
+    if hasattr(value, "nbytes"):
         return value.nbytes
     parts: Iterable[Any] = ()
     if isinstance(value, dict):

@@ -21,8 +21,8 @@ from weakref import ref
 
 import ipywidgets
 import numpy as np
+from traitlets import HasTraits
 
-from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
@@ -64,7 +64,7 @@ def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
 
 
 def press(
-    label: str,
+    label: str | Callable[[Any, Scene], str],
     tooltip: str = "",
     *,
     look: str = "",
@@ -72,16 +72,28 @@ def press(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
 
-    It takes the state and returns the next one. look: "primary" for a button that starts something. when: whether the
-    button can be pressed.
+    It takes the state and returns the next one. label: its name, or a method that says it. look: "primary" for a button
+    that starts something. when: whether the button can be pressed.
     """
+
+    def draw(view: Any, scene: Scene) -> dict:
+        name = label(view, scene) if callable(label) else label
+        return {"description": name, "disabled": not when(view, scene)}
 
     def mark(event: Callable) -> Callable:
         event.on = (event.__name__, "click")  # type: ignore[attr-defined]
-        event.button = part(lambda view: controls.button(label, tooltip, look))(  # type: ignore[attr-defined]
-            lambda view, scene: {"disabled": not when(view, scene)}
-        )
+        event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
+
+    return mark
+
+
+def looks(control: str) -> Callable[[Callable], Callable]:
+    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+
+    def mark(draw: Callable) -> Callable:
+        draw.looks = control  # type: ignore[attr-defined]
+        return draw
 
     return mark
 
@@ -151,12 +163,11 @@ def _bar(view: View, scene: Scene) -> dict:
 class Scene:
     """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
 
-    def __init__(self, run: Trace, state: Any, measured: Callable[[str], Measurement]):
+    def __init__(self, run: Any, state: Any, measured: Callable[[str], Measurement]):
         self.run, self.state, self._measured = run, state, measured
         self.fields_read: dict[str, Any] = {}
-        self.measured_read: dict[
-            tuple[str, str], Any
-        ] = {}  # by the job's name, and what of its `Measurement`
+        # By the job's name, and what of its `Measurement` was read.
+        self.measured_read: dict[tuple[str, str], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         value = self.fields_read[name] = getattr(self.state, name)
@@ -186,15 +197,14 @@ def _of(measured: Measurement, what: str) -> Any:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, or a run. state: fields of `State`.
+    source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
     State: type
-    copies_as_code: ClassVar[bool] = (
-        True  # whether a button below it copies the line of code that makes it as it is
-    )
+    copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
+    _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
     _jobs: ClassVar[dict[str, Callable]] = {}
@@ -204,6 +214,7 @@ class View(Explorer):
         members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
         draws = {name: getattr(member, "button", member) for name, member in members.items()}
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
+        cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
         cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
         cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
@@ -216,13 +227,14 @@ class View(Explorer):
         return view
 
     def __init__(self, source: Any, **state: Any):
-        self.source, self.run = source, source if isinstance(source, Trace) else source.trace
+        self.source = source
+        self.run: Any = source.trace if isinstance(source, HasTraits) else source
         self.state = self.State(**state)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
         self._setting = False
-        self._measurements: Measurements = measurements_of(source)
+        self._measurements = Measurements() if source is None else measurements_of(source)
         self.before_closing(self._end_all)
         # What runs beside: each job, and the events that happen by themselves.
         self._work = {name: Background(self) for name in (*self._jobs, "")}
@@ -282,6 +294,9 @@ class View(Explorer):
         """Return the job whose result this state shows; it runs until it is done. None where there is none."""
         return None
 
+    def hand_on(self) -> None:
+        """Set what others follow, such as `trace`; called after each change."""
+
     def inputs(self) -> Hashable:
         """Return what results depend on beside the state: the model and the text."""
         return ref(self.run.model), tuple(self.run.tokens)
@@ -304,7 +319,7 @@ class View(Explorer):
             self._show(self.state)
 
     @one_at_a_time
-    def _new_run(self, run: Trace) -> None:
+    def _new_run(self, run: Any) -> None:
         before, self.run = self.run, run
         try:
             self._show(self.state if run is before else self.fitted(self.state))
@@ -321,17 +336,19 @@ class View(Explorer):
     def _show(self, state: Any) -> None:
         """Check, draw, and only then commit; send what differs from what the widgets hold."""
         self._check(state)
-        drawn = {name: self._draw(name, state) for name in self.parts}
+        drawn = {name: self._draw(name, state) for name in (*self.parts, *self._looks)}
         self.state, self._drawn, self._setting = state, drawn, True
         try:
             for name, control in self.controls.items():
-                _put(control, {"value": getattr(state, name)})
-            for name, (_, traits) in drawn.items():
-                _put(self.parts[name], traits)
+                _, traits = drawn.get(name, (None, {}))
+                _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
+            for name, part_ in self.parts.items():
+                _put(part_, drawn[name][1])
             if self.code:
                 self.code.line = as_code.line_of(self, as_code.notebook_names())
         finally:
             self._setting = False
+        self.hand_on()
         self._keep_up()
 
     def _draw(self, name: str, state: Any) -> tuple[Scene, dict]:
@@ -340,7 +357,7 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = Scene(self.run, state, lambda job_name: self._measured(job_name, state))
-        traits = self._parts[name](self, scene)
+        traits = (self._parts | self._looks)[name](self, scene)
         if traits is not None:
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
@@ -396,7 +413,7 @@ class View(Explorer):
         if self._measurements.of(key).status == "running":
             self._measurements.set(key, status="stopped")
         elif not (
-            self.parts[name].disabled or self.parts[name].layout.display == "none"
+            self._drawn[name][1]["disabled"] or self._drawn[name][1]["hidden"]
         ):  # else it comes too late
             self._begin(name, key)
 
