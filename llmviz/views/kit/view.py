@@ -186,8 +186,9 @@ class Scene:
         return self._read(name, "itself")
 
     def _read(self, name: str, what: str) -> Any:
-        value = self.measured_read[name, what] = _of(self._measured(name), what)
-        return value
+        if (name, what) not in self.measured_read:
+            self.measured_read[name, what] = _of(self._measured(name), what)
+        return self.measured_read[name, what]
 
 
 def _of(measured: Measurement, what: str) -> Any:
