@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from itertools import accumulate
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +86,13 @@ def _class_name(kind: type, names: Mapping[str, Any]) -> str:
         ours = isinstance(module, ModuleType) and module.__name__.startswith("llmviz.")
         if ours and getattr(module, kind.__name__, None) is kind:
             return f"{name}.{kind.__name__}"
-    package = kind.__module__.rpartition(".")[0]  # which has it, as `from llmviz import views` would find it
-    where = package if getattr(sys.modules.get(package), kind.__name__, None) is kind else kind.__module__
+    packages = accumulate(
+        kind.__module__.split("."), "{}.{}".format
+    )  # the shortest that has it, as a reader imports it
+    where = next(
+        (name for name in packages if getattr(sys.modules.get(name), kind.__name__, None) is kind),
+        kind.__module__,
+    )
     return f"{where.removeprefix('llmviz.')}.{kind.__name__}".removeprefix("__main__.")
 
 
