@@ -26,6 +26,16 @@ TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat
 VIEWS = {
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "guess card": lambda prompt, **_: views.Predict(
+        "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
+    ),
+    "guess card with options": lambda prompt, **_: views.Predict(
+        lambda run: f"Which of {len(run.tokens)}?",
+        lambda run: run.pieces[:3],
+        answer=lambda run: run.pieces[-1],
+        about=prompt,
+        explain=lambda run: run.pieces[0],
+    ),
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
