@@ -84,8 +84,6 @@ def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
 
 def test_an_ffn_changed_by_hand_adds_what_it_was_changed_to(tiny_model):
     trace = tiny_model.trace(TEXT, Edits(at={("ffn_out", 1): scale(0, positions=-1)}))
-    with pytest.raises(ValueError, match=holding("FFN", "layer 1")):
-        experiments.neuron_attribution(trace, 1, 9)
     parts = experiments.direct_logit_attribution(trace, 9)
     assert parts.ffn[1] == pytest.approx(0, abs=1e-5)
     assert parts.total == pytest.approx(trace.logits[9], rel=1e-4, abs=1e-4)
@@ -100,21 +98,8 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
         )
         np.testing.assert_allclose(first.ffn, other.ffn, rtol=1e-4, atol=1e-5)
     for place in (seq, -seq - 1):
-        for run in (
-            experiments.direct_logit_attribution,
-            lambda *given, **at: experiments.neuron_attribution(*given, 1, **at),
-        ):
-            with pytest.raises(ValueError, match=holding(f"position {place}", seq - 1)):
-                run(trace, 1, position=place)
-
-
-@pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(neuron={(1, 3): 4.0})])
-def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
-    trace = tiny_model.trace(TEXT, edits)
-    neurons = experiments.neuron_attribution(trace, 1, 9, against=4)
-    assert neurons.shape == (80,)
-    parts = experiments.direct_logit_attribution(trace, 9, against=4)
-    assert neurons.sum() == pytest.approx(parts.ffn[1], rel=1e-3, abs=1e-4)
+        with pytest.raises(ValueError, match=holding(f"position {place}", seq - 1)):
+            experiments.direct_logit_attribution(trace, 1, position=place)
 
 
 # --- one head: what it writes, what it says, and who reads it ---
@@ -259,16 +244,6 @@ def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
 def test_a_path_that_is_not_there_is_told(tiny_model, arguments, told):
     with pytest.raises(ValueError, match=holding(*told)):
         experiments.patch_path(tiny_model.trace(TEXT), *arguments)
-
-
-def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
-    row = [9, 4, 100, 31]
-    probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
-    assert experiments.repeat_probability(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
-    edits = Edits(ffn={1: 0})
-    assert experiments.repeat_probability(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
-    with pytest.raises(ValueError, match="tokens"):
-        experiments.repeat_probability(tiny_model, [9])
 
 
 def test_the_weight_on_the_token_before(tiny_model):
@@ -900,7 +875,7 @@ def test_saliency_is_how_the_answer_changes_as_an_embedding_grows(tiny_model):
         return math.log(ops.softmax(grown.trace(tokens).logits)[token])
 
     trace = model.trace(tokens)
-    saliency, answer = experiments.saliency(trace), int(trace.logits.argmax())
+    saliency, answer = attribution.saliency(trace), int(trace.logits.argmax())
     assert saliency.shape == (7,)
     for i, rows in enumerate([*([token] for token in tokens), tokens]):
         slope = (lnp(answer, 1 + h, rows) - lnp(answer, 1 - h, rows)) / (2 * h)
@@ -915,7 +890,7 @@ def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
     def lnp(ids: list[int]) -> float:
         return math.log(ops.softmax(tiny_model.trace(ids).logits.astype(np.float64))[answer])
 
-    losses = dict(experiments.leave_one_out(trace))
+    losses = dict(attribution.leave_one_out(trace))
     assert list(losses) == [4, 3, 2, 1, 0]
     for at, lost in losses.items():
         rest = tokens[:at] + tokens[at + 1 :]
@@ -1091,7 +1066,8 @@ def test_a_row_is_copied_in_its_second_pass_and_without_heads(tiny_model):
     right = experiments.token_probs(trace)
     first, second = experiments.copying_by_pass(right)
     assert first == pytest.approx(right[:3].mean())
-    assert second == pytest.approx(experiments.repeat_probability(tiny_model, row), rel=1e-5)
+    probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
+    assert second == pytest.approx(np.mean(probs), rel=1e-4)
     heads = [(2, 1), (1, 0)]
     random, off = experiments.without_heads(trace, heads, [3])
     others = experiments.random_heads((3, 6), 2, heads, 3)
@@ -1117,9 +1093,9 @@ def test_three_ways_to_ask_what_mattered_come_one_after_the_other(tiny_model):
     assert known[0].all(axis=1).tolist() == [True, False, False]
     assert known[1][1].tolist() == [*[False] * (len(trace.tokens) - 1), True]  # the last token first
     *_, ways = experiments.what_mattered(trace)
-    lost = dict(experiments.leave_one_out(trace))
+    lost = dict(attribution.leave_one_out(trace))
     np.testing.assert_allclose(ways[1] * np.log(2), [lost[at] for at in range(len(lost))], atol=1e-5)
-    np.testing.assert_allclose(ways[2] * np.log(2), experiments.saliency(trace), atol=1e-5)
+    np.testing.assert_allclose(ways[2] * np.log(2), attribution.saliency(trace), atol=1e-5)
     np.testing.assert_allclose(ways[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
 
 
@@ -1231,11 +1207,18 @@ def test_the_answer_s_probability_at_each_temperature(tiny_model):
     assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
 
 
-def test_the_surprise_of_a_text_after_another(tiny_model):
-    before, text = "The cat sat.", " A dog ran"
-    n = len(tiny_model.tokenizer.encode(text))
-    bits = experiments.token_surprise(tiny_model.trace(before + text))
-    assert experiments.surprise_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
+def test_the_surprise_of_a_text_after_itself_and_after_another(tiny_model):
+    own, other = "A dog  ran", "The\ncat sat"
+    after = [
+        np.mean(
+            experiments.token_surprise(tiny_model.trace(text))[
+                -len(tiny_model.tokenizer.encode(". A dog ran")) :
+            ]
+        )
+        for text in ("A dog ran. A dog ran", "The cat sat. A dog ran")
+    ]
+    more = probabilities.surprise_after_itself(tiny_model, (own, other))
+    assert more == pytest.approx(after[0] - after[1])
 
 
 # --- rounding and small models ---

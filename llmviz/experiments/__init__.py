@@ -37,13 +37,10 @@ from .attribution import (
     direct_logit_attribution,
     each_head_ov_logits,
     head_attribution,
-    leave_one_out,
     logit_direction,
     mean_correlation_by_chance,
-    neuron_attribution,
     ov_logits,
     rank_correlation,
-    saliency,
     what_mattered,
 )
 from .chat import answer, asked, tokens_to_message
@@ -61,7 +58,6 @@ from .induction import (
     induction_scores,
     random_tokens,
     repeat_after,
-    repeat_probability,
     without_heads,
 )
 from .lens import logit_lens, residual_norms
@@ -96,7 +92,6 @@ from .probabilities import (
     mean_surprise,
     probability,
     probability_moved,
-    surprise_after,
     surprise_by_context,
     surprise_in_window,
     token_probs,

@@ -1,4 +1,4 @@
-"""Measure how much each block, head, neuron and token of the text adds to an answer."""
+"""Measure how much each block, head and token of the text adds to an answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -72,24 +72,6 @@ def direct_logit_attribution(
     attention, ffn = (mid - pre) @ direction, (post - mid) @ direction
     embedding = float(pre[0] @ direction)
     return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
-
-
-def neuron_attribution(
-    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
-) -> Float[np.ndarray, " d_ff"]:
-    """Measure the same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
-
-    ValueError where `Edits.at` changes that sum itself, `ffn_out`, and for a layer, token or position that is not
-    there.
-    """
-    index_of("layer", layer, len(trace.blocks), negative=False)
-    if ("ffn_out", layer) in trace.edits.at:
-        raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
-    direction = logit_direction(trace, token, against=against, position=position)
-    scale = trace.edits.ffn.get(layer, 1)
-    position = index_of("position", position, len(trace.tokens))
-    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
-    return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
 def head_contribution(
