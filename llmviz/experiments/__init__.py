@@ -13,7 +13,7 @@
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     writing, chat, answers what the model writes, and which answers are right
     letters, words, table, word_map, senses   what the embedding table knows of words and of their letters
-    rounding, size, published, cost   fewer bits, numbers of parameters, and what a token costs
+    rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning   what training changes
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
@@ -98,9 +98,9 @@ from .probabilities import (
     token_surprise,
     total_variation,
 )
+from .published import n_parameters, parameters
 from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of
 from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks
-from .size import n_parameters, parameters
 from .without_rope import (
     before_rope,
     last_scores,
