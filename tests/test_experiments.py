@@ -194,15 +194,6 @@ def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, 
     np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
 
 
-def test_each_head_says_what_it_says_of_the_whole_vocabulary(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    found, lead = (experiments.each_head_ov_logits(trace, 7, 1, against=against) for against in (None, 9))
-    for layer, head in np.ndindex(*found.shape):
-        said = experiments.ov_logits(trace, layer, head, 1)
-        assert found[layer, head] == pytest.approx(said[7], rel=1e-3, abs=1e-5)
-        assert lead[layer, head] == pytest.approx(said[7] - said[9], rel=1e-3, abs=1e-5)
-
-
 @pytest.mark.parametrize("into", ["q", "k", "v"])
 def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, into):
     """By hand: the stream without the writer's part, normed, projected, turned."""
@@ -1040,7 +1031,8 @@ def test_the_mean_over_runs_and_each_head_of_the_way(tiny_model):
     patched = pair.lead(pair.run(pair.edits("patch", [(2, 1)])))
     base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.twin)
     assert shares[2, 1] == pytest.approx((base - patched) / (base - there), abs=1e-4)
-    assert pair.way(pair.edits("patch", [(2, 1)])) == pytest.approx(shares[2, 1], abs=1e-4)
+    best = max(share for head, share in shares.items() if head != (2, 1))
+    assert experiments.strongest_besides(pair, (2, 1)) == pytest.approx(best / shares[2, 1])
     assert pair.lost(pair.edits("patch", [(2, 1)])) == pytest.approx((base - patched) / base, abs=1e-4)
 
 

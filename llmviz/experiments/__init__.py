@@ -35,7 +35,6 @@ from .attention_behaviours import (
 )
 from .attribution import (
     direct_logit_attribution,
-    each_head_ov_logits,
     head_attribution,
     leave_one_out,
     logit_direction,
@@ -53,6 +52,7 @@ from .composition import (
     measure_composition,
     scores_left,
     strongest_readers,
+    weaken,
 )
 from .cost import cached_bytes, measure_cost
 from .induction import (
@@ -65,7 +65,14 @@ from .induction import (
     without_heads,
 )
 from .lens import logit_lens, residual_norms
-from .minimal_pairs import MinimalPair, differing_tokens, each_head_patched, mean_outcome, minimal_pair
+from .minimal_pairs import (
+    MinimalPair,
+    differing_tokens,
+    each_head_patched,
+    mean_outcome,
+    minimal_pair,
+    strongest_besides,
+)
 from .order import (
     differing_neighbours,
     head_change,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.edits import Edits
+from llmviz.edits import Edits, put
 from llmviz.experiments.ablation import ablate_each_head
 from llmviz.experiments.attention_behaviours import strongest_heads
 from llmviz.experiments.induction import induction_score_of, induction_scores
@@ -36,6 +36,22 @@ def conditions(
         "all k": [cut_paths(trace, writer, readers, "k")],
         "others": [Edits(head={head: 0}) for head in others],
     }
+
+
+def weaken(trace: Trace, head: Head, how: str, reader: Head) -> Edits:
+    """Return edits that take from a row's copying what a head does.
+
+    how: "off"; "mean" (held at its mean over the row); "q", "k" or "v", its path into that of the reader cut; "all k",
+    "all q" or "all v", its paths into those of its 20 strongest readers.
+    """
+    layer, number = head
+    if how == "off":
+        return Edits(head={head: 0})
+    if how == "mean":
+        mean = trace.blocks[layer].attention.z[number].mean(axis=0)
+        return Edits(at={("z", layer): put(mean, head=number)})
+    readers = strongest_readers(trace, head, 20) if how.startswith("all") else [reader]
+    return cut_paths(trace, head, readers, how[-1])
 
 
 @dataclass(frozen=True, eq=False)
