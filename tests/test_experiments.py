@@ -440,6 +440,12 @@ def test_two_tokens_change_places(tiny_model):
     neighbours = experiments.relative_change(*experiments.swapped_runs(trace, (0, 1), edits))
     np.testing.assert_allclose(experiments.swapped_layers(trace, edits), neighbours)
     assert np.isnan(experiments.swapped_layers(tiny_model.trace([5, 5, 9]), edits)).all()
+    changes = experiments.swap_changes(trace, (1, 3), edits, 1)
+    a, b = (run.blocks[1].attention.out[2].astype(float) for run in (own, other))
+    assert changes.shape == (5,)
+    assert changes[2] == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
+    for tokens in ([5, 6, 7, 8], [5, 6, 7, 6, 9]):
+        assert np.isnan(experiments.swap_changes(tiny_model.trace(tokens), (1, 3), edits, 1)).all()
 
 
 @pytest.mark.parametrize(
@@ -478,10 +484,6 @@ def test_how_much_each_heads_output_changes(tiny_model):
     for head, change in enumerate(changes):
         a, b = (run.blocks[1].attention.z[head, -1].astype(float) for run in (one, other))
         assert change == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
-    outputs = experiments.output_changes(one, other, 1)
-    a, b = (run.blocks[1].attention.out[0].astype(float) for run in (one, other))
-    assert outputs.shape == (len(one.tokens),)
-    assert outputs[0] == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
 
 
 def test_moved_probability():

@@ -35,11 +35,10 @@ def mean_output(model: Model) -> np.ndarray:
 def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequence[Head] = ()) -> float:
     """Measure how much of its lead the verb that fits loses, in %, at worst; NaN without one. No heads: three."""
     both = minimal_pair(model, *sentences)
+    heads = heads or both.most_attending(3)
     if both.lead(both.runs.trace) <= 0:
         return math.nan
-    return 100 * max(
-        both.lost(both.edits(way, heads or both.most_attending(3), mean_output(model))) for way in ways
-    )
+    return 100 * max(both.lost(both.edits(way, heads, mean_output(model))) for way in ways)
 
 
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:

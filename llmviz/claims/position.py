@@ -79,20 +79,14 @@ def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[
     return [-before, after] if asked else [before, -after]
 
 
-@remembered
 def first_layer(model: Model, text: str) -> np.ndarray:
-    """Return what a swap of tokens 1 and 3 changes in layer 0's attention output at each token, in %."""
-    trace = run(model, text)
-    if len(trace.tokens) < 5 or trace.tokens[1] == trace.tokens[3]:
-        return np.full(5, np.nan)
-    return 100 * experiments.output_changes(*experiments.swapped_runs(trace, (1, 3), NO_ROPE), 0)
+    return 100 * experiments.swap_changes(run(model, text), (1, 3), NO_ROPE, 0)
 
 
 SENTENCES = {f"{name} {n}": text for name, pair in ARTICLES.items() for n, text in enumerate(pair, start=1)}
 SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
 SHORT["a short start"] = TEXTS["a short start"]
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
-BLOCKS = {f"{part} {n}": (n, i) for i, part in enumerate(("FFN", "attention")) for n in range(30)}
 REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
 NAMES = ("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy")
 THINGS = "dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter"
@@ -103,7 +97,6 @@ ATTENTION = Bounds(supports=above(7), count=14, highest=below(13.4))
 IN_THE_MIDDLE = Bounds(supports=below(3), count=13, lowest=above(1))
 FIRST_KEY = Bounds(within=(161, 184))
 TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
-FOUR = ("FFN 0", "FFN 11", "attention 0", "attention 1")
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 in_bits, in_the_score = partial(on_texts, unit="bits"), partial(on_texts, unit="in the score")
 on_heads = partial(on_texts, unit="heads of 270")
@@ -219,15 +212,6 @@ CLAIMS = (
             Bounds(supports=(4, 17), count=14, at={"the same word": (44, 44)}, control=IN_THE_MIDDLE),
             control=("of layers 10 to 19", lambda m, text: 20 - (blocks_off(m, text)[10:20] < 0).sum()),
             unit="blocks",
-        ),
-        costly_blocks=on_texts(
-            "In nearly every text, FFN 0, attention 0, attention 1 and FFN 11 cost more than RoPE.",
-            "Count the texts in which a block costs more.",
-            lambda model, block: sum(blocks_off(model, text)[block] > 0 for text in TEXTS.values()),
-            Bounds(supports=above(13), count=4, at=dict.fromkeys(FOUR, above(13))),
-            unit="of 15 texts",
-            over="blocks",
-            cases=BLOCKS,
         ),
         whole_text_without_rope=in_bits(
             "A text without RoPE mostly says more about the next token than its last three tokens with it.",

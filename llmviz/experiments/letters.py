@@ -104,21 +104,6 @@ def tally(answers: Iterable[Answer]) -> Tally:
     return Tally(choices, right, commonest, choices.count(commonest), best, truths.count(best))
 
 
-def growth(model: Model, word: str, *, example: str) -> float:
-    """Measure how much higher the model counts a word in a list that has it six times than in one that has it once.
-
-    Of both answers, the mean over the probabilities. The same question about the example, which its list has twice,
-    is answered before. 5 would be right.
-    """
-
-    def mean(n: int) -> float:
-        asked = "How many times is the word {} in {}? Answer: "
-        text = f"{asked.format(example, listed(example, 2))}2\n{asked.format(word, listed(word, n))}"
-        return float(option_probs(model, text, DIGITS) @ np.arange(1, len(DIGITS) + 1))
-
-    return mean(6) - mean(1)
-
-
 def random_words(model: Model, n: int, *, seed: int) -> list[str]:
     """Draw n words of 4 to 10 letters that are one token with a space before them."""
     words = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
