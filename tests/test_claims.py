@@ -36,7 +36,7 @@ SAMPLE = {
     "02.word_first": ("bank",),
     "02.senses_apart": ("bank, dog",),
     "03.only_the_distance": ("a fact",),
-    "03.strongest_head": ("code", "French 2"),
+    "03.strongest_head": ("code", "French, 2"),
     "03.usual_scores_fall": ("a letter",),
     "03.rope_off_costs": ("numbers",),
     "03.fast_at_repeats": ("10 on, seed 0",),

@@ -1015,6 +1015,12 @@ def test_each_way_changes_the_heads_at_the_last_token(tiny_model):
     unseen = experiments.attention_from(pair.run(pair.edits("knockout", heads)), -1)
     assert [unseen[*head, 1] for head in heads] == [0, 0]
     assert unseen[1, :, 1].min() > 0
+    seen = experiments.attention_from(pair.runs.trace, -1)[..., 1]
+    assert pair.most_attending(2) == experiments.strongest_heads(seen, 2)
+    pushed = [experiments.ov_logits(pair.runs.trace, 1, 4, source) for source in (0, 1)]
+    ranks = [1 + (logits > logits[8]).sum() for logits in pushed]
+    assert pair.rank_pushed((1, 4), 0, 1) == max(ranks)
+    assert pair.rank_pushed((1, 4), 0) == ranks[0]
     for way in ("mean", "swap"):
         with pytest.raises(ValueError, match="ways"):
             pair.edits(way, heads)
@@ -1138,10 +1144,9 @@ def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model)
     scores = experiments.induction_scores(trace)
     heads = experiments.strongest_readers(trace, (1, 2), 4)
     assert heads == [(2, head) for head in np.argsort(-scores[2])[:4]]
-    edits = Edits(head={(1, 2): 0})
-    after = experiments.induction_scores(tiny_model.trace(trace.tokens, edits))
+    after = experiments.induction_scores(tiny_model.trace(trace.tokens, Edits(head={(1, 2): 0})))
     expected = [after[head] / scores[head] for head in heads]
-    np.testing.assert_allclose(experiments.scores_left(trace, edits, heads), expected, rtol=1e-4)
+    np.testing.assert_allclose(experiments.readers_left(trace, (1, 2), 4), expected, rtol=1e-4)
 
 
 # --- writing ---

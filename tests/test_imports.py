@@ -92,7 +92,7 @@ MAY_KNOW = {
     "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
-        "experiments.patching",
+        *("experiments.attribution", "experiments.patching"),
     },
     "experiments.fine_tuning": {
         *("ops", "model", "training", "sampling", "texts.write", "experiments.answers", "experiments.chat"),
@@ -108,7 +108,9 @@ MAY_KNOW = {
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.size": {"model", "weights"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
-    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
+    "experiments.without_rope": {
+        *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
+    },
     "experiments.writing": {"ops", "model", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),

@@ -57,13 +57,6 @@ def lost_by_random(model: Model, sentences: Sentences) -> float:
     return max(lost(model, sentences, ways=["ablate"], heads=heads) for heads in draws)
 
 
-def rank_pushed(model: Model, sentences: Sentences, *, sources: Sequence[int] = (1,)) -> float:
-    """Rank the verb that fits by how much L26·H0 pushes it up at these tokens: the worst of its ranks."""
-    both = minimal_pair(model, *sentences)
-    pushed = [experiments.ov_logits(both.runs.trace, *SPEAKER, source) for source in sources]
-    return 1 + max((logits > logits[both.answers[0]]).sum() for logits in pushed)
-
-
 @remembered
 def ways(model: Model, text: str) -> np.ndarray:
     """Ask in three ways [3, n] (attention, leaving out, gradient × input) of all tokens but the first and the last."""
@@ -94,12 +87,6 @@ def score_without_another(model: Model, seed: int) -> float:
     trace = repeated(model, seed)
     rest = [score for *head, score in experiments.each_earlier_head_off(trace, READER) if (*head,) != WRITER]
     return 100 * min(rest) / experiments.induction_score_of(trace, READER)
-
-
-def best_of_next_readers(model: Model, seed: int) -> float:
-    trace = repeated(model, seed)
-    heads = experiments.strongest_readers(trace, WRITER, 4)[1:]
-    return 100 * experiments.scores_left(trace, Edits(head={WRITER: 0}), heads).max()
 
 
 def forms(frame: str, noun: str, plural: str) -> Sentences:
@@ -200,7 +187,7 @@ CLAIMS = (
             control=("the other two", lost_by_other_two),
         ),
         noun_unseen=on_nouns(
-            "Before the verb, no head has to attend to the noun: at least half of the lead stays, mostly most of it.",
+            "Before the verb, no head has to attend to the noun: at least half of the lead stays, usually more.",
             "Knock out the attention of all heads from the last token to the noun: how much of the lead is lost?",
             unseen,
             Bounds(
@@ -251,9 +238,9 @@ CLAIMS = (
         pushes_up_were=on_plural(
             "At a plural noun, and at *that* after it, *were* is among the first four tokens that L26·H0 pushes up.",
             "Rank all tokens by how much it pushes them up: the worse of the two ranks.",
-            partial(rank_pushed, sources=(1, 2)),
+            lambda model, texts: minimal_pair(model, *texts).rank_pushed(SPEAKER, 1, 2),
             Bounds(within=(1, 4), control=Bounds(within=above(101))),
-            control=("*was* at the singular", lambda model, texts: rank_pushed(model, texts[::-1])),
+            control=("*was* at the singular", lambda m, c: minimal_pair(m, *c[::-1]).rank_pushed(SPEAKER, 1)),
             unit="(rank)",
         ),
     ),
@@ -335,7 +322,7 @@ CLAIMS = (
         one_writer_many_readers=on_rows(
             "L16·H0 has other readers: the three strongest copying heads after L18·H6 starve without it, too.",
             "Switch L16·H0 off: what is left of that attention, in the best of the three?",
-            best_of_next_readers,
+            lambda model, seed: 100 * experiments.readers_left(repeated(model, seed), WRITER, 4)[1:].max(),
             Bounds(within=below(25)),
         ),
         all_paths_into_keys=on_rows(

@@ -10,11 +10,11 @@ LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
-PARALLEL: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
-    f"{name}, {i + 1}": (sentence, ARTICLES["English"][i])
-    for name, sentences in ARTICLES.items()
-    for i, sentence in enumerate(sentences)
-    if name != "English"
+SENTENCES = {f"{name}, {i + 1}": text for name, pair in ARTICLES.items() for i, text in enumerate(pair)}
+PARALLEL = {  # of each sentence: itself, and the English one
+    name: (text, SENTENCES[f"English, {name[-1]}"])
+    for name, text in SENTENCES.items()
+    if "English" not in name
 }
 LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])

@@ -36,7 +36,6 @@ FOUND = dict(zip(PAIRS_BY, (27, 42, 37, 51, 54, 50, 53, 53, 47, 14, 10, 14)))
 WON = about(54, 6, 31, 42, 21, 25)
 FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
-on_table = partial(Claim, over="tables", cases={"the table": None}, unit="(cosine)")
 on_pairs = partial(Claim, over="pairs")
 on_lists = partial(Claim, over="lists", cases=LISTS, unit="pairs")
 by_rank = partial(on_pairs, value=rank, unit="(rank)")
@@ -72,14 +71,16 @@ CLAIMS = (
     ),
     *section(
         "The average row",
-        later_tokens_lean=on_table(
+        later_tokens_lean=Claim(
             "Tokens that were learned later point more along the average row, but it's only a tendency.",
             "Compare the order of the ids with that of the cosines.",
             lambda model, _: table.order_correlation(model),
             Bounds(within=(0.565, 0.575)),
+            over="tables",
+            cases={"the table": None},
             unit="(rank correlation)",
         ),
-        price_of_the_correction=on_table(
+        price_of_the_correction=on_words(
             "Without the average, common tokens are among the neighbours of frequent words.",
             "Of 100 words, count those with one of the first thousand tokens among their twelve nearest.",
             partial(table.have_early_neighbours, centred=True),

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import ARTICLES, LONG, TEXTS
+from llmviz.claims.cases import LONG, SENTENCES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
 from llmviz.model import Model, Trace
@@ -62,13 +62,6 @@ def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = No
 
 
 @remembered
-def repeat_cost(model: Model, distance: int, seed: int, fast: bool, other: bool) -> float:
-    """Measure the cost at ten random tokens that come again so many tokens later, or at ten others in their place."""
-    tokens = experiments.repeat_after(model, 10, distance, seed, other=other)
-    return experiments.unturned_cost(model, tokens, FAST if fast else SLOW)[-10:].mean()
-
-
-@remembered
 def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[float]:
     """Return the odds of the right thing against the other, in bits: as it is, and with the two things swapped."""
     a, b, *things = case
@@ -83,7 +76,6 @@ def first_layer(model: Model, text: str) -> np.ndarray:
     return 100 * experiments.swap_changes(run(model, text), (1, 3), NO_ROPE, 0)
 
 
-SENTENCES = {f"{name} {n}": text for name, pair in ARTICLES.items() for n, text in enumerate(pair, start=1)}
 SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
 SHORT["a short start"] = TEXTS["a short start"]
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
@@ -250,25 +242,25 @@ CLAIMS = (
         fast_at_repeats=on_repeats(
             "Where tokens come again, the fast pairs are worth the most.",
             "Let ten random tokens come again 10, 75 or 130 tokens on, and measure their cost.",
-            lambda model, case: repeat_cost(model, *case, True, False),
+            lambda m, case: experiments.repeat_cost(m, *case, FAST),
             Bounds(within=(4.35, 13.95), above_control=15, control=TEN_ON),
-            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, False)),
+            control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, *case, SLOW)),
         ),
         slow_at_repeats=on_repeats(
             "What the slow pairs are worth grows with the distance.",
             "The same, 130 tokens on.",
-            lambda model, seed: repeat_cost(model, 130, seed, False, False),
+            lambda m, seed: experiments.repeat_cost(m, 130, seed, SLOW),
             Bounds(within=(3.25, 6.75), above_control=5, control=Bounds(within=(1.75, 3.45))),
-            control=("75 tokens on", lambda model, seed: repeat_cost(model, 75, seed, False, False)),
+            control=("75 tokens on", lambda m, seed: experiments.repeat_cost(m, 75, seed, SLOW)),
             over="seeds",
             cases={str(seed): seed for seed in range(5)},
         ),
         others_at_repeats=on_repeats(
             "Other random tokens there cost far less.",
             "Put ten others in their place, with the 8 fastest pairs unturned.",
-            lambda model, case: repeat_cost(model, *case, True, True),
+            lambda m, case: experiments.repeat_cost(m, *case, FAST, other=True),
             Bounds(within=below(2.65), control=Bounds(within=below(0.35))),
-            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, True)),
+            control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, *case, SLOW, other=True)),
         ),
     ),
     *section(

@@ -174,23 +174,16 @@ CLAIMS = (
         first_letter_of_a_row=on_splits(
             "A row holds the first letter of its word.",
             "A linear probe learns it from four fifths of the words, and reads it off the others.",
-            lambda model, seed: 100 * letters.letter_probe(model, 0, seed, 2)[0],
+            lambda model, seed: 100 * letters.letter_probe(model, 0, seed)[0],
             Bounds(within=(55.5, 74.5), control=Bounds(within=below(12.5))),
-            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 0, i, 2)[1]),
+            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 0, i)[1]),
         ),
         second_letter_of_a_row=on_splits(
             "Of the second letters, the probe reads at most about a fifth right.",
             "The same, for the second letter.",
-            lambda model, seed: 100 * letters.letter_probe(model, 1, seed, 2)[0],
+            lambda model, seed: 100 * letters.letter_probe(model, 1, seed)[0],
             Bounds(within=(6.5, 20.5), control=Bounds(within=(0.5, 22.5))),
-            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i, 2)[1]),
-        ),
-        kin_on_both_sides=on_splits(
-            "The probe must not see kin (*walk*, *walked*): where it may, it does better.",
-            "Keep only words with the same three letters on one side, not those with the same two.",
-            lambda model, seed: 100 * letters.letter_probe(model, 0, seed, 3)[0],
-            Bounds(above_control=7),
-            control=("the same two letters", lambda m, i: 100 * letters.letter_probe(m, 0, i, 2)[0]),
+            control=("always the commonest letter", lambda m, i: 100 * letters.letter_probe(m, 1, i)[1]),
         ),
     ),
 )

@@ -50,7 +50,7 @@ from .composition import (
     conditions,
     each_earlier_head_off,
     measure_composition,
-    scores_left,
+    readers_left,
     strongest_readers,
     weaken,
 )
@@ -118,6 +118,7 @@ from .without_rope import (
     last_scores,
     mean_scores_by_distance,
     pattern_without_rope,
+    repeat_cost,
     score_at,
     score_changes,
     unturned_cost,

@@ -107,7 +107,7 @@ def strongest_readers(trace: Trace, writer: Head, n: int) -> list[Head]:
     return strongest_heads(scores, n)
 
 
-def scores_left(trace: Trace, edits: Edits, heads: Sequence[Head]) -> Float[np.ndarray, " n_heads"]:
-    """Return which part of their induction scores these heads keep with edits."""
-    run = trace.model.trace(trace.tokens, edits)
+def readers_left(trace: Trace, writer: Head, n: int) -> Float[np.ndarray, " n"]:
+    """Switch the writer off: return which part of their induction scores its n strongest readers keep."""
+    heads, run = strongest_readers(trace, writer, n), trace.model.trace(trace.tokens, Edits(head={writer: 0}))
     return np.array([induction_score_of(run, head) / induction_score_of(trace, head) for head in heads])

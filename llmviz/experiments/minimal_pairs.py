@@ -10,6 +10,7 @@ from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import knockout_attention, measure_each_head
 from llmviz.experiments.attention_behaviours import attention_from, strongest_heads
+from llmviz.experiments.attribution import ov_logits
 from llmviz.experiments.patching import Pair, head_outputs, patch_heads
 from llmviz.model import Model, Trace
 
@@ -42,6 +43,14 @@ class MinimalPair:
     def distance(self) -> float:
         """How far apart the two runs' leads are."""
         return self.lead(self.runs.trace) - self.lead(self.runs.twin)
+
+    def rank_pushed(self, head: Head, *sources: int) -> int:
+        """Rank the text's answer among all tokens by how much a head would push it up from each of some tokens.
+
+        From 1, the one that it pushes up most; the worst of the ranks.
+        """
+        pushed = [ov_logits(self.runs.trace, *head, source) for source in sources]
+        return 1 + max(int((logits > logits[self.answers[0]]).sum()) for logits in pushed)
 
     def edits(
         self,
