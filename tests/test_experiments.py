@@ -1075,6 +1075,22 @@ def test_what_two_heads_do_together_under_each_condition(tiny_model):
     )
 
 
+@pytest.mark.parametrize("how", ["off", "mean", "q", "v", "all k"])
+def test_what_is_taken_from_a_head_that_a_reader_needs(tiny_model, how):
+    trace, head, reader = tiny_model.trace([5, 6, 7, 8] * 2), (1, 2), (2, 1)
+    edits = experiments.weaken(trace, head, how, reader)
+    run = tiny_model.trace(trace.tokens, edits)
+    if how == "off":
+        assert edits == Edits(head={head: 0})
+    elif how == "mean":
+        own, held = (one.blocks[1].attention.z[2] for one in (trace, run))
+        np.testing.assert_allclose(held, [own.mean(axis=0)] * 8, rtol=1e-5)
+    else:
+        readers = [(2, other) for other in range(6)] if how == "all k" else [reader]
+        cut = experiments.cut_paths(trace, head, readers, how[-1])
+        np.testing.assert_allclose(run.logits, tiny_model.trace(trace.tokens, cut).logits, atol=1e-4)
+
+
 def test_each_earlier_head_is_off_before_the_reader(tiny_model):
     trace, reader = tiny_model.trace([5, 6, 7, 8] * 2), (2, 1)
     found = {(layer, head): score for layer, head, score in experiments.each_earlier_head_off(trace, reader)}
@@ -1107,6 +1123,30 @@ def test_heads_on_the_first_token_and_short_values():
     first = np.array([[[1.0, 0.6, 0.5], [1.0, 0.2, 0.7]]])
     assert experiments.heads_on_first(first).tolist() == [2, 1, 1]
     assert experiments.short_values(np.array([1.0, 4, 6, 1.9])).tolist() == [True, False, False, False]
+
+
+def test_a_token_that_attends_only_to_itself_has_the_value_of_a_text_of_one(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    lengths, tokens = experiments.value_norms(trace), trace.tokens
+    alone = experiments.value_norms(tiny_model.trace(tokens[3:4]))[0]
+    found = experiments.sinks.value_if_alone(tiny_model, TEXT, at=3)
+    assert found == pytest.approx(100 * alone / np.median(lengths), rel=1e-4)
+    first = experiments.sinks.value_if_alone(tiny_model, TEXT, at=0)
+    assert first == pytest.approx(100 * lengths[0] / np.median(lengths[1:]), rel=1e-4)
+    assert math.isnan(experiments.sinks.value_if_alone(tiny_model, TEXT, at=len(tokens) - 2))
+
+
+def test_values_at_zero_are_weights_at_zero(tiny_model):
+    def unseen(pattern):
+        pattern[..., 2] = 0
+        return pattern
+
+    text = f"{TEXT} {TEXT}"
+    edits = Edits(at={("pattern", layer): unseen for layer in range(tiny_model.config.n_layers)})
+    extra = experiments.extra_surprise(tiny_model.trace(text), edits)
+    expected = np.mean([bits for i, bits in enumerate(extra, start=1) if i != 2])
+    found = experiments.sinks.bits_without_value(tiny_model, text, at=2)
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 def test_three_ways_to_ask_what_mattered_come_one_after_the_other(tiny_model):

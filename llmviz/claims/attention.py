@@ -1,5 +1,6 @@
 """What notebook 04 says: on what attention rests, what carries a verb's number, and how heads copy together."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 

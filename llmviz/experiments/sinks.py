@@ -64,7 +64,7 @@ def value_if_alone(model: Model, text: str, *, at: int) -> float:
         return math.nan
     edits = Edits(at={("pattern", layer): only_itself for layer in range(model.config.n_layers)})
     lengths, alone = (value_norms(trace) for trace in (run, model.trace(run.tokens, edits)))
-    return 100 * alone[at] / np.median(lengths if at else lengths[1:])
+    return float(100 * alone[at] / np.median(lengths if at else lengths[1:]))
 
 
 def bits_without_value(model: Model, text: str, *, at: int) -> float:

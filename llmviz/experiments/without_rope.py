@@ -99,7 +99,7 @@ def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np
     return extra_surprise(model.trace(tokens), edits)
 
 
-def repeat_cost(model: Model, distance: int, seed: int, pairs: slice, *, other: bool = False) -> float:
+def repeat_cost(model: Model, pairs: slice, distance: int, seed: int, *, other: bool = False) -> float:
     """Measure `unturned_cost` at ten random tokens that come again so far on, or at others in their place."""
     tokens = repeat_after(model, 10, distance, seed, other=other)
     return float(unturned_cost(model, tokens, pairs)[-10:].mean())
