@@ -23,7 +23,7 @@ OTHER_PATHS = (("q", WRITER), *(("k", head) for head in PREVIOUS + BREAKERS))  #
 
 
 @remembered
-def heads_on_first(model: Model, text: str) -> np.ndarray:
+def n_on_first(model: Model, text: str) -> np.ndarray:
     tokens = model.tokenizer.encode(text[:6000])[:512]
     return experiments.heads_on_first(experiments.first_token_weights(model.trace(tokens)))
 
@@ -71,13 +71,13 @@ def agreement_by_chance(model: Model) -> float:
     return float(np.percentile(experiments.mean_correlation_by_chance(pairs), 97.5))
 
 
-def repeated(model: Model, seed: int) -> Trace:
+def run_twice(model: Model, seed: int) -> Trace:
     return model.trace(experiments.random_tokens(model, N, seed) * 2)
 
 
 def left(model: Model, seed: int, *, of: str, changes: Sequence[tuple[str, Head]]) -> float:
     """Measure what is left of the reader's "score", or of the "right" token's probability, in %, at worst."""
-    trace = repeated(model, seed)
+    trace = run_twice(model, seed)
     edits = [Edits(), *(experiments.weaken(trace, head, how, READER) for how, head in changes)]
     runs = [experiments.measure_composition(trace, [change], WRITER, READER) for change in edits]
     before, *after = (np.mean(getattr(run, of)) for run in runs)
@@ -85,9 +85,10 @@ def left(model: Model, seed: int, *, of: str, changes: Sequence[tuple[str, Head]
 
 
 def score_without_another(model: Model, seed: int) -> float:
-    trace = repeated(model, seed)
-    rest = [score for *head, score in experiments.each_earlier_head_off(trace, READER) if (*head,) != WRITER]
-    return 100 * min(rest) / experiments.induction_score_of(trace, READER)
+    trace = run_twice(model, seed)
+    ablated = experiments.ablate_each_earlier_head(trace, READER)
+    lowest = min(score for *head, score in ablated if (*head,) != WRITER)
+    return 100 * lowest / experiments.induction_score_of(trace, READER)
 
 
 def forms(frame: str, noun: str, plural: str) -> Sentences:
@@ -122,9 +123,9 @@ CLAIMS = (
         early_and_late=on_texts(
             "At token 8, most heads give the first token most of their attention; at token 512, fewer than 40% do.",
             "Count the heads that give it more than half, when token 8 attends.",
-            lambda model, text: heads_on_first(model, text)[7],
+            lambda model, text: n_on_first(model, text)[7],
             Bounds(supports=above(135), count=9, lowest=below(10), control=Bounds(within=below(108))),
-            control=("token 512", lambda model, text: heads_on_first(model, text)[511]),
+            control=("token 512", lambda model, text: n_on_first(model, text)[511]),
             unit="of 270 heads",
             over="long texts",
             cases=LONG,
@@ -323,7 +324,7 @@ CLAIMS = (
         one_writer_many_readers=on_rows(
             "L16·H0 has other readers: the three strongest copying heads after L18·H6 starve without it, too.",
             "Switch L16·H0 off: what is left of that attention, in the best of the three?",
-            lambda model, seed: 100 * experiments.readers_left(repeated(model, seed), WRITER, 4)[1:].max(),
+            lambda model, seed: 100 * experiments.readers_left(run_twice(model, seed), WRITER, 4)[1:].max(),
             Bounds(within=below(25)),
         ),
         all_paths_into_keys=on_rows(

@@ -7,7 +7,7 @@ import numpy as np
 from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
 from llmviz.experiments import table
-from llmviz.experiments.senses import alike_by_layer
+from llmviz.experiments.senses import cosines_by_layer
 from llmviz.experiments.table import rank
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
@@ -20,7 +20,7 @@ def nearness(model: Model, listed: str) -> np.ndarray:
 
 @remembered
 def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
-    return alike_by_layer([model.trace(text) for text in sentences])
+    return cosines_by_layer([model.trace(text) for text in sentences])
 
 
 def about(*numbers: float) -> dict[str, Range]:
@@ -48,7 +48,7 @@ CLAIMS = (
         pairs_found=on_lists(
             "Of three ways to find pairs of words by how near they are, none finds the most in every list.",
             "Count the pairs that are nearer than 95% of their wrong pairings.",
-            lambda model, case: table.told_apart(nearness(model, case[0])[case[1]]),
+            lambda model, case: table.n_distinguished(nearness(model, case[0])[case[1]]),
             Bounds(at={name: (n, n) for name, n in FOUND.items()}),
             over="lists and ways",
             cases=PAIRS_BY,

@@ -104,7 +104,6 @@ class Rounding(Experiment):
             waiting="",
         )
         [go] = self.buttons
-        go.needs_kernel = True  # on a page the card shows what came out when the page was built
         go.on_click(lambda button: self.start(self._answered(), button))
         self.table.observe(self._again, "value")
         self.children = (
@@ -117,6 +116,9 @@ class Rounding(Experiment):
         )
         self.card.observe(self._committed, "committed")
         self._clear()
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # on a page the card shows what was measured when the page was built
 
     def _clear(self) -> None:
         self.right, self.costs, self.first, self._sentences = {}, {}, None, []
@@ -176,7 +178,7 @@ class Rounding(Experiment):
                 else experiments.quantised(self._model, grid.bits, table=self.table.value, shift=grid.shift)
             )
             for i, tokens in enumerate(self._texts.values()):
-                surprises[i, column] = experiments.surprise(model.trace(tokens)).mean()
+                surprises[i, column] = experiments.token_surprise(model.trace(tokens)).mean()
                 done += 1
                 yield done / runs
             right = []
