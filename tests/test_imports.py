@@ -91,7 +91,8 @@ MAY_KNOW = {
     "experiments.lens": {"ops", "edits", "model"},
     "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
     "experiments.minimal_pairs": {
-        *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
+        *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
+        *("experiments.attribution", "experiments.patching"),
     },
     "experiments.fine_tuning": {
         *("ops", "model", "training", "sampling", "texts.write", "experiments.answers", "experiments.chat"),
@@ -104,9 +105,11 @@ MAY_KNOW = {
     "experiments.published": {"model", "weights"},
     "experiments.rounding": {"model", "weights"},
     "experiments.senses": {"embeddings", "model", "experiments.lens"},
-    "experiments.sinks": {"model"},
+    "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
-    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
+    "experiments.without_rope": {
+        *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
+    },
     "experiments.writing": {"ops", "model", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),

@@ -137,21 +137,6 @@ def ov_logits(
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
-def each_head_ov_logits(
-    trace: Trace, token: int, source: int, *, against: int | None = None
-) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
-
-    As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
-    """
-    source = index_of("source", source, len(trace.tokens))
-    direction = logit_direction(trace, token, against=against)
-    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
-    return np.array(
-        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
-    )
-
-
 def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
     """Measure which tokens mattered for the likeliest next token: gradient × input (Shrikumar et al. 2016), in nats.
 
