@@ -40,6 +40,7 @@ from .attribution import (
     leave_one_out,
     logit_direction,
     mean_correlation_by_chance,
+    n_costlier,
     neuron_attribution,
     ov_logits,
     rank_correlation,

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import embeddings
-from llmviz.experiments.words import words
+from llmviz.experiments.words import pairs_of, words
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
@@ -89,3 +89,9 @@ def analogy_score(
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c comes out right for pairs of words, beside its controls."""
     return embeddings.score_analogies(pairs, rows(model, centred), words(model))
+
+
+def sum_is_best(model: Model, listed: str) -> bool:
+    """Say whether a − b + c is right for more than half of the questions, and more often than its controls."""
+    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=False)
+    return score.right > max(score.asked / 2, score.added, score.c_alone)
