@@ -56,3 +56,17 @@ def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
     logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits
     goes_on_right = int(logits.argmax()) == model.tokenizer.encode(right)[0]
     return goes_on_right if (ops.softmax(logits).max() > 0.5) == sure else math.nan
+
+
+def gained_when_cold(model: Model, question: tuple[str, str]) -> float:
+    """Divide the right token's probability at temperature 0.2 by that at 1; NaN where it is the likeliest."""
+    first, cold, plain = answer_probs(model, *question, (0, 0.2, 1))
+    return math.nan if first else cold / plain
+
+
+def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
+    """Compare the likeliest token with 2 where 1 is added, else with that of the sum whose first number is 1."""
+    if sum_.endswith("+ 1 = "):
+        return is_right(model, before + sum_, "2")
+    likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
+    return bool(likeliest[0] == likeliest[1])
