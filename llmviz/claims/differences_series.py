@@ -52,16 +52,6 @@ SERIES = {
             cases=ENGLISH,
             control=("their letters shuffled", partial(words.is_one_token, shuffled=True)),
         ),
-        other_languages=Claim(
-            "Other languages cost more tokens than English.",
-            "Count the tokens of the same sentence in both.",
-            words.surcharge,
-            Bounds(supports=above(1.001), above_control=19),
-            over="sentences",
-            cases=cases.PARALLEL,
-            control=("characters", lambda model, pair: len(pair[0]) / len(pair[1])),
-            unit="times as many",
-        ),
     ),
     "02": said(
         alike_is_near=Claim(

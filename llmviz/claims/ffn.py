@@ -53,17 +53,6 @@ def lowest_of_the_last(runs: Pair) -> float:
     return experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
 
 
-def is_the_capital(model: Model, words: Words) -> float:
-    """Say whether the answer that the head brings out is the twin state's capital; NaN where it brings out none."""
-    answer = model.tokenizer.pieces(facts.pair_about(model, *words).answers[1:])[0].strip()
-    return answer == STATES[words[1]] if brought(model, words, step=2, test=2) > 50 else math.nan
-
-
-def off_by_with_both_put_back(runs: Pair) -> float:
-    back = patch_residual(Pair(runs.twin, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
-    return float(np.abs(runs.trace.model.trace(runs.twin.tokens, back).logits - runs.trace.logits).max())
-
-
 before_the_head = of_pair(lambda runs: facts.of_usual(runs, patch_residual(runs, 23, -1))[0])
 
 
@@ -307,12 +296,6 @@ CLAIMS = (
             partial(brought, step=2, test=2),
             Bounds(supports=above(50), count=8, of=19),
         ),
-        states_capitals=on_states(
-            "And only three of these answers are the capital.",
-            "Compare the answers that it brought out.",
-            is_the_capital,
-            Bounds(supports=YES, count=3, of=8),
-        ),
         opposites_and_symbols=on_asked(
             "*The opposite of … is*, *The chemical symbol of … is*: the head that adds most doesn't carry the answer.",
             "Patch the head that adds most in each pair.",
@@ -322,20 +305,13 @@ CLAIMS = (
         ),
     ),
     *section(
-        "Two traps",
+        "A trap",
         ffn_eleven=on_countries(
             "Switching off can mislead: FFN 11 is needed at the first token of the text, not at the country.",
             "Switch it off at the first token only: what is left?",
             of_pair(partial(facts.left_without_ffns, choices=[[11]], at_first=True)),
             Bounds(within=below(0.02), control=Bounds(within=above(85))),
             control=("at the country only", of_pair(partial(facts.left_without_ffns, choices=[[11]]))),
-        ),
-        both_put_back=on_countries(
-            "Some results can't fail: with both tokens put back, it is the text's own run again.",
-            "In the twin's run, put back the vectors of the country and of *is* before layer 12.",
-            of_pair(off_by_with_both_put_back),
-            Bounds(within=below(1e-3)),
-            unit="logits off",
         ),
     ),
 )

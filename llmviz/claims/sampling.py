@@ -84,7 +84,7 @@ CLAIMS = (
             control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
         ),
         top_k_cuts=on_texts(
-            "Top-k 50 cuts off nearly nothing to nearly half of the probability; at temperature 2, usually more than half.",
+            "Top-k 50 cuts off almost nothing, or almost half of the probability; at temperature 2, usually over half.",
             "Add up the probability outside the 50 likeliest tokens, at temperature 2.",
             partial(probability_outside, n=50, temperature=2),
             Bounds(
