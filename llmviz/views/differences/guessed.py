@@ -5,6 +5,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator
 
+import ipywidgets
+
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.predict import Answer, Question
@@ -28,9 +30,11 @@ class Guessed(Experiment):
     def __init__(self, card: Question, name: str):
         super().__init__(name)
         self.card, self._known = card, False
-        self.buttons[0].needs_kernel = True  # on a page the card shows what came out when the page was built
         self.buttons[0].on_click(self._pressed)
         card.observe(self._committed, "committed")
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # on a page the card shows what was measured when the page was built
 
     def work(self) -> Iterator[float]:
         raise NotImplementedError

@@ -130,7 +130,6 @@ class Learner(Explorer):
         self.seed = seed_box(0)
         self.train, self.end = button("train", look="primary"), button("stop")
         self.end.disabled = True
-        self.train.needs_kernel = True
         self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
         self.told = Told()
         self.curves = LinePlot(
@@ -207,6 +206,9 @@ class Learner(Explorer):
             self.told.say(GOES_ON, self._coming[1].told)
         self._name_buttons("pause")
         self._work.start(self._steps(self._training))
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.train]
 
     def before_a_page(self) -> None:
         """A page without a kernel shows a training that was done when it was built."""

@@ -56,6 +56,17 @@ def button(name: str, tooltip: str = "", look: str = "") -> ipywidgets.Button:
     return ipywidgets.Button(description=name, tooltip=tooltip, button_style=look, layout=layout)
 
 
+def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bool = True) -> ipywidgets.Text:
+    """A line to type in; live: it follows every key, else Enter."""
+    return ipywidgets.Text(
+        value,
+        description=label,
+        continuous_update=live,
+        style={"description_width": "initial"},
+        layout={"width": width},
+    )
+
+
 def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:
     """A box for the seed of all draws."""
     return ipywidgets.BoundedIntText(
@@ -88,8 +99,12 @@ class Told(Closable, anywidget.AnyWidget):
 
     sentences = traitlets.List(Text()).tag(sync=True)
 
+    @traitlets.validate("sentences")
+    def _written_out(self, proposal):
+        return [MINUS.sub("−", sentence) for sentence in proposal["value"] if sentence]
+
     def say(self, *sentences: str) -> None:
-        self.sentences = [MINUS.sub("−", one) for one in sentences if one]
+        self.sentences = [*sentences]
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)
