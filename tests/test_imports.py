@@ -130,10 +130,12 @@ MAY_KNOW = {
     "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
     **{
         f"claims.{page}": CLAIMS_MAY_KNOW
-        for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
+        for page in (
+            *(*STAGES, "the_loop", "differences_finetuning", "differences_series"),
+            *("differences_size", "differences_text"),
+        )
     },
     "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
-    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.embeddings"},
     # the stages backwards, composed
     "training": {
         "ops",

@@ -7,24 +7,15 @@ from itertools import islice
 import numpy as np
 
 from llmviz import experiments
-from llmviz.claims import cases, embeddings
+from llmviz.claims import cases
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.experiments import answers, attention_behaviours, chat, facts, lens, order, table, words
-from llmviz.model import Model
-
-
-def nearer(model: Model, pairs: tuple[str, str], *, own: bool) -> float:
-    """Count the tokens nearer to a pair's first word than its second one is, or than another pair's is."""
-    (first, second), (_, other) = (pair.split() for pair in pairs)
-    return embeddings.rank(model, f"{first} {second if own else other}") - 1
-
 
 costlier = remembered(experiments.n_costlier)
 EIGHT = dict(islice(((name, text) for name, text in cases.TEXTS.items() if 20 < len(text) < 130), 8))
 PLAIN = (word for name, text in cases.TEXTS.items() if name != "French" for word in words.plain_words(text))
 ENGLISH = {word: word for word in PLAIN if len(word) > 3 and not set(word) & set(string.punctuation)}
 ANSWERS = answers.CAPITALS | cases.MORE_CAPITALS | answers.SUMS | cases.HARDER_SUMS
-on_texts = partial(Claim, over="texts", cases=cases.TEXTS)
 on_eight = partial(Claim, over="texts", cases=EIGHT)
 on_countries = partial(Claim, over="countries", cases=following(facts.CAPITALS), unit="percentage points")
 said = partial(section, "What people say")
@@ -32,11 +23,12 @@ said = partial(section, "What people say")
 # By the notebook that says more.
 SERIES = {
     "00": said(
-        takes_shape=on_texts(
+        takes_shape=Claim(
             "Layer by layer, the answer takes shape.",
             "Rank the final prediction after each layer with the logit lens. How steadily does it rise (1: always)?",
             partial(lens.rises, other=False),
             Bounds(supports=above(0.5), count=13, control=Bounds(supports=above(0.5), count=4)),
+            over="texts",
             cases=dict(zip(cases.TEXTS, following(cases.TEXTS.values()).values())),
             control=("another text's prediction", partial(lens.rises, other=True)),
             unit="in rank correlation",
@@ -52,18 +44,18 @@ SERIES = {
             cases=ENGLISH,
             control=("their letters shuffled", partial(words.is_one_token, shuffled=True)),
         ),
+        other_languages=Claim(
+            "Other languages cost more tokens than English.",
+            "Count the tokens of the same sentence in both.",
+            words.surcharge,
+            Bounds(supports=above(1.001), above_control=19),
+            over="sentences",
+            cases=cases.PARALLEL,
+            control=("characters", lambda model, pair: len(pair[0]) / len(pair[1])),
+            unit="times as many",
+        ),
     ),
     "02": said(
-        alike_is_near=Claim(
-            "Words used alike lie close together.",
-            "In a pair such as “king, queen”, is the second word among the ten tokens nearest to the first?",
-            partial(nearer, own=True),
-            Bounds(supports=below(9), count=27, control=Bounds(supports=below(9), count=0)),
-            over="pairs",
-            cases=following(cases.RELATED.split(", ")),
-            control=("the second word of the next pair", partial(nearer, own=False)),
-            unit="tokens nearer",
-        ),
         king_and_queen=Claim(
             "king − man + woman = queen.",
             "Ask every such question of a family of words. Is most of it right, and more than with less of the sum?",
@@ -118,16 +110,9 @@ SERIES = {
         facts_are_in_ffns=on_countries(
             "FFNs carry which country it is; attention doesn't.",
             "Patch all FFNs at a country from another's run: that one's capital, less its own.",
-            facts.lead_of_the_twin,
+            partial(facts.lead_of_the_twin, part="ffn_out"),
             Bounds(supports=above(0), control=Bounds(supports=above(0), count=0)),
             control=("all attention", partial(facts.lead_of_the_twin, part="attention_out")),
-        ),
-        later_ffns=on_countries(
-            "FFNs after the first carry which country it is.",
-            "Patch all FFNs but the first at a country.",
-            partial(facts.lead_of_the_twin, layers=slice(1, None)),
-            Bounds(supports=above(0), count=4, control=Bounds(supports=above(0))),
-            control=("the first FFN", partial(facts.lead_of_the_twin, layers=slice(1))),
         ),
     ),
     "06": said(

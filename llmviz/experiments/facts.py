@@ -206,10 +206,10 @@ def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int])
     return of_usual(pair, Edits(at=changes))[0]
 
 
-def lead_of_the_twin(model: Model, words: tuple[str, str], part="ffn_out", layers=slice(None)) -> float:
-    """Patch FFNs or attention at the subject from the twin's run; return the lead of the twin's answer, in points."""
+def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> float:
+    """Patch all FFNs, or attention, at the subject from the twin's run; return the lead of its answer, in points."""
     pair = pair_about(model, *words)
-    edits = patch_component(pair, part, range(model.config.n_layers)[layers], pair.subject)
+    edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
 
