@@ -10,7 +10,8 @@ import numpy as np
 from llmviz import experiments
 from llmviz.claims.cases import ELEMENTS, LONG, OPPOSITES, STATES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.experiments import Pair, fact_mover_head, facts, neurons, patch_residual
+from llmviz.experiments import Pair, fact_mover_head, facts, patch_residual
+from llmviz.experiments.neurons import furthest_growth, half_over_chance, most_agreeing, written_below_zero
 from llmviz.model import Model
 
 CALLED, SPEAK = "The capital city of {} is called", "People in {} speak"
@@ -87,50 +88,44 @@ CLAIMS = (
         below_zero_early=on_texts(
             "In layers 1 to 13, a neuron with a gate below zero writes more than half as much as another.",
             "Add up what both kinds write at the last token, divide by how many they are, and take the median layer.",
-            partial(neurons.written_below_zero, layers=slice(1, 14)),
+            partial(written_below_zero, layers=slice(1, 14)),
             Bounds(supports=above(50), count=14, control=Bounds(within=below(50))),
-            control=("layers 24 to 29", partial(neurons.written_below_zero, layers=slice(24, 30))),
+            control=("layers 24 to 29", partial(written_below_zero, layers=slice(24, 30))),
         ),
         no_plain_matrix=on_texts(
             "An FFN isn't a plain matrix: its gate makes the output grow more.",
             "Double the input vector and compare the length of the output, in every layer. A matrix would give 2.",
-            partial(neurons.furthest_growth, curve=0),
+            partial(furthest_growth, curve=0),
             Bounds(within=(2.8, 4.7), control=Bounds(within=(1.9, 2.25))),
-            control=("silu(up), without a gate", partial(neurons.furthest_growth, curve=2)),
+            control=("silu(up), without a gate", partial(furthest_growth, curve=2)),
             unit="times",
         ),
         concentrated_first=by_chance(
             "In layer 0, fewer neurons than by chance write half of the output; in layers 3 to 12, as many.",
             "Count the neurons that write half of it, and compare with shuffled neurons: the median layer.",
-            partial(neurons.half_over_chance, layers=slice(0, 1)),
+            partial(half_over_chance, layers=slice(0, 1)),
             Bounds(supports=below(0.9), control=Bounds(supports=(0.9, 1.1))),
-            control=("layers 3 to 12", partial(neurons.half_over_chance, layers=slice(3, 13))),
+            control=("layers 3 to 12", partial(half_over_chance, layers=slice(3, 13))),
         ),
         concentrated_later=by_chance(
             "In layers 13 to 29, it takes more neurons than by chance.",
             "The same, the median layer.",
-            partial(neurons.half_over_chance, layers=slice(13, 30)),
+            partial(half_over_chance, layers=slice(13, 30)),
             Bounds(supports=above(1.1), count=12),
         ),
         concentrated_at_the_first_token=by_chance(
             "At the first token of a text, few neurons do the work in layers 2, 8, 9, 11, 27 and 28.",
             "The same at the first token: of these six layers, the one that needs most.",
-            partial(neurons.half_over_chance, layers=SIX, n_tokens=1, quantile=1),
+            partial(half_over_chance, layers=SIX, n_tokens=1, quantile=1),
             Bounds(supports=below(0.33), control=Bounds(within=above(0.5))),
-            control=(
-                "the median of the other layers",
-                partial(neurons.half_over_chance, layers=OTHERS, n_tokens=1),
-            ),
+            control=("the median of the other layers", partial(half_over_chance, layers=OTHERS, n_tokens=1)),
         ),
         few_neurons_agree=Claim(
             "In any layer, few neurons push up what comes next where they fire. Longer texts show more of them.",
             "Count those that do it better than 1% do with another neuron's row: the layer that has most.",
-            partial(neurons.most_better_than_chance, n_tokens=512),
+            partial(most_agreeing, n_tokens=512),
             Bounds(within=below(5.8), above_control=10, control=Bounds(within=below(3.4))),
-            control=(
-                "the first 128 tokens of the 512",
-                partial(neurons.most_better_than_chance, n_tokens=128),
-            ),
+            control=("the first 128 tokens of the 512", partial(most_agreeing, n_tokens=128)),
             over="long texts",
             cases=LONG,
         ),

@@ -107,7 +107,7 @@ def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:
     return least, correlations[0] > least
 
 
-def most_better_than_chance(model: Model, text: str, *, n_tokens: int) -> float:
+def most_agreeing(model: Model, text: str, *, n_tokens: int) -> float:
     """Measure how many neurons are `better_than_chance` on the first tokens of a text, in %: the layer with most."""
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
     agreements = (agreement(trace, layer) for layer in range(model.config.n_layers))
