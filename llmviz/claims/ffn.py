@@ -23,13 +23,13 @@ Words = tuple[str, ...]  # a subject, its twin's, and the question if it isn't t
 
 
 @remembered
-def of_usual(model: Model, words: Words, step: int, test: int, head: tuple[int, int] | None) -> np.ndarray:
-    return facts.of_usual_in_test(facts.pair_about(model, *words), step, test, head)
+def tested(model: Model, words: Words, step: int, test: int, head: tuple[int, int] | None) -> np.ndarray:
+    return facts.of_usual_in_test(facts.question_pair(model, *words), step, test, head)
 
 
 def share(model: Model, words: Words, *, answer: int, step: int, test: int, head=MOVER) -> float:
     """Measure what a test leaves of the own answer (0) or brings out of the twin's (1). head: None for each pair's."""
-    return of_usual(model, words, step, test, head)[answer]
+    return tested(model, words, step, test, head)[answer]
 
 
 left, brought = partial(share, answer=0), partial(share, answer=1)
@@ -37,7 +37,7 @@ left, brought = partial(share, answer=0), partial(share, answer=1)
 
 def of_pair(measure: Callable[[Pair], float]) -> Callable:
     """Return a measure of a question and its twin as one of a case."""
-    return lambda model, words: measure(facts.pair_about(model, *words))
+    return lambda model, words: measure(facts.question_pair(model, *words))
 
 
 def left_with_mean_of(words: Iterable[str]) -> Callable:

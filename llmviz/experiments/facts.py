@@ -55,7 +55,7 @@ def checked_pair(pair: Pair | None) -> Pair:
     return pair
 
 
-def pair_about(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
+def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
     """Run a question about a subject, and its twin about another one; both subjects are one token."""
     tokens = model.tokens_of(question.format(own))
     subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
@@ -66,7 +66,7 @@ def capital_pairs(model: Model) -> Iterator[Pair]:
     """Yield each country's question with the next country for its twin."""
     names = list(CAPITALS)
     for name, following in zip(names, [*names[1:], names[0]]):
-        yield pair_about(model, name, following)
+        yield question_pair(model, name, following)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +208,7 @@ def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int])
 
 def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> float:
     """Patch all FFNs, or attention, at the subject from the twin's run; return the lead of its answer, in points."""
-    pair = pair_about(model, *words)
+    pair = question_pair(model, *words)
     edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
     own, twins = 100 * pair.answer_probs(edits)
     return float(twins - own)
