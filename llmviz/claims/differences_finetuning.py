@@ -55,7 +55,9 @@ def changed(measure: Callable) -> partial[Claim]:
     return partial(on_sets, value=measure, control=before)
 
 
-probs_after_teaching = remembered(lambda model, keep, *of: fine_tuning.probs_after_teaching(model, *of, keep=keep))
+probs_after_teaching = remembered(
+    lambda model, keep, *of: fine_tuning.probs_after_teaching(model, *of, keep=keep)
+)
 
 
 def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, layer=29, keep=False) -> float:

@@ -116,7 +116,7 @@ CLAIMS = (
         concentrated_at_the_first_token=by_chance(
             "At the first token of a text, few neurons do the work in layers 2, 8, 9, 11, 27 and 28.",
             "The same at the first token: of these six layers, the one that needs most.",
-            partial(half_over_chance, layers=SIX, n_tokens=1, quantile=1),
+            partial(half_over_chance, layers=SIX, n_tokens=1, q=1),
             Bounds(supports=below(0.33), control=Bounds(within=above(0.5))),
             control=("the median of the other layers", partial(half_over_chance, layers=OTHERS, n_tokens=1)),
         ),

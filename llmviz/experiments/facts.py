@@ -173,9 +173,7 @@ def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
     return 100 * pair.answer_probs(edits).astype(float) / usual
 
 
-def of_usual_in_test(
-    pair: Pair, number: int, row: int, head: tuple[int, int] | None = None
-) -> Float[np.ndarray, "2"]:
+def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | None = None) -> np.ndarray:
     """Return `of_usual` in a step's test; of several edits, the strongest. NaN without a fact to follow.
 
     row: 0 the part off, 1 its control, 2 the part patched, 3 another.

@@ -44,19 +44,14 @@ def neurons_for_half(trace: Trace) -> np.ndarray:
 
 
 def half_over_chance(
-    model: Model,
-    text: str,
-    *,
-    layers: slice | Sequence[int],
-    n_tokens: int | None = None,
-    quantile: float = 0.5,
+    model: Model, text: str, *, layers: slice | Sequence[int], n_tokens: int | None = None, q: float = 0.5
 ) -> float:
     """Measure how many neurons write half of the output after the first tokens, over those of shuffled ones.
 
-    Of several layers, their median, or another quantile.
+    Of several layers, their median, or another quantile q.
     """
     trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
-    return float(np.quantile(np.divide(*neurons_for_half(trace))[layers], quantile))
+    return float(np.quantile(np.divide(*neurons_for_half(trace))[layers], q))
 
 
 def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
