@@ -55,14 +55,12 @@ def changed(measure: Callable) -> partial[Claim]:
     return partial(on_sets, value=measure, control=before)
 
 
-probs_after_teaching = remembered(
-    lambda model, keep, *of: fine_tuning.probs_after_teaching(model, *of, keep=keep)
-)
+taught_probs = remembered(lambda model, keep, *of: fine_tuning.probs_after_teaching(model, *of, keep=keep))
 
 
 def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, layer=29, keep=False) -> float:
     """Measure how likely the taught capital is, for its country or for the others, in %."""
-    return 100 * probs_after_teaching(model, keep, *pair, layer)[int(others), int(not chat)]
+    return 100 * taught_probs(model, keep, *pair, layer)[int(others), int(not chat)]
 
 
 def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
