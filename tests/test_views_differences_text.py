@@ -13,14 +13,19 @@ from llmviz import experiments, ops, training
 from llmviz.edits import Edits
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.text_statistics import counting_pairs, longest_copy, repeated, split_by_repeats
+from llmviz.experiments.text_statistics import (
+    copied_characters,
+    counting_pairs,
+    longest_copy,
+    split_by_repeats,
+)
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import one_step, opened, whose
 from llmviz.views.differences.learner import OWN, Learner, read
 from llmviz.views.kit.numbers import percent
 
-write = functools.partial(learning.write, n=8)
+write = functools.partial(learning.write_tokens, n=8)
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
 NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i}." for i in range(120))
@@ -29,7 +34,7 @@ NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
-    monkeypatch.setattr(learners, "write", write)
+    monkeypatch.setattr(learners, "write_tokens", write)
 
 
 def own(text: str, **options) -> Learner:
@@ -124,9 +129,9 @@ def test_counting_pairs():
 
 
 def test_repeated_letters():
-    marked = repeated("xx abcdef yy abc", "zz abcdef zz", n=6)
+    marked = copied_characters("xx abcdef yy abc", "zz abcdef zz", n=6)
     assert "".join(np.where(marked, "#", ".")) == "..########......"
-    assert not repeated("abc", "abcabc", n=6).any()
+    assert not copied_characters("abc", "abcabc", n=6).any()
 
 
 @pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
@@ -143,7 +148,7 @@ def test_split_by_repeats(learned):
     n = model.config.n_ctx
     short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
     assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
-        experiments.surprise(model.trace(short)).mean()
+        experiments.token_surprise(model.trace(short)).mean()
     )
 
 
@@ -514,15 +519,15 @@ def test_what_each_part_brings():
     np.testing.assert_allclose(view.curves.values, view.costs.T)
     assert view.most()[0] == int(view.costs[-1].argmax())
     texts = learning.windows(made.model, made.held_out)
-    plain, nothing, _ = learning.parts_off(made.model, texts)
+    plain, nothing, _ = learning.ablate_each_part(made.model, texts)
 
     def surprise(edits):
-        return np.mean([experiments.surprise(made.model.trace(one, edits)) for one in texts[1::2]])
+        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
 
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.parts_off(made.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
 
 

@@ -128,7 +128,12 @@ class HeadPushes(View):
             pushes = experiments.ov_logits(trace, layer, number, key, position=query)
             up, down = top(pushes, N_PUSHED), top(-pushes, N_PUSHED)
             titles.append(f"{head_name(layer, number)} at {isolated(pieces[key])}")
-            labels += ["pushed up", *_pieces(trace, up.tolist()), "pushed down", *_pieces(trace, down.tolist())]
+            labels += [
+                "pushed up",
+                *_pieces(trace, up.tolist()),
+                "pushed down",
+                *_pieces(trace, down.tolist()),
+            ]
             values.append([np.nan, *pushes[up], np.nan, *pushes[down]])
         return {
             "titles": titles,

@@ -16,7 +16,7 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.learning import SMALL, split, write
+from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
 from llmviz.experiments.text_statistics import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
 from llmviz.training import Progress
@@ -250,7 +250,7 @@ class Learner(Explorer):
         self._name, self.source = self._coming
         self._points, self._losses, self._lines = [], [], {}
         self.result.say()
-        self.learned, _ = split(self.source.text)
+        self.learned, _ = split_held_out(self.source.text)
         self.kept, self.finished = (), False
 
     @property
@@ -322,7 +322,7 @@ class Learner(Explorer):
         self._draw(now.model)
 
     def _draw(self, model: Model) -> None:
-        tokens = write(model, self.start.value) if self.start.value else []
+        tokens = write_tokens(model, self.start.value) if self.start.value else []
         self.sentence.change(pieces=model.tokenizer.pieces(tokens))
 
     @one_at_a_time
@@ -339,7 +339,7 @@ class Learner(Explorer):
             return
         for one in self.kept:
             if one.step not in self._lines:
-                written = one.model.tokenizer.decode(write(one.model, self.start.value))
+                written = one.model.tokenizer.decode(write_tokens(one.model, self.start.value))
                 self._lines[one.step] = " ".join(legible(clean(written)).split())
         self.history.say(*(f"step {one.step}: {self._lines[one.step]}" for one in self.kept))
 
@@ -383,7 +383,7 @@ class Learner(Explorer):
     def _copied(self) -> list[str]:
         """What of its writing stands in what it learned from, beside stretches as long of the text that is held out."""
         model, held_out = self.model, self.held_out
-        written = model.tokenizer.decode(write(model, "\n", n=100))[1:]
+        written = model.tokenizer.decode(write_tokens(model, "\n", n=100))[1:]
         longest = longest_copy(written, self.learned)
         starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
         control = sorted(len(longest_copy(held_out[i : i + len(written)], self.learned)) for i in starts)

@@ -15,14 +15,14 @@ from llmviz.experiments.learning import (
     KINDS,
     N_NEAREST,
     N_WINDOWS,
+    ablate_each_part,
     by_neighbours,
     frequent,
     kind_of,
-    parts_off,
     passages,
     share_by_chance,
     share_of_kind,
-    twice_told,
+    surprise_when_repeated,
     windows,
 )
 from llmviz.model import Model
@@ -53,7 +53,7 @@ HABITS = dict(
 )
 TIED_WEIGHTS, TIED_COSTS = 0.03, 0.1  # differences that another seed turns round; costs in bits a token
 N_OF_CHAT = 4  # passages that the chat model reads: it takes longer
-# In the order of `parts_off`.
+# In the order of `ablate_each_part`.
 PARTS = ("attention of layer 0", "FFN of layer 0", "attention of layer 1", "FFN of layer 1")
 
 
@@ -192,7 +192,7 @@ class HeadsGrowing(Explorer):
         self.habits = np.stack([*self._known.values()])
         best = self.habits.max(axis=(2, 3))
         self.curves.change(labels=[f"{one.step}" for one in kept], values=best.T)
-        first, again = twice_told(model, twice)
+        first, again = surprise_when_repeated(model, twice)
         self.told.say(
             f"{len(twice)} passages of the held-out text, each read twice in a row. A weight is the mean over them.",
             *(
@@ -260,7 +260,7 @@ class PartsOff(Explorer):
             self.told.say("Train the first model: what its parts bring is measured here.")
             return
         texts = windows(kept[-1].model, self.learner.held_out)
-        self._known = of_each(kept, self._known, lambda one: parts_off(one, texts))
+        self._known = of_each(kept, self._known, lambda one: ablate_each_part(one, texts))
         found = [*self._known.values()]
         self.costs = np.array([usual for _, _, usual in found])
         self.curves.change(labels=[f"{one.step}" for one in kept], values=self.costs.T)

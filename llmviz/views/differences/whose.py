@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 import numpy as np
 
-from llmviz.experiments.learning import write
+from llmviz.experiments.learning import write_tokens
 from llmviz.experiments.text_statistics import surprise_of
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.controls import Told, button, row, seed_box
@@ -69,7 +69,7 @@ class WhichIsWhose(Explorer):
         order = np.random.default_rng(self.seed.value).permutation(2).tolist()
         self.written = []  # of each text: who wrote it, and its tokens
         for who in order:
-            self.written.append((who, write(models[who], self.start.value, self.seed.value)))
+            self.written.append((who, write_tokens(models[who], self.start.value, self.seed.value)))
         lines = [models[who].tokenizer.decode(tokens) for who, tokens in self.written]
         told = [" ".join(legible(clean(line)).split()) for line in lines]
         self.texts.say(*(f"{name} text: {line}" for name, line in zip(("First", "Second"), told)))
