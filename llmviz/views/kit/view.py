@@ -164,7 +164,11 @@ class Scene:
     """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
 
     def __init__(
-        self, run: Any, state: Any, measured: Callable[[str], Measurement], results: Callable[[str], dict]
+        self,
+        run: Any,
+        state: Any,
+        measured: Callable[[str], Measurement],
+        results: Callable[[str], dict[Hashable, Any]] = lambda name: {},
     ):
         self.run, self.state, self._measured, self._results = run, state, measured, results
         self.fields_read: dict[str, Any] = {}
@@ -182,7 +186,8 @@ class Scene:
 
     def results(self, name: str) -> list:
         """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
-        self.results_read[name] = self._results(name)
+        if name not in self.results_read:
+            self.results_read[name] = self._results(name)
         return [*self.results_read[name].values()]
 
     def is_done(self, name: str) -> bool:
