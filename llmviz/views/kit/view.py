@@ -404,7 +404,10 @@ class View(Explorer):
 
         @one_at_a_time
         def explained(*place: int) -> Any:
-            return explain(self, self._drawn[name][0], *place)
+            scene, traits = self._drawn[name]
+            if not traits or traits.get("hidden"):
+                raise ValueError("nothing is drawn yet")
+            return explain(self, scene, *place)
 
         # A picture asks it how many numbers a place has.
         place = [*inspect.signature(explain).parameters.values()][2:]
@@ -521,15 +524,16 @@ class View(Explorer):
     # --- what a page without a kernel holds ---
 
     def states(self) -> list[Any]:
-        """Return the states that a page holds: for each part, all values on a page of the fields that it reads.
+        """Return the states that a page holds: for each part, all values on a page of the fields on which it depends.
 
         At most `MOST_STATES`, with the present one first.
         """
         listed = {self.state: None}
         for scene, _ in self._drawn.values():
+            reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
             held = {
-                name: [*self._fields[name].on_page(self)] or [value]
-                for name, value in scene.fields_read.items()
+                name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
+                for name in dict.fromkeys((*scene.fields_read, *reads))
             }
             states = (replace(self.state, **dict(zip(held, values))) for values in product(*held.values()))
             listed |= dict.fromkeys(islice(states, MOST_STATES))
