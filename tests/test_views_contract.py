@@ -17,16 +17,35 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.views import sampling
+from llmviz.views import attention, ffn, sampling
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, Scene
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+
+
+def of_fact(kind, *values):
+    """A view of a fact in the reader's text, which has a twin for the tiny model."""
+
+    def make(prompt, **state):
+        fact = ffn.Fact(prompt, "a")
+        fact.goes_with_its_followers()
+        return kind(fact, *values, **state)
+
+    return make
+
+
 VIEWS = {
     "example": Example,
     "step by step": sampling.StepByStep,
+    "fact": lambda prompt: ffn.Fact(prompt, "a"),
+    "step of a fact": of_fact(ffn.FollowTheFact, 1),
+    "all steps of a fact": of_fact(ffn.FollowTheFact),
+    "put in": of_fact(ffn.PutIn, "t"),
+    "what the mover says": of_fact(ffn.WhatTheMoverSays),
+    "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
