@@ -40,6 +40,7 @@ def of_fact(kind, *values):
 VIEWS = {
     "example": Example,
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
     "step of a fact": of_fact(ffn.FollowTheFact, 1),
     "all steps of a fact": of_fact(ffn.FollowTheFact),
@@ -61,10 +62,14 @@ def no_pauses(monkeypatch):
 
 
 def again(view):
-    """A new view of the same state and inputs, made by the line of code that the view hands out."""
-    given = {parameter.name: value for parameter, value in view._made_with}
-    names = {"views": views, type(view).__name__: type(view)} | given
-    new = eval(as_code.line_of(view, names), names)
+    """A new view of the same state and inputs, made by the line of code that the view hands out, if it does."""
+    made_with = {parameter.name: value for parameter, value in view._made_with}
+    if view.copies_as_code:
+        names = {"views": views, type(view).__name__: type(view)} | made_with
+        new = eval(as_code.line_of(view, names), names)
+    else:
+        new = type(view)(**made_with)
+        new.become(view.state)
     assert new.state == view.state
     return new
 
