@@ -200,17 +200,17 @@ class Question(GuessCard):
 
     def told_about(self, guesses: Sequence[float]) -> list[str]:
         """Return what the card, committed with each of these guesses, would tell."""
-        return [self._drawn(float(guess))["told"] for guess in guesses]
+        return [self._drawn(float(guess), True)["told"] for guess in guesses]
 
     @one_at_a_time
     def _reveal(self, _change=None) -> None:
         if self.committed and not self._question.allows(self.guess):  # the page refuses it, too
             self.committed = False
         else:
-            self.change(**self._drawn(self.guess))
+            self.change(**self._drawn(self.guess, self.committed))
 
-    def _drawn(self, guess: float | None) -> dict:
-        return self._question.card(guess, self.committed, self._answer, self._explain_text, self._tell)
+    def _drawn(self, guess: float | None, committed: bool) -> dict:
+        return self._question.card(guess, committed, self._answer, self._explain_text, self._tell)
 
 
 @dataclass(frozen=True)
@@ -281,7 +281,7 @@ class Predict(View):
 
     def arrange(self) -> list[ipywidgets.Widget]:
         self.card = self.parts["card"]
-        return [self.card] if self.then is None else [self.card, self.then]
+        return [self.card, self.parts["reveal"]]
 
     def follow(self, source: Any, show: Callable) -> None:
         """Follow a text whose box stands above the picture; of this view, only the card is pale with it."""
@@ -347,7 +347,7 @@ class Predict(View):
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:
-        return {"hidden": scene.answered is None}
+        return {"hidden": scene.answered is None or self.then is None}
 
 
 def _texts(options: Sequence[str] | None) -> tuple[str, ...] | None:
