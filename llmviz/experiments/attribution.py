@@ -1,4 +1,4 @@
-"""Measure how much each block, head, neuron and token of the text adds to an answer."""
+"""Measure how much each block, head and token of the text adds to an answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,24 +74,6 @@ def direct_logit_attribution(
     return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
 
 
-def neuron_attribution(
-    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
-) -> Float[np.ndarray, " d_ff"]:
-    """Measure the same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
-
-    ValueError where `Edits.at` changes that sum itself, `ffn_out`, and for a layer, token or position that is not
-    there.
-    """
-    index_of("layer", layer, len(trace.blocks), negative=False)
-    if ("ffn_out", layer) in trace.edits.at:
-        raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
-    direction = logit_direction(trace, token, against=against, position=position)
-    scale = trace.edits.ffn.get(layer, 1)
-    position = index_of("position", position, len(trace.tokens))
-    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
-    return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
-
-
 def head_contribution(
     trace: Trace, layer: int, head: int, *, position: int = -1, source: int | None = None
 ) -> Float[np.ndarray, " d_model"]:
@@ -153,21 +135,6 @@ def ov_logits(
     source = index_of("source", source, len(trace.tokens))
     written = _at_full_weight(trace, layer, head, source) * _held_norm(trace, position)
     return written.astype(np.float32) @ trace.model.weights.W_U
-
-
-def each_head_ov_logits(
-    trace: Trace, token: int, source: int, *, against: int | None = None
-) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
-
-    As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
-    """
-    source = index_of("source", source, len(trace.tokens))
-    direction = logit_direction(trace, token, against=against)
-    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
-    return np.array(
-        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
-    )
 
 
 def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:

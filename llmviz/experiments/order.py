@@ -79,7 +79,14 @@ def shuffle_changes(trace: Trace, layer: int, n_shuffles: int) -> Float[np.ndarr
     return np.stack([head_change(trace, trace.model.trace(order, trace.edits), layer) for order in orders])
 
 
-def output_changes(trace: Trace, other: Trace, layer: int) -> Float[np.ndarray, " seq"]:
-    """Measure how much the attention output at each token differs between two runs in one layer: |a - b| / |a|."""
-    a, b = (run.blocks[layer].attention.out for run in (trace, other))
+def swap_changes(
+    trace: Trace, positions: tuple[int, int], edits: Edits, layer: int
+) -> Float[np.ndarray, " seq"]:
+    """Swap two tokens, and measure how much the attention output of a layer changes at each token: |a - b| / |a|.
+
+    NaN where the second position is no token before the last, or both have the same token.
+    """
+    if len(trace.tokens) < max(positions) + 2 or len({trace.tokens[at] for at in positions}) < 2:
+        return np.full(max(len(trace.tokens), max(positions) + 2), np.nan)
+    a, b = (run.blocks[layer].attention.out for run in swapped_runs(trace, positions, edits))
     return np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)
