@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import sys
 from collections.abc import Iterator, Mapping
@@ -98,7 +99,9 @@ def _class_name(kind: type, names: Mapping[str, Any]) -> str:
 
 def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:
     """Return the parameters of a view's constructor, each with what it was given; not those of its state."""
-    signature = inspect.signature(kind)
+    signature = inspect.signature(
+        functools.partial(kind.__init__, None)
+    )  # that of `kind` may be of its `__new__`
     bound = signature.bind(*arguments, **options)
     bound.apply_defaults()
     return [
