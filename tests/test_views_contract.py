@@ -26,6 +26,7 @@ TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat
 VIEWS = {
     "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
@@ -41,9 +42,14 @@ def no_pauses(monkeypatch):
 
 
 def again(view):
-    """A new view of the same state and inputs, made by the line of code that the view hands out."""
-    names = {"views": views} | {parameter.name: value for parameter, value in view._made_with}
-    new = eval(as_code.line_of(view, names), names)
+    """A new view of the same state and inputs, made by the line of code that the view hands out, if it does."""
+    made_with = {parameter.name: value for parameter, value in view._made_with}
+    if view.copies_as_code:
+        names = {"views": views} | made_with
+        new = eval(as_code.line_of(view, names), names)
+    else:
+        new = type(view)(**made_with)
+        new.become(view.state)
     assert new.state == view.state
     return new
 
