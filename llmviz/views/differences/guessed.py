@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
 from llmviz.views.kit.predict import Answer, Question
+from llmviz.views.kit.view import View
 
 _end: weakref.WeakMethod | None = None
 
@@ -19,6 +21,28 @@ def only_training(end: Callable[[], object]) -> None:
     if other is not None and other.__self__ is not end.__self__ and other.__self__.comm is not None:
         other()
     _end = weakref.WeakMethod(end)
+
+
+class OneTraining(View):
+    """A view whose job is a training: it stops where another one of the page begins, or where its cell runs again."""
+
+    def interrupted(self, state: Any) -> Any:
+        """Return the state in which its training has stopped."""
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        """Stop the training, if it runs."""
+        self._happen(type(self).interrupted)
+
+    def leave(self) -> None:
+        """Its cell runs again: the training stops, even where another picture still follows it."""
+        self.interrupt()
+        super().leave()
+
+    def _keep_up(self) -> None:
+        if self.needs(self.state):
+            only_training(self.interrupt)
+        super()._keep_up()
 
 
 class Guessed(Experiment):
@@ -84,12 +108,12 @@ class Guessed(Experiment):
             self.told.say(*self.told.sentences, "Stopped before the end.")
             raise
         except (ValueError, FloatingPointError) as error:
-            self.told.say(sentence(error))
+            self.told.say(as_sentence(error))
         finally:
             if self.card.committed and not self._known:
                 self.card.ask_again()
 
 
-def sentence(error: Exception) -> str:
+def as_sentence(error: Exception) -> str:
     """What an error says, as a sentence."""
     return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

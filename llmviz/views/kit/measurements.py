@@ -52,7 +52,7 @@ def measurements_of(source: Any) -> Measurements:
 
 
 def nbytes(value: Any) -> int:
-    """Return the memory of a result that says its `nbytes`; else of all that do in tuples, lists, dicts, dataclasses."""
+    """Return the `nbytes` of a result; where it says none, of all that do in its items or fields, however deep."""
     if hasattr(value, "nbytes"):
         return value.nbytes
     parts: Iterable[Any] = ()

@@ -56,7 +56,7 @@ def choice(default: str, label: str, options: Sequence[str], width: str = "min(3
     )
 
 
-def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
+def typed(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
     """Declare a typed text of at most so many characters; `make` makes its box.
 
     A page holds only the present one.
@@ -87,12 +87,15 @@ def picked(
     takes: str,
     *,
     of: tuple[str, str] | None = None,
+    control: Callable[[Any, View], ipywidgets.ValueWidget] | None = None,
+    on_page: Callable[[View], Iterable] = lambda view: (),
 ) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows.
+    """Declare what events set, or a control of its own, and what a new text sets back.
 
-    A page holds only the present value, and a new text sets it back.
+    of: the part and the trait that the page sets, which this follows. on_page: the values that a page holds beside the
+    present one.
     """
-    return _declared(default, accepts, takes, None, lambda view: (), False, of)
+    return _declared(default, accepts, takes, control, on_page, False, of)
 
 
 def _declared(default: Any, *of_field: Any) -> Any:

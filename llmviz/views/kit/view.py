@@ -87,7 +87,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+    """Mark the method that draws what a control shows beside its value: "hidden", "disabled"; or options and value."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -272,7 +272,7 @@ class View(Explorer):
         try:
             for name, control in self.controls.items():
                 _, traits = drawn.get(name, (None, {}))
-                _put(control, {**traits, "value": getattr(state, name)})
+                _put(control, traits | {"value": traits.get("value", getattr(state, name))})
             for name, part_ in self.parts.items():
                 _put(part_, drawn[name][1])
         finally:
@@ -285,7 +285,7 @@ class View(Explorer):
         before = self._drawn.get(name)
         if before and self._still_holds(before[0], state):
             return before
-        scene = Scene(self.run, state, lambda job_name: self._result(job_name, state))
+        scene = self.scene(state)
         traits = (self._parts | self._looks)[name](self, scene)
         return (before or (scene, {})) if traits is None else (scene, traits)
 
@@ -314,6 +314,10 @@ class View(Explorer):
         """Return what a job's result depends on."""
         reads = self._jobs[name].reads  # type: ignore[attr-defined]
         return type(self), name, self.inputs(), tuple(getattr(state, read) for read in reads)
+
+    def scene(self, state: Any) -> Scene:
+        """Return what a part reads in this state."""
+        return Scene(self.run, state, lambda name: self._result(name, state))
 
     def _result(self, name: str, state: Any) -> Any:
         return self._measurements.result(self.key(name, state))
@@ -396,15 +400,15 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     if "hidden" in traits:
         traits = dict(traits)
         widget.layout.display = "none" if traits.pop("hidden") else ""
-    changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
-    if not changed:
-        return
     if hasattr(widget, "change"):
-        widget.change(**changed)
+        changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
+        if changed:
+            widget.change(**changed)
         return
     with widget.hold_sync():
-        for name, value in changed.items():
-            setattr(widget, name, value)
+        for name, value in traits.items():  # New options may change the value, which comes after them.
+            if not _same(value, getattr(widget, name)):
+                setattr(widget, name, value)
 
 
 def _same(a: Any, b: Any) -> bool:
