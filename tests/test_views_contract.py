@@ -31,18 +31,24 @@ def no_pauses(monkeypatch):
 
 
 def screen(view):
-    """Everything that the widgets of a view hold."""
+    """Everything that the widgets of a view hold, as far as they are shown."""
     held = {}
     for name, widget in (view.parts | view.controls).items():
+        held[name, "display"] = widget.layout.display or ""
+        if widget.layout.display == "none":
+            continue
         names = [trait for trait in widget.keys if not trait.startswith("_") and trait not in NOT_COMPARED]
         held |= {(name, trait): getattr(widget, trait) for trait in names}
-        held[name, "display"] = widget.layout.display or ""
     return held
 
 
 def differences(one, other):
     """Names of what two screens hold differently; a number's last digits depend on which earlier run was reused."""
-    return [name for name in one if not alike(one[name], other[name])]
+    return [
+        name
+        for name in one | other
+        if name not in one or name not in other or not alike(one[name], other[name])
+    ]
 
 
 def alike(a, b):
@@ -94,7 +100,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, se
             for _ in range(rng.choice([0, 0, 1, 5])):
                 await asyncio.sleep(0)
             if not rng.randrange(5):
-                while view.needs(view.state) and view._work.busy:  # what waits for a result stays as it is
+                while view.needs(view.state) and view.busy:  # what waits for a result stays as it is
                     await asyncio.sleep(0)
                 new = make(view.source)
                 new.become(view.state)

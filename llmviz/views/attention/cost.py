@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ipywidgets
 import numpy as np
 
 from llmviz import experiments
@@ -24,7 +25,6 @@ class Cost(Experiment):
 
     def __init__(self, model: Model, *, lengths: Sequence[int] = LENGTHS):
         super().__init__("Measure on this machine")
-        self.buttons[0].needs_kernel = True  # a page's reader sits at another machine
         self.model, self.timing = model, None
         self.lengths = tuple(n for n in lengths if n + 4 <= model.config.n_ctx)
         axis = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}
@@ -48,6 +48,9 @@ class Cost(Experiment):
         self.children = (row(*self.buttons, self.progress), row(self.times, self.shares), self.told)
         self.buttons[0].on_click(self.run)
         self.told.say(*self._memory())
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # a page's reader sits at another machine
 
     def _memory(self) -> list[str]:
         c = self.model.config

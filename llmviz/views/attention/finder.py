@@ -15,7 +15,8 @@ from llmviz.views.kit.controls import Told, checkbox, choice, row, wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
+from llmviz.views.kit.state_fields import clip_position
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.provenance import Explanation
 

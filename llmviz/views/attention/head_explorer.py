@@ -17,7 +17,8 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
+from llmviz.views.kit.state_fields import clip_position
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.provenance import Explanation, Operand
 
 

@@ -13,7 +13,8 @@ from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, Floats, Labels, Picture, Text, by_the_reader, lines
 from llmviz.views.kit.pieces import isolated, visible_label
-from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
+from llmviz.views.kit.state_fields import clip_position
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.kit.token_strip import TokenStrip
 
 N_PUSHED = 6  # tokens each way

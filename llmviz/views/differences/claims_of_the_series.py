@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+import ipywidgets
+
 from llmviz.claims import Claim, Outcome
 from llmviz.claims.differences_series import SERIES
 from llmviz.model import Model
@@ -69,13 +71,15 @@ class ClaimsOfTheSeries(Experiment):
     def __init__(self, model: Model, claims: Mapping[str, Sequence[Claim]] = SERIES):
         self.claims = [(page, claim) for page, some in claims.items() for claim in some]
         super().__init__(f"Try all {len(self.claims)}")
-        self.buttons[0].needs_kernel = True  # minutes
         self.model = model
         self.outcomes: dict[str, Outcome] = {}
         self.table = Claims(self._lines())
         self.told.say("The number before a claim: the notebook that tells more.", RULE)
         self.children = (row(*self.buttons, self.progress), self.told, self.table)
         self.buttons[0].on_click(lambda _: self.start(self._try_all(), self.buttons[0]))
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # minutes
 
     def __repr__(self) -> str:
         return super().__repr__() if self.comm is None else f"{self.told!r}\n{self.table!r}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+
+import ipywidgets
 
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
@@ -26,13 +27,10 @@ def only_training(end: Callable[[], object]) -> None:
 class OneTraining(View):
     """A view whose job is a training: it stops where another one of the page begins, or where its cell runs again."""
 
-    def interrupted(self, state: Any) -> Any:
-        """Return the state in which its training has stopped."""
-        raise NotImplementedError
-
     def interrupt(self) -> None:
-        """Stop the training, if it runs."""
-        self._happen(type(self).interrupted)
+        """Stop what runs; what is known stays."""
+        for key in [*self._at_work.values()]:
+            self._measurements.set(key, status="stopped")
 
     def leave(self) -> None:
         """Its cell runs again: the training stops, even where another picture still follows it."""
@@ -40,9 +38,9 @@ class OneTraining(View):
         super().leave()
 
     def _keep_up(self) -> None:
-        if self.needs(self.state):
-            only_training(self.interrupt)
         super()._keep_up()
+        if self.busy:
+            only_training(self.interrupt)
 
 
 class Guessed(Experiment):
@@ -52,9 +50,11 @@ class Guessed(Experiment):
     def __init__(self, card: Question, name: str):
         super().__init__(name)
         self.card, self._known = card, False
-        self.buttons[0].needs_kernel = True  # on a page the card shows what came out when the page was built
         self.buttons[0].on_click(self._pressed)
         card.observe(self._committed, "committed")
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # on a page the card shows what was measured when the page was built
 
     def work(self) -> Iterator[float]:
         raise NotImplementedError

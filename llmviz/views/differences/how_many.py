@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ipywidgets
 import numpy as np
 
 from llmviz import training
@@ -39,7 +40,6 @@ class HowMany(Guessed):
             explain=explain,
         )
         super().__init__(card, "Train with 1, 2, 4 and 8 examples")
-        card.needs_kernel = True  # minutes
         self.plot = LinePlot(
             names=["answers with a word of the list", "answers that name what they are asked about"],
             x_axis="examples",
@@ -52,6 +52,9 @@ class HowMany(Guessed):
         self.plot.layout.display = "none"
         self.children = (self.card, row(self.buttons[0], self.progress), self.told, self.plot)
         self.watch(tuning, self._changed, "examples")
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.card, *self.buttons]  # minutes
 
     def _changed(self, _change=None) -> None:
         if self.tuning.examples[:1] != self._first:

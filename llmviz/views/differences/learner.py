@@ -29,7 +29,7 @@ from llmviz.views.differences.training_run import (
 )
 from llmviz.views.kit.controls import Told, row, text_area, text_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import choice, picked, seed, typed
+from llmviz.views.kit.state_fields import choice, picked, seed, text
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, looks, part, press
 
@@ -88,41 +88,32 @@ def untrained(name: str) -> Progress:
     return next(training.pretrain(read(name).text, SMALL, steps=1))
 
 
-def _phase(scene: Scene) -> str:
-    """Return "running", "paused" or "stopped"; "stopped", too, where a training is done or cannot go on."""
-    run = scene.result("learn")
-    return "stopped" if run and (run.finished or run.error) else scene.phase
-
-
 class Learner(OneTraining):
-    """Train a small model on a text: `train`, `pause`, `go on`, `stop`.
+    """Train a small model on a text: a button begins, another stops it and lets it go on.
 
-    `trace` is the `TrainingRun`, or None: whatever opens the model follows it. It changes with each snapshot that
-    stays, and where the training stops. letters: learn from the start of the text only. control: another learner, whose
-    curve is drawn beside.
+    `trace` is the `TrainingRun`, None before the first: whatever opens the model follows it. It changes with each
+    snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
+    learner, whose curve is drawn beside.
     """
 
     trace = traitlets.Instance(TrainingRun, allow_none=True)
 
     @dataclass(frozen=True)
     class State:
-        """What is to be trained and how its sentence begins; what is being trained, whether it runs, and a message."""
+        """The text's name, what is typed, and how the sentence begins; what is trained, and why something else is not."""
 
-        text: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
-        own: str = typed(
+        name: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
+        own: str = text(
             "",
             lambda value: text_area(
                 value, "Paste a text, some 100,000 letters of it, or write the path of a file"
             ),
             longest=4 * LONGEST,
         )
-        start: str = typed("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
+        start: str = text("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
         seed: int = seed(0)
-        lesson: Lesson | None = picked(None, lambda lesson, _: isinstance(lesson, Lesson | None), "a Lesson")
-        phase: str = picked(
-            "stopped",
-            lambda phase, _: phase in ("running", "paused", "stopped"),
-            "running, paused or stopped",
+        lesson: Lesson | None = picked(
+            None, lambda lesson, _: isinstance(lesson, Lesson | None), "a Lesson, or None"
         )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
 
@@ -136,13 +127,12 @@ class Learner(OneTraining):
         **state,
     ):
         self.letters, self.steps, self.control = letters, steps, control
-        super().__init__(control, text=text, **state)
+        super().__init__(control, name=text, **state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
-        buttons = row(p["train"], p["stop"], p["progress"], c["seed"])
         shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
-        return [row(c["text"], c["start"]), c["own"], buttons, *shown]
+        return [row(c["name"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
 
     @property
     def model(self) -> Model | None:
@@ -151,16 +141,10 @@ class Learner(OneTraining):
 
     # --- what happens ---
 
-    @press(
-        lambda _, scene: {"running": "pause", "paused": "go on", "stopped": "train"}[_phase(scene)],
-        look="primary",
-    )
+    @press("train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
     def train(self, state: State) -> State:
-        """Begin from noise, or pause, or go on where it was paused."""
-        phase = _phase(self.scene(state))
-        if phase != "stopped":
-            return replace(state, phase="running" if phase == "paused" else "paused")
-        source = read(state.text, state.own, self.letters)
+        """Begin from noise."""
+        source = read(state.name, state.own, self.letters)
         try:
             if source.text:
                 training.pretrain(source.text, SMALL)  # it says whether the text serves
@@ -170,21 +154,16 @@ class Learner(OneTraining):
             stays = " The trained model stays as it was." if self.trace else ""
             return replace(state, message=f"{source.told}{stays}")
         number = state.lesson.number + 1 if state.lesson else 1
-        lesson = Lesson(state.text, source.text, self.steps, state.seed, number, source.told)
-        return replace(state, lesson=lesson, phase="running", message="")
-
-    @press("stop", when=lambda _, scene: _phase(scene) != "stopped")
-    def stop(self, state: State) -> State:
-        """End it. What is trained by then stays."""
-        return replace(state, phase="stopped")
-
-    def interrupted(self, state: State) -> State:
-        return replace(state, phase="paused") if _phase(self.scene(state)) == "running" else state
+        lesson = Lesson(state.name, source.text, self.steps, state.seed, number, source.told)
+        return replace(state, lesson=lesson, message="")
 
     def before_a_page(self) -> None:
         """A page without a kernel shows a training that was done when it was built."""
         self._happen(Learner.train)
         self.become(replace(self.state, message="This training was done when the page was built."))
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["train"]]
 
     def fitted(self, state: State) -> State:
         """The control has gone on, which changes nothing here."""
@@ -195,40 +174,38 @@ class Learner(OneTraining):
         return ()
 
     def needs(self, state: State) -> str | None:
-        return "learn" if _phase(self.scene(state)) == "running" else None
+        return "learn" if state.lesson else None
 
     @job("lesson")
-    def learn(self, scene: Scene) -> Iterator[TrainingRun | None]:
-        return train_on(scene.lesson)
+    def learn(self, scene: Scene) -> Iterator[tuple[float, TrainingRun | None]]:
+        run = scene.result("learn")
+        rest = run.rest if run else train_on(scene.lesson)
+        for share, run in rest:
+            yield share, run and replace(run, rest=rest)
 
     def hand_on(self) -> None:
         scene = self.scene(self.state)
-        run = scene.result("learn")
-        if run is None or run.last.step in SNAPSHOTS or _phase(scene) != "running":
+        run, running = scene.result("learn"), scene.status("learn") == "running"
+        if run and (run.last.step in SNAPSHOTS or not running):
             self.trace = run
 
     # --- parts ---
 
     @looks("own")
     def own_text(self, scene: Scene) -> dict:
-        return {"hidden": scene.text != OWN}
-
-    @part(lambda _: ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"}))
-    def progress(self, scene: Scene) -> dict:
-        run = scene.result("learn")
-        return {"value": run.last.step / run.lesson.steps if run else 0.0}
+        return {"hidden": scene.name != OWN}
 
     @part(lambda _: Told())
     def status(self, scene: Scene) -> dict:
         lesson, run = scene.lesson, scene.result("learn")
-        how = {"running": "", "paused": "Paused.", "stopped": "Stopped."}[scene.phase]
+        stopped = "Stopped." if scene.status("learn") == "stopped" else ""
         if lesson is None:
             standing = []
         elif run is None:
-            standing = [how or BEGINS, lesson.note]
+            standing = [stopped or BEGINS, lesson.note]
         else:
             at = f"Step {run.last.step} of {lesson.steps}, after {run.last.seconds:.0f} s of work."
-            standing = [at, run.error or how, lesson.note]
+            standing = [at, run.error or stopped, lesson.note]
         return {"sentences": [sentence for sentence in (scene.message, *standing) if sentence]}
 
     @part(lambda _: TokenStrip([], stage="training", caption="What it writes now"))
@@ -266,7 +243,7 @@ class Learner(OneTraining):
     @part(lambda _: Told())
     def results(self, scene: Scene) -> dict:
         run = scene.result("learn")
-        if run is None or run.error or _phase(scene) == "running":
+        if run is None or run.error or scene.status("learn") == "running":
             return {"sentences": []}
         losses = run.compared(scene.run) if self.control else run.against_counting
         return {"sentences": [losses, run.repeats, *run.copied]}
@@ -280,7 +257,9 @@ class Learner(OneTraining):
         if not scene.start:
             return {"sentences": ["Type how the sentence begins."]}
         stays = [
-            snapshot for snapshot in run.snapshots if snapshot.step in SNAPSHOTS or _phase(scene) != "running"
+            snapshot
+            for snapshot in run.snapshots
+            if snapshot.step in SNAPSHOTS or scene.status("learn") != "running"
         ]
         written = (run.model.tokenizer.decode(continuation(snapshot, scene.start)) for snapshot in stays)
         return {

@@ -161,6 +161,10 @@ class PiecesMap(OfTraining):
             None,
             lambda step, view: step is None or step in view.steps,
             "the step of a snapshot, or None",
+            shows=lambda step, view: {
+                "options": view.steps or ["–"],
+                "value": view.last_step if step is None else step,
+            },
             control=lambda _, view: ipywidgets.SelectionSlider(
                 options=["–"],
                 description="Step",
@@ -186,16 +190,14 @@ class PiecesMap(OfTraining):
         """How many points the map has."""
         return len(frequent_pieces(self.run.snapshots[0], self.run.lesson.learned).tokens) if self.run else 0
 
+    @property
+    def last_step(self) -> int | str:
+        """The step of the last snapshot."""
+        return self.steps[-1] if self.run else "–"
+
     @looks("step")
-    def steps_so_far(self, scene: Scene) -> dict:
-        if scene.run is None:
-            return {"hidden": True, "options": ["–"], "value": "–"}
-        options = [(f"{step}", step) for step in self.steps]
-        return {
-            "hidden": False,
-            "options": options,
-            "value": self.steps[-1] if scene.step is None else scene.step,
-        }
+    def before_training(self, scene: Scene) -> dict:
+        return {"hidden": scene.run is None}
 
     @part(lambda _: FlatMap(stage="embeddings", groups=list(KINDS)))
     def flat(self, scene: Scene) -> dict:
@@ -260,13 +262,13 @@ class HeadsGrowing(OfTraining):
         return bool(np.isnan(habits_of(self.run.last, self.run.lesson.held_out)[INDUCTION]).all())
 
     @job()
-    def read_by_chat(self, scene: Scene) -> Iterator[float | None]:
+    def read_by_chat(self, scene: Scene) -> Iterator[tuple[float, float | None]]:
         """Measure the chat model's best induction head on passages of the same text, one a step."""
-        measured = []
-        for passage in passages(self.chat, scene.run.lesson.held_out, N_OF_CHAT):
-            yield None
+        measured, of_chat = [], passages(self.chat, scene.run.lesson.held_out, N_OF_CHAT)
+        for i, passage in enumerate(of_chat):
+            yield i / len(of_chat), None
             measured.append(habits(self.chat, [passage])[INDUCTION])
-        yield float(np.nanmean(measured, axis=0).max())
+        yield 1.0, float(np.nanmean(measured, axis=0).max())
 
     @part(
         lambda _: LinePlot(

@@ -104,7 +104,6 @@ class Rounding(Experiment):
             waiting="",
         )
         [go] = self.buttons
-        go.needs_kernel = True  # on a page the card shows what came out when the page was built
         go.on_click(lambda button: self.start(self._answered(), button))
         self.table.observe(self._again, "value")
         self.children = (
@@ -117,6 +116,9 @@ class Rounding(Experiment):
         )
         self.card.observe(self._committed, "committed")
         self._clear()
+
+    def needs_kernel(self) -> list[ipywidgets.Button]:
+        return self.buttons  # on a page the card shows what was measured when the page was built
 
     def _clear(self) -> None:
         self.right, self.costs, self.first, self._sentences = {}, {}, None, []

@@ -32,12 +32,14 @@ class SecondModel(Explorer):
             layout={"width": "min(640px, 98%)"},
         )
         self.read, self.told = button("Read its sizes", look="primary"), Told()
-        self.read.needs_kernel = True
         self.read.on_click(self._read)
         super().__init__([row(self.path, self.read), self.told])
 
     def __repr__(self) -> str:
         return repr(self.told)
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.read]
 
     @one_at_a_time
     def _read(self, _button=None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import ipywidgets
 import numpy as np
 
 from llmviz import training
@@ -50,7 +51,6 @@ class Sizes(Guessed):
         n, each = len(self._configs), " and ".join(self._budgets)
         card = Question(question, [*self._configs], answer=None, explain=explain, stage="training")
         super().__init__(card, f"Train {n} models, {each} each")
-        card.needs_kernel = True  # a minute, or by the clock of the reader's own machine
         y_axis = f"bits a byte more than {against}" if against else "bits a byte"
         self.bars = LinePlot(
             labels=[*self._configs],
@@ -103,6 +103,9 @@ class Sizes(Guessed):
         self.bars.layout.display = "" if shown and self.held_out else "none"
         self.curves.layout.display = "" if shown and self._lines else "none"
         self.told.say(*(self._sentences if shown else ()))
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.card, *self.buttons]  # a minute, or by the clock of the reader's own machine
 
     @one_at_a_time
     def _again(self, _change=None) -> None:

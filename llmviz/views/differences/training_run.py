@@ -53,7 +53,7 @@ class TrainingRun:
 
     snapshots: of the steps in `SNAPSHOTS`, and the last. points: step, and the loss of the training text (the mean of
     five steps) and of the held-out text, in bits a token. baseline: what counting pairs of tokens leaves of the
-    held-out text, in bits a token. error: why it cannot go on.
+    held-out text, in bits a token. error: why it cannot go on. rest: the steps to come.
     """
 
     lesson: Lesson
@@ -61,6 +61,7 @@ class TrainingRun:
     points: tuple[tuple[int, float, float], ...]
     baseline: float
     error: str = ""
+    rest: Iterator[tuple[float, TrainingRun | None]] | None = None
 
     @property
     def last(self) -> Progress:
@@ -141,8 +142,8 @@ class TrainingRun:
         )
 
 
-def train_on(lesson: Lesson) -> Iterator[TrainingRun | None]:
-    """Train, and yield the run so far whenever something new is to be seen, and None after all other steps.
+def train_on(lesson: Lesson) -> Iterator[tuple[float, TrainingRun | None]]:
+    """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
 
     ValueError for a text that is too short. A loss that runs away is the `error` of the last run.
     """
@@ -159,11 +160,11 @@ def train_on(lesson: Lesson) -> Iterator[TrainingRun | None]:
             is_due = time.perf_counter() - shown > PAUSE
             if is_due or is_measured or now.step in SNAPSHOTS or now.step == lesson.steps:
                 run, shown = TrainingRun(lesson, snapshots, tuple(points), baseline), time.perf_counter()
-                yield run
+                yield now.step / lesson.steps, run
             else:
-                yield None
+                yield now.step / lesson.steps, None
     except FloatingPointError as error:
-        yield replace(run, error=as_sentence(error))
+        yield 1.0, replace(run, error=as_sentence(error))
 
 
 @kept_with()

@@ -104,8 +104,12 @@ class Told(Closable, anywidget.AnyWidget):
 
     sentences = traitlets.List(Text()).tag(sync=True)
 
+    @traitlets.validate("sentences")
+    def _written_out(self, proposal):
+        return [MINUS.sub("−", sentence) for sentence in proposal["value"] if sentence]
+
     def say(self, *sentences: str) -> None:
-        self.sentences = [MINUS.sub("−", one) for one in sentences if one]
+        self.sentences = [*sentences]
 
     def __repr__(self) -> str:
         return "\n".join(self.sentences)

@@ -12,6 +12,7 @@ import asyncio
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from typing import ClassVar
 
 import ipywidgets
 import traitlets
@@ -21,8 +22,32 @@ from IPython import get_ipython
 _made_by: defaultdict[str, weakref.WeakSet[Closable]] = defaultdict(weakref.WeakSet)
 
 
+class Shared(ipywidgets.Widget):
+    """What many views refer to: it stays when one of them is closed."""
+
+
 class Closable(traitlets.HasTraits):
-    """What every view can do: follow something else, work beside other cells, and leave nothing behind."""
+    """What every view can do: follow something else, work beside other cells, and leave nothing behind.
+
+    What a view says of itself, to whatever follows it and to `llmviz page`, is declared here and nowhere else.
+    """
+
+    # Whether it is shown above each view that follows it, as a text box is.
+    travels: ClassVar[bool] = False
+
+    def dims(self, view: ipywidgets.DOMWidget) -> None:
+        """Let another view be pale while it does not show what is typed here. Without a box nothing is typed."""
+
+    def page_values(self) -> dict[str, list]:
+        """Return what a page without a kernel may send: values by trait, where they are not plain indices."""
+        return {}
+
+    def needs_kernel(self) -> Sequence[ipywidgets.Widget]:
+        """Return the buttons and cards that only a kernel should answer; on a page they are disabled and say so."""
+        return ()
+
+    def before_a_page(self) -> None:
+        """Begin what a page without a kernel should find done, such as a training."""
 
     _watched: tuple[tuple[traitlets.HasTraits, Callable, str | Sequence[str]], ...] = ()
     _endings: tuple[Callable[[], object], ...] = ()  # what is called before it is closed
@@ -68,7 +93,7 @@ class Closable(traitlets.HasTraits):
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # a plain script
-            asyncio.run(work)
+            asyncio.run(_to_the_end(work))
             return None
         task = loop.create_task(work)
         self._tasks.add(task)  # an event loop itself does not keep its tasks alive
@@ -113,6 +138,13 @@ class Closable(traitlets.HasTraits):
                 source.close()
 
 
+async def _to_the_end(work: Coroutine) -> None:
+    """Do it, and all the work that it begins."""
+    await work
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
 def close(widget: ipywidgets.Widget) -> None:
     """Close a widget with its parts, its layout and its style, which ipywidgets leaves behind (ipywidgets #2308)."""
     if isinstance(widget, Closable) or widget.comm is None:
@@ -139,7 +171,7 @@ def _widgets_in(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
     for value in [*widget._trait_values.values(), *vars(widget).values()]:
         inner = value.values() if isinstance(value, dict) else value
         for one in inner if isinstance(inner, list | tuple | type({}.values())) else [inner]:
-            if isinstance(one, ipywidgets.Widget) and not getattr(one, "shared", False):
+            if isinstance(one, ipywidgets.Widget) and not isinstance(one, Shared):
                 yield one
 
 

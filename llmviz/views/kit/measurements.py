@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable, Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from weakref import WeakSet
 
 from llmviz.reuse import kept_with
@@ -12,37 +13,57 @@ from llmviz.reuse import kept_with
 MAX_BYTES = 50_000_000  # of one source
 
 
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What is known of a job: its result so far, the share that is done, and whether it is at work."""
+
+    result: Any = None
+    share: float = 0.0
+    seconds_left: float | None = None
+    status: Literal["new", "running", "stopped", "done"] = "new"  # "stopped" is by the reader
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether the job has come to its end."""
+        return self.status == "done"
+
+
+NOTHING = Measurement()
+
+
 class Measurements:
-    """Results by what they depend on. The oldest go beyond `MAX_BYTES`, but none that a view shows."""
+    """Measurements by what they depend on. The oldest go beyond `MAX_BYTES`, but none that a view shows.
+
+    Each change of one is told to all `views`.
+    """
 
     def __init__(self) -> None:
         self.views: WeakSet = WeakSet()
-        self._results: dict[Hashable, Any] = {}
-        self._done: set[Hashable] = set()
+        self._measurements: dict[Hashable, Measurement] = {}
 
-    def keep(self, key: Hashable, result: Any) -> None:
-        """Keep what a job has measured so far."""
-        self._results.pop(key, None)
-        self._results[key] = result
-        shown = {key, *(shown for view in self.views for shown in view.keys_shown())}
-        excess = sum(map(nbytes, self._results.values())) - MAX_BYTES
-        for old in [old for old in self._results if old not in shown]:
+    def of(self, key: Hashable) -> Measurement:
+        """Return what is known so far."""
+        return self._measurements.get(key, NOTHING)
+
+    def set(self, key: Hashable, **changes: Any) -> None:
+        """Change what is known of a job, and let the views show it."""
+        before = self._measurements.pop(key, NOTHING)
+        after = dataclasses.replace(before, **changes)
+        if after.status != "new" or after.result is not None:
+            self._measurements[key] = after
+        self._forget_the_oldest(key)
+        for view in [*self.views]:
+            view.catch_up()
+
+    def _forget_the_oldest(self, newest: Hashable) -> None:
+        excess = sum(map(nbytes, self._measurements.values())) - MAX_BYTES
+        if excess <= 0:
+            return
+        shown = {newest, *(key for view in self.views for key in view.keys_shown())}
+        for key in [key for key in self._measurements if key not in shown]:
+            excess -= nbytes(self._measurements.pop(key))
             if excess <= 0:
                 break
-            excess -= nbytes(self._results.pop(old))
-            self._done.discard(old)
-
-    def finish(self, key: Hashable) -> None:
-        """Note that a job has come to its end."""
-        self._done.add(key)
-
-    def result(self, key: Hashable) -> Any:
-        """Return what is known so far; None where nothing is."""
-        return self._results.get(key)
-
-    def is_done(self, key: Hashable) -> bool:
-        """Say whether a job has come to its end."""
-        return key in self._done
 
 
 @kept_with()
@@ -52,7 +73,7 @@ def measurements_of(source: Any) -> Measurements:
 
 
 def nbytes(value: Any) -> int:
-    """Return the `nbytes` of a result; where it says none, of all that do in its items or fields, however deep."""
+    """Return the memory of a result that says its `nbytes`; else of its parts, in tuples, lists, dicts, dataclasses."""
     if hasattr(value, "nbytes"):
         return value.nbytes
     parts: Iterable[Any] = ()

@@ -19,7 +19,7 @@ import traitlets
 from ipywidgets.widgets.widget_description import DescriptionWidget
 
 from llmviz.views.kit import theme
-from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.lifetime import Closable, Shared
 from llmviz.views.kit.pieces import clean, legible, marked, marked_label
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -28,10 +28,8 @@ PAGE_LIMIT = 5_000  # numbers in what the page sends at once; no picture needs m
 PLAIN_LIMIT = 20_000  # characters of `text/plain` a picture leaves in the notebook; `text()` has no limit
 
 
-class Script(ipywidgets.Widget):
+class Script(Shared):
     """A module of JavaScript with its style sheet. The page gets it once, and all pictures of a kind refer to it."""
-
-    shared = True  # it stays when a picture is closed
 
     source = traitlets.Unicode().tag(sync=True)
     style = traitlets.Unicode().tag(sync=True)
@@ -360,7 +358,7 @@ class Explorer(Closable, ipywidgets.VBox):
 
     def follow(self, source, show: Callable) -> None:
         """As for every view; and a text box that is followed stands above the pictures, where it is beside them all."""
-        if getattr(source, "travels", False):
+        if isinstance(source, Closable) and source.travels:
             if not any(child is source for child in self.children):
                 self.children = (source, *self.children)
             source.dims(self)

@@ -41,7 +41,7 @@ class Predict(Explorer):
         options: Sequence[str] | Callable[[Trace], Sequence[str]] | None = None,
         *,
         answer: Callable[..., Answer] | Answer,
-        about: traitlets.HasTraits | None = None,
+        about: Closable | None = None,
         then: ipywidgets.Widget | None = None,
         explain: str | Callable[[Trace], str] = "",
         **card,
@@ -54,8 +54,7 @@ class Predict(Explorer):
             self._ask()
         else:
             Closable.follow(self, about, self._ask)  # its box stands with the picture
-            if getattr(about, "travels", False):
-                about.dims(self.card)
+            about.dims(self.card)
         self.card.observe(self._reveal, "committed")
         self._reveal()
 

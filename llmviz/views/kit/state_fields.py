@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from llmviz.views.kit import controls
+from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
@@ -24,6 +25,7 @@ class Field:
     on_page: Callable[[View], Iterable] = lambda view: ()
     outlives_text: bool = True  # False: a new text sets it back
     of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
+    shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
 def number(default: float, label: str, last: float, *, first: float = 0, step: float = 1, stage: str) -> Any:
@@ -45,6 +47,35 @@ def number(default: float, label: str, last: float, *, first: float = 0, step: f
     )
 
 
+def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str) -> Any:
+    """Declare an index with a slider: of a layer, a head or a token. `clip_position` says what it means.
+
+    Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
+    """
+
+    def shows(value: int, view: View) -> dict:
+        return {"max": how_many(view) - 1, "value": clip_position(value, how_many(view))}
+
+    return _declared(
+        default,
+        lambda value, _: is_index(value),
+        f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
+        lambda view: range(how_many(view)),
+        shows=shows,
+    )
+
+
+def clip_position(position: int, n: int) -> int:
+    """Return an index that one of `n` has, counted from the end where negative; one beyond an end is that end's."""
+    return min(max(position + n if position < 0 else position, 0), n - 1)
+
+
+def is_index(value: Any) -> bool:
+    """Say whether this can be an index of something."""
+    return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
+
+
 def choice(default: str, label: str, options: Sequence[str], width: str = "min(300px, 98%)") -> Any:
     """Declare one of several options, in a list that opens."""
     return _declared(
@@ -56,7 +87,7 @@ def choice(default: str, label: str, options: Sequence[str], width: str = "min(3
     )
 
 
-def typed(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
+def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
     """Declare a typed text of at most so many characters; `make` makes its box.
 
     A page holds only the present one.
@@ -85,18 +116,14 @@ def picked(
     default: Any,
     accepts: Callable[[Any, View], bool],
     takes: str,
-    *,
-    of: tuple[str, str] | None = None,
-    control: Callable[[Any, View], ipywidgets.ValueWidget] | None = None,
-    on_page: Callable[[View], Iterable] = lambda view: (),
+    **others: Any,
 ) -> Any:
-    """Declare what events set, or a control of its own, and what a new text sets back.
+    """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
 
-    of: the part and the trait that the page sets, which this follows. on_page: the values that a page holds beside the
-    present one.
+    of: the part and the trait that the page sets, which this follows. A page holds only the present value.
     """
-    return _declared(default, accepts, takes, control, on_page, False, of)
+    return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
-def _declared(default: Any, *of_field: Any) -> Any:
-    return field(default=default, metadata={"field": Field(*of_field)})
+def _declared(default: Any, *of_field: Any, **others: Any) -> Any:
+    return field(default=default, metadata={"field": Field(*of_field, **others)})

@@ -44,11 +44,6 @@ def status(sentence: str) -> str:
     return f'<div role="status" style="{style}">{html.escape(clean(sentence))}</div>'
 
 
-def clip_position(position: int, seq: int) -> int:
-    """A position that a text of `seq` tokens has, counted from the end where negative."""
-    return min(max(position + seq if position < 0 else position, 0), seq - 1)
-
-
 class Freshness(anywidget.AnyWidget):
     """Watches the box above it: pictures that do not match what is typed there are dimmed, and it says so."""
 
@@ -65,7 +60,7 @@ class TextBox(Closable, ipywidgets.VBox):
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
     """
 
-    travels = True  # a view that follows it shows it, too
+    travels = True
 
     tokens = traitlets.List(traitlets.Int())
 

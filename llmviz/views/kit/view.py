@@ -2,8 +2,7 @@
 
     part(view, scene) -> traits of its widget       pure: reads the run, the state and the results, and nothing else
     event(view, state, value) -> state              pure: what a click, a selection or a button leads to
-    job(view, scene) -> yields results so far       slow: the results stay with the text on which they were measured;
-                                                    the job that was stopped last goes on where it stopped
+    job(view, scene) -> yields share done, result   slow: the results stay with the text on which they were measured
 
 A control changes the field that declares it. `become` is the only way to another state: it checks, draws, and only then
 changes anything.
@@ -11,7 +10,9 @@ changes anything.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import fields, replace
 from itertools import islice, product
@@ -24,7 +25,7 @@ from traitlets import HasTraits
 
 from llmviz.views.kit import controls
 from llmviz.views.kit.background import Background
-from llmviz.views.kit.measurements import Measurements, measurements_of
+from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.state_fields import Field
 
@@ -38,7 +39,8 @@ class Refused(ValueError):
 def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
     """Mark the method that draws a part; `make` makes its widget, once, from the view.
 
-    The method returns the widget's traits; "hidden" hides it. None leaves it as it is, while a job has no result yet.
+    The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
+    the part stays as it is, and else it is hidden.
     """
 
     def mark(draw: Callable) -> Callable:
@@ -87,7 +89,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what a control shows beside its value: "hidden", "disabled"; or options and value."""
+    """Mark the method that draws what a control shows beside its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -106,27 +108,66 @@ def explains(part_: str) -> Callable[[Callable], Callable]:
     return mark
 
 
-def job(*reads: str) -> Callable[[Callable], Callable]:
+def job(
+    *reads: str,
+    start: str | Callable[[Any], str] = "",
+    when: Callable[[Any, Scene], object] = lambda view, scene: True,
+) -> Callable[[Callable], Callable]:
     """Mark a generator that measures something slowly, in short steps.
 
-    It yields the result so far after each, or None where there is nothing new to show. reads: the fields of the state
-    on which the result depends.
+    After each it yields the share that is done and the result so far, or None where there is nothing new to show.
+    It may read the results of other jobs, and what it yielded before it was stopped. reads: the fields of the state on
+    which the result depends.
+
+    A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
+    begins the job, where `when` allows it. A job without `start` begins where `needs` names it, and its button goes on
+    after a stop. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
-        measure.reads = reads  # type: ignore[attr-defined]
+        name = measure.__name__
+        measure.reads, measure.start = reads, start  # type: ignore[attr-defined]
+
+        def draw(view: View, scene: Scene) -> dict:
+            status = scene.measurement(name).status
+            running = status == "running"
+            before = start(view) if callable(start) else start
+            return {
+                "description": "stop" if running else before or "go on",
+                "disabled": not running and not when(view, scene),
+                "hidden": not start and status not in ("running", "stopped"),
+            }
+
+        measure.button = part(lambda _: controls.button("", look="primary" if start else ""))(draw)  # type: ignore[attr-defined]
         return measure
 
     return mark
 
 
+@part(
+    lambda _: ipywidgets.FloatProgress(
+        0, max=1, style={"description_width": "90px"}, layout={"width": "min(400px, 70%)"}
+    )
+)
+def _bar(view: View, scene: Scene) -> dict:
+    """Show how far the job is that runs."""
+    for name in view._jobs:
+        measured = scene.measurement(name)
+        if measured.status == "running":
+            seconds = measured.seconds_left
+            left = "" if seconds is None else f"{seconds:.0f} s left"
+            return {"value": measured.share, "description": left, "hidden": False}
+    return {"value": 0.0, "description": "", "hidden": True}
+
+
 class Scene:
     """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
 
-    def __init__(self, run: Any, state: Any, result: Callable[[str], Any]):
-        self.run, self.state, self._result = run, state, result
+    def __init__(self, run: Any, state: Any, measured: Callable[[str], Measurement]):
+        self.run, self.state, self._measured = run, state, measured
         self.fields_read: dict[str, Any] = {}
-        self.results_read: dict[str, Any] = {}
+        # By the job's name, and what of its `Measurement` was read.
+        self.measured_read: dict[tuple[str, str], Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         value = self.fields_read[name] = getattr(self.state, name)
@@ -134,15 +175,34 @@ class Scene:
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
-        if name not in self.results_read:
-            self.results_read[name] = self._result(name)
-        return self.results_read[name]
+        return self._read(name, "result")
+
+    def is_done(self, name: str) -> bool:
+        """Say whether a job has come to its end."""
+        return self._read(name, "is_done")
+
+    def status(self, name: str) -> str:
+        """Return whether a job is "new", "running", "stopped" or "done"."""
+        return self._read(name, "status")
+
+    def measurement(self, name: str) -> Measurement:
+        """Return all that is known of a job: how far it is as well."""
+        return self._read(name, "itself")
+
+    def _read(self, name: str, what: str) -> Any:
+        value = self.measured_read[name, what] = _of(self._measured(name), what)
+        return value
+
+
+def _of(measured: Measurement, what: str) -> Any:
+    return measured if what == "itself" else getattr(measured, what)
 
 
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
     source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
+    `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
     State: type
@@ -161,6 +221,8 @@ class View(Explorer):
         cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
         cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
+        if cls._jobs:
+            cls._parts.setdefault("progress", _bar)
 
     def __init__(self, source: Any, **state: Any):
         self.source = source
@@ -170,20 +232,21 @@ class View(Explorer):
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
         self._setting = False
-        self._work, self._at_work = Background(self), None
-        self._stopped: tuple[Hashable, Iterator | None] = (
-            None,
-            None,
-        )  # a job that can go on, under what it measures
         self._measurements = Measurements() if source is None else measurements_of(source)
-        self._measurements.views.add(self)
-        self.before_closing(lambda: self._measurements.views.discard(self))
+        self.before_closing(self._end_all)
+        # What runs beside: each job, and the events that happen by themselves.
+        self._work = {name: Background(self) for name in (*self._jobs, "")}
+        self._at_work: dict[str, Hashable] = {}
         self.controls = {
             name: declared.control(getattr(self.state, name), self)
             for name, declared in self._fields.items()
             if declared.control
         }
         self.parts = {name: draw.make(self) for name, draw in self._parts.items()}  # type: ignore[attr-defined]
+        if self._jobs:
+            stops = [self.parts[name] for name, job_ in self._jobs.items() if not job_.start]  # type: ignore[attr-defined]
+            self.progress = controls.row(self.parts["progress"], *stops)
+            self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
         super().__init__(self.arrange())
         for name, control in self.controls.items():
             self._listen(control, "value", _setter(name))
@@ -195,8 +258,11 @@ class View(Explorer):
         for name, declared in self._fields.items():
             if declared.of:
                 self._listen(self.parts[declared.of[0]], declared.of[1], _setter(name))
+        for name in self._jobs:
+            self.parts[name].on_click(lambda _button, name=name: self._start_or_stop(name))
         for name in self._explanations:
             self.parts[name].provenance = self._explainer(name)
+        self._measurements.views.add(self)
         self.follow(source, self._new_run)
 
     def _listen(self, widget: ipywidgets.Widget, trait: str, event: Callable) -> None:
@@ -272,7 +338,7 @@ class View(Explorer):
         try:
             for name, control in self.controls.items():
                 _, traits = drawn.get(name, (None, {}))
-                _put(control, traits | {"value": traits.get("value", getattr(state, name))})
+                _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
             for name, part_ in self.parts.items():
                 _put(part_, drawn[name][1])
         finally:
@@ -287,13 +353,21 @@ class View(Explorer):
             return before
         scene = self.scene(state)
         traits = (self._parts | self._looks)[name](self, scene)
-        return (before or (scene, {})) if traits is None else (scene, traits)
+        if traits is not None:
+            return scene, traits
+        jobs = {read for read, _ in scene.measured_read}
+        statuses = {job_name: scene.measurement(job_name).status for job_name in jobs}
+        at_work = "running" in statuses.values() or statuses.get(self.needs(state)) == "new"
+        return (before or (scene, {})) if at_work else (scene, {"hidden": True})
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
         return (
             scene.run is self.run
             and all(getattr(state, name) == value for name, value in scene.fields_read.items())
-            and all(self._result(name, state) is value for name, value in scene.results_read.items())
+            and all(
+                _of(self._measured(name, state), what) is value
+                for (name, what), value in scene.measured_read.items()
+            )
         )
 
     def _explainer(self, name: str) -> Callable[..., Any]:
@@ -317,59 +391,104 @@ class View(Explorer):
 
     def scene(self, state: Any) -> Scene:
         """Return what a part reads in this state."""
-        return Scene(self.run, state, lambda name: self._result(name, state))
+        return Scene(self.run, state, lambda name: self._measured(name, state))
 
-    def _result(self, name: str, state: Any) -> Any:
-        return self._measurements.result(self.key(name, state))
+    def _measured(self, name: str, state: Any) -> Measurement:
+        return self._measurements.of(self.key(name, state))
+
+    @property
+    def busy(self) -> bool:
+        """Say whether something runs in this view."""
+        return bool(self._at_work)
+
+    @one_at_a_time
+    def catch_up(self) -> None:
+        """Show what has been measured meanwhile."""
+        self._show(self.state)
+
+    @one_at_a_time
+    def _start_or_stop(self, name: str) -> None:
+        key = self.key(name, self.state)
+        if self._measurements.of(key).status == "running":
+            self._measurements.set(key, status="stopped")
+        elif not (
+            self.parts[name].disabled or self.parts[name].layout.display == "none"
+        ):  # else it comes too late
+            self._begin(name, key)
 
     def _keep_up(self) -> None:
-        """Run what the state needs, and nothing else."""
-        wanted: Hashable = self.by_itself(self.state)
-        job_name = None if wanted else self.needs(self.state)
-        if job_name:
-            key = self.key(job_name, self.state)
-            wanted = None if self._measurements.is_done(key) else key
-        if wanted == self._at_work:
-            return
-        self._work.stop()
-        if wanted:
-            self._work.start(self._measure(job_name, wanted) if job_name else self._go_on(wanted))
+        """Run what the state needs and what the reader has begun, and nothing else."""
+        for name in self._work:
+            wanted = self._wanted(name)
+            if self._at_work.get(name) not in (None, wanted):
+                self._end(name)
+            if wanted and name not in self._at_work:
+                self._begin(name, wanted)
+
+    def _wanted(self, name: str) -> Hashable:
+        """Return the key of a job, or the event, that runs beside in this state; None where it does not."""
+        if not name:
+            return self.by_itself(self.state)
+        key = self.key(name, self.state)
+        status, needed = self._measurements.of(key).status, self.needs(self.state) == name
+        goes_on = status == "running" and self._at_work.get(name) == key  # else it runs in another view
+        return key if goes_on or (status == "new" and needed) else None
+
+    def _begin(self, name: str, wanted: Any) -> None:
+        self._end(name)
+        self._at_work[name] = wanted
+        if name:
+            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None)
+        self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
+
+    def _end(self, name: str) -> None:
+        key = self._at_work.pop(name, None)
+        self._work[name].stop()
+        if name and key and self._measurements.of(key).status == "running":
+            self._measurements.set(key, status="new")
+
+    def _end_all(self) -> None:
+        self._measurements.views.discard(self)
+        for name in self._work:
+            self._end(name)
 
     def _go_on(self, event: Callable) -> Iterator[float]:
         """Let one event follow the other, as long as they lead somewhere."""
-        self._at_work = event
         before = None
         try:
-            while self._at_work is event and self.state != before:
+            while self._at_work.get("") is event and self.state != before:
                 yield 0.01  # The page and the stop button have their turn.
                 before = self.state
                 self._happen(event)
         finally:
-            self._at_work = None
+            if self._at_work.get("") is event:
+                del self._at_work[""]
 
-    def _measure(self, job_name: str, key: Hashable) -> Iterator[float]:
-        self._at_work = key
-        (stopped, job_), self._stopped = self._stopped, (None, None)
-        if job_ is None or stopped != key:
-            job_ = self._jobs[job_name](self, Scene(self.run, self.state, lambda _: None))
+    def _measure(self, name: str, key: Hashable) -> Iterator[float]:
+        scene = self.scene(self.state)
         try:
             yield 0.05  # While a slider moves, only its last place is worth the work.
-            for result in job_:
-                if result is not None:
-                    self._measurements.keep(key, result)
-                    self._show(self.state)
-                yield 0.002
-            self._measurements.finish(key)
-        except GeneratorExit:
-            self._stopped = key, job_  # It goes on from here where it is needed again.
+            began = time.monotonic()
+            with contextlib.closing(self._jobs[name](self, scene)) as job_:
+                for share, result in job_:
+                    before = self._measurements.of(key)
+                    if result is not None:
+                        before = replace(before, result=result)
+                    if result is not None or share - before.share > 0.01:
+                        left = (time.monotonic() - began) * (1 / share - 1) if share else None
+                        self._measurements.set(key, result=before.result, share=share, seconds_left=left)
+                    yield 0.002
+        except Exception:
+            self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise
-        finally:
-            self._at_work = None
+        self._measurements.set(key, status="done")
 
     def keys_shown(self) -> set[Hashable]:
         """Return the keys of all results on the screen."""
         return {
-            self.key(name, scene.state) for scene, _ in self._drawn.values() for name in scene.results_read
+            self.key(name, scene.state)
+            for scene, _ in self._drawn.values()
+            for name, _ in scene.measured_read
         }
 
     # --- what a page without a kernel holds ---
@@ -397,9 +516,10 @@ def _setter(name: str) -> Callable:
 
 def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     """Set what differs from what a widget holds, in one message."""
-    if "hidden" in traits:
-        traits = dict(traits)
-        widget.layout.display = "none" if traits.pop("hidden") else ""
+    display = "none" if traits.get("hidden") else ""
+    if (widget.layout.display or "") != display:
+        widget.layout.display = display
+    traits = {name: value for name, value in traits.items() if name != "hidden"}
     if hasattr(widget, "change"):
         changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
         if changed:

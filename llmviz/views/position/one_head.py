@@ -12,7 +12,8 @@ from llmviz.views.kit.controls import Told, button, choice, row, slider
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.picture import Explorer, by_the_reader, one_at_a_time
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.text_box import Prompt, clip_position, trace_of
+from llmviz.views.kit.state_fields import clip_position
+from llmviz.views.kit.text_box import Prompt, trace_of
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 

@@ -31,18 +31,21 @@ MOST_GUESSES = 200  # of one card
 async def settle(seconds: float = 60) -> None:
     """Wait until nothing works beside the cells any more."""
     end = time.monotonic() + seconds
-    while any(one._tasks for one in alive().values() if isinstance(one, Closable)):
+    while any(view._tasks for view in _views()):
         if time.monotonic() > end:
             return
         await asyncio.sleep(0.05)
 
 
+def _views() -> list[Closable]:
+    return [widget for widget in alive().values() if isinstance(widget, Closable)]
+
+
 def prepare() -> None:
     """What a page shows from the beginning: a training that is done, for one."""
     with as_a_script():
-        for one in alive().values():
-            if hasattr(one, "before_a_page"):
-                one.before_a_page()
+        for view in _views():
+            view.before_a_page()
 
 
 def rehearse(path: str, shown: list[str], seconds: float) -> None:
@@ -80,11 +83,11 @@ def committed(start: Start) -> dict[str, dict]:
 
     Where the answer takes an experiment, it is done now. A card that needs a kernel is in it, too, with nothing.
     """
-    cards = {}
+    cards, left_alone = {}, needs_kernel()
     for key, card in [*start.widgets.items()]:
         if not isinstance(card, Question):
             continue
-        if getattr(card, "needs_kernel", False):
+        if key in left_alone:
             cards[key] = {"hidden": {}, "shown": {}, "told": None}
             continue
         card.set_state({"committed": True})
@@ -99,6 +102,11 @@ def committed(start: Start) -> dict[str, dict]:
         cards[key] = {"hidden": hidden, "shown": shown, "told": told}
         start.accept()
     return cards
+
+
+def needs_kernel() -> set[str]:
+    """Return the ids of all buttons and cards that only a kernel should answer."""
+    return {widget.model_id for view in _views() for widget in view.needs_kernel()}
 
 
 def _guesses(card: Question) -> list[float]:
@@ -126,13 +134,15 @@ def spaces_of(start: Start, shown: list[str], cards: Collection[str]) -> list[Sp
             groups.remove(other)
             roots, acting = [*other[0], *roots], other[1] | acting
         groups.append((roots, acting))
-    spaces = []
+    spaces, left_alone = [], needs_kernel()
     for roots, acting in groups:
         widgets = _in_order(roots, start)
         controls = [one for widget in widgets if widget.model_id in acting for one in controls_of(widget)]
         controls += [one for widget in widgets for one in probes_of(widget)]
         buttons = [
-            one.model_id for one in widgets if isinstance(one, ipywidgets.Button) and one.model_id in acting
+            widget.model_id
+            for widget in widgets
+            if isinstance(widget, ipywidgets.Button) and widget.model_id in acting - left_alone
         ]
         if controls or buttons:
             spaces.append(Space(start, roots, controls, buttons))

@@ -42,10 +42,15 @@ def controls_of(widget: ipywidgets.Widget) -> list[Control]:
         now = as_sent(widget, name)
         if kind == "set":  # one order of each
             values = [*{encoded(sorted(one, key=str)): one for one in values[::-1]}.values()][::-1]
-        elif not (kind == "pick" and name in _own_values(widget)):  # these may come one after the other only
+        elif not _in_turn(widget, name, kind):
             values = coarse_first(values, values.index(now) if now in values else 0)
         controls.append(Control(widget.model_id, name, [one for one in values if one != now], kind))
     return controls
+
+
+def _in_turn(widget: ipywidgets.Widget, name: str, kind: str) -> bool:
+    """Say whether the values may only come one after the other, as a picture itself lists them."""
+    return kind == "pick" and isinstance(widget, Picture) and name in widget.page_values()
 
 
 def _settable(widget: ipywidgets.Widget) -> list[tuple[str, str, list]]:
@@ -55,11 +60,6 @@ def _settable(widget: ipywidgets.Widget) -> list[tuple[str, str, list]]:
         return [(name, _kind(widget, name), _of_picture(widget, name)) for name in names]
     name, values = _of_ipywidget(widget)
     return [(name, "line" if isinstance(widget, LINES) else "pick", values)] if values else []
-
-
-def _own_values(widget: ipywidgets.Widget) -> dict[str, list]:
-    """What a picture says about itself."""
-    return widget.page_values() if hasattr(widget, "page_values") else {}
 
 
 def probes_of(widget: ipywidgets.Widget) -> list[Control]:
@@ -114,7 +114,7 @@ def _of_picture(picture: Picture, name: str) -> list:
     """By what its trait can hold, if it does not say so itself."""
     if isinstance(picture, Question) and name == "guess":
         return [*range(len(picture.options or ()))]
-    if name in (own := _own_values(picture)):
+    if name in (own := picture.page_values()):
         return own[name]
     trait, now = picture.traits()[name], getattr(picture, name)
     nothing = [None] if trait.allow_none else []

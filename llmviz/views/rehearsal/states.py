@@ -123,7 +123,7 @@ def do(place: Place, value: object) -> None:
     key, name = place
     widget = alive()[key]
     if name == CLICK:
-        if widget.disabled or widget.layout.display == "none" or getattr(widget, "needs_kernel", False):
+        if widget.disabled or widget.layout.display == "none":
             raise Refused
         for handler in widget._click_handlers.callbacks:  # `click()` itself would swallow errors
             handler(widget)

@@ -90,7 +90,7 @@ class Continuations(View):
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
-        return [self.prompt, row(*self.controls.values()), p["progress"], p["told"], p["tree"]]
+        return [self.prompt, row(*self.controls.values()), self.progress, p["told"], p["tree"]]
 
     def _logits_after(self, tokens: tuple[int, ...]) -> np.ndarray:
         return self.prompt.language_model.trace(list(tokens)).logits
@@ -99,8 +99,8 @@ class Continuations(View):
         return "grow"
 
     @job("temperature", "n", "length", "seed")
-    def grow(self, scene: Scene) -> Iterator[tuple[list[Branch], float] | None]:
-        """Yield the branches drawn so far, a few times a second, and the share of continuations that are complete."""
+    def grow(self, scene: Scene) -> Iterator[tuple[float, list[Branch] | None]]:
+        """Yield the share of continuations that are complete, and the branches drawn so far, a few times a second."""
         run, end = scene.run, scene.run.model.tokenizer.eos_token
         length = min(scene.length, run.model.config.n_ctx - len(run.tokens))
         growing = sampling.continuations(
@@ -112,24 +112,23 @@ class Continuations(View):
             end=end,
         )
         branches: list[Branch] = []
-        drawn = time.monotonic()
+        share, drawn = 0.0, time.monotonic()
         for branch in growing:
             branches.append(branch)
             if time.monotonic() - drawn > 0.3:
                 complete = (
                     one for one in leaves(branches) if len(one.path) == length or one.path[-1:] == (end,)
                 )
-                yield [*branches], sum(one.count for one in complete) / scene.n
-                drawn = time.monotonic()
+                share, drawn = sum(one.count for one in complete) / scene.n, time.monotonic()
+                yield share, [*branches]
             else:
-                yield None
-        yield branches, 1.0
+                yield share, None
+        yield 1.0, branches
 
     @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
     def tree(self, scene: Scene) -> dict | None:
-        if (result := scene.result("grow")) is None:
+        if (branches := scene.result("grow")) is None:
             return None
-        branches, _ = result
         index = {branch.path: i for i, branch in enumerate(branches)}
         tokens = [one.path[-1] if one.path else scene.run.tokens[-1] for one in branches]
         selected = scene.selected
@@ -145,7 +144,7 @@ class Continuations(View):
 
     @explains("tree")
     def explain(self, scene: Scene, index: int) -> Explanation:
-        branches, _ = scene.result("grow")
+        branches = scene.result("grow")
         if not 0 < index < len(branches):
             raise ValueError("the text itself was not drawn")
         *before, token = [*scene.run.tokens, *branches[index].path]
@@ -157,22 +156,11 @@ class Continuations(View):
             source=f"model.trace({before}).logits",
         )
 
-    @part(
-        lambda _: ipywidgets.FloatProgress(
-            0, max=1, bar_style="info", layout={"width": "min(430px, 98%)", "height": "14px"}
-        )
-    )
-    def progress(self, scene: Scene) -> dict:
-        _, share = scene.result("grow") or ([], 1.0)
-        return {"value": share, "hidden": share == 1}
-
     @part(lambda _: Told())
     def told(self, scene: Scene) -> dict | None:
-        if (result := scene.result("grow")) is None:
-            return None
-        branches, share = result
-        if share < 1:
-            return {"sentences": ["Growing …"]}
+        if not scene.is_done("grow"):
+            return {"sentences": ["Not all of them are complete yet."]}
+        branches = scene.result("grow")
         ends = leaves(branches)
         n_tokens = sum(one.count * len(one.path) for one in ends)
         return {

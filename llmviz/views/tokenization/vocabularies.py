@@ -43,12 +43,14 @@ class VocabularyExplorer(Explorer):
         self.box = typing_box(text, label="Your text", rows=2)
         self.strips = {name: TokenStrip([]) for name in self.tokenizers}
         self.button = button("Fetch GPT-2's vocabulary (1.5 MB, from the internet)")
-        self.button.needs_kernel = True  # no page fetches for its reader
         self.message = ipywidgets.Label()
         self.button.on_click(self._add_gpt2)
         self.box.observe(self._show, "value")
         self._show()
         super().__init__([self.box, *self.strips.values(), row(self.button, self.message)])
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.button]  # no page fetches for its reader
 
     @one_at_a_time
     def _show(self, _change=None) -> None:
