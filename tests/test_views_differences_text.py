@@ -97,7 +97,7 @@ def test_a_text_that_is_too_short_is_a_sentence(typed):
     made.parts["train"].click()
     assert made.parts["status"].sentences[0][0].isupper()
     assert made.trace is None
-    assert made.parts["train"].description == "train"
+    assert not made.parts["train"].disabled
 
 
 def test_longest_copy():
@@ -153,7 +153,7 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     made = trained(TEXT)
     assert [one.step for one in made.trace.snapshots] == [0, 10, 20, 22]
     assert made.trace.finished
-    assert made.parts["train"].description == "train"
+    assert not made.parts["train"].disabled
     assert made.parts["curves"].x.tolist() == [0, 20]
     bits = made.parts["curves"].values
     assert bits[1, 0] == pytest.approx(made.trace.snapshots[0].held_out / np.log(2))
@@ -211,47 +211,45 @@ async def until(condition, seconds: float = 120):
     raise AssertionError("it never came")
 
 
-def test_pause_go_on_stop():
+def test_a_stopped_training_goes_on_or_begins_anew():
     async def story():
         made = own(TEXT, steps=400)
-        made.parts["train"].click()
+        train, stop = made.parts["train"], made.parts["learn"]
+        train.click()
         await until(lambda: made.trace and len(made.trace.snapshots) > 1)
-        assert made.parts["train"].description == "pause"
-        made.parts["train"].click()
-        assert made.parts["train"].description == "go on"
-        assert made.parts["status"].sentences
-        step = made.trace.snapshots[-1].step
+        assert train.disabled
+        stop.click()
+        assert (stop.description, train.disabled) == ("go on", False)
+        assert "Stopped." in made.parts["status"].sentences
+        step = made.trace.last.step
+        assert repr(made.parts["results"])
         await asyncio.sleep(0.2)
-        assert made.trace.snapshots[-1].step == step
-        made.parts["train"].click()
-        await until(lambda: made.parts["progress"].value > step / 400)
+        assert made.trace.last.step == step
+        stop.click()
+        assert stop.description == "stop"
+        await until(lambda: made.scene(made.state).result("learn").last.step > step)
         assert made.parts["curves"].x[0] == 0  # the same training
-        made.parts["stop"].click()
-        assert (made.parts["train"].description, made.trace.finished) == ("train", False)
-        assert step < made.trace.snapshots[-1].step < 400
-        assert "Stopped." in made.parts["status"].sentences
-        made.parts["train"].click()
-        await until(lambda: made.parts["curves"].x is not None and len(made.parts["curves"].x) > 1)
-        made.parts["train"].click()
-        made.parts["stop"].click()  # while it was paused
-        assert "Stopped." in made.parts["status"].sentences
-        assert "Paused." not in made.parts["status"].sentences
+        stop.click()
+        assert step < made.trace.last.step < 400
+        assert not made.trace.finished
+        train.click()
+        await until(lambda: made.trace.last.step < step)
+        assert made.parts["curves"].x.tolist() == [0]
         made.close()
 
     in_a_loop(story)
 
 
 @pytest.mark.parametrize("wait", [0, 0.02])
-def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
+def test_a_training_that_is_stopped_before_its_first_step_says_so(wait):
     async def story():
         made = own(TEXT, steps=400)
-        for begins, button in [(True, "pause"), (False, "go on"), (True, "pause")]:
-            made.parts["train"].click()
-            assert (made.parts["status"].sentences[0] == learners.BEGINS) == begins
-            assert made.parts["train"].description == button
+        made.parts["train"].click()
+        for sentence, button in ((learners.BEGINS, "stop"), ("Stopped.", "go on"), (learners.BEGINS, "stop")):
+            assert made.parts["status"].sentences == [sentence]
+            assert made.parts["learn"].description == button
             await asyncio.sleep(wait)
-        made.parts["stop"].click()
-        assert (made.parts["status"].sentences[0], made.parts["train"].description) == ("Stopped.", "train")
+            made.parts["learn"].click()
         made.close()
 
     in_a_loop(story)
@@ -263,12 +261,11 @@ def test_one_training_at_a_time():
         one.parts["train"].click()
         await until(lambda: one.trace)
         other.parts["train"].click()
-        assert one.parts["train"].description == "go on"
-        assert other.parts["train"].description == "pause"
+        assert (one.parts["learn"].description, other.parts["learn"].description) == ("go on", "stop")
         other.close()  # ends it
         await asyncio.sleep(0.1)
-        one.parts["train"].click()
-        assert one.parts["train"].description == "pause"
+        one.parts["learn"].click()
+        assert one.parts["learn"].description == "stop"
         one.close()
 
     in_a_loop(story)
@@ -279,7 +276,7 @@ def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
     made = own(TEXT)
     made.parts["train"].click()
     assert re.search(holding("lr=3", "lr=0.003"), repr(made.parts["status"]))
-    assert made.parts["train"].description == "train"
+    assert not made.parts["train"].disabled
 
 
 # --- a guess about it ---
@@ -306,7 +303,7 @@ def test_a_stopped_training_gives_no_verdict():
         bet.card.change(guess=1, committed=True)
         made.parts["train"].click()
         await until(lambda: made.parts["curves"].x is not None and len(made.parts["curves"].x) > 1)
-        made.parts["stop"].click()
+        made.parts["learn"].click()
         assert bet.card.answer is None
         assert numbers(bet.card.told) == [400]  # not before that step
         assert re.search(holding(made.trace.snapshots[-1].step, 400), repr(made.parts["status"]))
@@ -471,7 +468,7 @@ def test_the_map_follows_the_training():
     assert flat.layout.display == "none"
     made.parts["train"].click()
     assert flat.layout.display == ""
-    assert [name for name, _ in step.options] == ["0", "1"]
+    assert step.options == (0, 1)
     places = flat.places
     step.value = 0
     assert re.search(holding(0), flat.caption)

@@ -27,11 +27,11 @@ from llmviz.views.differences.training_run import (
     in_a_line,
     train_on,
 )
-from llmviz.views.kit.controls import Told, row, text_area, text_box
+from llmviz.views.kit.controls import row, text_area, text_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.state_fields import choice, picked, seed, text
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, job, looks, part, press
+from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
 
 OWN = "a text of your own"
 LONGEST = 500_000  # letters of a text
@@ -100,7 +100,7 @@ class Learner(OneTraining):
 
     @dataclass(frozen=True)
     class State:
-        """The text's name, what is typed, and how the sentence begins; what is trained, and why something else is not."""
+        """The text, and how the sentence begins; what is trained, and why something else is not."""
 
         name: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
         own: str = text(
@@ -195,8 +195,8 @@ class Learner(OneTraining):
     def own_text(self, scene: Scene) -> dict:
         return {"hidden": scene.name != OWN}
 
-    @part(lambda _: Told())
-    def status(self, scene: Scene) -> dict:
+    @sentences
+    def status(self, scene: Scene) -> list[str]:
         lesson, run = scene.lesson, scene.result("learn")
         stopped = "Stopped." if scene.status("learn") == "stopped" else ""
         if lesson is None:
@@ -206,7 +206,7 @@ class Learner(OneTraining):
         else:
             at = f"Step {run.last.step} of {lesson.steps}, after {run.last.seconds:.0f} s of work."
             standing = [at, run.error or stopped, lesson.note]
-        return {"sentences": [sentence for sentence in (scene.message, *standing) if sentence]}
+        return [sentence for sentence in (scene.message, *standing) if sentence]
 
     @part(lambda _: TokenStrip([], stage="training", caption="What it writes now"))
     def sentence(self, scene: Scene) -> dict:
@@ -240,30 +240,26 @@ class Learner(OneTraining):
             values.append(np.array([control.get(step, math.nan) for step in x]))
         return {"x": x, "values": np.stack(values)}
 
-    @part(lambda _: Told())
-    def results(self, scene: Scene) -> dict:
+    @sentences
+    def results(self, scene: Scene) -> list[str]:
         run = scene.result("learn")
         if run is None or run.error or scene.status("learn") == "running":
-            return {"sentences": []}
+            return []
         losses = run.compared(scene.run) if self.control else run.against_counting
-        return {"sentences": [losses, run.repeats, *run.copied]}
+        return [losses, run.repeats, *run.copied]
 
-    @part(lambda _: Told())
-    def history(self, scene: Scene) -> dict:
+    @sentences
+    def history(self, scene: Scene) -> list[str]:
         """The sentence of each snapshot; of the last one, too, where the training stands still."""
         run = scene.result("learn")
         if run is None:
-            return {"sentences": []}
+            return []
         if not scene.start:
-            return {"sentences": ["Type how the sentence begins."]}
+            return ["Type how the sentence begins."]
         stays = [
             snapshot
             for snapshot in run.snapshots
             if snapshot.step in SNAPSHOTS or scene.status("learn") != "running"
         ]
         written = (run.model.tokenizer.decode(continuation(snapshot, scene.start)) for snapshot in stays)
-        return {
-            "sentences": [
-                f"step {snapshot.step}: {in_a_line(line)}" for snapshot, line in zip(stays, written)
-            ]
-        }
+        return [f"step {snapshot.step}: {in_a_line(line)}" for snapshot, line in zip(stays, written)]

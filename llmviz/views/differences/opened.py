@@ -32,12 +32,11 @@ from llmviz.training import Progress
 from llmviz.views.differences.learner import Learner
 from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.embeddings.flat_map import FlatMap
-from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.predict import within
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Scene, View, job, looks, part
+from llmviz.views.kit.view import Scene, View, job, looks, part, sentences
 
 # What a head with each of these habits attends to.
 HABITS = dict(
@@ -219,23 +218,21 @@ class PiecesMap(OfTraining):
             "caption": f"The {len(known.pieces)} most frequent tokens after {snapshot.step} steps, on a flat map",
         }
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         if scene.run is None:
-            return {"sentences": ["Train the first model: its map grows here."]}
+            return ["Train the first model: its map grows here."]
         snapshot, first = snapshot_at(scene), scene.run.snapshots[0]
         known = frequent_pieces(first, scene.run.lesson.learned)
         before, now = (share_of_kind(rows_of(at, known.tokens), known.kinds) for at in (first, snapshot))
         d_model = snapshot.model.config.d_model
-        return {
-            "sentences": [
-                f"Of a token's {N_NEAREST} nearest (in all {d_model} numbers) {percent(now)} are of its own kind after "
-                f"{snapshot.step} steps; {percent(before)} before the first; {percent(known.by_chance)} with the kinds "
-                "dealt out at random.",
-                f"The control without a network: each token is described by how often every other is next to it in the "
-                f"text. Then {percent(known.counted)} of the nearest are of its own kind.",
-            ]
-        }
+        return [
+            f"Of a token's {N_NEAREST} nearest (in all {d_model} numbers) {percent(now)} are of its own kind after "
+            f"{snapshot.step} steps; {percent(before)} before the first; {percent(known.by_chance)} with the kinds "
+            "dealt out at random.",
+            f"The control without a network: each token is described by how often every other is next to it in the "
+            f"text. Then {percent(known.counted)} of the nearest are of its own kind.",
+        ]
 
 
 def snapshot_at(scene: Scene) -> Progress:
@@ -284,44 +281,40 @@ class HeadsGrowing(OfTraining):
     def curves(self, scene: Scene) -> dict:
         return over_snapshots(scene.run, lambda at: best_heads(at, scene.run))
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         run = scene.run
         if run is None:
-            return {"sentences": ["Train the first model: its heads grow here."]}
+            return ["Train the first model: its heads grow here."]
         before, now = (best_heads(snapshot, run) for snapshot in (run.snapshots[0], run.last))
         twice = passages(run.model, run.lesson.held_out)
         first, again = twice_told(run.model, twice)
-        return {
-            "sentences": [
-                f"{len(twice)} passages of the held-out text, each read twice in a row. A weight is the mean over "
-                "them.",
-                *(
-                    f"{name} (attends to {what}): from {percent(before[i])} to {percent(now[i])}."
-                    for i, (name, what) in enumerate(HABITS.items())
-                ),
-                f"Surprise after {run.last.step} steps: {first:.2f} bits a token the first time, {again:.2f} the "
-                "second.",
-            ]
-        }
+        return [
+            f"{len(twice)} passages of the held-out text, each read twice in a row. A weight is the mean over "
+            "them.",
+            *(
+                f"{name} (attends to {what}): from {percent(before[i])} to {percent(now[i])}."
+                for i, (name, what) in enumerate(HABITS.items())
+            ),
+            f"Surprise after {run.last.step} steps: {first:.2f} bits a token the first time, {again:.2f} the "
+            "second.",
+        ]
 
-    @part(lambda _: Told())
-    def verdict(self, scene: Scene) -> dict:
+    @sentences
+    def verdict(self, scene: Scene) -> list[str]:
         if not self.needs(scene.state):
-            return {"sentences": []}
+            return []
         if (chat := scene.result("read_by_chat")) is None:
-            return {"sentences": ["The chat model reads the same text …"]}
+            return ["The chat model reads the same text …"]
         noise, now = (
             float(best_heads(snapshot, scene.run)[INDUCTION])
             for snapshot in (scene.run.snapshots[0], scene.run.last)
         )
         grown = "One has grown" if has_grown(now, noise, chat) else "None has grown"
-        return {
-            "sentences": [
-                f"An induction head? {grown}: the best head has {percent(now)} here, {percent(noise)} in noise, and "
-                f"{percent(chat)} in the chat model."
-            ]
-        }
+        return [
+            f"An induction head? {grown}: the best head has {percent(now)} here, {percent(noise)} in noise, and "
+            f"{percent(chat)} in the chat model."
+        ]
 
 
 def best_heads(snapshot: Progress, run: TrainingRun) -> np.ndarray:
@@ -357,19 +350,14 @@ class PartsOff(OfTraining):
     def curves(self, scene: Scene) -> dict:
         return over_snapshots(scene.run, lambda at: parts_off_of(at, scene.run.lesson.held_out)[2])
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         if scene.run is None:
-            return {"sentences": ["Train the first model: what its parts bring is measured here."]}
+            return ["Train the first model: what its parts bring is measured here."]
         plain, nothing, usual = parts_off_of(scene.run.last, scene.run.lesson.held_out)
-        return {
-            "sentences": [
-                f"After {scene.run.last.step} steps the whole model has {plain:.2f} bits a token at {N_WINDOWS // 2} "
-                "stretches. How much more with a part's output replaced by its average over other stretches (or by "
-                "nothing):",
-                *(
-                    f"{part}: {more:.2f} bits ({none:.2f})."
-                    for part, more, none in zip(PARTS, usual, nothing)
-                ),
-            ]
-        }
+        return [
+            f"After {scene.run.last.step} steps the whole model has {plain:.2f} bits a token at {N_WINDOWS // 2} "
+            "stretches. How much more with a part's output replaced by its average over other stretches (or by "
+            "nothing):",
+            *(f"{part}: {more:.2f} bits ({none:.2f})." for part, more, none in zip(PARTS, usual, nothing)),
+        ]

@@ -11,9 +11,10 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
@@ -48,6 +49,18 @@ def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Calla
         return draw
 
     return mark
+
+
+def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
+    """Mark the method that returns the sentences of a part; empty ones are left out."""
+
+    @part(lambda _: controls.Told())
+    @functools.wraps(say)
+    def draw(view: Any, scene: Scene) -> dict | None:
+        lines = say(view, scene)
+        return None if lines is None else {"sentences": [line for line in lines if line]}
+
+    return draw
 
 
 def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
