@@ -11,13 +11,41 @@ import pytest
 from widget_tree import HOSTILE
 
 from llmviz import views
-from llmviz.views import sampling
+from llmviz.views import differences, sampling
+from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit.view import MOST_STATES, Refused
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
+
+
+def learner(source, **state):
+    """Make a learner whose trainings are kept with another one; the text of a page plays no part."""
+    if not isinstance(source, Learner):
+        source = Learner(OWN)
+        source.goes_with_its_followers()
+    return Learner(OWN, control=source, steps=2, **{"own": LESSON, **state})
+
+
+def of_learner(view):
+    """Make a view of a learner that is trained for a few steps."""
+
+    def make(source, **state):
+        if not isinstance(source, Learner):
+            source = learner(source)
+            source.goes_with_its_followers()
+            source.parts["train"].click()
+        return view(source, **state)
+
+    return make
+
+
 VIEWS = {
     "step by step": sampling.StepByStep,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
+    "learner": learner,
+    "map of pieces": of_learner(differences.PiecesMap),
+    "parts off": of_learner(differences.PartsOff),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
@@ -28,6 +56,15 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+
+
+def type_into(source, text):
+    """Let a page's text be another one, or train a learner anew."""
+    if isinstance(source, Learner):
+        source.parts["train"].click()
+    else:
+        source.box.value = text
 
 
 def screen(view):
@@ -42,7 +79,7 @@ def screen(view):
     return held
 
 
-def differences(one, other):
+def apart(one, other):
     """Names of what two screens hold differently; a number's last digits depend on which earlier run was reused."""
     return [
         name
@@ -59,7 +96,7 @@ def alike(a, b):
 
 def somewhere(rng, view):
     """A value that a page could send for a part's trait: mostly numbers of tokens and rows, or pairs of them."""
-    n = len(view.run.tokens)
+    n = len(getattr(view.run, "tokens", TEXT))
     return rng.choice(
         [rng.randrange(-1, n + 5), [rng.randrange(n + 5), rng.randrange(9)], None, rng.choice(HOSTILE)]
     )
@@ -73,7 +110,7 @@ def happen(rng, view):
             values = [*view._fields[name].on_page(view), *HOSTILE]
             view.controls[name].set_state({"value": rng.choice(values)})
         case 1 if not rng.randrange(3):
-            view.source.box.value = rng.choice(TEXTS)
+            type_into(view.source, rng.choice(TEXTS))
         case 2 | 3:
             buttons = [part for part in view.parts.values() if isinstance(part, ipywidgets.Button)]
             if buttons:
@@ -104,7 +141,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, se
                     await asyncio.sleep(0)
                 new = make(view.source)
                 new.become(view.state)
-                assert differences(screen(view), screen(new)) == []
+                assert apart(screen(view), screen(new)) == []
                 assert repr(view) == repr(new)
                 new.close()
         view.close()
@@ -126,7 +163,7 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
                 with pytest.raises(Refused, match=declared.name):
                     view.become(state)
     assert view.state is before
-    assert differences(shown, screen(view)) == []
+    assert apart(shown, screen(view)) == []
 
 
 @each_view
@@ -157,7 +194,12 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
         monkeypatch.setattr(widget, "_send", lambda *_, name=name, **__: sent.append(name), raising=False)
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
-        before, after = view.state, replace(view.state, **{name: [*view._fields[name].on_page(view)][-1]})
+        declared, before = view._fields[name], view.state
+        now = declared.shows(getattr(before, name), view)
+        others = [value for value in declared.on_page(view) if declared.shows(value, view) != now]
+        if not others:  # a box: a page holds what is typed in it
+            continue
+        after = replace(before, **{name: others[-1]})
         view.become(after)  # measures what is slow
         view.become(before)
         sent.clear()
@@ -170,5 +212,5 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 @each_view
 def test_a_new_text_reaches_every_part(tiny_model, make):
     view, new = make(views.Prompt(tiny_model, TEXT)), make(views.Prompt(tiny_model, "the dog"))
-    view.source.box.value = "the dog"
-    assert differences(screen(view), screen(new)) == []
+    type_into(view.source, "the dog")
+    assert apart(screen(view), screen(new)) == []
