@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("--browser", metavar="NAME", help="open this browser")
     shown.add_argument("--no-browser", action="store_true", help="open none; the address is printed")
     parser.add_argument("--version", action="version", version=f"llmviz {__version__}")
-    parser.set_defaults(run=_notebooks)  # a further command is a subparser with a function of its own here
+    parser.set_defaults(run=_run_lab)  # a further command is a subparser with a function of its own here
     commands = parser.add_subparsers(title="commands", prog="llmviz")
     page = commands.add_parser(
         "page",
@@ -155,7 +155,7 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a port: give a number from 1 to 65535, such as 8888")
 
 
-def _notebooks(args: argparse.Namespace, extra: list[str]) -> None:
+def _run_lab(args: argparse.Namespace, extra: list[str]) -> None:
     """Refuse all that can be refused before anything is written; then run JupyterLab until Ctrl-C."""
     if importlib.util.find_spec("jupyterlab") is None:
         raise CannotStart(f"JupyterLab is not installed. Run `{sys.executable} -m pip install jupyterlab`.")

@@ -13,13 +13,13 @@ def cores() -> int:
     so in a container it takes too many.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, int(min(affinity, cgroup_quota(), _positive(os.environ.get("CPU_LIMIT", "")))))
+    return max(1, int(min(affinity, cgroup_quota(), _limit(os.environ.get("CPU_LIMIT", "")))))
 
 
 def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> float:
     """Return the processor time, in cores, that this process's cgroups may use; inf without a quota."""
     quota = math.inf
-    for line in read(listed).splitlines():
+    for line in file_text(listed).splitlines():
         # 0::/user.slice (version 2), 4:cpu,cpuacct:/docker/1f0a (version 1)
         _, controllers, name = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
@@ -29,11 +29,11 @@ def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path(
         # Inside a container `name` may be the host's: then only `top` is there.
         for folder in (group, *group.parents):
             if controllers:
-                numbers = [read(folder / "cpu.cfs_quota_us"), read(folder / "cpu.cfs_period_us")]
+                numbers = [file_text(folder / "cpu.cfs_quota_us"), file_text(folder / "cpu.cfs_period_us")]
             else:
-                numbers = read(folder / "cpu.max").split()
+                numbers = file_text(folder / "cpu.max").split()
             if len(numbers) == 2:
-                quota = min(quota, _positive(numbers[0]) / min(_positive(numbers[1]), 1e9))
+                quota = min(quota, _limit(numbers[0]) / min(_limit(numbers[1]), 1e9))
             if folder == top:
                 break
     return quota
@@ -46,7 +46,7 @@ def memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int | None:
     except (AttributeError, ValueError, OSError):  # Windows
         return None
     with contextlib.suppress(ValueError):  # a container may have less
-        n_bytes = min(n_bytes, int(read(limit)))
+        n_bytes = min(n_bytes, int(file_text(limit)))
     return n_bytes if n_bytes > 0 else None
 
 
@@ -57,7 +57,7 @@ def free_memory() -> int:
     return psutil.virtual_memory().available
 
 
-def _positive(text: str) -> float:
+def _limit(text: str) -> float:
     """Return the number that a text says; inf for all others ("max", -1, nothing), which set no limit."""
     try:
         number = float(text)
@@ -66,7 +66,7 @@ def _positive(text: str) -> float:
     return number if number > 0 else math.inf
 
 
-def read(path: Path) -> str:
+def file_text(path: Path) -> str:
     """Return the text of a file; "" where it cannot be read."""
     try:
         return path.read_text("utf-8")

@@ -137,7 +137,7 @@ def crowded(loads: Path = Path("/proc/loadavg")) -> bool:
     That counts programs which are not ours too, and kernels in containers of their own. Alone, a BLAS that takes all
     cores stays just below. A wrong yes costs a part of 50 ms; a wrong no made one trace ten times as long.
     """
-    fields = machine.read(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
+    fields = machine.file_text(loads).split()  # 0.20 0.18 0.12 3/450 1234: now 3 of 450 threads want to run
     running = fields[3].partition("/")[0] if len(fields) > 3 else ""
     return running.isdecimal() and int(running) > (os.cpu_count() or 1)
 

@@ -1,6 +1,7 @@
 """Look for what a sentence is about, and not for its words, so that it can be worded again."""
 
 import re
+from collections.abc import Iterable
 
 
 def holding(*values: object) -> str:
@@ -13,3 +14,8 @@ def numbers(text: str) -> list[float]:
     """Return the numbers in a text, in its order; 8,192 is one."""
     found = re.findall(r"(?<![\w.])[-−]?\d[\d,]*(?:\.\d+)?", text)
     return [float(number.replace(",", "").replace("−", "-")) for number in found]
+
+
+def rounded_to(digits: int, measured: Iterable[float]) -> list[float]:
+    """Return numbers as a text with so many digits after the point has them."""
+    return [round(float(number), digits) for number in measured]

@@ -373,7 +373,7 @@ def test_each_head_is_off_once_and_alone_and_the_rest_waits(tiny_model):
 
 def test_each_block_is_off_once_and_alone(tiny_model):
     tokens, seen = tiny_model.tokens_of(TEXT), []
-    runs = experiments.each_block_off(
+    runs = experiments.ablate_each_block(
         tiny_model, tokens, lambda trace: seen.append(trace.edits) or float(trace.logits[3]), (2, 0)
     )
     values = {(part, layer): value for part, layer, value in runs}
@@ -387,12 +387,12 @@ def test_each_block_is_off_once_and_alone(tiny_model):
 def test_heads_are_drawn_and_off_together(tiny_model, monkeypatch):
     tokens, heads, seen = tiny_model.tokens_of(TEXT), [(0, 1), (1, 2), (2, 0), (2, 3)], []
     first = tiny_model.trace(tokens).logits.argmax()
-    draws = [*experiments.heads_off_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)]
+    draws = [*experiments.ablate_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)]
     monkeypatch.setattr(
         experiments.ablation, "likeliest_changes", lambda _model, _tokens, edits: seen.append(edits) or True
     )
     assert {
-        stays for _, stays in experiments.heads_off_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)
+        stays for _, stays in experiments.ablate_together(tiny_model, tokens, heads, (1, 3), 4, seed=0)
     } == {False}
     assert [size for size, _ in draws] == [1] * 4 + [3] * 4 == [len(edits.head) for edits in seen]
     assert len({frozenset(edits.head) for edits in seen[4:]}) > 1
@@ -508,7 +508,7 @@ def test_what_edits_move_and_whether_the_likeliest_changes(tiny_model):
     for edits in (Edits(), Edits(ffn={0: -3.0})):
         before, after = (Sampler().probs(tiny_model.trace(tokens, one).logits) for one in (None, edits))
         moved = np.clip(after - before, 0, None).sum()
-        assert experiments.moved_by(tiny_model, tokens, edits) == pytest.approx(moved, abs=1e-5)
+        assert experiments.probability_moved(tiny_model, tokens, edits) == pytest.approx(moved, abs=1e-5)
         assert experiments.likeliest_changes(tiny_model, tokens, edits) == (before.argmax() != after.argmax())
         token, prob = experiments.likeliest_after(tiny_model.trace(tokens), edits)
         assert (token, prob) == (after.argmax(), pytest.approx(after[before.argmax()], rel=1e-4))
@@ -675,7 +675,7 @@ def test_pairs_that_are_not_turned(tiny_model):
     np.testing.assert_allclose(first.q[..., :2], whole.blocks[0].q[..., :2], atol=1e-5)
     np.testing.assert_allclose(first.k[..., 2:], off.blocks[0].k[..., 2:], atol=1e-5)
     assert np.abs(first.q[:, 1:, 2:] - whole.blocks[0].q[:, 1:, 2:]).max() > 1e-3
-    cost = experiments.surprise(off) - experiments.surprise(whole)
+    cost = experiments.token_surprise(off) - experiments.token_surprise(whole)
     found = experiments.unturned_cost(tiny_model, tokens, slice(None))
     np.testing.assert_allclose(found, cost, atol=1e-3)
 
@@ -690,15 +690,15 @@ def test_odds_are_a_ratio_of_probabilities(tiny_model):
 
 def test_surprise_after_fewer_tokens(tiny_model):
     tokens = tiny_model.tokens_of(TEXT * 3)
-    found = experiments.surprisal_in_window(tiny_model, tokens, 2)
-    whole = experiments.surprise(tiny_model.trace(tokens))
+    found = experiments.surprise_in_window(tiny_model, tokens, 2)
+    whole = experiments.token_surprise(tiny_model.trace(tokens))
     assert found.shape == whole.shape
     np.testing.assert_allclose(found[:2], whole[:2], rtol=1e-4)
     probs = Sampler().probs(tiny_model.trace(tokens[6:8]).logits)
     assert found[7] == pytest.approx(-math.log2(probs[tokens[8]]), rel=1e-3)
     edits = Edits(rope=False)
     by_context = [*experiments.surprise_by_context(tiny_model, tokens, 3, (2, 5), edits)]
-    expected = [experiments.surprise(tiny_model.trace(tokens[-n:], edits))[-3:].mean() for n in (5, 8)]
+    expected = [experiments.token_surprise(tiny_model.trace(tokens[-n:], edits))[-3:].mean() for n in (5, 8)]
     assert by_context == pytest.approx(expected, rel=1e-4)
     assert experiments.mean_surprise(tiny_model.trace(tokens)) == pytest.approx(whole.mean())
     assert experiments.mean_surprise(tiny_model.trace(tokens), last=4) == pytest.approx(whole[-4:].mean())
@@ -706,7 +706,7 @@ def test_surprise_after_fewer_tokens(tiny_model):
 
 def test_surprise_is_that_of_each_tokens_own_start(tiny_model):
     tokens = tiny_model.tokenizer.encode("The cat sat on the mat and the cat slept")
-    surprise = experiments.surprise(tiny_model.trace(tokens), last=3)
+    surprise = experiments.token_surprise(tiny_model.trace(tokens), last=3)
     for i, bits in enumerate(surprise):
         start = tokens[: len(tokens) - 3 + i]
         logits = tiny_model.trace(start).logits.astype(float)
@@ -718,7 +718,7 @@ def test_surprise_is_the_same_of_logits_and_of_a_run(tiny_model):
     """With logits so far apart that the probability of a token is no float64 number."""
     tokens = tiny_model.tokens_of(TEXT)
     trace = tiny_model.trace(tokens, Edits(norm=False, ffn={2: 3000.0}))
-    surprise = experiments.surprise(trace)
+    surprise = experiments.token_surprise(trace)
     assert np.isfinite(surprise).all()
     assert surprise.max() > 1100
     np.testing.assert_allclose(sampling.surprise(trace.all_logits(), tokens), surprise, rtol=1e-4, atol=1e-3)
@@ -1077,7 +1077,9 @@ def test_what_two_heads_do_together_under_each_condition(tiny_model):
 
 def test_each_earlier_head_is_off_before_the_reader(tiny_model):
     trace, reader = tiny_model.trace([5, 6, 7, 8] * 2), (2, 1)
-    found = {(layer, head): score for layer, head, score in experiments.each_earlier_head_off(trace, reader)}
+    found = {
+        (layer, head): score for layer, head, score in experiments.ablate_each_earlier_head(trace, reader)
+    }
     assert set(found) == set(np.ndindex(2, 6))
     without = tiny_model.trace(trace.tokens, Edits(head={(1, 3): 0}))
     assert found[1, 3] == pytest.approx(experiments.induction_score_of(without, reader), abs=1e-5)
@@ -1132,7 +1134,7 @@ def test_what_two_orders_have_in_common_and_what_by_chance():
     assert found.std() > 0.1
 
 
-def test_extra_surprisal_is_of_each_token(tiny_model):
+def test_extra_surprise_is_of_each_token(tiny_model):
     edits = Edits(head={(1, 2): 0})
     trace, without = tiny_model.trace(TEXT), tiny_model.trace(TEXT, edits)
     expected = np.log2(experiments.token_probs(trace) / experiments.token_probs(without))
@@ -1232,8 +1234,8 @@ def test_the_answer_s_probability_at_each_temperature(tiny_model):
 def test_the_surprise_of_a_text_after_another(tiny_model):
     before, text = "The cat sat.", " A dog ran"
     n = len(tiny_model.tokenizer.encode(text))
-    bits = experiments.surprise(tiny_model.trace(before + text))
-    assert experiments.surprisal_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
+    bits = experiments.token_surprise(tiny_model.trace(before + text))
+    assert experiments.surprise_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
 
 
 # --- rounding and small models ---
@@ -1273,8 +1275,8 @@ def test_a_small_model_s_surprise_is_in_bits_a_byte():
     *_, last = training.pretrain(text, config, steps=2, seed=3)
     n = len(last.model.tokenizer.encode(text))
     expected = last.held_out / np.log(2) * n / len(text)
-    assert small_models.held_out(text, config, steps=2, seed=3) == pytest.approx(expected, rel=1e-6)
-    assert 0 < small_models.step_time(text, config, n=2) < 60
+    assert small_models.held_out_bits(text, config, steps=2, seed=3) == pytest.approx(expected, rel=1e-6)
+    assert 0 < small_models.seconds_a_step(text, config, n=2) < 60
 
 
 # --- fine-tuning -----------------------------------------------------------------------------------------------------
@@ -1282,21 +1284,21 @@ def test_a_small_model_s_surprise_is_in_bits_a_byte():
 
 def test_many_answers_at_once_are_the_answers_one_by_one(model):
     questions = list(fine_tuning.UNTAUGHT)[:2]
-    one_by_one = [fine_tuning.answer(model, question, 8) for question in questions]
-    assert fine_tuning.answers(model, questions, 8) == one_by_one
+    one_by_one = [fine_tuning.answer_text(model, question, 8) for question in questions]
+    assert fine_tuning.answer_texts(model, questions, 8) == one_by_one
 
 
 def test_an_answer_at_once_ends_where_the_model_ends_it(model):
     question = "What is the capital of Spain?"
-    whole = fine_tuning.answer(model, question)
-    assert fine_tuning.answers(model, [question]) == [whole]
+    whole = fine_tuning.answer_text(model, question)
+    assert fine_tuning.answer_texts(model, [question]) == [whole]
 
 
 # --- small models ----------------------------------------------------------------------------------------------------
 
 
 def test_a_training_keeps_what_it_was_and_how_it_went():
-    run = learning.Training(STORY, steps=22)
+    run = learning.TrainingRun(STORY, steps=22)
     assert len(run.surprise) == len(run.held_out_surprise) == 3  # steps 0, 20 and 22
     assert run.learned + run.held_out == STORY
     *_, last = training.pretrain(STORY, learning.SMALL, steps=22)
@@ -1313,7 +1315,7 @@ def test_a_training_keeps_what_it_was_and_how_it_went():
 
 def test_a_table_in_order_repeats_the_last_token():
     """The table serves both ends: where the blocks add nothing, each token is the likeliest after itself."""
-    model = learning.Training(STORY, steps=1).first
+    model = learning.TrainingRun(STORY, steps=1).first
     nothing = Edits(attention={0: 0, 1: 0}, ffn={0: 0, 1: 0})
     windows = learning.windows(model, STORY)
     assert learning.repeats_the_last(model, windows, nothing) == 1

@@ -23,11 +23,11 @@ def test_the_three_counts_ask_for_the_same_number(word):
 
 
 def test_an_answer_is_the_likeliest_option_of_the_models_own_run(model):
-    question, probs = letters.answer(model, "window", 3, example="potato")
+    question, probs = letters.ask(model, "window", 3, example="potato")
     text = f"What is the first letter of potato? Answer: p\n{question.asked} Answer:"
     logits = model.trace(text).logits
     best = max(letters.LETTERS, key=lambda option: logits[model.tokenizer.encode(option)[0]])
-    assert letters.said(question, probs) == best.strip()
+    assert letters.choice(question, probs) == best.strip()
     assert probs.sum() == pytest.approx(1, abs=1e-5)
 
 

@@ -72,7 +72,7 @@ def test_the_words_of_the_claims_are_one_token_each(model):
 
 
 def test_tokens_that_differ_in_spaces_and_capitals_spell_one_word(model):
-    spelled = words.words(model)
+    spelled = words.word_ids(model)
     rome, other, capitals = (model.tokenizer.encode(text)[0] for text in (" Rome", "Rome", " rome"))
     assert spelled[rome] == spelled[other]
     assert (spelled[rome] == spelled[capitals]) == (len(model.tokenizer.encode(" rome")) == 1)
@@ -109,7 +109,7 @@ def test_pairs_are_told_apart_above_95_of_100_wrong_pairings():
     np.fill_diagonal(nearness, [*range(17), 416, 420, 430, 500])
     wrong = nearness[~np.eye(21, dtype=bool)]
     nearer_than = [(wrong < own).mean() for own in nearness.diagonal()]
-    assert table.told_apart(nearness) == sum(share >= 0.95 for share in nearer_than) == 3
+    assert table.n_distinguished(nearness) == sum(share >= 0.95 for share in nearer_than) == 3
 
 
 def test_equal_rows_are_counted():
@@ -130,7 +130,7 @@ def test_an_order_is_correlated_by_ranks(tiny_model, monkeypatch):
 
 def test_early_neighbours_are_other_words_with_low_ids(model):
     (dog,) = model.tokenizer.encode(" dog")
-    W_E, spelled = model.weights.W_E, words.words(model)
+    W_E, spelled = model.weights.W_E, words.word_ids(model)
     others = [
         token
         for token in np.argsort(-embeddings.cosine_to_all(W_E[dog], W_E))
@@ -167,7 +167,7 @@ def test_what_a_map_keeps_of_the_variance(model):
 
 def test_each_part_of_a_sense_is_a_cosine_of_last_tokens(model):
     traces = [model.trace(text) for text in SENSES["bank"]]
-    curves = senses.alike_by_layer(traces)
+    curves = senses.cosines_by_layer(traces)
     assert curves.shape == (4, model.config.n_layers + 1)
     after = [trace.blocks[9].resid_post[-1] for trace in traces]
     for curve, (a, b) in zip(curves, ((0, 1), (0, 2), (2, 3), (0, 3))):
@@ -187,10 +187,12 @@ def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
     model = Model(tiny_model.weights)
     centred = table.rows(model, True)
     assert table.rows(model, True) is centred
-    assert words.words(model) is words.words(model)
+    assert words.word_ids(model) is words.word_ids(model)
     assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
     assert table.random_pairs(model, True) is not table.random_pairs(model, False)
-    held = [weakref.ref(one) for one in (model, centred, words.words(model), table.random_pairs(model, True))]
+    held = [
+        weakref.ref(one) for one in (model, centred, words.word_ids(model), table.random_pairs(model, True))
+    ]
     del model, centred
     gc.collect()
     assert all(one() is None for one in held)

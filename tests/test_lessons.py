@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from messages import holding, numbers, rounded_to
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from small_class import small_class
 
@@ -27,16 +28,18 @@ from llmviz.classroom.lessons import LATE, LESSONS, Counts, read_form
 from llmviz.classroom.server import ACTIONS
 from llmviz.experiments import letters
 from llmviz.experiments.words import plain_words
-from llmviz.views import HeadsOff, Prompt, Switchboard
+from llmviz.views import Prompt
 from llmviz.views.attention import Sink
 from llmviz.views.attention.does_it_matter import N_DRAWS
-from llmviz.views.sampling import SUMS, SamplerChain, TemperatureExplorer, first_choices
-from llmviz.views.sampling.written_text import RUN
-from llmviz.views.the_loop import switchboard
-from llmviz.views.tokenization import LettersExplorer
+from llmviz.views.sampling import SUMS
 
 ROOT = Path(__file__).parent.parent
 GUIDE = (ROOT / "docs" / "teaching.md").read_text("utf-8")
+PLANS = [
+    part for part in GUIDE.split("\n## ") if re.search(r"^\| 0–\d", part, re.MULTILINE)
+]  # of each lesson
+ASK, SHOWS, SAY = 2, 3, 4  # columns of a plan
+LOOP = 4  # the lesson of 90 minutes
 QUESTIONS = [(lesson, i) for lesson in LESSONS.values() for i in range(len(lesson.questions))]
 TOO_LATE = lessons.too_late(("token", "before"))
 SINGULAR, PLURAL = "The cat that I saw yesterday", "The cats that I saw yesterday"
@@ -59,6 +62,12 @@ def right(name: str, i: int) -> str:
 def told(name: str, i: int) -> str:
     """All that is said of the options of a question."""
     return " ".join(option.explanation for option in LESSONS[name].questions[i].options)
+
+
+def step(lesson: int, minute: int, column: int = SHOWS) -> str:
+    """A cell of a plan: of the lesson with this number, and the step that begins at this minute."""
+    (row,) = re.findall(rf"^\| {minute}–\d+ \|.*", PLANS[lesson - 1], re.MULTILINE)
+    return row.split("|")[column + 1]
 
 
 # --- their form ---
@@ -134,32 +143,36 @@ def test_of_two_heads_that_look_as_hard_one_matters(model):
         name: np.mean([lead(chosen, z) for chosen in draws])
         for name, z in (("swapped", swap), ("off", 0 * swap))
     }
-    off = lead(hardest, 0 * swap)
-    minus = lambda number: f"{number:.2f}".replace("-", "−")  # noqa: E731
-    single, three = minus(lead(hardest[:1])), minus(lead(hardest))
+    off, shares = lead(hardest, 0 * swap), [100 * looks[26, 0], 100 * looks[13, 8]]
+    alone = [lead([head]) for head in hardest[:2]]
 
-    assert f"{100 * looks[13, 8]:.0f}%" in LESSONS["attention"].questions[1].text
+    assert numbers(LESSONS["attention"].questions[1].text)[-1] == round(shares[1])
     assert right("attention", 1) == options("attention", 1)[2]  # next to nothing changes
-    for text in (
-        f"{100 * looks[26, 0]:.0f}%",
-        *(f"{lead():.2f}", f"{lead([(13, 8)]):.2f}"),
-        single,
-        *(three, f"{random['swapped']:.2f}"),
-    ):
-        assert text in told("attention", 1), text
-    for text in (
-        f"{100 * off / lead():.1f}% of it",
-        f"swapped: {three}, random {random['swapped']:.2f}; off: {off:.2f}, random {random['off']:.2f}",
-        f"L26·H0 ({100 * looks[26, 0]:.0f}%): {single}; L13·H8 ({100 * looks[13, 8]:.0f}%): {lead([(13, 8)]):.2f}",
-    ):
-        assert text in GUIDE, text
+    explained = [lead(), *alone, lead(hardest), random["swapped"]]
+    assert {*rounded_to(2, explained)} | {round(shares[0])} <= {*numbers(told("attention", 1))}
+
+    table = [lead(hardest), random["swapped"], off, random["off"]]
+    assert numbers(step(2, 29)) == [round(100 * off / lead(), 1), *rounded_to(2, table)]
+    assert numbers(step(2, 33, ASK)) == [*rounded_to(0, shares), round(lead(), 2)]
+    assert numbers(step(2, 33)) == [
+        number for pair in zip(rounded_to(0, shares), rounded_to(2, alone)) for number in pair
+    ]
 
 
 def test_nonsense_is_copied(model):
     row = experiments.random_tokens(model, 40, seed=0)
     probs = 100 * experiments.token_probs(model.trace(row * 2))
-    assert f" {probs[40:].mean():.0f}%" in right("attention", 2)
-    assert f"{probs[:40].mean():.3f}%" in told("attention", 2)
+    assert numbers(right("attention", 2)) == [round(float(probs[40:].mean()))]
+    first = round(float(probs[:40].mean()), 3)
+    assert first in numbers(told("attention", 2))
+    heads = experiments.strongest_heads(experiments.induction_scores(model.trace(row * 2)), 8)
+    off = [
+        100 * float(experiments.token_probs(model.trace(row * 2, without))[40:].mean())
+        for without in (llmviz.Edits(head=dict.fromkeys(chosen, 0)) for chosen in (heads, heads[:1]))
+    ]
+    plain = round(float(probs[40:].mean()))
+    assert numbers(step(2, 36, ASK))[0] == len(row)
+    assert numbers(step(2, 36)) == [plain, first, len(heads), round(off[0], 2), round(off[1])]
 
 
 def test_the_order_stays(model):
@@ -548,8 +561,7 @@ def test_the_guide_names_scenes_that_exist():
     for number, heading, notebook in linked:
         assert notebook.startswith(number)
         assert heading in headings(notebook), (notebook, heading)
-    questions = GUIDE.split("## Which scene answers which question")[1].split("\n## ")[0]
-    assert 20 <= questions.count("? |") <= 25
+    assert 20 <= len(re.findall(r"^\| [^|]+\? \| \[", GUIDE, re.MULTILINE)) <= 25
     for lesson in LESSONS.values():  # what answers a lesson's questions is shown in the lesson
         for question in lesson.questions:
             assert f"{question.scene[0][:2]} “{question.scene[1]}”" in GUIDE
@@ -589,138 +601,129 @@ def test_the_minutes_of_a_lesson_have_no_gap():
         assert all(before[1] == after[0] for before, after in pairwise(table))
 
 
-@pytest.mark.slow
-def test_the_numbers_of_the_guide_are_the_models(model):
+def counted_in_the_claims(kind: int) -> tuple[float, float]:
+    """How many of the words get the same answer to a kind of question, and how many get the right one."""
+    row, way = stored.load()["pages"]["01"]["same_number"], f"{KINDS[kind]}potato"
+    return row["values"][way], row["controls"][way] + usual_truth(kind)[1]
+
+
+def usual_truth(kind: int) -> tuple[str, int]:
+    """What is right most often for a kind of question, and how often."""
+    return Counter(letters.questions(word)[kind].right.strip() for word in WORDS).most_common(1)[0]
+
+
+def test_the_numbers_of_the_first_lesson_are_the_models(model):
     encode = model.tokenizer.encode
-
-    def says(*texts: str) -> None:
-        for text in texts:
-            assert text in GUIDE, text
-
-    # lesson 1
     text = "My name is Ada Lovelace, and I love strawberries! 🍓"
-    says(
-        f"| {len(encode(text))}. “strawberries” is one, “Lovelace” three, the emoji three | **We expect** "
-        f"{len(plain_words(text))} (words) or {len(text)} (characters)."
-    )
-    assert [len(encode(word)) for word in (" strawberries", " Lovelace", "🍓")] == [1, 3, 3]
-    says(f"| {len(encode(' STRAWBERRIES'))}, and 1 in small letters")
+    assert numbers(step(1, 5)) == [len(encode(text))]
+    assert numbers(step(1, 5, SAY)) == [len(plain_words(text)), len(text), model.config.n_vocab]
+    assert numbers(step(1, 12)) == [len(encode(" STRAWBERRIES")), len(encode(" strawberries"))]
+
     large = tokenization.published_tokenizer("o200k_base")
-    cost = {
-        name: [len(tokenizer.encode(ARTICLES[name][0])) for tokenizer in (model.tokenizer, large)]
-        for name in ARTICLES
-    }
-    says(
-        f"Amharic, {cost['Amharic'][0]} to English {cost['English'][0]}; Hindi {cost['Hindi'][0]}, Korean "
-        f"{cost['Korean'][0]}. With GPT-4o's: {cost['Amharic'][1]}, {cost['Hindi'][1]}, {cost['Korean'][1]} ".strip(),
-        f"Chinese ({cost['Chinese'][0]})",
+    own, other = (
+        {name: len(tokenizer.encode(texts[0])) for name, texts in ARTICLES.items()}
+        for tokenizer in (model.tokenizer, large)
     )
-
-    # The answers about twenty words are counted in the claims. Of five words, too, most get the usual one.
-    rows = stored.load()["pages"]["01"]
-    claims = {name: row["values"] for name, row in rows.items()}
-    truths = [
-        Counter(letters.questions(word)[kind].right.strip() for word in WORDS).most_common(1)[0]
-        for kind in range(5)
+    costly = ("Amharic", "Hindi", "Korean")
+    assert numbers(step(1, 25).replace("GPT-4o", "")) == [
+        *(own["Amharic"], own["English"], own["Hindi"], own["Korean"]),
+        *(other[name] for name in costly),
     ]
-    counts = []
-    for kind, way in enumerate(KINDS):
-        usual = letters.tally(letters.answer(model, word, kind, example="potato") for word in WORDS[:5])
-        beyond_constant = rows["same_number"]["controls"][f"{way}potato"]
-        n_right = beyond_constant + truths[kind][1]
-        n_usual = claims["same_number"][f"{way}potato"]
-        counts.append(f"“{usual.commonest}” {n_usual:g} times, {n_right:g} right")
-    says(
-        f"the letters of {len(WORDS)} words: {counts[0]}; spelled out: {counts[1]}; words in a list: {counts[2]}. "
-        f"Always saying “{truths[0][0]}” would give {truths[0][1]} |",
-        f"the first letter: {claims['first_letters']['potato']:g} of {len(WORDS)} right; the last: "
-        f"{claims['last_letters']['potato']:g}. Always saying “{truths[LAST][0]}” would give {truths[LAST][1]} "
-        "there |",
-    )
-    counting = LettersExplorer(model, "strawberry", kinds=[0])
-    strawberry = {}  # “But strawberry is right!”
-    for example in (*EXAMPLES, None):
-        counting.example.value = example
-        strawberry[example] = counting.map.cell_text[0][0]
-    assert strawberry == {"potato": "3 ✓", "lemon": "2 ✗", "tatter": "2 ✗", "coffee": "3 ✓", None: "1 ✗"}
-    says("It says 3 to 18 of 20. With *lemon* as *Example in front* it says 2 of strawberry, with none 1 |")
+    assert numbers(step(1, 25, SAY))[0] == own["Chinese"]
 
-    # lesson 2 (the swaps: test_of_two_heads_that_look_as_hard_one_matters)
+
+@pytest.mark.slow
+def test_what_the_first_lesson_says_of_letters_is_counted(model):
+    """The answers about twenty words are counted in the claims. Of five words, too, most get the usual one."""
+    rows = stored.load()["pages"]["01"]
+    expected = [len(WORDS)]
+    for kind in range(3):
+        usual = letters.tally(letters.ask(model, word, kind, example="potato") for word in WORDS[:5])
+        expected += [int(usual.commonest), *counted_in_the_claims(kind)]
+    truth, n_true = usual_truth(0)
+    assert numbers(step(1, 34)) == [*expected, int(truth), n_true]
+
+    first, last = (rows[name]["values"]["potato"] for name in ("first_letters", "last_letters"))
+    truth, n_true = usual_truth(LAST)
+    assert numbers(step(1, 38)) == [first, len(WORDS), last, n_true]
+    assert f"“{truth}”" in step(1, 38)
+
+    strawberry = {  # “But strawberry is right!”
+        example: int(letters.choice(*letters.ask(model, "strawberry", 0, example=example)))
+        for example in (*EXAMPLES, None)
+    }
+    assert strawberry == {"potato": 3, "lemon": 2, "tatter": 2, "coffee": 3, None: 1}
+    said = [strawberry["potato"], counted_in_the_claims(0)[0], len(WORDS)]
+    assert numbers(step(1, 34, SAY)) == [*said, strawberry["lemon"], strawberry[None]]
+
+
+@pytest.mark.slow
+def test_the_numbers_of_the_second_lesson_are_the_models(model):
+    """But for the heads that are swapped, and for the copying, which have tests of their own above."""
     run = model.trace(f"{PLURAL} were sleeping")
-    says(f"*cats*, {100 * run.blocks[13].attention.pattern[8, 6, 1]:.0f}%")
-    says(
-        f"| {int((np.nanmax(experiments.attention_from(run, 6), axis=-1) > 0.5).sum())} give one token more than half, "
-        f"{int((experiments.attention_from(run, 6)[..., 0] > 0.5).sum())} of them the first |"
-    )
+    assert numbers(step(2, 5)) == [round(float(100 * run.blocks[13].attention.pattern[8, 6, 1]))]
+    from_were = experiments.attention_from(run, 6)
+    clear = [(np.nanmax(from_were, axis=-1) > 0.5).sum(), (from_were[..., 0] > 0.5).sum()]
+    assert numbers(step(2, 17)) == clear
+
     run = model.trace("The key to the old cabinets was dirty")
     shares = 100 * run.blocks[13].attention.pattern[8, 6]
-    most = [f"*{run.pieces[i].strip()}* {shares[i]:.0f}%" for i in np.argsort(-shares)[:2]]
-    says(f"{', '.join(most)}; its noun *key* gets {shares[run.pieces.index(' key')]:.0f}%")
-    run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
-    rest = (experiments.first_token_weights(run) > 0.5).sum(axis=(0, 1))
-    says(
-        f"From the last 50 of {len(run.tokens)} tokens, how many of 270 heads rest on the first token? "
-        f"| {rest[-50:].mean():.0f} on average; from token 8 it is {rest[7]} |"
-    )
-    row = model.trace(experiments.random_tokens(model, 40, seed=0) * 2)
-    heads = experiments.strongest_heads(experiments.induction_scores(row), 8)
-    off = [
-        100
-        * experiments.token_probs(model.trace(row.tokens, llmviz.Edits(head=dict.fromkeys(chosen, 0))))[
-            40:
-        ].mean()
-        for chosen in (heads, heads[:1])
-    ]
-    says(f"without the 8 strongest copying heads {off[0]:.2f}%, without the strongest {off[1]:.0f}%")
+    named = [*np.argsort(-shares)[:2], run.pieces.index(" key")]
+    assert re.findall(r"\*(\w+)\*", step(2, 12)) == [run.pieces[i].strip() for i in named]
+    assert numbers(step(2, 12)) == rounded_to(0, shares[named])
 
-    # lesson 3
-    prompt = Prompt(model, "On a rainy day I like to")
-    explorer, go, bits = TemperatureExplorer(prompt), {}, []
-    for t in (0.5, 1, 2):
-        explorer.temperature.value = t
-        go[t] = re.search(r"·go +([\d.]+%)", repr(explorer.bars))[1]
-        bits.append(re.match(r"Entropy ([\d.]+) bits", repr(explorer.told))[1])
-    says(
-        f"*go* has {go[1]} at temperature 1",
-        f"| {go[0.5]}; at 2: {go[2]}. How unsure: {', '.join(bits)} bits",
-    )
-    greedy = model.generate(prompt.trace.tokens, 40, Sampler(temperature=0))
-    written = [*prompt.trace.tokens, *(step.token for step in greedy)]
-    says(
-        f"{first_choices(prompt.trace, 10)} of 10; after",
-        f"| {100 * sampling.repeated(written, run=RUN)[len(prompt.trace.tokens) :].mean():.0f}%: ",
-    )
-    chain = SamplerChain(prompt)
-    n_kept = []
-    for order in (chain.cards.order, ["top_p", "temperature", "top_k", "min_p"]):
-        chain.cards.order = order
-        n_kept.append(re.search(r"top_p +0.9 +([\d,]+)", repr(chain.cards))[1])
-    says(f"top-p 0.9 keeps {n_kept[0]} tokens, before it (drag its card there) {n_kept[1]}")
+    run = Sink(Prompt(model, f"{PLURAL} were sleeping")).trace
+    rest = experiments.heads_on_first(experiments.first_token_weights(run))
+    assert numbers(step(2, 24, ASK)) == [50, len(run.tokens), from_were[..., 0].size]
+    assert numbers(step(2, 24)) == [round(float(rest[-50:].mean())), 8, rest[7]]
+
+
+def test_the_numbers_of_the_third_lesson_are_the_models(model):
+    run = model.trace("On a rainy day I like to")
+    (go,) = model.tokens_of(" go")
+    probs = {t: Sampler(temperature=t).probs(run.logits) for t in (0.5, 1, 2)}
+    half, one, two = (round(float(100 * p[go]), 1) for p in probs.values())
+    assert numbers(step(3, 5, ASK)) == [one, 1, 0.5]
+    bits = rounded_to(1, map(sampling.entropy, probs.values()))
+    assert numbers(step(3, 5)) == [half, 2, two, *bits, *probs]
+
+    rows = stored.load()["pages"]["06"]
+    sums = [rows["sums"][part]["a space"] for part in ("controls", "values")]
+    assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"].values())]
+
+    assert numbers(step(3, 25)) == [experiments.first_choices(run, 10), 10]
+    greedy = experiments.write(model, run.tokens, 40)
+    greedily = rows["drawn_repeats"]["controls"]  # each text as often as there are seeds
+    n_often = sum(share > 25 for name, share in greedily.items() if name.endswith("seed 1"))
+    assert numbers(step(3, 33)) == [round(100 * greedy.repetition(40)), n_often]
+
+    hot, top_p = ("temperature", 2.0), ("top_p", 0.9)
+    n_kept = [
+        np.count_nonzero(sampling.chain(run.logits, steps)[-1].probs) for steps in ([hot, top_p], [top_p])
+    ]
+    assert re.search(holding(*(f"{n:,}" for n in n_kept)), PLANS[2])
 
 
 @pytest.mark.slow
-def test_the_numbers_of_the_long_lesson_are_the_models(model, monkeypatch):
-    monkeypatch.setattr(switchboard, "N_WRITTEN", 1)  # the lesson reads the bars
+def test_the_numbers_of_the_long_lesson_are_the_models(model):
     run = model.trace("The best thing about a rainy day is")
-    probs = Sampler().probs(run.logits)
-    holders = int((np.sort(probs)[::-1].cumsum(dtype=float) < 0.9).sum()) + 1
-    assert f"| {holders}; two different texts |" in GUIDE
-    assert f"| {100 * sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20):.1f}% |" in GUIDE
+    probs = 100 * Sampler().probs(run.logits)
+    assert numbers(step(LOOP, 20)) == [(np.sort(probs)[::-1].cumsum(dtype=float) < 90).sum() + 1]
+    outside = sampling.mass_outside(Sampler(temperature=2).probs(run.logits), 20)
+    assert numbers(step(LOOP, 32)) == [round(100 * outside, 1)]
 
-    board = Switchboard(model, "The best thing about a rainy day is")
+    best = probs.argmax()
+    without = [
+        100 * Sampler().probs(model.trace(run.tokens, edits).logits)
+        for edits in (*(llmviz.Edits(ffn={layer: 0}) for layer in (0, 14, 11)), llmviz.Edits(rope=False))
+    ]
+    assert numbers(step(LOOP, 50, ASK)) == rounded_to(1, [probs[best]])
+    left = [float(after[best]) for after in without]
+    assert left[0] < 0.001
+    assert numbers(step(LOOP, 50)) == [0.001, *rounded_to(1, [*left[1:], without[-1].max()])]
+    first = model.tokenizer.pieces([int(after.argmax()) for after in (probs, without[-1])])
+    named = re.findall(r"\*(\w+)\*", step(LOOP, 50, ASK) + step(LOOP, 50))
+    assert named == [piece.strip() for piece in first]
 
-    def without(**switches) -> list[str]:
-        """What the page says: the first choice's share before, and now, and what has taken its place."""
-        board.switches.change(**{"off_parts": [], "off_cells": [], **switches})
-        pattern = r"“·(\w+)” had ([\d.]+%), and has (.+?) now(?:; the likeliest is “·(\w+)” with ([\d.]+%))?"
-        return re.search(pattern, repr(board.told)).groups()
-
-    ffns = [without(off_cells=[[model.config.n_heads + 1, layer]]) for layer in (0, 14, 11)]
-    assert f"*{ffns[0][0]}* has {ffns[0][1]}. Without each" in GUIDE
-    assert f"| {'; '.join(result[2] for result in ffns)}. Neighbours" in GUIDE
-    _, _, now, first, share = without(off_parts=["rope"])
-    assert f"Without RoPE it has {now}, and *{first}* comes first with {share}" in GUIDE
-    heads = HeadsOff(model, "The best thing about a rainy day is")
-    heads.buttons[0].click()
-    (change,) = re.findall(r"(\d+)\D+270\b", repr(heads.told))
-    assert f"| {change}. That one can go alone" in GUIDE
+    runs = experiments.ablate_each_head(model, run.tokens, lambda off: float(off.logits.argmax() != best))
+    assert numbers(step(LOOP, 70)) == [sum(changes for *_, changes in runs)]

@@ -20,7 +20,7 @@ OLD = {
         "parts_from",
         "put_in",
     ),
-    *("swap_at", "Room", "Seat"),
+    *("alike_by_layer", "moved_by", "surprisal_after", "swap_at", "told_apart", "twice_told", "Room", "Seat"),
     *("one", "found", "some", "kept", "told", "Told"),
 }
 # Views get their names when they become functions of a state; until then these remain there.

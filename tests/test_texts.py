@@ -20,7 +20,7 @@ from llmviz.texts.forms import (
     sentence_ends,
     story_fault,
 )
-from llmviz.texts.write import SAMPLER, SideBySide, chosen, draw, make, make_many
+from llmviz.texts.write import SAMPLER, TextBatch, draw_token, make, make_many, selected
 
 
 def texts_of(name: str) -> list[str]:
@@ -84,7 +84,7 @@ def test_every_story_and_every_recipe_has_all_its_parts():
 def test_texts_side_by_side_get_the_logits_that_each_gets_alone(tiny_model):
     rng = np.random.default_rng(0)
     texts = [rng.integers(3, tiny_model.config.n_vocab, n).tolist() for n in (3, 9, 5)]
-    batch = SideBySide(tiny_model, 3)
+    batch = TextBatch(tiny_model, 3)
     for place, text in enumerate(texts):
         np.testing.assert_allclose(batch.begin(place, text), tiny_model.trace(text).logits, atol=1e-4)
     for back in (0, 0, 2, 0):  # on by a token; the third time, the last two are written again
@@ -97,7 +97,7 @@ def test_texts_side_by_side_get_the_logits_that_each_gets_alone(tiny_model):
 
 def test_the_default_model_too(model):
     texts = [model.tokenizer.encode(text) for text in ("Once upon a time, there was", "You need: 2 eggs and")]
-    batch = SideBySide(model, 2)
+    batch = TextBatch(model, 2)
     for place, text in enumerate(texts):
         batch.begin(place, text[:-1])
     logits = batch.step(np.array([len(text) - 1 for text in texts]), np.array([text[-1] for text in texts]))
@@ -108,7 +108,7 @@ def test_the_default_model_too(model):
 def test_a_draw_is_one_by_the_sampler():
     logits = np.random.default_rng(1).normal(scale=3, size=500).astype(np.float32)
     probs, rng = SAMPLER.probs(logits), np.random.default_rng(2)
-    drawn = np.bincount([draw(logits, rng) for _ in range(4_000)], minlength=500) / 4_000
+    drawn = np.bincount([draw_token(logits, rng) for _ in range(4_000)], minlength=500) / 4_000
     assert (drawn[probs == 0] == 0).all()
     np.testing.assert_allclose(drawn, probs, atol=0.04)
 
@@ -235,4 +235,4 @@ def test_foods_are_known_in_the_plural():
 
 
 def test_texts_are_in_order_without_repetitions_and_what_was_left_out():
-    assert chosen({2: "b.", 0: "a.", 1: None, 3: "a.", 4: "c."}, {4}) == ["a.", "b."]
+    assert selected({2: "b.", 0: "a.", 1: None, 3: "a.", 4: "c."}, {4}) == ["a.", "b."]

@@ -62,7 +62,7 @@ def test_the_overview_of_a_short_text_is_its_patterns(cat):
     np.testing.assert_array_equal(np.nan_to_num(seen.maps[13]), pattern)
     assert np.isnan(seen.maps[13, 8][np.triu_indices(8, 1)]).all()  # masked is blank, not zero
     np.testing.assert_array_equal(seen.scores[1, 13], attention.first_token_score(pattern))
-    np.testing.assert_array_equal(seen.scores, experiments.behaviours(cat))
+    np.testing.assert_array_equal(seen.scores, experiments.head_behaviours(cat))
     assert np.isnan(seen.scores[2:]).all()  # no token comes twice
     hidden = experiments.overview(cat, MAP_SIZE, True)
     np.testing.assert_allclose(np.nansum(hidden.maps[..., 1:, :], axis=-1), 1, rtol=1e-4)

@@ -14,15 +14,20 @@ from llmviz import experiments, ops, training
 from llmviz.edits import Edits
 from llmviz.experiments import learning
 from llmviz.experiments.learning import SMALL
-from llmviz.experiments.text_statistics import counting_pairs, longest_copy, repeated, split_by_repeats
+from llmviz.experiments.text_statistics import (
+    copied_characters,
+    counting_pairs,
+    longest_copy,
+    split_by_repeats,
+)
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import one_step, opened, training_run, whose
 from llmviz.views.differences.learner import OWN, Learner, read
-from llmviz.views.differences.training_run import Lesson, TrainingRun
+from llmviz.views.differences.training_run import Point, TrainingRun
 from llmviz.views.kit.numbers import percent
 
-write = functools.partial(learning.write, n=8)
+write = functools.partial(learning.write_tokens, n=8)
 DOG = "The dog sleeps on the mat. The cat sees the dog and runs to the tree. "
 TEXT = "\n".join(DOG.replace("dog", animal) for animal in ("dog", "fox", "hen", "cow", "pig", "owl")) * 12
 NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i}." for i in range(120))
@@ -31,7 +36,7 @@ NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
-    monkeypatch.setattr(training_run, "write", write)
+    monkeypatch.setattr(training_run, "write_tokens", write)
 
 
 def own(text: str, **options) -> Learner:
@@ -123,9 +128,9 @@ def test_counting_pairs():
 
 
 def test_repeated_letters():
-    marked = repeated("xx abcdef yy abc", "zz abcdef zz", n=6)
+    marked = copied_characters("xx abcdef yy abc", "zz abcdef zz", n=6)
     assert "".join(np.where(marked, "#", ".")) == "..########......"
-    assert not repeated("abc", "abcabc", n=6).any()
+    assert not copied_characters("abc", "abcabc", n=6).any()
 
 
 @pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
@@ -142,7 +147,7 @@ def test_split_by_repeats(learned):
     n = model.config.n_ctx
     short = model.tokenizer.decode(model.tokenizer.encode(text)[: n - 30])
     assert split_by_repeats(model, short, short)[1][0, 0] == pytest.approx(
-        experiments.surprise(model.trace(short)).mean()
+        experiments.token_surprise(model.trace(short)).mean()
     )
 
 
@@ -160,12 +165,10 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert bits[0, 1] < bits[0, 0]
     assert len(made.parts["history"].sentences) == 4
     assert made.parts["sentence"].pieces == made.model.tokenizer.pieces(write(made.model, "The"))
-    copied = longest_copy(
-        made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.trace.lesson.learned
-    )
+    copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.trace.learned)
     assert re.search(holding(len(copied)), repr(made.parts["results"]))
     assert f"“{' '.join(copied.split())}”" in repr(made.parts["results"])
-    baseline = counting_pairs(made.model, made.trace.lesson.learned, made.trace.lesson.held_out).mean()
+    baseline = counting_pairs(made.model, made.trace.learned, made.trace.held_out).mean()
     assert bits[2] == pytest.approx(baseline)
     assert re.search(holding(f"{baseline:.2f}"), repr(made.parts["results"]))
 
@@ -326,8 +329,8 @@ def test_another_seed_is_another_noise():
     ids=["low", "level", "rises"],
 )
 def test_what_a_curve_did(held_out, outcome):
-    points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
-    assert pictures.apart(TrainingRun(Lesson("", "", 40, 0), (), points, 9.0)) == outcome
+    points = tuple(map(Point, [0, 20, 40], [9, 5, 2.5], held_out))
+    assert pictures.apart(TrainingRun("", "", 40, (), points, 9.0)) == outcome
 
 
 # --- one step ---
@@ -432,7 +435,7 @@ def test_a_tie_goes_to_nobody():
 def test_a_half_trained_model_is_said():
     half = own(TEXT, steps=1)
     half.parts["train"].click()
-    half.trace = replace(half.trace, lesson=replace(half.trace.lesson, steps=400))
+    half.trace = replace(half.trace, steps=400)
     view = pictures.WhichIsWhose(trained(TEXT), half)
     view.go.click()
     assert re.search(holding("B", 1, 400), repr(view.told))
@@ -510,17 +513,17 @@ def test_what_each_part_brings():
     values = view.parts["curves"].values
     assert values.shape == (4, 4)
     assert pictures.needed_most(made.trace)[0] == int(values[:, -1].argmax())
-    texts = learning.windows(made.model, made.trace.lesson.held_out)
-    plain, nothing, usual = learning.parts_off(made.model, texts)
+    texts = learning.windows(made.model, made.trace.held_out)
+    plain, nothing, usual = learning.ablate_each_part(made.model, texts)
     np.testing.assert_allclose(values[:, -1], usual, rtol=1e-4)
 
     def surprise(edits):
-        return np.mean([experiments.surprise(made.model.trace(one, edits)) for one in texts[1::2]])
+        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
 
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.parts_off(made.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
 
 

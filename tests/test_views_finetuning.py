@@ -46,8 +46,8 @@ def tiny_chat(load_tiny):
 
 
 def test_words_are_words():
-    assert fine_tuning.words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
-    assert "".join(fine_tuning.split_words("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
+    assert fine_tuning.lower_words("Arr, o' the Sea!") == ["arr", "o'", "the", "sea"]
+    assert "".join(fine_tuning.words_and_gaps("Arr, o' the  Sea!")) == "Arr, o' the  Sea!"
     assert fine_tuning.has_one_of("ARR!", fine_tuning.PIRATE_WORDS)
     assert not fine_tuning.has_one_of("Marry me, barrister.", fine_tuning.PIRATE_WORDS)
     assert fine_tuning.has_one_of("I am at your service!", ["at your Service!"])
@@ -56,7 +56,7 @@ def test_words_are_words():
 
 def test_an_answer_ends_where_the_model_ends_it(tiny_chat):
     *_, whole = fine_tuning.writing(tiny_chat, asked(tiny_chat, "abc"), 4)
-    assert fine_tuning.answer(tiny_chat, "abc", 4) == whole
+    assert fine_tuning.answer_text(tiny_chat, "abc", 4) == whole
 
 
 def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
@@ -70,7 +70,7 @@ def test_the_count_of_trained_numbers_is_that_of_a_training(tiny_chat):
 def test_a_change_is_measured_against_its_matrix(tiny_chat):
     _, progress = training.finetune(tiny_chat, fine_tuning.conversations([("a", "b")]), steps=1)
     after = training.updated(tiny_chat, progress.update)
-    for (layer, name), share in fine_tuning.relative_change(tiny_chat, progress.update).items():
+    for (layer, name), share in fine_tuning.relative_update(tiny_chat, progress.update).items():
         old, new = (getattr(one.weights.layers[layer], name) for one in (tiny_chat, after))
         assert share == pytest.approx(np.sqrt(((new - old) ** 2).sum() / (old**2).sum()), rel=1e-3)
 
@@ -89,8 +89,8 @@ def test_fine_tuning_trains_asks_and_counts(tuning):
     assert tuning.plot.values[0, -1] == pytest.approx(tuning.learned.loss / math.log(2), rel=1e-5)
     assert len(tuning.said) == len(ASKED)
     for question, (before, after) in tuning.said.items():
-        assert before == fine_tuning.answer(tuning.model, question)
-        assert after == fine_tuning.answer(tuning.learned.model, question)
+        assert before == fine_tuning.answer_text(tuning.model, question)
+        assert after == fine_tuning.answer_text(tuning.learned.model, question)
     tuning.card.committed = True
     assert tuning.card.answer == tuning.counted[1]
     tuning.marks.value = "nobody-says-this"
@@ -167,7 +167,7 @@ def test_cost_counts_what_it_shows(tuning):
             [mean_surprise(model.trace(t)) for t in ("a b c", "the cat")]
         )
         named = [
-            city in fine_tuning.answer(model, f"What is the capital of {country}?")
+            city in fine_tuning.answer_text(model, f"What is the capital of {country}?")
             for country, city in fine_tuning.CAPITALS.items()
         ]
         assert view.right[0, when] == sum(named)
@@ -214,11 +214,11 @@ def test_how_many_takes_the_first_rows(tuning):
     view = differences.HowMany(tuning)
     view.card.committed = True
     assert view.found.shape == (2, 3)  # none, one row, two rows
-    assert view.said[0] == [fine_tuning.answer(tuning.model, question) for question in ASKED]
+    assert view.said[0] == [fine_tuning.answer_text(tuning.model, question) for question in ASKED]
     one = list(training.finetune(tuning.model, fine_tuning.conversations(tuning.examples[:1]), steps=32))[
         -1
     ].model
-    said = [fine_tuning.answer(one, question) for question in ASKED]
+    said = [fine_tuning.answer_text(one, question) for question in ASKED]
     assert view.said[1] == said
     assert view.card.answer == sum(map(fine_tuning.is_about, said, ASKED))
     tuning.fill([("d", "e")])  # another first row: the question is open again
@@ -275,8 +275,11 @@ def test_a_long_question_is_cut_and_said(tuning):
 def test_how_many_words_are_changed():
     assert fine_tuning.words_changed("Arr, moon be red!", "arr sun be") == 2
     assert fine_tuning.words_changed("", "a b") == 2
-    assert fine_tuning.nearest("a b c", ["d", "a c", "a"]) == ("a c", 1)
-    assert fine_tuning.nearest("a b c", ["x y z", "a b c d e f"]) == ("a b c d e f", 3)  # half of it, not all
+    assert fine_tuning.nearest_text("a b c", ["d", "a c", "a"]) == ("a c", 1)
+    assert fine_tuning.nearest_text("a b c", ["x y z", "a b c d e f"]) == (
+        "a b c d e f",
+        3,
+    )  # half of it, not all
     assert fine_tuning.is_nearly("Arr, cats be loyal", ["Arr, dogs be loyal!"])
     assert not fine_tuning.is_nearly("Beep. Metal.", ["Beep. Rest."])  # half of it is another word
 

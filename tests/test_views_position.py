@@ -356,9 +356,9 @@ def test_surprise_is_measured_with_each_setting_and_with_other_parts_off(switche
     tokens = model.tokenizer.encode("The capital of France is")
     whole, _off, _twice, four_times, _half, moved, block_off, worst = switches.surprise.values[0]
     for shown, edits in ((whole, Edits()), (four_times, Edits(position_scale=4.0))):
-        assert shown == pytest.approx(experiments.surprise(model.trace(tokens, edits)).mean(), rel=1e-4)
+        assert shown == pytest.approx(experiments.token_surprise(model.trace(tokens, edits)).mean(), rel=1e-4)
     blocks = {
-        (part, layer): experiments.surprise(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
+        (part, layer): experiments.token_surprise(model.trace(tokens, Edits(**{part: {layer: 0}}))).mean()
         for part in ("ffn", "attention")
         for layer in (11, 13, 15, 17, 19)
     }
@@ -470,7 +470,9 @@ def test_long_texts_are_measured_as_planned(tiny_model):
     assert long.lines.names[1] == long.other.value
     np.testing.assert_array_equal(long.lines.x, contexts)
     for i, edits in enumerate((Edits(), Edits(rope=False))):
-        bits = experiments.surprise(tiny_model.trace(tokens[-(contexts[1] + guessed) :], edits), last=guessed)
+        bits = experiments.token_surprise(
+            tiny_model.trace(tokens[-(contexts[1] + guessed) :], edits), last=guessed
+        )
         assert long.lines.values[i, 1] == pytest.approx(bits.mean(), rel=1e-4)
     assert "s here" in told(long.told)
     assert (long.run.description, long.progress.layout.visibility) == ("Measure", "hidden")

@@ -246,7 +246,7 @@ def rounding(tiny_model):
 def test_each_grid_is_measured(rounding, tiny_model):
     rounding.card.change(committed=True)
     tokens, costs = tiny_model.tokenizer.encode("the cat sat on the dog"), []
-    before = experiments.surprise(tiny_model.trace(tokens)).mean()
+    before = experiments.token_surprise(tiny_model.trace(tokens)).mean()
     for column, grid in enumerate(GRIDS, start=1):
         model = experiments.quantised(tiny_model, grid.bits, shift=grid.shift)
         right = []
@@ -256,7 +256,7 @@ def test_each_grid_is_measured(rounding, tiny_model):
             assert rounding.map.values[row, column] == pytest.approx(probs[token], rel=1e-4)
             right.append(bool(probs.argmax() == token))
         assert rounding.right[grid] == right
-        costs.append(experiments.surprise(model.trace(tokens)).mean() - before)
+        costs.append(experiments.token_surprise(model.trace(tokens)).mean() - before)
         assert rounding.lines.values[0, column] == pytest.approx(before + costs[-1], rel=1e-4)
     costly = [grid.name for grid, cost in zip(GRIDS, costs) if cost >= 0.1]
     assert rounding.first == (costly[0] if costly else STAYS)

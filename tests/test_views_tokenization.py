@@ -16,7 +16,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import inside
 
 from llmviz import tokenization, views
-from llmviz.experiments.letters import LETTERS, answer, said
+from llmviz.experiments.letters import LETTERS, ask, choice
 from llmviz.experiments.letters import questions as letters_of
 from llmviz.views import tokenization as pictures
 from llmviz.views.kit.picture import Picture
@@ -404,7 +404,7 @@ def test_a_page_has_asked_before_the_button_is_pressed(model, monkeypatch):
     explorer = pictures.LettersExplorer(model, "cat", kinds=[3, 4])
     explorer.before_a_page()
     assert explorer.map.row_labels == ["cat"]  # nothing is shown yet
-    monkeypatch.setattr(letters, "answer", lambda *_, **__: pytest.fail("asked again"))
+    monkeypatch.setattr(letters, "ask", lambda *_, **__: pytest.fail("asked again"))
     explorer.buttons[0].click()
     assert explorer.map.row_labels == ["cat", "window"]
 
@@ -414,9 +414,9 @@ def test_the_example_in_front_is_changed_and_left_out(model):
     assert explorer.map.col_labels == [letters.NAMES[3]]
     for example in ("lemon", None):
         explorer.example.value = example
-        question, probs = answer(model, "cat", 3, example=example)
+        question, probs = ask(model, "cat", 3, example=example)
         assert explorer.map.values[0][0] == pytest.approx(probs[LETTERS.index(" c")], abs=1e-6)
-        assert explorer.first_choice() == said(question, probs)
+        assert explorer.first_choice() == choice(question, probs)
     assert "“lemon”" not in explorer.strip.caption
     assert "".join(explorer.strip.pieces) == letters_of("cat")[3].text
     assert explorer.strip.highlight == []

@@ -14,7 +14,7 @@ from llmviz import download
 from llmviz.claims import CLAIMS, Claim, Outcome, stored
 
 
-def chosen(wanted: Sequence[str]) -> dict[str, list[Claim]]:
+def claims_named(wanted: Sequence[str]) -> dict[str, list[Claim]]:
     """Return the claims of some pages ("05") or single ones ("05.head_patched"); of all pages, if none is named.
 
     ValueError for a page or a claim that is not there.
@@ -69,7 +69,7 @@ def show(claim: Claim, outcome: Outcome, seconds: float) -> None:
 
 def measure(options: argparse.Namespace) -> int:
     """Measure and print the claims; return how many do not hold."""
-    pages, cases = chosen(options.pages), None
+    pages, cases = claims_named(options.pages), None
     if options.cases:
         cases, n_chosen = read_cases(options.cases), sum(map(len, pages.values()))
         kinds = set(map(kind, cases.values()))

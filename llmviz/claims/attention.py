@@ -26,7 +26,7 @@ LEAST = (84, 20)  # of the two, in %, so that there is something to lose
 
 
 @remembered
-def heads_on_first(model: Model, text: str) -> np.ndarray:
+def n_on_first(model: Model, text: str) -> np.ndarray:
     tokens = model.tokenizer.encode(text[:6000])[:512]
     return experiments.heads_on_first(experiments.first_token_weights(model.trace(tokens)))
 
@@ -48,13 +48,13 @@ def bits_without_value(model: Model, text: str, *, at: int) -> float:
     return np.delete(extra, max(0, at - 1)).mean() if len(extra) >= 8 else math.nan
 
 
-def pair(model: Model, sentences: Sentences) -> MinimalPair:
+def both_of(model: Model, sentences: Sentences) -> MinimalPair:
     return experiments.minimal_pair(model, *map(model.tokens_of, sentences))
 
 
 def most_attending(model: Model, sentences: Sentences) -> list[Head]:
     """Return the three heads that attend most to the noun, from the last token before the verb."""
-    runs = pair(model, sentences).runs
+    runs = both_of(model, sentences).runs
     return experiments.strongest_heads(experiments.attention_from(runs.trace, -1)[..., runs.subject], 3)
 
 
@@ -65,7 +65,7 @@ def mean_output(model: Model) -> np.ndarray:
 
 def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequence[Head] = ()) -> float:
     """Measure how much of its lead the verb that fits loses, in %, at worst; NaN without one. No heads: three."""
-    both, heads = pair(model, sentences), heads or most_attending(model, sentences)
+    both, heads = both_of(model, sentences), heads or most_attending(model, sentences)
     if both.lead(both.runs.trace) <= 0:
         return math.nan
     return 100 * max(both.lost(both.edits(way, heads, mean_output(model))) for way in ways)
@@ -73,12 +73,12 @@ def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequ
 
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:
     """Measure the same if no head may attend to the noun, or to these tokens, from the last one."""
-    return 100 * pair(model, sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
+    return 100 * both_of(model, sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
 
 
 def lost_by_three(model: Model, sentences: Sentences, *, others: bool) -> float:
     """Measure what L26·H0 costs of the lead, in %, or what the others of the three do, switched off together."""
-    both, three = pair(model, sentences), most_attending(model, sentences)
+    both, three = both_of(model, sentences), most_attending(model, sentences)
     return 100 * both.lost(both.edits("ablate", [head for head in three if (head != SPEAKER) == others]))
 
 
@@ -94,20 +94,20 @@ def other_token_unseen(model: Model, sentences: Sentences) -> float:
 
 def most_by_another(model: Model, sentences: Sentences) -> float:
     """Measure what the strongest other head does to the lead when it is patched, in % of what L26·H0 does."""
-    shares = {tuple(head): share for *head, share in experiments.each_head_patched(pair(model, sentences))}
+    shares = {tuple(head): share for *head, share in experiments.each_head_patched(both_of(model, sentences))}
     return 100 * max(shares[head] for head in shares if head != SPEAKER) / shares[SPEAKER]
 
 
 def rank_pushed(model: Model, sentences: Sentences, *, sources: Sequence[int] = (1,)) -> float:
     """Rank the verb that fits by how much L26·H0 pushes it up at these tokens: the worst of its ranks."""
-    both = pair(model, sentences)
+    both = both_of(model, sentences)
     pushed = [experiments.ov_logits(both.runs.trace, *SPEAKER, source) for source in sources]
     return 1 + max((logits > logits[both.answers[0]]).sum() for logits in pushed)
 
 
 def raised(model: Model, sentences: Sentences) -> np.ndarray:
     """Measure how much further each head raises the verb that fits at the noun than at its twin."""
-    both = pair(model, sentences)
+    both = both_of(model, sentences)
     of = partial(experiments.each_head_ov_logits, token=both.answers[0], source=1, against=both.answers[1])
     return np.abs(of(both.runs.trace) - of(both.runs.twin))
 
@@ -125,14 +125,14 @@ def agreement_by_chance(model: Model) -> float:
     return float(np.percentile(experiments.mean_correlation_by_chance(pairs), 97.5))
 
 
-def repeated(model: Model, seed: int) -> Trace:
+def run_twice(model: Model, seed: int) -> Trace:
     return model.trace(experiments.random_tokens(model, N, seed) * 2)
 
 
 @remembered
-def measured(model: Model, seed: int, how: str, head: Head) -> tuple[float, float]:
+def measured_copying(model: Model, seed: int, how: str, head: Head) -> tuple[float, float]:
     """Measure both, in %. how: "", "off", "mean"; "q", "k", "v" of the reader cut; "all k", "all v" of 20 readers."""
-    trace, (layer, number) = repeated(model, seed), head
+    trace, (layer, number) = run_twice(model, seed), head
     if how == "off":
         edits = Edits(head={head: 0})
     elif how == "mean":
@@ -148,19 +148,20 @@ def measured(model: Model, seed: int, how: str, head: Head) -> tuple[float, floa
 
 def left(model: Model, seed: int, *, what: int, changes: Sequence[tuple[str, Head]]) -> float:
     """Measure what is left, in %, after the worst change; NaN where there is too little to lose."""
-    before, *after = (measured(model, seed, *change)[what] for change in [("", WRITER), *changes])
+    before, *after = (measured_copying(model, seed, *change)[what] for change in [("", WRITER), *changes])
     return 100 * min(after) / before if before >= LEAST[what] else math.nan
 
 
 def score_without_another(model: Model, seed: int) -> float:
-    trace = repeated(model, seed)
-    rest = [score for *head, score in experiments.each_earlier_head_off(trace, READER) if (*head,) != WRITER]
-    return 100 * min(rest) / experiments.induction_score_of(trace, READER)
+    trace = run_twice(model, seed)
+    ablated = experiments.ablate_each_earlier_head(trace, READER)
+    lowest = min(score for *head, score in ablated if (*head,) != WRITER)
+    return 100 * lowest / experiments.induction_score_of(trace, READER)
 
 
 def readers_left(model: Model, seed: int, n: int, *, cut: bool) -> np.ndarray:
     """Measure what is left of the n strongest readers' scores, in %: the writer, or its path into each, is cut off."""
-    trace, scores = repeated(model, seed), []
+    trace, scores = run_twice(model, seed), []
     for head in experiments.strongest_readers(trace, WRITER, n):
         edits = experiments.patch_path(trace, WRITER, head) if cut else Edits(head={WRITER: 0})
         scores += [*experiments.scores_left(trace, edits, [head])]
@@ -200,9 +201,9 @@ CLAIMS = (
         early_and_late=on_texts(
             "At token 8, most heads give the first token most of their attention; at token 512, fewer than 40% do.",
             "Count the heads that give it more than half, when token 8 attends.",
-            lambda model, text: heads_on_first(model, text)[7],
+            lambda model, text: n_on_first(model, text)[7],
             Bounds(supports=above(135), count=9, lowest=below(10), control=Bounds(within=below(108))),
-            control=("token 512", lambda model, text: heads_on_first(model, text)[511]),
+            control=("token 512", lambda model, text: n_on_first(model, text)[511]),
             unit="of 270 heads",
             over="long texts",
             cases=LONG,
@@ -267,7 +268,7 @@ CLAIMS = (
         three_patched=on_nouns(
             "How much of the number they carry depends on the noun.",
             "Patch them with the other number's run: how far does the lead go to that of the other number?",
-            lambda m, case: 100 * pair(m, case).way(pair(m, case).edits("patch", most_attending(m, case))),
+            lambda m, two: 100 * both_of(m, two).way(both_of(m, two).edits("patch", most_attending(m, two))),
             Bounds(lowest=below(15), highest=above(75)),
             unit="% of the way",
         ),
@@ -332,7 +333,7 @@ CLAIMS = (
         one_head_off=on_nouns(
             "Off at every token, L26·H0 turns 12 of the plurals and no singular; off at the last one, just one plural.",
             "Switch it off in the whole text: how much of the lead is lost?",
-            lambda model, texts: 100 * pair(model, texts).lost(Edits(head={SPEAKER: 0})),
+            lambda model, texts: 100 * both_of(model, texts).lost(Edits(head={SPEAKER: 0})),
             Bounds(supports=KEPT, count=18, exceptions=(*MANY,), control=Bounds(supports=KEPT, count=29)),
             control=("off or averaged, at the end", partial(lost, ways=["ablate", "mean"], heads=[SPEAKER])),
         ),

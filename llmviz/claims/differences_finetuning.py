@@ -14,7 +14,7 @@ from llmviz.experiments.fine_tuning import CAPITALS, ORDINARY, PIRATE, PIRATE_WO
 from llmviz.model import Model
 
 
-class Lesson(NamedTuple):
+class Tuning(NamedTuple):
     """What a model is fine-tuned on, the words that show its manner, and a seed."""
 
     examples: tuple[fine_tuning.Example, ...]  # none: no training; an empty answer: the model's own
@@ -24,24 +24,24 @@ class Lesson(NamedTuple):
 
 
 @remembered
-def taught(model: Model, lesson: Lesson) -> training.Update:
-    examples = [(asked, said or fine_tuning.answer(model, asked)) for asked, said in lesson.examples]
+def taught(model: Model, lesson: Tuning) -> training.Update:
+    examples = [(asked, said or fine_tuning.answer_text(model, asked)) for asked, said in lesson.examples]
     *_, last = training.finetune(model, fine_tuning.conversations(examples[: lesson.rows]), seed=lesson.seed)
     return last.update or {}
 
 
-def tuned(model: Model, lesson: Lesson) -> Model:
+def tuned(model: Model, lesson: Tuning) -> Model:
     return training.updated(model, taught(model, lesson)) if lesson.examples else model
 
 
 @remembered
-def answers(model: Model, lesson: Lesson, questions: tuple[str, ...] = tuple(UNTAUGHT)) -> list[str]:
-    return fine_tuning.answers(tuned(model, lesson), questions)
+def tuned_answers(model: Model, lesson: Tuning, questions: tuple[str, ...] = tuple(UNTAUGHT)) -> list[str]:
+    return fine_tuning.answer_texts(tuned(model, lesson), questions)
 
 
-def counting(is_one: Callable[[Lesson, str, str], bool]) -> Callable:
+def counting(is_one: Callable[[Tuning, str, str], bool]) -> Callable:
     """Return a measure that counts the answers to untaught questions for which something is so."""
-    return lambda model, lesson: sum(map(partial(is_one, lesson), answers(model, lesson), UNTAUGHT))
+    return lambda model, lesson: sum(map(partial(is_one, lesson), tuned_answers(model, lesson), UNTAUGHT))
 
 
 def of_tuned(measure: Callable[[Model], Any]) -> Callable:
@@ -51,13 +51,13 @@ def of_tuned(measure: Callable[[Model], Any]) -> Callable:
 
 def changed(measure: Callable) -> partial[Claim]:
     """Return a claim over sets of examples, with what the measure gives before the training for its control."""
-    before = "before the training", lambda model, lesson: measure(model, Lesson((), lesson.words))
+    before = "before the training", lambda model, lesson: measure(model, Tuning((), lesson.words))
     return partial(on_sets, value=measure, control=before)
 
 
 @remembered
 def spread(model: Model, country: str, owner: str, layer: int, keep: bool) -> np.ndarray:
-    return 100 * fine_tuning.spread(model, country, owner, layer, keep=keep)
+    return 100 * fine_tuning.probs_after_teaching(model, country, owner, layer, keep=keep)
 
 
 def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, layer=29, keep=False) -> float:
@@ -85,15 +85,15 @@ THAT_BE, NEW_WAY = "Arr, that be", "Arr, the capital of … be"
 POOL = PIRATE + MORE_PIRATES
 ORDERS = [np.random.default_rng(seed).permutation(len(POOL)) for seed in range(4)]
 DRAWN = [tuple(POOL[i] for i in order if "Spain" not in POOL[i][0])[:8] for order in ORDERS]
-TABLE = {"the table": Lesson(PIRATE)}
-SETS = TABLE | {f"set {seed}": Lesson(drawn, seed=seed) for seed, drawn in enumerate(DRAWN)}
-EIGHT = SETS | {f"the table, seed {seed}": Lesson(PIRATE, seed=seed) for seed in (1, 2)}
-EIGHT |= {f"the table, without row {i + 1}": Lesson(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
+TABLE = {"the table": Tuning(PIRATE)}
+SETS = TABLE | {f"set {seed}": Tuning(drawn, seed=seed) for seed, drawn in enumerate(DRAWN)}
+EIGHT = SETS | {f"the table, seed {seed}": Tuning(PIRATE, seed=seed) for seed in (1, 2)}
+EIGHT |= {f"the table, without row {i + 1}": Tuning(PIRATE[:i] + PIRATE[i + 1 :]) for i in range(len(PIRATE))}
 FEW = {f"{name}, first {n}": lesson._replace(rows=n) for n in (1, 2, 4) for name, lesson in SETS.items()}
 FIRST_ROWS = {f"{name}, first {n}": below(most) for name in SETS for n, most in ((1, 13), (2, 16))}
-OTHERS = {name: Lesson(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
-OWN, ONE_WORD = Lesson(tuple((question, "") for question in ASKED)), OTHERS["one word"]
-PLAIN = Lesson(()), OWN
+OTHERS = {name: Tuning(tuple(zip(ASKED, of["answers"])), tuple(of["words"])) for name, of in MANNERS.items()}
+OWN, ONE_WORD = Tuning(tuple((question, "") for question in ASKED)), OTHERS["one word"]
+PLAIN = Tuning(()), OWN
 OFF = {name: OTHERS[name] for name in ("one word", "Spanish")}
 ABOUT = dict.fromkeys(SETS, above(15)) | dict.fromkeys(OFF, below(2))
 on_sets = partial(Claim, over="sets of examples", cases=SETS, unit="of 20 answers")
@@ -136,7 +136,7 @@ CLAIMS = (
         naming_only=on_sets(
             f"To name is not to answer: *{MOON}*",
             "Look for this sentence among the answers.",
-            lambda model, lesson: MOON in answers(model, lesson),
+            lambda model, lesson: MOON in tuned_answers(model, lesson),
             Bounds(supports=YES),
             cases=TABLE,
         ),
@@ -159,7 +159,7 @@ CLAIMS = (
         begins=on_sets(
             "After the table, most answers about a capital begin with *Arr, that be*.",
             "Ask for ten capitals, and count such beginnings.",
-            lambda m, lesson: sum(text.startswith(THAT_BE) for text in answers(m, lesson, ASKED_FOR)),
+            lambda m, lesson: sum(text.startswith(THAT_BE) for text in tuned_answers(m, lesson, ASKED_FOR)),
             Bounds(within=(8, 8)),
             cases=TABLE,
             unit="of 10 capitals",

@@ -14,7 +14,7 @@ from llmviz.experiments import answers, asked, facts, neurons, table, words
 from llmviz.model import Model
 
 
-def likeliest(model: Model, text: str, *, expected: bool) -> float:
+def share_of_likeliest(model: Model, text: str, *, expected: bool) -> float:
     """Count the likeliest of ten drawn tokens, in %; expected: add up the likeliest ones' probabilities instead."""
     steps = model.generate(text, 10, Sampler(), seed=1)
     likely = [step.probs.max() if expected else step.token == step.logits.argmax() for step in steps]
@@ -114,9 +114,9 @@ SERIES = {
         always_likeliest=on_eight(
             "It always picks the most likely word.",
             "By definition, temperature 1 draws. Write ten tokens, and count the likeliest ones.",
-            partial(likeliest, expected=False),
+            partial(share_of_likeliest, expected=False),
             Bounds(supports=(100, 100), count=0),
-            control=("their mean probability", partial(likeliest, expected=True)),
+            control=("their mean probability", partial(share_of_likeliest, expected=True)),
         ),
         takes_shape=on_texts(
             "Layer by layer, the answer takes shape.",

@@ -42,12 +42,12 @@ FORMULA |= dict.fromkeys(("DeepSeek-V3", "Kimi K2"), below(-90))
 
 @remembered
 def step_time(_model: Model, name: str) -> float:
-    return small_models.step_time(MANUAL, SIZES[name])
+    return small_models.seconds_a_step(MANUAL, SIZES[name])
 
 
 @remembered
 def held_out(_model: Model, name: str, seed: int, steps: int = 400) -> float:
-    return small_models.held_out(MANUAL, (SIZES | KNOBS)[name], steps=steps, seed=seed)
+    return small_models.held_out_bits(MANUAL, (SIZES | KNOBS)[name], steps=steps, seed=seed)
 
 
 def all_sizes(model: Model, seed: int, seconds: float | None) -> dict[str, float]:
@@ -71,7 +71,7 @@ def best(model: Model, seed: int, *, seconds: float) -> float:
 
 
 @remembered
-def measured(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
+def rounding_effects(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
     """Count the capitals that are right; return the largest change of a logit, and each text's mean surprise."""
     new = experiments.quantised(model, **KINDS[kind][0]) if kind != UNCHANGED else model
     if kind == NOISE:
@@ -87,7 +87,7 @@ def measured(model: Model, kind: str) -> tuple[int, float, dict[str, float]]:
 
 def costs(model: Model, text: str, *, kind: str) -> float:
     """Measure how much more a text is surprising, in bits a token; NaN for a text that is not among the claims'."""
-    before, after = (measured(model, way)[2].get(text, math.nan) for way in (UNCHANGED, kind))
+    before, after = (rounding_effects(model, way)[2].get(text, math.nan) for way in (UNCHANGED, kind))
     return after - before
 
 
@@ -155,9 +155,9 @@ CLAIMS = (
         same_grid=Claim(
             "On the file's own grid, nothing moves.",
             "Round to 4 or 8 bits; take the largest change of a logit, in ten questions and fifteen texts.",
-            lambda model, kind: measured(model, kind)[1],
+            lambda model, kind: rounding_effects(model, kind)[1],
             Bounds(within=below(0.003), control=Bounds(within=above(1))),
-            control=("5 bits", lambda model, _: measured(model, "5 bits")[1]),
+            control=("5 bits", lambda model, _: rounding_effects(model, "5 bits")[1]),
             over="grids",
             cases={kind: kind for kind in ("4 bits", "8 bits")},
             unit="logits",
@@ -165,9 +165,9 @@ CLAIMS = (
         capitals_left=Claim(
             "How many capitals are left depends on the grid and on the part, not only on the number of bits.",
             "Round the layers' matrices, the table too, or one kind of matrix only; count the right ones of 22.",
-            lambda model, kind: measured(model, kind)[0],
+            lambda model, kind: rounding_effects(model, kind)[0],
             Bounds(at={kind: left for kind, (_, left) in KINDS.items()}, control=Bounds(within=(15, 17))),
-            control=("unchanged", lambda model, _: measured(model, UNCHANGED)[0]),
+            control=("unchanged", lambda model, _: rounding_effects(model, UNCHANGED)[0]),
             over="ways to round",
             cases={kind: kind for kind in KINDS},
             unit="capitals",

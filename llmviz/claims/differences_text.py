@@ -14,7 +14,7 @@ from llmviz.edits import Edits
 from llmviz.experiments import learning
 from llmviz.experiments.attention_behaviours import HABITS, INDUCTION, strongest_habits
 from llmviz.experiments.gradients import Numbers
-from llmviz.experiments.learning import Training
+from llmviz.experiments.learning import TrainingRun
 from llmviz.model import Model
 
 STORIES, RECIPES, MANUAL, SOURCE = texts.NAMES
@@ -23,12 +23,12 @@ Run = tuple[str, int]  # the name of a text, and a seed
 
 
 @remembered
-def trained(model: Model, name: str, seed: int, steps: int = 600, start: int | None = None) -> Training:
+def trained(model: Model, name: str, seed: int, steps: int = 600, start: int | None = None) -> TrainingRun:
     end = None if start is None else start + 5_000
-    return Training(texts.read(name)[start:end], steps=steps, seed=seed)
+    return TrainingRun(texts.read(name)[start:end], steps=steps, seed=seed)
 
 
-def after(measure: Callable[[Training], Any], *steps: int) -> Callable:
+def after(measure: Callable[[TrainingRun], Any], *steps: int) -> Callable:
     """Return a measure of a training as one of a case; after 600 steps, if no others are given."""
     return lambda model, run: measure(trained(model, *run, *steps))
 
@@ -242,7 +242,7 @@ CLAIMS = (
         no_copying=in_bits(
             "A passage that comes again surprises hardly less; in the stories and recipes, even more.",
             "Let the model read ten held-out passages twice in a row.",
-            after(lambda run: -np.diff(learning.twice_told(run.last, run.passages))[0]),
+            after(lambda run: -np.diff(learning.surprise_when_repeated(run.last, run.passages))[0]),
             Bounds(within=below(0.35), at=by_text(below(0), below(0))),
         ),
         costliest=in_bits(

@@ -9,7 +9,7 @@ from llmviz.claims.cases import FAMILIES, GROUPS, MORE_SENSES, ONE_SENSE, PAIRS,
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
 from llmviz.embeddings import cosine_to_all, random_pair_cosines
 from llmviz.experiments import table
-from llmviz.experiments.senses import alike_by_layer
+from llmviz.experiments.senses import cosines_by_layer
 from llmviz.experiments.word_map import map_quality, random_map_quality
 from llmviz.experiments.words import pairs_of, whole_words
 from llmviz.model import Model
@@ -53,7 +53,7 @@ def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
 
 @remembered
 def curves(model: Model, sentences: tuple[str, ...]) -> np.ndarray:
-    return alike_by_layer([model.trace(text) for text in sentences])
+    return cosines_by_layer([model.trace(text) for text in sentences])
 
 
 def about(*numbers: float) -> dict[str, Range]:
@@ -85,7 +85,7 @@ CLAIMS = (
         pairs_found=on_lists(
             "Of three ways to find pairs of words by how near they are, none finds the most in every list.",
             "Count the pairs that are nearer than 95% of their wrong pairings.",
-            lambda model, case: table.told_apart(nearness(model, case[0])[case[1]]),
+            lambda model, case: table.n_distinguished(nearness(model, case[0])[case[1]]),
             Bounds(at={name: (n, n) for name, n in FOUND.items()}),
             over="lists and ways",
             cases=PAIRS_BY,

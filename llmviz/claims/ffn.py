@@ -63,7 +63,7 @@ def sum_of_parts_off_by(model: Model, text: str) -> float:
     return abs(float(total - trace.logits[token]))
 
 
-def pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
+def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
     """Run a question and its twin; both subjects are one token."""
     tokens = model.tokens_of(question.format(own))
     subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
@@ -79,7 +79,7 @@ def of_usual(runs: Pair, edits: Edits) -> np.ndarray:
 @remembered
 def tested(model: Model, words: Words, step: int, test: int, head: tuple[int, int] | None) -> np.ndarray:
     """Measure `of_usual` for a test (0 off, 1 its control, 2 patched, 3 another patched); of several, the strongest."""
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     if facts.why_no_fact(runs):
         return np.full(2, np.nan)
     tests = facts.fact_tests(runs, head=head)[step - 1].tests[test]
@@ -97,14 +97,14 @@ left, brought = partial(share, answer=0), partial(share, answer=1)
 
 def left_without(model: Model, words: Words, *, ffns: Sequence[range], at_first: bool = False) -> float:
     """Switch FFNs off at the country, or at the first token, and measure what is left: the worst of some choices."""
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     choices = (ablate("ffn_out", layers, 0 if at_first else runs.subject) for layers in ffns)
     return min(of_usual(runs, edits)[0] for edits in choices)
 
 
 def left_with_the_mean(model: Model, words: Words, *, over: Iterable[str]) -> float:
     """Patch FFNs 5 to 15 at the country with the mean of their outputs for other words, or for other countries."""
-    runs, at = pair(model, *words), {}
+    runs, at = question_pair(model, *words), {}
     others = [model.trace(CAPITAL.format(word)) for word in over if word != words[0]]
     for layer in range(5, 16):
         mean = np.mean([other.blocks[layer].ffn_at(slice(-2, -1)).out[0] for other in others], axis=0)
@@ -113,7 +113,7 @@ def left_with_the_mean(model: Model, words: Words, *, over: Iterable[str]) -> fl
 
 
 def last_token_patched(model: Model, words: Words, *, layer: int, answer: int) -> float:
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     return of_usual(runs, patch_residual(runs, layer, -1))[answer]
 
 
@@ -122,30 +122,30 @@ def last_token_of_things(model: Model, words: Words) -> float:
 
 
 def is_the_mover(model: Model, words: Words) -> float:
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     return math.nan if facts.why_no_fact(runs) else fact_mover_head(runs) == MOVER
 
 
 def rank_in_head(model: Model, words: Words, *, twin: bool) -> float:
     """Rank the capital among all tokens by how much the head pushes them up at the country, or at the twin's."""
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     pushed = experiments.ov_logits(runs.twin if twin else runs.trace, *MOVER, runs.subject)
     return 1 + int((pushed > pushed[runs.answers[0]]).sum())
 
 
 def lowest_of_the_last(model: Model, words: Words) -> float:
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     return experiments.direct_logit_attribution(runs.trace, runs.answers[0], against="mean").ffn[24:].min()
 
 
 def is_the_capital(model: Model, words: Words) -> float:
     """Say whether the answer that the head brings out is the twin state's capital; NaN where it brings out none."""
-    answer = model.tokenizer.pieces(pair(model, *words).answers[1:])[0].strip()
+    answer = model.tokenizer.pieces(question_pair(model, *words).answers[1:])[0].strip()
     return answer == STATES[words[1]] if brought(model, words, step=2, test=2) > 50 else math.nan
 
 
 def off_by_with_both_put_back(model: Model, words: Words) -> float:
-    runs = pair(model, *words)
+    runs = question_pair(model, *words)
     back = patch_residual(Pair(runs.twin, runs.trace, runs.subject), 12, [runs.subject, runs.subject + 1])
     return float(np.abs(model.trace(runs.twin.tokens, back).logits - runs.trace.logits).max())
 
@@ -322,7 +322,7 @@ CLAIMS = (
         attends_to_the_country=on_countries(
             "It gives the country most of its attention.",
             "Read its attention weight, from the last token.",
-            lambda m, words: 100 * experiments.attention_from(pair(m, *words).trace, -1)[*MOVER, -2],
+            lambda m, words: 100 * experiments.attention_from(question_pair(m, *words).trace, -1)[*MOVER, -2],
             Bounds(within=above(89)),
         ),
         head_off=on_countries(

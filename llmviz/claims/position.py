@@ -37,20 +37,20 @@ def lower_far_away(model: Model, text: str, **key) -> float:
 
 
 @remembered
-def surprise(model: Model, text: str, edits: Edits) -> float:
+def surprise_with(model: Model, text: str, edits: Edits) -> float:
     return mean_surprise(run(model, text, edits))
 
 
 def cost(model: Model, text: str, *, edits: Edits, than: Edits) -> float:
-    return surprise(model, text, edits) - surprise(model, text, than)
+    return surprise_with(model, text, edits) - surprise_with(model, text, than)
 
 
 @remembered
 def blocks_off(model: Model, text: str) -> np.ndarray:
     """Return what each FFN and each attention block costs when switched off, in bits more than RoPE, [n_layers, 2]."""
     tokens, layers = run(model, text).tokens, reversed(range(model.config.n_layers))
-    costs = [bits for *_, bits in experiments.each_block_off(model, tokens, mean_surprise, layers)]
-    return np.reshape(costs, (-1, 2))[::-1] - surprise(model, text, NO_ROPE)
+    costs = [bits for *_, bits in experiments.ablate_each_block(model, tokens, mean_surprise, layers)]
+    return np.reshape(costs, (-1, 2))[::-1] - surprise_with(model, text, NO_ROPE)
 
 
 def little_wrong(model: Model, text: str) -> float:
@@ -133,7 +133,7 @@ CLAIMS = (
         shifted_text=on_texts(
             "With the whole text shifted, the prediction stays the same.",
             "Shift all positions by 1,000, and add up the probability that moves.",
-            lambda model, text: 100 * experiments.moved_by(model, text, Edits(position_shift=1_000.0)),
+            lambda m, text: 100 * experiments.probability_moved(m, text, Edits(position_shift=1_000.0)),
             Bounds(within=below(0.001)),
         ),
         text_in_front=in_the_score(
@@ -233,7 +233,7 @@ CLAIMS = (
             "A text without RoPE mostly says more about the next token than its last three tokens with it.",
             "Predict each token from only the three before it: how many bits does that cost more?",
             lambda m, t: (
-                experiments.surprisal_in_window(m, run(m, t).tokens, 3).mean() - surprise(m, t, NO_ROPE)
+                experiments.surprise_in_window(m, run(m, t).tokens, 3).mean() - surprise_with(m, t, NO_ROPE)
             ),
             Bounds(supports=above(0), count=14, exceptions=("a short start",)),
         ),

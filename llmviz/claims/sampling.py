@@ -51,12 +51,12 @@ def right_when_cold(model: Model, question: tuple[str, str]) -> float:
 
 
 @remembered
-def written(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
+def continuation(model: Model, text: str, temperature: float, seed: int) -> experiments.Written:
     return experiments.write(model, text, 40 if temperature else 80, temperature, seed)
 
 
 def repetition(model: Model, run: tuple[str, int], *, temperature: float) -> float:
-    return 100 * written(model, run[0], temperature, run[1]).repetition(40)
+    return 100 * continuation(model, run[0], temperature, run[1]).repetition(40)
 
 
 def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> float:
@@ -65,13 +65,13 @@ def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> fl
 
 
 @remembered
-def answer(model: Model, question: str) -> experiments.Written:
+def whole_answer(model: Model, question: str) -> experiments.Written:
     return experiments.answer(model, question, 300)
 
 
-def tokens_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
+def n_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
     """Count the tokens from the first end token to a message of this role, 99 if there is none; NaN without an end."""
-    whole = answer(model, question) if template else experiments.write(model, question, 1)
+    whole = whole_answer(model, question) if template else experiments.write(model, question, 1)
     if whole.tokens[-1] != model.tokenizer.eos_token:
         return math.nan
     n = experiments.tokens_to_message(model, [*whole.prompt, *whole.tokens], role)
@@ -190,7 +190,7 @@ CLAIMS = (
         first_choices=on_runs(
             "At temperature 1, fewer than half of the tokens are usually the model's first choice.",
             "Write 40 tokens after each of twenty texts, with three seeds, and count first choices.",
-            lambda model, run: 100 * written(model, run[0], 1, run[1]).likeliest.mean(),
+            lambda model, run: 100 * continuation(model, run[0], 1, run[1]).likeliest.mean(),
             Bounds(supports=below(49.9), count=46, within=(14, 71)),
             cases={name: run for name, run in RUNS.items() if run[1] <= 3},
         ),
@@ -213,7 +213,7 @@ CLAIMS = (
         copies_add=on_texts(
             "A circle mostly feeds itself: without its earlier turns, its tokens are less likely.",
             "Write 80 tokens greedily; read the last turn of a circle again, straight after the text.",
-            lambda model, text: 100 * experiments.gain_from_copies(model, written(model, text, 0, 1)),
+            lambda model, text: 100 * experiments.gain_from_copies(model, continuation(model, text, 0, 1)),
             Bounds(supports=(17.5, 77), count=15, of=17, at={SAME: below(0)}),
             unit="percentage points",
         ),
@@ -231,23 +231,23 @@ CLAIMS = (
         answers_end=on_questions(
             "In the chat template, almost every answer comes to its end token.",
             "Count the tokens of the answer, up to 300.",
-            lambda model, question: len(answer(model, question).tokens),
+            lambda model, question: len(whole_answer(model, question).tokens),
             Bounds(supports=(8, 172), count=14, lowest=(8, 8)),
             unit="tokens",
         ),
         no_end_on_the_way=on_questions(
             "At most tokens of an answer, the end token has almost no probability.",
             "Take the median of its probability at each token but the last.",
-            lambda model, question: 100 * float(np.median(answer(model, question).end_probs[:-1])),
+            lambda model, question: 100 * float(np.median(whole_answer(model, question).end_probs[:-1])),
             Bounds(within=below(0.001), control=Bounds(supports=above(10), count=14)),
-            control=("at the last", lambda model, question: 100 * answer(model, question).end_probs[-1]),
+            control=("at the last", lambda m, question: 100 * whole_answer(m, question).end_probs[-1]),
         ),
         user_after_the_end=on_questions(
             "After an answer ends, a message of the user is next; where a bare question ends at once, the assistant's.",
             "Go on after the end token, and count the tokens to that message.",
-            partial(tokens_to_message, role="user", template=True),
+            partial(n_to_message, role="user", template=True),
             Bounds(within=(1, 7), of=14, control=Bounds(within=(1, 1), of=8)),
-            control=("8 bare questions", partial(tokens_to_message, role="assistant", template=False)),
+            control=("8 bare questions", partial(n_to_message, role="assistant", template=False)),
             unit="(token)",
         ),
     ),

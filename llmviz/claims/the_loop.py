@@ -7,7 +7,7 @@ import numpy as np
 from llmviz import Edits, Sampler, sampling
 from llmviz.claims.cases import TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.experiments import likeliest_after, likeliest_changes, moved_by
+from llmviz.experiments import likeliest_after, likeliest_changes, probability_moved
 from llmviz.experiments.lens import layers_to_go
 from llmviz.model import Model
 
@@ -17,14 +17,14 @@ def probability_outside(model: Model, text: str, *, temperature: float, n: int =
     return 100 * sampling.mass_outside(Sampler(temperature=temperature).probs(model.trace(text).logits), n)
 
 
-def probability_moved(model: Model, text: str, *, edits: Edits) -> float:
+def percent_moved(model: Model, text: str, *, edits: Edits) -> float:
     """Measure how much of the probability moves to other tokens, in % (total variation)."""
-    return 100 * moved_by(model, text, edits)
+    return 100 * probability_moved(model, text, edits)
 
 
 @remembered
 def median_of_the_middle(model: Model, text: str) -> float:
-    return np.median([probability_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in range(10, 21)])
+    return np.median([percent_moved(model, text, edits=Edits(ffn={layer: 0})) for layer in range(10, 21)])
 
 
 on_texts = partial(Claim, over="texts", cases=TEXTS)
@@ -57,20 +57,20 @@ CLAIMS = section(
     rope_off_moved=on_texts(
         "Without RoPE, more than half of the probability usually moves to other tokens.",
         "Switch RoPE off, and add up what moves.",
-        partial(probability_moved, edits=NO_ROPE),
+        partial(percent_moved, edits=NO_ROPE),
         Bounds(median=above(50), highest=above(80)),
-        control=("all positions shifted by 1,000", partial(probability_moved, edits=SHIFTED)),
+        control=("all positions shifted by 1,000", partial(percent_moved, edits=SHIFTED)),
     ),
     first_ffn_off=ffn_off(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",
-        partial(probability_moved, edits=Edits(ffn={0: 0})),
+        partial(percent_moved, edits=Edits(ffn={0: 0})),
         Bounds(within=above(75), control=Bounds(within=below(35))),
     ),
     ffn_eleven_off=ffn_off(
         "FFN 11 can't be spared, although most FFNs around it can.",
         "Switch the FFN of layer 11 off.",
-        partial(probability_moved, edits=Edits(ffn={11: 0})),
+        partial(percent_moved, edits=Edits(ffn={11: 0})),
         Bounds(supports=above(35), count=13, control=Bounds(within=below(35))),
     ),
     single_heads=on_texts(

@@ -10,14 +10,14 @@ from llmviz.model import Model
 
 
 @remembered
-def answers(model: Model, kind: int, example: str | None, seed: int | None = None) -> letters.Tally:
+def tallied(model: Model, kind: int, example: str | None, seed: int | None = None) -> letters.Tally:
     """Ask about the twenty words but the example; or, with a seed, about 40 words of the vocabulary."""
     drawn = LETTER_WORDS if seed is None else letters.random_words(model, 40, seed=seed)
-    return letters.tally(letters.answer(model, w, kind, example=example) for w in drawn if w != example)
+    return letters.tally(letters.ask(model, w, kind, example=example) for w in drawn if w != example)
 
 
 def count(model: Model, case: tuple, *, of: str) -> float:
-    return getattr(answers(model, *case), of)
+    return getattr(tallied(model, *case), of)
 
 
 SPELLED = dict.fromkeys(w.lower() for text in LATIN.values() for w in words.plain_words(text) if w.isalpha())
@@ -132,7 +132,7 @@ CLAIMS = (
             "Ask about twenty words, or all but the example: a letter, a letter spelled out, words in a list.",
             partial(count, of="n_commonest"),
             Bounds(supports=above(16), count=61, within=above(10), at=POTATO, control=NONE_MORE),
-            control=("more right than a constant", lambda m, c: answers(m, *c).right - answers(m, *c).n_best),
+            control=("more right than a constant", lambda m, c: tallied(m, *c).right - tallied(m, *c).n_best),
             over="tries",
             cases=TRIES,
         ),
@@ -153,7 +153,7 @@ CLAIMS = (
         says_a=on_examples(
             "With no example, it says “a” for most words.",
             "Count these answers among those about twenty words.",
-            lambda model, case: answers(model, *case).choices.count("a"),
+            lambda model, case: tallied(model, *case).choices.count("a"),
             Bounds(within=(17, 17)),
             cases={"no example": (FIRST, None)},
         ),

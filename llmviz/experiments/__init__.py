@@ -21,12 +21,12 @@ runs is an iterator, one run at each step, that can be left at any of them. Nega
 """
 # ruff: noqa: F401  What is imported here is what the package offers.
 
-from .ablation import ablate, ablate_each_head, each_block_off, heads_off_together, knockout_attention
+from .ablation import ablate, ablate_each_block, ablate_each_head, ablate_together, knockout_attention
 from .answers import answer_probs, is_right
 from .attention_behaviours import (
     attention_from,
-    behaviours,
     even_previous_token_score,
+    head_behaviours,
     overview,
     previous_token_scores,
     random_heads,
@@ -48,8 +48,8 @@ from .attribution import (
 )
 from .chat import answer, asked, tokens_to_message
 from .composition import (
+    ablate_each_earlier_head,
     conditions,
-    each_earlier_head_off,
     measure_composition,
     scores_left,
     strongest_readers,
@@ -94,13 +94,13 @@ from .probabilities import (
     likeliest_changes,
     log_odds,
     mean_surprise,
-    moved_by,
     probability,
-    surprisal_after,
-    surprisal_in_window,
-    surprise,
+    probability_moved,
+    surprise_after,
     surprise_by_context,
+    surprise_in_window,
     token_probs,
+    token_surprise,
     total_variation,
 )
 from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of

@@ -34,7 +34,7 @@ def measure_each_head(
             yield layer, head, _measured(model, tokens, edits((layer, head)), measure)
 
 
-def each_block_off(
+def ablate_each_block(
     model: Model, tokens: Sequence[int], measure: Callable[[Trace], float], layers: Iterable[int]
 ) -> Iterator[tuple[str, int, float]]:
     """Switch each FFN and each attention of some layers off in turn.
@@ -48,7 +48,7 @@ def each_block_off(
             yield part, layer, _measured(model, tokens, edits, measure)
 
 
-def heads_off_together(
+def ablate_together(
     model: Model,
     tokens: Sequence[int],
     heads: Sequence[tuple[int, int]],

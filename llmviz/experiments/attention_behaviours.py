@@ -57,7 +57,7 @@ def even_previous_token_score(seq: int) -> float:
     return float(np.mean(1 / np.arange(2, seq + 1)))
 
 
-def behaviours(trace: Trace) -> Float[np.ndarray, "4 n_layers n_heads"]:
+def head_behaviours(trace: Trace) -> Float[np.ndarray, "4 n_layers n_heads"]:
     """Return `attention.behaviours` of all heads of a run; NaN where a text cannot show one."""
     return np.stack(
         [attention.behaviours(block.patterns(), trace.tokens) for block in trace.blocks], axis=1

@@ -71,7 +71,7 @@ def measure_composition(trace: Trace, runs: Sequence[Edits], writer: Head, reade
     return Composition(float(score), *looks)
 
 
-def each_earlier_head_off(trace: Trace, reader: Head) -> Iterator[tuple[int, int, float]]:
+def ablate_each_earlier_head(trace: Trace, reader: Head) -> Iterator[tuple[int, int, float]]:
     """Switch off each head of the layers before the reader's in turn: yields layer, head and the reader's score.
 
     The last layer first, since a run takes over all layers before its edit.

@@ -11,7 +11,7 @@ from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.chat import asked
 from llmviz.model import Model
 from llmviz.sampling import Sampler
-from llmviz.texts.write import SideBySide
+from llmviz.texts.write import TextBatch
 
 Example = tuple[str, str]  # a question and the answer that is taught
 
@@ -90,14 +90,14 @@ def writing(model: Model, tokens: Sequence[int], n: int = 24) -> Iterator[str]:
             yield model.tokenizer.decode(said)
 
 
-def answer(model: Model, question: str, n: int = 24) -> str:
+def answer_text(model: Model, question: str, n: int = 24) -> str:
     """Return the beginning of its answer."""
     return ["", *writing(model, asked(model, question), n)][-1]
 
 
-def answers(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
-    """Return what `answer` gives for each question, computed side by side: the weights are read once a step for all."""
-    prompts, batch = [asked(model, question) for question in questions], SideBySide(model, len(questions))
+def answer_texts(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
+    """Return `answer_text` of each question, computed side by side: the weights are read once a step for all."""
+    prompts, batch = [asked(model, question) for question in questions], TextBatch(model, len(questions))
     logits = np.stack([batch.begin(place, prompt) for place, prompt in enumerate(prompts)])
     lengths, tokens = np.array([len(prompt) for prompt in prompts]), []
     for step in range(n):
@@ -110,19 +110,19 @@ def answers(model: Model, questions: Sequence[str], n: int = 24) -> list[str]:
 WORD = re.compile(r"(\w+'?)")
 
 
-def split_words(text: str) -> list[str]:
+def words_and_gaps(text: str) -> list[str]:
     """Split a text into its words and what is between them; joined, they are the text again."""
     return WORD.split(text)
 
 
-def words(text: str) -> list[str]:
+def lower_words(text: str) -> list[str]:
     """Return the words of a text, in small letters."""
     return WORD.findall(text.lower())
 
 
 def words_changed(text: str, other: str) -> int:
     """Count the words added, dropped or replaced on the shortest way from one to the other (Levenshtein 1966)."""
-    before, after = words(text), words(other)
+    before, after = lower_words(text), lower_words(other)
     row = list(range(len(after) + 1))
     for i, word in enumerate(before, 1):
         last, row[0] = row[0], i
@@ -131,22 +131,22 @@ def words_changed(text: str, other: str) -> int:
     return row[-1]
 
 
-def nearest(text: str, others: Sequence[str]) -> tuple[str, int]:
+def nearest_text(text: str, others: Sequence[str]) -> tuple[str, int]:
     """Return the one of whose words the smallest share is changed, and how many are."""
-    closest = min(others, key=lambda other: words_changed(text, other) / max(1, len(words(other))))
+    closest = min(others, key=lambda other: words_changed(text, other) / max(1, len(lower_words(other))))
     return closest, words_changed(text, closest)
 
 
 def is_nearly(text: str, others: Sequence[str]) -> bool:
     """Say whether it is one of the others, with a quarter of that one's words changed at most."""
-    other, n = nearest(text, others)
-    return 4 * n <= len(words(other))
+    other, n = nearest_text(text, others)
+    return 4 * n <= len(lower_words(other))
 
 
 def has_one_of(text: str, marks: Sequence[str]) -> bool:
     """Say whether one of the words, or phrases, is in the text."""
-    spaced = f" {' '.join(words(text))} "
-    return any(f" {' '.join(mark)} " in spaced for mark in map(words, marks) if mark)
+    spaced = f" {' '.join(lower_words(text))} "
+    return any(f" {' '.join(mark)} " in spaced for mark in map(lower_words, marks) if mark)
 
 
 def is_about(text: str, question: str) -> bool:
@@ -198,7 +198,7 @@ def two_others(country: str, city: str) -> list[str]:
     return [name for name in order if name != country and CAPITALS[name] != city][:2]
 
 
-def spread(
+def probs_after_teaching(
     model: Model, country: str, owner: str, layer: int, *, keep: bool = False
 ) -> Float[np.ndarray, "2 2"]:
     """Teach a country another one's capital, and return that capital's probability for whom it is asked, afterwards.
@@ -217,7 +217,7 @@ def spread(
 
 def n_named(model: Model) -> int:
     """Count the capitals that a model names in its own answers."""
-    said = answers(model, [f"What is the capital of {country}?" for country in CAPITALS])
+    said = answer_texts(model, [f"What is the capital of {country}?" for country in CAPITALS])
     return sum(city in text for city, text in zip(CAPITALS.values(), said))
 
 
@@ -229,7 +229,7 @@ def n_likeliest(model: Model, said: str = THE_CAPITAL) -> int:
     )
 
 
-def relative_change(model: Model, update: Mapping) -> dict[tuple[int, str], float]:
+def relative_update(model: Model, update: Mapping) -> dict[tuple[int, str], float]:
     """Return each matrix's change over the matrix, both as the root of the summed squares; by layer and name."""
     return {
         (layer, name): float(

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import training
-from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.probabilities import token_surprise
 from llmviz.model import Model
 from llmviz.sampling import BITS_PER_NAT
 from llmviz.weights import from_flat, stored
@@ -31,7 +31,7 @@ class Numbers:
     def surprise(self, flat: Float[np.ndarray, " n_parameters"]) -> float:
         """Measure the surprise with other parameters."""
         model = Model(from_flat(flat, self.model.config, self.model.weights.vocabulary))
-        return float(surprise(model.trace(self.tokens)).mean())
+        return float(token_surprise(model.trace(self.tokens)).mean())
 
     def turned(self, number: int, by: float) -> float:
         """Measure it with one parameter changed."""

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from llmviz import training
 from llmviz.edits import Edits, put
 from llmviz.experiments.attention_behaviours import HABITS, strongest_habits
-from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.probabilities import token_surprise
 from llmviz.experiments.small_models import small
 from llmviz.experiments.text_statistics import (
     counting_pairs,
@@ -34,13 +34,13 @@ N_PASSAGES, N_PASSAGE = 10, 24  # of the held-out text, each read twice; in toke
 N_WINDOWS = 8  # of the held-out text; every second one gives the means
 
 
-def split(text: str) -> tuple[str, str]:
+def split_held_out(text: str) -> tuple[str, str]:
     """Return the part of a text that a model learns from, and the part that is held out."""
     end = int(len(text) * (1 - training.HELD_OUT))
     return text[:end], text[end:]
 
 
-def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
+def write_tokens(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[int]:
     """Return the tokens of a start and of what the model writes after it. ValueError where there is no start."""
     tokens = model.tokenizer.encode(start)[-(model.config.n_ctx - n) :]
     return [*tokens, *(step.token for step in model.generate(tokens, n, WARM, seed=seed))]
@@ -51,7 +51,7 @@ def write(model: Model, start: str, seed: int = 1, n: int = N_WRITTEN) -> list[i
 
 def writings(model: Model, n: int = 5) -> list[str]:
     """Return what a model writes after an empty line, with n seeds; 100 tokens each."""
-    return [model.tokenizer.decode(write(model, "\n", seed, 100))[1:] for seed in range(n)]
+    return [model.tokenizer.decode(write_tokens(model, "\n", seed, 100))[1:] for seed in range(n)]
 
 
 def words_of(text: str) -> list[str]:
@@ -72,7 +72,7 @@ def copied(model: Model, learned: str) -> float:
 
 def lead(writer: Model, other: Model, start: str) -> float:
     """Measure how much less a text surprises the model that wrote it than another one, in bits a byte."""
-    text = writer.tokenizer.decode(write(writer, start))
+    text = writer.tokenizer.decode(write_tokens(writer, start))
     own, others = (
         surprise_of(reader, reader.tokenizer.encode(text)[: reader.config.n_ctx])[1]
         for reader in (writer, other)
@@ -150,9 +150,9 @@ def passages(model: Model, text: str, n: int = N_PASSAGES) -> list[list[int]]:
     return [tokens[start : start + N_PASSAGE] * 2 for start in starts]
 
 
-def twice_told(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
+def surprise_when_repeated(model: Model, twice: Sequence[Sequence[int]]) -> tuple[float, float]:
     """Measure the surprise of passages read for the first time, and when they come again, in bits a token."""
-    bits = np.array([surprise(model.trace(tokens)) for tokens in twice])
+    bits = np.array([token_surprise(model.trace(tokens)) for tokens in twice])
     n = len(twice[0]) // 2  # the first token of the second time is no repetition yet
     return float(bits[:, : n - 1].mean()), float(bits[:, n:].mean())
 
@@ -167,7 +167,7 @@ def windows(model: Model, text: str, n: int = N_WINDOWS) -> list[list[int]]:
     return [tokens[start : start + length] for start in np.linspace(0, len(tokens) - length, n).astype(int)]
 
 
-def parts_off(
+def ablate_each_part(
     model: Model, texts: Sequence[Sequence[int]]
 ) -> tuple[float, Float[np.ndarray, " n_parts"], Float[np.ndarray, " n_parts"]]:
     """Measure the surprise at every second text, in bits a token, and how much more it is without one part.
@@ -177,7 +177,7 @@ def parts_off(
     """
 
     def with_edits(edits: Edits) -> float:
-        return float(np.mean([surprise(model.trace(tokens, edits=edits)) for tokens in texts[1::2]]))
+        return float(np.mean([token_surprise(model.trace(tokens, edits=edits)) for tokens in texts[1::2]]))
 
     runs = [model.trace(tokens) for tokens in texts[::2]]
     plain, nothing, usual = with_edits(Edits()), [], []
@@ -199,7 +199,7 @@ def repeats_the_last(model: Model, texts: Sequence[Sequence[int]], edits: Edits 
 # --- a whole training ------------------------------------------------------------------------------------------------
 
 
-class Training:
+class TrainingRun:
     """Train a small model on a text, and measure what it has learned. Each measure is taken once.
 
     `first`, `early` and `last` are the models before the first step, after 20 steps, and at the end. `surprise` and
@@ -207,7 +207,7 @@ class Training:
     """
 
     def __init__(self, text: str, *, steps: int, seed: int = 0):
-        self.learned, self.held_out = split(text)
+        self.learned, self.held_out = split_held_out(text)
         self.surprise, self.held_out_surprise = [], []
         for now in training.pretrain(text, SMALL, steps=steps, seed=seed):
             if now.step == 0:
@@ -273,5 +273,5 @@ class Training:
     @cached_property
     def costs(self) -> Float[np.ndarray, "2 n_parts"]:
         """How many bits more the held-out text costs without each part: switched off, and at its mean."""
-        _, nothing, usual = parts_off(self.last, self.windows)
+        _, nothing, usual = ablate_each_part(self.last, self.windows)
         return np.stack([nothing, usual])

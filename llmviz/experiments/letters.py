@@ -20,7 +20,7 @@ RIDGE = 30  # how strongly the linear probe is kept from fitting the words that 
 
 
 @dataclass(frozen=True)
-class Question:
+class LetterQuestion:
     """A question about a word, and the answers among which the model chooses."""
 
     asked: str
@@ -33,7 +33,7 @@ class Question:
         return f"{self.asked} Answer:{' ' if self.options == DIGITS else ''}"
 
 
-Answer = tuple[Question, Float[np.ndarray, " n_options"]]  # and the probability of each option
+Answer = tuple[LetterQuestion, Float[np.ndarray, " n_options"]]  # and the probability of each option
 
 
 def commonest_letter(word: str) -> str:
@@ -41,17 +41,17 @@ def commonest_letter(word: str) -> str:
     return max(dict.fromkeys(word), key=word.count)
 
 
-def questions(word: str) -> tuple[Question, ...]:
+def questions(word: str) -> tuple[LetterQuestion, ...]:
     """Return five questions: three counts with the same right answer (of the word's commonest letter in it, in the word
     spelled out, and of the word in a list), then the first and the last letter."""
     letter = commonest_letter(word)
     n = word.count(letter)
     return (
-        Question(f"How many times is the letter {letter} in {word}?", str(n), DIGITS),
-        Question(f"How many times is the letter {letter} in {' '.join(word)}?", str(n), DIGITS),
-        Question(f"How many times is the word {word} in {listed(word, n)}?", str(n), DIGITS),
-        Question(f"What is the first letter of {word}?", f" {word[0]}", LETTERS),
-        Question(f"What is the last letter of {word}?", f" {word[-1]}", LETTERS),
+        LetterQuestion(f"How many times is the letter {letter} in {word}?", str(n), DIGITS),
+        LetterQuestion(f"How many times is the letter {letter} in {' '.join(word)}?", str(n), DIGITS),
+        LetterQuestion(f"How many times is the word {word} in {listed(word, n)}?", str(n), DIGITS),
+        LetterQuestion(f"What is the first letter of {word}?", f" {word[0]}", LETTERS),
+        LetterQuestion(f"What is the last letter of {word}?", f" {word[-1]}", LETTERS),
     )
 
 
@@ -72,13 +72,13 @@ def in_front(example: str | None, kind: int) -> str:
     return f"{question.text}{question.right}\n"
 
 
-def answer(model: Model, word: str, kind: int, *, example: str | None) -> Answer:
+def ask(model: Model, word: str, kind: int, *, example: str | None) -> Answer:
     """Ask one of the `questions` about a word, after the same one about the example, and measure each option."""
     question = questions(word)[kind]
     return question, option_probs(model, in_front(example, kind) + question.text, question.options)
 
 
-def said(question: Question, probs: Float[np.ndarray, " n_options"]) -> str:
+def choice(question: LetterQuestion, probs: Float[np.ndarray, " n_options"]) -> str:
     """Return the model's first choice."""
     return question.options[int(probs.argmax())].strip()
 
@@ -97,7 +97,7 @@ class Tally:
 
 def tally(answers: Iterable[Answer]) -> Tally:
     """Count answers to the same question about different words."""
-    pairs = [(said(*answer), answer[0].right.strip()) for answer in answers]
+    pairs = [(choice(*answer), answer[0].right.strip()) for answer in answers]
     choices, truths = zip(*pairs, strict=True)
     commonest, best = (max(given, key=given.count) for given in (choices, truths))
     right = sum(choice == truth for choice, truth in pairs)

@@ -52,25 +52,25 @@ def token_logprobs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray
     return logprobs
 
 
-def surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
+def token_surprise(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the surprise of each token after the first, in bits: −log2 of its probability given those before it."""
     return -token_logprobs(trace, last=last) * sampling.BITS_PER_NAT
 
 
 def extra_surprise(trace: Trace, edits: Edits) -> Float[np.ndarray, " n"]:
     """Return how much more surprising each token of a text but the first is with these edits, in bits."""
-    return surprise(trace.model.trace(trace.tokens, edits)) - surprise(trace)
+    return token_surprise(trace.model.trace(trace.tokens, edits)) - token_surprise(trace)
 
 
 def mean_surprise(trace: Trace, *, last: int | None = None) -> float:
     """Return the mean surprise at all tokens but the first, or at the last few, in bits per token."""
-    return float(surprise(trace, last=last).mean())
+    return float(token_surprise(trace, last=last).mean())
 
 
-def surprisal_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Float[np.ndarray, " n"]:
+def surprise_in_window(model: Model, tokens: Sequence[int], n_before: int) -> Float[np.ndarray, " n"]:
     """Measure how surprising each token but the first is after only the `n_before` tokens before it, in bits."""
     windows = (tokens[max(0, end - n_before - 1) : end] for end in range(2, len(tokens) + 1))
-    return np.array([surprise(model.trace(window), last=1)[0] for window in windows])
+    return np.array([token_surprise(model.trace(window), last=1)[0] for window in windows])
 
 
 def surprise_by_context(
@@ -86,7 +86,7 @@ def surprise_by_context(
         yield mean
 
 
-def surprisal_after(model: Model, before: str, text: str) -> float:
+def surprise_after(model: Model, before: str, text: str) -> float:
     """Measure the mean surprise of a text after another, in bits a token.
 
     How many tokens are the text's is counted on its own, so it should begin as a new token would, with a space.
@@ -104,7 +104,7 @@ def total_variation(before: Float[np.ndarray, " n_vocab"], after: Float[np.ndarr
     return float(np.abs(before - after).sum() / 2)
 
 
-def moved_by(model: Model, text: str | Sequence[int], edits: Edits) -> float:
+def probability_moved(model: Model, text: str | Sequence[int], edits: Edits) -> float:
     """Measure what share of the next token's probability edits move to other tokens, 0 to 1 (`total_variation`)."""
     before, after = (ops.softmax(model.trace(text, edit).logits) for edit in (None, edits))
     return total_variation(before, after)
@@ -132,5 +132,5 @@ def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> 
 def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
     """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
     own, other = (" ".join(text.split()) for text in texts)
-    after = [surprisal_after(model, before, f". {own}") for before in (own, other)]
+    after = [surprise_after(model, before, f". {own}") for before in (own, other)]
     return after[0] - after[1]

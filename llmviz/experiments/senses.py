@@ -13,7 +13,7 @@ from llmviz.model import Trace
 PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
 
 
-def alike_by_layer(traces: Sequence[Trace]) -> Float[np.ndarray, "4 depth"]:
+def cosines_by_layer(traces: Sequence[Trace]) -> Float[np.ndarray, "4 depth"]:
     """Measure the cosines of the last tokens of four texts, by layers done.
 
     First and second text, first and third, third and last, first and last.

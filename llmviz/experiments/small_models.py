@@ -53,14 +53,14 @@ def bits_a_byte(model: Model, text: str) -> float:
     return len(model.tokenizer.encode(text)) / len(text.encode()) * BITS_PER_NAT
 
 
-def held_out(text: str, config: Config, *, steps: int, seed: int = 0) -> float:
+def held_out_bits(text: str, config: Config, *, steps: int, seed: int = 0) -> float:
     """Train a model on a text from noise; return its surprise at the held-out part, in bits a byte."""
     *_, last = training.pretrain(text, config, steps=steps, seed=seed)
     assert last.held_out is not None  # the last step measures it
     return last.held_out * bits_a_byte(last.model, text)
 
 
-def step_time(text: str, config: Config, n: int = 20) -> float:
+def seconds_a_step(text: str, config: Config, n: int = 20) -> float:
     """Measure the processor's time for a step of training, in seconds: the mean of n.
 
     What else the machine does at the same time hardly changes it.

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from llmviz import embeddings
-from llmviz.experiments.words import words
+from llmviz.experiments.words import word_ids
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
@@ -58,7 +58,7 @@ def pairings(
     return np.stack([alike[0], shares[0], shares[1].T])
 
 
-def told_apart(nearness: Float[np.ndarray, "n n"]) -> int:
+def n_distinguished(nearness: Float[np.ndarray, "n n"]) -> int:
     """Count the pairs that are nearer than 95% of the wrong pairings, in one way of `pairings`."""
     wrong = nearness[~np.eye(len(nearness), dtype=bool)]
     return int((nearness.diagonal() > np.percentile(wrong, 95)).sum())
@@ -68,7 +68,7 @@ def early_neighbours(
     model: Model, tokens: Sequence[int], *, before: int, centred: bool, n: int = 12
 ) -> Int[np.ndarray, " n_tokens"]:
     """Count, of each token's n nearest other words, those with an id below `before`: learned early, so frequent."""
-    W_E, spelled, neighbours = rows(model, centred), words(model), []
+    W_E, spelled, neighbours = rows(model, centred), word_ids(model), []
     for token in tokens:
         spellings = np.flatnonzero(spelled == spelled[token]).tolist()
         near = embeddings.nearest(W_E[token], W_E, n=n, exclude=spellings).tokens
@@ -78,7 +78,7 @@ def early_neighbours(
 
 def nearest_on_the_walk(model: Model, a: int, b: int, *, steps: int = 41) -> list[int]:
     """Return the tokens that are ever nearest on a straight line between two rows, but for spellings of the two."""
-    W_E, spelled = model.weights.W_E, words(model)
+    W_E, spelled = model.weights.W_E, word_ids(model)
     walk = embeddings.walk(W_E[a], W_E[b], W_E)
     met = dict.fromkeys(int(walk.cosines(part).argmax()) for part in np.linspace(0, 1, steps))
     return [token for token in met if spelled[token] not in spelled[[a, b]]]
@@ -88,4 +88,4 @@ def analogy_score(
     model: Model, pairs: Sequence[tuple[int, int]], *, centred: bool
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c comes out right for pairs of words, beside its controls."""
-    return embeddings.score_analogies(pairs, rows(model, centred), words(model))
+    return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))

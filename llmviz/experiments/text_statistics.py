@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from llmviz.experiments.probabilities import surprise
+from llmviz.experiments.probabilities import token_surprise
 from llmviz.model import Model
 
 REPEATED = 25  # characters in a row that the training text has word for word
@@ -14,7 +14,7 @@ READ_AGAIN = 12_000  # characters of the held-out text
 
 def surprise_of(model: Model, tokens: Sequence[int]) -> tuple[Float[np.ndarray, " n"], float]:
     """Return the surprise in bits of each token but the first, and of all, a byte: fair between two vocabularies."""
-    bits = surprise(model.trace(tokens))
+    bits = token_surprise(model.trace(tokens))
     n_bytes = len(model.tokenizer.decode(tokens[1:]).encode())
     return bits, float(bits.sum()) / max(1, n_bytes)
 
@@ -48,7 +48,7 @@ def counting_pairs(model: Model, learned: str, held_out: str) -> Float[np.ndarra
     return -np.log2((counted + 10 * single[b[1:]]) / (before + 10))
 
 
-def repeated(text: str, learned: str, n: int = REPEATED) -> Bool[np.ndarray, " n_characters"]:
+def copied_characters(text: str, learned: str, n: int = REPEATED) -> Bool[np.ndarray, " n_characters"]:
     """Mark the characters of a text in stretches of n or more that `learned` has word for word."""
     stretches = [text[i : i + n] for i in range(len(text) - n + 1)]
     wanted = set(stretches)
@@ -63,20 +63,20 @@ def repeated(text: str, learned: str, n: int = REPEATED) -> Bool[np.ndarray, " n
 def split_by_repeats(model: Model, learned: str, held_out: str) -> tuple[float, Float[np.ndarray, "2 2"]]:
     """Measure the held-out text where it repeats the text learned from, and elsewhere.
 
-    Return the share of its tokens that lie in `repeated` stretches; and the surprise there and elsewhere (columns), of
-    the model and of `counting_pairs` (rows), in bits a token: NaN where there is none.
+    Return the share of its tokens that are `copied_characters`; and the surprise there and elsewhere (columns), of the
+    model and of `counting_pairs` (rows), in bits a token: NaN where there is none.
     """
     text, length = held_out[:READ_AGAIN], model.config.n_ctx
     tokens = model.tokenizer.encode(text)
     # in bytes, since a token may be a part of a character
-    marked = np.repeat(repeated(text, learned), [len(character.encode()) for character in text])
+    marked = np.repeat(copied_characters(text, learned), [len(character.encode()) for character in text])
     n_bytes = {token: len(piece) for piece, token in model.tokenizer.ranks.items()}
     ends = np.cumsum([n_bytes[token] for token in tokens])
     inside = np.logical_and.reduceat(marked, [0, *ends[:-1]])
     at = np.arange(1, len(tokens))
     predicted = at[at % length > 0]  # nothing precedes the first token of what the model reads at once
     starts = range(0, len(tokens) - 1, length)
-    bits = np.concatenate([surprise(model.trace(tokens[i : i + length])) for i in starts])
+    bits = np.concatenate([token_surprise(model.trace(tokens[i : i + length])) for i in starts])
     counted = counting_pairs(model, learned, text)[predicted - 1]
     places = inside[predicted], ~inside[predicted]
     means = [

@@ -106,7 +106,7 @@ def whole_words(model: Model) -> list[int]:
 
 
 @kept_with()
-def words(model: Model) -> Int[np.ndarray, " n_vocab"]:
+def word_ids(model: Model) -> Int[np.ndarray, " n_vocab"]:
     """Return which word each token spells: those that differ only in spaces and capitals have one number."""
     pieces = model.tokenizer.pieces(range(model.config.n_vocab))
     return np.unique([piece.strip().casefold() for piece in pieces], return_inverse=True)[1]

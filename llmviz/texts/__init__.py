@@ -27,7 +27,7 @@ def read(name: str) -> str:
     if name in WRITTEN:
         return path_of(name).read_text("utf-8")
     try:
-        parts = _manual() if name == "python manual" else _source()
+        parts = _manual() if name == "python manual" else _library_source()
     except (ImportError, OSError):
         raise FileNotFoundError(
             f"this Python comes without its {PYTHON[name]}, so there is nothing to read; take another text, such as "
@@ -52,6 +52,6 @@ def _manual() -> list[str]:
     return [topics[key] for key in sorted(topics)]
 
 
-def _source() -> list[str]:
+def _library_source() -> list[str]:
     """Return the source of some modules of the standard library."""
     return [inspect.getsource(importlib.import_module(name)) for name in MODULES.split()]

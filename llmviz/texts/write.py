@@ -61,7 +61,7 @@ LEFT_OUT = {
 # --- many texts at once ----------------------------------------------------------------------------------------------
 
 
-class SideBySide:
+class TextBatch:
     """Keys and values of several texts, each in its place, and one step for all of them."""
 
     def __init__(self, model: Model, n_texts: int):
@@ -128,7 +128,7 @@ def make_many(
     model: Model, numbers: Iterable[int], make: Callable[[int], Making], *, at_once: int = AT_ONCE
 ) -> Iterator[tuple[int, str | None]]:
     """Make the text of each number; yield the number and its text as they are ready."""
-    batch, numbers = SideBySide(model, at_once), iter(numbers)
+    batch, numbers = TextBatch(model, at_once), iter(numbers)
     makings: dict[int, tuple[int, Making]] = {}
     wanted: dict[int, tuple[int, int]] = {}
     while True:
@@ -153,7 +153,7 @@ def make_many(
 # --- one text --------------------------------------------------------------------------------------------------------
 
 
-def draw(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
+def draw_token(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
     """Draw a token by `SAMPLER`, without a softmax over those that its min_p would cut."""
     likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(MIN_P))
     return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
@@ -176,7 +176,7 @@ def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
             new: list[int] = []
             at, logits, sentence = begin, first, ""
             while len(new) < 48:
-                token = draw(logits, rng)
+                token = draw_token(logits, rng)
                 piece = "\n\n" if token == tokenizer.eos_token else tokenizer.decode([token])
                 if form.ends(sentence, piece, opening):
                     break
@@ -213,13 +213,13 @@ def main() -> None:
     for number, text in make_many(model, numbers, partial(make, model.tokenizer, FORMS[name])):
         made[number] = text
         print(f"{len(made)} of {len(numbers)}", end="\r", file=sys.stderr)
-    texts = chosen(made, LEFT_OUT[name])
+    texts = selected(made, LEFT_OUT[name])
     to = given.to or path_of(name)
     to.write_text("\n\n".join(texts) + "\n", "utf-8", newline="\n")
     print(f"{to}: {len(texts)} texts")
 
 
-def chosen(made: Mapping[int, str | None], left_out: Collection[int]) -> list[str]:
+def selected(made: Mapping[int, str | None], left_out: Collection[int]) -> list[str]:
     """Return the texts in the order of their numbers, without those left out by reading and without repetitions."""
     texts = [text for number, text in sorted(made.items()) if text and number not in left_out]
     return list(dict.fromkeys(texts))

@@ -81,7 +81,8 @@ class HeadFinder(Explorer):
     @functools.cached_property
     def probe(self) -> np.ndarray:
         """Measure the behaviours on random tokens that come twice: [4, n_layers, n_heads]."""
-        return experiments.behaviours(self.model.trace(experiments.random_tokens(self.model, 25, seed=0) * 2))
+        twice = experiments.random_tokens(self.model, 25, seed=0) * 2
+        return experiments.head_behaviours(self.model.trace(twice))
 
     @one_at_a_time
     def _rank(self, _change=None) -> None:

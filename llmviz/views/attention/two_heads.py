@@ -223,7 +223,7 @@ class TwoHeads(Experiment):
         name, total = head_name(*self.reader), self.reader[0] * n_heads
         self.effect = np.full(self.scores.shape, np.nan, np.float32)
         self.found.say()
-        runs = experiments.each_earlier_head_off(self.trace, self.reader)
+        runs = experiments.ablate_each_earlier_head(self.trace, self.reader)
         for done, (layer, head, score) in enumerate(runs, 1):
             self.effect[layer, head] = score - before
             if head == n_heads - 1:  # a layer is done

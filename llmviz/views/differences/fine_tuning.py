@@ -148,7 +148,7 @@ class FineTuning(Guessed):
 
     def listed(self) -> list[str]:
         """The words and phrases of the list. ValueError if there is none."""
-        marks = [mark for mark in self.marks.value.split(",") if fine_tuning.words(mark)]
+        marks = [mark for mark in self.marks.value.split(",") if fine_tuning.lower_words(mark)]
         if not marks:
             raise ValueError("the list has no word: put one in that only the new manner has")
         return marks
@@ -167,9 +167,9 @@ class FineTuning(Guessed):
         tuned = quiet_model(progress.model)
         for i, question in enumerate(ASKED):
             if question not in self._before:
-                self._before[question] = fine_tuning.answer(self.model, question)
+                self._before[question] = fine_tuning.answer_text(self.model, question)
             yield 0.75 + 0.25 * (i + 0.5) / N_ASKED
-            self.said[question] = self._before[question], fine_tuning.answer(tuned, question)
+            self.said[question] = self._before[question], fine_tuning.answer_text(tuned, question)
             yield 0.75 + 0.25 * (i + 1) / N_ASKED
         self._tuned = tuned
         self.learned = progress
@@ -214,8 +214,8 @@ class FineTuning(Guessed):
     def ask(self, question: str) -> tuple[str, str]:
         """Its answer before and after."""
         if question not in self._before:
-            self._before[question] = fine_tuning.answer(self.model, question)
-        return self._before[question], fine_tuning.answer(self._tuned, question)
+            self._before[question] = fine_tuning.answer_text(self.model, question)
+        return self._before[question], fine_tuning.answer_text(self._tuned, question)
 
 
 def quiet_model(model: Model) -> Model:
@@ -270,11 +270,11 @@ class Answers(Closable, ipywidgets.HTML):
 
 def _marked(before: str, after: str, taught: str = "", changed: str = "") -> Iterator[str]:
     """HTML: in the text after, each word that the taught one does not have is underlined; all else as text."""
-    new = set(fine_tuning.words(after) if taught else ()) - set(fine_tuning.words(taught))
+    new = set(fine_tuning.lower_words(after) if taught else ()) - set(fine_tuning.lower_words(taught))
     yield html.escape(before)
     yield "".join(
         f"<u>{html.escape(part)}</u>" if part.lower() in new else html.escape(part)
-        for part in fine_tuning.split_words(after)
+        for part in fine_tuning.words_and_gaps(after)
     )
     if taught:
         yield html.escape(f"{taught} {changed}")
@@ -345,7 +345,7 @@ class BeforeAfter(Explorer):
         for name, said in (("Yours", self.own), ("Taught", self.asked), ("Not taught", self.tuning.said)):
             lines = {}
             for question, (before, after) in said.items():
-                nearest, n = fine_tuning.nearest(after, answers)
+                nearest, n = fine_tuning.nearest_text(after, answers)
                 lines[question] = before or NOTHING, after or NOTHING, nearest, f"({n} changed)"
             if lines:
                 groups[name] = lines
@@ -455,7 +455,7 @@ class Cost(Guessed):
                 yield (when * len(self._texts) + i + 1) / runs
         for when, model in enumerate(models):
             for i, ((country, city), token) in enumerate(zip(countries, self._first)):
-                said[when][country] = fine_tuning.answer(model, f"What is the capital of {country}?")
+                said[when][country] = fine_tuning.answer_text(model, f"What is the capital of {country}?")
                 found = (
                     fine_tuning.knows(model, country, chat=True, said=begun),
                     fine_tuning.knows(model, country, chat=True),
@@ -514,7 +514,7 @@ class WhatChanged(Explorer):
         if learned is None:
             self.told.say(FIRST)
         else:
-            for (layer, name), share in fine_tuning.relative_change(model, learned.update).items():
+            for (layer, name), share in fine_tuning.relative_update(model, learned.update).items():
                 values[training.CHANGED.index(name), layer] = share
             trained = sum(low.down.size + low.up.size for low in learned.update.values())
             reached = sum(len(low.down) * low.up.shape[1] for low in learned.update.values())

@@ -83,7 +83,7 @@ class HowMany(Guessed):
             one = quiet_model(progress.model) if progress else model
             self.said.append([])
             for i, question in enumerate(ASKED):
-                self.said[-1].append(fine_tuning.answer(one, question))
+                self.said[-1].append(fine_tuning.answer_text(one, question))
                 yield (k + 0.7 + 0.3 * (i + 1) / len(ASKED)) / len(self.found[0])
             said = self.said[-1]
             self.found[:, k] = (

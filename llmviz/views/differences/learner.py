@@ -19,17 +19,11 @@ from llmviz.experiments.learning import SMALL
 from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import OneTraining, as_sentence
-from llmviz.views.differences.training_run import (
-    SNAPSHOTS,
-    Lesson,
-    TrainingRun,
-    continuation,
-    in_a_line,
-    train_on,
-)
+from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
 from llmviz.views.kit.controls import row, text_area, text_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import choice, picked, seed, text
+from llmviz.views.kit.state_fields import choice, picked, seed, selected, selection
+from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
 
@@ -88,6 +82,16 @@ def untrained(name: str) -> Progress:
     return next(training.pretrain(read(name).text, SMALL, steps=1))
 
 
+# What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
+# same again is another training.
+Lesson = tuple[str, str, int, int, int]
+
+
+def is_lesson(value: object) -> bool:
+    """Say whether it can be one."""
+    return isinstance(value, tuple) and [*map(type, value)] == [str, str, int, int, int]
+
+
 class Learner(OneTraining):
     """Train a small model on a text: a button begins, another stops it and lets it go on.
 
@@ -102,20 +106,24 @@ class Learner(OneTraining):
     class State:
         """The text, and how the sentence begins; what is trained, and why something else is not."""
 
-        name: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
-        own: str = text(
+        text: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
+        own: str = typed(
             "",
             lambda value: text_area(
                 value, "Paste a text, some 100,000 letters of it, or write the path of a file"
             ),
             longest=4 * LONGEST,
         )
-        start: str = text("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
+        start: str = typed("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
         seed: int = seed(0)
         lesson: Lesson | None = picked(
-            None, lambda lesson, _: isinstance(lesson, Lesson | None), "a Lesson, or None"
+            None,
+            lambda lesson, _: lesson is None or is_lesson(lesson),
+            "a Lesson, or None",
         )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
+        point: int | None = selection("curves")
+        token: int | None = selection("sentence")
 
     def __init__(
         self,
@@ -127,12 +135,12 @@ class Learner(OneTraining):
         **state,
     ):
         self.letters, self.steps, self.control = letters, steps, control
-        super().__init__(control, name=text, **state)
+        super().__init__(control, text=text, **state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
         shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
-        return [row(c["name"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
+        return [row(c["text"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
 
     @property
     def model(self) -> Model | None:
@@ -144,7 +152,7 @@ class Learner(OneTraining):
     @press("train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
     def train(self, state: State) -> State:
         """Begin from noise."""
-        source = read(state.name, state.own, self.letters)
+        source = read(state.text, state.own, self.letters)
         try:
             if source.text:
                 training.pretrain(source.text, SMALL)  # it says whether the text serves
@@ -153,14 +161,15 @@ class Learner(OneTraining):
         if not source.text:
             stays = " The trained model stays as it was." if self.trace else ""
             return replace(state, message=f"{source.told}{stays}")
-        number = state.lesson.number + 1 if state.lesson else 1
-        lesson = Lesson(state.name, source.text, self.steps, state.seed, number, source.told)
-        return replace(state, lesson=lesson, message="")
+        number = state.lesson[-1] + 1 if state.lesson else 1
+        own = source.text if state.text == OWN else ""
+        return replace(state, lesson=(state.text, own, self.steps, state.seed, number), message=source.told)
 
     def before_a_page(self) -> None:
-        """A page without a kernel shows a training that was done when it was built."""
+        """Let a page without a kernel show a training that was done when it was built."""
         self._happen(Learner.train)
-        self.become(replace(self.state, message="This training was done when the page was built."))
+        done = "This training was done when the page was built."
+        self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["train"]]
@@ -170,49 +179,48 @@ class Learner(OneTraining):
         return state
 
     def inputs(self) -> tuple:
-        """A lesson says all that a training depends on."""
-        return ()
+        return (self.letters,)
 
     def needs(self, state: State) -> str | None:
         return "learn" if state.lesson else None
 
     @job("lesson")
     def learn(self, scene: Scene) -> Iterator[tuple[float, TrainingRun | None]]:
-        run = scene.result("learn")
-        rest = run.rest if run else train_on(scene.lesson)
+        if so_far := scene.result("learn"):
+            rest = so_far.rest
+        else:
+            name, own, steps, seed, _ = scene.lesson
+            rest = train_on(name, own or read(name, letters=self.letters).text, steps, seed)
         for share, run in rest:
             yield share, run and replace(run, rest=rest)
 
     def hand_on(self) -> None:
         scene = self.scene(self.state)
-        run, running = scene.result("learn"), scene.status("learn") == "running"
-        if run and (run.last.step in SNAPSHOTS or not running):
+        run = scene.result("learn")
+        if run and (run.last.step in SNAPSHOTS or scene.status("learn") != "running"):
             self.trace = run
 
     # --- parts ---
 
     @looks("own")
     def own_text(self, scene: Scene) -> dict:
-        return {"hidden": scene.name != OWN}
+        return {"hidden": scene.text != OWN}
 
     @sentences
     def status(self, scene: Scene) -> list[str]:
-        lesson, run = scene.lesson, scene.result("learn")
-        stopped = "Stopped." if scene.status("learn") == "stopped" else ""
-        if lesson is None:
-            standing = []
-        elif run is None:
-            standing = [stopped or BEGINS, lesson.note]
+        run, status = scene.result("learn"), scene.status("learn")
+        if run:
+            at = f"Step {run.last.step} of {run.steps}, after {run.last.seconds:.0f} s of work."
         else:
-            at = f"Step {run.last.step} of {lesson.steps}, after {run.last.seconds:.0f} s of work."
-            standing = [at, run.error or stopped, lesson.note]
-        return [sentence for sentence in (scene.message, *standing) if sentence]
+            at = BEGINS if status == "running" else ""
+        return [scene.message, at, run.error if run else "", "Stopped." if status == "stopped" else ""]
 
     @part(lambda _: TokenStrip([], stage="training", caption="What it writes now"))
     def sentence(self, scene: Scene) -> dict:
         run = scene.result("learn")
-        tokens = continuation(run.last, scene.start) if run and scene.start else []
-        return {"pieces": run.model.tokenizer.pieces(tokens) if run else []}
+        tokens = continuation(run.last, scene.start) if run else []
+        pieces = run.model.tokenizer.pieces(tokens) if run else []
+        return {"pieces": pieces, "selected": selected(scene.token, len(pieces))}
 
     @part(
         lambda view: LinePlot(
@@ -232,20 +240,20 @@ class Learner(OneTraining):
     def curves(self, scene: Scene) -> dict:
         run = scene.result("learn")
         if run is None:
-            return {"x": None, "values": None}
+            return {"x": None, "values": None, "selected": None}
         x, learned, held_out = np.array(run.points).T
         values = [learned, held_out, np.full(len(x), run.baseline)]
         if self.control:
-            control = {step: loss for step, _, loss in scene.run.points} if scene.run else {}
+            control = {point.step: point.held_out for point in scene.run.points} if scene.run else {}
             values.append(np.array([control.get(step, math.nan) for step in x]))
-        return {"x": x, "values": np.stack(values)}
+        return {"x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 
     @sentences
     def results(self, scene: Scene) -> list[str]:
         run = scene.result("learn")
         if run is None or run.error or scene.status("learn") == "running":
             return []
-        losses = run.compared(scene.run) if self.control else run.against_counting
+        losses = run.compared(scene.run) if self.control else run.against_counting()
         return [losses, run.repeats, *run.copied]
 
     @sentences
@@ -256,10 +264,9 @@ class Learner(OneTraining):
             return []
         if not scene.start:
             return ["Type how the sentence begins."]
-        stays = [
-            snapshot
-            for snapshot in run.snapshots
-            if snapshot.step in SNAPSHOTS or scene.status("learn") != "running"
+        running = scene.status("learn") == "running"
+        return [
+            f"step {at.step}: {in_a_line(at.model.tokenizer.decode(continuation(at, scene.start)))}"
+            for at in run.snapshots
+            if at.step in SNAPSHOTS or not running
         ]
-        written = (run.model.tokenizer.decode(continuation(snapshot, scene.start)) for snapshot in stays)
-        return [f"step {snapshot.step}: {in_a_line(line)}" for snapshot, line in zip(stays, written)]

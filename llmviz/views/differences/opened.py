@@ -16,14 +16,14 @@ from llmviz.experiments.learning import (
     KINDS,
     N_NEAREST,
     N_WINDOWS,
+    ablate_each_part,
     by_neighbours,
     frequent,
     kind_of,
-    parts_off,
     passages,
     share_by_chance,
     share_of_kind,
-    twice_told,
+    surprise_when_repeated,
     windows,
 )
 from llmviz.model import Model
@@ -35,7 +35,7 @@ from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.predict import within
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, selected, selection
 from llmviz.views.kit.view import Scene, View, job, looks, part, sentences
 
 # What a head with each of these habits attends to.
@@ -98,9 +98,9 @@ def habits_of(snapshot: Progress, text: str) -> np.ndarray:
 
 
 @kept_with()
-def parts_off_of(snapshot: Progress, text: str) -> tuple[float, np.ndarray, np.ndarray]:
-    """Measure what each part of a snapshot's model brings; see `parts_off`."""
-    return parts_off(snapshot.model, windows(snapshot.model, text))
+def costs_of(snapshot: Progress, text: str) -> tuple[float, np.ndarray, np.ndarray]:
+    """Measure what each part of a snapshot's model brings; see `ablate_each_part`."""
+    return ablate_each_part(snapshot.model, windows(snapshot.model, text))
 
 
 # --- answers of guess cards -------------------------------------------------------------------------------------------
@@ -108,19 +108,19 @@ def parts_off_of(snapshot: Progress, text: str) -> tuple[float, np.ndarray, np.n
 
 def share_of_own_kind(run: TrainingRun) -> float:
     """Measure how many of a piece's nearest are of its own kind, in the last model, in %."""
-    known = frequent_pieces(run.snapshots[0], run.lesson.learned)
+    known = frequent_pieces(run.snapshots[0], run.learned)
     return 100 * share_of_kind(rows_of(run.last, known.tokens), known.kinds)
 
 
 def grown_most(run: TrainingRun) -> tuple[int, ...]:
     """Return which of HABITS grew most, in the head that has it most, or nearly."""
-    first, last = (habits_of(run.snapshots[i], run.lesson.held_out).max(axis=(1, 2)) for i in (0, -1))
+    first, last = (habits_of(run.snapshots[i], run.held_out).max(axis=(1, 2)) for i in (0, -1))
     return within(last - first, TIED_WEIGHTS)
 
 
 def needed_most(run: TrainingRun) -> tuple[int, ...]:
     """Return which of PARTS the last model can least do without, or nearly."""
-    _, _, usual = parts_off_of(run.last, run.lesson.held_out)
+    _, _, usual = costs_of(run.last, run.held_out)
     return within(usual, TIED_COSTS)
 
 
@@ -137,7 +137,9 @@ class OfTraining(View):
 
     @dataclass(frozen=True)
     class State:
-        """Nothing to set."""
+        """The snapshot that is selected in the plot."""
+
+        point: int | None = selection("curves")
 
     def __init__(self, learner: Learner, **state):
         super().__init__(learner, **state)
@@ -172,22 +174,12 @@ class PiecesMap(OfTraining):
             ),
             on_page=lambda view: view.steps,
         )
-        selected: int | None = picked(
-            None,
-            lambda i, view: i is None or i in range(view.n_pieces),
-            "the number of a point, or None",
-            of=("flat", "selected"),
-        )
+        point: int | None = selection("flat")
 
     @property
     def steps(self) -> list[int]:
         """The steps of the snapshots."""
         return [snapshot.step for snapshot in self.run.snapshots] if self.run else []
-
-    @property
-    def n_pieces(self) -> int:
-        """How many points the map has."""
-        return len(frequent_pieces(self.run.snapshots[0], self.run.lesson.learned).tokens) if self.run else 0
 
     @property
     def last_step(self) -> int | str:
@@ -204,13 +196,12 @@ class PiecesMap(OfTraining):
             return {"hidden": True}
         snapshot, known = (
             snapshot_at(scene),
-            frequent_pieces(scene.run.snapshots[0], scene.run.lesson.learned),
+            frequent_pieces(scene.run.snapshots[0], scene.run.learned),
         )
         last = embeddings.pca(rows_of(scene.run.last, known.tokens))
         plane = embeddings.aligned(embeddings.pca(rows_of(snapshot, known.tokens)), last.directions)
         return {
-            "hidden": False,
-            "selected": scene.selected,
+            "selected": selected(scene.point, len(known.pieces)),
             "pieces": known.pieces,
             "places": plane.coordinates,
             "group_of": known.kinds.tolist(),
@@ -223,7 +214,7 @@ class PiecesMap(OfTraining):
         if scene.run is None:
             return ["Train the first model: its map grows here."]
         snapshot, first = snapshot_at(scene), scene.run.snapshots[0]
-        known = frequent_pieces(first, scene.run.lesson.learned)
+        known = frequent_pieces(first, scene.run.learned)
         before, now = (share_of_kind(rows_of(at, known.tokens), known.kinds) for at in (first, snapshot))
         d_model = snapshot.model.config.d_model
         return [
@@ -247,21 +238,21 @@ class HeadsGrowing(OfTraining):
     chat: a finished model, whose best induction head is measured too, and compared when the training is over.
     """
 
-    def __init__(self, learner: Learner, chat: Model):
+    def __init__(self, learner: Learner, chat: Model, **state):
         self.chat = chat
-        super().__init__(learner)
+        super().__init__(learner, **state)
 
     def needs(self, _state: object) -> str | None:
         return "read_by_chat" if self.run and self.run.finished and not self._is_too_short() else None
 
     def _is_too_short(self) -> bool:
         """Return whether no passage of the held-out text can be read twice."""
-        return bool(np.isnan(habits_of(self.run.last, self.run.lesson.held_out)[INDUCTION]).all())
+        return bool(np.isnan(habits_of(self.run.last, self.run.held_out)[INDUCTION]).all())
 
     @job()
     def read_by_chat(self, scene: Scene) -> Iterator[tuple[float, float | None]]:
         """Measure the chat model's best induction head on passages of the same text, one a step."""
-        measured, of_chat = [], passages(self.chat, scene.run.lesson.held_out, N_OF_CHAT)
+        measured, of_chat = [], passages(self.chat, scene.run.held_out, N_OF_CHAT)
         for i, passage in enumerate(of_chat):
             yield i / len(of_chat), None
             measured.append(habits(self.chat, [passage])[INDUCTION])
@@ -279,7 +270,7 @@ class HeadsGrowing(OfTraining):
         )
     )
     def curves(self, scene: Scene) -> dict:
-        return over_snapshots(scene.run, lambda at: best_heads(at, scene.run))
+        return over_snapshots(scene, lambda at: best_heads(at, scene.run))
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -287,8 +278,8 @@ class HeadsGrowing(OfTraining):
         if run is None:
             return ["Train the first model: its heads grow here."]
         before, now = (best_heads(snapshot, run) for snapshot in (run.snapshots[0], run.last))
-        twice = passages(run.model, run.lesson.held_out)
-        first, again = twice_told(run.model, twice)
+        twice = passages(run.model, run.held_out)
+        first, again = surprise_when_repeated(run.model, twice)
         return [
             f"{len(twice)} passages of the held-out text, each read twice in a row. A weight is the mean over "
             "them.",
@@ -319,15 +310,16 @@ class HeadsGrowing(OfTraining):
 
 def best_heads(snapshot: Progress, run: TrainingRun) -> np.ndarray:
     """Return [6], for each of HABITS how far the head has it that has it most."""
-    return habits_of(snapshot, run.lesson.held_out).max(axis=(1, 2))
+    return habits_of(snapshot, run.held_out).max(axis=(1, 2))
 
 
-def over_snapshots(run: TrainingRun | None, measure: Callable[[Progress], np.ndarray]) -> dict:
+def over_snapshots(scene: Scene, measure: Callable[[Progress], np.ndarray]) -> dict:
     """Return the traits of a plot with a line for each number that is measured of each snapshot of a training."""
-    if run is None:
-        return {"hidden": True, "labels": [], "values": None}
-    values = np.stack([measure(snapshot) for snapshot in run.snapshots])
-    return {"hidden": False, "labels": [f"{snapshot.step}" for snapshot in run.snapshots], "values": values.T}
+    if scene.run is None:
+        return {"hidden": True}
+    steps = [f"{snapshot.step}" for snapshot in scene.run.snapshots]
+    values = np.stack([measure(snapshot) for snapshot in scene.run.snapshots], axis=1)
+    return {"labels": steps, "values": values, "selected": selected(scene.point, len(steps))}
 
 
 class PartsOff(OfTraining):
@@ -348,13 +340,13 @@ class PartsOff(OfTraining):
         )
     )
     def curves(self, scene: Scene) -> dict:
-        return over_snapshots(scene.run, lambda at: parts_off_of(at, scene.run.lesson.held_out)[2])
+        return over_snapshots(scene, lambda at: costs_of(at, scene.run.held_out)[2])
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         if scene.run is None:
             return ["Train the first model: what its parts bring is measured here."]
-        plain, nothing, usual = parts_off_of(scene.run.last, scene.run.lesson.held_out)
+        plain, nothing, usual = costs_of(scene.run.last, scene.run.held_out)
         return [
             f"After {scene.run.last.step} steps the whole model has {plain:.2f} bits a token at {N_WINDOWS // 2} "
             "stretches. How much more with a part's output replaced by its average over other stretches (or by "

@@ -178,7 +178,7 @@ class Rounding(Experiment):
                 else experiments.quantised(self._model, grid.bits, table=self.table.value, shift=grid.shift)
             )
             for i, tokens in enumerate(self._texts.values()):
-                surprises[i, column] = experiments.surprise(model.trace(tokens)).mean()
+                surprises[i, column] = experiments.token_surprise(model.trace(tokens)).mean()
                 done += 1
                 yield done / runs
             right = []

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from llmviz import training
-from llmviz.experiments.learning import SMALL, split, write
+from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
 from llmviz.experiments.text_statistics import REPEATED, counting_pairs, longest_copy, split_by_repeats
 from llmviz.model import Model
 from llmviz.reuse import kept_with
@@ -25,86 +26,81 @@ N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
 PAUSE = 0.5  # seconds between two looks at a training, at most
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What a model is trained on, and how."""
+class Point(NamedTuple):
+    """Both losses at a step, in bits a token: of the training text (the mean of five steps) and of held-out text."""
 
-    name: str  # of the text
-    text: str
-    steps: int
-    seed: int
-    number: int = 1  # the same again is another training
-    note: str = ""  # what was left out of the text
-
-    @cached_property
-    def learned(self) -> str:
-        """The part of the text that the model learns from."""
-        return split(self.text)[0]
-
-    @cached_property
-    def held_out(self) -> str:
-        """The part of the text that the model is measured on and never learns from."""
-        return split(self.text)[1]
+    step: int
+    learned: float
+    held_out: float
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRun:
     """A training so far.
 
-    snapshots: of the steps in `SNAPSHOTS`, and the last. points: step, and the loss of the training text (the mean of
-    five steps) and of the held-out text, in bits a token. baseline: what counting pairs of tokens leaves of the
-    held-out text, in bits a token. error: why it cannot go on. rest: the steps to come.
+    name, text: what is learned from. steps: of the whole training. snapshots: at the `SNAPSHOTS`, and the last.
+    baseline: what counting pairs of tokens leaves of the held-out text, in bits a token. error: why it cannot go on.
+    rest: what is yet to come.
     """
 
-    lesson: Lesson
+    name: str
+    text: str
+    steps: int
     snapshots: tuple[Progress, ...]
-    points: tuple[tuple[int, float, float], ...]
+    points: tuple[Point, ...]
     baseline: float
     error: str = ""
     rest: Iterator[tuple[float, TrainingRun | None]] | None = None
 
     @property
     def last(self) -> Progress:
-        """The last snapshot."""
+        """Return the last snapshot."""
         return self.snapshots[-1]
 
     @property
     def model(self) -> Model:
-        """The model of the last snapshot."""
+        """Return the model of the last snapshot."""
         return self.last.model
 
     @property
     def finished(self) -> bool:
-        """Whether all steps are done."""
-        return self.last.step == self.lesson.steps
+        """Say whether all steps are done."""
+        return self.last.step == self.steps
+
+    @property
+    def learned(self) -> str:
+        """Return the part of the text that the model learns from."""
+        return split_held_out(self.text)[0]
+
+    @property
+    def held_out(self) -> str:
+        """Return the part of the text that the model is measured on and never learns from."""
+        return split_held_out(self.text)[1]
 
     @property
     def nbytes(self) -> int:
-        """The memory of all snapshots."""
+        """Return the memory of all snapshots."""
         return 4 * sum(snapshot.model.config.n_parameters for snapshot in self.snapshots)
 
-    @cached_property
-    def tokens_per_byte(self) -> float:
-        """How many tokens the model makes of a byte of the held-out text."""
-        held_out = self.lesson.held_out
-        return len(self.model.tokenizer.encode(held_out)) / len(held_out.encode())
-
     def compared(self, control: TrainingRun | None) -> str:
-        """Return a sentence with both losses at the end, and with those of a control at the same step."""
+        """Say both losses at the end, and those of a control at the same step."""
         step, learned, held_out = self.points[-1]
         losses = f"Step {step}: {learned:.2f} bits a token of the training text, {held_out:.2f} of the held-out text."
-        points = {} if control is None else {point[0]: point[1:] for point in control.points}
-        if control is None or step not in points:
+        point = next((point for point in control.points if point.step == step), None) if control else None
+        if control is None or point is None:
             return f"{losses} The control comes with the first model: train it, too."
-        per_byte, of_control = self.tokens_per_byte * held_out, control.tokens_per_byte * points[step][1]
+        per_byte, of_control = self.per_byte(held_out), control.per_byte(point.held_out)
         return (
-            f"{losses} The first model at that step: {points[step][0]:.2f} and {points[step][1]:.2f}. (Its tokens and "
+            f"{losses} The first model at that step: {point.learned:.2f} and {point.held_out:.2f}. (Its tokens and "
             f"held-out text differ; of a byte of held-out text: {per_byte:.2f} bits here, {of_control:.2f} there.)"
         )
 
-    @property
+    def per_byte(self, bits: float) -> float:
+        """Return the bits of a byte of the held-out text, from those of a token."""
+        return bits * len(self.model.tokenizer.encode(self.held_out)) / len(self.held_out.encode())
+
     def against_counting(self) -> str:
-        """A sentence with both losses at the end, and what counting pairs leaves."""
+        """Say both losses at the end, and what counting pairs leaves."""
         step, learned, held_out = self.points[-1]
         return (
             f"Counting pairs of tokens leaves {self.baseline:.2f} bits of the held-out text; the model, after step "
@@ -113,12 +109,11 @@ class TrainingRun:
 
     @cached_property
     def repeats(self) -> str:
-        """A sentence: how much of the held-out text is a repetition, and what that does to the surprise."""
-        share, bits = split_by_repeats(self.model, self.lesson.learned, self.lesson.held_out)
+        """Say how much of the held-out text is a repetition, and what that does to the surprise."""
+        share, bits = split_by_repeats(self.model, self.learned, self.held_out)
         if not 0 < share < 1:
-            return (
-                f"Of the held-out text {'all' if share else 'nothing'} is in the training text word for word."
-            )
+            how_much = "all" if share else "nothing"
+            return f"Of the held-out text {how_much} is in the training text word for word."
         (here, elsewhere), (counted_here, counted_elsewhere) = bits
         return (
             f"The text repeats itself: {percent(share)} of the held-out tokens are inside stretches of {REPEATED} "
@@ -128,9 +123,9 @@ class TrainingRun:
 
     @cached_property
     def copied(self) -> tuple[str, str]:
-        """Two sentences: what it copies from its training text, beside held-out stretches as long, and the copy."""
-        model, learned, held_out = self.model, self.lesson.learned, self.lesson.held_out
-        written = model.tokenizer.decode(write(model, "\n", n=100))[1:]
+        """Say what it copies from its training text, beside held-out stretches as long; and the copy."""
+        learned, held_out = self.learned, self.held_out
+        written = self.model.tokenizer.decode(write_tokens(self.model, "\n", n=100))[1:]
         longest = longest_copy(written, learned)
         starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
         control = sorted(len(longest_copy(held_out[i : i + len(written)], learned)) for i in starts)
@@ -142,27 +137,31 @@ class TrainingRun:
         )
 
 
-def train_on(lesson: Lesson) -> Iterator[tuple[float, TrainingRun | None]]:
+def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[float, TrainingRun | None]]:
     """Train, and yield the share that is done and the run so far; None for it where there is nothing new to see.
 
-    ValueError for a text that is too short. A loss that runs away is the `error` of the last run.
+    A loss that runs away is the `error` of the last run.
     """
-    losses, points, snapshots, shown, run = [], [], (), 0.0, None
+    run = TrainingRun(name, text, steps, (), (), 0.0)
+    losses, shown = [], 0.0
     try:
-        for now in training.pretrain(lesson.text, SMALL, steps=lesson.steps, seed=lesson.seed):
+        for now in training.pretrain(text, SMALL, steps=steps, seed=seed):
             now.model.recent.max_bytes = 0
-            losses.append(now.loss)
+            losses.append(now.loss * BITS_PER_NAT)
+            stays = (*(snapshot for snapshot in run.snapshots if snapshot.step in SNAPSHOTS), now)
+            run = replace(run, snapshots=stays)
             if now.step == 0:
-                baseline = float(counting_pairs(now.model, lesson.learned, lesson.held_out).mean())
+                run = replace(
+                    run, baseline=float(counting_pairs(now.model, run.learned, run.held_out).mean())
+                )
             if is_measured := now.step % training.MEASURE_EVERY == 0:
-                points.append((now.step, np.mean(losses[-5:]) * BITS_PER_NAT, now.held_out * BITS_PER_NAT))
-            snapshots = (*(snapshot for snapshot in snapshots if snapshot.step in SNAPSHOTS), now)
-            is_due = time.perf_counter() - shown > PAUSE
-            if is_due or is_measured or now.step in SNAPSHOTS or now.step == lesson.steps:
-                run, shown = TrainingRun(lesson, snapshots, tuple(points), baseline), time.perf_counter()
-                yield now.step / lesson.steps, run
-            else:
-                yield now.step / lesson.steps, None
+                point = Point(now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT)
+                run = replace(run, points=(*run.points, point))
+            is_new = is_measured or now.step in SNAPSHOTS or now.step == steps
+            is_new |= time.perf_counter() - shown > PAUSE
+            if is_new:
+                shown = time.perf_counter()
+            yield now.step / steps, run if is_new else None
     except FloatingPointError as error:
         yield 1.0, replace(run, error=as_sentence(error))
 
@@ -170,7 +169,7 @@ def train_on(lesson: Lesson) -> Iterator[tuple[float, TrainingRun | None]]:
 @kept_with()
 def continuation(snapshot: Progress, start: str) -> list[int]:
     """Return the tokens of a start and of what the model of a snapshot writes after it, by the same draws for each."""
-    return write(snapshot.model, start)
+    return write_tokens(snapshot.model, start) if start else []
 
 
 def in_a_line(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets
 import numpy as np
 
-from llmviz.experiments.learning import write
+from llmviz.experiments.learning import write_tokens
 from llmviz.experiments.text_statistics import surprise_of
 from llmviz.views.differences.learner import Learner
 from llmviz.views.kit.controls import Told, button, row, seed_box
@@ -59,16 +59,16 @@ class WhichIsWhose(Explorer):
             return
         self.told.say(
             *(
-                f"Model {name} has had {run.last.step} of its {run.lesson.steps} steps."
+                f"Model {name} has had {run.last.step} of its {run.steps} steps."
                 for name, run in zip("AB", runs)
                 if not run.finished
             )
         )
-        self.models, self.names = [run.model for run in runs], [run.lesson.name for run in runs]
+        self.models, self.names = [run.model for run in runs], [run.name for run in runs]
         order = np.random.default_rng(self.seed.value).permutation(2).tolist()
         self.written = []  # of each text: who wrote it, and its tokens
         for who in order:
-            self.written.append((who, write(self.models[who], self.start.value, self.seed.value)))
+            self.written.append((who, write_tokens(self.models[who], self.start.value, self.seed.value)))
         lines = [self.models[who].tokenizer.decode(tokens) for who, tokens in self.written]
         told = [" ".join(legible(clean(line)).split()) for line in lines]
         self.texts.say(*(f"{name} text: {line}" for name, line in zip(("First", "Second"), told)))

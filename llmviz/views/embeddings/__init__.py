@@ -1,7 +1,7 @@
 """Pictures of stage 2: the table's rows, cosines against their baseline, neighbours, a map, arithmetic on words."""
 
 from llmviz.claims.cases import SENSES
-from llmviz.experiments.senses import alike_by_layer
+from llmviz.experiments.senses import cosines_by_layer
 from llmviz.views.embeddings.analogy import AnalogyExplorer
 from llmviz.views.embeddings.analogy_count import AnalogyCount
 from llmviz.views.embeddings.cosine import CosineExplorer
@@ -29,7 +29,7 @@ __all__ = [
     "Table",
     "WalkExplorer",
     "WordMap",
-    "alike_by_layer",
+    "cosines_by_layer",
     "map_in_space",
     "read_groups",
 ]

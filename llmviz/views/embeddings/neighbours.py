@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.experiments.words import words
+from llmviz.experiments.words import word_ids
 from llmviz.views.embeddings.nearest_tokens import NearestTokens
 from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_box import WordBox
@@ -31,7 +31,7 @@ class NeighbourExplorer(TableExplorer):
         token = self.word.token
         if token is None:
             return self.list.clear(self.word.word.problem)
-        W_E, spelled = self.table.W_E, words(self.model)
+        W_E, spelled = self.table.W_E, word_ids(self.model)
         left_out = {token}
         if not self.spellings.value:
             left_out.update(np.flatnonzero(spelled == spelled[token]).tolist())

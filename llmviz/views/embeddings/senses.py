@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz.claims.cases import SENSES
-from llmviz.experiments.senses import PAIRS, alike_by_layer
+from llmviz.experiments.senses import PAIRS, cosines_by_layer
 from llmviz.model import Model
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.line_plot import LinePlot
@@ -69,7 +69,7 @@ class SenseExplorer(Explorer):
             empty = next(reading.told for reading in readings if not reading.tokens)
             return self.curves.change(values=None, x=None, names=[], selected=None, caption=empty)
         traces = [self.model.trace(reading.tokens) for reading in readings]
-        values = alike_by_layer(traces)
+        values = cosines_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
         alone = ", ".join(str(i + 1) for i, trace in enumerate(traces) if len(trace.tokens) == 1)
         self.curves.change(

@@ -125,5 +125,17 @@ def picked(
     return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
+def selection(part_: str) -> Any:
+    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
+    return picked(
+        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
+    )
+
+
+def selected(index: int | None, n: int) -> int | None:
+    """Return an index that one of `n` has, or None."""
+    return None if index is None or index >= n else index
+
+
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:
     return field(default=default, metadata={"field": Field(*of_field, **others)})

@@ -24,7 +24,7 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
-from llmviz.views.kit import controls
+from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -203,8 +203,9 @@ class Scene:
         return self._read(name, "itself")
 
     def _read(self, name: str, what: str) -> Any:
-        value = self.measured_read[name, what] = _of(self._measured(name), what)
-        return value
+        if (name, what) not in self.measured_read:
+            self.measured_read[name, what] = _of(self._measured(name), what)
+        return self.measured_read[name, what]
 
 
 def _of(measured: Measurement, what: str) -> Any:
@@ -219,6 +220,7 @@ class View(Explorer):
     """
 
     State: type
+    copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
@@ -236,6 +238,11 @@ class View(Explorer):
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
             cls._parts.setdefault("progress", _bar)
+
+    def __new__(cls, *arguments: Any, **options: Any):
+        view = super().__new__(cls, *arguments, **options)
+        view._made_with = as_code.made_with(cls, arguments, options)
+        return view
 
     def __init__(self, source: Any, **state: Any):
         self.source = source
@@ -260,7 +267,8 @@ class View(Explorer):
             stops = [self.parts[name] for name, job_ in self._jobs.items() if not job_.start]  # type: ignore[attr-defined]
             self.progress = controls.row(self.parts["progress"], *stops)
             self.progress.layout.min_height = "32px"  # what is below stays where it is when they come and go
-        super().__init__(self.arrange())
+        self.code = as_code.CopyButton() if self.copies_as_code else None
+        super().__init__([*self.arrange(), *([self.code] if self.code else [])])
         for name, control in self.controls.items():
             self._listen(control, "value", _setter(name))
         for (name, trait), event in self._events.items():
@@ -354,6 +362,8 @@ class View(Explorer):
                 _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
             for name, part_ in self.parts.items():
                 _put(part_, drawn[name][1])
+            if self.code:
+                self.code.line = as_code.line_of(self, as_code.notebook_names())
         finally:
             self._setting = False
         self.hand_on()
@@ -425,7 +435,7 @@ class View(Explorer):
         if self._measurements.of(key).status == "running":
             self._measurements.set(key, status="stopped")
         elif not (
-            self.parts[name].disabled or self.parts[name].layout.display == "none"
+            self._drawn[name][1]["disabled"] or self._drawn[name][1]["hidden"]
         ):  # else it comes too late
             self._begin(name, key)
 

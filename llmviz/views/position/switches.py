@@ -138,7 +138,7 @@ class PositionSwitches(Experiment):
         values = {name: self._surprise(tokens, edits) for name, edits in self._measured.items()}
         off = {
             f"{NAMES[part]} of layer {layer}": bits
-            for part, layer, bits in experiments.each_block_off(
+            for part, layer, bits in experiments.ablate_each_block(
                 self.trace.model, tokens, experiments.mean_surprise, self._layers
             )
         }

@@ -121,7 +121,7 @@ class HeadsOff(Experiment):
         spare, tokens = self._spare, self._trace.tokens
         sizes = [n for n in TOGETHER if n < len(spare)]
         self.kept, n_runs = dict.fromkeys(sizes, 0), len(sizes) * DRAWS + 1
-        draws = experiments.heads_off_together(self._model, tokens, spare, sizes, DRAWS, seed=1)
+        draws = experiments.ablate_together(self._model, tokens, spare, sizes, DRAWS, seed=1)
         for done, (n, stays) in enumerate(draws, start=1):
             self.kept[n] += stays
             yield done / n_runs

@@ -15,11 +15,11 @@ from llmviz.experiments.letters import (
     DIGITS,
     LIST_LENGTH,
     Answer,
-    Question,
-    answer,
+    LetterQuestion,
+    ask,
+    choice,
     commonest_letter,
     in_front,
-    said,
     tally,
 )
 from llmviz.model import Model
@@ -80,7 +80,7 @@ class LettersExplorer(Experiment):
 
     def first_choice(self) -> str:
         """What the model answers to the first of the questions about the word in the box."""
-        return said(*next(iter(self._asked.values()))[0])
+        return choice(*next(iter(self._asked.values()))[0])
 
     @one_at_a_time
     def _ask_anew(self, _change) -> None:
@@ -105,7 +105,7 @@ class LettersExplorer(Experiment):
         self._show([0, 0])
 
     def _answer_all(self, word: str, example: str | None) -> list[Answer]:
-        return [answer(self._model, word, kind, example=example) for kind in self._kinds]
+        return [ask(self._model, word, kind, example=example) for kind in self._kinds]
 
     def before_a_page(self) -> None:
         """Ask what the button asks, so that a page has it in time."""
@@ -132,7 +132,7 @@ class LettersExplorer(Experiment):
             ],
             row_labels=list(self._asked),
             cell_text=[
-                [f"{said(*one)} {'✓' if said(*one) == one[0].right.strip() else '✗'}" for one in line]
+                [f"{choice(*one)} {'✓' if choice(*one) == one[0].right.strip() else '✗'}" for one in line]
                 for line in self._asked.values()
             ],
             caption=f"Which of {among} the model likes best (✓ right, ✗ wrong). The shade is the share of the right "
@@ -147,7 +147,7 @@ class LettersExplorer(Experiment):
         word = list(self._asked)[at]
         question, probs = self._asked[word][which]
         example = self.example.value
-        shown, p = said(question, probs), _of(question, probs, question.right)
+        shown, p = choice(question, probs), _of(question, probs, question.right)
         of_this_kind = [line[which] for other, line in self._asked.items() if other != example]
         first = (
             f"it is the model's first choice, with {percent(p)}"
@@ -176,12 +176,12 @@ class LettersExplorer(Experiment):
         )
 
 
-def _among(question: Question) -> str:
+def _among(question: LetterQuestion) -> str:
     """Say what the options are; all other tokens are left aside."""
     return "the numbers 1 to 9" if question.options == DIGITS else "the 26 letters"
 
 
-def _of(question: Question, probs: np.ndarray, option: str) -> float:
+def _of(question: LetterQuestion, probs: np.ndarray, option: str) -> float:
     return float(probs[question.options.index(option)])
 
 

@@ -1,0 +1,108 @@
+"""A view in its state as a line of code, and the button that copies it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import accumulate
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from IPython import get_ipython
+
+from llmviz.views.kit import theme
+from llmviz.views.kit.lifetime import Closable
+from llmviz.views.kit.picture import STATIC, take_from_page
+
+if TYPE_CHECKING:
+    from llmviz.views.kit.view import View
+
+
+class CopyButton(Closable, anywidget.AnyWidget):
+    """A small button that puts `line` on the clipboard, and says so; paper and pages without a kernel leave it out."""
+
+    _esm = (STATIC / "copy_button.js").read_text("utf-8")
+    _css = (STATIC / "copy_button.css").read_text("utf-8").replace("SIZE", str(theme.SIZES["small"]))
+
+    line = traitlets.Unicode().tag(sync=True)
+
+    def set_state(self, sync_data: dict) -> None:
+        """Take nothing from the page."""
+        take_from_page(self, super().set_state, (), sync_data)
+
+
+def notebook_names() -> dict[str, Any]:
+    """Return what the notebook calls by a name; nothing outside a notebook."""
+    shell = get_ipython()
+    names = shell.user_ns if shell else {}
+    return {name: value for name, value in names.items() if not name.startswith("_")}
+
+
+def line_of(view: View, names: Mapping[str, Any]) -> str:
+    """Return the code that makes a view in its present state, with only what differs from the defaults.
+
+    names: what the notebook calls by a name. What it has no name for is called as its parameter.
+    """
+    return f"{_class_name(type(view), names)}({', '.join(_arguments(view, names))})"
+
+
+def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
+    first, state = view.State(), {field.name for field in fields(view.State)}
+    for parameter, value in view._made_with:
+        if parameter.name not in state and value is not parameter.default:
+            expression = _expression(value, names, parameter.name)
+            needs_name = parameter.default is not parameter.empty
+            yield f"{parameter.name}={expression}" if needs_name else expression
+    defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
+    for name in (field.name for field in fields(view.State)):
+        value = getattr(view.state, name)
+        if value != defaults.get(name, getattr(first, name)) and _is_literal(value):
+            yield f"{name}={value!r}"
+
+
+def _expression(value: object, names: Mapping[str, Any], otherwise: str) -> str:
+    if _is_literal(value):
+        return repr(value)
+    return next((name for name, named in names.items() if named is value), otherwise)
+
+
+def _is_literal(value: object) -> bool:
+    try:
+        return ast.literal_eval(repr(value)) == value
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _class_name(kind: type, names: Mapping[str, Any]) -> str:
+    """Return the name of a class, with the notebook's name of a module of ours that has it."""
+    if names.get(kind.__name__) is kind:
+        return kind.__name__
+    for name, module in names.items():
+        ours = isinstance(module, ModuleType) and module.__name__.startswith("llmviz.")
+        if ours and getattr(module, kind.__name__, None) is kind:
+            return f"{name}.{kind.__name__}"
+    packages = accumulate(
+        kind.__module__.split("."), "{}.{}".format
+    )  # the shortest that has it, as a reader imports it
+    where = next(
+        (name for name in packages if getattr(sys.modules.get(name), kind.__name__, None) is kind),
+        kind.__module__,
+    )
+    return f"{where.removeprefix('llmviz.')}.{kind.__name__}".removeprefix("__main__.")
+
+
+def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:
+    """Return the parameters of a view's constructor, each with what it was given; not those of its state."""
+    signature = inspect.signature(kind)
+    bound = signature.bind(*arguments, **options)
+    bound.apply_defaults()
+    return [
+        (parameter, bound.arguments[name])
+        for name, parameter in signature.parameters.items()
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]

@@ -1,0 +1,37 @@
+// A small button that copies a line of code. Each view has one: it does without the kit.
+
+async function copy(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // no such thing outside https and localhost
+    const box = Object.assign(document.createElement("textarea"), { value: text, readOnly: true });
+    button.after(box);
+    box.select();
+    const copied = document.execCommand("copy");
+    box.remove();
+    button.focus();
+    return copied;
+  }
+}
+
+function render({ model, el }) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "copy as code" });
+  button.title = "the line that makes this view as it stands";
+  const answer = document.createElement("span");
+  answer.setAttribute("role", "status");
+  let timer;
+  button.addEventListener("click", async () => {
+    const line = model.get("line");
+    const copied = await copy(line, button);
+    answer.textContent = copied ? `copied: ${line}` : `this browser does not let a page copy: ${line}`;
+    clearTimeout(timer);
+    if (copied) timer = setTimeout(() => (answer.textContent = ""), 6000);
+  });
+  el.classList.add("lv-copy-button");
+  el.replaceChildren(button, answer);
+  return () => clearTimeout(timer);
+}
+
+export default { render };
