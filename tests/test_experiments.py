@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,12 +19,16 @@ from llmviz.experiments import (
     attention_behaviours,
     attribution,
     cost,
+    facts,
     fine_tuning,
     learning,
+    lens,
+    neurons,
     probabilities,
     small_models,
     without_rope,
 )
+from llmviz.experiments.order import moved_by_shuffling
 from llmviz.experiments.published import PUBLISHED
 from llmviz.model import Model
 from llmviz.weights import stored
@@ -1349,3 +1354,65 @@ def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monke
         learning.known_words(tiny_model, "The cat sat") == 0.5
     )  # of cat and zog: neither the first word nor the last
     assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2
+
+
+# --- what claims measure of one case ---
+
+
+@pytest.fixture
+def by_the_last_word(tiny_model):
+    (cat,) = tiny_model.tokens_of(" cat")
+    return experiments.pair_of(tiny_model, TEXT, cat, -1)
+
+
+def test_what_is_left_is_a_share_of_the_usual(by_the_last_word):
+    pair = by_the_last_word
+    everything = experiments.patch_residual(pair, 0, -1)
+    usual = [experiments.probability(run, pair.answers[1]) for run in (pair.trace, pair.twin)]
+    assert facts.of_usual(pair, Edits())[0] == pytest.approx(100)
+    assert facts.of_usual(pair, Edits())[1] == pytest.approx(100 * usual[0] / usual[1], rel=1e-4)
+    assert facts.of_usual(pair, everything)[1] == pytest.approx(100, rel=1e-4)
+
+
+def test_of_several_choices_of_ffns_the_worst_counts(by_the_last_word):
+    pair, last = by_the_last_word, by_the_last_word.subject
+    for at, first in ((last, False), (0, True)):
+        each = [facts.of_usual(pair, experiments.ablate("ffn_out", [layer], at))[0] for layer in (0, 1)]
+        assert facts.left_without_ffns(pair, [[0], [1]], at_first=first) == min(each)
+        assert each[0] != each[1]
+
+
+def test_the_mean_over_one_other_text_is_a_patch(by_the_last_word):
+    pair, texts = by_the_last_word, (TEXT, "the cat sat on the cat")  # its own text is left out
+    patched = facts.of_usual(pair, experiments.patch_component(pair, "ffn_out", [0, 1], -1))[0]
+    assert facts.left_with_mean_ffns(pair, texts, [0, 1]) == pytest.approx(patched, rel=1e-4)
+    assert patched != pytest.approx(100, abs=0.1)
+
+
+def test_neurons_are_compared_with_shuffled_ones_over_layers(tiny_model):
+    measure = partial(neurons.half_over_chance, tiny_model, TEXT)
+    each = [measure(layers=[layer]) for layer in range(3)]
+    assert measure(layers=slice(None)) == pytest.approx(np.median(each))
+    assert measure(layers=[0, 2], q=1) == pytest.approx(max(each[0], each[2]))
+    first = tiny_model.tokenizer.decode(tiny_model.tokens_of(TEXT)[:1])
+    assert measure(layers=[1], n_tokens=1) == neurons.half_over_chance(tiny_model, first, layers=[1])
+    assert neurons.furthest_growth(tiny_model, TEXT, curve=1) == pytest.approx(4, rel=1e-3)
+
+
+def test_an_order_matters_to_top_p_and_not_to_top_k(tiny_model):
+    hot, measure = ("temperature", 2.0), probabilities.moved_by_order
+    assert measure(tiny_model, TEXT, step=("top_k", 5), other=hot) == pytest.approx(0, abs=1e-3)
+    assert measure(tiny_model, TEXT, step=("top_p", 0.5), other=hot) > 1
+
+
+def test_without_rope_and_mask_a_text_is_a_bag_of_words(tiny_model):
+    measure = partial(moved_by_shuffling, tiny_model, TEXT)
+    assert (
+        measure(causal_mask=False) == pytest.approx(0, abs=1e-2) != pytest.approx(measure(causal_mask=True))
+    )
+
+
+def test_a_prediction_rises_in_its_own_text(tiny_model):
+    own, other = (lens.rises(tiny_model, (TEXT, "a dog"), other=other) for other in (False, True))
+    assert own == lens.rises(tiny_model, (TEXT, TEXT), other=True)
+    assert own != other

@@ -78,7 +78,7 @@ MAY_KNOW = {
         *("experiments.induction", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.cost": {"attention", "ops", "model"},
-    "experiments.answers": {"model", "sampling"},
+    "experiments.answers": {"ops", "model", "sampling", "experiments.chat"},
     "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
@@ -88,7 +88,7 @@ MAY_KNOW = {
     "experiments.induction": {
         *("attention", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
-    "experiments.lens": {"ops", "edits", "model"},
+    "experiments.lens": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.letters": {"model", "reuse", "experiments.chat", "experiments.probabilities"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
@@ -99,7 +99,9 @@ MAY_KNOW = {
     },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
-    "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
+    "experiments.order": {
+        *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
+    },
     "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
@@ -130,10 +132,12 @@ MAY_KNOW = {
     "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
     **{
         f"claims.{page}": CLAIMS_MAY_KNOW
-        for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
+        for page in (
+            *(*STAGES, "the_loop", "differences_finetuning", "differences_series"),
+            *("differences_size", "differences_text"),
+        )
     },
     "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
-    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.embeddings", "claims.the_loop"},
     # the stages backwards, composed
     "training": {
         "ops",

@@ -38,6 +38,7 @@ from .attribution import (
     head_attribution,
     logit_direction,
     mean_correlation_by_chance,
+    n_costlier,
     ov_logits,
     rank_correlation,
     what_mattered,

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
 from llmviz.experiments.attention_behaviours import attention_from
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +179,16 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures
+
+
+def n_costlier(model: Model, text: str) -> tuple[float, float]:
+    """Count the tokens that cost the answer more, left out, than the one with most attention, and than the nearest.
+
+    The first token and the last are not among them.
+    """
+    *_, measures = what_mattered(model.trace(text))
+    weights, costs, _ = measures[:, 1:-1]
+    return float((costs > costs[weights.argmax()]).sum()), float((costs > costs[-1]).sum())
 
 
 def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:

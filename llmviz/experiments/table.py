@@ -106,3 +106,9 @@ def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
     """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
     score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
     return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
+
+
+def sum_is_best(model: Model, listed: str) -> bool:
+    """Say whether a − b + c is right for more than half of the questions, and more often than its controls."""
+    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=False)
+    return score.right > max(score.asked / 2, score.added, score.c_alone)
