@@ -35,10 +35,10 @@ from .attention_behaviours import (
 )
 from .attribution import (
     direct_logit_attribution,
-    each_head_ov_logits,
     head_attribution,
     logit_direction,
     mean_correlation_by_chance,
+    n_costlier,
     ov_logits,
     rank_correlation,
     what_mattered,
@@ -48,8 +48,9 @@ from .composition import (
     ablate_each_earlier_head,
     conditions,
     measure_composition,
-    scores_left,
+    readers_left,
     strongest_readers,
+    weaken,
 )
 from .cost import cached_bytes, measure_cost
 from .induction import (
@@ -61,14 +62,21 @@ from .induction import (
     without_heads,
 )
 from .lens import logit_lens, residual_norms
-from .minimal_pairs import MinimalPair, differing_tokens, each_head_patched, mean_outcome, minimal_pair
+from .minimal_pairs import (
+    MinimalPair,
+    differing_tokens,
+    each_head_patched,
+    mean_outcome,
+    minimal_pair,
+    strongest_besides,
+)
 from .order import (
     differing_neighbours,
     head_change,
     layers_that_notice,
-    output_changes,
     shuffle_changes,
     shuffle_tokens,
+    swap_changes,
     swap_tokens,
     swapped_layers,
     swapped_runs,
@@ -106,6 +114,7 @@ from .without_rope import (
     last_scores,
     mean_scores_by_distance,
     pattern_without_rope,
+    repeat_cost,
     score_at,
     score_changes,
     unturned_cost,

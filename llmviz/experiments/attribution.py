@@ -10,7 +10,7 @@ from jaxtyping import Float
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
 from llmviz.experiments.attention_behaviours import attention_from
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,21 +137,6 @@ def ov_logits(
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
-def each_head_ov_logits(
-    trace: Trace, token: int, source: int, *, against: int | None = None
-) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
-
-    As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
-    """
-    source = index_of("source", source, len(trace.tokens))
-    direction = logit_direction(trace, token, against=against)
-    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
-    return np.array(
-        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
-    )
-
-
 def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
     """Measure which tokens mattered for the likeliest next token: gradient × input (Shrikumar et al. 2016), in nats.
 
@@ -194,6 +179,16 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures
+
+
+def n_costlier(model: Model, text: str) -> tuple[float, float]:
+    """Count the tokens that cost the answer more, left out, than the one with most attention, and than the nearest.
+
+    The first token and the last are not among them.
+    """
+    *_, measures = what_mattered(model.trace(text))
+    weights, costs, _ = measures[:, 1:-1]
+    return float((costs > costs[weights.argmax()]).sum()), float((costs > costs[-1]).sum())
 
 
 def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:

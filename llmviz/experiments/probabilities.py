@@ -102,6 +102,12 @@ def probability_moved(model: Model, text: str | Sequence[int], edits: Edits) -> 
     return total_variation(before, after)
 
 
+def moved_by_order(model: Model, text: str, *, step: tuple, other: tuple) -> float:
+    """Measure how much probability moves if two steps of `sampling.chain` change places, in %."""
+    logits, orders = model.trace(text).logits, ((step, other), (other, step))
+    return 100 * total_variation(*(sampling.chain(logits, order)[-1].probs for order in orders))
+
+
 def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
     """Run a text again with edits: return the token that is the likeliest then, and what the likeliest before has.
 

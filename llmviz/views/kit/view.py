@@ -163,11 +163,18 @@ def _bar(view: View, scene: Scene) -> dict:
 class Scene:
     """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
 
-    def __init__(self, run: Any, state: Any, measured: Callable[[str], Measurement]):
-        self.run, self.state, self._measured = run, state, measured
+    def __init__(
+        self,
+        run: Any,
+        state: Any,
+        measured: Callable[[str], Measurement],
+        results: Callable[[str], dict[Hashable, Any]] = lambda name: {},
+    ):
+        self.run, self.state, self._measured, self._results = run, state, measured, results
         self.fields_read: dict[str, Any] = {}
         # By the job's name, and what of its `Measurement` was read.
         self.measured_read: dict[tuple[str, str], Any] = {}
+        self.results_read: dict[str, dict[Hashable, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         value = self.fields_read[name] = getattr(self.state, name)
@@ -176,6 +183,12 @@ class Scene:
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
+
+    def results(self, name: str) -> list:
+        """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
+        if name not in self.results_read:
+            self.results_read[name] = self._results(name)
+        return [*self.results_read[name].values()]
 
     def is_done(self, name: str) -> bool:
         """Say whether a job has come to its end."""
@@ -198,7 +211,8 @@ def _of(measured: Measurement, what: str) -> Any:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
+    source: a text box (or another view with a `trace`) that this one follows, a run, or None. values, state: fields of
+    `State`, in their order or by name.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
@@ -227,10 +241,10 @@ class View(Explorer):
         view._made_with = as_code.made_with(cls, arguments, options)
         return view
 
-    def __init__(self, source: Any, **state: Any):
+    def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
-        self.state = self.State(**state)
+        self.state = self.State(*values, **state)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
@@ -277,6 +291,10 @@ class View(Explorer):
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return what stands below each other."""
         raise NotImplementedError
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        return True
 
     def fitted(self, state: Any) -> Any:
         """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
@@ -357,8 +375,9 @@ class View(Explorer):
         before = self._drawn.get(name)
         if before and self._still_holds(before[0], state):
             return before
-        scene = Scene(self.run, state, lambda job_name: self._measured(job_name, state))
-        traits = (self._parts | self._looks)[name](self, scene)
+        scene = Scene(self.run, state, lambda job_name: self._measured(job_name, state), self._results)
+        is_shown = name in self._looks or self.is_shown(name, scene)
+        traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
@@ -374,6 +393,10 @@ class View(Explorer):
                 _of(self._measured(name, state), what) is value
                 for (name, what), value in scene.measured_read.items()
             )
+            and all(
+                [*map(id, self._results(name).values())] == [*map(id, results.values())]
+                for name, results in scene.results_read.items()
+            )
         )
 
     def _explainer(self, name: str) -> Callable[..., Any]:
@@ -381,7 +404,10 @@ class View(Explorer):
 
         @one_at_a_time
         def explained(*place: int) -> Any:
-            return explain(self, self._drawn[name][0], *place)
+            scene, traits = self._drawn[name]
+            if not traits or traits.get("hidden"):
+                raise ValueError("nothing is drawn yet")
+            return explain(self, scene, *place)
 
         # A picture asks it how many numbers a place has.
         place = [*inspect.signature(explain).parameters.values()][2:]
@@ -397,6 +423,9 @@ class View(Explorer):
 
     def _measured(self, name: str, state: Any) -> Measurement:
         return self._measurements.of(self.key(name, state))
+
+    def _results(self, name: str) -> dict[Hashable, Any]:
+        return self._measurements.results((type(self), name, self.inputs()))
 
     @property
     def busy(self) -> bool:
@@ -467,7 +496,8 @@ class View(Explorer):
                 del self._at_work[""]
 
     def _measure(self, name: str, key: Hashable) -> Iterator[float]:
-        scene = Scene(self.run, self.state, lambda other, state=self.state: self._measured(other, state))
+        state = self.state
+        scene = Scene(self.run, state, lambda other: self._measured(other, state), self._results)
         try:
             yield 0.05  # While a slider moves, only its last place is worth the work.
             began = time.monotonic()
@@ -487,24 +517,23 @@ class View(Explorer):
 
     def keys_shown(self) -> set[Hashable]:
         """Return the keys of all results on the screen."""
-        return {
-            self.key(name, scene.state)
-            for scene, _ in self._drawn.values()
-            for name, _ in scene.measured_read
-        }
+        scenes = [scene for scene, _ in self._drawn.values()]
+        shown = {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
+        return shown.union(*(results for scene in scenes for results in scene.results_read.values()))
 
     # --- what a page without a kernel holds ---
 
     def states(self) -> list[Any]:
-        """Return the states that a page holds: for each part, all values on a page of the fields that it reads.
+        """Return the states that a page holds: for each part, all values on a page of the fields on which it depends.
 
         At most `MOST_STATES`, with the present one first.
         """
         listed = {self.state: None}
         for scene, _ in self._drawn.values():
+            reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
             held = {
-                name: [*self._fields[name].on_page(self)] or [value]
-                for name, value in scene.fields_read.items()
+                name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
+                for name in dict.fromkeys((*scene.fields_read, *reads))
             }
             states = (replace(self.state, **dict(zip(held, values))) for values in product(*held.values()))
             listed |= dict.fromkeys(islice(states, MOST_STATES))
