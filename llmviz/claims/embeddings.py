@@ -7,7 +7,7 @@ import numpy as np
 from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
 from llmviz.experiments import table
-from llmviz.experiments.senses import cosines_by_layer
+from llmviz.experiments.lens import cosines_by_layer
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
 
