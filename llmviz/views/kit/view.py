@@ -413,12 +413,11 @@ class View(Explorer):
 
     @one_at_a_time
     def _start_or_stop(self, name: str) -> None:
-        key = self.key(name, self.state)
+        key, shown = self.key(name, self.state), self._drawn[name][1]
+        comes_too_late = shown["disabled"] or shown["hidden"]
         if self._measurements.of(key).status == "running":
             self._measurements.set(key, status="stopped")
-        elif not (
-            self._drawn[name][1]["disabled"] or self._drawn[name][1]["hidden"]
-        ):  # else it comes too late
+        elif not comes_too_late:
             self._begin(name, key)
 
     def _keep_up(self) -> None:
