@@ -17,16 +17,37 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.views import sampling
+from llmviz.views import attention, ffn, sampling
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
-from llmviz.views.kit.view import MOST_STATES, Refused, Scene
+from llmviz.views.kit.view import MOST_STATES, Refused
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+
+
+def of_fact(kind, *values):
+    """A view of a fact in the reader's text, which has a twin for the tiny model."""
+
+    def make(prompt, **state):
+        fact = ffn.Fact(prompt, "a")
+        fact.goes_with_its_followers()
+        return kind(fact, *values, **state)
+
+    return make
+
+
 VIEWS = {
     "example": Example,
+    "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "fact": lambda prompt: ffn.Fact(prompt, "a"),
+    "step of a fact": of_fact(ffn.FollowTheFact, 1),
+    "all steps of a fact": of_fact(ffn.FollowTheFact),
+    "put in": of_fact(ffn.PutIn, "t"),
+    "what the mover says": of_fact(ffn.WhatTheMoverSays),
+    "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
@@ -42,10 +63,14 @@ def no_pauses(monkeypatch):
 
 
 def again(view):
-    """A new view of the same state and inputs, made by the line of code that the view hands out."""
-    given = {parameter.name: value for parameter, value in view._made_with}
-    names = {"views": views, type(view).__name__: type(view)} | given
-    new = eval(as_code.line_of(view, names), names)
+    """A new view of the same state and inputs, made by the line of code that the view hands out, if it does."""
+    made_with = {parameter.name: value for parameter, value in view._made_with}
+    if view.copies_as_code:
+        names = {"views": views, type(view).__name__: type(view)} | made_with
+        new = eval(as_code.line_of(view, names), names)
+    else:
+        new = type(view)(**made_with)
+        new.become(view.state)
     assert new.state == view.state
     return new
 
@@ -251,7 +276,7 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, Scene(view.run, view.state, lambda job: view._measured(job, view.state)))
+        traits = draw(view, view.scene(view.state))
         assert differences(traits or {"hidden": True}, first[name]) == [], name
 
 

@@ -102,4 +102,5 @@ def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect
     bound = signature.bind(None, *arguments, **options)
     bound.apply_defaults()
     _itself, *parameters = signature.parameters.values()
-    return [(own, bound.arguments[own.name]) for own in parameters if own.kind is not own.VAR_KEYWORD]
+    named = [own for own in parameters if own.kind not in (own.VAR_POSITIONAL, own.VAR_KEYWORD)]
+    return [(own, bound.arguments[own.name]) for own in named]
