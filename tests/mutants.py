@@ -97,7 +97,7 @@ MUTANTS = {
     "other views do not follow": (MEASURED, "        for view in [*self.views]:", "        for view in ():"),
     "what is shown is forgotten": (MEASURED, "if key not in shown", "if key"),
     # Pages, code, text form, and the end
-    "a page starts somewhere": (VIEW, "listed = {self.state: None}", "listed = {}"),
+    "a page starts somewhere": (VIEW, "(self.state, *islice(", "(*islice("),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
         AS_CODE,
@@ -122,8 +122,8 @@ MUTANTS = {
     "steps: the choice stays": (STEPS, '            "choice": None,\n', ""),
     "steps: a part reads the state before": (
         STEPS,
-        "if self.is_ended(scene.written):",
-        "if self.is_ended(self.state.written):",
+        '"selected": scene.selected',
+        '"selected": self.state.selected',
     ),
     "steps: a part reads a control": (
         STEPS,
