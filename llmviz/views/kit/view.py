@@ -541,8 +541,10 @@ class View(Explorer):
 
 
 def _setter(name: str) -> Callable:
-    """Return the event of a control: its field takes the control's value."""
-    return lambda view, state, value: replace(state, **{name: value})
+    """Return the event of a control: its field takes the control's value, a list as a tuple."""
+    return lambda view, state, value: replace(
+        state, **{name: tuple(value) if isinstance(value, list) else value}
+    )
 
 
 def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
