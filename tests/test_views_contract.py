@@ -21,7 +21,7 @@ from llmviz.views import attention, ffn, sampling
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
-from llmviz.views.kit.view import MOST_STATES, Refused, Scene
+from llmviz.views.kit.view import MOST_STATES, Refused
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 
@@ -39,7 +39,9 @@ def of_fact(kind, *values):
 
 VIEWS = {
     "example": Example,
+    "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
     "step of a fact": of_fact(ffn.FollowTheFact, 1),
     "all steps of a fact": of_fact(ffn.FollowTheFact),
@@ -61,10 +63,14 @@ def no_pauses(monkeypatch):
 
 
 def again(view):
-    """A new view of the same state and inputs, made by the line of code that the view hands out."""
-    given = {parameter.name: value for parameter, value in view._made_with}
-    names = {"views": views, type(view).__name__: type(view)} | given
-    new = eval(as_code.line_of(view, names), names)
+    """A new view of the same state and inputs, made by the line of code that the view hands out, if it does."""
+    made_with = {parameter.name: value for parameter, value in view._made_with}
+    if view.copies_as_code:
+        names = {"views": views, type(view).__name__: type(view)} | made_with
+        new = eval(as_code.line_of(view, names), names)
+    else:
+        new = type(view)(**made_with)
+        new.become(view.state)
     assert new.state == view.state
     return new
 
@@ -270,7 +276,7 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, Scene(view.run, view.state, lambda job: view._measured(job, view.state)))
+        traits = draw(view, view.scene(view.state))
         assert differences(traits or {"hidden": True}, first[name]) == [], name
 
 

@@ -80,3 +80,22 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     np.testing.assert_array_equal(
         one.written.values[0], prompt.trace.blocks[one.layer.value].resid_mid[one.strip.selected]
     )
+
+
+@pytest.mark.parametrize("typed", ["", "\ud83d"])
+def test_what_has_no_token_stays_in_the_box_and_the_last_run_stands(prompt, typed):
+    run, shown = prompt.trace, prompt.freshness.shown
+    prompt.box.value = typed
+    assert prompt.box.value == prompt.state.text == typed
+    assert (prompt.trace, prompt.freshness.shown, prompt.tokens) == (run, shown, [])
+    assert prompt.message.value
+    assert prompt.reading(typed).told in repr(prompt)
+
+
+def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prompt):
+    seen = []
+    prompt.observe(lambda _: seen.append((prompt.freshness.shown, len(prompt.tokens))), "trace")
+    before = prompt.freshness.shown
+    prompt.box.value = "the dog"
+    assert seen == [(before, len(prompt.trace.tokens))]
+    assert prompt.freshness.shown == "the dog"

@@ -51,7 +51,8 @@ def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
         many = page.model.trace(page.row * 2, experiments.patch_path(many, (0, 2), one, "k"))
     for edits, (found, right) in zip([*runs, many.edits], page.pair.totals):
         assert found == pytest.approx(score(page, edits), abs=1e-5)
-        assert right == pytest.approx(experiments.repeat_probability(page.model, page.row, edits), rel=1e-4)
+        copied = experiments.token_probs(page.model.trace(page.row * 2, edits), last=len(page.row) - 1)
+        assert right == pytest.approx(copied.mean(), rel=1e-4)
     page.strip.selected = 3
     a, b, before = page.model.tokenizer.pieces([page.row[i] for i in (2, 3, 1)])
     assert page.pair.pieces == [a, b, before]

@@ -104,21 +104,6 @@ def tally(answers: Iterable[Answer]) -> Tally:
     return Tally(choices, right, commonest, choices.count(commonest), best, truths.count(best))
 
 
-def growth(model: Model, word: str, *, example: str) -> float:
-    """Measure how much higher the model counts a word in a list that has it six times than in one that has it once.
-
-    Of both answers, the mean over the probabilities. The same question about the example, which its list has twice,
-    is answered before. 5 would be right.
-    """
-
-    def mean(n: int) -> float:
-        asked = "How many times is the word {} in {}? Answer: "
-        text = f"{asked.format(example, listed(example, 2))}2\n{asked.format(word, listed(word, n))}"
-        return float(option_probs(model, text, DIGITS) @ np.arange(1, len(DIGITS) + 1))
-
-    return mean(6) - mean(1)
-
-
 def random_words(model: Model, n: int, *, seed: int) -> list[str]:
     """Draw n words of 4 to 10 letters that are one token with a space before them."""
     words = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
@@ -134,12 +119,12 @@ def length_in_a_chat(model: Model, word: str) -> float:
 
 
 @kept_with()
-def letter_probe(model: Model, place: int, seed: int, alike: int) -> tuple[float, float]:
+def letter_probe(model: Model, place: int, seed: int) -> tuple[float, float]:
     """Learn to read a letter off the words' rows of the embedding table, and try it on words that were held out.
 
-    A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words whose
-    first letters are the same, `alike` many of them, are all learned from or all held out. Returns two accuracies, 0
-    to 1: the probe's, and that of always saying the letter that is commonest among the words learned from.
+    A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words that begin
+    with the same two letters are all learned from or all held out. Returns two accuracies, 0 to 1: the probe's, and
+    that of always saying the letter that is commonest among the words learned from.
     """
     words = {
         piece[1:].decode(): token
@@ -149,7 +134,7 @@ def letter_probe(model: Model, place: int, seed: int, alike: int) -> tuple[float
     rows = np.asarray(model.weights.W_E)[list(words.values())]
     rows = np.c_[(rows - rows.mean(0)) / rows.std(), np.ones(len(rows))]
     letter = np.array([ord(word[place]) - ord("a") for word in words])
-    kins, kin = np.unique([word[:alike] for word in words], return_inverse=True)
+    kins, kin = np.unique([word[:2] for word in words], return_inverse=True)
     learn = (np.random.default_rng(seed).random(len(kins)) < 0.8)[kin]
     x, is_letter = rows[learn], np.eye(26)[letter[learn]]
     probe = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ is_letter)
