@@ -89,7 +89,7 @@ MAY_KNOW = {
         *("attention", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
     "experiments.lens": {"ops", "edits", "model", "experiments.attribution"},
-    "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
+    "experiments.letters": {"model", "reuse", "experiments.chat", "experiments.probabilities"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching"),

@@ -153,15 +153,13 @@ def picked(
     default: Any,
     accepts: Callable[[Any, View], bool],
     takes: str,
-    *,
-    of: tuple[str, str] | None = None,
-    outlives_text: bool = False,
+    **others: Any,
 ) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows.
+    """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
 
-    A page holds only the present value, and a new text sets it back, if it does not outlive that.
+    of: the part and the trait that the page sets, which this follows. A page holds only the present value.
     """
-    return _declared(default, accepts, takes, None, lambda view: (), outlives_text, of)
+    return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
 def several(
@@ -177,6 +175,18 @@ def several(
         of=of,
         outlives_text=True,
     )
+
+
+def selection(part_: str) -> Any:
+    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
+    return picked(
+        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
+    )
+
+
+def selected(index: int | None, n: int) -> int | None:
+    """Return an index that one of `n` has, or None."""
+    return None if index is None or index >= n else index
 
 
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:

@@ -12,9 +12,10 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
@@ -57,6 +58,18 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
     return compute
 
 
+def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
+    """Mark the method that returns the sentences of a part; empty ones are left out."""
+
+    @part(lambda _: controls.Told())
+    @functools.wraps(say)
+    def draw(view: Any, scene: Scene) -> dict | None:
+        lines = say(view, scene)
+        return None if lines is None else {"sentences": [line for line in lines if line]}
+
+    return draw
+
+
 def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when the page sets a trait of a part.
 
@@ -96,7 +109,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+    """Mark the method that draws what a control shows beside its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -205,6 +218,10 @@ class Scene:
     def is_done(self, name: str) -> bool:
         """Say whether a job has come to its end."""
         return self._read(name, "is_done")
+
+    def status(self, name: str) -> str:
+        """Return whether a job is "new", "running", "stopped" or "done"."""
+        return self._read(name, "status")
 
     def measurement(self, name: str) -> Measurement:
         """Return all that is known of a job: how far it is as well."""
@@ -595,19 +612,16 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     display = "none" if traits.get("hidden") else ""
     if (widget.layout.display or "") != display:
         widget.layout.display = display
-    changed = {
-        name: value
-        for name, value in traits.items()
-        if name != "hidden" and not _same(value, getattr(widget, name))
-    }
-    if not changed:
-        return
+    traits = {name: value for name, value in traits.items() if name != "hidden"}
     if hasattr(widget, "change"):
-        widget.change(**changed)
+        changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
+        if changed:
+            widget.change(**changed)
         return
     with widget.hold_sync():
-        for name, value in changed.items():
-            setattr(widget, name, value)
+        for name, value in traits.items():  # New options may change the value, which comes after them.
+            if not _same(value, getattr(widget, name)):
+                setattr(widget, name, value)
 
 
 def _same(a: Any, b: Any) -> bool:
