@@ -115,4 +115,4 @@ from .without_rope import (
     score_changes,
     unturned_cost,
 )
-from .writing import Written, first_choices, gain_from_copies, write, write_on
+from .writing import Written, first_choices, gain_from_copies, logits_after, write, write_on
