@@ -47,7 +47,8 @@ def notebook_names() -> dict[str, Any]:
 def line_of(view: View, names: Mapping[str, Any]) -> str:
     """Return the code that makes a view in its present state, with only what differs from the defaults.
 
-    names: what the notebook calls by a name. What it has no name for is called as its parameter.
+    names: what the notebook calls by a name. What it has no name for is called as its parameter, and a text box as in
+    our notebooks.
     """
     return f"{_class_name(type(view), names)}({', '.join(_arguments(view, names))})"
 
@@ -56,7 +57,8 @@ def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
     first, state = view.State(), {field.name for field in fields(view.State)}
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
-            expression = _expression(value, names, parameter.name)
+            is_box = isinstance(value, Closable) and value.travels
+            expression = _expression(value, names, "prompt" if is_box else parameter.name)
             needs_name = parameter.default is not parameter.empty
             yield f"{parameter.name}={expression}" if needs_name else expression
     defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
