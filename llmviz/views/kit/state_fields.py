@@ -105,6 +105,29 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
     )
 
 
+def span(
+    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
+) -> Any:
+    """Declare the first and the last of so many layers with a slider; None: what `default` gives for their number."""
+
+    def accepts(value: Any, view: View) -> bool:
+        ends = value if isinstance(value, tuple) and len(value) == 2 else (None, None)
+        return value is None or (all(map(is_index, ends)) and 0 <= ends[0] <= ends[1] < how_many(view))
+
+    return _declared(
+        None,
+        accepts,
+        "the first and the last of a range, or None",
+        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage),
+        shows=lambda value, view: {"value": value or default(how_many(view))},
+    )
+
+
+def fixed(default: Any, accepts: Callable[[Any], bool], takes: str) -> Any:
+    """Declare what a view is made with, and what neither a control nor another text changes."""
+    return _declared(default, lambda value, _: accepts(value), takes)
+
+
 def seed(default: int = 1) -> Any:
     """Declare the seed of all draws, with its box."""
     return _declared(
@@ -120,15 +143,13 @@ def picked(
     default: Any,
     accepts: Callable[[Any, View], bool],
     takes: str,
-    *,
-    of: tuple[str, str] | None = None,
-    outlives_text: bool = False,
+    **others: Any,
 ) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows.
+    """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
 
-    A page holds only the present value, and a new text sets it back, if it does not outlive that.
+    of: the part and the trait that the page sets, which this follows. A page holds only the present value.
     """
-    return _declared(default, accepts, takes, None, lambda view: (), outlives_text, of)
+    return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
 def selected(part: str) -> Any:
@@ -154,6 +175,18 @@ def several(
         of=of,
         outlives_text=True,
     )
+
+
+def selection(part_: str) -> Any:
+    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
+    return picked(
+        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
+    )
+
+
+def selected(index: int | None, n: int) -> int | None:
+    """Return an index that one of `n` has, or None."""
+    return None if index is None or index >= n else index
 
 
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:

@@ -12,9 +12,10 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
@@ -57,6 +58,18 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
     return compute
 
 
+def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
+    """Mark the method that returns the sentences of a part; empty ones are left out."""
+
+    @part(lambda _: controls.Told())
+    @functools.wraps(say)
+    def draw(view: Any, scene: Scene) -> dict | None:
+        lines = say(view, scene)
+        return None if lines is None else {"sentences": [line for line in lines if line]}
+
+    return draw
+
+
 def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when the page sets a trait of a part.
 
@@ -96,7 +109,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+    """Mark the method that draws what a control shows beside its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -180,12 +193,14 @@ class Scene:
         self.fields_read: dict[str, Any] = {}
         # By the job's name, and what of its `Measurement` was read.
         self.measured_read: dict[tuple[str, str], Any] = {}
+        self.results_read: dict[str, dict[Hashable, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name in self._view._shared:
             scene, value = self._view._compute(name, self)
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
+            self.results_read |= scene.results_read
             return value
         value = self.fields_read[name] = getattr(self.state, name)
         return value
@@ -194,9 +209,19 @@ class Scene:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
 
+    def results(self, name: str) -> list:
+        """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
+        if name not in self.results_read:
+            self.results_read[name] = self._view._results(name)
+        return [*self.results_read[name].values()]
+
     def is_done(self, name: str) -> bool:
         """Say whether a job has come to its end."""
         return self._read(name, "is_done")
+
+    def status(self, name: str) -> str:
+        """Return whether a job is "new", "running", "stopped" or "done"."""
+        return self._read(name, "status")
 
     def measurement(self, name: str) -> Measurement:
         """Return all that is known of a job: how far it is as well."""
@@ -215,7 +240,8 @@ def _of(measured: Measurement, what: str) -> Any:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
+    source: a text box (or another view with a `trace`) that this one follows, a run, or None. values, state: fields of
+    `State`, in their order or by name.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
@@ -251,10 +277,10 @@ class View(Explorer):
         view._made_with = as_code.made_with(cls, arguments, options)
         return view
 
-    def __init__(self, source: Any, **state: Any):
+    def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
-        self.state = self.State(**state)
+        self.state = self.State(*values, **state)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
@@ -302,6 +328,10 @@ class View(Explorer):
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return what stands below each other."""
         raise NotImplementedError
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        return True
 
     def fitted(self, state: Any) -> Any:
         """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
@@ -387,7 +417,8 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        traits = (self._parts | self._looks)[name](self, scene)
+        is_shown = name in self._looks or self.is_shown(name, scene)
+        traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
             scene.shown = traits
             return scene, traits
@@ -412,6 +443,10 @@ class View(Explorer):
                 _of(self._measured(name, state), what) is value
                 for (name, what), value in scene.measured_read.items()
             )
+            and all(
+                [*map(id, self._results(name).values())] == [*map(id, results.values())]
+                for name, results in scene.results_read.items()
+            )
         )
 
     def _explainer(self, name: str) -> Callable[..., Any]:
@@ -419,7 +454,10 @@ class View(Explorer):
 
         @one_at_a_time
         def explained(*place: int) -> Any:
-            return explain(self, self._drawn[name][0], *place)
+            scene, traits = self._drawn[name]
+            if not traits or traits.get("hidden"):
+                raise ValueError("nothing is drawn yet")
+            return explain(self, scene, *place)
 
         # A picture asks it how many numbers a place has.
         place = [*inspect.signature(explain).parameters.values()][2:]
@@ -435,6 +473,9 @@ class View(Explorer):
 
     def _measured(self, name: str, state: Any) -> Measurement:
         return self._measurements.of(self.key(name, state))
+
+    def _results(self, name: str) -> dict[Hashable, Any]:
+        return self._measurements.results((type(self), name, self.inputs()))
 
     @property
     def busy(self) -> bool:
@@ -525,11 +566,9 @@ class View(Explorer):
 
     def keys_shown(self) -> set[Hashable]:
         """Return the keys of all results on the screen."""
-        return {
-            self.key(name, scene.state)
-            for scene, _ in self._drawn.values()
-            for name, _ in scene.measured_read
-        }
+        scenes = [scene for scene, _ in self._drawn.values()]
+        shown = {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
+        return shown.union(*(results for scene in scenes for results in scene.results_read.values()))
 
     # --- what a page without a kernel holds ---
 
@@ -538,14 +577,15 @@ class View(Explorer):
         return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
 
     def slices(self) -> Iterator[Any]:
-        """Yield states that a page holds: for each part, all values on a page of the fields that it reads.
+        """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
 
         A view where these are too many declares its own.
         """
         for scene, _ in self._drawn.values():
+            reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
             held = {
-                name: [*self._fields[name].on_page(self)] or [value]
-                for name, value in scene.fields_read.items()
+                name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
+                for name in dict.fromkeys((*scene.fields_read, *reads))
             }
             for values in product(*held.values()):
                 yield replace(self.state, **dict(zip(held, values)))
@@ -572,19 +612,16 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     display = "none" if traits.get("hidden") else ""
     if (widget.layout.display or "") != display:
         widget.layout.display = display
-    changed = {
-        name: value
-        for name, value in traits.items()
-        if name != "hidden" and not _same(value, getattr(widget, name))
-    }
-    if not changed:
-        return
+    traits = {name: value for name, value in traits.items() if name != "hidden"}
     if hasattr(widget, "change"):
-        widget.change(**changed)
+        changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
+        if changed:
+            widget.change(**changed)
         return
     with widget.hold_sync():
-        for name, value in changed.items():
-            setattr(widget, name, value)
+        for name, value in traits.items():  # New options may change the value, which comes after them.
+            if not _same(value, getattr(widget, name)):
+                setattr(widget, name, value)
 
 
 def _same(a: Any, b: Any) -> bool:
