@@ -122,6 +122,7 @@ from .writing import (
     asked,
     first_choices,
     gain_from_copies,
+    logits_after,
     tokens_to_message,
     write,
     write_on,
