@@ -9,8 +9,9 @@ import copy
 import inspect
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -27,12 +28,8 @@ class Verdict:
         return {True: "✓ ", False: "✗ ", None: "… "}[self.passed] + self.message
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A usual mistake: the formula that makes it, and the hint for whoever made it."""
-
-    formula: Callable
-    hint: str
+# Usual mistakes: the hint for whoever made one, and the formula, or formulas, that make it.
+Mistakes = Mapping[str, Callable | Sequence[Callable]]
 
 
 @np.errstate(all="ignore")  # what overflows is compared like everything else
@@ -40,8 +37,8 @@ def compare(
     attempt: Callable,
     cases: Sequence[tuple],
     formula: Callable,
-    mistakes: Sequence[Mistake] = (),
-    praise: str = "right",
+    mistakes: Mistakes,
+    praise: str,
 ) -> Verdict:
     """Run `attempt` and `formula` on every case (a tuple of arguments) and say where they part.
 
@@ -62,9 +59,10 @@ def compare(
         wanted = formula(*_copies(case))
         if _alike(got, wanted):
             continue
-        for mistake in mistakes:
-            if all(_explains(mistake, attempt, case) for case in cases):
-                return Verdict(False, mistake.hint)
+        for hint, formulas in mistakes.items():
+            for mistaken in formulas if isinstance(formulas, Sequence) else [formulas]:
+                if all(_explains(mistaken, attempt, case) for case in cases):
+                    return Verdict(False, hint)
         if isinstance(wanted, np.ndarray | float | np.floating) and _shape(got) != np.shape(wanted):
             return Verdict(False, f"the shape should be {np.shape(wanted)}, yours is {_shape(got)}")
         return Verdict(
@@ -73,9 +71,9 @@ def compare(
     return Verdict(True, praise)
 
 
-def _explains(mistake: Mistake, attempt: Callable, case: tuple) -> bool:
+def _explains(formula: Callable, attempt: Callable, case: tuple) -> bool:
     try:
-        return _alike(attempt(*_copies(case)), mistake.formula(*_copies(case)))
+        return _alike(attempt(*_copies(case)), formula(*_copies(case)))
     except Exception:  # this case tells nothing
         return True
 
@@ -138,39 +136,25 @@ def count_pairs(attempt: Callable) -> Verdict:
     def glued(parts):
         return {"".join(pair): n for pair, n in counted(parts).items()}
 
-    return compare(
-        attempt,
-        cases,
-        counted,
-        [
-            Mistake(
-                lambda parts: counted(parts, parts),
-                "those are the single parts; count pairs of neighbours: (parts[0], parts[1]), (parts[1], parts[2]) …",
-            ),
-            Mistake(
-                apart,
-                "you go two steps at a time; each part but the last begins a pair, so go one step at a time",
-            ),
-            Mistake(glued, "the keys should be tuples, (left, right), not the two glued together"),
-            Mistake(
-                lambda parts: dict.fromkeys(counted(parts), 1),
-                "each pair is counted once only; add 1 each time it comes up again",
-            ),
-            Mistake(
-                lambda parts: counted(parts, list(zip(parts, parts[1:] + parts[:1]))),
-                "the last part has no right neighbour: the list is no circle",
-            ),
-            Mistake(
-                lambda parts: sorted(counted(parts).items(), key=lambda item: -item[1]),
-                "that is a list; a dict {pair: number} is wanted",
-            ),
-            Mistake(
-                lambda parts: counted(parts, [tuple(sorted(pair)) for pair in pairwise(parts)]),
-                "“ch” and “hc” are two different pairs: keep left and right in order",
-            ),
-        ],
-        "right: this is what training does before each merge",
-    )
+    mistakes: Mistakes = {
+        "those are the single parts; count pairs of neighbours: (parts[0], parts[1]), (parts[1], parts[2]) "
+        "…": lambda parts: counted(parts, parts),
+        "you go two steps at a time; each part but the last begins a pair, so go one step at a time": apart,
+        "the keys should be tuples, (left, right), not the two glued together": glued,
+        "each pair is counted once only; add 1 each time it comes up again": lambda parts: dict.fromkeys(
+            counted(parts), 1
+        ),
+        "the last part has no right neighbour: the list is no circle": lambda parts: counted(
+            parts, list(zip(parts, parts[1:] + parts[:1]))
+        ),
+        "that is a list; a dict {pair: number} is wanted": lambda parts: sorted(
+            counted(parts).items(), key=lambda item: -item[1]
+        ),
+        "“ch” and “hc” are two different pairs: keep left and right in order": lambda parts: counted(
+            parts, [tuple(sorted(pair)) for pair in pairwise(parts)]
+        ),
+    }
+    return compare(attempt, cases, counted, mistakes, "right: this is what training does before each merge")
 
 
 def merge(attempt: Callable) -> Verdict:
@@ -211,31 +195,19 @@ def merge(attempt: Callable) -> Verdict:
             i += 2 if both else 1
         return result
 
-    return compare(
-        attempt,
-        cases,
-        right,
-        [
-            Mistake(
-                lambda parts, pair: parts,
-                "nothing was glued; where two neighbours are the pair, join them (a list never equals a tuple)",
-            ),
-            Mistake(first_only, "only the first place was glued; the pair is to be glued wherever it stands"),
-            Mistake(
-                keeps_right, "the right half is still there after gluing; step over both halves (i += 2)"
-            ),
-            Mistake(loses_last, "the last part got lost where it is not part of a pair"),
-            Mistake(
-                lambda parts, pair: [
-                    pair if part == pair[0] + pair[1] else part for part in right(parts, pair)
-                ],
-                "you put the pair in as a tuple; glue it: pair[0] + pair[1]",
-            ),
-            Mistake(
-                lambda parts, pair: "".join(right(parts, pair)), "that is one text; give the list of parts"
-            ),
+    mistakes: Mistakes = {
+        "nothing was glued; where two neighbours are the pair, "
+        "join them (a list never equals a tuple)": lambda parts, pair: parts,
+        "only the first place was glued; the pair is to be glued wherever it stands": first_only,
+        "the right half is still there after gluing; step over both halves (i += 2)": keeps_right,
+        "the last part got lost where it is not part of a pair": loses_last,
+        "you put the pair in as a tuple; glue it: pair[0] + pair[1]": lambda parts, pair: [
+            pair if part == pair[0] + pair[1] else part for part in right(parts, pair)
         ],
-        "right: with count_pairs, that is all it takes to train a tokenizer",
+        "that is one text; give the list of parts": lambda parts, pair: "".join(right(parts, pair)),
+    }
+    return compare(
+        attempt, cases, right, mistakes, "right: with count_pairs, that is all it takes to train a tokenizer"
     )
 
 
@@ -271,38 +243,24 @@ def cosine(attempt: Callable) -> Verdict:
     """Check that `attempt(a, b)` gives the cosine of two vectors: their dot product by both lengths."""
     rng = np.random.default_rng(2)
     cases = [(rng.normal(size=n), scale * rng.normal(size=n)) for n, scale in ((3, 2.0), (576, 0.1))]
+    mistakes: Mistakes = {
+        "that is the dot product; divide it by both lengths (np.linalg.norm)": lambda a, b: float(a @ b),
+        "that multiplies number by number; add the products up (a @ b does both)": lambda a, b: a * b,
+        "you divide by the squared lengths; a length is the square root of v @ v": lambda a, b: float(
+            a @ b / _length(a) ** 2 / _length(b) ** 2
+        ),
+        "only the first length is divided out; b has one, too": lambda a, b: float(a @ b / _length(a)),
+        "only the second length is divided out; a has one, too": lambda a, b: float(a @ b / _length(b)),
+        "multiply the two lengths, don't add them": lambda a, b: float(a @ b / (_length(a) + _length(b))),
+        "a / b * c multiplies by c: put brackets around the product of the lengths": lambda a, b: float(
+            a @ b / _length(a) * _length(b)
+        ),
+    }
     return compare(
         attempt,
         cases,
         lambda a, b: float(sum(x * y for x, y in zip(a, b)) / _length(a) / _length(b)),
-        [
-            Mistake(
-                lambda a, b: float(a @ b),
-                "that is the dot product; divide it by both lengths (np.linalg.norm)",
-            ),
-            Mistake(
-                lambda a, b: a * b, "that multiplies number by number; add the products up (a @ b does both)"
-            ),
-            Mistake(
-                lambda a, b: float(a @ b / _length(a) ** 2 / _length(b) ** 2),
-                "you divide by the squared lengths; a length is the square root of v @ v",
-            ),
-            Mistake(
-                lambda a, b: float(a @ b / _length(a)), "only the first length is divided out; b has one, too"
-            ),
-            Mistake(
-                lambda a, b: float(a @ b / _length(b)),
-                "only the second length is divided out; a has one, too",
-            ),
-            Mistake(
-                lambda a, b: float(a @ b / (_length(a) + _length(b))),
-                "multiply the two lengths, don't add them",
-            ),
-            Mistake(
-                lambda a, b: float(a @ b / _length(a) * _length(b)),
-                "a / b * c multiplies by c: put brackets around the product of the lengths",
-            ),
-        ],
+        mistakes,
         "right: 1 for the same direction, 0 for a right angle, whatever the lengths",
     )
 
@@ -324,38 +282,28 @@ def nearest_token(attempt: Callable) -> Verdict:
     def cosines(vector, table):
         return np.array([row @ vector / _length(row) / _length(vector) for row in table])
 
+    mistakes: Mistakes = {
+        "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
+        "its own length: np.linalg.norm(table, axis=1); without the axis all get one and the same "
+        "number": lambda vector, table: int((table @ vector).argmax()),
+        "that is the largest cosine without its sign, but −1 is the opposite direction; "
+        "leave the signs": lambda vector, table: int(np.abs(cosines(vector, table)).argmax()),
+        "that is the second nearest; each row is another than `vector` here, "
+        "so none has to be passed over": lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
+        "that is the row at the smallest distance; compare directions "
+        "with the cosine": lambda vector, table: int(np.linalg.norm(table - vector, axis=1).argmin()),
+        "that is the row that points away most; take the largest cosine (argmax)": lambda vector, table: int(
+            cosines(vector, table).argmin()
+        ),
+        "that is the cosine itself; the number of its "
+        "row is wanted (argmax instead of max)": lambda vector, table: float(cosines(vector, table).max()),
+        "those are all cosines; which row has the largest? (argmax)": cosines,
+    }
     return compare(
         attempt,
         cases,
         lambda vector, table: int(max(range(len(table)), key=lambda i: cosines(vector, table)[i])),
-        [
-            Mistake(
-                lambda vector, table: int((table @ vector).argmax()),
-                "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
-                "its own length: np.linalg.norm(table, axis=1); without the axis all get one and the same number",
-            ),
-            Mistake(
-                lambda vector, table: int(np.abs(cosines(vector, table)).argmax()),
-                "that is the largest cosine without its sign, but −1 is the opposite direction; leave the signs",
-            ),
-            Mistake(
-                lambda vector, table: int(np.argsort(cosines(vector, table))[-2]),
-                "that is the second nearest; each row is another than `vector` here, so none has to be passed over",
-            ),
-            Mistake(
-                lambda vector, table: int(np.linalg.norm(table - vector, axis=1).argmin()),
-                "that is the row at the smallest distance; compare directions with the cosine",
-            ),
-            Mistake(
-                lambda vector, table: int(cosines(vector, table).argmin()),
-                "that is the row that points away most; take the largest cosine (argmax)",
-            ),
-            Mistake(
-                lambda vector, table: float(cosines(vector, table).max()),
-                "that is the cosine itself; the number of its row is wanted (argmax instead of max)",
-            ),
-            Mistake(cosines, "those are all cosines; which row has the largest? (argmax)"),
-        ],
+        mistakes,
         "right: the row that points most nearly the same way",
     )
 
@@ -384,38 +332,28 @@ def analogy(attempt: Callable) -> Verdict:
     def best(vector, table, without):
         return next(i for i in ranked(vector, table) if i not in without)
 
+    mistakes: Mistakes = {
+        "that is one of the three words you put in; leave out a, b and c, and take the next best": [
+            lambda a, b, c, table, out=out: best(
+                table[a] - table[b] + table[c], table, {(a, b, c)[i] for i in out}
+            )
+            for out in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+        ],
+        "that is the row with the largest dot product; long rows win it by their length. Divide each row's "
+        "by its own length": lambda a, b, c, table: int((table @ (table[a] - table[b] + table[c])).argmax()),
+        "you have a and b the wrong way round: king - man + woman is table[a] - "
+        "table[b] + table[c]": lambda a, b, c, table: best(table[b] - table[a] + table[c], table, {a, b, c}),
+        "those are the ids added and subtracted; "
+        "an id is only a row number. Work on the rows, table[a] …": lambda a, b, c, table: a - b + c,
+        "that is the vector; which row of the table is nearest to it?": lambda a, b, c, table: (
+            table[a] - table[b] + table[c]
+        ),
+    }
     return compare(
         attempt,
         cases,
         lambda a, b, c, table: best(table[a] - table[b] + table[c], table, {a, b, c}),
-        [
-            *(
-                Mistake(
-                    lambda a, b, c, table, out=out: best(
-                        table[a] - table[b] + table[c], table, {(a, b, c)[i] for i in out}
-                    ),
-                    "that is one of the three words you put in; leave out a, b and c, and take the next best",
-                )
-                for out in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
-            ),
-            Mistake(
-                lambda a, b, c, table: int((table @ (table[a] - table[b] + table[c])).argmax()),
-                "that is the row with the largest dot product; long rows win it by their length. Divide each row's by "
-                "its own length",
-            ),
-            Mistake(
-                lambda a, b, c, table: best(table[b] - table[a] + table[c], table, {a, b, c}),
-                "you have a and b the wrong way round: king - man + woman is table[a] - table[b] + table[c]",
-            ),
-            Mistake(
-                lambda a, b, c, table: a - b + c,
-                "those are the ids added and subtracted; an id is only a row number. Work on the rows, table[a] …",
-            ),
-            Mistake(
-                lambda a, b, c, table: table[a] - table[b] + table[c],
-                "that is the vector; which row of the table is nearest to it?",
-            ),
-        ],
+        mistakes,
         "right: arithmetic on the vectors, then the nearest row that was not part of the question",
     )
 
@@ -438,42 +376,31 @@ def sinusoid_table(attempt: Callable) -> Verdict:
         waves = np.stack([np.sin(angles + turn), np.cos(angles + turn)], axis=1 if halves else 2)
         return waves.reshape(n, d)
 
+    mistakes: Mistakes = {
+        "the waves get slower only half as fast as they should: the exponent is 2i / d_model": lambda n, d: (
+            table(n, d, exponent=lambda i, d: i / d)
+        ),
+        "all sines stand before all cosines; "
+        "they should take turns: sine, cosine, sine, cosine …": lambda n, d: table(n, d, halves=True),
+        "sine and cosine have changed places: sine comes first, in column 0": lambda n, d: (
+            table(n, d).reshape(n, -1, 2)[..., ::-1].reshape(n, d)
+        ),
+        "the waves get faster and faster: divide the position by 10,000^(2i / d_model), "
+        "don't multiply": lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
+        "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns": lambda n, d: (
+            np.stack(
+                [(np.cos if j % 2 else np.sin)(np.arange(n) / 10_000 ** (2 * j / d)) for j in range(d)],
+                axis=1,
+            )
+        ),
+        "rows and columns have changed places: a row for each position": lambda n, d: table(n, d).T,
+        "the first position is 0, not 1; its row is 0, 1, 0, 1 …": lambda n, d: table(n + 1, d)[1:],
+    }
     return compare(
         attempt,
         cases,
         table,
-        [
-            Mistake(
-                lambda n, d: table(n, d, exponent=lambda i, d: i / d),
-                "the waves get slower only half as fast as they should: the exponent is 2i / d_model",
-            ),
-            Mistake(
-                lambda n, d: table(n, d, halves=True),
-                "all sines stand before all cosines; they should take turns: sine, cosine, sine, cosine …",
-            ),
-            Mistake(
-                lambda n, d: table(n, d).reshape(n, -1, 2)[..., ::-1].reshape(n, d),
-                "sine and cosine have changed places: sine comes first, in column 0",
-            ),
-            Mistake(
-                lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
-                "the waves get faster and faster: divide the position by 10,000^(2i / d_model), don't multiply",
-            ),
-            Mistake(
-                lambda n, d: np.stack(
-                    [(np.cos if j % 2 else np.sin)(np.arange(n) / 10_000 ** (2 * j / d)) for j in range(d)],
-                    axis=1,
-                ),
-                "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns",
-            ),
-            Mistake(
-                lambda n, d: table(n, d).T, "rows and columns have changed places: a row for each position"
-            ),
-            Mistake(
-                lambda n, d: table(n + 1, d)[1:],
-                "the first position is 0, not 1; its row is 0, 1, 0, 1 …",
-            ),
-        ],
+        mistakes,
         "right: this is the pattern that the first transformer added to its embeddings",
     )
 
@@ -490,40 +417,23 @@ def rotate_pair(attempt: Callable) -> Verdict:
         a = a * np.cos(angle) - b * np.sin(angle)
         return np.array([a, a * np.sin(angle) + b * np.cos(angle)])
 
-    return compare(
-        attempt,
-        cases,
-        turned,
-        [
-            Mistake(
-                lambda a, b, angle: turned(a, b, -angle),
-                "it turns the wrong way round: the minus belongs to b · sin in the first number",
-            ),
-            Mistake(
-                lambda a, b, angle: turned(a, b, np.radians(angle)),
-                "the angle is in radians already; np.cos and np.sin take it as it is",
-            ),
-            Mistake(
-                one_after_the_other,
-                "your second number uses the new a; both need the old one, so keep it before you change it",
-            ),
-            Mistake(
-                lambda a, b, angle: turned(b, a, angle)[::-1],
-                "a and b have changed places: a is the first number",
-            ),
-            Mistake(
-                lambda a, b, angle: np.array([a * np.cos(angle), b * np.sin(angle)]),
-                "each new number needs both old ones: a · cos − b · sin, and …",
-            ),
-            Mistake(
-                lambda a, b, angle: np.array(
-                    [a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)]
-                ),
-                "there is a minus missing: turning must not change how long the hand is",
-            ),
-        ],
-        "right: the hand has turned, and is as long as before",
-    )
+    mistakes: Mistakes = {
+        "it turns the wrong way round: "
+        "the minus belongs to b · sin in the first number": lambda a, b, angle: turned(a, b, -angle),
+        "the angle is in radians already; np.cos and np.sin take it as it is": lambda a, b, angle: turned(
+            a, b, np.radians(angle)
+        ),
+        "your second number uses the new a; "
+        "both need the old one, so keep it before you change it": one_after_the_other,
+        "a and b have changed places: a is the first number": lambda a, b, angle: turned(b, a, angle)[::-1],
+        "each new number needs both old ones: a · cos − b · sin, and …": lambda a, b, angle: np.array(
+            [a * np.cos(angle), b * np.sin(angle)]
+        ),
+        "there is a minus missing: turning must not change how long the hand is": lambda a, b, angle: (
+            np.array([a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)])
+        ),
+    }
+    return compare(attempt, cases, turned, mistakes, "right: the hand has turned, and is as long as before")
 
 
 def score_at(attempt: Callable) -> Verdict:
@@ -546,44 +456,35 @@ def score_at(attempt: Callable) -> Verdict:
             (q * k.conj() * np.exp(1j * apart * speeds)).sum().real / (np.sqrt(2 * len(q)) if scale else 1)
         )
 
+    mistakes: Mistakes = {
+        "the dot product is right; divide it by the square root of the vector's length": lambda *case: score(
+            *case, scale=False
+        ),
+        "only the query was turned; the key is turned by its own place": lambda *case: score(
+            *case, with_key=False
+        ),
+        "query and key have changed places: q turns by q_place, k by k_place": lambda q, k, at, to, base: (
+            score(q, k, to, at, base)
+        ),
+        "the places make no difference: "
+        "is each of the two turned by its own angle?": lambda q, k, at, to, base: score(q, k, 0, 0, base),
+        "divide by the square root of the length, not by the length": lambda *case: (
+            score(*case, scale=False) / len(case[0])
+        ),
+        "8 is the root of 64; the vectors tried here are shorter: "
+        "divide by the root of their own length": lambda *case: score(*case, scale=False) / 8,
+        "the base is wrong: use the one that your function is given": lambda q, k, at, to, base: score(
+            q, k, at, to, 10_000.0
+        ),
+        "the pairs are neighbours here, (0, 1), (2, 3) …, not number i of each half": lambda *case: score(
+            *case, halves=True
+        ),
+    }
     return compare(
         attempt,
         cases,
         score,
-        [
-            Mistake(
-                lambda *case: score(*case, scale=False),
-                "the dot product is right; divide it by the square root of the vector's length",
-            ),
-            Mistake(
-                lambda *case: score(*case, with_key=False),
-                "only the query was turned; the key is turned by its own place",
-            ),
-            Mistake(
-                lambda q, k, at, to, base: score(q, k, to, at, base),
-                "query and key have changed places: q turns by q_place, k by k_place",
-            ),
-            Mistake(
-                lambda q, k, at, to, base: score(q, k, 0, 0, base),
-                "the places make no difference: is each of the two turned by its own angle?",
-            ),
-            Mistake(
-                lambda *case: score(*case, scale=False) / len(case[0]),
-                "divide by the square root of the length, not by the length",
-            ),
-            Mistake(
-                lambda *case: score(*case, scale=False) / 8,
-                "8 is the root of 64; the vectors tried here are shorter: divide by the root of their own length",
-            ),
-            Mistake(
-                lambda q, k, at, to, base: score(q, k, at, to, 10_000.0),
-                "the base is wrong: use the one that your function is given",
-            ),
-            Mistake(
-                lambda *case: score(*case, halves=True),
-                "the pairs are neighbours here, (0, 1), (2, 3) …, not number i of each half",
-            ),
-        ],
+        mistakes,
         "right: and (5, 2) and (105, 102) give the same score, since only the distance counts",
     )
 
@@ -601,38 +502,28 @@ def causal_mask(attempt: Callable) -> Verdict:
             [[put if blocked(i, j) else score for j, score in enumerate(row)] for i, row in enumerate(scores)]
         )
 
+    mistakes: Mistakes = {
+        "that hides the past; the future lies right of the diagonal, where column > row": lambda scores: (
+            where(scores, lambda i, j: j < i)
+        ),
+        "the diagonal must stay: a token may look at itself": lambda scores: where(
+            scores, lambda i, j: j >= i
+        ),
+        "a score of 0 still gets a share, since e^0 is 1; put -np.inf there": lambda scores: where(
+            scores, lambda i, j: j > i, 0.0
+        ),
+        "a very low score usually works, but -np.inf always does; put that there": [
+            lambda scores, zeros=zeros: where(scores, lambda i, j: j > i, -(10.0**zeros))
+            for zeros in range(3, 13)
+        ],
+        "that is the mask itself; use it to put -np.inf into the scores": lambda scores: np.tri(len(scores)),
+        "nothing is masked yet; in the first row only the first score may stay": lambda scores: scores,
+    }
     return compare(
         attempt,
         cases,
         lambda scores: where(scores, lambda i, j: j > i),
-        [
-            Mistake(
-                lambda scores: where(scores, lambda i, j: j < i),
-                "that hides the past; the future lies right of the diagonal, where column > row",
-            ),
-            Mistake(
-                lambda scores: where(scores, lambda i, j: j >= i),
-                "the diagonal must stay: a token may look at itself",
-            ),
-            Mistake(
-                lambda scores: where(scores, lambda i, j: j > i, 0.0),
-                "a score of 0 still gets a share, since e^0 is 1; put -np.inf there",
-            ),
-            *(
-                Mistake(
-                    lambda scores, zeros=zeros: where(scores, lambda i, j: j > i, -(10.0**zeros)),
-                    "a very low score usually works, but -np.inf always does; put that there",
-                )
-                for zeros in range(3, 13)
-            ),
-            Mistake(
-                lambda scores: np.tri(len(scores)),
-                "that is the mask itself; use it to put -np.inf into the scores",
-            ),
-            Mistake(
-                lambda scores: scores, "nothing is masked yet; in the first row only the first score may stay"
-            ),
-        ],
+        mistakes,
         "right: each token sees itself and what came before",
     )
 
@@ -651,39 +542,27 @@ def softmax_rows(attempt: Callable) -> Verdict:
             rows.append([power / math.fsum(powers) for power in powers])
         return np.array(rows)
 
-    return compare(
-        attempt,
-        cases,
-        exact,
-        [
-            Mistake(
-                lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
-                "right for small scores, but e^1000 is too large for the computer; take off the row's largest first",
-            ),
-            *(
-                Mistake(
-                    columns, "those are columns that sum to one; sum along each row: axis=1, keepdims=True"
-                )
-                for columns in (lambda s: np.exp(s) / np.exp(s).sum(axis=0), lambda s: exact(s.T).T)
-            ),
-            *(
-                Mistake(table, "the whole table sums to one; every row should: axis=1, keepdims=True")
-                for table in (
-                    lambda s: np.exp(s) / np.exp(s).sum(),
-                    lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(),
-                )
-            ),
-            Mistake(np.exp, "all positive now; divide each row by its sum"),
-            Mistake(
-                lambda s: np.exp(s - s.max(axis=1, keepdims=True)),
-                "all positive now; divide each row by its sum",
-            ),
-            Mistake(
-                lambda s: s / s.sum(axis=1, keepdims=True),
-                "the rows sum to one, but shares must be positive: raise e to the scores first (np.exp)",
-            ),
+    mistakes: Mistakes = {
+        "right for small scores, but e^1000 is too large for the computer; "
+        "take off the row's largest first": lambda s: np.exp(s) / np.exp(s).sum(axis=1, keepdims=True),
+        "those are columns that sum to one; sum along each row: axis=1, keepdims=True": [
+            lambda s: np.exp(s) / np.exp(s).sum(axis=0),
+            lambda s: exact(s.T).T,
         ],
-        "right: every row is positive and sums to one, also for large scores",
+        "the whole table sums to one; every row should: axis=1, keepdims=True": [
+            lambda s: np.exp(s) / np.exp(s).sum(),
+            lambda s: np.exp(s - s.max()) / np.exp(s - s.max()).sum(),
+        ],
+        "all positive now; divide each row by its sum": [
+            np.exp,
+            lambda s: np.exp(s - s.max(axis=1, keepdims=True)),
+        ],
+        "the rows sum to one, but shares must be positive: raise e to the scores first (np.exp)": lambda s: (
+            s / s.sum(axis=1, keepdims=True)
+        ),
+    }
+    return compare(
+        attempt, cases, exact, mistakes, "right: every row is positive and sums to one, also for large scores"
     )
 
 
@@ -701,47 +580,27 @@ def head_output(attempt: Callable) -> Verdict:
             z.append(sum(share * value for share, value in zip(shares[: mixed(i, len(v))], v)))
         return np.array(z)
 
-    return compare(
-        attempt,
-        cases,
-        head,
-        [
-            Mistake(
-                lambda q, k, v: head(q, k, v, seen=lambda i, n: n),
-                "each token looks at later ones, too; mask the future before the softmax",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, v, scale=lambda d: 1.0),
-                "divide the scores by the square root of d_head",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, v, scale=lambda d: 1.0, seen=lambda i, n: n),
-                "divide the scores by the square root of d_head, and mask the future",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, v, scale=float),
-                "you divide by d_head; it is its square root",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, v, scale=lambda d: 8.0),
-                "√64 is for this model's d_head; here take that of q: q.shape[1]",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, v, seen=lambda i, n: n, mixed=lambda i, n: i + 1),
-                "you mask the shares; mask the scores, before the softmax, or a row no longer sums to one",
-            ),
-            Mistake(
-                lambda q, k, v: head(q, k, np.eye(len(k))),
-                "those are the shares; mix the values with them: shares @ v",
-            ),
-            Mistake(
-                lambda q, k, v: head(k, q, v),
-                "q and k have changed places: the scores are q @ k.T, queries in rows",
-            ),
-            Mistake(lambda q, k, v: head(q, k, k), "you mix the keys; the shares are shares of the values v"),
-        ],
-        "right: that is a whole attention head",
-    )
+    mistakes: Mistakes = {
+        "each token looks at later ones, too; mask the future before the softmax": lambda q, k, v: head(
+            q, k, v, seen=lambda i, n: n
+        ),
+        "divide the scores by the square root of d_head": lambda q, k, v: head(q, k, v, scale=lambda d: 1.0),
+        "divide the scores by the square root of d_head, and mask the future": lambda q, k, v: head(
+            q, k, v, scale=lambda d: 1.0, seen=lambda i, n: n
+        ),
+        "you divide by d_head; it is its square root": lambda q, k, v: head(q, k, v, scale=float),
+        "√64 is for this model's d_head; here take that of q: q.shape[1]": lambda q, k, v: head(
+            q, k, v, scale=lambda d: 8.0
+        ),
+        "you mask the shares; mask the scores, before the softmax, or a row "
+        "no longer sums to one": lambda q, k, v: head(q, k, v, seen=lambda i, n: n, mixed=lambda i, n: i + 1),
+        "those are the shares; mix the values with them: shares @ v": lambda q, k, v: head(
+            q, k, np.eye(len(k))
+        ),
+        "q and k have changed places: the scores are q @ k.T, queries in rows": lambda q, k, v: head(k, q, v),
+        "you mix the keys; the shares are shares of the values v": lambda q, k, v: head(q, k, k),
+    }
+    return compare(attempt, cases, head, mistakes, "right: that is a whole attention head")
 
 
 def induction_score(attempt: Callable) -> Verdict:
@@ -764,27 +623,18 @@ def induction_score(attempt: Callable) -> Verdict:
                 rows.append(sum(pattern[i, j + shift] for j in (copies[-1:] if last_only else copies)))
         return float(sum(rows) / (len(tokens) if everyone else len(rows) if mean else 1))
 
-    return compare(
-        attempt,
-        cases,
-        score,
-        [
-            Mistake(
-                lambda p, t: score(p, t, shift=0),
-                "that is the weight on the copies themselves; an induction head looks one token further",
-            ),
-            Mistake(
-                lambda p, t: score(p, t, everyone=True),
-                "take the mean over the queries whose token came before, not over all",
-            ),
-            Mistake(lambda p, t: score(p, t, mean=False), "that is the sum over the queries; take the mean"),
-            Mistake(
-                lambda p, t: score(p, t, last_only=True),
-                "a token can have several earlier copies; add the weights behind all of them",
-            ),
-        ],
-        "right: 1 would be a head that does nothing else",
-    )
+    mistakes: Mistakes = {
+        "that is the weight on the copies themselves; "
+        "an induction head looks one token further": lambda p, t: score(p, t, shift=0),
+        "take the mean over the queries whose token came before, not over all": lambda p, t: score(
+            p, t, everyone=True
+        ),
+        "that is the sum over the queries; take the mean": lambda p, t: score(p, t, mean=False),
+        "a token can have several earlier copies; add the weights behind all of them": lambda p, t: score(
+            p, t, last_only=True
+        ),
+    }
+    return compare(attempt, cases, score, mistakes, "right: 1 would be a head that does nothing else")
 
 
 # --- 05 ffn
@@ -798,27 +648,18 @@ def _bend(x) -> np.ndarray:
 def silu(attempt: Callable) -> Verdict:
     """Check that `attempt(x)` gives x / (1 + e^-x), for an array of any shape."""
     cases = [(np.array([-3.0, -1.0, 0.0, 0.5, 2.0]),), (np.array([[1.0, -2.0], [4.0, -0.5]]),)]
-    return compare(
-        attempt,
-        cases,
-        _bend,
-        [
-            Mistake(
-                lambda x: _bend(x) / np.where(x == 0, 1, x) + 0.5 * (x == 0),
-                "that is the logistic curve alone; multiply it by x",
-            ),
-            Mistake(lambda x: x / (1 + np.exp(x)), "the sign is turned: it is e to the power of minus x"),
-            Mistake(
-                lambda x: np.maximum(x, 0),
-                "that is relu, which cuts below zero; silu lets a little pass: x / (1 + e^-x)",
-            ),
-            Mistake(np.tanh, "that is tanh; silu is x / (1 + e^-x)"),
-            Mistake(
-                lambda x: x / 1 + np.exp(-x), "put brackets around 1 + e^-x: the sum is what x is divided by"
-            ),
-        ],
-        "right: small on the left, nearly x far to the right",
-    )
+    mistakes: Mistakes = {
+        "that is the logistic curve alone; multiply it by x": lambda x: (
+            _bend(x) / np.where(x == 0, 1, x) + 0.5 * (x == 0)
+        ),
+        "the sign is turned: it is e to the power of minus x": lambda x: x / (1 + np.exp(x)),
+        "that is relu, which cuts below zero; silu lets a little pass: x / (1 + e^-x)": lambda x: np.maximum(
+            x, 0
+        ),
+        "that is tanh; silu is x / (1 + e^-x)": np.tanh,
+        "put brackets around 1 + e^-x: the sum is what x is divided by": lambda x: x / 1 + np.exp(-x),
+    }
+    return compare(attempt, cases, _bend, mistakes, "right: small on the left, nearly x far to the right")
 
 
 def swiglu(attempt: Callable) -> Verdict:
@@ -836,53 +677,37 @@ def swiglu(attempt: Callable) -> Verdict:
             (bend(x @ gate[:, i]) * (x @ up[:, i]) * down[i] for i in range(len(down))), np.zeros(len(x))
         )
 
+    mistakes: Mistakes = {
+        "the curve is on the wrong one: silu goes around the gate, not around up": lambda x, gate, up, down: (
+            feed(x, up, gate, down)
+        ),
+        "the curve is missing: put silu around x @ W_gate": lambda x, gate, up, down: feed(
+            x, gate, up, down, bend=lambda v: v
+        ),
+        "gate and up are multiplied, not added": lambda x, gate, up, down: (_bend(x @ gate) + x @ up) @ down,
+        "up is missing: multiply silu(x @ W_gate) by x @ W_up": lambda x, gate, up, down: (
+            _bend(x @ gate) @ down
+        ),
+        "the gate is missing: multiply silu(x @ W_gate) by x @ W_up": lambda x, gate, up, down: (
+            _bend(x @ up) @ down
+        ),
+        "that is the logistic curve around the gate; silu is the gate times it": lambda x, gate, up, down: (
+            feed(x, gate, up, down, bend=lambda v: 1 / (1 + np.exp(-v)))
+        ),
+        "that is relu around the gate; silu is x / (1 + e^(−x))": lambda x, gate, up, down: feed(
+            x, gate, up, down, bend=lambda v: np.maximum(v, 0)
+        ),
+        "silu comes first, around the gate alone, and then the product with up": lambda x, gate, up, down: (
+            _bend((x @ gate) * (x @ up)) @ down
+        ),
+        "those are the neurons; @ W_down "
+        "brings them back to the width of the stream": lambda x, gate, up, down: _bend(x @ gate) * (x @ up),
+        "that is the stream afterwards; give only what is added to it": lambda x, gate, up, down: (
+            x + feed(x, gate, up, down)
+        ),
+    }
     return compare(
-        attempt,
-        cases,
-        feed,
-        [
-            Mistake(
-                lambda x, gate, up, down: feed(x, up, gate, down),
-                "the curve is on the wrong one: silu goes around the gate, not around up",
-            ),
-            Mistake(
-                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: v),
-                "the curve is missing: put silu around x @ W_gate",
-            ),
-            Mistake(
-                lambda x, gate, up, down: (_bend(x @ gate) + x @ up) @ down,
-                "gate and up are multiplied, not added",
-            ),
-            Mistake(
-                lambda x, gate, up, down: _bend(x @ gate) @ down,
-                "up is missing: multiply silu(x @ W_gate) by x @ W_up",
-            ),
-            Mistake(
-                lambda x, gate, up, down: _bend(x @ up) @ down,
-                "the gate is missing: multiply silu(x @ W_gate) by x @ W_up",
-            ),
-            Mistake(
-                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: 1 / (1 + np.exp(-v))),
-                "that is the logistic curve around the gate; silu is the gate times it",
-            ),
-            Mistake(
-                lambda x, gate, up, down: feed(x, gate, up, down, bend=lambda v: np.maximum(v, 0)),
-                "that is relu around the gate; silu is x / (1 + e^(−x))",
-            ),
-            Mistake(
-                lambda x, gate, up, down: _bend((x @ gate) * (x @ up)) @ down,
-                "silu comes first, around the gate alone, and then the product with up",
-            ),
-            Mistake(
-                lambda x, gate, up, down: _bend(x @ gate) * (x @ up),
-                "those are the neurons; @ W_down brings them back to the width of the stream",
-            ),
-            Mistake(
-                lambda x, gate, up, down: x + feed(x, gate, up, down),
-                "that is the stream afterwards; give only what is added to it",
-            ),
-        ],
-        "right: that is the part with most of the model's parameters",
+        attempt, cases, feed, mistakes, "right: that is the part with most of the model's parameters"
     )
 
 
@@ -898,48 +723,30 @@ def neuron_contribution(attempt: Callable) -> Verdict:
     def along(hidden, down, direction, i):
         return float(sum(hidden[i] * w * number for w, number in zip(down[i], direction)))
 
-    return compare(
-        attempt,
-        cases,
-        along,
-        [
-            Mistake(
-                lambda hidden, down, direction, i: float(down[i] @ direction),
-                "that is for a neuron that fires with 1; multiply by how strongly it fires, hidden[i]",
-            ),
-            Mistake(
-                lambda hidden, down, direction, i: abs(along(hidden, down, direction, i)),
-                "the sign is lost: a neuron can push the other way",
-            ),
-            *(
-                Mistake(
-                    lambda hidden, down, direction, i, positive=positive: along(
-                        positive(hidden), down, direction, i
-                    ),
-                    "right where hidden[i] is above zero; below zero, the neuron adds the opposite of its row",
-                )
-                for positive in (abs, lambda hidden: np.maximum(hidden, 0))
-            ),
-            Mistake(
-                lambda hidden, down, direction, i: float(hidden @ down @ direction),
-                "that is what all neurons add together; take neuron i only",
-            ),
-            Mistake(
-                lambda hidden, down, direction, i: hidden[i] * down[i],
-                "that is the vector it writes; its dot product with the direction is wanted (@)",
-            ),
-            Mistake(
-                lambda hidden, down, direction, i: hidden[i] * down[i] * direction,
-                "those are the single products; add them up (@ does both)",
-            ),
-            Mistake(
-                lambda hidden, down, direction, i: (
-                    along(hidden, down.T, direction, i) if len(down) == 4 else None
-                ),
-                "neuron i writes row i of W_down, not column i",
-            ),
+    mistakes: Mistakes = {
+        "that is for a neuron that fires with 1; multiply by how strongly it fires, "
+        "hidden[i]": lambda hidden, down, direction, i: float(down[i] @ direction),
+        "the sign is lost: a neuron can push the other way": lambda hidden, down, direction, i: abs(
+            along(hidden, down, direction, i)
+        ),
+        "right where hidden[i] is above zero; below zero, the neuron adds the opposite of its row": [
+            lambda hidden, *case: along(abs(hidden), *case),
+            lambda hidden, *case: along(np.maximum(hidden, 0), *case),
         ],
-        "right: added up over all neurons, this is what the FFN adds",
+        "that is what all neurons add together; take neuron i only": lambda hidden, down, direction, i: float(
+            hidden @ down @ direction
+        ),
+        "that is the vector it writes; its dot "
+        "product with the direction is wanted (@)": lambda hidden, down, direction, i: hidden[i] * down[i],
+        "those are the single products; add them up (@ does both)": lambda hidden, down, direction, i: (
+            hidden[i] * down[i] * direction
+        ),
+        "neuron i writes row i of W_down, not column i": lambda hidden, down, direction, i: (
+            along(hidden, down.T, direction, i) if len(down) == 4 else None
+        ),
+    }
+    return compare(
+        attempt, cases, along, mistakes, "right: added up over all neurons, this is what the FFN adds"
     )
 
 
@@ -958,21 +765,18 @@ def temperature(attempt: Callable) -> Verdict:
         (np.array([1.0, 3.0, 0.0]), 0.5),
         (np.array([9000.0, 9001.0]), 2.0),  # e to the 4,500 is more than a number can hold
     ]
-    mistakes = [
-        Mistake(
-            lambda x, t: formula(x, 1.0),
-            "your temperature changes nothing: divide the logits by it, before the power",
+    mistakes: Mistakes = {
+        "your temperature changes nothing: divide the logits by it, before the power": lambda x, t: formula(
+            x, 1.0
         ),
-        Mistake(lambda x, t: formula(x * t, 1.0), "divide by the temperature; you multiply by it"),
-        *(
-            Mistake(powers, "the powers do not add up to 1 yet: divide by their sum")
-            for powers in (lambda x, t: np.exp(x / t), lambda x, t: np.exp((x - x.max()) / t))
-        ),
-        Mistake(
-            lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
-            "right for small logits; large ones overflow: subtract the largest logit from all of them first",
-        ),
-    ]
+        "divide by the temperature; you multiply by it": lambda x, t: formula(x * t, 1.0),
+        "the powers do not add up to 1 yet: divide by their sum": [
+            lambda x, t: np.exp(x / t),
+            lambda x, t: np.exp((x - x.max()) / t),
+        ],
+        "right for small logits; large ones overflow: "
+        "subtract the largest logit from all of them first": lambda x, t: np.exp(x / t) / np.exp(x / t).sum(),
+    }
     return compare(attempt, cases, formula, mistakes, "right: these are probabilities at any temperature")
 
 
@@ -1006,38 +810,23 @@ def nucleus(attempt: Callable) -> Verdict:
         (np.array([0.5, 0.25, 0.25]), 0.5),  # the first holds p exactly
         (np.array([0.2, 0.5, 0.3]), 1.0),
     ]
-    mistakes = [
-        Mistake(
-            lambda q, p: keep(q, p, rescale=False), "scale what you kept up again, so that it adds up to 1"
+    mistakes: Mistakes = {
+        "scale what you kept up again, so that it adds up to 1": lambda q, p: keep(q, p, rescale=False),
+        "the token that carries the sum past p is kept, too": [
+            partial(keep, one_too_few=True),
+            partial(by_sums, below=np.less),
+            partial(by_sums, below=np.less_equal),
+        ],
+        "once the kept tokens hold p, no other is needed: “at least p” is reached at p itself": lambda q, p: (
+            by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p)
         ),
-        Mistake(
-            lambda q, p: keep(q, p, one_too_few=True), "the token that carries the sum past p is kept, too"
+        "that begins with the unlikeliest: sort the other way round": lambda q, p: keep(q, p, first=min),
+        "that is min-p: add up the shares, the likeliest first, until they hold p": lambda q, p: scaled(
+            q, q >= p * q.max()
         ),
-        *(
-            Mistake(
-                lambda q, p, below=below: by_sums(q, p, below),
-                "the token that carries the sum past p is kept, too",
-            )
-            for below in (np.less, np.less_equal)
-        ),
-        Mistake(
-            lambda q, p: by_sums(q, p, lambda sums, p: np.append(0, sums[:-1]) <= p),
-            "once the kept tokens hold p, no other is needed: “at least p” is reached at p itself",
-        ),
-        Mistake(
-            lambda q, p: keep(q, p, first=min), "that begins with the unlikeliest: sort the other way round"
-        ),
-        Mistake(
-            lambda q, p: scaled(q, q >= p * q.max()),
-            "that is min-p: add up the shares, the likeliest first, until they hold p",
-        ),
-        Mistake(
-            lambda q, p: scaled(q, q >= p), "p is no limit for a single share: the kept ones hold it together"
-        ),
-        Mistake(
-            lambda q, p: scaled(q, np.cumsum(q) - q < p), "the likeliest come first: sort before you add up"
-        ),
-    ]
+        "p is no limit for a single share: the kept ones hold it together": lambda q, p: scaled(q, q >= p),
+        "the likeliest come first: sort before you add up": lambda q, p: scaled(q, np.cumsum(q) - q < p),
+    }
     return compare(attempt, cases, keep, mistakes, "right: the nucleus")
 
 
@@ -1055,21 +844,17 @@ def sample(attempt: Callable) -> Verdict:
     probs = np.array([0.2, 0.5, 0.3])
     cases = [(probs, u) for u in (0.1, 0.25, 0.69, 0.71, 0.99, 0.0)]
     cases.append((np.array([0.0, 0.4, 0.6]), 0.0))
-    mistakes = [
-        Mistake(lambda q, u: int(q.argmax()), "that is always the likeliest token: use the dart u"),
-        Mistake(lambda q, u: formula(q, u) + 1, "one too high: the first token has the index 0"),
-        Mistake(lambda q, u: formula(q, u) - 1, "one too low: the first token has the index 0"),
-        Mistake(
-            lambda q, u: int(np.argsort(-q)[formula(np.sort(q)[::-1], u)]),
-            "lay the shares on the line in the order of the tokens, without sorting them",
+    mistakes: Mistakes = {
+        "that is always the likeliest token: use the dart u": lambda q, u: int(q.argmax()),
+        "one too high: the first token has the index 0": lambda q, u: formula(q, u) + 1,
+        "one too low: the first token has the index 0": lambda q, u: formula(q, u) - 1,
+        "lay the shares on the line in the order of the tokens, without sorting them": lambda q, u: int(
+            np.argsort(-q)[formula(np.sort(q)[::-1], u)]
         ),
-        Mistake(
-            lambda q, u: formula(np.sort(q)[::-1], u),
-            "that is a place among the sorted shares, not the index of a token",
+        "that is a place among the sorted shares, not the index of a token": lambda q, u: formula(
+            np.sort(q)[::-1], u
         ),
-        Mistake(
-            lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
-            'a token whose share is 0 is never hit: on an edge, take the piece to its right (side="right")',
-        ),
-    ]
+        "a token whose share is 0 is never hit: on an edge, "
+        'take the piece to its right (side="right")': lambda q, u: int(np.searchsorted(np.cumsum(q), u)),
+    }
     return compare(attempt, cases, formula, mistakes, "right: each token is hit as often as its share says")

@@ -33,6 +33,7 @@ from llmviz.ops import unchanged
 from llmviz.weights import Config
 
 Function = Callable[[np.ndarray], np.ndarray]
+Indices = int | Sequence[int] | None  # one, several, or all
 
 # The arrays that can be changed, in the order in which they arise, with their axes.
 ARRAYS = {
@@ -54,12 +55,7 @@ ARRAYS = {
 # --- what can be done to each token by itself ------------------------------------------------------------------------
 
 
-def add(
-    vector: Float[np.ndarray, " width"],
-    *,
-    positions: int | Sequence[int] | None = None,
-    head: int | Sequence[int] | None = None,
-) -> "Change":
+def add(vector: Float[np.ndarray, " width"], *, positions: Indices = None, head: Indices = None) -> "Change":
     """Add a vector, as long as the array's last axis, at some positions or at all, for `Edits(at=…)` (steering).
 
     head: only to these heads of q, k, v or z. Negative positions count from the end of the text, or of the prompt.
@@ -67,31 +63,19 @@ def add(
     return _change(np.add, _vector(vector), positions, head)
 
 
-def put(
-    vector: Float[np.ndarray, " width"],
-    *,
-    positions: int | Sequence[int] | None = None,
-    head: int | Sequence[int] | None = None,
-) -> "Change":
+def put(vector: Float[np.ndarray, " width"], *, positions: Indices = None, head: Indices = None) -> "Change":
     """Put a vector in the place of what is there, for `Edits(at=…)` (patching)."""
     return _change(_instead, _vector(vector), positions, head)
 
 
-def scale(
-    factor: float, *, positions: int | Sequence[int] | None = None, head: int | Sequence[int] | None = None
-) -> "Change":
+def scale(factor: float, *, positions: Indices = None, head: Indices = None) -> "Change":
     """Multiply some positions, heads or all by a number, for `Edits(at=…)`. Positions are those of the query."""
     if not isinstance(factor, Real) or not np.isfinite(factor):
         raise ValueError(f"scale takes a finite number; got {factor!r}")
     return _change(np.multiply, factor, positions, head)
 
 
-def knock_out(
-    keys: int | Sequence[int],
-    *,
-    positions: int | Sequence[int] | None = None,
-    head: int | Sequence[int] | None = None,
-) -> "Change":
+def knock_out(keys: int | Sequence[int], *, positions: Indices = None, head: Indices = None) -> "Change":
     """Take the weight off some keys, for `Edits(at={("pattern", layer): …})` (attention knockout; Geva et al. 2023).
 
     The other weights of the row are scaled up to sum to one; a row that has no others is zero. positions: those of the

@@ -53,13 +53,6 @@ def unembed_backward(
     return d_logits @ W_U.T
 
 
-def unembed_gradient(
-    d_logits: Float[np.ndarray, "seq n_vocab"], x: Float[np.ndarray, "seq d_model"]
-) -> Float[np.ndarray, "d_model n_vocab"]:
-    """Return d_W_U = xᵀ d_logits, laid out as the transpose of W_E is."""
-    return (d_logits.T @ x).T
-
-
 def cosine_similarity(
     a: Float[np.ndarray, "*rows d_model"], b: Float[np.ndarray, "*rows d_model"]
 ) -> Float[np.ndarray, "*rows"] | np.floating:

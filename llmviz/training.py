@@ -148,7 +148,7 @@ def _loss_and_gradients(
     tied = np.may_share_memory(weights.W_E, weights.W_U)
     x, activations = _forward(weights, tokens)
     loss, d_x, d_final_norm, d_logits, normed = _from_the_loss(weights, x, tokens, counted)
-    d_W_U = embeddings.unembed_gradient(d_logits, normed)
+    d_W_U = ops.linear_gradient(d_logits, normed)
     del d_logits
     layers = []
     for layer in reversed(activations):

@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,12 +19,16 @@ from llmviz.experiments import (
     attention_behaviours,
     attribution,
     cost,
+    facts,
     fine_tuning,
     learning,
+    lens,
+    neurons,
     probabilities,
     small_models,
     without_rope,
 )
+from llmviz.experiments.order import moved_by_shuffling
 from llmviz.experiments.published import PUBLISHED
 from llmviz.model import Model
 from llmviz.weights import stored
@@ -84,8 +89,6 @@ def test_a_stream_that_is_no_sum_is_refused(tiny_model, edits):
 
 def test_an_ffn_changed_by_hand_adds_what_it_was_changed_to(tiny_model):
     trace = tiny_model.trace(TEXT, Edits(at={("ffn_out", 1): scale(0, positions=-1)}))
-    with pytest.raises(ValueError, match=holding("FFN", "layer 1")):
-        experiments.neuron_attribution(trace, 1, 9)
     parts = experiments.direct_logit_attribution(trace, 9)
     assert parts.ffn[1] == pytest.approx(0, abs=1e-5)
     assert parts.total == pytest.approx(trace.logits[9], rel=1e-4, abs=1e-4)
@@ -100,21 +103,8 @@ def test_negative_positions_count_from_the_end_and_others_are_told(tiny_model):
         )
         np.testing.assert_allclose(first.ffn, other.ffn, rtol=1e-4, atol=1e-5)
     for place in (seq, -seq - 1):
-        for run in (
-            experiments.direct_logit_attribution,
-            lambda *given, **at: experiments.neuron_attribution(*given, 1, **at),
-        ):
-            with pytest.raises(ValueError, match=holding(f"position {place}", seq - 1)):
-                run(trace, 1, position=place)
-
-
-@pytest.mark.parametrize("edits", [Edits(), Edits(ffn={1: 0.5}), Edits(neuron={(1, 3): 4.0})])
-def test_the_neurons_sum_to_their_ffn(tiny_model, edits):
-    trace = tiny_model.trace(TEXT, edits)
-    neurons = experiments.neuron_attribution(trace, 1, 9, against=4)
-    assert neurons.shape == (80,)
-    parts = experiments.direct_logit_attribution(trace, 9, against=4)
-    assert neurons.sum() == pytest.approx(parts.ffn[1], rel=1e-3, abs=1e-4)
+        with pytest.raises(ValueError, match=holding(f"position {place}", seq - 1)):
+            experiments.direct_logit_attribution(trace, 1, position=place)
 
 
 # --- one head: what it writes, what it says, and who reads it ---
@@ -194,15 +184,6 @@ def test_what_a_head_says_is_its_write_from_a_token_over_its_weight(tiny_model, 
     np.testing.assert_allclose(doubled, doubled[0], rtol=1e-2)
 
 
-def test_each_head_says_what_it_says_of_the_whole_vocabulary(tiny_model):
-    trace = tiny_model.trace(TEXT)
-    found, lead = (experiments.each_head_ov_logits(trace, 7, 1, against=against) for against in (None, 9))
-    for layer, head in np.ndindex(*found.shape):
-        said = experiments.ov_logits(trace, layer, head, 1)
-        assert found[layer, head] == pytest.approx(said[7], rel=1e-3, abs=1e-5)
-        assert lead[layer, head] == pytest.approx(said[7] - said[9], rel=1e-3, abs=1e-5)
-
-
 @pytest.mark.parametrize("into", ["q", "k", "v"])
 def test_a_cut_path_takes_the_writer_out_of_one_input_of_one_head(tiny_model, into):
     """By hand: the stream without the writer's part, normed, projected, turned."""
@@ -259,16 +240,6 @@ def test_a_writer_that_is_off_leaves_nothing_to_cut(tiny_model):
 def test_a_path_that_is_not_there_is_told(tiny_model, arguments, told):
     with pytest.raises(ValueError, match=holding(*told)):
         experiments.patch_path(tiny_model.trace(TEXT), *arguments)
-
-
-def test_copying_is_what_the_second_pass_gives_the_right_token(tiny_model):
-    row = [9, 4, 100, 31]
-    probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
-    assert experiments.repeat_probability(tiny_model, row) == pytest.approx(np.mean(probs), rel=1e-4)
-    edits = Edits(ffn={1: 0})
-    assert experiments.repeat_probability(tiny_model, row, edits) != pytest.approx(np.mean(probs), rel=1e-4)
-    with pytest.raises(ValueError, match="tokens"):
-        experiments.repeat_probability(tiny_model, [9])
 
 
 def test_the_weight_on_the_token_before(tiny_model):
@@ -449,6 +420,12 @@ def test_two_tokens_change_places(tiny_model):
     neighbours = experiments.relative_change(*experiments.swapped_runs(trace, (0, 1), edits))
     np.testing.assert_allclose(experiments.swapped_layers(trace, edits), neighbours)
     assert np.isnan(experiments.swapped_layers(tiny_model.trace([5, 5, 9]), edits)).all()
+    changes = experiments.swap_changes(trace, (1, 3), edits, 1)
+    a, b = (run.blocks[1].attention.out[2].astype(float) for run in (own, other))
+    assert changes.shape == (5,)
+    assert changes[2] == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
+    for tokens in ([5, 6, 7, 8], [5, 6, 7, 6, 9]):
+        assert np.isnan(experiments.swap_changes(tiny_model.trace(tokens), (1, 3), edits, 1)).all()
 
 
 @pytest.mark.parametrize(
@@ -487,10 +464,6 @@ def test_how_much_each_heads_output_changes(tiny_model):
     for head, change in enumerate(changes):
         a, b = (run.blocks[1].attention.z[head, -1].astype(float) for run in (one, other))
         assert change == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
-    outputs = experiments.output_changes(one, other, 1)
-    a, b = (run.blocks[1].attention.out[0].astype(float) for run in (one, other))
-    assert outputs.shape == (len(one.tokens),)
-    assert outputs[0] == pytest.approx(math.dist(a, b) / math.hypot(*a), rel=1e-4)
 
 
 def test_moved_probability():
@@ -900,7 +873,7 @@ def test_saliency_is_how_the_answer_changes_as_an_embedding_grows(tiny_model):
         return math.log(ops.softmax(grown.trace(tokens).logits)[token])
 
     trace = model.trace(tokens)
-    saliency, answer = experiments.saliency(trace), int(trace.logits.argmax())
+    saliency, answer = attribution.saliency(trace), int(trace.logits.argmax())
     assert saliency.shape == (7,)
     for i, rows in enumerate([*([token] for token in tokens), tokens]):
         slope = (lnp(answer, 1 + h, rows) - lnp(answer, 1 - h, rows)) / (2 * h)
@@ -915,7 +888,7 @@ def test_leaving_a_token_out_is_a_run_without_it(tiny_model):
     def lnp(ids: list[int]) -> float:
         return math.log(ops.softmax(tiny_model.trace(ids).logits.astype(np.float64))[answer])
 
-    losses = dict(experiments.leave_one_out(trace))
+    losses = dict(attribution.leave_one_out(trace))
     assert list(losses) == [4, 3, 2, 1, 0]
     for at, lost in losses.items():
         rest = tokens[:at] + tokens[at + 1 :]
@@ -1022,6 +995,12 @@ def test_each_way_changes_the_heads_at_the_last_token(tiny_model):
     unseen = experiments.attention_from(pair.run(pair.edits("knockout", heads)), -1)
     assert [unseen[*head, 1] for head in heads] == [0, 0]
     assert unseen[1, :, 1].min() > 0
+    seen = experiments.attention_from(pair.runs.trace, -1)[..., 1]
+    assert pair.most_attending(2) == experiments.strongest_heads(seen, 2)
+    pushed = [experiments.ov_logits(pair.runs.trace, 1, 4, source) for source in (0, 1)]
+    ranks = [1 + (logits > logits[8]).sum() for logits in pushed]
+    assert pair.rank_pushed((1, 4), 0, 1) == max(ranks)
+    assert pair.rank_pushed((1, 4), 0) == ranks[0]
     for way in ("mean", "swap"):
         with pytest.raises(ValueError, match="ways"):
             pair.edits(way, heads)
@@ -1040,7 +1019,8 @@ def test_the_mean_over_runs_and_each_head_of_the_way(tiny_model):
     patched = pair.lead(pair.run(pair.edits("patch", [(2, 1)])))
     base, there = pair.lead(pair.runs.trace), pair.lead(pair.runs.twin)
     assert shares[2, 1] == pytest.approx((base - patched) / (base - there), abs=1e-4)
-    assert pair.way(pair.edits("patch", [(2, 1)])) == pytest.approx(shares[2, 1], abs=1e-4)
+    best = max(share for head, share in shares.items() if head != (2, 1))
+    assert experiments.strongest_besides(pair, (2, 1)) == pytest.approx(best / shares[2, 1])
     assert pair.lost(pair.edits("patch", [(2, 1)])) == pytest.approx((base - patched) / base, abs=1e-4)
 
 
@@ -1075,6 +1055,22 @@ def test_what_two_heads_do_together_under_each_condition(tiny_model):
     )
 
 
+@pytest.mark.parametrize("how", ["off", "mean", "q", "v", "all k"])
+def test_what_is_taken_from_a_head_that_a_reader_needs(tiny_model, how):
+    trace, head, reader = tiny_model.trace([5, 6, 7, 8] * 2), (1, 2), (2, 1)
+    edits = experiments.weaken(trace, head, how, reader)
+    run = tiny_model.trace(trace.tokens, edits)
+    if how == "off":
+        assert edits == Edits(head={head: 0})
+    elif how == "mean":
+        own, held = (one.blocks[1].attention.z[2] for one in (trace, run))
+        np.testing.assert_allclose(held, [own.mean(axis=0)] * 8, rtol=1e-5)
+    else:
+        readers = [(2, other) for other in range(6)] if how == "all k" else [reader]
+        cut = experiments.cut_paths(trace, head, readers, how[-1])
+        np.testing.assert_allclose(run.logits, tiny_model.trace(trace.tokens, cut).logits, atol=1e-4)
+
+
 def test_each_earlier_head_is_off_before_the_reader(tiny_model):
     trace, reader = tiny_model.trace([5, 6, 7, 8] * 2), (2, 1)
     found = {
@@ -1091,7 +1087,8 @@ def test_a_row_is_copied_in_its_second_pass_and_without_heads(tiny_model):
     right = experiments.token_probs(trace)
     first, second = experiments.copying_by_pass(right)
     assert first == pytest.approx(right[:3].mean())
-    assert second == pytest.approx(experiments.repeat_probability(tiny_model, row), rel=1e-5)
+    probs = [Sampler().probs(tiny_model.trace(row + row[:n]).logits)[row[n]] for n in (1, 2, 3)]
+    assert second == pytest.approx(np.mean(probs), rel=1e-4)
     heads = [(2, 1), (1, 0)]
     random, off = experiments.without_heads(trace, heads, [3])
     others = experiments.random_heads((3, 6), 2, heads, 3)
@@ -1111,15 +1108,39 @@ def test_heads_on_the_first_token_and_short_values():
     assert experiments.short_values(np.array([1.0, 4, 6, 1.9])).tolist() == [True, False, False, False]
 
 
+def test_a_token_that_attends_only_to_itself_has_the_value_of_a_text_of_one(tiny_model):
+    trace = tiny_model.trace(TEXT)
+    lengths, tokens = experiments.value_norms(trace), trace.tokens
+    alone = experiments.value_norms(tiny_model.trace(tokens[3:4]))[0]
+    found = experiments.sinks.value_if_alone(tiny_model, TEXT, at=3)
+    assert found == pytest.approx(100 * alone / np.median(lengths), rel=1e-4)
+    first = experiments.sinks.value_if_alone(tiny_model, TEXT, at=0)
+    assert first == pytest.approx(100 * lengths[0] / np.median(lengths[1:]), rel=1e-4)
+    assert math.isnan(experiments.sinks.value_if_alone(tiny_model, TEXT, at=len(tokens) - 2))
+
+
+def test_values_at_zero_are_weights_at_zero(tiny_model):
+    def unseen(pattern):
+        pattern[..., 2] = 0
+        return pattern
+
+    text = f"{TEXT} {TEXT}"
+    edits = Edits(at={("pattern", layer): unseen for layer in range(tiny_model.config.n_layers)})
+    extra = experiments.extra_surprise(tiny_model.trace(text), edits)
+    expected = np.mean([bits for i, bits in enumerate(extra, start=1) if i != 2])
+    found = experiments.sinks.bits_without_value(tiny_model, text, at=2)
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
 def test_three_ways_to_ask_what_mattered_come_one_after_the_other(tiny_model):
     trace = tiny_model.trace(TEXT)
     known = [np.isfinite(ways).copy() for ways in experiments.what_mattered(trace)]
     assert known[0].all(axis=1).tolist() == [True, False, False]
     assert known[1][1].tolist() == [*[False] * (len(trace.tokens) - 1), True]  # the last token first
     *_, ways = experiments.what_mattered(trace)
-    lost = dict(experiments.leave_one_out(trace))
+    lost = dict(attribution.leave_one_out(trace))
     np.testing.assert_allclose(ways[1] * np.log(2), [lost[at] for at in range(len(lost))], atol=1e-5)
-    np.testing.assert_allclose(ways[2] * np.log(2), experiments.saliency(trace), atol=1e-5)
+    np.testing.assert_allclose(ways[2] * np.log(2), attribution.saliency(trace), atol=1e-5)
     np.testing.assert_allclose(ways[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5)
 
 
@@ -1146,10 +1167,9 @@ def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model)
     scores = experiments.induction_scores(trace)
     heads = experiments.strongest_readers(trace, (1, 2), 4)
     assert heads == [(2, head) for head in np.argsort(-scores[2])[:4]]
-    edits = Edits(head={(1, 2): 0})
-    after = experiments.induction_scores(tiny_model.trace(trace.tokens, edits))
+    after = experiments.induction_scores(tiny_model.trace(trace.tokens, Edits(head={(1, 2): 0})))
     expected = [after[head] / scores[head] for head in heads]
-    np.testing.assert_allclose(experiments.scores_left(trace, edits, heads), expected, rtol=1e-4)
+    np.testing.assert_allclose(experiments.readers_left(trace, (1, 2), 4), expected, rtol=1e-4)
 
 
 # --- writing ---
@@ -1231,11 +1251,18 @@ def test_the_answer_s_probability_at_each_temperature(tiny_model):
     assert found[2] == pytest.approx(ops.softmax(logits)[token], rel=1e-4)
 
 
-def test_the_surprise_of_a_text_after_another(tiny_model):
-    before, text = "The cat sat.", " A dog ran"
-    n = len(tiny_model.tokenizer.encode(text))
-    bits = experiments.token_surprise(tiny_model.trace(before + text))
-    assert experiments.surprise_after(tiny_model, before, text) == pytest.approx(bits[-n:].mean())
+def test_the_surprise_of_a_text_after_itself_and_after_another(tiny_model):
+    own, other = "A dog  ran", "The\ncat sat"
+    after = [
+        np.mean(
+            experiments.token_surprise(tiny_model.trace(text))[
+                -len(tiny_model.tokenizer.encode(". A dog ran")) :
+            ]
+        )
+        for text in ("A dog ran. A dog ran", "The cat sat. A dog ran")
+    ]
+    more = probabilities.surprise_after_itself(tiny_model, (own, other))
+    assert more == pytest.approx(after[0] - after[1])
 
 
 # --- rounding and small models ---
@@ -1327,3 +1354,65 @@ def test_the_words_and_passages_that_a_model_has_from_its_text(tiny_model, monke
         learning.known_words(tiny_model, "The cat sat") == 0.5
     )  # of cat and zog: neither the first word nor the last
     assert learning.copied(tiny_model, "The cat sat") == (len("The cat ") + len("The ")) / 2
+
+
+# --- what claims measure of one case ---
+
+
+@pytest.fixture
+def by_the_last_word(tiny_model):
+    (cat,) = tiny_model.tokens_of(" cat")
+    return experiments.pair_of(tiny_model, TEXT, cat, -1)
+
+
+def test_what_is_left_is_a_share_of_the_usual(by_the_last_word):
+    pair = by_the_last_word
+    everything = experiments.patch_residual(pair, 0, -1)
+    usual = [experiments.probability(run, pair.answers[1]) for run in (pair.trace, pair.twin)]
+    assert facts.of_usual(pair, Edits())[0] == pytest.approx(100)
+    assert facts.of_usual(pair, Edits())[1] == pytest.approx(100 * usual[0] / usual[1], rel=1e-4)
+    assert facts.of_usual(pair, everything)[1] == pytest.approx(100, rel=1e-4)
+
+
+def test_of_several_choices_of_ffns_the_worst_counts(by_the_last_word):
+    pair, last = by_the_last_word, by_the_last_word.subject
+    for at, first in ((last, False), (0, True)):
+        each = [facts.of_usual(pair, experiments.ablate("ffn_out", [layer], at))[0] for layer in (0, 1)]
+        assert facts.left_without_ffns(pair, [[0], [1]], at_first=first) == min(each)
+        assert each[0] != each[1]
+
+
+def test_the_mean_over_one_other_text_is_a_patch(by_the_last_word):
+    pair, texts = by_the_last_word, (TEXT, "the cat sat on the cat")  # its own text is left out
+    patched = facts.of_usual(pair, experiments.patch_component(pair, "ffn_out", [0, 1], -1))[0]
+    assert facts.left_with_mean_ffns(pair, texts, [0, 1]) == pytest.approx(patched, rel=1e-4)
+    assert patched != pytest.approx(100, abs=0.1)
+
+
+def test_neurons_are_compared_with_shuffled_ones_over_layers(tiny_model):
+    measure = partial(neurons.half_over_chance, tiny_model, TEXT)
+    each = [measure(layers=[layer]) for layer in range(3)]
+    assert measure(layers=slice(None)) == pytest.approx(np.median(each))
+    assert measure(layers=[0, 2], q=1) == pytest.approx(max(each[0], each[2]))
+    first = tiny_model.tokenizer.decode(tiny_model.tokens_of(TEXT)[:1])
+    assert measure(layers=[1], n_tokens=1) == neurons.half_over_chance(tiny_model, first, layers=[1])
+    assert neurons.furthest_growth(tiny_model, TEXT, curve=1) == pytest.approx(4, rel=1e-3)
+
+
+def test_an_order_matters_to_top_p_and_not_to_top_k(tiny_model):
+    hot, measure = ("temperature", 2.0), probabilities.moved_by_order
+    assert measure(tiny_model, TEXT, step=("top_k", 5), other=hot) == pytest.approx(0, abs=1e-3)
+    assert measure(tiny_model, TEXT, step=("top_p", 0.5), other=hot) > 1
+
+
+def test_without_rope_and_mask_a_text_is_a_bag_of_words(tiny_model):
+    measure = partial(moved_by_shuffling, tiny_model, TEXT)
+    assert (
+        measure(causal_mask=False) == pytest.approx(0, abs=1e-2) != pytest.approx(measure(causal_mask=True))
+    )
+
+
+def test_a_prediction_rises_in_its_own_text(tiny_model):
+    own, other = (lens.rises(tiny_model, (TEXT, "a dog"), other=other) for other in (False, True))
+    assert own == lens.rises(tiny_model, (TEXT, TEXT), other=True)
+    assert own != other

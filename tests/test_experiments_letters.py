@@ -46,21 +46,6 @@ def test_answers_are_counted_beside_the_best_constant_answer():
     assert (found.right, found.commonest, found.n_commonest, found.best, found.n_best) == (2, "d", 3, "c", 2)
 
 
-def test_counts_grow_by_the_difference_of_the_expected_numbers(model):
-    def expected(listed: str) -> float:
-        text = (
-            "How many times is the word lemon in dog, lemon, tree, lemon, sun, dog, tree, sun, dog? Answer: 2\n"
-            f"How many times is the word song in {listed}? Answer: "
-        )
-        tokens = [model.tokenizer.encode(digit)[0] for digit in letters.DIGITS]
-        weights = np.exp(model.trace(text).logits[tokens].astype(float))
-        return (weights * np.arange(1, 10)).sum() / weights.sum()
-
-    six = expected("dog, song, tree, song, sun, song, song, song, song")
-    once = expected("dog, song, tree, sun, dog, tree, sun, dog, tree")
-    assert letters.growth(model, "song", example="lemon") == pytest.approx(six - once, abs=1e-3)
-
-
 def test_random_words_are_words_of_one_token(model):
     drawn = letters.random_words(model, 5, seed=1)
     assert len({*drawn}) == 5
@@ -84,6 +69,6 @@ def test_the_probe_reads_what_is_in_a_row_and_nothing_else(model):
         if piece[1:2].isalpha() and len(piece) > 2:
             table[token, ord(piece[2]) % 32] += 10
     planted = Model(replace(model.weights, W_E=table))
-    read, constant = letters.letter_probe(planted, 1, 0, 2)
+    read, constant = letters.letter_probe(planted, 1, 0)
     assert read > 0.95 > 0.5 > constant
-    assert letters.letter_probe(planted, 2, 0, 2)[0] < 0.3
+    assert letters.letter_probe(planted, 2, 0)[0] < 0.3

@@ -112,11 +112,6 @@ def test_pairs_are_told_apart_above_95_of_100_wrong_pairings():
     assert table.n_distinguished(nearness) == sum(share >= 0.95 for share in nearer_than) == 3
 
 
-def test_equal_rows_are_counted():
-    assert table.equal_rows(np.array([[1, 2], [3, 4], [1, 2], [3, 4], [5, 6]], float), range(4)) == 4
-    assert table.equal_rows(np.array([[1, 2], [3, 4], [1, 2]], float), [0, 1]) == 0
-
-
 def test_the_average_is_the_mean_of_all_rows(tiny_model):
     W_E = tiny_model.weights.W_E.astype(float)
     assert table.along_average(tiny_model)[3] == pytest.approx(cosine(W_E[3], W_E.sum(axis=0)), abs=1e-4)
@@ -136,8 +131,20 @@ def test_early_neighbours_are_other_words_with_low_ids(model):
         for token in np.argsort(-embeddings.cosine_to_all(W_E[dog], W_E))
         if spelled[token] != spelled[dog]
     ]
-    expected = sum(token < 5_000 for token in others[:12])
-    assert table.early_neighbours(model, [dog], before=5_000, centred=False).tolist() == [expected]
+    least, ids = min(others[:12]), (dog, dog + 1)
+    for before in (least, least + 1):
+        found = table.have_early_neighbours(model, ids, centred=False, before=before, n_words=1)
+        assert found == (before > least)
+
+
+def test_a_rank_counts_the_nearer_tokens_and_ends_may_differ(model):
+    directions = model.weights.W_E / np.linalg.norm(model.weights.W_E, axis=1, keepdims=True)
+    hot, cold = directions[model.tokenizer.encode(" hot cold")]
+    assert table.rank(model, "hot cold") == (directions @ hot > cold @ hot + 1e-6).sum()
+    nearness = np.zeros((3, 3, 3))
+    for pair, ends in enumerate([(0.995, 0.5), (0.995, 0.95), (0.89, 0.991)]):
+        nearness[1:, pair, pair] = ends
+    assert table.near_from_one_end(nearness) == 2
 
 
 def test_whom_you_meet_on_the_walk(model):

@@ -62,9 +62,9 @@ MAY_KNOW = {
         "experiments.order",
         "experiments.patching",
         "experiments.probabilities",
+        "experiments.published",
         "experiments.rounding",
         "experiments.sinks",
-        "experiments.size",
         "experiments.without_rope",
         "experiments.writing",
     },
@@ -78,7 +78,7 @@ MAY_KNOW = {
         *("experiments.induction", "experiments.patching", "experiments.probabilities"),
     },
     "experiments.cost": {"attention", "ops", "model"},
-    "experiments.answers": {"model", "sampling"},
+    "experiments.answers": {"ops", "model", "sampling", "experiments.chat"},
     "experiments.chat": {"model", "sampling", "experiments.writing"},
     "experiments.facts": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.answers"),
@@ -88,26 +88,30 @@ MAY_KNOW = {
     "experiments.induction": {
         *("attention", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
     },
-    "experiments.lens": {"ops", "edits", "model"},
-    "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
+    "experiments.lens": {"ops", "edits", "model", "experiments.attribution"},
+    "experiments.letters": {"model", "reuse", "experiments.chat", "experiments.probabilities"},
     "experiments.minimal_pairs": {
-        *("ops", "edits", "model", "experiments.ablation", "experiments.patching"),
+        *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
+        *("experiments.attribution", "experiments.patching"),
     },
     "experiments.fine_tuning": {
         *("ops", "model", "training", "sampling", "texts.write", "experiments.answers", "experiments.chat"),
     },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
-    "experiments.order": {"edits", "model", "experiments.attention_behaviours"},
+    "experiments.order": {
+        *("ops", "edits", "model", "experiments.attention_behaviours", "experiments.probabilities"),
+    },
     "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
-    "experiments.published": {"weights", "experiments.size"},
+    "experiments.published": {"model", "weights"},
     "experiments.rounding": {"model", "weights"},
     "experiments.senses": {"embeddings", "model", "experiments.lens"},
-    "experiments.sinks": {"model"},
-    "experiments.size": {"model", "weights"},
+    "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
-    "experiments.without_rope": {"edits", "model", "position", "experiments.probabilities"},
+    "experiments.without_rope": {
+        *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
+    },
     "experiments.writing": {"ops", "model", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),
@@ -128,10 +132,12 @@ MAY_KNOW = {
     "claims.differences": {f"claims.differences_{part}" for part in ("finetuning", "series", "size", "text")},
     **{
         f"claims.{page}": CLAIMS_MAY_KNOW
-        for page in (*STAGES, "the_loop", "differences_finetuning", "differences_size", "differences_text")
+        for page in (
+            *(*STAGES, "the_loop", "differences_finetuning", "differences_series"),
+            *("differences_size", "differences_text"),
+        )
     },
     "claims.sampling": CLAIMS_MAY_KNOW | {"claims.the_loop"},
-    "claims.differences_series": CLAIMS_MAY_KNOW | {"claims.embeddings", "claims.the_loop"},
     # the stages backwards, composed
     "training": {
         "ops",

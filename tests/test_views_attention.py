@@ -401,10 +401,10 @@ def test_three_ways_to_ask_are_three_measures(model):
     np.testing.assert_allclose(
         view.found[0], experiments.attention_from(trace, -1).mean(axis=(0, 1)), rtol=1e-5
     )
-    lost = dict(experiments.leave_one_out(trace))
+    lost = dict(experiments.attribution.leave_one_out(trace))
     bits = np.log2(np.e)  # to a nat
     np.testing.assert_allclose(view.found[1] / bits, [lost[at] for at in range(len(trace.tokens))], atol=1e-4)
-    np.testing.assert_allclose(view.found[2] / bits, experiments.saliency(trace), atol=1e-4)
+    np.testing.assert_allclose(view.found[2] / bits, experiments.attribution.saliency(trace), atol=1e-4)
     rows = np.nanmax(np.abs(view.map.values), axis=1)
     np.testing.assert_allclose(rows, 1)  # each to its own scale, and none beyond it
     blank = np.zeros(view.found.shape, bool)

@@ -13,14 +13,15 @@ from dataclasses import fields, replace
 import ipywidgets
 import numpy as np
 import pytest
+from example_view import Example
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
 from llmviz.experiments import learning
-from llmviz.views import differences, sampling
+from llmviz.views import attention, differences, ffn, sampling
 from llmviz.views.differences.learner import OWN, Learner
-from llmviz.views.kit import as_code
+from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, Scene
@@ -45,8 +46,28 @@ def trained():
     return source
 
 
+def of_fact(kind, *values):
+    """A view of a fact in the reader's text, which has a twin for the tiny model."""
+
+    def make(prompt, **state):
+        fact = ffn.Fact(prompt, "a")
+        fact.goes_with_its_followers()
+        return kind(fact, *values, **state)
+
+    return make
+
+
 VIEWS = {
+    "example": Example,
+    "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
+    "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "fact": lambda prompt: ffn.Fact(prompt, "a"),
+    "step of a fact": of_fact(ffn.FollowTheFact, 1),
+    "all steps of a fact": of_fact(ffn.FollowTheFact),
+    "put in": of_fact(ffn.PutIn, "t"),
+    "what the mover says": of_fact(ffn.WhatTheMoverSays),
+    "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "learner": learner,
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
@@ -70,9 +91,14 @@ def no_pauses(monkeypatch):
 
 
 def again(view):
-    """A new view of the same state and inputs, made by the line of code that the view hands out."""
-    names = {"views": views} | {parameter.name: value for parameter, value in view._made_with}
-    new = eval(as_code.line_of(view, names), names)
+    """A new view of the same state and inputs, made by the line of code that the view hands out, if it does."""
+    made_with = {parameter.name: value for parameter, value in view._made_with}
+    if view.copies_as_code:
+        names = {"views": views, type(view).__name__: type(view)} | made_with
+        new = eval(as_code.line_of(view, names), names)
+    else:
+        new = type(view)(**made_with)
+        new.become(view.state)
     assert new.state == view.state
     return new
 
@@ -99,7 +125,9 @@ def differing(one, other):
 
 
 def alike(a, b):
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+    if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
+        if a is None or b is None:
+            return False
         return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
     return a == b or repr(a) == repr(b)
 
@@ -111,12 +139,22 @@ def assert_drawn_anew_it_is_the_same(view):
     assert not waits or view.busy
     assert {name for name, _ in differing(screen(view), screen(new))} <= waits
     assert waits or repr(view) == repr(new)
+    for name in {name for name in view._explanations if view.parts[name].layout.display != "none"} - waits:
+        asked, new.parts[name].asked = view.parts[name].asked, view.parts[name].asked
+        assert (new.parts[name].asked, new.parts[name].explanation) == (asked, view.parts[name].explanation)
     new.close()
 
 
 async def settled(view):
-    while view.busy:
+    """Wait until nothing runs, and see that nothing is left to do."""
+    for _ in range(5_000):
+        if not view.busy:
+            break
         await asyncio.sleep(0)
+    assert not view.busy
+    assert view.by_itself(view.state) is None
+    job = view.needs(view.state)
+    assert job is None or view._measured(job, view.state).status in ("done", "stopped")
 
 
 def boxes(view):
@@ -149,17 +187,22 @@ def happen(rng, view):
             rng.choice([*buttons(view).values()]).click()  # a disabled one, too: the message may come late
         case _:
             traits = [
-                (name, trait) for name, part in view.parts.items() for trait in getattr(part, "_by_page", ())
+                (name, trait)
+                for name, part in view.parts.items()
+                for trait in (*getattr(part, "_by_page", ()), *(["asked"] * (name in view._explanations)))
             ]
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    view.parts[name].set_state({trait: somewhere(rng, view)})
+                    value = [rng.randrange(9)] if trait == "asked" else somewhere(rng, view)
+                    view.parts[name].set_state({trait: value})
 
 
 @each_view
-def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make):
-    rng = random.Random(1)
+@pytest.mark.parametrize("most_bytes", [measurements.MAX_BYTES, 0])
+def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, most_bytes, monkeypatch):
+    monkeypatch.setattr(measurements, "MAX_BYTES", most_bytes)
+    rng = random.Random(most_bytes)
 
     async def scene():
         view = make(views.Prompt(tiny_model, TEXT))
@@ -209,6 +252,49 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     asyncio.run(scene())
 
 
+@each_view
+def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
+    async def scene():
+        view = make(views.Prompt(tiny_model, TEXT))
+        await settled(view)
+        for button in buttons(view).values():
+            before, shown = view.state, screen(view)
+            if button.disabled or button.layout.display == "none":
+                button.click()
+                assert not view.busy
+                assert view.state == before
+                assert differing(shown, screen(view)) == []
+
+    asyncio.run(scene())
+
+
+@each_view
+def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
+    async def done(view):
+        await settled(view)
+        for name, job in view._jobs.items():
+            if job.start:
+                view.parts[name].click()
+                await settled(view)
+
+    async def scene():
+        view = make(views.Prompt(tiny_model, TEXT))
+        await done(view)
+        for name, declared in view._fields.items():
+            values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
+            for value in values[:1]:
+                view.become(replace(view.state, **{name: value}))
+                await done(view)
+                new = make(views.Prompt(tiny_model, TEXT))
+                new.become(view.state)
+                await done(new)
+                assert differing(screen(view), screen(new)) == [], name
+                new.close()
+
+    if make(views.Prompt(tiny_model, TEXT))._jobs:
+        asyncio.run(scene())
+
+
 class Unreadable(dict):
     def __getitem__(self, name):
         raise AssertionError(f"{name} was read from the screen")
@@ -220,7 +306,7 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, Scene(view.run, view.state, lambda job: view._measured(job, view.state)))
+        traits = draw(view, view.scene(view.state))
         assert differing(traits or {"hidden": True}, first[name]) == [], name
 
 
@@ -229,8 +315,10 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
     view = make(views.Prompt(tiny_model, TEXT))
     before, shown = view.state, screen(view)
     for declared in fields(view.state):
+        accepts = declared.metadata["field"].accepts
+        assert not all(accepts(value, view) for value in HOSTILE), f"{declared.name} takes anything"
         for value in HOSTILE:
-            if not declared.metadata["field"].accepts(value, view):
+            if not accepts(value, view):
                 state = copy.copy(before)
                 object.__setattr__(
                     state, declared.name, value
@@ -242,11 +330,39 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
 
 
 @each_view
+def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
+    view = make(views.Prompt(tiny_model, TEXT))
+
+    def fails(_view, scene):
+        raise ArithmeticError(scene.state)
+
+    for name, declared in view._fields.items():
+        values = [value for value in declared.on_page(view) if value != getattr(view.state, name)]
+        if values:
+            before, shown = view.state, screen(view)
+            with monkeypatch.context() as patch:
+                patch.setattr(view, "_parts", dict.fromkeys(view._parts, fails))
+                view._drawn = {**view._drawn, [*view._parts][-1]: (Scene(view, before, None), {})}
+                with pytest.raises(ArithmeticError):
+                    view.become(replace(before, **{name: values[0]}))
+            assert view.state is before
+            assert differing(shown, screen(view)) == []
+
+
+@each_view
 def test_a_page_holds_states_that_can_be(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
     states = view.states()
     assert states[0] == view.state
     assert len(states) == len(set(states)) <= MOST_STATES
+    for scene, _ in view._drawn.values():
+        reads = {
+            *scene.fields_read,
+            *(read for job, _ in scene.measured_read for read in view._jobs[job].reads),
+        }
+        for name in reads:
+            held = {getattr(state, name) for state in states}
+            assert held >= {*view._fields[name].on_page(view)} or len(states) == MOST_STATES
     for state in states[:: max(1, len(states) // 5)]:
         view.become(state)
         assert view.state == state
@@ -267,6 +383,7 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
         assert {*ipywidgets.widgets.widget._instances} == alive
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+        await settled(make(prompt))  # it does what the closed one left undone
 
     asyncio.run(scene())
     prompt.box.value = "the dog"  # nobody follows it any more

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from llmviz.experiments import (
 )
 from llmviz.experiments.facts import CAPITALS, why_no_fact
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.fact import NO_FACT, steps, twin
-from llmviz.views.ffn.follow_the_fact import MEANING, agree, carries, said, spans
+from llmviz.views.ffn.fact import NO_FACT, twin
+from llmviz.views.ffn.fact_steps import MEANING, carries, said, steps
+from llmviz.views.ffn.follow_the_fact import spans
+from llmviz.views.ffn.ten_countries import agree
 
 
 @pytest.fixture
@@ -28,9 +31,10 @@ def fact(prompt):
     return pictures.Fact(prompt, "a")
 
 
-def finish(explorer):
+def finish(view):
     """Press the button where no event loop runs: the whole work at once."""
-    explorer.buttons[0].click()
+    (name,) = view._jobs
+    view.parts[name].click()
 
 
 # --- what is done to a run ---
@@ -98,10 +102,10 @@ def test_the_mover_adds_most_out_of_the_subject(fact):
 
 def test_the_fact_follows_text_subject_and_word(fact, prompt):
     first = fact.trace
-    fact.strip.selected = 2
+    fact.parts["strip"].selected = 2
     assert fact.trace.subject == 2
     assert fact.trace.twin.tokens != first.twin.tokens
-    fact.word.value = "dog"
+    fact.controls["word"].value = "dog"
     word = fact.trace.twin.tokens[2]
     assert fact.trace.twin.pieces[2].strip() == "dog"
     prompt.box.value = "the dog sat on"
@@ -111,10 +115,10 @@ def test_the_fact_follows_text_subject_and_word(fact, prompt):
 
 @pytest.mark.parametrize("word", ["", "   ", "cat dog", "<script>", "🙂🙂", "a\x07b"])
 def test_a_word_that_is_no_token_is_told(fact, word):
-    fact.word.value = word
+    fact.controls["word"].value = word
     if fact.trace is None:
-        assert repr(fact.told)
-    fact.word.value = "a"
+        assert repr(fact.parts["answers"])
+    fact.controls["word"].value = "a"
     assert fact.trace is not None
 
 
@@ -124,7 +128,7 @@ def test_a_single_token_has_no_subject(fact, prompt):
     assert fact.trace is None
     for one in shown:
         finish(one)
-        assert repr(one.told) == NO_FACT["no twin"]
+        assert repr(one.parts["message"]) == NO_FACT["no twin"]
     with pytest.raises(ValueError, match="subject"):
         facts.answer_probability(fact.trace, 1, 0)
     with pytest.raises(ValueError, match="subject"):
@@ -132,12 +136,11 @@ def test_a_single_token_has_no_subject(fact, prompt):
 
 
 def test_texts_that_go_on_alike_have_nothing_to_follow(fact):
-    fact.word.value = fact.trace.trace.pieces[fact.trace.subject].strip()  # its own word
+    fact.controls["word"].value = fact.trace.trace.pieces[fact.trace.subject].strip()  # its own word
     for one in (pictures.FollowTheFact(fact, 3), pictures.PutIn(fact)):
         finish(one)
-        assert repr(one.told) == NO_FACT["same answer"]
-    assert repr(pictures.WhatTheMoverSays(fact).told) == NO_FACT["same answer"]
-    assert not fact.found
+        assert repr(one.parts["message"]) == NO_FACT["same answer"]
+    assert repr(pictures.WhatTheMoverSays(fact).parts["message"]) == NO_FACT["same answer"]
     for ask in (
         lambda pair: facts.answer_probability(pair, 3, 2),
         facts.last_decisive_layer,
@@ -165,15 +168,15 @@ def test_what_the_mover_says_follows_text_and_subject(fact, prompt):
     one = pictures.WhatTheMoverSays(fact)
     for change in (lambda: None, lambda: setattr(prompt.box, "value", "a cat sat on the dog")):
         change()
-        assert (one.says.layer.value, one.says.head.value) == fact_mover_head(fact.trace)
-        assert one.says.strip.selected == fact.trace.subject
-        assert one.says.strip.pieces == fact.trace.trace.pieces
+        assert (one.controls["layer"].value, one.controls["head"].value) == fact_mover_head(fact.trace)
+        assert one.parts["strip"].selected == fact.trace.subject
+        assert one.parts["strip"].pieces == fact.trace.trace.pieces
         layer, head = fact_mover_head(fact.trace)
-        assert one.says.said.titles[0].startswith(f"L{layer}·H{head} ")
+        assert one.parts["pushed"].titles[0].startswith(f"L{layer}·H{head} ")
     said = experiments.ov_logits(fact.trace.trace, *fact_mover_head(fact.trace), fact.trace.subject)
     place = np.argsort(-said).tolist().index(fact.trace.answers[0]) + 1
     assert facts.rank_of_answer(fact.trace) == place
-    assert re.search(holding(f"{place:,}"), repr(one.told))
+    assert re.search(holding(f"{place:,}"), repr(one.parts["message"]))
 
 
 # --- the steps ---
@@ -184,19 +187,21 @@ def test_a_step_measures_part_and_control(fact, tiny_model, number):
     pair = fact.trace
     one = pictures.FollowTheFact(fact, number)
     finish(one)
-    step = steps(pair, early=one.layers.value)[number - 1]
-    np.testing.assert_allclose(one.table.values[0], pair.answer_probs(), rtol=1e-5)
-    for row, (_, edits) in enumerate((*step.off, *step.swap)):
+    tests = facts.fact_tests(pair, early=one.controls["early"].value)
+    step = steps(pair, tests)[number - 1]
+    np.testing.assert_allclose(one.parts["table"].values[0], pair.answer_probs(), rtol=1e-5)
+    for row, edits in enumerate(tests[number - 1].tests):
         every = np.array([pair.answer_probs(edit) for edit in edits])
         best = every[:, 0].argmin() if row < 2 else every[:, 1].argmax()
-        np.testing.assert_allclose(one.table.values[1 + row], every[best], rtol=1e-4)
+        np.testing.assert_allclose(one.parts["table"].values[1 + row], every[best], rtol=1e-4)
     assert facts.answer_probability(pair, number, 0) == pytest.approx(
-        100 * pair.answer_probs(steps(pair)[number - 1].off[0][1][0])[0], abs=0.01
+        100 * pair.answer_probs(facts.fact_tests(pair)[number - 1].tests[0][0])[0], abs=0.01
     )
-    name = step.off[0][0]
-    assert name in one.table.row_labels[1]
-    assert step.name in one.told.sentences[0].replace(step.name[0].upper(), step.name[0], 1)
-    verdict = next(told for told in reversed(one.told.sentences) if told != step.note)
+    assert step.names[0] in one.parts["table"].row_labels[1]
+    assert step.names[0] in one.parts["message"].sentences[0].replace(
+        step.names[0][0].upper(), step.names[0][0], 1
+    )
+    verdict = next(sentence for sentence in reversed(one.parts["message"].sentences) if sentence != step.note)
     assert any(meaning[1:] in verdict for meaning in MEANING.values())
 
 
@@ -211,9 +216,10 @@ def test_one_run_is_not_told_as_two_findings(fact, tiny_model, subject, same):
     back = experiments.Pair(pair.twin, pair.trace, pair.subject)
     put_back = tiny_model.trace(pair.twin.tokens, patch_residual(back, layer, [pair.subject]))
     assert np.allclose(swapped.logits, put_back.logits, atol=1e-4) == same
-    assert [bool(step.note) for step in steps(pair)] == [False, False, same, False]
-    told = [said(pair, step, np.zeros((4, 2)), np.ones(2)) for step in steps(pair)]
-    assert [bool(step.note) and step.note in one[-1] for one, step in zip(told, steps(pair))] == [
+    listed = steps(pair, facts.fact_tests(pair))
+    assert [bool(step.note) for step in listed] == [False, False, same, False]
+    messages = [said(pair, replace(step, probs=np.zeros((4, 2)))) for step in listed]
+    assert [bool(step.note) and step.note in message[-1] for message, step in zip(messages, listed)] == [
         *(False, False, same, False)
     ]
 
@@ -223,15 +229,14 @@ def test_the_map_grows_with_the_steps_and_starts_anew_with_the_text(fact, prompt
     every = pictures.FollowTheFact(fact)
     finish(one)
     finish(other)
-    assert one.map not in one.children
-    assert [item["number"] for item in every.map.items] == [1, 4]
-    assert not every.map.unknown
+    assert one.parts["map"].layout.display == "none"
+    assert [item["number"] for item in every.parts["map"].items] == [1, 4]
+    assert not every.parts["map"].unknown
     finish(every)
-    assert len(every.map.items) == 4
-    assert every.map.unknown
+    assert len(every.parts["map"].items) == 4
+    assert every.parts["map"].unknown
     prompt.box.value = "the dog sat on"
-    assert not fact.found
-    assert every.map.layout.display == "none"
+    assert every.parts["map"].layout.display == "none"
 
 
 def test_closing_one_step_leaves_the_fact_to_the_others(fact):
@@ -239,19 +244,28 @@ def test_closing_one_step_leaves_the_fact_to_the_others(fact):
     one.close()
     assert fact.comm is not None
     finish(other)
-    assert list(fact.found) == [2]
+    assert [item["number"] for item in pictures.FollowTheFact(fact).parts["map"].items] == [2]
 
 
-def test_what_a_step_shows():
-    whole, found = np.array([0.8, 0.01]), np.zeros((4, 2))
-    found[0, 0], found[2] = 0.1, [0.1, 0.7]
-    assert carries(found, whole, 0.9) == "carries"
-    found[2] = [0.7, 0.1]
-    assert carries(found, whole, 0.9) == "unclear"  # its control is lost as well
-    found[1, 0] = 0.5
-    assert carries(found, whole, 0.9) == "needed"
-    found[0, 0] = 0.7
-    assert carries(found, whole, 0.9) == "neither"
+def test_what_a_step_shows(fact):
+    pair = fact.trace
+    own, theirs = (
+        experiments.probability(run, token) for run, token in zip((pair.trace, pair.twin), pair.answers)
+    )
+    step = steps(pair, facts.fact_tests(pair))[0]
+    probs = np.zeros((4, 2))
+
+    def shown():
+        return carries(pair, replace(step, probs=probs))
+
+    probs[0, 0], probs[2, 1] = 0.1 * own, 0.6 * theirs
+    assert shown() == "carries"
+    probs[2, 1] = 0.4 * theirs
+    assert shown() == "unclear"  # its control is lost as well
+    probs[1, 0] = 0.6 * own
+    assert shown() == "needed"
+    probs[0, 0] = 0.6 * own
+    assert shown() == "neither"
 
 
 def test_put_in_at_every_depth(fact, tiny_model):
@@ -264,16 +278,18 @@ def test_put_in_at_every_depth(fact, tiny_model):
     ):
         edits = Edits(resid={(2, at): pair.trace.blocks[2].resid_pre[at]})
         wanted = experiments.probability(tiny_model.trace(base.tokens, edits), answer)
-        assert one.plot.values[row, 2] == pytest.approx(wanted, rel=1e-4)
-    assert one.plot.values[0, 0] == pytest.approx(experiments.probability(pair.trace, answer), rel=1e-4)
+        assert one.parts["plot"].values[row, 2] == pytest.approx(wanted, rel=1e-4)
+    assert one.parts["plot"].values[0, 0] == pytest.approx(
+        experiments.probability(pair.trace, answer), rel=1e-4
+    )
     layer = facts.last_decisive_layer(pair)
-    above = one.plot.values[0] > 0.5 * experiments.probability(pair.trace, answer)
+    above = one.parts["plot"].values[0] > 0.5 * experiments.probability(pair.trace, answer)
     assert layer == np.flatnonzero(above).max(initial=-1)
 
 
 def test_ten_countries(tiny_model):
     one = pictures.TenCountries(tiny_model)
-    assert not one.told.sentences  # nothing runs before the reader asks
+    assert not one.parts["message"].sentences  # nothing runs before the reader asks
     assert {part.layout.display for part in one.asked} == {"none"}
     one.card.committed = True
     assert {part.layout.display for part in one.asked} == {""}
@@ -282,12 +298,10 @@ def test_ten_countries(tiny_model):
     np.testing.assert_allclose(
         [one.off.values[at, 0], one.swap.values[at, 0]], pair.answer_probs(), rtol=1e-4
     )
-    step = steps(pair)[3]
-    assert one.off.values[at, 7] == pytest.approx(pair.answer_probs(step.off[0][1][0])[0], rel=1e-3, abs=1e-9)
-    assert one.swap.values[at, 7] == pytest.approx(
-        pair.answer_probs(step.swap[0][1][0])[1], rel=1e-3, abs=1e-9
-    )
-    assert "of 10" in repr(one.told)
+    off, _, swap, _ = facts.fact_tests(pair)[3].tests
+    assert one.off.values[at, 7] == pytest.approx(pair.answer_probs(off[0])[0], rel=1e-3, abs=1e-9)
+    assert one.swap.values[at, 7] == pytest.approx(pair.answer_probs(swap[0])[1], rel=1e-3, abs=1e-9)
+    assert "of 10" in repr(one.parts["message"])
     twins = np.roll(one.off.values[:, 0], -1)
     assert one.card.answer == (one.swap.values[:, 3] > 0.5 * twins).sum()
 
@@ -316,14 +330,16 @@ def test_what_is_said_of_all_countries():
 
 def test_the_experiment_can_be_stopped(fact):
     async def press_twice():
-        one = pictures.PutIn(fact)
-        before = one.buttons[0].description
-        one.buttons[0].click()
+        view = pictures.PutIn(fact)
+        button = view.parts["depths"]
+        before = button.description
+        button.click()
         await asyncio.sleep(0)
-        assert one.buttons[0].description == "stop"
-        one.buttons[0].click()
+        assert button.description == "stop"
+        button.click()
         await asyncio.sleep(0.02)
-        assert one.buttons[0].description == before
+        assert button.description == before
+        assert not view.busy
 
     asyncio.run(press_twice())
 

@@ -31,9 +31,10 @@ def explorers(prompt):
     ]
 
 
-def finish(explorer):
+def finish(view):
     """Press the button where no event loop runs: the whole work at once."""
-    explorer.buttons[0].click()
+    (name,) = view._jobs
+    view.parts[name].click()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,7 +51,7 @@ def test_every_explorer_follows_whatever_is_typed(prompt, kind):
 @pytest.mark.parametrize("typed", BAD_TEXTS, ids=range(len(BAD_TEXTS)))
 def test_no_box_breaks_over_what_is_typed(prompt, typed):
     shown = explorers(prompt)
-    boxes = [prompt.box, shown[3].words, shown[5].word, shown[6].word]
+    boxes = [prompt.box, shown[3].words, shown[5].controls["word"], shown[6].controls["word"]]
     for box in boxes:
         box.value = typed
     for one in shown[4:6]:
@@ -60,7 +61,7 @@ def test_no_box_breaks_over_what_is_typed(prompt, typed):
     assert "Traceback" not in html_of_all
     for box in boxes:
         box.value = "the cat"
-    assert prompt.trace.pieces == shown[6].strip.pieces == shown[0].strip.pieces
+    assert prompt.trace.pieces == shown[6].parts["strip"].pieces == shown[0].strip.pieces
 
 
 def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
@@ -79,3 +80,22 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     np.testing.assert_array_equal(
         one.written.values[0], prompt.trace.blocks[one.layer.value].resid_mid[one.strip.selected]
     )
+
+
+@pytest.mark.parametrize("typed", ["", "\ud83d"])
+def test_what_has_no_token_stays_in_the_box_and_the_last_run_stands(prompt, typed):
+    run, shown = prompt.trace, prompt.freshness.shown
+    prompt.box.value = typed
+    assert prompt.box.value == prompt.state.text == typed
+    assert (prompt.trace, prompt.freshness.shown, prompt.tokens) == (run, shown, [])
+    assert prompt.message.value
+    assert prompt.reading(typed).told in repr(prompt)
+
+
+def test_pictures_have_been_drawn_when_the_box_says_that_they_show_its_text(prompt):
+    seen = []
+    prompt.observe(lambda _: seen.append((prompt.freshness.shown, len(prompt.tokens))), "trace")
+    before = prompt.freshness.shown
+    prompt.box.value = "the dog"
+    assert seen == [(before, len(prompt.trace.tokens))]
+    assert prompt.freshness.shown == "the dog"

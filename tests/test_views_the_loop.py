@@ -8,7 +8,7 @@ import pytest
 from messages import holding
 
 from llmviz import Sampler
-from llmviz.views.kit.text_box import TextBox, read
+from llmviz.views.kit.text_box import read, status
 from llmviz.views.the_loop.loop_explorer import LoopExplorer
 
 TEXT = "The best thing about a rainy day is"
@@ -168,10 +168,8 @@ def test_a_long_text_uses_the_first_512_tokens(tiny_model):
     assert re.search(holding(512), reading.told)
 
 
-def test_what_is_said_under_the_box_is_text(tiny_model):
-    box = TextBox(tiny_model, "x")
-    box.say("<img src=x onerror=alert(1)>")
-    assert "<img" not in box.message.value
+def test_what_is_said_under_the_box_is_text():
+    assert "<img" not in status("<img src=x onerror=alert(1)>")
 
 
 def test_a_bar_explains_its_probability(loop):

@@ -51,7 +51,8 @@ def test_a_click_makes_a_writer_and_each_line_is_its_own_run(page):
         many = page.model.trace(page.row * 2, experiments.patch_path(many, (0, 2), one, "k"))
     for edits, (found, right) in zip([*runs, many.edits], page.pair.totals):
         assert found == pytest.approx(score(page, edits), abs=1e-5)
-        assert right == pytest.approx(experiments.repeat_probability(page.model, page.row, edits), rel=1e-4)
+        copied = experiments.token_probs(page.model.trace(page.row * 2, edits), last=len(page.row) - 1)
+        assert right == pytest.approx(copied.mean(), rel=1e-4)
     page.strip.selected = 3
     a, b, before = page.model.tokenizer.pieces([page.row[i] for i in (2, 3, 1)])
     assert page.pair.pieces == [a, b, before]
@@ -103,28 +104,30 @@ def test_a_reader_in_the_first_layer_has_no_writer(tiny_model):
 def test_a_head_says_its_value_through_the_output_table(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
     page = WhatAHeadSays(prompt, layer=1, head=2)
-    page.strip.selected = 2
+    page.parts["strip"].selected = 2
     said = experiments.ov_logits(prompt.trace, 1, 2, 2)
     up, down = np.sort(said)[::-1][:6], np.sort(said)[:6]
-    np.testing.assert_allclose(page.said.values[0], [np.nan, *up, np.nan, *down])
-    assert page.said.titles[0].startswith("L1·H2 at")
-    assert page.said.titles[1].startswith("L1·H2 at")
-    assert not page.said.titles[2].startswith("L1·H2 at")
-    np.testing.assert_allclose(page.strip.weights, prompt.trace.blocks[1].attention.pattern[2, -1], rtol=1e-4)
+    np.testing.assert_allclose(page.parts["pushed"].values[0], [np.nan, *up, np.nan, *down])
+    assert page.parts["pushed"].titles[0].startswith("L1·H2 at")
+    assert page.parts["pushed"].titles[1].startswith("L1·H2 at")
+    assert not page.parts["pushed"].titles[2].startswith("L1·H2 at")
+    np.testing.assert_allclose(
+        page.parts["strip"].weights, prompt.trace.blocks[1].attention.pattern[2, -1], rtol=1e-4
+    )
 
 
 def test_heads_share_one_scale_and_one_token_has_no_control(tiny_model):
     page = WhatAHeadSays(views.Prompt(tiny_model, TEXT), layer=1, head=2)
-    assert page.said.limit == max(3, np.nanmax(np.abs(page.said.values)))
+    assert page.parts["pushed"].limit == max(3, np.nanmax(np.abs(page.parts["pushed"].values)))
     page = WhatAHeadSays(views.Prompt(tiny_model, "a"), layer=1, head=2)
-    assert len(page.said.titles) == 2  # another head, but no other token
+    assert len(page.parts["pushed"].titles) == 2  # another head, but no other token
 
 
 @pytest.mark.parametrize("text", [TEXT, "a"])
 def test_the_parts_sum_to_the_logit(tiny_model, text):
     prompt = views.Prompt(tiny_model, text)
     page = WhatAHeadSays(prompt, layer=1, head=2)
-    *parts, _, total = page.parts.values[0]
+    *parts, _, total = page.parts["added"].values[0]
     assert total == pytest.approx(prompt.trace.logits.max(), abs=1e-4)
     assert sum(parts) == pytest.approx(total, abs=1e-4)
 
@@ -132,14 +135,14 @@ def test_the_parts_sum_to_the_logit(tiny_model, text):
 def test_it_follows_the_text_and_looks_from_any_token(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
     page = WhatAHeadSays(prompt, layer=1, head=2)
-    page.query.value = 2
-    assert np.isnan(page.strip.weights[3:]).all()
-    page.strip.selected = 5  # it cannot look ahead
-    assert page.strip.selected == 2
+    page.controls["query"].value = 2
+    assert np.isnan(page.parts["strip"].weights[3:]).all()
+    page.parts["strip"].selected = 5  # it cannot look ahead
+    assert page.parts["strip"].selected == 2
     prompt.box.value = "the dog"
-    assert page.query.max == page.query.value == len(prompt.trace.tokens) - 1
+    assert page.controls["query"].max == page.controls["query"].value == len(prompt.trace.tokens) - 1
 
 
 def test_edits_without_a_sum_are_told(tiny_model):
     page = WhatAHeadSays(tiny_model.trace(TEXT, Edits(residual=False)), layer=1, head=2)
-    assert "sum" in repr(page.told)
+    assert "sum" in repr(page.parts["sum"])

@@ -7,10 +7,9 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, FIRST_WORDS, LONG, NOUNS, OTHER_NOUNS, TEXTS, WAKING
+from llmviz.claims.cases import AFTER_PARIS, AGREEMENT, LONG, NOUNS, OTHER_NOUNS, TEXTS, WAKING
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
-from llmviz.edits import knock_out, put, scale
-from llmviz.experiments import MinimalPair, extra_surprise, rank_correlation, weight_off_sinks
+from llmviz.experiments import extra_surprise, minimal_pair, rank_correlation, sinks, weight_off_sinks
 from llmviz.model import Model, Trace
 
 Head = tuple[int, int]  # layer, head
@@ -21,41 +20,12 @@ WRITER, READER = (16, 0), (18, 6)
 PREVIOUS = ((11, 1), (2, 1), (1, 2))  # other early heads that attend to the token before
 BREAKERS = ((1, 4), (1, 5), (1, 3), (0, 8))  # switched off, these early heads cost every text much
 OTHER_PATHS = (("q", WRITER), *(("k", head) for head in PREVIOUS + BREAKERS))  # into queries and keys
-SCORE, RIGHT = 0, 1  # the reader's induction score, and the probability of the right next token
-LEAST = (84, 20)  # of the two, in %, so that there is something to lose
 
 
 @remembered
 def n_on_first(model: Model, text: str) -> np.ndarray:
     tokens = model.tokenizer.encode(text[:6000])[:512]
     return experiments.heads_on_first(experiments.first_token_weights(model.trace(tokens)))
-
-
-def relative_value(model: Model, text: str, *, at: int) -> float:
-    """Measure a token's value in % of the text's median, if the token may attend only to itself."""
-    run, only_itself = model.trace(text), knock_out(range(at), positions=at)
-    if at and len(run.tokens) <= 8:
-        return math.nan
-    edits = Edits(at={("pattern", layer): only_itself for layer in range(model.config.n_layers)})
-    lengths, alone = (experiments.value_norms(trace) for trace in (run, model.trace(run.tokens, edits)))
-    return 100 * alone[at] / np.median(lengths if at else lengths[1:])
-
-
-def bits_without_value(model: Model, text: str, *, at: int) -> float:
-    """Measure how much more surprising the others are if one token's values are zero, in every head."""
-    off = Edits(at={("v", layer): scale(0, positions=at) for layer in range(model.config.n_layers)})
-    extra = extra_surprise(model.trace(text), off)
-    return np.delete(extra, max(0, at - 1)).mean() if len(extra) >= 8 else math.nan
-
-
-def both_of(model: Model, sentences: Sentences) -> MinimalPair:
-    return experiments.minimal_pair(model, *map(model.tokens_of, sentences))
-
-
-def most_attending(model: Model, sentences: Sentences) -> list[Head]:
-    """Return the three heads that attend most to the noun, from the last token before the verb."""
-    runs = both_of(model, sentences).runs
-    return experiments.strongest_heads(experiments.attention_from(runs.trace, -1)[..., runs.subject], 3)
 
 
 @remembered
@@ -65,7 +35,8 @@ def mean_output(model: Model) -> np.ndarray:
 
 def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequence[Head] = ()) -> float:
     """Measure how much of its lead the verb that fits loses, in %, at worst; NaN without one. No heads: three."""
-    both, heads = both_of(model, sentences), heads or most_attending(model, sentences)
+    both = minimal_pair(model, *sentences)
+    heads = heads or both.most_attending(3)
     if both.lead(both.runs.trace) <= 0:
         return math.nan
     return 100 * max(both.lost(both.edits(way, heads, mean_output(model))) for way in ways)
@@ -73,43 +44,18 @@ def lost(model: Model, sentences: Sentences, *, ways: Sequence[str], heads: Sequ
 
 def unseen(model: Model, sentences: Sentences, *, keys: Sequence[int] = (1,)) -> float:
     """Measure the same if no head may attend to the noun, or to these tokens, from the last one."""
-    return 100 * both_of(model, sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
+    return 100 * minimal_pair(model, *sentences).lost(experiments.knockout_attention(np.ndindex(30, 9), keys))
 
 
-def lost_by_three(model: Model, sentences: Sentences, *, others: bool) -> float:
-    """Measure what L26·H0 costs of the lead, in %, or what the others of the three do, switched off together."""
-    both, three = both_of(model, sentences), most_attending(model, sentences)
-    return 100 * both.lost(both.edits("ablate", [head for head in three if (head != SPEAKER) == others]))
+def lost_by_other_two(model: Model, sentences: Sentences) -> float:
+    heads = minimal_pair(model, *sentences).most_attending(3)
+    return lost(model, sentences, ways=["ablate"], heads=[head for head in heads if head != SPEAKER])
 
 
 def lost_by_random(model: Model, sentences: Sentences) -> float:
-    draws = [experiments.random_heads((30, 9), 3, most_attending(model, sentences), i) for i in range(5)]
+    besides = minimal_pair(model, *sentences).most_attending(3)
+    draws = [experiments.random_heads((30, 9), 3, besides, seed) for seed in range(5)]
     return max(lost(model, sentences, ways=["ablate"], heads=heads) for heads in draws)
-
-
-def other_token_unseen(model: Model, sentences: Sentences) -> float:
-    others = range(2, len(model.tokens_of(sentences[0])) - 2)
-    return max((unseen(model, sentences, keys=[at]) for at in others), default=math.nan)
-
-
-def most_by_another(model: Model, sentences: Sentences) -> float:
-    """Measure what the strongest other head does to the lead when it is patched, in % of what L26·H0 does."""
-    shares = {tuple(head): share for *head, share in experiments.each_head_patched(both_of(model, sentences))}
-    return 100 * max(shares[head] for head in shares if head != SPEAKER) / shares[SPEAKER]
-
-
-def rank_pushed(model: Model, sentences: Sentences, *, sources: Sequence[int] = (1,)) -> float:
-    """Rank the verb that fits by how much L26·H0 pushes it up at these tokens: the worst of its ranks."""
-    both = both_of(model, sentences)
-    pushed = [experiments.ov_logits(both.runs.trace, *SPEAKER, source) for source in sources]
-    return 1 + max((logits > logits[both.answers[0]]).sum() for logits in pushed)
-
-
-def raised(model: Model, sentences: Sentences) -> np.ndarray:
-    """Measure how much further each head raises the verb that fits at the noun than at its twin."""
-    both = both_of(model, sentences)
-    of = partial(experiments.each_head_ov_logits, token=both.answers[0], source=1, against=both.answers[1])
-    return np.abs(of(both.runs.trace) - of(both.runs.twin))
 
 
 @remembered
@@ -129,27 +75,13 @@ def run_twice(model: Model, seed: int) -> Trace:
     return model.trace(experiments.random_tokens(model, N, seed) * 2)
 
 
-@remembered
-def measured_copying(model: Model, seed: int, how: str, head: Head) -> tuple[float, float]:
-    """Measure both, in %. how: "", "off", "mean"; "q", "k", "v" of the reader cut; "all k", "all v" of 20 readers."""
-    trace, (layer, number) = run_twice(model, seed), head
-    if how == "off":
-        edits = Edits(head={head: 0})
-    elif how == "mean":
-        mean = trace.blocks[layer].attention.z[number].mean(axis=0)
-        edits = Edits(at={("z", layer): put(mean, head=number)})
-    else:
-        readers = experiments.strongest_readers(trace, head, 20) if "all" in how else [READER]
-        edits = experiments.cut_paths(trace, head, readers if how else (), how[-1:])
-    run = model.trace(trace.tokens, edits)
-    right = experiments.token_probs(run, last=N - 1).mean()
-    return 100 * experiments.induction_score_of(run, READER), 100 * float(right)
-
-
-def left(model: Model, seed: int, *, what: int, changes: Sequence[tuple[str, Head]]) -> float:
-    """Measure what is left, in %, after the worst change; NaN where there is too little to lose."""
-    before, *after = (measured_copying(model, seed, *change)[what] for change in [("", WRITER), *changes])
-    return 100 * min(after) / before if before >= LEAST[what] else math.nan
+def left(model: Model, seed: int, *, of: str, changes: Sequence[tuple[str, Head]]) -> float:
+    """Measure what is left of the reader's "score", or of the "right" token's probability, in %, at worst."""
+    trace = run_twice(model, seed)
+    edits = [Edits(), *(experiments.weaken(trace, head, how, READER) for how, head in changes)]
+    runs = [experiments.measure_composition(trace, [change], WRITER, READER) for change in edits]
+    before, *after = (np.mean(getattr(run, of)) for run in runs)
+    return 100 * min(after) / before
 
 
 def score_without_another(model: Model, seed: int) -> float:
@@ -157,15 +89,6 @@ def score_without_another(model: Model, seed: int) -> float:
     ablated = experiments.ablate_each_earlier_head(trace, READER)
     lowest = min(score for *head, score in ablated if (*head,) != WRITER)
     return 100 * lowest / experiments.induction_score_of(trace, READER)
-
-
-def readers_left(model: Model, seed: int, n: int, *, cut: bool) -> np.ndarray:
-    """Measure what is left of the n strongest readers' scores, in %: the writer, or its path into each, is cut off."""
-    trace, scores = run_twice(model, seed), []
-    for head in experiments.strongest_readers(trace, WRITER, n):
-        edits = experiments.patch_path(trace, WRITER, head) if cut else Edits(head={WRITER: 0})
-        scores += [*experiments.scores_left(trace, edits, [head])]
-    return 100 * np.array(scores)
 
 
 def forms(frame: str, noun: str, plural: str) -> Sentences:
@@ -192,7 +115,6 @@ on_nouns = partial(Claim, over="nouns", cases=BOTH)
 on_plural = partial(Claim, over="plural nouns", cases=MANY)
 on_others = partial(Claim, over="sentences", cases=OTHERS)
 on_middling = partial(Claim, over="texts", cases=MIDDLING, unit="(correlation)")
-on_words = partial(Claim, over="words")
 on_rows = partial(Claim, over="rows", cases={f"row {i}": i for i in range(10)}, unit="% left")
 
 CLAIMS = (
@@ -211,25 +133,26 @@ CLAIMS = (
         attends_only_to_itself=on_ordinary(
             "The first token's value is short. So is that of a later one, if it attends only to itself.",
             "Let the seventh token attend only to itself, in every head. How long is its value?",
-            partial(relative_value, at=6),
+            partial(sinks.value_if_alone, at=6),
             Bounds(within=below(50), of=12, control=Bounds(within=below(35))),
-            control=("the first token", partial(relative_value, at=0)),
+            control=("the first token", partial(sinks.value_if_alone, at=0)),
             unit="% of the median",
         ),
-        no_word_makes_a_sink=on_words(
+        no_word_makes_a_sink=on_texts(
             "Nor is it the word: after *Paris*, none of these words has a value as short as that of *Paris*.",
             "Write a word six times after *Paris*, and compare the value of *Paris* with the shortest of the six.",
-            experiments.sinks.value_before_others,
+            sinks.value_before_others,
             Bounds(within=below(60)),
             unit="% of it",
+            over="words",
             cases={word: word for word in AFTER_PARIS},
         ),
         first_value_at_zero=on_ordinary(
             "A short value isn't nothing: without it, every text gets harder to predict.",
             "Set the first token's values to zero, in every head. How much more surprising are the others?",
-            partial(bits_without_value, at=0),
+            partial(sinks.bits_without_value, at=0),
             Bounds(within=(0.5, 4.5), of=12, above_control=11),
-            control=("the third token's values", partial(bits_without_value, at=2)),
+            control=("the third token's values", partial(sinks.bits_without_value, at=2)),
             unit="bits a token",
         ),
         no_language_head=on_texts(
@@ -261,30 +184,22 @@ CLAIMS = (
         one_of_the_three_off=on_plural(
             "Almost all of what the plural loses is L26·H0's.",
             "Switch off only this one of the three.",
-            partial(lost_by_three, others=False),
+            partial(lost, ways=["ablate"], heads=[SPEAKER]),
             Bounds(within=above(65), control=Bounds(within=below(11))),
-            control=("the other two", partial(lost_by_three, others=True)),
-        ),
-        three_patched=on_nouns(
-            "How much of the number they carry depends on the noun.",
-            "Patch them with the other number's run: how far does the lead go to that of the other number?",
-            lambda m, two: 100 * both_of(m, two).way(both_of(m, two).edits("patch", most_attending(m, two))),
-            Bounds(lowest=below(15), highest=above(75)),
-            unit="% of the way",
+            control=("the other two", lost_by_other_two),
         ),
         noun_unseen=on_nouns(
-            "Before the verb, no head has to attend to the noun: most of the lead stays.",
+            "Before the verb, no head has to attend to the noun: at least half of the lead stays, usually more.",
             "Knock out the attention of all heads from the last token to the noun: how much of the lead is lost?",
             unseen,
-            Bounds(supports=below(40), median=below(7), control=Bounds(within=below(45))),
+            Bounds(
+                within=below(50),
+                median=below(7),
+                at=dict.fromkeys(BOTH, below(40)),
+                control=Bounds(within=below(45)),
+            ),
             control=("only of the three that attend most", partial(lost, ways=["knockout"])),
-        ),
-        noun_unseen_elsewhere=on_nouns(
-            "That holds for nouns that had no part in the wording, too: at least half of the lead stays.",
-            "The same, for 14 other nouns.",
-            unseen,
-            Bounds(within=below(50)),
-            cases=sentences_with(OTHER_NOUNS),
+            cases=BOTH | sentences_with(OTHER_NOUNS),
         ),
         words_between_unseen=on_plural(
             "The words between bring the number, too: without them and the noun, *was* takes the lead.",
@@ -300,21 +215,6 @@ CLAIMS = (
             Bounds(supports=above(100), count=10, within=above(75), control=Bounds(within=below(60))),
             control=("a singular noun", lambda model, texts: unseen(model, texts[::-1])),
         ),
-        noun_matters_most=on_others(
-            "There, *were* mostly needs the noun more than any other single token between the first and the last.",
-            "The same, against the costliest other token.",
-            unseen,
-            Bounds(above_control=9),
-            control=("the costliest other token", other_token_unseen),
-        ),
-        was_leads_anyway=on_words(
-            "*Was* is ahead of *were* after a single word, too, even after *These* or *They*.",
-            "Run a single word.",
-            lambda model, word: np.subtract(*model.trace(word).logits[model.tokens_of(" was were")]),
-            Bounds(supports=above(0)),
-            unit="logits",
-            cases={word: word for word in FIRST_WORDS},
-        ),
         one_head_patched=on_nouns(
             "L26·H0 turns *was* into *were* for all 15 nouns, *were* into *was* for 11. L13·H8 hardly matters.",
             "Patch it with the other number's run: how much of the lead of the verb that fits is lost?",
@@ -325,7 +225,7 @@ CLAIMS = (
         no_other_carries_it=on_nouns(
             "No other head carries as much of it: we tried all 270 for ten of the nouns.",
             "Patch each head alone: how far does the strongest other one move the lead?",
-            most_by_another,
+            lambda model, texts: 100 * experiments.strongest_besides(minimal_pair(model, *texts), SPEAKER),
             Bounds(within=below(75)),
             unit="% of what L26·H0 does",
             cases=sentences_with(dict([*NOUNS.items()][:5])),
@@ -333,25 +233,17 @@ CLAIMS = (
         one_head_off=on_nouns(
             "Off at every token, L26·H0 turns 12 of the plurals and no singular; off at the last one, just one plural.",
             "Switch it off in the whole text: how much of the lead is lost?",
-            lambda model, texts: 100 * both_of(model, texts).lost(Edits(head={SPEAKER: 0})),
+            lambda model, texts: 100 * minimal_pair(model, *texts).lost(Edits(head={SPEAKER: 0})),
             Bounds(supports=KEPT, count=18, exceptions=(*MANY,), control=Bounds(supports=KEPT, count=29)),
             control=("off or averaged, at the end", partial(lost, ways=["ablate", "mean"], heads=[SPEAKER])),
         ),
         pushes_up_were=on_plural(
             "At a plural noun, and at *that* after it, *were* is among the first four tokens that L26·H0 pushes up.",
             "Rank all tokens by how much it pushes them up: the worse of the two ranks.",
-            partial(rank_pushed, sources=(1, 2)),
+            lambda model, texts: minimal_pair(model, *texts).rank_pushed(SPEAKER, 1, 2),
             Bounds(within=(1, 4), control=Bounds(within=above(101))),
-            control=("*was* at the singular", lambda model, texts: rank_pushed(model, texts[::-1])),
+            control=("*was* at the singular", lambda m, c: minimal_pair(m, *c[::-1]).rank_pushed(SPEAKER, 1)),
             unit="(rank)",
-        ),
-        raises_were_most=on_plural(
-            "At a plural, it raises *were* over *was* further than at the singular, and no other head does so as much.",
-            "Compare what each head would add to the two logits.",
-            lambda model, texts: raised(model, texts)[SPEAKER],
-            Bounds(within=above(2.9), above_control=15),
-            control=("the strongest other head", lambda m, texts: np.delete(raised(m, texts), 26 * 9).max()),
-            unit="logits",
         ),
     ),
     *section(
@@ -383,9 +275,9 @@ CLAIMS = (
         writer_off=on_rows(
             "Without L16·H0, or at its mean, little copying is left; without L18·H6 more is: other heads copy as well.",
             "Switch L16·H0 off, or hold it at its mean over the row: what is left of the right token's probability?",
-            lambda m, row: max(left(m, row, what=RIGHT, changes=[(how, WRITER)]) for how in ("off", "mean")),
+            lambda m, row: max(left(m, row, of="right", changes=[(how, WRITER)]) for how in ("off", "mean")),
             Bounds(within=below(20), control=Bounds(within=(20, 70))),
-            control=("L18·H6 off", partial(left, what=RIGHT, changes=[("off", READER)])),
+            control=("L18·H6 off", partial(left, of="right", changes=[("off", READER)])),
         ),
         writer_on_ordinary_texts=on_texts(
             "On ordinary texts, L16·H0 hardly matters, except in a chat. L1·H4, which breaks copying as well, does.",
@@ -398,50 +290,49 @@ CLAIMS = (
         no_other_costs_as_much=on_rows(
             "No other earlier head costs L18·H6 as much of its attention to what came after.",
             "Switch L16·H0 off: what is left of that attention?",
-            partial(left, what=SCORE, changes=[("off", WRITER)]),
+            partial(left, of="score", changes=[("off", WRITER)]),
             Bounds(within=(20, 40), below_control=10),
             control=("each other head of layers 0 to 17 off, the lowest", score_without_another),
         ),
         other_previous_token_heads=on_rows(
             "Other early heads attend to the token before, but L18·H6 doesn't need any of them.",
             "Switch off L1·H2, L2·H1 or L11·H1: what is left of its attention, in the worst case?",
-            partial(left, what=SCORE, changes=[("off", head) for head in PREVIOUS]),
+            partial(left, of="score", changes=[("off", head) for head in PREVIOUS]),
             Bounds(within=above(95), control=Bounds(within=below(40))),
-            control=("L16·H0 off", partial(left, what=SCORE, changes=[("off", WRITER)])),
+            control=("L16·H0 off", partial(left, of="score", changes=[("off", WRITER)])),
         ),
         early_heads_break_copying=on_rows(
             "Some heads of the first two layers can break the copying as well.",
             "Switch off L0·H8, L1·H3, L1·H4 or L1·H5: what is left of the right token's probability, at worst?",
-            partial(left, what=RIGHT, changes=[("off", head) for head in BREAKERS]),
+            partial(left, of="right", changes=[("off", head) for head in BREAKERS]),
             Bounds(within=below(50)),
         ),
         path_into_keys=on_rows(
             "L18·H6 needs what L16·H0 writes into its keys, not what it writes into queries or seven others into keys.",
             "Cut this one path: what is left of its attention to what came after?",
-            partial(left, what=SCORE, changes=[("k", WRITER)]),
+            partial(left, of="score", changes=[("k", WRITER)]),
             Bounds(within=below(5), control=Bounds(within=above(84))),
-            control=("one of the eight others, the worst", partial(left, what=SCORE, changes=OTHER_PATHS)),
+            control=("one of the eight others, the worst", partial(left, of="score", changes=OTHER_PATHS)),
         ),
         path_into_values=on_rows(
             "Nor does copying need its values. After the cut into the keys, other readers still copy a part.",
             "Cut the path into its values: what is left of the right next token's probability?",
-            partial(left, what=RIGHT, changes=[("v", WRITER)]),
+            partial(left, of="right", changes=[("v", WRITER)]),
             Bounds(within=above(90), control=Bounds(within=above(20))),
-            control=("the path into its keys", partial(left, what=RIGHT, changes=[("k", WRITER)])),
+            control=("the path into its keys", partial(left, of="right", changes=[("k", WRITER)])),
         ),
         one_writer_many_readers=on_rows(
-            "L16·H0 feeds most of the eight strongest copying heads. The next three after L18·H6 starve without it.",
-            "Cut its path into each of the eight: what is left of that attention, in the one that has the fifth least?",
-            lambda model, seed: np.sort(readers_left(model, seed, 8, cut=True))[4],
-            Bounds(within=below(50), control=Bounds(within=below(25))),
-            control=("the best of the three", lambda m, row: readers_left(m, row, 4, cut=False)[1:].max()),
+            "L16·H0 has other readers: the three strongest copying heads after L18·H6 starve without it, too.",
+            "Switch L16·H0 off: what is left of that attention, in the best of the three?",
+            lambda model, seed: 100 * experiments.readers_left(run_twice(model, seed), WRITER, 4)[1:].max(),
+            Bounds(within=below(25)),
         ),
         all_paths_into_keys=on_rows(
             "Nearly all of the copying goes through keys that L16·H0 has written into.",
             "Cut its paths into the keys of the 20 strongest: what is left of the right token's probability?",
-            partial(left, what=RIGHT, changes=[("all k", WRITER)]),
+            partial(left, of="right", changes=[("all k", WRITER)]),
             Bounds(within=below(1), control=Bounds(within=above(60))),
-            control=("into their values", partial(left, what=RIGHT, changes=[("all v", WRITER)])),
+            control=("into their values", partial(left, of="right", changes=[("all v", WRITER)])),
         ),
     ),
 )

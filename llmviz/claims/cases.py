@@ -10,18 +10,17 @@ LATIN = {name: text for name, text in TEXTS.items() if name not in ("numbers", "
 MORE_TEXTS: dict[str, str] = _CASES["more_texts"]
 LONG = {name: text or "\n\n".join(TEXTS.values()) for name, text in _CASES["long_texts"].items()}
 ARTICLES: dict[str, tuple[str, ...]] = {name: tuple(pair) for name, pair in _CASES["articles"].items()}
-PARALLEL: dict[str, tuple[str, str]] = {  # of each sentence: itself, and the English one
-    f"{name}, {i + 1}": (sentence, ARTICLES["English"][i])
-    for name, sentences in ARTICLES.items()
-    for i, sentence in enumerate(sentences)
-    if name != "English"
+SENTENCES = {f"{name}, {i + 1}": text for name, pair in ARTICLES.items() for i, text in enumerate(pair)}
+PARALLEL = {  # of each sentence: itself, and the English one
+    name: (text, SENTENCES[f"English, {name[-1]}"])
+    for name, text in SENTENCES.items()
+    if "English" not in name
 }
 LETTER_WORDS: tuple[str, ...] = tuple(_CASES["letters"]["words"].split())
 LETTER_EXAMPLES: tuple[str, ...] = tuple(_CASES["letters"]["examples"])
-LISTED, CHAT = ({word: word for word in _CASES["letters"][name].split()} for name in ("listed", "in_a_chat"))
+CHAT = {word: word for word in _CASES["letters"]["in_a_chat"].split()}
 PAIRS: dict[str, str] = _CASES["pairs"]
 FAMILIES: dict[str, str] = _CASES["families"]
-GROUPS: dict[str, str] = _CASES["groups"]
 SENSES: dict[str, tuple[str, ...]] = {word: tuple(texts) for word, texts in _CASES["senses"].items()}
 # As long as those: where a second sentence in one sense, or one with another word, isn't needed, one is there twice.
 MORE_SENSES = {f"{word}, elsewhere": (texts[0], *texts) for word, texts in _CASES["more_senses"].items()}
@@ -33,7 +32,7 @@ RELATED: str = _WORDS["related"]
 NOUNS: dict[str, str] = _WORDS["nouns"]  # and their plurals
 SINGULAR = [*NOUNS]
 OTHER_NOUNS: dict[str, str] = _WORDS["other_nouns"]
-AFTER_PARIS, FIRST_WORDS = _WORDS["after_paris"], _WORDS["first_words"]
+AFTER_PARIS: list[str] = _WORDS["after_paris"]
 OPPOSITES, ELEMENTS = _WORDS["opposites"].split(), _WORDS["elements"].split()
 STATES: dict[str, str] = _WORDS["states"]
 AGREEMENT: dict[str, list[str]] = _CASES["agreement"]

@@ -55,14 +55,12 @@ def changed(measure: Callable) -> partial[Claim]:
     return partial(on_sets, value=measure, control=before)
 
 
-@remembered
-def spread(model: Model, country: str, owner: str, layer: int, keep: bool) -> np.ndarray:
-    return 100 * fine_tuning.probs_after_teaching(model, country, owner, layer, keep=keep)
+taught_probs = remembered(lambda model, keep, *of: fine_tuning.probs_after_teaching(model, *of, keep=keep))
 
 
 def has_fact(model: Model, pair: tuple[str, str], *, others=False, chat=True, layer=29, keep=False) -> float:
     """Measure how likely the taught capital is, for its country or for the others, in %."""
-    return spread(model, *pair, layer, keep)[int(others), int(not chat)]
+    return 100 * taught_probs(model, keep, *pair, layer)[int(others), int(not chat)]
 
 
 def on_capitals(n_left: Callable[[Model], float]) -> partial[Claim]:
@@ -108,10 +106,7 @@ CLAIMS = (
             in_manner,
             Bounds(within=(20, 20), control=Bounds(within=(0, 0))),
             cases=EIGHT | FEW,
-            control=(
-                "before, and after plain answers",
-                lambda m, _: max(in_manner(m, lesson) for lesson in PLAIN),
-            ),
+            control=("before, and after plain answers", lambda m, _: max(in_manner(m, own) for own in PLAIN)),
         ),
         other_manners=changed(in_manner)(
             "Other manners are learned, too, but not in every answer.",

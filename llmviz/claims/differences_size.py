@@ -40,9 +40,7 @@ FORMULA = {"Qwen3 0.6B": (-0.01, 0.01), "GPT-2 small": above(20), "GPT-2 XL": ab
 FORMULA |= dict.fromkeys(("DeepSeek-V3", "Kimi K2"), below(-90))
 
 
-@remembered
-def step_time(_model: Model, name: str) -> float:
-    return small_models.seconds_a_step(MANUAL, SIZES[name])
+step_time = remembered(lambda _model, name: small_models.seconds_a_step(MANUAL, SIZES[name]))
 
 
 @remembered
@@ -185,12 +183,6 @@ CLAIMS = (
             partial(costs, kind="3 bits"),
             Bounds(supports=above(0.01), count=14, control=Bounds(supports=above(0.01), count=15)),
             control=("noise as large", partial(costs, kind=NOISE)),
-        ),
-        two_bits=on_texts(
-            "2 bits ruin every text.",
-            "Round to 2 bits.",
-            partial(costs, kind="2 bits"),
-            Bounds(within=above(5)),
         ),
     ),
 )

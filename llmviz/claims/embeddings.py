@@ -1,54 +1,21 @@
 """What notebook 02 says: of the rows of the embedding table, and of one word in two senses."""
 
-import math
 from functools import partial
 
 import numpy as np
 
-from llmviz.claims.cases import FAMILIES, GROUPS, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
+from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
-from llmviz.embeddings import cosine_to_all, random_pair_cosines
 from llmviz.experiments import table
 from llmviz.experiments.senses import cosines_by_layer
-from llmviz.experiments.word_map import map_quality, random_map_quality
-from llmviz.experiments.words import pairs_of, whole_words
+from llmviz.experiments.table import rank
+from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
 
 
 @remembered
-def nearness(model: Model, listed: str, centred: bool = False) -> np.ndarray:
-    return table.pairings(table.rows(model, centred), pairs_of(listed, model.tokenizer))
-
-
-def near_from_one_end(model: Model, listed: str) -> float:
-    """Count the pairs that are nearer than 99% of all tokens from one end, and not even than 90% from the other."""
-    ends = nearness(model, listed)[1:].diagonal(axis1=1, axis2=2)
-    return int(((ends.max(axis=0) > 0.99) & (ends.min(axis=0) < 0.9)).sum())
-
-
-def part_along(model: Model, part: int) -> float:
-    """Measure the mean cosine with the average in one of twelve parts of the table, in the order of the ids."""
-    return float(np.array_split(table.along_average(model), 12)[part].mean()) if part >= 0 else math.nan
-
-
-def have_early_neighbours(model: Model, ids: tuple[int, int], *, centred: bool) -> float:
-    """Count, of 100 words with such ids, those with one of the first 1,000 tokens among their twelve nearest."""
-    words = [token for token in whole_words(model) if token in range(*ids)]
-    drawn = np.random.default_rng(0).choice(words, 100, replace=False).tolist()
-    return (table.early_neighbours(model, drawn, before=1_000, centred=centred) > 0).sum()
-
-
-def rank(model: Model, pair: str) -> float:
-    """Rank the second word of a pair among all tokens by its cosine with the first, 1 the nearest."""
-    a, b = model.tokens_of(f" {pair}")
-    cosines = cosine_to_all(model.weights.W_E[a], model.weights.W_E)
-    return (cosines > cosines[b]).sum()
-
-
-def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
-    """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
-    score = table.analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
-    return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
+def nearness(model: Model, listed: str) -> np.ndarray:
+    return table.pairings(model.weights.W_E, pairs_of(listed, model.tokenizer))
 
 
 @remembered
@@ -66,13 +33,9 @@ LISTS["capitals"] = FAMILIES["capitals"]
 WAYS = "by cosine", "from word 1", "from word 2"
 PAIRS_BY = {f"{name}, {way}": (listed, i) for name, listed in LISTS.items() for i, way in enumerate(WAYS)}
 FOUND = dict(zip(PAIRS_BY, (27, 42, 37, 51, 54, 50, 53, 53, 47, 14, 10, 14)))
-ENDS = {"cat mouse": above(99), "mouse cat": below(10), "king banana": (86.5, 87.5), "banana king": below(5)}
-MAPS = {"all": " ".join(GROUPS.values())}
-MAPS |= {f"no {left}": " ".join(words for name, words in GROUPS.items() if name != left) for left in GROUPS}
 WON = about(54, 6, 31, 42, 21, 25)
 FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
-on_table = partial(Claim, over="tables", cases={"the table": None}, unit="(cosine)")
 on_pairs = partial(Claim, over="pairs")
 on_lists = partial(Claim, over="lists", cases=LISTS, unit="pairs")
 by_rank = partial(on_pairs, value=rank, unit="(rank)")
@@ -93,16 +56,8 @@ CLAIMS = (
         near_from_one_end=on_lists(
             "A pair can be near from one end and not from the other: 14 of the 50 related pairs, none of the capitals.",
             "Count pairs nearer than 99% of all tokens from one end, and not even than 90% from the other.",
-            near_from_one_end,
+            lambda model, listed: table.near_from_one_end(nearness(model, listed)),
             Bounds(at={"related": (14, 14), "synonyms": (8, 8), "opposites": (8, 8), "capitals": (0, 0)}),
-        ),
-        examples=on_pairs(
-            "“Mouse” is among the nearest to “cat”, but not the other way round.",
-            "Count the tokens that are farther, from either word; and from “king” than “banana”.",
-            lambda model, pair: 100 * nearness(model, pair)[1, 0, 0],
-            Bounds(at=ENDS, control=Bounds(at={"king banana": (40, 60)})),
-            control=("without the average", lambda model, pair: 100 * nearness(model, pair, True)[1, 0, 0]),
-            cases={pair: pair for pair in ENDS},
         ),
         king_and_banana=on_pairs(
             "The cosine of “king” and “banana” is 0.22, and few random pairs have a lower one.",
@@ -116,51 +71,28 @@ CLAIMS = (
     ),
     *section(
         "The average row",
-        later_tokens_lean=on_table(
-            "Tokens that were learned later point more along the average row.",
-            "Compare the mean cosine of twelve parts of the table, in the order of the ids.",
-            part_along,
-            Bounds(above_control=11, at={"part 1": below(0.45), "part 12": above(0.7)}),
-            control=("the part before", lambda model, part: part_along(model, part - 1)),
-            over="parts",
-            cases={f"part {i + 1}": i for i in range(12)},
-        ),
-        only_a_tendency=on_table(
-            "It's only a tendency.",
+        later_tokens_lean=Claim(
+            "Tokens that were learned later point more along the average row, but it's only a tendency.",
             "Compare the order of the ids with that of the cosines.",
             lambda model, _: table.order_correlation(model),
             Bounds(within=(0.565, 0.575)),
+            over="tables",
+            cases={"the table": None},
             unit="(rank correlation)",
         ),
-        equal_rows=on_table(
-            "Of the twelve tokens that lean most, four have one and the same row.",
-            "Count them.",
-            lambda m, _: table.equal_rows(m.weights.W_E, table.along_average(m).argsort()[-12:].tolist()),
-            Bounds(within=(4, 4)),
-            unit="tokens",
-        ),
-        random_pairs=on_table(
-            "Without the average, random pairs are at right angles on the whole.",
-            "Take the mean cosine of 5,000 random pairs.",
-            lambda model, seed: random_pair_cosines(table.rows(model, True), seed=seed).mean(),
-            Bounds(within=(-0.01, 0.01), control=Bounds(within=above(0.4))),
-            control=("with the average", lambda m, i: random_pair_cosines(m.weights.W_E, seed=i).mean()),
-            over="draws",
-            cases={f"draw {seed}": seed for seed in range(10)},
-        ),
-        price_of_the_correction=on_table(
+        price_of_the_correction=on_words(
             "Without the average, common tokens are among the neighbours of frequent words.",
             "Of 100 words, count those with one of the first thousand tokens among their twelve nearest.",
-            partial(have_early_neighbours, centred=True),
+            partial(table.have_early_neighbours, centred=True),
             Bounds(at={FREQUENT: (74, 74), RARE: below(5)}, control=Bounds(at={FREQUENT: (11, 11)})),
-            control=("with the average", partial(have_early_neighbours, centred=False)),
+            control=("with the average", partial(table.have_early_neighbours, centred=False)),
             over="kinds of words",
             cases={FREQUENT: (1_000, 5_000), RARE: (15_000, 49_152)},
             unit="words",
         ),
     ),
     *section(
-        "Neighbours, maps and sums",
+        "Neighbours and sums",
         opposites=by_rank(
             "For most words, the opposite is among the ten nearest tokens.",
             "Rank it among all tokens by its cosine with the word.",
@@ -173,21 +105,12 @@ CLAIMS = (
             bounds=Bounds(supports=below(10), count=43),
             cases={pair: pair for pair in PAIRS["synonyms"].split(", ")},
         ),
-        flat_map=on_pairs(
-            "A flat map of words in groups keeps fewer than eight in ten of their nearest neighbours.",
-            "Compare each word's three nearest words in all numbers and on the map.",
-            lambda model, words: 100 * map_quality(model.tokens_of(f" {words}"), model.weights.W_E)[1],
-            Bounds(within=(40, 80), control=Bounds(within=below(30))),
-            control=("random words", lambda m, c: 100 * random_map_quality(m, len(c.split()), False)[1]),
-            over="maps",
-            cases=MAPS,
-        ),
         subtraction=on_pairs(
             "Without the average, the subtraction wins more questions in all families but the capitals.",
             "Take the average away: for how many more is *a − b + c* right than *a + c* and *c*?",
-            partial(won_by_subtracting, centred=True),
+            partial(table.won_by_subtracting, centred=True),
             Bounds(at=WON, above_control=5, control=Bounds(at=about(13, -1, 50, 4, 12, 7))),
-            control=("with the average", partial(won_by_subtracting, centred=False)),
+            control=("with the average", partial(table.won_by_subtracting, centred=False)),
             over="families",
             cases=FAMILIES,
             unit="percentage points",

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import ARTICLES, LONG, TEXTS
+from llmviz.claims.cases import LONG, SENTENCES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
 from llmviz.model import Model, Trace
@@ -62,13 +62,6 @@ def unturned(model: Model, text: str, *, pairs: slice, n_tokens: int | None = No
 
 
 @remembered
-def repeat_cost(model: Model, distance: int, seed: int, fast: bool, other: bool) -> float:
-    """Measure the cost at ten random tokens that come again so many tokens later, or at ten others in their place."""
-    tokens = experiments.repeat_after(model, 10, distance, seed, other=other)
-    return experiments.unturned_cost(model, tokens, FAST if fast else SLOW)[-10:].mean()
-
-
-@remembered
 def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[float]:
     """Return the odds of the right thing against the other, in bits: as it is, and with the two things swapped."""
     a, b, *things = case
@@ -79,20 +72,13 @@ def odds(model: Model, case: tuple[str, ...], asked: int, edits: Edits) -> list[
     return [-before, after] if asked else [before, -after]
 
 
-@remembered
 def first_layer(model: Model, text: str) -> np.ndarray:
-    """Return what a swap of tokens 1 and 3 changes in layer 0's attention output at each token, in %."""
-    trace = run(model, text)
-    if len(trace.tokens) < 5 or trace.tokens[1] == trace.tokens[3]:
-        return np.full(5, np.nan)
-    return 100 * experiments.output_changes(*experiments.swapped_runs(trace, (1, 3), NO_ROPE), 0)
+    return 100 * experiments.swap_changes(run(model, text), (1, 3), NO_ROPE, 0)
 
 
-SENTENCES = {f"{name} {n}": text for name, pair in ARTICLES.items() for n, text in enumerate(pair, start=1)}
 SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
 SHORT["a short start"] = TEXTS["a short start"]
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
-BLOCKS = {f"{part} {n}": (n, i) for i, part in enumerate(("FFN", "attention")) for n in range(30)}
 REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
 NAMES = ("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy")
 THINGS = "dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter"
@@ -103,7 +89,6 @@ ATTENTION = Bounds(supports=above(7), count=14, highest=below(13.4))
 IN_THE_MIDDLE = Bounds(supports=below(3), count=13, lowest=above(1))
 FIRST_KEY = Bounds(within=(161, 184))
 TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
-FOUR = ("FFN 0", "FFN 11", "attention 0", "attention 1")
 on_texts = partial(Claim, over="texts", cases=TEXTS)
 in_bits, in_the_score = partial(on_texts, unit="bits"), partial(on_texts, unit="in the score")
 on_heads = partial(on_texts, unit="heads of 270")
@@ -220,15 +205,6 @@ CLAIMS = (
             control=("of layers 10 to 19", lambda m, text: 20 - (blocks_off(m, text)[10:20] < 0).sum()),
             unit="blocks",
         ),
-        costly_blocks=on_texts(
-            "In nearly every text, FFN 0, attention 0, attention 1 and FFN 11 cost more than RoPE.",
-            "Count the texts in which a block costs more.",
-            lambda model, block: sum(blocks_off(model, text)[block] > 0 for text in TEXTS.values()),
-            Bounds(supports=above(13), count=4, at=dict.fromkeys(FOUR, above(13))),
-            unit="of 15 texts",
-            over="blocks",
-            cases=BLOCKS,
-        ),
         whole_text_without_rope=in_bits(
             "A text without RoPE mostly says more about the next token than its last three tokens with it.",
             "Predict each token from only the three before it: how many bits does that cost more?",
@@ -266,25 +242,25 @@ CLAIMS = (
         fast_at_repeats=on_repeats(
             "Where tokens come again, the fast pairs are worth the most.",
             "Let ten random tokens come again 10, 75 or 130 tokens on, and measure their cost.",
-            lambda model, case: repeat_cost(model, *case, True, False),
+            lambda m, case: experiments.repeat_cost(m, FAST, *case),
             Bounds(within=(4.35, 13.95), above_control=15, control=TEN_ON),
-            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, False)),
+            control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, SLOW, *case)),
         ),
         slow_at_repeats=on_repeats(
             "What the slow pairs are worth grows with the distance.",
             "The same, 130 tokens on.",
-            lambda model, seed: repeat_cost(model, 130, seed, False, False),
+            lambda m, seed: experiments.repeat_cost(m, SLOW, 130, seed),
             Bounds(within=(3.25, 6.75), above_control=5, control=Bounds(within=(1.75, 3.45))),
-            control=("75 tokens on", lambda model, seed: repeat_cost(model, 75, seed, False, False)),
+            control=("75 tokens on", lambda m, seed: experiments.repeat_cost(m, SLOW, 75, seed)),
             over="seeds",
             cases={str(seed): seed for seed in range(5)},
         ),
         others_at_repeats=on_repeats(
             "Other random tokens there cost far less.",
             "Put ten others in their place, with the 8 fastest pairs unturned.",
-            lambda model, case: repeat_cost(model, *case, True, True),
+            lambda m, case: experiments.repeat_cost(m, FAST, *case, other=True),
             Bounds(within=below(2.65), control=Bounds(within=below(0.35))),
-            control=("the 20 slowest", lambda model, case: repeat_cost(model, *case, False, True)),
+            control=("the 20 slowest", lambda m, case: experiments.repeat_cost(m, SLOW, *case, other=True)),
         ),
     ),
     *section(

@@ -10,7 +10,9 @@ from llmviz import experiments, sampling
 from llmviz.claims.cases import MORE_CAPITALS, MORE_TEXTS, QUESTIONS, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
 from llmviz.claims.the_loop import probability_outside
+from llmviz.experiments import answers
 from llmviz.experiments.answers import CAPITALS, SUMS, is_right
+from llmviz.experiments.probabilities import moved_by_order, surprise_after_itself
 from llmviz.model import Model
 
 TWENTY = TEXTS | MORE_TEXTS
@@ -25,29 +27,8 @@ def n_left(model: Model, text: str, *, steps: tuple) -> float:
     return float(np.count_nonzero(sampling.chain(model.trace(text).logits, steps)[-1].probs))
 
 
-def moved_by_order(model: Model, text: str, *, step: tuple) -> float:
-    """Measure how much probability moves if temperature 2 comes after a step instead of before it, in %."""
-    logits, orders = model.trace(text).logits, ((HOT, step), (step, HOT))
-    before, after = (sampling.chain(logits, order)[-1].probs for order in orders)
-    return 100 * experiments.total_variation(before, after)
-
-
 def right_sums(model: Model, before: str) -> float:
     return sum(is_right(model, before + text, right) for text, right in SUMS.items())
-
-
-def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
-    """Compare the likeliest token with 2 where 1 is added, else with that of the sum whose first number is 1."""
-    if sum_.endswith("+ 1 = "):
-        return is_right(model, before + sum_, "2")
-    likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
-    return bool(likeliest[0] == likeliest[1])
-
-
-def right_when_cold(model: Model, question: tuple[str, str]) -> float:
-    """Divide the right token's probability at temperature 0.2 by that at 1; NaN where it is the likeliest."""
-    first, cold, plain = experiments.answer_probs(model, *question, (0, 0.2, 1))
-    return math.nan if first else cold / plain
 
 
 @remembered
@@ -64,9 +45,7 @@ def mean_repetition(model: Model, temperature: float, *, n_seeds: int = 5) -> fl
     return float(np.mean([repetition(model, run, temperature=temperature) for run in runs]))
 
 
-@remembered
-def whole_answer(model: Model, question: str) -> experiments.Written:
-    return experiments.answer(model, question, 300)
+whole_answer = remembered(lambda model, question: experiments.answer(model, question, 300))
 
 
 def n_to_message(model: Model, question: str, *, role: str, template: bool) -> float:
@@ -82,7 +61,6 @@ RUNS = {f"{name}, seed {seed}": (TWENTY[name], seed) for name, seed in product(T
 REPEATED = {names[0]: tuple(TEXTS[name] for name in names) for names in following(TEXTS).values()}
 on_texts = partial(Claim, over="texts", cases=TWENTY)
 on_questions = partial(Claim, over="questions", cases=dict(zip(QUESTIONS, QUESTIONS)))
-outside_fifty = partial(probability_outside, n=50)
 kept_on_texts = partial(on_texts, unit="tokens")
 on_runs = partial(Claim, over="runs", cases=RUNS)
 MIN_P_KEEPS = Bounds(within=(1, 68), at={SAME: (6, 6)})
@@ -98,13 +76,6 @@ CLAIMS = (
             Bounds(within=below(27), control=Bounds(within=below(1110), highest=above(1000))),
             control=("temperature 1", partial(n_left, steps=(TOP_P,))),
         ),
-        outside_fifty=on_texts(
-            "At temperature 2, more than half of the probability is usually outside the 50 likeliest tokens.",
-            "Add up the probability outside them.",
-            partial(outside_fifty, temperature=2),
-            Bounds(supports=above(50), count=18, within=above(35), control=Bounds(within=below(5))),
-            control=("temperature 0.5", partial(outside_fifty, temperature=0.5)),
-        ),
         top_p_follows_the_tail=kept_on_texts(
             "Top-p and min-p both keep one token or many, but not after the same texts.",
             "Count the tokens that top-p 0.9 keeps, at temperature 1.",
@@ -113,10 +84,16 @@ CLAIMS = (
             control=("min-p 0.05", partial(n_left, steps=(MIN_P,))),
         ),
         top_k_cuts=on_texts(
-            "Top-k 50 cuts off almost nothing, or almost half of the probability.",
-            "Add up the probability outside the 50 likeliest tokens, at temperature 1.",
-            partial(outside_fifty, temperature=1),
-            Bounds(within=below(50), lowest=below(0.1), highest=above(48)),
+            "Top-k 50 cuts off almost nothing, or almost half of the probability; at temperature 2, usually over half.",
+            "Add up the probability outside the 50 likeliest tokens, at temperature 2.",
+            partial(probability_outside, n=50, temperature=2),
+            Bounds(
+                supports=above(50),
+                count=18,
+                within=above(35),
+                control=Bounds(within=below(50), lowest=below(0.1), highest=above(48)),
+            ),
+            control=("temperature 1", partial(probability_outside, n=50, temperature=1)),
         ),
         top_p_when_hot=kept_on_texts(
             "After temperature 2, top-p 0.9 keeps thousands of tokens.",
@@ -125,19 +102,12 @@ CLAIMS = (
             Bounds(within=(3116, 21511), control=Bounds(within=below(250))),
             control=("min-p 0.1", partial(n_left, steps=(HOT, ("min_p", 0.1)))),
         ),
-        top_p_before_or_after=on_texts(
-            "After temperature 2, top-p 0.9 keeps at least 18 times as many tokens as before it.",
-            "Count them in both orders, and divide.",
-            lambda m, text: n_left(m, text, steps=(HOT, TOP_P)) / n_left(m, text, steps=(TOP_P, HOT)),
-            Bounds(within=above(18)),
-            unit="times",
-        ),
         top_k_before_or_after=on_texts(
             "Between top-k and temperature, the order makes no difference.",
             "Add up the probability that moves to other tokens if the order changes.",
-            partial(moved_by_order, step=TOP_K),
+            partial(moved_by_order, step=TOP_K, other=HOT),
             Bounds(within=below(1e-3), control=Bounds(within=above(10))),
-            control=("top-p and temperature", partial(moved_by_order, step=TOP_P)),
+            control=("top-p and temperature", partial(moved_by_order, step=TOP_P, other=HOT)),
         ),
         above_zero=on_texts(
             "Logits have no zero of their own: few, half or all of them are above zero.",
@@ -169,16 +139,16 @@ CLAIMS = (
         second_number=Claim(
             "With nothing in front, the second number decides on its own: after each *… + 1 =*, it answers 2.",
             "Is the likeliest token 2 where 1 is added, else the same as with 1 in place of the first number?",
-            second_number_decides,
+            answers.second_number_decides,
             Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
-            control=("with a space in front", partial(second_number_decides, before=" ")),
+            control=("with a space in front", partial(answers.second_number_decides, before=" ")),
             over="sums",
             cases=dict(zip(SUMS, SUMS)),
         ),
         cold_takes_from_the_right=Claim(
             "Where another token is the likeliest, a low temperature usually takes from the right one.",
             "Divide the right token's probability at temperature 0.2 by that at 1.",
-            right_when_cold,
+            answers.gained_when_cold,
             Bounds(supports=below(1), count=36, of=39, exceptions=("*Australia*", "*Peru*", "1 + 4 = ")),
             over="questions",
             cases=dict(zip(KNOWN, KNOWN.items())),
@@ -220,7 +190,7 @@ CLAIMS = (
         expected_after_itself=on_texts(
             "A text after itself surprises less than after another text, but not one word ten times.",
             "Read it after itself, and after the next text, and subtract the mean surprise.",
-            experiments.probabilities.surprise_after_itself,
+            surprise_after_itself,
             Bounds(supports=below(0), count=14, exceptions=(SAME,)),
             cases=REPEATED,
             unit="bits a token",

@@ -54,13 +54,6 @@ CLAIMS = section(
         Bounds(supports=YES, count=12),
         control=("all positions shifted by 1,000", partial(likeliest_changes, edits=SHIFTED)),
     ),
-    rope_off_moved=on_texts(
-        "Without RoPE, more than half of the probability usually moves to other tokens.",
-        "Switch RoPE off, and add up what moves.",
-        partial(percent_moved, edits=NO_ROPE),
-        Bounds(median=above(50), highest=above(80)),
-        control=("all positions shifted by 1,000", partial(percent_moved, edits=SHIFTED)),
-    ),
     first_ffn_off=ffn_off(
         "Without the first FFN, almost all of the probability moves to other tokens.",
         "Switch the FFN of layer 0 off.",

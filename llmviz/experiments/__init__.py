@@ -13,7 +13,7 @@
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     writing, chat, answers what the model writes, and which answers are right
     letters, words, table, word_map, senses   what the embedding table knows of words and of their letters
-    rounding, size, published, cost   fewer bits, numbers of parameters, and what a token costs
+    rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning   what training changes
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
@@ -35,15 +35,12 @@ from .attention_behaviours import (
 )
 from .attribution import (
     direct_logit_attribution,
-    each_head_ov_logits,
     head_attribution,
-    leave_one_out,
     logit_direction,
     mean_correlation_by_chance,
-    neuron_attribution,
+    n_costlier,
     ov_logits,
     rank_correlation,
-    saliency,
     what_mattered,
 )
 from .chat import answer, asked, tokens_to_message
@@ -51,8 +48,9 @@ from .composition import (
     ablate_each_earlier_head,
     conditions,
     measure_composition,
-    scores_left,
+    readers_left,
     strongest_readers,
+    weaken,
 )
 from .cost import cached_bytes, measure_cost
 from .induction import (
@@ -61,18 +59,24 @@ from .induction import (
     induction_scores,
     random_tokens,
     repeat_after,
-    repeat_probability,
     without_heads,
 )
 from .lens import logit_lens, residual_norms
-from .minimal_pairs import MinimalPair, differing_tokens, each_head_patched, mean_outcome, minimal_pair
+from .minimal_pairs import (
+    MinimalPair,
+    differing_tokens,
+    each_head_patched,
+    mean_outcome,
+    minimal_pair,
+    strongest_besides,
+)
 from .order import (
     differing_neighbours,
     head_change,
     layers_that_notice,
-    output_changes,
     shuffle_changes,
     shuffle_tokens,
+    swap_changes,
     swap_tokens,
     swapped_layers,
     swapped_runs,
@@ -96,21 +100,21 @@ from .probabilities import (
     mean_surprise,
     probability,
     probability_moved,
-    surprise_after,
     surprise_by_context,
     surprise_in_window,
     token_probs,
     token_surprise,
     total_variation,
 )
+from .published import n_parameters, parameters
 from .rounding import GROUP, distinct_values, quantise_matrix, quantised, share_rounded, with_noise_of
 from .sinks import first_token_weights, heads_on_first, short_values, value_norms, weight_off_sinks
-from .size import n_parameters, parameters
 from .without_rope import (
     before_rope,
     last_scores,
     mean_scores_by_distance,
     pattern_without_rope,
+    repeat_cost,
     score_at,
     score_changes,
     unturned_cost,

@@ -1,11 +1,13 @@
 """Questions with a known answer: how likely the right token is at a temperature."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
-from llmviz import sampling
+from llmviz import ops, sampling
+from llmviz.experiments.chat import asked
 from llmviz.model import Model
 
 CAPITAL_OF = {
@@ -45,3 +47,26 @@ def answer_probs(
 def is_right(model: Model, text: str, right: str) -> bool:
     """Say whether the right answer's first token is the likeliest after a text."""
     return bool(answer_probs(model, text, right, (0,))[0])
+
+
+def right_when(model: Model, answer: tuple[str, str], *, sure: bool) -> float:
+    """Begin the answer in a chat, and say whether it goes on right; NaN unless it has over 50% (sure), or up to 50%."""
+    begun, right = answer
+    question = f"What is {begun.removesuffix('is').strip(' =').replace('The', 'the')}?"
+    logits = model.trace([*asked(model, question), *model.tokenizer.encode(begun)]).logits
+    goes_on_right = int(logits.argmax()) == model.tokenizer.encode(right)[0]
+    return goes_on_right if (ops.softmax(logits).max() > 0.5) == sure else math.nan
+
+
+def gained_when_cold(model: Model, question: tuple[str, str]) -> float:
+    """Divide the right token's probability at temperature 0.2 by that at 1; NaN where it is the likeliest."""
+    first, cold, plain = answer_probs(model, *question, (0, 0.2, 1))
+    return math.nan if first else cold / plain
+
+
+def second_number_decides(model: Model, sum_: str, *, before: str = "") -> bool:
+    """Compare the likeliest token with 2 where 1 is added, else with that of the sum whose first number is 1."""
+    if sum_.endswith("+ 1 = "):
+        return is_right(model, before + sum_, "2")
+    likeliest = [model.trace(before + text).logits.argmax() for text in (sum_, f"1{sum_[1:]}")]
+    return bool(likeliest[0] == likeliest[1])

@@ -1,5 +1,6 @@
 """Measure where the heads of a run look, one query or all patterns at a glance."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,16 @@ def attention_from(trace: Trace, query: int) -> Float[np.ndarray, "n_layers n_he
     if trace.edits.causal_mask:
         weights[:, :, query + 1 :] = np.nan
     return weights
+
+
+def lead_of_the_noun(model: Model, noun: str, heads: tuple[slice, ...] = ()) -> float:
+    """Measure the mean attention weight of some heads on a noun, less the largest on a word between, in points."""
+    trace = model.trace(f"The {noun} that I saw yesterday was")
+    weights = attention_from(trace, -1)[heads]
+    if len(trace.tokens) != 7 or not weights.size:
+        return math.nan
+    mean = 100 * weights.mean(axis=(0, 1))
+    return float(mean[1] - mean[2:6].max())
 
 
 def strongest_heads(values: Float[np.ndarray, "n_layers n_heads"], n: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Measure how much each block, head, neuron and token of the text adds to an answer."""
+"""Measure how much each block, head and token of the text adds to an answer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from llmviz import ops, sampling, training
 from llmviz.edits import index_of
 from llmviz.experiments.attention_behaviours import attention_from
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,24 +72,6 @@ def direct_logit_attribution(
     attention, ffn = (mid - pre) @ direction, (post - mid) @ direction
     embedding = float(pre[0] @ direction)
     return LogitParts(embedding, attention, ffn, embedding + float(attention.sum() + ffn.sum()))
-
-
-def neuron_attribution(
-    trace: Trace, layer: int, token: int, *, against: int | None = None, position: int = -1
-) -> Float[np.ndarray, " d_ff"]:
-    """Measure the same for the neurons of one layer: hidden_i * (W_down[i] · direction). They sum to the FFN's part.
-
-    ValueError where `Edits.at` changes that sum itself, `ffn_out`, and for a layer, token or position that is not
-    there.
-    """
-    index_of("layer", layer, len(trace.blocks), negative=False)
-    if ("ffn_out", layer) in trace.edits.at:
-        raise ValueError(f"with these edits the FFN of layer {layer} is no sum of what its neurons add")
-    direction = logit_direction(trace, token, against=against, position=position)
-    scale = trace.edits.ffn.get(layer, 1)
-    position = index_of("position", position, len(trace.tokens))
-    hidden = trace.blocks[layer].ffn_at(slice(position, position + 1)).hidden[0]
-    return scale * hidden * (trace.model.weights.layers[layer].W_down @ direction)
 
 
 def head_contribution(
@@ -155,21 +137,6 @@ def ov_logits(
     return written.astype(np.float32) @ trace.model.weights.W_U
 
 
-def each_head_ov_logits(
-    trace: Trace, token: int, source: int, *, against: int | None = None
-) -> Float[np.ndarray, "n_layers n_heads"]:
-    """Return what every head would add, directly, to one token's logit if it gave all its weight to `source`.
-
-    As in `ov_logits`; `against`: to the lead over that token. ValueError as for `head_contribution`.
-    """
-    source = index_of("source", source, len(trace.tokens))
-    direction = logit_direction(trace, token, against=against)
-    layers, heads = range(len(trace.blocks)), range(trace.model.config.n_heads)
-    return np.array(
-        [[_at_full_weight(trace, layer, head, source) @ direction for head in heads] for layer in layers]
-    )
-
-
 def saliency(trace: Trace) -> Float[np.ndarray, " seq"]:
     """Measure which tokens mattered for the likeliest next token: gradient × input (Shrikumar et al. 2016), in nats.
 
@@ -212,6 +179,16 @@ def what_mattered(trace: Trace) -> Iterator[Float[np.ndarray, "3 seq"]]:
     for at, lost in leave_one_out(trace):
         measures[1, at] = lost * sampling.BITS_PER_NAT
         yield measures
+
+
+def n_costlier(model: Model, text: str) -> tuple[float, float]:
+    """Count the tokens that cost the answer more, left out, than the one with most attention, and than the nearest.
+
+    The first token and the last are not among them.
+    """
+    *_, measures = what_mattered(model.trace(text))
+    weights, costs, _ = measures[:, 1:-1]
+    return float((costs > costs[weights.argmax()]).sum()), float((costs > costs[-1]).sum())
 
 
 def rank_correlation(a: Float[np.ndarray, " n"], b: Float[np.ndarray, " n"]) -> float:

@@ -27,3 +27,9 @@ def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 4
     steps = write_on(model, tokens, n + len(opening) - 1, greedy, past_end=True)
     past = [step.token for step in steps]
     return next((i for i in range(n) if past[i : i + len(opening)] == opening), None)
+
+
+def starts_the_same(model: Model, question: str, *, other: str) -> bool:
+    """Say whether a chat starts its answer as the bare text goes on, or as a chat that begins with `other` does."""
+    runs = (asked(model, question), asked(model, other + question) if other else question)
+    return len({int(model.trace(run).logits.argmax()) for run in runs}) == 1

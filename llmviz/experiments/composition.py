@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.edits import Edits
+from llmviz.edits import Edits, put
 from llmviz.experiments.ablation import ablate_each_head
 from llmviz.experiments.attention_behaviours import strongest_heads
 from llmviz.experiments.induction import induction_score_of, induction_scores
@@ -36,6 +36,22 @@ def conditions(
         "all k": [cut_paths(trace, writer, readers, "k")],
         "others": [Edits(head={head: 0}) for head in others],
     }
+
+
+def weaken(trace: Trace, head: Head, how: str, reader: Head) -> Edits:
+    """Return edits that take from a row's copying what a head does.
+
+    how: "off"; "mean" (held at its mean over the row); "q", "k" or "v", its path into that of the reader cut; "all k",
+    "all q" or "all v", its paths into those of its 20 strongest readers.
+    """
+    layer, number = head
+    if how == "off":
+        return Edits(head={head: 0})
+    if how == "mean":
+        mean = trace.blocks[layer].attention.z[number].mean(axis=0)
+        return Edits(at={("z", layer): put(mean, head=number)})
+    readers = strongest_readers(trace, head, 20) if how.startswith("all") else [reader]
+    return cut_paths(trace, head, readers, how[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +107,7 @@ def strongest_readers(trace: Trace, writer: Head, n: int) -> list[Head]:
     return strongest_heads(scores, n)
 
 
-def scores_left(trace: Trace, edits: Edits, heads: Sequence[Head]) -> Float[np.ndarray, " n_heads"]:
-    """Return which part of their induction scores these heads keep with edits."""
-    run = trace.model.trace(trace.tokens, edits)
+def readers_left(trace: Trace, writer: Head, n: int) -> Float[np.ndarray, " n"]:
+    """Switch the writer off: return which part of their induction scores its n strongest readers keep."""
+    heads, run = strongest_readers(trace, writer, n), trace.model.trace(trace.tokens, Edits(head={writer: 0}))
     return np.array([induction_score_of(run, head) / induction_score_of(trace, head) for head in heads])

@@ -4,14 +4,15 @@ Each step switches a part off, which breaks what needs it, whatever it is for; a
 leaves all as it was but what tells the two apart. Each has its control.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from jaxtyping import Float
 
 from llmviz import ops
-from llmviz.edits import Edits
+from llmviz.edits import Edits, put
 from llmviz.experiments.ablation import ablate, knockout_attention
 from llmviz.experiments.answers import CAPITAL_OF
 from llmviz.experiments.attention_behaviours import random_heads
@@ -23,6 +24,7 @@ from llmviz.model import Model
 N_RANDOM = 10  # heads, as a control
 HALF = 0.5  # of the probability: what counts as lost, and as taken over
 
+CAPITAL = "The capital of {} is"
 # The ten that the model knows best of 28 tried: the capital comes first, with a probability of 45% or more.
 KNOWN_BEST = "France Germany Japan China Greece Portugal England Sweden Hungary Kenya"
 CAPITALS = {country: CAPITAL_OF[country] for country in KNOWN_BEST.split()}
@@ -53,11 +55,18 @@ def checked_pair(pair: Pair | None) -> Pair:
     return pair
 
 
+def question_pair(model: Model, own: str, twin: str, question: str = CAPITAL) -> Pair:
+    """Run a question about a subject, and its twin about another one; both subjects are one token."""
+    tokens = model.tokens_of(question.format(own))
+    subject, other = (model.tokens_of(f" {word}")[0] for word in (own, twin))
+    return pair_of(model, tokens, other, tokens.index(subject))
+
+
 def capital_pairs(model: Model) -> Iterator[Pair]:
     """Yield each country's question with the next country for its twin."""
     names = list(CAPITALS)
     for name, following in zip(names, [*names[1:], names[0]]):
-        yield pair_of(model, f"The capital of {name} is", model.tokens_of(f" {following}")[0])
+        yield question_pair(model, name, following)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +140,14 @@ def answer_probability(pair: Pair | None, number: int, row: int, answer: int = 0
     return 100 * float(pair.answer_probs(fact_tests(pair)[number - 1].tests[row][0])[answer])
 
 
-def rank_of_answer(pair: Pair | None) -> int:
-    """Return the answer's rank (1 is first) by how much the `fact_mover_head` pushes each token up at the subject.
+def rank_of_answer(pair: Pair | None, head: tuple[int, int] | None = None, *, in_twin: bool = False) -> int:
+    """Return the answer's rank (1 is first) by how much a head pushes each token up at the subject, or at the twin's.
 
-    ValueError without a fact to follow.
+    head: if None, the `fact_mover_head`. ValueError without a fact to follow.
     """
     pair = checked_pair(pair)
-    pushed = ov_logits(pair.trace, *fact_mover_head(pair), pair.subject)
+    run = pair.twin if in_twin else pair.trace
+    pushed = ov_logits(run, *(head or fact_mover_head(pair)), pair.subject)
     return 1 + int((pushed > pushed[pair.answers[0]]).sum())
 
 
@@ -155,6 +165,51 @@ def measure_step(pair: Pair, tests: Sequence[Sequence[Edits]]) -> Iterator[np.nd
             if better:
                 probs[i] = both
             yield probs
+
+
+def of_usual(pair: Pair, edits: Edits) -> Float[np.ndarray, "2"]:
+    """Return the probability of both answers with edits, in % of what each has in its own text."""
+    usual = [probability(*both) for both in zip((pair.trace, pair.twin), pair.answers)]
+    return 100 * pair.answer_probs(edits).astype(float) / usual
+
+
+def of_usual_in_test(pair: Pair, number: int, row: int, head: tuple[int, int] | None = None) -> np.ndarray:
+    """Return `of_usual` in a step's test; of several edits, the strongest. NaN without a fact to follow.
+
+    row: 0 the part off, 1 its control, 2 the part patched, 3 another.
+    """
+    if why_no_fact(pair):
+        return np.full(2, np.nan)
+    tests = fact_tests(pair, head=head)[number - 1].tests[row]
+    by_strength = sorted((of_usual(pair, edits) for edits in tests), key=lambda both: both[int(row > 1)])
+    return by_strength[-1 if row > 1 else 0]
+
+
+def left_without_ffns(pair: Pair, choices: Iterable[Sequence[int]], *, at_first: bool = False) -> float:
+    """Measure what is left of the answer, in %, without FFNs of some layers: in the choice of layers that leaves least.
+
+    They are off at the subject, or at the first token.
+    """
+    at = 0 if at_first else pair.subject
+    return min(of_usual(pair, ablate("ffn_out", layers, at))[0] for layers in choices)
+
+
+def left_with_mean_ffns(pair: Pair, texts: Iterable[str], layers: Sequence[int]) -> float:
+    """Measure what is left of the answer, in %, if FFNs give at the subject their mean there over other texts."""
+    runs = [run for text in texts if (run := pair.trace.model.trace(text)).tokens != pair.trace.tokens]
+    at, changes = slice(pair.subject, pair.subject + 1), {}
+    for layer in layers:
+        mean = np.mean([run.blocks[layer].ffn_at(at).out[0] for run in runs], axis=0)
+        changes["ffn_out", layer] = put(mean, positions=pair.subject)
+    return of_usual(pair, Edits(at=changes))[0]
+
+
+def lead_of_the_twin(model: Model, words: tuple[str, str], *, part: str) -> float:
+    """Patch all FFNs, or attention, at the subject from the twin's run; return the lead of its answer, in points."""
+    pair = question_pair(model, *words)
+    edits = patch_component(pair, part, range(model.config.n_layers), pair.subject)
+    own, twins = 100 * pair.answer_probs(edits)
+    return float(twins - own)
 
 
 def last_decisive_layer(pair: Pair | None) -> int:

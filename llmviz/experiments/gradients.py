@@ -48,6 +48,11 @@ class Numbers:
         """Return the gradient of a parameter by changing it a little up and down."""
         return (self.turned(number, by) - self.turned(number, -by)) / (2 * by)
 
+    def nudging_is_off(self) -> float:
+        """Measure how far `by_nudging` is from the largest gradient, over that gradient."""
+        number = int(np.abs(self.gradient).argmax())
+        return abs(self.by_nudging(number) / self.gradient[number] - 1)
+
     def gained(self, length: float) -> float:
         """Measure how many bits the surprise falls by a step against the gradient."""
         return self.along(-self.gradient, 0) - self.along(-self.gradient, length)
@@ -59,3 +64,8 @@ class Numbers:
     def random_direction(self, seed: int) -> Float[np.ndarray, " n_parameters"]:
         """Draw a random direction."""
         return np.random.default_rng(seed).normal(size=len(self.flat)).astype(np.float32)
+
+    def changed_at_random(self, length: float, n: int = 3) -> float:
+        """Measure how many bits the surprise changes by a step along a random direction: the largest change of n."""
+        now = self.along(self.gradient, 0)
+        return max(abs(self.along(self.random_direction(seed), length) - now) for seed in range(n))

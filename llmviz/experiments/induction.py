@@ -43,17 +43,6 @@ def without_heads(
         yield token_probs(trace.model.trace(trace.tokens, Edits(head=dict.fromkeys(off, 0))))
 
 
-def repeat_probability(model: Model, row: Sequence[int], edits: Edits | None = None) -> float:
-    """Return the mean probability of the right next token in the second pass of a row of tokens that comes twice.
-
-    Its first token is not counted: nothing tells that the row begins again. ValueError for less than two tokens.
-    """
-    if len(row) < 2:
-        raise ValueError("a row to copy has two tokens or more")
-    trace = model.trace([*row, *row], edits)
-    return float(token_probs(trace, last=len(row) - 1).mean())
-
-
 def random_tokens(model: Model, n: int, seed: int) -> list[int]:
     """Draw n different tokens, none of the very rare and none of the special ones."""
     n_vocab = model.config.n_vocab

@@ -128,18 +128,6 @@ def by_neighbours(
     return np.log1p(np.concatenate([pairs, pairs.T], axis=1))[tokens]
 
 
-def gained_by_kind(first: Model, last: Model, learned: str) -> Float[np.ndarray, "3"]:
-    """Measure `share_of_kind` of the frequent tokens, more than by chance: a share.
-
-    Of a model before its training, after it, and of rows of counted neighbours (`by_neighbours`).
-    """
-    tokens = frequent(first, learned)
-    kinds = np.array([kind_of(piece) for piece in first.tokenizer.pieces(tokens)])
-    rows = [model.weights.W_E[tokens] for model in (first, last)]
-    shares = [share_of_kind(row, kinds) for row in (*rows, by_neighbours(first, learned, tokens))]
-    return np.array(shares) - share_by_chance(rows[1], kinds)
-
-
 # --- passages read twice ---------------------------------------------------------------------------------------------
 
 
@@ -247,8 +235,16 @@ class TrainingRun:
 
     @cached_property
     def by_kind(self) -> Float[np.ndarray, "3"]:
-        """What `gained_by_kind` gives."""
-        return gained_by_kind(self.first, self.last, self.learned)
+        """The frequent tokens' `share_of_kind`, more than by chance.
+
+        Of the first model's table, of the last one's, and of rows of counted neighbours (`by_neighbours`).
+        """
+        tokens = frequent(self.first, self.learned)
+        kinds = np.array([kind_of(piece) for piece in self.first.tokenizer.pieces(tokens)])
+        first, last = (model.weights.W_E[tokens] for model in (self.first, self.last))
+        counted = by_neighbours(self.first, self.learned, tokens)
+        shares = [share_of_kind(rows, kinds) for rows in (first, last, counted)]
+        return np.array(shares) - share_by_chance(last, kinds)
 
     @cached_property
     def passages(self) -> list[list[int]]:

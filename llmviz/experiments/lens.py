@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 
 from llmviz import ops
 from llmviz.edits import index_of
-from llmviz.model import Trace
+from llmviz.experiments.attribution import rank_correlation
+from llmviz.model import Model, Trace
 
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
 
@@ -65,3 +66,13 @@ def layers_to_go(trace: Trace) -> int:
     """Count the layers after the one from which on the lens shows the final prediction."""
     backwards = logit_lens(trace, last=1).guesses[::-1, -1]
     return int(np.cumprod(backwards == backwards[0]).sum()) - 1
+
+
+def rises(model: Model, texts: tuple[str, str], *, other: bool) -> float:
+    """Measure how steadily the prediction of the first text, or of the other, rises in the lens on the first one.
+
+    The rank correlation of its rank with the depth: 1 where each layer brings it further up.
+    """
+    trace, another = map(model.trace, texts)
+    (ranks,) = logit_lens(trace, last=1).ranks([int((another if other else trace).logits.argmax())])
+    return rank_correlation(np.arange(float(len(ranks))), -1.0 * ranks)

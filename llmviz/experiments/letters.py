@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from llmviz.experiments import chat
 from llmviz.experiments.probabilities import option_probs
 from llmviz.model import Model
 from llmviz.reuse import kept_with
-from llmviz.sampling import Sampler
 
 DIGITS = tuple("123456789")
 LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
@@ -104,21 +104,6 @@ def tally(answers: Iterable[Answer]) -> Tally:
     return Tally(choices, right, commonest, choices.count(commonest), best, truths.count(best))
 
 
-def growth(model: Model, word: str, *, example: str) -> float:
-    """Measure how much higher the model counts a word in a list that has it six times than in one that has it once.
-
-    Of both answers, the mean over the probabilities. The same question about the example, which its list has twice,
-    is answered before. 5 would be right.
-    """
-
-    def mean(n: int) -> float:
-        asked = "How many times is the word {} in {}? Answer: "
-        text = f"{asked.format(example, listed(example, 2))}2\n{asked.format(word, listed(word, n))}"
-        return float(option_probs(model, text, DIGITS) @ np.arange(1, len(DIGITS) + 1))
-
-    return mean(6) - mean(1)
-
-
 def random_words(model: Model, n: int, *, seed: int) -> list[str]:
     """Draw n words of 4 to 10 letters that are one token with a space before them."""
     words = [piece[1:].decode() for piece in model.tokenizer.ranks if re.fullmatch(b" [a-z]{4,10}", piece)]
@@ -127,19 +112,18 @@ def random_words(model: Model, n: int, *, seed: int) -> list[str]:
 
 def length_in_a_chat(model: Model, word: str) -> float:
     """Return the number of letters that the model's own answer in a chat gives a word; NaN if it names no number."""
-    question = {"role": "user", "content": f"How many letters are in the word {word}?"}
-    steps = model.generate(model.tokenizer.encode_chat([question]), 12, Sampler(temperature=0))
-    number = re.search(r"\d+", model.tokenizer.decode([step.token for step in steps]))
+    written = chat.answer(model, f"How many letters are in the word {word}?", 12)
+    number = re.search(r"\d+", model.tokenizer.decode(written.tokens))
     return float(number.group()) if number else math.nan
 
 
 @kept_with()
-def letter_probe(model: Model, place: int, seed: int, alike: int) -> tuple[float, float]:
+def letter_probe(model: Model, place: int, seed: int) -> tuple[float, float]:
     """Learn to read a letter off the words' rows of the embedding table, and try it on words that were held out.
 
-    A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words whose
-    first letters are the same, `alike` many of them, are all learned from or all held out. Returns two accuracies, 0
-    to 1: the probe's, and that of always saying the letter that is commonest among the words learned from.
+    A linear probe (ridge regression) learns the letter at `place` from about four fifths of the words. Words that begin
+    with the same two letters are all learned from or all held out. Returns two accuracies, 0 to 1: the probe's, and
+    that of always saying the letter that is commonest among the words learned from.
     """
     words = {
         piece[1:].decode(): token
@@ -149,7 +133,7 @@ def letter_probe(model: Model, place: int, seed: int, alike: int) -> tuple[float
     rows = np.asarray(model.weights.W_E)[list(words.values())]
     rows = np.c_[(rows - rows.mean(0)) / rows.std(), np.ones(len(rows))]
     letter = np.array([ord(word[place]) - ord("a") for word in words])
-    kins, kin = np.unique([word[:alike] for word in words], return_inverse=True)
+    kins, kin = np.unique([word[:2] for word in words], return_inverse=True)
     learn = (np.random.default_rng(seed).random(len(kins)) < 0.8)[kin]
     x, is_letter = rows[learn], np.eye(26)[letter[learn]]
     probe = np.linalg.solve(x.T @ x + RIDGE * np.eye(x.shape[1]), x.T @ is_letter)

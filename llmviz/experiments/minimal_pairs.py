@@ -9,6 +9,8 @@ from jaxtyping import Float
 from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.ablation import knockout_attention, measure_each_head
+from llmviz.experiments.attention_behaviours import attention_from, strongest_heads
+from llmviz.experiments.attribution import ov_logits
 from llmviz.experiments.patching import Pair, head_outputs, patch_heads
 from llmviz.model import Model, Trace
 
@@ -33,14 +35,22 @@ class MinimalPair:
         """Measure which part of its lead the text's answer loses with edits; more than 1 if the twin's is ahead."""
         return 1 - self.lead(self.run(edits)) / self.lead(self.runs.trace)
 
-    def way(self, edits: Edits) -> float:
-        """Measure how far the lead goes to the twin's with edits: 1 for all of the way."""
-        return (self.lead(self.runs.trace) - self.lead(self.run(edits))) / self.distance
+    def most_attending(self, n: int) -> list[Head]:
+        """Return the n heads that attend most to the token that differs, from the last one."""
+        return strongest_heads(attention_from(self.runs.trace, -1)[..., self.runs.subject], n)
 
     @property
     def distance(self) -> float:
         """How far apart the two runs' leads are."""
         return self.lead(self.runs.trace) - self.lead(self.runs.twin)
+
+    def rank_pushed(self, head: Head, *sources: int) -> int:
+        """Rank the text's answer among all tokens by how much a head would push it up from each of some tokens.
+
+        From 1, the one that it pushes up most; the worst of the ranks.
+        """
+        pushed = [ov_logits(self.runs.trace, *head, source) for source in sources]
+        return 1 + max(int((logits > logits[self.answers[0]]).sum()) for logits in pushed)
 
     def edits(
         self,
@@ -72,20 +82,21 @@ def differing_tokens(text: Sequence[int], twin: Sequence[int]) -> list[int]:
     return [at for at, (token, other) in enumerate(zip(text, twin)) if token != other]
 
 
-def minimal_pair(model: Model, text: Sequence[int], twin: Sequence[int]) -> MinimalPair:
+def minimal_pair(model: Model, text: str | Sequence[int], twin: str | Sequence[int]) -> MinimalPair:
     """Run two texts up to the second of the two tokens in which they differ.
 
     ValueError unless they are equally long and differ in exactly two tokens.
     """
-    at = differing_tokens(text, twin)
-    if len(text) != len(twin) or len(at) != 2:
+    tokens, others = map(model.tokens_of, (text, twin))
+    at = differing_tokens(tokens, others)
+    if len(tokens) != len(others) or len(at) != 2:
         raise ValueError(
-            f"a minimal pair has equally many tokens and differs in two of them; these have {len(text)} and "
-            f"{len(twin)} and differ in {len(at)}"
+            f"a minimal pair has equally many tokens and differs in two of them; these have {len(tokens)} and "
+            f"{len(others)} and differ in {len(at)}"
         )
     subject, last = at
-    runs = Pair(model.trace(text[:last]), model.trace(twin[:last]), subject)
-    return MinimalPair(runs, (text[last], twin[last]))
+    runs = Pair(model.trace(tokens[:last]), model.trace(others[:last]), subject)
+    return MinimalPair(runs, (tokens[last], others[last]))
 
 
 def mean_outcome(pair: MinimalPair, runs: Iterable[Edits]) -> tuple[float, Float[np.ndarray, " n_vocab"]]:
@@ -102,3 +113,10 @@ def each_head_patched(pair: MinimalPair) -> Iterator[tuple[int, int, float]]:
         run.model, run.tokens, lambda head: patch_heads(z, [head]), pair.lead
     ):
         yield layer, head, (base - lead) / pair.distance
+
+
+def strongest_besides(pair: MinimalPair, head: Head) -> float:
+    """Patch each head alone: return how far the strongest of the others moves the lead, 1 for as far as this one."""
+    ways = {(layer, number): way for layer, number, way in each_head_patched(pair)}
+    own = ways.pop(head)
+    return max(ways.values()) / own

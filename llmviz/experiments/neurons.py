@@ -1,9 +1,11 @@
 """Measure the neurons of a run: whose gate is open, which write most, and which push the token that comes next."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from llmviz import ffn, ops
-from llmviz.model import Trace
+from llmviz.model import Model, Trace
 
 SHUFFLES = 5
 DEALS = 5  # of the rows among the neurons, as a control
@@ -18,6 +20,12 @@ def gates_below_zero(trace: Trace) -> np.ndarray:
         below, written = run.gate[0] < 0, ffn.output_lengths(run.hidden[0], w.W_down)
         fractions.append([below.mean(), written[below].sum() / written.sum()])
     return np.array(fractions, np.float32).T
+
+
+def written_below_zero(model: Model, text: str, *, layers: slice) -> float:
+    """Measure what a neuron with a gate below zero writes, in % of what another one does: the median of some layers."""
+    below_zero, written = gates_below_zero(model.trace(text))[:, layers]
+    return 100 * float(np.median(written / below_zero * (1 - below_zero) / (1 - written)))
 
 
 def neurons_for_half(trace: Trace) -> np.ndarray:
@@ -35,6 +43,17 @@ def neurons_for_half(trace: Trace) -> np.ndarray:
     return np.array(counts, np.float32).T
 
 
+def half_over_chance(
+    model: Model, text: str, *, layers: slice | Sequence[int], n_tokens: int | None = None, q: float = 0.5
+) -> float:
+    """Measure how many neurons write half of the output after the first tokens, over those of shuffled ones.
+
+    Of several layers, their median, or another quantile q.
+    """
+    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    return float(np.quantile(np.divide(*neurons_for_half(trace))[layers], q))
+
+
 def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
     """Return [3, n_layers]: how many times as long the output for twice the input is: unchanged, without the curve
     (gate × up), and with the curve but without a gate (silu(up))."""
@@ -47,6 +66,12 @@ def growth_for_twice_the_input(trace: Trace) -> np.ndarray:
         lengths = np.linalg.norm(np.array(hidden) @ w.W_down, axis=-1)
         growth.append(lengths[1] / lengths[0])
     return np.array(growth, np.float32).T
+
+
+def furthest_growth(model: Model, text: str, *, curve: int) -> float:
+    """Return one of `growth_for_twice_the_input` (0, 1 or 2), in the layer that is furthest from the median."""
+    times = growth_for_twice_the_input(model.trace(text))[curve]
+    return float(times[np.abs(times - np.median(times)).argmax()])
 
 
 def agreement(trace: Trace, layer: int) -> np.ndarray:
@@ -75,6 +100,13 @@ def better_than_chance(correlations: np.ndarray) -> tuple[float, np.ndarray]:
     """Return, from `agreement`, where the control's best hundredth begins, and which neurons agree better than that."""
     least = float(np.quantile(correlations[1:], 1 - BY_CHANCE))
     return least, correlations[0] > least
+
+
+def most_agreeing(model: Model, text: str, *, n_tokens: int) -> float:
+    """Measure how many neurons are `better_than_chance` on the first tokens of a text, in %: the layer with most."""
+    trace = model.trace(model.tokenizer.encode(text)[:n_tokens])
+    agreements = (agreement(trace, layer) for layer in range(model.config.n_layers))
+    return 100 * max(float(better_than_chance(correlations)[1].mean()) for correlations in agreements)
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:

@@ -5,9 +5,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from llmviz import ops
 from llmviz.edits import Edits
 from llmviz.experiments.attention_behaviours import relative_change
-from llmviz.model import Trace
+from llmviz.experiments.probabilities import total_variation
+from llmviz.model import Model, Trace
 
 NOTICED = 1e-4  # relative change of an attention output; rounding stays below it
 
@@ -34,6 +36,13 @@ def shuffle_tokens(tokens: Sequence[int], seed: int) -> list[int]:
     if (order == np.arange(len(order))).all():
         order = order[::-1]
     return [*(tokens[i] for i in order), tokens[-1]]
+
+
+def moved_by_shuffling(model: Model, text: str, *, causal_mask: bool) -> float:
+    """Shuffle up to 20 tokens, all but the last, without RoPE, and measure how much probability moves, in %."""
+    tokens, edits = model.tokenizer.encode(text)[:20], Edits(rope=False, causal_mask=causal_mask)
+    runs = (model.trace(order, edits) for order in (tokens, shuffle_tokens(tokens, 0)))
+    return 100 * total_variation(*(ops.softmax(run.logits) for run in runs))
 
 
 def swapped_runs(trace: Trace, positions: tuple[int, int], edits: Edits) -> tuple[Trace, Trace]:
@@ -70,7 +79,14 @@ def shuffle_changes(trace: Trace, layer: int, n_shuffles: int) -> Float[np.ndarr
     return np.stack([head_change(trace, trace.model.trace(order, trace.edits), layer) for order in orders])
 
 
-def output_changes(trace: Trace, other: Trace, layer: int) -> Float[np.ndarray, " seq"]:
-    """Measure how much the attention output at each token differs between two runs in one layer: |a - b| / |a|."""
-    a, b = (run.blocks[layer].attention.out for run in (trace, other))
+def swap_changes(
+    trace: Trace, positions: tuple[int, int], edits: Edits, layer: int
+) -> Float[np.ndarray, " seq"]:
+    """Swap two tokens, and measure how much the attention output of a layer changes at each token: |a - b| / |a|.
+
+    NaN where the second position is no token before the last, or both have the same token.
+    """
+    if len(trace.tokens) < max(positions) + 2 or len({trace.tokens[at] for at in positions}) < 2:
+        return np.full(max(len(trace.tokens), max(positions) + 2), np.nan)
+    a, b = (run.blocks[layer].attention.out for run in swapped_runs(trace, positions, edits))
     return np.linalg.norm(a - b, axis=1) / np.linalg.norm(a, axis=1)

@@ -86,14 +86,6 @@ def surprise_by_context(
         yield mean
 
 
-def surprise_after(model: Model, before: str, text: str) -> float:
-    """Measure the mean surprise of a text after another, in bits a token.
-
-    How many tokens are the text's is counted on its own, so it should begin as a new token would, with a space.
-    """
-    return mean_surprise(model.trace(before + text), last=len(model.tokenizer.encode(text)))
-
-
 def token_probs(trace: Trace, *, last: int | None = None) -> Float[np.ndarray, " n"]:
     """Return the probability of each token after the first, given those before it; or of the last few."""
     return np.exp(token_logprobs(trace, last=last))
@@ -108,6 +100,12 @@ def probability_moved(model: Model, text: str | Sequence[int], edits: Edits) -> 
     """Measure what share of the next token's probability edits move to other tokens, 0 to 1 (`total_variation`)."""
     before, after = (ops.softmax(model.trace(text, edit).logits) for edit in (None, edits))
     return total_variation(before, after)
+
+
+def moved_by_order(model: Model, text: str, *, step: tuple, other: tuple) -> float:
+    """Measure how much probability moves if two steps of `sampling.chain` change places, in %."""
+    logits, orders = model.trace(text).logits, ((step, other), (other, step))
+    return 100 * total_variation(*(sampling.chain(logits, order)[-1].probs for order in orders))
 
 
 def likeliest_after(trace: Trace, edits: Edits) -> tuple[int, float] | None:
@@ -132,5 +130,6 @@ def likeliest_changes(model: Model, text: str | Sequence[int], edits: Edits) -> 
 def surprise_after_itself(model: Model, texts: tuple[str, str]) -> float:
     """Measure the mean surprise of a text after itself, less that after the other one, in bits a token."""
     own, other = (" ".join(text.split()) for text in texts)
-    after = [surprise_after(model, before, f". {own}") for before in (own, other)]
+    n = len(model.tokenizer.encode(f". {own}"))
+    after = [mean_surprise(model.trace(f"{before}. {own}"), last=n) for before in (own, other)]
     return after[0] - after[1]

@@ -1,8 +1,12 @@
 """Measure on which tokens attention rests, and which heads are awake."""
 
+import math
+
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from llmviz.edits import Edits, knock_out, scale
+from llmviz.experiments.probabilities import extra_surprise
 from llmviz.model import Model, Trace
 
 
@@ -48,3 +52,26 @@ def value_before_others(model: Model, word: str) -> float:
     encode = model.tokenizer.encode
     lengths = value_norms(model.trace([*encode("Paris"), *encode(word) * 6]))
     return 100 * lengths[0] / lengths[1:].min()
+
+
+def value_if_alone(model: Model, text: str, *, at: int) -> float:
+    """Measure how long a token's value is if the token may attend only to itself, in % of the text's median.
+
+    The first token never attends to another, and has no part in its median. NaN for a text that ends just after `at`.
+    """
+    run, only_itself = model.trace(text), knock_out(range(at), positions=at)
+    if len(run.tokens) < at + 3:
+        return math.nan
+    edits = Edits(at={("pattern", layer): only_itself for layer in range(model.config.n_layers)})
+    lengths, alone = (value_norms(trace) for trace in (run, model.trace(run.tokens, edits)))
+    return float(100 * alone[at] / np.median(lengths if at else lengths[1:]))
+
+
+def bits_without_value(model: Model, text: str, *, at: int) -> float:
+    """Measure how much more surprising the others are if one token's values are zero, in every head, in bits a token.
+
+    NaN for a text of less than nine tokens.
+    """
+    off = Edits(at={("v", layer): scale(0, positions=at) for layer in range(model.config.n_layers)})
+    extra = extra_surprise(model.trace(text), off)
+    return float(np.delete(extra, max(0, at - 1)).mean()) if len(extra) >= 8 else math.nan

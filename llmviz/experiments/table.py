@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from llmviz import embeddings
-from llmviz.experiments.words import word_ids
+from llmviz.experiments.words import pairs_of, whole_words, word_ids
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
@@ -35,12 +35,6 @@ def order_correlation(model: Model) -> float:
     return float(np.corrcoef(np.arange(len(ranks)), ranks)[0, 1])
 
 
-def equal_rows(W_E: Float[np.ndarray, "n_vocab d_model"], tokens: Sequence[int]) -> int:
-    """Count the tokens whose row another one of them has as well."""
-    _, counts = np.unique(W_E[list(tokens)], axis=0, return_counts=True)
-    return int(counts[counts > 1].sum())
-
-
 def pairings(
     W_E: Float[np.ndarray, "n_vocab d_model"], pairs: Sequence[tuple[int, int]]
 ) -> Float[np.ndarray, "3 n n"]:
@@ -64,16 +58,33 @@ def n_distinguished(nearness: Float[np.ndarray, "n n"]) -> int:
     return int((nearness.diagonal() > np.percentile(wrong, 95)).sum())
 
 
-def early_neighbours(
-    model: Model, tokens: Sequence[int], *, before: int, centred: bool, n: int = 12
-) -> Int[np.ndarray, " n_tokens"]:
-    """Count, of each token's n nearest other words, those with an id below `before`: learned early, so frequent."""
-    W_E, spelled, neighbours = rows(model, centred), word_ids(model), []
-    for token in tokens:
+def near_from_one_end(nearness: Float[np.ndarray, "3 n n"]) -> int:
+    """Count, by `pairings`, the pairs that are nearer than 99% of all tokens from one end, and not even than 90% from
+    the other."""
+    ends = nearness[1:].diagonal(axis1=1, axis2=2)
+    return int(((ends.max(axis=0) > 0.99) & (ends.min(axis=0) < 0.9)).sum())
+
+
+def rank(model: Model, pair: str) -> int:
+    """Rank the second word of a pair such as "hot cold" among all tokens by its cosine with the first."""
+    a, b = model.tokens_of(f" {pair}")
+    cosines = embeddings.cosine_to_all(model.weights.W_E[a], model.weights.W_E)
+    return int((cosines > cosines[b]).sum())
+
+
+def have_early_neighbours(
+    model: Model, ids: tuple[int, int], *, centred: bool, before: int = 1_000, n_words: int = 100
+) -> int:
+    """Count, of random words with ids in a range, those whose twelve nearest other words have an id below `before`.
+
+    Such tokens were learned early, so they are frequent.
+    """
+    W_E, spelled, count = rows(model, centred), word_ids(model), 0
+    pool = [token for token in whole_words(model) if token in range(*ids)]
+    for token in np.random.default_rng(0).choice(pool, n_words, replace=False):
         spellings = np.flatnonzero(spelled == spelled[token]).tolist()
-        near = embeddings.nearest(W_E[token], W_E, n=n, exclude=spellings).tokens
-        neighbours.append(sum(neighbour < before for neighbour in near))
-    return np.array(neighbours, np.int64)
+        count += min(embeddings.nearest(W_E[token], W_E, n=12, exclude=spellings).tokens) < before
+    return count
 
 
 def nearest_on_the_walk(model: Model, a: int, b: int, *, steps: int = 41) -> list[int]:
@@ -89,3 +100,15 @@ def analogy_score(
 ) -> embeddings.AnalogyScore:
     """Count how often a − b + c comes out right for pairs of words, beside its controls."""
     return embeddings.score_analogies(pairs, rows(model, centred), word_ids(model))
+
+
+def won_by_subtracting(model: Model, listed: str, *, centred: bool) -> float:
+    """Measure for how many more questions a − b + c is right than the better one of a + c and c alone, in %."""
+    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
+    return 100 * (score.right - max(score.added, score.c_alone)) / score.asked
+
+
+def sum_is_best(model: Model, listed: str) -> bool:
+    """Say whether a − b + c is right for more than half of the questions, and more often than its controls."""
+    score = analogy_score(model, pairs_of(listed, model.tokenizer), centred=False)
+    return score.right > max(score.asked / 2, score.added, score.c_alone)

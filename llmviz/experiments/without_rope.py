@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.edits import Edits, index_of
+from llmviz.experiments.induction import repeat_after
 from llmviz.experiments.probabilities import extra_surprise
 from llmviz.model import BlockTrace, Model, Trace
 from llmviz.position import rotate, rotation_angles
@@ -96,6 +97,12 @@ def unturned_cost(model: Model, tokens: Sequence[int], pairs: slice) -> Float[np
     """Measure how much more surprising each token but the first is, in bits, if no head turns these pairs."""
     edits = unturned_pairs(model, len(tokens), pairs)
     return extra_surprise(model.trace(tokens), edits)
+
+
+def repeat_cost(model: Model, pairs: slice, distance: int, seed: int, *, other: bool = False) -> float:
+    """Measure `unturned_cost` at ten random tokens that come again so far on, or at others in their place."""
+    tokens = repeat_after(model, 10, distance, seed, other=other)
+    return float(unturned_cost(model, tokens, pairs)[-10:].mean())
 
 
 def pattern_without_rope(trace: Trace, layer: int, head: int) -> Float[np.ndarray, "seq seq"]:

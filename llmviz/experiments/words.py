@@ -26,6 +26,12 @@ def in_list(word: str, tokenizer: Tokenizer) -> bool:
     return any(len(tokenizer.encode(start + word)) == 1 for start in (" ", ""))
 
 
+def is_one_token(model: Model, word: str, *, shuffled: bool) -> bool:
+    """Say whether a word is one token (`in_list`); or with its letters shuffled, in an order that the word decides."""
+    letters = np.random.default_rng(list(word.encode())).permutation(list(word)) if shuffled else word
+    return in_list("".join(letters), model.tokenizer)
+
+
 def in_one_token(model: Model, text: str) -> float:
     """Measure how many of a text's different words are one token, in %."""
     return 100 * float(np.mean([in_list(word, model.tokenizer) for word in {*plain_words(text)}]))

@@ -55,7 +55,7 @@ def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
     first, state = view.State(), {field.name for field in fields(view.State)}
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
-            expression = _expression(value, names, parameter.name)
+            expression = _expression(value, names, "prompt" if value is view.source else parameter.name)
             needs_name = parameter.default is not parameter.empty
             yield f"{parameter.name}={expression}" if needs_name else expression
     defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
@@ -98,11 +98,9 @@ def _class_name(kind: type, names: Mapping[str, Any]) -> str:
 
 def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:
     """Return the parameters of a view's constructor, each with what it was given; not those of its state."""
-    signature = inspect.signature(kind)
-    bound = signature.bind(*arguments, **options)
+    signature = inspect.signature(kind.__init__)
+    bound = signature.bind(None, *arguments, **options)
     bound.apply_defaults()
-    return [
-        (parameter, bound.arguments[name])
-        for name, parameter in signature.parameters.items()
-        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-    ]
+    _itself, *parameters = signature.parameters.values()
+    named = [own for own in parameters if own.kind not in (own.VAR_POSITIONAL, own.VAR_KEYWORD)]
+    return [(own, bound.arguments[own.name]) for own in named]

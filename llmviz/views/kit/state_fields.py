@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,10 @@ class Field:
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
-def number(default: float, label: str, last: float, *, first: float = 0, step: float = 1, stage: str) -> Any:
-    """Declare a number from `first` to `last` with a slider; whole numbers where `step` is one."""
+def number(
+    default: float, label: str | None, last: float, *, first: float = 0, step: float = 1, stage: str = ""
+) -> Any:
+    """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label."""
     whole = isinstance(step, int)
     n = round((last - first) / step) + 1
     values = [first + i * step if whole else round(first + i * step, 9) for i in range(n)]
@@ -42,7 +44,9 @@ def number(default: float, label: str, last: float, *, first: float = 0, step: f
         default,
         accepts,
         f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step),
+        (lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step))
+        if label
+        else None,
         lambda _: values,
     )
 
@@ -101,6 +105,29 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
     )
 
 
+def span(
+    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
+) -> Any:
+    """Declare the first and the last of so many layers with a slider; None: what `default` gives for their number."""
+
+    def accepts(value: Any, view: View) -> bool:
+        ends = value if isinstance(value, tuple) and len(value) == 2 else (None, None)
+        return value is None or (all(map(is_index, ends)) and 0 <= ends[0] <= ends[1] < how_many(view))
+
+    return _declared(
+        None,
+        accepts,
+        "the first and the last of a range, or None",
+        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage),
+        shows=lambda value, view: {"value": value or default(how_many(view))},
+    )
+
+
+def fixed(default: Any, accepts: Callable[[Any], bool], takes: str) -> Any:
+    """Declare what a view is made with, and what neither a control nor another text changes."""
+    return _declared(default, lambda value, _: accepts(value), takes)
+
+
 def seed(default: int = 1) -> Any:
     """Declare the seed of all draws, with its box."""
     return _declared(
@@ -123,6 +150,21 @@ def picked(
     of: the part and the trait that the page sets, which this follows. A page holds only the present value.
     """
     return _declared(default, accepts, takes, **{"outlives_text": False, **others})
+
+
+def several(
+    default: tuple, options: Callable[[View], Collection], *, of: tuple[str, str], least: int = 0
+) -> Any:
+    """Declare some of these options, `least` or more of them, as `picked` does; the text does not matter."""
+    return picked(
+        default,
+        lambda values, view: (
+            isinstance(values, tuple) and least <= len(values) == len({*values} & {*options(view)})
+        ),
+        f"a tuple of {least} or more of what is there, each once",
+        of=of,
+        outlives_text=True,
+    )
 
 
 def selection(part_: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ import traitlets
 
 from llmviz.model import Model, Trace
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
-from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.picture import STATIC, Explorer, guard, one_at_a_time
+from llmviz.views.kit.picture import CLOSED, STATIC, Explorer
 from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.view import Scene, View, part
 
 
 @dataclass(frozen=True)
@@ -54,60 +56,71 @@ class Freshness(anywidget.AnyWidget):
     followers = traitlets.Unicode().tag(sync=True)  # the class of what follows the box
 
 
-class TextBox(Closable, ipywidgets.VBox):
+class TextBox(View):
     """A box to type in; `tokens` (ids) follows what is typed and is empty where there is nothing to run.
 
     live: follow every key (for pictures that are quick to draw), else only when the box is left or Enter is pressed.
     """
 
     travels = True
+    copies_as_code = False
 
     tokens = traitlets.List(traitlets.Int())
+
+    @dataclass(frozen=True)
+    class State:
+        """What is typed."""
+
+        text: str = picked("", lambda text, _: isinstance(text, str), "a text", of=("box", "value"))
 
     def __init__(
         self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
     ):
-        self._tokenizer = model.tokenizer
-        self._limit = min(MAX_TOKENS, model.config.n_ctx)
-        kind = ipywidgets.Textarea if live else ipywidgets.Text
-        more = {"rows": rows} if live else {}
-        self.box = kind(
-            clean(text),
-            continuous_update=live,
-            layout={"width": "min(900px, 98%)"},
-            placeholder=label,
-            **more,
-        )
-        self.box.tooltip = label
-        self.message = ipywidgets.HTML()
+        self.language_model, self.label, self.live, self.rows = model, label, live, rows
+        limit = min(MAX_TOKENS, model.config.n_ctx)
+        self.reading = functools.lru_cache(1)(lambda text: read(text, model.tokenizer, limit=limit))
         self.freshness = Freshness()
-        super().__init__(
-            [ipywidgets.HTML(f"<b>{html.escape(label)}</b>"), self.box, self.freshness, self.message]
-        )
+        super().__init__(None, text=clean(text))
         self.add_class("lv-text-box")
         self.freshness.followers = f"lv-follows-{self.model_id}"
-        self.box.observe(self._read, "value")
-        self._read()
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        self.box, self.message = self.parts["box"], self.parts["message"]  # for whoever types from Python
+        return [ipywidgets.HTML(f"<b>{html.escape(self.label)}</b>"), self.box, self.freshness, self.message]
 
     def dims(self, view: ipywidgets.DOMWidget) -> None:
         """From now on a view is pale while the box holds another text than the pictures show, or none."""
         view.add_class(self.freshness.followers)
 
-    @traitlets.observe("children")
-    def _guard_controls(self, _change) -> None:
-        guard(self)
+    def hand_on(self) -> None:
+        self.tokens = self.reading(self.state.text).tokens
+        if self.tokens:  # whatever follows the text has been drawn
+            self.freshness.shown = clean(self.state.text)  # half a character cannot be sent
 
-    def say(self, sentence: str) -> None:
-        """Put a sentence under the box, as text."""
-        self.message.value = status(sentence) if sentence else ""
+    @part(lambda view: view._make_box())
+    def box(self, scene: Scene) -> dict:
+        return {"value": scene.text}
 
-    @one_at_a_time
-    def _read(self, _change=None) -> None:
-        reading = read(self.box.value, self._tokenizer, limit=self._limit)
-        self.say(reading.told)
-        self.tokens = reading.tokens  # whatever follows the text is drawn when this is done
-        if reading.tokens:
-            self.freshness.shown = clean(self.box.value)  # half a character cannot be sent
+    def _make_box(self) -> ipywidgets.Text | ipywidgets.Textarea:
+        kind = ipywidgets.Textarea if self.live else ipywidgets.Text
+        return kind(
+            continuous_update=self.live,
+            layout={"width": "min(900px, 98%)"},
+            placeholder=self.label,
+            tooltip=self.label,
+            **({"rows": self.rows} if self.live else {}),
+        )
+
+    @part(lambda _: ipywidgets.HTML())
+    def message(self, scene: Scene) -> dict:
+        sentence = self.reading(scene.text).told
+        return {"value": status(sentence) if sentence else ""}
+
+    def __repr__(self) -> str:
+        if self.comm is None:
+            return CLOSED
+        sentences = [f"{self.label}: {clean(self.state.text)}", self.reading(self.state.text).told]
+        return "\n".join(filter(None, sentences))
 
 
 class Prompt(TextBox):
@@ -116,19 +129,24 @@ class Prompt(TextBox):
     An empty box leaves the last run standing.
     """
 
-    trace = traitlets.Instance(Trace)
+    trace = traitlets.Any()  # what `run_on` returns
 
     def __init__(self, model: Model, text: str, *, label: str = "", live: bool = False):
         label = label or ("Your text" if live else "Your text (Enter runs the model)")
         super().__init__(model, text, label=label, live=live)
-        self.language_model = model
-        self.observe(self._run, "tokens")
-        self._run()
 
-    @one_at_a_time
-    def _run(self, _change=None) -> None:
-        if self.tokens or not self.trait_has_value("trace"):
-            self.trace = self.language_model.trace(self.tokens or [0])
+    def run_on(self, tokens: list[int]) -> Trace:
+        """Return what `trace` is for these tokens."""
+        return self.language_model.trace(tokens)
+
+    @traitlets.default("trace")
+    def _run_on_nothing(self) -> Trace:
+        return self.run_on([0])
+
+    @traitlets.observe("tokens")
+    def _run(self, _change) -> None:
+        if self.tokens:
+            self.trace = self.run_on(self.tokens)
 
 
 def as_prompt(model: Model, text: str | Prompt, **options) -> Prompt:

@@ -1,6 +1,7 @@
 """A view is a state, events that lead to the next state, and a method for each part that draws it.
 
     part(view, scene) -> traits of its widget       pure: reads the run, the state and the results, and nothing else
+    shared(view, scene) -> whatever parts read      pure as well, and computed once for all of them
     event(view, state, value) -> state              pure: what a click, a selection or a button leads to
     job(view, scene) -> yields share done, result   slow: the results stay with the text on which they were measured
 
@@ -49,6 +50,12 @@ def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Calla
         return draw
 
     return mark
+
+
+def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
+    """Mark the method that computes what several parts and events read, as an attribute of their scene."""
+    compute.is_shared = True  # type: ignore[attr-defined]
+    return compute
 
 
 def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
@@ -174,21 +181,39 @@ def _bar(view: View, scene: Scene) -> dict:
 
 
 class Scene:
-    """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
+    """What a part may read: the `run`, the fields of the state, results, and what the view's parts share.
 
-    def __init__(self, run: Any, state: Any, measured: Callable[[str], Measurement]):
-        self.run, self.state, self._measured = run, state, measured
+    It notes which fields and results are read. `shown` are the traits of the part that was drawn from it.
+    """
+
+    shown: dict[str, Any]
+
+    def __init__(self, view: View, state: Any, run: Any):
+        self._view, self.state, self.run = view, state, run
         self.fields_read: dict[str, Any] = {}
         # By the job's name, and what of its `Measurement` was read.
         self.measured_read: dict[tuple[str, str], Any] = {}
+        self.results_read: dict[str, dict[Hashable, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
+        if name in self._view._shared:
+            scene, value = self._view._compute(name, self)
+            self.fields_read |= scene.fields_read
+            self.measured_read |= scene.measured_read
+            self.results_read |= scene.results_read
+            return value
         value = self.fields_read[name] = getattr(self.state, name)
         return value
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
+
+    def results(self, name: str) -> list:
+        """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
+        if name not in self.results_read:
+            self.results_read[name] = self._view._results(name)
+        return [*self.results_read[name].values()]
 
     def is_done(self, name: str) -> bool:
         """Say whether a job has come to its end."""
@@ -204,7 +229,7 @@ class Scene:
 
     def _read(self, name: str, what: str) -> Any:
         if (name, what) not in self.measured_read:
-            self.measured_read[name, what] = _of(self._measured(name), what)
+            self.measured_read[name, what] = _of(self._view._measured(name, self.state), what)
         return self.measured_read[name, what]
 
 
@@ -215,13 +240,15 @@ def _of(measured: Measurement, what: str) -> Any:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, or None. state: fields of `State`.
+    source: a text box (or another view with a `trace`) that this one follows, a run, or None. values, state: fields of
+    `State`, in their order or by name.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
     State: type
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
+    _shared: ClassVar[dict[str, Callable]] = {}
     _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
@@ -229,9 +256,15 @@ class View(Explorer):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+        members = {
+            name: member
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if inspect.isfunction(member)
+        }
         draws = {name: getattr(member, "button", member) for name, member in members.items()}
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
+        cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
         cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
         cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
@@ -244,13 +277,14 @@ class View(Explorer):
         view._made_with = as_code.made_with(cls, arguments, options)
         return view
 
-    def __init__(self, source: Any, **state: Any):
+    def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
-        self.state = self.State(**state)
+        self.state = self.State(*values, **state)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
+        self._computed: dict[str, tuple[Scene, Any]] = {}  # what they share
         self._setting = False
         self._measurements = Measurements() if source is None else measurements_of(source)
         self.before_closing(self._end_all)
@@ -295,6 +329,10 @@ class View(Explorer):
         """Return what stands below each other."""
         raise NotImplementedError
 
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        return True
+
     def fitted(self, state: Any) -> Any:
         """Return a state for a new text: what it does not allow, or what belongs to the old one, is set back."""
         kept = {
@@ -318,6 +356,10 @@ class View(Explorer):
     def inputs(self) -> Hashable:
         """Return what results depend on beside the state: the model and the text."""
         return ref(self.run.model), tuple(self.run.tokens)
+
+    def scene(self, state: Any) -> Scene:
+        """Return what a part may read in a state: an event reads what the parts share here."""
+        return Scene(self, state, self.run)
 
     # --- another state ---
 
@@ -375,13 +417,23 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        traits = (self._parts | self._looks)[name](self, scene)
+        is_shown = name in self._looks or self.is_shown(name, scene)
+        traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
+            scene.shown = traits
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
         statuses = {job_name: scene.measurement(job_name).status for job_name in jobs}
         at_work = "running" in statuses.values() or statuses.get(self.needs(state)) == "new"
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
+
+    def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
+        """Compute what parts share, or return what is known where nothing that it has read has changed."""
+        known = self._computed.get(name)
+        if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
+            scene = Scene(self, asking.state, asking.run)
+            known = self._computed[name] = scene, self._shared[name](self, scene)
+        return known
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
         return (
@@ -391,6 +443,10 @@ class View(Explorer):
                 _of(self._measured(name, state), what) is value
                 for (name, what), value in scene.measured_read.items()
             )
+            and all(
+                [*map(id, self._results(name).values())] == [*map(id, results.values())]
+                for name, results in scene.results_read.items()
+            )
         )
 
     def _explainer(self, name: str) -> Callable[..., Any]:
@@ -398,7 +454,10 @@ class View(Explorer):
 
         @one_at_a_time
         def explained(*place: int) -> Any:
-            return explain(self, self._drawn[name][0], *place)
+            scene, traits = self._drawn[name]
+            if not traits or traits.get("hidden"):
+                raise ValueError("nothing is drawn yet")
+            return explain(self, scene, *place)
 
         # A picture asks it how many numbers a place has.
         place = [*inspect.signature(explain).parameters.values()][2:]
@@ -412,12 +471,11 @@ class View(Explorer):
         reads = self._jobs[name].reads  # type: ignore[attr-defined]
         return type(self), name, self.inputs(), tuple(getattr(state, read) for read in reads)
 
-    def scene(self, state: Any) -> Scene:
-        """Return what a part reads in this state."""
-        return Scene(self.run, state, lambda name: self._measured(name, state))
-
     def _measured(self, name: str, state: Any) -> Measurement:
         return self._measurements.of(self.key(name, state))
+
+    def _results(self, name: str) -> dict[Hashable, Any]:
+        return self._measurements.results((type(self), name, self.inputs()))
 
     @property
     def busy(self) -> bool:
@@ -508,33 +566,45 @@ class View(Explorer):
 
     def keys_shown(self) -> set[Hashable]:
         """Return the keys of all results on the screen."""
-        return {
-            self.key(name, scene.state)
-            for scene, _ in self._drawn.values()
-            for name, _ in scene.measured_read
-        }
+        scenes = [scene for scene, _ in self._drawn.values()]
+        shown = {self.key(name, scene.state) for scene in scenes for name, _ in scene.measured_read}
+        return shown.union(*(results for scene in scenes for results in scene.results_read.values()))
 
     # --- what a page without a kernel holds ---
 
     def states(self) -> list[Any]:
-        """Return the states that a page holds: for each part, all values on a page of the fields that it reads.
+        """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
+        return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
 
-        At most `MOST_STATES`, with the present one first.
+    def slices(self) -> Iterator[Any]:
+        """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
+
+        A view where these are too many declares its own.
         """
-        listed = {self.state: None}
         for scene, _ in self._drawn.values():
+            reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
             held = {
-                name: [*self._fields[name].on_page(self)] or [value]
-                for name, value in scene.fields_read.items()
+                name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
+                for name in dict.fromkeys((*scene.fields_read, *reads))
             }
-            states = (replace(self.state, **dict(zip(held, values))) for values in product(*held.values()))
-            listed |= dict.fromkeys(islice(states, MOST_STATES))
-        return [*listed][:MOST_STATES]
+            for values in product(*held.values()):
+                yield replace(self.state, **dict(zip(held, values)))
+
+    def along(self, *names: str) -> Iterator[Any]:
+        """Yield the states with another value of one of these fields."""
+        for name in names:
+            for value in self._fields[name].on_page(self):
+                yield replace(self.state, **{name: value})
 
 
 def _setter(name: str) -> Callable:
     """Return the event of a control: its field takes the control's value."""
-    return lambda view, state, value: replace(state, **{name: value})
+    return lambda view, state, value: replace(state, **{name: frozen(value)})
+
+
+def frozen(value: Any) -> Any:
+    """Return a value from the page with tuples for its lists, as states have them."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:

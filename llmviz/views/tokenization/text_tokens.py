@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import traitlets
-
 from llmviz.model import Trace
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.picture import Explorer, one_at_a_time
@@ -47,12 +45,8 @@ def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
 class TokensPrompt(Prompt):
     """A `Prompt` that only cuts its text, so that a long one follows each key; its `trace` is a `TokenizedText`."""
 
-    trace = traitlets.Instance(TokenizedText)
-
-    @one_at_a_time
-    def _run(self, _change=None) -> None:
-        if self.tokens or not self.trait_has_value("trace"):
-            self.trace = TokenizedText(self.language_model, self.tokens or [0])
+    def run_on(self, tokens: list[int]) -> TokenizedText:
+        return TokenizedText(self.language_model, tokens)
 
 
 class TextTokens(Explorer):
