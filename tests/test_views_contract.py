@@ -95,6 +95,7 @@ def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)
 
