@@ -113,7 +113,7 @@ MAY_KNOW = {
     "experiments.without_rope": {
         *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
     },
-    "experiments.writing": {"ops", "model", "sampling"},
+    "experiments.writing": {"ops", "model", "reuse", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),

@@ -17,7 +17,7 @@ from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, seed, selected
+from llmviz.views.kit.state_fields import number, seed, selection
 from llmviz.views.kit.view import Scene, View, explains, job, part
 from llmviz.views.provenance import Explanation
 
@@ -74,7 +74,7 @@ class Continuations(View):
         n: int = number(20, "Continuations", 40, first=2, stage="sampling")
         length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
         seed: int = seed()
-        selected: int | None = selected("tree")
+        selected: int | None = selection("tree")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         return [row(*self.controls.values()), self.progress, self.parts["told"], self.parts["tree"]]

@@ -11,7 +11,7 @@ from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Sampler
 from llmviz.views.kit.controls import Told, row
-from llmviz.views.kit.state_fields import number, picked, seed, selected
+from llmviz.views.kit.state_fields import number, picked, seed, selection
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, on, part, press, shared
 from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place_after, repeats
@@ -53,7 +53,7 @@ class StepByStep(View):
             (), _fits, "as many tokens, each with its temperature, as fit"
         )
         more: int = picked(0, lambda n, _: n in range(AT_ONCE + 1), f"a whole number up to {AT_ONCE}")
-        selected: int | None = selected("text")
+        selected: int | None = selection("text")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
