@@ -83,7 +83,7 @@ MAY_KNOW = {
         *("experiments.patching", "experiments.probabilities"),
     },
     "experiments.lens": {"embeddings", "ops", "edits", "model", "experiments.attribution"},
-    "experiments.letters": {"model", "reuse", "sampling", "experiments.probabilities"},
+    "experiments.letters": {"model", "reuse", "experiments.probabilities", "experiments.writing"},
     "experiments.minimal_pairs": {
         *("ops", "edits", "model", "experiments.ablation", "experiments.attention_behaviours"),
         *("experiments.attribution", "experiments.patching"),

@@ -53,14 +53,11 @@ from .induction import (
     measure_composition,
     random_tokens,
     readers_left,
-    repeat_after,
-    strongest_readers,
     weaken,
     without_heads,
 )
 from .lens import logit_lens, residual_norms
 from .minimal_pairs import (
-    MinimalPair,
     differing_tokens,
     each_head_patched,
     mean_outcome,

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz.experiments.probabilities import option_probs
+from llmviz.experiments.writing import answer
 from llmviz.model import Model
 from llmviz.reuse import kept_with
-from llmviz.sampling import Sampler
 
 DIGITS = tuple("123456789")
 LETTERS = tuple(f" {chr(97 + i)}" for i in range(26))
@@ -112,9 +112,8 @@ def random_words(model: Model, n: int, *, seed: int) -> list[str]:
 
 def length_in_a_chat(model: Model, word: str) -> float:
     """Return the number of letters that the model's own answer in a chat gives a word; NaN if it names no number."""
-    question = {"role": "user", "content": f"How many letters are in the word {word}?"}
-    steps = model.generate(model.tokenizer.encode_chat([question]), 12, Sampler(temperature=0))
-    number = re.search(r"\d+", model.tokenizer.decode([step.token for step in steps]))
+    written = answer(model, f"How many letters are in the word {word}?", 12)
+    number = re.search(r"\d+", model.tokenizer.decode(written.tokens))
     return float(number.group()) if number else math.nan
 
 
