@@ -5,6 +5,7 @@ tests/mutants.py lists faults that these tests must find.
 
 import asyncio
 import copy
+import functools
 import random
 import re
 from dataclasses import fields, replace
@@ -17,13 +18,32 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.views import attention, ffn, sampling
+from llmviz.experiments import learning
+from llmviz.views import attention, differences, ffn, sampling
+from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, Scene
+from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
+
+
+def learner(_prompt=None):
+    """A learner at work, whose trainings are kept with another one."""
+    control = Learner(OWN)
+    control.goes_with_its_followers()
+    return Learner(OWN, own=LESSON, steps=4, control=control, lesson=(OWN, LESSON, 4, 0, 1))
+
+
+def trained():
+    """A learner that has done its work, and goes with the view that follows it."""
+    with as_a_script():
+        source = learner()
+    source.goes_with_its_followers()
+    return source
 
 
 def of_fact(kind, *values):
@@ -39,6 +59,7 @@ def of_fact(kind, *values):
 
 VIEWS = {
     "example": Example,
+    "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
@@ -48,6 +69,10 @@ VIEWS = {
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
+    "learner": learner,
+    "map of pieces": lambda prompt: differences.PiecesMap(trained()),
+    "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
+    "parts off": lambda prompt: differences.PartsOff(trained()),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
@@ -59,6 +84,9 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+    monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    write = functools.partial(learning.write_tokens, n=8)
+    monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)
 
 
 def again(view):
@@ -86,7 +114,7 @@ def screen(view):
     return held
 
 
-def differences(one, other):
+def differing(one, other):
     """Names of what two screens hold differently; a number's last digits depend on which earlier run was reused."""
     return [
         name
@@ -108,7 +136,7 @@ def assert_drawn_anew_it_is_the_same(view):
     new = again(view)
     waits = {name for name, (scene, _) in view._drawn.items() if not view._still_holds(scene, view.state)}
     assert not waits or view.busy
-    assert {name for name, _ in differences(screen(view), screen(new))} <= waits
+    assert {name for name, _ in differing(screen(view), screen(new))} <= waits
     assert waits or repr(view) == repr(new)
     for name in {name for name in view._explanations if view.parts[name].layout.display != "none"} - waits:
         asked, new.parts[name].asked = view.parts[name].asked, view.parts[name].asked
@@ -194,8 +222,7 @@ def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, mo
 @each_view
 def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
-        view, whole = make(views.Prompt(tiny_model, TEXT)), make(views.Prompt(tiny_model, TEXT))
-        stopped = 0
+        view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
         for name, job in view._jobs.items():
             if job.start:
                 view.parts[name].click()
@@ -212,11 +239,14 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
                 view.parts[name].click()
                 stopped += 1
             await settled(view)
+        whole = make(views.Prompt(tiny_model, TEXT))  # not before: of trainings one runs at a time
+        await settled(whole)
+        for name, job in view._jobs.items():
             if job.start:
                 whole.parts[name].click()
-            await settled(whole)
+                await settled(whole)
         assert bool(stopped) == bool(view._jobs)
-        assert differences(screen(view), screen(whole)) == []
+        assert differing(screen(view), screen(whole)) == []
 
     asyncio.run(scene())
 
@@ -232,7 +262,7 @@ def test_a_button_that_cannot_be_pressed_does_nothing(tiny_model, make):
                 button.click()
                 assert not view.busy
                 assert view.state == before
-                assert differences(shown, screen(view)) == []
+                assert differing(shown, screen(view)) == []
 
     asyncio.run(scene())
 
@@ -257,7 +287,7 @@ def test_results_are_kept_under_all_that_they_depend_on(tiny_model, make):
                 new = make(views.Prompt(tiny_model, TEXT))
                 new.become(view.state)
                 await done(new)
-                assert differences(screen(view), screen(new)) == [], name
+                assert differing(screen(view), screen(new)) == [], name
                 new.close()
 
     if make(views.Prompt(tiny_model, TEXT))._jobs:
@@ -275,8 +305,8 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
     first = {name: traits for name, (_, traits) in view._drawn.items()}
     view.parts = view.controls = Unreadable()
     for name, draw in (view._parts | view._looks).items():
-        traits = draw(view, Scene(view.run, view.state, lambda job: view._measured(job, view.state)))
-        assert differences(traits or {"hidden": True}, first[name]) == [], name
+        traits = draw(view, view.scene(view.state))
+        assert differing(traits or {"hidden": True}, first[name]) == [], name
 
 
 @each_view
@@ -295,7 +325,7 @@ def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make)
                 with pytest.raises(Refused, match=declared.name):
                     view.become(state)
     assert view.state is before
-    assert differences(shown, screen(view)) == []
+    assert differing(shown, screen(view)) == []
 
 
 @each_view
@@ -311,11 +341,11 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
             before, shown = view.state, screen(view)
             with monkeypatch.context() as patch:
                 patch.setattr(view, "_parts", dict.fromkeys(view._parts, fails))
-                view._drawn = {**view._drawn, [*view._parts][-1]: (Scene(None, before, None), {})}
+                view._drawn = {**view._drawn, [*view._parts][-1]: (Scene(view, before, None), {})}
                 with pytest.raises(ArithmeticError):
                     view.become(replace(before, **{name: values[0]}))
             assert view.state is before
-            assert differences(shown, screen(view)) == []
+            assert differing(shown, screen(view)) == []
 
 
 @each_view

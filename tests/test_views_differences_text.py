@@ -4,6 +4,7 @@ import asyncio
 import functools
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,8 +22,9 @@ from llmviz.experiments.text_statistics import (
 )
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
-from llmviz.views.differences import one_step, opened, whose
+from llmviz.views.differences import one_step, opened, training_run, whose
 from llmviz.views.differences.learner import OWN, Learner, read
+from llmviz.views.differences.training_run import Point, TrainingRun
 from llmviz.views.kit.numbers import percent
 
 write = functools.partial(learning.write_tokens, n=8)
@@ -34,20 +36,18 @@ NUMBERS = "\n".join(f"{i} plus {i + 1} is {2 * i + 1}, and {i} times 2 is {2 * i
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Sentences of eight tokens: each training writes dozens of them, which takes longer than the training."""
-    monkeypatch.setattr(learners, "write_tokens", write)
+    monkeypatch.setattr(training_run, "write_tokens", write)
 
 
 def own(text: str, **options) -> Learner:
-    made = Learner(OWN, **{"start": "The", "steps": 22, **options})
-    made.own.value = text
-    return made
+    return Learner(OWN, own=text, **{"start": "The", "steps": 22, **options})
 
 
 @functools.cache
 def trained(text: str) -> Learner:
     """Trained to its end; outside a notebook the press of the button does all of it."""
     made = own(text)
-    made.train.click()
+    made.parts["train"].click()
     return made
 
 
@@ -70,13 +70,13 @@ def test_a_path_where_no_file_is_leaves_the_trained_model(typed, tmp_path, monke
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")  # where neither ./x nor ../x is
     made = own(TEXT, steps=1)
-    made.train.click()
+    made.parts["train"].click()
     for told in (typed, "two words"):
-        before = made.kept, made.learned, made.finished, made.history.sentences
-        made.own.value = told
-        made.train.click()
-        assert made.told.sentences
-        assert (made.kept, made.learned, made.finished, made.history.sentences) == before
+        before = made.trace, repr(made.parts["history"])
+        made.controls["own"].value = told
+        made.parts["train"].click()
+        assert made.parts["status"].sentences
+        assert (made.trace, repr(made.parts["history"])) == before
     assert "file" in read(OWN, typed).told
 
 
@@ -99,11 +99,10 @@ def test_what_is_no_text_or_too_long_is_said(tmp_path):
 @pytest.mark.parametrize("typed", ["", "two words", "مرحبا بالعالم", "🙂", "\ud83d", "<script>" * 3])
 def test_a_text_that_is_too_short_is_a_sentence(typed):
     made = own(typed)
-    made.train.click()
-    assert made.told.sentences[0][0].isupper()
-    assert not made.kept
-    assert not made.finished
-    assert made.train.description == "train"
+    made.parts["train"].click()
+    assert made.parts["status"].sentences[0][0].isupper()
+    assert made.trace is None
+    assert not made.parts["train"].disabled
 
 
 def test_longest_copy():
@@ -116,7 +115,7 @@ def test_longest_copy():
 
 def test_counting_pairs():
     """In a text of one word again and again the next piece is known; new pieces are a surprise."""
-    model = trained(TEXT).kept[0].model
+    model = trained(TEXT).trace.snapshots[0].model
     learned, held_out = TEXT, "The cat sees the owl"
     bits = counting_pairs(model, learned, held_out)
     tokens, b = (model.tokenizer.encode(text) for text in (learned, held_out))
@@ -157,48 +156,50 @@ def test_split_by_repeats(learned):
 
 def test_a_training_is_seen_from_its_first_step_to_its_last():
     made = trained(TEXT)
-    assert [one.step for one in made.kept] == [0, 10, 20, 22]
-    assert made.finished
-    assert made.train.description == "train"
-    assert made.curves.x.tolist() == [0, 20]
-    bits = made.curves.values
-    assert bits[1, 0] == pytest.approx(made.kept[0].held_out / np.log(2))
+    assert [one.step for one in made.trace.snapshots] == [0, 10, 20, 22]
+    assert made.trace.finished
+    assert not made.parts["train"].disabled
+    assert made.parts["curves"].x.tolist() == [0, 20]
+    bits = made.parts["curves"].values
+    assert bits[1, 0] == pytest.approx(made.trace.snapshots[0].held_out / np.log(2))
     assert bits[0, 1] < bits[0, 0]
-    assert len(made.history.sentences) == 4
-    assert made.sentence.pieces == made.model.tokenizer.pieces(write(made.model, "The"))
-    copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.learned)
-    assert re.search(holding(len(copied)), repr(made.result))
-    assert f"“{' '.join(copied.split())}”" in repr(made.result)
-    baseline = counting_pairs(made.model, made.learned, made.held_out).mean()
+    assert len(made.parts["history"].sentences) == 4
+    assert made.parts["sentence"].pieces == made.model.tokenizer.pieces(write(made.model, "The"))
+    copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.trace.learned)
+    assert re.search(holding(len(copied)), repr(made.parts["results"]))
+    assert f"“{' '.join(copied.split())}”" in repr(made.parts["results"])
+    baseline = counting_pairs(made.model, made.trace.learned, made.trace.held_out).mean()
     assert bits[2] == pytest.approx(baseline)
-    assert re.search(holding(f"{baseline:.2f}"), repr(made.result))
+    assert re.search(holding(f"{baseline:.2f}"), repr(made.parts["results"]))
 
 
 def test_the_control_is_drawn_beside():
     control = own(TEXT, steps=40)
     made = own(TEXT, letters=2_000, steps=20, control=control)
-    made.train.click()
-    assert np.isnan(made.curves.values[3]).all()
-    assert len(numbers(made.result.sentences[0])) == 3  # the step and its own losses
-    control.train.click()
-    assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
-    assert re.search(holding(f"{control.curves.values[0, 1]:.2f}"), made.result.sentences[0])
-    control.seed.value = 1
-    control.train.click()  # another training of the control
-    assert made.curves.values[3] == pytest.approx(control.curves.values[1, :2])
+    made.parts["train"].click()
+    assert np.isnan(made.parts["curves"].values[3]).all()
+    assert len(numbers(made.parts["results"].sentences[0])) == 3  # the step and its own losses
+    control.parts["train"].click()
+    assert made.parts["curves"].values[3] == pytest.approx(control.parts["curves"].values[1, :2])
+    assert re.search(
+        holding(f"{control.parts['curves'].values[0, 1]:.2f}"), made.parts["results"].sentences[0]
+    )
+    control.controls["seed"].value = 1
+    control.parts["train"].click()  # another training of the control
+    assert made.parts["curves"].values[3] == pytest.approx(control.parts["curves"].values[1, :2])
 
 
 def test_another_start_writes_all_sentences_again():
     made = own(TEXT, steps=1)
-    made.train.click()
-    made.start.value = "A cat"
-    assert all(": A cat" in line for line in made.history.sentences)
-    made.start.value = ""
-    assert len(made.history.sentences) == 1  # what to do
-    assert "A cat" not in made.history.sentences[0]
-    assert made.sentence.pieces == []
-    made.start.value = "مرحبا " * 200  # longer than the model reads
-    assert len(made.sentence.pieces) <= SMALL.n_ctx
+    made.parts["train"].click()
+    made.controls["start"].value = "A cat"
+    assert all(": A cat" in line for line in made.parts["history"].sentences)
+    made.controls["start"].value = ""
+    assert len(made.parts["history"].sentences) == 1  # what to do
+    assert "A cat" not in made.parts["history"].sentences[0]
+    assert made.parts["sentence"].pieces == []
+    made.controls["start"].value = "مرحبا " * 200  # longer than the model reads
+    assert len(made.parts["sentence"].pieces) <= SMALL.n_ctx
 
 
 def in_a_loop(story):
@@ -213,52 +214,45 @@ async def until(condition, seconds: float = 120):
     raise AssertionError("it never came")
 
 
-def test_pause_go_on_stop():
+def test_a_stopped_training_goes_on_or_begins_anew():
     async def story():
         made = own(TEXT, steps=400)
-        made.train.click()
-        await until(lambda: len(made.kept) > 1)
-        assert made.train.description == "pause"
-        made.train.click()
-        assert made.train.description == "go on"
-        assert made.told.sentences
-        step = made.kept[-1].step
+        train, stop = made.parts["train"], made.parts["learn"]
+        train.click()
+        await until(lambda: made.trace and len(made.trace.snapshots) > 1)
+        assert train.disabled
+        stop.click()
+        assert (stop.description, train.disabled) == ("go on", False)
+        assert "Stopped." in made.parts["status"].sentences
+        step = made.trace.last.step
+        assert repr(made.parts["results"])
         await asyncio.sleep(0.2)
-        assert made.kept[-1].step == step
-        made.train.click()
-        await until(lambda: made.progress.value > step / 400)
-        assert made.curves.x[0] == 0  # the same training
-        made.end.click()
-        assert (made.train.description, made.finished) == ("train", False)
-        assert step < made.kept[-1].step < 400
-        assert "Stopped." in made.told.sentences
-        made.train.click()
-        await until(lambda: made.curves.x is not None and len(made.curves.x) > 1)
-        made.train.click()
-        made.end.click()  # while it was paused
-        assert "Stopped." in made.told.sentences
-        assert "Paused." not in made.told.sentences
+        assert made.trace.last.step == step
+        stop.click()
+        assert stop.description == "stop"
+        await until(lambda: made.scene(made.state).result("learn").last.step > step)
+        assert made.parts["curves"].x[0] == 0  # the same training
+        stop.click()
+        assert step < made.trace.last.step < 400
+        assert not made.trace.finished
+        train.click()
+        await until(lambda: made.trace.last.step < step)
+        assert made.parts["curves"].x.tolist() == [0]
         made.close()
 
     in_a_loop(story)
 
 
 @pytest.mark.parametrize("wait", [0, 0.02])
-def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
+def test_a_training_that_is_stopped_before_its_first_step_says_so(wait):
     async def story():
         made = own(TEXT, steps=400)
-        for begins, goes_on, button in [
-            (True, False, "pause"),
-            (False, False, "go on"),
-            (False, True, "pause"),
-        ]:
-            made.train.click()
-            said = made.told.sentences[0]
-            assert (said == learners.BEGINS, said == learners.GOES_ON) == (begins, goes_on)
-            assert made.train.description == button
+        made.parts["train"].click()
+        for sentence, button in ((learners.BEGINS, "stop"), ("Stopped.", "go on"), (learners.BEGINS, "stop")):
+            assert made.parts["status"].sentences == [sentence]
+            assert made.parts["learn"].description == button
             await asyncio.sleep(wait)
-        made.end.click()
-        assert (made.told.sentences[0], made.train.description) == ("Stopped.", "train")
+            made.parts["learn"].click()
         made.close()
 
     in_a_loop(story)
@@ -267,15 +261,14 @@ def test_a_training_that_is_paused_before_its_first_step_says_so(wait):
 def test_one_training_at_a_time():
     async def story():
         one, other = own(TEXT, steps=400), own(NUMBERS, steps=400)
-        one.train.click()
-        await until(lambda: one.kept)
-        other.train.click()
-        assert one.train.description == "go on"
-        assert other.train.description == "pause"
+        one.parts["train"].click()
+        await until(lambda: one.trace)
+        other.parts["train"].click()
+        assert (one.parts["learn"].description, other.parts["learn"].description) == ("go on", "stop")
         other.close()  # ends it
         await asyncio.sleep(0.1)
-        one.train.click()
-        assert one.train.description == "pause"
+        one.parts["learn"].click()
+        assert one.parts["learn"].description == "stop"
         one.close()
 
     in_a_loop(story)
@@ -284,9 +277,9 @@ def test_one_training_at_a_time():
 def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
     monkeypatch.setattr(training, "pretrain", functools.partial(training.pretrain, lr=3))
     made = own(TEXT)
-    made.train.click()
-    assert re.search(holding("lr=3", "lr=0.003"), repr(made.told))
-    assert made.train.description == "train"
+    made.parts["train"].click()
+    assert re.search(holding("lr=3", "lr=0.003"), repr(made.parts["status"]))
+    assert not made.parts["train"].disabled
 
 
 # --- a guess about it ---
@@ -301,8 +294,8 @@ def test_a_bet_is_settled_when_the_model_is_trained():
     bet.card.change(guess=3, committed=True)
     assert made.layout.display == ""
     assert numbers(bet.card.told) == [1]  # not before that step
-    made.train.click()
-    assert bet.card.answer == pytest.approx(made.curves.values[1, -1])
+    made.parts["train"].click()
+    assert bet.card.answer == pytest.approx(made.parts["curves"].values[1, -1])
     assert 3 in numbers(bet.card.told)
 
 
@@ -311,12 +304,12 @@ def test_a_stopped_training_gives_no_verdict():
         made = own(TEXT, steps=400)
         bet = pictures.Bet("?", ["low", "level", "rises"], learner=made, answer=pictures.apart, then=made)
         bet.card.change(guess=1, committed=True)
-        made.train.click()
-        await until(lambda: made.curves.x is not None and len(made.curves.x) > 1)
-        made.end.click()
+        made.parts["train"].click()
+        await until(lambda: made.parts["curves"].x is not None and len(made.parts["curves"].x) > 1)
+        made.parts["learn"].click()
         assert bet.card.answer is None
         assert numbers(bet.card.told) == [400]  # not before that step
-        assert re.search(holding(made.kept[-1].step, 400), repr(made.told))
+        assert re.search(holding(made.trace.snapshots[-1].step, 400), repr(made.parts["status"]))
         made.close()
 
     in_a_loop(story)
@@ -324,10 +317,10 @@ def test_a_stopped_training_gives_no_verdict():
 
 def test_another_seed_is_another_noise():
     one, other = own(TEXT, steps=1), own(TEXT, steps=1)
-    other.seed.value = 1
-    one.train.click()
-    other.train.click()
-    assert one.kept[0].held_out != other.kept[0].held_out
+    other.controls["seed"].value = 1
+    one.parts["train"].click()
+    other.parts["train"].click()
+    assert one.trace.snapshots[0].held_out != other.trace.snapshots[0].held_out
 
 
 @pytest.mark.parametrize(
@@ -336,9 +329,8 @@ def test_another_seed_is_another_noise():
     ids=["low", "level", "rises"],
 )
 def test_what_a_curve_did(held_out, outcome):
-    made = own("")
-    made.curves.change(x=[0, 20, 40], values=np.array([[9, 5, 2.5], held_out]))
-    assert pictures.apart(made) == outcome
+    points = tuple(map(Point, [0, 20, 40], [9, 5, 2.5], held_out))
+    assert pictures.apart(TrainingRun("", "", 40, (), points, 9.0)) == outcome
 
 
 # --- one step ---
@@ -346,7 +338,7 @@ def test_what_a_curve_did(held_out, outcome):
 
 @pytest.fixture(scope="module")
 def noise():
-    return own(TEXT, steps=1), trained(TEXT).kept[0].model
+    return own(TEXT, steps=1), trained(TEXT).trace.snapshots[0].model
 
 
 def test_a_gradient_is_a_slope(noise):
@@ -421,10 +413,10 @@ def test_a_page_begins_with_both_trainings_done_and_both_texts_written():
     view = pictures.WhichIsWhose(*two)
     for one in (*two, view):
         one.before_a_page()
-    assert [one.finished for one in two] == [True, True]
+    assert [one.trace.finished for one in two] == [True, True]
     shown = own(TEXT, steps=1)
-    shown.train.click()
-    assert len(repr(two[0].told)) > len(repr(shown.told))  # that it was done before
+    shown.parts["train"].click()
+    assert len(repr(two[0].parts["status"])) > len(repr(shown.parts["status"]))  # that it was done before
     assert len(view.written) == 2
     assert view.card.layout.display == ""
     assert not view.card.committed
@@ -442,8 +434,8 @@ def test_a_tie_goes_to_nobody():
 
 def test_a_half_trained_model_is_said():
     half = own(TEXT, steps=1)
-    half.train.click()
-    half.finished, half.steps = False, 400
+    half.parts["train"].click()
+    half.trace = replace(half.trace, steps=400)
     view = pictures.WhichIsWhose(trained(TEXT), half)
     view.go.click()
     assert re.search(holding("B", 1, 400), repr(view.told))
@@ -475,31 +467,34 @@ def test_neighbours_of_ones_own_kind():
 def test_the_map_follows_the_training():
     made = own(TEXT, steps=1)
     view = pictures.PiecesMap(made)
-    assert view.flat.layout.display == "none"
-    made.train.click()
-    assert view.flat.layout.display == ""
-    assert [name for name, _ in view.step.options] == ["0", "1"]
-    places = view.flat.places
-    view.step.value = 0
-    assert re.search(holding(0), view.flat.caption)
-    assert not np.array_equal(places, view.flat.places)
-    view.step.value = 1
-    assert f") {view.share():.0f}" in repr(view.told).replace("\u202f", " ")
+    flat, step = view.parts["flat"], view.controls["step"]
+    assert flat.layout.display == "none"
+    made.parts["train"].click()
+    assert flat.layout.display == ""
+    assert step.options == (0, 1)
+    places = flat.places
+    step.value = 0
+    assert re.search(holding(0), flat.caption)
+    assert not np.array_equal(places, flat.places)
+    step.value = 1
+    assert f") {pictures.share_of_own_kind(made.trace):.0f}" in repr(view.parts["message"]).replace(
+        "\u202f", " "
+    )
 
 
 def test_the_heads_habits_over_the_steps(tiny_model):
     made = trained(TEXT)
     view = pictures.HeadsGrowing(made, tiny_model)
-    assert view.habits.shape == (4, 6, 2, 4)
-    assert view.curves.values.shape == (6, 4)
-    assert view.curves.labels == ["0", "10", "20", "22"]
+    curves = view.parts["curves"]
+    assert curves.values.shape == (6, 4)
+    assert curves.labels == ["0", "10", "20", "22"]
     n = 2 * learning.N_PASSAGE
     for row, back in enumerate((0, 1, 2)):
         even = np.mean([1 / (i + 1) for i in range(back, n)])  # noise looks everywhere alike
-        assert view.curves.values[row, 0] == pytest.approx(even, rel=0.06)
-    assert view.grown()[0] == int((view.curves.values[:, -1] - view.curves.values[:, 0]).argmax())
-    noise, now = view.habits[[0, -1], opened.INDUCTION].max(axis=(1, 2))
-    assert re.search(holding(percent(now), percent(noise)), repr(view.verdict))
+        assert curves.values[row, 0] == pytest.approx(even, rel=0.06)
+    assert pictures.grown_most(made.trace)[0] == int((curves.values[:, -1] - curves.values[:, 0]).argmax())
+    noise, now = curves.values[opened.INDUCTION, [0, -1]]
+    assert re.search(holding(percent(now), percent(noise)), repr(view.parts["verdict"]))
 
 
 def test_a_habit_has_grown_when_it_is_nearer_to_the_chat_model():
@@ -509,17 +504,18 @@ def test_a_habit_has_grown_when_it_is_nearer_to_the_chat_model():
 
 def test_no_verdict_before_the_end(tiny_model):
     view = pictures.HeadsGrowing(own(TEXT), tiny_model)
-    assert not view.verdict.sentences
+    assert not view.parts["verdict"].sentences
 
 
 def test_what_each_part_brings():
     made = trained(TEXT)
     view = pictures.PartsOff(made)
-    assert view.costs.shape == (4, 4)
-    np.testing.assert_allclose(view.curves.values, view.costs.T)
-    assert view.most()[0] == int(view.costs[-1].argmax())
-    texts = learning.windows(made.model, made.held_out)
-    plain, nothing, _ = learning.ablate_each_part(made.model, texts)
+    values = view.parts["curves"].values
+    assert values.shape == (4, 4)
+    assert pictures.needed_most(made.trace)[0] == int(values[:, -1].argmax())
+    texts = learning.windows(made.model, made.trace.held_out)
+    plain, nothing, usual = learning.ablate_each_part(made.model, texts)
+    np.testing.assert_allclose(values[:, -1], usual, rtol=1e-4)
 
     def surprise(edits):
         return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
@@ -538,13 +534,13 @@ def test_a_text_too_short_for_passages(tiny_model):
         pictures.PiecesMap(made),
         pictures.PartsOff(made),
     )
-    made.train.click()
-    assert len(made.kept) == 2
-    assert view.told.sentences
-    assert map_.told.sentences
-    assert parts.told.sentences
+    made.parts["train"].click()
+    assert len(made.trace.snapshots) == 2
+    assert view.parts["message"].sentences
+    assert map_.parts["message"].sentences
+    assert parts.parts["message"].sentences
 
 
 def test_untrained_knows_nothing():
-    probs = ops.softmax(trained(TEXT).kept[0].model.trace("The dog").logits)
+    probs = ops.softmax(trained(TEXT).trace.snapshots[0].model.trace("The dog").logits)
     assert probs.max() < 0.05

@@ -164,7 +164,7 @@ def test_a_panel_with_the_first_token_hidden(tiny_model):
 def test_a_panel_of_the_sampler_in_an_order_of_its_own(tiny_model):
     prompt = views.Prompt(tiny_model, TEXT)
     chain = sampling.SamplerChain(prompt)
-    chain.cards.change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
+    chain.parts["cards"].change(order=["top_p", "min_p", "temperature", "top_k"], on=["top_p", "temperature"])
     assert check(chain, tiny_model, prompt.trace)
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
 import pytest
-import traitlets
 from messages import holding, numbers
 
 from llmviz import ops, sampling
@@ -14,6 +14,7 @@ from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
 from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.view import Refused
 from llmviz.views.sampling.sampler_cards import PRESETS
 from llmviz.views.sampling.written_text import WrittenText, place
 
@@ -82,9 +83,10 @@ def test_no_temperature_changes_the_order(tiny_model, kind):
 
 def test_the_chain_keeps_the_order_of_what_it_cuts(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
+    cards, bars = chain.parts["cards"], chain.parts["bars"]
     order = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")[:15].tolist()
-    chain.cards.change(on=["top_k"], settings={**chain.cards.settings, "top_k": 1})
-    assert (chain.bars.ids, chain.bars.probs[1:].max()) == (order, 0)
+    cards.change(on=["top_k"], settings={**cards.settings, "top_k": 1})
+    assert (bars.ids, bars.probs[1:].max()) == (order, 0)
 
 
 def test_the_extremes_are_named(tiny_model):
@@ -118,48 +120,55 @@ def test_the_three_steps_are_softmax(tiny_model):
 
 def test_cards_say_what_they_keep_and_cut(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
-    chain.cards.change(on=["top_k"], settings={**chain.cards.settings, "top_k": 3})
-    probs = np.sort(Sampler().probs(chain.prompt.trace.logits))[::-1]
-    assert chain.cards.left["top_k"]["kept"] == 3
-    assert chain.cards.left["top_k"]["cut"] == pytest.approx(1 - probs[:3].sum(), abs=1e-5)
-    assert np.count_nonzero(chain.bars.probs) == 3
-    assert "top_p" not in chain.cards.left
-    assert "top_p" in chain.cards.text()
+    cards, bars = chain.parts["cards"], chain.parts["bars"]
+    cards.change(on=["top_k"], settings={**cards.settings, "top_k": 3})
+    probs = np.sort(Sampler().probs(chain.source.trace.logits))[::-1]
+    assert cards.left["top_k"]["kept"] == 3
+    assert cards.left["top_k"]["cut"] == pytest.approx(1 - probs[:3].sum(), abs=1e-5)
+    assert np.count_nonzero(bars.probs) == 3
+    assert "top_p" not in cards.left
+    assert "top_p" in cards.text()
 
 
 def test_the_cards_can_change_places(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
-    logits = chain.prompt.trace.logits
+    cards = chain.parts["cards"]
+    logits = chain.source.trace.logits
     settings = {"temperature": 3.0, "top_k": 40, "top_p": 0.5, "min_p": 0.05}
-    chain.cards.change(on=["temperature", "top_p"], settings=settings)
-    kept = chain.cards.left["top_p"]["kept"]
+    cards.change(on=["temperature", "top_p"], settings=settings)
+    kept = cards.left["top_p"]["kept"]
     assert kept == np.count_nonzero(Sampler(temperature=3.0, top_p=0.5).probs(logits))
-    chain.cards.order = ["top_p", "temperature", "top_k", "min_p"]
-    assert chain.cards.steps() == [("top_p", 0.5), ("temperature", 3.0)]
-    assert chain.cards.left["top_p"]["kept"] == np.count_nonzero(Sampler(top_p=0.5).probs(logits)) < kept
-    with pytest.raises(traitlets.TraitError, match="order"):
-        chain.cards.order = ["top_p", "top_p", "top_k", "min_p"]
+    cards.order = ["top_p", "temperature", "top_k", "min_p"]
+    assert chain.scene(chain.state).steps == (("top_p", 0.5), ("temperature", 3.0))
+    assert cards.left["top_p"]["kept"] == np.count_nonzero(Sampler(top_p=0.5).probs(logits)) < kept
+    before = chain.state
+    cards.set_state({"order": ["top_p", "top_p", "top_k", "min_p"]})
+    assert (chain.state, cards.order) == (before, [*before.order])
+    with pytest.raises(Refused, match="order"):
+        chain.become(replace(before, order=("top_p", "top_p", "top_k", "min_p")))
 
 
 def test_a_preset_sets_every_card(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
+    cards, bars, presets = chain.parts["cards"], chain.parts["bars"], chain.parts["presets"]
     for preset, steps in PRESETS.items():
-        chain.cards.order = ["min_p", "temperature", "top_k", "top_p"]
-        chain.presets.value = preset
-        assert chain.cards.steps() == list(steps)
-        assert chain.presets.value == preset
-        left = sampling.chain(chain.prompt.trace.logits, [("temperature", 1.0), *steps])[-1].probs
-        np.testing.assert_allclose(chain.bars.probs, left[chain.bars.ids], rtol=1e-4, atol=1e-7)
-    chain.cards.settings = {**chain.cards.settings, "temperature": 1.25}  # it is nobody's any more
-    assert chain.presets.value == "choose …"
+        cards.order = ["min_p", "temperature", "top_k", "top_p"]
+        presets.value = preset
+        assert chain.scene(chain.state).steps == steps
+        assert presets.value == preset
+        left = sampling.chain(chain.source.trace.logits, [("temperature", 1.0), *steps])[-1].probs
+        np.testing.assert_allclose(bars.probs, left[bars.ids], rtol=1e-4, atol=1e-7)
+    cards.settings = {**cards.settings, "temperature": 1.25}  # it is nobody's any more
+    assert presets.value == "choose …"
 
 
 @pytest.mark.parametrize("order", [sampling.STEPS, ("top_p", "temperature", "top_k", "min_p")])
 def test_a_bar_behind_the_cards_explains_itself(tiny_model, order):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
-    chain.cards.change(order=list(order), on=["temperature", "top_k", "top_p"])
-    chain.bars.asked = [1]
-    assert float(chain.bars.explanation["result"]) == pytest.approx(float(chain.bars.probs[1]), rel=1e-3)
+    cards, bars = chain.parts["cards"], chain.parts["bars"]
+    cards.change(order=list(order), on=["temperature", "top_k", "top_p"])
+    bars.asked = [1]
+    assert float(bars.explanation["result"]) == pytest.approx(float(bars.probs[1]), rel=1e-3)
 
 
 def test_draws_are_seeded_and_add_up(tiny_model):
@@ -516,13 +525,14 @@ ODD = [
 @pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))
 @pytest.mark.parametrize("kind", ["TemperatureExplorer", "SamplerChain", "Draws", "Surprise"])
 def test_whatever_is_typed(tiny_model, kind, text):
-    explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT))
-    explorer.prompt.box.value = text
-    last = explorer.prompt.tokens or tiny_model.tokenizer.encode(TEXT)  # an empty box leaves the last run
-    assert explorer.prompt.trace.tokens == last
-    assert "<script>" not in explorer.prompt.message.value
-    explorer.prompt.box.value = TEXT
-    assert explorer.prompt.trace.tokens == tiny_model.tokenizer.encode(TEXT)
+    prompt = Prompt(tiny_model, TEXT)
+    getattr(pictures, kind)(prompt)
+    prompt.box.value = text
+    last = prompt.tokens or tiny_model.tokenizer.encode(TEXT)  # an empty box leaves the last run
+    assert prompt.trace.tokens == last
+    assert "<script>" not in prompt.message.value
+    prompt.box.value = TEXT
+    assert prompt.trace.tokens == tiny_model.tokenizer.encode(TEXT)
 
 
 @pytest.mark.parametrize("text", ODD, ids=lambda text: repr(text[:12]))

@@ -16,7 +16,7 @@ from jaxtyping import Float
 
 from llmviz import embeddings, ops
 from llmviz.model import Model, Trace
-from llmviz.sampling import Sampler
+from llmviz.sampling import STEPS, Sampler, chain
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.pieces import quote
 
@@ -266,6 +266,21 @@ def prob(
         [*operands, Operand("kept", probs > 0)],
         f"{z}[token] * kept[token] / {z}[kept].sum()",
         probs[token],
+    )
+
+
+def prob_after(
+    logits: Float[np.ndarray, " n_vocab"], token: int, steps: Sequence[tuple[str, float]], *, piece: str
+) -> Explanation:
+    """The probability of `token` after steps of `sampling.chain` in any order."""
+    if [name for name, _ in steps] == [name for name in STEPS if name in dict(steps)]:
+        return prob(logits, token, piece=piece, **dict(steps))
+    return Explanation(
+        f"Probability of {quote(piece)} (id {token})",
+        f"softmax of the logits, then in this order: {' → '.join(f'{name} {value:g}' for name, value in steps)}",
+        [Operand("logits", logits, "trace.logits"), Operand("token", token)],
+        f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]",
+        chain(logits, steps)[-1].probs[token],
     )
 
 

@@ -12,7 +12,16 @@ from llmviz.views.differences.how_many import HowMany
 from llmviz.views.differences.learner import Learner, untrained
 from llmviz.views.differences.one_fact import OneFact
 from llmviz.views.differences.one_step import AllNumbers, OneNumber
-from llmviz.views.differences.opened import HABITS, PARTS, HeadsGrowing, PartsOff, PiecesMap
+from llmviz.views.differences.opened import (
+    HABITS,
+    PARTS,
+    HeadsGrowing,
+    PartsOff,
+    PiecesMap,
+    grown_most,
+    needed_most,
+    share_of_own_kind,
+)
 from llmviz.views.differences.parameters import Memory, ModelSizes, Parameters
 from llmviz.views.differences.rounding import STORY, Grid, Rounding
 from llmviz.views.differences.second_model import SecondModel
@@ -54,9 +63,12 @@ __all__ = [
     "WhichIsWhose",
     "apart",
     "bits_a_byte",
+    "grown_most",
     "left_to_learn",
     "n_trained",
+    "needed_most",
     "parts",
+    "share_of_own_kind",
     "small",
     "untrained",
 ]

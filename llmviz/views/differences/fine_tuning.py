@@ -14,7 +14,7 @@ from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
-from llmviz.views.differences.guessed import Guessed, sentence
+from llmviz.views.differences.guessed import Guessed, as_sentence
 from llmviz.views.kit import theme
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.controls import Told, button, row, slider
@@ -193,7 +193,7 @@ class FineTuning(Guessed):
         except ValueError as error:
             self.counted = None
             self.ask_anew()
-            self.told.say(learned, sentence(error))
+            self.told.say(learned, as_sentence(error))
             return
         self.counted = tuple(
             sum(fine_tuning.has_one_of(pair[i], marks) for pair in self.said.values()) for i in range(2)

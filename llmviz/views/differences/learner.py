@@ -6,9 +6,8 @@ import functools
 import math
 import os
 import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ipywidgets
@@ -16,26 +15,22 @@ import numpy as np
 import traitlets
 
 from llmviz import texts, training
-from llmviz.experiments.learning import SMALL, split_held_out, write_tokens
-from llmviz.experiments.text_statistics import REPEATED, counting_pairs, longest_copy, split_by_repeats
+from llmviz.experiments.learning import SMALL
 from llmviz.model import Model
 from llmviz.training import Progress
-from llmviz.views.differences.guessed import only_training
-from llmviz.views.kit.background import Background, Steps
-from llmviz.views.kit.controls import Told, button, choice, row, seed_box
+from llmviz.views.differences.guessed import OneTraining, as_sentence
+from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
+from llmviz.views.kit.controls import row, text_area, text_box
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.pieces import clean, legible
+from llmviz.views.kit.state_fields import choice, picked, seed, selected, selection
+from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, job, looks, part, press, sentences
 
 OWN = "a text of your own"
 LONGEST = 500_000  # letters of a text
 STEPS = 600
-KEPT = (0, 10, 20, 40, 80, 160, 320, 640)  # steps whose models are kept, beside the last one
-N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
-BEGINS, GOES_ON = "Learning the vocabulary …", "Going on …"  # until the first step is done
-BITS = 1 / math.log(2)  # of a nat
+BEGINS = "Learning the vocabulary …"  # until the first step is done
 PATH = re.compile(
     r"(/|~|\.{1,2}/|[A-Za-z]:[\\/]).*|\S+\.(txt|md|py)"
 )  # what was meant as one, though no file is there
@@ -87,53 +82,152 @@ def untrained(name: str) -> Progress:
     return next(training.pretrain(read(name).text, SMALL, steps=1))
 
 
-def _pretrain(text: str, steps: int, seed: int) -> Iterator[Progress]:
-    """From noise; the vocabulary is learned when the first of it is taken."""
-    yield from training.pretrain(text, SMALL, steps=steps, seed=seed)
+# What is trained: the text's name, the text itself where it is the reader's own, steps, seed, and a number, since the
+# same again is another training.
+Lesson = tuple[str, str, int, int, int]
 
 
-class Learner(Explorer):
-    """Train a small model on a text: `train`, `pause`, `go on`, `stop`.
+def is_lesson(value: object) -> bool:
+    """Say whether it can be one."""
+    return isinstance(value, tuple) and [*map(type, value)] == [str, str, int, int, int]
 
-    `kept` are the `Progress` snapshots so far: of some steps (more of them early), and the last. Whatever opens the
-    model follows that trait. letters: learn from the start of the text only. control: another learner, whose curve is
-    drawn beside.
+
+class Learner(OneTraining):
+    """Train a small model on a text: a button begins, another stops it and lets it go on.
+
+    `trace` is the `TrainingRun`, None before the first: whatever opens the model follows it. It changes with each
+    snapshot that stays, and where the training stops. letters: learn from the start of the text only. control: another
+    learner, whose curve is drawn beside.
     """
 
-    kept = traitlets.Tuple()
-    finished = traitlets.Bool(False)  # the training was done to its end
+    trace = traitlets.Instance(TrainingRun, allow_none=True)
+
+    @dataclass(frozen=True)
+    class State:
+        """The text, and how the sentence begins; what is trained, and why something else is not."""
+
+        text: str = choice("bedtime stories", "Text to learn from", [*texts.NAMES, OWN], "min(380px, 98%)")
+        own: str = typed(
+            "",
+            lambda value: text_area(
+                value, "Paste a text, some 100,000 letters of it, or write the path of a file"
+            ),
+            longest=4 * LONGEST,
+        )
+        start: str = typed("Once upon a time", lambda value: text_box(value, "The sentence begins with"))
+        seed: int = seed(0)
+        lesson: Lesson | None = picked(
+            None,
+            lambda lesson, _: lesson is None or is_lesson(lesson),
+            "a Lesson, or None",
+        )
+        message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
+        point: int | None = selection("curves")
+        token: int | None = selection("sentence")
 
     def __init__(
         self,
         text: str = "bedtime stories",
         *,
-        start: str = "Once upon a time",
         letters: int | None = None,
         steps: int = STEPS,
         control: Learner | None = None,
+        **state,
     ):
-        self.letters, self.steps, self._training, self._name = letters, steps, None, text
-        self.control, self._points, self._counted = control, [], math.nan
-        self.source, self.learned = Read(""), ""  # `learned`: the part that is not held out
-        self.text = choice([*texts.NAMES, OWN], text, "Text to learn from", "min(380px, 98%)")
-        self.own = ipywidgets.Textarea(
-            rows=4,
-            placeholder="Paste a text, some 100,000 letters of it, or write the path of a file",
-            layout={"width": "min(900px, 98%)", "display": "none"},
-        )
-        self.start = ipywidgets.Text(
-            start,
-            description="The sentence begins with",
-            style={"description_width": "initial"},
-            layout={"width": "min(500px, 98%)"},
-        )
-        self.seed = seed_box(0)
-        self.train, self.end = button("train", look="primary"), button("stop")
-        self.end.disabled = True
-        self.progress = ipywidgets.FloatProgress(0, min=0, max=1, layout={"width": "min(300px, 60%)"})
-        self.told = Told()
-        self.curves = LinePlot(
-            names=["training text", "held-out text", "counting pairs"],
+        self.letters, self.steps, self.control = letters, steps, control
+        super().__init__(control, text=text, **state)
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        c, p = self.controls, self.parts
+        shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
+        return [row(c["text"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
+
+    @property
+    def model(self) -> Model | None:
+        """The model as it is now; None before the first training."""
+        return self.trace and self.trace.model
+
+    # --- what happens ---
+
+    @press("train", look="primary", when=lambda _, scene: scene.status("learn") != "running")
+    def train(self, state: State) -> State:
+        """Begin from noise."""
+        source = read(state.text, state.own, self.letters)
+        try:
+            if source.text:
+                training.pretrain(source.text, SMALL)  # it says whether the text serves
+        except ValueError as error:
+            source = Read("", as_sentence(error))
+        if not source.text:
+            stays = " The trained model stays as it was." if self.trace else ""
+            return replace(state, message=f"{source.told}{stays}")
+        number = state.lesson[-1] + 1 if state.lesson else 1
+        own = source.text if state.text == OWN else ""
+        return replace(state, lesson=(state.text, own, self.steps, state.seed, number), message=source.told)
+
+    def before_a_page(self) -> None:
+        """Let a page without a kernel show a training that was done when it was built."""
+        self._happen(Learner.train)
+        done = "This training was done when the page was built."
+        self.become(replace(self.state, message=f"{done} {self.state.message}".strip()))
+
+    def needs_kernel(self) -> list[ipywidgets.Widget]:
+        return [self.parts["train"]]
+
+    def fitted(self, state: State) -> State:
+        """The control has gone on, which changes nothing here."""
+        return state
+
+    def inputs(self) -> tuple:
+        return (self.letters,)
+
+    def needs(self, state: State) -> str | None:
+        return "learn" if state.lesson else None
+
+    @job("lesson")
+    def learn(self, scene: Scene) -> Iterator[tuple[float, TrainingRun | None]]:
+        if so_far := scene.result("learn"):
+            rest = so_far.rest
+        else:
+            name, own, steps, seed, _ = scene.lesson
+            rest = train_on(name, own or read(name, letters=self.letters).text, steps, seed)
+        for share, run in rest:
+            yield share, run and replace(run, rest=rest)
+
+    def hand_on(self) -> None:
+        scene = self.scene(self.state)
+        run = scene.result("learn")
+        if run and (run.last.step in SNAPSHOTS or scene.status("learn") != "running"):
+            self.trace = run
+
+    # --- parts ---
+
+    @looks("own")
+    def own_text(self, scene: Scene) -> dict:
+        return {"hidden": scene.text != OWN}
+
+    @sentences
+    def status(self, scene: Scene) -> list[str]:
+        run, status = scene.result("learn"), scene.status("learn")
+        if run:
+            at = f"Step {run.last.step} of {run.steps}, after {run.last.seconds:.0f} s of work."
+        else:
+            at = BEGINS if status == "running" else ""
+        return [scene.message, at, run.error if run else "", "Stopped." if status == "stopped" else ""]
+
+    @part(lambda _: TokenStrip([], stage="training", caption="What it writes now"))
+    def sentence(self, scene: Scene) -> dict:
+        run = scene.result("learn")
+        tokens = continuation(run.last, scene.start) if run else []
+        pieces = run.model.tokenizer.pieces(tokens) if run else []
+        return {"pieces": pieces, "selected": selected(scene.token, len(pieces))}
+
+    @part(
+        lambda view: LinePlot(
+            names=[
+                *("training text", "held-out text", "counting pairs"),
+                *(["the first model: held-out text"] if view.control else []),
+            ],
             x_axis="step",
             y_axis="bits a token",
             unit="bits",
@@ -142,254 +236,37 @@ class Learner(Explorer):
             caption="Surprise (loss): of the text it learns from, and of the last tenth, which it never learns from",
             waiting="press “train”",
         )
-        if control is not None:
-            self.curves.names = [*self.curves.names, "the first model: held-out text"]
-        self.sentence = TokenStrip([], stage="training", caption="What it writes now")
-        self.result = Told()
-        self.history = Told()
-        super().__init__(
-            [
-                row(self.text, self.start),
-                self.own,
-                row(self.train, self.end, self.progress, self.seed),
-                self.told,
-                self.sentence,
-                self.curves,
-                self.result,
-                self.history,
-            ]
-        )
-        self._work = Background(self)
-        self.before_closing(self.stop)
-        self.train.on_click(self._pressed)
-        self.end.on_click(self.stop)
-        self.text.observe(self._own_text, "value")
-        self.start.observe(self._other_start, "value")
-        self._own_text()
-        if control is not None:
-            self.watch(control, self._other_kept, "kept")
+    )
+    def curves(self, scene: Scene) -> dict:
+        run = scene.result("learn")
+        if run is None:
+            return {"x": None, "values": None, "selected": None}
+        x, learned, held_out = np.array(run.points).T
+        values = [learned, held_out, np.full(len(x), run.baseline)]
+        if self.control:
+            control = {point.step: point.held_out for point in scene.run.points} if scene.run else {}
+            values.append(np.array([control.get(step, math.nan) for step in x]))
+        return {"x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 
-    @property
-    def model(self) -> Model | None:
-        """The model as it is now; None before the first training."""
-        return self.kept[-1].model if self.kept else None
+    @sentences
+    def results(self, scene: Scene) -> list[str]:
+        run = scene.result("learn")
+        if run is None or run.error or scene.status("learn") == "running":
+            return []
+        losses = run.compared(scene.run) if self.control else run.against_counting()
+        return [losses, run.repeats, *run.copied]
 
-    @property
-    def name(self) -> str:
-        """What the text that it learned from is called."""
-        return self._name
-
-    @one_at_a_time
-    def _own_text(self, _change=None) -> None:
-        self.own.layout.display = "" if self.text.value == OWN else "none"
-
-    @one_at_a_time
-    def _pressed(self, _button=None) -> None:
-        if self._work.busy:
-            self.pause()
-        else:
-            self.go_on()
-
-    @one_at_a_time
-    def go_on(self) -> None:
-        """Begin from noise, or go on where it was paused; a training elsewhere on the page pauses."""
-        only_training(self.pause)
-        if self._training is None:
-            source = read(self.text.value, self.own.value, self.letters)
-            if not source.text:
-                self.told.say(source.told, self._as_it_was())
-                return
-            self._coming = self.text.value, source
-            self._training = _pretrain(source.text, self.steps, self.seed.value)
-            self.told.say(BEGINS, source.told)
-        else:
-            self.told.say(GOES_ON, self._coming[1].told)
-        self._name_buttons("pause")
-        self._work.start(self._steps(self._training))
-
-    def needs_kernel(self) -> list[ipywidgets.Widget]:
-        return [self.train]
-
-    def before_a_page(self) -> None:
-        """A page without a kernel shows a training that was done when it was built."""
-        self.go_on()
-        self.told.say("This training was done when the page was built.", *self.told.sentences)
-
-    @one_at_a_time
-    def pause(self) -> None:
-        """Hold it; `go_on` goes on."""
-        if self._work.stop():
-            self._stands_still("Paused.", "go on")
-
-    @one_at_a_time
-    def stop(self, _button=None) -> None:
-        """End it. What is trained by then stays."""
-        self._training = None
-        self._work.stop()
-        self._stands_still("Stopped.", "train")
-
-    def leave(self) -> None:
-        """Its cell runs again: the training ends, even where another picture still follows it."""
-        self.stop()
-        super().leave()
-
-    def _stands_still(self, how: str, next_press: str) -> None:
-        """Said even where it had not come to its first step."""
-        self._name_buttons(next_press)
-        going = (BEGINS, GOES_ON, "Paused.")
-        self.told.say(*(how if said in going else said for said in self.told.sentences))
-
-    def _name_buttons(self, next_press: str) -> None:
-        self.train.description, self.end.disabled = next_press, next_press == "train"
-
-    def _as_it_was(self) -> str:
-        return "The trained model stays as it was." if self.kept else ""
-
-    def _begin(self) -> None:
-        """The text serves: only now the model before makes room."""
-        self._name, self.source = self._coming
-        self._points, self._losses, self._lines = [], [], {}
-        self.result.say()
-        self.learned, _ = split_held_out(self.source.text)
-        self.kept, self.finished = (), False
-
-    @property
-    def held_out(self) -> str:
-        """The part of the text that it is measured on and never learns from."""
-        return self.source.text[len(self.learned) :]
-
-    def _steps(self, steps: Iterator[Progress]) -> Steps:
-        latest, shown, done = None, 0.0, False
-        try:
-            yield 0.05  # the page says so first
-            for latest in steps:
-                if latest.step == 0:
-                    self._begin()
-                    self._counted = float(counting_pairs(latest.model, self.learned, self.held_out).mean())
-                self._note(latest)
-                if time.perf_counter() - shown > 0.5:
-                    self._show(latest)
-                    shown = time.perf_counter()
-                yield 0.001
-            self._training, done = None, True
-        except (ValueError, FloatingPointError) as error:
-            said = f"{error}"[:1].upper() + f"{error}"[1:]
-            self.told.say(f"{said}.".replace("..", "."), "" if latest else self._as_it_was())
-            self._training = latest = None
-        finally:
-            if latest is not None:  # paused, stopped or done: a model to look at
-                self._keep(latest)
-                self._show(latest, "" if done else "Paused." if self._training else "Stopped.")
-                self.result.say(*self._compared(), *self._repeats(), *self._copied())
-                self.finished = done
-            self._name_buttons("go on" if self._training else "train")
-
-    def _note(self, now: Progress) -> None:
-        """A point of both curves where the held-out text is measured; the training text's is a mean of five steps."""
-        now.model.recent.max_bytes = 0
-        self._losses.append(now.loss)
-        if now.step % training.MEASURE_EVERY == 0:
-            self._points.append((now.step, np.mean(self._losses[-5:]) * BITS, now.held_out * BITS))
-            self._draw_curves()
-        if now.step in KEPT:
-            self._keep(now)
-
-    def _draw_curves(self) -> None:
-        x, *values = np.array(self._points).T
-        values.append(np.full(len(x), self._counted))
-        if self.control is not None:
-            other = {step: held_out for step, _, held_out in self.control._points}
-            values.append(np.array([other.get(step, math.nan) for step in x]))
-        self.curves.change(x=x, values=np.stack(values))
-
-    @one_at_a_time
-    def _other_kept(self, _change=None) -> None:
-        """The control has gone on."""
-        if self._points:
-            self._draw_curves()
-            if not self._work.busy:
-                self.result.say(*self._compared(), *self.result.sentences[1:])
-
-    def _keep(self, now: Progress) -> None:
-        """Beside those of the steps in KEPT only the last one stays."""
-        self.kept = (*(one for one in self.kept if one.step in KEPT and one.step != now.step), now)
-        self._tell_history()
-
-    def _show(self, now: Progress, *more: str) -> None:
-        self.progress.value = now.step / self.steps
-        at = f"Step {now.step} of {self.steps}, after {now.seconds:.0f} s of work."
-        self.told.say(at, *more, self.source.told)
-        self._draw(now.model)
-
-    def _draw(self, model: Model) -> None:
-        tokens = write_tokens(model, self.start.value) if self.start.value else []
-        self.sentence.change(pieces=model.tokenizer.pieces(tokens))
-
-    @one_at_a_time
-    def _other_start(self, _change=None) -> None:
-        self._lines = {}
-        if self.kept:
-            self._tell_history()
-            self._draw(self.model)
-
-    def _tell_history(self) -> None:
-        """The sentence of each step that is kept, by the same draws."""
-        if not self.start.value:
-            self.history.say("Type how the sentence begins.")
-            return
-        for one in self.kept:
-            if one.step not in self._lines:
-                written = one.model.tokenizer.decode(write_tokens(one.model, self.start.value))
-                self._lines[one.step] = " ".join(legible(clean(written)).split())
-        self.history.say(*(f"step {one.step}: {self._lines[one.step]}" for one in self.kept))
-
-    def _compared(self) -> list[str]:
-        """Both losses at the end, and the control's at the same step."""
-        step, learned, held_out = self._points[-1]
-        if self.control is None:
-            return [
-                f"Counting pairs of tokens leaves {self._counted:.2f} bits of the held-out text; the model, after step "
-                f"{step}, {held_out:.2f}. The training text: {learned:.2f}."
-            ]
-        said = f"Step {step}: {learned:.2f} bits a token of the training text, {held_out:.2f} of the held-out text."
-        others = [point for point in self.control._points if point[0] == step]
-        if not others:
-            return [f"{said} The control comes with the first model: train it, too."]
-        own, other = (one.tokens_a_byte() for one in (self, self.control))
+    @sentences
+    def history(self, scene: Scene) -> list[str]:
+        """The sentence of each snapshot; of the last one, too, where the training stands still."""
+        run = scene.result("learn")
+        if run is None:
+            return []
+        if not scene.start:
+            return ["Type how the sentence begins."]
+        running = scene.status("learn") == "running"
         return [
-            f"{said} The first model at that step: {others[0][1]:.2f} and {others[0][2]:.2f}. (Its tokens and held-out "
-            f"text differ; of a byte of held-out text: {own * held_out:.2f} bits here, {other * others[0][2]:.2f} "
-            "there.)"
-        ]
-
-    def tokens_a_byte(self) -> float:
-        """How many tokens the model makes of a byte of the held-out text."""
-        return len(self.model.tokenizer.encode(self.held_out)) / len(self.held_out.encode())
-
-    def _repeats(self) -> list[str]:
-        """How much of the held-out text is a repetition, and what that does to the surprise."""
-        share, bits = split_by_repeats(self.model, self.learned, self.held_out)
-        if not 0 < share < 1:
-            return [
-                f"Of the held-out text {'all' if share else 'nothing'} is in the training text word for word."
-            ]
-        (here, elsewhere), (counted_here, counted_elsewhere) = bits
-        return [
-            f"The text repeats itself: {percent(share)} of the held-out tokens are inside stretches of {REPEATED} "
-            f"letters or more that the training text has word for word. Surprise there {here:.2f} bits (counting "
-            f"pairs: {counted_here:.2f}), at the others {elsewhere:.2f} ({counted_elsewhere:.2f})."
-        ]
-
-    def _copied(self) -> list[str]:
-        """What of its writing stands in what it learned from, beside stretches as long of the text that is held out."""
-        model, held_out = self.model, self.held_out
-        written = model.tokenizer.decode(write_tokens(model, "\n", n=100))[1:]
-        longest = longest_copy(written, self.learned)
-        starts = np.linspace(0, max(0, len(held_out) - len(written)), N_STRETCHES).astype(int)
-        control = sorted(len(longest_copy(held_out[i : i + len(written)], self.learned)) for i in starts)
-        return [
-            f"Does it copy? Another text, which it wrote from an empty line, has {len(written)} letters. The longest "
-            f"stretch of it that its training text has word for word has {len(longest)}; of {N_STRETCHES} held-out "
-            f"stretches as long, {control[0]} to {control[-1]}.",
-            f"That stretch: “{' '.join(legible(clean(longest)).split())}”",
+            f"step {at.step}: {in_a_line(at.model.tokenizer.decode(continuation(at, scene.start)))}"
+            for at in run.snapshots
+            if at.step in SNAPSHOTS or not running
         ]

@@ -50,27 +50,26 @@ class WhichIsWhose(Explorer):
     def write(self, _button=None) -> None:
         """Let both write. Their order is drawn by the seed as well."""
         self._hide()
-        models = [learner.model for learner in self.learners]
-        if None in models:
+        runs = [learner.trace for learner in self.learners]
+        if None in runs:
             self.told.say("Train both models first.")
             return
         if not self.start.value:
             self.told.say("Type how both texts begin.")
             return
-        steps = [learner.kept[-1].step for learner in self.learners]
         self.told.say(
             *(
-                f"Model {name} has had {step} of its {learner.steps} steps."
-                for name, step, learner in zip("AB", steps, self.learners)
-                if not learner.finished
+                f"Model {name} has had {run.last.step} of its {run.steps} steps."
+                for name, run in zip("AB", runs)
+                if not run.finished
             )
         )
-        self.models, self.names = models, [learner.name for learner in self.learners]
+        self.models, self.names = [run.model for run in runs], [run.name for run in runs]
         order = np.random.default_rng(self.seed.value).permutation(2).tolist()
         self.written = []  # of each text: who wrote it, and its tokens
         for who in order:
-            self.written.append((who, write_tokens(models[who], self.start.value, self.seed.value)))
-        lines = [models[who].tokenizer.decode(tokens) for who, tokens in self.written]
+            self.written.append((who, write_tokens(self.models[who], self.start.value, self.seed.value)))
+        lines = [self.models[who].tokenizer.decode(tokens) for who, tokens in self.written]
         told = [" ".join(legible(clean(line)).split()) for line in lines]
         self.texts.say(*(f"{name} text: {line}" for name, line in zip(("First", "Second"), told)))
         self.card.ask_again()

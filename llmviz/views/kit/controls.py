@@ -78,6 +78,11 @@ def text_box(value: str, label: str, width: str = "min(500px, 98%)", *, live: bo
     )
 
 
+def text_area(value: str, label: str) -> ipywidgets.Textarea:
+    """A box of several lines to type in; its label is shown while it is empty."""
+    return ipywidgets.Textarea(value, rows=4, placeholder=label, layout={"width": "min(900px, 98%)"})
+
+
 def seed_box(value: int = 1) -> ipywidgets.BoundedIntText:
     """A box for the seed of all draws."""
     return ipywidgets.BoundedIntText(

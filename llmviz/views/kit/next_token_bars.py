@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -11,6 +12,8 @@ from llmviz.model import Model
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.view import Scene, View, part
 
 KEEP = object()  # `show(probs)` leaves "before" as it is
 # Where the axis may end: few steps, so that bars keep their meaning while a slider moves.
@@ -53,41 +56,22 @@ class NextTokenBars(Picture):
         provenance: Callable | None = None,
         **layout,
     ):
-        self._tokenizer = tokenizer
-        self._n = n
-        self._all_before = None
+        self._tokenizer, self._n, self._before = tokenizer, n, None
         super().__init__(
             before_label=before_label, caption=caption, stage=stage, provenance=provenance, **layout
         )
         self.show(probs, before=before)
 
     def show(
-        self, probs: Sequence | np.ndarray, before: object = KEEP, *, ranked_by: np.ndarray | None = None
+        self, probs: Sequence | np.ndarray, before: Any = KEEP, *, ranked_by: np.ndarray | None = None
     ) -> None:
-        """Draw these probabilities [n_vocab] instead; `before` [n_vocab] is the new outline, None takes it away.
-
-        ranked_by [n_vocab]: the rows are the `n` tokens with the most of this, in its order; of `probs` itself if None.
-        """
-        probs = _distribution(probs, "probs")
-        if before is not KEEP:
-            self._all_before = None if before is None else _distribution(before, "before")
-        if self._all_before is not None and self._all_before.shape != probs.shape:
-            raise ValueError(f"before has {self._all_before.size} tokens, probs {probs.size}")
-        ids = top(probs if ranked_by is None else ranked_by, self._n)
-        shown = probs[ids]
-        was = None if self._all_before is None else self._all_before[ids]
-        largest = max(shown.max(), 0 if was is None else was.max())
-        keep = np.flatnonzero(ids == self.chosen) if self.chosen is not None else ()
-        self.change(
-            pieces=self._tokenizer.pieces(ids.tolist()),
-            ids=ids.tolist(),
-            probs=shown,
-            before=was,
-            rest=max(0.0, float(probs.sum() - shown.sum())),
-            n_rest=probs.size - ids.size,
-            axis_max=next((end for end in _AXES if largest <= end), 1.0),
-            selected=int(keep[0]) if len(keep) else None,
+        """Draw these probabilities [n_vocab] instead, as `next_tokens` says; without `before`, the last one stays."""
+        before = self._before if before is KEEP else before
+        traits = next_tokens(
+            self._tokenizer, probs, n=self._n, before=before, ranked_by=ranked_by, chosen=self.chosen
         )
+        self._before = before
+        self.change(**traits)
 
     def text(self) -> str:
         """One line a token: piece, probability, and what it was before; then the rest's share."""
@@ -118,6 +102,66 @@ class NextTokenBars(Picture):
     def _choose(self, _change):
         row = self.selected
         self.chosen = self.ids[row] if row is not None and row < len(self.ids) else None
+
+
+def next_tokens(
+    tokenizer,
+    probs: Sequence | np.ndarray,
+    *,
+    n: int = 20,
+    before: Sequence | np.ndarray | None = None,
+    ranked_by: np.ndarray | None = None,
+    chosen: int | None = None,
+) -> dict[str, Any]:
+    """Return the traits of `NextTokenBars` for probabilities [n_vocab], with an outline of `before` [n_vocab].
+
+    ranked_by [n_vocab]: the rows are the `n` tokens with the most of this, in its order; of `probs` itself if None.
+    chosen: the token whose row is selected, if it has one. ValueError as for the picture.
+    """
+    probs = _distribution(probs, "probs")
+    ids = top(probs if ranked_by is None else ranked_by, n).tolist()
+    shown, outline = probs[ids], None
+    if before is not None:
+        before = _distribution(before, "before")
+        if before.shape != probs.shape:
+            raise ValueError(f"before has {before.size} tokens, probs {probs.size}")
+        outline = before[ids]
+    largest = max(shown.max(), 0 if outline is None else outline.max())
+    return {
+        "pieces": tokenizer.pieces(ids),
+        "ids": ids,
+        "probs": shown,
+        "before": outline,
+        "rest": max(0.0, float(probs.sum() - shown.sum())),
+        "n_rest": probs.size - len(ids),
+        "axis_max": next((end for end in _AXES if largest <= end), 1.0),
+        "selected": ids.index(chosen) if chosen in ids else None,
+    }
+
+
+def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable], Callable]:
+    """Mark the method of a view that draws bars: it takes a scene and returns arguments of `next_tokens`."""
+
+    def mark(draw: Callable) -> Callable:
+        def traits(view: View, scene: Scene) -> dict[str, Any]:
+            return next_tokens(scene.run.model.tokenizer, n=n, **draw(view, scene))
+
+        return part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))(
+            traits
+        )
+
+    return mark
+
+
+def chosen_token(part: str) -> Any:
+    """Declare the field of a state that holds which token's row is selected in the bars of this part."""
+    return picked(
+        None,
+        lambda token, view: token is None or token in range(view.run.model.config.n_vocab),
+        "the id of a token, or None",
+        of=(part, "chosen"),
+        outlives_text=True,
+    )
 
 
 def empty_bars(model: Model, **options) -> NextTokenBars:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +28,10 @@ class Field:
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
-def number(default: float, label: str, last: float, *, first: float = 0, step: float = 1, stage: str) -> Any:
-    """Declare a number from `first` to `last` with a slider; whole numbers where `step` is one."""
+def number(
+    default: float, label: str | None, last: float, *, first: float = 0, step: float = 1, stage: str = ""
+) -> Any:
+    """Declare a number from `first` to `last`, whole where `step` is, with a slider if it has a label."""
     whole = isinstance(step, int)
     n = round((last - first) / step) + 1
     values = [first + i * step if whole else round(first + i * step, 9) for i in range(n)]
@@ -42,7 +44,9 @@ def number(default: float, label: str, last: float, *, first: float = 0, step: f
         default,
         accepts,
         f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step),
+        (lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step))
+        if label
+        else None,
         lambda _: values,
     )
 
@@ -139,14 +143,40 @@ def picked(
     default: Any,
     accepts: Callable[[Any, View], bool],
     takes: str,
-    *,
-    of: tuple[str, str] | None = None,
+    **others: Any,
 ) -> Any:
-    """Declare what events set, and no control; of: the part and the trait that the page sets, which this follows.
+    """Declare what events set, or a control of its own, and what a new text sets back; others: see `Field`.
 
-    A page holds only the present value, and a new text sets it back.
+    of: the part and the trait that the page sets, which this follows. A page holds only the present value.
     """
-    return _declared(default, accepts, takes, None, lambda view: (), False, of)
+    return _declared(default, accepts, takes, **{"outlives_text": False, **others})
+
+
+def several(
+    default: tuple, options: Callable[[View], Collection], *, of: tuple[str, str], least: int = 0
+) -> Any:
+    """Declare some of these options, `least` or more of them, as `picked` does; the text does not matter."""
+    return picked(
+        default,
+        lambda values, view: (
+            isinstance(values, tuple) and least <= len(values) == len({*values} & {*options(view)})
+        ),
+        f"a tuple of {least} or more of what is there, each once",
+        of=of,
+        outlives_text=True,
+    )
+
+
+def selection(part_: str) -> Any:
+    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
+    return picked(
+        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
+    )
+
+
+def selected(index: int | None, n: int) -> int | None:
+    """Return an index that one of `n` has, or None."""
+    return None if index is None or index >= n else index
 
 
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:

@@ -1,6 +1,7 @@
 """A view is a state, events that lead to the next state, and a method for each part that draws it.
 
     part(view, scene) -> traits of its widget       pure: reads the run, the state and the results, and nothing else
+    shared(view, scene) -> whatever parts read      pure as well, and computed once for all of them
     event(view, state, value) -> state              pure: what a click, a selection or a button leads to
     job(view, scene) -> yields share done, result   slow: the results stay with the text on which they were measured
 
@@ -11,9 +12,10 @@ changes anything.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
@@ -48,6 +50,24 @@ def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Calla
         return draw
 
     return mark
+
+
+def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
+    """Mark the method that computes what several parts and events read, as an attribute of their scene."""
+    compute.is_shared = True  # type: ignore[attr-defined]
+    return compute
+
+
+def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
+    """Mark the method that returns the sentences of a part; empty ones are left out."""
+
+    @part(lambda _: controls.Told())
+    @functools.wraps(say)
+    def draw(view: Any, scene: Scene) -> dict | None:
+        lines = say(view, scene)
+        return None if lines is None else {"sentences": [line for line in lines if line]}
+
+    return draw
 
 
 def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
@@ -89,7 +109,7 @@ def press(
 
 
 def looks(control: str) -> Callable[[Callable], Callable]:
-    """Mark the method that draws what else a control shows beside its value: "hidden", "disabled", its options."""
+    """Mark the method that draws what a control shows beside its value: "hidden" or "disabled"."""
 
     def mark(draw: Callable) -> Callable:
         draw.looks = control  # type: ignore[attr-defined]
@@ -161,22 +181,27 @@ def _bar(view: View, scene: Scene) -> dict:
 
 
 class Scene:
-    """What a part may read: the `run`, the fields of the state, and results. It notes which of them are read."""
+    """What a part may read: the `run`, the fields of the state, results, and what the view's parts share.
 
-    def __init__(
-        self,
-        run: Any,
-        state: Any,
-        measured: Callable[[str], Measurement],
-        results: Callable[[str], dict[Hashable, Any]] = lambda name: {},
-    ):
-        self.run, self.state, self._measured, self._results = run, state, measured, results
+    It notes which fields and results are read. `shown` are the traits of the part that was drawn from it.
+    """
+
+    shown: dict[str, Any]
+
+    def __init__(self, view: View, state: Any, run: Any):
+        self._view, self.state, self.run = view, state, run
         self.fields_read: dict[str, Any] = {}
         # By the job's name, and what of its `Measurement` was read.
         self.measured_read: dict[tuple[str, str], Any] = {}
         self.results_read: dict[str, dict[Hashable, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
+        if name in self._view._shared:
+            scene, value = self._view._compute(name, self)
+            self.fields_read |= scene.fields_read
+            self.measured_read |= scene.measured_read
+            self.results_read |= scene.results_read
+            return value
         value = self.fields_read[name] = getattr(self.state, name)
         return value
 
@@ -187,12 +212,16 @@ class Scene:
     def results(self, name: str) -> list:
         """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
         if name not in self.results_read:
-            self.results_read[name] = self._results(name)
+            self.results_read[name] = self._view._results(name)
         return [*self.results_read[name].values()]
 
     def is_done(self, name: str) -> bool:
         """Say whether a job has come to its end."""
         return self._read(name, "is_done")
+
+    def status(self, name: str) -> str:
+        """Return whether a job is "new", "running", "stopped" or "done"."""
+        return self._read(name, "status")
 
     def measurement(self, name: str) -> Measurement:
         """Return all that is known of a job: how far it is as well."""
@@ -200,7 +229,7 @@ class Scene:
 
     def _read(self, name: str, what: str) -> Any:
         if (name, what) not in self.measured_read:
-            self.measured_read[name, what] = _of(self._measured(name), what)
+            self.measured_read[name, what] = _of(self._view._measured(name, self.state), what)
         return self.measured_read[name, what]
 
 
@@ -219,6 +248,7 @@ class View(Explorer):
     State: type
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
+    _shared: ClassVar[dict[str, Callable]] = {}
     _looks: ClassVar[dict[str, Callable]] = {}
     _events: ClassVar[dict[tuple[str, str], Callable]] = {}
     _explanations: ClassVar[dict[str, Callable]] = {}
@@ -226,9 +256,15 @@ class View(Explorer):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+        members = {
+            name: member
+            for base in reversed(cls.__mro__)
+            for name, member in vars(base).items()
+            if inspect.isfunction(member)
+        }
         draws = {name: getattr(member, "button", member) for name, member in members.items()}
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
+        cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
         cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
         cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
@@ -248,6 +284,7 @@ class View(Explorer):
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
+        self._computed: dict[str, tuple[Scene, Any]] = {}  # what they share
         self._setting = False
         self._measurements = Measurements() if source is None else measurements_of(source)
         self.before_closing(self._end_all)
@@ -320,6 +357,10 @@ class View(Explorer):
         """Return what results depend on beside the state: the model and the text."""
         return ref(self.run.model), tuple(self.run.tokens)
 
+    def scene(self, state: Any) -> Scene:
+        """Return what a part may read in a state: an event reads what the parts share here."""
+        return Scene(self, state, self.run)
+
     # --- another state ---
 
     @one_at_a_time
@@ -375,15 +416,24 @@ class View(Explorer):
         before = self._drawn.get(name)
         if before and self._still_holds(before[0], state):
             return before
-        scene = Scene(self.run, state, lambda job_name: self._measured(job_name, state), self._results)
+        scene = self.scene(state)
         is_shown = name in self._looks or self.is_shown(name, scene)
         traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
+            scene.shown = traits
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
         statuses = {job_name: scene.measurement(job_name).status for job_name in jobs}
         at_work = "running" in statuses.values() or statuses.get(self.needs(state)) == "new"
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
+
+    def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
+        """Compute what parts share, or return what is known where nothing that it has read has changed."""
+        known = self._computed.get(name)
+        if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
+            scene = Scene(self, asking.state, asking.run)
+            known = self._computed[name] = scene, self._shared[name](self, scene)
+        return known
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
         return (
@@ -496,8 +546,7 @@ class View(Explorer):
                 del self._at_work[""]
 
     def _measure(self, name: str, key: Hashable) -> Iterator[float]:
-        state = self.state
-        scene = Scene(self.run, state, lambda other: self._measured(other, state), self._results)
+        scene = self.scene(self.state)
         try:
             yield 0.05  # While a slider moves, only its last place is worth the work.
             began = time.monotonic()
@@ -524,25 +573,38 @@ class View(Explorer):
     # --- what a page without a kernel holds ---
 
     def states(self) -> list[Any]:
-        """Return the states that a page holds: for each part, all values on a page of the fields on which it depends.
+        """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
+        return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
 
-        At most `MOST_STATES`, with the present one first.
+    def slices(self) -> Iterator[Any]:
+        """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
+
+        A view where these are too many declares its own.
         """
-        listed = {self.state: None}
         for scene, _ in self._drawn.values():
             reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
             held = {
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
             }
-            states = (replace(self.state, **dict(zip(held, values))) for values in product(*held.values()))
-            listed |= dict.fromkeys(islice(states, MOST_STATES))
-        return [*listed][:MOST_STATES]
+            for values in product(*held.values()):
+                yield replace(self.state, **dict(zip(held, values)))
+
+    def along(self, *names: str) -> Iterator[Any]:
+        """Yield the states with another value of one of these fields."""
+        for name in names:
+            for value in self._fields[name].on_page(self):
+                yield replace(self.state, **{name: value})
 
 
 def _setter(name: str) -> Callable:
     """Return the event of a control: its field takes the control's value."""
-    return lambda view, state, value: replace(state, **{name: value})
+    return lambda view, state, value: replace(state, **{name: frozen(value)})
+
+
+def frozen(value: Any) -> Any:
+    """Return a value from the page with tuples for its lists, as states have them."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
@@ -550,19 +612,16 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
     display = "none" if traits.get("hidden") else ""
     if (widget.layout.display or "") != display:
         widget.layout.display = display
-    changed = {
-        name: value
-        for name, value in traits.items()
-        if name != "hidden" and not _same(value, getattr(widget, name))
-    }
-    if not changed:
-        return
+    traits = {name: value for name, value in traits.items() if name != "hidden"}
     if hasattr(widget, "change"):
-        widget.change(**changed)
+        changed = {name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}
+        if changed:
+            widget.change(**changed)
         return
     with widget.hold_sync():
-        for name, value in changed.items():
-            setattr(widget, name, value)
+        for name, value in traits.items():  # New options may change the value, which comes after them.
+            if not _same(value, getattr(widget, name)):
+                setattr(widget, name, value)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise, permutations, product
+
+import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz import sampling
-from llmviz.sampling import STEPS, Sampler
+from llmviz import ops, sampling
+from llmviz.sampling import STEPS, Filtered
 from llmviz.views import provenance
 from llmviz.views.kit.controls import choice
-from llmviz.views.kit.next_token_bars import empty_bars, top
+from llmviz.views.kit.next_token_bars import bars_part, chosen_token, top
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, Floats, Picture, lines, one_at_a_time
-from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import Prompt
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.kit.picture import Floats, Picture, lines
+from llmviz.views.kit.state_fields import number, several
+from llmviz.views.kit.view import Scene, View, explains, on, part, shared
+from llmviz.views.provenance import Explanation
 
 N_SHAPE = 24  # bars on a card
+LIMITS = {"temperature": (0, 3), "top_k": (1, 200), "top_p": (0.01, 1), "min_p": (0, 1)}
 
 # Settings that people really use, as steps in their order: those on this model's card, what two programs do where
 # nothing else is asked (transformers is greedy until told to sample), and min-p as its paper uses it.
+NO_PRESET = "choose …"
 PRESETS = {
     "everything off": (),
     "what this model’s makers use: T 0.2, top-p 0.9": (("temperature", 0.2), ("top_p", 0.9)),
@@ -51,12 +58,7 @@ class SamplerCards(Picture):
     order = traitlets.List(traitlets.Enum(STEPS), list(STEPS)).tag(sync=True)
     on = traitlets.List(traitlets.Enum(STEPS), ["temperature", "top_p"]).tag(sync=True)
     settings = traitlets.Dict(
-        per_key_traits={
-            "temperature": traitlets.Float(min=0, max=3),
-            "top_k": traitlets.Float(min=1, max=200),
-            "top_p": traitlets.Float(min=0.01, max=1),
-            "min_p": traitlets.Float(min=0, max=1),
-        },
+        per_key_traits={name: traitlets.Float(min=first, max=last) for name, (first, last) in LIMITS.items()},
         default_value={"temperature": 2.0, "top_k": 40, "top_p": 0.9, "min_p": 0.05},
     ).tag(sync=True)
     left = traitlets.Dict().tag(sync=True)
@@ -66,20 +68,14 @@ class SamplerCards(Picture):
 
     def page_values(self) -> dict[str, list]:
         """What the page can send, beside orders: one setting after the other, along its line."""
-        ends = {name: (one.min, one.max) for name, one in self.traits()["settings"]._per_key_traits.items()}
-        lines = {name: np.round(np.linspace(low, high, 21), 2).tolist() for name, (low, high) in ends.items()}
+        lines = {name: np.round(np.linspace(*ends, 21), 2).tolist() for name, ends in LIMITS.items()}
         return {"settings": [{**self.settings, name: v} for name, line in lines.items() for v in line]}
-
-    def steps(self) -> list[tuple[str, float]]:
-        """The steps that are on, in their order, as `sampling.chain` takes them."""
-        whole = {"top_k": int}
-        return [(name, whole.get(name, float)(self.settings[name])) for name in self.order if name in self.on]
 
     def text(self) -> str:
         rows = [["step", "setting", "keeps", "cuts"]]
         for name in self.order:
-            told = self.left.get(name)
-            rest = [f"{told['kept']:,}", percent(told["cut"])] if told else ["off"]
+            left = self.left.get(name)
+            rest = [f"{left['kept']:,}", percent(left["cut"])] if left else ["off"]
             rows.append([name, f"{self.settings[name]:g}", *rest])
         return lines(rows)
 
@@ -91,75 +87,98 @@ class SamplerCards(Picture):
         return proposal["value"]
 
 
-class SamplerChain(Explorer):
+class SamplerChain(View):
     """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
 
-    def __init__(self, prompt: Prompt):
-        self.prompt = prompt
-        self.cards = SamplerCards(
-            n_vocab=prompt.language_model.config.n_vocab,
-            stage="sampling",
-            caption="The sampler, card by card",
-        )
-        self.presets = choice(["choose …", *PRESETS], "choose …", "What people use", "min(760px, 98%)")
-        self.bars = empty_bars(
-            prompt.language_model,
-            n=15,
-            before_label="the model itself",
-            caption="What is left to draw from, after the last card",
-            provenance=self._explain,
-        )
-        self.cards.observe(self.draw, ["order", "on", "settings"])
-        self.presets.observe(self._preset, "value")
-        super().__init__([prompt, self.presets, self.cards, self.bars])
-        self.follow(prompt, self.draw)
+    @dataclass(frozen=True)
+    class State:
+        """The order of the cards, which are on, the setting of each, and the token whose bar is selected."""
 
-    @one_at_a_time
-    def draw(self, _change=None) -> None:
-        logits, steps = self.prompt.trace.logits, self.cards.steps()
-        plain = Sampler().probs(logits)
-        after = {name: step for (name, _), step in zip(steps, sampling.chain(logits, steps))}
-        order = top(plain, N_SHAPE)
-        if steps != [*PRESETS.get(self.presets.value, steps)]:
-            self.presets.value = "choose …"
-        left, shapes, now = {}, [], plain
-        for name in self.cards.order:
-            before, now = now, after[name].probs if name in after else now
-            shapes.append(now[order])
-            if name in after:
-                left[name] = {
-                    "kept": int(np.count_nonzero(now)),
-                    "cut": after[name].cut,
-                    "bits": sampling.entropy(now),
-                    "bits_before": sampling.entropy(before),
+        order: tuple[str, ...] = several(STEPS, lambda _: STEPS, of=("cards", "order"), least=len(STEPS))
+        on: tuple[str, ...] = several(("temperature", "top_p"), lambda _: STEPS, of=("cards", "on"))
+        temperature: float = number(2.0, None, 3.0, step=0.05)
+        top_k: int = number(40, None, 200, first=1)
+        top_p: float = number(0.9, None, 1.0, first=0.01, step=0.01)
+        min_p: float = number(0.05, None, 1.0, step=0.01)
+        chosen: int | None = chosen_token("bars")
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        return [self.parts["presets"], self.parts["cards"], self.parts["bars"]]
+
+    def slices(self) -> Iterator[State]:
+        """Yield all orders of the cards with any of them on, and each setting along its line."""
+        for n, order in product(range(len(STEPS) + 1), permutations(STEPS)):
+            yield from (replace(self.state, order=order, on=on) for on in combinations(STEPS, n))
+        yield from self.along(*STEPS)
+
+    @on("presets", "value")
+    def choose(self, state: State, name: str) -> State:
+        """Set every card as a preset has it."""
+        if name not in PRESETS:
+            return state
+        steps = dict(PRESETS[name])
+        return replace(state, order=tuple({**steps, **dict.fromkeys(STEPS)}), on=tuple(steps), **steps)
+
+    @on("cards", "settings")
+    def set(self, state: State, settings: dict[str, float]) -> State:
+        return replace(state, **{**settings, "top_k": int(settings["top_k"])})
+
+    @shared
+    def steps(self, scene: Scene) -> tuple[tuple[str, float], ...]:
+        """Return the steps of the cards that are on, as `sampling.chain` takes them."""
+        return tuple((name, getattr(scene, name)) for name in scene.order if name in scene.on)
+
+    @shared
+    def left(self, scene: Scene) -> list[Filtered]:
+        """Return what is left before the first card, and after each; one that is off leaves what was there."""
+        left = [Filtered(ops.softmax(scene.run.logits), 0.0)]
+        after = iter(sampling.chain(scene.run.logits, scene.steps))
+        for name in scene.order:
+            left.append(next(after) if name in scene.on else left[-1])
+        return left
+
+    @part(lambda _: choice([NO_PRESET, *PRESETS], NO_PRESET, "What people use", "min(760px, 98%)"))
+    def presets(self, scene: Scene) -> dict:
+        return {"value": next((name for name in PRESETS if PRESETS[name] == scene.steps), NO_PRESET)}
+
+    @part(
+        lambda view: SamplerCards(
+            n_vocab=view.run.model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
+        )
+    )
+    def cards(self, scene: Scene) -> dict:
+        likeliest = top(scene.left[0].probs, N_SHAPE)
+        cards = {
+            "order": [*scene.order],
+            "on": [*scene.on],
+            "settings": {name: getattr(scene, name) for name in STEPS},
+        }
+        return {
+            **cards,
+            "left": {
+                name: {
+                    "kept": int(np.count_nonzero(after.probs)),
+                    "cut": after.cut,
+                    "bits": sampling.entropy(after.probs),
+                    "bits_before": sampling.entropy(before.probs),
                 }
-        cards = self.cards
-        cards.change(left=left, shapes=shapes, told_for=[cards.order, cards.on, cards.settings])
-        self.bars.show(now, before=plain if steps else None, ranked_by=logits)  # what is cut keeps its place
+                for name, (before, after) in zip(scene.order, pairwise(scene.left))
+                if name in scene.on
+            },
+            "shapes": np.array([step.probs[likeliest] for step in scene.left[1:]]),
+            "told_for": [*cards.values()],
+        }
 
-    @one_at_a_time
-    def _preset(self, _change=None) -> None:
-        if self.presets.value in PRESETS:
-            chosen = dict(PRESETS[self.presets.value])
-            rest = [name for name in STEPS if name not in chosen]
-            self.cards.change(
-                order=[*chosen, *rest], on=list(chosen), settings={**self.cards.settings, **chosen}
-            )
+    @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")
+    def bars(self, scene: Scene) -> dict:
+        return {
+            "probs": scene.left[-1].probs,
+            "before": scene.left[0].probs if scene.on else None,
+            "ranked_by": scene.run.logits,  # what is cut keeps its place
+            "chosen": scene.chosen,
+        }
 
-    @one_at_a_time
-    def _explain(self, row: int) -> Explanation:
-        logits, steps = self.prompt.trace.logits, self.cards.steps()
-        token, piece = self.bars.ids[row], self.bars.pieces[row]
-        if [name for name, _ in steps] == [name for name in STEPS if name in self.cards.on]:
-            return provenance.prob(logits, token, piece=piece, **dict(steps))
-        told = " → ".join(f"{name} {value:g}" for name, value in steps)
-        return Explanation(
-            f"Probability of {quote(piece)} (id {token})",
-            f"softmax of the logits, then in this order: {told}",
-            [
-                Operand("logits", logits, "trace.logits"),
-                Operand("token", token),
-            ],
-            f"llmviz.sampling.chain(logits, {steps})[-1].probs[token]",
-            sampling.chain(logits, steps)[-1].probs[token],
-        )
+    @explains("bars")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
+        return provenance.prob_after(scene.run.logits, token, scene.steps, piece=piece)
