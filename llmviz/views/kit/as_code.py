@@ -52,7 +52,7 @@ def line_of(view: View, names: Mapping[str, Any]) -> str:
 
 
 def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
-    first, state = view.State(), {field.name for field in fields(view.State)}
+    first, state = view.first_state(), {field.name for field in fields(view.State)}
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
             expression = _expression(value, names, "prompt" if value is view.source else parameter.name)

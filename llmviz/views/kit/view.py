@@ -280,7 +280,8 @@ class View(Explorer):
     def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
-        self.state = self.State(*values, **state)
+        given = dict(zip([f.name for f in fields(self.State)], values, strict=False)) | state
+        self.state = replace(self.first_state(), **given)
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
@@ -329,6 +330,10 @@ class View(Explorer):
         """Return what stands below each other."""
         raise NotImplementedError
 
+    def first_state(self) -> Any:
+        """Return the state of a view that is made without one; it may depend on the run."""
+        return self.State()
+
     def is_shown(self, part_: str, scene: Scene) -> bool:
         """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
         return True
@@ -340,7 +345,7 @@ class View(Explorer):
             for name, declared in self._fields.items()
             if declared.outlives_text and declared.accepts(getattr(state, name), self)
         }
-        return self.State(**kept)
+        return replace(self.first_state(), **kept)
 
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
