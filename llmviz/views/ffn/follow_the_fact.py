@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -13,7 +13,7 @@ from llmviz.experiments import Pair, patch_residual
 from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.attention.what_a_head_says import HeadPushes
-from llmviz.views.ffn.fact import NO_FACT, OfFact, named, subjects, to_follow, twin
+from llmviz.views.ffn.fact import NO_FACT, Fact, OfFact, named, subjects, to_follow, twin
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.fact_steps import MEANING, Step, carries, own_probs, run_tests, said
 from llmviz.views.ffn.who_writes import layers
@@ -117,14 +117,11 @@ def on_map(pair: Pair, step: Step) -> dict:
 class WhatTheMoverSays(HeadPushes):
     """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
-    def first_state(self) -> HeadPushes.State:
-        if why_no_fact(self.run):
-            return self.State()
-        layer, head = experiments.fact_mover_head(self.run)
-        return self.State(layer, head, at=self.run.subject)
+    def __init__(self, fact: Fact, **state):
+        super().__init__(fact, **(moving_head(fact.trace) | state))
 
     def fitted(self, state: HeadPushes.State) -> HeadPushes.State:
-        return replace(self.first_state(), query=state.query)
+        return self.State(query=state.query, **moving_head(self.run))
 
     @property
     def trace(self) -> Trace:
@@ -145,6 +142,14 @@ class WhatTheMoverSays(HeadPushes):
         subject, answer = subjects(pair)[0], named(pair, pair.answers[:1])[0]
         rank = f"{answer} has place {rank_of_answer(pair):,}; below are the first six."
         return {"sentences": [f"Of what it pushes up at {subject}, {rank}"]}
+
+
+def moving_head(pair: Pair | None) -> dict:
+    """Return the fields of a state in which the head of the second step looks at the subject, if there is a fact."""
+    if pair is None or why_no_fact(pair):
+        return {}
+    layer, head = experiments.fact_mover_head(pair)
+    return {"layer": layer, "head": head, "at": pair.subject}
 
 
 class PutIn(OfFact):
