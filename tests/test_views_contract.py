@@ -342,7 +342,7 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
             before, shown = view.state, screen(view)
             with monkeypatch.context() as patch:
                 patch.setattr(view, "_parts", dict.fromkeys(view._parts, fails))
-                view._drawn = {**view._drawn, [*view._parts][-1]: (Scene(view, before, None), {})}
+                view._drawn = {**view._drawn, [*view._parts][-1]: (Scene(view, before, object()), {})}
                 with pytest.raises(ArithmeticError):
                     view.become(replace(before, **{name: values[0]}))
             assert view.state is before
