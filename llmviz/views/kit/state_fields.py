@@ -152,16 +152,6 @@ def picked(
     return _declared(default, accepts, takes, **{"outlives_text": False, **others})
 
 
-def selected(part: str) -> Any:
-    """Declare which entry of a part is selected, by its number from 0; None where none is."""
-    return picked(
-        None,
-        lambda i, _: i is None or (is_index(i) and i >= 0),
-        f"a whole number below {MAX_TOKENS}, or None",
-        of=(part, "selected"),
-    )
-
-
 def several(
     default: tuple, options: Callable[[View], Collection], *, of: tuple[str, str], least: int = 0
 ) -> Any:
