@@ -31,7 +31,7 @@ NEW_FORM = {
 # Commit each card that has come since, note what it tells, and open it again; at the end all once more.
 ASK = """
 import ipywidgets as _w
-from llmviz.views.kit.predict import Question as _Q
+from llmviz.views.kit.predict import GuessCard as _Card
 def _tell(card):
     card.change(guess=None, committed=True)
     told = (card.question, card.told)
@@ -39,11 +39,11 @@ def _tell(card):
     return told
 _told = globals().get("_told", {})
 _told |= {c.model_id: _tell(c) for c in list(_w.widgets.widget._instances.values())
-          if isinstance(c, _Q) and c.question and c.model_id not in _told}
+          if isinstance(c, _Card) and c.question and c.model_id not in _told}
 """
 ASK_AGAIN = """
 _late = [(_told[c.model_id][1], late[1]) for c in list(_w.widgets.widget._instances.values())
-         if isinstance(c, _Q) and c.model_id in _told and (late := _tell(c)) != _told[c.model_id]]
+         if isinstance(c, _Card) and c.model_id in _told and (late := _tell(c)) != _told[c.model_id]]
 print(len(_told), _late)
 """
 BY_HAND = (

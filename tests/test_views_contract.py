@@ -62,6 +62,16 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "guess card": lambda prompt, **_: views.Predict(
+        "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
+    ),
+    "guess card with options": lambda prompt, **_: views.Predict(
+        lambda run: f"Which of {len(run.tokens)}?",
+        lambda run: run.pieces[:3],
+        answer=lambda run: run.pieces[-1],
+        about=prompt,
+        explain=lambda run: run.pieces[0],
+    ),
     "fact": lambda prompt: ffn.Fact(prompt, "a"),
     "step of a fact": of_fact(ffn.FollowTheFact, 1),
     "all steps of a fact": of_fact(ffn.FollowTheFact),

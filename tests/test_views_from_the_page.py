@@ -74,7 +74,6 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
-    "Question": lambda kind, model: kind("", answer=None),
     "Switches": lambda kind, model: kind(model),
     "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
     "TokenCounts": lambda kind, model: kind([], []),

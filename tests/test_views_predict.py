@@ -1,6 +1,7 @@
 """Predict, commit, reveal."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from messages import holding, numbers
 from llmviz import views
 from llmviz.views import Predict
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.predict import how_far, within
+from llmviz.views.kit.predict import Question, how_far, within
+from llmviz.views.kit.view import Refused
 
 
 def test_nothing_of_the_answer_is_sent_before_the_commitment():
@@ -56,7 +58,7 @@ def test_show_me_needs_no_guess():
 @pytest.mark.parametrize("guess", [-5, 1e9, float("nan"), 101])
 def test_a_number_out_of_range_is_refused(guess):
     card = Predict("How likely?", answer=3, unit="%", low=0, high=100).card
-    card.change(guess=guess, committed=True)
+    card.set_state({"guess": guess, "committed": True})
     assert not card.committed
     assert card.told == card.answer_text == ""
 
@@ -95,10 +97,15 @@ def test_a_question_about_the_readers_text(tiny_model):
     question.card.change(guess=1, committed=True)
     n = len(prompt.trace.tokens)
     assert question.card.told == how_far(1, n, "tokens")
-    prompt.box.value = (
-        "a"  # the text changes after the guess: the answer is that of the text that stands there
-    )
+    answered = question.card.question, question.card.told
+    prompt.box.value = "a"  # the text changes after the guess: the card keeps the question that was answered
+    assert (question.card.question, question.card.told) == answered
+    assert question.card.explained  # and says so
+    question.card.ask_again()
+    assert question.card.question == asked(prompt.trace)
+    question.card.committed = True
     assert numbers(question.card.told) == [len(prompt.trace.tokens)]
+    assert not question.card.explained
 
 
 def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
@@ -109,7 +116,6 @@ def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
         return views.TokenStrip(trace.pieces)
 
     def answer(trace):
-        assert drawn[-1] is trace  # it may be read from the picture
         computed.append(trace)
         return len(trace.tokens)
 
@@ -122,8 +128,33 @@ def test_nothing_is_computed_for_a_text_before_the_commitment(tiny_model):
     question.card.ask_again()
     question.card.committed = True
     assert computed == drawn[1:] == [prompt.trace]
-    prompt.box.value = "a"  # an open card and its picture follow the text
-    assert computed[1:] == drawn[2:] == [prompt.trace]
+    prompt.box.value = "a"  # the picture follows the text, and the card keeps its question
+    assert (len(computed), drawn[2:]) == (1, [prompt.trace])
+    question.card.ask_again()
+    question.card.committed = True
+    assert computed[1:] == [prompt.trace]
+
+
+def test_an_open_card_keeps_a_guess_that_still_fits(tiny_model):
+    prompt = views.Prompt(tiny_model, "The cat")
+    same = Predict("How many?", answer=lambda trace: len(trace.tokens), about=prompt)
+    other = Predict("Which?", lambda trace: trace.pieces, answer=0, about=prompt)
+    same.card.guess = other.card.guess = 1
+    prompt.box.value = "a"
+    assert (same.card.guess, other.card.guess) == (1, None)
+    assert other.card.options == prompt.trace.pieces
+
+
+def test_a_state_whose_guess_is_no_option_is_refused(tiny_model):
+    card = Predict("Which?", ["a", "b"], answer=1)
+    with pytest.raises(Refused):
+        card.become(card.State(guess=2))
+    card.become(card.State(guess=1, answered=card.scene(card.state).answer))
+    assert card.card.told == Question("Which?", ["a", "b"], answer=1).told_about([1])[0]
+    with pytest.raises(Refused):
+        card.become(replace(card.state, guess=2))
+    assert card.card.committed
+    assert card.state.guess == 1
 
 
 def test_a_hidden_picture_that_something_follows_does_not_wait(tiny_model):
@@ -232,7 +263,7 @@ def test_an_error_in_the_answer_is_a_sentence(answer):
 
 
 def test_asking_again_closes_the_reveal():
-    card = Predict("Which?", ["a", "b"], answer=1).card
+    card = Question("Which?", ["a", "b"], answer=1)
     card.change(guess=0, committed=True)
     assert card.answer_text == "b"
     card.ask_again()

@@ -55,6 +55,10 @@ def leads_in_cost(model: Model, run: Run) -> float:
     return costs[part] - np.delete(costs, part).max()
 
 
+def known_held_out(run: TrainingRun) -> float:
+    return 100 * np.isin(learning.words_of(run.held_out), learning.words_of(run.learned)).mean()
+
+
 def runs(*names: str, seeds: int = 3) -> dict[str, Run]:
     return {f"{name}, seed {seed}": (name, seed) for name in names for seed in range(seeds)}
 
@@ -65,6 +69,7 @@ def by_text(*ranges: Range, seeds: int = 3) -> dict[str, Range]:
 
 
 LITTLE = {f"{name}, from {n:,}": (name, 0, 200, n) for name in texts.NAMES for n in (0, 40_000, 80_000)}
+copied = after(lambda run: learning.copied(run.last, run.learned))
 # Of each text: the model's lead over counting pairs of tokens, there and where nothing is repeated, and known words.
 GAINED = by_text((1.25, 1.45), (1.25, 1.45), (0.25, 0.95), (-0.25, 0.4))
 ELSEWHERE = by_text((1.15, 1.45), (1.15, 1.45), (0.4, 1.45), (-0.25, 0.35))
@@ -134,7 +139,7 @@ CLAIMS = (
             "Count their tokens in stretches of 25 characters that the training text has word for word.",
             after(lambda run: 100 * run.by_repeats[0], 1),
             Bounds(at=REPEATED, control=Bounds(within=(88, 98.5))),
-            control=("their words that it has", after(lambda run: 100 * run.known_words_held_out, 1)),
+            control=("their words that it has", after(known_held_out, 1)),
             over="texts",
             cases={name: (name, 0) for name in texts.NAMES},
         ),
@@ -154,9 +159,9 @@ CLAIMS = (
         words=on_runs(
             "Most of the words that the model writes are in its text, but on Python's source about half.",
             "Let it write five times, and look up its words of three letters or more.",
-            after(lambda run: 100 * run.known_words[1]),
+            after(lambda run: 100 * learning.known_words(run.last, run.learned)),
             Bounds(supports=above(55), count=9, at=KNOWN, above_control=12, control=Bounds(within=(7, 70.5))),
-            control=("after 20 steps", after(lambda run: 100 * run.known_words[0])),
+            control=("after 20 steps", after(lambda run: 100 * learning.known_words(run.early, run.learned))),
         ),
     ),
     *section(
@@ -172,9 +177,9 @@ CLAIMS = (
         copies=on_little(
             "The model of a short text copies long passages; that of a whole text doesn't.",
             "Let it write 100 tokens (some 270 characters) five times: the mean of the longest passages its text has.",
-            after(lambda run: run.copied),
+            copied,
             Bounds(within=(117.5, 310.5), control=Bounds(within=(14.5, 57.5))),
-            control=("the whole text", lambda model, run: trained(model, run[0], run[3] // 40_000).copied),
+            control=("the whole text", lambda model, run: copied(model, (run[0], run[3] // 40_000))),
             unit="characters",
         ),
     ),

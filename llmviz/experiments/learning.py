@@ -219,21 +219,6 @@ class TrainingRun:
         return split_by_repeats(self.last, self.learned, self.held_out)
 
     @cached_property
-    def copied(self) -> float:
-        """What `copied` gives for the last model."""
-        return copied(self.last, self.learned)
-
-    @cached_property
-    def known_words(self) -> tuple[float, float]:
-        """What `known_words` gives for the early model and for the last one."""
-        return known_words(self.early, self.learned), known_words(self.last, self.learned)
-
-    @property
-    def known_words_held_out(self) -> float:
-        """Which share of the held-out text's own words are in the text learned from."""
-        return float(np.mean(np.isin(words_of(self.held_out), words_of(self.learned))))
-
-    @cached_property
     def by_kind(self) -> Float[np.ndarray, "3"]:
         """The frequent tokens' `share_of_kind`, more than by chance.
 

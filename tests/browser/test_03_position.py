@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 SHOW_ALL = """
 from ipywidgets.widgets.widget import _instances
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import GuessCard
 for card in list(_instances.values()):
-    if isinstance(card, Question):
+    if isinstance(card, GuessCard):
         card.committed = True
 """
 

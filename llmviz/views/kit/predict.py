@@ -1,11 +1,15 @@
-"""Predict, commit, reveal: a question that the reader answers before the model does, then the picture that shows it."""
+"""Predict, commit, reveal: a question that the reader answers before the model does, then the picture that shows it.
+
+In a view of one's own, a card is a part: a `GuessCard`, drawn by `Asked.card` from a guess and what is known so far.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
+from typing import Any
+from weakref import ReferenceType, ref
 
 import ipywidgets
 import numpy as np
@@ -14,75 +18,22 @@ import traitlets
 from llmviz.model import Trace
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.picture import Explorer, Picture, Text, one_at_a_time
+from llmviz.views.kit.picture import Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
+from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.view import Refused, Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_
-Answer = Value | tuple[int, ...]  # the indices of options that are tied
+Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
+Tell = Callable[[Any, Any], str]
+EARLIER = (
+    "You answered for an earlier text. Guess again, and the question is about the text that is there now."
+)
+HIDDEN = {"answer": None, "answer_text": "", "told": "", "explained": ""}
 
 
-class Predict(Explorer):
-    """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
-
-    options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
-    said as it is), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
-    `low` to `high` where both are given.
-    answer: the value, or a function that computes it, which is called now: what the page does to names later changes
-    no answer. An error in it becomes a sentence.
-    about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
-    its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
-    tell: a sentence about (guess, answer), in place of the usual one; both are numbers, or both texts.
-    explain: said after the reveal, whatever the guess was. No score is kept.
-    """
-
-    def __init__(
-        self,
-        question: str | Callable[[Trace], str],
-        options: Sequence[str] | Callable[[Trace], Sequence[str]] | None = None,
-        *,
-        answer: Callable[..., Answer] | Answer,
-        about: Closable | None = None,
-        then: ipywidgets.Widget | None = None,
-        explain: str | Callable[[Trace], str] = "",
-        **card,
-    ):
-        self._parts = {"question": question, "options": options, "answer": answer, "explain": explain}
-        self.card = Question("", answer=None, **card)
-        self.then = then
-        super().__init__([self.card] if then is None else [self.card, then])
-        if about is None:
-            self._ask()
-        else:
-            Closable.follow(self, about, self._ask)  # its box stands with the picture
-            about.dims(self.card)
-        self.card.observe(self._reveal, "committed")
-        self._reveal()
-
-    @one_at_a_time
-    def _ask(self, *trace: Trace) -> None:
-        def of(part: str):
-            value = self._parts[part]
-            return value(*trace) if callable(value) else value
-
-        answer = self._parts["answer"]
-        if callable(answer):
-            answer = functools.cache(functools.partial(self._answer, *trace))
-            if not trace:
-                with contextlib.suppress(Exception):  # said once the reader has committed
-                    answer()
-        self.card.ask(of("question"), of("options"), answer=answer, explain=of("explain"))
-
-    def _answer(self, *trace: Trace) -> Answer:
-        self._reveal()  # first: it may be read from the picture, which has waited for that
-        return self._parts["answer"](*trace)
-
-    def _reveal(self, _change=None) -> None:
-        if self.then is not None:
-            self.then.layout.display = "" if self.card.committed else "none"
-
-
-class Question(Picture):
-    """The card of `Predict`. Nothing of the answer is on the page before the reader has committed, or gave up."""
+class GuessCard(Picture):
+    """A question, and an answer that is not on the page before the reader has committed to a guess, or gave up."""
 
     _static = "predict"
     _by_page = ("guess", "committed")
@@ -105,23 +56,6 @@ class Question(Picture):
     told = Text()
     explained = Text()
 
-    def __init__(
-        self,
-        question: str,
-        options: Sequence[str] | None = None,
-        *,
-        answer: Answer | Callable[[], Answer] | None,
-        unit: str = "",
-        low: float | None = None,
-        high: float | None = None,
-        tell: Callable[[Value, Value], str] | None = None,
-        explain: str = "",
-        **traits,
-    ):
-        self._answer, self._tell, self._explain_text = answer, tell, explain
-        super().__init__(question=question, options=_texts(options), unit=unit, low=low, high=high, **traits)
-        self.observe(self._reveal, "committed")
-
     @traitlets.validate("guess")
     def _an_option(self, proposal):
         guess = proposal["value"]
@@ -129,40 +63,9 @@ class Question(Picture):
             raise traitlets.TraitError(f"there is no option number {guess}")
         return guess
 
-    def ask(
-        self,
-        question: str,
-        options: Sequence[str] | None = None,
-        *,
-        answer: Answer | Callable[[], Answer] | None,
-        explain: str = "",
-    ) -> None:
-        """Another question. An open card stays open, its guess kept where it still fits; else the answer is told.
-
-        answer: a function is called when the reader has committed.
-        """
-        options = _texts(options)
-        new = (question, options) != (self.question, self.options)
-        self._answer, self._explain_text = answer, explain
-        with self.hold_sync():
-            if new or self.committed:
-                self.change(question=question, options=options, guess=None)
-            if self.committed:
-                self._reveal()
-
-    def tell(self, answer: Answer | None) -> None:
-        """The answer, for a card that may be committed before it is known (None: it says "computing …")."""
-        self._answer = answer
-        self._reveal()
-
     def ask_again(self) -> None:
-        """Back to the open question."""
+        """Go back to the open question."""
         self.change(committed=False, guess=None)
-
-    def told_about(self, guesses: Sequence[float]) -> list[str]:
-        """What the card, committed with each of these guesses, would tell; the answer is computed once."""
-        answer = functools.cache(self._answer) if callable(self._answer) else self._answer
-        return [self._outcome(float(guess), answer)["told"] for guess in guesses]
 
     def text(self) -> str:
         rows = [self.question]
@@ -174,63 +77,291 @@ class Question(Picture):
             rows.append("(The answer comes after you commit to a guess, or ask to be shown.)")
         return "\n".join(rows)
 
-    @one_at_a_time
-    def _reveal(self, _change=None) -> None:
-        if not self.committed:
-            self.change(answer=None, answer_text="", told="", explained="")
-        elif not self._fits(self.guess):  # the page refuses it, too
-            self.committed = False
-        elif self._answer is None:
-            self.change(answer=None, answer_text="", told="", explained="")
-        else:
-            self.change(**self._outcome(self.guess, self._answer))
 
-    def _fits(self, guess: float | None) -> bool:
-        if guess is None or self.options is not None:
+def guess() -> Any:
+    """Declare the guess on the part "card", which a new text sets back."""
+    takes = "a finite number, or None"
+    return picked(None, lambda value, _: value is None or _is_finite(value), takes, of=("card", "guess"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and what can be guessed: one of `options`, or a number from `low` to `high`. whole: a count."""
+
+    question: str
+    options: tuple[str, ...] | None = None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+
+    def allows(self, guess: float | None) -> bool:
+        """Say whether this can be committed to; None asks to be shown."""
+        if guess is None:
             return True
-        low = -np.inf if self.low is None else self.low
-        if self.whole and not float(guess).is_integer():
-            return False
-        return bool(np.isfinite(guess)) and low <= guess <= (np.inf if self.high is None else self.high)
+        if self.options is not None:
+            return guess in range(len(self.options))
+        low, high = (-np.inf if self.low is None else self.low), (np.inf if self.high is None else self.high)
+        return bool(np.isfinite(guess)) and low <= guess <= high and not (self.whole and guess % 1)
 
-    def _outcome(self, guess: float | None, answer: Answer | Callable[[], Answer] | None) -> dict:
+    def card(
+        self,
+        guess: float | None,
+        committed: bool,
+        answer: Answer | Callable[[], Answer] | None,
+        explain: str = "",
+        tell: Tell | None = None,
+    ) -> dict:
+        """Draw a `GuessCard`; `answer` is None while it is computed. What is no answer, or raises, is said."""
+        options = None if self.options is None else [*self.options]
+        drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
+        if not committed or answer is None:
+            return drawn
         try:
-            return self._compared(guess, answer() if callable(answer) else answer)
+            right = self.settled(answer() if callable(answer) else answer)
+            return {**drawn, **self._compared(guess, right, tell), "explained": explain}
         except Exception as error:  # whatever a notebook's function raises is said, never thrown at a reader
-            told = f"There is no answer: {error}"
-            return {"answer": None, "answer_text": "", "told": told, "explained": ""}
+            return {**drawn, "told": f"There is no answer: {error}"}
 
-    def _compared(self, guess: float | str | None, answer: Answer | None) -> dict:
+    def settled(self, answer: Answer | None) -> tuple[float, ...] | str:
+        """Return the number, or the indices of the right options; a text that is none of them as it is."""
         if answer is None:
             raise ValueError("nothing was given")
-        tied = answer if isinstance(answer, tuple) else ()
-        if tied:
-            answer = guess if guess in tied else tied[0]
+        answers = answer if isinstance(answer, tuple) else (answer,)
         if self.options is None:
-            answer = float(answer)
-            shown = answer if np.isfinite(answer) else None
-            text = amount(answer, self.unit)
-            usual = f"It is {text}." if guess is None else how_far(guess, answer, self.unit)
+            return tuple(map(float, answers))
+        if not isinstance(answers[0], Real | np.number | np.bool_):
+            text = clean(str(answer))
+            return (self.options.index(text),) if text in self.options else text
+        for index in map(int, answers):
+            if index not in range(len(self.options)):
+                raise ValueError(f"there is no option number {index}")
+        return tuple(map(int, answers))
+
+    def _compared(self, guess: float | None, answer: tuple[float, ...] | str, tell: Tell | None) -> dict:
+        value = None if isinstance(answer, str) else guess if guess in answer else answer[0]
+        if self.options is None:
+            said, right, text = guess, value, amount(value, self.unit)
+            usual = f"It is {text}." if guess is None else how_far(guess, value, self.unit)
         else:
-            shown = _index(answer, self.options)
-            answer = text = clean(str(answer)) if shown is None else self.options[shown]
-            guess = None if guess is None else self.options[int(guess)]
-            usual = _which(guess, text, shown is not None)
-        if len(tied) > 1:
-            text = " and ".join(f"“{self.options[i]}”" for i in tied)
-            usual = f"{f'You said “{guess}”. ' if guess else ''}It is a tie: {text}."
-        told = self._tell(guess, answer) if self._tell and guess is not None else usual
-        return {"answer": shown, "answer_text": text, "told": told, "explained": self._explain_text}
+            said = None if guess is None else self.options[int(guess)]
+            right = text = answer if isinstance(answer, str) else self.options[int(value)]
+            usual = _which(said, right, value is not None)
+            if value is not None and len(answer) > 1:
+                text = " and ".join(f"“{self.options[i]}”" for i in answer)
+                usual = f"{f'You said “{said}”. ' if said else ''}It is a tie: {text}."
+        return {
+            "answer": value if value is not None and np.isfinite(value) else None,
+            "answer_text": text,
+            "told": tell(said, right) if tell and guess is not None else usual,
+        }
+
+
+class Question(GuessCard):
+    """The card of a view that says itself what is asked, and what the answer is once it is known.
+
+    answer: a function is called when the reader has committed. None: "computing …" until `tell` says it.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        *,
+        answer: Answer | Callable[[], Answer] | None,
+        tell: Tell | None = None,
+        explain: str = "",
+        **traits,
+    ):
+        self._answer, self._tell, self._explain_text = answer, tell, explain
+        super().__init__(question=question, options=_texts(options), **traits)
+        self.observe(self._reveal, "committed")
+
+    @property
+    def _question(self) -> Asked:
+        return Asked(self.question, _texts(self.options), self.unit, self.low, self.high, self.whole)
+
+    def ask(
+        self,
+        question: str,
+        options: Sequence[str] | None = None,
+        *,
+        answer: Answer | Callable[[], Answer] | None,
+        explain: str = "",
+    ) -> None:
+        """Ask another question. An open card keeps a guess that still fits; a committed one says the answer."""
+        new = (question, _texts(options)) != (self.question, self._question.options)
+        self._answer, self._explain_text = answer, explain
+        with self.hold_sync():
+            if new or self.committed:
+                self.change(question=question, options=_texts(options), guess=None)
+            if self.committed:
+                self._reveal()
+
+    def tell(self, answer: Answer | None) -> None:
+        """Say the answer of a card that may be committed before it is known; None: it says "computing …"."""
+        self._answer = answer
+        self._reveal()
+
+    def told_about(self, guesses: Sequence[float]) -> list[str]:
+        """Return what the card, committed with each of these guesses, would tell."""
+        return [self._drawn(float(guess), True)["told"] for guess in guesses]
+
+    @one_at_a_time
+    def _reveal(self, _change=None) -> None:
+        if self.committed and not self._question.allows(self.guess):  # the page refuses it, too
+            self.committed = False
+        else:
+            self.change(**self._drawn(self.guess, self.committed))
+
+    def _drawn(self, guess: float | None, committed: bool) -> dict:
+        return self._question.card(guess, committed, self._answer, self._explain_text, self._tell)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question about a run, with its answer, as they were when the reader committed."""
+
+    asked: Asked
+    about: ReferenceType
+    answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
+    explain: str = ""
+    problem: str = ""  # why there is no answer
+
+
+class Predict(View):
+    """A question on a card, and `then`, a picture that is shown once the reader has committed to a guess.
+
+    options: texts to choose from; `answer` is then the index or the text of one (a text that is none of them is
+    said as it is), or a tuple of indices that are tied. None: the guess and the answer are numbers, on a line from
+    `low` to `high` where both are given.
+    answer: the value, or a function that computes it, which is called now: what the page does to names later changes
+    no answer. An error in it becomes a sentence. It must not read `then`, which waits until the reader commits.
+    about: a `Prompt` (or another view with a `trace`). Question, options, answer and explain may then be functions of
+    its trace, and follow it; the answer is computed, and the picture drawn for a new text, when the reader commits.
+    From then on the card keeps the question that was answered, also when the text changes.
+    tell: a sentence about (guess, answer), in place of the usual one; both are numbers, or both texts.
+    explain: said after the reveal, whatever the guess was. No score is kept.
+    """
+
+    copies_as_code = False
+
+    @dataclass(frozen=True)
+    class State:
+        """The guess, and once the reader has committed to it, the question that it answers, with the answer."""
+
+        guess: float | None = guess()
+        answered: Answered | None = picked(
+            None, lambda answered, _: isinstance(answered, Answered | None), "an `Answered`, or None"
+        )
+
+    def __init__(
+        self,
+        question: str | Callable[[Trace], str],
+        options: Sequence[str] | Callable[[Trace], Sequence[str]] | None = None,
+        *,
+        answer: Callable[..., Answer] | Answer,
+        about: Closable | None = None,
+        then: ipywidgets.Widget | None = None,
+        explain: str | Callable[[Trace], str] = "",
+        unit: str = "",
+        low: float | None = None,
+        high: float | None = None,
+        whole: bool = False,
+        tell: Tell | None = None,
+        stage: str | None = None,
+    ):
+        self._question, self._options, self._answer, self._explain = question, options, answer, explain
+        self._number = {"unit": unit, "low": low, "high": high, "whole": whole}
+        self._tell, self._stage, self.then = tell, stage, then
+        super().__init__(about)
+        if about is None:
+            self.scene(self.state).answer  # noqa: B018  It is computed now.
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        self.card = self.parts["card"]
+        return [self.card, self.parts["reveal"]]
+
+    def follow(self, source: Any, show: Callable) -> None:
+        """Follow a text whose box stands above the picture; of this view, only the card is pale with it."""
+        Closable.follow(self, source, show)
+        if isinstance(source, Closable):
+            source.dims(self.card)
+
+    # --- what is asked, and what is the answer ---
+
+    @shared
+    def asked(self, scene: Scene) -> Asked:
+        options = _texts(self._of(self._options, scene.run))
+        return Asked(self._of(self._question, scene.run), options, **self._number)
+
+    @shared
+    def answer(self, scene: Scene) -> Answered:
+        asked, about = scene.asked, ref(self if scene.run is None else scene.run)
+        try:
+            answer = asked.settled(self._of(self._answer, scene.run))
+            return Answered(asked, about, answer, self._of(self._explain, scene.run))
+        except Exception as error:
+            return Answered(asked, about, problem=str(error))
+
+    def _of(self, value: Any, run: Any) -> Any:
+        if not callable(value):
+            return value
+        return value() if self.source is None else value(run)
+
+    # --- events ---
+
+    def fitted(self, state: State) -> State:
+        follows = callable(self._question) or callable(self._options)
+        return self.State() if follows and not state.answered else state
+
+    def _check(self, state: State) -> None:
+        super()._check(state)
+        if state.guess is None:
+            return
+        asked = state.answered.asked if state.answered else self.scene(state).asked
+        typing = state.answered is None and asked.options is None  # 1 is on the way to 12
+        if not typing and not asked.allows(state.guess):
+            raise Refused(f"{state.guess} is no answer to {asked.question!r}.")
+
+    @on("card", "committed")
+    def commit(self, state: State, committed: bool) -> State:
+        if not committed:
+            return self.State()
+        return state if state.answered else replace(state, answered=self.scene(state).answer)
+
+    # --- parts ---
+
+    @part(lambda view: GuessCard(stage=view._stage))
+    def card(self, scene: Scene) -> dict:
+        answered = scene.answered
+        if answered is None:
+            return scene.asked.card(scene.guess, False, None)
+        if answered.problem:
+            told = f"There is no answer: {answered.problem}"
+            return answered.asked.card(scene.guess, True, None) | {"told": told}
+        explain = answered.explain
+        if answered.about() is not (self if scene.run is None else scene.run):
+            explain = f"{explain} {EARLIER}".strip()
+        return answered.asked.card(scene.guess, True, answered.answer, explain, self._tell)
+
+    @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
+    def reveal(self, scene: Scene) -> dict:
+        return {"hidden": scene.answered is None or self.then is None}
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < np.inf
+
+
+def _texts(options: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if options is None else tuple(clean(str(option)) for option in options)
 
 
 def within(values: Sequence[float] | np.ndarray, distance: float) -> tuple[int, ...]:
     """Return the indices of the values that are at most so far below the highest, the highest first."""
     order = np.argsort(-np.asarray(values), kind="stable")
     return tuple(int(i) for i in order if values[order[0]] - values[i] <= distance)
-
-
-def _texts(options: Sequence[str] | None) -> list[str] | None:
-    return None if options is None else [clean(str(option)) for option in options]
 
 
 def how_far(guess: float, answer: float, unit: str = "") -> str:
@@ -248,15 +379,6 @@ def how_far(guess: float, answer: float, unit: str = "") -> str:
         factor = float(f"{max(guess / answer, answer / guess):.2g}")
         sentence += f", a factor of {amount(factor)}"
     return f"{sentence}."
-
-
-def _index(answer: Value, options: list[str]) -> int | None:
-    if isinstance(answer, Real | np.number | np.bool_):
-        index = int(answer)
-        if not 0 <= index < len(options):
-            raise ValueError(f"there is no option number {index}")
-        return index
-    return options.index(clean(answer)) if clean(answer) in options else None
 
 
 def _which(guess: str | None, answer: str, listed: bool) -> str:

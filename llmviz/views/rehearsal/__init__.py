@@ -13,13 +13,15 @@ import math
 import resource
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets
 from ipykernel.comm.comm import BaseComm
 
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import GuessCard, Question
+from llmviz.views.kit.view import View
 from llmviz.views.rehearsal.child import computed
 from llmviz.views.rehearsal.controls import controls_of, probes_of
 from llmviz.views.rehearsal.space import Space
@@ -85,7 +87,7 @@ def committed(start: Start) -> dict[str, dict]:
     """
     cards, left_alone = {}, needs_kernel()
     for key, card in [*start.widgets.items()]:
-        if not isinstance(card, Question):
+        if not isinstance(card, GuessCard):
             continue
         if key in left_alone:
             cards[key] = {"hidden": {}, "shown": {}, "told": None}
@@ -96,7 +98,7 @@ def committed(start: Start) -> dict[str, dict]:
             start.accept()
             continue
         guesses = _guesses(card)
-        told = dict(zip(map(encoded, guesses), map(encoded, card.told_about(guesses)), strict=True))
+        told = dict(zip(map(encoded, guesses), map(encoded, _told(card, guesses)), strict=True))
         shown, _ = start.difference()
         hidden = {place: encoded(start.value(place)) for place in shown}
         cards[key] = {"hidden": hidden, "shown": shown, "told": told}
@@ -109,7 +111,20 @@ def needs_kernel() -> set[str]:
     return {widget.model_id for view in _views() for widget in view.needs_kernel()}
 
 
-def _guesses(card: Question) -> list[float]:
+def _told(card: GuessCard, guesses: list[float]) -> list[str]:
+    """Return what a committed card says to each guess."""
+    if isinstance(card, Question):
+        return card.told_about(guesses)
+    view = next(view for view in _views() if isinstance(view, View) and card is view.parts.get("card"))
+    before, told = view.state, []
+    for guess in guesses:
+        view.become(replace(before, guess=guess))
+        told.append(card.told)
+    view.become(before)
+    return told
+
+
+def _guesses(card: GuessCard) -> list[float]:
     """An index, or what the card's slider and a reader who types are likely to say."""
     if card.options is not None:
         return [*range(len(card.options))]

@@ -12,7 +12,7 @@ import traitlets
 from ipywidgets.widgets.widget_selection import _Selection
 
 from llmviz.views.kit.picture import Picture
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import GuessCard
 from llmviz.views.rehearsal.states import Place, as_sent, encoded
 
 LINES = ipywidgets.IntSlider | ipywidgets.FloatSlider | ipywidgets.IntRangeSlider
@@ -112,7 +112,7 @@ def _kind(picture: Picture, name: str) -> str:
 
 def _of_picture(picture: Picture, name: str) -> list:
     """By what its trait can hold, if it does not say so itself."""
-    if isinstance(picture, Question) and name == "guess":
+    if isinstance(picture, GuessCard) and name == "guess":
         return [*range(len(picture.options or ()))]
     if name in (own := picture.page_values()):
         return own[name]

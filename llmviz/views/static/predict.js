@@ -14,7 +14,15 @@ export function render({ model, el }) {
   const commit = h("button", { type: "submit", class: "lv-commit" }, "Commit");
   const show = h(
     "button",
-    { type: "button", class: "lv-again", onclick: () => view.set({ guess: null, committed: true }) },
+    {
+      type: "button",
+      class: "lv-again",
+      // One after the other: each is an event of its own.
+      onclick: () => {
+        view.set({ guess: null });
+        view.set({ committed: true });
+      },
+    },
     "Show me",
   );
   const refusal = h("div", { class: "lv-refusal", role: "alert" });
@@ -25,7 +33,8 @@ export function render({ model, el }) {
       class: "lv-again",
       onclick: () => {
         if (performance.now() - revealed < SECOND_TAP) return;
-        view.set({ committed: false, guess: null });
+        view.set({ committed: false });
+        view.set({ guess: null });
         requestAnimationFrame(() => form.querySelector("input")?.focus());
       },
     },

@@ -14,7 +14,7 @@ from llmviz.views.kit.pieces import clean, visible
 MAX_BYTES_DRAWN = 64  # of a text whose bytes are drawn, a column each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenizedText:
     """What a text is before the model runs on it; in place of a `Trace` on a page that needs no more."""
 
