@@ -8,7 +8,7 @@ import pytest
 
 from llmviz import embeddings, tokenization
 from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
-from llmviz.experiments import senses, table, word_map, words
+from llmviz.experiments import lens, table, word_map, words
 from llmviz.model import Model
 
 
@@ -174,7 +174,7 @@ def test_what_a_map_keeps_of_the_variance(model):
 
 def test_each_part_of_a_sense_is_a_cosine_of_last_tokens(model):
     traces = [model.trace(text) for text in SENSES["bank"]]
-    curves = senses.cosines_by_layer(traces)
+    curves = lens.cosines_by_layer(traces)
     assert curves.shape == (4, model.config.n_layers + 1)
     after = [trace.blocks[9].resid_post[-1] for trace in traces]
     for curve, (a, b) in zip(curves, ((0, 1), (0, 2), (2, 3), (0, 3))):

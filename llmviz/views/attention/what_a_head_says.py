@@ -56,6 +56,16 @@ class SignedBars(Picture):
         return "\n\n".join(panels)
 
 
+def n_layers(view: HeadPushes) -> int:
+    """Return how many layers its model has."""
+    return view.trace.model.config.n_layers
+
+
+def n_heads(view: HeadPushes) -> int:
+    """Return how many heads a layer has."""
+    return view.trace.model.config.n_heads
+
+
 class HeadPushes(View):
     """A head, the tokens that it looks at, and what it would add to the logits if it looked at one alone.
 
@@ -67,8 +77,8 @@ class HeadPushes(View):
     class State:
         """Which head looks from where, and the token it looks at; None: the one it looks at most but the first."""
 
-        layer: int = index(26, "Layer", lambda view: view.trace.model.config.n_layers, stage="attention")
-        head: int = index(0, "Head", lambda view: view.trace.model.config.n_heads, stage="attention")
+        layer: int = index(26, "Layer", n_layers, stage="attention")
+        head: int = index(0, "Head", n_heads, stage="attention")
         query: int = index(
             -1, "Looking from position", lambda view: len(view.trace.tokens), stage="attention"
         )
@@ -83,12 +93,17 @@ class HeadPushes(View):
 
     def look(self, scene: Scene) -> tuple[int, int, int, int, np.ndarray]:
         """Return layer, head, the token that looks and the one looked at, and the weights [seq], NaN for the future."""
+        return self.attending(scene.layer, scene.head, scene.query, scene.at)
+
+    def attending(
+        self, layer: int, head: int, query: int, at: int | None
+    ) -> tuple[int, int, int, int, np.ndarray]:
         config, n = self.trace.model.config, len(self.trace.tokens)
-        layer, head = clip_position(scene.layer, config.n_layers), clip_position(scene.head, config.n_heads)
-        query = clip_position(scene.query, n)
+        layer, head = clip_position(layer, config.n_layers), clip_position(head, config.n_heads)
+        query = clip_position(query, n)
         weights = np.full(n, np.nan, np.float32)
         weights[: query + 1] = self.trace.blocks[layer].attention_at(query).pattern[head, 0, : query + 1]
-        at = beside_first(weights, query)[0] if scene.at is None else clip_position(scene.at, query + 1)
+        at = beside_first(weights, query)[0] if at is None else clip_position(at, query + 1)
         return layer, head, query, at, weights
 
     @part(lambda _: TokenStrip([], stage="attention"))
@@ -120,9 +135,11 @@ class HeadPushes(View):
     @part(lambda _: SignedBars(stage="attention"))
     def pushed(self, scene: Scene) -> dict:
         trace, (layer, head, query, at, weights) = self.trace, self.look(scene)
-        name, pieces, n_heads = head_name(layer, head), trace.pieces, trace.model.config.n_heads
+        name, pieces = head_name(layer, head), trace.pieces
         least = next((key for key in reversed(beside_first(weights, query)[:-1]) if key != at), 0)
-        neighbour = [*experiments.random_heads((1, n_heads), 1, [(0, head)], seed=layer), (0, head)][0][1]
+        neighbour = [*experiments.random_heads((1, n_heads(self)), 1, [(0, head)], seed=layer), (0, head)][0][
+            1
+        ]
         titles, labels, values = [], [], []
         for number, key in dict.fromkeys([(head, at), (head, least), (neighbour, at)]):
             pushes = experiments.ov_logits(trace, layer, number, key, position=query)

@@ -52,6 +52,7 @@ class Fact(View):
     """
 
     travels = True
+    copies_as_code = False  # it stands above many views
 
     trace = traitlets.Instance(Pair, allow_none=True)  # None where there is no subject before the last token
 

@@ -51,21 +51,31 @@ def number(
     )
 
 
-def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str) -> Any:
+def index(
+    default: int | None,
+    label: str,
+    how_many: Callable[[View], int],
+    *,
+    stage: str,
+    if_none: Callable[[View], int] | None = None,
+) -> Any:
     """Declare an index with a slider: of a layer, a head or a token. `clip_position` says what it means.
 
     Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
+    if_none: what None stands for; then a new text sets it back.
     """
 
-    def shows(value: int, view: View) -> dict:
-        return {"max": how_many(view) - 1, "value": clip_position(value, how_many(view))}
+    def shows(value: int | None, view: View) -> dict:
+        i = if_none(view) if value is None and if_none else value
+        return {"max": how_many(view) - 1, "value": clip_position(i, how_many(view))}
 
     return _declared(
         default,
-        lambda value, _: is_index(value),
+        lambda value, _: is_index(value) or (value is None and if_none is not None),
         f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
         lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
         lambda view: range(how_many(view)),
+        if_none is None,
         shows=shows,
     )
 
