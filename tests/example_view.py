@@ -62,7 +62,10 @@ class Example(View):
     def by_itself(self, state):
         return Example.mark_next if state.to_mark else None
 
-    @press("clear", when=lambda view, scene: scene.marks)
+    @press(
+        lambda _, scene: "clear the marks" if scene.look == "marked" else "clear",
+        when=lambda _, scene: scene.marks or scene.look == "marked",
+    )
     def clear(self, state):
         return replace(state, marks=(), to_mark=0, selected=None)
 

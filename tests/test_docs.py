@@ -8,26 +8,36 @@ import numpy as np
 import pytest
 
 import llmviz
+from llmviz.views.kit import as_code
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "your_own_notebook.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 PATHS = re.findall(r"`([a-z_]+(?:/[\w.]+)*(?:\.\w+)?)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8"))
 
 
 def test_a_page_in_ten_lines(model, monkeypatch):
     monkeypatch.setattr(llmviz, "load", lambda: model)
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    assert len([line for line in blocks[0].splitlines() if line]) <= 10
-    names = {}
+    assert len([line for line in BLOCKS[0].splitlines() if line]) <= 10
+    names = {"__name__": "__main__"}
     with plt.rc_context():
         plt.switch_backend("agg")
-        for block in blocks:
+        for block in BLOCKS:
             exec(block.replace("plt.show()", "plt.close()"), names)
     names["prompt"].box.value = "The dog"
     trace = names["prompt"].trace
     [strip], [lens] = (names[name]._place.children for name in ("page", "second"))
     np.testing.assert_array_equal(strip.weights, trace.blocks[13].attention.pattern[8, -1])
     assert lens.ids[-1] == trace.logits.argmax()
+    heads = names["heads"]
+    heads.controls["head"].value = 5
+    np.testing.assert_array_equal(heads.parts["strip"].weights, trace.blocks[13].attention.pattern[5, -1])
+    assert as_code.line_of(heads, names) == "Heads(prompt, head=5)"
+
+
+def test_a_view_of_your_own_has_about_twenty_lines():
+    [view] = [block for block in BLOCKS if "class " in block]
+    assert len([line for line in view.splitlines() if line]) <= 22
 
 
 @pytest.mark.parametrize("path", sorted({path for path in PATHS if "/" in path}))

@@ -25,6 +25,7 @@ def test_the_selected_point_is_told():
     plot.selected = 1
     assert plot.summary == "distance 10: a −2.5 ms, b 4 ms"
     plot.change(x=[0], values=[[1.0], [2.0]])  # the point is no longer there
+    assert plot.selected is None
     assert re.search(holding("distance", "a", "1 ms", "2 ms"), plot.summary)
 
 

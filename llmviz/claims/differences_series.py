@@ -9,7 +9,7 @@ import numpy as np
 from llmviz import experiments
 from llmviz.claims import cases
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, following, remembered, section
-from llmviz.experiments import answers, attention_behaviours, chat, facts, lens, order, table, words
+from llmviz.experiments import answers, attention_behaviours, facts, lens, order, table, words, writing
 
 costlier = remembered(experiments.n_costlier)
 EIGHT = dict(islice(((name, text) for name, text in cases.TEXTS.items() if 20 < len(text) < 130), 8))
@@ -130,11 +130,14 @@ SERIES = {
         only_packaging=Claim(
             "The chat template is only packaging.",
             "Ask with the template and without it. Is the first token the same?",
-            partial(chat.starts_the_same, other=""),
+            partial(writing.starts_the_same, other=""),
             Bounds(supports=YES, count=0, control=Bounds(supports=YES, count=11)),
             over="questions",
             cases=dict(zip(cases.QUESTIONS, cases.QUESTIONS)),
-            control=("with it, and “Please answer:”", partial(chat.starts_the_same, other="Please answer: ")),
+            control=(
+                "with it, and “Please answer:”",
+                partial(writing.starts_the_same, other="Please answer: "),
+            ),
         ),
     ),
 }

@@ -7,8 +7,7 @@ import numpy as np
 from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
 from llmviz.claims.claim import Bounds, Claim, Range, above, below, remembered, section
 from llmviz.experiments import table
-from llmviz.experiments.senses import cosines_by_layer
-from llmviz.experiments.table import rank
+from llmviz.experiments.lens import cosines_by_layer
 from llmviz.experiments.words import pairs_of
 from llmviz.model import Model
 
@@ -38,7 +37,7 @@ FREQUENT, RARE = "ids 1,000 to 5,000", "ids above 15,000"
 SAME_SENSE, OTHER_SENSE, OTHER_WORD, UNRELATED = range(4)  # curves
 on_pairs = partial(Claim, over="pairs")
 on_lists = partial(Claim, over="lists", cases=LISTS, unit="pairs")
-by_rank = partial(on_pairs, value=rank, unit="(rank)")
+by_rank = partial(on_pairs, value=table.rank, unit="(rank)")
 on_words = partial(Claim, over="words", cases=SENSES, unit="(cosine)")
 on_sets = partial(on_words, over="sets of sentences", cases=SENSES | MORE_SENSES)
 

@@ -3,16 +3,16 @@
     ablation               switch parts off, one head at a time or one part at one token; attention knockout
     patching               give a part what it had in another run (activation patching), or cut one path between heads
     attribution            what each part adds directly to a logit, and which tokens of the text an answer rests on
-    lens                   the prediction at each depth
+    lens                   the prediction at each depth, and how similar words are there
     minimal_pairs          two sentences that differ in one word, and in the one that depends on it
     facts                  follow a fact from the subject to the answer
-    composition, induction two heads that copy what came before, together
+    induction              two heads that copy what came before, together
     attention_behaviours, sinks   what heads attend to
     order, without_rope    other positions: tokens swapped or shuffled, and queries and keys before RoPE
     neurons                which neurons write, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
-    writing, chat, answers what the model writes, and which answers are right
-    letters, words, table, word_map, senses   what the embedding table knows of words and of their letters
+    writing, answers       what the model writes, and which answers are right
+    letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning   what training changes
 
@@ -43,27 +43,21 @@ from .attribution import (
     rank_correlation,
     what_mattered,
 )
-from .chat import answer, asked, tokens_to_message
-from .composition import (
-    ablate_each_earlier_head,
-    conditions,
-    measure_composition,
-    readers_left,
-    strongest_readers,
-    weaken,
-)
 from .cost import cached_bytes, measure_cost
 from .induction import (
+    ablate_each_earlier_head,
+    conditions,
     copying_by_pass,
     induction_score_of,
     induction_scores,
+    measure_composition,
     random_tokens,
-    repeat_after,
+    readers_left,
+    weaken,
     without_heads,
 )
 from .lens import logit_lens, residual_norms
 from .minimal_pairs import (
-    MinimalPair,
     differing_tokens,
     each_head_patched,
     mean_outcome,
@@ -119,4 +113,14 @@ from .without_rope import (
     score_changes,
     unturned_cost,
 )
-from .writing import Written, first_choices, gain_from_copies, write, write_on
+from .writing import (
+    Written,
+    answer,
+    asked,
+    first_choices,
+    gain_from_copies,
+    logits_after,
+    tokens_to_message,
+    write,
+    write_on,
+)

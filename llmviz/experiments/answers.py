@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from llmviz import ops, sampling
-from llmviz.experiments.chat import asked
+from llmviz.experiments.writing import asked
 from llmviz.model import Model
 
 CAPITAL_OF = {

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from llmviz import ops, training
 from llmviz.experiments.answers import CAPITAL_OF
-from llmviz.experiments.chat import asked
+from llmviz.experiments.writing import asked
 from llmviz.model import Model
 from llmviz.sampling import Sampler
 from llmviz.texts.write import TextBatch

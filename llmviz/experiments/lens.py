@@ -1,4 +1,4 @@
-"""Read a prediction from the residual stream at each depth (the logit lens), and measure the stream's length there."""
+"""Read a prediction from the residual stream at each depth (the logit lens), and measure the stream there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from llmviz import ops
+from llmviz import embeddings, ops
 from llmviz.edits import index_of
 from llmviz.experiments.attribution import rank_correlation
 from llmviz.model import Model, Trace
 
 AT_ONCE = 64  # rows of the lens in one product with the output table, which is read once for all of them
+# Of four texts, that end with a word in one sense twice, in another sense, and with another word.
+SENSE_PAIRS = ((0, 1), (0, 2), (2, 3), (0, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,3 +78,12 @@ def rises(model: Model, texts: tuple[str, str], *, other: bool) -> float:
     trace, another = map(model.trace, texts)
     (ranks,) = logit_lens(trace, last=1).ranks([int((another if other else trace).logits.argmax())])
     return rank_correlation(np.arange(float(len(ranks))), -1.0 * ranks)
+
+
+def cosines_by_layer(traces: Sequence[Trace]) -> Float[np.ndarray, "4 depth"]:
+    """Measure the cosines of the last tokens of four texts, by layers done.
+
+    First and second text, first and third, third and last, first and last.
+    """
+    vectors = [depths(trace)[:, -1] for trace in traces]
+    return np.stack([embeddings.cosine_similarity(vectors[a], vectors[b]) for a, b in SENSE_PAIRS])

@@ -1,4 +1,4 @@
-"""Let the model write, and measure the text: first choices, repetition, and what earlier copies add."""
+"""Let the model write, also in its chat template, and measure the text: first choices, repetition, earlier copies."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from llmviz import ops, sampling
 from llmviz.model import Model, Step, Trace
+from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
 RUN = 4  # so many tokens in a row that appeared before count as a repetition
@@ -34,6 +35,12 @@ def write_on(
             yield step
         if not past_end or len(tokens) == before:
             return
+
+
+@kept_with(most=400)  # 80 MB of the default model's
+def logits_after(trace: Trace, tokens: tuple[int, ...]) -> Float[np.ndarray, " n_vocab"]:
+    """Return the model's logits after a text and these tokens, and keep them with the run over the text."""
+    return trace.model.trace([*trace.tokens, *tokens]).logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,3 +104,34 @@ def gain_from_copies(model: Model, written: Written) -> float:
         return np.array([ops.softmax(logits[len(written.prompt) + i - first - 1])[tokens[i]] for i in places])
 
     return float((probs(0) - probs(start)).mean())
+
+
+# --- in a chat --------------------------------------------------------------------------------------------------------
+
+
+def asked(model: Model, question: str) -> list[int]:
+    """Return the tokens of a question in the template, up to where the answer begins. ValueError without a template."""
+    return model.tokenizer.encode_chat([{"role": "user", "content": question}])
+
+
+def answer(model: Model, question: str, n: int) -> Written:
+    """Write the answer to a question in the template, always the likeliest token: up to `n` of them."""
+    return write(model, asked(model, question), n)
+
+
+def tokens_to_message(model: Model, tokens: Sequence[int], role: str, n: int = 40) -> int | None:
+    """Count the tokens that the model writes, past any end token, before it opens a message of this role.
+
+    None if none of the first `n` begins one.
+    """
+    opening = [model.tokenizer.special_tokens["<|im_start|>"], *model.tokenizer.encode(role)]
+    greedy = Sampler(temperature=0)
+    steps = write_on(model, tokens, n + len(opening) - 1, greedy, past_end=True)
+    past = [step.token for step in steps]
+    return next((i for i in range(n) if past[i : i + len(opening)] == opening), None)
+
+
+def starts_the_same(model: Model, question: str, *, other: str) -> bool:
+    """Say whether a chat starts its answer as the bare text goes on, or as a chat that begins with `other` does."""
+    runs = (asked(model, question), asked(model, other + question) if other else question)
+    return len({int(model.trace(run).logits.argmax()) for run in runs}) == 1

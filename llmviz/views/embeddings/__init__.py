@@ -1,7 +1,7 @@
 """Pictures of stage 2: the table's rows, cosines against their baseline, neighbours, a map, arithmetic on words."""
 
 from llmviz.claims.cases import SENSES
-from llmviz.experiments.senses import cosines_by_layer
+from llmviz.experiments.lens import cosines_by_layer
 from llmviz.views.embeddings.analogy import AnalogyExplorer
 from llmviz.views.embeddings.analogy_count import AnalogyCount
 from llmviz.views.embeddings.cosine import CosineExplorer

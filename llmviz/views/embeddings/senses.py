@@ -6,7 +6,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz.claims.cases import SENSES
-from llmviz.experiments.senses import PAIRS, cosines_by_layer
+from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
 from llmviz.model import Model
 from llmviz.views.kit.controls import choice
 from llmviz.views.kit.line_plot import LinePlot
@@ -75,7 +75,7 @@ class SenseExplorer(Explorer):
         self.curves.change(
             values=values,
             x=np.arange(values.shape[1]),
-            names=[f"{a + 1} and {b + 1}" for a, b in PAIRS] if self.word.value == OWN else list(NAMES),
+            names=[f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS] if self.word.value == OWN else list(NAMES),
             selected=None,
             caption=f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
             + f" One token alone, so no sentence to compare: {alone}." * bool(alone),

@@ -21,7 +21,7 @@ from llmviz.views.kit.controls import Told, row, text_box
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import fixed, span, text
+from llmviz.views.kit.state_fields import fixed, selected, selection, span, text
 from llmviz.views.kit.view import Scene, job, looks, part
 
 UNKNOWN = (
@@ -44,6 +44,7 @@ class FollowTheFact(OfFact):
         early: tuple[int, int] | None = span(
             "FFNs of layers", lambda view: view.model.config.n_layers, lambda n: (n // 6, n // 2), stage="ffn"
         )
+        cell: tuple[int, int] | None = selection("table")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
@@ -72,6 +73,7 @@ class FollowTheFact(OfFact):
             "values": np.stack([own_probs(pair), *step.probs]),
             "row_labels": ["as it is", *tests],
             "col_labels": pair.trace.model.tokenizer.pieces(pair.answers),
+            "selected": selected(scene.cell, 5, 2),
             "caption": f"Step {step.number}: probability of the text's answer and of the twin's",
         }
 
@@ -116,18 +118,10 @@ class WhatTheMoverSays(HeadPushes):
     """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
     def __init__(self, fact: Fact, **state):
-        super().__init__(fact, **(self.at_the_subject(fact.trace) | state))
+        super().__init__(fact, **(moving_head(fact.trace) | state))
 
-    @staticmethod
-    def at_the_subject(pair: Pair | None) -> dict:
-        """Return the fields of a state: another pair may have another head."""
-        if pair is None or why_no_fact(pair):
-            return {}
-        layer, head = experiments.fact_mover_head(pair)
-        return {"layer": layer, "head": head, "at": pair.subject}
-
-    def fitted(self, _state) -> HeadPushes.State:
-        return self.State(**self.at_the_subject(self.run))
+    def fitted(self, state: HeadPushes.State) -> HeadPushes.State:
+        return self.State(query=state.query, **moving_head(self.run))
 
     @property
     def trace(self) -> Trace:
@@ -150,6 +144,14 @@ class WhatTheMoverSays(HeadPushes):
         return {"sentences": [f"Of what it pushes up at {subject}, {rank}"]}
 
 
+def moving_head(pair: Pair | None) -> dict:
+    """Return the fields of a state in which the head of the second step looks at the subject, if there is a fact."""
+    if pair is None or why_no_fact(pair):
+        return {}
+    layer, head = experiments.fact_mover_head(pair)
+    return {"layer": layer, "head": head, "at": pair.subject}
+
+
 class PutIn(OfFact):
     """The twin's run, and at one depth the text's own stream put in at one token: from where does its answer follow?
 
@@ -164,6 +166,7 @@ class PutIn(OfFact):
             "dinner",
             lambda word: text_box(word, "A second twin, of another kind", "min(420px, 98%)", live=False),
         )
+        layer: int | None = selection("plot")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
@@ -206,6 +209,7 @@ class PutIn(OfFact):
         return {
             "values": values,
             "names": names,
+            "selected": selected(scene.layer, values.shape[1]),
             "caption": f"Probability of {answer} in the twins' runs, with the stream of {subject}'s run put in at one "
             "token",
         }

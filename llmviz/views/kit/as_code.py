@@ -53,6 +53,7 @@ def line_of(view: View, names: Mapping[str, Any]) -> str:
 
 def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
     first, state = view.State(), {field.name for field in fields(view.State)}
+    computed = view._given - view._options  # the constructor may compute others for a new view
     for parameter, value in view._made_with:
         if parameter.name not in state and value is not parameter.default:
             expression = _expression(value, names, "prompt" if value is view.source else parameter.name)
@@ -61,7 +62,8 @@ def _arguments(view: View, names: Mapping[str, Any]) -> Iterator[str]:
     defaults = {parameter.name: parameter.default for parameter, _ in view._made_with}
     for name in (field.name for field in fields(view.State)):
         value = getattr(view.state, name)
-        if value != defaults.get(name, getattr(first, name)) and _is_literal(value):
+        differs = value != defaults.get(name, getattr(first, name))
+        if (differs or name in computed - defaults.keys()) and _is_literal(value):
             yield f"{name}={value!r}"
 
 

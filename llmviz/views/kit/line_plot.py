@@ -52,6 +52,11 @@ class LinePlot(Picture):
             raise traitlets.TraitError(f"selected is a point from 0 to {self.n_points - 1}, not {value}")
         return value
 
+    @traitlets.observe("x", "labels", "names", "values")
+    def _drop_what_does_not_fit(self, _change):
+        if self.selected is not None and self.n_points and self.selected >= self.n_points:
+            self.selected = None
+
     @property
     def n_points(self) -> int:
         """How many points a line has; 0 as long as values and axis don't fit together."""

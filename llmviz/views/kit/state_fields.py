@@ -168,15 +168,24 @@ def several(
 
 
 def selection(part_: str) -> Any:
-    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
-    return picked(
-        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
-    )
+    """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
+
+    def accepts(value: Any, _view: View) -> bool:
+        return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
+
+    return picked(None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"))
 
 
-def selected(index: int | None, n: int) -> int | None:
-    """Return an index that one of `n` has, or None."""
-    return None if index is None or index >= n else index
+def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:
+    """Return what is selected as a picture takes it: an index, or a list of them; None outside of its `shape`."""
+    axes = _axes(index)
+    if index is None or len(axes) != len(shape) or any(i >= n for i, n in zip(axes, shape)):
+        return None
+    return [*axes] if isinstance(index, tuple) else index
+
+
+def _axes(index: Any) -> tuple:
+    return index if isinstance(index, tuple) else (index,)
 
 
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:

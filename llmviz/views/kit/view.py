@@ -274,13 +274,14 @@ class View(Explorer):
 
     def __new__(cls, *arguments: Any, **options: Any):
         view = super().__new__(cls, *arguments, **options)
-        view._made_with = as_code.made_with(cls, arguments, options)
+        view._made_with, view._options = as_code.made_with(cls, arguments, options), {*options}
         return view
 
     def __init__(self, source: Any, *values: Any, **state: Any):
         self.source = source
         self.run: Any = source.trace if isinstance(source, HasTraits) else source
         self.state = self.State(*values, **state)
+        self._given = {*state}
         self._fields: dict[str, Field] = {f.name: f.metadata["field"] for f in fields(self.State)}
         self._check(self.state)
         self._drawn: dict[str, tuple[Scene, dict]] = {}  # what each part shows, and what it was drawn from
@@ -489,12 +490,11 @@ class View(Explorer):
 
     @one_at_a_time
     def _start_or_stop(self, name: str) -> None:
-        key = self.key(name, self.state)
+        key, shown = self.key(name, self.state), self._drawn[name][1]
+        comes_too_late = shown["disabled"] or shown["hidden"]
         if self._measurements.of(key).status == "running":
             self._measurements.set(key, status="stopped")
-        elif not (
-            self._drawn[name][1]["disabled"] or self._drawn[name][1]["hidden"]
-        ):  # else it comes too late
+        elif not comes_too_late:
             self._begin(name, key)
 
     def _keep_up(self) -> None:

@@ -1,0 +1,145 @@
+"""Faults in the base class and in views, each as (file below llmviz, text, what stands there instead).
+
+tests/test_mutants.py plants each in a copy, where the contract suite must fail.
+"""
+
+VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
+LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
+STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
+
+MUTANTS = {
+    # What may come in
+    "any state is shown": (VIEW, "if not declared.accepts(value, self):", "if False:"),
+    "the page is not put right": (
+        VIEW,
+        "        except Refused:\n            self._show(self.state)",
+        "        except Refused:\n            pass",
+    ),
+    "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
+    "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
+    "any choice is taken": (FIELDS, "isinstance(value, str) and value in options", "True"),
+    "an index is anything": (FIELDS, "lambda value, _: is_index(value)", "lambda value, _: True"),
+    "the page may set what it likes": (
+        PICTURE,
+        "if len(before) < len(sent) or not all(",
+        "if False and not all(",
+    ),
+    # What is drawn, and when
+    "the state comes before its drawing": (
+        VIEW,
+        "        drawn = {name: self._draw(name, state)",
+        "        self.state = state\n        drawn = {name: self._draw(name, state)",
+    ),
+    "controls stay where they were": (VIEW, "_put(control, ", "(lambda *_: 0)(control, "),
+    "another text is not drawn": (VIEW, "scene.run is self.run\n", "True\n"),
+    "another state is not drawn": (
+        VIEW,
+        "all(getattr(state, name) == value for name, value in scene.fields_read.items())",
+        "True",
+    ),
+    "another result is not drawn": (VIEW, "_of(self._measured(name, state), what) is value", "True"),
+    "what belongs to the old text stays": (VIEW, "if declared.outlives_text and declared", "if declared"),
+    "a new text does not fit the state": (
+        VIEW,
+        "self._show(self.state if run is before else self.fitted(self.state))",
+        "self._show(self.state)",
+    ),
+    "an old picture stays after a stop": (
+        VIEW,
+        'if at_work else (scene, {"hidden": True})',
+        "or (scene, {})",
+    ),
+    "what is hidden stays hidden": (
+        VIEW,
+        'display = "none" if traits.get("hidden") else ""',
+        'display = "none" if traits.get("hidden") else widget.layout.display or ""',
+    ),
+    "everything is sent each time": (
+        VIEW,
+        "    if not changed:\n        return",
+        "    changed = dict(traits)",
+    ),
+    "each trait is a message": (VIEW, "    with widget.hold_sync():", "    with contextlib.nullcontext():"),
+    # Jobs and their results
+    "results of another text are shown": (
+        VIEW,
+        "return type(self), name, self.inputs(), ",
+        "return type(self), name, ",
+    ),
+    "results of another setting are shown": (
+        VIEW,
+        "self.inputs(), tuple(getattr(state, read) for read in reads)",
+        "self.inputs()",
+    ),
+    "a stop does not stop": (
+        VIEW,
+        'self._measurements.set(key, status="stopped")\n        elif',
+        "pass\n        elif",
+    ),
+    "a stop is forgotten": (VIEW, 'goes_on or (status == "new" and needed)', "goes_on or needed"),
+    "a job never comes to its end": (VIEW, 'self._measurements.set(key, status="done")', "pass"),
+    "a job that is ended is thought to run": (VIEW, 'self._measurements.set(key, status="new")', "pass"),
+    "a stop forgets what is known": (
+        VIEW,
+        'set(key, status="stopped")\n        elif',
+        'set(key, status="stopped", result=None)\n        elif',
+    ),
+    "a late press begins a job": (
+        VIEW,
+        "elif not comes_too_late",
+        "elif True",
+    ),
+    "nothing happens by itself": (
+        VIEW,
+        "            return self.by_itself(self.state)\n",
+        "            return None\n",
+    ),
+    "other views do not follow": (MEASURED, "        for view in [*self.views]:", "        for view in ():"),
+    "what is shown is forgotten": (MEASURED, "if key not in shown", "if key"),
+    # Pages, code, text form, and the end
+    "a page starts somewhere": (VIEW, "(self.state, *islice(", "(*islice("),
+    "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
+    "the code forgets the state": (
+        AS_CODE,
+        "value = getattr(view.state, name)",
+        "value = getattr(first, name)",
+    ),
+    "the text form shows what is hidden": (PICTURE, ' or child.layout.display == "none"', ""),
+    "a closed view is told of results": (VIEW, "        self._measurements.views.discard(self)\n", ""),
+    "parts outlive their view": (
+        LIFETIME,
+        "        for part in parts:\n            close(part)\n        _empty(self)",
+        "",
+    ),
+    "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
+    # Views
+    "steps: any text may be written": (
+        STEPS,
+        "lambda written, view: view.can_stand(written)",
+        "lambda *_: True",
+    ),
+    "steps: the page's selection is ignored": (STEPS, '            of=("text", "selected"),\n', ""),
+    "steps: the choice stays": (STEPS, '            "choice": None,\n', ""),
+    "steps: a part reads the state before": (
+        STEPS,
+        '"selected": scene.selected',
+        '"selected": self.state.selected',
+    ),
+    "steps: a part reads a control": (
+        STEPS,
+        '"places": self.places(scene.run, scene.written, scene.temperature)',
+        '"places": self.places(scene.run, scene.written, self.controls["temperature"].value)',
+    ),
+    "steps: any rival may be chosen": (
+        STEPS,
+        "if not (0 <= i < len(places) and 0 <= rival < len(places[i].rivals)):",
+        "if False:",
+    ),
+    "tree: the seed is left out": (
+        TREE,
+        '@job("temperature", "n", "length", "seed")',
+        '@job("temperature", "n", "length")',
+    ),
+    "tree: the bar stands nowhere": (TREE, "self.progress, ", ""),
+    "tree: branches are never selected": (TREE, '            of=("tree", "selected"),\n', ""),
+}
