@@ -15,7 +15,7 @@ from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
 from llmviz.views.kit.predict import Asked, GuessCard, guess
-from llmviz.views.kit.state_fields import picked
+from llmviz.views.kit.state_fields import picked, selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences
 
@@ -28,9 +28,10 @@ class HeadsOff(View):
 
     @dataclass(frozen=True)
     class State:
-        """The guess, and whether the reader has committed to it: that starts the runs."""
+        """The guess, the chosen head, and whether the reader has committed to the guess: that starts the runs."""
 
         guess: float | None = guess()
+        cell: tuple[int, int] | None = selection("map")
         committed: bool = picked(False, lambda value, _: isinstance(value, bool), "True or False")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
@@ -137,6 +138,7 @@ class HeadsOff(View):
         return {
             "hidden": False,
             "values": left,
+            "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
             "limit": float(np.nanmax(left)),
             "caption": f"Probability of {piece} with one head off (whole model: {whole}); ≠: another token comes first",
