@@ -1,5 +1,6 @@
 """What this process may use of the machine: its cores and its memory. No mathematics here."""
 
+import contextlib
 import math
 import os
 from pathlib import Path
@@ -36,6 +37,17 @@ def cgroup_quota(listed: Path = Path("/proc/self/cgroup"), mounted: Path = Path(
             if folder == top:
                 break
     return quota
+
+
+def memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> int | None:
+    """Return the bytes of memory that programs on this machine can have; None where Python does not know."""
+    try:
+        n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None
+    with contextlib.suppress(ValueError):  # a container may have less
+        n_bytes = min(n_bytes, int(file_text(limit)))
+    return n_bytes if n_bytes > 0 else None
 
 
 def free_memory() -> int:

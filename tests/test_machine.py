@@ -61,6 +61,13 @@ def test_the_smallest_limit_counts(monkeypatch, quota, limit, expected):
     assert machine.cores() == expected
 
 
-def test_free_memory_is_a_part_of_the_machines():
+def test_memory_is_the_machines_or_the_containers(tmp_path, monkeypatch):
     total = psutil.virtual_memory().total
+    assert machine.memory(tmp_path / "missing") == pytest.approx(total, rel=0.01)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine.memory(tmp_path / "memory.max") == machine.memory(tmp_path / "missing")
+    (tmp_path / "memory.max").write_text("1000000\n")
+    assert machine.memory(tmp_path / "memory.max") == 1_000_000
+    monkeypatch.delattr(os, "sysconf")  # Windows
+    assert machine.memory() is None
     assert 0 < machine.free_memory() < total

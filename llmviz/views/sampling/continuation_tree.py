@@ -17,7 +17,7 @@ from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, seed, selection
+from llmviz.views.kit.state_fields import number, seed, selected, selection
 from llmviz.views.kit.view import Scene, View, explains, job, part, sentences
 from llmviz.views.provenance import Explanation
 
