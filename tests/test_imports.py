@@ -120,9 +120,6 @@ MAY_KNOW = {
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
-    "experiments.word_map": {
-        *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
-    },
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},

@@ -286,7 +286,7 @@ def test_first_choices_are_told_and_foretold(loop, tiny_model):
     n = len(loop.source.tokens)
     guesses = tiny_model.trace(loop.parts["text"].tokens).all_logits()[n - 1 : -1].argmax(axis=1)
     first = int((guesses == loop.parts["text"].tokens[n:]).sum())
-    assert re.search(holding(5, first), repr(loop.parts["told"]))
+    assert re.search(holding(5, first), repr(loop.parts["message"]))
     assert pictures.first_choices(loop.source.trace, 5) == first
 
 
@@ -321,7 +321,7 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
     loop.parts["write"].click()
     assert written(loop) == [tiny_model.tokenizer.eos_token]
-    assert len(repr(loop.parts["told"])) > len(loop.parts["text"].how_sure())  # and why it ends
+    assert len(repr(loop.parts["message"])) > len(loop.parts["text"].how_sure())  # and why it ends
     assert pictures.first_choices(loop.source.trace, 9) <= 1
     assert loop.parts["step"].disabled
     loop.parts["back"].click()

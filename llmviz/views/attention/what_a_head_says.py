@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import ipywidgets
@@ -11,16 +10,15 @@ import traitlets
 
 from llmviz import experiments, ops
 from llmviz.model import Trace
-from llmviz.reuse import kept_with
 from llmviz.views.attention.heads import head_name
 from llmviz.views.kit.controls import Told, row
 from llmviz.views.kit.next_token_bars import top
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Labels, Picture, Text, lines
 from llmviz.views.kit.pieces import isolated, visible_label
-from llmviz.views.kit.state_fields import clip_position, index, is_index, picked
+from llmviz.views.kit.state_fields import clip_position, index, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part
+from llmviz.views.kit.view import Scene, View, part, shared
 
 N_PUSHED = 6  # tokens each way
 N_PARTS = 10  # heads and FFNs with a bar of their own
@@ -82,33 +80,31 @@ class HeadPushes(View):
         query: int = index(
             -1, "Looking from position", lambda view: len(view.trace.tokens), stage="attention"
         )
-        at: int | None = picked(
-            None, lambda at, _: at is None or is_index(at), "a position, or None", of=("strip", "selected")
-        )
+        at: int | None = selection("strip")
 
     @property
     def trace(self) -> Trace:
         """The run whose heads are shown."""
         return self.run
 
+    def pieces(self, *tokens: int | np.integer) -> list[str]:
+        """Return the texts of tokens."""
+        return self.trace.model.tokenizer.pieces([int(token) for token in tokens])
+
+    @shared
     def look(self, scene: Scene) -> tuple[int, int, int, int, np.ndarray]:
         """Return layer, head, the token that looks and the one looked at, and the weights [seq], NaN for the future."""
-        return self.attending(scene.layer, scene.head, scene.query, scene.at)
-
-    def attending(
-        self, layer: int, head: int, query: int, at: int | None
-    ) -> tuple[int, int, int, int, np.ndarray]:
-        config, n = self.trace.model.config, len(self.trace.tokens)
-        layer, head = clip_position(layer, config.n_layers), clip_position(head, config.n_heads)
-        query = clip_position(query, n)
+        trace, n = self.trace, len(self.trace.tokens)
+        layer, head = clip_position(scene.layer, n_layers(self)), clip_position(scene.head, n_heads(self))
+        query = clip_position(scene.query, n)
         weights = np.full(n, np.nan, np.float32)
-        weights[: query + 1] = self.trace.blocks[layer].attention_at(query).pattern[head, 0, : query + 1]
-        at = beside_first(weights, query)[0] if at is None else clip_position(at, query + 1)
+        weights[: query + 1] = trace.blocks[layer].attention_at(query).pattern[head, 0, : query + 1]
+        at = beside_first(weights, query)[0] if scene.at is None else clip_position(scene.at, query + 1)
         return layer, head, query, at, weights
 
     @part(lambda _: TokenStrip([], stage="attention"))
     def strip(self, scene: Scene) -> dict:
-        layer, head, query, at, weights = self.look(scene)
+        layer, head, query, at, weights = scene.look
         pieces = self.trace.pieces
         return {
             "pieces": pieces,
@@ -121,20 +117,20 @@ class HeadPushes(View):
 
     @part(lambda _: Told())
     def about(self, scene: Scene) -> dict:
-        trace, (layer, head, query, at, weights) = self.trace, self.look(scene)
+        trace, (layer, head, query, at, weights) = self.trace, scene.look
         answer = int(trace.logits_at(query).argmax())
         full = experiments.ov_logits(trace, layer, head, at, position=query)[answer]
         return {
             "sentences": [
                 f"From {isolated(trace.pieces[query])}, {head_name(layer, head)} gives {isolated(trace.pieces[at])} "
-                f"{percent(weights[at])} of its attention. To {isolated(_pieces(trace, [answer])[0])}, the likeliest "
+                f"{percent(weights[at])} of its attention. To {isolated(self.pieces(answer)[0])}, the likeliest "
                 f"next token, it adds {percent(weights[at])} × {full:+.2f} = {weights[at] * full:+.2f} from there."
             ]
         }
 
     @part(lambda _: SignedBars(stage="attention"))
     def pushed(self, scene: Scene) -> dict:
-        trace, (layer, head, query, at, weights) = self.trace, self.look(scene)
+        trace, (layer, head, query, at, weights) = self.trace, scene.look
         name, pieces = head_name(layer, head), trace.pieces
         least = next((key for key in reversed(beside_first(weights, query)[:-1]) if key != at), 0)
         neighbour = [*experiments.random_heads((1, n_heads(self)), 1, [(0, head)], seed=layer), (0, head)][0][
@@ -147,9 +143,9 @@ class HeadPushes(View):
             titles.append(f"{head_name(layer, number)} at {isolated(pieces[key])}")
             labels += [
                 "pushed up",
-                *_pieces(trace, up.tolist()),
+                *self.pieces(*up),
                 "pushed down",
-                *_pieces(trace, down.tolist()),
+                *self.pieces(*down),
             ]
             values.append([np.nan, *pushes[up], np.nan, *pushes[down]])
         return {
@@ -183,24 +179,37 @@ class WhatAHeadSays(HeadPushes):
     def arrange(self) -> list[ipywidgets.Widget]:
         return [row(*self.controls.values()), *self.parts.values()]
 
+    @shared
+    def adds(self, scene: Scene) -> list[dict[str, float]] | ValueError:
+        """Return what heads, FFNs and all else add to the likeliest token's logit; an error if edits break the sum."""
+        query, logits = scene.look[2], self.trace.logits_at(scene.look[2])
+        to_answer = {"token": int(logits.argmax()), "against": "mean", "position": query}
+        try:
+            whole = experiments.direct_logit_attribution(self.trace, **to_answer)
+        except ValueError as error:
+            return error
+        heads = experiments.head_attribution(self.trace, **to_answer)
+        return [
+            {head_name(*place): float(part) for place, part in np.ndenumerate(heads)},
+            {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)},
+            {"the embedding": whole.embedding, "what every token gets": float(logits.mean(dtype=np.float64))},
+        ]
+
     @part(lambda _: SignedBars(stage="attention", words=True))
     def added(self, scene: Scene) -> dict | None:
-        layer, head, query, *_ = self.look(scene)
-        try:
-            heads, ffns, rest = added_to_answer(self.trace, query)
-        except ValueError:
+        if isinstance(scene.adds, ValueError):
             return None
+        (heads, ffns, rest), (layer, head, query, *_) = scene.adds, scene.look
         both = heads | ffns
-        shown = dict.fromkeys(
-            [*sorted(both, key=lambda name: -abs(both[name]))[:N_PARTS], head_name(layer, head)]
-        )
+        strongest = sorted(both, key=lambda name: -abs(both[name]))[:N_PARTS]
+        shown = dict.fromkeys([*strongest, head_name(layer, head)])
         others = {
             f"the other {len(parts.keys() - shown)} {kind}": sum(parts[name] for name in parts.keys() - shown)
             for kind, parts in (("heads", heads), ("FFNs", ffns))
         }
         bars = {name: both[name] for name in shown} | others | rest
         values = [*bars.values(), np.nan, sum(bars.values())]
-        piece = isolated(_pieces(self.trace, [int(self.trace.logits_at(query).argmax())])[0])
+        piece = isolated(self.pieces(self.trace.logits_at(query).argmax())[0])
         return {
             "titles": [f"logit of {piece}"],
             "labels": [*bars, "together", "the logit"],
@@ -212,41 +221,16 @@ class WhatAHeadSays(HeadPushes):
 
     @part(lambda _: Told())
     def sum(self, scene: Scene) -> dict:
-        layer, head, query, *_ = self.look(scene)
-        try:
-            heads, ffns, rest = added_to_answer(self.trace, query)
-        except ValueError as error:  # with edits that break the sum
-            return {"sentences": [str(error)]}
+        if isinstance(scene.adds, ValueError):
+            return {"sentences": [str(scene.adds)]}
+        (heads, ffns, rest), (layer, head, query, *_) = scene.adds, scene.look
         name, logits = head_name(layer, head), self.trace.logits_at(query)
         rank = sorted(heads, key=lambda other: -heads[other]).index(name) + 1
         return {
             "sentences": [
                 f"All {len(heads)} heads, {len(ffns)} FFNs, the embedding and the mean of all logits sum to "
                 f"{sum((heads | ffns | rest).values()):.4f}; the model's own logit of "
-                f"{isolated(_pieces(self.trace, [int(logits.argmax())])[0])} is {logits.max():.4f}, its probability "
+                f"{isolated(self.pieces(logits.argmax())[0])} is {logits.max():.4f}, its probability "
                 f"{percent(ops.softmax(logits).max())}. {name} adds {heads[name]:+.2f}, rank {rank} of the heads."
             ]
         }
-
-
-@kept_with(lambda trace: trace.blocks[-1])
-def added_to_answer(trace: Trace, query: int) -> list[dict[str, float]]:
-    """Return what heads, FFNs and all else add to the logit that is largest at a position, by name.
-
-    ValueError where edits break the sum.
-    """
-    logits = trace.logits_at(query)
-    options = {"token": int(logits.argmax()), "against": "mean", "position": query}
-    whole, heads = (
-        measure(trace, **options)
-        for measure in (experiments.direct_logit_attribution, experiments.head_attribution)
-    )
-    return [
-        {head_name(*place): float(part) for place, part in np.ndenumerate(heads)},
-        {f"FFN {layer}": float(part) for layer, part in enumerate(whole.ffn)},
-        {"the embedding": whole.embedding, "what every token gets": float(logits.mean(dtype=np.float64))},
-    ]
-
-
-def _pieces(trace: Trace, ids: Iterable[int]) -> list[str]:
-    return trace.model.tokenizer.pieces(list(ids))

@@ -137,7 +137,12 @@ class Learner(OneTraining):
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
         shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
-        return [row(c["text"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
+        return [
+            row(c["text"], c["start"]),
+            c["own"],
+            row(p["train"], c["seed"], p["learn"], p["progress"]),
+            *shown,
+        ]
 
     # --- what happens ---
 

@@ -6,7 +6,6 @@ swap    the part does at this token what it does in the twin's run: all stays at
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from weakref import ref
@@ -21,10 +20,10 @@ from llmviz.model import Model, Trace
 from llmviz.views.kit.controls import Told, row, text_box
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import clip_position, is_index, picked, text
+from llmviz.views.kit.state_fields import clip_position, selection, text
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, part
+from llmviz.views.kit.view import Scene, View, part, shared
 
 NO_FACT = {  # what is said where there is no fact to follow
     None: "",
@@ -58,19 +57,16 @@ class Fact(View):
 
     @dataclass(frozen=True)
     class State:
-        """The twin's word, and the token whose place it takes: the last but one at first."""
+        """The twin's word, and the token whose place it takes; None: the last but one."""
 
         word: str = text(
             "Germany",
             lambda word: text_box(word, "The twin has in its place", "min(380px, 98%)", live=False),
         )
-        subject: int | None = picked(
-            -2, lambda at, _: at is None or is_index(at), "a position, or None", of=("strip", "selected")
-        )
+        subject: int | None = selection("strip")
 
     def __init__(self, prompt: Prompt, *values, **state):
         self.prompt = prompt
-        self.twin = functools.lru_cache(maxsize=1)(twin)  # parts and followers show the same pair
         super().__init__(prompt, *values, **state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
@@ -81,17 +77,21 @@ class Fact(View):
         self.prompt.dims(view)
 
     def hand_on(self) -> None:
-        self.trace, _ = self.twin(self.run, self.state.subject, self.state.word)
+        self.trace, _ = self.scene(self.state).paired
+
+    @shared
+    def paired(self, scene: Scene) -> tuple[Pair | None, str]:
+        """Return the pair, or None and why there is none."""
+        return twin(scene.run, subject_of(scene.run, scene.subject), scene.word)
 
     @part(lambda _: TokenStrip([], stage="ffn", caption="Click the subject: any token but the last"))
     def strip(self, scene: Scene) -> dict:
-        subject, tokens = scene.subject, scene.run.tokens
-        selected = None if subject is None else clip_position(subject, len(tokens))
-        return {"pieces": scene.run.pieces, "ids": tokens, "selected": selected}
+        run = scene.run
+        return {"pieces": run.pieces, "ids": run.tokens, "selected": subject_of(run, scene.subject)}
 
     @part(lambda _: Told())
     def answers(self, scene: Scene) -> dict:
-        pair, problem = self.twin(scene.run, scene.subject, scene.word)
+        pair, problem = scene.paired
         if pair is None:
             return {"sentences": [problem]}
         answers = [
@@ -103,10 +103,15 @@ class Fact(View):
         return {"sentences": [" ".join([*answers, NO_FACT[why_no_fact(pair)]]).rstrip()]}
 
 
-def twin(trace: Trace, subject: int | None, word: str) -> tuple[Pair | None, str]:
+def subject_of(trace: Trace, chosen: int | None) -> int:
+    """Return a position in a text: the one chosen, or the last but one."""
+    return clip_position(-2 if chosen is None else chosen, len(trace.tokens))
+
+
+def twin(trace: Trace, subject: int, word: str) -> tuple[Pair | None, str]:
     """Return the pair with a typed word in the subject's place, or None and why there is none."""
-    model, last = trace.model, len(trace.tokens) - 1
-    if subject is None or (subject := clip_position(subject, last + 1)) == last:
+    model = trace.model
+    if subject == len(trace.tokens) - 1:
         return None, NO_FACT["no twin"]
     spaced = trace.pieces[subject].startswith(" ")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from llmviz import experiments
 from llmviz.experiments import Pair, patch_residual
 from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
 from llmviz.model import Trace
-from llmviz.views.attention.what_a_head_says import HeadPushes, n_heads, n_layers
+from llmviz.views.attention.what_a_head_says import HeadPushes
 from llmviz.views.ffn.fact import NO_FACT, Fact, OfFact, named, subjects, to_follow, twin
 from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.fact_steps import MEANING, Step, carries, own_probs, run_tests, said
@@ -22,7 +21,7 @@ from llmviz.views.kit.controls import Told, row, text_box
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import fixed, index, picked, span, text
+from llmviz.views.kit.state_fields import fixed, selected, selection, span, text
 from llmviz.views.kit.view import Scene, job, looks, part
 
 UNKNOWN = (
@@ -45,12 +44,7 @@ class FollowTheFact(OfFact):
         early: tuple[int, int] | None = span(
             "FFNs of layers", lambda view: view.model.config.n_layers, lambda n: (n // 6, n // 2), stage="ffn"
         )
-        cell: tuple[int, int] | None = picked(
-            None,
-            lambda cell, _: cell in [None, *np.ndindex(5, 2)],
-            "row and column, or None",
-            of=("table", "selected"),
-        )
+        cell: tuple[int, int] | None = selection("table")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
@@ -79,7 +73,7 @@ class FollowTheFact(OfFact):
             "values": np.stack([own_probs(pair), *step.probs]),
             "row_labels": ["as it is", *tests],
             "col_labels": pair.trace.model.tokenizer.pieces(pair.answers),
-            "selected": scene.cell and [*scene.cell],
+            "selected": selected(scene.cell, 5, 2),
             "caption": f"Step {step.number}: probability of the text's answer and of the twin's",
         }
 
@@ -123,38 +117,15 @@ def on_map(pair: Pair, step: Step) -> dict:
 class WhatTheMoverSays(HeadPushes):
     """What the head of the second step reads at the subject, and writes from there (`attention.WhatAHeadSays`)."""
 
-    @dataclass(frozen=True)
-    class State(HeadPushes.State):
-        """Which head looks from where, and the token it looks at; None: that of the second step, and the subject."""
-
-        layer: int | None = index(
-            None, "Layer", n_layers, stage="attention", if_none=lambda view: view.moving_head[0]
-        )
-        head: int | None = index(
-            None, "Head", n_heads, stage="attention", if_none=lambda view: view.moving_head[1]
-        )
-
     def __init__(self, fact: Fact, **state):
-        self._moving_head = functools.lru_cache(maxsize=1)(experiments.fact_mover_head)
-        super().__init__(fact, **state)
+        super().__init__(fact, **(moving_head(fact.trace) | state))
 
-    @property
-    def moving_head(self) -> tuple[int, int]:
-        """Layer and head of the second step."""
-        return (0, 0) if why_no_fact(self.run) else self._moving_head(self.run)
+    def fitted(self, state: HeadPushes.State) -> HeadPushes.State:
+        return self.State(query=state.query, **moving_head(self.run))
 
     @property
     def trace(self) -> Trace:
         return self.run.trace if self.run else self.source.prompt.trace
-
-    def look(self, scene: Scene) -> tuple[int, int, int, int, np.ndarray]:
-        layer, head, at = (
-            usual if chosen is None else chosen
-            for chosen, usual in zip(
-                (scene.layer, scene.head, scene.at), (*self.moving_head, self.run.subject)
-            )
-        )
-        return self.attending(layer, head, scene.query, at)
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
@@ -173,6 +144,14 @@ class WhatTheMoverSays(HeadPushes):
         return {"sentences": [f"Of what it pushes up at {subject}, {rank}"]}
 
 
+def moving_head(pair: Pair | None) -> dict:
+    """Return the fields of a state in which the head of the second step looks at the subject, if there is a fact."""
+    if pair is None or why_no_fact(pair):
+        return {}
+    layer, head = experiments.fact_mover_head(pair)
+    return {"layer": layer, "head": head, "at": pair.subject}
+
+
 class PutIn(OfFact):
     """The twin's run, and at one depth the text's own stream put in at one token: from where does its answer follow?
 
@@ -187,12 +166,7 @@ class PutIn(OfFact):
             "dinner",
             lambda word: text_box(word, "A second twin, of another kind", "min(420px, 98%)", live=False),
         )
-        layer: int | None = picked(
-            None,
-            lambda layer, view: layer in [None, *range(view.model.config.n_layers)],
-            "a layer, or None",
-            of=("plot", "selected"),
-        )
+        layer: int | None = selection("plot")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
@@ -235,7 +209,7 @@ class PutIn(OfFact):
         return {
             "values": values,
             "names": names,
-            "selected": scene.layer,
+            "selected": selected(scene.layer, values.shape[1]),
             "caption": f"Probability of {answer} in the twins' runs, with the stream of {subject}'s run put in at one "
             "token",
         }

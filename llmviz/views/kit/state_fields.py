@@ -51,31 +51,21 @@ def number(
     )
 
 
-def index(
-    default: int | None,
-    label: str,
-    how_many: Callable[[View], int],
-    *,
-    stage: str,
-    if_none: Callable[[View], int] | None = None,
-) -> Any:
+def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str) -> Any:
     """Declare an index with a slider: of a layer, a head or a token. `clip_position` says what it means.
 
     Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
-    if_none: what None stands for; then a new text sets it back.
     """
 
-    def shows(value: int | None, view: View) -> dict:
-        i = if_none(view) if value is None and if_none else value
-        return {"max": how_many(view) - 1, "value": clip_position(i, how_many(view))}
+    def shows(value: int, view: View) -> dict:
+        return {"max": how_many(view) - 1, "value": clip_position(value, how_many(view))}
 
     return _declared(
         default,
-        lambda value, _: is_index(value) or (value is None and if_none is not None),
+        lambda value, _: is_index(value),
         f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
         lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
         lambda view: range(how_many(view)),
-        if_none is None,
         shows=shows,
     )
 
@@ -178,15 +168,24 @@ def several(
 
 
 def selection(part_: str) -> Any:
-    """Declare what is selected in a picture that is a part: an index, or None; `selected` says what it means."""
-    return picked(
-        None, lambda i, _: i is None or (is_index(i) and i >= 0), "an index, or None", of=(part_, "selected")
-    )
+    """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
+
+    def accepts(value: Any, _view: View) -> bool:
+        return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
+
+    return picked(None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"))
 
 
-def selected(index: int | None, n: int) -> int | None:
-    """Return an index that one of `n` has, or None."""
-    return None if index is None or index >= n else index
+def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:
+    """Return what is selected as a picture takes it: an index, or a list of them; None outside of its `shape`."""
+    axes = _axes(index)
+    if index is None or len(axes) != len(shape) or any(i >= n for i, n in zip(axes, shape)):
+        return None
+    return [*axes] if isinstance(index, tuple) else index
+
+
+def _axes(index: Any) -> tuple:
+    return index if isinstance(index, tuple) else (index,)
 
 
 def _declared(default: Any, *of_field: Any, **others: Any) -> Any:

@@ -13,12 +13,12 @@ from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, seed, selection
-from llmviz.views.kit.view import Scene, View, explains, job, part
+from llmviz.views.kit.state_fields import number, seed, selected, selection
+from llmviz.views.kit.view import Scene, View, explains, job, part, sentences
 from llmviz.views.provenance import Explanation
 
 
@@ -77,7 +77,7 @@ class Continuations(View):
         selected: int | None = selection("tree")
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(*self.controls.values()), self.progress, self.parts["told"], self.parts["tree"]]
+        return [row(*self.controls.values()), self.progress, self.parts["message"], self.parts["tree"]]
 
     def slices(self) -> Iterator[State]:
         """Yield each control along its line, with the others as they are."""
@@ -119,7 +119,7 @@ class Continuations(View):
             "probs": [branch.probability for branch in branches],
             "n": scene.n,
             "length": scene.length,
-            "selected": scene.selected if scene.selected in range(len(branches)) else None,
+            "selected": selected(scene.selected, len(branches)),
         }
 
     @explains("tree")
@@ -135,16 +135,14 @@ class Continuations(View):
             source=f"model.trace({[*scene.run.tokens, *before]}).logits",
         )
 
-    @part(lambda _: Told())
-    def told(self, scene: Scene) -> dict | None:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         if not scene.is_done("grow"):
-            return {"sentences": ["Not all of them are complete yet."]}
+            return ["Not all of them are complete yet."]
         branches = scene.result("grow")
         leaves = [branch for branch in branches if branch.is_leaf]
         n_tokens = sum(leaf.count * len(leaf.path) for leaf in leaves)
-        return {
-            "sentences": [
-                f"{in_ways(scene.n, len(leaves))}. Where they agree the model runs once for all of them: "
-                f"{len(branches) - len(leaves):,} runs for {n_tokens:,} tokens."
-            ]
-        }
+        return [
+            f"{in_ways(scene.n, len(leaves))}. Where they agree the model runs once for all of them: "
+            f"{len(branches) - len(leaves):,} runs for {n_tokens:,} tokens."
+        ]

@@ -10,10 +10,10 @@ import ipywidgets
 from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Sampler
-from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.controls import row
 from llmviz.views.kit.state_fields import number, picked, seed, selection
 from llmviz.views.kit.text_box import most_tokens
-from llmviz.views.kit.view import Scene, View, on, part, press, shared
+from llmviz.views.kit.view import Scene, View, on, part, press, sentences, shared
 from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place_after, repeats
 
 AT_ONCE = 30  # tokens that one press of a button writes
@@ -58,7 +58,7 @@ class StepByStep(View):
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
         buttons = row(*(p[name] for name in ("step", "back", "write", "stop", "start_again")), gap=0)
-        return [row(c["temperature"], buttons, c["seed"]), p["text"], p["told"]]
+        return [row(c["temperature"], buttons, c["seed"]), p["text"], p["message"]]
 
     # --- the text as it stands ---
 
@@ -136,8 +136,7 @@ class StepByStep(View):
         text = {"prompt": scene.run.tokens, "places": scene.places}
         return {**text, "choice": None, "selected": scene.selected}
 
-    @part(lambda _: Told())
-    def told(self, scene: Scene) -> dict:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         written = scene.places[: len(scene.written)]
-        said = how_sure(written, repeats(scene.run.tokens, written))
-        return {"sentences": [f"{said} {scene.end}".strip()]}
+        return [f"{how_sure(written, repeats(scene.run.tokens, written))} {scene.end}".strip()]
