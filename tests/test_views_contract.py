@@ -63,6 +63,7 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "heads off": lambda prompt, **state: views.HeadsOff(prompt.language_model, prompt, **state),
     "guess card": lambda prompt, **_: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),
