@@ -60,6 +60,7 @@ def of_fact(kind, *values):
 VIEWS = {
     "example": Example,
     "chain": sampling.SamplerChain,
+    "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "guess card": lambda prompt, **_: views.Predict(
@@ -175,8 +176,8 @@ async def settled(view):
         await asyncio.sleep(0)
     assert not view.busy
     assert view.by_itself(view.state) is None
-    job = view.needs(view.state)
-    assert job is None or view._measured(job, view.state).status in ("done", "stopped")
+    for job in view._needed(view.state):
+        assert job is None or view._measured(job, view.state).status in ("done", "stopped")
 
 
 def boxes(view):
