@@ -61,8 +61,10 @@ def of_fact(kind, *values):
 VIEWS = {
     "example": Example,
     "chain": sampling.SamplerChain,
+    "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
+    "heads off": lambda prompt, **state: views.HeadsOff(prompt.language_model, prompt, **state),
     "guess card": lambda prompt, **_: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),
@@ -176,8 +178,8 @@ async def settled(view):
         await asyncio.sleep(0)
     assert not view.busy
     assert view.by_itself(view.state) is None
-    job = view.needs(view.state)
-    assert job is None or view._measured(job, view.state).status in ("done", "stopped")
+    for job in view._needed(view.state):
+        assert job is None or view._measured(job, view.state).status in ("done", "stopped")
 
 
 def boxes(view):

@@ -21,7 +21,7 @@ from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Refused, Scene, View, on, part, shared
+from llmviz.views.kit.view import Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
@@ -220,10 +220,11 @@ class Question(GuessCard):
 
 @dataclass(frozen=True)
 class Answered:
-    """A question about a run, with its answer, as they were when the reader committed."""
+    """A question about a run, with the reader's guess and the answer, as they were when the reader committed."""
 
     asked: Asked
     about: ReferenceType
+    guess: float | None = None
     answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
     explain: str = ""
     problem: str = ""  # why there is no answer
@@ -248,11 +249,18 @@ class Predict(View):
 
     @dataclass(frozen=True)
     class State:
-        """The guess, and once the reader has committed to it, the question that it answers, with the answer."""
+        """The guess on an open card, or what the reader has answered."""
 
-        guess: float | None = guess()
+        guess: float | None = picked(
+            None,
+            lambda guess, view: guess is None or view.can_be_typed(guess),
+            "a finite number, the index of an option, or None",
+            of=("card", "guess"),
+        )
         answered: Answered | None = picked(
-            None, lambda answered, _: isinstance(answered, Answered | None), "an `Answered`, or None"
+            None,
+            lambda done, _: done is None or (isinstance(done, Answered) and done.asked.allows(done.guess)),
+            "an `Answered` with a guess that can be, or None",
         )
 
     def __init__(
@@ -315,20 +323,16 @@ class Predict(View):
         follows = callable(self._question) or callable(self._options)
         return self.State() if follows and not state.answered else state
 
-    def _check(self, state: State) -> None:
-        super()._check(state)
-        if state.guess is None:
-            return
-        asked = state.answered.asked if state.answered else self.scene(state).asked
-        typing = state.answered is None and asked.options is None  # 1 is on the way to 12
-        if not typing and not asked.allows(state.guess):
-            raise Refused(f"{state.guess} is no answer to {asked.question!r}.")
+    def can_be_typed(self, guess: Any) -> bool:
+        """Say whether an open card can hold this: one of the options, or any number, as 1 is on the way to 12."""
+        options = self.scene(self.state).asked.options
+        return _is_finite(guess) and (options is None or guess in range(len(options)))
 
     @on("card", "committed")
     def commit(self, state: State, committed: bool) -> State:
-        if not committed:
-            return self.State()
-        return state if state.answered else replace(state, answered=self.scene(state).answer)
+        if not committed or state.answered:
+            return state if committed else self.State()
+        return self.State(answered=replace(self.scene(state).answer, guess=state.guess))
 
     # --- parts ---
 
@@ -339,11 +343,11 @@ class Predict(View):
             return scene.asked.card(scene.guess, False, None)
         if answered.problem:
             told = f"There is no answer: {answered.problem}"
-            return answered.asked.card(scene.guess, True, None) | {"told": told}
+            return answered.asked.card(answered.guess, True, None) | {"told": told}
         explain = answered.explain
         if answered.about() is not (self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
-        return answered.asked.card(scene.guess, True, answered.answer, explain, self._tell)
+        return answered.asked.card(answered.guess, True, answered.answer, explain, self._tell)
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:
