@@ -23,7 +23,7 @@ MUTANTS = {
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
-    "any choice is taken": (FIELDS, "isinstance(value, str) and value in options", "True"),
+    "any choice is taken": (FIELDS, "isinstance(value, str) and value in offered(view)", "True"),
     "an index is anything": (FIELDS, "lambda value, _: is_index(value)", "lambda value, _: True"),
     "the page may set what it likes": (
         PICTURE,
