@@ -376,6 +376,10 @@ def sinusoid_table(attempt: Callable) -> Verdict:
         waves = np.stack([np.sin(angles + turn), np.cos(angles + turn)], axis=1 if halves else 2)
         return waves.reshape(n, d)
 
+    def by_column(n, d, by):
+        angles = np.outer(np.arange(n), 10_000.0 ** (-by * np.arange(d) / d))
+        return np.where(np.arange(d) % 2, np.cos(angles), np.sin(angles))
+
     mistakes: Mistakes = {
         "the waves get slower only half as fast as they should: the exponent is 2i / d_model": lambda n, d: (
             table(n, d, exponent=lambda i, d: i / d)
@@ -387,14 +391,18 @@ def sinusoid_table(attempt: Callable) -> Verdict:
         ),
         "the waves get faster and faster: divide the position by 10,000^(2i / d_model), "
         "don't multiply": lambda n, d: table(n, d, exponent=lambda i, d: -2 * i / d),
-        "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns": lambda n, d: (
-            np.stack(
-                [(np.cos if j % 2 else np.sin)(np.arange(n) / 10_000 ** (2 * j / d)) for j in range(d)],
-                axis=1,
-            )
-        ),
+        "sine and cosine of one pair must have the same speed: i counts the pairs, not the columns": [
+            partial(by_column, by=2),
+            partial(by_column, by=1),
+        ],
         "rows and columns have changed places: a row for each position": lambda n, d: table(n, d).T,
         "the first position is 0, not 1; its row is 0, 1, 0, 1 …": lambda n, d: table(n + 1, d)[1:],
+        "those are the sines; the cosine of the same angle belongs in the column after each": [
+            lambda n, d: table(n, d) * (np.arange(d) % 2 == 0),
+            lambda n, d: np.repeat(table(n, d)[:, ::2], 2, axis=1),
+            lambda n, d: table(n, d)[:, ::2],
+            lambda n, d: np.sin(np.outer(np.arange(n), 10_000.0 ** (-np.arange(d) / d))),
+        ],
     }
     return compare(
         attempt,
@@ -431,6 +439,9 @@ def rotate_pair(attempt: Callable) -> Verdict:
         ),
         "there is a minus missing: turning must not change how long the hand is": lambda a, b, angle: (
             np.array([a * np.cos(angle) + b * np.sin(angle), a * np.sin(angle) + b * np.cos(angle)])
+        ),
+        "the second number is unchanged; it turns as well: a · sin + b · cos": lambda a, b, angle: np.array(
+            [turned(a, b, angle)[0], b]
         ),
     }
     return compare(attempt, cases, turned, mistakes, "right: the hand has turned, and is as long as before")

@@ -266,6 +266,10 @@ def turn_by_matrix(a, b, angle):
     return tuple(np.array([[cos, -sin], [sin, cos]]) @ [a, b])
 
 
+def waves_by_column(n, d, even, odd):
+    return np.array([[(odd if j % 2 else even)(p / 10_000 ** (j / d)) for j in range(d)] for p in range(n)])
+
+
 def score_by_pairs(q, k, q_place, k_place, base, scale=True, turn_key=True):
     total = 0
     for i in range(0, len(q), 2):
@@ -314,6 +318,11 @@ def test_position_right_answers_pass(check, right):
             ),
             4,
         ),
+        (checks.sinusoid_table, lambda n, d: waves_by_column(n, d, np.sin, np.cos), 4),
+        (checks.sinusoid_table, lambda n, d: waves_by_column(n, d, np.sin, np.sin), 7),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d) * ([1, 0] * (d // 2)), 7),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d)[:, np.arange(d) // 2 * 2], 7),
+        (checks.sinusoid_table, lambda n, d: waves_by_loop(n, d)[:, ::2], 7),
         (checks.sinusoid_table, lambda n, d: np.zeros((d, n)), None),
         (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, -angle), 0),
         (checks.rotate_pair, lambda a, b, angle: turn_by_matrix(a, b, angle * np.pi / 180), 1),
@@ -323,6 +332,7 @@ def test_position_right_answers_pass(check, right):
             2,
         ),
         (checks.rotate_pair, lambda a, b, t: (a * np.cos(t), b * np.sin(t)), 4),
+        (checks.rotate_pair, lambda a, b, t: (a * np.cos(t) - b * np.sin(t), b), 6),
         (
             checks.rotate_pair,
             lambda a, b, t: (a * np.cos(t) + b * np.sin(t), a * np.sin(t) + b * np.cos(t)),
