@@ -190,6 +190,14 @@ def test_a_single_query_turns_with_its_place(cat):
     assert len(clocks.dial.text().splitlines()) == 2 + 32
 
 
+@pytest.mark.parametrize(("place", "twice_or_more"), [(4, []), (12, []), (13, [2]), (1_000, [159])])
+def test_only_full_turns_are_counted(cat, place, twice_or_more):
+    clocks = pictures.Clocks(cat)
+    clocks.place.value = place
+    _place, _around, _of, *turns, _still, _degrees = numbers(told(clocks.told))
+    assert turns == twice_or_more
+
+
 @pytest.mark.parametrize("text", KINDS.values(), ids=KINDS)
 def test_the_pictures_follow_the_box_to_any_text(tiny_model, text):
     prompt = views.Prompt(tiny_model, "The cat sat on the mat")

@@ -56,18 +56,20 @@ class Clocks(Explorer):
     def _show(self, _change=None) -> None:
         config, place = self.trace.model.config, self.place.value
         angles = position.rotation_angles(np.array([place]), config.d_head, base=config.rope_base)
+        turns = angles[0] / (2 * np.pi)
         self.dial.change(
             q_hands=position.rotate(self._query, angles).reshape(-1, 2),
             k_hands=self._query.reshape(-1, 2),
-            turns=angles[0] / (2 * np.pi),
+            turns=turns,
             q_name=[self.trace.pieces[-1]],
             q_position=place,
         )
-        around = int((angles[0] >= 2 * np.pi).sum())
+        full, around = int(turns[0]), int((turns >= 1).sum())
+        times = ("", ", the fastest once", f", the fastest {full:,} times")[min(full, 2)]
         still = int((np.degrees(angles[0]) < 10).sum())
         self.told.say(
-            f"At position {place:,}, {around} of {angles.size} hands have been all the way round, the fastest "
-            f"{angles[0, 0] / (2 * np.pi):.0f} times; {still} have not moved by 10 degrees yet."
+            f"At position {place:,}, {around} of {angles.size} hands have been all the way round{times}; "
+            f"{still} have not moved by 10 degrees yet."
         )
 
 
