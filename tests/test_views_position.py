@@ -512,6 +512,13 @@ def test_a_second_click_stops_it(tiny_model):
     assert long.lines.x is None
 
 
+def test_the_last_point_has_a_label_with_room_beside_it(tiny_model):
+    long = pictures.LongText(tiny_model, "the cat sat on the mat and the dog ran " * 12)
+    long.run.click()
+    *_, before, last = long.lines.x_ticks
+    assert last == long.lines.x[-1] >= 2 * before
+
+
 def test_the_story_fills_the_range(model):
     assert 1_900 < len(model.tokenizer.encode(pictures.STORY)) <= MAX_READ
 

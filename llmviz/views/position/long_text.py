@@ -85,6 +85,8 @@ class LongText(Experiment):
     def _measure(self) -> Steps:
         tokens, _ = self._tokens()
         guessed, contexts = self._plan(len(tokens))
+        # A label within a factor of two of the last one would take its room, and the last is what it is all about.
+        ticks = [*(context for context in contexts if 2 * context <= contexts[-1]), contexts[-1]]
         names = ["as it is"] + ([] if self.other.value == "nothing" else [self.other.value])
         values = np.full((len(names), len(contexts)), np.nan)
         costs = [context + guessed for context in contexts]
@@ -101,7 +103,7 @@ class LongText(Experiment):
                     values[i, j] = next(measured)
                     longest = time.perf_counter() - began
                     done += cost
-                    self.lines.change(x=contexts, x_ticks=contexts, values=values, names=names)
+                    self.lines.change(x=contexts, x_ticks=ticks, values=values, names=names)
             told = self._verdict(names, contexts, guessed, values, time.perf_counter() - start, longest)
         except FloatingPointError as error:
             told = [f"{name}: {error}"]
