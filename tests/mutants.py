@@ -7,6 +7,8 @@ few views where the fault is in the base.
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
+CHAIN, FACT = "views/sampling/sampler_cards.py", "views/ffn/follow_the_fact.py"
+LEARNER = "views/differences/learner.py"
 
 # A field that no picture sets.
 ANY_INDEX = 'picked(None, lambda i, _: i is None or i in range(999), "an index, or None")'
@@ -21,7 +23,7 @@ MUTANTS = {
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
-    "any choice is taken": (FIELDS, "isinstance(value, str) and value in options", "True"),
+    "any choice is taken": (FIELDS, "isinstance(value, str) and value in offered(view)", "True"),
     "an index is anything": (FIELDS, "lambda value, _: is_index(value)", "lambda value, _: True"),
     "the page may set what it likes": (
         PICTURE,
@@ -142,4 +144,12 @@ MUTANTS = {
     ),
     "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
     "continuations: branches are never selected": (TREE, 'selection("tree")', ANY_INDEX),
+    "chain: a card may stand twice": (FIELDS, " == len({*values} & {*options(view)})", ""),
+    "chain: a part reads the state before": (
+        CHAIN,
+        '"order": [*scene.order]',
+        '"order": [*self.state.order]',
+    ),
+    "step of a fact: the layers are left out": (FACT, '*("step", "early"),', '*("step",),'),
+    "learner: the lesson is left out": (LEARNER, '@job("lesson")', "@job()"),
 }
