@@ -7,6 +7,7 @@ The second holds only where a token never sees a later one, and where all edits 
 """
 
 import functools
+import math
 from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any
@@ -69,10 +70,13 @@ def _nbytes(runs) -> int:
     return sum({id(array): array.nbytes for array in arrays}.values())
 
 
-def kept_with(owner: Callable[[Any], object] = lambda first: first) -> Callable[[Callable], Callable]:
+def kept_with(
+    owner: Callable[[Any], object] = lambda first: first, *, most: float = math.inf
+) -> Callable[[Callable], Callable]:
     """Make a function remember its results for as long as its first argument lives, or what `owner` gives for it.
 
-    Results must not hold the owner, which would live for ever then. All arguments are given by their places.
+    Results must not hold the owner, which would live for ever then. All arguments are given by their places. most: how
+    many results are kept of one owner; the oldest go.
     """
 
     def remembering(function: Callable) -> Callable:
@@ -83,6 +87,8 @@ def kept_with(owner: Callable[[Any], object] = lambda first: first) -> Callable[
             known = results.setdefault(owner(first), {})
             if others not in known:
                 known[others] = function(first, *others)
+                if len(known) > most:
+                    del known[next(iter(known))]
             return known[others]
 
         return remembered

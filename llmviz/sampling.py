@@ -195,6 +195,13 @@ def draws(probs: Float[np.ndarray, " n_vocab"], rng: np.random.Generator, n: int
     return tokens
 
 
+def generator(seed: int, n: int) -> np.random.Generator:
+    """Return what `Model.generate` draws its n-th token with, from 0: a seed's generator after n draws."""
+    rng = np.random.default_rng(seed)
+    rng.random(n)
+    return rng
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Temperature, then top-k, then top-p, then min-p; None leaves a filter out. ValueError if out of range."""
@@ -231,6 +238,7 @@ class Branch:
     path: tuple[int, ...]  # the tokens from the end of the prompt to here; () is the root
     count: int  # how many of the continuations begin so
     probability: float  # with which its last token was drawn; 1 at the root
+    is_leaf: bool  # no token was drawn after it
 
 
 def continuations(
@@ -253,19 +261,17 @@ def continuations(
     _require(n >= 0, "n", n, "0 or more")
     _require(length >= 0, "length", length, "0 or more")
     sampler = sampler or Sampler()
-    waiting = [Branch((), n, 1.0)]
+    waiting: list[tuple[tuple[int, ...], int, float]] = [((), n, 1.0)]
     while waiting:
-        branch = waiting.pop()
-        yield branch
-        if len(branch.path) == length or branch.path[-1:] == (end,):
+        path, count, probability = waiting.pop()
+        is_leaf = len(path) == length or path[-1:] == (end,)
+        yield Branch(path, count, probability, is_leaf)
+        if is_leaf:
             continue
-        probs = sampler.probs(logits_after(branch.path))
-        rng = np.random.default_rng([seed, *branch.path])
-        drawn = Counter(draws(probs, rng, branch.count).tolist())
+        probs = sampler.probs(logits_after(path))
+        drawn = Counter(draws(probs, np.random.default_rng([seed, *path]), count).tolist())
         likeliest_last = sorted(drawn, key=lambda token: (drawn[token], probs[token], -token))
-        waiting += [
-            Branch((*branch.path, token), drawn[token], float(probs[token])) for token in likeliest_last
-        ]
+        waiting += [((*path, token), drawn[token], float(probs[token])) for token in likeliest_last]
 
 
 def _keep(probs: Float[np.ndarray, " n_vocab"], mask: Bool[np.ndarray, " n_vocab"]) -> Filtered:

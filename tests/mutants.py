@@ -1,11 +1,17 @@
 """Faults in the base class and in views, each as (file below llmviz, text, what stands there instead).
 
-tests/test_mutants.py plants each in a copy, where the contract suite must fail.
+tests/test_mutants.py plants each in a copy, where the contract suite must fail: for the view before the colon, or for a
+few views where the fault is in the base.
 """
 
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
+CHAIN, FACT = "views/sampling/sampler_cards.py", "views/ffn/follow_the_fact.py"
+LEARNER = "views/differences/learner.py"
+
+# A field that no picture sets.
+ANY_INDEX = 'picked(None, lambda i, _: i is None or i in range(999), "an index, or None")'
 
 MUTANTS = {
     # What may come in
@@ -17,7 +23,7 @@ MUTANTS = {
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),
-    "any choice is taken": (FIELDS, "isinstance(value, str) and value in options", "True"),
+    "any choice is taken": (FIELDS, "isinstance(value, str) and value in offered(view)", "True"),
     "an index is anything": (FIELDS, "lambda value, _: is_index(value)", "lambda value, _: True"),
     "the page may set what it likes": (
         PICTURE,
@@ -56,8 +62,8 @@ MUTANTS = {
     ),
     "everything is sent each time": (
         VIEW,
-        "    if not changed:\n        return",
-        "    changed = dict(traits)",
+        "{name: value for name, value in traits.items() if not _same(value, getattr(widget, name))}",
+        "dict(traits)",
     ),
     "each trait is a message": (VIEW, "    with widget.hold_sync():", "    with contextlib.nullcontext():"),
     # Jobs and their results
@@ -113,33 +119,37 @@ MUTANTS = {
     ),
     "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
     # Views
-    "steps: any text may be written": (
-        STEPS,
-        "lambda written, view: view.can_stand(written)",
-        "lambda *_: True",
-    ),
-    "steps: the page's selection is ignored": (STEPS, '            of=("text", "selected"),\n', ""),
-    "steps: the choice stays": (STEPS, '            "choice": None,\n', ""),
-    "steps: a part reads the state before": (
+    "step by step: any text may be written": (STEPS, '(), _fits, "as', '(), lambda *_: True, "as'),
+    "step by step: the page's selection is ignored": (STEPS, 'selection("text")', ANY_INDEX),
+    "step by step: the choice stays": (STEPS, '"choice": None, ', ""),
+    "step by step: a part reads the state before": (
         STEPS,
         '"selected": scene.selected',
         '"selected": self.state.selected',
     ),
-    "steps: a part reads a control": (
+    "step by step: a part reads a control": (
         STEPS,
-        '"places": self.places(scene.run, scene.written, scene.temperature)',
-        '"places": self.places(scene.run, scene.written, self.controls["temperature"].value)',
+        "(None, scene.temperature)]",
+        '(None, self.controls["temperature"].value)]',
     ),
-    "steps: any rival may be chosen": (
+    "step by step: any rival may be chosen": (
         STEPS,
-        "if not (0 <= i < len(places) and 0 <= rival < len(places[i].rivals)):",
-        "if False:",
+        "if not (0 <= before < len(places) and 0 <= rival < len(places[before].rivals)):",
+        "if choice is None:",
     ),
-    "tree: the seed is left out": (
+    "continuations: the seed is left out": (
         TREE,
         '@job("temperature", "n", "length", "seed")',
         '@job("temperature", "n", "length")',
     ),
-    "tree: the bar stands nowhere": (TREE, "self.progress, ", ""),
-    "tree: branches are never selected": (TREE, '            of=("tree", "selected"),\n', ""),
+    "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
+    "continuations: branches are never selected": (TREE, 'selection("tree")', ANY_INDEX),
+    "chain: a card may stand twice": (FIELDS, " == len({*values} & {*options(view)})", ""),
+    "chain: a part reads the state before": (
+        CHAIN,
+        '"order": [*scene.order]',
+        '"order": [*self.state.order]',
+    ),
+    "step of a fact: the layers are left out": (FACT, '*("step", "early"),', '*("step",),'),
+    "learner: the lesson is left out": (LEARNER, '@job("lesson")', "@job()"),
 }

@@ -21,6 +21,7 @@ from llmviz.experiments import (
     cost,
     facts,
     fine_tuning,
+    induction,
     learning,
     lens,
     neurons,
@@ -253,10 +254,10 @@ def test_the_weight_on_the_token_before(tiny_model):
 
 
 def test_random_tokens_come_again_after_a_distance(model):
-    tokens = experiments.repeat_after(model, 4, 9, 1)
+    tokens = induction.repeat_after(model, 4, 9, 1)
     assert len(tokens) == len({*tokens}) + 4 == 13
     assert tokens[9:] == tokens[:4]
-    other = experiments.repeat_after(model, 4, 9, 1, other=True)
+    other = induction.repeat_after(model, 4, 9, 1, other=True)
     assert other[:9] == tokens[:9]
     assert len({*other}) == 13
 
@@ -1165,7 +1166,7 @@ def test_extra_surprise_is_of_each_token(tiny_model):
 def test_the_strongest_readers_come_after_the_writer_and_keep_a_part(tiny_model):
     trace = tiny_model.trace([5, 6, 7, 8] * 2)
     scores = experiments.induction_scores(trace)
-    heads = experiments.strongest_readers(trace, (1, 2), 4)
+    heads = induction.strongest_readers(trace, (1, 2), 4)
     assert heads == [(2, head) for head in np.argsort(-scores[2])[:4]]
     after = experiments.induction_scores(tiny_model.trace(trace.tokens, Edits(head={(1, 2): 0})))
     expected = [after[head] / scores[head] for head in heads]

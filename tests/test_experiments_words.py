@@ -8,7 +8,7 @@ import pytest
 
 from llmviz import embeddings, tokenization
 from llmviz.claims.cases import FAMILIES, MORE_SENSES, ONE_SENSE, PAIRS, RELATED, SENSES
-from llmviz.experiments import lens, table, word_map, words
+from llmviz.experiments import lens, table, words
 from llmviz.model import Model
 
 
@@ -157,14 +157,14 @@ def test_what_a_map_keeps():
     """Six points in a plane lose nothing; a line has lost what is beside it."""
     points = np.random.default_rng(1).normal(size=(6, 2))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    assert word_map.share_kept(points, points) == 1
-    assert word_map.nearest_on_map(np.array([[0, 0], [1, 0], [5, 0], [0, 2.0]]), 0, 2) == [1, 3]
-    assert word_map.share_kept(points, np.c_[np.arange(6), np.zeros(6)]) < 1
+    assert table.share_kept(points, points) == 1
+    assert table.nearest_on_map(np.array([[0, 0], [1, 0], [5, 0], [0, 2.0]]), 0, 2) == [1, 3]
+    assert table.share_kept(points, np.c_[np.arange(6), np.zeros(6)]) < 1
 
 
 def test_what_a_map_keeps_of_the_variance(model):
     tokens = model.tokenizer.encode(" dog cat horse red blue green")
-    variance, share = word_map.map_quality(tokens, model.weights.W_E)
+    variance, share = table.map_quality(tokens, model.weights.W_E)
     rows = model.weights.W_E[tokens].astype(float)
     rows /= np.sqrt((rows**2).sum(axis=1, keepdims=True))
     spread = np.sort(np.linalg.eigvalsh(np.cov(rows.T)))[::-1]
@@ -195,7 +195,7 @@ def test_what_is_measured_of_a_table_dies_with_its_model(tiny_model):
     centred = table.rows(model, True)
     assert table.rows(model, True) is centred
     assert words.word_ids(model) is words.word_ids(model)
-    assert word_map.random_map_quality(model, 6, True) is word_map.random_map_quality(model, 6, True)
+    assert table.random_map_quality(model, 6, True) is table.random_map_quality(model, 6, True)
     assert table.random_pairs(model, True) is not table.random_pairs(model, False)
     held = [
         weakref.ref(one) for one in (model, centred, words.word_ids(model), table.random_pairs(model, True))

@@ -113,16 +113,13 @@ MAY_KNOW = {
     "experiments.without_rope": {
         *("edits", "model", "position", "experiments.induction", "experiments.probabilities"),
     },
-    "experiments.writing": {"ops", "model", "sampling"},
+    "experiments.writing": {"ops", "model", "reuse", "sampling"},
     "experiments.learning": {
         *("edits", "model", "sampling", "training", "experiments.attention_behaviours"),
         *("experiments.probabilities", "experiments.small_models", "experiments.text_statistics"),
     },
     "experiments.text_statistics": {"model", "experiments.probabilities"},
     "experiments.table": {"embeddings", "model", "reuse", "experiments.words"},
-    "experiments.word_map": {
-        *("embeddings", "model", "reuse", "experiments.table", "experiments.words"),
-    },
     "experiments.words": {"", "tokenization", "model", "reuse"},
     # the conclusions of the pages, and how each is measured
     "claims": {f"claims.{name}" for name in (*STAGES, "the_loop", "differences", "claim")},

@@ -24,7 +24,7 @@ from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
 from llmviz.views.differences import one_step, opened, training_run, whose
 from llmviz.views.differences.learner import OWN, Learner, read
-from llmviz.views.differences.training_run import Point, TrainingRun
+from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.kit.numbers import percent
 
 write = functools.partial(learning.write_tokens, n=8)
@@ -136,7 +136,7 @@ def test_repeated_letters():
 @pytest.mark.parametrize("learned", [TEXT, "Something else altogether. " * 40, "🙂 مرحبا " * 60])
 def test_split_by_repeats(learned):
     """In bytes: where letters are cut into pieces, too."""
-    model = trained(TEXT).model
+    model = trained(TEXT).trace.model
     text = "🙂 Grüße! " * 3 + DOG + learned[:60]
     share, bits = split_by_repeats(model, learned, text)
     assert bits.shape == (2, 2)
@@ -164,11 +164,13 @@ def test_a_training_is_seen_from_its_first_step_to_its_last():
     assert bits[1, 0] == pytest.approx(made.trace.snapshots[0].held_out / np.log(2))
     assert bits[0, 1] < bits[0, 0]
     assert len(made.parts["history"].sentences) == 4
-    assert made.parts["sentence"].pieces == made.model.tokenizer.pieces(write(made.model, "The"))
-    copied = longest_copy(made.model.tokenizer.decode(write(made.model, "\n", n=100))[1:], made.trace.learned)
+    assert made.parts["sentence"].pieces == made.trace.model.tokenizer.pieces(write(made.trace.model, "The"))
+    copied = longest_copy(
+        made.trace.model.tokenizer.decode(write(made.trace.model, "\n", n=100))[1:], made.trace.learned
+    )
     assert re.search(holding(len(copied)), repr(made.parts["results"]))
     assert f"“{' '.join(copied.split())}”" in repr(made.parts["results"])
-    baseline = counting_pairs(made.model, made.trace.learned, made.trace.held_out).mean()
+    baseline = counting_pairs(made.trace.model, made.trace.learned, made.trace.held_out).mean()
     assert bits[2] == pytest.approx(baseline)
     assert re.search(holding(f"{baseline:.2f}"), repr(made.parts["results"]))
 
@@ -329,7 +331,7 @@ def test_another_seed_is_another_noise():
     ids=["low", "level", "rises"],
 )
 def test_what_a_curve_did(held_out, outcome):
-    points = tuple(map(Point, [0, 20, 40], [9, 5, 2.5], held_out))
+    points = tuple(zip([0, 20, 40], [9, 5, 2.5], held_out))
     assert pictures.apart(TrainingRun("", "", 40, (), points, 9.0)) == outcome
 
 
@@ -400,7 +402,7 @@ def test_the_writer_is_told_by_surprise():
     for i, (who, tokens) in enumerate(view.written):
         strip = view.strips[i][who]
         bits = -np.log2(strip.weights[1:])
-        tokenizer = two[who].model.tokenizer
+        tokenizer = two[who].trace.model.tokenizer
         read_as = tokenizer.encode(tokenizer.decode(tokens))
         own_text = tokenizer.decode(read_as[1:])
         assert bits.sum() / len(own_text.encode()) == pytest.approx(view.surprise[i, who], rel=1e-4)
@@ -513,17 +515,19 @@ def test_what_each_part_brings():
     values = view.parts["curves"].values
     assert values.shape == (4, 4)
     assert pictures.needed_most(made.trace)[0] == int(values[:, -1].argmax())
-    texts = learning.windows(made.model, made.trace.held_out)
-    plain, nothing, usual = learning.ablate_each_part(made.model, texts)
+    texts = learning.windows(made.trace.model, made.trace.held_out)
+    plain, nothing, usual = learning.ablate_each_part(made.trace.model, texts)
     np.testing.assert_allclose(values[:, -1], usual, rtol=1e-4)
 
     def surprise(edits):
-        return np.mean([experiments.token_surprise(made.model.trace(one, edits)) for one in texts[1::2]])
+        return np.mean(
+            [experiments.token_surprise(made.trace.model.trace(one, edits)) for one in texts[1::2]]
+        )
 
     assert plain == pytest.approx(surprise(Edits()))
     assert nothing[3] == pytest.approx(surprise(Edits(ffn={1: 0})) - plain)
     same = [texts[0]] * 2  # its mean over one token is what it adds there
-    _, _, usual = learning.ablate_each_part(made.model, [[one[0]] * 2 for one in same])
+    _, _, usual = learning.ablate_each_part(made.trace.model, [[one[0]] * 2 for one in same])
     assert np.abs(usual).max() < 0.1
 
 

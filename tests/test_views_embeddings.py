@@ -12,8 +12,7 @@ from widget_tree import inside
 
 import llmviz
 from llmviz.claims.cases import FAMILIES, SENSES
-from llmviz.experiments.table import random_pairs
-from llmviz.experiments.word_map import random_map_quality
+from llmviz.experiments.table import random_map_quality, random_pairs
 from llmviz.views import Prompt
 from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.cosine import CosineHistogram

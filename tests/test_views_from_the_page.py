@@ -12,7 +12,6 @@ from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.picture import Picture
-from llmviz.views.the_loop.switchboard import Switches
 
 TEXT = "The cat sat on the mat"
 EXPLORERS = {
@@ -183,13 +182,6 @@ def test_one_wrong_value_keeps_the_others_out():
     grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
-
-
-def test_a_part_that_does_not_exist_cannot_be_off(tiny_model):
-    switches = Switches(tiny_model, off_cells=[[1, 0]])
-    for wrong in ({"off_cells": [[0, 99]]}, {"off_cells": [[0, 0]] * 2}, {"off_parts": ["rope", "rope"]}):
-        switches.set_state(wrong)
-    assert (switches.off_cells, switches.off_parts) == ([[1, 0]], [])
 
 
 def test_a_layer_that_does_not_exist_moves_no_slider(tiny_model):

@@ -18,47 +18,62 @@ def page(tiny_model, monkeypatch):
     return views.HeadsOff(tiny_model, TEXT)
 
 
+def n_changed(page):
+    """What the card's answer is."""
+    each = page.scene(page.state).result("each")
+    return None if each is None else each[1].sum()
+
+
 def test_each_head_is_off_alone(page, tiny_model):
-    page.buttons[0].click()
+    page.parts["each"].click()
+    values, marks = page.parts["map"].values, page.parts["map"].cell_text
     first = int(tiny_model.trace(TEXT).logits.argmax())
     changed = 0
     for layer in range(tiny_model.config.n_layers):
         for head in range(tiny_model.config.n_heads):
             logits = tiny_model.trace(TEXT, Edits(head={(layer, head): 0})).logits
-            assert page.map.values[head, layer] == pytest.approx(ops.softmax(logits)[first], rel=1e-4)
+            assert values[head, layer] == pytest.approx(ops.softmax(logits)[first], rel=1e-4)
             other = int(logits.argmax()) != first
-            assert page.map.cell_text[head][layer] == ("≠" if other else "")
+            assert marks[head][layer] == ("≠" if other else "")
             changed += other
-    assert page.changed == changed
-    assert re.search(holding(changed, page.map.values.size), repr(page.told))
+    assert n_changed(page) == changed
+    assert re.search(holding(changed, values.size), repr(page.parts["told"]))
 
 
 def test_a_guess_starts_it_and_is_answered_at_the_end(page):
-    page.card.change(guess=2, committed=True)
-    assert {2, page.changed} <= {*numbers(page.card.told)}
-    page.card.ask_again()
-    page.card.committed = True  # once known, it is told at once
-    assert numbers(page.card.told) == [page.changed]
+    card = page.parts["card"]
+    card.change(guess=2, committed=True)
+    assert {2, n_changed(page)} <= {*numbers(card.told)}
+    card.ask_again()
+    card.committed = True  # once known, it is told at once
+    assert numbers(card.told) == [n_changed(page)]
+
+
+def test_a_guess_that_cannot_be_starts_nothing(page):
+    page.parts["card"].set_state({"guess": -3, "committed": True})
+    assert not page.parts["card"].committed
+    assert n_changed(page) is None
 
 
 def test_spare_heads_go_together(page, tiny_model):
-    page.buttons[0].click()
-    page.buttons[1].click()
-    lines = enumerate(page.map.cell_text)
+    page.parts["each"].click()
+    page.parts["together"].click()
+    lines = enumerate(page.parts["map"].cell_text)
     spare = [(layer, head) for head, line in lines for layer, mark in enumerate(line) if not mark]
     first = int(tiny_model.trace(TEXT).logits.argmax())
     logits = tiny_model.trace(TEXT, Edits(head=dict.fromkeys(spare, 0))).logits
-    assert page.kept[len(spare)] == 10 * (int(logits.argmax()) == first)
-    assert 0 <= page.kept[2] <= 10
-    assert re.search(holding(len(spare)), page.told.sentences[1])
+    stays = page.scene(page.state).result("together")
+    assert stays[len(spare)] == 10 * (int(logits.argmax()) == first)
+    assert 0 <= stays[2] <= 10
+    assert re.search(holding(len(spare)), page.parts["told"].sentences[1])
 
 
 def test_another_text_takes_the_result_away(page):
-    page.card.change(guess=2, committed=True)
-    page.children[0].box.value = "Another"
-    assert page.changed is None
-    assert not page.card.committed
-    assert page.map.layout.display == "none"
-    page.buttons[0].click()
-    assert page.changed is not None
-    assert np.isfinite(page.map.values).all()
+    page.parts["card"].change(guess=2, committed=True)
+    page.source.box.value = "Another"
+    assert n_changed(page) is None
+    assert not page.parts["card"].committed
+    assert page.parts["map"].layout.display == "none"
+    page.parts["each"].click()
+    assert n_changed(page) is not None
+    assert np.isfinite(page.parts["map"].values).all()

@@ -142,8 +142,8 @@ def test_a_panel_follows_edits(tiny_model, edits):
 @pytest.mark.parametrize("off", [{"off_parts": ["norm", "rope"]}, {"off_cells": [[1, 0], [6, 1], [7, 2]]}])
 def test_a_panel_of_the_switchboard_says_what_is_off(tiny_model, off):
     board = views.Switchboard(tiny_model, views.Prompt(tiny_model, TEXT))
-    board.switches.change(**off)
-    assert check(board, tiny_model, board.box.trace)
+    board.parts["switches"].set_state(off)
+    assert check(board, tiny_model, board.source.trace)
 
 
 def test_a_panel_by_hand_says_what_is_switched_off(tiny_model):
@@ -196,10 +196,10 @@ def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_mode
     loop.parts["step"].click()
     loop.controls["temperature"].value = 1.5
     loop.parts["step"].click()
-    assert check(loop, tiny_model, tiny_model.trace(loop.tokens))
+    assert check(loop, tiny_model, tiny_model.trace(loop.parts["text"].tokens))
     # another way from the first token that was written
-    loop.parts["text"].choice = [len(loop.prompt.tokens), 3]
-    assert check(loop, tiny_model, tiny_model.trace(loop.tokens))
+    loop.parts["text"].choice = [len(loop.source.tokens), 3]
+    assert check(loop, tiny_model, tiny_model.trace(loop.parts["text"].tokens))
 
 
 def test_a_panel_of_the_loop_says_what_is_written(tiny_model):

@@ -148,6 +148,13 @@ def test_the_cards_can_change_places(tiny_model):
         chain.become(replace(before, order=("top_p", "top_p", "top_k", "min_p")))
 
 
+def test_a_page_holds_the_cards_in_every_order_and_one_setting_after_the_other(tiny_model):
+    states = pictures.SamplerChain(Prompt(tiny_model, TEXT)).states()
+    assert len({(state.order, state.on) for state in states}) >= 24 * 16
+    assert {state.top_k for state in states} == {*range(1, 201)}
+    assert {state.temperature for state in states if state.top_k != 40} == {2.0}
+
+
 def test_a_preset_sets_every_card(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
     cards, bars, presets = chain.parts["cards"], chain.parts["bars"], chain.parts["presets"]
@@ -212,7 +219,7 @@ def step(loop, n):
 
 
 def written(loop):
-    return loop.tokens[len(loop.prompt.tokens) :]
+    return loop.parts["text"].tokens[len(loop.source.tokens) :]
 
 
 def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_model):
@@ -238,9 +245,9 @@ def test_each_place_knows_its_rivals(loop, tiny_model):
     loop.parts["step"].click()
     loop.parts["step"].click()
     k = loop.parts["text"].n_rivals
-    ids = loop.tokens
+    ids = loop.parts["text"].tokens
     for i in range(2):
-        logits = tiny_model.trace(ids[: len(loop.prompt.tokens) + i]).logits
+        logits = tiny_model.trace(ids[: len(loop.source.tokens) + i]).logits
         rivals = loop.parts["text"].places[i].rivals
         assert set(np.argsort(-logits)[: k - 1]) <= set(rivals)
         np.testing.assert_allclose(
@@ -257,7 +264,7 @@ def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
     loop.parts["step"].click()
     loop.controls["temperature"].value = 1.5
     loop.parts["step"].click()
-    k, first = loop.parts["text"].n_rivals, len(loop.prompt.tokens)
+    k, first = loop.parts["text"].n_rivals, len(loop.source.tokens)
     for i, rival in ((0, loop.parts["text"].picked[0]), (1, 2)):
         loop.parts["text"].asked = [first + i, rival]
         told = loop.parts["text"].explanation
@@ -267,7 +274,7 @@ def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
 
 
 def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model):
-    first = len(loop.prompt.tokens)
+    first = len(loop.source.tokens)
     ranked = np.argsort(-tiny_model.trace(TEXT).logits, kind="stable")
     loop.parts["text"].choice = [first, 3]
     assert written(loop) == [ranked[3]]
@@ -283,11 +290,11 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
 
 def test_first_choices_are_told_and_foretold(loop, tiny_model):
     step(loop, 5)
-    n = len(loop.prompt.tokens)
-    guesses = tiny_model.trace(loop.tokens).all_logits()[n - 1 : -1].argmax(axis=1)
-    first = int((guesses == loop.tokens[n:]).sum())
-    assert re.search(holding(5, first), repr(loop.parts["told"]))
-    assert pictures.first_choices(loop.prompt.trace, 5) == first
+    n = len(loop.source.tokens)
+    guesses = tiny_model.trace(loop.parts["text"].tokens).all_logits()[n - 1 : -1].argmax(axis=1)
+    first = int((guesses == loop.parts["text"].tokens[n:]).sum())
+    assert re.search(holding(5, first), repr(loop.parts["message"]))
+    assert pictures.first_choices(loop.source.trace, 5) == first
 
 
 def test_a_seed_writes_one_text_everywhere(loop, tiny_model):
@@ -310,19 +317,19 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
         assert loop.parts["stop"].disabled
         loop.parts["write"].click()
         await asyncio.sleep(0.02)
-        loop.prompt.box.value = "Another text"
+        loop.source.box.value = "Another text"
         await asyncio.sleep(0.05)
 
     asyncio.run(scene())
-    assert loop.tokens == tiny_model.tokenizer.encode("Another text")
+    assert loop.parts["text"].tokens == tiny_model.tokenizer.encode("Another text")
 
 
 def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
     loop.parts["write"].click()
     assert written(loop) == [tiny_model.tokenizer.eos_token]
-    assert len(repr(loop.parts["told"])) > len(loop.parts["text"].how_sure())  # and why it ends
-    assert pictures.first_choices(loop.prompt.trace, 9) <= 1
+    assert len(repr(loop.parts["message"])) > len(loop.parts["text"].how_sure())  # and why it ends
+    assert pictures.first_choices(loop.source.trace, 9) <= 1
     assert loop.parts["step"].disabled
     loop.parts["back"].click()
     assert not loop.parts["step"].disabled
@@ -421,7 +428,7 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
     async def scene():
         grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
         await asyncio.sleep(0.08)
-        grown.prompt.box.value = "Another"
+        grown.source.box.value = "Another"
         await asyncio.sleep(0.01)
         grown.controls["n"].value = 4
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
@@ -439,9 +446,10 @@ def test_a_new_text_while_the_tree_grows(tiny_model):
 @pytest.mark.parametrize("kind", ["Writing", "Continuations"])
 def test_a_text_taken_away_while_it_is_written(tiny_model, kind):
     async def scene():
-        explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT))
+        prompt = Prompt(tiny_model, TEXT)
+        getattr(pictures, kind)(prompt)
         for text in ("", "A", "", TEXT, ""):
-            explorer.prompt.box.value = text
+            prompt.box.value = text
             await asyncio.sleep(0.03)
         await asyncio.gather(
             *(asyncio.all_tasks() - {asyncio.current_task()})
@@ -539,17 +547,18 @@ def test_whatever_is_typed(tiny_model, kind, text):
 @pytest.mark.parametrize("kind", ["StepByStep", "Writing", "Continuations"])
 def test_whatever_the_loop_is_given(tiny_model, kind, text):
     made = {"StepByStep": {}, "Writing": {"n": 2}, "Continuations": {"n": 2, "length": 2}}[kind]
-    explorer = getattr(pictures, kind)(Prompt(tiny_model, TEXT), **made)
+    box = Prompt(tiny_model, TEXT)
+    explorer = getattr(pictures, kind)(box, **made)
     part = {"StepByStep": "text", "Continuations": "tree"}.get(kind)
     shown = explorer.parts[part] if part else explorer.texts[0]
-    explorer.prompt.box.value = text
-    prompt = explorer.prompt.tokens or tiny_model.tokenizer.encode(TEXT)
-    assert explorer.prompt.trace.tokens == prompt
+    box.box.value = text
+    prompt = box.tokens or tiny_model.tokenizer.encode(TEXT)
+    assert box.trace.tokens == prompt
     last = tiny_model.tokenizer.pieces(prompt)[-1]
     assert shown.pieces[0 if kind == "Continuations" else len(prompt) - 1] == last
     if kind == "StepByStep":
         explorer.parts["step"].click()
-        assert len(explorer.tokens) == min(len(prompt) + 1, tiny_model.config.n_ctx)
+        assert len(shown.tokens) == min(len(prompt) + 1, tiny_model.config.n_ctx)
     repr(explorer)
 
 

@@ -1,13 +1,14 @@
 """The switchboard without a browser."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from messages import numbers
 
 from llmviz import Edits, Sampler
-from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, SINGLE, Switchboard, Switches
+from llmviz.views.the_loop.switchboard import N_WRITTEN, OUTCOMES, PARTS, SINGLE, Switchboard, SwitchedOff
 
 TEXT = "The capital of France is"
 
@@ -17,110 +18,151 @@ def board(tiny_model):
     return Switchboard(tiny_model, TEXT)
 
 
+def switch_off(board, *parts, cells=()):
+    board.become(replace(board.state, off_parts=parts, off_cells=tuple(cells)))
+
+
 def test_switches_say_what_the_model_is_told(tiny_model):
     n_heads = tiny_model.config.n_heads
-    switches = Switches(tiny_model, off_parts=["rope"], off_cells=[[1, 0], [n_heads, 1], [n_heads + 1, 0]])
-    edits = switches.edits
-    assert edits == Edits(head={(0, 1): 0.0}, attention={1: 0.0}, ffn={0: 0.0}, rope=False)
-    assert numbers(switches.text()) == [1, 0, 1, 0]  # head 1 of layer 0, attention of layer 1, FFN of layer 0
-    assert all(name in switches.text() for name in switches.named())
-    assert [name in switches.text() for name in ("RoPE", "FFN")] == [True, True]
+    off = SwitchedOff(tiny_model.config, ("rope",), ((1, 0), (n_heads, 1), (n_heads + 1, 0)))
+    assert off.edits == Edits(head={(0, 1): 0.0}, attention={1: 0.0}, ffn={0: 0.0}, rope=False)
+    assert numbers(str(off)) == [1, 0, 1, 0]  # head 1 of layer 0, attention of layer 1, FFN of layer 0
+    assert all(name in str(off) for name in off.names())
+    assert [name in str(off) for name in ("RoPE", "FFN")] == [True, True]
 
 
 def test_whole_rows_are_named_once(tiny_model):
     config = tiny_model.config
-    switches = Switches(
-        tiny_model, off_cells=[[config.n_heads + 1, layer] for layer in range(config.n_layers)]
-    )
-    (name,) = switches.named()
+    off = SwitchedOff(config, cells=tuple((config.n_heads + 1, layer) for layer in range(config.n_layers)))
+    (name,) = off.names()
     assert "FFN" in name
 
 
 def test_everything_that_is_off_says_what_it_was_for(board, tiny_model):
     n_heads = tiny_model.config.n_heads
-    for cells, kind in (([[1, 0]], "head"), ([[n_heads, 1]], "attention"), ([[n_heads + 1, 0]], "FFN")):
-        board.switches.off_cells = cells
-        assert [kind for kind, told in SINGLE.items() if told in repr(board.told)] == [kind]
-    board.switches.change(off_parts=[*PARTS], off_cells=[[0, 1]])
-    assert board.switches.purposes() == [*(told for _, told in PARTS.values()), SINGLE["head"]]
+    for cell, kind in (((1, 0), "head"), ((n_heads, 1), "attention"), ((n_heads + 1, 0), "FFN")):
+        switch_off(board, cells=[cell])
+        message = repr(board.parts["message"])
+        assert [kind for kind, purpose in SINGLE.items() if purpose in message] == [kind]
+    off = SwitchedOff(tiny_model.config, (*PARTS,), ((0, 1),))
+    assert off.purposes() == [*(purpose for _, purpose in PARTS.values()), SINGLE["head"]]
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_changes_the_bars(board, tiny_model, part):
+    bars = board.parts["bars"]
     before = Sampler().probs(tiny_model.trace(TEXT).logits)
-    board.switches.off_parts = [part]
+    board.parts["switches"].set_state({"off_parts": [part]})
     after = Sampler().probs(tiny_model.trace(TEXT, Edits(**{part: False})).logits)
-    np.testing.assert_allclose(board.bars.probs, after[board.bars.ids], rtol=1e-4)
-    np.testing.assert_allclose(board.bars.before, before[board.bars.ids], rtol=1e-4)
-    assert PARTS[part][0] in repr(board.told)
-    assert board.bars.text() in repr(board)
-    board.bars.asked = [1]
-    assert float(board.bars.explanation["result"]) == pytest.approx(after[board.bars.ids[1]], rel=1e-3)
+    np.testing.assert_allclose(bars.probs, after[bars.ids], rtol=1e-4)
+    np.testing.assert_allclose(bars.before, before[bars.ids], rtol=1e-4)
+    assert PARTS[part][0] in repr(board.parts["message"])
+    assert bars.text() in repr(board)
+    bars.asked = [1]
+    assert float(bars.explanation["result"]) == pytest.approx(after[bars.ids[1]], rel=1e-3)
 
 
 def test_writes_what_generate_writes(board, tiny_model):
-    board.switches.off_cells = [[tiny_model.config.n_heads, 0]]
+    switch_off(board, cells=[(tiny_model.config.n_heads, 0)])
     greedy = Sampler(temperature=0)
     whole = [step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy)]
     switched = [
         step.token for step in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=Edits(attention={0: 0.0}))
     ]
-    assert board.before.ids == whole
-    assert board.after.ids == switched
+    assert board.parts["before"].ids == whole
+    assert board.parts["after"].ids == switched
 
 
 def test_everything_on_again(board):
-    board.switches.off_parts = ["rope"]
-    board.all_on.click()
-    assert board.switches.edits == Edits()
-    assert board.bars.before is None
-    assert board.after.ids == board.before.ids
+    switch_off(board, "rope")
+    board.parts["everything_on"].click()
+    assert (board.state.off_parts, board.state.off_cells) == ((), ())
+    assert board.parts["bars"].before is None
+    assert board.parts["after"].ids == board.parts["before"].ids
 
 
 def test_a_second_switch_takes_over_while_the_first_still_writes(board, tiny_model):
     async def scene():
-        board.switches.off_parts = ["rope"]
+        switch_off(board, "rope")
         await asyncio.sleep(0.06)
-        board.switches.off_parts = ["norm"]
-        while board._work.busy:
+        switch_off(board, "norm")
+        while board.busy:
             await asyncio.sleep(0.01)
 
     asyncio.run(scene())
     greedy = Sampler(temperature=0)
     wanted = [s.token for s in tiny_model.generate(TEXT, N_WRITTEN, greedy, edits=Edits(norm=False))]
-    assert board.after.ids == wanted
+    assert board.parts["after"].ids == wanted
+
+
+def test_a_part_that_does_not_exist_cannot_be_off(board):
+    switches = board.parts["switches"]
+    switches.set_state({"off_cells": [[1, 0]]})
+    for wrong in ({"off_cells": [[0, 99]]}, {"off_cells": [[0, 0]] * 2}, {"off_parts": ["rope", "rope"]}):
+        switches.set_state(wrong)
+        assert (switches.off_cells, switches.off_parts) == ([[1, 0]], [])
+    assert (board.state.off_cells, board.state.off_parts) == (((1, 0),), ())
+
+
+def test_a_page_holds_each_switch_off_on_its_own_and_each_experiment(board):
+    board.become(replace(board.state, off_parts=("rope", "norm")))
+    off = [(*state.off_parts, *state.off_cells) for state in board.states() if not state.committed]
+    assert {parts for parts in off if len(parts) == 1} == {(name,) for name in (*PARTS, *board.cells)}
+    assert () in off
+    answered = [state for state in board.states() if state.committed]
+    assert [state.experiment for state in answered] == [*board.experiments]
 
 
 def test_an_experiment_waits_for_the_guess(board, tiny_model):
-    name = "RoPE off, everywhere"
-    board.experiments.value = name
-    assert board.predict.layout.display == ""
-    assert board.switches.off_parts == []
+    card = board.parts["card"]
+    assert card.layout.display == "none"
+    board.controls["experiment"].value = "RoPE off, everywhere"
+    assert card.layout.display == ""
+    assert board.parts["switches"].off_parts == []
     before = Sampler().probs(tiny_model.trace(TEXT).logits)
     after = Sampler().probs(tiny_model.trace(TEXT, Edits(rope=False)).logits)
     first = before.argmax()
     wanted = 0 if after[first] >= before[first] / 2 else 1 if after.argmax() == first else 2
-    board.predict.guess = 3
-    board.predict.committed = True
-    assert board.predict.answer_text == OUTCOMES[wanted]
-    assert board.switches.off_parts == ["rope"]
+    card.guess = 3
+    assert card.answer_text == ""
+    card.committed = True
+    assert card.answer_text == OUTCOMES[wanted]
+    assert board.parts["switches"].off_parts == ["rope"]
+
+
+def test_another_experiment_and_another_text_ask_anew(board):
+    card = board.parts["card"]
+    for change in (
+        lambda: setattr(board.controls["experiment"], "value", "all attention off"),
+        lambda: setattr(board.source.box, "value", "Hello"),
+    ):
+        board.controls["experiment"].value = "RoPE off, everywhere"
+        card.guess = 3
+        card.committed = True
+        off = board.state.off_parts
+        change()
+        assert (card.committed, card.guess, card.answer_text) == (False, None, "")
+        assert board.state.off_parts == off
 
 
 @pytest.mark.slow
 def test_overflow_is_told_in_a_sentence(model, monkeypatch):
     monkeypatch.setattr("llmviz.views.the_loop.switchboard.N_WRITTEN", 3)
     board = Switchboard(model, TEXT)
-    board.switches.off_parts = ["norm"]
-    assert "overflow" in repr(board.told)
-    assert board.bars.layout.visibility == "hidden"  # no bars of another model under this one's title
-    board.all_on.click()
-    assert board.bars.layout.visibility == "visible"
-    assert "%" not in repr(board.told)  # nothing has changed
+    bars, message = board.parts["bars"], board.parts["message"]
+    switch_off(board, "norm")
+    assert "overflow" in repr(message)
+    assert bars.layout.display == "none"  # no bars of another model under this one's title
+    bars.set_state({"asked": [1]})
+    assert bars.explanation is None
+    board.parts["everything_on"].click()
+    assert bars.layout.display == ""
+    assert "%" not in repr(message)  # nothing has changed
 
 
 def test_an_empty_text_leaves_the_last_run(board):
-    before = board.bars.probs
-    board.box.box.value = ""
-    np.testing.assert_array_equal(board.bars.probs, before)
-    board.box.box.value = "Hello"
-    assert not np.array_equal(board.bars.probs, before)
+    before = board.parts["bars"].probs
+    board.source.box.value = ""
+    np.testing.assert_array_equal(board.parts["bars"].probs, before)
+    board.source.box.value = "Hello"
+    assert not np.array_equal(board.parts["bars"].probs, before)

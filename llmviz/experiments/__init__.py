@@ -12,7 +12,7 @@
     neurons                which neurons write, and what they push
     probabilities, text_statistics   how likely tokens were, and how far apart two predictions are
     writing, answers       what the model writes, and which answers are right
-    letters, words, table, word_map   what the embedding table knows of words and of their letters
+    letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
     learning, small_models, gradients, fine_tuning   what training changes
 
@@ -53,14 +53,11 @@ from .induction import (
     measure_composition,
     random_tokens,
     readers_left,
-    repeat_after,
-    strongest_readers,
     weaken,
     without_heads,
 )
 from .lens import logit_lens, residual_norms
 from .minimal_pairs import (
-    MinimalPair,
     differing_tokens,
     each_head_patched,
     mean_outcome,
@@ -122,6 +119,7 @@ from .writing import (
     asked,
     first_choices,
     gain_from_copies,
+    logits_after,
     tokens_to_message,
     write,
     write_on,

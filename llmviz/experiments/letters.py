@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from llmviz.experiments import writing
 from llmviz.experiments.probabilities import option_probs
+from llmviz.experiments.writing import answer
 from llmviz.model import Model
 from llmviz.reuse import kept_with
 
@@ -112,7 +112,7 @@ def random_words(model: Model, n: int, *, seed: int) -> list[str]:
 
 def length_in_a_chat(model: Model, word: str) -> float:
     """Return the number of letters that the model's own answer in a chat gives a word; NaN if it names no number."""
-    written = writing.answer(model, f"How many letters are in the word {word}?", 12)
+    written = answer(model, f"How many letters are in the word {word}?", 12)
     number = re.search(r"\d+", model.tokenizer.decode(written.tokens))
     return float(number.group()) if number else math.nan
 

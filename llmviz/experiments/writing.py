@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from llmviz import ops, sampling
 from llmviz.model import Model, Step, Trace
+from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 
 RUN = 4  # so many tokens in a row that appeared before count as a repetition
@@ -34,6 +35,12 @@ def write_on(
             yield step
         if not past_end or len(tokens) == before:
             return
+
+
+@kept_with(most=400)  # 80 MB of the default model's
+def logits_after(trace: Trace, tokens: tuple[int, ...]) -> Float[np.ndarray, " n_vocab"]:
+    """Return the model's logits after a text and these tokens, and keep them with the run over the text."""
+    return trace.model.trace([*trace.tokens, *tokens]).logits
 
 
 @dataclass(frozen=True, eq=False)

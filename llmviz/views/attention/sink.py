@@ -14,8 +14,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import STATIC, Explorer, by_the_reader
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.text_box import Prompt, trace_of
-from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.text_box import Prompt, most_tokens, trace_of
 
 LAST = 50  # tokens; at a single one the number can be an odd one
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
@@ -32,7 +31,7 @@ class Sink(Explorer):
 
     def __init__(self, source: Prompt | Trace):
         self.model = trace_of(source).model
-        self.n = min(MAX_TOKENS, self.model.config.n_ctx)
+        self.n = most_tokens(self.model)
         axis = {"stage": "attention", "x_axis": "token number", "log_x": True}
         self.from_token = slider(1, "From token number", self.n, stage="attention", first=1)
         self.counts = LinePlot(

@@ -16,7 +16,6 @@ import traitlets
 
 from llmviz import texts, training
 from llmviz.experiments.learning import SMALL
-from llmviz.model import Model
 from llmviz.training import Progress
 from llmviz.views.differences.guessed import OneTraining, as_sentence
 from llmviz.views.differences.training_run import SNAPSHOTS, TrainingRun, continuation, in_a_line, train_on
@@ -87,11 +86,6 @@ def untrained(name: str) -> Progress:
 Lesson = tuple[str, str, int, int, int]
 
 
-def is_lesson(value: object) -> bool:
-    """Say whether it can be one."""
-    return isinstance(value, tuple) and [*map(type, value)] == [str, str, int, int, int]
-
-
 class Learner(OneTraining):
     """Train a small model on a text: a button begins, another stops it and lets it go on.
 
@@ -118,7 +112,10 @@ class Learner(OneTraining):
         seed: int = seed(0)
         lesson: Lesson | None = picked(
             None,
-            lambda lesson, _: lesson is None or is_lesson(lesson),
+            lambda lesson, _: (
+                lesson is None
+                or (isinstance(lesson, tuple) and [*map(type, lesson)] == [str, str, int, int, int])
+            ),
             "a Lesson, or None",
         )
         message: str = picked("", lambda message, _: isinstance(message, str), "a sentence")
@@ -140,12 +137,12 @@ class Learner(OneTraining):
     def arrange(self) -> list[ipywidgets.Widget]:
         c, p = self.controls, self.parts
         shown = (p[name] for name in ("status", "sentence", "curves", "results", "history"))
-        return [row(c["text"], c["start"]), c["own"], row(p["train"], c["seed"], self.progress), *shown]
-
-    @property
-    def model(self) -> Model | None:
-        """The model as it is now; None before the first training."""
-        return self.trace and self.trace.model
+        return [
+            row(c["text"], c["start"]),
+            c["own"],
+            row(p["train"], c["seed"], p["learn"], p["progress"]),
+            *shown,
+        ]
 
     # --- what happens ---
 
@@ -244,7 +241,7 @@ class Learner(OneTraining):
         x, learned, held_out = np.array(run.points).T
         values = [learned, held_out, np.full(len(x), run.baseline)]
         if self.control:
-            control = {point.step: point.held_out for point in scene.run.points} if scene.run else {}
+            control = {step: held_out for step, _, held_out in scene.run.points} if scene.run else {}
             values.append(np.array([control.get(step, math.nan) for step in x]))
         return {"x": x, "values": np.stack(values), "selected": selected(scene.point, len(x))}
 

@@ -60,35 +60,20 @@ PARTS = ("attention of layer 0", "FFN of layer 0", "attention of layer 1", "FFN 
 # --- what is measured of a snapshot: once --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class FrequentPieces:
-    """The most frequent tokens of a text, with their kinds.
-
-    by_chance, counted: the share of a token's nearest that are of its own kind, with the kinds dealt out at random, and
-    with rows of counted neighbours in place of a network's.
-    """
-
-    tokens: list[int]
-    pieces: list[str]
-    kinds: np.ndarray
-    by_chance: float
-    counted: float
+@kept_with()
+def frequent_pieces(first: Progress, text: str) -> tuple[list[int], list[str], np.ndarray]:
+    """Return the most frequent tokens of a text as the model of a first snapshot cuts it, their pieces, their kinds."""
+    tokens = frequent(first.model, text)
+    pieces = first.model.tokenizer.pieces(tokens)
+    return tokens, pieces, np.array([kind_of(piece) for piece in pieces], int)
 
 
 @kept_with()
-def frequent_pieces(first: Progress, text: str) -> FrequentPieces:
-    """Return the most frequent pieces of a text, as the model of a first snapshot cuts it."""
-    tokens = frequent(first.model, text)
-    pieces = first.model.tokenizer.pieces(tokens)
-    kinds = np.array([kind_of(piece) for piece in pieces], int)
-    by_chance = share_by_chance(rows_of(first, tokens), kinds)
-    counted = share_of_kind(by_neighbours(first.model, text, tokens), kinds)
-    return FrequentPieces(tokens, pieces, kinds, by_chance, counted)
-
-
-def rows_of(snapshot: Progress, tokens: list[int]) -> np.ndarray:
-    """Return the rows [n, d_model] of these tokens in a snapshot's embedding table."""
-    return embeddings.embed(tokens, snapshot.model.weights.W_E)
+def shares_of_controls(first: Progress, text: str) -> tuple[float, float]:
+    """Measure the share of a token's nearest that are of its own kind: kinds shuffled; rows of counted neighbours."""
+    tokens, _, kinds = frequent_pieces(first, text)
+    rows = embeddings.embed(tokens, first.model.weights.W_E)
+    return share_by_chance(rows, kinds), share_of_kind(by_neighbours(first.model, text, tokens), kinds)
 
 
 @kept_with()
@@ -108,14 +93,23 @@ def costs_of(snapshot: Progress, text: str) -> tuple[float, np.ndarray, np.ndarr
 
 def share_of_own_kind(run: TrainingRun) -> float:
     """Measure how many of a piece's nearest are of its own kind, in the last model, in %."""
-    known = frequent_pieces(run.snapshots[0], run.learned)
-    return 100 * share_of_kind(rows_of(run.last, known.tokens), known.kinds)
+    return 100 * share_at(run, run.last)
+
+
+def share_at(run: TrainingRun, snapshot: Progress) -> float:
+    """Measure which share of a piece's nearest are of its own kind, in a snapshot."""
+    tokens, _, kinds = frequent_pieces(run.snapshots[0], run.learned)
+    return share_of_kind(embeddings.embed(tokens, snapshot.model.weights.W_E), kinds)
 
 
 def grown_most(run: TrainingRun) -> tuple[int, ...]:
     """Return which of HABITS grew most, in the head that has it most, or nearly."""
-    first, last = (habits_of(run.snapshots[i], run.held_out).max(axis=(1, 2)) for i in (0, -1))
-    return within(last - first, TIED_WEIGHTS)
+    return within(best_heads(run, run.last) - best_heads(run, run.snapshots[0]), TIED_WEIGHTS)
+
+
+def best_heads(run: TrainingRun, snapshot: Progress) -> np.ndarray:
+    """Return [6], for each of HABITS how far the head has it that has it most."""
+    return habits_of(snapshot, run.held_out).max(axis=(1, 2))
 
 
 def needed_most(run: TrainingRun) -> tuple[int, ...]:
@@ -163,11 +157,11 @@ class PiecesMap(OfTraining):
             lambda step, view: step is None or step in view.steps,
             "the step of a snapshot, or None",
             shows=lambda step, view: {
-                "options": view.steps or ["–"],
-                "value": view.last_step if step is None else step,
+                "options": view.steps,
+                "value": view.steps[-1] if step is None else step,
             },
             control=lambda _, view: ipywidgets.SelectionSlider(
-                options=["–"],
+                options=view.steps,
                 description="Step",
                 style={"description_width": "initial"},
                 layout={"width": "min(500px, 98%)"},
@@ -177,14 +171,9 @@ class PiecesMap(OfTraining):
         point: int | None = selection("flat")
 
     @property
-    def steps(self) -> list[int]:
+    def steps(self) -> tuple[int, ...]:
         """The steps of the snapshots."""
-        return [snapshot.step for snapshot in self.run.snapshots] if self.run else []
-
-    @property
-    def last_step(self) -> int | str:
-        """The step of the last snapshot."""
-        return self.steps[-1] if self.run else "–"
+        return tuple(snapshot.step for snapshot in self.run.snapshots) if self.run else (0,)
 
     @looks("step")
     def before_training(self, scene: Scene) -> dict:
@@ -192,44 +181,38 @@ class PiecesMap(OfTraining):
 
     @part(lambda _: FlatMap(stage="embeddings", groups=list(KINDS)))
     def flat(self, scene: Scene) -> dict:
-        if scene.run is None:
+        run = scene.run
+        if run is None:
             return {"hidden": True}
-        snapshot, known = (
-            snapshot_at(scene),
-            frequent_pieces(scene.run.snapshots[0], scene.run.learned),
+        snapshot, (tokens, pieces, kinds) = run.at(scene.step), frequent_pieces(run.snapshots[0], run.learned)
+        now, last = (
+            embeddings.pca(embeddings.embed(tokens, at.model.weights.W_E)) for at in (snapshot, run.last)
         )
-        last = embeddings.pca(rows_of(scene.run.last, known.tokens))
-        plane = embeddings.aligned(embeddings.pca(rows_of(snapshot, known.tokens)), last.directions)
+        plane = embeddings.aligned(now, last.directions)
         return {
-            "selected": selected(scene.point, len(known.pieces)),
-            "pieces": known.pieces,
+            "selected": selected(scene.point, len(pieces)),
+            "pieces": pieces,
             "places": plane.coordinates,
-            "group_of": known.kinds.tolist(),
+            "group_of": kinds.tolist(),
             "axes": [f"direction: {percent(share)} of the variance" for share in plane.explained],
-            "caption": f"The {len(known.pieces)} most frequent tokens after {snapshot.step} steps, on a flat map",
+            "caption": f"The {len(pieces)} most frequent tokens after {snapshot.step} steps, on a flat map",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.run is None:
+        run = scene.run
+        if run is None:
             return ["Train the first model: its map grows here."]
-        snapshot, first = snapshot_at(scene), scene.run.snapshots[0]
-        known = frequent_pieces(first, scene.run.learned)
-        before, now = (share_of_kind(rows_of(at, known.tokens), known.kinds) for at in (first, snapshot))
-        d_model = snapshot.model.config.d_model
+        first, snapshot = run.snapshots[0], run.at(scene.step)
+        by_chance, counted = shares_of_controls(first, run.learned)
         return [
-            f"Of a token's {N_NEAREST} nearest (in all {d_model} numbers) {percent(now)} are of its own kind after "
-            f"{snapshot.step} steps; {percent(before)} before the first; {percent(known.by_chance)} with the kinds "
-            "dealt out at random.",
+            f"Of a token's {N_NEAREST} nearest (in all {run.model.config.d_model} numbers) "
+            f"{percent(share_at(run, snapshot))} are of its own kind after {snapshot.step} steps; "
+            f"{percent(share_at(run, first))} before the first; {percent(by_chance)} with the kinds dealt out at "
+            "random.",
             f"The control without a network: each token is described by how often every other is next to it in the "
-            f"text. Then {percent(known.counted)} of the nearest are of its own kind.",
+            f"text. Then {percent(counted)} of the nearest are of its own kind.",
         ]
-
-
-def snapshot_at(scene: Scene) -> Progress:
-    """Return the snapshot of the chosen step."""
-    step = scene.step
-    return next((snapshot for snapshot in scene.run.snapshots if snapshot.step == step), scene.run.last)
 
 
 class HeadsGrowing(OfTraining):
@@ -242,12 +225,13 @@ class HeadsGrowing(OfTraining):
         self.chat = chat
         super().__init__(learner, **state)
 
-    def needs(self, _state: object) -> str | None:
-        return "read_by_chat" if self.run and self.run.finished and not self._is_too_short() else None
+    def arrange(self) -> list[ipywidgets.Widget]:
+        return [self.parts["curves"], self.parts["message"], self.progress, self.parts["verdict"]]
 
-    def _is_too_short(self) -> bool:
-        """Return whether no passage of the held-out text can be read twice."""
-        return bool(np.isnan(habits_of(self.run.last, self.run.held_out)[INDUCTION]).all())
+    def needs(self, _state: object) -> str | None:
+        finished = self.run and self.run.finished
+        is_long_enough = finished and not np.isnan(best_heads(self.run, self.run.last)[INDUCTION])
+        return "read_by_chat" if is_long_enough else None
 
     @job()
     def read_by_chat(self, scene: Scene) -> Iterator[tuple[float, float | None]]:
@@ -270,14 +254,14 @@ class HeadsGrowing(OfTraining):
         )
     )
     def curves(self, scene: Scene) -> dict:
-        return over_snapshots(scene, lambda at: best_heads(at, scene.run))
+        return over_snapshots(scene, lambda at: best_heads(scene.run, at))
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         run = scene.run
         if run is None:
             return ["Train the first model: its heads grow here."]
-        before, now = (best_heads(snapshot, run) for snapshot in (run.snapshots[0], run.last))
+        before, now = best_heads(run, run.snapshots[0]), best_heads(run, run.last)
         twice = passages(run.model, run.held_out)
         first, again = surprise_when_repeated(run.model, twice)
         return [
@@ -297,20 +281,13 @@ class HeadsGrowing(OfTraining):
             return []
         if (chat := scene.result("read_by_chat")) is None:
             return ["The chat model reads the same text …"]
-        noise, now = (
-            float(best_heads(snapshot, scene.run)[INDUCTION])
-            for snapshot in (scene.run.snapshots[0], scene.run.last)
-        )
+        run = scene.run
+        noise, now = (float(best_heads(run, at)[INDUCTION]) for at in (run.snapshots[0], run.last))
         grown = "One has grown" if has_grown(now, noise, chat) else "None has grown"
         return [
             f"An induction head? {grown}: the best head has {percent(now)} here, {percent(noise)} in noise, and "
             f"{percent(chat)} in the chat model."
         ]
-
-
-def best_heads(snapshot: Progress, run: TrainingRun) -> np.ndarray:
-    """Return [6], for each of HABITS how far the head has it that has it most."""
-    return habits_of(snapshot, run.held_out).max(axis=(1, 2))
 
 
 def over_snapshots(scene: Scene, measure: Callable[[Progress], np.ndarray]) -> dict:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,28 +25,21 @@ N_STRETCHES = 5  # of the held-out text, looked for in the rest of it
 PAUSE = 0.5  # seconds between two looks at a training, at most
 
 
-class Point(NamedTuple):
-    """Both losses at a step, in bits a token: of the training text (the mean of five steps) and of held-out text."""
-
-    step: int
-    learned: float
-    held_out: float
-
-
 @dataclass(frozen=True, eq=False)
 class TrainingRun:
     """A training so far.
 
     name, text: what is learned from. steps: of the whole training. snapshots: at the `SNAPSHOTS`, and the last.
-    baseline: what counting pairs of tokens leaves of the held-out text, in bits a token. error: why it cannot go on.
-    rest: what is yet to come.
+    points: at some steps, the step and both losses in bits a token: of the training text (the mean of five steps), and
+    of the held-out text. baseline: what counting pairs of tokens leaves of the held-out text, in bits a token.
+    error: why it cannot go on. rest: what is yet to come.
     """
 
     name: str
     text: str
     steps: int
     snapshots: tuple[Progress, ...]
-    points: tuple[Point, ...]
+    points: tuple[tuple[int, float, float], ...]
     baseline: float
     error: str = ""
     rest: Iterator[tuple[float, TrainingRun | None]] | None = None
@@ -61,6 +53,10 @@ class TrainingRun:
     def model(self) -> Model:
         """Return the model of the last snapshot."""
         return self.last.model
+
+    def at(self, step: int | None) -> Progress:
+        """Return the snapshot at a step; the last where there is none."""
+        return next((snapshot for snapshot in self.snapshots if snapshot.step == step), self.last)
 
     @property
     def finished(self) -> bool:
@@ -86,13 +82,14 @@ class TrainingRun:
         """Say both losses at the end, and those of a control at the same step."""
         step, learned, held_out = self.points[-1]
         losses = f"Step {step}: {learned:.2f} bits a token of the training text, {held_out:.2f} of the held-out text."
-        point = next((point for point in control.points if point.step == step), None) if control else None
-        if control is None or point is None:
+        at_step = [losses for at, *losses in control.points if at == step] if control else []
+        if control is None or not at_step:
             return f"{losses} The control comes with the first model: train it, too."
-        per_byte, of_control = self.per_byte(held_out), control.per_byte(point.held_out)
+        [(learned_by_control, of_control)] = at_step
         return (
-            f"{losses} The first model at that step: {point.learned:.2f} and {point.held_out:.2f}. (Its tokens and "
-            f"held-out text differ; of a byte of held-out text: {per_byte:.2f} bits here, {of_control:.2f} there.)"
+            f"{losses} The first model at that step: {learned_by_control:.2f} and {of_control:.2f}. (Its tokens and "
+            f"held-out text differ; of a byte of held-out text: {self.per_byte(held_out):.2f} bits here, "
+            f"{control.per_byte(of_control):.2f} there.)"
         )
 
     def per_byte(self, bits: float) -> float:
@@ -155,7 +152,7 @@ def train_on(name: str, text: str, steps: int, seed: int) -> Iterator[tuple[floa
                     run, baseline=float(counting_pairs(now.model, run.learned, run.held_out).mean())
                 )
             if is_measured := now.step % training.MEASURE_EVERY == 0:
-                point = Point(now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT)
+                point = now.step, float(np.mean(losses[-5:])), now.held_out * BITS_PER_NAT
                 run = replace(run, points=(*run.points, point))
             is_new = is_measured or now.step in SNAPSHOTS or now.step == steps
             is_new |= time.perf_counter() - shown > PAUSE

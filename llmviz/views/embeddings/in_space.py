@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from llmviz import embeddings
-from llmviz.experiments.word_map import directions_of
+from llmviz.experiments.table import directions_of
 from llmviz.views.embeddings.table import Table
 from llmviz.views.embeddings.word_groups import read_groups
 from llmviz.views.kit import theme

@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 
 from llmviz import embeddings
-from llmviz.experiments.word_map import N_NEAREST, directions_of, neighbours, random_map_quality, share_kept
+from llmviz.experiments.table import N_NEAREST, directions_of, neighbours, random_map_quality, share_kept
 from llmviz.views.embeddings.flat_map import FlatMap
 from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.embeddings.word_groups import MAX_WORDS, Groups, read_groups

@@ -22,6 +22,8 @@ from llmviz.views.kit.picture import STATIC, take_from_page
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
 
+LITERALS = int | float | str | bytes | tuple | list | dict | set | frozenset | None
+
 
 class CopyButton(Closable, anywidget.AnyWidget):
     """A small button that puts `line` on the clipboard, and says so; paper and pages without a kernel leave it out."""
@@ -74,6 +76,8 @@ def _expression(value: object, names: Mapping[str, Any], otherwise: str) -> str:
 
 
 def _is_literal(value: object) -> bool:
+    if not isinstance(value, LITERALS):  # the text form of a view or a run is long
+        return False
     try:
         return ast.literal_eval(repr(value)) == value
     except (SyntaxError, ValueError):
@@ -88,14 +92,10 @@ def _class_name(kind: type, names: Mapping[str, Any]) -> str:
         ours = isinstance(module, ModuleType) and module.__name__.startswith("llmviz.")
         if ours and getattr(module, kind.__name__, None) is kind:
             return f"{name}.{kind.__name__}"
-    packages = accumulate(
-        kind.__module__.split("."), "{}.{}".format
-    )  # the shortest that has it, as a reader imports it
-    where = next(
-        (name for name in packages if getattr(sys.modules.get(name), kind.__name__, None) is kind),
-        kind.__module__,
-    )
-    return f"{where.removeprefix('llmviz.')}.{kind.__name__}".removeprefix("__main__.")
+    packages = accumulate(kind.__module__.split("."), "{}.{}".format)
+    has_it = (name for name in packages if getattr(sys.modules.get(name), kind.__name__, None) is kind)
+    shortest = next(has_it, kind.__module__)  # as a reader imports it
+    return f"{shortest.removeprefix('llmviz.')}.{kind.__name__}".removeprefix("__main__.")
 
 
 def made_with(kind: type, arguments: tuple, options: dict) -> list[tuple[inspect.Parameter, Any]]:

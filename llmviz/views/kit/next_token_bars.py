@@ -140,11 +140,12 @@ def next_tokens(
 
 
 def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable], Callable]:
-    """Mark the method of a view that draws bars: it takes a scene and returns arguments of `next_tokens`."""
+    """Mark the method of a view that draws bars: it returns arguments of `next_tokens`; None hides them."""
 
     def mark(draw: Callable) -> Callable:
         def traits(view: View, scene: Scene) -> dict[str, Any]:
-            return next_tokens(scene.run.model.tokenizer, n=n, **draw(view, scene))
+            drawn = draw(view, scene)
+            return {"hidden": True} if drawn is None else next_tokens(scene.run.model.tokenizer, n=n, **drawn)
 
         return part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))(
             traits

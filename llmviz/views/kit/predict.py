@@ -5,7 +5,6 @@ In a view of one's own, a card is a part: a `GuessCard`, drawn by `Asked.card` f
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -22,7 +21,7 @@ from llmviz.views.kit.numbers import amount
 from llmviz.views.kit.picture import Picture, Text, one_at_a_time
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Refused, Scene, View, on, part
+from llmviz.views.kit.view import Scene, View, on, part, shared
 
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
@@ -79,6 +78,12 @@ class GuessCard(Picture):
         return "\n".join(rows)
 
 
+def guess() -> Any:
+    """Declare the guess on the part "card", which a new text sets back."""
+    takes = "a finite number, or None"
+    return picked(None, lambda value, _: value is None or _is_finite(value), takes, of=("card", "guess"))
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question, and what can be guessed: one of `options`, or a number from `low` to `high`. whole: a count."""
@@ -108,8 +113,8 @@ class Asked:
         tell: Tell | None = None,
     ) -> dict:
         """Draw a `GuessCard`; `answer` is None while it is computed. What is no answer, or raises, is said."""
-        drawn: dict = {"question": self.question, "guess": guess, "committed": committed, **HIDDEN}
-        drawn["options"] = None if self.options is None else [*self.options]
+        options = None if self.options is None else [*self.options]
+        drawn = {**vars(self), "options": options, "guess": guess, "committed": committed, **HIDDEN}
         if not committed or answer is None:
             return drawn
         try:
@@ -215,10 +220,11 @@ class Question(GuessCard):
 
 @dataclass(frozen=True)
 class Answered:
-    """A question about a run, with its answer, as they were when the reader committed."""
+    """A question about a run, with the reader's guess and the answer, as they were when the reader committed."""
 
     asked: Asked
     about: ReferenceType
+    guess: float | None = None
     answer: tuple[float, ...] | str = ()  # as `Asked.settled` returns it
     explain: str = ""
     problem: str = ""  # why there is no answer
@@ -243,15 +249,18 @@ class Predict(View):
 
     @dataclass(frozen=True)
     class State:
-        """The guess, and once the reader has committed to it, the question that it answers, with the answer."""
+        """The guess on an open card, or what the reader has answered."""
 
         guess: float | None = picked(
             None,
-            lambda guess, _: guess is None or (type(guess) in (int, float) and abs(guess) < np.inf),
-            "a finite number, or None",
+            lambda guess, view: guess is None or view.can_be_typed(guess),
+            "a finite number, the index of an option, or None",
+            of=("card", "guess"),
         )
         answered: Answered | None = picked(
-            None, lambda answered, _: isinstance(answered, Answered | None), "an `Answered`, or None"
+            None,
+            lambda done, _: done is None or (isinstance(done, Answered) and done.asked.allows(done.guess)),
+            "an `Answered` with a guess that can be, or None",
         )
 
     def __init__(
@@ -273,11 +282,9 @@ class Predict(View):
         self._question, self._options, self._answer, self._explain = question, options, answer, explain
         self._number = {"unit": unit, "low": low, "high": high, "whole": whole}
         self._tell, self._stage, self.then = tell, stage, then
-        # The question about a run, and with its answer: the same for the same run.
-        self.asked, self.answered = functools.lru_cache(1)(self._ask), functools.lru_cache(1)(self._settle)
         super().__init__(about)
         if about is None:
-            self.answered(None)
+            self.scene(self.state).answer  # noqa: B018  It is computed now.
 
     def arrange(self) -> list[ipywidgets.Widget]:
         self.card = self.parts["card"]
@@ -291,14 +298,17 @@ class Predict(View):
 
     # --- what is asked, and what is the answer ---
 
-    def _ask(self, run: Any) -> Asked:
-        return Asked(self._of(self._question, run), _texts(self._of(self._options, run)), **self._number)
+    @shared
+    def asked(self, scene: Scene) -> Asked:
+        options = _texts(self._of(self._options, scene.run))
+        return Asked(self._of(self._question, scene.run), options, **self._number)
 
-    def _settle(self, run: Any) -> Answered:
-        asked, about = self.asked(run), ref(self if run is None else run)
+    @shared
+    def answer(self, scene: Scene) -> Answered:
+        asked, about = scene.asked, ref(self if scene.run is None else scene.run)
         try:
-            answer = asked.settled(self._of(self._answer, run))
-            return Answered(asked, about, answer, self._of(self._explain, run))
+            answer = asked.settled(self._of(self._answer, scene.run))
+            return Answered(asked, about, answer=answer, explain=self._of(self._explain, scene.run))
         except Exception as error:
             return Answered(asked, about, problem=str(error))
 
@@ -311,43 +321,41 @@ class Predict(View):
 
     def fitted(self, state: State) -> State:
         follows = callable(self._question) or callable(self._options)
-        return self.State() if follows and not state.answered else state
+        return replace(state, guess=None) if follows or state.answered else state
 
-    def _check(self, state: State) -> None:
-        super()._check(state)
-        asked = state.answered.asked if state.answered else self.asked(self.run)
-        typing = state.answered is None and asked.options is None  # 1 is on the way to 12
-        if not typing and not asked.allows(state.guess):
-            raise Refused(f"{state.guess} is no answer to {asked.question!r}.")
-
-    @on("card", "guess")
-    def take_guess(self, state: State, guess: float | None) -> State:
-        return state if state.answered else replace(state, guess=guess)
+    def can_be_typed(self, guess: Any) -> bool:
+        """Say whether an open card can hold this: one of the options, or any number, as 1 is on the way to 12."""
+        options = self.scene(self.state).asked.options
+        return _is_finite(guess) and (options is None or guess in range(len(options)))
 
     @on("card", "committed")
     def commit(self, state: State, committed: bool) -> State:
-        if not committed:
-            return self.State()
-        return state if state.answered else replace(state, answered=self.answered(self.run))
+        if not committed or state.answered:
+            return state if committed else self.State()
+        return self.State(answered=replace(self.scene(state).answer, guess=state.guess))
 
     # --- parts ---
 
-    @part(lambda view: GuessCard(**view._number, stage=view._stage))
+    @part(lambda view: GuessCard(stage=view._stage))
     def card(self, scene: Scene) -> dict:
         answered = scene.answered
         if answered is None:
-            return self.asked(scene.run).card(scene.guess, False, None)
+            return scene.asked.card(scene.guess, False, None)
         if answered.problem:
             told = f"There is no answer: {answered.problem}"
-            return answered.asked.card(scene.guess, True, None) | {"told": told}
+            return answered.asked.card(answered.guess, True, None) | {"told": told}
         explain = answered.explain
         if answered.about() is not (self if scene.run is None else scene.run):
             explain = f"{explain} {EARLIER}".strip()
-        return answered.asked.card(scene.guess, True, answered.answer, explain, self._tell)
+        return answered.asked.card(answered.guess, True, answered.answer, explain, self._tell)
 
     @part(lambda view: ipywidgets.Box() if view.then is None else view.then)
     def reveal(self, scene: Scene) -> dict:
         return {"hidden": scene.answered is None or self.then is None}
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < np.inf
 
 
 def _texts(options: Sequence[str] | None) -> tuple[str, ...] | None:

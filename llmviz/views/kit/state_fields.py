@@ -80,14 +80,20 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def choice(default: str, label: str, options: Sequence[str], width: str = "min(300px, 98%)") -> Any:
+def choice(
+    default: str,
+    label: str,
+    options: Sequence[str] | Callable[[View], Sequence[str]],
+    width: str = "min(300px, 98%)",
+) -> Any:
     """Declare one of several options, in a list that opens."""
+    offered = options if callable(options) else lambda _: options
     return _declared(
         default,
-        lambda value, _: isinstance(value, str) and value in options,
-        f"one of {', '.join(options)}",
-        lambda value, _: controls.choice(options, value, label, width),
-        lambda _: options,
+        lambda value, view: isinstance(value, str) and value in offered(view),
+        "one of the options of its list",
+        lambda value, view: controls.choice(offered(view), value, label, width),
+        offered,
     )
 
 

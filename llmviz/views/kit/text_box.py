@@ -40,6 +40,11 @@ def read(text: str, tokenizer: Tokenizer, *, limit: int = MAX_TOKENS) -> Reading
     return Reading(tokens[:limit], " ".join(told))
 
 
+def most_tokens(model: Model) -> int:
+    """Return how many tokens a text can have, to be run and drawn."""
+    return min(MAX_TOKENS, model.config.n_ctx)
+
+
 def status(sentence: str) -> str:
     """A sentence as HTML that is read aloud when it changes; whatever it quotes stays text."""
     style = "min-height:1.5em;font-size:16px;line-height:1.5"  # keeps its place while it is empty
@@ -77,7 +82,7 @@ class TextBox(View):
         self, model: Model, text: str, *, label: str = "Your text", live: bool = True, rows: int = 2
     ):
         self.language_model, self.label, self.live, self.rows = model, label, live, rows
-        limit = min(MAX_TOKENS, model.config.n_ctx)
+        limit = most_tokens(model)
         self.reading = functools.lru_cache(1)(lambda text: read(text, model.tokenizer, limit=limit))
         self.freshness = Freshness()
         super().__init__(None, text=clean(text))

@@ -71,7 +71,7 @@ def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[An
 
 
 def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says what follows when the page sets a trait of a part.
+    """Mark the method that says what follows when the page sets a trait of a part, or the value of a control.
 
     It takes the state and the trait's new value, and returns the next state.
     """
@@ -305,12 +305,13 @@ class View(Explorer):
         self.code = as_code.CopyButton() if self.copies_as_code else None
         super().__init__([*self.arrange(), *([self.code] if self.code else [])])
         for name, control in self.controls.items():
-            self._listen(control, "value", _setter(name))
+            if (name, "value") not in self._events:
+                self._listen(control, "value", _setter(name))
         for (name, trait), event in self._events.items():
             if trait == "click":
                 self.parts[name].on_click(lambda _button, event=event: self._happen(event))
             else:
-                self._listen(self.parts[name], trait, event)
+                self._listen((self.parts | self.controls)[name], trait, event)
         for name, declared in self._fields.items():
             if declared.of:
                 self._listen(self.parts[declared.of[0]], declared.of[1], _setter(name))
@@ -347,9 +348,13 @@ class View(Explorer):
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
 
-    def needs(self, state: Any) -> str | None:
-        """Return the job whose result this state shows; it runs until it is done. None where there is none."""
+    def needs(self, state: Any) -> str | tuple[str, ...] | None:
+        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job."""
         return None
+
+    def _needed(self, state: Any) -> tuple[str | None, ...]:
+        needed = self.needs(state)
+        return needed if isinstance(needed, tuple) else (needed,)
 
     def hand_on(self) -> None:
         """Set what others follow, such as `trace`; called after each change."""
@@ -425,7 +430,8 @@ class View(Explorer):
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
         statuses = {job_name: scene.measurement(job_name).status for job_name in jobs}
-        at_work = "running" in statuses.values() or statuses.get(self.needs(state)) == "new"
+        begins = any(statuses.get(job_name) == "new" for job_name in self._needed(state))
+        at_work = begins or "running" in statuses.values()
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
 
     def _compute(self, name: str, asking: Scene) -> tuple[Scene, Any]:
@@ -511,7 +517,7 @@ class View(Explorer):
         if not name:
             return self.by_itself(self.state)
         key = self.key(name, self.state)
-        status, needed = self._measurements.of(key).status, self.needs(self.state) == name
+        status, needed = self._measurements.of(key).status, name in self._needed(self.state)
         goes_on = status == "running" and self._at_work.get(name) == key  # else it runs in another view
         return key if goes_on or (status == "new" and needed) else None
 
@@ -618,8 +624,10 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
         if changed:
             widget.change(**changed)
         return
+    if "options" in traits and not _same(traits["options"], widget.options):
+        widget.options = traits["options"]  # On a page, a slider needs a message of its own for them.
     with widget.hold_sync():
-        for name, value in traits.items():  # New options may change the value, which comes after them.
+        for name, value in traits.items():
             if not _same(value, getattr(widget, name)):
                 setattr(widget, name, value)
 

@@ -20,7 +20,7 @@ import ipywidgets
 from ipykernel.comm.comm import BaseComm
 
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.predict import GuessCard, Question
+from llmviz.views.kit.predict import GuessCard, Predict, Question
 from llmviz.views.kit.view import View
 from llmviz.views.rehearsal.child import computed
 from llmviz.views.rehearsal.controls import controls_of, probes_of
@@ -118,7 +118,10 @@ def _told(card: GuessCard, guesses: list[float]) -> list[str]:
     view = next(view for view in _views() if isinstance(view, View) and card is view.parts.get("card"))
     before, told = view.state, []
     for guess in guesses:
-        view.become(replace(before, guess=guess))
+        guessed = {"guess": guess}
+        if isinstance(before, Predict.State):
+            guessed = {"answered": replace(before.answered, guess=guess)}
+        view.become(replace(before, **guessed))
         told.append(card.told)
     view.become(before)
     return told

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import ipywidgets
-import numpy as np
 import traitlets
 
 from llmviz import sampling
+from llmviz.experiments import logits_after
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, picked, seed
-from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, part
+from llmviz.views.kit.state_fields import number, seed, selected, selection
+from llmviz.views.kit.view import Scene, View, explains, job, part, sentences
 from llmviz.views.provenance import Explanation
 
 
@@ -76,53 +74,36 @@ class Continuations(View):
         n: int = number(20, "Continuations", 40, first=2, stage="sampling")
         length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
         seed: int = seed()
-        selected: int | None = picked(
-            None,
-            lambda i, _: i is None or i in range(1_000),
-            "the number of a branch",
-            of=("tree", "selected"),
-        )
-
-    def __init__(self, prompt: Prompt, **state):
-        self.prompt = prompt
-        self.logits_after = functools.lru_cache(maxsize=400)(self._logits_after)  # 80 MB are enough
-        super().__init__(prompt, **state)
+        selected: int | None = selection("tree")
 
     def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [self.prompt, row(*self.controls.values()), self.progress, p["told"], p["tree"]]
+        return [row(*self.controls.values()), self.progress, self.parts["message"], self.parts["tree"]]
 
-    def _logits_after(self, tokens: tuple[int, ...]) -> np.ndarray:
-        return self.prompt.language_model.trace(list(tokens)).logits
+    def slices(self) -> Iterator[State]:
+        """Yield each control along its line, with the others as they are."""
+        return self.along(*self.controls)
 
-    def needs(self, _state) -> str:
+    def needs(self, _state: State) -> str:
         return "grow"
 
     @job("temperature", "n", "length", "seed")
     def grow(self, scene: Scene) -> Iterator[tuple[float, list[Branch] | None]]:
         """Yield the share of continuations that are complete, and the branches drawn so far, a few times a second."""
-        run, end = scene.run, scene.run.model.tokenizer.eos_token
-        length = min(scene.length, run.model.config.n_ctx - len(run.tokens))
-        growing = sampling.continuations(
-            lambda path: self.logits_after((*run.tokens, *path)),
+        branches: list[Branch] = []
+        n_complete, shown = 0, time.monotonic()
+        for branch in sampling.continuations(
+            lambda path: logits_after(scene.run, path),
             scene.n,
-            length,
+            min(scene.length, scene.run.model.config.n_ctx - len(scene.run.tokens)),
             sampler=Sampler(temperature=scene.temperature),
             seed=scene.seed,
-            end=end,
-        )
-        branches: list[Branch] = []
-        share, drawn = 0.0, time.monotonic()
-        for branch in growing:
+            end=scene.run.model.tokenizer.eos_token,
+        ):
             branches.append(branch)
-            if time.monotonic() - drawn > 0.3:
-                complete = (
-                    one for one in leaves(branches) if len(one.path) == length or one.path[-1:] == (end,)
-                )
-                share, drawn = sum(one.count for one in complete) / scene.n, time.monotonic()
-                yield share, [*branches]
-            else:
-                yield share, None
+            n_complete += branch.count if branch.is_leaf else 0
+            is_due = time.monotonic() - shown > 0.3
+            yield n_complete / scene.n, [*branches] if is_due else None
+            shown = time.monotonic() if is_due else shown
         yield 1.0, branches
 
     @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
@@ -130,48 +111,38 @@ class Continuations(View):
         if (branches := scene.result("grow")) is None:
             return None
         index = {branch.path: i for i, branch in enumerate(branches)}
-        tokens = [one.path[-1] if one.path else scene.run.tokens[-1] for one in branches]
-        selected = scene.selected
+        tokens = [branch.path[-1] if branch.path else scene.run.tokens[-1] for branch in branches]
         return {
             "pieces": scene.run.model.tokenizer.pieces(tokens),
-            "parents": [index[one.path[:-1]] if one.path else -1 for one in branches],
-            "counts": [one.count for one in branches],
-            "probs": [one.probability for one in branches],
+            "parents": [index[branch.path[:-1]] if branch.path else -1 for branch in branches],
+            "counts": [branch.count for branch in branches],
+            "probs": [branch.probability for branch in branches],
             "n": scene.n,
             "length": scene.length,
-            "selected": selected if selected is None or selected < len(branches) else None,
+            "selected": selected(scene.selected, len(branches)),
         }
 
     @explains("tree")
     def explain(self, scene: Scene, index: int) -> Explanation:
-        branches = scene.result("grow")
-        if not 0 < index < len(branches):
+        *before, token = scene.result("grow")[index].path or (None,)
+        if token is None:
             raise ValueError("the text itself was not drawn")
-        *before, token = [*scene.run.tokens, *branches[index].path]
         return provenance.prob(
-            self.logits_after(tuple(before)),
+            logits_after(scene.run, tuple(before)),
             token,
             temperature=scene.temperature,
-            piece=self.parts["tree"].pieces[index],
-            source=f"model.trace({before}).logits",
+            piece=scene.shown["pieces"][index],
+            source=f"model.trace({[*scene.run.tokens, *before]}).logits",
         )
 
-    @part(lambda _: Told())
-    def told(self, scene: Scene) -> dict | None:
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
         if not scene.is_done("grow"):
-            return {"sentences": ["Not all of them are complete yet."]}
+            return ["Not all of them are complete yet."]
         branches = scene.result("grow")
-        ends = leaves(branches)
-        n_tokens = sum(one.count * len(one.path) for one in ends)
-        return {
-            "sentences": [
-                f"{in_ways(scene.n, len(ends))}. Where they agree the model runs once for all of them: "
-                f"{len(branches) - len(ends):,} runs for {n_tokens:,} tokens."
-            ]
-        }
-
-
-def leaves(branches: Sequence[Branch]) -> list[Branch]:
-    """Return the branches after which none follows."""
-    parents = {one.path[:-1] for one in branches}
-    return [one for one in branches if one.path not in parents]
+        leaves = [branch for branch in branches if branch.is_leaf]
+        n_tokens = sum(leaf.count * len(leaf.path) for leaf in leaves)
+        return [
+            f"{in_ways(scene.n, len(leaves))}. Where they agree the model runs once for all of them: "
+            f"{len(branches) - len(leaves):,} runs for {n_tokens:,} tokens."
+        ]

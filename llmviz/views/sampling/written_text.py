@@ -9,8 +9,9 @@ import numpy as np
 import traitlets
 
 from llmviz import ops, sampling
-from llmviz.experiments.writing import RUN
-from llmviz.model import Model
+from llmviz.experiments.writing import RUN, logits_after
+from llmviz.model import Model, Trace
+from llmviz.reuse import kept_with
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
 from llmviz.views.kit.next_token_bars import top
@@ -54,6 +55,12 @@ def place(
     p = float("nan") if token is None else float(own[token])
     pieces = model.tokenizer.pieces(rivals)
     return Place(token, rivals, pieces, own[rivals], odds[rivals], sampler, p, p, f"probability {percent(p)}")
+
+
+@kept_with(most=1_000)
+def place_after(trace: Trace, tokens: tuple[int, ...], temperature: float, token: int | None = None) -> Place:
+    """Return the place after a text and these tokens, and keep it with the run over the text."""
+    return place(trace.model, logits_after(trace, tokens), Sampler(temperature=temperature), token)
 
 
 def repeats(prompt: Sequence[int], written: Sequence[Place]) -> np.ndarray:

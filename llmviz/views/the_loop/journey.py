@@ -19,7 +19,7 @@ from llmviz.model import Model, Trace, load, norm
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture, lines, one_at_a_time
 from llmviz.views.kit.pieces import marked, quote, visible
-from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.text_box import most_tokens
 
 N_SHOWN = 40  # columns that are sent: the first token's and the last ones'
 N_BANDS = 192  # stretches of the table, as the picture shows it
@@ -136,10 +136,8 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
     probs = sampling.Sampler().probs(trace.logits)
     guesses = _Line(model, trace.logits, probs)
     likeliest = np.argsort(-probs, kind="stable")[:N_LIKELIEST]
-    rng = np.random.default_rng(seed)
-    rng.random(written)  # the darts before this one
-    token = sampling.draw(probs, rng)
-    dart = np.random.default_rng(seed).random(written + 1)[-1]  # the very number that `draw` has used
+    token = sampling.draw(probs, sampling.generator(seed, written))
+    dart = sampling.generator(seed, written).random()  # the very number that `draw` has used
     places = keep * float(trace.edits.position_scale) + float(trace.edits.position_shift)
     angles = position.rotation_angles(places, config.d_head, base=config.rope_base)
     pairs = [pair for pair in PAIRS if pair < angles.shape[1]]
@@ -179,7 +177,7 @@ def journey(trace: Trace, *, seed: int = 1, written: int = 0, limit: int = N_SHO
         seed=seed,
         dart=float(dart),
         drawn=guesses.of(token),
-        ends=token == model.tokenizer.eos_token or n + 1 > min(MAX_TOKENS, config.n_ctx),
+        ends=token == model.tokenizer.eos_token or n + 1 > most_tokens(model),
     )
 
 

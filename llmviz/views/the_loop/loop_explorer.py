@@ -15,8 +15,7 @@ from llmviz.views.kit.next_token_bars import empty_bars
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Explorer, one_at_a_time
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.text_box import Prompt, as_prompt
-from llmviz.views.kit.theme import MAX_TOKENS
+from llmviz.views.kit.text_box import Prompt, as_prompt, most_tokens
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.the_loop.loop_picture import LoopPicture
 
@@ -36,7 +35,7 @@ class LoopExplorer(Explorer):
     def __init__(self, model: Model, text: str | Prompt, *, temperature: float = 1.0, seed: int = 1):
         self._model = model
         self._ended = False
-        self._most = min(MAX_TOKENS, model.config.n_ctx)
+        self._most = most_tokens(model)
         self._work = Background(self)
         self._left = 0  # turns that are still to come
         self.box = as_prompt(model, text, live=True)

@@ -1,27 +1,34 @@
-"""The switchboard: any part of the model off, and what that does to its guess and to what it writes."""
+"""The switchboard: any part of the model off, and what that does to its prediction and to what it writes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 import ipywidgets
+import numpy as np
 import traitlets
 
+from llmviz import ops
 from llmviz.experiments import likeliest_after
 from llmviz.model import Config, Edits, Model, Trace
 from llmviz.sampling import Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.background import Background, Steps, write_into
-from llmviz.views.kit.controls import Told, button, choice, row, wide
-from llmviz.views.kit.next_token_bars import empty_bars
+from llmviz.views.kit.controls import row, wide
+from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
+from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import Asked, GuessCard
+from llmviz.views.kit.state_fields import choice, picked, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
+from llmviz.views.kit.view import Scene, View, explains, job, on, part, press, sentences, shared
+from llmviz.views.provenance import Explanation
 
 N_WRITTEN = 20
+NO_EXPERIMENT = "choose an experiment …"
 
 # The knobs of `Edits` that hold in every layer: their name for people, and what the part is for.
 PARTS = {
@@ -63,12 +70,88 @@ OUTCOMES = (
 )
 
 
-class Switches(Picture):
-    """The parts of a model as switches, by click or by arrow keys and space.
+Cell = tuple[int, int]  # row and layer of the grid
+Written = tuple[list[int], str]  # tokens, and why there are no more where the numbers overflow
 
-    off_parts: names of `PARTS` that are off. off_cells: pairs [row, layer]; rows 0 to n_heads - 1 are heads, row
-    n_heads the whole attention block, row n_heads + 1 the FFN. `edits` says the same for the model.
+
+@dataclass(frozen=True)
+class SwitchedOff:
+    """What is off: names of `PARTS`, and cells of the grid.
+
+    Rows 0 to n_heads - 1 are heads, row n_heads the whole attention block, row n_heads + 1 the FFN.
     """
+
+    config: Config
+    parts: tuple[str, ...] = ()
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def edits(self) -> Edits:
+        n = self.config.n_heads
+        return Edits(
+            head={(layer, row): 0.0 for row, layer in self.cells if row < n},
+            attention={layer: 0.0 for row, layer in self.cells if row == n},
+            ffn={layer: 0.0 for row, layer in self.cells if row == n + 1},
+            **dict.fromkeys(self.parts, False),
+        )
+
+    def names(self) -> list[str]:
+        """Return everything that is off, in words."""
+        rows = [row for row, _ in self.cells]
+        whole = {row for row in rows if rows.count(row) == self.config.n_layers}
+        names = [PARTS[name][0] for name in PARTS if name in self.parts]
+        names += [f"{self._name(row)} of every layer" for row in sorted(whole)]
+        single = [
+            f"{self._name(row)} of layer {layer}" for row, layer in sorted(self.cells) if row not in whole
+        ]
+        return names + (single if len(single) <= 6 else [*single[:5], f"{len(single) - 5} more"])
+
+    def purposes(self) -> list[str]:
+        """Return what each kind of thing that is off was for."""
+        kinds = {self._name(row).split()[0] for row, _ in self.cells}
+        of_parts = [PARTS[name][1] for name in PARTS if name in self.parts]
+        return of_parts + [purpose for kind, purpose in SINGLE.items() if kind in kinds]
+
+    def __str__(self) -> str:
+        return f"Switched off: {', '.join(self.names()) or 'nothing'}"
+
+    def _name(self, row: int) -> str:
+        n = self.config.n_heads
+        return {n: "attention", n + 1: "FFN"}.get(row, f"head {row}")
+
+
+def experiments(config: Config) -> dict[str, SwitchedOff]:
+    """Return sets of switches that are worth predicting, by name."""
+    layers, middle = range(config.n_layers), config.n_layers // 2
+    attention, ffn = config.n_heads, config.n_heads + 1
+
+    def off(row: int, *layers: int) -> SwitchedOff:
+        return SwitchedOff(config, cells=tuple((row, layer) for layer in layers))
+
+    return {
+        **{f"{label} off, everywhere": SwitchedOff(config, (name,)) for name, (label, _) in PARTS.items()},
+        "the first FFN off": off(ffn, 0),
+        f"one FFN in the middle off (layer {middle})": off(ffn, middle),
+        f"one attention block in the middle off (layer {middle})": off(attention, middle),
+        "all attention off": off(attention, *layers),
+        "all FFNs off": off(ffn, *layers),
+        "the upper half of attention off": off(attention, *layers[(len(layers) + 1) // 2 :]),
+    }
+
+
+def outcome(run: Trace, edits: Edits) -> int:
+    """Say what happens to the first choice with these edits, as an index of `OUTCOMES`."""
+    after = likeliest_after(run, edits)
+    if after is None:
+        return 3
+    first, p = after
+    if first != int(run.logits.argmax()):
+        return 2
+    return 0 if p >= ops.softmax(run.logits).max() / 2 else 1
+
+
+class Switches(Picture):
+    """The parts of a model as switches, by click or by arrow keys and space; what is off is named as `SwitchedOff`."""
 
     _static = "switches"
     _by_page = ("off_parts", "off_cells")
@@ -81,239 +164,188 @@ class Switches(Picture):
     off_cells = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
 
     def __init__(self, model: Model, **traits):
-        config = model.config
+        self._config = model.config
         super().__init__(
-            parts={name: list(told) for name, told in PARTS.items()},
-            n_layers=config.n_layers,
-            n_heads=config.n_heads,
-            **{"stage": "attention", **traits},
+            parts={name: [*texts] for name, texts in PARTS.items()},
+            n_layers=model.config.n_layers,
+            n_heads=model.config.n_heads,
+            stage="attention",
+            **traits,
         )
 
-    @traitlets.validate("off_parts", "off_cells")
-    def _parts_that_exist(self, proposal):
-        off = proposal["value"]
-        if proposal["trait"].name == "off_cells":
-            rows, layers = self.n_heads + 2, self.n_layers
-            if not all(0 <= row < rows and 0 <= layer < layers for row, layer in off):
-                raise traitlets.TraitError(f"a cell is [row, layer] within {(rows, layers)}")
-            off = [*map(tuple, off)]
-        if len(set(off)) < len(off):
-            raise traitlets.TraitError("each part is off once")
-        return proposal["value"]
-
-    @property
-    def edits(self) -> Edits:
-        """What is off, as `Edits`."""
-        return as_edits(self.n_heads, self.off_parts, self.off_cells)
-
-    def named(self) -> list[str]:
-        """Everything that is off, in words."""
-        n = self.n_heads
-        cells = sorted(map(tuple, self.off_cells))
-        whole = {row for row in range(n + 2) if sum(r == row for r, _ in cells) == self.n_layers}
-        names = [PARTS[part][0] for part in PARTS if part in self.off_parts]
-        names += [f"{self._row(row)} of every layer" for row in sorted(whole)]
-        single = [f"{self._row(row)} of layer {layer}" for row, layer in cells if row not in whole]
-        return names + (single if len(single) <= 6 else [*single[:5], f"{len(single) - 5} more"])
-
     def text(self) -> str:
-        return f"Switched off: {', '.join(self.named()) or 'nothing'}"
-
-    def purposes(self) -> list[str]:
-        """What each kind of thing that is off was for."""
-        rows = {self._row(row).split()[0] for row, _ in self.off_cells}
-        return [PARTS[part][1] for part in PARTS if part in self.off_parts] + [
-            told for kind, told in SINGLE.items() if kind in rows
-        ]
-
-    def _row(self, row: int) -> str:
-        return {self.n_heads: "attention", self.n_heads + 1: "FFN"}.get(row, f"head {row}")
+        return str(SwitchedOff(self._config, tuple(self.off_parts), tuple(map(tuple, self.off_cells))))
 
 
-def as_edits(n_heads: int, off_parts: Sequence[str] = (), off_cells: Sequence[Sequence[int]] = ()) -> Edits:
-    """What is off, named as by `Switches`, as `Edits`."""
-    return Edits(
-        head={(layer, row): 0.0 for row, layer in off_cells if row < n_heads},
-        attention={layer: 0.0 for row, layer in off_cells if row == n_heads},
-        ffn={layer: 0.0 for row, layer in off_cells if row == n_heads + 1},
-        **dict.fromkeys(off_parts, False),
-    )
-
-
-def experiments(config: Config) -> dict[str, dict]:
-    """Named sets of switches worth predicting, each as traits of `Switches`."""
-    layers, middle = range(config.n_layers), config.n_layers // 2
-    attention, ffn = config.n_heads, config.n_heads + 1  # rows of the grid
-    return {
-        **{f"{label} off, everywhere": {"off_parts": [name]} for name, (label, _) in PARTS.items()},
-        "the first FFN off": {"off_cells": [[ffn, 0]]},
-        f"one FFN in the middle off (layer {middle})": {"off_cells": [[ffn, middle]]},
-        f"one attention block in the middle off (layer {middle})": {"off_cells": [[attention, middle]]},
-        "all attention off": {"off_cells": [[attention, layer] for layer in layers]},
-        "all FFNs off": {"off_cells": [[ffn, layer] for layer in layers]},
-        "the upper half of attention off": {
-            "off_cells": [[attention, layer] for layer in layers if layer >= config.n_layers / 2]
-        },
-    }
-
-
-class Switchboard(Explorer):
+class Switchboard(View):
     """Switches beside what they do: the next token's probabilities and 20 tokens written, before → after.
 
     What is written takes always the likeliest token, so the only difference is what was switched off. text: what
-    stands in the box at first, or a page's own `Prompt`.
+    is in the box at first, or a page's own `Prompt`.
     """
 
-    def __init__(self, model: Model, text: str | Prompt):
-        self._model = model
-        self._work = Background(self)
-        self._experiment: dict[str, list] = {}  # the traits of `Switches` that the question is about
-        self.box = as_prompt(model, text)
-        self.switches = Switches(model, caption="Switch off what you like: the real model runs without it")
-        self.all_on = button("everything on")
-        names = [("choose an experiment …", ""), *((name, name) for name in experiments(model.config))]
-        self.experiments = choice(names, "", "Experiments", "min(430px, 98%)")
-        self.predict = Question("", list(OUTCOMES), answer=None, tell=self._tell, stage="attention")
-        self.predict.layout.display = "none"
-        self.told = Told(layout={"min_height": "26px"})
-        self.bars = empty_bars(
-            model,
-            n=10,
-            before_label="the whole model",
-            caption="The next token: the model as you switched it, and the whole model as an outline",
-            provenance=self._explain,
-        )
-        self.before = TokenStrip(
-            [], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)"
-        )
-        self.after = TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches")
-        strips = ipywidgets.VBox([self.before, self.after])
-        super().__init__(
-            [
-                row(self.experiments, self.all_on),
-                self.predict,
-                self.switches,
-                self.told,
-                row(wide(self.bars, 420), wide(strips, 420)),
-            ]
-        )
-        self.switches.observe(self._run, ["off_parts", "off_cells"])
-        self.all_on.on_click(lambda _: self._set({"off_parts": [], "off_cells": []}))
-        self.experiments.observe(self._ask, "value")
-        self.predict.observe(self._committed, "committed")
-        self.follow(self.box, self._new_text)
+    @dataclass(frozen=True)
+    class State:
+        """What is off, the experiment that is asked about, the guess at it, and the token whose bar is selected."""
 
-    @one_at_a_time
-    def _new_text(self, trace: Trace) -> None:
-        """The whole model on a new text; then the switches again."""
-        self._tokens = trace.tokens
-        self._whole = Sampler().probs(trace.logits)
-        self._whole_is_written = False
-        self.before.change(pieces=[])
-        self._ask()
-        self._run()
+        off_parts: tuple[str, ...] = several((), lambda _: PARTS, of=("switches", "off_parts"))
+        off_cells: tuple[Cell, ...] = several((), lambda view: view.cells, of=("switches", "off_cells"))
+        experiment: str = choice(
+            NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(430px, 98%)"
+        )
+        guess: float | None = picked(
+            None, lambda i, _: i is None or i in range(len(OUTCOMES)), "an outcome", of=("card", "guess")
+        )
+        committed: bool = picked(False, lambda value, _: isinstance(value, bool), "True or False")
+        chosen: int | None = chosen_token("bars")
 
-    @one_at_a_time
-    def _run(self, _change=None) -> None:
-        """The model with the switches as they are: the bars now, the written tokens one by one."""
-        self._work.stop()
-        edits, before = self.switches.edits, self._whole
-        self.after.change(pieces=[])
+    def __init__(self, model: Model, text: str | Prompt, **state):
+        self.experiments = experiments(model.config)
+        self.cells = [*product(range(model.config.n_heads + 2), range(model.config.n_layers))]
+        super().__init__(as_prompt(model, text), **state)
+
+    def arrange(self) -> list[ipywidgets.Widget]:
+        p = self.parts
+        p["message"].layout.min_height = "26px"
+        strips = ipywidgets.VBox([p["before"], p["after"], self.progress])
+        above = row(self.controls["experiment"], p["everything_on"])
+        return [above, p["card"], p["switches"], p["message"], row(wide(p["bars"], 420), wide(strips, 420))]
+
+    def slices(self) -> Iterator[State]:
+        """Yield everything on, each switch off on its own, and each experiment, asked and answered."""
+        on = self.everything_on(self.state)
+        yield from (on, *(replace(on, off_parts=(name,)) for name in PARTS))
+        yield from (replace(on, off_cells=(cell,)) for cell in self.cells)
+        for asked in (self.ask(on, name) for name in self.experiments):
+            yield from (asked, self.commit(asked, True))
+
+    @shared
+    def off(self, scene: Scene) -> SwitchedOff:
+        return SwitchedOff(scene.run.model.config, scene.off_parts, scene.off_cells)
+
+    @shared
+    def switched(self, scene: Scene) -> tuple[np.ndarray | None, str]:
+        """Return the logits of the model as it is switched; None, and why, where the numbers overflow."""
         try:
-            self._logits = self._model.trace(self._tokens, edits).logits
+            return scene.run.model.trace(scene.run.tokens, scene.off.edits).logits, ""
         except FloatingPointError as error:
-            self._logits = self.box.trace.logits
-            self.bars.layout.visibility = "hidden"  # there is no next token to show
-            self.told.say(f"{self.switches.text()}: {error}.")
-            edits = None
-        else:
-            probs = Sampler().probs(self._logits)
-            self.bars.layout.visibility = "visible"
-            self.bars.show(probs, before=before if self.switches.named() else None)
-            self.told.say(self._verdict(before, probs))
-        self._work.start(self._write(edits))
+            return None, str(error)
 
-    def _verdict(self, before, probs) -> str:
-        if not self.switches.named():
-            return "Everything is on: this is the whole model."
-        first, now = int(before.argmax()), int(probs.argmax())
-        named = {token: quote(self._model.tokenizer.pieces([token])[0]) for token in (first, now)}
-        told = f"{named[first]} had {percent(before[first])}, and has {percent(probs[first])} now"
-        told += "." if now == first else f"; the likeliest is {named[now]} with {percent(probs[now])}."
-        return " ".join([f"{self.switches.text()}.", told, *self.switches.purposes()])
-
-    @one_at_a_time
-    def _explain(self, row: int) -> provenance.Explanation:
-        if self.bars.layout.visibility == "hidden":
-            raise ValueError("the numbers overflowed: there is no next token")
-        token, off = self.bars.ids[row], self.switches.edits
-        return provenance.prob(
-            self._logits,
-            token,
-            piece=self._model.tokenizer.pieces([token])[0],
-            source=f"model.trace({self._tokens}, llmviz.{off!r}).logits"
-            if off != Edits()
-            else "trace.logits",
-        )
-
-    # --- written text, token by token ---
-
-    def _write(self, edits: Edits | None) -> Steps:
-        """First what the whole model writes, if that is not known yet, then what the switched one writes."""
-        if not self._whole_is_written:
-            yield from self._stream(Edits(), self.before)
-            self._whole_is_written = True
-        if edits is not None:
-            yield from self._stream(edits, self.after)
-
-    def _stream(self, edits: Edits, strip: TokenStrip) -> Steps:
-        yield 0.05  # the bars come first, and a second click is heard
-        try:
-            for _ in write_into(strip, self._model, self._tokens, N_WRITTEN, edits):
-                yield 0.005
-        except FloatingPointError as error:
-            self.told.say(f"{self.switches.text()}: {error}.")
+    @press("everything on")
+    def everything_on(self, state: State) -> State:
+        return replace(state, off_parts=(), off_cells=())
 
     # --- experiments: predict, commit, see ---
 
-    @one_at_a_time
-    def _set(self, switches: dict) -> None:
-        self.switches.change(**{"off_parts": [], "off_cells": [], **switches})
+    @on("experiment", "value")
+    def ask(self, state: State, experiment: str) -> State:
+        """Ask about an experiment; its switches move only after the commitment."""
+        return replace(state, experiment=experiment, guess=None, committed=False)
 
-    @one_at_a_time
-    def _ask(self, _change=None) -> None:
-        """Put the question for the chosen experiment; its switches move only after the commitment."""
-        name = self.experiments.value
-        self.predict.layout.display = "" if name else "none"
-        if not name:
-            return
-        first = int(self._whole.argmax())
-        piece = quote(self._model.tokenizer.pieces([first])[0])
-        self._experiment = experiments(self._model.config)[name]
-        self.predict.ask_again()
-        self.predict.ask(
-            f"Experiment: {name}. The whole model's first choice is {piece} with "
-            f"{percent(self._whole[first])}. What becomes of {piece}?",
-            list(OUTCOMES),
-            answer=self._outcome(),
+    @on("card", "committed")
+    def commit(self, state: State, committed: bool) -> State:
+        if not committed or state.experiment == NO_EXPERIMENT:
+            return replace(state, committed=False)
+        off = self.experiments[state.experiment]
+        return replace(state, committed=True, off_parts=off.parts, off_cells=off.cells)
+
+    @part(lambda _: GuessCard(stage="attention"))
+    def card(self, scene: Scene) -> dict:
+        if scene.experiment == NO_EXPERIMENT:
+            return {"hidden": True}
+        run, edits = scene.run, self.experiments[scene.experiment].edits
+        first = quote(run.model.tokenizer.pieces([int(run.logits.argmax())])[0])
+        asked = Asked(
+            f"Experiment: {scene.experiment}. The whole model's first choice is {first} with "
+            f"{percent(ops.softmax(run.logits).max())}. What becomes of {first}?",
+            OUTCOMES,
         )
+        return asked.card(scene.guess, scene.committed, lambda: outcome(run, edits), tell=_answer)
 
-    @one_at_a_time
-    def _outcome(self) -> int:
-        """What really happens, as an index of OUTCOMES."""
-        edits = as_edits(self._model.config.n_heads, **self._experiment)
-        after = likeliest_after(self._model.trace(self._tokens), edits)
-        if after is None:
-            return 3
-        first = int(self._whole.argmax())
-        if after[0] != first:
-            return 2
-        return 0 if after[1] >= self._whole[first] / 2 else 1
+    # --- the model as it is switched ---
 
-    def _tell(self, guess: str, answer: str) -> str:
-        return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
+    @part(
+        lambda view: Switches(
+            view.run.model, caption="Switch off what you like: the real model runs without it"
+        )
+    )
+    def switches(self, scene: Scene) -> dict:
+        return {"off_parts": [*scene.off_parts], "off_cells": [[*cell] for cell in scene.off_cells]}
 
-    @one_at_a_time
-    def _committed(self, _change) -> None:
-        if self.predict.committed:  # and not taken back for want of a guess
-            self._set(self._experiment)
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        logits, problem = scene.switched
+        _, later_problem = scene.result("write_after") or ([], "")
+        if problem := problem or later_problem:
+            return [f"{scene.off}: {problem}."]
+        if not scene.off.names():
+            return ["Everything is on: this is the whole model."]
+        before, probs = ops.softmax(scene.run.logits), ops.softmax(logits)
+        tokens = [int(before.argmax()), int(probs.argmax())]
+        first, now = map(quote, scene.run.model.tokenizer.pieces(tokens))
+        change = f"{first} had {percent(before[tokens[0]])}, and has {percent(probs[tokens[0]])} now"
+        change += "." if now == first else f"; the likeliest is {now} with {percent(probs[tokens[1]])}."
+        return [" ".join([f"{scene.off}.", change, *scene.off.purposes()])]
+
+    @bars_part(
+        "The next token: the model as you switched it, and the whole model as an outline",
+        n=10,
+        before_label="the whole model",
+    )
+    def bars(self, scene: Scene) -> dict | None:
+        logits, _ = scene.switched
+        if logits is None:
+            return None
+        before = ops.softmax(scene.run.logits) if scene.off.names() else None
+        return {"probs": ops.softmax(logits), "before": before, "chosen": scene.chosen}
+
+    @explains("bars")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        logits, _ = scene.switched
+        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
+        edited = f"model.trace({scene.run.tokens}, llmviz.{scene.off.edits!r}).logits"
+        source = edited if scene.off.names() else "trace.logits"
+        return provenance.prob(logits, token, piece=piece, source=source)
+
+    # --- what is written, token by token ---
+
+    def needs(self, _state: State) -> tuple[str, ...]:
+        return "write_before", "write_after"
+
+    @job()
+    def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
+        return _write(scene.run, Edits())
+
+    @job("off_parts", "off_cells")
+    def write_after(self, scene: Scene) -> Iterator[tuple[float, Written]]:
+        return _write(scene.run, scene.off.edits)
+
+    @part(
+        lambda _: TokenStrip([], caption=f"The next {N_WRITTEN} tokens, whole model (always the likeliest)")
+    )
+    def before(self, scene: Scene) -> dict:
+        return _strip(scene, "write_before")
+
+    @part(lambda _: TokenStrip([], caption=f"The next {N_WRITTEN} tokens, with your switches"))
+    def after(self, scene: Scene) -> dict:
+        return _strip(scene, "write_after")
+
+
+def _write(run: Trace, edits: Edits) -> Iterator[tuple[float, Written]]:
+    """Let the model write, always the likeliest token."""
+    tokens: list[int] = []
+    try:
+        for step in run.model.generate(run.tokens, N_WRITTEN, Sampler(temperature=0), edits=edits):
+            tokens.append(step.token)
+            yield len(tokens) / N_WRITTEN, ([*tokens], "")
+    except FloatingPointError as error:
+        yield 1.0, (tokens, str(error))
+
+
+def _strip(scene: Scene, written: str) -> dict:
+    tokens, _ = scene.result(written) or ([], "")
+    return {"pieces": scene.run.model.tokenizer.pieces(tokens), "ids": tokens}
+
+
+def _answer(guess: str, answer: str) -> str:
+    return f"You said: {guess}. What happened: {answer}. The switches are set below: look at the bars and the text."
