@@ -19,7 +19,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.experiments import learning
+from llmviz.experiments import facts, learning
 from llmviz.views import attention, differences, ffn, sampling
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
@@ -79,6 +79,7 @@ VIEWS = {
     "step of a fact": of_fact(ffn.FollowTheFact, 1),
     "all steps of a fact": of_fact(ffn.FollowTheFact),
     "put in": of_fact(ffn.PutIn, "t"),
+    "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
@@ -96,7 +97,9 @@ VIEWS = {
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
-pytestmark = pytest.mark.usefixtures("unchecked")  # the engine's own tests check the shapes
+pytestmark = pytest.mark.usefixtures(
+    "unchecked", "nothing_measured"
+)  # the engine's own tests check the shapes
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 
 
@@ -104,6 +107,12 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+
+
+@pytest.fixture(autouse=True)
+def two_countries(monkeypatch):
+    two = dict([*facts.CAPITALS.items()][:2])
+    monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
