@@ -343,6 +343,7 @@ def test_a_tree_of_continuations_adds_up():
     for i, branch in enumerate(branches):
         below = [other for other in branches if other.path[:-1] == branch.path and other.path]
         ended = len(branch.path) == 4 or branch.path[-1:] == (END,)
+        assert branch.is_leaf == ended
         assert sum(other.count for other in below) == (0 if ended else branch.count)
         assert branch.path == () or branch.path[:-1] in [other.path for other in branches[:i]]
         if branch.path:

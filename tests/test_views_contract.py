@@ -87,6 +87,13 @@ VIEWS = {
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
     "parts off": lambda prompt: differences.PartsOff(trained()),
+    "bet": lambda prompt: differences.Bet(
+        "How much is left?",
+        learner=(source := trained()),
+        answer=differences.left_to_learn,
+        then=source,
+        high=20,
+    ),
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 

@@ -148,6 +148,13 @@ def test_the_cards_can_change_places(tiny_model):
         chain.become(replace(before, order=("top_p", "top_p", "top_k", "min_p")))
 
 
+def test_a_page_holds_the_cards_in_every_order_and_one_setting_after_the_other(tiny_model):
+    states = pictures.SamplerChain(Prompt(tiny_model, TEXT)).states()
+    assert len({(state.order, state.on) for state in states}) >= 24 * 16
+    assert {state.top_k for state in states} == {*range(1, 201)}
+    assert {state.temperature for state in states if state.top_k != 40} == {2.0}
+
+
 def test_a_preset_sets_every_card(tiny_model):
     chain = pictures.SamplerChain(Prompt(tiny_model, TEXT))
     cards, bars, presets = chain.parts["cards"], chain.parts["bars"], chain.parts["presets"]

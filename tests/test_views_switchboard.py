@@ -104,6 +104,15 @@ def test_a_part_that_does_not_exist_cannot_be_off(board):
     assert (board.state.off_cells, board.state.off_parts) == (((1, 0),), ())
 
 
+def test_a_page_holds_each_switch_off_on_its_own_and_each_experiment(board):
+    board.become(replace(board.state, off_parts=("rope", "norm")))
+    off = [(*state.off_parts, *state.off_cells) for state in board.states() if not state.committed]
+    assert {parts for parts in off if len(parts) == 1} == {(name,) for name in (*PARTS, *board.cells)}
+    assert () in off
+    answered = [state for state in board.states() if state.committed]
+    assert [state.experiment for state in answered] == [*board.experiments]
+
+
 def test_an_experiment_waits_for_the_guess(board, tiny_model):
     card = board.parts["card"]
     assert card.layout.display == "none"

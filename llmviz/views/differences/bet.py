@@ -9,11 +9,11 @@ import numpy as np
 
 from llmviz.views.differences.learner import Learner
 from llmviz.views.differences.training_run import TrainingRun
-from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.predict import Answer, Question
+from llmviz.views.kit.predict import Answer, Predict
+from llmviz.views.kit.view import Scene, part
 
 
-class Bet(Explorer):
+class Bet(Predict):
     """A guess card whose answer comes once a learner is trained; committing shows `then`.
 
     answer: from the learner's `TrainingRun` to the number, or the index or text of an option, or the indices of tied
@@ -28,25 +28,22 @@ class Bet(Explorer):
         learner: Learner,
         answer: Callable[[TrainingRun], Answer],
         then: ipywidgets.Widget,
-        **card,
+        explain: str = "",
+        unit: str = "",
+        low: float | None = None,
+        high: float | None = None,
     ):
-        self.learner, self.then, self._answer = learner, then, answer
-        self.card = Question(question, options, answer=None, stage="training", **card)
-        super().__init__([self.card, then])
-        self.card.observe(self._settle, "committed")
-        self.watch(learner, self._settle, "trace")
-        self._settle()
+        card = {"explain": explain, "unit": unit, "low": low, "high": high, "stage": "training"}
+        super().__init__(question, options, answer=answer, about=learner, then=then, **card)
 
-    @one_at_a_time
-    def _settle(self, _change=None) -> None:
-        run = self.learner.trace
-        self.then.layout.display = "" if self.card.committed else "none"
-        if not (run and run.finished):
-            self.card.tell(None)
-        if self.card.committed and run and run.finished:
-            self.card.tell(self._answer(run))
-        elif self.card.committed:
-            self.card.change(told=f"The answer comes after all {self.learner.steps} steps.")
+    @part(Predict.card.make)
+    def card(self, scene: Scene) -> dict:
+        """Draw the answer of the present training, not of the moment at which the reader committed."""
+        committed, run = scene.answered is not None, scene.run
+        if committed and run and run.finished:
+            return scene.asked.card(scene.guess, True, scene.answer.answer, scene.answer.explain)
+        waits = {"told": f"The answer comes after all {self.source.steps} steps."} if committed else {}
+        return scene.asked.card(scene.guess, committed, None) | waits
 
 
 def left_to_learn(run: TrainingRun) -> float:

@@ -308,7 +308,7 @@ class Predict(View):
         asked, about = scene.asked, ref(self if scene.run is None else scene.run)
         try:
             answer = asked.settled(self._of(self._answer, scene.run))
-            return Answered(asked, about, answer, self._of(self._explain, scene.run))
+            return Answered(asked, about, answer=answer, explain=self._of(self._explain, scene.run))
         except Exception as error:
             return Answered(asked, about, problem=str(error))
 
@@ -321,7 +321,7 @@ class Predict(View):
 
     def fitted(self, state: State) -> State:
         follows = callable(self._question) or callable(self._options)
-        return self.State() if follows and not state.answered else state
+        return replace(state, guess=None) if follows or state.answered else state
 
     def can_be_typed(self, guess: Any) -> bool:
         """Say whether an open card can hold this: one of the options, or any number, as 1 is on the way to 12."""

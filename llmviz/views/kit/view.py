@@ -624,8 +624,10 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
         if changed:
             widget.change(**changed)
         return
+    if "options" in traits and not _same(traits["options"], widget.options):
+        widget.options = traits["options"]  # On a page, a slider needs a message of its own for them.
     with widget.hold_sync():
-        for name, value in traits.items():  # New options may change the value, which comes after them.
+        for name, value in traits.items():
             if not _same(value, getattr(widget, name)):
                 setattr(widget, name, value)
 

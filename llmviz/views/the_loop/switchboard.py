@@ -20,7 +20,7 @@ from llmviz.views.kit.next_token_bars import bars_part, chosen_token
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Asked, GuessCard, guess
+from llmviz.views.kit.predict import Asked, GuessCard
 from llmviz.views.kit.state_fields import choice, picked, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -193,7 +193,9 @@ class Switchboard(View):
         experiment: str = choice(
             NO_EXPERIMENT, "Experiments", lambda view: [NO_EXPERIMENT, *view.experiments], "min(430px, 98%)"
         )
-        guess: float | None = guess()
+        guess: float | None = picked(
+            None, lambda i, _: i is None or i in range(len(OUTCOMES)), "an outcome", of=("card", "guess")
+        )
         committed: bool = picked(False, lambda value, _: isinstance(value, bool), "True or False")
         chosen: int | None = chosen_token("bars")
 
