@@ -57,7 +57,7 @@ def two_heaps(trace: Trace, first: str, second: str) -> Explorer:
     captions = [
         "Your text",
         "Two tokens swapped",
-        "The heap of both: the same rows of the table, sorted by id",
+        "The unordered set of both: the same rows of the table, sorted by id",
     ]
     if heaps[0] != heaps[1]:
         raise ValueError("a swap leaves no other heap")
