@@ -40,7 +40,7 @@ SAMPLE = {
     "03.usual_scores_fall": ("a letter",),
     "03.rope_off_costs": ("numbers",),
     "03.fast_at_repeats": ("10 on, seed 0",),
-    "03.turned_without_rope": ("Tom, Anna, dog cat",),
+    "03.turned_without_rope": ("Tom Anna, dog cat",),
     "04.no_word_makes_a_sink": (" cat",),
     "04.no_language_head": ("Wir gehen morgen in die Stadt.",),
     "04.one_head_patched": ("kings",),

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 
 from llmviz import Edits, experiments
-from llmviz.claims.cases import LONG, SENTENCES, TEXTS
+from llmviz.claims.cases import LONG, MORE_TEXTS, SENTENCES, TEXTS
 from llmviz.claims.claim import YES, Bounds, Claim, above, below, remembered, section
 from llmviz.experiments import even_previous_token_score, mean_surprise, score_changes, swapped_layers
 from llmviz.model import Model, Trace
@@ -78,15 +78,19 @@ def first_layer(model: Model, text: str) -> np.ndarray:
 
 SHORT = {text: text for text in ("Hello world", "I am", "The cat sat", "We went to the sea")}
 SHORT["a short start"] = TEXTS["a short start"]
+OTHERS = {"emoji": "😀👩‍👩‍👧", "capitals": "THE DOG BITES THE MAN AND RUNS AWAY"}
+OTHERS |= {"counting": "1 2 3 4 5 6 7 8 9 10 11 12 13", "names": "Alice, Bob, Carol, Dave, Eve, Frank, Grace"}
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
 REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
-NAMES = ("Tom", "Anna"), ("Mary", "John"), ("Peter", "Lucy")
-THINGS = "dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter"
-OWNERS = {f"{a}, {b}, {both}": (a, b, *both.split()) for a, b in NAMES for both in THINGS}
+NAMES = "Tom Anna", "Mary John", "Peter Lucy", "Emma Jack", "Sam Kate", "Lisa Mark", "Ben Sarah"
+THINGS = ("dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter", "boat bike")
+THINGS += ("guitar piano", "rabbit fish", "hat coat", "ring watch", "farm shop")
+OWNERS = {f"{who}, {what}": (*who.split(), *what.split()) for who in NAMES for what in THINGS}
 NO_ATTENTION = Edits(attention=dict.fromkeys(range(30), 0))
 LEAST = {"the same word": below(0), "a short start": (0, 0.25)}
 ATTENTION = Bounds(supports=above(7), count=14, highest=below(13.4))
 IN_THE_MIDDLE = Bounds(supports=below(3), count=13, lowest=above(1))
+SECOND = Bounds(supports=above(0), count=32)
 FIRST_KEY = Bounds(within=(161, 184))
 TEN_ON = Bounds(at={f"10 on, seed {seed}": (0.05, 0.35) for seed in range(5)})
 on_texts = partial(Claim, over="texts", cases=TEXTS)
@@ -132,20 +136,20 @@ CLAIMS = (
     *section(
         "Previous-token heads",
         few_heads=on_texts(
-            "Of 270 heads, 3 to 10 are previous-token heads, but far more in texts of up to five tokens.",
+            "Of 270 heads, 3 to 11 are previous-token heads, but far more in texts of up to five tokens.",
             "Count the heads that give the token before more than half of their attention.",
             lambda model, text: (previous(model, text) > 50).sum(),
-            Bounds(supports=(3, 10), count=35, exceptions=(*SHORT,), at=dict.fromkeys(SHORT, (15, 256))),
+            Bounds(supports=(3, 11), count=39, exceptions=(*SHORT,), at=dict.fromkeys(SHORT, (15, 256))),
             unit="heads",
-            cases=TEXTS | SENTENCES | SHORT,
+            cases=TEXTS | SENTENCES | OTHERS | SHORT,
         ),
         strongest_head=on_texts(
-            "The strongest is layer 16, head 0, except where all tokens are the same, and in the digits of π.",
+            "The strongest is mostly layer 16, head 0; not among equal tokens, the digits of π, or a list of names.",
             "Measure how much attention it gives to the token before.",
             lambda model, text: previous(model, text)[HEAD],
-            Bounds(supports=(72.5, 91.5), count=36, exceptions=("the same word",), above_control=35),
+            Bounds(supports=(72.5, 94.5), count=40, exceptions=("the same word",), above_control=38),
             control=("the strongest other head", lambda m, text: np.delete(previous(m, text), 16 * 9).max()),
-            cases=TEXTS | SENTENCES | {"the digits of π": "3.14159265358979323846264338327950288"},
+            cases=TEXTS | SENTENCES | OTHERS | {"the digits of π": "3.14159265358979323846264338327950288"},
         ),
         it_is_its_rope=on_texts(
             "With its RoPE taken out, it gives the token before less than even attention would.",
@@ -214,11 +218,12 @@ CLAIMS = (
             Bounds(supports=above(0), count=14, exceptions=("a short start",)),
         ),
         stretched=in_bits(
-            "Positions stretched by 4 are worse than none; by 2, or squeezed to half, mostly better.",
+            "Positions stretched by 4 are mostly worse than none; by 2 and squeezed to half, both mostly better.",
             "Stretch all positions by 4: how many bits does each token cost more than with RoPE switched off?",
             partial(cost, edits=Edits(position_scale=4.0), than=NO_ROPE),
-            Bounds(supports=above(0), control=Bounds(supports=below(-0.005), count=13)),
+            Bounds(supports=above(0), count=23, control=Bounds(supports=below(-0.005), count=17)),
             control=("by 2 or to half, the worse", little_wrong),
+            cases=TEXTS | MORE_TEXTS | OTHERS,
         ),
     ),
     *section(
@@ -266,25 +271,25 @@ CLAIMS = (
     *section(
         "Who has what",
         right_thing_leads=on_sentences(
-            "Asked for the first person, the model mostly names the right thing; for the second, seldom.",
+            "Asked for the first person, the model names the right thing in two thirds; for the second, in a fifth.",
             "Compare the odds of the two things, and again with the things swapped: the lower of the two.",
             lambda model, case: min(odds(model, case, 0, Edits())),
-            Bounds(supports=above(0), count=16, control=Bounds(supports=above(0), count=2)),
+            Bounds(supports=above(0), count=56, control=Bounds(supports=above(0), count=17)),
             control=("asked for the second person", lambda model, case: min(odds(model, case, 1, Edits()))),
         ),
         swap_turns_the_odds=on_sentences(
-            "Swapping the things moves the odds towards the other thing; if asked for the second person, seldom.",
+            "Swapping the things mostly moves the odds towards the other; asked for the second person, mostly not.",
             "Swap the two things: by how much do the odds move?",
             lambda model, case: sum(odds(model, case, 0, Edits())),
-            Bounds(within=(1.95, 6.65), control=Bounds(supports=above(0), count=3)),
+            Bounds(supports=above(0), count=81, lowest=above(-0.5), highest=below(6.65), control=SECOND),
             control=("asked for the second person", lambda model, case: sum(odds(model, case, 1, Edits()))),
         ),
         turned_without_rope=on_sentences(
             "Without RoPE, mostly less than half of that move is left.",
-            "Swap them with RoPE switched off: how much of the move is left?",
-            lambda m, case: 100 * sum(odds(m, case, 0, NO_ROPE)) / sum(odds(m, case, 0, Edits())),
-            Bounds(supports=below(50), count=17, at={"Tom, Anna, dog cat": below(0)}),
-            unit="% left",
+            "Swap them with RoPE switched off: by how much do the odds move?",
+            lambda model, case: sum(odds(model, case, 0, NO_ROPE)),
+            Bounds(below_control=73, at={"Tom Anna, dog cat": below(0)}),
+            control=("half of the move with RoPE", lambda m, case: sum(odds(m, case, 0, Edits())) / 2),
         ),
     ),
     *section(
