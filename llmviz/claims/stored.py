@@ -1,7 +1,7 @@
 """Results that were measured before, and whether they still belong to what the claims say today.
 
 Each line of a file in `results/` is a claim's row. Its key is a hash of the source of its measure and control, with
-everything of `llmviz.claims` that they use, of its cases, and of the model file. When one of these changes, it is stale.
+everything of `llmviz.claims` that they use, of its cases, and of the model file: when one changes, it is stale.
 """
 
 import ast
