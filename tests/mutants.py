@@ -143,7 +143,7 @@ MUTANTS = {
         '@job("temperature", "n", "length")',
     ),
     "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
-    "continuations: branches are never selected": (TREE, 'selection("tree")', ANY_INDEX),
+    "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
     "chain: a card may stand twice": (FIELDS, " == len({*values} & {*options(view)})", ""),
     "chain: a part reads the state before": (
         CHAIN,

@@ -424,6 +424,32 @@ def test_the_tree_shows_the_branches(tiny_model):
     assert numbers(tree.headline()) == [12]  # not in so many ways
 
 
+def test_the_same_branch_stays_selected_in_another_tree(tiny_model):
+    def way(tree):
+        row, pieces = tree.selected, []
+        while row is not None and row > 0:
+            pieces, row = [tree.pieces[row], *pieces], tree.parents[row]
+        return pieces
+
+    grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=3)
+    tree, temperature = grown.parts["tree"], grown.controls["temperature"]
+    likeliest = tiny_model.generate(TEXT, 3, Sampler(temperature=0))
+    pieces = [step.piece for step in likeliest]
+    temperature.value = 0
+    tree.set_state({"selected": 1, "asked": [1]})
+    assert way(tree) == pieces[:1]
+    rows = set()
+    for value in (0.6, 0.8, 1.0):
+        temperature.value = value
+        assert way(tree) in ([], pieces[:1])
+        assert tree.asked is None
+        rows.add(tree.selected)
+    assert rows - {1, None}
+    tree.set_state({"selected": len(tree.parents) - 1, "asked": [len(tree.parents) - 1]})
+    temperature.value = 0
+    assert (tree.selected, tree.asked) == (None, None)
+
+
 def test_a_new_text_while_the_tree_grows(tiny_model):
     async def scene():
         grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
