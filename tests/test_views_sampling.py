@@ -450,6 +450,20 @@ def test_the_same_branch_stays_selected_in_another_tree(tiny_model):
     assert (tree.selected, tree.asked) == (None, None)
 
 
+def test_a_tree_that_is_stopped_at_once_keeps_its_place(tiny_model):
+    async def scene():
+        grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
+        await asyncio.sleep(0)
+        grown.parts["grow"].click()
+        return grown
+
+    grown = asyncio.run(scene())
+    tree = grown.parts["tree"]
+    assert tree.layout.display != "none"
+    assert (tree.counts, tree.n, tree.length) == ([30], 30, 6)
+    assert re.search(holding(0, 30), repr(grown.parts["message"]))
+
+
 def test_a_new_text_while_the_tree_grows(tiny_model):
     async def scene():
         grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)

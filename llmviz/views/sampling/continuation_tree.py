@@ -75,6 +75,13 @@ def _is_path(path: object, view: Continuations) -> bool:
     return path is None or (isinstance(path, tuple) and all(token in range(n_vocab) for token in path))
 
 
+def _branches(scene: Scene) -> list[Branch] | None:
+    """Return what is drawn so far: where it was stopped at once, the text itself, which keeps the tree's space."""
+    if scene.status("grow") == "stopped":
+        return scene.result("grow") or [Branch((), scene.n, 1.0, False)]
+    return scene.result("grow")
+
+
 class Continuations(View):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
@@ -121,12 +128,12 @@ class Continuations(View):
 
     @on("tree", "selected")
     def select(self, state: State, row: int | None) -> State:
-        branches = self.scene(state).result("grow") or []
+        branches = _branches(self.scene(state)) or []
         return replace(state, selected=branches[row].path if row in range(len(branches)) else None)
 
     @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
     def tree(self, scene: Scene) -> dict | None:
-        if (branches := scene.result("grow")) is None:
+        if (branches := _branches(scene)) is None:
             return None
         index = {branch.path: i for i, branch in enumerate(branches)}
         tokens = [branch.path[-1] if branch.path else scene.run.tokens[-1] for branch in branches]
@@ -142,7 +149,7 @@ class Continuations(View):
 
     @explains("tree")
     def explain(self, scene: Scene, index: int) -> Explanation:
-        *before, token = scene.result("grow")[index].path or (None,)
+        *before, token = _branches(scene)[index].path or (None,)
         if token is None:
             raise ValueError("the text itself was not drawn")
         return provenance.prob(
@@ -155,10 +162,12 @@ class Continuations(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if not scene.is_done("grow"):
-            return ["Not all of them are complete yet."]
-        branches = scene.result("grow")
+        branches = _branches(scene) or []
         leaves = [branch for branch in branches if branch.is_leaf]
+        if scene.status("grow") == "stopped":
+            return [f"Stopped: {sum(leaf.count for leaf in leaves)} of {scene.n} continuations are complete."]
+        if not scene.is_done("grow"):
+            return ["Not all continuations are complete yet."]
         n_tokens = sum(leaf.count * len(leaf.path) for leaf in leaves)
         return [
             f"{in_ways(scene.n, len(leaves))}. Where they agree the model runs once for all of them: "
