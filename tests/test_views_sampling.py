@@ -237,7 +237,6 @@ def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_mod
     assert written(loop) == both
     loop.parts["start_again"].click()
     assert written(loop) == []
-    assert loop.parts["back"].disabled
 
 
 def test_each_place_knows_its_rivals(loop, tiny_model):
@@ -280,7 +279,7 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
     assert written(loop) == [ranked[3]]
     assert loop.parts["text"].choice is None
     step(loop, 4)
-    assert len(written(loop)) == 5 or loop.parts["step"].disabled
+    assert len(written(loop)) == 5 or loop.scene(loop.state).end
     loop.parts["text"].choice = [first, 1]
     assert written(loop) == [loop.parts["text"].places[0].rivals[1]]
     loop.parts["text"].choice = [first + 40, 1]  # no such place: nothing happens
@@ -313,8 +312,6 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
         n = len(written(loop))
         await asyncio.sleep(0.05)
         assert len(written(loop)) == n < 30
-        assert not loop.parts["step"].disabled
-        assert loop.parts["stop"].disabled
         loop.parts["write"].click()
         await asyncio.sleep(0.02)
         loop.source.box.value = "Another text"
@@ -330,9 +327,31 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     assert written(loop) == [tiny_model.tokenizer.eos_token]
     assert len(repr(loop.parts["message"])) > len(loop.parts["text"].how_sure())  # and why it ends
     assert pictures.first_choices(loop.source.trace, 9) <= 1
-    assert loop.parts["step"].disabled
     loop.parts["back"].click()
-    assert not loop.parts["step"].disabled
+    assert written(loop) == []
+
+
+def test_the_button_that_was_pressed_keeps_the_focus(loop, tiny_model, monkeypatch):
+    """One that is disabled loses it; where it leads nowhere, it does nothing."""
+
+    def press(name):
+        loop.parts[name].click()
+        assert not loop.parts[name].disabled
+        return loop.state
+
+    async def writing():
+        press("write")
+        await asyncio.sleep(0.05)
+        left = loop.state.more
+        assert press("write").more == left > 0
+        press("stop")
+        press("start_again")
+
+    asyncio.run(writing())
+    assert press("back").written == ()
+    monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
+    ended = press("step")
+    assert press("step") == press("write") == ended
 
 
 def test_repetition_is_marked_and_told(tiny_model):
