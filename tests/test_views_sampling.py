@@ -10,6 +10,7 @@ import pytest
 from messages import holding, numbers
 
 from llmviz import ops, sampling
+from llmviz.experiments import write_on
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
@@ -548,6 +549,25 @@ def test_without_a_template_the_bare_question_is_still_answered(tiny_model, monk
     assert chat.texts[0].pieces == []
     assert len(chat.texts[1].pieces) > len(chat.prompt.tokens)
     assert re.search(holding(len(chat.texts[1].written)), repr(chat.told[1]))
+
+
+def test_a_side_that_has_ended_says_so_while_the_other_is_written(tiny_model, monkeypatch):
+    limits = iter((2, 40))
+
+    def write(model, tokens, _n, *others, **options):
+        return write_on(model, tokens, next(limits), *others, **{**options, "past_end": True})
+
+    async def scene():
+        chat = pictures.ChatEnd(Prompt(tiny_model, TEXT))
+        at_first = [repr(told) for told in chat.told]
+        while len(chat.texts[1].written) < 4:
+            await asyncio.sleep(0.001)
+        return at_first, [repr(told) for told in chat.told]
+
+    monkeypatch.setattr("llmviz.views.sampling.side_by_side.write_on", write)
+    at_first, now = asyncio.run(scene())
+    assert re.search(holding(2), now[0])
+    assert now[1] == at_first[1]
 
 
 def test_the_program_may_go_on_after_the_end_token(tiny_model, monkeypatch):
