@@ -259,6 +259,18 @@ def test_each_place_knows_its_rivals(loop, tiny_model):
     assert loop.parts["text"].picked[2] == -1
 
 
+def test_a_note_names_the_model_s_own_probability_and_the_one_it_was_drawn_with(loop):
+    for temperature in (1.0, 1.5, 0.0):
+        loop.controls["temperature"].value = temperature
+        loop.parts["step"].click()
+        text, at = loop.parts["text"], len(written(loop)) - 1
+        one = text.places[at]
+        here = one.rivals.index(one.token)
+        want = {percent(one.own[here]), percent(one.odds[here])}
+        assert len(want) == (1 if temperature == 1 else 2)
+        assert {*re.findall(r"[\d.]+%", text.notes[at])} == want
+
+
 def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
     loop.controls["temperature"].value = 0.5
     loop.parts["step"].click()

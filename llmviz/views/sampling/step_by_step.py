@@ -124,7 +124,7 @@ class StepByStep(View):
         lambda view: WrittenText(
             view.run.model,
             chooses=True,
-            shade_label="the probability the model gave it",
+            shade_label="the model’s own probability",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
     )
