@@ -107,6 +107,14 @@ def tiny_model(load_tiny):
 
 
 @pytest.fixture
+def nothing_measured(tiny_model):
+    """What earlier tests have measured for all views of the tiny model is forgotten."""
+    from llmviz.views.kit.measurements import measurements_of
+
+    measurements_of(tiny_model)._measurements.clear()
+
+
+@pytest.fixture
 def prompt(tiny_model):
     """A page's text, for the tiny model."""
     from llmviz.views import Prompt

@@ -7,11 +7,7 @@ few views where the fault is in the base.
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
 STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
-CHAIN, FACT = "views/sampling/sampler_cards.py", "views/ffn/follow_the_fact.py"
-LEARNER = "views/differences/learner.py"
-
-# A field that no picture sets.
-ANY_INDEX = 'picked(None, lambda i, _: i is None or i in range(999), "an index, or None")'
+CHAIN = "views/sampling/sampler_cards.py"
 
 MUTANTS = {
     # What may come in
@@ -103,7 +99,11 @@ MUTANTS = {
     "other views do not follow": (MEASURED, "        for view in [*self.views]:", "        for view in ():"),
     "what is shown is forgotten": (MEASURED, "if key not in shown", "if key"),
     # Pages, code, text form, and the end
-    "a page starts somewhere": (VIEW, "(self.state, *islice(", "(*islice("),
+    "a page starts somewhere": (
+        VIEW,
+        "(self.state, *islice(self.slices(), MOST_STATES))",
+        "islice(self.slices(), MOST_STATES)",
+    ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
         AS_CODE,
@@ -120,7 +120,7 @@ MUTANTS = {
     "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
     # Views
     "step by step: any text may be written": (STEPS, '(), _fits, "as', '(), lambda *_: True, "as'),
-    "step by step: the page's selection is ignored": (STEPS, 'selection("text")', ANY_INDEX),
+    "step by step: the page's selection is ignored": (STEPS, 'selection("text")', 'selection("told")'),
     "step by step: the choice stays": (STEPS, '"choice": None, ', ""),
     "step by step: a part reads the state before": (
         STEPS,
@@ -144,12 +144,9 @@ MUTANTS = {
     ),
     "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
-    "chain: a card may stand twice": (FIELDS, " == len({*values} & {*options(view)})", ""),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',
         '"order": [*self.state.order]',
     ),
-    "step of a fact: the layers are left out": (FACT, '*("step", "early"),', '*("step",),'),
-    "learner: the lesson is left out": (LEARNER, '@job("lesson")', "@job()"),
 }

@@ -97,21 +97,21 @@ def test_names_are_unique_identifiers():
 @pytest.mark.parametrize("row", ROWS, ids=row_ids)
 def test_a_stored_result_is_fresh_and_holds(row):
     page, claim = row
-    result = stored.load()["pages"][page].get(claim.name)
+    result = stored.load()[page].get(claim.name)
     fresh = result is not None and result["key"] == stored.key(claim, download.FILE_SHA256)
     assert fresh, f"stale: run python -m llmviz.claims --write {page}"
     assert stored.outcome(claim, result).problems == ()
 
 
 def test_nothing_else_is_stored():
-    names = {f"{page}.{name}" for page, rows in stored.load()["pages"].items() for name in rows}
+    names = {f"{page}.{name}" for page, rows in stored.load().items() for name in rows}
     assert names == set(map(row_ids, ROWS))
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_sample_comes_out_again(model, name):
     claim, cases = by_name(name), SAMPLE[name]
-    result = stored.load()["pages"][name[:2]][claim.name]
+    result = stored.load()[name[:2]][claim.name]
     outcome = claim.measure(model, {case: claim.cases[case] for case in cases})
     assert outcome.values == again({case: result["values"][case] for case in cases})
     if claim.control:
@@ -312,14 +312,13 @@ def test_a_key_changes_with_what_a_claim_uses(monkeypatch):
 
 
 def test_one_page_is_stored_and_the_others_stay(tmp_path):
-    path, row = tmp_path / "fake-12345678.json", claim()
+    path, row = tmp_path / "fake-12345678.jsonl", claim()
     outcome = row.measure(None, {"third": 1 / 3})
-    stored.save({"01": {"fake": stored.result_row(row, outcome, "sha")}, "02": {}}, path, "sha")
-    stored.save({"02": {"other": stored.result_row(row, outcome, "sha")}}, path, "sha")
+    stored.save({"01": {"fake": stored.result_row(row, outcome, "sha")}, "02": {}}, path)
+    stored.save({"02": {"other": stored.result_row(row, outcome, "sha")}}, path)
     loaded = stored.load(path)
-    assert (loaded["model"], loaded["sha256"]) == ("fake", "sha")
-    assert loaded["pages"]["01"]["fake"] == {"key": stored.key(row, "sha"), "values": {"third": 0.33333}}
-    assert [*loaded["pages"]["02"]] == ["other"]
+    assert loaded["01"]["fake"] == {"key": stored.key(row, "sha"), "values": {"third": 0.33333}}
+    assert [*loaded["02"]] == ["other"]
 
 
 # --- the command ---
@@ -370,7 +369,7 @@ def test_only_what_is_stale_is_measured(monkeypatch, tmp_path, model, capsys):
     assert command.main(["00", "--write", "--stale"]) == 0
     assert capsys.readouterr().out.count("holds:") == 1
     (path,) = tmp_path.iterdir()
-    assert [*stored.load(path)["pages"]["00"]] == ["first", "second"]
+    assert [*stored.load(path)["00"]] == ["first", "second"]
 
 
 def test_what_is_not_there_is_said(tmp_path, capsys):

@@ -186,7 +186,7 @@ def test_the_order_stays(model):
 
 def test_three_sums_of_36_are_right(model):
     """They are counted in the claims; asked here are a right one, a wrong one, and that after a space."""
-    claims = stored.load()["pages"]["06"]
+    claims = stored.load()["06"]
     assert len(SUMS) == 36
     assert right("temperature", 1) == f"{claims['sums']['controls']['a space']:g}"
     assert claims["sums"]["values"]["a space"] == 31
@@ -603,7 +603,7 @@ def test_the_minutes_of_a_lesson_have_no_gap():
 
 def counted_in_the_claims(kind: int) -> tuple[float, float]:
     """How many of the words get the same answer to a kind of question, and how many get the right one."""
-    row, way = stored.load()["pages"]["01"]["same_number"], f"{KINDS[kind]}potato"
+    row, way = stored.load()["01"]["same_number"], f"{KINDS[kind]}potato"
     return row["values"][way], row["controls"][way] + usual_truth(kind)[1]
 
 
@@ -635,7 +635,7 @@ def test_the_numbers_of_the_first_lesson_are_the_models(model):
 @pytest.mark.slow
 def test_what_the_first_lesson_says_of_letters_is_counted(model):
     """The answers about twenty words are counted in the claims. Of five words, too, most get the usual one."""
-    rows = stored.load()["pages"]["01"]
+    rows = stored.load()["01"]
     expected = [len(WORDS)]
     for kind in range(3):
         usual = letters.tally(letters.ask(model, word, kind, example="potato") for word in WORDS[:5])
@@ -687,7 +687,7 @@ def test_the_numbers_of_the_third_lesson_are_the_models(model):
     bits = rounded_to(1, map(sampling.entropy, probs.values()))
     assert numbers(step(3, 5)) == [half, 2, two, *bits, *probs]
 
-    rows = stored.load()["pages"]["06"]
+    rows = stored.load()["06"]
     sums = [rows["sums"][part]["a space"] for part in ("controls", "values")]
     assert numbers(step(3, 17)) == [*sums, sum(rows["capitals"]["values"].values())]
 

@@ -20,7 +20,7 @@ from llmviz.texts.forms import (
     sentence_ends,
     story_fault,
 )
-from llmviz.texts.write import SAMPLER, TextBatch, draw_token, make, make_many, selected
+from llmviz.texts.write import TextBatch, make, make_many, selected
 
 
 def texts_of(name: str) -> list[str]:
@@ -103,14 +103,6 @@ def test_the_default_model_too(model):
     logits = batch.step(np.array([len(text) - 1 for text in texts]), np.array([text[-1] for text in texts]))
     for text, row in zip(texts, logits):
         np.testing.assert_allclose(row, model.trace(text).logits, atol=1e-3)
-
-
-def test_a_draw_is_one_by_the_sampler():
-    logits = np.random.default_rng(1).normal(scale=3, size=500).astype(np.float32)
-    probs, rng = SAMPLER.probs(logits), np.random.default_rng(2)
-    drawn = np.bincount([draw_token(logits, rng) for _ in range(4_000)], minlength=500) / 4_000
-    assert (drawn[probs == 0] == 0).all()
-    np.testing.assert_allclose(drawn, probs, atol=0.04)
 
 
 SHORT = Form(

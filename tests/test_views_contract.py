@@ -9,7 +9,7 @@ import copy
 import functools
 import random
 import re
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
@@ -19,13 +19,14 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.experiments import learning
+from llmviz.experiments import facts, learning
 from llmviz.views import attention, differences, ffn, sampling
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
+from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
@@ -79,6 +80,7 @@ VIEWS = {
     "step of a fact": of_fact(ffn.FollowTheFact, 1),
     "all steps of a fact": of_fact(ffn.FollowTheFact),
     "put in": of_fact(ffn.PutIn, "t"),
+    "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
@@ -96,7 +98,9 @@ VIEWS = {
 }
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
-pytestmark = pytest.mark.usefixtures("unchecked")  # the engine's own tests check the shapes
+pytestmark = pytest.mark.usefixtures(
+    "unchecked", "nothing_measured"
+)  # the engine's own tests check the shapes
 each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 
 
@@ -104,6 +108,12 @@ each_view = pytest.mark.parametrize("make", VIEWS.values(), ids=VIEWS)
 def no_pauses(monkeypatch):
     real = asyncio.sleep
     monkeypatch.setattr("llmviz.views.kit.background.sleep", lambda _seconds: real(0))
+
+
+@pytest.fixture(autouse=True)
+def two_countries(monkeypatch):
+    two = dict([*facts.CAPITALS.items()][:2])
+    monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
@@ -232,8 +242,14 @@ def happen(rng, view):
             if traits:
                 name, trait = rng.choice(traits)
                 if trait in view.parts[name].keys:
-                    value = [rng.randrange(9)] if trait == "asked" else somewhere(rng, view)
-                    view.parts[name].set_state({trait: value})
+                    possible = [
+                        value
+                        for each in controls_of(view.parts[name])
+                        for value in each.values
+                        if each.trait == trait
+                    ]
+                    value = rng.choice(possible) if possible and rng.randrange(2) else somewhere(rng, view)
+                    view.parts[name].set_state({trait: [rng.randrange(9)] if trait == "asked" else value})
 
 
 @each_view
@@ -352,27 +368,30 @@ def test_drawing_reads_no_widget_and_is_the_same_each_time(tiny_model, make):
 @each_view
 def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
+    before, shown = view.state, screen(view)
+    for name, declared in view._fields.items():
+        hostile = [value for value in HOSTILE if not declared.accepts(value, view)]
+        assert hostile, f"{name} takes anything"
+        for value in hostile:
+            state = copy.copy(before)
+            object.__setattr__(state, name, value)  # past the types, which are checked in tests only
+            with pytest.raises(Refused, match=name):
+                view.become(state)
+            assert view.state is before
+    assert differing(shown, screen(view)) == []
+
+
+@each_view
+def test_a_control_can_hold_what_its_field_accepts(tiny_model, make):
+    view = make(views.Prompt(tiny_model, TEXT))
     before = view.state
-    for declared in fields(view.state):
-        accepts = declared.metadata["field"].accepts
-        assert not all(accepts(value, view) for value in HOSTILE), f"{declared.name} takes anything"
-        for value in HOSTILE:
-            if not accepts(value, view):
-                state = copy.copy(before)
-                object.__setattr__(
-                    state, declared.name, value
-                )  # past the types, which are checked in tests only
-                with pytest.raises(Refused, match=declared.name):
-                    view.become(state)
-                assert view.state is before
-                continue
+    for name, control in view.controls.items():
+        declared = view._fields[name]
+        for value in [value for value in HOSTILE if declared.accepts(value, view)]:
             with contextlib.suppress(Refused):  # beside the other fields
-                view.become(replace(before, **{declared.name: value}))
-                if declared.name in view.controls:  # which can hold what is accepted
-                    shown_there = declared.metadata["field"].shows(value, view)["value"]
-                    assert view.controls[declared.name].value == shown_there
+                view.become(replace(before, **{name: value}))
+                assert control.value == declared.shows(value, view)["value"]
                 view.become(before)
-    assert differing(screen(again(view)), screen(view)) == []  # which a job may have gone on with meanwhile
 
 
 @each_view
@@ -428,8 +447,8 @@ def test_a_page_holds_states_that_can_be(tiny_model, make):
 
 @each_view
 def test_nothing_is_left_when_it_is_closed(tiny_model, make):
+    make(views.Prompt(tiny_model, TEXT)).close()  # what all views of a kind share is made now
     prompt = views.Prompt(tiny_model, TEXT)
-    make(prompt).close()  # what all views of a kind share is made now
     alive = {*ipywidgets.widgets.widget._instances}
 
     async def scene():

@@ -290,7 +290,13 @@ def test_a_loss_that_runs_away_is_a_sentence(monkeypatch):
 def test_a_bet_is_settled_when_the_model_is_trained():
     made = own(TEXT, steps=1)
     bet = pictures.Bet(
-        "How much is left?", learner=made, answer=pictures.left_to_learn, then=made, low=0, high=20
+        "How much is left?",
+        learner=made,
+        answer=pictures.left_to_learn,
+        then=made,
+        low=0,
+        high=20,
+        explain="Because.",
     )
     assert made.layout.display == "none"
     bet.card.change(guess=3, committed=True)
@@ -299,6 +305,7 @@ def test_a_bet_is_settled_when_the_model_is_trained():
     made.parts["train"].click()
     assert bet.card.answer == pytest.approx(made.parts["curves"].values[1, -1])
     assert 3 in numbers(bet.card.told)
+    assert bet.card.explained == "Because."
 
 
 def test_a_stopped_training_gives_no_verdict():

@@ -287,33 +287,39 @@ def test_put_in_at_every_depth(fact, tiny_model):
     assert layer == np.flatnonzero(above).max(initial=-1)
 
 
-def test_ten_countries(tiny_model):
-    one = pictures.TenCountries(tiny_model)
-    assert not one.parts["message"].sentences  # nothing runs before the reader asks
-    assert {part.layout.display for part in one.asked} == {"none"}
-    one.card.committed = True
-    assert {part.layout.display for part in one.asked} == {""}
+def test_ten_countries(tiny_model, nothing_measured):
+    view = pictures.TenCountries(tiny_model)
+    card, off, swap = (view.parts[name] for name in ("card", "off", "swap"))
+    assert not view.busy  # nothing runs before the reader asks
+    assert off.layout.display == swap.layout.display == "none"
+    card.set_state({"committed": True})
+    assert off.layout.display == swap.layout.display == ""
     at = list(CAPITALS).index("Japan")
-    pair = experiments.pair_of(tiny_model, "The capital of Japan is", tiny_model.tokens_of(" China")[0])
-    np.testing.assert_allclose(
-        [one.off.values[at, 0], one.swap.values[at, 0]], pair.answer_probs(), rtol=1e-4
-    )
-    off, _, swap, _ = facts.fact_tests(pair)[3].tests
-    assert one.off.values[at, 7] == pytest.approx(pair.answer_probs(off[0])[0], rel=1e-3, abs=1e-9)
-    assert one.swap.values[at, 7] == pytest.approx(pair.answer_probs(swap[0])[1], rel=1e-3, abs=1e-9)
-    assert "of 10" in repr(one.parts["message"])
-    twins = np.roll(one.off.values[:, 0], -1)
-    assert one.card.answer == (one.swap.values[:, 3] > 0.5 * twins).sum()
+    pair = facts.question_pair(tiny_model, "Japan", "China")
+    np.testing.assert_allclose([off.values[at, 0], swap.values[at, 0]], pair.answer_probs(), rtol=1e-4)
+    off_edits, _, swap_edits, _ = facts.fact_tests(pair)[3].tests
+    assert off.values[at, 7] == pytest.approx(pair.answer_probs(off_edits[0])[0], rel=1e-3, abs=1e-9)
+    assert swap.values[at, 7] == pytest.approx(pair.answer_probs(swap_edits[0])[1], rel=1e-3, abs=1e-9)
+    assert "of 10" in repr(view.parts["message"])
+    twins = np.roll(off.values[:, 0], -1)
+    assert card.answer == (swap.values[:, 3] > 0.5 * twins).sum()
 
 
-def test_stopped_before_the_end_the_question_of_the_ten_is_open_again(tiny_model):
+def test_stopped_before_the_end_the_ten_go_on_where_they_were(tiny_model, nothing_measured):
     async def stop():
-        one = pictures.TenCountries(tiny_model)
-        one.card.committed = True
-        await asyncio.sleep(0.01)
-        one.buttons[0].click()
-        assert not one.card.committed
-        assert {part.layout.display for part in one.asked} == {"none"}
+        view = pictures.TenCountries(tiny_model)
+        view.parts["card"].set_state({"committed": True})
+        while view.busy and view._measured("countries", view.state).result is None:
+            await asyncio.sleep(0.01)
+        view.parts["countries"].click()
+        assert not view.busy
+        assert view.parts["card"].answer is None
+        known = view._measured("countries", view.state).result
+        view.parts["countries"].click()
+        while view.busy:
+            await asyncio.sleep(0.01)
+        assert view._measured("countries", view.state).result[: len(known)] == known
+        assert view.parts["card"].answer is not None
 
     asyncio.run(stop())
 

@@ -83,7 +83,7 @@ def measure(options: argparse.Namespace) -> int:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     results = stored.results_path(path.name, sha256)
-    stored_pages = stored.load(results)["pages"] if results.exists() else {}
+    stored_pages = stored.load(results) if results.exists() else {}
     model, broken = llmviz.load(), 0
     for page, claims in pages.items():
         print(f"\n{page}", flush=True)
@@ -99,7 +99,7 @@ def measure(options: argparse.Namespace) -> int:
             broken += not outcome.holds
             rows[claim.name] = stored.result_row(claim, outcome, sha256)
         if options.write:
-            stored.save({page: rows}, results, sha256)
+            stored.save({page: rows}, results)
     return broken
 
 

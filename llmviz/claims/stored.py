@@ -1,7 +1,7 @@
 """Results that were measured before, and whether they still belong to what the claims say today.
 
-Each row of a file in `results/` holds a key: a hash of the source of its measure and control, with everything of
-`llmviz.claims` that they use, of its cases, and of the model file. A change to any of these makes the row stale.
+Each line of a file in `results/` is a claim's row. Its key is a hash of the source of its measure and control, with
+everything of `llmviz.claims` that they use, of its cases, and of the model file: when one changes, it is stale.
 """
 
 import ast
@@ -24,15 +24,19 @@ PACKAGE = "llmviz.claims"
 
 def results_path(file: str, sha256: str) -> Path:
     """Return where the results of a model are stored, by the name and the SHA-256 of its file."""
-    return RESULTS / f"{file.removesuffix('.gguf')}-{sha256[:8]}.json"
+    return RESULTS / f"{file.removesuffix('.gguf')}-{sha256[:8]}.jsonl"
 
 
 DEFAULT = results_path(download.FILE_NAME, download.FILE_SHA256)
 
 
-def load(path: Path = DEFAULT) -> dict[str, Any]:
-    """Return what a file holds: "model", "sha256", and "pages", each {name: {"key", "values", "controls"}}."""
-    return json.loads(path.read_text("utf-8"))
+def load(path: Path = DEFAULT) -> dict[str, dict[str, dict]]:
+    """Return what a file holds: for each page, its rows by the names of the claims."""
+    pages: dict[str, dict[str, dict]] = {}
+    with path.open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            pages.setdefault(row.pop("page"), {})[row.pop("name")] = row
+    return pages
 
 
 def result_row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
@@ -42,16 +46,17 @@ def result_row(claim: Claim, outcome: Outcome, sha256: str) -> dict[str, Any]:
     return {"key": key(claim, sha256), **rounded}
 
 
-def save(pages: Mapping[str, Mapping[str, dict]], path: Path, sha256: str) -> None:
+def save(pages: Mapping[str, Mapping[str, dict]], path: Path) -> None:
     """Put the rows of some pages into a file, a line each, and leave the other pages as they are."""
-    old = load(path)["pages"] if path.exists() else {}
-    listed = []
-    for page, rows in sorted((old | dict(pages)).items()):
-        lines = (f'"{name}": {json.dumps(row, ensure_ascii=False)}' for name, row in rows.items())
-        listed.append(f'"{page}": {{\n' + ",\n".join(lines) + "\n}")
-    model = path.stem.rpartition("-")[0]
-    head = f'"model": "{model}",\n"sha256": "{sha256}",\n"pages": {{\n'
-    path.write_text("{\n" + head + ",\n".join(listed) + "\n}\n}\n", "utf-8")
+    all_pages = (load(path) if path.exists() else {}) | dict(pages)
+    rows = [
+        {"page": page, "name": name} | row
+        for page in sorted(all_pages)
+        for name, row in all_pages[page].items()
+    ]
+    path.write_text(
+        "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), "utf-8", newline="\n"
+    )
 
 
 def outcome(claim: Claim, row: Mapping[str, Any]) -> Outcome:

@@ -1,8 +1,10 @@
 """Count the parameters of a model and of published ones, all of them and those that work on one token."""
 
+import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from llmviz.model import Model
 from llmviz.weights import Config, stored, tensor_shapes
@@ -115,17 +117,21 @@ def _experts(name, said, source, *, n_heads: int, n_vocab: int, n_dense: int, n_
     return Published(name, config, True, said, source, exact, why, active)
 
 
-LLAMA_3 = "Grattafiori et al. 2024, table 3; meta-llama/llama-models, sku_list.py"
+def _like_ours() -> list[Published]:
+    """Read the models that have the parts of those that llmviz runs from `published.csv`."""
+    with Path(__file__).with_name("published.csv").open(encoding="utf-8", newline="") as file:
+        _head, *rows = csv.reader(file)
+    return [
+        Published(name, _config(*map(int, sizes)), own_W_U == "yes", said, source)
+        for name, said, source, own_W_U, *sizes in rows
+    ]
+
+
 QWEN_3 = _config(28, 16, 8, 1_024, 128, 3_072, 151_936, 32_768)
-PUBLISHED = (
+MODELS = (
+    *_like_ours(),
     _gpt2("GPT-2 small", "124M, at first given as 117M by mistake", 12, 768),
-    Published(
-        "SmolLM2 135M",
-        _config(30, 9, 3, 576, 64, 1_536, 49_152, 8_192),
-        False,
-        "135M",
-        "Allal et al. 2025; config.json of SmolLM2-135M",
-    ),
+    _gpt2("GPT-2 XL", "1.5B", 48, 1_600),
     Published(
         "Qwen3 0.6B",
         QWEN_3,
@@ -134,26 +140,6 @@ PUBLISHED = (
         "Yang et al. 2025; config.json of Qwen3-0.6B",
         {**parts(QWEN_3), "norms": parts(QWEN_3)["norms"] + 28 * 2 * 128},
         "each layer has a norm for queries and one for keys",
-    ),
-    _gpt2("GPT-2 XL", "1.5B", 48, 1_600),
-    Published(
-        "SmolLM2 1.7B",
-        _config(24, 32, 32, 2_048, 64, 8_192, 49_152, 8_192),
-        False,
-        "1.7B",
-        "Allal et al. 2025",
-    ),
-    Published(
-        "Llama 2 7B",
-        _config(32, 32, 32, 4_096, 128, 11_008, 32_000, 4_096),
-        True,
-        "7B",
-        "Touvron et al. 2023; config.json of Llama-2-7b-hf",
-    ),
-    Published("Llama 3 8B", _config(32, 32, 8, 4_096, 128, 14_336, 128_256, 8_192), True, "8B", LLAMA_3),
-    Published("Llama 3 70B", _config(80, 64, 8, 8_192, 128, 28_672, 128_256, 8_192), True, "70B", LLAMA_3),
-    Published(
-        "Llama 3.1 405B", _config(126, 128, 8, 16_384, 128, 53_248, 128_256, 131_072), True, "405B", LLAMA_3
     ),
     _experts(
         "DeepSeek-V3",
@@ -174,3 +160,4 @@ PUBLISHED = (
         n_experts=384,
     ),
 )
+PUBLISHED = tuple(sorted(MODELS, key=lambda model: model.count))

@@ -27,8 +27,7 @@ from llmviz.texts import WRITTEN, path_of
 from llmviz.texts.forms import FORMS, Form
 from llmviz.tokenization import Tokenizer
 
-MIN_P = 0.05
-SAMPLER = Sampler(temperature=0.8, min_p=MIN_P)
+SAMPLER = Sampler(temperature=0.8, min_p=0.05)
 AT_ONCE = 64  # texts side by side
 ROOM = 1024  # tokens that a text may have, its wish included
 TRIES = 6  # for one sentence; then the text is dropped
@@ -153,12 +152,6 @@ def make_many(
 # --- one text --------------------------------------------------------------------------------------------------------
 
 
-def draw_token(logits: Float[np.ndarray, " n_vocab"], rng: np.random.Generator) -> int:
-    """Draw a token by `SAMPLER`, without a softmax over those that its min_p would cut."""
-    likely = np.flatnonzero(logits >= logits.max() + 1.01 * SAMPLER.temperature * np.log(MIN_P))
-    return int(likely[sampling.draw(SAMPLER.probs(logits[likely]), rng)])
-
-
 def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
     """Make the text of a number."""
     rng = np.random.default_rng(number)
@@ -176,7 +169,7 @@ def make(tokenizer: Tokenizer, form: Form, number: int) -> Making:
             new: list[int] = []
             at, logits, sentence = begin, first, ""
             while len(new) < 48:
-                token = draw_token(logits, rng)
+                token = sampling.draw(SAMPLER.probs(logits), rng)
                 piece = "\n\n" if token == tokenizer.eos_token else tokenizer.decode([token])
                 if form.ends(sentence, piece, opening):
                     break

@@ -16,9 +16,9 @@ class Results:
     """The claims of a page as a table, each with what was measured. `rows` keeps them: section, and three cells."""
 
     def __init__(self, page: str):
-        measured = stored.load()
-        rows = measured["pages"][page]
-        self.model = f"{measured['model']} (SHA-256 {measured['sha256'][:8]}…)"
+        rows = stored.load()[page]
+        model, _, sha256 = stored.DEFAULT.stem.rpartition("-")
+        self.model = f"{model} (SHA-256 {sha256}…)"
         self.rows = [
             (
                 claim.section,

@@ -39,11 +39,13 @@ class Bet(Predict):
     @part(Predict.card.make)
     def card(self, scene: Scene) -> dict:
         """Draw the answer of the present training, not of the moment at which the reader committed."""
-        committed, run = scene.answered is not None, scene.run
-        if committed and run and run.finished:
-            return scene.asked.card(scene.guess, True, scene.answer.answer, scene.answer.explain)
-        waits = {"told": f"The answer comes after all {self.source.steps} steps."} if committed else {}
-        return scene.asked.card(scene.guess, committed, None) | waits
+        if scene.answered is None:
+            return Predict.card(self, scene)
+        guess, run = scene.answered.guess, scene.run
+        if run and run.finished:
+            return scene.asked.card(guess, True, scene.answer.answer, scene.answer.explain)
+        waits = f"The answer comes after all {self.source.steps} steps."
+        return scene.asked.card(guess, True, None) | {"told": waits}
 
 
 def left_to_learn(run: TrainingRun) -> float:

@@ -2,113 +2,159 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from weakref import ref
 
+import ipywidgets
 import numpy as np
 
+from llmviz.experiments import Pair
 from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs
-from llmviz.model import Model
-from llmviz.views.ffn.fact_steps import run_tests
-from llmviz.views.kit.background import Experiment
-from llmviz.views.kit.controls import row
+from llmviz.views.ffn.fact_steps import Step, own_probs, run_tests
+from llmviz.views.kit.controls import Told
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.predict import Question
+from llmviz.views.kit.predict import Asked, GuessCard
+from llmviz.views.kit.state_fields import picked, selected, selection
+from llmviz.views.kit.view import Scene, View, job, on, part, shared
+
+ASKED = Asked(
+    "For how many of ten does swapping one head bring the next country's capital (more than half as likely as at "
+    "home)?",
+    unit="countries",
+    low=0,
+    high=len(CAPITALS),
+)
+PARTS = ("FFNs", "head", "sight before", "last FFNs")
+CONTROLS_OFF = ("FFNs at “of”", "a random head", "sight of “of”", "FFNs before")
+CONTROLS_SWAPPED = ("FFN 0", "a random head", "the country", "FFNs before")
+SHAPE = len(CAPITALS), 1 + 2 * len(PARTS)  # "as it is", and each part with its control
 
 
-class TenCountries(Experiment):
+def _table(controls: tuple[str, ...], caption: str) -> HeatMap:
+    columns = ["as it is", *(name for both in zip(PARTS, controls) for name in both)]
+    return HeatMap(
+        np.full(SHAPE, np.nan),
+        [*CAPITALS],
+        columns,
+        kind="prob",
+        numbers="always",
+        row_axis="capital of",
+        col_axis="part",
+        blank="not measured yet",
+        stage="ffn",
+        caption=caption,
+    )
+
+
+class TenCountries(View):
     """First a guess, then the four steps for ten countries, each with the next one as its twin: what is lost, and
     what is taken over."""
 
-    def __init__(self, model: Model):
-        super().__init__("Run on ten countries")
-        self._model = model
-        self.card = Question(
-            "For how many of ten does swapping one head bring the next country's capital (more than half as likely "
-            "as at home)?",
-            answer=None,
-            unit="countries",
-            low=0,
-            high=10,
-            stage="ffn",
-        )
-        countries, parts = list(CAPITALS), ["FFNs", "head", "sight before", "last FFNs"]
-        beside = (
-            ["FFNs at “of”", "a random head", "sight of “of”", "FFNs before"],
-            ["FFN 0", "a random head", "the country", "FFNs before"],
-        )
-        columns = [["as it is", *(name for both in zip(parts, names) for name in both)] for names in beside]
-        blank = np.full((len(countries), len(columns[0])), np.nan, np.float32)
-        shared = {
-            "kind": "prob",
-            "numbers": "always",
-            "row_axis": "capital of",
-            "col_axis": "part",
-            "blank": "not measured yet",
-            "stage": "ffn",
-        }
-        self.off = HeatMap(
-            blank, countries, columns[0], caption="Probability of the capital, a part off", **shared
-        )
-        self.swap = HeatMap(
-            blank,
-            countries,
-            columns[1],
-            caption="Probability of the next country's capital, a part as in that country's run",
-            **shared,
-        )
-        self.asked = [row(*self.buttons, self.progress), self.off, self.swap]  # not before a guess
-        self.children = (self.card, *self.asked, self.told)
-        self.buttons[0].on_click(lambda button: self.start(self.work(), button))
-        self.card.observe(self._begin, "committed")
-        for one in self.asked:
-            one.layout.display = "none"
+    @dataclass(frozen=True)
+    class State:
+        """The guess, whether the reader has committed to it, and the chosen cells."""
 
-    def _begin(self, change) -> None:
-        for one in self.asked:
-            one.layout.display = "" if change["new"] else "none"
-        if change["new"] and not self.told.sentences and not self._work.busy:
-            self.start(self.work(), self.buttons[0])
+        guess: float | None = picked(
+            None,
+            lambda guess, _: guess is None or (type(guess) in (int, float) and 0 <= guess <= len(CAPITALS)),
+            "a number from 0 to 10, or None",
+        )
+        committed: bool = picked(False, lambda committed, _: isinstance(committed, bool), "yes or no")
+        cell_off: tuple[int, int] | None = selection("off")
+        cell_swap: tuple[int, int] | None = selection("swap")
 
-    def work(self) -> Iterator[float]:
-        """The runs that a guess waits for; stopped in between, they leave the question open again."""
-        try:
-            yield from self._run()
-        finally:
-            if self.card.committed and not self.told.sentences:
-                self.card.ask_again()
+    def arrange(self) -> list[ipywidgets.Widget]:
+        p = self.parts
+        return [p["card"], self.progress, p["off"], p["swap"], p["message"]]
 
-    def _run(self) -> Iterator[float]:
-        """About forty runs a country."""
-        lost, taken = (np.full(self.off.values.shape, np.nan, np.float32) for _ in range(2))
-        heads = []
-        for at, pair in enumerate(capital_pairs(self._model)):
-            lost[at, 0], taken[at, 0] = pair.answer_probs()
+    def inputs(self) -> Hashable:
+        return ref(self.run)  # the model
+
+    def is_shown(self, part: str, scene: Scene) -> bool:
+        return part == "card" or scene.committed
+
+    @on("card", "guess")
+    def take_guess(self, state: State, guess: float | None) -> State:
+        return state if state.committed else replace(state, guess=guess)
+
+    @on("card", "committed")
+    def commit(self, state: State, committed: bool) -> State:
+        return replace(state, committed=True) if committed else self.State()
+
+    def needs(self, state: State) -> str | None:
+        return "countries" if state.committed else None
+
+    @job()
+    def countries(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
+        """About forty runs a country. Results: its two rows, and its head; stopped, it goes on with the next."""
+        known = scene.result("countries") or []
+        for at, pair in islice(enumerate(capital_pairs(scene.run)), len(known), None):
             for share, steps in run_tests(pair, [1, 2, 3, 4]):
-                for step in steps:
-                    columns = slice(2 * step.number - 1, 2 * step.number + 1)
-                    lost[at, columns], taken[at, columns] = step.probs[:2, 0], step.probs[2:, 1]
-                yield (at + share) / len(CAPITALS)
-            heads.append(steps[1].names[0].partition(",")[0])
-            self.off.change(values=lost)
-            self.swap.change(values=taken)
-        self.told.say(*agree(lost, taken, heads))
-        self.card.tell(int(took(lost, taken)[1]))
+                result = None if share < 1 else [*known, measured(pair, steps)]
+                yield (at + share) / len(CAPITALS), result
+            known = result
+
+    @shared
+    def tables(self, scene: Scene) -> np.ndarray:
+        """Return [2, countries, 9]: what is left, and what is taken over; NaN where it isn't known yet."""
+        tables = np.full((2, *SHAPE), np.nan, np.float32)
+        for at, (off, swap, _) in enumerate(scene.result("countries") or []):
+            tables[:, at] = off, swap
+        return tables
+
+    @part(lambda _: GuessCard(unit=ASKED.unit, low=ASKED.low, high=ASKED.high, stage="ffn"))
+    def card(self, scene: Scene) -> dict:
+        answer = int(took(*scene.tables)[1]) if scene.is_done("countries") else None
+        return ASKED.card(scene.guess, scene.committed, answer)
+
+    @part(lambda _: _table(CONTROLS_OFF, "Probability of the capital, a part off"))
+    def off(self, scene: Scene) -> dict:
+        return {"values": scene.tables[0], "selected": selected(scene.cell_off, *SHAPE)}
+
+    @part(
+        lambda _: _table(
+            CONTROLS_SWAPPED, "Probability of the next country's capital, a part as in that country's run"
+        )
+    )
+    def swap(self, scene: Scene) -> dict:
+        return {"values": scene.tables[1], "selected": selected(scene.cell_swap, *SHAPE)}
+
+    @part(lambda _: Told())
+    def message(self, scene: Scene) -> dict:
+        if not scene.is_done("countries"):
+            return {"sentences": []}
+        return {"sentences": agree(*scene.tables, [head for *_, head in scene.result("countries")])}
+
+
+def measured(pair: Pair, steps: list[Step]) -> tuple[list[float], list[float], str]:
+    """Return a country's rows: its capital's probability, a part off; its twin's, a part swapped; and its head."""
+    off, swap = (
+        [own, *(p for step in steps for p in step.probs[2 * i : 2 * i + 2, i].tolist())]
+        for i, own in enumerate(own_probs(pair).tolist())
+    )
+    return off, swap, steps[1].names[0].partition(",")[0]
 
 
 def took(lost: np.ndarray, taken: np.ndarray) -> np.ndarray:
-    """[4]: for how many countries each part, swapped, brings more than half of the next one's capital; [countries, 9]
-    each."""
+    """Return [4]: for how many countries each part, swapped, brings more than half of the next one's capital.
+
+    lost, taken: [countries, 9] each.
+    """
     return (taken[:, 1::2] > HALF * np.roll(lost[:, :1], -1, axis=0)).sum(axis=0)
 
 
 def agree(lost: np.ndarray, taken: np.ndarray, heads: list[str]) -> list[str]:
-    """For how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
-    n, told = len(lost), []
-    for k, part in enumerate(("The FFNs at the country", "The head", "The sight before it", "The last FFNs")):
+    """Say for how many countries each part is needed, and for how many it carries the name; [countries, 9] each."""
+    n, sentences = len(lost), []
+    for k, part_ in enumerate(
+        ("The FFNs at the country", "The head", "The sight before it", "The last FFNs")
+    ):
         needed, control = ((lost[:, 1 + 2 * k + i] < HALF * lost[:, 0]).sum() for i in (0, 1))
-        told.append(
-            f"{part}: off, more than half is lost for {needed} of {n} (its control: {control}). "
+        sentences.append(
+            f"{part_}: off, more than half is lost for {needed} of {n} (its control: {control}). "
             f"As in the next country's run, it brings that country's capital for {took(lost, taken)[k]}."
         )
     same = len(set(heads))
-    return [*told, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]
+    return [*sentences, f"The head is {'the same for all' if same == 1 else f'one of {same}'}: {heads[0]}."]

@@ -26,9 +26,7 @@ from llmviz.views.kit.view import Scene, View, on, part, shared
 Value = int | float | str | np.number | np.bool_
 Answer = Value | tuple[float, ...]  # of options the indices, more than one where they are tied
 Tell = Callable[[Any, Any], str]
-EARLIER = (
-    "You answered for an earlier text. Guess again, and the question is about the text that is there now."
-)
+EARLIER = "This was about an earlier text. Guess again to be asked about the one that is there now."
 HIDDEN = {"answer": None, "answer_text": "", "told": "", "explained": ""}
 
 

@@ -497,7 +497,7 @@ class View(Explorer):
     @one_at_a_time
     def _start_or_stop(self, name: str) -> None:
         key, shown = self.key(name, self.state), self._drawn[name][1]
-        comes_too_late = shown["disabled"] or shown["hidden"]
+        comes_too_late = shown.get("disabled") or shown.get("hidden")
         if self._measurements.of(key).status == "running":
             self._measurements.set(key, status="stopped")
         elif not comes_too_late:
