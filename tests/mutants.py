@@ -143,7 +143,7 @@ MUTANTS = {
         '@job("temperature", "n", "length")',
     ),
     "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
-    "continuations: branches are never selected": (TREE, 'selection("tree")', 'selection("told")'),
+    "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
     "chain: a part reads the state before": (
         CHAIN,
         '"order": [*scene.order]',

@@ -10,6 +10,7 @@ import pytest
 from messages import holding, numbers
 
 from llmviz import ops, sampling
+from llmviz.experiments import write_on
 from llmviz.sampling import Sampler
 from llmviz.views import Prompt
 from llmviz.views import sampling as pictures
@@ -237,7 +238,6 @@ def test_a_step_appends_what_the_dart_hits_and_back_takes_it_away(loop, tiny_mod
     assert written(loop) == both
     loop.parts["start_again"].click()
     assert written(loop) == []
-    assert loop.parts["back"].disabled
 
 
 def test_each_place_knows_its_rivals(loop, tiny_model):
@@ -257,6 +257,18 @@ def test_each_place_knows_its_rivals(loop, tiny_model):
         np.testing.assert_allclose(loop.parts["text"].odds[i * k : i * k + k], odds, rtol=1e-3)
         assert rivals[loop.parts["text"].picked[i]] == written(loop)[i]
     assert loop.parts["text"].picked[2] == -1
+
+
+def test_a_note_names_the_model_s_own_probability_and_the_one_it_was_drawn_with(loop):
+    for temperature in (1.0, 1.5, 0.0):
+        loop.controls["temperature"].value = temperature
+        loop.parts["step"].click()
+        text, at = loop.parts["text"], len(written(loop)) - 1
+        one = text.places[at]
+        here = one.rivals.index(one.token)
+        want = {percent(one.own[here]), percent(one.odds[here])}
+        assert len(want) == (1 if temperature == 1 else 2)
+        assert {*re.findall(r"[\d.]+%", text.notes[at])} == want
 
 
 def test_every_probability_of_a_written_text_says_where_it_is_from(loop):
@@ -280,7 +292,7 @@ def test_the_reader_takes_a_token_at_the_end_and_in_the_middle(loop, tiny_model)
     assert written(loop) == [ranked[3]]
     assert loop.parts["text"].choice is None
     step(loop, 4)
-    assert len(written(loop)) == 5 or loop.parts["step"].disabled
+    assert len(written(loop)) == 5 or loop.scene(loop.state).end
     loop.parts["text"].choice = [first, 1]
     assert written(loop) == [loop.parts["text"].places[0].rivals[1]]
     loop.parts["text"].choice = [first + 40, 1]  # no such place: nothing happens
@@ -313,8 +325,6 @@ def test_stop_is_heard_and_a_new_text_ends_the_writing(loop, tiny_model):
         n = len(written(loop))
         await asyncio.sleep(0.05)
         assert len(written(loop)) == n < 30
-        assert not loop.parts["step"].disabled
-        assert loop.parts["stop"].disabled
         loop.parts["write"].click()
         await asyncio.sleep(0.02)
         loop.source.box.value = "Another text"
@@ -330,9 +340,31 @@ def test_the_end_token_ends_the_loop(loop, tiny_model, monkeypatch):
     assert written(loop) == [tiny_model.tokenizer.eos_token]
     assert len(repr(loop.parts["message"])) > len(loop.parts["text"].how_sure())  # and why it ends
     assert pictures.first_choices(loop.source.trace, 9) <= 1
-    assert loop.parts["step"].disabled
     loop.parts["back"].click()
-    assert not loop.parts["step"].disabled
+    assert written(loop) == []
+
+
+def test_the_button_that_was_pressed_keeps_the_focus(loop, tiny_model, monkeypatch):
+    """One that is disabled loses it; where it leads nowhere, it does nothing."""
+
+    def press(name):
+        loop.parts[name].click()
+        assert not loop.parts[name].disabled
+        return loop.state
+
+    async def writing():
+        press("write")
+        await asyncio.sleep(0.05)
+        left = loop.state.more
+        assert press("write").more == left > 0
+        press("stop")
+        press("start_again")
+
+    asyncio.run(writing())
+    assert press("back").written == ()
+    monkeypatch.setattr("llmviz.sampling.draw", lambda probs, rng: tiny_model.tokenizer.eos_token)
+    ended = press("step")
+    assert press("step") == press("write") == ended
 
 
 def test_repetition_is_marked_and_told(tiny_model):
@@ -424,6 +456,46 @@ def test_the_tree_shows_the_branches(tiny_model):
     assert numbers(tree.headline()) == [12]  # not in so many ways
 
 
+def test_the_same_branch_stays_selected_in_another_tree(tiny_model):
+    def way(tree):
+        row, pieces = tree.selected, []
+        while row is not None and row > 0:
+            pieces, row = [tree.pieces[row], *pieces], tree.parents[row]
+        return pieces
+
+    grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=3)
+    tree, temperature = grown.parts["tree"], grown.controls["temperature"]
+    likeliest = tiny_model.generate(TEXT, 3, Sampler(temperature=0))
+    pieces = [step.piece for step in likeliest]
+    temperature.value = 0
+    tree.set_state({"selected": 1, "asked": [1]})
+    assert way(tree) == pieces[:1]
+    rows = set()
+    for value in (0.6, 0.8, 1.0):
+        temperature.value = value
+        assert way(tree) in ([], pieces[:1])
+        assert tree.asked is None
+        rows.add(tree.selected)
+    assert rows - {1, None}
+    tree.set_state({"selected": len(tree.parents) - 1, "asked": [len(tree.parents) - 1]})
+    temperature.value = 0
+    assert (tree.selected, tree.asked) == (None, None)
+
+
+def test_a_tree_that_is_stopped_at_once_keeps_its_place(tiny_model):
+    async def scene():
+        grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
+        await asyncio.sleep(0)
+        grown.parts["grow"].click()
+        return grown
+
+    grown = asyncio.run(scene())
+    tree = grown.parts["tree"]
+    assert tree.layout.display != "none"
+    assert (tree.counts, tree.n, tree.length) == ([30], 30, 6)
+    assert re.search(holding(0, 30), repr(grown.parts["message"]))
+
+
 def test_a_new_text_while_the_tree_grows(tiny_model):
     async def scene():
         grown = pictures.Continuations(Prompt(tiny_model, TEXT), n=30, length=6)
@@ -489,6 +561,25 @@ def test_without_a_template_the_bare_question_is_still_answered(tiny_model, monk
     assert chat.texts[0].pieces == []
     assert len(chat.texts[1].pieces) > len(chat.prompt.tokens)
     assert re.search(holding(len(chat.texts[1].written)), repr(chat.told[1]))
+
+
+def test_a_side_that_has_ended_says_so_while_the_other_is_written(tiny_model, monkeypatch):
+    limits = iter((2, 40))
+
+    def write(model, tokens, _n, *others, **options):
+        return write_on(model, tokens, next(limits), *others, **{**options, "past_end": True})
+
+    async def scene():
+        chat = pictures.ChatEnd(Prompt(tiny_model, TEXT))
+        at_first = [repr(told) for told in chat.told]
+        while len(chat.texts[1].written) < 4:
+            await asyncio.sleep(0.001)
+        return at_first, [repr(told) for told in chat.told]
+
+    monkeypatch.setattr("llmviz.views.sampling.side_by_side.write_on", write)
+    at_first, now = asyncio.run(scene())
+    assert re.search(holding(2), now[0])
+    assert now[1] == at_first[1]
 
 
 def test_the_program_may_go_on_after_the_end_token(tiny_model, monkeypatch):

@@ -137,7 +137,7 @@ CLAIMS = (
             unit="sums",
         ),
         second_number=Claim(
-            "With nothing in front, the second number decides on its own: after each *… + 1 =*, it answers 2.",
+            "In these sums, with nothing in front, the second number decides: after each *… + 1 =*, it answers 2.",
             "Is the likeliest token 2 where 1 is added, else the same as with 1 in place of the first number?",
             answers.second_number_decides,
             Bounds(supports=YES, control=Bounds(supports=YES, count=(8, 20), at=NOT_TWO)),
@@ -199,7 +199,7 @@ CLAIMS = (
     *section(
         "A chat",
         answers_end=on_questions(
-            "In the chat template, almost every answer comes to its end token.",
+            "In the chat template, almost every answer to these short questions comes to its end token.",
             "Count the tokens of the answer, up to 300.",
             lambda model, question: len(whole_answer(model, question).tokens),
             Bounds(supports=(8, 172), count=14, lowest=(8, 8)),

@@ -233,11 +233,11 @@ def prob(
 
     source: the expression that gives the logits.
     """
-    probs = Sampler(temperature, top_k, top_p, min_p).probs(logits)
-    title = (
-        f"Probability of token {int(token)}"
-        if piece is None
-        else f"Probability of {quote(piece)} (id {token})"
+    sampler = Sampler(temperature, top_k, top_p, min_p)
+    probs = sampler.probs(logits)
+    drawing = "" if sampler == Sampler() else "drawing "  # else it is the model's own
+    title = f"Probability of {drawing}" + (
+        f"token {int(token)}" if piece is None else f"{quote(piece)} (id {token})"
     )
     names = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
     filters = ", ".join(f"{name} = {value:g}" for name, value in names.items() if value is not None)
@@ -276,7 +276,7 @@ def prob_after(
     if [name for name, _ in steps] == [name for name in STEPS if name in dict(steps)]:
         return prob(logits, token, piece=piece, **dict(steps))
     return Explanation(
-        f"Probability of {quote(piece)} (id {token})",
+        f"Probability of drawing {quote(piece)} (id {token})",
         f"softmax of the logits, then in this order: {' → '.join(f'{name} {value:g}' for name, value in steps)}",
         [Operand("logits", logits, "trace.logits"), Operand("token", token)],
         f"llmviz.sampling.chain(logits, {[*steps]})[-1].probs[token]",

@@ -287,9 +287,9 @@ def test_the_loop_runs_by_itself_and_stops(lab):
     text, chips, button = loop(lab)
     n = chips.count()
     button("write 30 more").press("Enter")
+    expect(button("write 30 more")).to_be_focused()
     expect(chips.nth(n + 2)).to_be_attached()
     button("stop").click()
-    expect(button("stop")).to_be_disabled()
     lab.settle()  # a token may have been on its way to the page
     stopped = chips.count()
     assert n + 3 <= stopped < n + 30

@@ -80,18 +80,13 @@ class ChatEnd(SideBySide):
         note = f"end token {percent(end)}, this one {percent(one.probability)}"
         self.texts[side].append(replace(one, shade=end, note=note))
 
-    def finished(self) -> None:
-        for told, text in zip(self.told, self.texts):
-            if places := text.places:
-                ends = sum(one.token == self.prompt.language_model.tokenizer.eos_token for one in places)
-                n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
-                told.say(
-                    f"{n}, {ends} of them end tokens. The program did not stop at those, but at its limit."
-                    if self.past.value
-                    else f"The program stopped after {n}: "
-                    + (
-                        "the last one is the end token."
-                        if ends
-                        else "that is its limit, and no end token came."
-                    )
-                )
+    def finished(self, side: int) -> None:
+        places = self.texts[side].places
+        ends = sum(one.token == self.prompt.language_model.tokenizer.eos_token for one in places)
+        n = "1 token" if len(places) == 1 else f"{len(places)} tokens"
+        if self.past.value:
+            message = f"{n}, {ends} of them end tokens. The program did not stop at those, but at its limit."
+        else:
+            why = "the last one is the end token." if ends else "that is its limit, and no end token came."
+            message = f"The program stopped after {n}: {why}"
+        self.told[side].say(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ipywidgets
 import traitlets
@@ -17,8 +17,8 @@ from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.state_fields import number, seed, selected, selection
-from llmviz.views.kit.view import Scene, View, explains, job, part, sentences
+from llmviz.views.kit.state_fields import number, picked, seed
+from llmviz.views.kit.view import Scene, View, explains, job, on, part, sentences
 from llmviz.views.provenance import Explanation
 
 
@@ -43,6 +43,13 @@ class ContinuationTree(Picture):
     def __init__(self, **traits):
         super().__init__(**{"stage": "sampling", **traits})
 
+    def change(self, **traits) -> None:
+        """As for every picture; a panel stays open while the tree only grows, and closes where it is another one."""
+        rows = ((getattr(self, name), name) for name in ("pieces", "parents"))
+        if any(old != traits.get(name, old)[: len(old)] for old, name in rows):
+            traits["asked"] = None
+        super().change(**traits)
+
     def text(self) -> str:
         """One line a branch, indented by its depth: piece, share, and the probability its token had."""
         rows, depth = [], {-1: -1}
@@ -63,18 +70,31 @@ def in_ways(n: int, n_leaves: int) -> str:
     return f"{n} continuations in {'one way only' if n_leaves == 1 else f'{n_leaves} different ways'}"
 
 
+def _is_path(path: object, view: Continuations) -> bool:
+    n_vocab = view.run.model.config.n_vocab
+    return path is None or (isinstance(path, tuple) and all(token in range(n_vocab) for token in path))
+
+
+def _branches(scene: Scene) -> list[Branch] | None:
+    """Return what is drawn so far: where it was stopped at once, the text itself, which keeps the tree's space."""
+    if scene.status("grow") == "stopped":
+        return scene.result("grow") or [Branch((), scene.n, 1.0, False)]
+    return scene.result("grow")
+
+
 class Continuations(View):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
     @dataclass(frozen=True)
     class State:
-        """How many continuations are drawn, how, and which branch is chosen."""
+        """How many continuations are drawn, how, and the tokens that lead to the chosen branch."""
 
         temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
         n: int = number(20, "Continuations", 40, first=2, stage="sampling")
         length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
         seed: int = seed()
-        selected: int | None = selection("tree")
+        # Not a row: in another tree, that is another branch.
+        selected: tuple[int, ...] | None = picked(None, _is_path, "a tuple of tokens, or None")
 
     def arrange(self) -> list[ipywidgets.Widget]:
         return [row(*self.controls.values()), self.progress, self.parts["message"], self.parts["tree"]]
@@ -106,9 +126,14 @@ class Continuations(View):
             shown = time.monotonic() if is_due else shown
         yield 1.0, branches
 
+    @on("tree", "selected")
+    def select(self, state: State, row: int | None) -> State:
+        branches = _branches(self.scene(state)) or []
+        return replace(state, selected=branches[row].path if row in range(len(branches)) else None)
+
     @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
     def tree(self, scene: Scene) -> dict | None:
-        if (branches := scene.result("grow")) is None:
+        if (branches := _branches(scene)) is None:
             return None
         index = {branch.path: i for i, branch in enumerate(branches)}
         tokens = [branch.path[-1] if branch.path else scene.run.tokens[-1] for branch in branches]
@@ -119,12 +144,12 @@ class Continuations(View):
             "probs": [branch.probability for branch in branches],
             "n": scene.n,
             "length": scene.length,
-            "selected": selected(scene.selected, len(branches)),
+            "selected": index.get(scene.selected),
         }
 
     @explains("tree")
     def explain(self, scene: Scene, index: int) -> Explanation:
-        *before, token = scene.result("grow")[index].path or (None,)
+        *before, token = _branches(scene)[index].path or (None,)
         if token is None:
             raise ValueError("the text itself was not drawn")
         return provenance.prob(
@@ -137,10 +162,12 @@ class Continuations(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if not scene.is_done("grow"):
-            return ["Not all of them are complete yet."]
-        branches = scene.result("grow")
+        branches = _branches(scene) or []
         leaves = [branch for branch in branches if branch.is_leaf]
+        if scene.status("grow") == "stopped":
+            return [f"Stopped: {sum(leaf.count for leaf in leaves)} of {scene.n} continuations are complete."]
+        if not scene.is_done("grow"):
+            return ["Not all continuations are complete yet."]
         n_tokens = sum(leaf.count * len(leaf.path) for leaf in leaves)
         return [
             f"{in_ways(scene.n, len(leaves))}. Where they agree the model runs once for all of them: "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 
 import ipywidgets
 
@@ -20,7 +19,7 @@ from llmviz.views.sampling.written_text import WrittenText
 class SideBySide(Explorer):
     """Two texts in two columns, a token on each in turn, written beside everything else.
 
-    A subclass begins in `draw`, says in `wrote` what a new token changes, and in `finished` what is said at the end.
+    A subclass begins in `draw`, says in `wrote` what a new token changes, and in `finished` how a side ended.
     """
 
     def __init__(
@@ -47,8 +46,8 @@ class SideBySide(Explorer):
     def wrote(self, side: int, step: Step) -> None:
         raise NotImplementedError
 
-    def finished(self) -> None:
-        """Both texts are at their end."""
+    def finished(self, side: int) -> None:
+        """A text is at its end, whether the other one is or not."""
 
     def write(
         self, samplers: Sequence[Sampler], n: int, seed: int | None = None, *, past: bool = False
@@ -59,13 +58,16 @@ class SideBySide(Explorer):
     def _write(self, samplers: Sequence[Sampler], n: int, seed: int | None, past: bool) -> Iterator[float]:
         yield 0.05  # while a slider is moving, only its last place is worth a text
         model = self.prompt.language_model
-        sides = [
-            write_on(model, text.prompt, n, sampler, seed, past_end=past) if text.prompt else ()
-            for text, sampler in zip(self.texts, samplers)
-        ]
-        for steps in zip_longest(*sides):
-            for side, step in enumerate(steps):
-                if step is not None:
+        writing = {
+            side: write_on(model, text.prompt, n, sampler, seed, past_end=past)
+            for side, (text, sampler) in enumerate(zip(self.texts, samplers))
+            if text.prompt
+        }
+        while writing:
+            for side, steps in [*writing.items()]:
+                if step := next(steps, None):
                     self.wrote(side, step)
+                else:
+                    del writing[side]
+                    self.finished(side)
             yield 0.005
-        self.finished()

@@ -32,10 +32,6 @@ def _ids(written: Written) -> tuple[int, ...]:
     return tuple(token for token, _ in written)
 
 
-def _goes_on(_view: StepByStep, scene: Scene) -> bool:
-    return not scene.end and not scene.more
-
-
 class StepByStep(View):
     """The loop in the reader's hands: step, back, another token, thirty steps by themselves, stop.
 
@@ -83,8 +79,8 @@ class StepByStep(View):
 
     # --- events ---
 
-    # A single step leaves its button enabled: one that is disabled loses the focus of the keyboard.
-    @press("step", "draw one token and run the model again", look="primary", when=_goes_on)
+    # The buttons stay enabled where they do nothing: one that is disabled loses the focus of the keyboard.
+    @press("step", "draw one token and run the model again", look="primary")
     def step(self, state: State) -> State:
         if self.scene(state).end:
             return replace(state, more=0)
@@ -93,18 +89,18 @@ class StepByStep(View):
         written = (*state.written, (token, state.temperature))
         return replace(state, written=written, more=max(0, state.more - 1), selected=None)
 
-    @press("write 30 more", "thirty turns of the loop", when=_goes_on)
+    @press("write 30 more", "thirty turns of the loop")
     def write(self, state: State) -> State:
-        return replace(state, more=AT_ONCE)
+        return state if state.more or self.scene(state).end else replace(state, more=AT_ONCE)
 
     def by_itself(self, state: State) -> Callable | None:
         return StepByStep.step if state.more else None
 
-    @press("stop", "stop writing", when=lambda _, scene: scene.more)
+    @press("stop", "stop writing")
     def stop(self, state: State) -> State:
         return replace(state, more=0)
 
-    @press("back", "take the last token away", when=lambda _, scene: scene.written)
+    @press("back", "take the last token away")
     def back(self, state: State) -> State:
         return replace(state, written=state.written[:-1], more=0, selected=None)
 
@@ -128,7 +124,7 @@ class StepByStep(View):
         lambda view: WrittenText(
             view.run.model,
             chooses=True,
-            shade_label="the probability the model gave it",
+            shade_label="the model’s own probability",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
     )

@@ -35,7 +35,7 @@ class Writing(SideBySide):
             slider(value, "Top-p (1: off)", 1.0, stage="sampling", first=0.05, step=0.05) for value in top_ps
         ]
         texts = [
-            WrittenText(prompt.language_model, shade_label="the probability the model gave it")
+            WrittenText(prompt.language_model, shade_label="the model’s own probability")
             for _ in self.temperatures
         ]
         controls = [*zip(self.temperatures, self.top_ps)]

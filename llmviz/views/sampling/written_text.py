@@ -53,8 +53,11 @@ def place(
     if token is not None and token not in rivals:
         rivals[-1] = token
     p = float("nan") if token is None else float(own[token])
+    note = f"the model’s own probability: {percent(p)}"
+    if token is not None and (drawn_with := percent(odds[token])) != percent(p):
+        note += f", drawn with: {drawn_with}"
     pieces = model.tokenizer.pieces(rivals)
-    return Place(token, rivals, pieces, own[rivals], odds[rivals], sampler, p, p, f"probability {percent(p)}")
+    return Place(token, rivals, pieces, own[rivals], odds[rivals], sampler, p, p, note)
 
 
 @kept_with(most=1_000)

@@ -73,7 +73,10 @@ export function render({ model, el }) {
     const node = nodes[index];
     if (!node) return view.note("");
     const n = model.get("n");
-    if (!index) return view.note(`your text, and ${n} ways on`);
+    if (!index) {
+      const ways = nodes.filter((one) => !one.children.length).length;
+      return view.note(`your text, and ${ways === 1 ? "one way" : `${ways} different ways`} on`);
+    }
     const words = [...way]
       .slice(1)
       .map((i) => plain(model.get("pieces")[i]))

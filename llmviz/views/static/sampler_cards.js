@@ -6,7 +6,7 @@ const CARDS = {
   temperature: { name: "temperature", says: "stretch or squeeze", low: 0, high: 3, step: 0.05, digits: 2 },
   top_k: { name: "top-k", says: "the k likeliest", low: 1, high: 200, step: 1, digits: 0 },
   top_p: { name: "top-p", says: "until they hold p", low: 0.01, high: 1, step: 0.01, digits: 2 },
-  min_p: { name: "min-p", says: "from p × the likeliest on", low: 0, high: 1, step: 0.01, digits: 2 },
+  min_p: { name: "min-p", says: "at least p × the likeliest", low: 0, high: 1, step: 0.01, digits: 2 },
 };
 
 export function render({ model, el }) {
