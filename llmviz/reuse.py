@@ -8,6 +8,7 @@ The second holds only where a token never sees a later one, and where all edits 
 
 import functools
 import math
+import os
 from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any
@@ -47,7 +48,7 @@ class Recent:
                 options.append((same / n_layers, run, same, 0))
             elif same == n_layers and edits.token_by_token:
                 # the last token must run in any case, to give its logits
-                shared = min(_shared_start(run.tokens, tokens), len(tokens) - 1)
+                shared = min(len(os.path.commonprefix([run.tokens, tokens])), len(tokens) - 1)
                 options.append((shared / len(tokens), run, 0, shared))
         return max(options, key=itemgetter(0))[1:]
 
@@ -57,11 +58,6 @@ def _goes_on(run, start) -> bool:
     n = len(start.tokens)
     same = run.edits == start.edits and run.edits.token_by_token
     return same and n < len(run.tokens) and run.tokens[:n] == start.tokens
-
-
-def _shared_start(a: list[int], b: list[int]) -> int:
-    n = min(len(a), len(b))
-    return next((i for i in range(n) if a[i] != b[i]), n)
 
 
 def _nbytes(runs) -> int:

@@ -27,7 +27,10 @@ def read(name: str) -> str:
     if name in WRITTEN:
         return path_of(name).read_text("utf-8")
     try:
-        parts = _manual() if name == "python manual" else _library_source()
+        if name == "python manual":  # what help("for") and the like print, a part for each topic
+            parts = [part for _, part in sorted(importlib.import_module("pydoc_data.topics").topics.items())]
+        else:
+            parts = [inspect.getsource(importlib.import_module(module)) for module in MODULES.split()]
     except (ImportError, OSError):
         raise FileNotFoundError(
             f"this Python comes without its {PYTHON[name]}, so there is nothing to read; take another text, such as "
@@ -44,14 +47,3 @@ def read(name: str) -> str:
 def path_of(name: str) -> Path:
     """Return the path of a text that the model wrote."""
     return Path(__file__).parent / f"{name.replace(' ', '_')}.txt"
-
-
-def _manual() -> list[str]:
-    """Return what help("for") and the like print, one part a topic."""
-    topics = importlib.import_module("pydoc_data.topics").topics
-    return [topics[key] for key in sorted(topics)]
-
-
-def _library_source() -> list[str]:
-    """Return the source of some modules of the standard library."""
-    return [inspect.getsource(importlib.import_module(name)) for name in MODULES.split()]
