@@ -8,7 +8,6 @@ The second holds only where a token never sees a later one, and where all edits 
 
 import functools
 import math
-import os
 from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any
@@ -48,7 +47,8 @@ class Recent:
                 options.append((same / n_layers, run, same, 0))
             elif same == n_layers and edits.token_by_token:
                 # the last token must run in any case, to give its logits
-                shared = min(len(os.path.commonprefix([run.tokens, tokens])), len(tokens) - 1)
+                n = min(len(run.tokens), len(tokens) - 1)
+                shared = next((i for i in range(n) if run.tokens[i] != tokens[i]), n)
                 options.append((shared / len(tokens), run, 0, shared))
         return max(options, key=itemgetter(0))[1:]
 
