@@ -83,17 +83,11 @@ OTHERS |= {"counting": "1 2 3 4 5 6 7 8 9 10 11 12 13", "names": "Alice, Bob, Ca
 LAYERS_ON = {f"{name}, {on} on": (text, on) for name, text in TEXTS.items() for on in (2, 5, 10, 15, 20)}
 REPEATS = {f"{distance} on, seed {seed}": (distance, seed) for distance in (10, 75, 130) for seed in range(5)}
 NAMES = "Tom Anna", "Mary John", "Peter Lucy", "Emma Jack", "Sam Kate", "Lisa Mark", "Ben Sarah"
-THINGS: tuple[str, ...] = (
-    "dog cat",
-    "horse cow",
-    "house car",
-    "book pen",
-    "ball kite",
-    "son daughter",
-    "boat bike",
-)
-THINGS += ("guitar piano", "rabbit fish", "hat coat", "ring watch", "farm shop")
-OWNERS = {f"{who}, {what}": (*who.split(), *what.split()) for who in NAMES for what in THINGS}
+THINGS = ("dog cat", "horse cow", "house car", "book pen", "ball kite", "son daughter", "boat bike")
+MORE_THINGS = ("guitar piano", "rabbit fish", "hat coat", "ring watch", "farm shop")
+OWNERS = {
+    f"{who}, {what}": (*who.split(), *what.split()) for who in NAMES for what in (*THINGS, *MORE_THINGS)
+}
 NO_ATTENTION = Edits(attention=dict.fromkeys(range(30), 0))
 LEAST = {"the same word": below(0), "a short start": (0, 0.25)}
 ATTENTION = Bounds(supports=above(7), count=14, highest=below(13.4))
