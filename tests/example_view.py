@@ -56,7 +56,8 @@ class Example(View):
 
     def mark_next(self, state):
         place = 8 - state.to_mark
-        marks = (*state.marks, place) if place < len(self.run.tokens) else state.marks
+        is_new = place < len(self.run.tokens) and place not in state.marks
+        marks = (*state.marks, place) if is_new else state.marks
         return replace(state, marks=marks, to_mark=state.to_mark - 1)
 
     def by_itself(self, state):

@@ -129,7 +129,7 @@ def test_each_step_tells_what_it_found(lab, question, number):
 
 
 def test_the_map_has_every_step_that_was_tested(lab):
-    fact_map = lab.page.locator("figure.lv-fact_map")
+    fact_map = lab.page.locator("figure.lv-fact_map:visible")  # the single steps' are hidden
     expect(fact_map).to_have_count(1)
     fact_map.scroll_into_view_if_needed()
     expect(fact_map.locator(".lv-badge")).to_have_count(4)
@@ -151,7 +151,7 @@ def test_another_subject_and_another_text_reach_every_picture(lab):
     _, output = shown(lab, "FFNs 5 to 15 are off", "token_strip")
     output.locator(".lv-chip").nth(1).click()
     expect(output.get_by_text(re.compile("“·?capital”")).first).to_be_visible(timeout=60_000)
-    expect(lab.page.locator("figure.lv-fact_map")).to_be_hidden()
+    expect(lab.page.locator("figure.lv-fact_map:visible")).to_have_count(0)
     box = lab.page.locator(".widget-text input").first
     box.scroll_into_view_if_needed()
     box.fill("<script>document.title = 'taken'</script> People in Greece speak")

@@ -213,7 +213,7 @@ class Picture(Closable, anywidget.AnyWidget):
         self.provenance = provenance
         if self._data:
             self.observe(self._say_again, list(self._data))
-        self.observe(self._explain, "asked")
+        self.observe(self.explain_again, "asked")
         self._say_again()
 
     @traitlets.default("_script")
@@ -272,9 +272,10 @@ class Picture(Closable, anywidget.AnyWidget):
             return
         self.summary = self.headline()
         if self.asked is not None:  # an open explanation must not go on telling old numbers
-            self._explain()
+            self.explain_again()
 
-    def _explain(self, _change=None) -> None:
+    def explain_again(self, _change=None) -> None:
+        """Explain what is asked about, as it is now."""
         if self.asked is None or self._provenance is None:
             self.explanation = None
             return

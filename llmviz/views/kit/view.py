@@ -403,6 +403,7 @@ class View(Explorer):
         """Check, draw, and only then commit; send what differs from what the widgets hold."""
         self._check(state)
         drawn = {name: self._draw(name, state) for name in (*self.parts, *self._looks)}
+        before = self._drawn
         self.state, self._drawn, self._setting = state, drawn, True
         try:
             for name, control in self.controls.items():
@@ -410,6 +411,9 @@ class View(Explorer):
                 _put(control, self._fields[name].shows(getattr(state, name), self) | traits)
             for name, part_ in self.parts.items():
                 _put(part_, drawn[name][1])
+            for name in self._explanations:
+                if drawn[name] is not before.get(name):  # It may tell more than the part shows.
+                    self.parts[name].explain_again()
             if self.code:
                 self.code.line = as_code.line_of(self, as_code.notebook_names())
         finally:
