@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmviz.views.kit.controls import Told, row
+from llmviz.views.kit.controls import Told
 from llmviz.views.kit.state_fields import choice, clip_position, index, number, picked, seed
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import View, explains, job, looks, on, part, press
@@ -32,11 +32,11 @@ class Example(View):
         )
         to_mark: int = picked(0, lambda n, _: n in range(9), "a whole number below 9")
 
-    def arrange(self):
-        c, p = self.controls, self.parts
-        buttons = row(*(p[name] for name in ("mark", "mark_all", "clear", "weigh")))
-        parts = [p[name] for name in ("strip", "weights", "sum", "chosen")]
-        return [self.source, row(*c.values()), buttons, self.progress, *parts]
+    arrangement = (
+        ("scale", "token", "steps", "seed", "look"),
+        ("mark", "mark_all", "clear", "weigh"),
+        *("progress", "strip", "weights", "sum", "chosen"),
+    )
 
     def can_be_marked(self, marks):
         tokens = range(len(self.run.tokens))
@@ -88,7 +88,7 @@ class Example(View):
             yield len(numbers) / scene.steps, None if len(numbers) % 2 else numbers
         yield 1.0, numbers
 
-    @job("scale", start=lambda view: "weigh", when=lambda view, scene: scene.is_done("add"))
+    @job("scale", start=lambda view: "weigh", when=lambda view, scene: scene.status("add") == "done")
     def weigh(self, scene):
         """Give each token a weight, one by one."""
         weights = []
@@ -127,7 +127,9 @@ class Example(View):
         if numbers is None:
             return None
         return {
-            "sentences": [f"{len(numbers)} numbers: {sum(numbers):.3f}{'' if scene.is_done('add') else ' …'}"]
+            "sentences": [
+                f"{len(numbers)} numbers: {sum(numbers):.3f}{'' if scene.status('add') == 'done' else ' …'}"
+            ]
         }
 
     @part(lambda _: Told())

@@ -34,7 +34,7 @@ class Counting(View):
             reached = [*reached, len(reached)]
             yield len(reached) / scene.n, reached
 
-    @job(start="Read the tokens", when=lambda view, scene: scene.is_done("up"))
+    @job(start="Read the tokens", when=lambda view, scene: scene.status("up") == "done")
     def tokens(self, scene):
         for i, _ in enumerate(scene.run.tokens, start=1):
             if i == 7:
@@ -48,7 +48,7 @@ class Counting(View):
 
     @part(lambda _: Told())
     def reached(self, scene):
-        return {"sentences": ["done" if scene.is_done("up") else "not done"]}
+        return {"sentences": ["done" if scene.status("up") == "done" else "not done"]}
 
     @part(lambda _: Told())
     def read(self, scene):

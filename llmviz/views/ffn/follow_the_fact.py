@@ -217,7 +217,7 @@ class PutIn(OfFact):
     @part(lambda _: Told())
     def message(self, scene: Scene) -> dict:
         pair = scene.run
-        if not scene.is_done("depths"):
+        if scene.status("depths") != "done":
             return {"sentences": [NO_FACT[why_no_fact(pair)]]}
         (names, values, problem), whole = scene.result("depths"), own_probs(pair)[0]
         lines = [

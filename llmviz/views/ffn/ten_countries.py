@@ -106,7 +106,7 @@ class TenCountries(View):
 
     @part(lambda _: GuessCard(unit=ASKED.unit, low=ASKED.low, high=ASKED.high, stage="ffn"))
     def card(self, scene: Scene) -> dict:
-        answer = int(took(*scene.tables)[1]) if scene.is_done("countries") else None
+        answer = int(took(*scene.tables)[1]) if scene.status("countries") == "done" else None
         return ASKED.card(scene.guess, scene.committed, answer)
 
     @part(lambda _: _table(CONTROLS_OFF, "Probability of the capital, a part off"))
@@ -123,7 +123,7 @@ class TenCountries(View):
 
     @part(lambda _: Told())
     def message(self, scene: Scene) -> dict:
-        if not scene.is_done("countries"):
+        if scene.status("countries") != "done":
             return {"sentences": []}
         return {"sentences": agree(*scene.tables, [head for *_, head in scene.result("countries")])}
 

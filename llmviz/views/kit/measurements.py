@@ -23,9 +23,9 @@ class Measurement:
     status: Literal["new", "running", "stopped", "done"] = "new"  # "stopped" is by the reader
 
     @property
-    def is_done(self) -> bool:
-        """Say whether the job has come to its end."""
-        return self.status == "done"
+    def progress(self) -> tuple[float, float | None]:
+        """Return the share that is done, and the seconds that are left."""
+        return self.share, self.seconds_left
 
 
 NOTHING = Measurement()

@@ -80,6 +80,17 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
+def tick(label: str, default: bool = False) -> Any:
+    """Declare yes or no, with a box to tick."""
+    return _declared(
+        default,
+        lambda value, _: isinstance(value, bool),
+        "True or False",
+        lambda value, _: controls.checkbox(label),
+        lambda _: (False, True),
+    )
+
+
 def choice(
     default: str,
     label: str,

@@ -149,7 +149,7 @@ def job(
         measure.reads, measure.start = reads, start  # type: ignore[attr-defined]
 
         def draw(view: View, scene: Scene) -> dict:
-            status = scene.measurement(name).status
+            status = scene.status(name)
             running = status == "running"
             before = start(view) if callable(start) else start
             return {
@@ -172,11 +172,10 @@ def job(
 def _bar(view: View, scene: Scene) -> dict:
     """Show how far the job is that runs."""
     for name in view._jobs:
-        measured = scene.measurement(name)
-        if measured.status == "running":
-            seconds = measured.seconds_left
+        if scene.status(name) == "running":
+            share, seconds = scene.progress(name)
             left = "" if seconds is None else f"{seconds:.0f} s left"
-            return {"value": measured.share, "description": left, "hidden": False}
+            return {"value": share, "description": left, "hidden": False}
     return {"value": 0.0, "description": "", "hidden": True}
 
 
@@ -215,26 +214,18 @@ class Scene:
             self.results_read[name] = self._view._results(name)
         return [*self.results_read[name].values()]
 
-    def is_done(self, name: str) -> bool:
-        """Say whether a job has come to its end."""
-        return self._read(name, "is_done")
-
     def status(self, name: str) -> str:
         """Return whether a job is "new", "running", "stopped" or "done"."""
         return self._read(name, "status")
 
-    def measurement(self, name: str) -> Measurement:
-        """Return all that is known of a job: how far it is as well."""
-        return self._read(name, "itself")
+    def progress(self, name: str) -> tuple[float, float | None]:
+        """Return the share of a job that is done, and the seconds that are left, if that is known."""
+        return self._read(name, "progress")
 
     def _read(self, name: str, what: str) -> Any:
         if (name, what) not in self.measured_read:
-            self.measured_read[name, what] = _of(self._view._measured(name, self.state), what)
+            self.measured_read[name, what] = getattr(self._view._measured(name, self.state), what)
         return self.measured_read[name, what]
-
-
-def _of(measured: Measurement, what: str) -> Any:
-    return measured if what == "itself" else getattr(measured, what)
 
 
 class View(Explorer):
@@ -327,9 +318,22 @@ class View(Explorer):
 
     # --- what a view says of itself ---
 
+    # What stands below each other: names of controls and parts, in a tuple those that share a row. Empty: a row of all
+    # controls, and below it all parts.
+    arrangement: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
+
     def arrange(self) -> list[ipywidgets.Widget]:
-        """Return what stands below each other."""
-        raise NotImplementedError
+        """Return the widgets as `arrangement` names them."""
+        named, stops = self.controls | self.parts, ()
+        if self._jobs:
+            named["progress"], stops = self.progress, self.progress.children[1:]
+        below = (name for name, part_ in self.parts.items() if part_ not in stops)
+        lines = self.arrangement or ((*self.controls,), *below)
+        return [
+            named[line] if isinstance(line, str) else controls.row(*map(named.get, line))
+            for line in lines
+            if line
+        ]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
         """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
@@ -433,7 +437,7 @@ class View(Explorer):
             scene.shown = traits
             return scene, traits
         jobs = {read for read, _ in scene.measured_read}
-        statuses = {job_name: scene.measurement(job_name).status for job_name in jobs}
+        statuses = {job_name: scene.status(job_name) for job_name in jobs}
         begins = any(statuses.get(job_name) == "new" for job_name in self._needed(state))
         at_work = begins or "running" in statuses.values()
         return (before or (scene, {})) if at_work else (scene, {"hidden": True})
@@ -451,8 +455,9 @@ class View(Explorer):
             scene.run is self.run
             and all(getattr(state, name) == value for name, value in scene.fields_read.items())
             and all(
-                _of(self._measured(name, state), what) is value
+                now is value or (what != "result" and now == value)
                 for (name, what), value in scene.measured_read.items()
+                for now in [getattr(self._measured(name, state), what)]
             )
             and all(
                 [*map(id, self._results(name).values())] == [*map(id, results.values())]

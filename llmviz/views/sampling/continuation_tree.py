@@ -166,7 +166,7 @@ class Continuations(View):
         leaves = [branch for branch in branches if branch.is_leaf]
         if scene.status("grow") == "stopped":
             return [f"Stopped: {sum(leaf.count for leaf in leaves)} of {scene.n} continuations are complete."]
-        if not scene.is_done("grow"):
+        if scene.status("grow") != "done":
             return ["Not all continuations are complete yet."]
         n_tokens = sum(leaf.count * len(leaf.path) for leaf in leaves)
         return [

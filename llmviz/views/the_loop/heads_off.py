@@ -71,7 +71,7 @@ class HeadsOff(View):
             shown = done % 9 == 0 or done == left.size
             yield done / left.size, (left.copy(), changes.copy()) if shown else None
 
-    @job(start="Switch off spare heads together", when=lambda view, scene: scene.is_done("each"))
+    @job(start="Switch off spare heads together", when=lambda view, scene: scene.status("each") == "done")
     def together(self, scene: Scene) -> Iterator[tuple[float, dict[int, int] | None]]:
         """Yield in how many draws of spare heads the likeliest token stays, by their number; the last is all."""
         model, tokens = scene.run.model, scene.run.tokens
@@ -88,9 +88,9 @@ class HeadsOff(View):
 
     @part(lambda _: GuessCard(stage="attention"))
     def card(self, scene: Scene) -> dict:
-        n = int(scene.result("each")[1].sum()) if scene.is_done("each") else None
+        n = int(scene.result("each")[1].sum()) if scene.status("each") == "done" else None
         drawn = self.asked.card(scene.guess, scene.committed, n)
-        if scene.committed and scene.measurement("each").status == "stopped":
+        if scene.committed and scene.status("each") == "stopped":
             drawn["told"] = (
                 f"Stopped: the answer takes all {self.n_heads} heads. The button below begins again."
             )
@@ -98,7 +98,7 @@ class HeadsOff(View):
 
     @sentences
     def told(self, scene: Scene) -> list[str]:
-        status, stays = scene.measurement("each").status, scene.result("together")
+        status, stays = scene.status("each"), scene.result("together")
         if status == "new":
             return ["Nothing has been run on this text yet."]
         if status == "running":
