@@ -70,6 +70,18 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
     )
 
 
+def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
+    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    return picked(
+        default,
+        lambda value, _: is_index(value),
+        f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+        of=of,
+        outlives_text=True,
+        on_page=lambda view: range(len(view.run.tokens)),
+    )
+
+
 def clip_position(position: int, n: int) -> int:
     """Return an index that one of `n` has, counted from the end where negative; one beyond an end is that end's."""
     return min(max(position + n if position < 0 else position, 0), n - 1)
