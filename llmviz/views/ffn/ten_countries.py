@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from weakref import ref
 
 import numpy as np
 
@@ -60,9 +59,6 @@ class TenCountries(GuessFirst):
 
         cell_off: tuple[int, int] | None = selection("off")
         cell_swap: tuple[int, int] | None = selection("swap")
-
-    def inputs(self) -> Hashable:
-        return ref(self.run)  # the model
 
     def question(self, scene: Scene) -> Asked:
         return ASKED
