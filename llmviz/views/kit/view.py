@@ -16,7 +16,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
 from weakref import ref
@@ -34,6 +34,11 @@ from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
 MOST_STATES = 2_000  # that a page holds of one view
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The state of a view that has nothing to set."""
 
 
 class Refused(ValueError):
@@ -244,7 +249,7 @@ class View(Explorer):
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
-    State: type
+    State: type = Nothing
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _shared: ClassVar[dict[str, Callable]] = {}
