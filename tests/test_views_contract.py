@@ -19,7 +19,8 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
-from llmviz.experiments import facts, learning
+from llmviz.experiments import facts, fine_tuning, learning
+from llmviz.model import Model
 from llmviz.views import attention, differences, ffn, sampling
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
@@ -28,6 +29,7 @@ from llmviz.views.kit.text_box import TextBox
 from llmviz.views.kit.view import MOST_STATES, Refused, View
 from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
+from llmviz.weights import random_weights
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
@@ -44,6 +46,23 @@ def trained():
     """A learner that has done its work, and goes with the view that follows it."""
     with as_a_script():
         source = learner()
+    source.goes_with_its_followers()
+    return source
+
+
+TAUGHT = {"examples": (("a", "b c"), ("d", "e"), ("f", "g")), "steps": 3}
+
+
+def chat(prompt):
+    """A tiny model from noise, with room for a conversation; nobody expects it to answer well."""
+    weights = prompt.language_model.weights
+    return Model(random_weights(replace(weights.config, n_ctx=1024), vocabulary=weights.vocabulary))
+
+
+def tuning(prompt):
+    """A tuning that has been done, and goes with the view that follows it."""
+    with as_a_script():
+        source = differences.FineTuning(chat(prompt), committed=True, **TAUGHT)
     source.goes_with_its_followers()
     return source
 
@@ -85,6 +104,13 @@ VIEWS = {
     "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "learner": learner,
+    "fine-tuning": lambda prompt: differences.FineTuning(chat(prompt), committed=True, **TAUGHT),
+    "how many examples": lambda prompt: differences.HowMany(tuning(prompt), committed=True),
+    "before and after": lambda prompt: differences.BeforeAfter(tuning(prompt)),
+    "cost of a tuning": lambda prompt: differences.Cost(tuning(prompt), committed=True),
+    "what a tuning changed": lambda prompt: differences.WhatChanged(tuning(prompt)),
+    "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
+    "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
     "parts off": lambda prompt: differences.PartsOff(trained()),
@@ -114,6 +140,12 @@ def no_pauses(monkeypatch):
 def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
+    monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
+    monkeypatch.setattr("llmviz.views.differences.fine_tuning.STEPS", 2)
+    monkeypatch.setattr("llmviz.views.differences.one_fact.STEPS_OF_A_FACT", 4)
+    writing = fine_tuning.writing
+    monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
@@ -148,6 +180,8 @@ def screen(view):
             (name, trait) for trait in read
         }
         of_page -= {(name, trait) for trait in view._drawn[name][1]}
+        if (name, "selected") in of_page:
+            of_page.add((name, "summary"))  # which says what is selected
     for name, widget in (view.parts | view.controls).items():
         held[name, "display"] = widget.layout.display or ""
         if widget.layout.display == "none":

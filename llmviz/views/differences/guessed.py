@@ -9,8 +9,8 @@ import ipywidgets
 
 from llmviz.views.kit.background import Experiment
 from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.predict import Answer, Question
-from llmviz.views.kit.view import View
 
 _end: weakref.WeakMethod | None = None
 
@@ -22,25 +22,6 @@ def only_training(end: Callable[[], object]) -> None:
     if other is not None and other.__self__ is not end.__self__ and other.__self__.comm is not None:
         other()
     _end = weakref.WeakMethod(end)
-
-
-class OneTraining(View):
-    """A view whose job is a training: it stops where another one of the page begins, or where its cell runs again."""
-
-    def interrupt(self) -> None:
-        """Stop what runs; what is known stays."""
-        for key in [*self._at_work.values()]:
-            self._measurements.set(key, status="stopped")
-
-    def leave(self) -> None:
-        """Its cell runs again: the training stops, even where another picture still follows it."""
-        self.interrupt()
-        super().leave()
-
-    def _keep_up(self) -> None:
-        super()._keep_up()
-        if self.busy:
-            only_training(self.interrupt)
 
 
 class Guessed(Experiment):
@@ -112,8 +93,3 @@ class Guessed(Experiment):
         finally:
             if self.card.committed and not self._known:
                 self.card.ask_again()
-
-
-def as_sentence(error: Exception) -> str:
-    """What an error says, as a sentence."""
-    return f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", ".")

@@ -409,9 +409,9 @@ class View(Explorer):
 
     @one_at_a_time
     def _new_run(self, run: Any) -> None:
-        before, self.run = self.run, run
+        before, inputs, self.run = self.run, self.inputs(), run
         try:
-            self._show(self.state if run is before else self.fitted(self.state))
+            self._show(self.state if self.inputs() == inputs else self.fitted(self.state))
         except Exception:
             self.run = before
             raise
