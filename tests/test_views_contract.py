@@ -18,8 +18,9 @@ from example_view import Example
 from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
-from llmviz import views
+from llmviz import training, views
 from llmviz.experiments import facts, fine_tuning, learning
+from llmviz.experiments.small_models import small
 from llmviz.model import Model
 from llmviz.views import attention, differences, ffn, sampling
 from llmviz.views.differences.learner import OWN, Learner
@@ -67,6 +68,22 @@ def tuning(prompt):
     return source
 
 
+def one_number():
+    """The surprise at a text, which goes with the view that follows it."""
+    source = differences.OneNumber(small_model(), "The cat")
+    source.goes_with_its_followers()
+    return source
+
+
+def two_sizes():
+    return {"one": small(n_layers=1, n_heads=1, d_model=8), "two": small(n_layers=1, n_heads=1, d_model=16)}
+
+
+@functools.cache
+def small_model():
+    return next(training.pretrain(LESSON, two_sizes()["one"], steps=1)).model
+
+
 def of_fact(kind, *values):
     """A view of a fact in the reader's text, which has a twin for the tiny model."""
 
@@ -111,6 +128,10 @@ VIEWS = {
     "what a tuning changed": lambda prompt: differences.WhatChanged(tuning(prompt)),
     "amount of a tuning": lambda prompt: differences.Amount(tuning(prompt)),
     "one fact": lambda prompt: differences.OneFact(chat(prompt), committed=True),
+    "one number": lambda prompt: differences.OneNumber(small_model(), "The cat"),
+    "all numbers": lambda prompt: differences.AllNumbers(one_number(), committed=True),
+    "sizes": lambda prompt: differences.Sizes(LESSON, two_sizes(), "Which?", steps=4, committed=True),
+    "which is whose": lambda prompt: differences.WhichIsWhose(trained(), trained(), committed=True),
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
     "parts off": lambda prompt: differences.PartsOff(trained()),

@@ -228,7 +228,7 @@ class Scene:
         return self._read(name, "status")
 
     def problem(self, name: str) -> str:
-        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        """Say why a job has stopped by itself, such as numbers that overflow. Empty, where it has not."""
         return self._read(name, "problem")
 
     def progress(self, name: str) -> tuple[float, float | None]:
@@ -594,9 +594,11 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
-        except FloatingPointError as error:
+        except (FloatingPointError, ValueError) as error:
             self._measurements.set(key, status="stopped", problem=as_sentence(error))
-            return
+            if isinstance(error, FloatingPointError):
+                return
+            raise
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise
