@@ -1,4 +1,4 @@
-"""What happens to the prediction when the model runs with edits: a view's bars, their source, and what it writes."""
+"""What happens to the prediction when the model runs with edits: a view's bars, and what it writes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ import numpy as np
 from llmviz import ops
 from llmviz.model import Edits, Trace
 from llmviz.sampling import Sampler
-from llmviz.views import provenance
 from llmviz.views.kit.next_token_bars import bars_part
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.view import NothingToShow, Scene, View, explains, shared
-from llmviz.views.provenance import Explanation
+from llmviz.views.kit.view import NothingToShow, Scene, View, shared
 
 Written = tuple[list[int], str]  # tokens, and why there are no more where the numbers overflow
 
@@ -54,13 +52,6 @@ class EditedRun(View):
     def bars(self, scene: Scene) -> dict:
         before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)
         return {"probs": ops.softmax(scene.edited), "before": before, "chosen": scene.chosen}
-
-    @explains("bars")
-    def explain(self, scene: Scene, row: int) -> Explanation:
-        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
-        edited = f"model.trace({scene.run.tokens}, llmviz.{scene.edits[1]!r}).logits"
-        source = "trace.logits" if scene.edits[1] == Edits() else edited
-        return provenance.prob(scene.edited, token, piece=piece, source=source)
 
 
 def write(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, Written]]:

@@ -68,8 +68,7 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
 
     return _declared(
         default,
-        lambda value, _: is_index(value),
-        f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+        *AN_INDEX,
         lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage or view.stage),
         lambda view: range(how_many(view)),
         means=means,
@@ -115,6 +114,23 @@ def token_choice(
         means=means,
         shows=shows,
     )
+
+
+def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
+    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    return picked(
+        default,
+        *AN_INDEX,
+        of=of,
+        outlives_text=True,
+        on_page=lambda view: range(len(view.run.tokens)),
+    )
+
+
+AN_INDEX = (
+    lambda value, _: is_index(value),
+    f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+)
 
 
 def clip_position(position: int, n: int) -> int:
@@ -165,8 +181,12 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
         lambda value, _: isinstance(value, str) and len(value) <= longest,
         f"a text of at most {longest:,} characters",
         lambda value, _: make(value),
-        lambda _: (default,),
     )
+
+
+def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool = False) -> Any:
+    """Declare a line to type in, with its label; live: it follows every key, else Enter."""
+    return text(default, lambda value: controls.text_box(value, label, width, live=live))
 
 
 def span(
@@ -231,13 +251,15 @@ def several(
     )
 
 
-def selection(part_: str) -> Any:
+def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ()) -> Any:
     """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
 
     def accepts(value: Any, _view: View) -> bool:
         return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
 
-    return picked(None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"))
+    return picked(
+        None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"), on_page=on_page
+    )
 
 
 def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:

@@ -16,7 +16,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
 from weakref import ref
@@ -25,13 +25,20 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
+from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
 MOST_STATES = 2_000  # that a page holds of one view
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The state of a view that has nothing to set."""
 
 
 class Refused(ValueError):
@@ -117,14 +124,16 @@ def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[An
     return draw
 
 
-def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says what follows when the page sets a trait of a part, or the value of a control.
+def on(*parts: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says what follows when the page sets the last named trait of a part, or of several.
 
-    It takes the state and the trait's new value, and returns the next state.
+    on("map", "arcs", "selected") takes the state and the trait's new value, and returns the next state. Of a control
+    the trait is "value".
     """
+    *names, trait = parts
 
     def mark(event: Callable) -> Callable:
-        event.on = (part_, trait)  # type: ignore[attr-defined]
+        event.on = [(name, trait) for name in names]  # type: ignore[attr-defined]
         return event
 
     return mark
@@ -148,7 +157,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene)}
 
     def mark(event: Callable) -> Callable:
-        event.on = (event.__name__, "click")  # type: ignore[attr-defined]
+        event.on = [(event.__name__, "click")]  # type: ignore[attr-defined]
         event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
 
@@ -165,11 +174,11 @@ def looks(control: str) -> Callable[[Callable], Callable]:
     return mark
 
 
-def explains(part_: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a part's number is from; it takes the scene that was drawn, and a place."""
+def explains(*parts: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
 
     def mark(explain: Callable) -> Callable:
-        explain.explains = part_  # type: ignore[attr-defined]
+        explain.explains = parts  # type: ignore[attr-defined]
         return explain
 
     return mark
@@ -187,8 +196,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` begins where `needs` names it, and its button goes on
-    after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
+    on after a stop. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -267,6 +276,10 @@ class Scene:
         """Return whether a job is "new", "running", "stopped" or "done"."""
         return self._read(name, "status")
 
+    def problem(self, name: str) -> str:
+        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        return self._read(name, "problem")
+
     def progress(self, name: str) -> tuple[float, float | None]:
         """Return the share of a job that is done, and the seconds that are left, if that is known."""
         return self._read(name, "progress")
@@ -280,12 +293,12 @@ class Scene:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, or None. values, state: fields of
-    `State`, in their order or by name.
+    source: a text box (or another view with a `trace`) that this one follows, a run, a model, or None.
+    values, state: fields of `State`, in their order or by name.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
-    State: type
+    State: type = Nothing
     stage: ClassVar[str] = ""  # whose colour its sliders and the pictures made from their kind wear
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
@@ -309,8 +322,8 @@ class View(Explorer):
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
-        cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
-        cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
+        cls._events = {place: member for member in members.values() for place in getattr(member, "on", ())}
+        cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
             cls._parts.setdefault("progress", _bar)
@@ -400,6 +413,10 @@ class View(Explorer):
         }
         return self.State(**kept)
 
+    def put_right(self, before: Any, state: Any) -> Any:
+        """Return the state to which an event leads: what of it does not go with the rest is set back."""
+        return state
+
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
@@ -416,8 +433,10 @@ class View(Explorer):
         """Set what others follow, such as `trace`; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text."""
-        return ref(self.run.model), tuple(self.run.tokens)
+        """Return what results depend on beside the state: the model and the text, or what else the source holds."""
+        if isinstance(self.run, Trace):
+            return ref(self.run.model), tuple(self.run.tokens)
+        return self.run and ref(self.run)
 
     def scene(self, state: Any) -> Scene:
         """Return what a part may read in a state: an event reads what the parts share here."""
@@ -436,7 +455,7 @@ class View(Explorer):
         if self._setting:
             return
         try:
-            self._show(event(self, self.state, *value))
+            self._show(self.put_right(self.state, event(self, self.state, *value)))
         except Refused:
             self._show(self.state)
 
@@ -583,14 +602,15 @@ class View(Explorer):
             return self.by_itself(self.state)
         key = self.key(name, self.state)
         status, needed = self._measurements.of(key).status, name in self._needed(self.state)
-        goes_on = status == "running" and self._at_work.get(name) == key  # else it runs in another view
+        begun = needed or self._jobs[name].start  # type: ignore[attr-defined]
+        goes_on = status == "running" and begun and self._at_work.get(name) == key  # else in another view
         return key if goes_on or (status == "new" and needed) else None
 
     def _begin(self, name: str, wanted: Any) -> None:
         self._end(name)
         self._at_work[name] = wanted
         if name:
-            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None)
+            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None, problem="")
         self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
 
     def _end(self, name: str) -> None:
@@ -630,6 +650,9 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
+        except FloatingPointError as error:
+            self._measurements.set(key, status="stopped", problem=as_sentence(error))
+            return
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise

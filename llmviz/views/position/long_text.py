@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import ref
 
 import ipywidgets
 import numpy as np
@@ -26,7 +25,7 @@ MAX_READ = CONTEXTS[-1] + N_PREDICTED
 # Written for this project, and under its licence: a text that the model cannot have read.
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 
-Measured = tuple[np.ndarray, np.ndarray, str]  # surprise and seconds [names, contexts], and what went wrong
+Measured = tuple[np.ndarray, np.ndarray]  # surprise and seconds [names, contexts]
 
 
 class LongText(View):
@@ -51,9 +50,6 @@ class LongText(View):
     def __init__(self, model: Model, text: str, **state):
         super().__init__(model, text=text, **state)
 
-    def inputs(self) -> Hashable:
-        return ref(self.run)
-
     @shared
     def reading(self, scene: Scene) -> Reading:
         return read(scene.text, scene.run.tokenizer, limit=min(MAX_READ, scene.run.config.n_ctx))
@@ -75,22 +71,15 @@ class LongText(View):
     def measure(self, scene: Scene) -> Iterator[tuple[float, Measured]]:
         predicted, contexts = scene.plan
         values, seconds = np.full((2, len(scene.names), len(contexts)), np.nan)
-        costs = np.array(contexts) + predicted
-        problem = ""
+        costs = np.tile(np.array(contexts) + predicted, len(scene.names)).cumsum()
         for i, name in enumerate(scene.names):
             tokens, edits = scene.reading.tokens, SETTINGS[name]
             runs = experiments.surprise_by_context(scene.run, tokens, predicted, contexts, edits)
             for j in range(len(contexts)):
                 began = time.perf_counter()
-                try:
-                    values[i, j] = next(runs)
-                except FloatingPointError as error:
-                    problem = f"{name}: {error}"
-                    break
+                values[i, j] = next(runs)
                 seconds[i, j] = time.perf_counter() - began
-                share = (i + costs[: j + 1].sum() / costs.sum()) / len(scene.names)
-                yield share, (values.copy(), seconds.copy(), "")
-        yield 1.0, (values, seconds, problem)
+                yield costs[i * len(contexts) + j] / costs[-1], (values.copy(), seconds.copy())
 
     @part(
         LinePlot,
@@ -107,7 +96,7 @@ class LongText(View):
         if scene.result("measure") is None:
             nothing = {"x": None, "x_ticks": [], "values": None, "names": []}
             return {"caption": caption if contexts else "", **nothing}
-        values, *_ = scene.result("measure")
+        values, _ = scene.result("measure")
         # A label within a factor of two of the last one would take its room, and the last is what it is all about.
         ticks = [*(context for context in contexts if 2 * context <= contexts[-1]), contexts[-1]]
         return {"caption": caption, "x": contexts, "x_ticks": ticks, "values": values, "names": scene.names}
@@ -117,20 +106,16 @@ class LongText(View):
         predicted, contexts = scene.plan
         if not contexts:
             return [scene.reading.told, "For this experiment paste a text of at least 100 tokens."]
-        values, seconds, problem = scene.result("measure") or (np.zeros(0), np.zeros(0), "")
         match scene.status("measure"):
             case "new":
                 return [scene.reading.told, f"{len(scene.reading.tokens):,} tokens are ready."]
-            case "running":
-                i, j = divmod(int(np.isfinite(values).sum()), len(contexts))
-                return (
-                    [f"{scene.names[i]}: {contexts[j] + predicted:,} tokens …"]
-                    if i < len(scene.names)
-                    else []
-                )
             case "stopped":
-                return ["Stopped."]
-        return [problem] if problem else [*_verdict(scene, values, seconds)]
+                return [scene.problem("measure") or "Stopped."]
+            case "done":
+                return [*_verdict(scene, *scene.result("measure"))]
+        values, _ = scene.result("measure") or (np.zeros(0), None)
+        i, j = divmod(int(np.isfinite(values).sum()), len(contexts))
+        return [f"{scene.names[i]}: {contexts[j] + predicted:,} tokens …"] if i < len(scene.names) else []
 
 
 def _verdict(scene: Scene, values: np.ndarray, seconds: np.ndarray) -> Iterator[str]:

@@ -13,7 +13,7 @@ from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import isolated, visible
 from llmviz.views.kit.state_fields import head, layer, number, picked, token_choice
-from llmviz.views.kit.view import Scene, View, explains, on, part, press, sentences, shared
+from llmviz.views.kit.view import Scene, View, explains, part, press, sentences, shared
 from llmviz.views.position.rope_dial import RopeDial, digits
 from llmviz.views.provenance import Explanation, Operand
 
@@ -141,13 +141,10 @@ class DialExplorer(OneHead):
     def home(self, state: State) -> State:
         return replace(state, q_position=None, k_position=None, both=0)
 
-    @on("query", "value")
-    def choose_query(self, state: State, query: int) -> State:
-        return self.home(replace(state, query=query))
-
-    @on("key", "value")
-    def choose_key(self, state: State, key: int) -> State:
-        return self.home(replace(state, key=key))
+    def put_right(self, before: State, state: State) -> State:
+        """Another token is where it is in the text."""
+        same = (before.query, before.key) == (state.query, state.key)
+        return state if same else self.home(state)
 
     @shared
     def positions(self, scene: Scene) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from llmviz.views.kit.controls import wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.next_token_bars import chosen_token, empty_bars, next_tokens
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.pieces import isolated
+from llmviz.views.kit.pieces import as_sentence, isolated
 from llmviz.views.kit.state_fields import token_choice
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
@@ -78,10 +78,6 @@ class Swap(View):
 
 class TwoHeaps(Swap):
     """A text, the same with two tokens swapped, both as an unordered set, and what the model predicts after each."""
-
-    @dataclass(frozen=True)
-    class State:
-        """The text decides everything."""
 
     @shared
     def runs(self, scene: Scene) -> tuple[Trace, Trace]:
@@ -160,7 +156,7 @@ class SwapWords(Swap):
         try:
             return [experiments.swapped_runs(run, pair, edits) for edits in SETTINGS.values()]
         except FloatingPointError as error:
-            raise NothingToShow(f"{str(error).capitalize()}.") from None
+            raise NothingToShow(as_sentence(error)) from None
 
     @shared
     def probs(self, scene: Scene) -> list[tuple[np.ndarray, np.ndarray]]:

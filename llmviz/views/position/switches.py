@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -99,38 +98,35 @@ class PositionSwitches(EditedRun):
         return "measure" if len(self.run.tokens) > 1 else None
 
     @job()
-    def measure(self, scene: Scene) -> Iterator[tuple[float, Any]]:
-        """Yield the mean surprise with each setting, and with single blocks of the middle off, by their names."""
-        model, tokens = scene.run.model, scene.run.tokens[:N_USED]
-        third = model.config.n_layers // 3
-        layers = range(2 * third - 1, third - 1, -2)  # every second one of the middle third
-        n_runs = len(SETTINGS) + 2 * len(layers)
-        surprises, blocks = [], {}
-        for edits in SETTINGS.values():
+    def measure(self, scene: Scene) -> Iterator[tuple[float, dict[str, float]]]:
+        """Yield the mean surprise with each setting, and with single blocks off, by name."""
+        n_layers, bits = scene.run.model.config.n_layers, {}
+        middle = range(
+            2 * (n_layers // 3) - 1, n_layers // 3 - 1, -2
+        )  # every second layer of the middle third
+        blocks = {f"FFN of layer {layer}": Edits(ffn={layer: 0}) for layer in middle}
+        blocks |= {f"attention of layer {layer}": Edits(attention={layer: 0}) for layer in middle}
+        for name, edits in (SETTINGS | blocks).items():
             try:
-                surprises.append(experiments.mean_surprise(model.trace(tokens, edits)))
+                run = scene.run.model.trace(scene.run.tokens[:N_USED], edits)
+                bits[name] = experiments.mean_surprise(run)
             except FloatingPointError:
-                surprises.append(np.nan)
-            yield len(surprises) / n_runs, None
-        for name, layer, bits in experiments.ablate_each_block(
-            model, tokens, experiments.mean_surprise, layers
-        ):
-            blocks[f"{name.replace('ffn', 'FFN')} of layer {layer}"] = bits
-            yield (len(surprises) + len(blocks)) / n_runs, None
-        yield 1.0, (surprises, blocks)
+                bits[name] = np.nan
+            yield len(bits) / len(SETTINGS | blocks), None
+        yield 1.0, bits
 
     @part(LinePlot, x_axis="", y_axis="surprise, bits a token", bars=True, unit="bits")
     def surprise(self, scene: Scene) -> dict | None:
         if scene.result("measure") is None:
             return None
-        surprises, blocks = scene.result("measure")
-        bits = [*blocks.values()]
+        bits = np.array([*scene.result("measure").values()])
+        settings, blocks = np.split(bits, [len(SETTINGS)])
         return {
             "labels": BARS,
-            "values": [[*surprises, np.mean(bits), np.max(bits)]],
+            "values": [[*settings, blocks.mean(), blocks.max()]],
             "names": ["mean surprise"],
             "caption": "How surprising a token of your text is, on average; on the right, to compare, the model with "
-            f"one of {len(bits)} blocks of the middle off, FFN or attention: their mean, and the worst",
+            f"one of {len(blocks)} blocks of the middle off, FFN or attention: their mean, and the worst",
         }
 
     @sentences
@@ -141,11 +137,11 @@ class PositionSwitches(EditedRun):
             ]
         if scene.result("measure") is None:
             return None
-        (_, off, *_), blocks = scene.result("measure")
-        n_vocab = scene.run.model.config.n_vocab
+        bits, n_vocab = scene.result("measure"), scene.run.model.config.n_vocab
+        blocks = {name: cost for name, cost in bits.items() if name not in SETTINGS}
         return [
             f"The worst of the {len(blocks)} single blocks is the {max(blocks, key=blocks.get)}; "
-            f"{sum(bits < off for bits in blocks.values())} of them cost less than RoPE off.",
+            f"{sum(cost < bits['RoPE off'] for cost in blocks.values())} of them cost less than RoPE off.",
             f"Blind guessing among all {n_vocab:,} tokens would be {np.log2(n_vocab):.1f} bits.",
             f"Measured on the first {N_USED} tokens." if len(scene.run.tokens) > N_USED else "",
         ]

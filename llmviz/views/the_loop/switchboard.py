@@ -12,6 +12,7 @@ import traitlets
 from llmviz import ops
 from llmviz.experiments import likeliest_after
 from llmviz.model import Config, Edits, Model, Trace
+from llmviz.views import provenance
 from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.edited_run import EditedRun, Written, write
 from llmviz.views.kit.next_token_bars import chosen_token
@@ -22,7 +23,8 @@ from llmviz.views.kit.predict import Asked, GuessCard
 from llmviz.views.kit.state_fields import choice, picked, several
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, job, on, part, parts, press, sentences, shared
+from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
+from llmviz.views.provenance import Explanation
 
 N_WRITTEN = 20
 NO_EXPERIMENT = "choose an experiment …"
@@ -272,6 +274,13 @@ class Switchboard(EditedRun):
         if not scene.off.names():
             return ["Everything is on: this is the whole model."]
         return [" ".join([f"{scene.off}.", self.change(scene), *scene.off.purposes()])]
+
+    @explains("bars")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        token, piece = scene.shown["ids"][row], scene.shown["pieces"][row]
+        edited = f"model.trace({scene.run.tokens}, llmviz.{scene.edits[1]!r}).logits"
+        source = "trace.logits" if scene.edits[1] == Edits() else edited
+        return provenance.prob(scene.edited, token, piece=piece, source=source)
 
     # --- what is written, token by token ---
 
