@@ -77,7 +77,7 @@ def test_a_cell_that_runs_again_closes_what_it_made(tiny_model, cell):
     assert first.comm is None
     assert second.comm is not None
     cell(None)
-    second.temperature.value = 0.5
+    second.controls["temperature"].value = 0.5
     third = views.Predict("Made by a callback?", answer=1)
     cell("b")
     assert second.comm is None

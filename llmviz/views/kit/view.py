@@ -421,6 +421,10 @@ class View(Explorer):
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
 
+    def pause(self, state: Any) -> float:
+        """Return how many seconds a state is shown before what happens next by itself."""
+        return 0.01  # The page and the stop button have their turn.
+
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
         """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job."""
         return None
@@ -629,7 +633,7 @@ class View(Explorer):
         before = None
         try:
             while self._at_work.get("") is event and self.state != before:
-                yield 0.01  # The page and the stop button have their turn.
+                yield self.pause(self.state)
                 before = self.state
                 self._happen(event)
         finally:
