@@ -9,6 +9,7 @@ import copy
 import functools
 import random
 import re
+import time
 from dataclasses import replace
 
 import ipywidgets
@@ -20,7 +21,8 @@ from widget_tree import HOSTILE, inside
 
 from llmviz import views
 from llmviz.experiments import facts, learning
-from llmviz.views import attention, differences, ffn, sampling
+from llmviz.tokenization import Tokenizer
+from llmviz.views import attention, differences, ffn, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
@@ -30,6 +32,7 @@ from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+BYTES = Tokenizer({bytes([i]): i for i in range(256)}, {})
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
@@ -96,6 +99,18 @@ VIEWS = {
         high=20,
     ),
 }
+VIEWS |= {
+    "tokens": tokenization.TextTokens,
+    "merges": tokenization.MergeExplorer,
+    "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
+    "bytes": lambda prompt: tokenization.ByteExplorer(prompt.language_model.tokenizer, "é"),
+    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
+    "languages": lambda prompt, **state: tokenization.LanguageExplorer(
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, n_ctx=64, **state
+    ),
+    "vocabularies": lambda prompt: tokenization.VocabularyExplorer(replace(BYTES), TEXT),
+    "letters": lambda prompt: tokenization.LettersExplorer(prompt.language_model, "cat", [0, 1]),
+}
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
@@ -115,6 +130,8 @@ def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", tuple(["cat", "dog", "cow", "ox", "ant"]))
+    monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)

@@ -26,18 +26,36 @@ from llmviz.views.tokenization.typed_text import (
 N_PAIRS = 12  # options of a question
 
 
-class MergeReplay(Picture):
-    """Byte-pair encoding replayed: single bytes at the bottom, each merged pair above its two halves.
+class Steps(Picture):
+    """A picture of steps: a slider, a play button and the arrow keys move `step`, which other `sentences` set back."""
 
-    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is merged next. A
-    slider, a play button and the arrow keys move trait `step` (0: single bytes), which other parts set back.
-    """
-
-    _static = "merge_replay"
     _by_page = ("step",)
     _data = ("sentences",)
 
     step = traitlets.Int(0).tag(sync=True)
+    sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step, the first is 0
+
+    @traitlets.validate("step")
+    def _a_step(self, proposal):
+        return min(max(proposal["value"], 0), max(0, len(self.sentences) - 1))
+
+    @traitlets.observe("sentences")
+    def _start_again(self, _change) -> None:
+        self.step = 0
+
+    def text(self) -> str:
+        """Return a line a step."""
+        return "\n".join(self.sentences) or "nothing to glue yet"
+
+
+class MergeReplay(Steps):
+    """Byte-pair encoding replayed: single bytes at the bottom (step 0), each merged pair above its two halves.
+
+    Under the bytes stands, for each two neighbours, the id they would have as one token; the lowest is merged next.
+    """
+
+    _static = "merge_replay"
+
     characters = traitlets.List().tag(sync=True)  # [marked text, number of bytes]
     # A part is [first byte, byte after it, level]; bytes first, then the merged.
     spans = traitlets.List().tag(sync=True)
@@ -45,20 +63,7 @@ class MergeReplay(Picture):
     ids = traitlets.List(traitlets.Int()).tag(sync=True)  # of each part
     # A step is a list of [byte where two parts meet, their id together or None].
     known = traitlets.List().tag(sync=True)
-    sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step
     autoplay = traitlets.Bool(False).tag(sync=True)  # play by itself when the parts change
-
-    @traitlets.observe("spans")
-    def _start_again(self, _change) -> None:
-        self.step = 0
-
-    @traitlets.validate("step")
-    def _a_step(self, proposal):
-        return min(max(proposal["value"], 0), max(0, len(self.sentences) - 1))
-
-    def text(self) -> str:
-        """Return a line a step."""
-        return "\n".join(self.sentences) or "nothing to glue yet"
 
 
 def replay(text: str, tokenizer: Tokenizer) -> dict:

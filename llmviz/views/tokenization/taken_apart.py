@@ -54,7 +54,11 @@ def rows_of(text: str, tokenizer: Tokenizer) -> list[dict]:
         n, size = len(sign.encode()), f"{many(len(sign), 'character')}, {many(len(sign.encode()), 'byte')}"
         seen.append((n, marked(sign), "", f"One sign on the screen, {isolated(sign)}: {size}."))
     for character in text:
-        n, code, name = len(character.encode()), f"U+{ord(character):04X}", unicodedata.name(character, "").lower()
+        n, code, name = (
+            len(character.encode()),
+            f"U+{ord(character):04X}",
+            unicodedata.name(character, "").lower(),
+        )
         about = f"Character {code}{', ' + name if name else ''}: {many(n, 'byte')}."
         characters.append((n, marked(character), code, about))
     for byte in text.encode():
@@ -98,11 +102,6 @@ class ByteExplorer(View):
         """What is typed."""
 
         text: str = typed("Emoji, letters, anything")
-
-    arrangement = ("text", "picture")
-
-    def __init__(self, tokenizer: Tokenizer, text: str):
-        super().__init__(tokenizer, text)
 
     @part(lambda _: TakenApart())
     def picture(self, scene: Scene) -> dict:

@@ -1,6 +1,8 @@
-"""A text as tokens, and why a token has the id it has."""
+"""A text, or a conversation, as tokens; and why a token has the id it has."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.pieces import isolated
@@ -8,34 +10,7 @@ from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, part
 from llmviz.views.provenance import Explanation, Operand
-from llmviz.views.tokenization.typed_text import TokenizedText, many, text_of
-
-
-def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
-    """Explain why a token has the id it has."""
-    named = f"The id of {isolated(tokenizer.pieces([token])[0])}"
-    special = {number: name for name, number in tokenizer.special_tokens.items()}
-    if token in special:
-        return Explanation(
-            named,
-            "a special token: its id was given by hand, and this tokenizer makes it of no typed text",
-            [
-                Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens"),
-                Operand("name", special[token]),
-            ],
-            "special_tokens[name]",
-            token,
-        )
-    written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
-    one_byte = "of single bytes, which stood there before training"
-    learned = "that training learned; of the learned ones, a smaller id was learned earlier"
-    return Explanation(
-        named,
-        f"id = the token's place in the list {learned if len(written) > 1 else one_byte}",
-        [Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)],
-        "ranks[piece]",
-        token,
-    )
+from llmviz.views.tokenization.typed_text import TokenizedText, chips, many, text_of, typed, writable
 
 
 class TokensPrompt(Prompt):
@@ -52,12 +27,56 @@ class TextTokens(View):
     def strip(self, scene: Scene) -> dict:
         tokens, text = scene.run.tokens, text_of(scene.run)
         size = f"{many(len(text), 'character')} ({many(len(text.encode()), 'byte')})"
-        return {
-            "pieces": scene.run.pieces,
-            "ids": tokens,
-            "caption": f"{many(len(tokens), 'token')} for {size}.",
-        }
+        return chips(tokens, scene.run.model.tokenizer, f"{many(len(tokens), 'token')} for {size}.")
 
     @explains("strip")
     def why(self, scene: Scene, position: int) -> Explanation:
         return token_id(scene.run.model.tokenizer, scene.run.tokens[position])
+
+
+class ChatExplorer(View):
+    """A conversation as the model reads it: the chat template's special tokens (dashed) around what was typed."""
+
+    @dataclass(frozen=True)
+    class State:
+        """What both say."""
+
+        system: str = typed("System")
+        user: str = typed("You")
+
+    def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
+        super().__init__(tokenizer, system or tokenizer.system_prompt or "", user)
+
+    @part(lambda _: TokenStrip([], highlight_name="a special token"))
+    def strip(self, scene: Scene) -> dict:
+        tokenizer = scene.run
+        (system, without), (user, left_out) = (
+            writable(text, tokenizer) for text in (scene.system, scene.user)
+        )
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        tokens, special = tokenizer.encode_chat(messages), {*tokenizer.special_tokens.values()}
+        highlight = [position for position, token in enumerate(tokens) if token in special]
+        size = f"{many(len(tokens), 'token')}, {len(highlight)} of them special."
+        return {**chips(tokens, tokenizer, size, without or left_out), "highlight": highlight}
+
+    @explains("strip")
+    def why(self, scene: Scene, position: int) -> Explanation:
+        return token_id(scene.run, scene.shown["ids"][position])
+
+
+def token_id(tokenizer: Tokenizer, token: int) -> Explanation:
+    """Explain why a token has the id it has."""
+    special = {number: name for name, number in tokenizer.special_tokens.items()}
+    if token in special:
+        origin = "a special token: its id was given by hand, and this tokenizer makes it of no typed text"
+        table = Operand("special_tokens", tokenizer.special_tokens, "model.tokenizer.special_tokens")
+        key, line = Operand("name", special[token]), "special_tokens[name]"
+    else:
+        written = next(piece for piece, number in tokenizer.ranks.items() if number == token)
+        learned = "that training learned; of the learned ones, a smaller id was learned earlier"
+        one_byte = "of single bytes, which stood there before training"
+        origin = f"id = the token's place in the list {learned if len(written) > 1 else one_byte}"
+        table, key = Operand("ranks", tokenizer.ranks, "model.tokenizer.ranks"), Operand("piece", written)
+        line = "ranks[piece]"
+    (piece,) = tokenizer.pieces([token])
+    return Explanation(f"The id of {isolated(piece)}", origin, [table, key], line, token)

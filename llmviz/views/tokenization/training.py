@@ -11,26 +11,21 @@ import traitlets
 
 from llmviz import tokenization
 from llmviz.tokenization import LearnedMerge, readable
-from llmviz.views.kit.picture import Picture
 from llmviz.views.kit.pieces import isolated, marked
 from llmviz.views.kit.view import Scene, View, part
+from llmviz.views.tokenization.merges import Steps
 from llmviz.views.tokenization.typed_text import MAX_READ, many, start_of, typed
 
 MAX_TRAINED_DRAWN = 700  # bytes of the text which are drawn
 N_MERGES = 60
 
 
-class Training(Picture):
-    """A BPE vocabulary learned from a text: slide through the merges; the vocabulary grows, the text shrinks.
-
-    Trait `step` is the number of merges done; another vocabulary sets it back.
-    """
+class Training(Steps):
+    """A BPE vocabulary learned from a text: slide through the merges; the vocabulary grows, the text shrinks."""
 
     _static = "bpe_training"
     _by_page = ("step", "chosen")
-    _data = ("sentences",)
 
-    step = traitlets.Int(0).tag(sync=True)
     bytes = traitlets.List(traitlets.Int()).tag(sync=True)  # of the part of the text that is drawn
     # The merge that joins byte i to byte i + 1; 0: none.
     merged_at = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -39,21 +34,12 @@ class Training(Picture):
     counts = traitlets.List(traitlets.Int()).tag(sync=True)  # how often the pair stood there
     n_parts = traitlets.List(traitlets.Int()).tag(sync=True)  # of the whole text, after 0, 1, … merges
     n_start = traitlets.Int(0).tag(sync=True)  # different single bytes: the vocabulary before the first merge
-    sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)  # one for each step
     # A learned token marked in the text; None: the newest.
     chosen = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    @traitlets.observe("bytes", "sentences")
-    def _start_again(self, _change) -> None:
-        self.step, self.chosen = 0, None
-
-    @traitlets.validate("step")
-    def _a_step(self, proposal):
-        return min(max(proposal["value"], 0), len(self.tokens))
-
-    def text(self) -> str:
-        """Return a line a merge."""
-        return "\n".join(self.sentences)
+    @traitlets.observe("sentences")
+    def _mark_the_newest(self, _change) -> None:
+        self.chosen = None
 
 
 def trained(text: str) -> dict:
@@ -66,7 +52,8 @@ def trained(text: str) -> dict:
         "bytes": list(drawn.encode()),
         "merged_at": merged_at(drawn, learned),
         "labels": {
-            _key(piece): marked(readable(piece)) for piece in [*(bytes([byte]) for byte in sorted({*read})), *tokens]
+            _key(piece): marked(readable(piece))
+            for piece in [*(bytes([byte]) for byte in sorted({*read})), *tokens]
         },
         "tokens": [_key(token) for token in tokens],
         "counts": [merge.count for merge in learned],
@@ -103,7 +90,9 @@ def merged_at(text: str, learned: Sequence[LearnedMerge]) -> list[int]:
 def _sentences(n_bytes: int, n_start: int, learned: Sequence[LearnedMerge]) -> list[str]:
     if not n_bytes:
         return ["Paste a text to learn from."]
-    size = f"Before training: {many(n_start, 'different byte')}, and the text is {many(n_bytes, 'part')} long."
+    size = (
+        f"Before training: {many(n_start, 'different byte')}, and the text is {many(n_bytes, 'part')} long."
+    )
     sentences = [size if learned else f"{size} No pair occurs twice, so there is nothing to learn."]
     for number, merge in enumerate(learned, 1):
         left, right = (isolated(readable(piece)) for piece in merge.pair)
@@ -122,8 +111,6 @@ class TrainingExplorer(View):
         """What is typed."""
 
         text: str = typed("Text to learn from", rows=4)
-
-    arrangement = ("text", "training")
 
     def __init__(self, text: str):
         super().__init__(None, text)

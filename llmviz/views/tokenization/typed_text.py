@@ -82,6 +82,11 @@ def encoded(text: str, tokenizer: Tokenizer) -> tuple[list[int], str]:
     return tokenizer.encode(rest), left_out
 
 
+def chips(tokens: list[int], tokenizer: Tokenizer, *caption: str) -> dict:
+    """Return the traits of a `TokenStrip` of these tokens; its caption are those sentences that say something."""
+    return {"pieces": tokenizer.pieces(tokens), "ids": tokens, "caption": joined(*caption)}
+
+
 def drawable(text: str, tokenizer: Tokenizer) -> tuple[str, str]:
     """Return what of a text can be drawn byte by byte, and what to say about the rest ("" if there is none)."""
     rest, left_out = writable(text, tokenizer)
