@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import copy
 import functools
+import json
 import random
 import re
 import time
@@ -130,7 +131,7 @@ def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
-    monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", tuple(["cat", "dog", "cow", "ox", "ant"]))
+    monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
     monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
@@ -513,10 +514,17 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 @each_view
 def test_any_text_reaches_every_part(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
-    for box in boxes(view):
+    typed = [
+        control
+        for control in view.controls.values()
+        if isinstance(control, ipywidgets.Text | ipywidgets.Textarea)
+    ]
+    for box in [*typed, *(box.box for box in boxes(view))]:
         for text in BAD_TEXTS:
-            box.box.value = text
+            box.value = text
             assert_drawn_anew_it_is_the_same(view)
+            for part in {*view.parts.values()} - {box}:
+                json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 
 
 @each_view

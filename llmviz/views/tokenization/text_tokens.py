@@ -45,7 +45,7 @@ class ChatExplorer(View):
         user: str = typed("You")
 
     def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
-        super().__init__(tokenizer, system or tokenizer.system_prompt or "", user)
+        super().__init__(tokenizer, tokenizer.system_prompt or "" if system is None else system, user)
 
     @part(lambda _: TokenStrip([], highlight_name="a special token"))
     def strip(self, scene: Scene) -> dict:
