@@ -137,6 +137,11 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
     )
 
 
+def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool = False) -> Any:
+    """Declare a line to type in, with its label; live: it follows every key, else Enter."""
+    return text(default, lambda value: controls.text_box(value, label, width, live=live))
+
+
 def span(
     label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
 ) -> Any:

@@ -25,11 +25,12 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
 MOST_STATES = 2_000  # that a page holds of one view
@@ -148,8 +149,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` begins where `needs` names it, and its button goes on
-    after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
+    on after a stop. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -225,6 +226,10 @@ class Scene:
     def status(self, name: str) -> str:
         """Return whether a job is "new", "running", "stopped" or "done"."""
         return self._read(name, "status")
+
+    def problem(self, name: str) -> str:
+        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        return self._read(name, "problem")
 
     def progress(self, name: str) -> tuple[float, float | None]:
         """Return the share of a job that is done, and the seconds that are left, if that is known."""
@@ -356,6 +361,10 @@ class View(Explorer):
         }
         return self.State(**kept)
 
+    def put_right(self, before: Any, state: Any) -> Any:
+        """Return the state to which an event leads: what of it does not go with the rest is set back."""
+        return state
+
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
@@ -372,10 +381,10 @@ class View(Explorer):
         """Set what others follow, such as `trace`; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text, or the model that is the source."""
-        if isinstance(self.run, Model):
-            return ref(self.run)
-        return ref(self.run.model), tuple(self.run.tokens)
+        """Return what results depend on beside the state: the model and the text, or what else the source holds."""
+        if isinstance(self.run, Trace):
+            return ref(self.run.model), tuple(self.run.tokens)
+        return self.run and ref(self.run)
 
     def scene(self, state: Any) -> Scene:
         """Return what a part may read in a state: an event reads what the parts share here."""
@@ -394,7 +403,7 @@ class View(Explorer):
         if self._setting:
             return
         try:
-            self._show(event(self, self.state, *value))
+            self._show(self.put_right(self.state, event(self, self.state, *value)))
         except Refused:
             self._show(self.state)
 
@@ -537,14 +546,15 @@ class View(Explorer):
             return self.by_itself(self.state)
         key = self.key(name, self.state)
         status, needed = self._measurements.of(key).status, name in self._needed(self.state)
-        goes_on = status == "running" and self._at_work.get(name) == key  # else it runs in another view
+        begun = needed or self._jobs[name].start  # type: ignore[attr-defined]
+        goes_on = status == "running" and begun and self._at_work.get(name) == key  # else in another view
         return key if goes_on or (status == "new" and needed) else None
 
     def _begin(self, name: str, wanted: Any) -> None:
         self._end(name)
         self._at_work[name] = wanted
         if name:
-            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None)
+            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None, problem="")
         self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
 
     def _end(self, name: str) -> None:
@@ -584,6 +594,9 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
+        except FloatingPointError as error:
+            self._measurements.set(key, status="stopped", problem=as_sentence(error))
+            return
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise
