@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import ipywidgets
-
-from llmviz.views.kit.controls import row
 from llmviz.views.kit.state_fields import selection
 from llmviz.views.kit.turns import Turns, ids
-from llmviz.views.kit.view import Scene, on, part, press, sentences, shared
-from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place_after, repeats
+from llmviz.views.kit.view import Scene, explains, on, part, press, sentences, shared
+from llmviz.views.provenance import Explanation
+from llmviz.views.sampling.written_text import (
+    Place,
+    WrittenText,
+    explain_place,
+    how_sure,
+    place_after,
+    written_text,
+)
 
 
 class StepByStep(Turns):
@@ -18,14 +23,12 @@ class StepByStep(Turns):
 
     @dataclass(frozen=True)
     class State(Turns.State):
-        """As for all `Turns`, and the chosen place."""
-
         selected: int | None = selection("text")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        c, p = self.controls, self.parts
-        buttons = row(*(p[name] for name in ("step", "back", "write", "stop", "start_again")), gap=0)
-        return [row(c["temperature"], buttons, c["seed"]), p["text"], p["message"]]
+    arrangement = (
+        ("temperature", ("step", "back", "write", "stop", "start_again"), "seed"),
+        *("text", "message"),
+    )
 
     def put_right(self, before: State, state: State) -> State:
         """No place stays chosen in another text."""
@@ -64,17 +67,19 @@ class StepByStep(Turns):
 
     @part(
         lambda view: WrittenText(
-            view.run.model,
             chooses=True,
-            shade_label="the model’s own probability",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
     )
     def text(self, scene: Scene) -> dict:
-        text = {"prompt": scene.run.tokens, "places": scene.places}
+        text = written_text(scene.run.model, scene.run.tokens, scene.places)
         return {**text, "choice": None, "selected": scene.selected}
+
+    @explains("text")
+    def explain(self, scene: Scene, at: int, rival: int) -> Explanation:
+        return explain_place(scene.run.model, scene.run.tokens, scene.places, at, rival)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         written = scene.places[: len(scene.written)]
-        return [f"{how_sure(written, repeats(scene.run.tokens, written))} {scene.end}".strip()]
+        return [f"{how_sure(scene.run.tokens, written)} {scene.end}".strip()]

@@ -257,9 +257,6 @@ class Switchboard(EditedRun):
 
     # --- what is written, token by token ---
 
-    def needs(self, _state: State) -> tuple[str, ...]:
-        return "write_before", "write_after"
-
     @job()
     def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:
         return write(scene.run, Edits(), N_WRITTEN)
