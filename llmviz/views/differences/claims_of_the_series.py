@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import ipywidgets
 
@@ -59,6 +59,9 @@ class ClaimsOfTheSeries(View):
         self.claims = [(page, claim) for page, of_page in claims.items() for claim in of_page]
         super().__init__(model)
 
+    def inputs(self) -> Hashable:
+        return super().inputs(), tuple(self.claims)
+
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["measure"]]  # minutes
 
@@ -72,9 +75,9 @@ class ClaimsOfTheSeries(View):
         yield 0.0, ({}, 0.0)
         for i, (_, claim) in enumerate(self.claims):
             for share, outcome in claim.try_each(scene.run):
-                yield (i + share) / len(self.claims), None
-            outcomes = {**outcomes, claim.name: outcome}
-            yield (i + 1) / len(self.claims), (outcomes, time.perf_counter() - start)
+                outcomes = {**outcomes, claim.name: outcome} if outcome else outcomes
+                tried = (outcomes, time.perf_counter() - start) if outcome else None
+                yield (i + share) / len(self.claims), tried
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

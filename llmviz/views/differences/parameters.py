@@ -22,7 +22,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Labels, Picture, Text, lines
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import choice, number, picked, tick
+from llmviz.views.kit.state_fields import choice, number, picked, selected, selection, tick
 from llmviz.views.kit.state_fields import text as typed
 from llmviz.views.kit.view import Scene, View, part, press, sentences, shared
 from llmviz.weights import Config, read_gguf
@@ -54,6 +54,7 @@ class Parameters(View):
         # JupyterLab snaps to steps: 50,257 must be one.
         n_vocab: int = number(49_152, "n_vocab", 262_144, first=256, stage="training")
         own_W_U: bool = tick("W_U is a table of its own")
+        part: int | None = selection("bars")
 
     arrangement = ("name", (*SIZES, "own_W_U"), "message", "bars")
 
@@ -95,6 +96,7 @@ class Parameters(View):
         shares = " + ".join(f"{name} {100 * n / total:.3g}%" for name, n in counts.items())
         return {
             "labels": [*counts],
+            "selected": selected(scene.part, len(counts)),
             "names": ["all", "active: work on one token"] if active else ["parameters"],
             "values": [[*counts.values()], *([[*active.values()]] if active else [])],
             "caption": f"{total:,} parameters: {shares}",
