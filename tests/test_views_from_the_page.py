@@ -65,14 +65,11 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "Journey": lambda kind, model: kind(views.Prompt(model, "")),
     "LoopPicture": lambda kind, model: kind([], n_prompt=0),
-    "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),
-    "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
     "TokenCounts": lambda kind, model: kind([], []),
     "TokenStrip": lambda kind, model: kind([]),
-    "Training": lambda kind, model: kind(""),
     "VectorPicture": lambda kind, model: kind([]),
 }
 
