@@ -39,7 +39,7 @@ class HeadsOff(GuessFirst):
         super().__init__(as_prompt(model, text), **state)
 
     def question(self, scene: Scene) -> str:
-        return f"Each of the {self.high} heads is switched off alone. For how many of them does another token come first?"
+        return f"{self.high} heads are switched off, each alone. For how many of them does another token come first?"
 
     def answer(self, scene: Scene) -> int:
         return int(scene.outcome[1].sum())
