@@ -12,10 +12,9 @@ from llmviz.tokenization import drop_unwritable
 from llmviz.views import provenance
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.ffn.who_writes import depths
-from llmviz.views.kit.controls import text_box
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.state_fields import line
 from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
@@ -26,11 +25,13 @@ MAX_WORDS = 6
 class LensGrid(View):
     """The likeliest token at every depth and position; and the rank of chosen words on the way to the last of them."""
 
+    stage = "ffn"
+
     @dataclass(frozen=True)
     class State:
         """The words whose ranks are drawn, beside the likeliest next token."""
 
-        words: str = text("", lambda words: text_box(words, "Words to follow", "min(620px, 98%)", live=False))
+        words: str = line("", "Words to follow", "min(620px, 98%)", live=False)
 
     arrangement = ("map", "words", "plot", "message")
 
@@ -50,7 +51,7 @@ class LensGrid(View):
         tokens = [*dict.fromkeys(tokens)][:MAX_WORDS]
         return dict(zip(tokens, map(quote, tokenizer.pieces(tokens))))
 
-    @part(lambda _: PieceTable(row_axis="depth", col_axis="after the token", stage="ffn"))
+    @part(PieceTable, row_axis="depth", col_axis="after the token")
     def map(self, scene: Scene) -> dict:
         run, guesses = scene.run, scene.lens.guesses
         n = guesses.shape[1]
@@ -75,19 +76,20 @@ class LensGrid(View):
         )
 
     @part(
-        lambda view: LinePlot(
-            labels=depths(view.run.model),
-            x_axis="after layer",
-            y_axis="rank",
-            unit="rank",
-            log_y=True,
-            down=True,
-            stage="ffn",
-            caption="Rank of each word as the next token after your text; the top is first of all",
-        )
+        LinePlot,
+        x_axis="after layer",
+        y_axis="rank",
+        unit="rank",
+        log_y=True,
+        down=True,
+        caption="Rank of each word as the next token after your text; the top is first of all",
     )
     def plot(self, scene: Scene) -> dict:
-        return {"values": scene.lens.ranks([*scene.followed]), "names": [*scene.followed.values()]}
+        return {
+            "values": scene.lens.ranks([*scene.followed]),
+            "labels": depths(scene.run.model),
+            "names": [*scene.followed.values()],
+        }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

@@ -12,7 +12,7 @@ from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import STATIC
-from llmviz.views.kit.state_fields import clip_position, index, picked
+from llmviz.views.kit.state_fields import layer, selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.view import Scene, View, part, sentences, shared
 
@@ -27,11 +27,6 @@ STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 LABEL = "A text to wake the neurons, the longer the better (Enter runs it)"
 
 
-def n_layers(view: View) -> int:
-    """Return how many layers its model has."""
-    return view.run.model.config.n_layers
-
-
 class Population(View):
     """Every neuron of a layer, ranked by how well what wakes it and what it pushes agree; beside it, chance.
 
@@ -39,18 +34,14 @@ class Population(View):
     most strongly, the tokens that came next there, and those that it pushes up then.
     """
 
+    stage = "ffn"
+
     @dataclass(frozen=True)
     class State:
         """The layer, and the place in the ranking from which on neurons are shown."""
 
-        layer: int = index(27, "Layer", n_layers, stage="ffn")
-        place: int | None = picked(
-            None,
-            lambda place, view: place is None or place in range(view.run.model.config.d_ff),
-            "the place of a neuron, or None",
-            of=("plot", "selected"),
-            outlives_text=True,
-        )
+        layer: int = layer(27)
+        place: int | None = selection("plot", lambda view: range(0, view.run.model.config.d_ff, N_SHOWN))
 
     arrangement = ("layer", "plot", "message", "table")
 
@@ -59,37 +50,29 @@ class Population(View):
         super().__init__(self.text, **state)
 
     @shared
-    def ranking(self, scene: Scene) -> tuple[int, np.ndarray, np.ndarray]:
-        """Return the layer, the agreement of its neurons and of the controls, and the neurons by it."""
-        layer = clip_position(scene.layer, n_layers(self))
-        agreements = agreement(scene.run, layer)
-        return layer, agreements, np.argsort(-agreements[0], kind="stable")
+    def ranking(self, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
+        """Return the agreement of the layer's neurons and of the controls, and the neurons by it."""
+        agreements = agreement(scene.run, scene.layer)
+        return agreements, np.argsort(-agreements[0], kind="stable")
 
-    @part(
-        lambda view: LinePlot(
-            x=np.arange(1, view.run.model.config.d_ff + 1),
-            names=["the layer's neurons", "control: each with another neuron's row"],
-            x_axis="place in the ranking",
-            y_axis="agreement",
-            y_min=None,
-            stage="ffn",
-        )
-    )
+    @part(LinePlot, x_axis="place in the ranking", y_axis="agreement", y_min=None)
     def plot(self, scene: Scene) -> dict:
-        layer, agreements, order = scene.ranking
+        agreements, order = scene.ranking
         by_chance = -np.sort(-agreements[1:], axis=1)
         return {
             "values": np.stack([agreements[0][order], by_chance.mean(axis=0)]),
-            "selected": scene.place,
-            "caption": f"Agreement of what wakes each neuron of layer {layer} with what it pushes (1: perfect, 0: "
-            "none)",
+            "x": np.arange(1, len(order) + 1),
+            "names": ["the layer's neurons", "control: each with another neuron's row"],
+            "selected": selected(scene.place, len(order)),
+            "caption": f"Agreement of what wakes each neuron of layer {scene.layer} with what it pushes "
+            "(1: perfect, 0: none)",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         if len(scene.run.tokens) < 4:
             return ["This text is too short: an agreement takes four tokens at least."]
-        _, agreements, _ = scene.ranking
+        agreements, _ = scene.ranking
         least, better = better_than_chance(agreements)
         return [
             f"{better.sum():,} of {better.size:,} neurons, {percent(better.mean())}, agree better than {least:.2f}, "
@@ -97,13 +80,13 @@ class Population(View):
             "Below: the neurons from the selected place on."
         ]
 
-    @part(lambda _: PieceTable(col_labels=COLUMNS, row_axis="neuron", kind="signed", stage="ffn", limit=1.0))
+    @part(PieceTable, col_labels=COLUMNS, row_axis="neuron", kind="signed", limit=1.0)
     def table(self, scene: Scene) -> dict:
-        run, (layer, _, order) = scene.run, scene.ranking
-        first = scene.place or 0
+        run, (_, order) = scene.run, scene.ranking
+        first = selected(scene.place, len(order)) or 0
         weights, as_pieces = run.model.weights, run.model.tokenizer.pieces
         begin = min(1, len(run.tokens) - 1)  # the first token fires as nothing else does
-        hidden = run.blocks[layer].ffn_at(slice(begin, None)).hidden
+        hidden = run.blocks[scene.layer].ffn_at(slice(begin, None)).hidden
         rows, pieces, values = [], [], []
         for neuron in order[first : first + N_SHOWN].tolist():
             fired = hidden[:, neuron]
@@ -111,7 +94,7 @@ class Population(View):
             sign = -1 if strongest < 0 else 1
             at = np.argsort(-sign * fired, kind="stable")[:N_PLACES]
             at = np.resize(at, N_PLACES)  # a text of two tokens has one place
-            pushed = sign * (weights.layers[layer].W_down[neuron] @ weights.W_U)
+            pushed = sign * (weights.layers[scene.layer].W_down[neuron] @ weights.W_U)
             best = np.argpartition(-pushed, N_PLACES)[:N_PLACES]
             best = best[np.argsort(-pushed[best])]
             rows.append(f"{neuron} {'−' if sign < 0 else '+'}")

@@ -19,24 +19,21 @@ from llmviz.views.provenance import Explanation, Operand
 class StreamNorms(View):
     """The length of the residual stream at every depth, token by token."""
 
+    stage = "ffn"
+
     @shared
     def norms(self, scene: Scene) -> np.ndarray:
         """Return the lengths [depth, seq], of as many tokens as are drawn."""
         return experiments.residual_norms(scene.run)[:, :MAX_TOKENS]
 
     @part(
-        lambda view: HeatMap(
-            np.zeros((0, view.run.model.config.n_layers + 1)),
-            [],
-            ["in", *range(view.run.model.config.n_layers)],
-            row_axis="token",
-            col_axis="after layer",
-            kind="weight",
-            unit="",
-            quantity="length",
-            stage="ffn",
-            caption="Length of the stream; the scale is that of all tokens but the first",
-        )
+        *(HeatMap, np.zeros((0, 1)), [], [""]),
+        kind="weight",
+        unit="",
+        quantity="length",
+        row_axis="token",
+        col_axis="after layer",
+        caption="Length of the stream; the scale is that of all tokens but the first",
     )
     def map(self, scene: Scene) -> dict:
         norms = scene.norms
@@ -44,6 +41,7 @@ class StreamNorms(View):
         return {
             "values": norms.T,
             "row_labels": scene.run.pieces[:MAX_TOKENS],
+            "col_labels": ["in", *range(len(norms) - 1)],
             "limit": float(f"{others.max():.2g}"),
         }
 
@@ -56,19 +54,17 @@ class StreamNorms(View):
         )
 
     @part(
-        lambda view: LinePlot(
-            labels=depths(view.run.model),
-            x_axis="after layer",
-            y_axis="length",
-            log_y=True,
-            stage="ffn",
-            caption="The same as lines, each step of the axis ten times the last",
-        )
+        LinePlot,
+        x_axis="after layer",
+        y_axis="length",
+        log_y=True,
+        caption="The same as lines, each step of the axis ten times the last",
     )
     def plot(self, scene: Scene) -> dict:
         first, last = (quote(scene.run.pieces[at]) for at in (0, -1))
         return {
             "values": scene.norms[:, [0, -1]].T,
+            "labels": depths(scene.run.model),
             "names": [f"first token, {first}", f"last token, {last}"],
         }
 

@@ -14,7 +14,7 @@ from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, OfRows, lines
 from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Scene, View, on, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
 LOGIT, ATTENTION, FFNS = (
     "the logit",
@@ -51,11 +51,6 @@ def blocks(view: View) -> list[str]:
     return [f"{ATTENTION} {layer}" for layer in range(view.run.model.config.n_layers)]
 
 
-def can_be_apart(names: object, view: View) -> bool:
-    """Say whether all of these are parts that have parts."""
-    return isinstance(names, tuple) and {*names} <= {LOGIT, ATTENTION, FFNS, *blocks(view)}
-
-
 class LogitTakenApart(View):
     """One bar, the logit of the likeliest next token. A click takes it apart: embedding, attention, FFNs; these into
     layers, and an attention block into its heads (`experiments.direct_logit_attribution`, `head_attribution`).
@@ -63,13 +58,17 @@ class LogitTakenApart(View):
     What a part adds to all tokens on average is a term of its own, since it moves no probability.
     """
 
+    stage = "ffn"
+
     @dataclass(frozen=True)
     class State:
         """The names of the parts that are taken apart, sorted."""
 
         apart: tuple[str, ...] = picked(
             (),
-            can_be_apart,
+            lambda names, view: (
+                isinstance(names, tuple) and {*names} <= {LOGIT, ATTENTION, FFNS, *blocks(view)}
+            ),
             "names of parts that have parts",
             outlives_text=True,
             on_page=lambda view: [
@@ -86,13 +85,13 @@ class LogitTakenApart(View):
         return replace(state, apart=tuple(sorted(apart)))
 
     @shared
-    def sum(self, scene: Scene) -> dict | ValueError:
-        """Return all parts by name, those that have parts as dicts; an error where edits break the sum."""
+    def sum(self, scene: Scene) -> dict:
+        """Return all parts by name, those that have parts as dicts."""
         run, answer = scene.run, int(scene.run.logits.argmax())
         try:
             whole = experiments.direct_logit_attribution(run, answer, against="mean")
-        except ValueError as error:
-            return error
+        except ValueError as error:  # with edits that break the sum
+            raise NothingToShow(str(error)) from None
         heads = experiments.head_attribution(run, answer, against="mean")
         in_blocks = [
             {f"layer {i}, head {j}": float(v) for j, v in enumerate(row)} for i, row in enumerate(heads)
@@ -108,25 +107,21 @@ class LogitTakenApart(View):
     @shared
     def terms(self, scene: Scene) -> list[tuple]:
         """Return the bars, from above: name, level, start, value, and whether it falls apart."""
-        return [] if isinstance(scene.sum, ValueError) else [*terms_of(scene.sum, scene.apart)]
+        return [*terms_of(scene.sum, scene.apart)]
 
-    @part(lambda _: SumBar(stage="ffn"))
-    def bar(self, scene: Scene) -> dict | None:
-        if not scene.terms:
-            return None
+    @part(SumBar)
+    def bar(self, scene: Scene) -> dict:
         (piece,) = scene.run.model.tokenizer.pieces([int(scene.run.logits.argmax())])
-        names, *bars = zip(*scene.terms)
+        names, levels, starts, values, opens = map(list, zip(*scene.terms))
         return {
             "labels": [f"{LOGIT} of {quote(piece)}", *names[1:]],
-            **dict(zip(("levels", "starts", "values", "opens"), map(list, bars))),
+            **{"levels": levels, "starts": starts, "values": values, "opens": opens},
             "selected": None,
             "caption": f"The logit of {quote(piece)}: click a bar to take it apart",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if isinstance(scene.sum, ValueError):
-            return [str(scene.sum)]
         return [
             f"All parts sum to {total(scene.sum):.4f}; the model's own logit is {scene.run.logits.max():.4f}. The "
             "final norm divides by a number that comes from the whole stream: it is taken as it was in this run."
