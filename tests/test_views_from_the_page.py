@@ -55,12 +55,7 @@ EXPLORERS = {
     "step by step": lambda model: sampling.StepByStep(views.Prompt(model, TEXT)),
     "surprise": lambda model: sampling.Surprise(views.Prompt(model, TEXT)),
     "tree": lambda model: sampling.Continuations(views.Prompt(model, TEXT), n=2, length=2),
-    "neurons": lambda model: ffn.Population(model, TEXT),
-    "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
     "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
-    "one logit": lambda model: ffn.LogitTakenApart(views.Prompt(model, TEXT)),
-    "a fact": lambda model: ffn.FollowTheFact(ffn.Fact(views.Prompt(model, TEXT), "dog"), 1),
-    "put in": lambda model: ffn.PutIn(ffn.Fact(views.Prompt(model, TEXT), "dog"), "cat"),
 }
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
