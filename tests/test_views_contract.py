@@ -130,6 +130,10 @@ VIEWS = {
     ),
 }
 VIEWS |= {
+    "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
+    "norms": ffn.StreamNorms,
+    "logit": ffn.LogitTakenApart,
+    "population": lambda prompt, **state: ffn.Population(prompt.language_model, prompt, **state),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
