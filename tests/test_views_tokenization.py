@@ -18,10 +18,9 @@ from llmviz.experiments.letters import questions as letters_of
 from llmviz.views import tokenization as pictures
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import letters, vocabularies
-from llmviz.views.tokenization.merges import MergeReplay, replay
+from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, MergeReplay, merged_at, replay, trained
 from llmviz.views.tokenization.taken_apart import about_byte, rows_of
 from llmviz.views.tokenization.text_tokens import token_id
-from llmviz.views.tokenization.training import MAX_TRAINED_DRAWN, merged_at, trained
 from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL
 
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."

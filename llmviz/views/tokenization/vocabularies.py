@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import ipywidgets
@@ -38,7 +38,7 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
 def text_in(name: str) -> Callable[[VocabularyExplorer, Scene], dict | None]:
     """Return the part that shows the text in a vocabulary."""
 
-    @part(lambda _: TokenStrip([]))
+    @part(TokenStrip, [])
     def strip(view: VocabularyExplorer, scene: Scene) -> dict | None:
         tokenizer = scene.result("fetch") if name == GPT2 else vocabulary(name, scene.run)
         if not isinstance(tokenizer, Tokenizer):
@@ -65,9 +65,6 @@ class VocabularyExplorer(View):
 
     this_model, gpt_4, gpt_4o, gpt_2 = map(text_in, (THIS_MODEL, *PUBLISHED, GPT2))
     arrangement = ("text", "this_model", "gpt_4", "gpt_4o", "gpt_2", ("fetch", "progress"), "message")
-
-    def inputs(self) -> Hashable:
-        return ()
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["fetch"]]  # no page fetches for its reader
@@ -137,7 +134,7 @@ class LanguageExplorer(View):
         row = selected(scene.row, len(scene.texts))
         return len(self.sentences) - 1 if row is None else row
 
-    @part(lambda _: TokenCounts([], [], before_label=f"in the vocabulary of {THIS_MODEL}"))
+    @part(TokenCounts, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
     def counts(self, scene: Scene) -> dict:
         texts, name = scene.texts, scene.vocabulary
         n, before = (
@@ -158,7 +155,7 @@ class LanguageExplorer(View):
             f"for {next(iter(texts))}.",
         }
 
-    @part(lambda _: TokenStrip([]))
+    @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
         (language, text), tokenizer = (
             [*scene.texts.items()][scene.row_shown],
