@@ -15,11 +15,8 @@ from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
-LOGIT, ATTENTION, FFNS = (
-    "the logit",
-    "attention",
-    "FFNs",
-)  # parts that have parts; so has each block of attention
+# Parts that have parts; so has each block of attention.
+LOGIT, ATTENTION, FFNS = "the logit", "attention", "FFNs"
 
 
 class SumBar(OfRows):
