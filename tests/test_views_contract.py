@@ -65,7 +65,7 @@ VIEWS = {
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
-    "heads off": lambda prompt, **state: views.HeadsOff(prompt.language_model, prompt, **state),
+    "heads off": lambda prompt, **_: views.HeadsOff(prompt.language_model, prompt, committed=True),
     "guess card": lambda prompt, **_: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),
@@ -253,14 +253,16 @@ def happen(rng, view):
 
 
 @each_view
-@pytest.mark.parametrize("most_bytes", [measurements.MAX_BYTES, -1])
-def test_the_screen_depends_on_state_text_and_results_alone(tiny_model, make, most_bytes, monkeypatch):
+@pytest.mark.parametrize(("most_bytes", "n_events"), [(measurements.MAX_BYTES, 200), (-1, 50)])
+def test_the_screen_depends_on_state_text_and_results_alone(
+    tiny_model, make, most_bytes, n_events, monkeypatch
+):
     monkeypatch.setattr(measurements, "MAX_BYTES", most_bytes)
     rng = random.Random(most_bytes)
 
     async def scene():
         view = make(views.Prompt(tiny_model, TEXT))
-        for i in range(100):
+        for i in range(n_events):
             happen(rng, view)
             view._check(view.state)
             for _ in range(rng.choice([0, 0, 1, 5])):
