@@ -83,6 +83,16 @@ VIEWS = {
     "ten countries": lambda prompt: ffn.TenCountries(prompt.language_model, committed=True),
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
+    "one head by hand": lambda prompt, **state: attention.HeadByHand(prompt, **{"layer": 1, **state}),
+    "one FFN by hand": lambda prompt, **state: ffn.FFNByHand(prompt, **{"layer": 1, **state}),
+    "head explorer": attention.HeadExplorer,
+    "head finder": attention.HeadFinder,
+    "sink": attention.Sink,
+    "induction": lambda prompt: attention.Induction(prompt.language_model, n=8, off=2),
+    "wake up": lambda prompt: attention.WakeUp(
+        prompt.language_model, texts=("the dog", TEXT, LESSON[:30]) * 3
+    ),
+    "what mattered": attention.WhatMattered,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "learner": learner,
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),

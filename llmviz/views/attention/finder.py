@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,11 +11,11 @@ from llmviz.model import Model
 from llmviz.reuse import kept_with
 from llmviz.views.attention.head_explorer import HIDE_FIRST, OneHead
 from llmviz.views.attention.head_grid import MAP_SIZE, empty_grid, four_axes
-from llmviz.views.attention.heads import first_hidden, head_name
+from llmviz.views.attention.heads import first_hidden, head_name, picked_head
 from llmviz.views.kit.controls import wide
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import choice, clip_position, picked, position, tick
+from llmviz.views.kit.state_fields import choice, clip_position, position, selected, selection, tick
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, on, part, sentences, shared
 
@@ -27,17 +26,9 @@ MEASURES = ["share", "first hidden", *attention.BEHAVIOURS]
 
 
 @kept_with()
-def measured_on_probe(model: Model) -> np.ndarray:
+def on_probe(model: Model) -> np.ndarray:
     """Measure the behaviours on random tokens that come twice: [4, n_layers, n_heads]."""
     return experiments.head_behaviours(model.trace(experiments.random_tokens(model, 25, seed=0) * 2))
-
-
-class Ranking(NamedTuple):
-    """Every head's measures, by which one they are ranked, and the first of them."""
-
-    measures: np.ndarray  # [6, n_layers, n_heads], in the order of MEASURES
-    values: np.ndarray
-    heads: list[tuple[int, int]]
 
 
 class HeadFinder(OneHead):
@@ -45,77 +36,80 @@ class HeadFinder(OneHead):
 
     @dataclass(frozen=True)
     class State:
-        query: int = position(-1, of=("source", "selected"))
-        key: int = position(1, of=("target", "selected"))
+        query: int = position(-1, of=("looks_from", "selected"))
+        key: int = position(1, of=("looks_at", "selected"))
         by: str = choice(BY_SHARE, "Rank by", (BY_SHARE, *attention.BEHAVIOURS))
         measured_on: str = choice(HERE, "Behaviour measured on", (HERE, PROBE))
         hide_first: bool = tick(HIDE_FIRST)
-        head: tuple[int, int] | None = picked(
-            None, lambda head, view: head is None or view.has(head), "a head"
-        )
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))  # None: the first of the ranking
+        clicked: tuple[int, int] | None = selection("map")
 
     arrangement = (
-        "source",
-        "target",
-        ("by", "measured_on", "hide_first"),
-        "definition",
-        "grid",
-        ("table", "map"),
+        *("looks_from", "looks_at", ("by", "measured_on", "hide_first")),
+        *("definition", "grid", ("table", "map")),
     )
-
-    def has(self, head: object) -> bool:
-        c = self.run.model.config
-        return head in np.ndindex(c.n_layers, c.n_heads)
-
-    @on("grid", "selected")
-    def pick_head(self, state: State, head: list[int]) -> State:
-        return replace(state, head=tuple(head))
 
     @on("table", "selected")
     def pick_row(self, state: State, cell: list[int] | None) -> State:
-        heads = self.scene(state).ranking.heads
-        return replace(state, head=heads[cell[0]]) if cell and heads else state
+        ranking = self.scene(state).ranking
+        return replace(state, head=ranking[cell[0]]) if cell and ranking else state
+
+    def put_right(self, before: State, state: State) -> State:
+        is_another = replace(state, head=before.head, clicked=before.clicked) != before
+        return replace(state, head=None, clicked=None) if is_another else state
+
+    @shared
+    def way(self, scene: Scene) -> tuple[int, int]:
+        """Return from where to where."""
+        query, key = (clip_position(i, len(scene.run.tokens)) for i in (scene.query, scene.key))
+        return query, key
 
     @shared
     def cell(self, scene: Scene) -> list[int]:
-        return [clip_position(i, len(scene.run.tokens)) for i in (scene.query, scene.key)]
+        n = len(scene.run.tokens)
+        return selected(scene.clicked, n, n) or [*scene.way]
 
     @shared
-    def ranking(self, scene: Scene) -> Ranking:
-        (query, key), here = scene.cell, scene.measured_on == HERE
+    def measures(self, scene: Scene) -> np.ndarray:
+        """Return every head's measures, in the order of MEASURES: [6, n_layers, n_heads]."""
+        query, key = scene.way
         weights = experiments.attention_from(scene.run, query)
-        behaviours = (
-            experiments.overview(scene.run, MAP_SIZE, False).scores
-            if here
-            else measured_on_probe(scene.run.model)
+        here = scene.measured_on == HERE
+        scores = (
+            experiments.overview(scene.run, MAP_SIZE, False).scores if here else on_probe(scene.run.model)
         )
-        measures = np.stack([weights[..., key], first_hidden(weights)[..., key], *behaviours]).astype(
-            np.float32
-        )
-        values = measures[scene.hide_first if scene.by == BY_SHARE else MEASURES.index(scene.by)]
-        return Ranking(measures, values, experiments.strongest_heads(values, N_RANKED))
+        return np.stack([weights[..., key], first_hidden(weights)[..., key], *scores])
+
+    @shared
+    def ranked(self, scene: Scene) -> np.ndarray:
+        """Return the measure by which the heads are ranked."""
+        return scene.measures[int(scene.hide_first) if scene.by == BY_SHARE else MEASURES.index(scene.by)]
+
+    @shared
+    def ranking(self, scene: Scene) -> list[tuple[int, int]]:
+        return experiments.strongest_heads(scene.ranked, N_RANKED)
 
     @shared
     def drawn(self, scene: Scene) -> tuple[int, int]:
-        return scene.head or next(iter(scene.ranking.heads), (0, 0))
+        return scene.head or next(iter(scene.ranking), (0, 0))
 
     @shared
-    def way(self, scene: Scene) -> str:
-        source, target = (isolated(scene.run.pieces[i]) for i in scene.cell)
+    def named_way(self, scene: Scene) -> str:
+        source, target = (isolated(scene.run.pieces[i]) for i in scene.way)
         return f"from {source} to {target}"
 
     @part(lambda _: TokenStrip([], stage="attention", caption="From (the token that looks)"))
-    def source(self, scene: Scene) -> dict:
-        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.cell[0]}
+    def looks_from(self, scene: Scene) -> dict:
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[0]}
 
     @part(lambda _: TokenStrip([], stage="attention", caption="To (the token looked at)"))
-    def target(self, scene: Scene) -> dict:
-        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.cell[1]}
+    def looks_at(self, scene: Scene) -> dict:
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.way[1]}
 
     @sentences
     def definition(self, scene: Scene) -> list[str]:
-        query, key = scene.cell
-        nothing = np.isnan(scene.ranking.values).all()
+        query, key = scene.way
+        nothing = np.isnan(scene.ranked).all()
         if scene.by != BY_SHARE:
             known = (
                 f"{scene.by.capitalize()}: {attention.BEHAVIOURS[scene.by]}; measured on {scene.measured_on}."
@@ -123,21 +117,21 @@ class HeadFinder(OneHead):
             why = (
                 " It cannot happen in your sentence, since no token comes twice: measure it on random tokens."
             )
-            return [known + why * nothing]
+            return [known + why if nothing else known]
         if key > query:
             why = "a token cannot look at later ones. Choose an earlier “to”"
-            return [f"There is nothing to rank {scene.way}: {why}."]
+            return [f"There is nothing to rank {scene.named_way}: {why}."]
         if nothing:
             return ["There is nothing to rank: the first token is hidden."]
-        return [f"The share that each head gives {scene.way}."]
+        return [f"The share that each head gives {scene.named_way}."]
 
     @part(lambda view: empty_grid(view.run.model.config))
     def grid(self, scene: Scene) -> dict:
-        by_share, heads = scene.by == BY_SHARE, scene.ranking.heads
-        measure = f"share {scene.way}" if by_share else scene.by
+        by_share, heads = scene.by == BY_SHARE, scene.ranking
+        measure = f"share {scene.named_way}" if by_share else scene.by
         first = " (first token hidden)" if by_share and scene.hide_first else ""
         return {
-            "values": four_axes(scene.ranking.values),
+            "values": four_axes(scene.ranked),
             "measure": "share" if by_share else scene.by,
             "selected": [*scene.drawn],
             "chosen": [[*head] for head in heads],
@@ -151,8 +145,7 @@ class HeadFinder(OneHead):
         )
     )
     def table(self, scene: Scene) -> dict:
-        measures, _, heads = scene.ranking
-        rows = [measures[:, layer, head] for layer, head in heads]
+        heads, rows = scene.ranking, [scene.measures[:, *head] for head in scene.ranking]
         row = heads.index(scene.drawn) if scene.drawn in heads else None
         return {
             "values": np.stack(rows or [np.full(len(MEASURES), np.nan)]),

@@ -66,7 +66,7 @@ class OneHead(View):
             "caption": head_name(*scene.drawn) + HIDDEN * scene.hide_first,
         }
 
-    @explains("map", "arcs")
+    @explains("map")
     def explain(self, scene: Scene, query: int, key: int) -> Explanation:
         return shown_weight(scene.run, *scene.drawn, query, key, hide_first=scene.hide_first)
 
@@ -86,7 +86,7 @@ class HeadExplorer(OneHead):
 
     @on("grid", "selected")
     def pick_head(self, state: State, head: list[int]) -> State:
-        return replace(state, layer=head[0], head=head[1], key=None)
+        return replace(state, layer=head[0], head=head[1])
 
     @on("map", "selected")
     def pick_cell(self, state: State, cell: list[int] | None) -> State:
@@ -95,6 +95,10 @@ class HeadExplorer(OneHead):
     @on("arcs", "selected")
     def pick_query(self, state: State, query: int | None) -> State:
         return state if query is None else replace(state, query=query, key=None)
+
+    def put_right(self, before: State, state: State) -> State:
+        is_another = replace(state, query=before.query, key=before.key) != before
+        return replace(state, key=None) if is_another else state
 
     @shared
     def cell(self, scene: Scene) -> list[int]:
@@ -122,6 +126,10 @@ class HeadExplorer(OneHead):
         name = head_name(*scene.drawn) + HIDDEN * scene.hide_first
         caption = f"Where {isolated(pieces[query])} looks: {name}"
         return {"pieces": pieces, "weights": scene.weights, "selected": query, "caption": caption}
+
+    @explains("arcs")
+    def explain_arc(self, scene: Scene, query: int, key: int) -> Explanation:
+        return self.explain(scene, query, key)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:

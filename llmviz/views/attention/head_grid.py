@@ -24,7 +24,6 @@ class HeadGrid(Picture):
     """
 
     _static = "head_grid"
-    _by_page = ("selected", "chosen")
     _data = ("values", "selected", "chosen")
 
     values = Floats(ndim=(4,))
@@ -38,6 +37,10 @@ class HeadGrid(Picture):
     selected = traitlets.List(traitlets.Int(), [0, 0], minlen=2, maxlen=2).tag(sync=True)
     chosen = traitlets.List(traitlets.List(traitlets.Int(), minlen=2, maxlen=2)).tag(sync=True)
     toggles = traitlets.Bool(False).tag(sync=True)
+
+    @property
+    def _by_page(self) -> tuple[str, ...]:
+        return ("selected", "chosen") if self.toggles else ("selected",)
 
     def __init__(self, values: np.ndarray, **traits):
         super().__init__(values=four_axes(values), **{"stage": "attention", **traits})

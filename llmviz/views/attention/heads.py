@@ -8,7 +8,7 @@ import numpy as np
 
 from llmviz import attention
 from llmviz.model import Model, Trace
-from llmviz.views.kit.state_fields import clip_position, index
+from llmviz.views.kit.state_fields import clip_position, index, picked
 from llmviz.views.kit.view import Scene, View
 
 
@@ -30,6 +30,19 @@ def layer_slider(default: int) -> Any:
 def head_slider(default: int) -> Any:
     """Declare the number of a head in its layer."""
     return index(default, "Head", lambda view: model_of(view).config.n_heads, stage="attention")
+
+
+def picked_head(**others: Any) -> Any:
+    """Declare a head, its layer first, that pictures set, or None; others: see `picked`."""
+    return picked(
+        None, lambda head, view: head is None or is_head(head, view), "a layer and a head", **others
+    )
+
+
+def is_head(value: Any, view: View) -> bool:
+    """Return whether this is a layer and a head of a view's model."""
+    config = model_of(view).config
+    return isinstance(value, tuple) and value in np.ndindex(config.n_layers, config.n_heads)
 
 
 def chosen_head(scene: Scene) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import traitlets
 from llmviz import experiments
 from llmviz.model import Trace
 from llmviz.views.attention.head_grid import empty_grid, four_axes
+from llmviz.views.attention.heads import picked_head
 from llmviz.views.kit.controls import slider, wide
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -53,23 +54,32 @@ class Sink(View):
             shows=lambda n, view: {"value": min(n or len(view.run.tokens), _longest(view))},
             on_page=lambda view: (*range(1, 32), *range(32, _longest(view) + 1, 8)),
         )
+        head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
 
-    arrangement = ("from_token", ("counts", "lengths"), "message", "grid")
+    arrangement = (("from_token", "progress"), ("counts", "lengths"), "message", "grid")
 
-    # A guess card asks about it at once.
     @traitlets.default("trace")
-    def _run_over_both(self) -> Trace:
-        model = self.run.model
-        story = model.tokenizer.encode(" " + STORY)
-        return model.trace([*self.run.tokens, *story][: most_tokens(model)])
+    def _first_run(self) -> Trace:
+        """Run it at once: guess cards ask about it."""
+        return self.run.model.trace(self._tokens())
+
+    def _tokens(self) -> list[int]:
+        return [*self.run.tokens, *self.run.model.tokenizer.encode(" " + STORY)][: _longest(self)]
 
     def needs(self, state: State) -> str:
         return "read"
 
     @job()
-    def read(self, scene: Scene) -> Iterator[tuple[float, Trace]]:
-        """Run the model over the long text, once everything else shows the reader's."""
-        yield 1.0, self._run_over_both()
+    def read(self, scene: Scene) -> Iterator[tuple[float, Trace | None]]:
+        """Run the model over the long text, once everything else shows the reader's: a longer part in each step."""
+        tokens, n = self._tokens(), len(scene.run.tokens)
+        while (n := 2 * n) < len(tokens):
+            scene.run.model.trace(tokens[:n])
+            yield n / len(tokens), None
+        yield 1.0, scene.run.model.trace(tokens)
+
+    def is_shown(self, part_: str, scene: Scene) -> bool:
+        return scene.result("read") is not None
 
     def hand_on(self) -> None:
         if (trace := self._measured("read", self.state).result) is not None:
@@ -80,56 +90,38 @@ class Sink(View):
         return state if point is None else replace(state, from_token=point + 1)
 
     @shared
-    def weights(self, scene: Scene) -> np.ndarray | None:
+    def weights(self, scene: Scene) -> np.ndarray:
         """Return what each head gives to the first token: [n_layers, n_heads, seq]."""
-        trace = scene.result("read")
-        return None if trace is None else experiments.first_token_weights(trace)
+        return experiments.first_token_weights(scene.result("read"))
 
     @shared
     def at(self, scene: Scene) -> int:
         n = scene.from_token or len(scene.run.tokens)
         return min(n, scene.weights.shape[-1]) - 1
 
-    def _line(self, scene: Scene, values: np.ndarray) -> dict:
+    def _line(self, scene: Scene, values: np.ndarray, caption: str) -> dict:
         n, own = len(values), len(scene.run.tokens)
         marks = [[own, "end of your text"]] if own < n else []
-        return {"x": np.arange(1, n + 1), "values": values[None], "marks": marks, "selected": scene.at}
+        x = np.arange(1, n + 1)
+        return {"x": x, "values": values[None], "marks": marks, "selected": scene.at, "caption": caption}
 
-    @part(
-        lambda view: wide(
-            LinePlot(
-                unit="rank",  # whole numbers
-                names=["heads"],
-                y_max=float(view.run.model.config.n_layers * view.run.model.config.n_heads),
-                caption="Heads that give the first token more than half of their attention",
-                **AXIS,
-            )
+    @part(lambda _: wide(LinePlot(names=["heads"], unit="rank", **AXIS)))
+    def counts(self, scene: Scene) -> dict:
+        caption, most = (
+            "Heads that give the first token more than half of their attention",
+            scene.weights[..., 0].size,
         )
-    )
-    def counts(self, scene: Scene) -> dict | None:
-        if scene.weights is None:
-            return None
-        return self._line(scene, experiments.heads_on_first(scene.weights))
+        return self._line(scene, experiments.heads_on_first(scene.weights), caption) | {"y_max": float(most)}
 
-    @part(
-        lambda _: wide(
-            LinePlot(
-                names=["length"],
-                caption="How long each token's value is (mean over all layers and heads)",
-                **AXIS,
-            )
-        )
-    )
-    def lengths(self, scene: Scene) -> dict | None:
-        trace = scene.result("read")
-        return None if trace is None else self._line(scene, experiments.value_norms(trace))
+    @part(lambda _: wide(LinePlot(names=["length"], **AXIS)))
+    def lengths(self, scene: Scene) -> dict:
+        caption = "How long each token's value is (mean over all layers and heads)"
+        return self._line(scene, experiments.value_norms(scene.result("read")), caption)
 
     @sentences
-    def message(self, scene: Scene) -> list[str] | None:
-        trace = scene.result("read")
-        if trace is None:
-            return None
+    def message(self, scene: Scene) -> list[str]:
         at, first, counts = scene.at, scene.weights[..., scene.at], experiments.heads_on_first(scene.weights)
+        trace = scene.result("read")
         short = np.flatnonzero(experiments.short_values(experiments.value_norms(trace))[: at + 1])
         named = ", ".join(f"{isolated(trace.pieces[i])} ({i + 1})" for i in short[:MOST_NAMED])
         more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
@@ -141,10 +133,8 @@ class Sink(View):
         ]
 
     @part(lambda view: empty_grid(view.run.model.config, measure="share of the first token"))
-    def grid(self, scene: Scene) -> dict | None:
-        trace = scene.result("read")
-        if trace is None:
-            return None
-        here = f"From token {scene.at + 1}, {isolated(trace.pieces[scene.at])}"
-        caption = f"{here}: each head's share for the first token"
-        return {"values": four_axes(scene.weights[..., scene.at]), "caption": caption}
+    def grid(self, scene: Scene) -> dict:
+        here = f"token {scene.at + 1}, {isolated(scene.result('read').pieces[scene.at])}"
+        caption = f"From {here}: each head's share for the first token"
+        values, head = four_axes(scene.weights[..., scene.at]), scene.head or (0, 0)
+        return {"values": values, "selected": [*head], "caption": caption}

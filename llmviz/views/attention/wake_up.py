@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ipywidgets
@@ -15,8 +15,8 @@ from llmviz.views.attention.heads import chosen_head, head_name, head_pattern, h
 from llmviz.views.kit.arcs import Arcs
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import isolated, visible
-from llmviz.views.kit.state_fields import fixed, is_index, picked
-from llmviz.views.kit.view import Scene, View, job, looks, part, sentences, shared
+from llmviz.views.kit.state_fields import fixed, is_index, picked, selected, selection
+from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
 
 SENTENCES = tuple(tomllib.loads(Path(__file__).with_name("sentences.toml").read_text("utf-8"))["sentences"])
 RESTS, AWAKE = 0.2, 0.6  # of its attention, at most or at least, on tokens that are no sinks
@@ -36,17 +36,12 @@ class WakeUp(View):
             None,
             lambda text, view: text is None or (is_index(text) and 0 <= text < len(view.state.texts)),
             "the number of a text, or None",
-            control=lambda text, view: ipywidgets.Select(
-                options=[],
-                rows=8,
-                description="Most awake first",
-                style={"description_width": "initial"},
-                layout={"width": "min(760px, 98%)"},
-            ),
+            of=("ranking", "value"),
             on_page=lambda view: range(len(view.state.texts)),
         )
+        query: int | None = selection("arcs")
 
-    arrangement = (("layer", "head", "search", "progress"), "message", "text", "arcs")
+    arrangement = (("layer", "head", "search", "progress"), "message", "ranking", "arcs")
 
     @job("texts", start=lambda view: f"Search {len(view.state.texts)} texts")
     def search(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
@@ -67,10 +62,22 @@ class WakeUp(View):
     def drawn(self, scene: Scene) -> int:
         return int(scene.awake.argmax()) if scene.text is None else scene.text
 
-    @looks("text")
-    def most_awake_first(self, scene: Scene) -> dict:
+    def put_right(self, before: State, state: State) -> State:
+        if (state.layer, state.head) != (before.layer, before.head):
+            return replace(state, text=None, query=None)
+        return state if state.text == before.text else replace(state, query=None)
+
+    @part(
+        lambda _: ipywidgets.Select(
+            rows=8,
+            description="Most awake first",
+            style={"description_width": "initial"},
+            layout={"width": "min(760px, 98%)"},
+        )
+    )
+    def ranking(self, scene: Scene) -> dict | None:
         if scene.awake is None:
-            return {"options": (), "value": None, "hidden": True}
+            return None
         order = np.argsort(-scene.awake, kind="stable")
         names = [f"{100 * scene.awake[i]:.0f}%   {visible(scene.texts[i])}".replace("·", " ") for i in order]
         return {"options": tuple(zip(names, order.tolist())), "value": scene.drawn}
@@ -97,12 +104,13 @@ class WakeUp(View):
             return None
         trace = scene.run.trace(scene.texts[scene.drawn])
         weights = head_pattern(trace, *chosen_head(scene))
-        query = int(np.nan_to_num(weights[:, 1:]).max(axis=1, initial=0).argmax())
+        strongest = int(np.nan_to_num(weights[:, 1:]).max(axis=1, initial=0).argmax())
+        query = selected(scene.query, len(trace.tokens))
         return {
             "pieces": trace.pieces,
             "weights": weights,
             "ids": trace.tokens,
-            "selected": query,
+            "selected": strongest if query is None else query,
             "caption": f"{head_name(*chosen_head(scene))}: its strongest look away from the first token is from "
-            f"{isolated(trace.pieces[query])}",
+            f"{isolated(trace.pieces[strongest])}",
         }

@@ -339,7 +339,10 @@ class View(Explorer):
         ]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn, as where it returns None.
+
+        The bar, and the button of a job that begins by itself, are shown while there is work.
+        """
         return True
 
     def fitted(self, state: Any) -> Any:
@@ -440,7 +443,8 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        is_shown = name in self._looks or self.is_shown(name, scene)
+        shows_work = name == "progress" or (name in self._jobs and not self._jobs[name].start)  # type: ignore[attr-defined]
+        is_shown = shows_work or name in self._looks or self.is_shown(name, scene)
         traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
             scene.shown = traits
