@@ -93,6 +93,8 @@ VIEWS = {
         prompt.language_model, texts=("the dog", TEXT, LESSON[:30]) * 3
     ),
     "what mattered": attention.WhatMattered,
+    "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
+    "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
     "learner": learner,
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),

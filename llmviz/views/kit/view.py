@@ -647,7 +647,7 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
         if changed:
             widget.change(**changed)
         return
-    if "options" in traits and not _same(traits["options"], widget.options):
+    if isinstance(widget, ipywidgets.SelectionSlider) and not _same(traits["options"], widget.options):
         widget.options = traits["options"]  # On a page, a slider needs a message of its own for them.
     with widget.hold_sync():
         for name, value in traits.items():
