@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 import copy
 import functools
+import json
 import random
 import re
+import time
 from dataclasses import replace
 
 import ipywidgets
@@ -20,7 +22,8 @@ from widget_tree import HOSTILE, inside
 
 from llmviz import views
 from llmviz.experiments import facts, learning
-from llmviz.views import attention, differences, ffn, sampling
+from llmviz.tokenization import Tokenizer
+from llmviz.views import attention, differences, ffn, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
@@ -30,6 +33,7 @@ from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+BYTES = Tokenizer({bytes([i]): i for i in range(256)}, {})
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
@@ -61,6 +65,11 @@ def of_fact(kind, *values):
 
 VIEWS = {
     "example": Example,
+    "temperature": sampling.TemperatureExplorer,
+    "draws": sampling.Draws,
+    "surprise": sampling.Surprise,
+    "writing": lambda prompt, **state: sampling.Writing(prompt, **{"n": 4, **state}),
+    "chat end": lambda prompt, **state: sampling.ChatEnd(prompt, **{"n": 4, **state}),
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
@@ -108,6 +117,18 @@ VIEWS = {
         high=20,
     ),
 }
+VIEWS |= {
+    "tokens": tokenization.TextTokens,
+    "merges": tokenization.MergeExplorer,
+    "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
+    "bytes": lambda prompt: tokenization.ByteExplorer(prompt.language_model.tokenizer, "é"),
+    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
+    "languages": lambda prompt, **state: tokenization.LanguageExplorer(
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, n_ctx=64, **state
+    ),
+    "vocabularies": lambda prompt: tokenization.VocabularyExplorer(replace(BYTES), TEXT),
+    "letters": lambda prompt: tokenization.LettersExplorer(prompt.language_model, "cat", [0, 1]),
+}
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
@@ -127,6 +148,8 @@ def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
+    monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)
@@ -293,7 +316,7 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
         for name, job in view._jobs.items():
-            if job.start:
+            if job.start and name not in view._at_work:
                 view.parts[name].click()
             for _ in range(4):
                 await asyncio.sleep(0)
@@ -508,10 +531,17 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 @each_view
 def test_any_text_reaches_every_part(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
-    for box in boxes(view):
+    typed = [
+        control
+        for control in view.controls.values()
+        if isinstance(control, ipywidgets.Text | ipywidgets.Textarea)
+    ]
+    for box in [*typed, *(box.box for box in boxes(view))]:
         for text in BAD_TEXTS:
-            box.box.value = text
+            box.value = text
             assert_drawn_anew_it_is_the_same(view)
+            for part in {*view.parts.values()} - {box}:
+                json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 
 
 @each_view

@@ -7,7 +7,7 @@ import traitlets
 from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
-from llmviz.views import attention, embeddings, ffn, position, sampling
+from llmviz.views import attention, embeddings, ffn, position
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -50,11 +50,6 @@ EXPLORERS = {
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),
     "guess": lambda model: views.Predict("How many?", answer=3, unit="tokens", low=0),
-    "temperature": lambda model: sampling.TemperatureExplorer(views.Prompt(model, TEXT)),
-    "chain": lambda model: sampling.SamplerChain(views.Prompt(model, TEXT)),
-    "step by step": lambda model: sampling.StepByStep(views.Prompt(model, TEXT)),
-    "surprise": lambda model: sampling.Surprise(views.Prompt(model, TEXT)),
-    "tree": lambda model: sampling.Continuations(views.Prompt(model, TEXT), n=2, length=2),
     "neurons": lambda model: ffn.Population(model, TEXT),
     "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
     "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
@@ -70,16 +65,12 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "Journey": lambda kind, model: kind(views.Prompt(model, "")),
     "LoopPicture": lambda kind, model: kind([], n_prompt=0),
-    "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),
-    "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
     "TokenCounts": lambda kind, model: kind([], []),
     "TokenStrip": lambda kind, model: kind([]),
-    "Training": lambda kind, model: kind(""),
     "VectorPicture": lambda kind, model: kind([]),
-    "WrittenText": lambda kind, model: kind(model),
 }
 
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice, product
+from itertools import product
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -110,7 +111,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene)}
 
     def mark(event: Callable) -> Callable:
-        event.on = [(event.__name__, "click")]  # type: ignore[attr-defined]
+        event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
         event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
 
@@ -140,6 +141,7 @@ def explains(*parts: str) -> Callable[[Callable], Callable]:
 def job(
     *reads: str,
     start: str | Callable[[Any], str] = "",
+    tooltip: str = "",
     when: Callable[[Any, Scene], object] = lambda view, scene: True,
 ) -> Callable[[Callable], Callable]:
     """Mark a generator that measures something slowly, in short steps.
@@ -149,8 +151,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
-    on after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job also runs as long as `needs` names it; without `start`, its button is
+    there only to stop it, and to go on after that. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -167,7 +169,8 @@ def job(
                 "hidden": not start and status not in ("running", "stopped"),
             }
 
-        measure.button = part(lambda _: controls.button("", look="primary" if start else ""))(draw)  # type: ignore[attr-defined]
+        look = "primary" if start else ""
+        measure.button = part(lambda _: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return measure
 
     return mark
@@ -270,7 +273,11 @@ class View(Explorer):
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
-        cls._events = {place: member for member in members.values() for place in getattr(member, "on", ())}
+        cls._events = {
+            (part_ or name, trait): member
+            for name, member in members.items()
+            for part_, trait in getattr(member, "on", ())
+        }
         cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
@@ -331,9 +338,9 @@ class View(Explorer):
 
     # --- what a view says of itself ---
 
-    # What stands below each other: names of controls and parts, in a tuple those that share a row. Empty: a row of all
-    # controls, and below it all parts.
-    arrangement: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
+    # What stands below each other: names of controls and parts, in a tuple those that share a row, and in a tuple in it
+    # those without a gap between them. Empty: a row of all controls, and below it all parts.
+    arrangement: ClassVar[tuple[str | tuple[str | tuple[str, ...], ...], ...]] = ()
 
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return the widgets as `arrangement` names them."""
@@ -341,12 +348,13 @@ class View(Explorer):
         if self._jobs:
             named["progress"], stops = self.progress, self.progress.children[1:]
         below = (name for name, part_ in self.parts.items() if part_ not in stops)
-        lines = self.arrangement or ((*self.controls,), *below)
-        return [
-            named[line] if isinstance(line, str) else controls.row(*map(named.get, line))
-            for line in lines
-            if line
-        ]
+
+        def laid_out(line: str | tuple, gap: int = 20) -> ipywidgets.Widget:
+            if isinstance(line, str):
+                return named[line]
+            return controls.row(*(laid_out(inner, gap=0) for inner in line), gap=gap)
+
+        return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
         """Say whether there is anything for a part to show; else it is hidden, and not drawn, as where it returns None.
@@ -373,8 +381,11 @@ class View(Explorer):
         return None
 
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
-        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job."""
-        return None
+        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
+
+        A view says so itself where these are not, in each state, all jobs that no button starts.
+        """
+        return tuple(name for name, job_ in self._jobs.items() if not job_.start)  # type: ignore[attr-defined]
 
     def _needed(self, state: Any) -> tuple[str | None, ...]:
         needed = self.needs(state)
@@ -616,12 +627,17 @@ class View(Explorer):
 
     def states(self) -> list[Any]:
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
-        return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
+        states = {self.state: None}
+        for state in self.slices():
+            if len(states) == MOST_STATES:
+                break
+            states[state] = None
+        return [*states]
 
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
 
-        A view where these are too many declares its own.
+        Where these are too many together, each field has its values with the others as they are.
         """
         for scene, _ in self._drawn.values():
             reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
@@ -629,6 +645,9 @@ class View(Explorer):
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
             }
+            if math.prod(map(len, held.values())) > MOST_STATES:
+                yield from self.along(*held)
+                continue
             for values in product(*held.values()):
                 yield replace(self.state, **dict(zip(held, values)))
 

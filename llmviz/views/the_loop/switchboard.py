@@ -297,7 +297,7 @@ class Switchboard(View):
         if logits is None:
             return None
         before = ops.softmax(scene.run.logits) if scene.off.names() else None
-        return {"probs": ops.softmax(logits), "before": before, "chosen": scene.chosen}
+        return {"probs": ops.softmax(logits), "before": before}
 
     @explains("bars")
     def explain(self, scene: Scene, row: int) -> Explanation:
