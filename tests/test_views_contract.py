@@ -102,6 +102,8 @@ VIEWS = {
         prompt.language_model, texts=("the dog", TEXT, LESSON[:30]) * 3
     ),
     "what mattered": attention.WhatMattered,
+    "does it matter": lambda prompt, **state: attention.DoesItMatter(prompt, "The dog sat on a mat", **state),
+    "cost": lambda prompt: attention.Cost(prompt.language_model, lengths=(4, 5, 6, 7, 8)),
     "two heads": lambda prompt: attention.TwoHeads(prompt.language_model, n=8, reader=(2, 1), writer=(0, 2)),
     "two heads, no writer yet": lambda prompt: attention.TwoHeads(prompt.language_model, n=6, reader=(1, 1)),
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
@@ -183,6 +185,7 @@ def screen(view):
             (name, trait) for trait in read
         }
         of_page -= {(name, trait) for trait in view._drawn[name][1]}
+    of_page |= {(name, "summary") for name, _ in of_page}
     for name, widget in (view.parts | view.controls).items():
         held[name, "display"] = widget.layout.display or ""
         if widget.layout.display == "none":

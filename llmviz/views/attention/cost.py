@@ -16,7 +16,8 @@ from llmviz.views.kit.state_fields import fixed
 from llmviz.views.kit.view import Scene, View, job, part, sentences
 
 LENGTHS = (32, 64, 128, 256, 512, 1024)
-AXIS = {"stage": "attention", "x_axis": "tokens in the text", "waiting": "press the button"}
+AXIS = {"stage": "attention", "x_axis": "tokens in the text"}
+SHARES = ["scores, softmax, mixing", "everything else"]
 
 
 class Cost(View):
@@ -41,31 +42,16 @@ class Cost(View):
         for timing in experiments.measure_cost(scene.run, lengths):
             yield sum(timing.lengths) / sum(lengths), timing
 
-    @part(
-        lambda _: wide(
-            LinePlot(
-                unit="ms", names=["with the cache", "without"], caption="Time for one more token", **AXIS
-            )
-        )
-    )
+    @part(lambda _: wide(LinePlot(names=["with the cache", "without"], unit="ms", **AXIS)))
     def times(self, scene: Scene) -> dict:
-        timing = scene.result("measure")
-        return _lines(timing, timing and 1000 * np.stack([timing.with_cache, timing.without_cache]))
+        timing, caption = scene.known("measure"), "Time for one more token"
+        return _lines(timing, 1000 * timing.with_cache, 1000 * timing.without_cache) | {"caption": caption}
 
-    @part(
-        lambda _: wide(
-            LinePlot(
-                unit="share",
-                y_max=1.0,
-                names=["scores, softmax, mixing", "everything else"],
-                caption="Without the cache: share of the time that grows with the square of the length",
-                **AXIS,
-            )
-        )
-    )
+    @part(lambda _: wide(LinePlot(names=SHARES, unit="share", y_max=1.0, **AXIS)))
     def shares(self, scene: Scene) -> dict:
-        timing = scene.result("measure")
-        return _lines(timing, timing and np.stack([timing.quadratic_share, 1 - timing.quadratic_share]))
+        timing = scene.known("measure")
+        caption = "Without the cache: share of the time that grows with the square of the length"
+        return _lines(timing, timing.quadratic_share, 1 - timing.quadratic_share) | {"caption": caption}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -96,7 +82,6 @@ class Cost(View):
         return [*lines, memory]
 
 
-def _lines(timing: Timing | None, values: np.ndarray | None) -> dict:
-    lengths = timing.lengths if timing else ()
-    ticks = [float(n) for n in lengths if n >= max(lengths) / 8]
-    return {"x": np.array(lengths, np.float32), "values": values, "x_ticks": ticks}
+def _lines(timing: Timing, *values: np.ndarray) -> dict:
+    x = np.array(timing.lengths, np.float32)
+    return {"x": x, "values": np.stack(values), "x_ticks": x[x >= x[-1] / 8].tolist()}

@@ -35,14 +35,18 @@ def head_slider(default: int) -> Any:
 def picked_head(**others: Any) -> Any:
     """Declare a head, its layer first, that pictures set, or None; others: see `picked`."""
     return picked(
-        None, lambda head, view: head is None or is_head(head, view), "a layer and a head", **others
+        None,
+        lambda head, view: head is None or are_heads((head,), view),
+        "a layer and a head, or None",
+        **others,
     )
 
 
-def is_head(value: Any, view: View) -> bool:
-    """Return whether this is a layer and a head of a view's model."""
+def are_heads(value: Any, view: View) -> bool:
+    """Return whether this is a tuple of different heads of a view's model, each with its layer first."""
     config = model_of(view).config
-    return isinstance(value, tuple) and value in np.ndindex(config.n_layers, config.n_heads)
+    heads = [*np.ndindex(config.n_layers, config.n_heads)]
+    return isinstance(value, tuple) and sum(head in value for head in heads) == len(value)
 
 
 def chosen_head(scene: Scene) -> tuple[int, int]:

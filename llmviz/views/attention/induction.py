@@ -12,7 +12,7 @@ from llmviz.views.attention.head_grid import empty_grid, four_axes
 from llmviz.views.attention.heads import picked_head
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import number, selected, selection
+from llmviz.views.kit.state_fields import number
 from llmviz.views.kit.view import Scene, View, job, part, sentences
 
 N_DRAWS = 7  # of random heads: a draw may hit a head that every text needs, so the median counts
@@ -26,7 +26,6 @@ class Induction(View):
         n: int = number(40, "Random tokens", 60, first=5, stage="attention")
         off: int = number(8, "Heads off", 20, stage="attention")
         seed: int = number(0, "Another draw", 20, stage="attention")
-        point: int | None = selection("curves")
         head: tuple[int, int] | None = picked_head(of=("grid", "selected"))
 
     arrangement = (("n", "off", "seed", "progress"), "curves", "message", "grid")
@@ -51,12 +50,9 @@ class Induction(View):
             yield len(probs) / (N_DRAWS + 2), None
         yield 1.0, (trace.pieces, scores, heads, probs)
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        return scene.result("copy") is not None
-
     @part(lambda _: LinePlot(unit="share", y_max=1.0, stage="attention", x_axis="position of the token"))
     def curves(self, scene: Scene) -> dict:
-        pieces, _, heads, (whole, *others) = scene.result("copy")
+        pieces, _, heads, (whole, *others) = scene.known("copy")
         lines = {"the model as it is": whole}
         if others:
             random = f"{len(heads)} random heads off (median of {N_DRAWS} draws)"
@@ -67,14 +63,13 @@ class Induction(View):
             "values": np.stack([*lines.values()]),
             "names": [*lines],
             "x_pieces": pieces[1:],
-            "selected": selected(scene.point, 2 * scene.n - 1),
             "marks": [[scene.n, "second pass"]],
             "caption": "Probability of the right next token",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        _, _, heads, probs = scene.result("copy")
+        _, _, heads, probs = scene.known("copy")
         (first, whole), *passes = map(experiments.copying_by_pass, probs)
         lines = [
             f"Right next token, mean probability: first pass {percent(first)}, second pass {percent(whole)}."
@@ -90,7 +85,7 @@ class Induction(View):
 
     @part(lambda view: empty_grid(view.run.config, measure="induction score"))
     def grid(self, scene: Scene) -> dict:
-        _, scores, heads, _ = scene.result("copy")
+        _, scores, heads, _ = scene.known("copy")
         return {
             "values": four_axes(scores),
             "selected": [*(scene.head or [*heads, (0, 0)][0])],

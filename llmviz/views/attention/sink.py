@@ -78,9 +78,6 @@ class Sink(View):
             yield n / len(tokens), None
         yield 1.0, scene.run.model.trace(tokens)
 
-    def is_shown(self, part_: str, scene: Scene) -> bool:
-        return scene.result("read") is not None
-
     def hand_on(self) -> None:
         if (trace := self._measured("read", self.state).result) is not None:
             self.trace = trace
@@ -92,7 +89,7 @@ class Sink(View):
     @shared
     def weights(self, scene: Scene) -> np.ndarray:
         """Return what each head gives to the first token: [n_layers, n_heads, seq]."""
-        return experiments.first_token_weights(scene.result("read"))
+        return experiments.first_token_weights(scene.known("read"))
 
     @shared
     def at(self, scene: Scene) -> int:
@@ -116,12 +113,12 @@ class Sink(View):
     @part(lambda _: wide(LinePlot(names=["length"], **AXIS)))
     def lengths(self, scene: Scene) -> dict:
         caption = "How long each token's value is (mean over all layers and heads)"
-        return self._line(scene, experiments.value_norms(scene.result("read")), caption)
+        return self._line(scene, experiments.value_norms(scene.known("read")), caption)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         at, first, counts = scene.at, scene.weights[..., scene.at], experiments.heads_on_first(scene.weights)
-        trace = scene.result("read")
+        trace = scene.known("read")
         short = np.flatnonzero(experiments.short_values(experiments.value_norms(trace))[: at + 1])
         named = ", ".join(f"{isolated(trace.pieces[i])} ({i + 1})" for i in short[:MOST_NAMED])
         more = f" and {len(short) - MOST_NAMED} more" if len(short) > MOST_NAMED else ""
@@ -134,7 +131,7 @@ class Sink(View):
 
     @part(lambda view: empty_grid(view.run.model.config, measure="share of the first token"))
     def grid(self, scene: Scene) -> dict:
-        here = f"token {scene.at + 1}, {isolated(scene.result('read').pieces[scene.at])}"
+        here = f"token {scene.at + 1}, {isolated(scene.known('read').pieces[scene.at])}"
         caption = f"From {here}: each head's share for the first token"
         values, head = four_axes(scene.weights[..., scene.at]), scene.head or (0, 0)
         return {"values": values, "selected": [*head], "caption": caption}

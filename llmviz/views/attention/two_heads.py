@@ -246,12 +246,9 @@ class TwoHeads(View):
             view.run.config, kind="signed", limit=1.0, measure="change of the induction score", unit="points"
         )
     )
-    def grid(self, scene: Scene) -> dict | None:
-        effect = scene.result("each_off")
-        if effect is None:
-            return None
+    def grid(self, scene: Scene) -> dict:
         return {
-            "values": four_axes(effect),
+            "values": four_axes(scene.known("each_off")),
             "selected": [*(scene.writing or scene.reading)],
             "chosen": [[*scene.reading]],
             "caption": f"How {head_name(*scene.reading)}'s induction score "
@@ -281,9 +278,9 @@ class TwoHeads(View):
 
     @part(lambda _: HeadPair(stage="attention"))
     def pair(self, scene: Scene) -> dict | None:
-        if scene.writing is None or scene.result("paths") is None:
+        if scene.writing is None:
             return None
-        (names, totals, here), cuts = scene.result("paths"), [drawn for _, drawn in CONDITIONS.values()]
+        (names, totals, here), cuts = scene.known("paths"), [drawn for _, drawn in CONDITIONS.values()]
         pieces, reader, writer = scene.row.pieces, head_name(*scene.reading), head_name(*scene.writing)
         # The name of what is cut is said when it is cut, no sooner.
         name = "Reading in the keys is called K-composition (Elhage et al. 2021)"

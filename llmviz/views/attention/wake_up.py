@@ -53,10 +53,9 @@ class WakeUp(View):
         yield 1.0, np.array(awake, np.float32)
 
     @shared
-    def awake(self, scene: Scene) -> np.ndarray | None:
-        """Return how awake the head is on each text; None before the search."""
-        known = scene.result("search")
-        return None if known is None else np.nan_to_num(known[:, *chosen_head(scene)])
+    def awake(self, scene: Scene) -> np.ndarray:
+        """Return how awake the head is on each text."""
+        return np.nan_to_num(scene.known("search")[:, *chosen_head(scene)])
 
     @shared
     def drawn(self, scene: Scene) -> int:
@@ -75,17 +74,13 @@ class WakeUp(View):
             layout={"width": "min(760px, 98%)"},
         )
     )
-    def ranking(self, scene: Scene) -> dict | None:
-        if scene.awake is None:
-            return None
+    def ranking(self, scene: Scene) -> dict:
         order = np.argsort(-scene.awake, kind="stable")
         names = [f"{100 * scene.awake[i]:.0f}%   {visible(scene.texts[i])}".replace("·", " ") for i in order]
         return {"options": tuple(zip(names, order.tolist())), "value": scene.drawn}
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if scene.awake is None:
-            return []
         low, high = scene.awake.min(), scene.awake.max()
         manner = "what you give it makes the difference"
         if high < RESTS:
@@ -99,9 +94,7 @@ class WakeUp(View):
         ]
 
     @part(lambda _: Arcs(["…"], [[np.nan]]))
-    def arcs(self, scene: Scene) -> dict | None:
-        if scene.awake is None:
-            return None
+    def arcs(self, scene: Scene) -> dict:
         trace = scene.run.trace(scene.texts[scene.drawn])
         weights = head_pattern(trace, *chosen_head(scene))
         strongest = int(np.nan_to_num(weights[:, 1:]).max(axis=1, initial=0).argmax())

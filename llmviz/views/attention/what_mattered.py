@@ -48,10 +48,8 @@ class WhatMattered(View):
             "row is scaled to its own largest number",
         )
     )
-    def map(self, scene: Scene) -> dict | None:
-        if scene.result("ask") is None:
-            return None
-        drawn = scene.result("ask").copy()
+    def map(self, scene: Scene) -> dict:
+        drawn = scene.known("ask").copy()
         drawn[0, 0] = np.nan  # much of the attention only rests there
         drawn[:, -1] = np.nan  # without the last token, what comes next is another question
         largest = np.nanmax(np.abs(drawn), axis=1, keepdims=True)
@@ -59,14 +57,11 @@ class WhatMattered(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        trace, ways = scene.run, scene.result("ask")
-        n = len(trace.tokens)
+        trace, n = scene.run, len(scene.run.tokens)
         if not SHORTEST <= n <= LONGEST:
             return [f"Your text has {n} tokens; {SHORTEST} to {LONGEST} of them can be asked about."]
-        if ways is None:
-            return []
-        inner = ways[:, 1:-1]
-        most = [(quote(trace.pieces[1 + way.argmax()]), way.max()) for way in inner]
+        ways = scene.known("ask")
+        most = [(quote(trace.pieces[1 + way.argmax()]), way.max()) for way in ways[:, 1:-1]]
         answer = quote(trace.model.tokenizer.pieces([int(trace.logits.argmax())])[0])
         return [
             f"The answer is {answer}. Of the tokens between the first and the last, {most[0][0]} gets most of "

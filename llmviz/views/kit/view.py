@@ -46,16 +46,27 @@ class Refused(ValueError):
     """A state that a view cannot have."""
 
 
+class NotMeasured(Refused):
+    """A result that is not there yet."""
+
+
 def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
     """Mark the method that draws a part; `make` makes its widget, once, from the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
-    the part stays as it is, and else it is hidden.
+    the part stays as it is, and else it is hidden. So it is where the method asks for a result that is not `known`.
     """
 
     def mark(draw: Callable) -> Callable:
-        draw.make = make  # type: ignore[attr-defined]
-        return draw
+        @functools.wraps(draw)
+        def traits(view: Any, scene: Scene) -> dict[str, Any] | None:
+            try:
+                return draw(view, scene)
+            except NotMeasured:
+                return None
+
+        traits.make = make  # type: ignore[attr-defined]
+        return traits
 
     return mark
 
@@ -212,6 +223,8 @@ class Scene:
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
             self.results_read |= scene.results_read
+            if isinstance(value, NotMeasured):
+                raise NotMeasured(*value.args)
             return value
         value = self.fields_read[name] = getattr(self.state, name)
         return value
@@ -219,6 +232,12 @@ class Scene:
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
+
+    def known(self, name: str) -> Any:
+        """Return what a job has measured so far; `NotMeasured` before its first result."""
+        if (result := self.result(name)) is None:
+            raise NotMeasured(f"{name} has no result yet")
+        return result
 
     def results(self, name: str) -> list:
         """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
@@ -481,7 +500,11 @@ class View(Explorer):
         known = self._computed.get(name)
         if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
             scene = Scene(self, asking.state, asking.run)
-            known = self._computed[name] = scene, self._shared[name](self, scene)
+            try:
+                value = self._shared[name](self, scene)
+            except NotMeasured as error:
+                value = error.with_traceback(None)  # else it holds all frames
+            known = self._computed[name] = scene, value
         return known
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
