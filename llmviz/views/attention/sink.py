@@ -17,7 +17,7 @@ from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import STATIC
 from llmviz.views.kit.pieces import isolated
-from llmviz.views.kit.state_fields import is_index, picked
+from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.text_box import most_tokens
 from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
 
@@ -46,7 +46,7 @@ class Sink(View):
 
         from_token: int | None = picked(
             None,
-            lambda n, view: n is None or (is_index(n) and 1 <= n <= _longest(view)),
+            lambda n, view: n is None or (type(n) is int and 1 <= n <= _longest(view)),
             "the number of a token, from 1, or None",
             control=lambda n, view: slider(
                 1, "From token number", _longest(view), stage="attention", first=1

@@ -168,7 +168,7 @@ class TwoHeads(View):
     def readers_scores(self, scene: Scene) -> dict[tuple[int, int], float]:
         """Return the induction scores of the copying heads to choose from."""
         scores = experiments.induction_scores(scene.row)
-        heads = dict.fromkeys([scene.reading, *experiments.strongest_heads(scores, N_READERS)])
+        heads = dict.fromkeys([*experiments.strongest_heads(scores, N_READERS), scene.reading])
         return {head: float(scores[head]) for head in heads}
 
     @shared
