@@ -16,7 +16,7 @@ import functools
 import inspect
 import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Any, ClassVar
@@ -30,7 +30,7 @@ from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
@@ -46,12 +46,18 @@ class Refused(ValueError):
     """A state that a view cannot have."""
 
 
-class NotMeasured(Refused):
-    """A result that is not there yet."""
+class NothingToShow(Exception):
+    """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
 
 
-def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
-    """Mark the method that draws a part; `make` makes its widget, once, from the view.
+class NotMeasured(NothingToShow):
+    """A result that is not there yet: a part that reads it returns None."""
+
+
+def part(
+    make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
     the part stays as it is, and else it is hidden. So it is where the method asks for a result that is not `known`.
@@ -59,16 +65,49 @@ def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Calla
 
     def mark(draw: Callable) -> Callable:
         @functools.wraps(draw)
-        def traits(view: Any, scene: Scene) -> dict[str, Any] | None:
+        def drawn(view: Any, scene: Scene) -> dict | None:
             try:
                 return draw(view, scene)
             except NotMeasured:
                 return None
+            except NothingToShow:
+                return {"hidden": True}
 
-        traits.make = make  # type: ignore[attr-defined]
-        return traits
+        drawn.make = _maker(make, arguments, traits)  # type: ignore[attr-defined]
+        return drawn
 
     return mark
+
+
+def parts(
+    captions: Mapping[str, str], make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws several parts of a kind, with a caption for each name; it takes the name as well.
+
+    make: as for `part`; a function takes the view and a caption.
+    """
+
+    def of_one(draw: Callable, name: str, caption: str) -> Callable:
+        kind = make if isinstance(make, type) else lambda view: make(view, caption)
+        mark = part(kind, *arguments, **traits, **({"caption": caption} if kind is make else {}))
+        return mark(lambda view, scene: draw(view, scene, name))
+
+    def mark(draw: Callable) -> Callable:
+        draw.parts = {name: of_one(draw, name, caption) for name, caption in captions.items()}  # type: ignore[attr-defined]
+        return draw
+
+    return mark
+
+
+def _maker(make: Callable[..., ipywidgets.Widget], arguments: tuple, traits: dict) -> Callable[[Any], Any]:
+    if not isinstance(make, type):
+        return make
+
+    def of_kind(view: View) -> ipywidgets.Widget:
+        wears = {"stage": view.stage} if view.stage and issubclass(make, Picture) else {}
+        return make(*arguments, **wears | traits)
+
+    return of_kind
 
 
 def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
@@ -78,13 +117,18 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
 
 
 def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
-    """Mark the method that returns the sentences of a part; empty ones are left out."""
+    """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
 
     @part(lambda _: controls.Told())
     @functools.wraps(say)
     def draw(view: Any, scene: Scene) -> dict | None:
-        lines = say(view, scene)
-        return None if lines is None else {"sentences": [line for line in lines if line]}
+        try:
+            lines = say(view, scene)
+            return None if lines is None else {"sentences": [line for line in lines if line]}
+        except NotMeasured:
+            return None
+        except NothingToShow as reason:
+            return {"sentences": [str(reason)]}
 
     return draw
 
@@ -223,11 +267,11 @@ class Scene:
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
             self.results_read |= scene.results_read
-            if isinstance(value, NotMeasured):
-                raise NotMeasured(*value.args)
+            if isinstance(value, NothingToShow):
+                raise value
             return value
         value = self.fields_read[name] = getattr(self.state, name)
-        return value
+        return self._view._fields[name].means(value, self._view)
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
@@ -272,6 +316,7 @@ class View(Explorer):
     """
 
     State: type = Nothing
+    stage: ClassVar[str] = ""  # whose colour its sliders and the pictures made from their kind wear
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _shared: ClassVar[dict[str, Callable]] = {}
@@ -288,7 +333,9 @@ class View(Explorer):
             for name, member in vars(base).items()
             if inspect.isfunction(member)
         }
-        draws = {name: getattr(member, "button", member) for name, member in members.items()}
+        draws: dict[str, Callable] = {}
+        for name, member in members.items():
+            draws |= getattr(member, "parts", {name: getattr(member, "button", member)})
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
@@ -437,7 +484,7 @@ class View(Explorer):
             return
         try:
             self._show(self.put_right(self.state, event(self, self.state, *value)))
-        except Refused:
+        except (Refused, NothingToShow):
             self._show(self.state)
 
     @one_at_a_time
@@ -502,8 +549,8 @@ class View(Explorer):
             scene = Scene(self, asking.state, asking.run)
             try:
                 value = self._shared[name](self, scene)
-            except NotMeasured as error:
-                value = error.with_traceback(None)  # else it holds all frames
+            except NothingToShow as reason:
+                value = reason.with_traceback(None)  # else it holds all that was at work
             known = self._computed[name] = scene, value
         return known
 
