@@ -44,9 +44,11 @@ class StepByStep(View):
     alone, so going back and stepping again draws the same one.
     """
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         seed: int = seed()
         written: tuple[tuple[int, float], ...] = picked(
             (), _fits, "as many tokens, each with its temperature, as fit"
@@ -125,10 +127,9 @@ class StepByStep(View):
     # --- parts ---
 
     @part(
-        lambda view: WrittenText(
-            chooses=True,
-            caption="The text as it grows. Point at a token to see its rivals; a click says more",
-        )
+        WrittenText,
+        chooses=True,
+        caption="The text as it grows. Point at a token to see its rivals; a click says more",
     )
     def text(self, scene: Scene) -> dict:
         text = written_text(scene.run.model, scene.run.tokens, scene.places)
