@@ -130,6 +130,10 @@ VIEWS = {
     ),
 }
 VIEWS |= {
+    "lens": lambda prompt: ffn.LensGrid(prompt, "dog, a"),
+    "norms": ffn.StreamNorms,
+    "logit": ffn.LogitTakenApart,
+    "population": lambda prompt, **state: ffn.Population(prompt.language_model, prompt, **state),
     "tokens": tokenization.TextTokens,
     "merges": tokenization.MergeExplorer,
     "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
@@ -511,7 +515,8 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
         await asyncio.sleep(0)
         view.close()
         assert {*ipywidgets.widgets.widget._instances} == alive
-        await asyncio.sleep(0)
+        for _ in range(3):  # what was cancelled ends
+            await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await settled(make(prompt))  # it does what the closed one left undone
 

@@ -50,12 +50,7 @@ EXPLORERS = {
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
     "heads off": lambda model: views.HeadsOff(model, TEXT),
     "guess": lambda model: views.Predict("How many?", answer=3, unit="tokens", low=0),
-    "neurons": lambda model: ffn.Population(model, TEXT),
-    "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
     "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
-    "one logit": lambda model: ffn.LogitTakenApart(views.Prompt(model, TEXT)),
-    "a fact": lambda model: ffn.FollowTheFact(ffn.Fact(views.Prompt(model, TEXT), "dog"), 1),
-    "put in": lambda model: ffn.PutIn(ffn.Fact(views.Prompt(model, TEXT), "dog"), "cat"),
 }
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
