@@ -184,7 +184,10 @@ def looks(control: str) -> Callable[[Callable], Callable]:
 
 
 def explains(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
+    """Mark the method that says where a number of a part is from; it takes the drawn scene, and a place.
+
+    Where it is for several parts, it takes the name of one before the place.
+    """
 
     def mark(explain: Callable) -> Callable:
         explain.explains = parts  # type: ignore[attr-defined]
@@ -575,16 +578,17 @@ class View(Explorer):
 
     def _explainer(self, name: str) -> Callable[..., Any]:
         explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
 
         @one_at_a_time
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
             if not traits or traits.get("hidden"):
                 raise ValueError("nothing is drawn yet")
-            return explain(self, scene, *place)
+            return explain(self, scene, *which, *place)
 
         # A picture asks it how many numbers a place has.
-        place = [*inspect.signature(explain).parameters.values()][2:]
+        place = [*inspect.signature(explain).parameters.values()][2 + len(which) :]
         explained.__signature__ = inspect.Signature(place)
         return explained
 
