@@ -350,9 +350,9 @@ def happen(rng, view):
             values = [*view._fields[name].on_page(view), *HOSTILE]
             view.controls[name].set_state({"value": rng.choice(values)})
         case 1 if boxes(view) and not rng.randrange(3):
-            run = view.run
+            inputs = view.inputs()
             rng.choice(boxes(view)).box.value = rng.choice(TEXTS)
-            if view.run is not run and type(view).fitted is View.fitted:
+            if view.inputs() != inputs and type(view).fitted is View.fitted:
                 of_text = {name for name, declared in view._fields.items() if not declared.outlives_text}
                 assert {
                     name for name in of_text if getattr(view.state, name) != getattr(view.State(), name)

@@ -11,6 +11,7 @@ import traitlets
 
 from llmviz.experiments.gradients import NUDGE, Numbers
 from llmviz.model import Model
+from llmviz.tokenization import drop_unwritable
 from llmviz.views.kit.guess_first import GuessFirst
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
@@ -74,8 +75,8 @@ class OneNumber(View):
 
     @shared
     def numbers(self, scene: Scene) -> Numbers | None:
-        is_long_enough = len(scene.run.tokenizer.encode(scene.text)) > 1
-        return Numbers(scene.run, scene.text) if is_long_enough else None
+        text, _ = drop_unwritable(scene.text, scene.run.tokenizer.ranks)
+        return Numbers(scene.run, text) if len(scene.run.tokenizer.encode(text)) > 1 else None
 
     @shared
     def parameter(self, scene: Scene) -> int:
@@ -110,7 +111,7 @@ class OneNumber(View):
     )
     def curves(self, scene: Scene) -> dict:
         if scene.numbers is None:
-            return {"values": None}
+            return {"hidden": True}
         x, gradient = np.linspace(-AROUND, AROUND, 21), scene.numbers.gradient
         curve = [scene.numbers.turned(scene.parameter, by) for by in x]
         now = curve[len(x) // 2]
