@@ -99,6 +99,10 @@ MAY_KNOW = {
             "experiments.writing",
         ),
     },
+    "experiments.fine_tuned": {
+        *("model", "reuse", "sampling", "training", "experiments", "experiments.fine_tuning"),
+        "experiments.probabilities",
+    },
     "experiments.gradients": {"model", "sampling", "training", "weights", "experiments.probabilities"},
     "experiments.neurons": {"ops", "ffn", "model"},
     "experiments.order": {

@@ -229,7 +229,7 @@ def two_countries(monkeypatch):
     monkeypatch.setattr(fine_tuning, "CAPITALS", dict([*fine_tuning.CAPITALS.items()][:5]))
     monkeypatch.setattr("llmviz.views.differences.fine_tuning.ASKED", (*fine_tuning.UNTAUGHT,)[:2])
     monkeypatch.setattr("llmviz.views.differences.fine_tuning.STEPS", 2)
-    monkeypatch.setattr("llmviz.views.differences.one_fact.STEPS_OF_A_FACT", 4)
+    monkeypatch.setattr("llmviz.experiments.fine_tuning.STEPS_OF_A_FACT", 4)
     writing = fine_tuning.writing
     monkeypatch.setattr(fine_tuning, "writing", lambda model, tokens, _n=3: writing(model, tokens, 3))
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)

@@ -12,7 +12,7 @@ from messages import holding, numbers
 
 from llmviz import experiments, ops, training
 from llmviz.edits import Edits
-from llmviz.experiments import learning
+from llmviz.experiments import gradients, learning
 from llmviz.experiments.learning import SMALL
 from llmviz.experiments.text_statistics import (
     copied_characters,
@@ -23,7 +23,7 @@ from llmviz.experiments.text_statistics import (
 from llmviz.texts.own import LONGEST
 from llmviz.views import differences as pictures
 from llmviz.views.differences import learner as learners
-from llmviz.views.differences import one_step, opened, training_run, whose
+from llmviz.views.differences import opened, training_run, whose
 from llmviz.views.differences.learner import OWN, Learner, read
 from llmviz.views.differences.training_run import TrainingRun
 from llmviz.views.kit.numbers import percent
@@ -321,9 +321,9 @@ def test_a_gradient_is_a_slope(noise):
 
 def test_a_parameter_has_its_place(noise):
     numbers = pictures.Numbers(noise[1], "The dog sees")
-    assert one_step.place(numbers, 0) == one_step.PARTS["token_embd"]
-    assert one_step.place(numbers, len(numbers.flat) - 1) == one_step.PARTS["output_norm"]
-    assert re.search(holding("W_Q", 0), one_step.place(numbers, int(numbers.ends[2]) - 1))
+    assert numbers.place(0) == gradients.PARTS["token_embd"]
+    assert numbers.place(len(numbers.flat) - 1) == gradients.PARTS["output_norm"]
+    assert re.search(holding("W_Q", 0), numbers.place(int(numbers.ends[2]) - 1))
 
 
 def test_all_numbers_together(noise):

@@ -61,12 +61,12 @@ def test_the_last_step_is_drawn_too():
 
 
 def test_differences_from_one_and_from_the_same_with_another_seed():
-    configs = {"as it is": TWO["one"], sizes.AGAIN: TWO["one"], "two": TWO["two"]}
+    configs = {"as it is": TWO["one"], small_models.AGAIN: TWO["one"], "two": TWO["two"]}
     page = pictures.Sizes(TEXT, configs, "Which?", steps=2, against="as it is", committed=True)
     expected = [held_out(TWO[name], seed, steps=2) for name, seed in (("one", 0), ("one", 4), ("two", 0))]
     bars, curves = page.parts["bars"], page.parts["curves"]
     assert bars.values[0] == pytest.approx(np.array(expected) - expected[0], abs=6e-4)
-    assert curves.names == [sizes.AGAIN, "two"]
+    assert curves.names == [small_models.AGAIN, "two"]
     assert curves.values[:, -1] == pytest.approx(bars.values[0, 1:], abs=6e-4)
     assert page.parts["card"].answer == int(np.argmin(expected))
 

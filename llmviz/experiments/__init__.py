@@ -14,7 +14,7 @@
     writing, answers       what the model writes, and which answers are right
     letters, words, table  what the embedding table knows of words and of their letters
     rounding, published, cost   fewer bits, numbers of parameters, and what a token costs
-    learning, small_models, gradients, fine_tuning   what training changes
+    learning, small_models, gradients, fine_tuning, fine_tuned   what training changes
 
 Nothing here computes a stage: all of it runs the model with `Edits`, or reads a trace or the weights. What takes many
 runs is an iterator, one run at each step, that can be left at any of them. Negative positions count from the end.

@@ -1,5 +1,7 @@
 """Change the parameters of a small model, one or all of them, and measure the surprise at a text."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float
 
@@ -10,6 +12,22 @@ from llmviz.sampling import BITS_PER_NAT
 from llmviz.weights import from_flat, stored
 
 NUDGE = 0.01
+LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
+N_RANDOM = 3  # directions drawn at random
+# Words for the arrays, by their names in a model file.
+PARTS = {
+    "token_embd": "the table of embeddings",
+    "output_norm": "the last norm",
+    "attn_norm": "the norm before attention",
+    "attn_q": "W_Q",
+    "attn_k": "W_K",
+    "attn_v": "W_V",
+    "attn_output": "W_O",
+    "ffn_norm": "the norm before the FFN",
+    "ffn_gate": "W_gate",
+    "ffn_up": "W_up",
+    "ffn_down": "W_down",
+}
 
 
 class Numbers:
@@ -69,3 +87,20 @@ class Numbers:
         """Measure how many bits the surprise changes by a step along a random direction: the largest change of n."""
         now = self.along(self.gradient, 0)
         return max(abs(self.along(self.random_direction(seed), length) - now) for seed in range(n))
+
+    def walk(self) -> Iterator[tuple[float, Float[np.ndarray, "2 lengths"] | None]]:
+        """Measure it at each of LENGTHS: against the gradient, and in random directions, their mean.
+
+        Yields the share that is done, and both at the end.
+        """
+        walked = []
+        for direction in [-self.gradient, *map(self.random_direction, range(N_RANDOM))]:
+            walked.append([self.along(direction, length) for length in LENGTHS])
+            yield len(walked) / (1 + N_RANDOM), None
+        yield 1.0, np.array([walked[0], np.mean(walked[1:], axis=0)])
+
+    def place(self, number: int) -> str:
+        """Say where in the model a parameter is."""
+        at = int(np.searchsorted(self.ends, number, side="right"))
+        layer, _, part = self.names[at].removesuffix(".weight").removeprefix("blk.").rpartition(".")
+        return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]

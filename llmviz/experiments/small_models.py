@@ -1,14 +1,17 @@
 """Small models of several sizes, and how well each expects a text that it is trained on."""
 
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from llmviz import training
 from llmviz.model import Model
-from llmviz.sampling import BITS_PER_NAT
+from llmviz.sampling import BITS_PER_NAT, Sampler
 from llmviz.weights import Config
 
 # The control: what chance alone does. Its seed is 4 further, for 0 and 1 happen to come out alike.
 AGAIN = "another seed"
+N_WRITTEN = 24  # tokens, by each model of a race
 
 
 def small(*, n_layers: int = 2, n_heads: int = 4, d_model: int = 32, n_ctx: int = 64, ffn: int = 1) -> Config:
@@ -71,3 +74,81 @@ def seconds_a_step(text: str, config: Config, n: int = 20) -> float:
     for _ in steps:
         pass
     return (time.process_time() - start) / n
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model at the end of its training: both kinds of surprise in bits a byte."""
+
+    n_parameters: int
+    step: int
+    seconds: float
+    loss: float
+    held_out: float
+    written: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is known so far, by budget and name; curves: by name, the surprise at the held-out text, by step."""
+
+    trained: Mapping[tuple[float, str], Trained] = field(default_factory=dict)
+    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Race:
+    """Which models are trained on a text, for each of the budgets: so many steps, or so many seconds of work."""
+
+    text: str
+    configs: tuple[tuple[str, Config], ...]
+    budgets: tuple[float, ...]
+    unit: str  # "steps" or "seconds"
+    start: str  # of what each writes in the end
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the models."""
+        return [name for name, _ in self.configs]
+
+    def budget(self, budget: float) -> str:
+        """Return its name."""
+        return f"{budget:,} {self.unit}" if self.unit == "steps" else f"{budget:g} {self.unit}"
+
+    def run(self, seed: int) -> Iterator[tuple[float, Results | None]]:
+        """Train all, from noise; yields the share that is done, and what is known so far where that is new.
+
+        ValueError for a text that is too short, FloatingPointError where a loss runs away.
+        """
+        results, per_nat, worked = Results(), 0.0, 0.0
+        total = len(self.configs) * sum(self.budgets)
+        for budget in self.budgets:
+            for name, config in self.configs:
+                how = {self.unit: budget, "seed": seed + 4 * (name == AGAIN)}
+                for last in training.pretrain(self.text, config, **how):
+                    per_nat = per_nat or bits_a_byte(last.model, self.text)
+                    is_measured = last.step and (
+                        last.step % training.MEASURE_EVERY == 0 or last.step == budget
+                    )
+                    if is_measured:
+                        curve = {**results.curves.get(name, {}), last.step: last.held_out * per_nat}
+                        results = replace(results, curves=results.curves | {name: curve})
+                    done = last.step if self.unit == "steps" else last.seconds
+                    yield (worked + min(budget, done)) / total, results if is_measured else None
+                worked += budget
+                trained = results.trained | {(budget, name): _trained(last, per_nat, self.start)}
+                results = replace(results, trained=trained)
+                yield worked / total, results
+
+
+def _trained(last: training.Progress, per_nat: float, start: str) -> Trained:
+    model, tokens = last.model, last.model.tokenizer.encode(start)
+    new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
+    return Trained(
+        model.config.n_parameters,
+        last.step,
+        last.seconds,
+        last.loss * per_nat,
+        last.held_out * per_nat,
+        model.tokenizer.decode([*tokens, *new]),
+    )

@@ -11,8 +11,9 @@ import numpy as np
 
 from llmviz import training
 from llmviz.experiments import asked, fine_tuning, mean_surprise
+from llmviz.experiments.fine_tuned import Costs, FineTuned, costs, quiet_model
 from llmviz.views.differences.example_table import AnswerTable
-from llmviz.views.differences.fine_tuning import FineTuned, FineTuning, quiet_model
+from llmviz.views.differences.fine_tuning import FineTuning
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
@@ -117,16 +118,6 @@ class BeforeAfter(AfterTuning):
         ]
 
 
-@dataclass(frozen=True)
-class Costs:
-    """Before and after: the surprise at each text, the capitals that come out in each of the `WAYS`, and, by country,
-    the answers."""
-
-    bits: np.ndarray
-    right: np.ndarray
-    answers: Mapping[str, tuple[str, ...]]
-
-
 class Cost(GuessFirst):
     """What a fine-tuning does elsewhere: to ordinary texts, and to capitals, asked for in four ways."""
 
@@ -162,24 +153,12 @@ class Cost(GuessFirst):
 
     @job("begun")
     def measure(self, scene: Scene) -> Iterator[tuple[float, Costs | None]]:
-        models = scene.run.tuned.before, scene.run.tuned.model
-        bits = [[], []]
-        for i, text in enumerate(self.texts.values()):
-            for surprises, model in zip(bits, models):
-                surprises.append(mean_surprise(model.trace(text)))
-            yield 0.1 * i / len(self.texts), None
-        capitals, right = {}, []
-        both = zip(*(fine_tuning.capitals_four_ways(model, scene.begun) for model in models))
-        for country, sides in zip(fine_tuning.CAPITALS, both):
-            capitals[country] = tuple(answer or NOTHING for answer, _ in sides)
-            right.append([ways for _, ways in sides])
-            yield 0.1 + 0.9 * len(right) / len(fine_tuning.CAPITALS), None
-        yield 1.0, Costs(np.array(bits), np.sum(right, axis=0), capitals)
+        return costs(scene.run.tuned, [*self.texts.values()], scene.begun)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         (before, after), n = scene.outcome.bits.mean(axis=1), len(fine_tuning.CAPITALS)
-        right = [f"{now} of {n} (before: {then})" for then, now in scene.outcome.right.T]
+        right = [f"{now} of {n} (before: {then})" for then, now in zip(*scene.outcome.right)]
         return [
             f"Ordinary text: {before:.2f} bits a token before, {after:.2f} after.",
             f"In its own answer (24 tokens) it names {right[0]} capitals. With the words “{scene.begun}” put into its "
@@ -198,7 +177,9 @@ class Cost(GuessFirst):
 
     @part(lambda _: AnswerTable("question", "before", "after"))
     def table(self, scene: Scene) -> dict:
-        return {"groups": {"What is the capital of …?": scene.outcome.answers}}
+        answers = scene.outcome.answers.items()
+        shown = {country: tuple(answer or NOTHING for answer in both) for country, both in answers}
+        return {"groups": {"What is the capital of …?": shown}}
 
 
 def _bars(labels, y_axis: str, caption: str, **traits) -> LinePlot:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import ref
 
@@ -13,10 +13,9 @@ import traitlets
 
 from llmviz import training
 from llmviz.experiments import fine_tuning
+from llmviz.experiments.fine_tuned import FineTuned, fine_tune, with_fewer_examples
 from llmviz.experiments.fine_tuning import Example
 from llmviz.model import Model
-from llmviz.reuse import kept_with
-from llmviz.sampling import BITS_PER_NAT
 from llmviz.views.differences.example_table import MOST, ExampleTable
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
@@ -26,36 +25,7 @@ from llmviz.views.kit.state_fields import line, picked
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 ASKED = tuple(fine_tuning.UNTAUGHT)[:10]  # of a model, once it is trained
-KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
 SIZES, STEPS = (1, 2, 4, 8), 32  # examples, and steps with each number of them
-
-
-@dataclass(frozen=True, eq=False)
-class FineTuned:
-    """A fine-tuning so far.
-
-    losses: in bits a token, before the first step and after each. answers: by question, before and after.
-    """
-
-    before: Model
-    examples: tuple[Example, ...]
-    losses: tuple[float, ...]
-    progress: training.Progress
-    answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def model(self) -> Model:
-        """Return the model as it is now."""
-        return quiet_model(self.progress.model)
-
-    @property
-    def nbytes(self) -> int:
-        """Return the memory of the matrices that have changed."""
-        return sum(4 * len(low.down) * low.up.shape[1] for low in self.progress.update.values())
-
-    def ask(self, question: str) -> tuple[str, str]:
-        """Return the answer before, and after."""
-        return answer(self.before, question), answer(self.model, question)
 
 
 @dataclass(frozen=True)
@@ -81,18 +51,6 @@ class Lesson:
     def n_with_a_word(self, answers: Sequence[str]) -> int:
         """Count the answers with a word of the list."""
         return sum(fine_tuning.has_one_of(text, self.words) for text in answers)
-
-
-def quiet_model(model: Model) -> Model:
-    """Return a model that keeps few of its recent runs."""
-    model.recent.max_bytes = KEPT
-    return model
-
-
-@kept_with()
-def answer(model: Model, question: str) -> str:
-    """Return the beginning of a model's answer."""
-    return fine_tuning.answer_text(model, question)
 
 
 class FineTuning(OneTraining, GuessFirst):
@@ -156,15 +114,7 @@ class FineTuning(OneTraining, GuessFirst):
 
     @job("examples")
     def train(self, scene: Scene) -> Iterator[tuple[float, FineTuned]]:
-        lesson, losses = scene.lesson, ()
-        conversations = fine_tuning.conversations(lesson.examples)
-        for progress in training.finetune(lesson.model, conversations, steps=self.steps):
-            losses = (*losses, progress.loss * BITS_PER_NAT)
-            tuned = FineTuned(lesson.model, lesson.examples, losses, progress)
-            yield 0.75 * progress.step / self.steps, tuned
-        for i, question in enumerate(ASKED):
-            tuned = replace(tuned, answers={**tuned.answers, question: tuned.ask(question)})
-            yield 0.75 + 0.25 * (i + 1) / len(ASKED), tuned
+        return fine_tune(scene.run, scene.lesson.examples, ASKED, steps=self.steps)
 
     @shared
     def counts(self, scene: Scene) -> list[int]:
@@ -233,19 +183,7 @@ class HowMany(OneTraining, GuessFirst):
 
     @job()
     def train(self, scene: Scene) -> Iterator[tuple[float, dict[int, list[str]] | None]]:
-        """Yield the answers, by the number of examples; 0 is before the training."""
-        lesson, answers = scene.run, {}
-        conversations = fine_tuning.conversations(lesson.examples)
-        sizes = [0, *(n for n in SIZES if n <= len(conversations))]
-        for k, n in enumerate(sizes):
-            progress = None
-            for progress in training.finetune(lesson.model, conversations[:n], steps=STEPS) if n else ():
-                yield (k + 0.7 * progress.step / STEPS) / len(sizes), None
-            model = quiet_model(progress.model) if progress else lesson.model
-            for i, question in enumerate(ASKED):
-                answers[n] = [*answers.get(n, ()), answer(model, question)]
-                yield (k + 0.7 + 0.3 * (i + 1) / len(ASKED)) / len(sizes), None
-            yield (k + 1) / len(sizes), dict(answers)
+        return with_fewer_examples(scene.run.model, scene.run.examples, SIZES, ASKED, steps=STEPS)
 
     @shared
     def counts(self, scene: Scene) -> np.ndarray:

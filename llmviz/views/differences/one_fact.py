@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmviz.experiments import fine_tuning
-from llmviz.experiments.fine_tuning import STEPS_OF_A_FACT, teach, two_others
+from llmviz.experiments.fine_tuned import teach_and_ask
+from llmviz.experiments.fine_tuning import two_others
 from llmviz.model import Model
 from llmviz.training import Progress
-from llmviz.views.differences.fine_tuning import quiet_model
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
@@ -83,14 +83,8 @@ class OneFact(OneTraining, GuessFirst):
     def teach(self, scene: Scene) -> Iterator[tuple[float, tuple[Progress, np.ndarray] | None]]:
         """Yield the last step, and [chat or plain, countries, 4]: the probability of each country's own capital before
         and after, and of the taught one."""
-        layer, keep = clip_position(scene.layer, scene.run.config.n_layers), scene.rehearsed
-        for progress in teach(scene.run, scene.country, scene.city, layer, keep=keep):
-            yield 0.5 * progress.step / (STEPS_OF_A_FACT * (1 + len(keep))), None
-        probs, n = [], len(fine_tuning.CAPITALS)
-        for both_ways in fine_tuning.probs_of_capitals(scene.run, quiet_model(progress.model), scene.city):
-            probs.append(both_ways)
-            yield 0.5 + 0.5 * len(probs) / n, None
-        yield 1.0, (progress, np.stack(probs, axis=1))
+        layer = clip_position(scene.layer, scene.run.config.n_layers)
+        return teach_and_ask(scene.run, scene.country, scene.city, layer, scene.rehearsed)
 
     @shared
     def mean_of_others(self, scene: Scene) -> np.ndarray:

@@ -9,7 +9,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from llmviz.experiments.gradients import NUDGE, Numbers
+from llmviz.experiments.gradients import LENGTHS, N_RANDOM, NUDGE, Numbers
 from llmviz.model import Model
 from llmviz.tokenization import drop_unwritable
 from llmviz.views.kit.guess_first import GuessFirst
@@ -19,29 +19,6 @@ from llmviz.views.kit.state_fields import fixed, line, picked
 from llmviz.views.kit.view import Scene, View, job, part, press, sentences, shared
 
 AROUND = 0.5  # so far to both sides one number is turned
-LENGTHS = (0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # of a step of all numbers together
-# Words for the arrays, by their names in a model file.
-PARTS = {
-    "token_embd": "the table of embeddings",
-    "output_norm": "the last norm",
-    "attn_norm": "the norm before attention",
-    "attn_q": "W_Q",
-    "attn_k": "W_K",
-    "attn_v": "W_V",
-    "attn_output": "W_O",
-    "ffn_norm": "the norm before the FFN",
-    "ffn_gate": "W_gate",
-    "ffn_up": "W_up",
-    "ffn_down": "W_down",
-}
-N_RANDOM = 3  # directions drawn at random
-
-
-def place(numbers: Numbers, number: int) -> str:
-    """Say where in the model a parameter is."""
-    name = numbers.names[int(np.searchsorted(numbers.ends, number, side="right"))].removesuffix(".weight")
-    layer, _, part = name.removeprefix("blk.").rpartition(".")
-    return f"{PARTS[part]} of layer {layer}" if layer else PARTS[part]
 
 
 class OneNumber(View):
@@ -126,7 +103,7 @@ class OneNumber(View):
             return ["The text needs two tokens: one is guessed from the other."]
         slope = float(numbers.gradient[i])
         return [
-            f"Parameter {i:,} (in {place(numbers, i)}) is {numbers.flat[i]:.4f}; the surprise is "
+            f"Parameter {i:,} (in {numbers.place(i)}) is {numbers.flat[i]:.4f}; the surprise is "
             f"{numbers.turned(i, 0):.3f} bits.",
             f"Its gradient, by nudging it by {NUDGE} up and down: {numbers.by_nudging(i):.4f} bits for each 1. By "
             f"going backwards through the model: {slope:.4f}. So it should go {'lower' if slope > 0 else 'higher'}.",
@@ -163,13 +140,7 @@ class AllNumbers(GuessFirst):
 
     @job()
     def walk(self, scene: Scene) -> Iterator[tuple[float, np.ndarray | None]]:
-        """Yield [2, lengths]: the surprise against the gradient, and in random directions."""
-        numbers, walked = scene.run, []
-        directions = [-numbers.gradient, *map(numbers.random_direction, range(N_RANDOM))]
-        for direction in directions:
-            walked.append([numbers.along(direction, length) for length in LENGTHS])
-            yield len(walked) / len(directions), None
-        yield 1.0, np.array([walked[0], np.mean(walked[1:], axis=0)])
+        return scene.run.walk()
 
     @part(
         lambda _: LinePlot(

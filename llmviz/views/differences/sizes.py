@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
 
 from llmviz import training
-from llmviz.experiments.small_models import AGAIN, bits_a_byte
-from llmviz.sampling import Sampler
+from llmviz.experiments.small_models import Race, Results, Trained
 from llmviz.views.differences.one_training import OneTraining
 from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.line_plot import LinePlot
@@ -20,48 +19,7 @@ from llmviz.views.kit.state_fields import seed
 from llmviz.views.kit.view import Scene, job, part, sentences, shared
 from llmviz.weights import Config
 
-N_WRITTEN = 24  # tokens
 TIED = 0.03  # bits a byte: a lead that another seed turns round
-
-
-@dataclass(frozen=True)
-class Race:
-    """Which models are trained on a text, for each of the budgets: so many steps, or so many seconds of work."""
-
-    text: str
-    configs: tuple[tuple[str, Config], ...]
-    budgets: tuple[float, ...]
-    unit: str  # "steps" or "seconds"
-    start: str  # of what each writes in the end
-
-    @property
-    def names(self) -> list[str]:
-        """Return the names of the models."""
-        return [name for name, _ in self.configs]
-
-    def budget(self, budget: float) -> str:
-        """Return its name."""
-        return f"{budget:,} {self.unit}" if self.unit == "steps" else f"{budget:g} {self.unit}"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A model at the end of its training: both kinds of surprise in bits a byte."""
-
-    n_parameters: int
-    step: int
-    seconds: float
-    loss: float
-    held_out: float
-    written: str
-
-
-@dataclass(frozen=True)
-class Results:
-    """What is known so far, by budget and name; curves: by name, the surprise at the held-out text, by step."""
-
-    trained: Mapping[tuple[float, str], Trained] = field(default_factory=dict)
-    curves: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
 
 
 class Sizes(OneTraining, GuessFirst):
@@ -122,25 +80,7 @@ class Sizes(OneTraining, GuessFirst):
 
     @job("seed")
     def train(self, scene: Scene) -> Iterator[tuple[float, Results | None]]:
-        race, results, per_nat, worked = scene.run, Results(), None, 0.0
-        total = len(race.configs) * sum(race.budgets)
-        for budget in race.budgets:
-            for name, config in race.configs:
-                how = {race.unit: budget, "seed": scene.seed + 4 * (name == AGAIN)}
-                for last in training.pretrain(race.text, config, **how):
-                    per_nat = per_nat or bits_a_byte(last.model, race.text)
-                    is_measured = last.step and (
-                        last.step % training.MEASURE_EVERY == 0 or last.step == budget
-                    )
-                    if is_measured:
-                        curve = {**results.curves.get(name, {}), last.step: last.held_out * per_nat}
-                        results = replace(results, curves=results.curves | {name: curve})
-                    done = last.step if race.unit == "steps" else last.seconds
-                    yield (worked + min(budget, done)) / total, results if is_measured else None
-                worked += budget
-                trained = results.trained | {(budget, name): _trained(last, per_nat, race.start)}
-                results = replace(results, trained=trained)
-                yield worked / total, results
+        return scene.run.run(scene.seed)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
@@ -202,24 +142,11 @@ class Sizes(OneTraining, GuessFirst):
         return {"x": np.array([*x], float), "values": np.array(values), "names": names}
 
 
-def _trained(last: training.Progress, per_nat: float, start: str) -> Trained:
-    model, tokens = last.model, last.model.tokenizer.encode(start)
-    new = [step.token for step in model.generate(tokens, N_WRITTEN, Sampler(temperature=0.7), seed=1)]
-    return Trained(
-        model.config.n_parameters,
-        last.step,
-        last.seconds,
-        last.loss * per_nat,
-        last.held_out * per_nat,
-        clean(model.tokenizer.decode([*tokens, *new])),
-    )
-
-
 def _sentence(name: str, model: Trained) -> str:
     count = f"{model.n_parameters:,}"
     size = "" if name == count else f"{count} parameters, "
     ms = 1000 * model.seconds / max(1, model.step)
     return (
         f"{name}: {size}{model.step:,} steps of {ms:.0f} ms. Surprise {model.held_out:.2f} bits a byte on the held-out "
-        f"text, {model.loss:.2f} on its last step's. It writes: “{model.written}”"
+        f"text, {model.loss:.2f} on its last step's. It writes: “{clean(model.written)}”"
     )

@@ -1,6 +1,6 @@
 """Predict, commit, reveal: a question that the reader answers before the model does, then the picture that shows it.
 
-In a view of one's own, a card is a part: a `GuessCard`, drawn by `Asked.card` from a guess and what is known so far.
+A view of one's own that asks before it measures is a `GuessFirst`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import traitlets
 from llmviz.model import Trace
 from llmviz.views.kit.lifetime import Closable
 from llmviz.views.kit.numbers import amount
-from llmviz.views.kit.picture import Picture, Text, one_at_a_time
+from llmviz.views.kit.picture import Picture, Text
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import Scene, View, on, part, shared
@@ -153,67 +153,6 @@ class Asked:
             "answer_text": text,
             "told": tell(said, right) if tell and guess is not None else usual,
         }
-
-
-class Question(GuessCard):
-    """The card of a view that says itself what is asked, and what the answer is once it is known.
-
-    answer: a function is called when the reader has committed. None: "computing …" until `tell` says it.
-    """
-
-    def __init__(
-        self,
-        question: str,
-        options: Sequence[str] | None = None,
-        *,
-        answer: Answer | Callable[[], Answer] | None,
-        tell: Tell | None = None,
-        explain: str = "",
-        **traits,
-    ):
-        self._answer, self._tell, self._explain_text = answer, tell, explain
-        super().__init__(question=question, options=_texts(options), **traits)
-        self.observe(self._reveal, "committed")
-
-    @property
-    def _question(self) -> Asked:
-        return Asked(self.question, _texts(self.options), self.unit, self.low, self.high, self.whole)
-
-    def ask(
-        self,
-        question: str,
-        options: Sequence[str] | None = None,
-        *,
-        answer: Answer | Callable[[], Answer] | None,
-        explain: str = "",
-    ) -> None:
-        """Ask another question. An open card keeps a guess that still fits; a committed one says the answer."""
-        new = (question, _texts(options)) != (self.question, self._question.options)
-        self._answer, self._explain_text = answer, explain
-        with self.hold_sync():
-            if new or self.committed:
-                self.change(question=question, options=_texts(options), guess=None)
-            if self.committed:
-                self._reveal()
-
-    def tell(self, answer: Answer | None) -> None:
-        """Say the answer of a card that may be committed before it is known; None: it says "computing …"."""
-        self._answer = answer
-        self._reveal()
-
-    def told_about(self, guesses: Sequence[float]) -> list[str]:
-        """Return what the card, committed with each of these guesses, would tell."""
-        return [self._drawn(float(guess), True)["told"] for guess in guesses]
-
-    @one_at_a_time
-    def _reveal(self, _change=None) -> None:
-        if self.committed and not self._question.allows(self.guess):  # the page refuses it, too
-            self.committed = False
-        else:
-            self.change(**self._drawn(self.guess, self.committed))
-
-    def _drawn(self, guess: float | None, committed: bool) -> dict:
-        return self._question.card(guess, committed, self._answer, self._explain_text, self._tell)
 
 
 @dataclass(frozen=True)

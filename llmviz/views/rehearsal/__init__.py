@@ -20,7 +20,7 @@ import ipywidgets
 from ipykernel.comm.comm import BaseComm
 
 from llmviz.views.kit.lifetime import Closable
-from llmviz.views.kit.predict import GuessCard, Predict, Question
+from llmviz.views.kit.predict import GuessCard, Predict
 from llmviz.views.kit.view import View
 from llmviz.views.rehearsal.child import computed
 from llmviz.views.rehearsal.controls import controls_of, probes_of
@@ -113,8 +113,6 @@ def needs_kernel() -> set[str]:
 
 def _told(card: GuessCard, guesses: list[float]) -> list[str]:
     """Return what a committed card says to each guess."""
-    if isinstance(card, Question):
-        return card.told_about(guesses)
     view = next(view for view in _views() if isinstance(view, View) and card is view.parts.get("card"))
     before, told = view.state, []
     for guess in guesses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -49,17 +50,16 @@ class HeadsOff(GuessFirst):
     @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and what is likelier."""
-        first, likeliest = int(scene.run.logits.argmax()), []
-        left = np.full((self.config.n_heads, self.config.n_layers), np.nan, np.float32)
-        changes = np.zeros(left.shape, bool)
-
-        def measure(run: Trace) -> float:
-            likeliest.append(int(run.logits.argmax()))
-            return experiments.probability(run, first)
-
-        runs = experiments.ablate_each_head(scene.run.model, scene.run.tokens, measure)
-        for done, (layer, head, p) in enumerate(runs, start=1):
-            left[head, layer], changes[head, layer] = p, np.isnan(p) or likeliest[-1] != first
+        first, config = int(scene.run.logits.argmax()), self.config
+        left = np.full((config.n_heads, config.n_layers), np.nan, np.float32)
+        changes = np.ones(left.shape, bool)
+        last_first = product(
+            reversed(range(config.n_layers)), range(config.n_heads)
+        )  # runs share the layers before
+        for done, (layer, head) in enumerate(last_first, start=1):
+            after = experiments.likeliest_after(scene.run, Edits(head={(layer, head): 0.0}))
+            if after is not None:
+                left[head, layer], changes[head, layer] = after[1], after[0] != first
             shown = done % 9 == 0 or done == left.size
             yield done / left.size, (left.copy(), changes.copy()) if shown else None
 

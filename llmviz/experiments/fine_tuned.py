@@ -1,0 +1,161 @@
+"""Fine-tune a model step by step, and measure what that does: to its answers, to other texts, and to facts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from llmviz import training
+from llmviz.experiments import fine_tuning
+from llmviz.experiments.fine_tuning import Example
+from llmviz.experiments.probabilities import mean_surprise
+from llmviz.model import Model
+from llmviz.reuse import kept_with
+from llmviz.sampling import BITS_PER_NAT
+
+KEPT = 60_000_000  # bytes of recent runs that a tuned model may keep
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """A fine-tuning so far.
+
+    losses: in bits a token, before the first step and after each. answers: by question, before and after.
+    """
+
+    before: Model
+    examples: tuple[Example, ...]
+    losses: tuple[float, ...]
+    progress: training.Progress
+    answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Model:
+        """Return the model as it is now."""
+        return quiet_model(self.progress.model)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of the matrices that have changed."""
+        return sum(4 * len(low.down) * low.up.shape[1] for low in (self.progress.update or {}).values())
+
+    def ask(self, question: str) -> tuple[str, str]:
+        """Return the answer before, and after."""
+        return answer(self.before, question), answer(self.model, question)
+
+
+def quiet_model(model: Model) -> Model:
+    """Return a model that keeps few of its recent runs."""
+    model.recent.max_bytes = KEPT
+    return model
+
+
+@kept_with()
+def answer(model: Model, question: str) -> str:
+    """Return the beginning of a model's answer."""
+    return fine_tuning.answer_text(model, question)
+
+
+def fine_tune(
+    model: Model, examples: Sequence[Example], questions: Sequence[str], *, steps: int
+) -> Iterator[tuple[float, FineTuned]]:
+    """Teach a model some examples, then ask it questions: yields the share that is done, and the tuning so far."""
+    losses: tuple[float, ...] = ()
+    for progress in training.finetune(model, fine_tuning.conversations(examples), steps=steps):
+        losses = (*losses, progress.loss * BITS_PER_NAT)
+        tuned = FineTuned(model, tuple(examples), losses, progress)
+        yield 0.75 * progress.step / steps, tuned
+    for i, question in enumerate(questions, 1):
+        tuned = replace(tuned, answers={**tuned.answers, question: tuned.ask(question)})
+        yield 0.75 + 0.25 * i / len(questions), tuned
+
+
+def with_fewer_examples(
+    model: Model, examples: Sequence[Example], sizes: Sequence[int], questions: Sequence[str], *, steps: int
+) -> Iterator[tuple[float, dict[int, list[str]] | None]]:
+    """Teach a model the first examples only, so many of them each time, and ask it questions.
+
+    Yields the share that is done, and the answers by the number of examples, where there are new ones; 0: before.
+    """
+    numbers, answers = [0, *(n for n in sizes if n <= len(examples))], {}
+    for k, n in enumerate(numbers):
+        progress = None
+        lesson = fine_tuning.conversations(examples[:n])
+        for progress in training.finetune(model, lesson, steps=steps) if n else ():
+            yield (k + 0.7 * progress.step / steps) / len(numbers), None
+        tuned = quiet_model(progress.model) if progress else model
+        for i, question in enumerate(questions, 1):
+            answers[n] = [*answers.get(n, ()), answer(tuned, question)]
+            yield (k + 0.7 + 0.3 * i / len(questions)) / len(numbers), None
+        yield (k + 1) / len(numbers), dict(answers)
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Before and after a tuning: the surprise at each text [2, texts] in bits a token; how many capitals come out
+    [2, 4], as in `capitals_four_ways`; and, by country, the answers."""
+
+    bits: Float[np.ndarray, "2 texts"]
+    right: Int[np.ndarray, "2 4"]
+    answers: Mapping[str, tuple[str, ...]]
+
+
+def costs(tuned: FineTuned, texts: Sequence[str], begun: str) -> Iterator[tuple[float, Costs | None]]:
+    """Measure what a tuning does to other texts and to facts; yields the share that is done, and in the end all."""
+    models, bits = (tuned.before, tuned.model), []
+    for i, text in enumerate(texts):
+        bits.append([mean_surprise(model.trace(text)) for model in models])
+        yield 0.1 * i / len(texts), None
+    answers, right = {}, []
+    both = zip(*(capitals_four_ways(model, begun) for model in models))
+    for country, sides in zip(fine_tuning.CAPITALS, both):
+        answers[country] = tuple(text for text, _ in sides)
+        right.append([ways for _, ways in sides])
+        yield 0.1 + 0.9 * len(right) / len(fine_tuning.CAPITALS), None
+    yield 1.0, Costs(np.transpose(bits), np.sum(right, axis=0), answers)
+
+
+def probs_of_capitals(before: Model, after: Model, city: str) -> Iterator[Float[np.ndarray, "2 4"]]:
+    """Yield for each country, asked in a chat and in plain text, how probable its own capital is before and after, and
+    how probable a city is.
+    """
+    for country, capital in fine_tuning.CAPITALS.items():
+        tokens = [before.tokenizer.encode(f" {name}")[0] for name in (capital, city)]
+        probs = [
+            [fine_tuning.knows(model, country, chat=chat) for model in (before, after)]
+            for chat in (True, False)
+        ]
+        yield np.array([[model[token] for token in tokens for model in way] for way in probs])
+
+
+def capitals_four_ways(model: Model, begun: str) -> Iterator[tuple[str, list[bool]]]:
+    """Yield for each country a model's answer, and whether the capital comes out: in it; as the likeliest token after
+    `begun`, where "…" stands for the country; after "The capital of … is"; and after that in plain text.
+    """
+    for country, capital in fine_tuning.CAPITALS.items():
+        answer, token = (
+            fine_tuning.answer_text(model, f"What is the capital of {country}?"),
+            model.tokenizer.encode(f" {capital}")[0],
+        )
+        ways = (begun, True), (fine_tuning.THE_CAPITAL, True), (fine_tuning.THE_CAPITAL, False)
+        likeliest = [
+            int(fine_tuning.knows(model, country, chat=chat, said=said).argmax()) for said, chat in ways
+        ]
+        yield answer, [capital in answer, *(first == token for first in likeliest)]
+
+
+def teach_and_ask(
+    model: Model, country: str, city: str, layer: int, keep: Sequence[str]
+) -> Iterator[tuple[float, tuple[training.Progress, Float[np.ndarray, "2 countries 4"]] | None]]:
+    """Teach a country another capital, as `teach` does, and ask for all capitals before and after.
+
+    Yields the share that is done; at the end the last step, and `probs_of_capitals`, the countries in the middle.
+    """
+    for progress in fine_tuning.teach(model, country, city, layer, keep=keep):
+        yield 0.5 * progress.step / (fine_tuning.STEPS_OF_A_FACT * (1 + len(keep))), None
+    probs = []
+    for both_ways in probs_of_capitals(model, quiet_model(progress.model), city):
+        probs.append(both_ways)
+        yield 0.5 + 0.5 * len(probs) / len(fine_tuning.CAPITALS), None
+    yield 1.0, (progress, np.stack(probs, axis=1))
