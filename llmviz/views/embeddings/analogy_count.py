@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from llmviz.claims.cases import FAMILIES
+from llmviz.embeddings import AnalogyScore
 from llmviz.experiments.table import analogy_score
 from llmviz.experiments.words import pairs_of
-from llmviz.views.embeddings.table import Table, TableExplorer
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import one_at_a_time
+from llmviz.views.kit.view import Scene, View, part, shared
 
 
-class AnalogyCount(TableExplorer):
-    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone."""
+class AnalogyCount(View):
+    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone.
 
-    def __init__(self, table: Table):
-        self.families = {name: pairs_of(listed, table.model.tokenizer) for name, listed in FAMILIES.items()}
-        self.bars = LinePlot(
-            bars=True, unit="share", y_axis="right", y_max=1.0, x_axis="", stage="embeddings"
-        )
-        super().__init__(table, [self.bars])
-        self._draw()
+    source: a `Table`.
+    """
 
-    @one_at_a_time
-    def _draw(self, _change=None) -> None:
-        self.scores = {
-            name: analogy_score(self.model, pairs, centred=self.table.switch.value)
-            for name, pairs in self.families.items()
+    @dataclass(frozen=True)
+    class State:
+        """Nothing: only the table changes what is shown."""
+
+    @property
+    def scores(self) -> dict[str, AnalogyScore]:
+        """The counts of each family."""
+        return self.scene(self.state).counts
+
+    @shared
+    def counts(self, scene: Scene) -> dict[str, AnalogyScore]:
+        model, centred = scene.run.model, scene.run.centred
+        return {
+            name: analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
+            for name, listed in FAMILIES.items()
         }
-        scores = list(self.scores.values())
-        firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
-        right = np.array([[one.right, one.added, one.c_alone] for one in scores], float).T
-        self.bars.change(
-            labels=list(self.families),
+
+    @part(
+        lambda _: LinePlot(
+            bars=True,
+            unit="share",
+            y_axis="right",
+            y_max=1.0,
+            x_axis="",
             names=["a − b + c", "a + c", "c alone"],
-            values=right / [max(1, one.asked) for one in scores],
-            caption="How often the wanted word is the nearest one, the question's own words left out"
-            f"{self.table.told}: {scores[0].asked} questions for each family ({firsts}).",
+            labels=[*FAMILIES],
+            stage="embeddings",
         )
+    )
+    def bars(self, scene: Scene) -> dict:
+        scores = [*scene.counts.values()]
+        right = np.array([(score.right, score.added, score.c_alone) for score in scores], float).T
+        firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
+        return {
+            "values": right / [max(1, score.asked) for score in scores],
+            "caption": "How often the wanted word is the nearest one, the question's own words left out"
+            f"{scene.run.note}: {scores[0].asked} questions for each family ({firsts}).",
+        }

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
 import traitlets
 
 from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, lines
@@ -20,7 +17,7 @@ class FlatMap(Picture):
     chosen. Enter asks `provenance(point)`.
     """
 
-    _static = "flat_map"
+    _static, _stage = "flat_map", "embeddings"
     _data = ("pieces", "places", "caption")
 
     pieces = Pieces()
@@ -34,17 +31,18 @@ class FlatMap(Picture):
     dotted = traitlets.List(traitlets.Int(min=0)).tag(sync=True)
     line_names = Labels()
 
-    def __init__(self, pieces: Sequence[str] = (), places: np.ndarray | None = None, **traits):
-        places = np.zeros((0, 2)) if places is None else places
-        super().__init__(pieces=pieces, places=places, **{"stage": "embeddings", **traits})
-
     def text(self) -> str:
-        """A line a point: its name, its group, its place."""
-        return table(self.pieces, self.group_of, self.groups, self.places) or "no points yet"
+        """Return a line a point: its name, its group, its place."""
+        names = [[visible_label(self.groups[group])] if self.groups else [] for group in self.group_of]
+        rows = [
+            (visible(piece), *group, *(f"{x:+.2f}" for x in place))
+            for piece, group, place in zip(self.pieces, names, [] if self.places is None else self.places)
+        ]
+        return lines(rows) or "no points yet"
 
     def headline(self) -> str:
-        """What the caption says, and the names."""
-        return " ".join([self.caption, *(visible(piece) for piece in self.pieces)])
+        """Return the caption and the names."""
+        return " ".join([self.caption, *map(visible, self.pieces)])
 
     @traitlets.validate("selected")
     def _a_point(self, proposal):
@@ -52,11 +50,3 @@ class FlatMap(Picture):
         if value is not None and not 0 <= value < len(self.pieces):
             raise traitlets.TraitError(f"selected is a point from 0 to {len(self.pieces) - 1}, not {value}")
         return value
-
-
-def table(pieces: Sequence[str], group_of: Sequence[int], groups: Sequence[str], places: np.ndarray) -> str:
-    """Points as text, a line each: name, group, coordinates [n, any number]."""
-    return lines(
-        (visible(piece), *([visible_label(groups[group])] if groups else []), *(f"{x:+.2f}" for x in place))
-        for piece, group, place in zip(pieces, group_of, places)
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -20,11 +21,11 @@ class NearestTokens(Picture):
     them; band: the cosines that 1% and 99% of all tokens stay below.
     """
 
-    _static = "nearest_tokens"
+    _static, _stage = "nearest_tokens", "embeddings"
     _data = ("pieces", "cosines", "ids", "ranks", "marked", "band")
 
     pieces = Pieces()
-    cosines = Floats(ndim=(1,))
+    cosines = Floats(ndim=(1,), default_value=())
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -32,64 +33,66 @@ class NearestTokens(Picture):
     band = Floats(ndim=(1,))
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)  # the row
 
-    def __init__(self, pieces: Sequence[str] = (), cosines=(), ids: Sequence[int] = (), **traits):
-        traits = {"stage": "embeddings", **traits}
-        super().__init__(pieces=pieces, cosines=cosines, ids=[int(i) for i in ids], **traits)
-
-    def show(
-        self,
-        tokenizer: Tokenizer,
-        cosines: np.ndarray,
-        *,
-        n: int,
-        exclude: Sequence[int] = (),
-        itself: int | None = None,
-        marked: Sequence[int] = (),
-        **traits,
-    ) -> None:
-        """Show in place the n largest of all tokens' `cosines` [n_vocab] with something, but for those in `exclude`.
-
-        itself: a token that has no rank, because it is what the others are compared with. `marked` are token ids.
-        """
-        found = embeddings.largest(cosines, n=min(n, len(cosines) - len(set(exclude))), exclude=exclude)
-        others = cosines if itself is None else np.delete(cosines, itself)
-        self.change(
-            pieces=tokenizer.pieces(found.tokens),
-            cosines=found.cosines,
-            ids=found.tokens,
-            ranks=[int((others > one).sum()) + 1 for one in found.cosines],
-            band=np.percentile(others, [1, 99]),
-            marked=[i for i, token in enumerate(found.tokens) if token in marked],
-            selected=None,
-            asked=None,
-            **traits,
-        )
-
-    def clear(self, caption: str) -> None:
-        """Nothing to show, and why."""
-        self.change(
-            pieces=[],
-            cosines=[],
-            ids=[],
-            ranks=[],
-            marked=[],
-            band=None,
-            selected=None,
-            caption=caption,
-            asked=None,
-        )
+    def show(self, tokenizer: Tokenizer, cosines: np.ndarray, *, n: int) -> None:
+        """Show in place the n largest of all tokens' `cosines` [n_vocab] with something."""
+        self.change(**by_cosine(tokenizer, cosines, n=n))
 
     def text(self) -> str:
-        ranks = [f"rank {rank}" for rank in self.ranks] or [""] * len(self.pieces)
+        """Return a line a token: cosine, rank, id; then where most tokens lie."""
         rows = [
-            (visible(piece), f"{cosine:.3f}", rank, f"id {token}", self.mark if i in self.marked else "")
-            for i, (piece, cosine, rank, token) in enumerate(zip(self.pieces, self.cosines, ranks, self.ids))
+            (
+                visible(piece),
+                f"{cosine:.3f}",
+                f"rank {rank}",
+                f"id {token}",
+                self.mark if i in self.marked else "",
+            )
+            for i, (piece, cosine, rank, token) in enumerate(
+                zip(self.pieces, self.cosines, self.ranks, self.ids)
+            )
         ]
-        told = [lines(rows) or "nothing to compare"]
-        if self.band is not None:
-            told.append("98% of all tokens: {:.2f} to {:.2f}".format(*self.band))
-        return "\n".join(told)
+        band = "" if self.band is None else "\n98% of all tokens: {:.2f} to {:.2f}".format(*self.band)
+        return (lines(rows) or "nothing to compare") + band
 
     def headline(self) -> str:
-        """The caption, and the rows."""
+        """Return the caption and the rows."""
         return f"{self.caption}\n{self.text()}".strip()
+
+
+def by_cosine(
+    tokenizer: Tokenizer,
+    cosines: np.ndarray,
+    *,
+    n: int,
+    exclude: Sequence[int] = (),
+    itself: int | None = None,
+    marked: Sequence[int] = (),
+) -> dict[str, Any]:
+    """Return the traits of `NearestTokens` for the n largest of all tokens' `cosines` [n_vocab] with something.
+
+    exclude: tokens that are left out. itself: a token that has no rank, because the others are compared with it.
+    marked: tokens whose rows are quieter.
+    """
+    best = embeddings.largest(cosines, n=min(n, len(cosines) - len(set(exclude))), exclude=exclude)
+    others = cosines if itself is None else np.delete(cosines, itself)
+    return {
+        "pieces": tokenizer.pieces(best.tokens),
+        "cosines": best.cosines,
+        "ids": best.tokens,
+        "ranks": [int((others > cosine).sum()) + 1 for cosine in best.cosines],
+        "band": np.percentile(others, [1, 99]),
+        "marked": [i for i, token in enumerate(best.tokens) if token in marked],
+    }
+
+
+def nothing_near(caption: str) -> dict[str, Any]:
+    """Return the traits of `NearestTokens` where there is nothing to compare, and why."""
+    return {
+        "pieces": [],
+        "cosines": [],
+        "ids": [],
+        "ranks": [],
+        "band": None,
+        "marked": [],
+        "caption": caption,
+    }

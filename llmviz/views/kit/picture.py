@@ -190,13 +190,12 @@ class Picture(Closable, anywidget.AnyWidget):
 
     _esm = (STATIC / "picture.js").read_text("utf-8")  # small: each picture sends it
     _static: str  # the name of its `script`
+    _stage = "tokenization"  # unless `stage` is given
     _script = traitlets.Instance(Script).tag(sync=True, **ipywidgets.widget_serialization)
 
     caption = Text()  # one sentence that says what the picture shows
     summary = Text()  # read by screen readers; written by the picture itself
-    stage = traitlets.Enum([*theme.STAGE_COLORS], "tokenization").tag(
-        sync=True
-    )  # whose accent colour it wears
+    stage = traitlets.Enum([*theme.STAGE_COLORS]).tag(sync=True)  # whose accent colour it wears
     asked = traitlets.List(traitlets.Int(min=0), default_value=None, allow_none=True).tag(sync=True)
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     explains = traitlets.Bool(False).tag(sync=True)
@@ -215,6 +214,10 @@ class Picture(Closable, anywidget.AnyWidget):
             self.observe(self._say_again, list(self._data))
         self.observe(self.explain_again, "asked")
         self._say_again()
+
+    @traitlets.default("stage")
+    def _usual_stage(self) -> str:
+        return self._stage
 
     @traitlets.default("_script")
     def _script_of_its_kind(self) -> Script:

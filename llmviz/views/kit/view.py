@@ -92,13 +92,13 @@ def press(
 ) -> Callable[[Callable], Callable]:
     """Mark the method that says what follows when a button is pressed; the button is a part of the method's name.
 
-    It takes the state and returns the next one. label: its name, or a method that says it. look: "primary" for a button
-    that starts something. when: whether the button can be pressed.
+    It takes the state and returns the next one. label: its name, or a method that says it; "" hides it. look: "primary"
+    for a button that starts something. when: whether the button can be pressed.
     """
 
     def draw(view: Any, scene: Scene) -> dict:
         name = label(view, scene) if callable(label) else label
-        return {"description": name, "disabled": not when(view, scene)}
+        return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
         event.on = (event.__name__, "click")  # type: ignore[attr-defined]
