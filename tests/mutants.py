@@ -39,7 +39,7 @@ MUTANTS = {
         "all(getattr(state, name) == value for name, value in scene.fields_read.items())",
         "True",
     ),
-    "another result is not drawn": (VIEW, "_of(self._measured(name, state), what) is value", "True"),
+    "another result is not drawn": (VIEW, "now is value or", "True or"),
     "what belongs to the old text stays": (VIEW, "if declared.outlives_text and declared", "if declared"),
     "a new text does not fit the state": (
         VIEW,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from weakref import ref
 
 import ipywidgets
 import numpy as np
@@ -68,9 +67,6 @@ class TenCountries(View):
     def arrange(self) -> list[ipywidgets.Widget]:
         p = self.parts
         return [p["card"], self.progress, p["off"], p["swap"], p["message"]]
-
-    def inputs(self) -> Hashable:
-        return ref(self.run)  # the model
 
     def is_shown(self, part: str, scene: Scene) -> bool:
         return part == "card" or scene.committed

@@ -64,12 +64,28 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
 
     return _declared(
         default,
-        lambda value, _: is_index(value),
-        f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+        *AN_INDEX,
         lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
         lambda view: range(how_many(view)),
         shows=shows,
     )
+
+
+def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
+    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    return picked(
+        default,
+        *AN_INDEX,
+        of=of,
+        outlives_text=True,
+        on_page=lambda view: range(len(view.run.tokens)),
+    )
+
+
+AN_INDEX = (
+    lambda value, _: is_index(value),
+    f"a whole number below {MAX_TOKENS}, or a negative one that counts from the end",
+)
 
 
 def clip_position(position: int, n: int) -> int:

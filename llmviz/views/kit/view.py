@@ -25,6 +25,7 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
+from llmviz.model import Model
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
@@ -70,14 +71,16 @@ def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[An
     return draw
 
 
-def on(part_: str, trait: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says what follows when the page sets a trait of a part, or the value of a control.
+def on(*parts: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says what follows when the page sets the last named trait of a part, or of several.
 
-    It takes the state and the trait's new value, and returns the next state.
+    on("map", "arcs", "selected") takes the state and the trait's new value, and returns the next state. Of a control
+    the trait is "value".
     """
+    *names, trait = parts
 
     def mark(event: Callable) -> Callable:
-        event.on = (part_, trait)  # type: ignore[attr-defined]
+        event.on = [(name, trait) for name in names]  # type: ignore[attr-defined]
         return event
 
     return mark
@@ -101,7 +104,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
-        event.on = (event.__name__, "click")  # type: ignore[attr-defined]
+        event.on = [(event.__name__, "click")]  # type: ignore[attr-defined]
         event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
 
@@ -118,11 +121,11 @@ def looks(control: str) -> Callable[[Callable], Callable]:
     return mark
 
 
-def explains(part_: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a part's number is from; it takes the scene that was drawn, and a place."""
+def explains(*parts: str) -> Callable[[Callable], Callable]:
+    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
 
     def mark(explain: Callable) -> Callable:
-        explain.explains = part_  # type: ignore[attr-defined]
+        explain.explains = parts  # type: ignore[attr-defined]
         return explain
 
     return mark
@@ -231,8 +234,8 @@ class Scene:
 class View(Explorer):
     """Controls and pictures that show a `state`; `become` changes it. `parts` are the pictures, sentences and buttons.
 
-    source: a text box (or another view with a `trace`) that this one follows, a run, or None. values, state: fields of
-    `State`, in their order or by name.
+    source: a text box (or another view with a `trace`) that this one follows, a run, a model, or None.
+    values, state: fields of `State`, in their order or by name.
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
@@ -257,8 +260,8 @@ class View(Explorer):
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
-        cls._events = {member.on: member for member in members.values() if hasattr(member, "on")}
-        cls._explanations = {m.explains: m for m in members.values() if hasattr(m, "explains")}
+        cls._events = {place: member for member in members.values() for place in getattr(member, "on", ())}
+        cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
             cls._parts.setdefault("progress", _bar)
@@ -364,7 +367,9 @@ class View(Explorer):
         """Set what others follow, such as `trace`; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text."""
+        """Return what results depend on beside the state: the model and the text, or the model that is the source."""
+        if isinstance(self.run, Model):
+            return ref(self.run)
         return ref(self.run.model), tuple(self.run.tokens)
 
     def scene(self, state: Any) -> Scene:
