@@ -11,18 +11,18 @@ from llmviz.embeddings import AnalogyScore
 from llmviz.experiments.table import analogy_score
 from llmviz.experiments.words import pairs_of
 from llmviz.views.kit.line_plot import LinePlot
+from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, View, part, shared
+
+NAMES = ("a − b + c", "a + c", "c alone")
 
 
 class AnalogyCount(View):
-    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone.
-
-    source: a `Table`.
-    """
+    """How often a − b + c comes out right in each of some families of words, beside a + c and c alone."""
 
     @dataclass(frozen=True)
     class State:
-        """Nothing: only the table changes what is shown."""
+        family: int | None = selection("bars")
 
     @property
     def scores(self) -> dict[str, AnalogyScore]:
@@ -32,28 +32,20 @@ class AnalogyCount(View):
     @shared
     def counts(self, scene: Scene) -> dict[str, AnalogyScore]:
         model, centred = scene.run.model, scene.run.centred
-        return {
-            name: analogy_score(model, pairs_of(listed, model.tokenizer), centred=centred)
-            for name, listed in FAMILIES.items()
-        }
+        pairs = {name: pairs_of(listed, model.tokenizer) for name, listed in FAMILIES.items()}
+        return {name: analogy_score(model, pairs[name], centred=centred) for name in pairs}
 
     @part(
-        lambda _: LinePlot(
-            bars=True,
-            unit="share",
-            y_axis="right",
-            y_max=1.0,
-            x_axis="",
-            names=["a − b + c", "a + c", "c alone"],
-            labels=[*FAMILIES],
-            stage="embeddings",
-        )
+        lambda _: LinePlot(bars=True, unit="share", y_axis="right", y_max=1.0, x_axis="", stage="embeddings")
     )
     def bars(self, scene: Scene) -> dict:
         scores = [*scene.counts.values()]
         right = np.array([(score.right, score.added, score.c_alone) for score in scores], float).T
         firsts = ", ".join(" − ".join(listed.split(",")[0].split()) for listed in FAMILIES.values())
         return {
+            "labels": [*FAMILIES],
+            "names": [*NAMES],
+            "selected": selected(scene.family, len(FAMILIES)),
             "values": right / [max(1, score.asked) for score in scores],
             "caption": "How often the wanted word is the nearest one, the question's own words left out"
             f"{scene.run.note}: {scores[0].asked} questions for each family ({firsts}).",

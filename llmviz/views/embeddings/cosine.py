@@ -41,7 +41,6 @@ class CosineHistogram(Picture):
     verdict = Text()
 
     def text(self) -> str:
-        """Return the verdict, the median, and a line a step that is not empty."""
         total = max(1, sum(self.counts))
         rows = [
             (f"{low:.3f} to {high:.3f}", percent(count / total))
@@ -55,7 +54,6 @@ class CosineHistogram(Picture):
         return "\n".join([*filter(None, head), lines(rows)])
 
     def headline(self) -> str:
-        """Return the caption, the pair's cosine and what it is compared with."""
         return "\n".join([self.caption, *self.text().split("\n")[:2]])
 
 
@@ -85,8 +83,6 @@ class CosineExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        """Two words, and what their cosine is compared with."""
-
         a: str = word("king", "One word")
         b: str = word("banana", "Another")
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
@@ -111,7 +107,5 @@ class CosineExplorer(OfWords):
 
     @explains("histogram")
     def explain(self, scene: Scene) -> Explanation:
-        if scene.problem:
-            raise ValueError(scene.problem)
         a, b = scene.tokens
         return scene.run.cosine(scene.run.name(a), scene.run.W_E[a], f"W_E[{a}]", b)

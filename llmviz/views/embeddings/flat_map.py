@@ -32,7 +32,6 @@ class FlatMap(Picture):
     line_names = Labels()
 
     def text(self) -> str:
-        """Return a line a point: its name, its group, its place."""
         names = [[visible_label(self.groups[group])] if self.groups else [] for group in self.group_of]
         rows = [
             (visible(piece), *group, *(f"{x:+.2f}" for x in place))
@@ -41,7 +40,6 @@ class FlatMap(Picture):
         return lines(rows) or "no points yet"
 
     def headline(self) -> str:
-        """Return the caption and the names."""
         return " ".join([self.caption, *map(visible, self.pieces)])
 
     @traitlets.validate("selected")

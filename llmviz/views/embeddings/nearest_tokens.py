@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
 from llmviz.tokenization import Tokenizer
+from llmviz.views.embeddings.words import OfWords
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
+from llmviz.views.kit.view import Scene, explains, part, shared
+from llmviz.views.provenance import Explanation
 
 
 class NearestTokens(Picture):
@@ -25,7 +28,7 @@ class NearestTokens(Picture):
     _data = ("pieces", "cosines", "ids", "ranks", "marked", "band")
 
     pieces = Pieces()
-    cosines = Floats(ndim=(1,), default_value=())
+    cosines = Floats(ndim=(1,))
     ids = traitlets.List(traitlets.Int()).tag(sync=True)
     ranks = traitlets.List(traitlets.Int()).tag(sync=True)
     marked = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -38,25 +41,21 @@ class NearestTokens(Picture):
         self.change(**by_cosine(tokenizer, cosines, n=n))
 
     def text(self) -> str:
-        """Return a line a token: cosine, rank, id; then where most tokens lie."""
+        if not self.pieces:
+            return "nothing to compare"
         rows = [
-            (
-                visible(piece),
-                f"{cosine:.3f}",
-                f"rank {rank}",
-                f"id {token}",
-                self.mark if i in self.marked else "",
-            )
+            (visible(piece), f"{cosine:.3f}", f"rank {rank}", f"id {token}", self.mark * (i in self.marked))
             for i, (piece, cosine, rank, token) in enumerate(
                 zip(self.pieces, self.cosines, self.ranks, self.ids)
             )
         ]
-        band = "" if self.band is None else "\n98% of all tokens: {:.2f} to {:.2f}".format(*self.band)
-        return (lines(rows) or "nothing to compare") + band
+        return "{}\n98% of all tokens: {:.2f} to {:.2f}".format(lines(rows), *self.band)
 
     def headline(self) -> str:
-        """Return the caption and the rows."""
         return f"{self.caption}\n{self.text()}".strip()
+
+
+NOTHING = {"pieces": [], "cosines": None, "ids": [], "ranks": [], "band": None, "marked": []}
 
 
 def by_cosine(
@@ -67,13 +66,14 @@ def by_cosine(
     exclude: Sequence[int] = (),
     itself: int | None = None,
     marked: Sequence[int] = (),
+    **traits: Any,
 ) -> dict[str, Any]:
     """Return the traits of `NearestTokens` for the n largest of all tokens' `cosines` [n_vocab] with something.
 
     exclude: tokens that are left out. itself: a token that has no rank, because the others are compared with it.
-    marked: tokens whose rows are quieter.
+    marked: tokens whose rows are quieter. traits: others of the picture.
     """
-    best = embeddings.largest(cosines, n=min(n, len(cosines) - len(set(exclude))), exclude=exclude)
+    best = embeddings.largest(cosines, n=min(n, len(cosines) - len(exclude)), exclude=exclude)
     others = cosines if itself is None else np.delete(cosines, itself)
     return {
         "pieces": tokenizer.pieces(best.tokens),
@@ -82,17 +82,41 @@ def by_cosine(
         "ranks": [int((others > cosine).sum()) + 1 for cosine in best.cosines],
         "band": np.percentile(others, [1, 99]),
         "marked": [i for i, token in enumerate(best.tokens) if token in marked],
+        **traits,
     }
 
 
-def nothing_near(caption: str) -> dict[str, Any]:
-    """Return the traits of `NearestTokens` where there is nothing to compare, and why."""
-    return {
-        "pieces": [],
-        "cosines": [],
-        "ids": [],
-        "ranks": [],
-        "band": None,
-        "marked": [],
-        "caption": caption,
-    }
+class Vector(NamedTuple):
+    """A vector made of rows of the table, what it is called, and the expression that gives it."""
+
+    name: str
+    values: np.ndarray
+    source: str
+
+
+class NearWords(OfWords):
+    """The tokens nearest to a `vector` that is made of some words' rows."""
+
+    mark: ClassVar[str] = "typed"
+
+    def vector(self, scene: Scene) -> Vector:
+        """Return what all tokens are compared with."""
+        raise NotImplementedError
+
+    def listed(self, scene: Scene) -> dict:
+        """Return what `by_cosine` takes."""
+        raise NotImplementedError
+
+    @shared
+    def cosines(self, scene: Scene) -> np.ndarray:
+        return embeddings.cosine_to_all(self.vector(scene).values, scene.run.W_E)
+
+    @part(lambda view: NearestTokens(mark=view.mark))
+    def nearest(self, scene: Scene) -> dict:
+        if scene.problem:
+            return NOTHING | {"caption": scene.problem}
+        return by_cosine(scene.run.model.tokenizer, scene.cosines, **self.listed(scene))
+
+    @explains("nearest")
+    def explain(self, scene: Scene, row: int) -> Explanation:
+        return scene.run.cosine(*self.vector(scene), scene.shown["ids"][row])

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmviz import embeddings
 from llmviz.experiments.words import word_ids
-from llmviz.views.embeddings.nearest_tokens import NearestTokens, by_cosine, nothing_near
-from llmviz.views.embeddings.words import OfWords, word
+from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
+from llmviz.views.embeddings.words import word
 from llmviz.views.kit.state_fields import tick
-from llmviz.views.kit.view import Scene, explains, part
-from llmviz.views.provenance import Explanation
+from llmviz.views.kit.view import Scene
 
 
-class NeighbourExplorer(OfWords):
+class NeighbourExplorer(NearWords):
     """The nearest tokens to any token, with or without other spellings of the same word."""
 
     typed = ("word",)
@@ -23,29 +21,19 @@ class NeighbourExplorer(OfWords):
 
     @dataclass(frozen=True)
     class State:
-        """A word, and whether its other spellings are in the list."""
-
         word: str = word("dog", "Word")
         spellings: bool = tick("show other spellings of the word, too")
 
-    @part(lambda _: NearestTokens())
-    def nearest(self, scene: Scene) -> dict:
-        if scene.problem:
-            return nothing_near(scene.problem)
-        (token,), W_E, model = scene.tokens, scene.run.W_E, scene.run.model
-        spelled = word_ids(model)
-        left_out = (
-            {token} if scene.spellings else {*np.flatnonzero(spelled == spelled[token]).tolist(), token}
-        )
-        n_hidden = len(left_out) - 1
-        hidden = f", without {n_hidden} other spelling{'s' * (n_hidden > 1)} of it" if n_hidden else ""
-        cosines = embeddings.cosine_to_all(W_E[token], W_E)
-        return {
-            **by_cosine(model.tokenizer, cosines, n=12, exclude=sorted(left_out), itself=token),
-            "caption": f"The tokens nearest to {scene.run.name(token)} (id {token:,}){hidden}{scene.run.note}.",
-        }
+    def vector(self, scene: Scene) -> Vector:
+        (token,) = scene.tokens
+        return Vector(scene.run.name(token), scene.run.W_E[token], f"W_E[{token}]")
 
-    @explains("nearest")
-    def explain(self, scene: Scene, row: int) -> Explanation:
-        near, (token,) = scene.shown["ids"][row], scene.tokens
-        return scene.run.cosine(scene.run.name(token), scene.run.W_E[token], f"W_E[{token}]", near)
+    def listed(self, scene: Scene) -> dict:
+        (token,), spelled = scene.tokens, word_ids(scene.run.model)
+        others = [] if scene.spellings else np.flatnonzero(spelled == spelled[token]).tolist()
+        left_out = sorted({token, *others})
+        n = len(left_out) - 1
+        hidden = f", without {n} other spelling{'s' * (n > 1)} of it" * (n > 0)
+        name = f"{scene.run.name(token)} (id {token:,})"
+        caption = f"The tokens nearest to {name}{hidden}{scene.run.note}."
+        return {"n": 12, "exclude": left_out, "itself": token, "caption": caption}

@@ -13,7 +13,7 @@ from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import text
+from llmviz.views.kit.state_fields import selected, selection, text
 from llmviz.views.kit.text_box import read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
@@ -51,12 +51,11 @@ class SenseExplorer(View):
 
     @dataclass(frozen=True)
     class State:
-        """The four sentences."""
-
         first: str = sentence(0, "1: one sense")
         second: str = sentence(1, "2: the same")
         third: str = sentence(2, "3: another")
         fourth: str = sentence(3, "4: other word")
+        layer: int | None = selection("curves")
 
     @shared
     def texts(self, scene: Scene) -> tuple[str, ...]:
@@ -81,7 +80,7 @@ class SenseExplorer(View):
         readings = [read(typed, scene.run.tokenizer) for typed in scene.texts]
         problem = next((reading.told for reading in readings if not reading.tokens), None)
         if problem is not None:
-            return {"values": None, "x": None, "names": [], "caption": problem}
+            return {"values": None, "x": None, "names": [], "selected": None, "caption": problem}
         traces = [scene.run.trace(reading.tokens) for reading in readings]
         values = cosines_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
@@ -90,6 +89,7 @@ class SenseExplorer(View):
         return {
             "values": values,
             "x": np.arange(values.shape[1]),
+            "selected": selected(scene.layer, values.shape[1]),
             "names": [*NAMES] if is_listed else [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS],
             "caption": f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
             + f" One token alone, so no sentence to compare: {alone}." * bool(alone),

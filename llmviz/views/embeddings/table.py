@@ -13,7 +13,7 @@ from llmviz.model import Model
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import tick
 from llmviz.views.kit.view import View
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,7 @@ class Rows:
         return Explanation(
             f"Number {i} of {self.name(token)} (id {token}){self.note}",
             "the embedding of a token = the row of the table W_E with the token's id",
-            [
-                Operand("W_E", self.W_E, self.source),
-                Operand("token", int(token)),
-                Operand("dimension", int(i)),
-            ],
+            [("W_E", self.W_E, self.source), ("token", int(token)), ("dimension", int(i))],
             "W_E[token, dimension]",
             self.W_E[token, i],
         )
@@ -62,11 +58,7 @@ class Rows:
         return Explanation(
             f"Cosine of {what} and {self.name(token)} (id {token}){self.note}",
             "cosine(v, w) = v · w / (|v| |w|)",
-            [
-                Operand("W_E", self.W_E, self.source),
-                Operand("v", vector, source),
-                Operand("w", row, f"W_E[{token}]"),
-            ],
+            [("W_E", self.W_E, self.source), ("v", vector, source), ("w", row, f"W_E[{token}]")],
             "v @ w / (np.linalg.norm(v) * np.linalg.norm(w))",
             embeddings.cosine_similarity(vector, row),
         )
@@ -82,8 +74,6 @@ class Table(View):
 
     @dataclass(frozen=True)
     class State:
-        """Whether the average is taken away."""
-
         centred: bool = tick("take the average away (in all pictures of this page, not in its questions)")
 
     def __init__(self, model: Model, **state):

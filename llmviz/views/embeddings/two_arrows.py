@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import traitlets
 
 from llmviz import embeddings
-from llmviz.views.embeddings.nearest_tokens import NearestTokens, by_cosine
-from llmviz.views.embeddings.words import OfWords, word
+from llmviz.views.embeddings.nearest_tokens import NearWords, Vector
+from llmviz.views.embeddings.words import word
 from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Scene, explains, on, part, press, shared
-from llmviz.views.provenance import Explanation
+from llmviz.views.kit.view import Scene, View, on, part, press, shared
 
 
 class TwoArrows(Picture):
@@ -43,7 +43,6 @@ class TwoArrows(Picture):
         return tip
 
     def text(self) -> str:
-        """Return a line a measure."""
         if not self.rows:
             return "no arrows yet"
         a, b = map(visible, self.names)
@@ -51,7 +50,6 @@ class TwoArrows(Picture):
         return lines([head, *self.rows])
 
     def headline(self) -> str:
-        """Return the caption and the table."""
         return f"{self.caption}\n{self.text()}".strip()
 
 
@@ -77,24 +75,23 @@ def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
     return {name: special.get(value, minus(value)) for name, value in numbers.items()}
 
 
-class ArrowExplorer(OfWords):
+def _is_place(value: Any, _view: View) -> bool:
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (None, None)
+    return value is None or all(type(x) in (int, float) and math.isfinite(x) for x in pair)
+
+
+class ArrowExplorer(NearWords):
     """Two rows as arrows; the second can be dragged through their plane, and the tokens near to where it points."""
 
+    mark = "a or b"
     arrangement = (("a", "b", "take_first", "back"), "arrows", "nearest")
 
     @dataclass(frozen=True)
     class State:
-        """Two words, and where the tip of the second's arrow was dragged to; None: it is where the row has it."""
-
         a: str = word("king", "Arrow a")
         b: str = word("queen", "Arrow b")
         tip: tuple[float, float] | None = picked(
-            None,
-            lambda tip, _: (
-                tip is None or (isinstance(tip, tuple) and len(tip) == 2 and all(map(_is_finite, tip)))
-            ),
-            "two numbers, or None",
-            of=("arrows", "tip"),
+            None, _is_place, "two numbers, or None", of=("arrows", "tip")
         )
 
     @on("a", "value")
@@ -120,9 +117,9 @@ class ArrowExplorer(OfWords):
 
     @shared
     def dragged(self, scene: Scene) -> tuple[float, float] | None:
-        """Return where the tip is if it is dragged, and as near as it can be."""
-        near = scene.tip and math.hypot(*scene.tip) <= reach(scene.plane.places)
-        return scene.tip if near else None
+        """Return where the tip is if it was dragged there and can be there."""
+        is_near = scene.tip and math.hypot(*scene.tip) <= reach(scene.plane.places)
+        return scene.tip if is_near else None
 
     @shared
     def place(self, scene: Scene) -> tuple[float, float]:
@@ -131,9 +128,9 @@ class ArrowExplorer(OfWords):
         return float(x), float(y)
 
     @part(lambda _: TwoArrows())
-    def arrows(self, scene: Scene) -> dict:
+    def arrows(self, scene: Scene) -> dict | None:
         if scene.problem:
-            return {"tip": None, "real": None, "names": [], "rows": [], "caption": scene.problem}
+            return None
         real, dragged = scene.plane.places, scene.dragged
         measured = [geometry(*real), *([geometry(real[0], np.array(dragged))] if dragged else [])]
         a, b = map(scene.run.name, scene.tokens)
@@ -146,27 +143,18 @@ class ArrowExplorer(OfWords):
             "plane that holds both. Lengths and angle are the real ones. Drag the tip of b.",
         }
 
-    @part(lambda _: NearestTokens(mark="a or b"))
-    def nearest(self, scene: Scene) -> dict | None:
-        if scene.problem:
-            return None
+    def vector(self, scene: Scene) -> Vector:
+        plane = "llmviz.embeddings.plane(W_E[{}], W_E[{}])".format(*scene.tokens)
+        source = f"np.array({[*scene.place]}, np.float32) @ {plane}.axes"
+        return Vector("arrow b", np.array(scene.place, np.float32) @ scene.plane.axes, source)
+
+    @shared
+    def cosines(self, scene: Scene) -> np.ndarray:
         (x, y), along = scene.place, scene.along
-        cosines = (x * along[0] + y * along[1]) / (math.hypot(x, y) or 1)
+        return ((x * along[0] + y * along[1]) / (math.hypot(x, y) or 1)).astype(np.float32)
+
+    def listed(self, scene: Scene) -> dict:
         where = f"where {scene.run.name(scene.tokens[1])} points"
         if scene.dragged:
             where = "where you have dragged arrow b (no row of the table)"
-        return {
-            **by_cosine(scene.run.model.tokenizer, cosines.astype(np.float32), n=6, marked=scene.tokens),
-            "caption": f"The tokens nearest to {where}.",
-        }
-
-    @explains("nearest")
-    def explain(self, scene: Scene, row: int) -> Explanation:
-        vector = np.array(scene.place, np.float32) @ scene.plane.axes
-        plane = "llmviz.embeddings.plane(W_E[{}], W_E[{}])".format(*scene.tokens)
-        source = f"np.array({[*scene.place]}, np.float32) @ {plane}.axes"
-        return scene.run.cosine("arrow b", vector, source, scene.shown["ids"][row])
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return {"n": 6, "marked": scene.tokens, "caption": f"The tokens nearest to {where}."}

@@ -20,7 +20,7 @@ from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.state_fields import MAX_TYPED, picked
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, View, explains, on, part, shared
-from llmviz.views.provenance import Explanation, Operand
+from llmviz.views.provenance import Explanation
 
 FEWEST = 5  # words of which shares are shown: of three a flat map keeps all, whatever they are
 OTHERS = len(theme.GROUPS) - 1  # the look that all groups beyond the others share
@@ -75,7 +75,8 @@ class WordMap(View):
 
     @on("flat", "selected")
     def click(self, state: State, point: int | None) -> State:
-        return state if point is None else replace(state, token=self.scene(state).groups.tokens[point])
+        tokens = self.scene(state).groups.tokens
+        return replace(state, token=tokens[point]) if point in range(len(tokens)) else state
 
     # --- what the parts read ---
 
@@ -185,10 +186,10 @@ class WordMap(View):
             f"The place of {isolated(scene.pieces[i])} on the map{scene.run.note}",
             "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
             [
-                Operand("W_E", W_E, scene.run.source),
-                Operand("row", W_E[tokens[i]], f"W_E[{tokens[i]}]"),
-                Operand("mean", projection.mean, mean),
-                Operand("directions", projection.directions),
+                ("W_E", W_E, scene.run.source),
+                ("row", W_E[tokens[i]], f"W_E[{tokens[i]}]"),
+                ("mean", projection.mean, mean),
+                ("directions", projection.directions),
             ],
             "(row / np.linalg.norm(row) - mean) @ directions.T",
             projection.coordinates[i],
@@ -219,7 +220,7 @@ def refusals(groups: Groups) -> str:
 
 
 def looks_of(names: Iterable[str], first: dict[str, int]) -> dict[str, int]:
-    """Return a look for each group: that in `first`, else the first that is free; the last one for all further groups."""
+    """Return a look for each group: that in `first`, else the first that is free; for all further ones the last."""
     looks = {name: first[name] for name in names if first.get(name, OTHERS) != OTHERS}
     for name in names:
         looks.setdefault(name, min(set(range(OTHERS)) - set(looks.values()), default=OTHERS))

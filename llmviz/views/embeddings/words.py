@@ -92,8 +92,10 @@ class OfWords(View):
 
     @shared
     def tokens(self, scene: Scene) -> list[int]:
-        """Return the words' tokens; only where there is no problem."""
-        return [word.token for word in scene.words.values()]  # type: ignore[misc]
+        """Return the words' tokens; ValueError where there is a problem."""
+        if scene.problem:
+            raise ValueError(scene.problem)
+        return [word.token for word in scene.words.values()]
 
     @press(
         lambda view, scene: (

@@ -402,6 +402,12 @@ class View(Explorer):
             self.run = before
             raise
 
+    @one_at_a_time
+    def redraw(self, _run: Any = None) -> None:
+        """Draw everything anew: `self.follow(other, self.redraw)` lets parts read the run of another view, too."""
+        self._drawn, self._computed = {}, {}
+        self._show(self.state)
+
     def _check(self, state: Any) -> None:
         for name, declared in self._fields.items():
             value = getattr(state, name)
