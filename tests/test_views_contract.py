@@ -76,7 +76,7 @@ VIEWS = {
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
-    "heads off": lambda prompt, **state: views.HeadsOff(prompt.language_model, prompt, **state),
+    "heads off": lambda prompt, **_: views.HeadsOff(prompt.language_model, prompt, committed=True),
     "guess card": lambda prompt, **_: views.Predict(
         "How many tokens?", answer=lambda run: len(run.tokens), about=prompt, high=9, whole=True
     ),

@@ -25,7 +25,7 @@ def n_changed(page):
 
 
 def test_each_head_is_off_alone(page, tiny_model):
-    page.parts["each"].click()
+    page.parts["begin"].click()
     values, marks = page.parts["map"].values, page.parts["map"].cell_text
     first = int(tiny_model.trace(TEXT).logits.argmax())
     changed = 0
@@ -37,7 +37,7 @@ def test_each_head_is_off_alone(page, tiny_model):
             assert marks[head][layer] == ("≠" if other else "")
             changed += other
     assert n_changed(page) == changed
-    assert re.search(holding(changed, values.size), repr(page.parts["told"]))
+    assert re.search(holding(changed, values.size), repr(page.parts["message"]))
 
 
 def test_a_guess_starts_it_and_is_answered_at_the_end(page):
@@ -56,7 +56,7 @@ def test_a_guess_that_cannot_be_starts_nothing(page):
 
 
 def test_spare_heads_go_together(page, tiny_model):
-    page.parts["each"].click()
+    page.parts["begin"].click()
     page.parts["together"].click()
     lines = enumerate(page.parts["map"].cell_text)
     spare = [(layer, head) for head, line in lines for layer, mark in enumerate(line) if not mark]
@@ -65,7 +65,7 @@ def test_spare_heads_go_together(page, tiny_model):
     stays = page.scene(page.state).result("together")
     assert stays[len(spare)] == 10 * (int(logits.argmax()) == first)
     assert 0 <= stays[2] <= 10
-    assert re.search(holding(len(spare)), page.parts["told"].sentences[1])
+    assert re.search(holding(len(spare)), page.parts["message"].sentences[1])
 
 
 def test_another_text_takes_the_result_away(page):
@@ -74,6 +74,6 @@ def test_another_text_takes_the_result_away(page):
     assert n_changed(page) is None
     assert not page.parts["card"].committed
     assert page.parts["map"].layout.display == "none"
-    page.parts["each"].click()
+    page.parts["begin"].click()
     assert n_changed(page) is not None
     assert np.isfinite(page.parts["map"].values).all()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
-import ipywidgets
 import numpy as np
 
 from llmviz.experiments import Pair
 from llmviz.experiments.facts import CAPITALS, HALF, capital_pairs
 from llmviz.views.ffn.fact_steps import Step, own_probs, run_tests
-from llmviz.views.kit.controls import Told
+from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
-from llmviz.views.kit.predict import Asked, GuessCard
-from llmviz.views.kit.state_fields import picked, selected, selection
-from llmviz.views.kit.view import Scene, View, job, on, part, shared
+from llmviz.views.kit.predict import Asked
+from llmviz.views.kit.state_fields import selected, selection
+from llmviz.views.kit.view import Scene, job, part, sentences, shared
 
 ASKED = Asked(
     "For how many of ten does swapping one head bring the next country's capital (more than half as likely as at "
@@ -47,45 +46,33 @@ def _table(controls: tuple[str, ...], caption: str) -> HeatMap:
     )
 
 
-class TenCountries(View):
+class TenCountries(GuessFirst):
     """First a guess, then the four steps for ten countries, each with the next one as its twin: what is lost, and
     what is taken over."""
 
-    @dataclass(frozen=True)
-    class State:
-        """The guess, whether the reader has committed to it, and the chosen cells."""
+    experiment, stage = "countries", "ffn"
+    arrangement = ("card", ("begin", "progress"), "refusal", "off", "swap", "message")
 
-        guess: float | None = picked(
-            None,
-            lambda guess, _: guess is None or (type(guess) in (int, float) and 0 <= guess <= len(CAPITALS)),
-            "a number from 0 to 10, or None",
-        )
-        committed: bool = picked(False, lambda committed, _: isinstance(committed, bool), "yes or no")
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """The guess, and the chosen cells."""
+
         cell_off: tuple[int, int] | None = selection("off")
         cell_swap: tuple[int, int] | None = selection("swap")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [p["card"], self.progress, p["off"], p["swap"], p["message"]]
+    def question(self, scene: Scene) -> Asked:
+        return ASKED
 
-    def is_shown(self, part: str, scene: Scene) -> bool:
-        return part == "card" or scene.committed
+    def answer(self, scene: Scene) -> int:
+        return int(took(*scene.tables)[1])
 
-    @on("card", "guess")
-    def take_guess(self, state: State, guess: float | None) -> State:
-        return state if state.committed else replace(state, guess=guess)
-
-    @on("card", "committed")
-    def commit(self, state: State, committed: bool) -> State:
-        return replace(state, committed=True) if committed else self.State()
-
-    def needs(self, state: State) -> str | None:
-        return "countries" if state.committed else None
+    begin = starts("Run on ten countries")
 
     @job()
     def countries(self, scene: Scene) -> Iterator[tuple[float, list | None]]:
         """About forty runs a country. Results: its two rows, and its head; stopped, it goes on with the next."""
         known = scene.result("countries") or []
+        yield 0.0, known
         for at, pair in islice(enumerate(capital_pairs(scene.run)), len(known), None):
             for share, steps in run_tests(pair, [1, 2, 3, 4]):
                 result = None if share < 1 else [*known, measured(pair, steps)]
@@ -93,35 +80,36 @@ class TenCountries(View):
             known = result
 
     @shared
-    def tables(self, scene: Scene) -> np.ndarray:
+    def tables(self, scene: Scene) -> np.ndarray | None:
         """Return [2, countries, 9]: what is left, and what is taken over; NaN where it isn't known yet."""
+        if scene.outcome is None:
+            return None
         tables = np.full((2, *SHAPE), np.nan, np.float32)
-        for at, (off, swap, _) in enumerate(scene.result("countries") or []):
+        for at, (off, swap, _) in enumerate(scene.outcome):
             tables[:, at] = off, swap
         return tables
 
-    @part(lambda _: GuessCard(unit=ASKED.unit, low=ASKED.low, high=ASKED.high, stage="ffn"))
-    def card(self, scene: Scene) -> dict:
-        answer = int(took(*scene.tables)[1]) if scene.status("countries") == "done" else None
-        return ASKED.card(scene.guess, scene.committed, answer)
-
     @part(lambda _: _table(CONTROLS_OFF, "Probability of the capital, a part off"))
-    def off(self, scene: Scene) -> dict:
-        return {"values": scene.tables[0], "selected": selected(scene.cell_off, *SHAPE)}
+    def off(self, scene: Scene) -> dict | None:
+        return _drawn(scene.tables, 0, scene.cell_off)
 
     @part(
         lambda _: _table(
             CONTROLS_SWAPPED, "Probability of the next country's capital, a part as in that country's run"
         )
     )
-    def swap(self, scene: Scene) -> dict:
-        return {"values": scene.tables[1], "selected": selected(scene.cell_swap, *SHAPE)}
+    def swap(self, scene: Scene) -> dict | None:
+        return _drawn(scene.tables, 1, scene.cell_swap)
 
-    @part(lambda _: Told())
-    def message(self, scene: Scene) -> dict:
-        if scene.status("countries") != "done":
-            return {"sentences": []}
-        return {"sentences": agree(*scene.tables, [head for *_, head in scene.result("countries")])}
+    @sentences
+    def message(self, scene: Scene) -> list[str] | None:
+        if scene.whole_outcome is None:
+            return None
+        return agree(*scene.tables, [head for *_, head in scene.whole_outcome])
+
+
+def _drawn(tables: np.ndarray | None, which: int, cell: tuple[int, int] | None) -> dict | None:
+    return None if tables is None else {"values": tables[which], "selected": selected(cell, *SHAPE)}
 
 
 def measured(pair: Pair, steps: list[Step]) -> tuple[list[float], list[float], str]:

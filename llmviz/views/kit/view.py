@@ -143,8 +143,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` begins where `needs` names it, and its button goes on
-    after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
+    on after a stop. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -351,6 +351,10 @@ class View(Explorer):
         }
         return self.State(**kept)
 
+    def put_right(self, before: Any, state: Any) -> Any:
+        """Return the state to which an event leads: what of it does not go with the rest is set back."""
+        return state
+
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
@@ -389,7 +393,7 @@ class View(Explorer):
         if self._setting:
             return
         try:
-            self._show(event(self, self.state, *value))
+            self._show(self.put_right(self.state, event(self, self.state, *value)))
         except Refused:
             self._show(self.state)
 
@@ -538,7 +542,8 @@ class View(Explorer):
             return self.by_itself(self.state)
         key = self.key(name, self.state)
         status, needed = self._measurements.of(key).status, name in self._needed(self.state)
-        goes_on = status == "running" and self._at_work.get(name) == key  # else it runs in another view
+        begun = needed or self._jobs[name].start  # type: ignore[attr-defined]
+        goes_on = status == "running" and begun and self._at_work.get(name) == key  # else in another view
         return key if goes_on or (status == "new" and needed) else None
 
     def _begin(self, name: str, wanted: Any) -> None:

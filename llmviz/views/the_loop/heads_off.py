@@ -3,58 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import ipywidgets
 import numpy as np
 
 from llmviz import experiments, ops
 from llmviz.model import Edits, Model, Trace
-from llmviz.views.kit.controls import row
+from llmviz.views.kit.guess_first import GuessFirst, starts
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import quote
-from llmviz.views.kit.predict import Asked, GuessCard, guess
-from llmviz.views.kit.state_fields import picked, selected, selection
+from llmviz.views.kit.predict import Asked
+from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.text_box import Prompt, as_prompt
-from llmviz.views.kit.view import Scene, View, job, on, part, sentences
+from llmviz.views.kit.view import Scene, job, part, sentences
 
 TOGETHER = (10, 40, 100)  # heads off at once, each number in DRAWS draws
 DRAWS = 10
 
 
-class HeadsOff(View):
+class HeadsOff(GuessFirst):
     """First a guess, then a run of the model for each head, with that head off; then spare heads off together."""
 
-    @dataclass(frozen=True)
-    class State:
-        """The guess, the chosen head, and whether the reader has committed to the guess: that starts the runs."""
+    experiment, stage = "each", "attention"
+    arrangement = ("card", ("begin", "together", "progress"), "refusal", "message", "map")
 
-        guess: float | None = guess()
+    @dataclass(frozen=True)
+    class State(GuessFirst.State):
+        """The guess, and the chosen head."""
+
         cell: tuple[int, int] | None = selection("map")
-        committed: bool = picked(False, lambda value, _: isinstance(value, bool), "True or False")
 
     def __init__(self, model: Model, text: str | Prompt, **state):
         self.config = model.config
-        n = self.n_heads = model.config.n_layers * model.config.n_heads
-        question = f"Each of the {n} heads is switched off alone. For how many of them does another token come first?"
-        self.asked = Asked(question, unit="heads", low=0, high=n)
+        self.n_heads = model.config.n_layers * model.config.n_heads
         super().__init__(as_prompt(model, text), **state)
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        p = self.parts
-        return [p["card"], row(p["each"], p["together"], p["progress"]), p["told"], p["map"]]
+    def question(self, scene: Scene) -> Asked:
+        n = self.n_heads
+        question = f"Each of the {n} heads is switched off alone. For how many of them does another token come first?"
+        return Asked(question, unit="heads", low=0, high=n)
 
-    # --- events and jobs ---
+    def answer(self, scene: Scene) -> int:
+        return int(scene.whole_outcome[1].sum())
 
-    @on("card", "committed")
-    def commit(self, state: State, committed: bool) -> State:
-        return replace(state, committed=committed and self.asked.allows(state.guess))
+    begin = starts(lambda view, _: f"Switch off each of the {view.n_heads} heads alone")
 
-    def needs(self, state: State) -> str | None:
-        return "each" if state.committed else None
-
-    @job(start=lambda view: f"Switch off each of the {view.n_heads} heads alone")
+    @job()
     def each(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Yield [n_heads, n_layers]: the probability of the likeliest token without each head, and what is likelier."""
         first, likeliest = int(scene.run.logits.argmax()), []
@@ -71,11 +66,11 @@ class HeadsOff(View):
             shown = done % 9 == 0 or done == left.size
             yield done / left.size, (left.copy(), changes.copy()) if shown else None
 
-    @job(start="Switch off spare heads together", when=lambda view, scene: scene.status("each") == "done")
+    @job(start="Switch off spare heads together", when=lambda view, scene: scene.whole_outcome is not None)
     def together(self, scene: Scene) -> Iterator[tuple[float, dict[int, int] | None]]:
         """Yield in how many draws of spare heads the likeliest token stays, by their number; the last is all."""
         model, tokens = scene.run.model, scene.run.tokens
-        spare = [(int(layer), int(head)) for head, layer in np.argwhere(~scene.result("each")[1])]
+        spare = [(int(layer), int(head)) for head, layer in np.argwhere(~scene.whole_outcome[1])]
         stays = dict.fromkeys((n for n in TOGETHER if n < len(spare)), 0)
         draws = experiments.ablate_together(model, tokens, spare, [*stays], DRAWS, seed=1)
         for done, (n, stayed) in enumerate(draws, start=1):
@@ -86,32 +81,17 @@ class HeadsOff(View):
 
     # --- parts ---
 
-    @part(lambda _: GuessCard(stage="attention"))
-    def card(self, scene: Scene) -> dict:
-        n = int(scene.result("each")[1].sum()) if scene.status("each") == "done" else None
-        drawn = self.asked.card(scene.guess, scene.committed, n)
-        if scene.committed and scene.status("each") == "stopped":
-            drawn["told"] = (
-                f"Stopped: the answer takes all {self.n_heads} heads. The button below begins again."
-            )
-        return drawn
-
     @sentences
-    def told(self, scene: Scene) -> list[str]:
-        status, stays = scene.status("each"), scene.result("together")
-        if status == "new":
-            return ["Nothing has been run on this text yet."]
-        if status == "running":
-            return ["One head after the other is switched off …"]
-        if status == "stopped":
-            return ["Not all heads have been tried on this text yet."]
-        (left, changes), (piece, whole) = scene.result("each"), _first(scene.run)
+    def message(self, scene: Scene) -> list[str] | None:
+        if scene.whole_outcome is None:
+            return None
+        (left, changes), (piece, whole) = scene.whole_outcome, _first(scene.run)
         lines = [
             f"Without {changes.sum()} of the {left.size} heads, each off alone, another token than {piece} comes "
             f"first. Its probability, {whole} in the whole model, lies between {percent(left.min())} and "
             f"{percent(left.max())}."
         ]
-        if stays:
+        if stays := scene.result("together"):
             *sizes, n = stays
             draws = "; ".join(f"with {size} off, in {stays[size]} of {DRAWS} draws" for size in sizes)
             lines.append(
@@ -131,12 +111,11 @@ class HeadsOff(View):
             stage="attention",
         )
     )
-    def map(self, scene: Scene) -> dict:
-        if scene.result("each") is None:
-            return {"hidden": True}
-        (left, changes), (piece, whole) = scene.result("each"), _first(scene.run)
+    def map(self, scene: Scene) -> dict | None:
+        if scene.outcome is None:
+            return None
+        (left, changes), (piece, whole) = scene.outcome, _first(scene.run)
         return {
-            "hidden": False,
             "values": left,
             "selected": selected(scene.cell, *left.shape),
             "cell_text": [["≠" if other else "" for other in line] for line in changes],
