@@ -157,7 +157,8 @@ def again(view):
 def screen(view):
     """Everything that the widgets of a view hold, as far as they are shown.
 
-    Except for what the page alone sets and the view neither reads nor draws, such as the cell that is pointed at.
+    Except for what the page alone sets and the view neither reads nor draws, such as the cell that is pointed at; and
+    for what the picture says of that.
     """
     held, of_page = {}, set()
     for name, part in view.parts.items():
@@ -165,10 +166,8 @@ def screen(view):
         read |= {
             declared.of[1] for declared in view._fields.values() if declared.of and declared.of[0] == name
         }
-        of_page |= {(name, trait) for trait in getattr(part, "_by_page", ())} - {
-            (name, trait) for trait in read
-        }
-        of_page -= {(name, trait) for trait in view._drawn[name][1]}
+        if alone := {*getattr(part, "_by_page", ())} - read - view._drawn[name][1].keys():
+            of_page |= {(name, trait) for trait in (*alone, "summary")}
     for name, widget in (view.parts | view.controls).items():
         held[name, "display"] = widget.layout.display or ""
         if widget.layout.display == "none":

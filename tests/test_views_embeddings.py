@@ -6,6 +6,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from llmviz.views.embeddings.word_box import WordBox, look_up
+from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
 from messages import holding
 from typed_texts import BAD_TEXTS
 from widget_tree import inside
@@ -18,8 +20,6 @@ from llmviz.views import embeddings as pictures
 from llmviz.views.embeddings.cosine import CosineHistogram
 from llmviz.views.embeddings.senses import NAMES
 from llmviz.views.embeddings.two_arrows import TwoArrows
-from llmviz.views.embeddings.word_box import WordBox, look_up
-from llmviz.views.embeddings.word_groups import MAX_WORDS, read_groups
 from llmviz.views.embeddings.word_map import kept_looks
 from llmviz.views.kit import theme
 from llmviz.views.kit.numbers import percent

@@ -11,7 +11,6 @@ from llmviz.embeddings import AnalogyScore
 from llmviz.experiments.table import analogy_score
 from llmviz.experiments.words import pairs_of
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.state_fields import selected, selection
 from llmviz.views.kit.view import Scene, View, part, shared
 
 NAMES = ("a − b + c", "a + c", "c alone")
@@ -22,7 +21,7 @@ class AnalogyCount(View):
 
     @dataclass(frozen=True)
     class State:
-        family: int | None = selection("bars")
+        pass
 
     @property
     def scores(self) -> dict[str, AnalogyScore]:
@@ -45,7 +44,6 @@ class AnalogyCount(View):
         return {
             "labels": [*FAMILIES],
             "names": [*NAMES],
-            "selected": selected(scene.family, len(FAMILIES)),
             "values": right / [max(1, score.asked) for score in scores],
             "caption": "How often the wanted word is the nearest one, the question's own words left out"
             f"{scene.run.note}: {scores[0].asked} questions for each family ({firsts}).",

@@ -38,7 +38,7 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
     if len(groups.tokens) < 2:
         raise ValueError("a map needs at least two words that are one token each")
     projection = embeddings.pca(directions_of(groups.tokens, rows.W_E), n_components=3)
-    names = np.array([html.escape(visible(piece)) for piece in table.model.tokenizer.pieces(groups.tokens)])
+    names = np.array([html.escape(visible(piece)) for piece in groups.pieces])
     traces = []
     for i, name in enumerate(groups.names):
         mine = np.flatnonzero(np.array(groups.group_of) == i)

@@ -13,7 +13,7 @@ from llmviz.experiments.lens import SENSE_PAIRS, cosines_by_layer
 from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
-from llmviz.views.kit.state_fields import selected, selection, text
+from llmviz.views.kit.state_fields import text
 from llmviz.views.kit.text_box import read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
@@ -29,23 +29,17 @@ AT_THE_END = " .!?…,;:\"')]”’»"  # no word: it would be the last token
 
 def sentence(i: int, label: str) -> Any:
     """Declare the sentence of that number, at first about a bank, with its box."""
-    return text(
-        SENSES["bank"][i],
-        lambda value: ipywidgets.Text(
-            clean(value),
-            description=label,
-            continuous_update=False,
-            layout={"width": "min(560px, 98%)"},
-            style={"description_width": "110px"},
-        ),
-    )
+
+    def box(value: str) -> ipywidgets.Text:
+        made = controls.text_box(clean(value), label, "min(560px, 98%)", live=False)
+        made.style.description_width = "110px"
+        return made
+
+    return text(SENSES["bank"][i], box)
 
 
 class SenseExplorer(View):
-    """The last words of four sentences, compared layer by layer; the sentences can be changed.
-
-    source: a model.
-    """
+    """The last words of four sentences, compared layer by layer; the sentences can be changed."""
 
     arrangement = ("word", "first", "second", "third", "fourth", "curves")
 
@@ -55,7 +49,6 @@ class SenseExplorer(View):
         second: str = sentence(1, "2: the same")
         third: str = sentence(2, "3: another")
         fourth: str = sentence(3, "4: other word")
-        layer: int | None = selection("curves")
 
     @shared
     def texts(self, scene: Scene) -> tuple[str, ...]:
@@ -73,14 +66,14 @@ class SenseExplorer(View):
 
     @part(
         lambda _: LinePlot(
-            x_axis="layers done", y_axis="cosine of the last tokens", y_min=0.0, y_max=1.0, stage="embeddings"
+            x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0, stage="embeddings"
         )
     )
     def curves(self, scene: Scene) -> dict:
         readings = [read(typed, scene.run.tokenizer) for typed in scene.texts]
         problem = next((reading.told for reading in readings if not reading.tokens), None)
         if problem is not None:
-            return {"values": None, "x": None, "names": [], "selected": None, "caption": problem}
+            return {"values": None, "x": None, "names": [], "caption": problem}
         traces = [scene.run.trace(reading.tokens) for reading in readings]
         values = cosines_by_layer(traces)
         last = " · ".join(dict.fromkeys(trace.pieces[-1].strip() or "␠" for trace in traces))
@@ -89,7 +82,6 @@ class SenseExplorer(View):
         return {
             "values": values,
             "x": np.arange(values.shape[1]),
-            "selected": selected(scene.layer, values.shape[1]),
             "names": [*NAMES] if is_listed else [f"{a + 1} and {b + 1}" for a, b in SENSE_PAIRS],
             "caption": f"How alike are the vectors of the last tokens ({last})? 0 layers: the rows of the table."
             + f" One token alone, so no sentence to compare: {alone}." * bool(alone),

@@ -10,6 +10,7 @@ import traitlets
 from llmviz import embeddings
 from llmviz.experiments.table import rows
 from llmviz.model import Model
+from llmviz.views import provenance
 from llmviz.views.kit.pieces import isolated
 from llmviz.views.kit.state_fields import tick
 from llmviz.views.kit.view import View
@@ -44,13 +45,7 @@ class Rows:
 
     def number(self, token: int, i: int) -> Explanation:
         """Say where one number of a row is from."""
-        return Explanation(
-            f"Number {i} of {self.name(token)} (id {token}){self.note}",
-            "the embedding of a token = the row of the table W_E with the token's id",
-            [("W_E", self.W_E, self.source), ("token", int(token)), ("dimension", int(i))],
-            "W_E[token, dimension]",
-            self.W_E[token, i],
-        )
+        return provenance.embedding(self.model, token, i, W_E=self.W_E, source=self.source, note=self.note)
 
     def cosine(self, what: str, vector: np.ndarray, source: str, token: int) -> Explanation:
         """Say where the cosine of a vector (`source` in terms of W_E) and a token's row is from."""

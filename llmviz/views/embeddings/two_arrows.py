@@ -16,7 +16,7 @@ from llmviz.views.kit.numbers import minus
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.state_fields import picked
-from llmviz.views.kit.view import Scene, View, on, part, press, shared
+from llmviz.views.kit.view import Scene, View, part, press, shared
 
 
 class TwoArrows(Picture):
@@ -35,13 +35,6 @@ class TwoArrows(Picture):
     tip = traitlets.List(traitlets.Float(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
     rows = traitlets.List(traitlets.List(Text())).tag(sync=True)  # a name, of the two rows, and as dragged
 
-    @traitlets.validate("tip")
-    def _in_the_picture(self, proposal):
-        tip = proposal["value"]
-        if tip is not None and (self.real is None or not math.hypot(*tip) <= reach(self.real)):
-            raise traitlets.TraitError(f"tip is a point near the arrows, not {tip}")
-        return tip
-
     def text(self) -> str:
         if not self.rows:
             return "no arrows yet"
@@ -51,11 +44,6 @@ class TwoArrows(Picture):
 
     def headline(self) -> str:
         return f"{self.caption}\n{self.text()}".strip()
-
-
-def reach(real: np.ndarray) -> float:
-    """Return how far the second of two arrows [2, 2] can be dragged."""
-    return 3 * float(np.linalg.norm(real, axis=1).max())
 
 
 def geometry(a: np.ndarray, b: np.ndarray) -> dict[str, str]:
@@ -94,13 +82,9 @@ class ArrowExplorer(NearWords):
             None, _is_place, "two numbers, or None", of=("arrows", "tip")
         )
 
-    @on("a", "value")
-    def type_a(self, state: State, typed: str) -> State:
-        return replace(state, a=typed, tip=None)
-
-    @on("b", "value")
-    def type_b(self, state: State, typed: str) -> State:
-        return replace(state, b=typed, tip=None)
+    def put_right(self, before: State, state: State) -> State:
+        """Let go of the arrow when another word is typed."""
+        return state if (state.a, state.b) == (before.a, before.b) else replace(state, tip=None)
 
     @press("Back to the real row")
     def back(self, state: State) -> State:
@@ -117,9 +101,9 @@ class ArrowExplorer(NearWords):
 
     @shared
     def dragged(self, scene: Scene) -> tuple[float, float] | None:
-        """Return where the tip is if it was dragged there and can be there."""
-        is_near = scene.tip and math.hypot(*scene.tip) <= reach(scene.plane.places)
-        return scene.tip if is_near else None
+        """Return where the tip is if it was dragged there; None beyond the picture."""
+        reach = 3 * np.linalg.norm(scene.plane.places, axis=1).max()
+        return scene.tip if scene.tip and math.hypot(*scene.tip) <= reach else None
 
     @shared
     def place(self, scene: Scene) -> tuple[float, float]:

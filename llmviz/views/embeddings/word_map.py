@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,112 +78,104 @@ class WordMap(View):
         tokens = self.scene(state).groups.tokens
         return replace(state, token=tokens[point]) if point in range(len(tokens)) else state
 
-    # --- what the parts read ---
-
     @shared
     def groups(self, scene: Scene) -> Groups:
         return read_groups(self.words if scene.text is None else scene.text, scene.run.model.tokenizer)
 
     @shared
-    def pieces(self, scene: Scene) -> list[str]:
-        return scene.run.model.tokenizer.pieces(scene.groups.tokens)
-
-    @shared
-    def directions(self, scene: Scene) -> np.ndarray:
-        """Return the words' rows, each of length 1."""
-        return directions_of(scene.groups.tokens, scene.run.W_E)
-
-    @shared
-    def projection(self, scene: Scene) -> embeddings.Projection:
-        projection = embeddings.pca(scene.directions)
-        return projection if self.lie is None else embeddings.aligned(projection, self.lie)
-
-    @shared
-    def near(self, scene: Scene) -> tuple[int, list[int], list[int]]:
-        """Return the chosen word, and the nearest ones by all numbers and on the map, as places in the list."""
+    def chosen(self, scene: Scene) -> int:
+        """Return the place of the chosen word in the list."""
         tokens = scene.groups.tokens
-        i = tokens.index(scene.token) if scene.token in tokens else 0
-        return i, *neighbours(scene.directions, scene.projection.coordinates, i)
+        return tokens.index(scene.token) if scene.token in tokens else 0
 
-    # --- parts ---
+    @shared
+    def drawn(self, scene: Scene) -> tuple[np.ndarray, embeddings.Projection] | None:
+        """Return the words' rows, each of length 1, and their map; None for fewer than two words."""
+        if len(scene.groups.tokens) < 2:
+            return None
+        directions = directions_of(scene.groups.tokens, scene.run.W_E)
+        projection = embeddings.pca(directions)
+        return directions, projection if self.lie is None else embeddings.aligned(projection, self.lie)
+
+    @shared
+    def near(self, scene: Scene) -> tuple[list[int], list[int]]:
+        """Return the words nearest to the chosen one by all numbers and on the map, as places in the list."""
+        directions, projection = scene.drawn
+        return neighbours(directions, projection.coordinates, scene.chosen)
 
     @part(lambda _: controls.choice([], None, "Look at"))
     def word(self, scene: Scene) -> dict:
-        tokens = scene.groups.tokens
-        chosen = scene.token if scene.token in tokens else next(iter(tokens), None)
-        return {"options": tuple(zip(map(visible, scene.pieces), tokens)), "value": chosen}
+        groups = scene.groups
+        chosen = groups.tokens[scene.chosen] if groups.tokens else None
+        return {"options": tuple(zip(map(visible, groups.pieces), groups.tokens)), "value": chosen}
 
     @part(lambda _: FlatMap(line_names=("nearest in all numbers", "nearest on the map")))
     def flat(self, scene: Scene) -> dict | None:
-        if len(scene.pieces) < 2:
+        if scene.drawn is None:
             return None
-        (i, nearest, seen), groups = scene.near, scene.groups
+        (directions, projection), groups, (nearest, seen) = scene.drawn, scene.groups, scene.near
+        n, explained = len(groups.tokens), projection.explained
         looks = looks_of(groups.names, self.looks)
-        names = [[name for name in looks if looks[name] == look] for look in range(OTHERS + 1)]
+        with_look = [[name for name in looks if looks[name] == look] for look in range(OTHERS + 1)]
+        axes = [f"direction {i + 1}" for i in np.argsort(np.argsort(-explained, kind="stable"))]
+        quality = f"; what the map keeps is told from {FEWEST} words on"
+        if n >= FEWEST:
+            axes = [f"{name}: {percent(share)} of the variance" for name, share in zip(axes, explained)]
+            variance, share = random_map_quality(scene.run.model, n, scene.run.centred)
+            quality = (
+                f". The map keeps {percent(explained.sum())} of the variance and "
+                f"{percent(share_kept(directions, projection.coordinates))} of the {min(N_NEAREST, n - 1)} nearest "
+                f"neighbours; of as many random words {percent(variance)} and {percent(share)}"
+            )
         return {
-            "selected": i,
-            "about": i,
+            "selected": scene.chosen,
+            "about": scene.chosen,
             "solid": nearest,
             "dotted": seen,
-            "pieces": scene.pieces,
-            "places": scene.projection.coordinates,
+            "pieces": groups.pieces,
+            "places": projection.coordinates,
             "group_of": [looks[groups.names[group]] for group in groups.group_of],
-            "groups": ["the other groups" if len(n) > 1 else "".join(n)[:40] for n in names],
-            "axes": self.axes(scene),
-            "caption": f"{len(scene.pieces)} words{scene.run.note}{self.quality(scene)}",
+            "groups": ["the other groups" if len(names) > 1 else "".join(names)[:40] for names in with_look],
+            "axes": axes,
+            "caption": f"{n} words{scene.run.note}{quality}",
         }
-
-    def axes(self, scene: Scene) -> list[str]:
-        """Return the names of the two axes, with the variance that each keeps."""
-        explained = scene.projection.explained
-        variance = [
-            f": {percent(share)} of the variance" * (len(scene.pieces) >= FEWEST) for share in explained
-        ]
-        order = np.argsort(np.argsort(-explained, kind="stable"))
-        return [f"direction {i + 1}{share}" for i, share in zip(order, variance)]
-
-    def quality(self, scene: Scene) -> str:
-        """Say what the map keeps, beside what a map of random words keeps."""
-        n, projection = len(scene.pieces), scene.projection
-        if n < FEWEST:
-            return f"; what the map keeps is told from {FEWEST} words on"
-        variance, share = random_map_quality(scene.run.model, n, scene.run.centred)
-        return (
-            f". The map keeps {percent(projection.explained.sum())} of the variance "
-            f"and {percent(share_kept(scene.directions, projection.coordinates))} of the {min(N_NEAREST, n - 1)} "
-            f"nearest neighbours; of as many random words {percent(variance)} and {percent(share)}"
-        )
 
     @part(lambda _: TokenStrip([], stage="embeddings"))
     def by_numbers(self, scene: Scene) -> dict:
-        rest = refusals(scene.groups)
-        if len(scene.pieces) < 2:
-            nothing = {"pieces": [], "ids": None, "notes": None}
-            return nothing | {"caption": f"Type at least two words. {rest}".strip()}
-        i, nearest, _ = scene.near
-        name, n = isolated(scene.pieces[i]), scene.run.W_E.shape[1]
-        caption = f"Nearest to {name} in all {n} numbers. {rest}".strip()
-        return beside(scene, i, nearest) | {"caption": caption}
+        if scene.drawn is None:
+            caption = f"Type at least two words. {refusals(scene.groups)}".strip()
+            return {"pieces": [], "ids": None, "notes": None, "caption": caption}
+        name, n = isolated(scene.groups.pieces[scene.chosen]), scene.run.W_E.shape[1]
+        caption = f"Nearest to {name} in all {n} numbers. {refusals(scene.groups)}".strip()
+        return self.beside(scene, scene.near[0]) | {"caption": caption}
 
     @part(lambda _: TokenStrip([], highlight_name="only looks near", stage="embeddings"))
     def on_map(self, scene: Scene) -> dict | None:
-        if len(scene.pieces) < 2:
+        if scene.drawn is None:
             return None
-        i, nearest, seen = scene.near
+        nearest, seen = scene.near
         wrong = [k for k, j in enumerate(seen) if j not in nearest]
         verdict = (
             f"{len(wrong)} of {len(seen)} (dashed) only look near" if wrong else "all are true neighbours"
         )
-        caption = f"Nearest to {isolated(scene.pieces[i])} on the map: {verdict}."
-        return beside(scene, i, seen) | {"highlight": wrong, "caption": caption}
+        caption = f"Nearest to {isolated(scene.groups.pieces[scene.chosen])} on the map: {verdict}."
+        return self.beside(scene, seen) | {"highlight": wrong, "caption": caption}
+
+    def beside(self, scene: Scene, words: list[int]) -> dict[str, Any]:
+        """Return the traits of a strip of words, each with its cosine with the chosen one."""
+        directions, groups = scene.drawn[0], scene.groups
+        return {
+            "pieces": [groups.pieces[j] for j in words],
+            "ids": [groups.tokens[j] for j in words],
+            "notes": [f"cosine {cosine:.2f}" for cosine in directions[words] @ directions[scene.chosen]],
+        }
 
     @explains("flat")
     def explain(self, scene: Scene, i: int) -> Explanation:
-        """Say where a word's place on the map is from."""
-        tokens, projection, W_E = scene.groups.tokens, scene.projection, scene.run.W_E
+        (_, projection), tokens, W_E = scene.drawn, scene.groups.tokens, scene.run.W_E
         mean = f"np.mean([x / np.linalg.norm(x) for x in W_E[{tokens}]], 0)"
         return Explanation(
-            f"The place of {isolated(scene.pieces[i])} on the map{scene.run.note}",
+            f"The place of {isolated(scene.groups.pieces[i])} on the map{scene.run.note}",
             "place = (the row, scaled to length 1, − the average of all of them) · each of the two directions",
             [
                 ("W_E", W_E, scene.run.source),
@@ -194,16 +186,6 @@ class WordMap(View):
             "(row / np.linalg.norm(row) - mean) @ directions.T",
             projection.coordinates[i],
         )
-
-
-def beside(scene: Scene, i: int, words: Sequence[int]) -> dict[str, Any]:
-    """Return the traits of a strip of words, each with its cosine with word i."""
-    cosines = scene.directions[words] @ scene.directions[i]
-    return {
-        "pieces": [scene.pieces[j] for j in words],
-        "ids": [scene.groups.tokens[j] for j in words],
-        "notes": [f"cosine {cosine:.2f}" for cosine in cosines],
-    }
 
 
 def refusals(groups: Groups) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -82,12 +82,10 @@ class OfWords(View):
 
     @shared
     def words(self, scene: Scene) -> dict[str, Word]:
-        """Return what each field's word is in the vocabulary."""
         return {name: look_up(getattr(scene, name), scene.run.model.tokenizer) for name in self.typed}
 
     @shared
     def problem(self, scene: Scene) -> str:
-        """Return what is wrong with the first word that is no token, or ""."""
         return next((word.problem for word in scene.words.values() if word.token is None), "")
 
     @shared
@@ -97,15 +95,14 @@ class OfWords(View):
             raise ValueError(scene.problem)
         return [word.token for word in scene.words.values()]
 
-    @press(
-        lambda view, scene: (
-            "Use its first piece" if any(word.first is not None for word in scene.words.values()) else ""
-        )
-    )
+    @shared
+    def firsts(self, scene: Scene) -> dict[str, str]:
+        """Return the first token of each word that is several, as one types it."""
+        return {name: f"#{word.first}" for name, word in scene.words.items() if word.first is not None}
+
+    @press(lambda view, scene: "Use its first piece" if scene.firsts else "")
     def take_first(self, state: Any) -> Any:
-        words = self.scene(state).words
-        firsts = {name: f"#{word.first}" for name, word in words.items() if word.first is not None}
-        return type(state)(**(vars(state) | firsts))
+        return replace(state, **self.scene(state).firsts)
 
 
 @dataclass(frozen=True)
@@ -114,6 +111,7 @@ class Groups:
 
     names: list[str]  # one a group
     tokens: list[int]  # one a word
+    pieces: list[str]
     group_of: list[int]  # one a word
     refused: list[Word]  # what is not one token
     cut: int  # words beyond MAX_WORDS
@@ -137,4 +135,5 @@ def read_groups(text: str, tokenizer: Tokenizer) -> Groups:
                 refused[typed] = word
             else:
                 group_of.setdefault(word.token, len(names) - 1)
-    return Groups(names, list(group_of), list(group_of.values()), list(refused.values()), cut)
+    pieces = tokenizer.pieces(list(group_of))
+    return Groups(names, [*group_of], pieces, [*group_of.values()], [*refused.values()], cut)
