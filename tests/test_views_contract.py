@@ -437,6 +437,17 @@ def test_what_cannot_be_drawn_changes_nothing(tiny_model, make, monkeypatch):
 
 
 @each_view
+def test_no_value_that_a_page_sends_breaks_it(tiny_model, make):
+    view = make(views.Prompt(tiny_model, TEXT))
+    for widget in (view.parts | view.controls).values():
+        traits = (*getattr(widget, "_by_page", ("value", "index")), "asked")
+        for trait in {*traits} & {*widget.keys} if not isinstance(widget, ipywidgets.HTML) else ():
+            for value in HOSTILE:
+                widget.set_state({trait: value})
+    assert_drawn_anew_it_is_the_same(view)
+
+
+@each_view
 def test_the_page_sets_only_what_it_may(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
     for part in view.parts.values():

@@ -18,7 +18,7 @@ class RowExplorer(View):
 
     @dataclass(frozen=True)
     class State:
-        selected: int = position(0, of=("strip", "selected"))
+        selected: int | None = position(0, of=("strip", "selected"))
 
     def __init__(self, table: Table, prompt: Prompt, **state):
         self.table = table
