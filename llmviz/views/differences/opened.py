@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from weakref import ref
 
 import ipywidgets
 import numpy as np
@@ -137,9 +136,6 @@ class OfTraining(View):
 
     def __init__(self, learner: Learner, **state):
         super().__init__(learner, **state)
-
-    def inputs(self) -> object:
-        return self.run and ref(self.run)
 
     def arrange(self) -> list[ipywidgets.Widget]:
         return [*self.controls.values(), *self.parts.values()]

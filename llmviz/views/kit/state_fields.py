@@ -137,6 +137,11 @@ def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: i
     )
 
 
+def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool = False) -> Any:
+    """Declare a line to type in, with its label; live: it follows every key, else Enter."""
+    return text(default, lambda value: controls.text_box(value, label, width, live=live))
+
+
 def span(
     label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
 ) -> Any:
@@ -199,13 +204,15 @@ def several(
     )
 
 
-def selection(part_: str) -> Any:
+def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ()) -> Any:
     """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
 
     def accepts(value: Any, _view: View) -> bool:
         return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
 
-    return picked(None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"))
+    return picked(
+        None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"), on_page=on_page
+    )
 
 
 def selected(index: int | tuple[int, ...] | None, *shape: int) -> Any:

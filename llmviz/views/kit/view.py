@@ -16,7 +16,7 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import islice, product
 from typing import Any, ClassVar
 from weakref import ref
@@ -25,14 +25,20 @@ import ipywidgets
 import numpy as np
 from traitlets import HasTraits
 
-from llmviz.model import Model
+from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
 from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
 MOST_STATES = 2_000  # that a page holds of one view
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """The state of a view that has nothing to set."""
 
 
 class Refused(ValueError):
@@ -221,6 +227,10 @@ class Scene:
         """Return whether a job is "new", "running", "stopped" or "done"."""
         return self._read(name, "status")
 
+    def problem(self, name: str) -> str:
+        """Say why a job has stopped by itself: the numbers overflowed. Empty, where it has not."""
+        return self._read(name, "problem")
+
     def progress(self, name: str) -> tuple[float, float | None]:
         """Return the share of a job that is done, and the seconds that are left, if that is known."""
         return self._read(name, "progress")
@@ -239,7 +249,7 @@ class View(Explorer):
     `progress` is a row of the bar that shows how far a job is and the buttons of the jobs that begin by themselves.
     """
 
-    State: type
+    State: type = Nothing
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _shared: ClassVar[dict[str, Callable]] = {}
@@ -371,10 +381,10 @@ class View(Explorer):
         """Set what others follow, such as `trace`; called after each change."""
 
     def inputs(self) -> Hashable:
-        """Return what results depend on beside the state: the model and the text, or the model that is the source."""
-        if isinstance(self.run, Model):
-            return ref(self.run)
-        return ref(self.run.model), tuple(self.run.tokens)
+        """Return what results depend on beside the state: the model and the text, or what else the source holds."""
+        if isinstance(self.run, Trace):
+            return ref(self.run.model), tuple(self.run.tokens)
+        return self.run and ref(self.run)
 
     def scene(self, state: Any) -> Scene:
         """Return what a part may read in a state: an event reads what the parts share here."""
@@ -550,7 +560,7 @@ class View(Explorer):
         self._end(name)
         self._at_work[name] = wanted
         if name:
-            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None)
+            self._measurements.set(wanted, status="running", share=0.0, seconds_left=None, problem="")
         self._work[name].start(self._measure(name, wanted) if name else self._go_on(wanted))
 
     def _end(self, name: str) -> None:
@@ -590,6 +600,9 @@ class View(Explorer):
                         left = (time.monotonic() - began) * (1 / share - 1) if share else None
                         self._measurements.set(key, result=before.result, share=share, seconds_left=left)
                     yield 0.002
+        except FloatingPointError as error:
+            self._measurements.set(key, status="stopped", problem=as_sentence(error))
+            return
         except Exception:
             self._measurements.set(key, status="stopped")  # else it would fail again at once
             raise
