@@ -101,8 +101,8 @@ MUTANTS = {
     # Pages, code, text form, and the end
     "a page starts somewhere": (
         VIEW,
-        "(self.state, *islice(self.slices(), MOST_STATES))",
-        "islice(self.slices(), MOST_STATES)",
+        "states = {self.state: None}",
+        "states = {}",
     ),
     "a page lacks a job's settings": (VIEW, "(*scene.fields_read, *reads)", "scene.fields_read"),
     "the code forgets the state": (
@@ -142,7 +142,7 @@ MUTANTS = {
         '@job("temperature", "n", "length", "seed")',
         '@job("temperature", "n", "length")',
     ),
-    "continuations: the bar stands nowhere": (TREE, "self.progress, ", ""),
+    "continuations: the bar stands nowhere": (TREE, '"progress", ', ""),
     "continuations: branches are never selected": (TREE, "index.get(scene.selected)", "None"),
     "chain: a part reads the state before": (
         CHAIN,

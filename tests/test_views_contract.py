@@ -7,8 +7,11 @@ import asyncio
 import contextlib
 import copy
 import functools
+import json
+import math
 import random
 import re
+import time
 from dataclasses import replace
 
 import ipywidgets
@@ -20,7 +23,8 @@ from widget_tree import HOSTILE, inside
 
 from llmviz import views
 from llmviz.experiments import facts, learning
-from llmviz.views import attention, differences, embeddings, ffn, sampling
+from llmviz.tokenization import Tokenizer
+from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
 from llmviz.views.differences.learner import OWN, Learner
 from llmviz.views.kit import as_code, measurements
 from llmviz.views.kit.picture import Picture
@@ -30,6 +34,7 @@ from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+BYTES = Tokenizer({bytes([i]): i for i in range(256)}, {})
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
 
@@ -72,9 +77,24 @@ def in_table(kind, *words):
 
 VIEWS = {
     "example": Example,
+    "temperature": sampling.TemperatureExplorer,
+    "draws": sampling.Draws,
+    "surprise": sampling.Surprise,
+    "writing": lambda prompt, **state: sampling.Writing(prompt, **{"n": 4, **state}),
+    "chat end": lambda prompt, **state: sampling.ChatEnd(prompt, **{"n": 4, **state}),
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
+    "clocks": position.Clocks,
+    "dial": position.DialExplorer,
+    "score by distance": position.ScoreByDistance,
+    "heaps": lambda prompt: position.TwoHeaps(prompt, " cat", " mat"),
+    "shuffled head": position.ShuffledHead,
+    "one back": position.OneBack,
+    "swap": lambda prompt, **state: position.SwapWords(prompt, " cat", " mat", **state),
+    "positions": position.PositionSwitches,
+    "long text": lambda prompt: position.LongText(prompt.language_model, TEXT * 20),
     "text box": lambda prompt, **_: views.Prompt(prompt.language_model, prompt.state.text),
     "heads off": lambda prompt, **_: views.HeadsOff(prompt.language_model, prompt, committed=True),
     "guess card": lambda prompt, **_: views.Predict(
@@ -117,6 +137,18 @@ VIEWS = {
     "map of words": in_table(embeddings.WordMap, "few: #20 #21 #22\nmore: #23 #24 #25"),
     "senses": lambda prompt: embeddings.SenseExplorer(prompt.language_model),
 }
+VIEWS |= {
+    "tokens": tokenization.TextTokens,
+    "merges": tokenization.MergeExplorer,
+    "training": lambda _: tokenization.TrainingExplorer(TEXT * 3),
+    "bytes": lambda prompt: tokenization.ByteExplorer(prompt.language_model.tokenizer, "é"),
+    "chat": lambda prompt: tokenization.ChatExplorer(prompt.language_model.tokenizer, TEXT),
+    "languages": lambda prompt, **state: tokenization.LanguageExplorer(
+        prompt.language_model.tokenizer, {"English": "the cat", "German": "die Katze"}, n_ctx=64, **state
+    ),
+    "vocabularies": lambda prompt: tokenization.VocabularyExplorer(replace(BYTES), TEXT),
+    "letters": lambda prompt: tokenization.LettersExplorer(prompt.language_model, "cat", [0, 1]),
+}
 NOT_COMPARED = {"layout", "style", "tooltip", "tabbable", "asked", "explanation", "keys", "comm"}
 
 pytestmark = pytest.mark.usefixtures(
@@ -136,6 +168,8 @@ def two_countries(monkeypatch):
     two = dict([*facts.CAPITALS.items()][:2])
     monkeypatch.setattr(facts, "CAPITALS", two)
     monkeypatch.setattr("llmviz.texts.read", lambda _name: LESSON)
+    monkeypatch.setattr("llmviz.views.tokenization.letters.WORDS", ("cat", "dog", "cow", "ox", "ant"))
+    monkeypatch.setattr("llmviz.tokenization.fetch_gpt2", lambda: time.sleep(0.02) or BYTES)
     monkeypatch.setattr("time.perf_counter", lambda: 0.0)  # a learner says how long it has worked
     write = functools.partial(learning.write_tokens, n=8)
     monkeypatch.setattr("llmviz.views.differences.training_run.write_tokens", write)
@@ -154,26 +188,25 @@ def again(view):
     return new
 
 
-def screen(view):
-    """Everything that the widgets of a view hold, as far as they are shown.
+def of_page(view):
+    """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
+    read = {*view._events, *(declared.of for declared in view._fields.values())}
+    drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
+    set_by_page = {
+        (name, trait) for name, part in view.parts.items() for trait in getattr(part, "_by_page", ())
+    }
+    return set_by_page - read - drawn
 
-    Except for what the page alone sets and the view neither reads nor draws, such as the cell that is pointed at; and
-    for what the picture says of that.
-    """
-    held, of_page = {}, set()
-    for name, part in view.parts.items():
-        read = {trait for part_name, trait in view._events if part_name == name}
-        read |= {
-            declared.of[1] for declared in view._fields.values() if declared.of and declared.of[0] == name
-        }
-        if alone := {*getattr(part, "_by_page", ())} - read - view._drawn[name][1].keys():
-            of_page |= {(name, trait) for trait in (*alone, "summary")}
+
+def screen(view):
+    """Everything that the widgets of a view hold, as far as they are shown, but what is `of_page`."""
+    held, left_out = {}, of_page(view)
     for name, widget in (view.parts | view.controls).items():
         held[name, "display"] = widget.layout.display or ""
         if widget.layout.display == "none":
             continue
         names = [trait for trait in widget.keys if not trait.startswith("_") and trait not in NOT_COMPARED]
-        held |= {(name, trait): getattr(widget, trait) for trait in names if (name, trait) not in of_page}
+        held |= {(name, trait): getattr(widget, trait) for trait in names if (name, trait) not in left_out}
     return held
 
 
@@ -191,12 +224,17 @@ def alike(a, b):
         if a is None or b is None:
             return False
         return a.shape == b.shape and np.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) or repr(a) == repr(b)
     return a == b or repr(a) == repr(b)
 
 
 def assert_drawn_anew_it_is_the_same(view):
     """A new view shows the same, except in parts that show the old result until the new one comes."""
     new = again(view)
+    for name, trait in of_page(view):
+        if view.parts[name].layout.display != "none":
+            new.parts[name].set_trait(trait, getattr(view.parts[name], trait))
     waits = {name for name, (scene, _) in view._drawn.items() if not view._still_holds(scene, view.state)}
     assert not waits or view.busy
     assert {name for name, _ in differing(screen(view), screen(new))} <= waits
@@ -301,7 +339,7 @@ def test_a_job_may_be_stopped_in_the_middle(tiny_model, make):
     async def scene():
         view, stopped = make(views.Prompt(tiny_model, TEXT)), 0
         for name, job in view._jobs.items():
-            if job.start:
+            if job.start and name not in view._at_work:
                 view.parts[name].click()
             for _ in range(4):
                 await asyncio.sleep(0)
@@ -507,8 +545,9 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
     for name, widget in (view.parts | view.controls).items():
         monkeypatch.setattr(widget.comm, "send", lambda *_, name=name, **__: sent.append(name))
     for name, control in view.controls.items():
-        before = view.state
-        values = [value for value in view._fields[name].on_page(view) if value != getattr(before, name)]
+        before, declared = view.state, view._fields[name]
+        now = declared.shows(getattr(before, name), view)
+        values = [value for value in declared.on_page(view) if declared.shows(value, view) != now]
         if not values:
             continue
         after = replace(before, **{name: values[0]})
@@ -527,10 +566,17 @@ def test_a_change_is_one_message_a_widget(tiny_model, make, monkeypatch):
 @each_view
 def test_any_text_reaches_every_part(tiny_model, make):
     view = make(views.Prompt(tiny_model, TEXT))
-    for box in boxes(view):
+    typed = [
+        control
+        for control in view.controls.values()
+        if isinstance(control, ipywidgets.Text | ipywidgets.Textarea)
+    ]
+    for box in [*typed, *(box.box for box in boxes(view))]:
         for text in BAD_TEXTS:
-            box.box.value = text
+            box.value = text
             assert_drawn_anew_it_is_the_same(view)
+            for part in {*view.parts.values()} - {box}:
+                json.dumps(part.get_state(), default=str, ensure_ascii=False).encode()  # it can be sent
 
 
 @each_view

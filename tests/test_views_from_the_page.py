@@ -7,7 +7,7 @@ import traitlets
 from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
-from llmviz.views import attention, ffn, position, sampling
+from llmviz.views import attention, ffn, position
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -39,8 +39,6 @@ EXPLORERS = {
     "swap": lambda model: position.SwapWords(model.trace(TEXT)),
     "long": lambda model: position.LongText(model, TEXT * 10),
     "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
-    "temperature": lambda model: sampling.TemperatureExplorer(views.Prompt(model, TEXT)),
-    "surprise": lambda model: sampling.Surprise(views.Prompt(model, TEXT)),
     "neurons": lambda model: ffn.Population(model, TEXT),
     "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
     "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
@@ -53,16 +51,12 @@ EMPTY = {  # each kind of picture as it is before it has anything to show
     "HeatMap": lambda kind, model: kind(np.zeros((0, 0)), []),
     "Journey": lambda kind, model: kind(views.Prompt(model, "")),
     "LoopPicture": lambda kind, model: kind([], n_prompt=0),
-    "MergeReplay": lambda kind, model: kind(model.tokenizer, ""),
     "NextTokenBars": lambda kind, model: empty_bars(model),
     "PipelineMap": lambda kind, model: kind(model),
     "Switches": lambda kind, model: kind(model),
-    "TakenApart": lambda kind, model: kind(model.tokenizer, ""),
     "TokenCounts": lambda kind, model: kind([], []),
     "TokenStrip": lambda kind, model: kind([]),
-    "Training": lambda kind, model: kind(""),
     "VectorPicture": lambda kind, model: kind([]),
-    "WrittenText": lambda kind, model: kind(model),
 }
 
 

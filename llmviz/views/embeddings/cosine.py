@@ -89,8 +89,8 @@ class CosineExplorer(OfWords):
 
     @part(lambda _: CosineHistogram())
     def histogram(self, scene: Scene) -> dict:
-        if scene.problem:
-            return counted([]) | {"caption": scene.problem}
+        if scene.refusal:
+            return counted([]) | {"caption": scene.refusal}
         tokens, W_E = scene.tokens, scene.run.W_E
         a, b = map(scene.run.name, tokens)
         if scene.against == RANDOM:

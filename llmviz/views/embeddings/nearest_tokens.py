@@ -113,8 +113,8 @@ class NearWords(OfWords):
 
     @part(lambda view: NearestTokens(mark=view.mark))
     def nearest(self, scene: Scene) -> dict:
-        if scene.problem:
-            return NOTHING | {"caption": scene.problem}
+        if scene.refusal:
+            return NOTHING | {"caption": scene.refusal}
         return by_cosine(scene.run.model.tokenizer, scene.cosines, **self.listed(scene))
 
     @explains("nearest")

@@ -113,7 +113,7 @@ class ArrowExplorer(NearWords):
 
     @part(lambda _: TwoArrows())
     def arrows(self, scene: Scene) -> dict | None:
-        if scene.problem:
+        if scene.refusal:
             return None
         real, dragged = scene.plane.places, scene.dragged
         measured = [geometry(*real), *([geometry(real[0], np.array(dragged))] if dragged else [])]

@@ -47,7 +47,7 @@ class WalkExplorer(NearWords):
 
     @part(lambda _: VectorPicture([]))
     def rows(self, scene: Scene) -> dict | None:
-        if scene.problem:
+        if scene.refusal:
             return None
         walk, (a, b) = scene.walk, scene.run.model.tokenizer.pieces(scene.tokens)
         values = np.stack([walk.start, walk.at(scene.way / 100), walk.end])

@@ -10,7 +10,7 @@ import ipywidgets
 
 from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.controls import text_box
-from llmviz.views.kit.pieces import clean, isolate, isolated, visible
+from llmviz.views.kit.pieces import as_sentence, clean, isolate, isolated, visible
 from llmviz.views.kit.state_fields import text
 from llmviz.views.kit.view import Scene, View, press, shared
 
@@ -42,7 +42,7 @@ def look_up(typed: str, tokenizer: Tokenizer) -> Word:
         try:
             tokenizer.pieces([int(text[1:])])
         except ValueError as error:
-            return Word(typed, None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            return Word(typed, None, as_sentence(error))
         return Word(typed, int(text[1:]))
     _, dropped = drop_unwritable(text, tokenizer.ranks)
     if dropped:
@@ -85,14 +85,14 @@ class OfWords(View):
         return {name: look_up(getattr(scene, name), scene.run.model.tokenizer) for name in self.typed}
 
     @shared
-    def problem(self, scene: Scene) -> str:
+    def refusal(self, scene: Scene) -> str:
         return next((word.problem for word in scene.words.values() if word.token is None), "")
 
     @shared
     def tokens(self, scene: Scene) -> list[int]:
-        """Return the words' tokens; ValueError where there is a problem."""
-        if scene.problem:
-            raise ValueError(scene.problem)
+        """Return the words' tokens; ValueError where one is none."""
+        if scene.refusal:
+            raise ValueError(scene.refusal)
         return [word.token for word in scene.words.values()]
 
     @shared

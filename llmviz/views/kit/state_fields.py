@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from llmviz.views.kit import controls
+from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Field:
     on_page: Callable[[View], Iterable] = lambda view: ()
     outlives_text: bool = True  # False: a new text sets it back
     of: tuple[str, str] | None = None  # the part and its trait, set by the page, whose value it takes
+    means: Callable[[Any, View], Any] = lambda value, view: value  # what a scene says of it
     shows: Callable[[Any, View], dict] = lambda value, view: {"value": value}  # traits of the control
 
 
@@ -46,27 +48,72 @@ def number(
         default,
         accepts,
         f"a {'whole ' if whole else ''}number from {first:g} to {last:g}",
-        (lambda value, _: controls.slider(value, label, last, stage=stage, first=first, step=step))
+        (
+            lambda value, view: controls.slider(
+                value, label, last, stage=stage or view.stage, first=first, step=step
+            )
+        )
         if label
         else None,
         lambda _: values,
     )
 
 
-def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str) -> Any:
-    """Declare an index with a slider: of a layer, a head or a token. `clip_position` says what it means.
+def index(default: int, label: str, how_many: Callable[[View], int], *, stage: str = "") -> Any:
+    """Declare an index with a slider: of a layer, a head or a token. A scene has it as `clip_position` gives it.
 
     Negative ones count from the end. One beyond the last is the last, and comes into its own with a longer text.
     """
 
-    def shows(value: int, view: View) -> dict:
-        return {"max": how_many(view) - 1, "value": clip_position(value, how_many(view))}
+    def means(value: int, view: View) -> int:
+        return clip_position(value, how_many(view))
 
     return _declared(
         default,
         *AN_INDEX,
-        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage),
+        lambda value, view: controls.slider(0, label, how_many(view) - 1, stage=stage or view.stage),
         lambda view: range(how_many(view)),
+        means=means,
+        shows=lambda value, view: {"max": how_many(view) - 1, "value": means(value, view)},
+    )
+
+
+def layer(default: int, *, stage: str = "") -> Any:
+    """Declare a layer of the model, as `index` does."""
+    return index(default, "Layer", lambda view: view.run.model.config.n_layers, stage=stage)
+
+
+def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
+    """Declare a head of a layer, as `index` does."""
+    return index(default, label, lambda view: view.run.model.config.n_heads, stage=stage)
+
+
+def token_choice(
+    default: int | None,
+    label: str,
+    *,
+    home: Callable[[View], int] = lambda view: 0,
+    pieces: Callable[[View], Sequence[str]] = lambda view: view.run.pieces[:MAX_TOKENS],
+) -> Any:
+    """Declare the position of a token with a list of all `pieces`; a new text sets it back.
+
+    A scene has it as `clip_position` gives it; None is the one that `home` says.
+    """
+
+    def means(value: int | None, view: View) -> int:
+        return clip_position(home(view) if value is None else value, len(pieces(view)))
+
+    def shows(value: int | None, view: View) -> dict:
+        options = tuple((f"{visible(piece)}  ({i})", i) for i, piece in enumerate(pieces(view)))
+        return {"options": options, "value": means(value, view) if options else None}
+
+    return picked(
+        default,
+        lambda value, _: value is None or is_index(value),
+        "the position of a token, or None",
+        control=lambda value, view: controls.choice((), None, label),
+        on_page=lambda view: range(len(pieces(view))),
+        means=means,
         shows=shows,
     )
 
@@ -143,7 +190,7 @@ def line(default: str, label: str, width: str = "min(500px, 98%)", *, live: bool
 
 
 def span(
-    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str
+    label: str, how_many: Callable[[View], int], default: Callable[[int], tuple[int, int]], *, stage: str = ""
 ) -> Any:
     """Declare the first and the last of so many layers with a slider; None: what `default` gives for their number."""
 
@@ -155,7 +202,7 @@ def span(
         None,
         accepts,
         "the first and the last of a range, or None",
-        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage),
+        lambda value, view: controls.range_slider(label, how_many(view) - 1, stage=stage or view.stage),
         shows=lambda value, view: {"value": value or default(how_many(view))},
     )
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import islice, product
+from itertools import product
 from typing import Any, ClassVar
 from weakref import ref
 
@@ -29,7 +30,7 @@ from llmviz.model import Trace
 from llmviz.views.kit import as_code, controls
 from llmviz.views.kit.background import Background
 from llmviz.views.kit.measurements import Measurement, Measurements, measurements_of
-from llmviz.views.kit.picture import Explorer, one_at_a_time
+from llmviz.views.kit.picture import Explorer, Picture, one_at_a_time
 from llmviz.views.kit.pieces import as_sentence
 from llmviz.views.kit.state_fields import Field
 
@@ -45,18 +46,62 @@ class Refused(ValueError):
     """A state that a view cannot have."""
 
 
-def part(make: Callable[[Any], ipywidgets.Widget]) -> Callable[[Callable], Callable]:
-    """Mark the method that draws a part; `make` makes its widget, once, from the view.
+class NothingToShow(Exception):
+    """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
+
+
+def part(
+    make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
     the part stays as it is, and else it is hidden.
     """
 
     def mark(draw: Callable) -> Callable:
-        draw.make = make  # type: ignore[attr-defined]
+        @functools.wraps(draw)
+        def drawn(view: Any, scene: Scene) -> dict | None:
+            try:
+                return draw(view, scene)
+            except NothingToShow:
+                return {"hidden": True}
+
+        drawn.make = _maker(make, arguments, traits)  # type: ignore[attr-defined]
+        return drawn
+
+    return mark
+
+
+def parts(
+    captions: Mapping[str, str], make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
+) -> Callable[[Callable], Callable]:
+    """Mark the method that draws several parts of a kind, with a caption for each name; it takes the name as well.
+
+    make: as for `part`; a function takes the view and a caption.
+    """
+
+    def of_one(draw: Callable, name: str, caption: str) -> Callable:
+        kind = make if isinstance(make, type) else lambda view: make(view, caption)
+        mark = part(kind, *arguments, **traits, **({"caption": caption} if kind is make else {}))
+        return mark(lambda view, scene: draw(view, scene, name))
+
+    def mark(draw: Callable) -> Callable:
+        draw.parts = {name: of_one(draw, name, caption) for name, caption in captions.items()}  # type: ignore[attr-defined]
         return draw
 
     return mark
+
+
+def _maker(make: Callable[..., ipywidgets.Widget], arguments: tuple, traits: dict) -> Callable[[Any], Any]:
+    if not isinstance(make, type):
+        return make
+
+    def of_kind(view: View) -> ipywidgets.Widget:
+        wears = {"stage": view.stage} if view.stage and issubclass(make, Picture) else {}
+        return make(*arguments, **wears | traits)
+
+    return of_kind
 
 
 def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
@@ -66,13 +111,16 @@ def shared(compute: Callable[[Any, Scene], Any]) -> Callable[[Any, Scene], Any]:
 
 
 def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[Any, Scene], dict | None]:
-    """Mark the method that returns the sentences of a part; empty ones are left out."""
+    """Mark the method that returns the sentences of a part; empty ones are left out. `NothingToShow` is said."""
 
     @part(lambda _: controls.Told())
     @functools.wraps(say)
     def draw(view: Any, scene: Scene) -> dict | None:
-        lines = say(view, scene)
-        return None if lines is None else {"sentences": [line for line in lines if line]}
+        try:
+            lines = say(view, scene)
+            return None if lines is None else {"sentences": [line for line in lines if line]}
+        except NothingToShow as reason:
+            return {"sentences": [str(reason)]}
 
     return draw
 
@@ -110,7 +158,7 @@ def press(
         return {"description": name, "disabled": not when(view, scene), "hidden": not name}
 
     def mark(event: Callable) -> Callable:
-        event.on = [(event.__name__, "click")]  # type: ignore[attr-defined]
+        event.on = [("", "click")]  # type: ignore[attr-defined]  # The part has the name of the method in its class.
         event.button = part(lambda view: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return event
 
@@ -140,6 +188,7 @@ def explains(*parts: str) -> Callable[[Callable], Callable]:
 def job(
     *reads: str,
     start: str | Callable[[Any], str] = "",
+    tooltip: str = "",
     when: Callable[[Any, Scene], object] = lambda view, scene: True,
 ) -> Callable[[Callable], Callable]:
     """Mark a generator that measures something slowly, in short steps.
@@ -149,8 +198,8 @@ def job(
     which the result depends.
 
     A button, a part of the job's name, stops it, and what is known stays. start: what the button says before; then it
-    begins the job, where `when` allows it. A job without `start` runs as long as `needs` names it, and its button goes
-    on after a stop. The bar that shows how far it is, is the part "progress".
+    begins the job, where `when` allows it. A job also runs as long as `needs` names it; without `start`, its button is
+    there only to stop it, and to go on after that. The bar that shows how far it is, is the part "progress".
     """
 
     def mark(measure: Callable) -> Callable:
@@ -167,7 +216,8 @@ def job(
                 "hidden": not start and status not in ("running", "stopped"),
             }
 
-        measure.button = part(lambda _: controls.button("", look="primary" if start else ""))(draw)  # type: ignore[attr-defined]
+        look = "primary" if start else ""
+        measure.button = part(lambda _: controls.button("", tooltip, look))(draw)  # type: ignore[attr-defined]
         return measure
 
     return mark
@@ -209,9 +259,11 @@ class Scene:
             self.fields_read |= scene.fields_read
             self.measured_read |= scene.measured_read
             self.results_read |= scene.results_read
+            if isinstance(value, NothingToShow):
+                raise value
             return value
         value = self.fields_read[name] = getattr(self.state, name)
-        return value
+        return self._view._fields[name].means(value, self._view)
 
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
@@ -250,6 +302,7 @@ class View(Explorer):
     """
 
     State: type = Nothing
+    stage: ClassVar[str] = ""  # whose colour its sliders and the pictures made from their kind wear
     copies_as_code: ClassVar[bool] = True  # a button below it copies the line of code that makes it as it is
     _parts: ClassVar[dict[str, Callable]] = {}
     _shared: ClassVar[dict[str, Callable]] = {}
@@ -266,11 +319,17 @@ class View(Explorer):
             for name, member in vars(base).items()
             if inspect.isfunction(member)
         }
-        draws = {name: getattr(member, "button", member) for name, member in members.items()}
+        draws: dict[str, Callable] = {}
+        for name, member in members.items():
+            draws |= getattr(member, "parts", {name: getattr(member, "button", member)})
         cls._parts = {name: draw for name, draw in draws.items() if hasattr(draw, "make")}
         cls._shared = {name: member for name, member in members.items() if hasattr(member, "is_shared")}
         cls._looks = {member.looks: member for member in members.values() if hasattr(member, "looks")}
-        cls._events = {place: member for member in members.values() for place in getattr(member, "on", ())}
+        cls._events = {
+            (part_ or name, trait): member
+            for name, member in members.items()
+            for part_, trait in getattr(member, "on", ())
+        }
         cls._explanations = {part_: m for m in members.values() for part_ in getattr(m, "explains", ())}
         cls._jobs = {name: member for name, member in members.items() if hasattr(member, "reads")}
         if cls._jobs:
@@ -331,9 +390,9 @@ class View(Explorer):
 
     # --- what a view says of itself ---
 
-    # What stands below each other: names of controls and parts, in a tuple those that share a row. Empty: a row of all
-    # controls, and below it all parts.
-    arrangement: ClassVar[tuple[str | tuple[str, ...], ...]] = ()
+    # What stands below each other: names of controls and parts, in a tuple those that share a row, and in a tuple in it
+    # those without a gap between them. Empty: a row of all controls, and below it all parts.
+    arrangement: ClassVar[tuple[str | tuple[str | tuple[str, ...], ...], ...]] = ()
 
     def arrange(self) -> list[ipywidgets.Widget]:
         """Return the widgets as `arrangement` names them."""
@@ -341,12 +400,13 @@ class View(Explorer):
         if self._jobs:
             named["progress"], stops = self.progress, self.progress.children[1:]
         below = (name for name, part_ in self.parts.items() if part_ not in stops)
-        lines = self.arrangement or ((*self.controls,), *below)
-        return [
-            named[line] if isinstance(line, str) else controls.row(*map(named.get, line))
-            for line in lines
-            if line
-        ]
+
+        def laid_out(line: str | tuple, gap: int = 20) -> ipywidgets.Widget:
+            if isinstance(line, str):
+                return named[line]
+            return controls.row(*(laid_out(inner, gap=0) for inner in line), gap=gap)
+
+        return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
         """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
@@ -370,8 +430,11 @@ class View(Explorer):
         return None
 
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
-        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job."""
-        return None
+        """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
+
+        A view says so itself where these are not, in each state, all jobs that no button starts.
+        """
+        return tuple(name for name, job_ in self._jobs.items() if not job_.start)  # type: ignore[attr-defined]
 
     def _needed(self, state: Any) -> tuple[str | None, ...]:
         needed = self.needs(state)
@@ -472,7 +535,11 @@ class View(Explorer):
         known = self._computed.get(name)
         if not known or known[0].run is not asking.run or not self._still_holds(known[0], asking.state):
             scene = Scene(self, asking.state, asking.run)
-            known = self._computed[name] = scene, self._shared[name](self, scene)
+            try:
+                value = self._shared[name](self, scene)
+            except NothingToShow as reason:
+                value = reason
+            known = self._computed[name] = scene, value
         return known
 
     def _still_holds(self, scene: Scene, state: Any) -> bool:
@@ -618,12 +685,17 @@ class View(Explorer):
 
     def states(self) -> list[Any]:
         """Return the states that a page holds, at most `MOST_STATES`, with the present one first."""
-        return [*dict.fromkeys((self.state, *islice(self.slices(), MOST_STATES)))][:MOST_STATES]
+        states = {self.state: None}
+        for state in self.slices():
+            if len(states) == MOST_STATES:
+                break
+            states[state] = None
+        return [*states]
 
     def slices(self) -> Iterator[Any]:
         """Yield states that a page holds: for each part, all values on a page of the fields on which it depends.
 
-        A view where these are too many declares its own.
+        Where these are too many together, each field has its values with the others as they are.
         """
         for scene, _ in self._drawn.values():
             reads = (read for name, _ in scene.measured_read for read in self._jobs[name].reads)  # type: ignore[attr-defined]
@@ -631,6 +703,9 @@ class View(Explorer):
                 name: [*self._fields[name].on_page(self)] or [getattr(self.state, name)]
                 for name in dict.fromkeys((*scene.fields_read, *reads))
             }
+            if math.prod(map(len, held.values())) > MOST_STATES:
+                yield from self.along(*held)
+                continue
             for values in product(*held.values()):
                 yield replace(self.state, **dict(zip(held, values)))
 

@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import ipywidgets
 import traitlets
 
 from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Branch, Sampler
 from llmviz.views import provenance
-from llmviz.views.kit.controls import row
 from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.picture import Floats, Picture, Pieces, lines
 from llmviz.views.kit.pieces import visible
@@ -87,24 +85,14 @@ class Continuations(View):
 
     @dataclass(frozen=True)
     class State:
-        """How many continuations are drawn, how, and the tokens that lead to the chosen branch."""
-
         temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
         n: int = number(20, "Continuations", 40, first=2, stage="sampling")
         length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
         seed: int = seed()
-        # Not a row: in another tree, that is another branch.
+        # The tokens that lead to the chosen branch; its row is another branch in another tree.
         selected: tuple[int, ...] | None = picked(None, _is_path, "a tuple of tokens, or None")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        return [row(*self.controls.values()), self.progress, self.parts["message"], self.parts["tree"]]
-
-    def slices(self) -> Iterator[State]:
-        """Yield each control along its line, with the others as they are."""
-        return self.along(*self.controls)
-
-    def needs(self, _state: State) -> str:
-        return "grow"
+    arrangement = (("temperature", "n", "length", "seed"), "progress", "message", "tree")
 
     @job("temperature", "n", "length", "seed")
     def grow(self, scene: Scene) -> Iterator[tuple[float, list[Branch] | None]]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import ipywidgets
-
 from llmviz import sampling
 from llmviz.experiments import logits_after
 from llmviz.sampling import Sampler
-from llmviz.views.kit.controls import row
 from llmviz.views.kit.state_fields import number, picked, seed, selection
 from llmviz.views.kit.text_box import most_tokens
-from llmviz.views.kit.view import Scene, View, on, part, press, sentences, shared
-from llmviz.views.sampling.written_text import Place, WrittenText, how_sure, place_after, repeats
+from llmviz.views.kit.view import Scene, View, explains, on, part, press, sentences, shared
+from llmviz.views.provenance import Explanation
+from llmviz.views.sampling.written_text import (
+    Place,
+    WrittenText,
+    explain_place,
+    how_sure,
+    place_after,
+    written_text,
+)
 
 AT_ONCE = 30  # tokens that one press of a button writes
 
@@ -41,20 +46,19 @@ class StepByStep(View):
 
     @dataclass(frozen=True)
     class State:
-        """How the next token is drawn, what is written, how many more follow by themselves, and the chosen place."""
-
         temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
         seed: int = seed()
         written: tuple[tuple[int, float], ...] = picked(
             (), _fits, "as many tokens, each with its temperature, as fit"
         )
+        # How many more follow by themselves.
         more: int = picked(0, lambda n, _: n in range(AT_ONCE + 1), f"a whole number up to {AT_ONCE}")
         selected: int | None = selection("text")
 
-    def arrange(self) -> list[ipywidgets.Widget]:
-        c, p = self.controls, self.parts
-        buttons = row(*(p[name] for name in ("step", "back", "write", "stop", "start_again")), gap=0)
-        return [row(c["temperature"], buttons, c["seed"]), p["text"], p["message"]]
+    arrangement = (
+        ("temperature", ("step", "back", "write", "stop", "start_again"), "seed"),
+        *("text", "message"),
+    )
 
     # --- the text as it stands ---
 
@@ -122,17 +126,19 @@ class StepByStep(View):
 
     @part(
         lambda view: WrittenText(
-            view.run.model,
             chooses=True,
-            shade_label="the model’s own probability",
             caption="The text as it grows. Point at a token to see its rivals; a click says more",
         )
     )
     def text(self, scene: Scene) -> dict:
-        text = {"prompt": scene.run.tokens, "places": scene.places}
+        text = written_text(scene.run.model, scene.run.tokens, scene.places)
         return {**text, "choice": None, "selected": scene.selected}
+
+    @explains("text")
+    def explain(self, scene: Scene, at: int, rival: int) -> Explanation:
+        return explain_place(scene.run.model, scene.run.tokens, scene.places, at, rival)
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
         written = scene.places[: len(scene.written)]
-        return [f"{how_sure(written, repeats(scene.run.tokens, written))} {scene.end}".strip()]
+        return [f"{how_sure(scene.run.tokens, written)} {scene.end}".strip()]
