@@ -192,10 +192,8 @@ def of_page(view):
     """What the page alone sets, and the view neither reads nor draws, such as the cell that is pointed at."""
     read = {*view._events, *(declared.of for declared in view._fields.values())}
     drawn = {(name, trait) for name in view.parts for trait in view._drawn[name][1]}
-    set_by_page = {
-        (name, trait) for name, part in view.parts.items() for trait in getattr(part, "_by_page", ())
-    }
-    return set_by_page - read - drawn
+    by_page = {name: {*getattr(part, "_by_page", ())} & {*part.keys} for name, part in view.parts.items()}
+    return {(name, trait) for name in by_page for trait in by_page[name]} - read - drawn
 
 
 def screen(view):

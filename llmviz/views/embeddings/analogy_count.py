@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from llmviz.claims.cases import FAMILIES
@@ -19,9 +17,7 @@ NAMES = ("a − b + c", "a + c", "c alone")
 class AnalogyCount(View):
     """How often a − b + c comes out right in each of some families of words, beside a + c and c alone."""
 
-    @dataclass(frozen=True)
-    class State:
-        pass
+    stage = "embeddings"
 
     @property
     def scores(self) -> dict[str, AnalogyScore]:
@@ -34,9 +30,7 @@ class AnalogyCount(View):
         pairs = {name: pairs_of(listed, model.tokenizer) for name, listed in FAMILIES.items()}
         return {name: analogy_score(model, pairs[name], centred=centred) for name in pairs}
 
-    @part(
-        lambda _: LinePlot(bars=True, unit="share", y_axis="right", y_max=1.0, x_axis="", stage="embeddings")
-    )
+    @part(LinePlot, bars=True, unit="share", y_axis="right", y_max=1.0, x_axis="")
     def bars(self, scene: Scene) -> dict:
         scores = [*scene.counts.values()]
         right = np.array([(score.right, score.added, score.c_alone) for score in scores], float).T

@@ -16,7 +16,7 @@ from llmviz.views.kit.controls import toggles
 from llmviz.views.kit.numbers import minus, percent
 from llmviz.views.kit.picture import Picture, Text, lines
 from llmviz.views.kit.state_fields import choice
-from llmviz.views.kit.view import Scene, explains, part
+from llmviz.views.kit.view import NothingToShow, Scene, explains, part
 from llmviz.views.provenance import Explanation
 
 EDGES = np.linspace(-0.5, 1.0, 61)  # of the histogram: fixed, so that two baselines can be compared
@@ -87,11 +87,12 @@ class CosineExplorer(OfWords):
         b: str = word("banana", "Another")
         against: str = choice(FIRST, "Compare with", (FIRST, SECOND, RANDOM), make=toggles)
 
-    @part(lambda _: CosineHistogram())
+    @part(CosineHistogram)
     def histogram(self, scene: Scene) -> dict:
-        if scene.refusal:
-            return counted([]) | {"caption": scene.refusal}
-        tokens, W_E = scene.tokens, scene.run.W_E
+        try:
+            tokens, W_E = scene.tokens, scene.run.W_E
+        except NothingToShow as problem:
+            return counted([]) | {"caption": str(problem)}
         a, b = map(scene.run.name, tokens)
         if scene.against == RANDOM:
             cosines, among = random_pairs(scene.run.model, scene.run.centred), "random pairs of tokens"
@@ -107,5 +108,7 @@ class CosineExplorer(OfWords):
 
     @explains("histogram")
     def explain(self, scene: Scene) -> Explanation:
+        if scene.shown["value"] is None:
+            raise ValueError("there is no cosine")
         a, b = scene.tokens
         return scene.run.cosine(scene.run.name(a), scene.run.W_E[a], f"W_E[{a}]", b)

@@ -13,7 +13,7 @@ from llmviz.tokenization import Tokenizer
 from llmviz.views.embeddings.words import OfWords
 from llmviz.views.kit.picture import Floats, Picture, Pieces, Text, lines
 from llmviz.views.kit.pieces import visible
-from llmviz.views.kit.view import Scene, explains, part, shared
+from llmviz.views.kit.view import NothingToShow, Scene, explains, part, shared
 from llmviz.views.provenance import Explanation
 
 
@@ -113,10 +113,12 @@ class NearWords(OfWords):
 
     @part(lambda view: NearestTokens(mark=view.mark))
     def nearest(self, scene: Scene) -> dict:
-        if scene.refusal:
-            return NOTHING | {"caption": scene.refusal}
-        return by_cosine(scene.run.model.tokenizer, scene.cosines, **self.listed(scene))
+        try:
+            return by_cosine(scene.run.model.tokenizer, scene.cosines, **self.listed(scene))
+        except NothingToShow as problem:
+            return NOTHING | {"caption": str(problem)}
 
     @explains("nearest")
     def explain(self, scene: Scene, row: int) -> Explanation:
-        return scene.run.cosine(*self.vector(scene), scene.shown["ids"][row])
+        near = scene.shown["ids"][row]
+        return scene.run.cosine(*self.vector(scene), near)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmviz.views.embeddings.table import Table
-from llmviz.views.kit.state_fields import clip_position, position
+from llmviz.views.kit.state_fields import position
 from llmviz.views.kit.text_box import Prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.vector_picture import VectorPicture
@@ -16,6 +16,8 @@ from llmviz.views.provenance import Explanation
 class RowExplorer(View):
     """A text as tokens; the row of the table that belongs to the selected one, all its numbers."""
 
+    stage = "embeddings"
+
     @dataclass(frozen=True)
     class State:
         selected: int | None = position(0, of=("strip", "selected"))
@@ -25,28 +27,20 @@ class RowExplorer(View):
         super().__init__(prompt, **state)
         self.follow(table, self.redraw)
 
-    @part(
-        lambda _: TokenStrip(
-            [], stage="embeddings", caption="Pick a token: its id is the number of a row of the table."
-        )
-    )
+    @part(TokenStrip, [], caption="Pick a token: its id is the number of a row of the table.")
     def strip(self, scene: Scene) -> dict:
-        trace = scene.run
-        selected = clip_position(scene.selected, len(trace.tokens))
-        return {"pieces": trace.pieces, "ids": trace.tokens, "selected": selected}
+        return {"pieces": scene.run.pieces, "ids": scene.run.tokens, "selected": scene.selected}
 
-    @part(lambda _: VectorPicture([]))
+    @part(VectorPicture, [])
     def row(self, scene: Scene) -> dict:
-        rows, selected = self.table.trace, clip_position(scene.selected, len(scene.run.tokens))
-        token = scene.run.tokens[selected]
+        rows, token = self.table.trace, scene.run.tokens[scene.selected]
         n = rows.W_E.shape[1]
         return {
             "values": rows.W_E[[token]],
-            "labels": [scene.run.pieces[selected]],
+            "labels": [scene.run.pieces[scene.selected]],
             "caption": f"Row {token:,} of the table{rows.note}, all {n} numbers: the vector of {rows.name(token)}.",
         }
 
     @explains("row")
     def explain(self, scene: Scene, _row: int, dimension: int) -> Explanation:
-        token = scene.run.tokens[clip_position(scene.selected, len(scene.run.tokens))]
-        return self.table.trace.number(token, dimension)
+        return self.table.trace.number(scene.run.tokens[scene.selected], dimension)

@@ -14,7 +14,7 @@ from llmviz.views.kit import controls
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.pieces import clean
 from llmviz.views.kit.state_fields import text
-from llmviz.views.kit.text_box import read
+from llmviz.views.kit.text_box import most_tokens, read
 from llmviz.views.kit.view import Scene, View, on, part, shared
 
 NAMES = (  # of the curves, as long as the sentences are those of a word in the list
@@ -41,6 +41,7 @@ def sentence(i: int, label: str) -> Any:
 class SenseExplorer(View):
     """The last words of four sentences, compared layer by layer; the sentences can be changed."""
 
+    stage = "embeddings"
     arrangement = ("word", "first", "second", "third", "fourth", "curves")
 
     @dataclass(frozen=True)
@@ -64,13 +65,9 @@ class SenseExplorer(View):
     def take(self, state: State, word: str) -> State:
         return replace(state, **dict(zip(vars(state), SENSES.get(word, ()))))
 
-    @part(
-        lambda _: LinePlot(
-            x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0, stage="embeddings"
-        )
-    )
+    @part(LinePlot, x_axis="layers done", y_axis="cosine of the last tokens", y_max=1.0)
     def curves(self, scene: Scene) -> dict:
-        readings = [read(typed, scene.run.tokenizer) for typed in scene.texts]
+        readings = [read(typed, scene.run.tokenizer, limit=most_tokens(scene.run)) for typed in scene.texts]
         problem = next((reading.told for reading in readings if not reading.tokens), None)
         if problem is not None:
             return {"values": None, "x": None, "names": [], "caption": problem}

@@ -111,10 +111,8 @@ class ArrowExplorer(NearWords):
         x, y = scene.dragged or scene.plane.places[1]
         return float(x), float(y)
 
-    @part(lambda _: TwoArrows())
-    def arrows(self, scene: Scene) -> dict | None:
-        if scene.refusal:
-            return None
+    @part(TwoArrows)
+    def arrows(self, scene: Scene) -> dict:
         real, dragged = scene.plane.places, scene.dragged
         measured = [geometry(*real), *([geometry(real[0], np.array(dragged))] if dragged else [])]
         a, b = map(scene.run.name, scene.tokens)

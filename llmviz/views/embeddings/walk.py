@@ -25,7 +25,7 @@ class WalkExplorer(NearWords):
     class State:
         a: str = word("dog", "From")
         b: str = word("cat", "to")
-        way: int = number(0, "Part of the way, %", 100, step=5, stage="embeddings")
+        way: int = number(0, "Part of the way, %", 100, step=5)
 
     @shared
     def walk(self, scene: Scene) -> embeddings.Walk:
@@ -45,10 +45,8 @@ class WalkExplorer(NearWords):
         caption = f"{scene.way}% of the way from {a} to {b}: the nearest tokens{scene.run.note}."
         return {"n": 8, "marked": scene.tokens, "caption": caption}
 
-    @part(lambda _: VectorPicture([]))
-    def rows(self, scene: Scene) -> dict | None:
-        if scene.refusal:
-            return None
+    @part(VectorPicture, [])
+    def rows(self, scene: Scene) -> dict:
         walk, (a, b) = scene.walk, scene.run.model.tokenizer.pieces(scene.tokens)
         values = np.stack([walk.start, walk.at(scene.way / 100), walk.end])
         return {"values": values, "labels": [a, f"{scene.way}%", b]}

@@ -19,7 +19,7 @@ from llmviz.views.kit.numbers import percent
 from llmviz.views.kit.pieces import clean, isolated, visible
 from llmviz.views.kit.state_fields import MAX_TYPED, picked
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, explains, on, part, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, explains, on, part, shared
 from llmviz.views.provenance import Explanation
 
 FEWEST = 5  # words of which shares are shown: of three a flat map keeps all, whatever they are
@@ -34,6 +34,7 @@ class WordMap(View):
     go, each group keeps the look that it has among the first `words`, and the map lies as theirs does.
     """
 
+    stage = "embeddings"
     arrangement = ("text", "word", "flat", "by_numbers", "on_map")
 
     @dataclass(frozen=True)
@@ -89,10 +90,10 @@ class WordMap(View):
         return tokens.index(scene.token) if scene.token in tokens else 0
 
     @shared
-    def drawn(self, scene: Scene) -> tuple[np.ndarray, embeddings.Projection] | None:
-        """Return the words' rows, each of length 1, and their map; None for fewer than two words."""
+    def drawn(self, scene: Scene) -> tuple[np.ndarray, embeddings.Projection]:
+        """Return the words' rows, each of length 1, and their map."""
         if len(scene.groups.tokens) < 2:
-            return None
+            raise NothingToShow("Type at least two words.")
         directions = directions_of(scene.groups.tokens, scene.run.W_E)
         projection = embeddings.pca(directions)
         return directions, projection if self.lie is None else embeddings.aligned(projection, self.lie)
@@ -109,10 +110,8 @@ class WordMap(View):
         chosen = groups.tokens[scene.chosen] if groups.tokens else None
         return {"options": tuple(zip(map(visible, groups.pieces), groups.tokens)), "value": chosen}
 
-    @part(lambda _: FlatMap(line_names=("nearest in all numbers", "nearest on the map")))
-    def flat(self, scene: Scene) -> dict | None:
-        if scene.drawn is None:
-            return None
+    @part(FlatMap, line_names=("nearest in all numbers", "nearest on the map"))
+    def flat(self, scene: Scene) -> dict:
         (directions, projection), groups, (nearest, seen) = scene.drawn, scene.groups, scene.near
         n, explained = len(groups.tokens), projection.explained
         looks = looks_of(groups.names, self.looks)
@@ -140,19 +139,18 @@ class WordMap(View):
             "caption": f"{n} words{scene.run.note}{quality}",
         }
 
-    @part(lambda _: TokenStrip([], stage="embeddings"))
+    @part(TokenStrip, [])
     def by_numbers(self, scene: Scene) -> dict:
-        if scene.drawn is None:
-            caption = f"Type at least two words. {refusals(scene.groups)}".strip()
-            return {"pieces": [], "ids": None, "notes": None, "caption": caption}
-        name, n = isolated(scene.groups.pieces[scene.chosen]), scene.run.W_E.shape[1]
-        caption = f"Nearest to {name} in all {n} numbers. {refusals(scene.groups)}".strip()
-        return self.beside(scene, scene.near[0]) | {"caption": caption}
+        try:
+            drawn = self.beside(scene, scene.near[0])
+            name, n = isolated(scene.groups.pieces[scene.chosen]), scene.run.W_E.shape[1]
+            caption = f"Nearest to {name} in all {n} numbers."
+        except NothingToShow as reason:
+            drawn, caption = {"pieces": [], "ids": None, "notes": None}, str(reason)
+        return drawn | {"caption": f"{caption} {refusals(scene.groups)}".strip()}
 
-    @part(lambda _: TokenStrip([], highlight_name="only looks near", stage="embeddings"))
-    def on_map(self, scene: Scene) -> dict | None:
-        if scene.drawn is None:
-            return None
+    @part(TokenStrip, [], highlight_name="only looks near")
+    def on_map(self, scene: Scene) -> dict:
         nearest, seen = scene.near
         wrong = [k for k, j in enumerate(seen) if j not in nearest]
         verdict = (

@@ -12,7 +12,7 @@ from llmviz.tokenization import Tokenizer, describe_unwritable, drop_unwritable
 from llmviz.views.kit.controls import text_box
 from llmviz.views.kit.pieces import as_sentence, clean, isolate, isolated, visible
 from llmviz.views.kit.state_fields import text
-from llmviz.views.kit.view import Scene, View, press, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, press, shared
 
 MAX_TYPED = 100  # characters in a box for one word
 MAX_WORDS = 200  # on a map
@@ -78,6 +78,7 @@ class OfWords(View):
     source: a `Table`. `typed`: the fields of the words.
     """
 
+    stage = "embeddings"
     typed: ClassVar[tuple[str, ...]] = ("a", "b")
 
     @shared
@@ -85,14 +86,10 @@ class OfWords(View):
         return {name: look_up(getattr(scene, name), scene.run.model.tokenizer) for name in self.typed}
 
     @shared
-    def refusal(self, scene: Scene) -> str:
-        return next((word.problem for word in scene.words.values() if word.token is None), "")
-
-    @shared
     def tokens(self, scene: Scene) -> list[int]:
-        """Return the words' tokens; ValueError where one is none."""
-        if scene.refusal:
-            raise ValueError(scene.refusal)
+        for word in scene.words.values():
+            if word.token is None:
+                raise NothingToShow(word.problem)
         return [word.token for word in scene.words.values()]
 
     @shared

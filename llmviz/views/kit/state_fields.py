@@ -119,13 +119,17 @@ def token_choice(
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    """Declare a position in the text that pictures set, or the one `of` a part.
+
+    A scene has it as `clip_position` gives it.
+    """
     return picked(
         default,
         *AN_INDEX,
         of=of,
         outlives_text=True,
         on_page=lambda view: range(len(view.run.tokens)),
+        means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
 
 
