@@ -112,6 +112,7 @@ def nothing_measured(tiny_model):
     from llmviz.views.kit.measurements import measurements_of
 
     measurements_of(tiny_model)._measurements.clear()
+    measurements_of(tiny_model).views.clear()
 
 
 @pytest.fixture

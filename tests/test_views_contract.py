@@ -22,6 +22,7 @@ from typed_texts import BAD_TEXTS
 from widget_tree import HOSTILE, inside
 
 from llmviz import views
+from llmviz.claims.differences_series import SERIES
 from llmviz.experiments import facts, learning
 from llmviz.tokenization import Tokenizer
 from llmviz.views import attention, differences, embeddings, ffn, position, sampling, tokenization
@@ -34,6 +35,7 @@ from llmviz.views.rehearsal.controls import controls_of
 from llmviz.views.rehearsal.states import as_a_script
 
 TEXT, TEXTS = "The cat sat on the mat", ("the dog", "a", "The cat sat on the mat", "🙂 " * 70, "")
+SOME_CLAIMS = {page: claims[:1] for page, claims in SERIES.items() if page in ("01", "07")}
 BYTES = Tokenizer({bytes([i]): i for i in range(256)}, {})
 LESSON = " ".join(f"The {animal} sees the {other}." for animal in TEXT.split() for other in TEXT.split()) * 4
 
@@ -115,6 +117,17 @@ VIEWS = {
     "what the mover says": of_fact(ffn.WhatTheMoverSays),
     "what a head says": attention.WhatAHeadSays,
     "continuations": lambda prompt, **state: sampling.Continuations(prompt, **{"n": 4, "length": 3, **state}),
+    "parameters": lambda prompt, **state: differences.Parameters(prompt.language_model, **state),
+    "memory": lambda prompt, **state: differences.Memory(prompt.language_model, 8e9, **state),
+    "second model": lambda prompt: differences.SecondModel(prompt.language_model),
+    "claims of the series": lambda prompt: differences.ClaimsOfTheSeries(prompt.language_model, SOME_CLAIMS),
+    "rounding": lambda prompt, **_: differences.Rounding(
+        prompt.language_model,
+        {"the cat": " sat"},
+        {"a text": TEXT},
+        grids=(differences.Grid(8), differences.Grid(1)),
+        committed=True,
+    ),
     "learner": learner,
     "map of pieces": lambda prompt: differences.PiecesMap(trained()),
     "heads growing": lambda prompt: differences.HeadsGrowing(trained(), prompt.language_model),
@@ -528,7 +541,8 @@ def test_nothing_is_left_when_it_is_closed(tiny_model, make):
         await asyncio.sleep(0)
         view.close()
         assert {*ipywidgets.widgets.widget._instances} == alive
-        await asyncio.sleep(0)
+        for _ in range(3):  # what was cancelled ends
+            await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await settled(make(prompt))  # it does what the closed one left undone
 

@@ -51,7 +51,7 @@ class EditedRun(View):
     )
     def bars(self, scene: Scene) -> dict:
         before = None if scene.edits[1] == Edits() else ops.softmax(scene.run.logits)
-        return {"probs": ops.softmax(scene.edited), "before": before, "chosen": scene.chosen}
+        return {"probs": ops.softmax(scene.edited), "before": before}
 
 
 def write(run: Trace, edits: Edits, n: int) -> Iterator[tuple[float, Written]]:

@@ -74,6 +74,10 @@ class GuessFirst(View):
         """Return the answer, once the experiment is done."""
         raise NotImplementedError
 
+    def explanation(self, scene: Scene) -> str:
+        """Return what is said with the answer, whatever the guess was."""
+        return self.explain
+
     def problem(self, scene: Scene) -> str:
         """Say why the experiment cannot be done; nothing where it can."""
         return ""
@@ -117,7 +121,7 @@ class GuessFirst(View):
     @part(lambda view: GuessCard(stage=view.stage))
     def card(self, scene: Scene) -> dict:
         answer = self.answer(scene) if scene.is_known else None
-        drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explain)
+        drawn = scene.asked.card(scene.guess, scene.committed, answer, self.explanation(scene))
         if scene.committed and self.experiment and scene.status(self.experiment) == "stopped":
             drawn["told"] = scene.problem(self.experiment) or STOPPED
         return {**drawn, "hidden": not scene.asked.question}
