@@ -14,8 +14,8 @@ MUTANTS = {
     "any state is shown": (VIEW, "if not declared.accepts(value, self):", "if False:"),
     "the page is not put right": (
         VIEW,
-        "        except Refused:\n            self._show(self.state)",
-        "        except Refused:\n            pass",
+        "        except (Refused, NothingToShow):\n            self._show(self.state)",
+        "        except (Refused, NothingToShow):\n            pass",
     ),
     "numbers have no ends": (FIELDS, "and first <= value <= last", ""),
     "a seed is any number": (FIELDS, " and 0 <= value < 2**31", ""),

@@ -107,7 +107,13 @@ MAY_KNOW = {
     "experiments.patching": {"ops", "edits", "model", "experiments.attribution"},
     "experiments.probabilities": {"ops", "edits", "model", "sampling", "experiments.lens"},
     "experiments.published": {"model", "weights"},
-    "experiments.rounding": {"model", "weights"},
+    "experiments.rounding": {
+        "model",
+        "sampling",
+        "weights",
+        "experiments.answers",
+        "experiments.probabilities",
+    },
     "experiments.sinks": {"edits", "model", "experiments.probabilities"},
     "experiments.small_models": {"model", "sampling", "training", "weights"},
     "experiments.without_rope": {

@@ -7,7 +7,7 @@ import traitlets
 from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
-from llmviz.views import attention, ffn, position
+from llmviz.views import attention, ffn
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -29,20 +29,7 @@ EXPLORERS = {
     "induction": lambda model: attention.Induction(model, n=8),
     "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
     "cost": lambda model: attention.Cost(model, lengths=(8,)),
-    "waves": lambda model: position.SinusoidPattern(n_positions=10, d_model=8),
-    "dial": lambda model: position.DialExplorer(model.trace(TEXT)),
-    "distance": lambda model: position.ScoreByDistance(model.trace(TEXT)),
-    "clocks": lambda model: position.Clocks(model.trace(TEXT)),
-    "shuffled": lambda model: position.ShuffledHead(model.trace(TEXT)),
-    "one back": lambda model: position.OneBack(model.trace(TEXT)),
-    "positions": lambda model: position.PositionSwitches(model.trace(TEXT)),
-    "swap": lambda model: position.SwapWords(model.trace(TEXT)),
-    "long": lambda model: position.LongText(model, TEXT * 10),
-    "journey": lambda model: views.Journey(views.Prompt(model, TEXT)),
-    "neurons": lambda model: ffn.Population(model, TEXT),
-    "lens": lambda model: ffn.LensGrid(views.Prompt(model, TEXT), "dog"),
     "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
-    "one logit": lambda model: ffn.LogitTakenApart(views.Prompt(model, TEXT)),
 }
 
 EMPTY = {  # each kind of picture as it is before it has anything to show

@@ -11,7 +11,7 @@ class FactMap(Picture):
     """Tokens from left to right, layers from below; a box or an arrow for each part tested.
 
     `items`: dicts of `number`, `at` and `source` (tokens; source None: a box), `layers` [first, last], `kind`
-    ("carries", "needed", "unclear", "neither"), its `meaning` for the legend, and `told`, a list of sentences.
+    ("carries", "needed", "unclear", "neither"), its `meaning` for the legend, and `sentences`.
     """
 
     _static = "fact_map"
@@ -24,6 +24,6 @@ class FactMap(Picture):
     unknown = Text()  # what none of it shows
 
     def text(self) -> str:
-        """What each test has told."""
-        told = [f"{one['number']}. {' '.join(one['told'])}" for one in self.items]
-        return "\n".join([*told, self.unknown]) if told else "nothing tested yet"
+        """Return what each test has shown."""
+        tested = [f"{item['number']}. {' '.join(item['sentences'])}" for item in self.items]
+        return "\n".join([*tested, self.unknown]) if tested else "nothing tested yet"

@@ -1,114 +1,114 @@
-"""The logit lens: the guess at every depth and position, and the ranks of chosen words on the way."""
+"""The logit lens: the likeliest token at every depth and position, and the ranks of chosen words on the way."""
 
 from __future__ import annotations
 
-import ipywidgets
+from dataclasses import dataclass
+
 import numpy as np
 
 from llmviz import experiments
-from llmviz.model import Trace
+from llmviz.experiments.lens import Lens
+from llmviz.tokenization import drop_unwritable
 from llmviz.views import provenance
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.ffn.who_writes import depths
-from llmviz.views.kit.controls import Told
 from llmviz.views.kit.line_plot import LinePlot
-from llmviz.views.kit.picture import Explorer, one_at_a_time
-from llmviz.views.kit.pieces import clean, quote
-from llmviz.views.kit.text_box import Prompt
+from llmviz.views.kit.pieces import quote
+from llmviz.views.kit.state_fields import line
+from llmviz.views.kit.view import Scene, View, explains, part, sentences, shared
 from llmviz.views.provenance import Explanation
 
 MAX_LENS = 12  # positions in the logit lens: each costs 31 rows times the output table
+MAX_WORDS = 6
 
 
-class LensGrid(Explorer):
-    """The guess at every depth and position; and the rank of chosen words on the way to the last guess."""
+class LensGrid(View):
+    """The likeliest token at every depth and position; and the rank of chosen words on the way to the last of them."""
 
-    def __init__(self, prompt: Prompt, words: str):
-        self._prompt = prompt
-        self._read: Trace | None = None  # whose guesses are in the picture
-        model = prompt.language_model
-        self.map = PieceTable(
-            row_axis="depth", col_axis="after the token", stage="ffn", provenance=self._explain
-        )
-        self.words = ipywidgets.Text(
-            clean(words),
-            description="Words to follow",
-            continuous_update=False,
-            style={"description_width": "initial"},
-            layout={"width": "min(620px, 98%)"},
-        )
-        self.plot = LinePlot(
-            labels=depths(model),
-            x_axis="after layer",
-            y_axis="rank",
-            unit="rank",
-            log_y=True,
-            down=True,
-            stage="ffn",
-            caption="Rank of each word as the next token after your text; the top is first of all",
-        )
-        self.told = Told()
-        super().__init__([self.map, self.words, self.plot, self.told])
-        self.words.observe(lambda _: self._show(), "value")
-        self.follow(prompt, lambda _: self._show())
+    stage = "ffn"
 
-    def chosen(self) -> dict[int, str]:
-        """The likeliest next token, the first token of each typed word, and how it is called in the picture."""
-        tokenizer, answer = self._prompt.language_model.tokenizer, int(self._prompt.trace.logits.argmax())
-        found = {answer: quote(tokenizer.pieces([answer])[0])}
-        for word in self.words.value.replace(",", " ").split():
-            try:
-                tokens = tokenizer.encode(f" {word}")
-            except ValueError:
-                continue
-            if tokens and len(found) < 6:
-                found.setdefault(tokens[0], quote(tokenizer.pieces(tokens[:1])[0]))
-        return found
+    @dataclass(frozen=True)
+    class State:
+        """The words whose ranks are drawn, beside the likeliest next token."""
 
-    @one_at_a_time
-    def _show(self) -> None:
-        trace = self._prompt.trace
-        if trace is not self._read:
-            self._read, self.lens = trace, experiments.logit_lens(trace, last=MAX_LENS)
-            n = self.lens.guesses.shape[1]
-            cut = "" if n == len(trace.tokens) else f", for the last {n} tokens"
-            self.map.change(
-                values=self.lens.probs,
-                pieces=trace.model.tokenizer.pieces(self.lens.guesses.ravel().tolist()),
-                row_labels=depths(trace.model),
-                col_labels=trace.pieces[-n:],
-                caption=f"The likeliest next token at each depth, coloured by its probability{cut}",
-            )
-        chosen = self.chosen()
-        ranks = self.lens.ranks(list(chosen))
-        self.plot.change(values=ranks, names=list(chosen.values()))
-        self.told.say(came_late(next(iter(chosen.values())), ranks[0], depths(trace.model)))
+        words: str = line("", "Words to follow", "min(620px, 98%)", live=False)
 
-    @one_at_a_time
-    def _explain(self, depth: int, column: int) -> Explanation:
-        trace = self._prompt.trace
-        at = len(trace.tokens) - self.lens.guesses.shape[1] + column
-        x, source = provenance.stream(trace, depth, at)
+    arrangement = ("map", "words", "plot", "message")
+
+    @shared
+    def lens(self, scene: Scene) -> Lens:
+        """Return the likeliest tokens at every depth, at the last positions."""
+        return experiments.logit_lens(scene.run, last=MAX_LENS)
+
+    @shared
+    def followed(self, scene: Scene) -> dict[int, str]:
+        """Return the likeliest next token and the first token of each typed word, with their names in the picture."""
+        tokenizer = scene.run.model.tokenizer
+        tokens = [int(scene.run.logits.argmax())]
+        for word in scene.words.replace(",", " ").split():
+            _, unwritable = drop_unwritable(word, tokenizer.ranks)
+            tokens += [] if unwritable else tokenizer.encode(f" {word}")[:1]
+        tokens = [*dict.fromkeys(tokens)][:MAX_WORDS]
+        return dict(zip(tokens, map(quote, tokenizer.pieces(tokens))))
+
+    @part(PieceTable, row_axis="depth", col_axis="after the token")
+    def map(self, scene: Scene) -> dict:
+        run, guesses = scene.run, scene.lens.guesses
+        n = guesses.shape[1]
+        cut = "" if n == len(run.tokens) else f", for the last {n} tokens"
+        return {
+            "values": scene.lens.probs,
+            "pieces": run.model.tokenizer.pieces(guesses.ravel().tolist()),
+            "row_labels": depths(run.model),
+            "col_labels": run.pieces[-n:],
+            "caption": f"The likeliest next token at each depth, coloured by its probability{cut}",
+        }
+
+    @explains("map")
+    def why(self, scene: Scene, depth: int, column: int) -> Explanation:
+        run, token = scene.run, int(scene.lens.guesses[depth, column])
+        x, source = provenance.stream(run, depth, len(run.tokens) - scene.lens.guesses.shape[1] + column)
         return provenance.prob(
-            trace.model.unembed(x[None], trace.edits)[0],
-            int(self.lens.guesses[depth, column]),
-            piece=trace.model.tokenizer.pieces([int(self.lens.guesses[depth, column])])[0],
+            run.model.unembed(x[None], run.edits)[0],
+            token,
+            piece=run.model.tokenizer.pieces([token])[0],
             source=f"model.unembed({source}[None], trace.edits)[0]",
         )
 
+    @part(
+        LinePlot,
+        x_axis="after layer",
+        y_axis="rank",
+        unit="rank",
+        log_y=True,
+        down=True,
+        caption="Rank of each word as the next token after your text; the top is first of all",
+    )
+    def plot(self, scene: Scene) -> dict:
+        return {
+            "values": scene.lens.ranks([*scene.followed]),
+            "labels": depths(scene.run.model),
+            "names": [*scene.followed.values()],
+        }
+
+    @sentences
+    def message(self, scene: Scene) -> list[str]:
+        token, name = next(iter(scene.followed.items()))
+        return [came_late(name, scene.lens.ranks([token])[0], depths(scene.run.model))]
+
 
 def came_late(piece: str, ranks: np.ndarray, names: list[str]) -> str:
-    """How a token with these ranks [depth] came up, in words."""
+    """Say how a token with these ranks [depth] came up."""
     start, middle, end = (f"{ranks[depth]:,}" for depth in (0, len(ranks) // 2, -1))
-    told = f"{piece} has rank {start} at the input, {middle} half way, and {end} at the end"
+    ranked = f"{piece} has rank {start} at the input, {middle} half way, and {end} at the end"
     first = for_good(ranks)
     if first is None:
-        return f"{told}: the model's first guess is another."
+        return f"{ranked}: the model's first guess is another."
     share = first / (len(ranks) - 1)
     when = "very late" if share > 0.85 else "late" if share > 0.6 else "half way" if share > 0.4 else "early"
-    return f"{told}; it is first, and stays first, from {names[first]} on. That is {when}."
+    return f"{ranked}; it is first, and stays first, from {names[first]} on. That is {when}."
 
 
 def for_good(ranks: np.ndarray) -> int | None:
-    """The first depth from which on a token's rank is 1; None where it is not first at the end."""
+    """Return the first depth from which on a token's rank is 1; None where it is not first at the end."""
     return next((d for d in range(len(ranks)) if (ranks[d:] == 1).all()), None)

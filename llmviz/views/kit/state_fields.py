@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_TYPED = 10_000  # characters in a box
 
 
+MOST_ROWS = 1_000_000  # of anything of which one can be selected
+
+
 @dataclass(frozen=True)
 class Field:
     """What a field of a state accepts, the control that sets it, and which of its values a page holds."""
@@ -259,7 +262,7 @@ def selection(part_: str, on_page: Callable[[View], Iterable] = lambda view: ())
     """Declare what is selected in a picture that is a part: an index, one for each axis, or None (see `selected`)."""
 
     def accepts(value: Any, _view: View) -> bool:
-        return value is None or all(is_index(i) and i >= 0 for i in _axes(value))
+        return value is None or all(type(i) is int and 0 <= i < MOST_ROWS for i in _axes(value))
 
     return picked(
         None, accepts, "an index, a tuple of indices, or None", of=(part_, "selected"), on_page=on_page

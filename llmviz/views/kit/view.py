@@ -467,7 +467,7 @@ class View(Explorer):
             return
         try:
             self._show(self.put_right(self.state, event(self, self.state, *value)))
-        except Refused:
+        except (Refused, NothingToShow):
             self._show(self.state)
 
     @one_at_a_time
