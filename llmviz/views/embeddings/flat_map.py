@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import traitlets
 
-from llmviz.views.kit.picture import Floats, Labels, Picture, Pieces, lines
+from llmviz.views.kit.picture import Floats, Labels, OfRows, Pieces, lines
 from llmviz.views.kit.pieces import visible, visible_label
 
 
-class FlatMap(Picture):
+class FlatMap(OfRows):
     """Names at their `places` [n, 2], both axes on one scale; `group_of` [n] gives each the look of one of `groups`.
 
     A click, the arrow keys (to the next point in that direction) or Python choose a point (`selected`).
@@ -17,7 +17,7 @@ class FlatMap(Picture):
     chosen. Enter asks `provenance(point)`.
     """
 
-    _static, _stage = "flat_map", "embeddings"
+    _static, _stage, _rows = "flat_map", "embeddings", ("pieces",)
     _data = ("pieces", "places", "caption")
 
     pieces = Pieces()
@@ -25,7 +25,6 @@ class FlatMap(Picture):
     group_of = traitlets.List(traitlets.Int(min=0)).tag(sync=True)
     groups = Labels()
     axes = Labels()
-    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     about = traitlets.Int(None, allow_none=True).tag(sync=True)
     solid = traitlets.List(traitlets.Int(min=0)).tag(sync=True)
     dotted = traitlets.List(traitlets.Int(min=0)).tag(sync=True)
@@ -41,10 +40,3 @@ class FlatMap(Picture):
 
     def headline(self) -> str:
         return " ".join([self.caption, *map(visible, self.pieces)])
-
-    @traitlets.validate("selected")
-    def _a_point(self, proposal):
-        value = proposal["value"]
-        if value is not None and not 0 <= value < len(self.pieces):
-            raise traitlets.TraitError(f"selected is a point from 0 to {len(self.pieces) - 1}, not {value}")
-        return value

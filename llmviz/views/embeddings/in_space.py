@@ -61,7 +61,7 @@ def map_in_space(table: Table, text: str) -> SpaceMap:
     return SpaceMap(
         traces,
         layout={
-            "template": theme.plotly_template("embeddings"),
+            "template": theme.plotly_template(),
             "height": 620,
             "margin": {"l": 10, "r": 10, "t": 80, "b": 10},  # plotly's buttons on top, the title below them
             "title": {"text": title, "y": 0.92},
