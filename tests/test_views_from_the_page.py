@@ -7,7 +7,6 @@ import traitlets
 from widget_tree import HOSTILE, every_picture, inside
 
 from llmviz import views
-from llmviz.views import attention, ffn
 from llmviz.views.attention.head_grid import HeadGrid
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.next_token_bars import empty_bars
@@ -18,18 +17,6 @@ TEXT = "The cat sat on the mat"
 EXPLORERS = {
     "loop": lambda model: views.LoopExplorer(model, TEXT),
     "tour": lambda model: views.StageTour(model, model.trace(TEXT), stage="attention"),
-    "by hand": lambda model: attention.HeadByHand(views.Prompt(model, TEXT)),
-    "heads": lambda model: attention.HeadExplorer(views.Prompt(model, TEXT)),
-    "sink": lambda model: attention.Sink(model.trace(TEXT)),
-    "finder": lambda model: attention.HeadFinder(model.trace(TEXT)),
-    "wake up": lambda model: attention.WakeUp(model, sentences=[TEXT, "the dog ran"]),
-    "does it matter": lambda model: attention.DoesItMatter(
-        views.Prompt(model, "The cat sat on the dog"), "The dog sat on the cat"
-    ),
-    "induction": lambda model: attention.Induction(model, n=8),
-    "two heads": lambda model: attention.TwoHeads(model, n=8, reader=(2, 1), writer=(0, 2)),
-    "cost": lambda model: attention.Cost(model, lengths=(8,)),
-    "ffn by hand": lambda model: ffn.FFNByHand(views.Prompt(model, TEXT)),
 }
 
 EMPTY = {  # each kind of picture as it is before it has anything to show
@@ -115,7 +102,7 @@ def test_a_selection_ends_with_the_numbers_it_was_made_in(make, where):
     ],
 )
 def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong):
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
     before, sent = state(grid), []
     grid.send_state = lambda key: sent.append(key)
     grid.set_state({name: wrong})
@@ -127,7 +114,7 @@ def test_a_head_that_cannot_be_changes_nothing_and_the_page_is_told(name, wrong)
 
 
 def test_one_wrong_value_keeps_the_others_out():
-    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]])
+    grid = HeadGrid(np.zeros((3, 2)), selected=[1, 1], chosen=[[2, 0]], toggles=True)
     grid.set_state({"selected": [2, 1], "chosen": [[9, 9]]})
     assert (grid.selected, grid.chosen) == ([1, 1], [[2, 0]])
 

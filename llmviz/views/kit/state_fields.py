@@ -122,10 +122,7 @@ def token_choice(
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part.
-
-    A scene has it as `clip_position` gives it.
-    """
+    """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
     return picked(
         default,
         *AN_INDEX,
@@ -152,13 +149,13 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def tick(label: str, default: bool = False) -> Any:
+def tick(label: str | Callable[[View], str], default: bool = False) -> Any:
     """Declare yes or no, with a box to tick."""
     return _declared(
         default,
         lambda value, _: isinstance(value, bool),
         "True or False",
-        lambda value, _: controls.checkbox(label),
+        lambda value, view: controls.checkbox(label(view) if callable(label) else label),
         lambda _: (False, True),
     )
 
