@@ -125,19 +125,26 @@ def _number(value: Any) -> str:
 # --- embeddings ---
 
 
-def embedding(model: Model, token: int, dimension: int) -> Explanation:
-    """One number of a token's row of the table. IndexError if there is no such row or column."""
-    row = embeddings.embed([token], model.weights.W_E)[0]
+def embedding(
+    model: Model,
+    token: int,
+    dimension: int,
+    *,
+    W_E: Float[np.ndarray, "n_vocab d_model"] | None = None,
+    source: str = "model.weights.W_E",
+    note: str = "",
+) -> Explanation:
+    """One number of a token's row of the table. IndexError if there is no such row or column.
+
+    W_E: a table made of the model's, `source`: the expression that gives it, and `note`: what to say of it.
+    """
+    W_E = model.weights.W_E if W_E is None else W_E
     return Explanation(
-        f"Number {dimension} of {_piece(model, token)}",
+        f"Number {dimension} of {_piece(model, token)}{note}",
         "the embedding of a token = the row of the table W_E with the token's id",
-        [
-            Operand("W_E", model.weights.W_E, "model.weights.W_E"),
-            Operand("token", int(token)),
-            Operand("dimension", int(dimension)),
-        ],
+        [Operand("W_E", W_E, source), Operand("token", int(token)), Operand("dimension", int(dimension))],
         "W_E[token, dimension]",
-        row[dimension],
+        embeddings.embed([token], W_E)[0][dimension],
     )
 
 

@@ -15,6 +15,8 @@ from llmviz.views.kit.theme import MAX_TOKENS
 if TYPE_CHECKING:
     from llmviz.views.kit.view import View
 
+MAX_TYPED = 10_000  # characters in a box
+
 
 MOST_ROWS = 1_000_000  # of anything of which one can be selected
 
@@ -163,23 +165,21 @@ def choice(
     label: str,
     options: Sequence[str] | Callable[[View], Sequence[str]],
     width: str = "min(300px, 98%)",
+    make: Callable[..., ipywidgets.ValueWidget] = controls.choice,
 ) -> Any:
-    """Declare one of several options, in a list that opens."""
+    """Declare one of several options, in a list that opens, or in what else `make` makes."""
     offered = options if callable(options) else lambda _: options
     return _declared(
         default,
         lambda value, view: isinstance(value, str) and value in offered(view),
         "one of the options of its list",
-        lambda value, view: controls.choice(offered(view), value, label, width),
+        lambda value, view: make(offered(view), value, label, width),
         offered,
     )
 
 
-def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = 10_000) -> Any:
-    """Declare a typed text of at most so many characters; `make` makes its box.
-
-    A page holds only the present one.
-    """
+def text(default: str, make: Callable[[str], ipywidgets.ValueWidget], longest: int = MAX_TYPED) -> Any:
+    """Declare a typed text of at most so many characters; `make` makes its box. A page holds only the present one."""
     return _declared(
         default,
         lambda value, _: isinstance(value, str) and len(value) <= longest,
