@@ -56,8 +56,6 @@ class Clocks(View):
 
     @dataclass(frozen=True)
     class State:
-        """The position; None: that of the last token."""
-
         position: int | None = _place("The token stands at", lambda view: len(view.run.tokens) - 1, 2_000)
 
     arrangement = ("position", "dial", "message")
@@ -100,8 +98,6 @@ class OneHead(View):
 
     @dataclass(frozen=True)
     class State:
-        """The head, and the positions of the two tokens."""
-
         layer: int = layer(16)
         head: int = head(0)
         query: int = token_choice(-1, "Query of")
@@ -121,8 +117,7 @@ class DialExplorer(OneHead):
 
     @dataclass(frozen=True)
     class State(OneHead.State):
-        """Positions of query and key, None where they are in the text; and by how much both are moved."""
-
+        # None: where they are in the text.
         q_position: int | None = _place("Query stands at", lambda view: view.scene(view.state).query)
         k_position: int | None = _place("Key stands at", lambda view: view.scene(view.state).key)
         both: int = number(0, "Move both by", 1_000)
@@ -222,8 +217,6 @@ class ScoreByDistance(OneHead):
 
     @dataclass(frozen=True)
     class State(OneHead.State):
-        """The head, and the positions of the two tokens."""
-
         layer: int = layer(13)
         head: int = head(8)
         key: int = token_choice(3, "Key of")

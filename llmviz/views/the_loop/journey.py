@@ -179,8 +179,6 @@ class Journey(View):
 
     @dataclass(frozen=True)
     class State:
-        """The seed of the draws, and how many tokens the film has added."""
-
         seed: int = fixed(1, lambda n: type(n) is int and n >= 0, "a whole number, 0 or more")
         turn: int = picked(
             0,
