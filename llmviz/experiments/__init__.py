@@ -122,6 +122,7 @@ from .without_rope import (
     repeat_cost,
     score_at,
     score_changes,
+    turned_to,
     unturned_cost,
 )
 from .writing import (
