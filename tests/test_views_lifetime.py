@@ -109,7 +109,7 @@ def test_a_box_stays_as_long_as_another_cell_follows_it(tiny_model, cell):
     cell("box")  # its cell runs again; the picture below still follows the old box
     assert box.comm is not None
     box.box.value = "The dog"
-    assert picture.trace is box.trace
+    assert picture.run is box.trace
     other = Prompt(tiny_model, TEXT)
     cell("picture")
     assert box.comm is None

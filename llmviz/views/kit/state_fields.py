@@ -147,13 +147,13 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def tick(label: str, default: bool = False) -> Any:
+def tick(label: str | Callable[[View], str], default: bool = False) -> Any:
     """Declare yes or no, with a box to tick."""
     return _declared(
         default,
         lambda value, _: isinstance(value, bool),
         "True or False",
-        lambda value, _: controls.checkbox(label),
+        lambda value, view: controls.checkbox(label(view) if callable(label) else label),
         lambda _: (False, True),
     )
 

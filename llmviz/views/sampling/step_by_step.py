@@ -21,6 +21,8 @@ from llmviz.views.sampling.written_text import (
 class StepByStep(Turns):
     """The loop in the reader's hands: step, back, another token, thirty steps by themselves, stop."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State(Turns.State):
         selected: int | None = selection("text")
@@ -66,10 +68,9 @@ class StepByStep(Turns):
     # --- parts ---
 
     @part(
-        lambda view: WrittenText(
-            chooses=True,
-            caption="The text as it grows. Point at a token to see its rivals; a click says more",
-        )
+        WrittenText,
+        chooses=True,
+        caption="The text as it grows. Point at a token to see its rivals; a click says more",
     )
     def text(self, scene: Scene) -> dict:
         text = written_text(scene.run.model, scene.run.tokens, scene.places)
