@@ -196,8 +196,8 @@ def _strongest(
     allowed = np.where(rest, 0, pattern)[:, :-1]
     if not allowed.any():
         return None
-    head, place = np.unravel_index(allowed.argmax(), allowed.shape)
-    return Look(int(place), pieces[place], float(allowed[head, place]), int(head))
+    head, place = map(int, np.unravel_index(allowed.argmax(), allowed.shape))
+    return Look(place, pieces[place], float(allowed[head, place]), head)
 
 
 def full_colour(values: Float[np.ndarray, "*any"]) -> float:
