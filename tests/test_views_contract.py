@@ -123,6 +123,7 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "journey": views.Journey,
     "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
     "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
     "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
