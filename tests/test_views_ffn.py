@@ -15,8 +15,8 @@ from llmviz.views.ffn.residual_stream import for_good
 
 
 def test_by_hand_shows_the_models_own_arrays(prompt, tiny_model):
-    one = pictures.FFNByHand(prompt, 1)
-    one.layer.value, one.strip.selected = 2, 3
+    view = pictures.FFNByHand(prompt, 2, token=3)
+    inner, written, curve = (view.parts[name] for name in ("inner", "written", "curve"))
     block = prompt.trace.blocks[2]
     w = tiny_model.weights.layers[2]
     run = ffn.swiglu(
@@ -25,34 +25,22 @@ def test_by_hand_shows_the_models_own_arrays(prompt, tiny_model):
         w.W_up,
         w.W_down,
     )
-    np.testing.assert_allclose(one.inner.values, [run.gate[0], run.up[0], run.hidden[0]], atol=1e-5)
-    np.testing.assert_allclose(
-        one.written.values[0] + one.written.values[1], one.written.values[2], atol=1e-4
-    )
-    x, y = one.curve.curve
+    np.testing.assert_allclose(inner.values, [run.gate[0], run.up[0], run.hidden[0]], atol=1e-5)
+    np.testing.assert_allclose(written.values[0] + written.values[1], written.values[2], atol=1e-4)
+    x, y = curve.curve
     np.testing.assert_allclose(y, x / (1 + np.exp(-x)), atol=1e-5)
-    gate, up, passed, hidden = one.curve.values
+    gate, up, passed, hidden = curve.values
     np.testing.assert_allclose(passed * up, hidden, atol=1e-5)
     assert np.abs(gate).max() <= x[-1]
 
 
 def test_a_neuron_selected_on_the_curve_is_framed_in_the_stripes(prompt):
-    one = pictures.FFNByHand(prompt, 1)
-    one.curve.selected = 17
-    assert one.inner.selected == 17
-    one.inner.selected = 3
-    assert one.curve.selected == 3
-
-
-@pytest.mark.parametrize("picture", ["inner", "written"])
-@pytest.mark.parametrize("line", [0, 1, 2])
-def test_every_stripe_says_where_it_is_from(prompt, picture, line):
-    one = pictures.FFNByHand(prompt, 1)
-    explanation = getattr(one, picture).provenance(line, 7)
-    names = {name: value for name, value, *_ in explanation.operands}
-    result = eval(explanation.line, {"np": np}, names)
-    assert result == pytest.approx(float(getattr(one, picture).values[line, 7]), rel=1e-4, abs=1e-5)
-    assert float(explanation.result) == pytest.approx(result, rel=1e-4, abs=1e-5)
+    view = pictures.FFNByHand(prompt, 1)
+    curve, inner = view.parts["curve"], view.parts["inner"]
+    curve.selected = 17
+    assert inner.selected == 17
+    inner.selected = 3
+    assert curve.selected == 3
 
 
 # --- all neurons at the last token ---

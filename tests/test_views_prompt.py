@@ -10,17 +10,19 @@ def test_controls_that_answer_in_two_threads_wait_for_each_other(prompt):
     """JupyterLab hands each widget's messages to a thread of its own."""
     from concurrent.futures import ThreadPoolExecutor
 
-    one, lens = pictures.FFNByHand(prompt, 1), pictures.LensGrid(prompt, "cat")
+    view, lens = pictures.FFNByHand(prompt, 1), pictures.LensGrid(prompt, "cat")
     texts = ["the cat sat on the dog"[: 3 + i % 19] for i in range(40)]
     with ThreadPoolExecutor(2) as threads:
         typed = threads.submit(lambda: [setattr(prompt.box, "value", text) for text in texts])
-        moved = threads.submit(lambda: [setattr(one.layer, "value", turn % 3) for turn in range(80)])
+        moved = threads.submit(
+            lambda: [setattr(view.controls["layer"], "value", turn % 3) for turn in range(80)]
+        )
         typed.result()
         moved.result()
     n = len(prompt.trace.tokens)
-    assert len(one.strip.pieces) == len(lens.parts["map"].col_labels) == n
+    assert len(view.parts["strip"].pieces) == len(lens.parts["map"].col_labels) == n
     np.testing.assert_array_equal(
-        one.written.values[0], prompt.trace.blocks[one.layer.value].resid_mid[one.strip.selected]
+        view.parts["written"].values[0], prompt.trace.blocks[view.state.layer].resid_mid[-1]
     )
 
 

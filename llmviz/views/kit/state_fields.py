@@ -120,13 +120,14 @@ def token_choice(
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
     return picked(
         default,
         *AN_INDEX,
         of=of,
         outlives_text=True,
         on_page=lambda view: range(len(view.run.tokens)),
+        means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
 
 
@@ -146,13 +147,13 @@ def is_index(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -MAX_TOKENS <= value < MAX_TOKENS
 
 
-def tick(label: str, default: bool = False) -> Any:
+def tick(label: str | Callable[[View], str], default: bool = False) -> Any:
     """Declare yes or no, with a box to tick."""
     return _declared(
         default,
         lambda value, _: isinstance(value, bool),
         "True or False",
-        lambda value, _: controls.checkbox(label),
+        lambda value, view: controls.checkbox(label(view) if callable(label) else label),
         lambda _: (False, True),
     )
 

@@ -50,13 +50,17 @@ class NothingToShow(Exception):
     """Why there is nothing: raised by what parts share, it hides the pictures that read it, and sentences say it."""
 
 
+class NotMeasured(NothingToShow):
+    """A result that is not there yet: a part that reads it returns None."""
+
+
 def part(
     make: Callable[..., ipywidgets.Widget], *arguments: Any, **traits: Any
 ) -> Callable[[Callable], Callable]:
     """Mark the method that draws a part. make: a kind of widget, made once and so, or a function of the view.
 
     The method returns the widget's traits; "hidden" hides it. None is for a job without a result: while it is at work,
-    the part stays as it is, and else it is hidden.
+    the part stays as it is, and else it is hidden. So it is where the method asks for a result that is not `known`.
     """
 
     def mark(draw: Callable) -> Callable:
@@ -64,6 +68,8 @@ def part(
         def drawn(view: Any, scene: Scene) -> dict | None:
             try:
                 return draw(view, scene)
+            except NotMeasured:
+                return None
             except NothingToShow:
                 return {"hidden": True}
 
@@ -119,6 +125,8 @@ def sentences(say: Callable[[Any, Scene], Sequence[str] | None]) -> Callable[[An
         try:
             lines = say(view, scene)
             return None if lines is None else {"sentences": [line for line in lines if line]}
+        except NotMeasured:
+            return None
         except NothingToShow as reason:
             return {"sentences": [str(reason)]}
 
@@ -176,7 +184,10 @@ def looks(control: str) -> Callable[[Callable], Callable]:
 
 
 def explains(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
+    """Mark the method that says where a number of a part is from; it takes the drawn scene, and a place.
+
+    Where it is for several parts, it takes the name of one before the place.
+    """
 
     def mark(explain: Callable) -> Callable:
         explain.explains = parts  # type: ignore[attr-defined]
@@ -268,6 +279,12 @@ class Scene:
     def result(self, name: str) -> Any:
         """Return what a job has measured so far; None before its first result."""
         return self._read(name, "result")
+
+    def known(self, name: str) -> Any:
+        """Return what a job has measured so far; `NotMeasured` before its first result."""
+        if (result := self.result(name)) is None:
+            raise NotMeasured(f"{name} has no result yet")
+        return result
 
     def results(self, name: str) -> list:
         """Return what a job has measured on this text with any fields, in any view of the source; the latest last."""
@@ -409,7 +426,10 @@ class View(Explorer):
         return [laid_out(line) for line in self.arrangement or ((*self.controls,), *below) if line]
 
     def is_shown(self, part_: str, scene: Scene) -> bool:
-        """Say whether there is anything for a part to show; else it is hidden, and not drawn."""
+        """Say whether there is anything for a part to show; else it is hidden, and not drawn, as where it returns None.
+
+        The bar, and the button of a job that begins by itself, are shown while there is work.
+        """
         return True
 
     def fitted(self, state: Any) -> Any:
@@ -428,6 +448,10 @@ class View(Explorer):
     def by_itself(self, state: Any) -> Callable | None:
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
+
+    def pause(self, state: Any) -> float:
+        """Return how many seconds a state is shown before what happens next by itself."""
+        return 0.01  # The page and the stop button have their turn.
 
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
         """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
@@ -513,7 +537,8 @@ class View(Explorer):
         if before and self._still_holds(before[0], state):
             return before
         scene = self.scene(state)
-        is_shown = name in self._looks or self.is_shown(name, scene)
+        shows_work = name == "progress" or (name in self._jobs and not self._jobs[name].start)  # type: ignore[attr-defined]
+        is_shown = shows_work or name in self._looks or self.is_shown(name, scene)
         traits = (self._parts | self._looks)[name](self, scene) if is_shown else None
         if traits is not None:
             scene.shown = traits
@@ -532,7 +557,7 @@ class View(Explorer):
             try:
                 value = self._shared[name](self, scene)
             except NothingToShow as reason:
-                value = reason
+                value = reason.with_traceback(None)  # else it holds all that was at work
             known = self._computed[name] = scene, value
         return known
 
@@ -553,16 +578,17 @@ class View(Explorer):
 
     def _explainer(self, name: str) -> Callable[..., Any]:
         explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
 
         @one_at_a_time
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
             if not traits or traits.get("hidden"):
                 raise ValueError("nothing is drawn yet")
-            return explain(self, scene, *place)
+            return explain(self, scene, *which, *place)
 
         # A picture asks it how many numbers a place has.
-        place = [*inspect.signature(explain).parameters.values()][2:]
+        place = [*inspect.signature(explain).parameters.values()][2 + len(which) :]
         explained.__signature__ = inspect.Signature(place)
         return explained
 
@@ -640,7 +666,7 @@ class View(Explorer):
         before = None
         try:
             while self._at_work.get("") is event and self.state != before:
-                yield 0.01  # The page and the stop button have their turn.
+                yield self.pause(self.state)
                 before = self.state
                 self._happen(event)
         finally:
@@ -731,7 +757,7 @@ def _put(widget: ipywidgets.Widget, traits: dict[str, Any]) -> None:
         if changed:
             widget.change(**changed)
         return
-    if "options" in traits and not _same(traits["options"], widget.options):
+    if isinstance(widget, ipywidgets.SelectionSlider) and not _same(traits["options"], widget.options):
         widget.options = traits["options"]  # On a page, a slider needs a message of its own for them.
     with widget.hold_sync():
         for name, value in traits.items():
