@@ -98,6 +98,8 @@ class TwoHeads(View):
     previous-token head and an induction head is that of Olsson et al. 2022, "In-context Learning and Induction Heads".
     """
 
+    stage = "attention"
+
     @dataclass(frozen=True)
     class State:
         n: int = fixed(25, lambda n: is_index(n) and n > 2, "a number of tokens from 3")
@@ -224,14 +226,14 @@ class TwoHeads(View):
         options = tuple((f"{head_name(*head)}, induction score {percent(v)}", head) for head, v in scores)
         return {"options": options, "value": scene.reading}
 
-    @part(lambda _: TokenStrip([], stage="attention", quantity="probability before it came"))
+    @part(
+        *(TokenStrip, []),
+        quantity="probability before it came",
+        caption="The row's second pass. Shade: the probability that each token had before it came",
+    )
     def strip(self, scene: Scene) -> dict:
-        return {
-            "pieces": scene.row.pieces[: scene.n],
-            "weights": np.r_[np.nan, scene.right[scene.n :]],
-            "selected": scene.at,
-            "caption": "The row's second pass. Shade: the probability that each token had before it came",
-        }
+        weights = np.r_[np.nan, scene.right[scene.n :]]
+        return {"pieces": scene.row.pieces[: scene.n], "weights": weights, "selected": scene.at}
 
     @sentences
     def about_row(self, scene: Scene) -> list[str]:
@@ -276,7 +278,7 @@ class TwoHeads(View):
             + f"; the median change by the other {n_others} heads is {100 * np.nanmedian(others):.2g} points."
         ]
 
-    @part(lambda _: HeadPair(stage="attention"))
+    @part(HeadPair)
     def pair(self, scene: Scene) -> dict | None:
         if scene.writing is None:
             return None

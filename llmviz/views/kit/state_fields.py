@@ -13,6 +13,7 @@ from llmviz.views.kit.pieces import visible
 from llmviz.views.kit.theme import MAX_TOKENS
 
 if TYPE_CHECKING:
+    from llmviz.model import Config
     from llmviz.views.kit.view import View
 
 
@@ -81,12 +82,16 @@ def index(default: int, label: str, how_many: Callable[[View], int], *, stage: s
 
 def layer(default: int, *, stage: str = "") -> Any:
     """Declare a layer of the model, as `index` does."""
-    return index(default, "Layer", lambda view: view.run.model.config.n_layers, stage=stage)
+    return index(default, "Layer", lambda view: _config(view).n_layers, stage=stage)
 
 
 def head(default: int, label: str = "Head", *, stage: str = "") -> Any:
     """Declare a head of a layer, as `index` does."""
-    return index(default, label, lambda view: view.run.model.config.n_heads, stage=stage)
+    return index(default, label, lambda view: _config(view).n_heads, stage=stage)
+
+
+def _config(view: View) -> Config:
+    return getattr(view.run, "model", view.run).config  # the source may be the model itself
 
 
 def token_choice(
@@ -120,13 +125,14 @@ def token_choice(
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part; `clip_position` says what it means."""
+    """Declare a position in the text that pictures set, or the one `of` a part. A scene has it as `index` does."""
     return picked(
         default,
         *AN_INDEX,
         of=of,
         outlives_text=True,
         on_page=lambda view: range(len(view.run.tokens)),
+        means=lambda value, view: clip_position(value, len(view.run.tokens)),
     )
 
 
