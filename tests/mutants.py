@@ -6,7 +6,11 @@ few views where the fault is in the base.
 
 VIEW, FIELDS, MEASURED = "views/kit/view.py", "views/kit/state_fields.py", "views/kit/measurements.py"
 LIFETIME, PICTURE, AS_CODE = "views/kit/lifetime.py", "views/kit/picture.py", "views/kit/as_code.py"
-STEPS, TREE = "views/sampling/step_by_step.py", "views/sampling/continuation_tree.py"
+TURNS, STEPS, TREE = (
+    "views/kit/turns.py",
+    "views/sampling/step_by_step.py",
+    "views/sampling/continuation_tree.py",
+)
 CHAIN = "views/sampling/sampler_cards.py"
 
 MUTANTS = {
@@ -119,7 +123,7 @@ MUTANTS = {
     ),
     "a closed view follows on": (LIFETIME, "            source.unobserve(handler, names)\n", ""),
     # Views
-    "step by step: any text may be written": (STEPS, '(), _fits, "as', '(), lambda *_: True, "as'),
+    "step by step: any text may be written": (TURNS, '(), _fits, "as', '(), lambda *_: True, "as'),
     "step by step: the page's selection is ignored": (STEPS, 'selection("text")', 'selection("told")'),
     "step by step: the choice stays": (STEPS, '"choice": None, ', ""),
     "step by step: a part reads the state before": (

@@ -76,6 +76,8 @@ VIEWS = {
     "chain": sampling.SamplerChain,
     "switchboard": lambda prompt: views.Switchboard(prompt.language_model, prompt),
     "step by step": sampling.StepByStep,
+    "stage tour": lambda prompt, **state: views.StageTour(prompt.language_model, prompt, **state),
+    "loop": lambda prompt, **state: views.LoopExplorer(prompt.language_model, prompt, **state),
     "waves": lambda _, **state: position.SinusoidPattern(n_positions=10, d_model=8, **state),
     "clocks": position.Clocks,
     "dial": position.DialExplorer,

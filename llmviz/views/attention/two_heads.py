@@ -115,9 +115,7 @@ class TwoHeads(View):
             of=("readers", "value"),
             means=lambda head, view: _nearest(head, view.run.config),
         )
-        writer: tuple[int, int] | None = (
-            picked_head()
-        )  # None: the head that the reader needs most, once that is known
+        writer: tuple[int, int] | None = picked_head()  # None: the head that the reader needs most
         token: int | None = selection("strip")
         condition: int = picked(
             0,

@@ -6,20 +6,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import traitlets
 
 from llmviz.experiments import Pair, fact_mover_head, patch_residual
 from llmviz.experiments.facts import HALF, rank_of_answer, why_no_fact
 from llmviz.model import Trace
 from llmviz.views.attention.what_a_head_says import HeadPushes
 from llmviz.views.ffn.fact import WORDS, Fact, OfFact, named, no_fact, subjects, to_follow, twin
-from llmviz.views.ffn.fact_map import FactMap
 from llmviz.views.ffn.fact_steps import Step, capitalised, carries, own_probs, run_tests, said
 from llmviz.views.ffn.who_writes import layers
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.line_plot import LinePlot
 from llmviz.views.kit.numbers import percent
+from llmviz.views.kit.picture import Picture, Pieces, Text
 from llmviz.views.kit.state_fields import fixed, line, selected, selection, span
 from llmviz.views.kit.view import Scene, job, looks, part, sentences, shared
+
+
+class FactMap(Picture):
+    """Tokens from left to right, layers from below; a box or an arrow for each part tested.
+
+    `items`: dicts of `number`, `at` and `source` (tokens; source None: a box), `layers` [first, last], `kind`
+    ("carries", "needed", "unclear", "neither"), its `meaning` for the legend, and `sentences`.
+    """
+
+    _static = "fact_map"
+    _data = ("pieces", "items")
+    _by_page = ()
+
+    pieces = Pieces()
+    n_layers = traitlets.Int(1).tag(sync=True)
+    items = traitlets.List(traitlets.Dict()).tag(sync=True)
+    unknown = Text()  # what none of it shows
+
+    def text(self) -> str:
+        """Return what each test has shown."""
+        tested = [f"{item['number']}. {' '.join(item['sentences'])}" for item in self.items]
+        return "\n".join([*tested, self.unknown]) if tested else "nothing tested yet"
 
 
 class FollowTheFact(OfFact):
@@ -53,7 +76,7 @@ class FollowTheFact(OfFact):
         return run_tests(scene.run, [scene.step] if scene.step else [1, 2, 3, 4], scene.early)
 
     @part(
-        *(HeatMap, np.zeros((1, 2)), [""], ["", ""]),
+        HeatMap,
         kind="prob",
         numbers="always",
         blank="not measured yet",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmviz.experiments.neurons import agreement, better_than_chance
+from llmviz.experiments.neurons import agreement, better_than_chance, peaks
 from llmviz.model import Model
 from llmviz.views.ffn.piece_table import PieceTable
 from llmviz.views.kit.line_plot import LinePlot
@@ -18,11 +18,7 @@ from llmviz.views.kit.view import Scene, View, part, sentences, shared
 
 N_SHOWN = 8  # neurons with a row of their own
 N_PLACES = 2  # at which it fires most strongly, and of the tokens that it pushes most
-COLUMNS = [
-    f"{what} {i + 1}"
-    for what, n in (("wakes", N_PLACES), ("came", N_PLACES), ("push", N_PLACES))
-    for i in range(n)
-]
+COLUMNS = [f"{what} {i + 1}" for what in ("wakes", "came", "push") for i in range(N_PLACES)]
 STORY = (STATIC / "a_long_story.txt").read_text("utf-8")
 LABEL = "A text to wake the neurons, the longer the better (Enter runs it)"
 
@@ -83,26 +79,16 @@ class Population(View):
     @part(PieceTable, col_labels=COLUMNS, row_axis="neuron", kind="signed", limit=1.0)
     def table(self, scene: Scene) -> dict:
         run, (_, order) = scene.run, scene.ranking
-        first = selected(scene.place, len(order)) or 0
-        weights, as_pieces = run.model.weights, run.model.tokenizer.pieces
-        begin = min(1, len(run.tokens) - 1)  # the first token fires as nothing else does
-        hidden = run.blocks[scene.layer].ffn_at(slice(begin, None)).hidden
+        first, as_pieces = selected(scene.place, len(order)) or 0, run.model.tokenizer.pieces
         rows, pieces, values = [], [], []
         for neuron in order[first : first + N_SHOWN].tolist():
-            fired = hidden[:, neuron]
-            strongest = fired[np.abs(fired).argmax()]
-            sign = -1 if strongest < 0 else 1
-            at = np.argsort(-sign * fired, kind="stable")[:N_PLACES]
-            at = np.resize(at, N_PLACES)  # a text of two tokens has one place
-            pushed = sign * (weights.layers[scene.layer].W_down[neuron] @ weights.W_U)
-            best = np.argpartition(-pushed, N_PLACES)[:N_PLACES]
-            best = best[np.argsort(-pushed[best])]
-            rows.append(f"{neuron} {'−' if sign < 0 else '+'}")
-            came_next = [*run.pieces, ""]
-            pieces += [run.pieces[begin + i] for i in at] + [came_next[begin + i + 1] for i in at]
-            pieces += as_pieces(best.tolist())
-            shares = fired[at] / max(abs(strongest), 1e-9)
-            values.append([*shares, *[np.nan] * N_PLACES, *(sign * pushed[best] / np.abs(pushed).max())])
+            its = peaks(run, scene.layer, neuron, N_PLACES)
+            rows.append(f"{neuron} {'−' if its.sign < 0 else '+'}")
+            pieces += [run.pieces[at] for at in its.positions] + [
+                [*run.pieces, ""][at + 1] for at in its.positions
+            ]
+            pieces += as_pieces(its.pushed)
+            values.append([*its.firing, *[np.nan] * N_PLACES, *its.pushes])
         return {
             "values": values,
             "pieces": pieces,

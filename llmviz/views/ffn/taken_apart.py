@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,11 +15,8 @@ from llmviz.views.kit.pieces import isolated, quote, visible_label
 from llmviz.views.kit.state_fields import picked
 from llmviz.views.kit.view import NothingToShow, Scene, View, on, part, sentences, shared
 
-LOGIT, ATTENTION, FFNS = (
-    "the logit",
-    "attention",
-    "FFNs",
-)  # parts that have parts; so has each block of attention
+# Parts that have parts; so has each block of attention.
+LOGIT, ATTENTION, FFNS = "the logit", "attention", "FFNs"
 
 
 class SumBar(OfRows):
@@ -80,67 +76,62 @@ class LogitTakenApart(View):
     @on("bar", "selected")
     def take_apart(self, state: State, row: int | None) -> State:
         """Take the part apart that is clicked, or put it together again."""
-        names = [name for name, *_ in self.scene(state).terms]
-        apart = {*state.apart} ^ {*names[row : row + 1]} if row is not None else {*state.apart}
-        return replace(state, apart=tuple(sorted(apart)))
+        clicked = [*self.scene(state).bars][row : row + 1] if row is not None else []
+        return replace(state, apart=tuple(sorted({*state.apart} ^ {*clicked})))
 
     @shared
-    def sum(self, scene: Scene) -> dict:
-        """Return all parts by name, those that have parts as dicts."""
+    def terms(self, scene: Scene) -> list[tuple[tuple[str, ...], float]]:
+        """Return all terms of the sum, each after the names of the parts that it is in and its own."""
         run, answer = scene.run, int(scene.run.logits.argmax())
         try:
             whole = experiments.direct_logit_attribution(run, answer, against="mean")
         except ValueError as error:  # with edits that break the sum
             raise NothingToShow(str(error)) from None
-        heads = experiments.head_attribution(run, answer, against="mean")
-        in_blocks = [
-            {f"layer {i}, head {j}": float(v) for j, v in enumerate(row)} for i, row in enumerate(heads)
+        heads = np.ndenumerate(experiments.head_attribution(run, answer, against="mean"))
+        return [
+            ((LOGIT, "what every token gets, on average"), float(run.logits.mean(dtype=np.float64))),
+            ((LOGIT, "embedding"), whole.embedding),
+            *(
+                ((LOGIT, ATTENTION, f"{ATTENTION} {i}", f"layer {i}, head {j}"), float(v))
+                for (i, j), v in heads
+            ),
+            *(((LOGIT, FFNS, f"FFN {layer}"), float(v)) for layer, v in enumerate(whole.ffn)),
         ]
-        parts = {
-            "what every token gets, on average": float(run.logits.mean(dtype=np.float64)),
-            "embedding": whole.embedding,
-            ATTENTION: dict(zip(blocks(self), in_blocks)),
-            FFNS: {f"FFN {layer}": float(v) for layer, v in enumerate(whole.ffn)},
-        }
-        return {LOGIT: parts}
 
     @shared
-    def terms(self, scene: Scene) -> list[tuple]:
-        """Return the bars, from above: name, level, start, value, and whether it falls apart."""
-        return [*terms_of(scene.sum, scene.apart)]
+    def bars(self, scene: Scene) -> dict[str, list]:
+        """Return level, start, value and `opens` of each bar by its name, from above.
+
+        A term counts in each part that it is in, down to one that is not taken apart.
+        """
+        bars, start = {}, 0.0
+        for names, value in scene.terms:
+            for level, name in enumerate(names):
+                opens = (level < len(names) - 1) * (1 + (name in scene.apart))
+                bars.setdefault(name, [level, start, 0.0, opens])[2] += value
+                if opens != 2:
+                    break
+            start += value
+        return bars
 
     @part(SumBar)
     def bar(self, scene: Scene) -> dict:
         (piece,) = scene.run.model.tokenizer.pieces([int(scene.run.logits.argmax())])
-        names, levels, starts, values, opens = map(list, zip(*scene.terms))
+        _, *names = scene.bars
         return {
-            "labels": [f"{LOGIT} of {quote(piece)}", *names[1:]],
-            **{"levels": levels, "starts": starts, "values": values, "opens": opens},
+            "labels": [f"{LOGIT} of {quote(piece)}", *names],
+            **dict(zip(("levels", "starts", "values", "opens"), map(list, zip(*scene.bars.values())))),
             "selected": None,
             "caption": f"The logit of {quote(piece)}: click a bar to take it apart",
         }
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
+        total = sum(value for _, value in scene.terms)
         return [
-            f"All parts sum to {total(scene.sum):.4f}; the model's own logit is {scene.run.logits.max():.4f}. The "
+            f"All parts sum to {total:.4f}; the model's own logit is {scene.run.logits.max():.4f}. The "
             "final norm divides by a number that comes from the whole stream: it is taken as it was in this run."
         ]
-
-
-def terms_of(parts: dict, apart: tuple[str, ...], start: float = 0.0, level: int = 0) -> Iterator[tuple]:
-    """Yield parts, and below each that is taken apart its own."""
-    for name, terms in parts.items():
-        opens = isinstance(terms, dict) * (1 + (name in apart))
-        yield name, level, start, total(terms), opens
-        if opens == 2:
-            yield from terms_of(terms, apart, start, level + 1)
-        start += total(terms)
-
-
-def total(terms: float | dict) -> float:
-    """Return the sum of terms, however deep they are taken apart."""
-    return terms if isinstance(terms, float) else sum(map(total, terms.values()))
 
 
 def logit_asked(trace: Trace) -> str:

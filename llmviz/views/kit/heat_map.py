@@ -48,8 +48,8 @@ class HeatMap(Scaled, OfCells):
 
     def __init__(
         self,
-        values: Sequence | np.ndarray,
-        row_labels: Sequence | np.ndarray | range,
+        values: Sequence | np.ndarray | None = None,
+        row_labels: Sequence | np.ndarray | range = (),
         col_labels: Sequence | np.ndarray | range | None = None,
         *,
         selected: Sequence | None = None,
@@ -57,7 +57,7 @@ class HeatMap(Scaled, OfCells):
     ):
         why = "masked" if traits.get("row_axis", "from").startswith("from") else "nothing to measure"
         super().__init__(
-            values=values,
+            values=np.zeros((0, 0)) if values is None else values,
             row_labels=row_labels,
             col_labels=row_labels if col_labels is None else col_labels,
             selected=None if selected is None else [int(i) for i in selected],

@@ -142,7 +142,7 @@ def next_tokens(
 def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable], Callable]:
     """Mark the method of a view that draws bars: it returns arguments of `next_tokens`; None hides them.
 
-    The view's state has the field `chosen`, declared by `chosen_token`.
+    The view's state has the field `chosen`, declared by `chosen_token`; the method may say another.
     """
 
     def mark(draw: Callable) -> Callable:
@@ -150,7 +150,7 @@ def bars_part(caption: str, *, n: int, before_label: str) -> Callable[[Callable]
             drawn = draw(view, scene)
             if drawn is None:
                 return {"hidden": True}
-            return next_tokens(scene.run.model.tokenizer, n=n, chosen=scene.chosen, **drawn)
+            return next_tokens(scene.run.model.tokenizer, n=n, **{"chosen": scene.chosen, **drawn})
 
         return part(lambda view: empty_bars(view.run.model, n=n, caption=caption, before_label=before_label))(
             traits

@@ -125,7 +125,7 @@ def token_choice(
 
 
 def position(default: int, *, of: tuple[str, str] | None = None) -> Any:
-    """Declare a position in the text that pictures set, or the one `of` a part. A scene has it as `index` does."""
+    """Declare a position in the text that pictures set, or the one `of` a part; a scene has it by `clip_position`."""
     return picked(
         default,
         *AN_INDEX,

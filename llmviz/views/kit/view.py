@@ -184,7 +184,10 @@ def looks(control: str) -> Callable[[Callable], Callable]:
 
 
 def explains(*parts: str) -> Callable[[Callable], Callable]:
-    """Mark the method that says where a number of these parts is from; it takes the drawn scene, and a place."""
+    """Mark the method that says where a number of a part is from; it takes the drawn scene, and a place.
+
+    Where it is for several parts, it takes the name of one before the place.
+    """
 
     def mark(explain: Callable) -> Callable:
         explain.explains = parts  # type: ignore[attr-defined]
@@ -446,6 +449,10 @@ class View(Explorer):
         """Return the event that happens next by itself, a moment later; None where nothing does."""
         return None
 
+    def pause(self, state: Any) -> float:
+        """Return how many seconds a state is shown before what happens next by itself."""
+        return 0.01  # The page and the stop button have their turn.
+
     def needs(self, state: Any) -> str | tuple[str, ...] | None:
         """Return the job, or jobs, whose results this state shows; they run until they are done. None: no job.
 
@@ -571,16 +578,17 @@ class View(Explorer):
 
     def _explainer(self, name: str) -> Callable[..., Any]:
         explain = self._explanations[name]
+        which = (name,) if len(explain.explains) > 1 else ()  # type: ignore[attr-defined]
 
         @one_at_a_time
         def explained(*place: int) -> Any:
             scene, traits = self._drawn[name]
             if not traits or traits.get("hidden"):
                 raise ValueError("nothing is drawn yet")
-            return explain(self, scene, *place)
+            return explain(self, scene, *which, *place)
 
         # A picture asks it how many numbers a place has.
-        place = [*inspect.signature(explain).parameters.values()][2:]
+        place = [*inspect.signature(explain).parameters.values()][2 + len(which) :]
         explained.__signature__ = inspect.Signature(place)
         return explained
 
@@ -658,7 +666,7 @@ class View(Explorer):
         before = None
         try:
             while self._at_work.get("") is event and self.state != before:
-                yield 0.01  # The page and the stop button have their turn.
+                yield self.pause(self.state)
                 before = self.state
                 self._happen(event)
         finally:

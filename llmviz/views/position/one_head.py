@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,9 +108,6 @@ class OneHead(View):
         key: int = token_choice(-2, "Key of")
 
     arrangement = (("layer", "head"), ("query", "key"), "lines", "message")
-
-    def slices(self) -> Iterator[Any]:
-        yield from self.along(*self.controls)
 
     @shared
     def q_and_k(self, scene: Scene) -> np.ndarray:

@@ -142,9 +142,6 @@ class SwapWords(Swap):
         *("after", "lines", ("with_rope", "without_rope"), "message"),
     )
 
-    def slices(self) -> Iterator[State]:
-        yield from self.along("first_position", "second_position")
-
     @shared
     def pair(self, scene: Scene) -> tuple[int, int]:
         return scene.home and (scene.first_position, scene.second_position)

@@ -148,7 +148,10 @@ class PositionSwitches(EditedRun):
 
     # --- what is written ---
 
-    @job(start=f"Write {N_WRITTEN} tokens with each setting")
+    @job(
+        start=f"Write {N_WRITTEN} tokens with each setting",
+        tooltip="always the likeliest token, in every setting",
+    )
     def write(self, scene: Scene) -> Iterator[tuple[float, dict[str, Written]]]:
         written: dict[str, Written] = {}
         for done, (name, edits) in enumerate(SETTINGS.items()):

@@ -38,9 +38,6 @@ class ContinuationTree(Picture):
     length = traitlets.Int(0).tag(sync=True)  # room for so many tokens, from the start
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, **traits):
-        super().__init__(**{"stage": "sampling", **traits})
-
     def change(self, **traits) -> None:
         """As for every picture; a panel stays open while the tree only grows, and closes where it is another one."""
         rows = ((getattr(self, name), name) for name in ("pieces", "parents"))
@@ -83,11 +80,13 @@ def _branches(scene: Scene) -> list[Branch] | None:
 class Continuations(View):
     """Many continuations of a text as a tree that grows while they are drawn, and bushes out with the temperature."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
-        n: int = number(20, "Continuations", 40, first=2, stage="sampling")
-        length: int = number(6, "Tokens each", 12, first=2, stage="sampling")
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        n: int = number(20, "Continuations", 40, first=2)
+        length: int = number(6, "Tokens each", 12, first=2)
         seed: int = seed()
         # The tokens that lead to the chosen branch; its row is another branch in another tree.
         selected: tuple[int, ...] | None = picked(None, _is_path, "a tuple of tokens, or None")
@@ -119,7 +118,7 @@ class Continuations(View):
         branches = _branches(self.scene(state)) or []
         return replace(state, selected=branches[row].path if row in range(len(branches)) else None)
 
-    @part(lambda view: ContinuationTree(caption="The ways your text could go on"))
+    @part(ContinuationTree, caption="The ways your text could go on")
     def tree(self, scene: Scene) -> dict | None:
         if (branches := _branches(scene)) is None:
             return None

@@ -81,6 +81,8 @@ class SamplerCards(Picture):
 class SamplerChain(View):
     """Temperature, top-k, top-p and min-p as cards whose order is the reader's, and what is left to draw from."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
         order: tuple[str, ...] = several(STEPS, lambda _: STEPS, of=("cards", "order"), least=len(STEPS))
@@ -129,11 +131,7 @@ class SamplerChain(View):
     def presets(self, scene: Scene) -> dict:
         return {"value": next((name for name in PRESETS if PRESETS[name] == scene.steps), NO_PRESET)}
 
-    @part(
-        lambda view: SamplerCards(
-            n_vocab=view.run.model.config.n_vocab, stage="sampling", caption="The sampler, card by card"
-        )
-    )
+    @part(SamplerCards, caption="The sampler, card by card")
     def cards(self, scene: Scene) -> dict:
         likeliest = top(scene.left[0].probs, N_SHAPE)
         cards = {
@@ -155,6 +153,7 @@ class SamplerChain(View):
             },
             "shapes": np.array([step.probs[likeliest] for step in scene.left[1:]]),
             "told_for": [*cards.values()],
+            "n_vocab": scene.run.model.config.n_vocab,
         }
 
     @bars_part("What is left to draw from, after the last card", n=15, before_label="the model itself")

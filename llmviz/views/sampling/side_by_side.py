@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -17,7 +17,7 @@ from llmviz.views.kit.controls import row, wide
 from llmviz.views.kit.numbers import amount, percent
 from llmviz.views.kit.state_fields import fixed, number, seed, tick
 from llmviz.views.kit.text_box import Prompt
-from llmviz.views.kit.view import Scene, View, explains, job, part, sentences, shared
+from llmviz.views.kit.view import Scene, View, explains, job, parts, sentences, shared
 from llmviz.views.provenance import Explanation
 from llmviz.views.sampling.written_text import (
     Place,
@@ -32,7 +32,7 @@ Written = tuple[tuple[Place, ...], tuple[Place, ...]]  # after each of two promp
 
 
 def write_both(
-    model: Model, prompts: Sequence, samplers: Sequence[Sampler], n: int, **options
+    model: Model, prompts: Collection, samplers: Collection[Sampler], n: int, **options
 ) -> Iterator[tuple[float, Written]]:
     """Write n tokens after each prompt, in turn, none after an empty one; yield the share that is done, and the places.
 
@@ -57,47 +57,38 @@ def most_written(default: int) -> Any:
     return fixed(default, lambda n: type(n) is int and 0 < n <= 512, "a whole number from 1 to 512")
 
 
+SIDES = ("left", "right")
+
+
 class SideBySide(View):
     """Two texts in two columns, each below its message.
 
-    A subclass has a job `write`, the two `prompts`, and methods that draw the `text` of a side and say its `message`.
+    A subclass has a job `write`, the `prompts` by their sides, and the `message` of a side.
     """
+
+    stage = "sampling"
 
     def columns(self, *names: str) -> ipywidgets.Widget:
         """Return the two sides, with so many controls above each."""
         named = self.controls | self.parts
-        sides = [
-            [*(f"{side}_{name}" for name in names), f"{side}_message", side] for side in ("left", "right")
-        ]
+        sides = [[*(f"{side}_{name}" for name in names), f"{side}_message", side] for side in SIDES]
         return row(*(wide(ipywidgets.VBox([named[name] for name in side])) for side in sides))
 
     @shared
-    def written(self, scene: Scene) -> Written:
-        return scene.result("write") or ((), ())
-
-    @part(lambda _: WrittenText())
-    def left(self, scene: Scene) -> dict:
-        return self.text(scene, 0)
-
-    @part(lambda _: WrittenText())
-    def right(self, scene: Scene) -> dict:
-        return self.text(scene, 1)
+    def written(self, scene: Scene) -> dict[str, tuple[Place, ...]]:
+        return dict(zip(SIDES, scene.result("write") or ((), ())))
 
     @sentences
     def left_message(self, scene: Scene) -> list[str]:
-        return [self.message(scene, 0)]
+        return [self.message(scene, "left")]
 
     @sentences
     def right_message(self, scene: Scene) -> list[str]:
-        return [self.message(scene, 1)]
+        return [self.message(scene, "right")]
 
-    @explains("left")
-    def explain_left(self, scene: Scene, at: int, rival: int) -> Explanation:
-        return explain_place(scene.run.model, scene.prompts[0], scene.written[0], at, rival)
-
-    @explains("right")
-    def explain_right(self, scene: Scene, at: int, rival: int) -> Explanation:
-        return explain_place(scene.run.model, scene.prompts[1], scene.written[1], at, rival)
+    @explains(*SIDES)
+    def explain(self, scene: Scene, side: str, at: int, rival: int) -> Explanation:
+        return explain_place(scene.run.model, scene.prompts[side], scene.written[side], at, rival)
 
 
 class Writing(SideBySide):
@@ -107,10 +98,10 @@ class Writing(SideBySide):
     class State:
         n: int = most_written(40)
         seed: int = seed()
-        left_temperature: float = number(0.0, "Temperature", 2.0, step=0.05, stage="sampling")
-        right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
-        left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05, stage="sampling")
-        right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05, stage="sampling")
+        left_temperature: float = number(0.0, "Temperature", 2.0, step=0.05)
+        right_temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
+        left_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
+        right_top_p: float = number(1.0, "Top-p (1: off)", 1.0, first=0.05, step=0.05)
 
     def __init__(
         self,
@@ -124,7 +115,7 @@ class Writing(SideBySide):
         names = ("left_temperature", "right_temperature", "left_top_p", "right_top_p")
         given = zip(names, (*temperatures, *top_ps))
         others = {name: value for name, value in given if value != getattr(self.State, name)}
-        super().__init__(prompt, n=n, **{**others, **state})
+        super().__init__(prompt, n=n, **others | state)
 
     def arrange(self) -> list[ipywidgets.Widget]:
         buttons = row(self.parts["write"], self.controls["seed"], self.parts["progress"])
@@ -134,13 +125,13 @@ class Writing(SideBySide):
         return "write"
 
     @shared
-    def prompts(self, scene: Scene) -> list[list[int]]:
-        return [scene.run.tokens] * 2
+    def prompts(self, scene: Scene) -> dict[str, list[int]]:
+        return dict.fromkeys(SIDES, scene.run.tokens)
 
     @shared
-    def samplers(self, scene: Scene) -> list[Sampler]:
+    def samplers(self, scene: Scene) -> dict[str, Sampler]:
         left = Sampler(scene.left_temperature, top_p=scene.left_top_p)
-        return [left, Sampler(scene.right_temperature, top_p=scene.right_top_p)]
+        return {"left": left, "right": Sampler(scene.right_temperature, top_p=scene.right_top_p)}
 
     @job(
         *("n", "seed", "left_temperature", "right_temperature", "left_top_p", "right_top_p"),
@@ -148,9 +139,11 @@ class Writing(SideBySide):
         tooltip="both sides again, from the same seed",
     )
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        return write_both(scene.run.model, scene.prompts, scene.samplers, scene.n, seed=scene.seed)
+        prompts, samplers = scene.prompts.values(), scene.samplers.values()
+        return write_both(scene.run.model, prompts, samplers, scene.n, seed=scene.seed)
 
-    def text(self, scene: Scene, side: int) -> dict:
+    @parts(dict.fromkeys(SIDES, ""), WrittenText)
+    def text(self, scene: Scene, side: str) -> dict:
         sampler, caption = scene.samplers[side], "always the likeliest token"
         if sampler.temperature:
             filtered = "" if sampler.top_p == 1 else f", top-p {sampler.top_p:g}"
@@ -158,7 +151,7 @@ class Writing(SideBySide):
         text = written_text(scene.run.model, scene.prompts[side], scene.written[side])
         return {**text, "caption": f"From seed {scene.seed}: {caption}"}
 
-    def message(self, scene: Scene, side: int) -> str:
+    def message(self, scene: Scene, side: str) -> str:
         return how_sure(scene.prompts[side], scene.written[side])
 
     def repetition(self, trace: Trace) -> float:
@@ -195,39 +188,42 @@ class ChatEnd(SideBySide):
         return full, [*range(start), *range(len(full) - len(empty) + start, len(full))], ""
 
     @shared
-    def prompts(self, scene: Scene) -> list[list[int]]:
-        return [scene.chat[0], scene.run.tokens]
+    def prompts(self, scene: Scene) -> dict[str, list[int]]:
+        return {"left": scene.chat[0], "right": scene.run.tokens}
 
     @job("n", "past")
     def write(self, scene: Scene) -> Iterator[tuple[float, Written]]:
-        greedy = Sampler(temperature=0)
-        return write_both(scene.run.model, scene.prompts, [greedy] * 2, scene.n, past_end=scene.past)
+        greedy = [Sampler(temperature=0)] * 2
+        return write_both(scene.run.model, scene.prompts.values(), greedy, scene.n, past_end=scene.past)
 
-    def text(self, scene: Scene, side: int) -> dict:
+    @parts(
+        {
+            "left": "With the chat template (dashed: what it adds)",
+            "right": "Without it: the same model, the bare question",
+        },
+        WrittenText,
+        scale="weight",
+        shade_label="probability that the end token comes here",
+    )
+    def text(self, scene: Scene, side: str) -> dict:
         prompt, places = scene.prompts[side], scene.written[side]
-        captions = (
-            "With the chat template (dashed: what it adds)",
-            "Without it: the same model, the bare question",
-        )
+        ends = [percent(place.end) for place in places]
         return {
             **written_text(scene.run.model, prompt, places),
-            "caption": captions[side],
-            "marked": [] if side else scene.chat[1],
+            "marked": scene.chat[1] if side == "left" else [],
             "again": [],  # the second colour is what the template adds
             "weights": [*[math.nan] * len(prompt), *(place.end for place in places)],
-            "scale": "weight",
-            "shade_label": "probability that the end token comes here",
             "notes": [
-                f"end token {percent(place.end)}, this one {percent(place.own[place.picked])}"
-                for place in places
+                f"end token {end}, this one {percent(place.own[place.picked])}"
+                for end, place in zip(ends, places)
             ],
         }
 
-    def message(self, scene: Scene, side: int) -> str:
+    def message(self, scene: Scene, side: str) -> str:
         places, status = scene.written[side], scene.status("write")
         if not scene.prompts[side]:
             return f"No answer here: {scene.chat[2]}."
-        if status != "done" and len(places) == max(map(len, scene.written)):
+        if status != "done" and len(places) == max(map(len, scene.written.values())):
             return "Stopped." if status == "stopped" else "Writing, always the likeliest token …"
         ends = sum(place.token == scene.run.model.tokenizer.eos_token for place in places)
         n = amount(len(places), "tokens")

@@ -28,6 +28,8 @@ def largest_surprise(trace: Trace) -> float:
 class Surprise(View):
     """The reader's own text, each token shaded by the probability the model gave it, with its rivals and the loss."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
         token: int | None = selection("strip")
@@ -37,12 +39,10 @@ class Surprise(View):
         return sampling.surprise(scene.run.all_logits(), scene.run.tokens)
 
     @part(
-        lambda _: TokenStrip(
-            [],
-            stage="sampling",
-            quantity="probability",
-            caption="Strong colour: expected. Faint: a surprise. Choose a token",
-        )
+        TokenStrip,
+        [],
+        quantity="probability",
+        caption="Strong colour: expected. Faint: a surprise. Choose a token",
     )
     def strip(self, scene: Scene) -> dict:
         run, notes = scene.run, ["the first token: nothing to guess it from"]

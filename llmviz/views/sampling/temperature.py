@@ -28,9 +28,11 @@ def jump(label: str, to: float) -> Callable:
 class TemperatureExplorer(View):
     """Bars, entropy and the mass outside the 50 likeliest tokens, for any temperature from 0 to 10."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        temperature: float = number(1.0, "Temperature", 10.0, step=0.05, stage="sampling")
+        temperature: float = number(1.0, "Temperature", 10.0, step=0.05)
         chosen: int | None = chosen_token("bars")
 
     to_0 = jump("T → 0", 0.0)
@@ -74,11 +76,13 @@ class TemperatureExplorer(View):
 class Draws(View):
     """So many seeded draws as bars, likeliest token first, and the probabilities they were drawn with as outlines."""
 
+    stage = "sampling"
+
     @dataclass(frozen=True)
     class State:
-        n: int = number(200, "Draws", 2000, first=1, stage="sampling")
+        n: int = number(200, "Draws", 2000, first=1)
         seed: int = seed()
-        temperature: float = number(1.0, "Temperature", 2.0, step=0.05, stage="sampling")
+        temperature: float = number(1.0, "Temperature", 2.0, step=0.05)
         chosen: int | None = chosen_token("bars")
 
     @shared

@@ -113,9 +113,6 @@ class WrittenText(Picture):
     chooses = traitlets.Bool(False).tag(sync=True)
     choice = traitlets.List(traitlets.Int(), None, minlen=2, maxlen=2, allow_none=True).tag(sync=True)
 
-    def __init__(self, **traits):
-        super().__init__(**{"stage": "sampling", **traits})
-
     def page_values(self) -> dict[str, list]:
         """What the page can send, beside indices: each rival at each place."""
         n_places = len(self.picked) if self.chooses else 0

@@ -25,40 +25,13 @@ from llmviz.views.kit.text_box import Prompt, as_prompt
 from llmviz.views.kit.token_strip import TokenStrip
 from llmviz.views.kit.view import Scene, explains, job, on, part, parts, press, sentences, shared
 from llmviz.views.provenance import Explanation
+from llmviz.views.the_loop import TEXTS
 
 N_WRITTEN = 20
 NO_EXPERIMENT = "choose an experiment …"
 
-# The knobs of `Edits` that hold in every layer: their name for people, and what the part is for.
-PARTS = {
-    "rope": (
-        "RoPE",
-        "RoPE turns queries and keys by their position, so that a score depends on how far apart two tokens stand.",
-    ),
-    "causal_mask": (
-        "causal mask",
-        "The mask hides later tokens from earlier ones, in every layer.",
-    ),
-    "score_scale": (
-        "÷ √d",
-        "The scores are divided by √d_head before softmax makes shares of them.",
-    ),
-    "norm": (
-        "norms",
-        "RMSNorm brings what each block reads to one length.",
-    ),
-    "residual": (
-        "residual",
-        "Each block adds to the columns. Without that, what it says takes their place.",
-    ),
-}
-
-# The same for what single layers have, by row of the grid: heads, the whole attention block, the FFN.
-SINGLE = {
-    "head": "A head is one of several ways in which a layer looks back.",
-    "attention": "In an attention block a token takes something from the tokens before it.",
-    "FFN": "In an FFN each token is worked on alone.",
-}
+# The knobs of `Edits` that hold in every layer, and what single layers have: names, and what a part is for.
+PARTS, SINGLE = TEXTS["parts"], TEXTS["single"]
 
 # What can become of the first choice; the experiments' answers are computed.
 OUTCOMES = (
@@ -283,9 +256,6 @@ class Switchboard(EditedRun):
         return provenance.prob(scene.edited, token, piece=piece, source=source)
 
     # --- what is written, token by token ---
-
-    def needs(self, _state: State) -> tuple[str, ...]:
-        return "write_before", "write_after"
 
     @job()
     def write_before(self, scene: Scene) -> Iterator[tuple[float, Written]]:

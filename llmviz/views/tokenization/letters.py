@@ -7,19 +7,16 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-import numpy as np
-
 from llmviz.claims.cases import LETTER_EXAMPLES as EXAMPLES
 from llmviz.claims.cases import LETTER_WORDS as WORDS
 from llmviz.experiments import letters
 from llmviz.experiments.letters import DIGITS, LIST_LENGTH, Answer, commonest_letter
 from llmviz.model import Model
-from llmviz.views.kit.controls import text_box
 from llmviz.views.kit.heat_map import HeatMap
 from llmviz.views.kit.numbers import percent
-from llmviz.views.kit.state_fields import choice, selection, text
+from llmviz.views.kit.state_fields import choice, line, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, job, on, part, sentences, shared
+from llmviz.views.kit.view import NothingToShow, Scene, View, job, on, part, sentences, shared
 from llmviz.views.tokenization.typed_text import chips
 
 NAMES = ("a letter in it", "… spelled out", "word in a list", "first letter", "last letter")
@@ -33,11 +30,13 @@ class LettersExplorer(View):
     in front of them can be changed (where it is one of the words, that is not asked about), or left out.
     """
 
+    stage = "tokenization"
+
     @dataclass(frozen=True)
     class State:
         """The word, the example in front, and the answer that is shown in full; None: the first."""
 
-        word: str = text("", lambda word: text_box(word, "A word (Enter)", "300px", live=False))
+        word: str = line("", "A word (Enter)", "300px", live=False)
         example: str = choice(EXAMPLES[0], "Example in front", [*IN_FRONT], "auto")
         cell: tuple[int, int] | None = selection(
             "map", lambda view: product(range(1 + len(WORDS)), range(len(view.kinds)))
@@ -69,10 +68,13 @@ class LettersExplorer(View):
 
     @shared
     def own(self, scene: Scene) -> dict[str, list[Answer]]:
-        """Return the answers about the word in the box, under it; nothing where it is no word."""
+        """Return the answers about the word in the box, under it."""
         word = scene.word.strip().lower()
-        is_word = re.fullmatch("[a-z]{2,20}", word) and word.count(commonest_letter(word)) <= LIST_LENGTH // 2
-        return {word: self.ask(word, scene)} if is_word else {}
+        if not re.fullmatch("[a-z]{2,20}", word) or word.count(commonest_letter(word)) > LIST_LENGTH // 2:
+            raise NothingToShow(
+                "One word, please, of 2 to 20 letters from a to z, none more than four times."
+            )
+        return {word: self.ask(word, scene)}
 
     @job("example", start="ask about twenty words")
     def ask_others(self, scene: Scene) -> Iterator[tuple[float, dict[str, list[Answer]]]]:
@@ -86,36 +88,31 @@ class LettersExplorer(View):
     @shared
     def answers(self, scene: Scene) -> dict[str, list[Answer]]:
         """Return all answers by word, the reader's own first."""
-        return scene.own and scene.own | (scene.result("ask_others") or {})
+        return scene.own | (scene.result("ask_others") or {})
 
     @shared
-    def at(self, scene: Scene) -> tuple[int, int]:
-        """Return the row and the column of the answer that is shown in full."""
-        row, column = scene.cell or (0, 0)
-        return min(row, len(scene.answers) - 1), min(column, len(self.kinds) - 1)
+    def chosen(self, scene: Scene) -> tuple[int, int, Answer]:
+        """Return the row, the column and the answer that is shown in full."""
+        rows, (row, column) = [*scene.answers.values()], scene.cell or (0, 0)
+        row, column = min(row, len(rows) - 1), min(column, len(self.kinds) - 1)
+        return row, column, rows[row][column]
 
     @part(
-        lambda view: HeatMap(
-            np.zeros((0, len(view.kinds))),
-            [],
-            [NAMES[kind] for kind in view.kinds],
-            kind="prob",
-            row_axis="the word",
-            col_axis="the question",
-            quantity="share of the right answer",
-            numbers="always",
-            stage="tokenization",
-        )
+        HeatMap,
+        kind="prob",
+        row_axis="the word",
+        col_axis="the question",
+        quantity="share of the right answer",
+        numbers="always",
     )
-    def map(self, scene: Scene) -> dict | None:
-        if not scene.answers:
-            return None
+    def map(self, scene: Scene) -> dict:
         rows = [*scene.answers.values()]
         options = " or ".join(dict.fromkeys(map(options_of, rows[0])))
         return {
             "values": [[answer.right_prob for answer in row] for row in rows],
             "row_labels": [*scene.answers],
-            "selected": [*scene.at],
+            "col_labels": [NAMES[kind] for kind in self.kinds],
+            "selected": [*scene.chosen[:2]],
             "cell_text": [[f"{answer.choice} {'✗✓'[answer.is_right]}" for answer in row] for row in rows],
             "caption": f"Which of {options} the model likes best (✓ right, ✗ wrong). The shade is the share of the "
             "right one among them; all other tokens are left aside.",
@@ -123,10 +120,7 @@ class LettersExplorer(View):
 
     @sentences
     def message(self, scene: Scene) -> list[str]:
-        if not scene.answers:
-            return ["One word, please, of 2 to 20 letters from a to z, none more than four times."]
-        row, column = scene.at
-        answer = [*scene.answers.values()][row][column]
+        _, column, answer = scene.chosen
         right = f"Right is {answer.question.right.strip()}."
         result = f"it gets {percent(answer.right_prob)}; the model's first choice among them is {answer.choice}, with"
         if answer.is_right:
@@ -137,23 +131,16 @@ class LettersExplorer(View):
             summary(other_words) if len(other_words) > 1 else "",
         ]
 
-    @part(lambda _: TokenStrip([], highlight_name="the question; in front of it the example"))
-    def strip(self, scene: Scene) -> dict | None:
-        if not scene.answers:
-            return None
-        (row, column), example, tokenizer = scene.at, IN_FRONT[scene.example], self.run.tokenizer
-        before = letters.in_front(example, self.kinds[column])
-        tokens = tokenizer.encode(before + [*scene.answers.values()][row][column].question.text)
-        in_front = (
-            f"In front stands the same about “{example}”, answered."
-            if example
-            else "Nothing stands in front."
-        )
-        n_before = len(tokenizer.encode(before)) if example else len(tokens)
-        return {
-            **chips(tokens, tokenizer, f"The question as the model gets it. {in_front}"),
-            "highlight": [*range(n_before, len(tokens))],
-        }
+    @part(TokenStrip, [], highlight_name="the question; in front of it the example")
+    def strip(self, scene: Scene) -> dict:
+        (_, column, answer), example, tokenizer = scene.chosen, IN_FRONT[scene.example], self.run.tokenizer
+        before, in_front = letters.in_front(example, self.kinds[column]), "Nothing stands in front."
+        tokens, highlight = tokenizer.encode(before + answer.question.text), []
+        if example:
+            in_front = f"In front stands the same about “{example}”, answered."
+            highlight = [*range(len(tokenizer.encode(before)), len(tokens))]
+        caption = f"The question as the model gets it. {in_front}"
+        return {**chips(tokens, tokenizer, caption), "highlight": highlight}
 
 
 def options_of(answer: Answer) -> str:

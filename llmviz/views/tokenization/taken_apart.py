@@ -103,7 +103,7 @@ class ByteExplorer(View):
 
         text: str = typed("Emoji, letters, anything")
 
-    @part(lambda _: TakenApart())
+    @part(TakenApart)
     def picture(self, scene: Scene) -> dict:
         drawn, left_out = drawable(scene.text, scene.run)
         return {"rows": rows_of(drawn, scene.run), "caption": left_out}

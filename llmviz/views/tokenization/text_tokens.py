@@ -23,7 +23,7 @@ class TokensPrompt(Prompt):
 class TextTokens(View):
     """The tokens of the text in a prompt's box. A click on a token says where its id comes from."""
 
-    @part(lambda _: TokenStrip([]))
+    @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
         tokens, text = scene.run.tokens, text_of(scene.run)
         size = f"{many(len(text), 'character')} ({many(len(text.encode()), 'byte')})"
@@ -47,7 +47,7 @@ class ChatExplorer(View):
     def __init__(self, tokenizer: Tokenizer, user: str, *, system: str | None = None):
         super().__init__(tokenizer, tokenizer.system_prompt or "" if system is None else system, user)
 
-    @part(lambda _: TokenStrip([], highlight_name="a special token"))
+    @part(TokenStrip, [], highlight_name="a special token")
     def strip(self, scene: Scene) -> dict:
         tokenizer = scene.run
         (system, without), (user, left_out) = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import ipywidgets
@@ -14,7 +14,7 @@ from llmviz import tokenization
 from llmviz.tokenization import Tokenizer
 from llmviz.views.kit.state_fields import choice, selected, selection
 from llmviz.views.kit.token_strip import TokenStrip
-from llmviz.views.kit.view import Scene, View, job, part, sentences, shared
+from llmviz.views.kit.view import Scene, View, job, part, parts, sentences, shared
 from llmviz.views.tokenization.token_counts import TokenCounts
 from llmviz.views.tokenization.typed_text import MAX_READ, chips, encoded, many, typed
 
@@ -35,21 +35,6 @@ def vocabulary(name: str, own: Tokenizer) -> Tokenizer:
     return own if name == THIS_MODEL else published(name)
 
 
-def text_in(name: str) -> Callable[[VocabularyExplorer, Scene], dict | None]:
-    """Return the part that shows the text in a vocabulary."""
-
-    @part(lambda _: TokenStrip([]))
-    def strip(view: VocabularyExplorer, scene: Scene) -> dict | None:
-        tokenizer = scene.result("fetch") if name == GPT2 else vocabulary(name, scene.run)
-        if not isinstance(tokenizer, Tokenizer):
-            return None
-        tokens, left_out = encoded(scene.text, tokenizer)
-        size = f"{name}, {len(tokenizer.ranks):,} pieces of text: {many(len(tokens), 'token')}."
-        return chips(tokens, tokenizer, size, left_out)
-
-    return strip
-
-
 class VocabularyExplorer(View):
     """One text in several vocabularies, as strips, one below the other.
 
@@ -63,11 +48,16 @@ class VocabularyExplorer(View):
 
         text: str = typed("Your text", rows=2)
 
-    this_model, gpt_4, gpt_4o, gpt_2 = map(text_in, (THIS_MODEL, *PUBLISHED, GPT2))
-    arrangement = ("text", "this_model", "gpt_4", "gpt_4o", "gpt_2", ("fetch", "progress"), "message")
+    arrangement = ("text", THIS_MODEL, *PUBLISHED, GPT2, ("fetch", "progress"), "message")
 
-    def inputs(self) -> Hashable:
-        return ()
+    @parts(dict.fromkeys((THIS_MODEL, *PUBLISHED, GPT2), ""), TokenStrip, [])
+    def strip(self, scene: Scene, name: str) -> dict | None:
+        tokenizer = scene.result("fetch") if name == GPT2 else vocabulary(name, scene.run)
+        if not isinstance(tokenizer, Tokenizer):
+            return None
+        tokens, left_out = encoded(scene.text, tokenizer)
+        size = f"{name}, {len(tokenizer.ranks):,} pieces of text: {many(len(tokens), 'token')}."
+        return chips(tokens, tokenizer, size, left_out)
 
     def needs_kernel(self) -> list[ipywidgets.Widget]:
         return [self.parts["fetch"]]  # no page fetches for its reader
@@ -85,10 +75,8 @@ class VocabularyExplorer(View):
                 outcome.append(tokenization.fetch_gpt2())
             except OSError:
                 outcome.append("no connection to where it lies")
-            except (
-                Exception
-            ) as error:  # a page that is not the file, a full disk: said, never thrown at a reader
-                outcome.append(f"{type(error).__name__}")
+            except Exception as error:  # a page that is not the file, a full disk
+                outcome.append(type(error).__name__)
 
         # Not a pool: a thread that hangs in the network must not keep the kernel from ending.
         threading.Thread(target=work, daemon=True).start()
@@ -137,7 +125,7 @@ class LanguageExplorer(View):
         row = selected(scene.row, len(scene.texts))
         return len(self.sentences) - 1 if row is None else row
 
-    @part(lambda _: TokenCounts([], [], before_label=f"in the vocabulary of {THIS_MODEL}"))
+    @part(TokenCounts, [], [], before_label=f"in the vocabulary of {THIS_MODEL}")
     def counts(self, scene: Scene) -> dict:
         texts, name = scene.texts, scene.vocabulary
         n, before = (
@@ -158,7 +146,7 @@ class LanguageExplorer(View):
             f"for {next(iter(texts))}.",
         }
 
-    @part(lambda _: TokenStrip([]))
+    @part(TokenStrip, [])
     def strip(self, scene: Scene) -> dict:
         (language, text), tokenizer = (
             [*scene.texts.items()][scene.row_shown],
