@@ -15,10 +15,10 @@ import psutil
 import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError, websocket_connect
-from visitor import PROTOCOL, Visitor, a_class, get
+from visitor import PROTOCOL, Visitor, a_class, flood, get, index_request, login_request
 
 from llmviz import cli, machine
-from llmviz.classroom import pages, server, session_pool
+from llmviz.classroom import fairness, pages, server, session_pool
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -36,7 +36,7 @@ ipywidgets.VBox([slider, text, shown])
 """
 
 
-def write(folder: Path, name: str, title: str) -> None:
+def write(folder: Path, name: str, title: str, n_more: int = 0) -> None:
     md, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
     cells = [
         md(
@@ -46,6 +46,7 @@ def write(folder: Path, name: str, title: str) -> None:
         md("### Deeper: folded\n\nunder it", metadata={"jp-MarkdownHeadingCollapsed": True}),
         md("inside, with $x^2$"),
         md("## After"),
+        *(md(f"Cell {number}") for number in range(n_more)),
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
 
@@ -55,6 +56,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("notebooks")
     write(folder, "a", "First")
     write(folder, "b", "Second <b>")
+    write(folder, "c", "Long", n_more=500)
     return folder
 
 
@@ -539,6 +541,85 @@ def test_a_word_keeps_others_out(folder, home):
     assert right.code == 302
     assert "First" in index.body.decode()
     assert "evil" not in away.headers["Location"] or away.headers["Location"].startswith("/")
+
+
+# ---- a few who ask for very much ------------------------------------------------------------------------------
+
+
+async def seconds_under(served, request: bytes, headers: dict[str, str]) -> tuple[list[float], set[int]]:
+    """How long a slider's answers take while 500 requests are on the way, 250 from each of two addresses."""
+    reader = Visitor(served.url, "a", headers)
+    assert await reader.open() == 200
+    (slider,), (shown,) = reader.find(description="Temperature"), reader.find(_model_name="LabelModel")
+    floods = [
+        asyncio.ensure_future(flood(served, 250, request, f"127.0.0.{last}", seconds=4)) for last in (2, 3)
+    ]
+    await asyncio.sleep(1)
+    times = [await reader.seconds_to_change(slider, shown, value=step / 20) for step in range(1, 11)]
+    statuses = {status for answers in await asyncio.gather(*floods) for status in answers}
+    await reader.leave()
+    return times, statuses
+
+
+@pytest.mark.slow
+def test_500_requests_for_the_list_of_pages_hold_up_no_slider(served):
+    times, statuses = asyncio.run(seconds_under(served, index_request(), {}))
+    assert max(times) < 1
+    assert statuses == {200}
+
+
+@pytest.mark.slow
+def test_500_wrong_words_hold_up_no_slider_and_are_not_tried(folder, home):
+    from browser.lab import free_port
+
+    async def visit(served):
+        entered = await get(
+            f"{served.url}/login", method="POST", body="password=Birne", follow_redirects=False
+        )
+        times, statuses = await seconds_under(served, login_request("Apfel"), cookies(entered))
+        guessed = await flood(served, 100, login_request("Apfel"), "127.0.0.4", seconds=4)
+        return times, statuses, guessed
+
+    with a_class(free_port(), str(folder), "--visitors", "1", "--password", "Birne", home=home) as served:
+        times, statuses, guessed = asyncio.run(visit(served))
+    assert max(times) < 1
+    assert statuses == {401}
+    assert 30 <= len(guessed) <= 40  # 30 at once, then one a second
+
+
+def test_an_address_has_its_turns_and_takes_none_from_another(monkeypatch):
+    monkeypatch.setattr(fairness, "LONGEST", 0.2)
+
+    async def ask(turns: fairness.Turns, address: str) -> float:
+        start = asyncio.get_running_loop().time()
+        try:
+            await turns.wait(address)
+        except fairness.TooMany:
+            return -1
+        return asyncio.get_running_loop().time() - start
+
+    async def visit() -> tuple[list[float], float]:
+        turns = fairness.Turns(seconds=0.1, at_once=3)
+        several = [asyncio.ensure_future(ask(turns, "a")) for _ in range(6)]
+        await asyncio.sleep(0)
+        other = await ask(turns, "b")
+        return [await waited for waited in several], other
+
+    several, other = asyncio.run(visit())
+    assert max(*several[:3], other) < 0.05
+    assert several[3] >= 0.09
+    assert several[4] >= 0.19
+    assert several[5] == -1
+
+
+def test_addresses_that_have_gone_are_forgotten():
+    async def visit() -> int:
+        turns = fairness.Turns(seconds=1e-6, at_once=1)
+        for number in range(2000):
+            await turns.wait(f"10.0.0.{number}")
+        return len(turns._next)
+
+    assert asyncio.run(visit()) <= 1001
 
 
 def test_addresses_of_this_computer(monkeypatch):

@@ -6,6 +6,7 @@ Voilà runs the notebooks and its front end shows them; this package is what a c
 
 `session_pool` a kernel for each open page, some kept ready, and a limit
 `server`      which addresses there are, and who may ask them
+`fairness`    how often one address may ask
 `lessons`     three questions before and after each lesson, and how often each answer was given
 `worksheets`  a sheet of paper for each lesson, computed by the model; no part of the server
 

@@ -20,6 +20,7 @@ import shutil
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ import tornado.web
 from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.auth.security import passwd
 from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from traitlets.config import Config
@@ -40,6 +41,7 @@ from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
 from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
+from llmviz.classroom.fairness import TooMany, Turns
 from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
 from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
@@ -49,6 +51,10 @@ HERE = Path(__file__).parent
 TEACHER = "llmviz-teacher"  # the teacher's cookie
 ANSWERED = "llmviz-answered"  # the cookie that keeps a browser from being counted twice
 LONGEST_FORM = 10_000  # bytes
+CONNECTIONS = (
+    250  # that one address may hold: browsers take six each, and a network may hide a room behind one address
+)
+FILES = 8192  # that this process may hold open: connections, and ten for each kernel
 LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is far below
 TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
@@ -72,6 +78,11 @@ PRIVATE = (
     "10.254.254.254",
     "172.16.254.254",
 )  # an address in each kind of private network
+OPEN_NOW = "<!-- the open questions -->"  # in the list of all pages, where the link to them goes
+QUESTIONS = (
+    f'<div id="questions" aria-live="polite">{OPEN_NOW}</div>'
+    '<script defer src="/class/static/index.js"></script>'
+)
 PROTOCOL = "v1.kernel.websocket.jupyter.org"
 KERNEL = r"(?P<kernel>\w+-\w+-\w+-\w+-\w+)"
 
@@ -109,7 +120,8 @@ class Classroom(Voila):
             ZMQChannelsWebsocketConnection={"limit_rate": False},  # it would drop pictures
         )
         if the_class.password:
-            config.PasswordIdentityProvider.hashed_password = passwd(the_class.password)
+            # Jupyter then asks for a word. It is never compared with this, since `Login` does that.
+            config.PasswordIdentityProvider.hashed_password = "kept by the class"
         super().__init__(
             config=config,
             root_dir=str(the_class.notebooks[0].parent),
@@ -121,7 +133,12 @@ class Classroom(Voila):
         )
         self.the_class, self.started = the_class, started
         self.notebooks = {file.name: file for file in the_class.notebooks}
-        self.titles = {name: title_of(read_notebook(file)) for name, file in self.notebooks.items()}
+        read = {name: read_notebook(file) for name, file in self.notebooks.items()}
+        self.titles = {name: title_of(notebook) for name, notebook in read.items()}
+        pages = {f"voila/render/{name}": notebook for name, notebook in read.items()}
+        self.index = index_page(pages, QUESTIONS)
+        self.requests = Turns(seconds=0.02, at_once=100)
+        self.guesses = Turns(seconds=1.0, at_once=30)
         self.key = secrets.token_urlsafe(16)
         self.counts = Counts()
 
@@ -175,7 +192,13 @@ class Classroom(Voila):
         logging.getLogger("tornado.general").setLevel(
             logging.ERROR
         )  # Jupyter's pings are in ms, Tornado's in s
-        self.app.listen(self.port, self.ip)
+        with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+            import resource
+
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+            wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        Door(self.app).listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
         self.ioloop.add_callback(self.pool.open)
         signal.signal(signal.SIGTERM, lambda *_: self.ioloop.add_callback_from_signal(self.ioloop.stop))
@@ -222,8 +245,43 @@ class Classroom(Voila):
         ]
 
 
+class Door(HTTPServer):
+    """Let no address hold so many connections that none are left for others."""
+
+    def initialize(self, *args, **kwargs) -> None:
+        super().initialize(*args, **kwargs)
+        self.open: Counter[str] = Counter()
+
+    def handle_stream(self, stream, address: tuple) -> None:
+        if self.open[address[0]] >= CONNECTIONS:
+            stream.close()
+            return
+        self.open[address[0]] += 1
+        super().handle_stream(stream, address)
+
+    def on_close(self, server_conn) -> None:
+        self.open -= Counter([server_conn.context.address[0]])  # drops what has come to 0
+        super().on_close(server_conn)
+
+
 class Handler(JupyterHandler):
-    """What all of ours share: the class, and pages in one style."""
+    """What all of ours share: the class, pages in one style, and a turn for each address."""
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
+        await self.turn(self.classroom.requests)
+        await super().prepare()
+
+    async def turn(self, turns: Turns) -> None:
+        """Wait until it is the turn of the visitor's address."""
+        try:
+            await turns.wait(self.address)
+        except TooMany:
+            raise tornado.web.HTTPError(429) from None
+
+    @property
+    def address(self) -> str:
+        """Return the visitor's address in the network."""
+        return self.request.remote_ip or ""
 
     @property
     def classroom(self) -> Classroom:
@@ -238,7 +296,11 @@ class Handler(JupyterHandler):
         self.finish(document(title, f"<main>{body}</main>", end))
 
     def write_error(self, status_code: int, **kwargs) -> None:
-        said = {404: "There is no such page here.", 403: "This page is the teacher’s."}
+        said = {
+            403: "This page is the teacher’s.",
+            404: "There is no such page here.",
+            429: "Too many requests came from your address. Wait a minute, then load the page again.",
+        }
         text = said.get(status_code, "Something went wrong with this page.")
         if isinstance(kwargs.get("exc_info", (None, None))[1], NoSuchLesson):
             text = "There is no such lesson here."
@@ -293,6 +355,7 @@ class Extensions(Packed, FileFindHandler):
 
 class NotHere(Handler):
     async def prepare(self) -> None:  # type: ignore[override]  # as tornado declares it
+        await self.turn(self.classroom.requests)
         raise tornado.web.HTTPError(404)
 
 
@@ -301,15 +364,8 @@ class Index(Handler):
 
     @tornado.web.authenticated
     def get(self) -> None:
-        pages = {
-            f"voila/render/{name}": read_notebook(file) for name, file in self.classroom.notebooks.items()
-        }
-        above = (
-            f'<div id="questions" aria-live="polite">{lessons.link(self.classroom.counts.open)}</div>'
-            '<script defer src="/class/static/index.js"></script>'
-        )
         self.set_header("Cache-Control", "no-store")
-        self.finish(index_page(pages, above))
+        self.finish(self.classroom.index.replace(OPEN_NOW, lessons.link(self.classroom.counts.open)))
 
 
 class Questions(Handler):
@@ -322,7 +378,7 @@ class Questions(Handler):
 
 
 class Login(LoginFormHandler, Handler):
-    """The password of the class, where it has one; Jupyter's own check of it (argon2)."""
+    """The password of the class, where it has one. The teacher's page shows it, so it is kept as it is."""
 
     def _render(self, message=None) -> None:
         wrong = '<p role="alert">That is not the word. Once more?</p>' if message else ""
@@ -336,9 +392,14 @@ class Login(LoginFormHandler, Handler):
 
     @allow_unauthenticated
     async def post(self) -> None:
-        if not self.current_user and self.identity_provider.process_login_form(self) is None:
-            await asyncio.sleep(1)  # who guesses needs long
-        super().post()
+        await self.turn(self.classroom.guesses)
+        word = self.get_body_argument("password", "")
+        if not hmac.compare_digest(word.encode(), self.classroom.the_class.password.encode()):
+            self.set_status(401)
+            self._render({"error": "wrong"})
+            return
+        self.identity_provider.set_login_cookie(self, self.identity_provider.generate_anonymous_user(self))
+        self._redirect_safe(self.get_argument("next", "/"))
 
 
 # A page that is loaded again, or left for another one, gives its kernel up only when this answer has come: so the first
