@@ -42,7 +42,7 @@ from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
 from llmviz.classroom.fairness import TooMany, Turns
-from llmviz.classroom.lessons import LESSONS, WHEN, Counts, Lesson
+from llmviz.classroom.lessons import FROM_ONE_ADDRESS, LESSONS, WHEN, Counts, Lesson, TooManyAnswers
 from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
 from llmviz.page.write import document, index_page, title_of
@@ -89,7 +89,10 @@ KERNEL = r"(?P<kernel>\w+-\w+-\w+-\w+-\w+)"
 
 @dataclass(frozen=True)
 class Class:
-    """What a class is made of. notebooks: files, in the order of the index; the first is the front page."""
+    """What a class is made of. notebooks: files, in the order of the index; the first is the front page.
+
+    each: pages that one visitor may have open.
+    """
 
     notebooks: tuple[Path, ...]
     port: int
@@ -97,6 +100,7 @@ class Class:
     password: str = ""
     project: bool = False
     local: bool = False
+    each: int = 1
 
     @property
     def ip(self) -> str:
@@ -140,7 +144,7 @@ class Classroom(Voila):
         self.requests = Turns(seconds=0.02, at_once=100)
         self.guesses = Turns(seconds=1.0, at_once=30)
         self.key = secrets.token_urlsafe(16)
-        self.counts = Counts()
+        self.counts = Counts(max(FROM_ONE_ADDRESS, the_class.each))
 
     def setup_template_dirs(self) -> None:
         super().setup_template_dirs()
@@ -628,7 +632,7 @@ class LessonPage(Handler):
             self.set_header("Refresh", "5")  # seconds
             self._show(lesson, lessons.closed(counts.open))
         elif here not in self._answered():
-            self._show(lesson, lessons.questions_form(lesson))
+            self._show(lesson, lessons.questions_form(lesson, counts.number(lesson, when)))
         elif when == "before":
             self._show(lesson, lessons.thanks(False))
         else:
@@ -638,8 +642,8 @@ class LessonPage(Handler):
     def post(self, name: str, when: str) -> None:
         lesson, here = self._of(name, when)
         counts = self.classroom.counts
-        answers, form = lessons.read_form(lesson, bytes(self.sent))
-        counted = counts.has(lesson, when, form)  # sent again: another tap, or the page was loaded again
+        answers, number = lessons.read_form(lesson, bytes(self.sent))
+        counted = counts.has(number)  # sent again: another tap, or the page was loaded again
         if not counted and not counts.takes(lesson, when):
             self.set_status(403)
             self._show(lesson, lessons.too_late(counts.open))
@@ -648,15 +652,22 @@ class LessonPage(Handler):
             self.set_status(413)
             self._show(lesson, "<p>That was more than three answers. Nothing was counted.</p>")
             return
-        complete = [answer for answer in answers if answer is not None]
-        if len(complete) < len(answers):
-            self.set_status(400)
-            self._show(lesson, lessons.questions_form(lesson, answers, form))
-            return
         answered = self._answered()
+        ours = counts.is_ours(lesson, when, number)
+        complete = [answer for answer in answers if answer is not None]
+        if len(complete) < len(answers) or not (ours or here in answered):
+            self.set_status(400)
+            number = number if ours else counts.number(lesson, when)
+            self._show(lesson, lessons.questions_form(lesson, number, answers))
+            return
         if counted or here not in answered:
+            try:
+                counts.add(lesson, when, complete, number, self.address)
+            except TooManyAnswers:
+                self.set_status(429)
+                self._show(lesson, lessons.too_many())
+                return
             counted = True
-            counts.add(lesson, when, complete, form)
             keep = counts.cookie(answered | {here})  # anew: the browser may have dropped the first reply
             self.set_cookie(ANSWERED, keep, expires_days=None, httponly=True, samesite="Strict")
         said = lessons.thanks(counted) if when == "before" else lessons.solution(lesson, counted, answers)
@@ -697,6 +708,7 @@ class TeacherLesson(Handler):
             shown = (
                 f'<h2>Open: the questions {now[1]}</h2><div class="code">{qr_code(place)}</div>'
                 f'<p class="place">{html.escape(place.removeprefix("http://"))}</p>'
+                f'<p><b id="answers" data-when="{now[1]}">0</b> answers, <b id="pages">0</b> pages open</p>'
             )
         else:
             shown = "<p>The questions of this lesson are closed.</p>"
@@ -734,14 +746,14 @@ class TeacherLesson(Handler):
 
 
 class LessonCounts(Handler):
-    """The numbers in that table, asked for again and again."""
+    """The numbers in that table and how many pages are open, asked for again and again."""
 
     @allow_unauthenticated
     def get(self, name: str) -> None:
         if not self.is_teacher():
             raise tornado.web.HTTPError(403)
         self.set_header("Cache-Control", "no-store")
-        self.finish(self.classroom.counts.of(lesson_of(name)))
+        self.finish(self.classroom.counts.of(lesson_of(name)) | {"pages": len(self.pool.taken)})
 
 
 def has_offsets(message: str | bytes) -> bool:
