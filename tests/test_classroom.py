@@ -111,12 +111,17 @@ async def empty(served) -> None:
             await asyncio.sleep(0.2)
 
 
+def kernel_process(served, reader: Visitor) -> psutil.Process:
+    (process,) = (
+        process
+        for process in psutil.Process(served.process.pid).children()
+        if any(reader.kernel in part for part in process.cmdline())
+    )
+    return process
+
+
 def kill(served, reader: Visitor) -> None:
-    for process in psutil.Process(served.process.pid).children():
-        if any(reader.kernel in part for part in process.cmdline()):
-            process.send_signal(signal.SIGKILL)
-            return
-    raise AssertionError("no such kernel")
+    kernel_process(served, reader).send_signal(signal.SIGKILL)
 
 
 # ---- the command -------------------------------------------------------------------------------------------
@@ -291,6 +296,62 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
 
     asyncio.run(both())
     assert not file.exists()
+
+
+@pytest.mark.slow
+def test_a_page_cannot_fill_its_kernel_with_comms(served):
+    async def visit():
+        async with visitors(served, 1) as (reader,):
+            before = machine.own_memory(kernel_process(served, reader).pid)
+            for n in range(400):  # as large as they may be, of a kind that it may open, and of others
+                target = ("x", "jupyter.widget", "jupyter.widget.control")[n % 3]
+                n_bytes = 9_000 if n % 2 else 900_000
+                await reader.send(
+                    "comm_open",
+                    {"comm_id": f"{n}", "target_name": target, "data": {"state": {"value": "x" * n_bytes}}},
+                )
+            await moves(reader, 0.5)  # it has not lost the page, and has seen all messages
+            grown = machine.own_memory(kernel_process(served, reader).pid) - before
+            await reader.send("comm_info_request", {})
+            async with asyncio.timeout(60):
+                while "comm_info_reply" not in reader.kinds:
+                    await reader.next()
+            return grown, json.loads(reader.kinds["comm_info_reply"])["comms"]
+
+    grown, comms = asyncio.run(visit())
+    assert grown < 20_000_000
+    assert 5 < len(comms) < server.COMMS + 20  # the notebook's own widgets, too
+
+
+@pytest.mark.slow
+def test_a_kernel_that_takes_too_much_memory_is_ended_and_its_page_says_why(tmp_path, home):
+    from browser.lab import free_port
+
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[
+                nbformat.v4.new_code_cell(
+                    CELL
+                    + "\nslider.observe(lambda change: globals().update(x=b'1' * 1_100_000_000), 'value')"
+                )
+            ]
+        ),
+        tmp_path / "a.ipynb",
+    )
+
+    async def visit(served):
+        reader = visitor(served)
+        assert await reader.open() == 200
+        await reader.set(reader.find(description="Temperature")[0], value=1)
+        async with asyncio.timeout(60):
+            while (answer := await get(f"{served.url}/class/alive/{reader.kernel}")).code == 204:
+                await asyncio.sleep(0.2)
+        reader.socket.close()
+        return answer
+
+    with a_class(free_port(), str(tmp_path), "--visitors", "2", home=home) as served:
+        answer = asyncio.run(visit(served))
+    assert (answer.code, answer.body.decode()) == (410, session_pool.TOO_LARGE)
 
 
 @pytest.mark.slow
@@ -485,8 +546,25 @@ def test_a_kernel_ends_when_its_page_is_gone_or_nothing_is_done(monkeypatch):
         idle.touched -= session_pool.IDLE
         await pool._look()
         assert pool.taken == set()
-        assert pool.was_idle(idle.kernel)
-        assert not pool.was_idle(gone.kernel)
+        assert pool.why_ended(idle.kernel)
+        assert not pool.why_ended(gone.kernel)
+
+    asyncio.run(visit())
+
+
+def test_a_kernel_that_has_grown_too_large_ends_with_a_sentence(monkeypatch):
+    async def visit():
+        pool = a_pool(3)
+        large, small = pool.take("a"), pool.take("a")
+        for session in (large, small):
+            assert [part async for part in pool.page(session)]
+            session.connections = 1
+        megabytes = {large.kernel: 1001, small.kernel: 999}
+        monkeypatch.setattr(pool, "own_memory", lambda session: 10**6 * megabytes[session.kernel])
+        await pool._look()
+        assert pool.taken == {small}
+        assert pool.why_ended(large.kernel)
+        assert pool.why_ended(large.kernel) != session_pool.NOTHING_DONE
 
     asyncio.run(visit())
 

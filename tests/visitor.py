@@ -123,6 +123,7 @@ class Visitor:
     kernel: str = ""
     models: dict[str, dict] = field(default_factory=dict)  # the widgets' states, by their ids
     updates: dict[str, int] = field(default_factory=dict)  # how often the kernel changed each
+    kinds: dict[str, str] = field(default_factory=dict)  # of the other messages, with what the last one said
     complete: bool = False  # all states have come
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     socket = None
@@ -223,8 +224,11 @@ class Visitor:
     async def _hear(self, socket) -> None:
         while (raw := await socket.read_message()) is not None:
             _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(raw)
-            content = json.loads(content)
-            if json.loads(header)["msg_type"] == "comm_msg":
+            kind, said = json.loads(header)["msg_type"], content.decode()
+            if kind != "comm_msg":
+                self.kinds[kind] = said
+            else:
+                content = json.loads(said)
                 data = content["data"]
                 if data.get("method") == "update_states":
                     self.models = {widget: state["state"] for widget, state in data["states"].items()}

@@ -31,6 +31,7 @@ from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
@@ -55,7 +56,11 @@ CONNECTIONS = (
     250  # that one address may hold: browsers take six each, and a network may hide a room behind one address
 )
 FILES = 8192  # that this process may hold open: connections, and ten for each kernel
-LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is far below
+LARGEST = 1_000_000  # bytes of a message from a page; the longest text that a box takes is half of it
+# The one kind of comm that a page opens itself, to ask for the widgets that the notebook has made; once for each
+# connection. A kernel keeps every comm, with all that came with it, so there is a limit.
+COMM = "jupyter.widget.control"
+COMMS, LARGEST_COMM = 100, 10_000  # for a page; bytes
 TOLD_EVERY = 2.0  # seconds between two signs of life of a page that is being made
 MESSAGES = ["comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request"]
 # What a page of Voilà's needs of the JupyterLab on this computer; others' extensions stay away.
@@ -495,12 +500,26 @@ class Channels(VoilaKernelWebsocketHandler):
 
     def on_message(self, message: str | bytes) -> None:
         self.open_session.touched = time.monotonic()
-        if not has_offsets(message):
+        if not isinstance(message, bytes) or not has_offsets(message):
             return
         try:
-            super().on_message(message)
+            if self._may_pass(message):
+                super().on_message(message)
         except Exception as error:  # no message at all, but what somebody made up
             self.log.warning("a message that is none: %r", error)
+
+    def _may_pass(self, message: bytes) -> bool:
+        """Return whether a message is one of widgets; of new comms, only some small ones of the kind that we know."""
+        channel, parts = deserialize_msg_from_ws_v1(message)
+        kind = json.loads(parts[0])["msg_type"]
+        if channel != "shell" or kind not in MESSAGES:
+            return False
+        if kind == "comm_open":
+            if len(message) > LARGEST_COMM or json.loads(parts[3])["target_name"] != COMM:
+                return False
+            self.open_session.comms += 1
+            return self.open_session.comms <= COMMS
+        return True
 
     def on_close(self) -> None:
         self.open_session.connections -= 1
@@ -517,15 +536,20 @@ class KernelModel(Handler):
 
 
 class Alive(Handler):
-    """Whether a page's kernel is there: 204 yes, 410 ended since nothing was done, 404 no."""
+    """Whether a page's kernel is there: 204 yes, 410 it was ended, with a sentence that says why, 404 no."""
 
     async def get(self, kernel: str) -> None:
         session = self.pool.session_of(kernel)
         self.set_header("Cache-Control", "no-store")
-        self.set_status(
-            204 if session and await self.pool.alive(session) else 410 if self.pool.was_idle(kernel) else 404
-        )
-        self.finish()
+        if session and await self.pool.alive(session):
+            self.set_status(204)
+            self.finish()
+        elif why := self.pool.why_ended(kernel):
+            self.set_status(410)
+            self.finish(why)
+        else:
+            self.set_status(404)
+            self.finish()
 
     def get_login_url(self) -> str:
         raise tornado.web.HTTPError(403)
@@ -756,9 +780,9 @@ class LessonCounts(Handler):
         self.finish(self.classroom.counts.of(lesson_of(name)) | {"pages": len(self.pool.taken)})
 
 
-def has_offsets(message: str | bytes) -> bool:
+def has_offsets(message: bytes) -> bool:
     """Return whether a message begins with as many offsets as it says: Jupyter's server would count to any number."""
-    number = int.from_bytes(message[:8], "little") if isinstance(message, bytes) else 0
+    number = int.from_bytes(message[:8], "little")
     return 6 <= number <= 1000 and len(message) >= 8 * (number + 1)
 
 
