@@ -130,6 +130,14 @@ def _parser() -> argparse.ArgumentParser:
         help="how many pages may be open at once; by default as many as there is memory for (300 MB each), 60 at most",
     )
     class_.add_argument(
+        "--each",
+        type=_number_of("pages", 500),
+        default=1,
+        metavar="NUMBER",
+        help="how many pages one visitor may have open at once (default: 1). Where all come from one "
+        "address, as with WSL, Docker Desktop or a proxy, give their number: so many answers may it send",
+    )
+    class_.add_argument(
         "--project", action="store_true", help="for a projector: large type, one picture a screen"
     )
     class_.add_argument("--local", action="store_true", help="only for browsers on this computer")
@@ -250,6 +258,7 @@ def _class(args: argparse.Namespace, extra: list[str]) -> None:
             project=args.project,
             local=args.local,
             browser=not args.no_browser,
+            each=args.each,
         )
     except classroom.CannotServe as reason:
         raise CannotStart(str(reason)) from None

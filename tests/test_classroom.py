@@ -416,6 +416,25 @@ def test_a_full_room_says_so_and_opens_when_somebody_leaves(served):
 
 
 @pytest.mark.slow
+def test_one_cookie_takes_one_seat_with_eight_tabs(served):
+    async def visit():
+        await empty(served)
+        mine = cookies(await get(served.url))
+        tabs = [Visitor(served.url, "a", mine) for _ in range(8)]
+        assert [await tab.open() for tab in tabs] == [200] * 8
+        answers = [await get(f"{served.url}/class/alive/{tab.kernel}") for tab in tabs]
+        async with visitors(served, 2):  # there is room for others
+            await moves(tabs[-1], 0.5)
+        for tab in tabs:
+            await tab.leave()
+        return answers
+
+    answers = asyncio.run(visit())
+    assert [answer.code for answer in answers] == [410] * 7 + [204]
+    assert answers[0].body.decode() == session_pool.ANOTHER_PAGE
+
+
+@pytest.mark.slow
 def test_three_visitors_of_whom_one_loses_the_kernel(served):
     """The page hears of it, and another one works; the others notice nothing."""
 
@@ -464,8 +483,8 @@ async def short_page(a_pool: session_pool.SessionPool, session: session_pool.Ses
     yield await a_pool.start(session)
 
 
-def a_pool(limit: int) -> session_pool.SessionPool:
-    made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a")
+def a_pool(limit: int, each: int = 1) -> session_pool.SessionPool:
+    made = session_pool.SessionPool(Kernels(), lambda session: short_page(made, session), limit, "a", each)
     return made
 
 
@@ -509,6 +528,23 @@ def test_pages_that_were_ready_for_an_earlier_lesson_make_way(monkeypatch):
         await pool._make_ready()
         assert [session.notebook for session in pool.ready] == ["b"] * 2
         assert len(pool.kernels) == 2
+
+    asyncio.run(visit())
+
+
+@pytest.mark.parametrize("each", [1, 2])
+def test_a_visitor_has_as_many_pages_as_one_may_and_the_newest_stay(each):
+    async def visit():
+        pool = a_pool(8, each)
+        others = [pool.take("a", "another"), pool.take("a"), pool.take("a")]
+        own = [pool.take("a", "me") for _ in range(8)]
+        for session in own[-each:]:
+            assert [part async for part in pool.page(session)]
+        assert pool.taken == {*others, *own[-each:]}
+        last = own[-each]
+        pool.take("b", "me")
+        assert last not in pool.taken
+        assert pool.why_ended(last.kernel) == session_pool.ANOTHER_PAGE
 
     asyncio.run(visit())
 

@@ -166,7 +166,11 @@ class Classroom(Voila):
             "disable_check_xsrf": True,  # there is nothing to forge but a visitor's own page
         }
         self.pool = SessionPool(
-            self.kernel_manager, self._page, self.the_class.limit, self.the_class.notebooks[0].name
+            self.kernel_manager,
+            self._page,
+            self.the_class.limit,
+            self.the_class.notebooks[0].name,
+            self.the_class.each,
         )
         return settings
 
@@ -428,7 +432,7 @@ class OnePage(Handler):
         if name not in self.classroom.notebooks:
             raise tornado.web.HTTPError(404)
         try:
-            session = self.pool.take(name)
+            session = self.pool.take(name, "" if self.is_teacher() else self.current_user.username)
         except PoolFull:
             self.set_status(503)
             self.set_header("Retry-After", "10")

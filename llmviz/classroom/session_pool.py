@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 
 # Why a kernel was ended, as its page says it.
+ANOTHER_PAGE = "You opened another page, so the model behind this one was ended."
 NOTHING_DONE = "Nothing was done here for a long time, so the model behind this page was ended."
 TOO_LARGE = "The model behind this page took more memory than a page may, so it was ended."
 
@@ -56,12 +57,14 @@ class Session:
     """One page and its kernel."""
 
     notebook: str
+    visitor: str = ""  # who has it
     kernel: str = ""  # its id; empty until it has started
     parts: list[str] = field(default_factory=list)  # of the HTML, where the page was made ready
     running: bool = True  # its cells
     its_turn: bool = False
     connections: int = 0
     comms: int = 0  # that the page has opened
+    began: float = 0.0  # when the visitor came
     seen: float = field(default_factory=time.monotonic)  # when there was a connection
     touched: float = field(default_factory=time.monotonic)  # when the visitor's page last sent something
 
@@ -78,11 +81,14 @@ def is_memory_left() -> bool:
 
 class SessionPool:
     """kernels: a manager of kernels, with `start_kernel` and the like. make: a session → the parts of its page, one by
-    one; it calls `start` for the kernel. front: the page that is kept ready at first.
+    one; it calls `start` for the kernel. front: the page that is kept ready at first. each: how many pages one visitor
+    may have open.
     """
 
-    def __init__(self, kernels, make: Callable[[Session], AsyncIterator[str]], limit: int, front: str):
-        self.kernels, self.limit, self._make = kernels, limit, make
+    def __init__(
+        self, kernels, make: Callable[[Session], AsyncIterator[str]], limit: int, front: str, each: int = 1
+    ):
+        self.kernels, self.limit, self.each, self._make = kernels, limit, each, make
         self.taken: set[Session] = set()
         self.ready: list[Session] = []
         self._making: set[Session] = set()  # on the way to be ready
@@ -91,8 +97,14 @@ class SessionPool:
         self._turns = asyncio.Semaphore(AT_A_TIME)
         self._tasks: set[asyncio.Task] = set()
 
-    def take(self, notebook: str) -> Session:
-        """Return a session for a visitor, ready where there is one. Raises PoolFull."""
+    def take(self, notebook: str, visitor: str = "") -> Session:
+        """Return a session for a visitor, ready where there is one. Raises PoolFull.
+
+        Where the visitor has as many as one may have, the oldest ends. An unnamed visitor may have any number.
+        """
+        own = sorted((s for s in self.taken if visitor and s.visitor == visitor), key=lambda s: s.began)
+        for old in own[: max(0, len(own) - self.each + 1)]:
+            self.leave(old, ANOTHER_PAGE)
         session = next((ready for ready in self.ready if ready.notebook == notebook), None)
         if len(self.taken) >= self.limit or not (self.ready or is_memory_left()):
             raise PoolFull
@@ -103,7 +115,8 @@ class SessionPool:
             session = Session(notebook)
             if self.ready and self._is_full():
                 self._later(self._end(self.ready.pop(0)))
-        session.seen = session.touched = time.monotonic()
+        session.visitor = visitor
+        session.began = session.seen = session.touched = time.monotonic()
         self.taken.add(session)
         return session
 
