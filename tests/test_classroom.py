@@ -8,17 +8,22 @@ import json
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from messages import holding
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError, websocket_connect
-from visitor import PROTOCOL, Visitor, a_class, flood, get, index_request, login_request
+from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
 
 from llmviz import cli, machine
-from llmviz.classroom import fairness, pages, server, session_pool
+from llmviz.classroom import fairness, pages, server, session_pool, voila_parts
 from llmviz.views.differences import learner
 
 # Tornado's client complains of its own connections that were refused, or cut.
@@ -235,6 +240,119 @@ def test_the_libraries_files_come_packed_to_who_can_unpack(served):
 )
 def test_the_rest_of_a_jupyter_server_is_not_there(served, path):
     assert asyncio.run(get(f"{served.url}/{path}")).code in (403, 404)
+
+
+PLACES = (
+    "voila/static",
+    "voila/templates/lab/static",
+    "voila/labextensions",
+    "class/static",
+    "voila/render",
+    "lesson",
+)
+PATHS = (
+    "%00",
+    "x%00.js",
+    "..%2f..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc%2fpasswd",
+    "%2e%2e/" * 9 + "etc/passwd",
+    "../" * 9 + "etc/passwd",
+    "..%252f" * 9 + "etc%252fpasswd",
+    "%2fetc%2fpasswd",
+    "....//" * 9 + "etc/passwd",
+    "..%5c..%5cserver.py",
+    "../" * 9 + "proc/self/environ",
+)
+
+
+@pytest.mark.slow
+def test_no_path_leads_out_of_the_folders_that_are_served(served):
+    async def visit():
+        urls = [f"{served.url}/{place}/{path}" for place in PLACES for path in PATHS]
+        return dict(zip(urls, await asyncio.gather(*map(get, urls))))
+
+    answers = asyncio.run(visit())
+    assert len(answers) == 60
+    for url, answer in answers.items():
+        assert answer.code in (403, 404), url
+        assert b"root:" not in answer.body
+
+
+def test_a_file_is_found_below_its_folders_only(tmp_path):
+    for folder in ("a", "b", "bb"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.js").touch()
+    folders = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert server.file_below(folders, "b.js") == tmp_path / "b" / "b.js"
+    for path in ("bb.js", "../bb/bb.js", "", ".", "\0", "b.js\0", str(tmp_path / "bb" / "bb.js")):
+        assert server.file_below(folders, path) is None
+
+
+@pytest.mark.slow
+def test_an_error_in_a_kernel_shows_nobody_the_teachers_folders(tmp_path, home):
+    from browser.lab import free_port
+
+    fails = (
+        "\nimport sys, warnings"
+        "\ndef fail(change):"
+        "\n    print(sys.prefix, file=sys.stderr)"
+        "\n    warnings.warn('old')"
+        "\n    shown.value = 'failed'"
+        "\n    open(sys.prefix)"
+        "\nslider.observe(fail, 'value')"
+    )
+    code = nbformat.v4.new_code_cell
+    cells = [code(CELL + fails), code("import sys; open(sys.prefix)")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "a.ipynb")
+
+    async def visit(served):
+        async with visitors(served, 1) as (reader,):
+            (slider,), (shown,) = (
+                reader.find(description="Temperature"),
+                reader.find(_model_name="LabelModel"),
+            )
+            await reader.set(slider, value=1)
+            async with asyncio.timeout(60):
+                while reader.models[shown]["value"] != "failed":
+                    await reader.next()
+            await reader.send("comm_info_request", {})  # its answer comes after all that the error has said
+            async with asyncio.timeout(60):
+                while "comm_info_reply" not in reader.kinds:
+                    await reader.next()
+            return reader.html, reader.kinds
+
+    with a_class(free_port(), str(tmp_path), "--visitors", "1", home=home) as served:
+        html, kinds = asyncio.run(visit(served))
+    assert sys.prefix not in html
+    assert "Tell your teacher" in html
+    assert "error" not in kinds
+    assert sys.prefix not in "".join(kinds.values())
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_leaves_no_folder_behind(tmp_path, folder, home):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        program = "import sys; from llmviz.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", program, "class", str(folder), "--local", "--port", port]
+        environment = home | {"TMPDIR": str(tmp_path)}
+        run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert re.search(holding(port, "--port"), run.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_taken_from_inside_voila_is_in_one_place_with_its_bound():
+    package = cli.PACKAGE
+    importing = {
+        file.name
+        for file in package.rglob("*.py")
+        if re.search(r"^\s*(from|import) voila\b", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert importing == {"voila_parts.py"}
+    extra = tomllib.loads((package.parent / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert f"voila{voila_parts.TESTED}" in extra["class"]
 
 
 @pytest.mark.slow

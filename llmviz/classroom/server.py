@@ -15,6 +15,8 @@ import hmac
 import html
 import json
 import logging
+import mimetypes
+import os
 import secrets
 import shutil
 import signal
@@ -30,22 +32,20 @@ import tornado.web
 from jupyter_client.jsonutil import json_default
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
-from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.services.kernels.connection.base import deserialize_msg_from_ws_v1
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.iostream import StreamClosedError
 from traitlets.config import Config
-from voila.app import Voila
-from voila.static_file_handler import MultiStaticFileHandler, TemplateStaticFileHandler
-from voila.tornado.kernel_websocket_handler import VoilaKernelWebsocketHandler
-from voila.utils import get_page_config
 
 from llmviz.classroom import lessons
 from llmviz.classroom.fairness import TooMany, Turns
 from llmviz.classroom.lessons import FROM_ONE_ADDRESS, LESSONS, WHEN, Counts, Lesson, TooManyAnswers
 from llmviz.classroom.pages import Page, read_notebook
 from llmviz.classroom.session_pool import PoolFull, Session, SessionPool
+from llmviz.classroom.voila_parts import Voila, get_page_config
 from llmviz.page.write import document, index_page, title_of
 
 HERE = Path(__file__).parent
@@ -124,6 +124,7 @@ class Classroom(Voila):
                 "allow_template_override": "NO",
                 "allow_theme_override": "NO",
             },
+            VoilaExecutor={"cell_error_instruction": "What comes after it is missing. Tell your teacher."},
             VoilaExporter={"exclude_input_prompt": True, "exclude_output_prompt": True},
             KernelManager={"autorestart": False},  # a page cannot go on with an empty kernel
             ZMQChannelsWebsocketConnection={"limit_rate": False},  # it would drop pictures
@@ -191,13 +192,8 @@ class Classroom(Voila):
             (r"/lesson/([^/]+)/([^/]+)", LessonPage),
             (r"/teacher/lesson/([^/]+)", TeacherLesson),
             (r"/teacher/lesson/([^/]+)/counts", LessonCounts),
-            (r"/voila/templates/(.*)", Templates),
-            (r"/voila/static/(.*)", Scripts, {"paths": self.static_paths}),
-            (
-                r"/voila/labextensions/(.*)",
-                Extensions,
-                {"path": self.labextensions_path, "no_cache_paths": []},
-            ),
+            (r"/voila/(?:templates/lab/)?static/(.*)", Files, {"folders": self.static_paths}),
+            (r"/voila/labextensions/(.*)", Files, {"folders": self.labextensions_path}),
         ]
 
     def listen(self) -> None:
@@ -211,8 +207,12 @@ class Classroom(Voila):
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-        Door(self.app).listen(self.port, self.ip)
         self.ioloop = IOLoop.current()
+        try:
+            Door(self.app).listen(self.port, self.ip)
+        except OSError:
+            self.stop()
+            raise
         self.ioloop.add_callback(self.pool.open)
         signal.signal(signal.SIGTERM, lambda *_: self.ioloop.add_callback_from_signal(self.ioloop.stop))
         self.ioloop.add_callback(self.started, f"http://127.0.0.1:{self.port}/teacher?key={self.key}")
@@ -323,47 +323,41 @@ class Handler(JupyterHandler):
         return self.get_secure_cookie(TEACHER) == b"yes"
 
 
-class Packed(tornado.web.StaticFileHandler):
+class Files(tornado.web.RequestHandler):
     """Files of the libraries, 10 MB for a page: packed once, a quarter of that for each of thirty phones."""
 
-    @allow_unauthenticated
-    async def get(self, path: str, include_body: bool = True) -> None:
-        try:
-            self.path = self.parse_url_path(path)
-            file = self.get_absolute_path(self.root, self.path)  # may set the root
-        except (AssertionError, ValueError):  # Voilà takes addresses apart as they should be
-            raise tornado.web.HTTPError(404) from None
-        checked = self.validate_absolute_path(self.root, file)
-        if checked is None:
-            return
-        file = checked
-        if Path(file).suffix not in (".js", ".css", ".svg") or "gzip" not in self.request.headers.get(
-            "Accept-Encoding", ""
-        ):
-            await tornado.web.StaticFileHandler.get(self, path, include_body)
-            return
-        self.absolute_path = file
-        self.set_header("Content-Type", self.get_content_type())
-        self.set_header("Content-Encoding", "gzip")
+    def initialize(self, folders: list[str]) -> None:
+        self.folders = folders
+
+    def get(self, path: str) -> None:
+        if not (file := file_below(self.folders, path)):
+            raise tornado.web.HTTPError(404)
+        self.set_header("Content-Type", mimetypes.guess_type(file)[0] or "application/octet-stream")
         self.set_header("Cache-Control", "max-age=3600")
-        self.finish(packed(file, Path(file).stat().st_mtime))
+        packs = file.suffix in (".js", ".css", ".svg")
+        if packs and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.finish(packed(file, file.stat().st_mtime))
+        else:
+            self.finish(file.read_bytes())
+
+
+def file_below(folders: list[str], path: str) -> Path | None:
+    """Return the file at `path` in the first folder that has it; None where none has, or it is not below the folder."""
+    for folder in folders:
+        file = Path(
+            os.path.normpath(Path(folder, path))
+        )  # links in a folder may lead out of it, addresses may not
+        if (
+            file.is_relative_to(os.path.normpath(folder)) and file.is_file()
+        ):  # false, too, for what is no name
+            return file
+    return None
 
 
 @functools.lru_cache(maxsize=1000)
-def packed(file: str, changed: float) -> bytes:
-    return gzip.compress(Path(file).read_bytes(), 6)
-
-
-class Templates(Packed, TemplateStaticFileHandler):
-    pass
-
-
-class Scripts(Packed, MultiStaticFileHandler):
-    pass
-
-
-class Extensions(Packed, FileFindHandler):
-    pass
+def packed(file: Path, changed: float) -> bytes:
+    return gzip.compress(file.read_bytes(), 6)
 
 
 class NotHere(Handler):
@@ -482,8 +476,8 @@ class OnePage(Handler):
             await parts.aclose()
 
 
-class Channels(VoilaKernelWebsocketHandler):
-    """The messages between a page and its kernel; nothing else, whatever is sent."""
+class Channels(KernelWebsocketHandler):
+    """The messages between a page and its kernel; nothing else, whatever is sent. Errors stay here: they name files."""
 
     open_session: Session
 
@@ -492,7 +486,7 @@ class Channels(VoilaKernelWebsocketHandler):
         if session is None:
             raise tornado.web.HTTPError(404)
         self.open_session = session
-        # Over the older form of these messages Voilà would count up to a number that stands in them, for ever.
+        # Over the older form of these messages Jupyter's server would count up to a number in them, for ever.
         if PROTOCOL not in self.request.headers.get("Sec-WebSocket-Protocol", ""):
             raise tornado.web.HTTPError(400)
         await super().pre_get()
@@ -511,6 +505,16 @@ class Channels(VoilaKernelWebsocketHandler):
                 super().on_message(message)
         except Exception as error:  # no message at all, but what somebody made up
             self.log.warning("a message that is none: %r", error)
+
+    def write_message(self, message, binary: bool = False):
+        if isinstance(message, bytes):
+            _, (header, _, _, content, *_) = deserialize_msg_from_ws_v1(message)
+            kind = json.loads(header)["msg_type"]
+            if kind in ("error", "execute_input") or (
+                kind == "stream" and json.loads(content)["name"] == "stderr"
+            ):
+                return None
+        return super().write_message(message, binary)
 
     def _may_pass(self, message: bytes) -> bool:
         """Return whether a message is one of widgets; of new comms, only some small ones of the kind that we know."""
