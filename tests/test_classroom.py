@@ -17,8 +17,9 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from jupyter_server.services.kernels.connection.base import serialize_msg_to_ws_v1
 from messages import holding
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClosedError, websocket_connect
 from visitor import PROTOCOL, ROOT, Visitor, a_class, flood, get, index_request, login_request
 
@@ -388,6 +389,14 @@ def test_messages_of_every_evil_kind_change_nothing_and_kill_nothing(served, tmp
         for channel in ("shell", "control", "stdin", "iopub", "nonsense"):
             for kind in ("execute_request", "inspect_request", "debug_request", "shutdown_request", ""):
                 await reader.send(kind, code, channel)
+        for twice in (
+            b'"msg_type": "comm_msg", "msg_type": "execute_request"',
+            b'"msg_type": "execute_request", "msg_type": "comm_msg"',
+        ):
+            parts = [b'{%b, "msg_id": "1", "session": "x"}' % twice, b"{}", b"{}", json.dumps(code).encode()]
+            await reader.socket.write_message(serialize_msg_to_ws_v1(parts, "shell"), binary=True)
+        for n in range(4000):
+            await reader.set(slider, **{f"trait{n}": n, "value": (n % 40) / 20, "_view_name": "x" * (n % 50)})
         for value in (None, "<script>", [], {"a": 1}, 10**30, -5, [0] * 1000):
             await reader.set(slider, value=value)
         await reader.set("no-such-widget", value=1)
@@ -470,6 +479,56 @@ def test_a_kernel_that_takes_too_much_memory_is_ended_and_its_page_says_why(tmp_
     with a_class(free_port(), str(tmp_path), "--visitors", "2", home=home) as served:
         answer = asyncio.run(visit(served))
     assert (answer.code, answer.body.decode()) == (410, session_pool.TOO_LARGE)
+
+
+@pytest.mark.slow
+def test_a_page_from_elsewhere_reaches_no_kernel(served):
+    async def visit():
+        async with visitors(served, 1) as (reader,):
+            address = f"{served.url.replace('http', 'ws')}/api/kernels/{reader.kernel}/channels?session_id=x"
+            for origin in ("http://evil.org", "http://localhost.evil.org", "null"):
+                with pytest.raises(HTTPClientError, match="403"):
+                    await websocket_connect(
+                        HTTPRequest(address, headers={"Origin": origin}), subprotocols=[PROTOCOL]
+                    )
+            await moves(reader, 1)
+
+    asyncio.run(visit())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["", "Birne"])
+def test_another_visitors_kernel_is_out_of_reach(folder, home, word):
+    """By a number that is guessed; and with a password, by the number itself without the word."""
+    from browser.lab import free_port
+
+    async def asked(served, kernel: str) -> set[int]:
+        with pytest.raises(HTTPClientError, match=r"40[34]"):
+            await websocket_connect(
+                f"{served.url.replace('http', 'ws')}/api/kernels/{kernel}/channels", subprotocols=[PROTOCOL]
+            )
+        urls = (f"{served.url}/api/kernels/{kernel}", f"{served.url}/class/alive/{kernel}")
+        codes = {(await get(url, follow_redirects=False)).code for url in urls}
+        left = await get(f"{served.url}/class/leave/{kernel}", method="POST", body="")
+        return codes | {left.code} - {204}  # said of every number
+
+    async def visit(served):
+        entered = await get(
+            f"{served.url}/login", method="POST", body=f"password={word}", follow_redirects=False
+        )
+        reader = Visitor(served.url, "a", cookies(entered))
+        assert await reader.open() == 200
+        guessed = reader.kernel[:-1] + ("0" if reader.kernel[-1] != "0" else "1")
+        codes = await asked(served, guessed)
+        if word:
+            codes |= await asked(served, reader.kernel)
+        await moves(reader, 0.5)
+        await reader.leave()
+        return codes
+
+    options = ["--password", word] if word else []
+    with a_class(free_port(), str(folder), "--visitors", "1", *options, home=home) as served:
+        assert asyncio.run(visit(served)) <= {302, 403, 404}
 
 
 @pytest.mark.slow
