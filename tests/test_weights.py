@@ -520,6 +520,19 @@ def test_the_progress_bar_counts_the_bytes_and_can_be_off(path, cache, capsys):
     assert "118k" in capsys.readouterr().err
 
 
+def test_the_bar_is_there_while_the_file_is_read(path, cache, capsys, monkeypatch):
+    """Its lists of tokens take seconds."""
+    read, shown = gguf.GGUFReader, []
+
+    def reading(file):
+        shown.append(capsys.readouterr().err)
+        return read(file)
+
+    monkeypatch.setattr(gguf, "GGUFReader", reading)
+    weights.load_weights(path, cache, progress=True)
+    assert "B/s" in shown[0]
+
+
 # Files that can't be run: the message names the file, what is wrong, and what would work
 
 
